@@ -1,0 +1,50 @@
+"""What can be known before the first cycle: contraction of the refinement, stability of the loop."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def contraction(matrix: Floats, inverse_of: Floats) -> Floats:
+    """Spectral radius of I - A A0^-1: the factor by which a cycle shrinks the error.
+
+    Refinement converges exactly when it is below 1 (Zuo 2025, Methods).
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+        A, as the multiplying array holds it.
+    inverse_of : (..., n, n) array
+        A0, as the inverting array achieved it; leading axes are draws.
+
+    Returns
+    -------
+    (...) array; infinite where A0 is singular.
+    """
+    identity = np.eye(matrix.shape[-1])
+    with np.errstate(all="ignore"):
+        try:
+            product = np.linalg.solve(np.swapaxes(inverse_of, -1, -2), np.swapaxes(matrix, -1, -2))
+        except np.linalg.LinAlgError:
+            return np.full(inverse_of.shape[:-2], np.inf)
+        iteration = identity - np.swapaxes(product, -1, -2)
+    if not np.all(np.isfinite(iteration)):
+        return np.full(inverse_of.shape[:-2], np.inf)
+    return np.asarray(np.abs(np.linalg.eigvals(iteration)).max(axis=-1))
+
+
+def slowest_eigenvalue(network: Floats, row_load: Floats) -> complex:
+    """Eigenvalue of D^-1 G with the smallest real part: not positive means the loop rails.
+
+    Parameters
+    ----------
+    network : (n, n) array
+        G, signed: the current (S per volt of output) into each amplifier's input.
+    row_load : (n,) array
+        D, the sum of all conductances on each row, S (physics: dx/dt = -w_u D^-1 (G x + i)).
+    """
+    values = np.linalg.eigvals(network / row_load[:, None])
+    return complex(values[np.argmin(values.real)])

@@ -1,0 +1,234 @@
+"""A signed matrix on the inverting array: bias column or two arrays, with or without a diagonal in resistors.
+
+The inverting loop needs one digit per entry, rounded, and only has to come close: A0 ~ A. How close
+decides the convergence, so every encoding is forecast from the errors to expect and the best is taken.
+
+Bias column (Zuo 2025): A = A+ - m j j^T. One extra row and column whose amplifier outputs minus the sum
+of the outputs; the extra row is at the top digit throughout, the extra column holds m.
+Differential (Sun 2019, PNAS 116:4123): A = A+ - A-, the second array driven through inverters.
+Diagonal: A = n I + B with n I in resistors beside the array, so the digits resolve B alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip_maps.forecast import contraction, slowest_eigenvalue
+from chip_maps.levels import Levels
+from mho_errors import ConvergenceError
+
+Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
+Kind = Literal["bias", "differential"]
+
+KINDS: tuple[Kind, ...] = ("bias", "differential")
+DIAGONAL_SHARES = (0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)  # of the mean diagonal of A
+SATURATIONS = (1.0, 1.04, 1.07)  # largest entry in units of the top digit: up to 7.49 still rounds to 7
+
+
+@dataclass(frozen=True)
+class InverseEncoding:
+    """Digits of the inverting array(s) and what they mean.
+
+    Attributes
+    ----------
+    kind : {"bias", "differential"}
+        How signs are made.
+    size : int
+        n, the order of A.
+    positive : (k, k) array of int64
+        Digits of the first array; k = n + 1 with a bias column, else n.
+    negative : (k, k) array of int64 or None
+        Digits of the second array, behind inverters; None when no entry needs it.
+    unit : float
+        What one digit stands for in A.
+    diagonal : float
+        n of n I, what the resistors stand for in A; 0 without resistors.
+    """
+
+    kind: Kind
+    size: int
+    positive: Digits
+    negative: Digits | None
+    unit: float
+    diagonal: float
+
+    @property
+    def name(self) -> str:
+        """The encoding in words, for people and run files."""
+        if self.kind == "differential" and self.negative is None:
+            signs = "unsigned"
+        else:
+            signs = {"bias": "bias column", "differential": "differential"}[self.kind]
+        return signs + (" + diagonal in resistors" if self.diagonal else "")
+
+    @property
+    def order(self) -> int:
+        """k, how many rows, columns and amplifiers the loop has."""
+        return int(self.positive.shape[0])
+
+    def diagonal_conductance(self, step: float) -> float:
+        """Conductance (S) of each diagonal resistor when one digit is `step` (S)."""
+        return self.diagonal / self.unit * step
+
+    def network(self, positive: Floats, negative: Floats | None, diagonal: float) -> Floats:
+        """Signed conductances (..., k, k), S: current into each amplifier per volt of each output."""
+        g = positive - negative if negative is not None else positive.copy()
+        index = np.arange(self.size)
+        g[..., index, index] += diagonal
+        return g
+
+    def row_load(
+        self, positive: Floats, negative: Floats | None, diagonal: float, input_conductance: float
+    ) -> Floats:
+        """Sum of all conductances on each row, (..., k), S: the D of the loop's dynamics."""
+        load = positive.sum(axis=-1) + input_conductance
+        if negative is not None:
+            load = load + negative.sum(axis=-1)
+        load[..., : self.size] += diagonal
+        return np.asarray(load)
+
+    def represented(self, network: Floats, step: float) -> Floats:
+        """The matrix A0 (..., n, n), in A's units, whose inverse the loop computes."""
+        n = self.size
+        if self.kind == "bias":
+            column, row, corner = network[..., :n, n:], network[..., n:, :n], network[..., n:, n:]
+            network = network[..., :n, :n] - column @ row / corner
+        return network * (self.unit / step)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An encoding and what it promises.
+
+    Attributes
+    ----------
+    rho : float
+        Median contraction over draws of the expected cell errors.
+    slowest : complex
+        Worst eigenvalue of D^-1 G over the nominal network: the loop is stable when Re > 0.
+    """
+
+    encoding: InverseEncoding
+    rho: float
+    slowest: complex
+
+    @property
+    def stable(self) -> bool:
+        """Whether the loop settles at all."""
+        return self.slowest.real > 0.0
+
+
+def _bias(matrix: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
+    n = len(matrix)
+    rest = matrix - diagonal * np.eye(n)
+    lowest, highest = float(-rest.min()), float(rest.max())
+    if lowest <= 0.0:
+        return None  # no negative entry: the differential encoding without a second array is the same
+    shifts = np.arange(1, top)
+    units = np.maximum(max(highest, 0.0) / (top * saturation - shifts), lowest / shifts)
+    best = int(np.argmin(units))
+    unit, shift = float(units[best]), int(shifts[best])
+    positive = np.full((n + 1, n + 1), top, dtype=np.int64)
+    positive[:n, :n] = np.clip(np.rint(rest / unit) + shift, 0, top)
+    positive[:n, n] = shift
+    return InverseEncoding("bias", n, positive, None, unit, diagonal)
+
+
+def _differential(matrix: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
+    n = len(matrix)
+    rest = matrix - diagonal * np.eye(n)
+    peak = float(np.abs(rest).max())
+    if peak == 0.0:
+        peak = abs(diagonal)  # the resistors hold all of it; the array stays at zero
+    unit = peak / (top * saturation)
+    digits = np.clip(np.rint(rest / unit), -top, top).astype(np.int64)
+    negative = np.maximum(-digits, 0)
+    return InverseEncoding(
+        "differential", n, np.maximum(digits, 0), negative if negative.any() else None, unit, diagonal
+    )
+
+
+_BUILD = {"bias": _bias, "differential": _differential}
+
+
+def candidates(
+    matrix: Floats, levels: Levels, kinds: Sequence[Kind] = KINDS, diagonal: bool = True
+) -> Iterator[InverseEncoding]:
+    """All encodings worth a forecast: each kind, a range of n and of scale."""
+    mean = float(np.trace(matrix)) / len(matrix)
+    shares = DIAGONAL_SHARES if diagonal and mean > 0.0 else (0.0,)
+    for kind in kinds:
+        for share in shares:
+            for saturation in SATURATIONS:
+                encoding = _BUILD[kind](matrix, share * mean, saturation, levels.top)
+                if encoding is not None:
+                    yield encoding
+
+
+def assess(
+    encoding: InverseEncoding,
+    matrix: Floats,
+    levels: Levels,
+    rng: np.random.Generator,
+    *,
+    input_conductance: float,
+    draws: int = 48,
+) -> Candidate:
+    """Forecast one encoding: contraction from drawn cell errors, stability of the nominal loop."""
+    diagonal = encoding.diagonal_conductance(levels.step)
+    positive = levels.draw(encoding.positive, draws, rng)
+    negative = None if encoding.negative is None else levels.draw(encoding.negative, draws, rng)
+    network = encoding.network(positive, negative, diagonal)
+    rho = float(np.median(contraction(matrix, encoding.represented(network, levels.step))))
+    nominal = levels.conductance(encoding.positive)
+    nominal_negative = None if encoding.negative is None else levels.conductance(encoding.negative)
+    slowest = slowest_eigenvalue(
+        encoding.network(nominal, nominal_negative, diagonal),
+        encoding.row_load(nominal, nominal_negative, diagonal, input_conductance),
+    )
+    return Candidate(encoding, rho, slowest)
+
+
+def choose_encoding(
+    matrix: Floats,
+    levels: Levels,
+    rng: np.random.Generator,
+    *,
+    input_conductance: float,
+    kinds: Sequence[Kind] = KINDS,
+    diagonal: bool = True,
+) -> tuple[Candidate, tuple[Candidate, ...]]:
+    """Forecast every encoding and return the stable one with the smallest rho, and the best of each name.
+
+    Raises
+    ------
+    ConvergenceError
+        When no encoding gives a stable loop; names the offending eigenvalue.
+    """
+    assessed = [
+        assess(encoding, matrix, levels, rng, input_conductance=input_conductance)
+        for encoding in candidates(matrix, levels, kinds, diagonal)
+    ]
+    if not assessed:
+        raise ConvergenceError(
+            "the bias column has nothing to do for a matrix without negative entries: use the differential encoding"
+        )
+    stable = [candidate for candidate in assessed if candidate.stable]
+    if not stable:
+        nearest = max(assessed, key=lambda candidate: candidate.slowest.real)
+        raise ConvergenceError(
+            f"the INV circuit would be unstable for this matrix: eigenvalue {nearest.slowest:.4g} of D^-1 G has no "
+            f"positive real part (best of {len(assessed)} encodings, {nearest.encoding.name}); "
+            "reorder or negate rows so that the eigenvalues of A lie in the right half plane"
+        )
+    per_name: dict[str, Candidate] = {}
+    for candidate in sorted(stable, key=lambda candidate: candidate.rho):
+        per_name.setdefault(candidate.encoding.name, candidate)
+    ranked = tuple(per_name.values())
+    return ranked[0], ranked

@@ -1,0 +1,8 @@
+"""Everything that touches hardware: roles, drivers, the bench, and the virtual bench."""
+
+from instruments.bench import Bench
+from instruments.limits import Limits, TerminalLimits
+from instruments.opening import open_bench
+from instruments.roles import Cell, Pulse, Reading
+
+__all__ = ["Bench", "Cell", "Limits", "Pulse", "Reading", "TerminalLimits", "open_bench"]

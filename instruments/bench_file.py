@@ -1,0 +1,147 @@
+"""The bench description: which instruments, at which addresses, wired to which terminals, within which limits."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from instruments.limits import Limits, TerminalLimits
+from mho_errors import BenchError
+from mho_toml import StrictModel, parse_toml
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Terminal = Literal["bit line", "source line", "word line"]
+
+
+class SourceMeterEntry(StrictModel):
+    """A source-measure unit and the terminal its output is wired to."""
+
+    driver: Literal["keithley2450"]
+    address: str
+    terminal: Terminal
+
+
+class PulserEntry(StrictModel):
+    """A pulse generator and the terminal of each channel."""
+
+    driver: Literal["keysight33522b"]
+    address: str
+    channels: dict[int, Terminal]
+
+
+class DaqEntry(StrictModel):
+    """A data acquisition device: analogue outputs feed vectors in, inputs read vectors out."""
+
+    driver: Literal["ni_daq"]
+    outputs: str
+    inputs: str
+    rate: Positive = 100e3
+    products: dict[str, str] = {}
+
+
+class BoardEntry(StrictModel):
+    """The array board that carries the chip."""
+
+    driver: Literal["array_board"]
+    address: str
+
+
+class Instruments(StrictModel):
+    """One instrument per role."""
+
+    smu: SourceMeterEntry
+    gate: SourceMeterEntry
+    pulser: PulserEntry
+    daq: DaqEntry
+    board: BoardEntry
+
+
+class ReadSettings(StrictModel):
+    """How a cell is read: volts on the bit line, volts on the word line, NPLC, current limit and range (A)."""
+
+    voltage: Positive = 0.2
+    gate: Positive = 2.5
+    nplc: Positive = 0.01
+    current_limit: Positive = 1e-4
+    current_range: Positive = 1e-4
+
+
+class LimitEntry(StrictModel):
+    """Limits of one terminal."""
+
+    voltage: Positive
+    current: Positive | None = None
+    pulse_width: Positive | None = None
+
+
+class Simulation(StrictModel):
+    """What stands behind a simulated bench: the cells' preset and the amplifiers'."""
+
+    preset: str = "pku"
+    amplifier: str = "AD823"
+    seed: int = 0
+
+
+class BenchFile(StrictModel):
+    """A whole bench as its TOML file describes it."""
+
+    name: str
+    description: str = ""
+    chip: str
+    visa: str = ""
+    simulation: Simulation | None = None
+    instruments: Instruments
+    read: ReadSettings = ReadSettings()
+    limits: dict[str, LimitEntry]
+
+    def terminal_limits(self) -> Limits:
+        """Return the limits to check against."""
+        return Limits(
+            {
+                name: TerminalLimits(**entry.model_dump(exclude_none=True))
+                for name, entry in self.limits.items()
+            }
+        )
+
+
+class BenchSource(StrictModel):
+    """A bench file with the texts it came from, as run files keep them."""
+
+    bench: BenchFile
+    text: str
+    chip_text: str
+
+
+def _packaged(package: str, folder: str) -> dict[str, str]:
+    entries = (resources.files(package) / folder).iterdir()
+    return {Path(f.name).stem: f.read_text("utf-8") for f in entries if f.name.endswith(".toml")}
+
+
+def _read(name: str, what: str, packaged: dict[str, str], folder: Path) -> tuple[str, Path]:
+    if name in packaged:
+        return packaged[name], folder
+    path = folder / name
+    try:
+        return path.read_text("utf-8"), path.parent
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise BenchError(
+            f"cannot read {what} {name!r} ({reason}); name a TOML file or one of: {', '.join(sorted(packaged))}"
+        ) from None
+
+
+def load_bench_file(name: str) -> BenchSource:
+    """Read and check a bench file by packaged name or path, and fetch the chip map it names.
+
+    Raises
+    ------
+    BenchError
+        Naming the file, the key, the line and what is wrong.
+    """
+    text, folder = _read(name, "bench", _packaged("instruments", "benches"), Path())
+    bench = parse_toml(text, BenchFile, f"bench file {name}", BenchError)
+    chip_text, _ = _read(bench.chip, "chip map", _packaged("chip_maps", "maps"), folder)
+    return BenchSource(bench=bench, text=text, chip_text=chip_text)

@@ -1,0 +1,204 @@
+"""What a bench needs of its instruments: one small Protocol a role, and the plain data they exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+class Cell(NamedTuple):
+    """One cell of the chip: the array's name, and its row (bit line) and column (source line)."""
+
+    array: str
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """One programming pulse on a selected cell.
+
+    Attributes
+    ----------
+    kind : {"set", "reset"}
+        SET (and forming) drives the bit line, RESET the source line; the other line is grounded.
+    voltage : float
+        Amplitude at the driven line, V.
+    width : float
+        Width at half height, s.
+    gate : float
+        Word-line voltage while the pulse is there, V. It limits the current, so it sets the level.
+    """
+
+    kind: Literal["set", "reset"]
+    voltage: float
+    width: float
+    gate: float
+
+
+class Reading(NamedTuple):
+    """One point of a source-measure unit: volts sourced, amperes measured, whether compliance tripped."""
+
+    voltage: float
+    current: float
+    tripped: bool
+
+
+@runtime_checkable
+class Instrument(Protocol):
+    """What every instrument on a bench can do, whatever its role."""
+
+    def identify(self) -> str:
+        """Return the identification string (``*IDN?`` or its equivalent)."""
+        ...
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings worth keeping in a run file, as text by name."""
+        ...
+
+    def make_safe(self) -> None:
+        """Bring every output to 0 V and off; raise `InstrumentError` when that cannot be confirmed."""
+        ...
+
+    def close(self) -> None:
+        """Release the connection; never changes an output."""
+        ...
+
+
+@runtime_checkable
+class SourceMeter(Instrument, Protocol):
+    """Sources a voltage, limits and measures the current."""
+
+    def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
+        """Prepare sourcing volts and measuring amperes; the limit (A) is read back after it is set."""
+        ...
+
+    def enable(self) -> None:
+        """Switch the output on at 0 V."""
+        ...
+
+    def hold(self, voltage: float) -> None:
+        """Source `voltage` (V) until told otherwise."""
+        ...
+
+    def read(self, voltage: float) -> Reading:
+        """Step to `voltage`, measure once, return to 0 V: one message on the bus."""
+        ...
+
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        """Run a list sweep timed by the instrument, `delay` seconds a point, ending at 0 V."""
+        ...
+
+
+@runtime_checkable
+class PulseGenerator(Instrument, Protocol):
+    """Fires voltage pulses from an idle level of 0 V; channels count from 1."""
+
+    def configure(self, channel: int) -> None:
+        """Prepare triggered single pulses of 0 V base level on `channel` and switch its output on."""
+        ...
+
+    def shape(self, channel: int, *, voltage: float, width: float) -> None:
+        """Set amplitude (V into high impedance) and width (s) of the next pulses."""
+        ...
+
+    def fire(self) -> None:
+        """Trigger the configured channels once; return when the pulse is over."""
+        ...
+
+
+@runtime_checkable
+class Daq(Instrument, Protocol):
+    """Writes vectors and reads vectors, timed by one hardware clock."""
+
+    @property
+    def output_count(self) -> int:
+        """How many analogue outputs (vector elements in) there are."""
+        ...
+
+    @property
+    def input_count(self) -> int:
+        """How many analogue inputs (vector elements out) there are."""
+        ...
+
+    def exchange(self, volts: Floats) -> Floats:
+        """Play `volts` (samples, outputs) and return what the inputs read, (samples, inputs), in V.
+
+        Fewer outputs than the instrument has leave the others at 0 V. All outputs end at 0 V.
+        """
+        ...
+
+
+@runtime_checkable
+class SwitchMatrix(Instrument, Protocol):
+    """Connects sources to ports through relays."""
+
+    def close_paths(self, paths: Sequence[str]) -> None:
+        """Close crosspoints; the caller has brought the sources to 0 V."""
+        ...
+
+    def open_all(self) -> None:
+        """Open every crosspoint."""
+        ...
+
+    def closed(self) -> tuple[str, ...]:
+        """Return the crosspoints that are closed, as the instrument reports them."""
+        ...
+
+
+Path = Literal["OPEN", "READ", "SET", "RESET"]
+Mode = Literal["SAFE", "PROGRAM", "MULTIPLY", "INVERT"]
+
+
+@runtime_checkable
+class ArrayBoard(Instrument, Protocol):
+    """The chip's carrier: decoders, analogue switches and the amplifiers around the arrays."""
+
+    def set_mode(self, mode: Mode) -> None:
+        """Ground all lines, then connect the arrays for `mode`; confirmed by read-back."""
+        ...
+
+    def select(self, cell: Cell) -> None:
+        """Address one cell for PROGRAM mode."""
+        ...
+
+    def route(self, path: Path) -> None:
+        """Open, read back, close `path`, read back: which source reaches the selected cell."""
+        ...
+
+    def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
+        """Put `rows` on the DAQ's outputs, `columns` on the transimpedance amplifiers."""
+        ...
+
+    def connect_invert(
+        self,
+        positive: str,
+        rows: Sequence[int],
+        columns: Sequence[int],
+        *,
+        negative: str | None,
+        diagonal: float,
+        diagonal_count: int,
+    ) -> None:
+        """Close the loop around `rows` and `columns` of the positive (and negative) array.
+
+        `diagonal` is the conductance (S) of the resistors from output k to row k, fitted to the
+        first `diagonal_count` rows.
+        """
+        ...
+
+    @property
+    def transimpedance(self) -> float:
+        """Feedback resistance of the MULTIPLY amplifiers, ohm: v = -R i."""
+        ...
+
+    @property
+    def input_conductance(self) -> float:
+        """Conductance g_in through which a DAQ output feeds a row in INVERT mode, S."""
+        ...

@@ -1,0 +1,41 @@
+"""The one error hierarchy: what a user is told, never with a traceback.
+
+It lies below every package, so that floors which know nothing of each other raise the same family.
+A message says what happened, to which thing, with which value, and what to do about it.
+"""
+
+
+class MhoError(Exception):
+    """Base of everything mho raises on purpose; the command line prints it as one line."""
+
+
+class InputError(MhoError):
+    """A matrix, vector, option or path that cannot be used as given."""
+
+
+class LimitError(MhoError):
+    """A value beyond a terminal's limit; raised before anything is sent."""
+
+
+class BenchError(MhoError):
+    """A bench description that is wrong, a bench that is busy, or an unsafe state on it."""
+
+
+class InstrumentError(MhoError):
+    """An instrument refused a command, answered nonsense or did not answer."""
+
+
+class ChipMapError(MhoError):
+    """A chip description that is wrong, or a matrix that does not fit on the chip."""
+
+
+class ConvergenceError(MhoError):
+    """A system that the analogue circuit or the refinement cannot solve."""
+
+
+class RunFileError(MhoError):
+    """A run file that is missing, damaged, foreign or in the way."""
+
+
+class Aborted(MhoError):
+    """The user or the system asked the run to stop."""

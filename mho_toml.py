@@ -1,0 +1,92 @@
+"""TOML text in, a checked pydantic model out; an error names the file, the key and the line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mho_errors import MhoError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class StrictModel(BaseModel):
+    """A file's section: unknown keys are typos, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]) -> Model:
+    """Check `text` against `model`.
+
+    Raises
+    ------
+    MhoError
+        Of the class `error`, for the first thing that is wrong: file, key, line and what to do.
+    """
+    try:
+        return model.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as flaw:
+        raise error(f"{source} is not valid TOML: {flaw}") from None
+    except ValidationError as problems:
+        problem = _most_telling(problems)
+        path = tuple(problem["loc"])
+        key = ".".join(str(part) for part in path) or "the file"
+        line = line_of(text, path)
+        place = f" (line {line})" if line else ""
+        what = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            what = "unknown key" + _suggestion(str(path[-1]), problems, model, path)
+        elif problem["type"] == "missing":
+            what = "this key is missing"
+        else:
+            what = f"{what}, not {problem['input']!r}"[:300] if path else what
+        raise error(f"{source}: {key}{place}: {what}") from None
+
+
+def line_of(text: str, path: Sequence[str | int]) -> int | None:
+    """Line number (from 1) where the key at `path` stands, or its table, or None."""
+    table: list[str] = []
+    counts: dict[str, int] = {}
+    best: int | None = None
+    wanted = [str(part) for part in path]
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        header = re.match(r"\[\[?\s*(.+?)\s*\]?\]\s*(#.*)?$", stripped)
+        if header and stripped.startswith("["):
+            table = [part.strip().strip("\"'") for part in re.findall(r'"[^"]*"|\'[^\']*\'|[^.]+', header[1])]
+            if stripped.startswith("[["):
+                name = ".".join(table)
+                counts[name] = counts.get(name, -1) + 1
+                table = [*table, str(counts[name])]
+            if table and table == wanted[: len(table)]:
+                best = number
+            continue
+        key = re.match(r"(\"[^\"]*\"|'[^']*'|[\w.-]+)\s*=", stripped)
+        if key:
+            here = [*table, *(part.strip("\"'") for part in key[1].split("."))]
+            if here == wanted[: len(here)] and len(here) > len(table):
+                return number
+    return best
+
+
+def _most_telling(problems: ValidationError) -> Any:
+    """An unknown key explains a missing one, so it goes first."""
+    errors = problems.errors(include_url=False)
+    return next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+
+
+def _suggestion(
+    key: str, problems: ValidationError, model: type[BaseModel], path: Sequence[str | int]
+) -> str:
+    missing = [
+        str(e["loc"][-1]) for e in problems.errors() if e["type"] == "missing" and e["loc"][:-1] == path[:-1]
+    ]
+    known = missing + (list(model.model_fields) if len(path) == 1 else [])
+    near = difflib.get_close_matches(key, known, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
