@@ -1,0 +1,82 @@
+"""What every procedure is: PyMeasure's Parameters for its form, our phases for its life."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from pymeasure.experiment import Parameter as FormParameter
+from pymeasure.experiment import Procedure as PyMeasureProcedure
+
+from instruments import Bench
+from mho_errors import InputError
+from procedures.stream import Stream
+from runs import Layout, Parameter
+
+
+class Procedure(PyMeasureProcedure):  # type: ignore[misc]
+    """A procedure: parameters, then `check`, `prepare`, `layout` and `execute`, in this order.
+
+    `check` needs nothing and touches nothing; `prepare` sees the bench but sends nothing that changes an
+    output; `layout` declares the run file; only then `execute` acts. So bad input never leaves anything
+    half-done. PyMeasure's `startup` and `shutdown` have no work here: the bench makes itself safe.
+    """
+
+    version: ClassVar[str] = "1"
+    title: ClassVar[str] = ""
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__()
+        for name, value in parameters.items():
+            if name not in self._parameters:
+                known = ", ".join(self._parameters)
+                raise InputError(f"{type(self).__name__} has no parameter {name!r}; it has {known}")
+            try:
+                self._parameters[name].value = value
+            except ValueError as error:
+                raise InputError(f"{name}: {error}") from None
+            setattr(self, name, self._parameters[name].value)
+
+    def check(self) -> None:
+        """Check the parameters and read the input files.
+
+        Raises
+        ------
+        MhoError
+            For anything that cannot be used as given.
+        """
+
+    def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
+        """Plan the run on this bench: what fits, where, within which limits. Sends nothing that acts."""
+
+    def layout(self) -> Layout:
+        """Declare what the run file will hold."""
+        raise NotImplementedError
+
+    def describe_cells(self) -> str:
+        """Say which arrays and cells are in use."""
+        return ""
+
+    def run_title(self) -> str:
+        """One line for lists and plots."""
+        return self.title or type(self).__name__
+
+    def execute(self, bench: Bench, stream: Stream) -> Any:
+        """Do it, and return the result; a frozen dataclass with a `path` gets the run file's filled in."""
+        raise NotImplementedError
+
+    def form(self) -> dict[str, FormParameter]:
+        """The parameters as PyMeasure objects, for forms and command lines."""
+        return dict(self.parameter_objects())
+
+    def recorded_parameters(self) -> dict[str, Parameter]:
+        """The parameters as the run file keeps them."""
+        recorded = {}
+        for name, parameter in self._parameters.items():
+            value = getattr(self, name)
+            if isinstance(value, np.ndarray):
+                value = f"array of shape {'x'.join(map(str, value.shape))}, {value.dtype}"
+            elif not isinstance(value, bool | int | float | str | None):
+                value = str(value)
+            recorded[name] = Parameter(value, getattr(parameter, "units", None) or "", parameter.name)
+        return recorded

@@ -1,0 +1,232 @@
+"""Bringing blocks of cells to their digits through the bench: form, RESET, SET, verify, and verify again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chip_maps.levels import Levels
+from chip_maps.placement import Placement
+from instruments import Bench, Cell, Pulse
+from procedures.stream import Stream
+from procedures.write_verify import WriteVerify, WriteVerifySettings
+from runs import Column, Map, Table
+
+Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
+
+KINDS = {"read": 0, "set": 1, "reset": 2}  # codes of the `kind` column
+
+PULSES = Table(
+    "pulses",
+    (
+        Column("time", "s", description="bench time"),
+        Column("array", dtype="u1", description="index into the chip map's arrays"),
+        Column("row", dtype="u2"),
+        Column("column", dtype="u2"),
+        Column("kind", dtype="u1", description="0 read only, 1 SET or forming, 2 RESET"),
+        Column("voltage", "V", dtype="f4", description="amplitude at the driven line"),
+        Column("width", "s", dtype="f4"),
+        Column("gate", "V", dtype="f4", description="word-line voltage"),
+        Column("conductance", "S", description="verify read after the pulse"),
+    ),
+    signal="conductance",
+    axis="time",
+    title="every pulse and every verify read",
+)
+
+
+@dataclass
+class Block:
+    """A block of cells to program, and how it turned out.
+
+    Attributes
+    ----------
+    digits : (rows, columns) array
+        What each cell shall hold.
+    achieved : (rows, columns) array
+        Last verify read, S; NaN before.
+    pulses : (rows, columns) array
+        Pulses each cell took.
+    """
+
+    placement: Placement
+    digits: Digits
+    achieved: Floats = field(init=False)
+    pulses: Digits = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.achieved = np.full(self.digits.shape, np.nan)
+        self.pulses = np.zeros(self.digits.shape, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class BlockMaps:
+    """The run file's images of all blocks on one array: the bounding lines of the cells in use."""
+
+    array: str
+    rows: Digits
+    columns: Digits
+
+    @classmethod
+    def covering(cls, array: str, blocks: Sequence[Block]) -> BlockMaps:
+        """Find the lines that the blocks on `array` use."""
+        placed = [block.placement for block in blocks if block.placement.array == array]
+        return cls(
+            array,
+            np.unique(np.concatenate([p.rows for p in placed])),
+            np.unique(np.concatenate([p.columns for p in placed])),
+        )
+
+    def declared(self) -> tuple[Map, ...]:
+        """The maps to put into the layout."""
+        return (
+            Map(f"{self.array}_conductance", "S", self.rows, self.columns, f"{self.array}: conductance"),
+            Map(f"{self.array}_target", "S", self.rows, self.columns, f"{self.array}: target conductance"),
+            Map(f"{self.array}_pulses", "", self.rows, self.columns, f"{self.array}: pulses per cell"),
+        )
+
+    def image(self, blocks: Sequence[Block], values: Sequence[Floats]) -> Floats:
+        """Lay the blocks' `values` out as one image, NaN where no cell is in use."""
+        image = np.full((len(self.rows), len(self.columns)), np.nan)
+        for block, value in zip(blocks, values, strict=True):
+            if block.placement.array == self.array:
+                rows = np.searchsorted(self.rows, block.placement.rows)
+                columns = np.searchsorted(self.columns, block.placement.columns)
+                image[np.ix_(rows, columns)] = value
+        return image
+
+
+class Programmer:
+    """Programs blocks cell by cell and keeps account.
+
+    Parameters
+    ----------
+    bench : Bench
+        Reads and pulses.
+    levels : Levels
+        What the digits mean.
+    arrays : sequence of str
+        The chip's array names; their order is the code in the `pulses` table.
+    settings : WriteVerifySettings
+    passes : int
+        How often all cells are verified again and the ones that relaxed out of their window touched up.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        stream: Stream,
+        levels: Levels,
+        arrays: Sequence[str],
+        settings: WriteVerifySettings,
+        passes: int = 2,
+    ) -> None:
+        self._bench, self._stream, self._levels = bench, stream, levels
+        self._codes = {name: code for code, name in enumerate(arrays)}
+        self._settings, self._passes = settings, passes
+        self.pulses = 0
+        self.reads = 0
+
+    def program(self, blocks: Sequence[Block]) -> None:
+        """Program all blocks; each block's `achieved` and `pulses` are filled in."""
+        total = sum(block.digits.size for block in blocks)
+        maps = [BlockMaps.covering(a, blocks) for a in dict.fromkeys(b.placement.array for b in blocks)]
+        self._snapshot(maps, blocks, first=True)
+        self._visit(blocks, [np.ones(b.digits.shape, bool) for b in blocks], maps, "programming", total)
+        for _ in range(self._passes):
+            out = self._reread(blocks)
+            count = sum(int(mask.sum()) for mask in out)
+            if not count:
+                break
+            self._visit(blocks, out, maps, "touching up", count)
+        else:
+            self._reread(blocks)
+        self._snapshot(maps, blocks)
+
+    def failed(self, blocks: Sequence[Block]) -> int:
+        """How many cells ended outside their window."""
+        return sum(int((~self._levels.inside(b.achieved, b.digits)).sum()) for b in blocks)
+
+    def _visit(
+        self,
+        blocks: Sequence[Block],
+        masks: Sequence[NDArray[np.bool_]],
+        maps: Sequence[BlockMaps],
+        stage: str,
+        total: int,
+    ) -> None:
+        done, announced, pictured = 0, self._stream.now(), self._stream.now()
+        for block, mask in zip(blocks, masks, strict=True):
+            rows, columns = block.placement.cells()
+            for index in zip(*np.nonzero(mask), strict=True):
+                cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
+                achieved, pulses = self._program_cell(cell, int(block.digits[index]))
+                block.achieved[index] = achieved
+                block.pulses[index] += pulses
+                done += 1
+                wall = self._stream.now()
+                if wall - announced > 0.05:
+                    announced = wall
+                    self._stream.check()
+                    self._stream.progress(stage, done, total, pulses=self.pulses)
+                    if wall - pictured > 0.5:
+                        pictured = wall
+                        self._snapshot(maps, blocks)
+        self._stream.progress(stage, done, total, pulses=self.pulses)
+
+    def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int]:
+        levels = self._levels
+        state = WriteVerify.towards(
+            float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit]), self._settings
+        )
+        conductance = self._read(cell, None)
+        while not state.done(conductance) and not state.exhausted:
+            pulse = state.next_pulse(conductance)
+            self._bench.pulse(cell, pulse)
+            conductance = self._read(cell, pulse)
+        self.pulses += state.pulses
+        return conductance, state.pulses
+
+    def _read(self, cell: Cell, pulse: Pulse | None) -> float:
+        conductance = self._bench.read(cell)
+        self.reads += 1
+        self._stream.record(
+            "pulses",
+            time=self._bench.now(),
+            array=self._codes[cell.array],
+            row=cell.row,
+            column=cell.column,
+            kind=KINDS[pulse.kind] if pulse else 0,
+            voltage=pulse.voltage if pulse else self._bench.file.read.voltage,
+            width=pulse.width if pulse else 0.0,
+            gate=pulse.gate if pulse else self._bench.file.read.gate,
+            conductance=conductance,
+        )
+        return conductance
+
+    def _reread(self, blocks: Sequence[Block]) -> list[NDArray[np.bool_]]:
+        """Read every cell again, later than its last pulse; return which left their window."""
+        out = []
+        for block in blocks:
+            rows, columns = block.placement.cells()
+            for index in np.ndindex(block.digits.shape):
+                cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
+                block.achieved[index] = self._read(cell, None)
+            self._stream.check()
+            out.append(~self._levels.inside(block.achieved, block.digits))
+        return out
+
+    def _snapshot(self, maps: Sequence[BlockMaps], blocks: Sequence[Block], first: bool = False) -> None:
+        time = self._bench.now()
+        for image in maps:
+            if first:
+                targets = [self._levels.conductance(b.digits) for b in blocks]
+                self._stream.snapshot(f"{image.array}_target", image.image(blocks, targets), time)
+            achieved = [b.achieved for b in blocks]
+            pulses = [b.pulses.astype(float) for b in blocks]
+            self._stream.snapshot(f"{image.array}_conductance", image.image(blocks, achieved), time)
+            self._stream.snapshot(f"{image.array}_pulses", image.image(blocks, pulses), time)

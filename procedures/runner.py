@@ -1,0 +1,156 @@
+"""Runs one procedure in this process: bench open, file written, everything safe and closed on every way out."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+import numpy as np
+
+from instruments import Bench, open_bench
+from mho_errors import Aborted, MhoError
+from procedures.base import Procedure
+from procedures.stream import Ended, Observer, Started, StopRequest, Stream
+from runs import RunHeader, RunWriter, Status, collect, new_run_path
+
+
+def run(
+    procedure: Procedure,
+    bench: str | Bench = "simulated",
+    *,
+    seed: int | None = None,
+    preset: str | None = None,
+    output: str | Path | None = None,
+    observers: Sequence[Observer] = (),
+) -> Any:
+    """Run a procedure and return its result, `path` filled in.
+
+    Parameters
+    ----------
+    procedure : Procedure
+    bench : str or Bench
+        A bench name or file, or a bench that is open already (it is made safe and stays open).
+    seed : int, optional
+        Of everything random: simulated cells and the plan. A fresh one is drawn, and kept in the file.
+    preset : str, optional
+        Cell preset of a simulated bench.
+    output : path, optional
+        Run file (``.h5``) or folder; default ``data/runs`` or ``MHO_RUNS``.
+    observers : sequence of callables
+        Called with every event of the run, in this thread.
+
+    Raises
+    ------
+    MhoError
+        For what is wrong with the input, before a file exists or anything is sent.
+    """
+    started = time.monotonic()
+    if seed is None:
+        seed = secrets.randbits(32)
+    procedure.check()
+    path = new_run_path(type(procedure).__name__.lower(), None if output is None else str(output))
+    stop = StopRequest()
+    with _stopping_on_signals(stop), _opened(bench, preset, seed) as opened:
+        procedure.prepare(opened, np.random.default_rng([seed, 1]))
+        stop.check()
+        with RunWriter.create(path, _header(procedure, opened, seed), procedure.layout()) as writer:
+            stream = Stream(writer, observers, stop)
+            stream.announce(Started(procedure.run_title(), path))
+            outcome = _Outcome()
+            try:
+                with outcome, _made_safe(opened, writer, stream):
+                    result = procedure.execute(opened, stream)
+                if hasattr(result, "summary"):
+                    result.summary.update(wall_seconds=time.monotonic() - started, run_file=str(path))
+                    stream.set_summary(result.summary)
+            finally:
+                writer.finish(outcome.status, outcome.reason)
+                stream.announce(Ended(outcome.status, outcome.reason, path))
+    if dataclasses.is_dataclass(result) and not isinstance(result, type) and hasattr(result, "path"):
+        return dataclasses.replace(result, path=path)  # type: ignore[type-var]
+    return result
+
+
+def _header(procedure: Procedure, bench: Bench, seed: int) -> RunHeader:
+    return RunHeader(
+        title=procedure.run_title(),
+        procedure=type(procedure).__name__,
+        version=procedure.version,
+        parameters=procedure.recorded_parameters(),
+        bench=bench.text,
+        chip=bench.chip_text,
+        cells=procedure.describe_cells(),
+        instruments=bench.identities(),
+        provenance=collect(seed, sys.argv),
+    )
+
+
+class _Outcome:
+    """How the run ended: finished unless an exception says otherwise."""
+
+    def __init__(self) -> None:
+        self.status, self.reason = Status.FINISHED, ""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Aborted | KeyboardInterrupt):
+            self.status, self.reason = Status.ABORTED, str(error) or "interrupted from the keyboard"
+        elif error is not None:
+            self.status, self.reason = Status.FAILED, f"{type(error).__name__}: {error}"
+
+
+@contextmanager
+def _made_safe(bench: Bench, writer: RunWriter, stream: Stream) -> Iterator[None]:
+    """Make the bench safe on the way out and keep its settings; what is not safe is said in the file too."""
+    try:
+        yield
+    finally:
+        try:
+            bench.safe()
+        except MhoError as error:
+            stream.say(str(error), "CRITICAL")
+            raise
+        for name, settings in bench.identities().items():
+            writer.set_settings(name, settings)
+
+
+@contextmanager
+def _opened(bench: str | Bench, preset: str | None, seed: int) -> Iterator[Bench]:
+    if isinstance(bench, str):
+        with open_bench(bench, preset=preset, seed=seed) as opened:
+            yield opened
+    else:
+        yield bench
+
+
+@contextmanager
+def _stopping_on_signals(stop: StopRequest) -> Iterator[None]:
+    """SIGTERM and Ctrl-C ask for a stop at the next safe point; a second Ctrl-C does not wait for it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def request(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and stop.reason:
+            raise KeyboardInterrupt
+        stop.reason = f"{signal.Signals(number).name} received"
+
+    previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

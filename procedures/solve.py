@@ -1,0 +1,300 @@
+"""Solve A x = b on the chip: encode, program, forecast, then refine until the residual passes the tolerance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pymeasure.experiment import FloatParameter, IntegerParameter, ListParameter
+from pymeasure.experiment import Parameter as FormParameter
+
+from chip_maps.chip import parse_chip_map
+from chip_maps.fixed_point import MAX_BITS
+from chip_maps.inverse_encoding import KINDS
+from chip_maps.matrix_files import from_real_vector, load_matrix, load_vector, to_real, to_real_vector
+from chip_maps.multiply_encoding import encode_multiply
+from instruments import Bench, Pulse
+from mho_errors import InputError
+from procedures.base import Procedure
+from procedures.inversion import AnalogueInverse
+from procedures.products import SlicedProduct
+from procedures.programming import PULSES, BlockMaps, Programmer
+from procedures.refinement import Cycle, refine
+from procedures.solve_plan import plan_solve
+from procedures.stream import Stream
+from procedures.write_verify import WriteVerifySettings
+from runs import Array, Column, Layout, Table
+
+Floats = NDArray[np.float64]
+
+NEAR_ONE = 0.95  # forecast from where the line search takes over
+VECTOR_VOLTS = 0.2  # volts that stand for a 1 in MULTIPLY, and full scale in INVERT
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a solve found.
+
+    Attributes
+    ----------
+    solution : (n,) array
+        x, complex when A or b is.
+    converged : bool
+        Whether the residual passed the tolerance.
+    cycles : list of dict
+        Per cycle: cycle, residual (relative to b), relative_error (to a float64 solve of the matrix as
+        given), sliced_error (to the solution of the matrix as held), bits = -log2 relative_error.
+    summary : dict
+        What ``mho solve --json`` prints.
+    path : Path
+        The run file.
+    """
+
+    solution: NDArray[Any]
+    converged: bool
+    cycles: list[dict[str, float]]
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
+
+
+class Solve(Procedure):
+    """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
+
+    title: ClassVar[str] = "Solve A x = b"
+
+    matrix = FormParameter("Matrix", default="")
+    rhs = FormParameter("Right-hand side", default="random")
+    bits = IntegerParameter("Precision", units="bit", minimum=3, maximum=MAX_BITS - 2, default=24)
+    tolerance = FloatParameter("Tolerance of the relative residual", minimum=0.0, maximum=1.0, default=0.0)
+    max_cycles = IntegerParameter("Most cycles", minimum=1, maximum=10_000, default=50)
+    encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
+    correction_bits = IntegerParameter(
+        "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
+    )
+    seed = IntegerParameter("Seed of the right-hand side", minimum=0, default=0)
+
+    def check(self) -> None:
+        """Read matrix and right-hand side, and refuse what has no solution at this precision."""
+        given = load_matrix(self.matrix)
+        rhs = load_vector(
+            self.rhs, len(given), np.random.default_rng(self.seed), complex_values=np.iscomplexobj(given)
+        )
+        self._complex = np.iscomplexobj(given)
+        self._matrix, self._rhs = to_real(given), to_real_vector(rhs)
+        if not np.any(self._rhs):
+            raise InputError("the right-hand side is zero everywhere; so is the solution")
+        self._multiply = encode_multiply(self._matrix, self.bits)
+        condition = float(np.linalg.cond(self._multiply.matrix))
+        if not condition < 2.0**self.bits:
+            raise InputError(
+                f"the matrix is singular to {self.bits} bits (condition number {condition:.3g}); use more bits "
+                "or another matrix"
+            )
+        self._exact: Floats = np.linalg.solve(self._matrix, self._rhs)
+        self._sliced: Floats = np.linalg.solve(self._multiply.matrix, self._rhs)
+        self._smallest = float(np.linalg.svd(self._multiply.matrix, compute_uv=False)[-1])
+
+    def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
+        """Choose the encoding, place the blocks, check stability and limits."""
+        self._plan = plan_solve(
+            parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}"),
+            self._multiply,
+            rng,
+            encoding=self.encoding,
+            lines=bench.vector_size,
+            input_conductance=bench.input_conductance,
+        )
+        self._settings = WriteVerifySettings()
+        self._check_limits(bench)
+
+    def _check_limits(self, bench: Bench) -> None:
+        """Check the largest pulse of each kind before anything is sent."""
+        s = self._settings
+        bench.limits.check_voltage("vector", VECTOR_VOLTS)
+        for voltage, width in ((s.set_voltage, s.width), (s.forming_voltages[0], s.forming_width)):
+            bench.check_pulse(Pulse("set", voltage, width, s.gate_range[1]))
+        bench.check_pulse(Pulse("reset", s.reset_full, s.width, s.reset_gate))
+
+    def layout(self) -> Layout:
+        """Tables pulses, forecasts and cycles; maps per array; matrices and vectors."""
+        n, plan = len(self._matrix), self._plan
+        vector = lambda name, text, unit="": Column(name, unit, shape=(n,), description=text)  # noqa: E731
+        cycles = Table(
+            "cycles",
+            (
+                Column("cycle", dtype="u4"),
+                Column("time", "s", description="bench time"),
+                Column("residual", description="norm of the residual relative to the right-hand side"),
+                Column("relative_error", description="to a float64 solve of the matrix as given"),
+                Column("sliced_error", description="to the solution of the matrix as held by the slices"),
+                Column("bits", description="-log2 relative_error"),
+                Column("step", description="length of the step along the correction"),
+                Column("mvm_outputs", dtype="u8", description="integers read in this cycle"),
+                Column("mvm_wrong", dtype="u8", description="of these, not the digits' exact sum"),
+                vector("input", "volts at the INV inputs", "V"),
+                vector("output", "volts at the INV outputs", "V"),
+                vector("solution", "x after this cycle"),
+            ),
+            signal="relative_error",
+            axis="cycle",
+            title="refinement",
+        )
+        arrays = (
+            Array("matrix", self._matrix, description="A as given (complex: mapped to real)"),
+            Array("matrix_held", self._multiply.matrix, description="A as the slices hold it"),
+            Array("rhs", self._rhs, description="b"),
+            Array("reference", self._exact, description="float64 solution of the matrix as given"),
+            Array("solution", np.full(n, np.nan), description="x"),
+            Array("digits_multiply", self._multiply.digits, description="digits (inputs, columns)"),
+            Array("digits_invert", plan.positive.digits, description="digits of the inverting array"),
+            Array("matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts"),
+        )
+        maps = [
+            one
+            for name in dict.fromkeys(b.placement.array for b in plan.blocks())
+            for one in BlockMaps.covering(name, plan.blocks()).declared()
+        ]
+        return Layout((PULSES, cycles), tuple(maps), arrays, default="cycles")
+
+    def describe_cells(self) -> str:
+        """Arrays and cell ranges in use."""
+        return "; ".join(
+            f"{b.placement.array}[{b.placement.rows.min()}:{b.placement.rows.max() + 1}, "
+            f"{b.placement.columns.min()}:{b.placement.columns.max() + 1}]"
+            for b in self._plan.blocks()
+        )
+
+    def run_title(self) -> str:
+        """Name the matrix and the precision."""
+        name = Path(self.matrix).name if isinstance(self.matrix, str | Path) else "array"
+        return f"Solve {name}, {self.bits} bit"
+
+    def execute(self, bench: Bench, stream: Stream) -> Solution:
+        """Program, forecast, refine."""
+        plan, levels = self._plan, self._plan.levels
+        encoding, chosen = plan.encoding, plan.candidate
+        others = ", ".join(f"{c.encoding.name} {c.rho:.3f}" for c in plan.ranked[1:])
+        stream.say(
+            f"INV encoding: {encoding.name}, because its expected rho of {chosen.rho:.3f} is the smallest"
+            + (f" (next: {others})" if others else "")
+        )
+        names = [array.name for array in plan.chip.arrays]
+        programmer = Programmer(bench, stream, levels, names, self._settings)
+        programmer.program(plan.blocks())
+        failed = programmer.failed(plan.blocks())
+        if failed:
+            stream.say(f"{failed} cells could not be brought into their verify window", "WARNING")
+        rho = self._forecast(bench, stream)
+        line_search = rho >= NEAR_ONE
+        full_scale = min(VECTOR_VOLTS, bench.file.limits["vector"].voltage)
+        inverse = AnalogueInverse(bench, encoding, plan.positive, plan.negative, levels.step, full_scale)
+        product = SlicedProduct(bench, plan.multiply, plan.tiles, levels.step, VECTOR_VOLTS)
+        product.calibrate()
+        stream.say(
+            f"MVM: {len(plan.tiles)} tiles, {len(product.groups)} groups of "
+            f"{min(map(len, product.groups))} to {max(map(len, product.groups))} lines active at once"
+        )
+        rows, last, converged = self._cycles(bench, stream, inverse, product, line_search)
+        solution = from_real_vector(last.solution) if self._complex else last.solution
+        stream.set_array("solution", last.solution)
+        summary = {
+            "converged": converged,
+            "bits": int(self.bits),
+            "encoding": encoding.name,
+            "forecast_rho": rho,
+            "solution": _plain(solution),
+            "relative_error": rows[-1]["relative_error"],
+            "sliced_error": rows[-1]["sliced_error"],
+            "cycles": rows,
+            "line_search": line_search,
+            "mvm_outputs": product.outputs,
+            "mvm_wrong": product.wrong,
+            "cells": sum(b.digits.size for b in plan.blocks()),
+            "cells_failed": failed,
+            "pulses": programmer.pulses,
+            "reads": programmer.reads,
+            "virtual_seconds": bench.now(),
+        }
+        if product.wrong:
+            stream.say(f"{product.wrong} of {product.outputs} MVM integers were wrong", "WARNING")
+        return Solution(solution, converged, rows, summary)
+
+    def _forecast(self, bench: Bench, stream: Stream) -> float:
+        """Contraction and stability from the achieved conductances, said before the first cycle."""
+        achieved, rho = self._plan.forecast(bench.input_conductance)
+        stream.set_array("matrix_achieved", achieved)
+        if rho < 1.0:
+            text = f"forecast: rho(I - A A0^-1) = {rho:.3f}, {-np.log2(rho):.1f} bits a cycle"
+            stream.say(text + (", so near 1 that the line search is used" if rho >= NEAR_ONE else ""))
+        else:
+            stream.say(
+                f"forecast: rho(I - A A0^-1) = {rho:.3f}, plain refinement would diverge; the line search keeps "
+                "the residual from growing but may be slow",
+                "WARNING",
+            )
+        return rho
+
+    def _cycles(
+        self,
+        bench: Bench,
+        stream: Stream,
+        inverse: AnalogueInverse,
+        product: SlicedProduct,
+        line_search: bool,
+    ) -> tuple[list[dict[str, float]], Cycle, bool]:
+        rows: list[dict[str, float]] = []
+        outputs = wrong = 0
+        for cycle in refine(
+            self._rhs, inverse, product, correction_bits=self.correction_bits, line_search=line_search
+        ):
+            stream.check()
+            error = _relative(cycle.solution, self._exact)
+            row = {
+                "cycle": cycle.number,
+                "residual": cycle.relative_residual,
+                "relative_error": error,
+                "sliced_error": _relative(cycle.solution, self._sliced),
+                "bits": float(-np.log2(max(error, 1e-300))),
+            }
+            rows.append(row)
+            stream.emit(
+                "cycles",
+                **row,
+                time=bench.now(),
+                step=cycle.step,
+                mvm_outputs=product.outputs - outputs,
+                mvm_wrong=product.wrong - wrong,
+                input=inverse.last[0],
+                output=inverse.last[1],
+                solution=cycle.solution,
+            )
+            outputs, wrong = product.outputs, product.wrong
+            if cycle.relative_residual <= self._tolerance_for(cycle):
+                return rows, cycle, True
+            if cycle.number >= self.max_cycles:
+                break
+        return rows, cycle, False
+
+    def _tolerance_for(self, cycle: Cycle) -> float:
+        """Relative residual at which the solution has `bits` bits, unless the user said which.
+
+        ||x* - x|| <= ||A^-1|| ||r||, so ||r|| / ||b|| must fall below 2^-bits ||x|| / (||A^-1|| ||b||).
+        """
+        if self.tolerance:
+            return float(self.tolerance)
+        smallest = float(np.linalg.svd(self._multiply.matrix, compute_uv=False)[-1])
+        return float(2.0**-self.bits * np.linalg.norm(cycle.solution) * smallest / np.linalg.norm(self._rhs))
+
+
+def _relative(value: Floats, reference: Floats) -> float:
+    return float(np.linalg.norm(value - reference) / np.linalg.norm(reference))
+
+
+def _plain(vector: NDArray[Any]) -> list[Any]:
+    """A vector as JSON has it: complex numbers as [real, imaginary]."""
+    if np.iscomplexobj(vector):
+        return [[float(v.real), float(v.imag)] for v in vector]
+    return [float(v) for v in vector]

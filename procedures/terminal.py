@@ -1,0 +1,127 @@
+"""A run in the terminal: one bar for programming, one live table of cycles, a short summary at the end."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from procedures import stream
+from procedures.solve import Solution
+
+
+class RunDisplay:
+    """Draws the events of a run on standard error, so that standard output stays for results.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show warnings only.
+    console : rich.console.Console, optional
+    """
+
+    def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._quiet = quiet
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("cells  {task.fields[pulses]} pulses"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._cycles: Table | None = None
+        self._live = Live(console=self._console, refresh_per_second=8, transient=False)
+
+    def __enter__(self) -> Self:
+        if not self._quiet:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def observe(self, event: stream.Event) -> None:
+        """Take one event of the run."""
+        if isinstance(event, stream.Message):
+            if not self._quiet or event.level != "INFO":
+                style = "" if event.level == "INFO" else "yellow" if event.level == "WARNING" else "bold red"
+                self._console.print(event.text, style=style, highlight=False)
+        elif self._quiet:
+            return
+        elif isinstance(event, stream.Started):
+            self._console.print(f"[bold]{event.title}[/bold]  ->  {event.path}", highlight=False)
+        elif isinstance(event, stream.Progress):
+            self._advance(event)
+        elif isinstance(event, stream.Row) and event.table == "cycles":
+            self._add_cycle(event)
+
+    def _advance(self, event: stream.Progress) -> None:
+        if event.stage not in self._tasks:
+            self._tasks[event.stage] = self._bar.add_task(event.stage, total=event.total, pulses=0)
+        self._bar.update(
+            self._tasks[event.stage],
+            completed=event.done,
+            total=event.total,
+            pulses=int(event.detail.get("pulses", 0)),
+        )
+        self._draw()
+
+    def _add_cycle(self, event: stream.Row) -> None:
+        if self._cycles is None:
+            self._cycles = Table(box=None, pad_edge=False)
+            for name in ("cycle", "residual", "relative error", "bits"):
+                self._cycles.add_column(name, justify="right")
+        values = event.values
+        self._cycles.add_row(
+            str(values["cycle"]),
+            f"{values['residual']:.3e}",
+            f"{values['relative_error']:.3e}",
+            f"{values['bits']:.1f}",
+        )
+        self._draw()
+
+    def _draw(self) -> None:
+        parts = [self._bar] if self._cycles is None else [self._bar, self._cycles]
+        self._live.update(Group(*parts))
+
+
+def print_solution(result: Solution, console: Console | None = None) -> None:
+    """Print the short summary and the run file's path."""
+    s = result.summary
+    out = console or Console(soft_wrap=True)
+    verdict = "converged" if result.converged else "NOT converged"
+    out.print(
+        f"{verdict} in {len(result.cycles)} cycles: relative error {s['relative_error']:.2e} against float64 "
+        f"({result.cycles[-1]['bits']:.1f} bits)",
+        style="bold green" if result.converged else "bold red",
+        highlight=False,
+    )
+    out.print(f"INV {s['encoding']}, forecast rho {s['forecast_rho']:.3f}", highlight=False)
+    out.print(
+        f"{s['cells']} cells, {s['pulses']} pulses, {s['cells_failed']} cells outside their window; "
+        f"{s['mvm_outputs']} MVM integers, {s['mvm_wrong']} wrong",
+        highlight=False,
+    )
+    out.print(
+        f"{s['wall_seconds']:.1f} s here, {s['virtual_seconds']:.1f} s on the bench's clock", highlight=False
+    )
+    out.print(str(result.path), highlight=False)
