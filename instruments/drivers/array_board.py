@@ -1,0 +1,96 @@
+"""The array board: which cell, which path, which mode. The protocol is ours: docs/array-board.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from pymeasure.adapters import Adapter
+from pymeasure.instruments import Instrument
+
+from instruments.drivers.scpi import ScpiInstrument
+from instruments.roles import Cell, Mode, Path
+from mho_errors import InstrumentError
+
+MODES = {"SAFE": "SAFE", "PROGRAM": "PROG", "MULTIPLY": "MULT", "INVERT": "INV"}
+PATHS = {"OPEN": "OPEN", "READ": "READ", "SET": "SET", "RESET": "RES"}
+
+
+class ArrayBoardDriver(ScpiInstrument):
+    """The board as `instruments.roles.ArrayBoard`; every switch is read back in the message that moves it."""
+
+    model = "ARRAY BOARD"
+    recorded = ("mode", "transimpedance", "input_conductance", "watchdog")
+
+    mode = Instrument.measurement(":MODE?", "Get the mode: SAFE, PROG, MULT or INV.", cast=str)
+    path = Instrument.measurement(":ROUT:PATH?", "Get the closed path: OPEN, READ, SET or RES.", cast=str)
+    watchdog = Instrument.measurement(":SYST:WDOG?", "Get the watchdog's time, s; 0 is off.")
+
+    def __init__(self, address: str | Adapter, visa_library: str = "", **connection: Any) -> None:
+        super().__init__(address, visa_library, **connection)
+
+    @cached_property
+    def transimpedance(self) -> float:
+        """Feedback resistance of the MULTIPLY amplifiers, ohm; asked once."""
+        return float(self.ask(":CONF:MULT:RES?"))
+
+    @cached_property
+    def input_conductance(self) -> float:
+        """Input conductance in INVERT mode, S; asked once."""
+        return float(self.ask(":CONF:INV:COND?"))
+
+    def set_mode(self, mode: Mode) -> None:
+        """Ground all lines, then connect the arrays for `mode`; raises `InstrumentError` unless confirmed."""
+        self._confirm(f":ROUT:PATH OPEN;:MODE SAFE;:MODE?;:MODE {MODES[mode]};:MODE?", f"SAFE;{MODES[mode]}")
+
+    def select(self, cell: Cell) -> None:
+        """Address one cell; the path must be open."""
+        wanted = f'"{cell.array}",{cell.row},{cell.column}'
+        self._confirm(f":ROUT:CELL {wanted};:ROUT:CELL?", wanted)
+
+    def route(self, path: Path) -> None:
+        """Open, read back, close `path`, read back; the caller has brought the sources to 0 V."""
+        code = PATHS[path]
+        if code == "OPEN":
+            self._confirm(":ROUT:PATH OPEN;:ROUT:PATH?", "OPEN")
+        else:
+            self._confirm(f":ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:PATH {code};:ROUT:PATH?", f"OPEN;{code}")
+
+    def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
+        """Put `rows` on the DAQ's outputs, `columns` on the transimpedance amplifiers."""
+        self._connect(array, rows, columns)
+
+    def connect_invert(
+        self,
+        positive: str,
+        rows: Sequence[int],
+        columns: Sequence[int],
+        *,
+        negative: str | None,
+        diagonal: float,
+        diagonal_count: int,
+    ) -> None:
+        """Fit resistors and second array, then close the loop around the block."""
+        second = "NONE" if negative is None else f'"{negative}"'
+        self.exchange(
+            f":CONF:INV:NEG {second};:CONF:INV:DIAG {diagonal:.9e};:CONF:INV:DIAG:COUN {diagonal_count}"
+        )
+        self._connect(positive, rows, columns)
+
+    def _connect(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
+        lists = (f"(@{','.join(map(str, lines))})" for lines in (rows, columns))
+        wanted = f'"{array}",' + ",".join(lists)
+        self._confirm(f":ROUT:BLOC {wanted};:ROUT:BLOC?", wanted)
+
+    def make_safe(self) -> None:
+        """Ground everything, confirmed by query."""
+        self._confirm(":OUTP:SAFE;:OUTP:SAFE?", "1")
+
+    def _confirm(self, message: str, expected: str) -> None:
+        answer = self.exchange(message)
+        if answer != expected:
+            raise InstrumentError(
+                f"{self._title}: after {message!r} it reports {answer!r} instead of {expected!r}; a switch may be stuck: "
+                "do not go on before it is checked"
+            )

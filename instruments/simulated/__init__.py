@@ -1,0 +1,1 @@
+"""The virtual bench: simulated instruments at the wire, one chip, one clock and one seed behind them."""

@@ -1,0 +1,173 @@
+"""Simulated array board: decoders, analogue switches and amplifier configuration of the chip's carrier.
+
+The protocol is ours and stands in docs/array-board.md; a test holds page and class together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from instruments.simulated.clock import VirtualClock
+from instruments.simulated.ports import CarrierPort
+from instruments.simulated.scpi import ScpiDevice, ScpiError, Setting, command, query
+from instruments.simulated.scpi_parameters import ChannelList, Choice, Numeric, Text
+
+SWITCH_TIME = 2e-6  # s, break before make of the analogue switches
+MODE_TIME = 1e-3  # s, all lines are grounded before a mode changes
+
+
+class SimulatedArrayBoard(ScpiDevice):
+    """The board's firmware: refuses what would be unsafe, whoever asks.
+
+    Parameters
+    ----------
+    carrier : CarrierPort
+        The chip on the board.
+    transimpedance : float
+        Feedback resistors of the MULTIPLY amplifiers, ohm.
+    input_conductance : float
+        Input resistors' conductance in INVERT mode, S.
+    """
+
+    identity = "MHO,ARRAY BOARD,{serial},1.0"
+
+    mode = Setting(":MODE", Choice("SAFE", ("SAFE", "PROGram", "MULTiply", "INVert")))
+    path = Setting(":ROUTe:PATH", Choice("OPEN", ("OPEN", "READ", "SET", "RESet")))
+    watchdog = Setting(":SYSTem:WDOG", Numeric(0.0, 0.0, 3600.0, unit="S"))
+    diagonal = Setting(":CONFigure:INVert:DIAGonal", Numeric(0.0, 0.0, 0.1, unit="S"))
+    diagonal_count = Setting(":CONFigure:INVert:DIAGonal:COUNt", Numeric(0, 0, 4096, integer=True))
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        carrier: CarrierPort,
+        *,
+        serial: str = "SIM00004",
+        transimpedance: float = 20e3,
+        input_conductance: float = 35e-6,
+    ) -> None:
+        self._carrier = carrier
+        self.transimpedance, self.input_conductance = transimpedance, input_conductance
+        self.cell: tuple[str, int, int] | None = None
+        self.block: tuple[str, tuple[int, ...], tuple[int, ...]] | None = None
+        self.negative: str | None = None
+        self._last_message = 0.0
+        super().__init__(clock, rng, serial=serial)
+
+    def write(self, data: bytes, end: bool = True) -> None:
+        """Take a message; when the last one is longer ago than the watchdog allows, go safe first."""
+        if self.watchdog and self.clock.now - self._last_message > self.watchdog:
+            self._ground()
+            self.push_error(-300, "watchdog expired; board is SAFE")
+        super().write(data, end)
+        self._last_message = self.clock.now
+
+    def reset(self) -> None:
+        """``*RST`` grounds everything."""
+        self._ground()
+
+    def _ground(self) -> None:
+        self._carrier.switching("mode")
+        self._put("path", "OPEN")
+        self._put("mode", "SAFE")
+        self.cell = self.block = self.negative = None
+        self.clock.advance(MODE_TIME)
+
+    def _put(self, name: str, value: str) -> None:
+        setattr(self, name, value)
+
+    @mode.check
+    def _check_mode(self, mode: str) -> None:
+        if mode != "SAFE" and self.path != "OPEN":
+            raise ScpiError(-221, "open the path before the mode changes")
+
+    @mode.on_change
+    def _mode_changed(self, mode: str) -> None:
+        self._carrier.switching("mode")
+        self._put("path", "OPEN")
+        self.cell = self.block = self.negative = None
+        self.clock.advance(MODE_TIME)
+
+    @path.check
+    def _check_path(self, path: str) -> None:
+        if path == "OPEN":
+            return
+        if self.mode != "PROG" or self.cell is None:
+            raise ScpiError(-221, "a path needs mode PROGram and a selected cell")
+        if self.path not in ("OPEN", path):
+            raise ScpiError(-221, "open the path before another is closed")
+
+    @path.on_change
+    def _path_changed(self, path: str) -> None:
+        self._carrier.switching("path")
+        self.clock.advance(SWITCH_TIME)
+
+    def _check_array(self, array: str) -> tuple[int, int]:
+        size = self._carrier.array_size(array)
+        if size is None:
+            raise ScpiError(-224, f"no array {array}")
+        return size
+
+    @command(":ROUTe:CELL", Text(), Numeric(0, 0, 4095, integer=True), Numeric(0, 0, 4095, integer=True))
+    def _select(self, array: str, row: float, column: float) -> None:
+        rows, columns = self._check_array(array)
+        if self.mode != "PROG" or self.path != "OPEN":
+            raise ScpiError(-221, "a cell is selected in mode PROGram with the path open")
+        if not (row < rows and column < columns):
+            raise ScpiError(-222, f"cell {int(row)},{int(column)} outside {rows} x {columns}")
+        self.cell = (array, int(row), int(column))
+
+    @query(":ROUTe:CELL")
+    def _selected(self) -> str:
+        return "NONE" if self.cell is None else '"{}",{},{}'.format(*self.cell)
+
+    @command(":ROUTe:BLOCk", Text(), ChannelList(), ChannelList())
+    def _connect(self, array: str, rows: tuple[int, ...], columns: tuple[int, ...]) -> None:
+        size = self._check_array(array)
+        if self.mode not in ("MULT", "INV"):
+            raise ScpiError(-221, "a block is connected in mode MULTiply or INVert")
+        if self.mode == "INV" and len(rows) != len(columns):
+            raise ScpiError(-221, "a loop needs as many rows as columns")
+        for lines, length in zip((rows, columns), size, strict=True):
+            if not lines or len(set(lines)) != len(lines) or max(lines) >= length:
+                raise ScpiError(-222, f"lines must differ and lie in 0..{length - 1}")
+        self._carrier.switching("block")
+        self.clock.advance(SWITCH_TIME)
+        self.block = (array, rows, columns)
+
+    @query(":ROUTe:BLOCk")
+    def _connected(self) -> str:
+        if self.block is None:
+            return "NONE"
+        array, rows, columns = self.block
+        lists = ("(@" + ",".join(map(str, lines)) + ")" for lines in (rows, columns))
+        return f'"{array}",' + ",".join(lists)
+
+    @command(":CONFigure:INVert:NEGative", Text(bare=True))
+    def _set_negative(self, array: str) -> None:
+        if array.upper() == "NONE":
+            self.negative = None
+            return
+        self._check_array(array)
+        self.negative = array
+
+    @query(":CONFigure:INVert:NEGative")
+    def _get_negative(self) -> str:
+        return "NONE" if self.negative is None else f'"{self.negative}"'
+
+    @query(":CONFigure:INVert:CONDuctance")
+    def _input_conductance(self) -> str:
+        return f"{self.input_conductance:.9E}"
+
+    @query(":CONFigure:MULTiply:RESistance")
+    def _transimpedance(self) -> str:
+        return f"{self.transimpedance:.9E}"
+
+    @command(":OUTPut:SAFE")
+    def _make_safe(self) -> None:
+        self._ground()
+
+    @query(":OUTPut:SAFE")
+    def _is_safe(self) -> str:
+        return str(int(self.mode == "SAFE" and self.path == "OPEN"))

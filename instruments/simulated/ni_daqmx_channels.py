@@ -1,0 +1,116 @@
+"""Virtual channels from the names and limits that a program gives, or the error NI-DAQmx would give."""
+
+from __future__ import annotations
+
+import re
+
+from nidaqmx.constants import TerminalConfiguration
+from nidaqmx.error_codes import DAQmxErrors as Code
+from nidaqmx.errors import DaqError
+
+from instruments.simulated.ni_daqmx_errors import refusal
+from instruments.simulated.ni_daqmx_tasks import Channel
+from instruments.simulated.ni_rack import Device, Rack, expand
+
+MONITOR = re.compile(r"_(ao\d+)_vs_aognd", re.IGNORECASE)
+
+
+def analogue_inputs(
+    rack: Rack, names: str, config: TerminalConfiguration, low: float, high: float, task: str
+) -> list[Channel]:
+    """Return voltage inputs for `names`, each in the smallest range that holds `low` to `high` (V)."""
+    channels = []
+    for name in expand([names]):
+        device, terminal = _split(rack, name, task)
+        product = device.product
+        monitor = MONITOR.fullmatch(terminal)
+        number = -1 if monitor else _number(rack.inputs.number, device, name, task)
+        monitors = (
+            _number(rack.outputs.number, device, f"{device.name}/{monitor[1]}", task) if monitor else -1
+        )
+        if not low < high:
+            raise refusal(Code.MIN_NOT_LESS_THAN_MAX, task, Minimum_Value=low, Maximum_Value=high)
+        scale = product.input_range(max(abs(low), abs(high)))
+        if scale is None:
+            if not product.input_noise:
+                raise refusal(Code.PHYSICAL_CHAN_DOES_NOT_EXIST, task, Physical_Channel_Name=name)
+            largest = max(product.input_noise)
+            raise _out_of_range("DAQmx_AI_Max", high, largest, name, task)
+        if product.simultaneous and config in (TerminalConfiguration.RSE, TerminalConfiguration.NRSE):
+            raise refusal(
+                Code.INVALID_ATTRIBUTE_VALUE,
+                task,
+                Property="DAQmx_AI_TermCfg",
+                Requested_Value=config.name,
+                You_Can_Select="DIFF, PSEUDO_DIFF",
+                Channel_Name=name,
+            )
+        channels.append(Channel(name, name, device, low, high, scale, number, monitors))
+    return channels
+
+
+def analogue_outputs(rack: Rack, names: str, low: float, high: float, task: str) -> list[Channel]:
+    """Return voltage outputs for `names`, which take values from `low` to `high` (V)."""
+    channels = []
+    for name in expand([names]):
+        device, _ = _split(rack, name, task)
+        number = _number(rack.outputs.number, device, name, task)
+        scale = device.product.output_range
+        if not low < high:
+            raise refusal(Code.MIN_NOT_LESS_THAN_MAX, task, Minimum_Value=low, Maximum_Value=high)
+        if high > scale:
+            raise _out_of_range("DAQmx_AO_Max", high, scale, name, task)
+        if low < -scale:
+            raise _out_of_range("DAQmx_AO_Min", low, scale, name, task)
+        channels.append(Channel(rack.outputs.names[number], name, device, low, high, scale, number))
+    return channels
+
+
+def digital_lines(rack: Rack, names: str, one_channel: bool, task: str) -> list[Channel]:
+    """Return digital channels for lines and ports: one for them all, or one for each."""
+    spelled = {line.lower(): line for line in rack.lines}
+    groups: list[tuple[str, tuple[str, ...], Device]] = []
+    for name in expand([names]):
+        device, terminal = _split(rack, name, task)
+        lines = [
+            line for low, line in spelled.items() if low == name.lower() or low.startswith(f"{name.lower()}/")
+        ]
+        if not lines or not terminal:
+            raise refusal(
+                Code.PHYSICAL_CHAN_DOES_NOT_EXIST, task, Device=device.name, Physical_Channel_Name=terminal
+            )
+        groups.append((name, tuple(lines), device))
+    if one_channel:
+        every = tuple(line for _, lines, _ in groups for line in lines)
+        label = f"{groups[0][0]}..." if len(groups) > 1 else groups[0][0]
+        return [Channel(label, names, groups[0][2], lines=every)]
+    return [Channel(name, name, device, lines=lines) for name, lines, device in groups]
+
+
+def _split(rack: Rack, name: str, task: str) -> tuple[Device, str]:
+    device, _, terminal = name.partition("/")
+    return rack.device(device, task), terminal
+
+
+def _number(numbers: dict[str, int], device: Device, name: str, task: str) -> int:
+    number = numbers.get(name.lower())
+    if number is None:
+        raise refusal(
+            Code.PHYSICAL_CHAN_DOES_NOT_EXIST,
+            task,
+            Device=device.name,
+            Physical_Channel_Name=name.partition("/")[2],
+        )
+    return number
+
+
+def _out_of_range(prop: str, value: float, scale: float, name: str, task: str) -> DaqError:
+    return refusal(
+        Code.INVALID_ATTRIBUTE_VALUE,
+        task,
+        Property=prop,
+        Requested_Value=value,
+        Maximum_Value=scale,
+        Minimum_Value=-scale,
+        Channel_Name=name,
+    )
