@@ -26,7 +26,7 @@ __all__ = [
 _ERROR_REPLY = re.compile(r'(?:\A|;)\s*([+-]?\d+),"((?:[^"]|"")*)"\s*\Z')
 
 
-class ScpiInstrument(SCPIMixin, Instrument):  # type: ignore[misc]
+class ScpiInstrument(SCPIMixin, Instrument):
     """An instrument that speaks SCPI.
 
     Opening it changes nothing on it: no output, no setting.
@@ -231,7 +231,7 @@ class ScpiInstrument(SCPIMixin, Instrument):  # type: ignore[misc]
         """Bring outputs to 0 V and off; an instrument without outputs has nothing to do."""
 
 
-class ScpiChannel(Channel):  # type: ignore[misc]
+class ScpiChannel(Channel):
     """One channel of a `ScpiInstrument`; ``{ch}`` in a command is its number."""
 
     __getattribute__ = object.__getattribute__

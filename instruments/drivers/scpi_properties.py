@@ -40,10 +40,12 @@ def within(value: float, span: Span) -> float:
     return value
 
 
-def one_of(value: Any, choices: Iterable[Any]) -> Any:
-    """Return `value` when it is one of `choices`; raises `InstrumentError` when it is not."""
+def one_of(value: Any, choices: Iterable[Any], name: str = "value") -> Any:
+    """Return `value` when it is one of `choices`; raises `InstrumentError`, which names it, when it is not."""
     if value not in choices:
-        raise InstrumentError(f"{value!r} is none of {', '.join(map(repr, choices))}")
+        raise InstrumentError(
+            f"{name} {value!r} does not exist; choose one of {', '.join(map(repr, choices))}"
+        )
     return value
 
 
@@ -67,7 +69,8 @@ def control(command: str, docs: str, span: Span) -> Any:
 def switch(command: str, docs: str) -> Any:
     """Declare a bool property; the command takes ``ON`` and ``OFF`` and answers 1 and 0."""
     return Instrument.control(
-        f"{command}?", f"{command} %s{CHECK}", docs, validator=one_of, values=(True, False),
+        f"{command}?", f"{command} %s{CHECK}", docs, values=(True, False),
+        validator=lambda value, known: one_of(value, known, command),
         set_process=lambda on: "ON" if on else "OFF", cast=bool, check_set_errors=True,
     )  # fmt: skip
 
@@ -76,6 +79,7 @@ def choice(command: str, docs: str, choices: Sequence[str], quoted: bool = False
     """Declare a property that is one of some mnemonics, in the short form in which the instrument answers."""
     mark = '"' if quoted else ""
     return Instrument.control(
-        f"{command}?", f"{command} {mark}%s{mark}{CHECK}", docs, validator=one_of, values=tuple(choices),
+        f"{command}?", f"{command} {mark}%s{mark}{CHECK}", docs, values=tuple(choices),
+        validator=lambda value, known: one_of(value, known, command),
         cast=lambda text: text.strip().strip('"'), check_set_errors=True,
     )  # fmt: skip

@@ -1,0 +1,245 @@
+"""Keithley 2450 source-measure unit, in its SCPI command set: reads cells, sweeps them, and drives gates.
+
+Model 2450 Reference Manual, 2450-901-01; pages where given. (?) marks what is to be checked on hardware:
+that a sweep leaves the output off, and that ``:OUTP:INT:TRIP?`` exists in this form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymeasure.adapters import Adapter
+from pymeasure.instruments import Instrument
+
+from instruments.drivers.scpi import ScpiInstrument, Span, choice, control, switch, within
+from instruments.roles import Reading
+from mho_errors import InstrumentError
+
+VOLTAGE = Span(-210.0, 210.0, "source voltage", "V")
+CURRENT_LIMIT = Span(1e-9, 1.05, "current limit", "A")
+CURRENT_RANGE = Span(1e-9, 1.05, "current range", "A")
+NPLC = Span(0.01, 10.0, "integration time", "power line cycles")
+LISTED_AT_ONCE = 100  # values one :SOUR:LIST message may carry
+LIST_SIZE = 2500  # values a source list may have (?)
+LIMITED = 32  # bit 5 of a reading's source status: in compliance (p. 8-29)
+OVERFLOW = 9.9e37
+
+
+class Keithley2450(ScpiInstrument):
+    """A 2450 as `instruments.roles.SourceMeter`: volts out, amperes in.
+
+    Parameters
+    ----------
+    address, visa_library, timeout, **connection
+        As for `ScpiInstrument`.
+    voltage_range : float, optional
+        Fixed source range, V. Without it the instrument chooses the range for each level: more exact at
+        small voltages, but the output may glitch where the range changes.
+
+    Raises
+    ------
+    InstrumentError
+        When the instrument is not a 2450 or does not speak SCPI (``*LANG?``).
+    """
+
+    model = "MODEL 2450"
+    recorded = (
+        "source_voltage_range", "source_delay", "current_limit", "current_range", "nplc",
+        "four_wire", "source_readback", "output_off_mode", "line_frequency",
+    )  # fmt: skip
+
+    source_function = choice(
+        ":SOUR:FUNC", "Control what is sourced: ``VOLT`` or ``CURR`` (p. 6-66).", ("VOLT", "CURR")
+    )
+    source_voltage = control(":SOUR:VOLT", "Control the source level, V (p. 6-67).", VOLTAGE)
+    source_voltage_range = control(
+        ":SOUR:VOLT:RANG", "Control the source range, V; setting it switches auto range off.", VOLTAGE
+    )
+    source_voltage_range_auto = switch(":SOUR:VOLT:RANG:AUTO", "Control whether the range follows the level.")
+    source_delay = control(
+        ":SOUR:VOLT:DEL", "Control the wait between level and measurement, s.", Span(0, 1e4, "delay", "s")
+    )
+    source_readback = switch(
+        ":SOUR:VOLT:READ:BACK", "Control whether the source value of a reading is measured (p. 6-78)."
+    )
+    current_limit = control(":SOUR:VOLT:ILIM", "Control the current limit, A.", CURRENT_LIMIT)
+    current_limit_tripped = Instrument.measurement(
+        ":SOUR:VOLT:ILIM:TRIP?", "Get whether the source is limited right now.", cast=bool
+    )
+    sense_function = choice(
+        ":SENS:FUNC",
+        "Control what is measured: ``CURR:DC`` or ``VOLT:DC``.",
+        ("CURR:DC", "VOLT:DC"),
+        quoted=True,
+    )
+    current_range = control(
+        ":SENS:CURR:RANG", "Control the measurement range, A; setting it ends auto range.", CURRENT_RANGE
+    )
+    current_range_auto = switch(":SENS:CURR:RANG:AUTO", "Control whether the range follows the current.")
+    nplc = control(":SENS:CURR:NPLC", "Control the integration time in power line cycles.", NPLC)
+    four_wire = switch(":SENS:CURR:RSEN", "Control whether the sense terminals are used.")
+    output_enabled = switch(":OUTP", "Control whether the output is on.")
+    output_off_mode = choice(
+        ":OUTP:VOLT:SMOD", "Control what the output is when off (HIMP opens the relay).",
+        ("NORM", "HIMP", "ZERO", "GUAR"),
+    )  # fmt: skip
+    interlock_closed = Instrument.measurement(
+        ":OUTP:INT:TRIP?", "Get whether the interlock permits more than 42 V (?).", cast=bool
+    )
+    line_frequency = Instrument.measurement(":SYST:LFR?", "Get the power line frequency, Hz.")
+    language = Instrument.measurement("*LANG?", "Get the command set in use.", cast=str)
+    points_in_buffer = Instrument.measurement(
+        ":TRAC:ACT?", "Get how many readings the buffer holds.", cast=int
+    )
+
+    def __init__(
+        self,
+        address: str | Adapter,
+        visa_library: str = "",
+        *,
+        voltage_range: float | None = None,
+        timeout: float = 5.0,
+        **connection: Any,
+    ) -> None:
+        self.voltage_range = voltage_range
+        self._aperture = 0.2  # s, the longest there is, until `configure` knows
+        super().__init__(address, visa_library, timeout=timeout, **connection)
+
+    def verify(self) -> None:
+        """Make sure that the instrument speaks SCPI, not TSP or 2400."""
+        if self.language.strip() != "SCPI":
+            raise InstrumentError(
+                f"{self._title} speaks {self.language.strip()}; switch it to SCPI (*LANG SCPI) and restart it"
+            )
+
+    # --- roles.SourceMeter ---
+
+    def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
+        """Prepare sourcing volts and measuring amperes; the output keeps its state.
+
+        Parameters
+        ----------
+        current_limit : float
+            Compliance, A; read back and compared.
+        current_range : float
+            Largest current to be measured, A.
+        nplc : float
+            Integration time in power line cycles, 0.01 to 10.
+
+        Raises
+        ------
+        LimitError
+            For a value beyond the instrument's abilities.
+        InstrumentError
+            When the instrument refuses, or its limit is another than the one asked for.
+        """
+        within(current_limit, CURRENT_LIMIT)
+        within(current_range, CURRENT_RANGE)
+        within(nplc, NPLC)
+        if self.source_function != "VOLT":
+            self.source_function = "VOLT"
+        if self.voltage_range is None:
+            self.source_voltage_range_auto = True
+        else:
+            self.source_voltage_range = self.voltage_range
+        self.source_readback = True
+        self.sense_function = "CURR:DC"
+        # The range first: a range too small for the limit lowers the limit.
+        self.current_range = current_range
+        self.current_limit = current_limit
+        self.nplc = nplc
+        self._aperture = nplc / self.line_frequency
+        actual = self.current_limit
+        if not abs(actual - current_limit) <= 1e-3 * current_limit:
+            raise InstrumentError(
+                f"{self._title} set a current limit of {actual:g} A instead of {current_limit:g} A; "
+                f"choose a current range that holds the limit ({current_range:g} A does not)"
+            )
+
+    def enable(self) -> None:
+        """Switch the output on at 0 V."""
+        self.exchange(":SOUR:VOLT 0;:OUTP ON")
+
+    def hold(self, voltage: float) -> None:
+        """Source `voltage` (V) until told otherwise; raises `LimitError` beyond 210 V."""
+        self.source_voltage = voltage
+
+    def read(self, voltage: float) -> Reading:
+        """Step to `voltage` (V), measure once, return to 0 V: one message.
+
+        Returns
+        -------
+        Reading
+            Measured volts and amperes (NaN where the range overflowed), and whether the current was limited.
+        """
+        within(voltage, VOLTAGE)
+        reply = self.exchange(f':SOUR:VOLT {voltage:.9e};:READ? "defbuffer1",SOUR,READ,SOURSTAT;:SOUR:VOLT 0')
+        return _readings(reply)[0]
+
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before.
+
+        Parameters
+        ----------
+        voltages : sequence of float
+            Levels, V; at most 2500.
+        delay : float
+            Wait at each level before its measurement, s; 0 or 50 us and more.
+
+        Returns
+        -------
+        list of Reading
+            One a level.
+        """
+        if not 1 <= len(voltages) <= LIST_SIZE:
+            raise InstrumentError(f"{self._title}: a sweep has 1 to {LIST_SIZE} levels, not {len(voltages)}")
+        for voltage in (min(voltages), max(voltages)):
+            within(voltage, VOLTAGE)
+        was_on = self.output_enabled
+        self._send_list(voltages)
+        count = len(voltages)
+        try:
+            self.exchange(f':TRAC:CLE "defbuffer1";:SOUR:SWE:VOLT:LIST 1,{delay:.9e},1,OFF,"defbuffer1"')
+            with self._patience(count * (delay + self._aperture + 0.05)):
+                self.exchange(":INIT;*WAI")
+        finally:
+            # A sweep ends with the output off, at its last level (?).
+            self.exchange(f":SOUR:VOLT 0;:OUTP {'ON' if was_on else 'OFF'}")
+        with self._patience(count * 1e-3):
+            reply = self.exchange(f':TRAC:DATA? 1,{count},"defbuffer1",SOUR,READ,SOURSTAT')
+        return _readings(reply)
+
+    def _send_list(self, voltages: Sequence[float]) -> None:
+        for start in range(0, len(voltages), LISTED_AT_ONCE):
+            values = ",".join(f"{voltage:.9e}" for voltage in voltages[start : start + LISTED_AT_ONCE])
+            self.exchange(f":SOUR:LIST:VOLT{':APP' if start else ''} {values}")
+
+    def abort(self) -> None:
+        """Stop a running sweep."""
+        self.exchange(":ABOR")
+
+    def make_safe(self) -> None:
+        """Bring the level to 0 V and the output off, confirmed by query.
+
+        Raises
+        ------
+        InstrumentError
+            When it cannot be confirmed.
+        """
+        try:
+            self.interrupt()
+            self.exchange("*CLS;:ABOR;:SOUR:VOLT 0")
+        finally:
+            self.output_enabled = False
+        if self.output_enabled:
+            raise InstrumentError(f"{self._title} still has its output on; switch it off by hand")
+
+
+def _readings(reply: str) -> list[Reading]:
+    """Read triples of source value, reading and source status."""
+    numbers = [float(text) for text in reply.split(",")]
+    return [
+        Reading(volts, amperes if abs(amperes) < OVERFLOW else float("nan"), bool(int(status) & LIMITED))
+        for volts, amperes, status in zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=True)
+    ]

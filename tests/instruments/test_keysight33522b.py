@@ -1,0 +1,329 @@
+"""The 33522B's driver and its simulated twin, together through PyVISA and each against the manual's wire."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pymeasure.test import expected_protocol
+
+from instruments.drivers.keysight33522b import Keysight33522B
+from instruments.roles import PulseGenerator
+from instruments.simulated.clock import VirtualClock
+from instruments.simulated.faults import Fault
+from instruments.simulated.keysight33522b import SimulatedKeysight33522B
+from instruments.simulated.visa import register_rack, unregister_rack
+from mho_errors import InstrumentError, LimitError
+
+ADDRESS = "USB0::0x0957::0x2C07::SIM00003::INSTR"
+
+
+class Line:
+    """A port that remembers its pulses: (volts, width, period, count)."""
+
+    def __init__(self):
+        self.pulses = []
+
+    def pulse(self, volts, width, period, count):
+        self.pulses.append((volts, width, period, count))
+
+
+def new_twin(ports=None):
+    device = SimulatedKeysight33522B(
+        VirtualClock(),
+        np.random.default_rng(0),
+        {1: Line(), 2: Line()} if ports is None else ports,
+        serial="S3",
+    )
+    device.status.events = 0
+    return device
+
+
+@pytest.fixture
+def twin():
+    return new_twin()
+
+
+@pytest.fixture
+def rack(twin):
+    rack = SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}, faults=[])
+    register_rack("bench-33522b", rack)
+    yield rack
+    unregister_rack("bench-33522b")
+
+
+@pytest.fixture
+def pulser(rack):
+    instrument = Keysight33522B(ADDRESS, "bench-33522b@mho")
+    yield instrument
+    instrument.close()
+
+
+def ask(device, message):
+    device.write(message.encode("latin-1"))
+    return device.read().decode("latin-1").removesuffix("\n")
+
+
+def error_of(device):
+    device._output = b""
+    return int(ask(device, "SYST:ERR?").split(",")[0])
+
+
+# --- driver and twin together ---
+
+
+def test_it_is_a_pulse_generator(pulser):
+    assert isinstance(pulser, PulseGenerator)
+    assert "33522B,S3" in pulser.identify()
+
+
+def test_connecting_changes_nothing(rack, twin):
+    twin.write(b"VOLT:HIGH 3;:OUTP2 ON")
+    before = dict(twin.__dict__, _output=b"")
+    Keysight33522B(ADDRESS, "bench-33522b@mho").close()
+    assert dict(twin.__dict__, _output=b"") == before
+
+
+def test_a_pulse_has_the_voltage_and_width_asked_for(pulser, twin):
+    pulser.configure(1)
+    pulser.shape(1, voltage=3.0, width=100e-9)
+    pulser.fire()
+    assert twin.ports[1].pulses == [(pytest.approx(3.0), pytest.approx(100e-9), pytest.approx(300e-9), 1)]
+    assert twin.ports[2].pulses == []
+    assert twin.clock.now == pytest.approx(300e-9)
+
+
+def test_both_channels_fire_when_both_are_configured(pulser, twin):
+    for channel, voltage in ((1, 1.0), (2, 2.0)):
+        pulser.configure(channel)
+        pulser.shape(channel, voltage=voltage, width=1e-6)
+    pulser.fire()
+    assert [twin.ports[channel].pulses[0][0] for channel in (1, 2)] == [1.0, 2.0]
+
+
+shapes = st.tuples(
+    st.one_of(st.floats(0.002, 10.0), st.floats(-10.0, -0.002)), st.floats(-7.7, 0.0).map(lambda x: 10**x)
+)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(shapes, min_size=1, max_size=6),
+    st.sampled_from(["", "SOUR1:VOLT 20", "SOUR1:VOLT:OFFS 4;:OUTP1:POL INV"]),
+)
+def test_from_any_shape_to_any_other_every_step_is_legal_and_idles_at_zero(wanted, before):
+    twin = new_twin()
+    twin.write(b"OUTP1:LOAD INF;:SOUR1:FUNC PULS;:SOUR1:FUNC:PULS:WIDT 16e-9;PER 34e-9;" + before.encode())
+    idle = []
+    register_rack("legal", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
+    try:
+        pulser = Keysight33522B(ADDRESS, "legal@mho")
+        pulser.configure(1)
+        for setting in type(twin)._language.settings.values():
+            setting.changes += ("_watch",)
+        type(twin)._watch = lambda self, *_: idle.append(self.idle_voltage(1))
+        for voltage, width in wanted:
+            pulser.shape(1, voltage=voltage, width=width)
+            pulser.fire()
+            fired = twin.ports[1].pulses[-1]
+            assert fired[0] == pytest.approx(voltage, rel=1e-8)
+            assert fired[1] == pytest.approx(width, rel=1e-8)
+        assert max(map(abs, idle), default=0.0) < 1e-12
+    finally:
+        for setting in type(twin)._language.settings.values():
+            setting.changes = tuple(name for name in setting.changes if name != "_watch")
+        unregister_rack("legal")
+
+
+def test_only_what_changes_is_sent(pulser, twin):
+    pulser.configure(1)
+    pulser.shape(1, voltage=1.0, width=1e-7)
+    sent = []
+    write = twin.write
+    twin.write = lambda data, end=True: (sent.append(data), write(data, end))[1]
+    pulser.shape(1, voltage=1.0, width=1e-7)
+    assert sent == []
+    pulser.shape(1, voltage=1.1, width=1e-7)
+    assert sent == [b":SOUR1:VOLT:HIGH 1.100000000e+00;:SYST:ERR?\n"]
+    sent.clear()
+    pulser.shape(1, voltage=1.1, width=2e-7)
+    assert len(sent) == 1
+    assert b"VOLT" not in sent[0]
+
+
+def test_after_a_refusal_the_channel_is_configured_anew(pulser, twin, rack):
+    pulser.configure(1)
+    pulser.shape(1, voltage=1.0, width=1e-7)
+    pulser.ch_1.limit_high = 2.0
+    pulser.ch_1.limits_enabled = True
+    with pytest.raises(InstrumentError, match=r"':SOUR1:VOLT:HIGH 3.000000000e\+00': -222, .*voltage limit"):
+        pulser.shape(1, voltage=3.0, width=1e-7)
+    pulser.shape(1, voltage=1.5, width=1e-7)
+    pulser.fire()
+    assert twin.ports[1].pulses[-1][0] == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(
+    ("voltage", "width"),
+    [(10.1, 1e-6), (-11, 1e-6), (0.0, 1e-6), (1.0, 1e-9), (1.0, 1e6), (float("nan"), 1e-6)],
+)
+def test_what_the_instrument_cannot_do_is_a_limit_error(pulser, voltage, width):
+    pulser.configure(1)
+    with pytest.raises(LimitError):
+        pulser.shape(1, voltage=voltage, width=width)
+
+
+def test_slow_edges_need_wide_pulses(rack):
+    pulser = Keysight33522B(ADDRESS, "bench-33522b@mho", edge=100e-9)
+    pulser.configure(2)
+    with pytest.raises(LimitError, match=r"choose a width of 1\.6e-07 s or more"):
+        pulser.shape(2, voltage=1.0, width=100e-9)
+    pulser.shape(2, voltage=1.0, width=200e-9)
+    assert pulser.ch_2.edge == pytest.approx(100e-9)
+    pulser.close()
+
+
+def test_what_is_not_configured_neither_shapes_nor_fires(pulser):
+    with pytest.raises(InstrumentError, match="configure a channel before firing"):
+        pulser.fire()
+    with pytest.raises(InstrumentError, match="configure channel 2"):
+        pulser.shape(2, voltage=1.0, width=1e-6)
+    with pytest.raises(InstrumentError, match="channels 1 and 2, not 3"):
+        pulser.configure(3)
+
+
+def test_make_safe_opens_both_outputs_and_asks_for_a_new_configuration(pulser, twin):
+    for channel in (1, 2):
+        pulser.configure(channel)
+    pulser.make_safe()
+    assert twin.output_on == {1: False, 2: False}
+    with pytest.raises(InstrumentError, match="configure"):
+        pulser.fire()
+
+
+def test_make_safe_tries_both_outputs_though_one_fails(pulser, twin, rack):
+    for channel in (1, 2):
+        pulser.configure(channel)
+    rack.faults.append(Fault(ADDRESS, "timeout", match=b"OUTP1 OFF"))
+    pulser.make_safe()
+    assert twin.output_on == {1: False, 2: False}
+
+
+def test_a_second_long_pulse_is_waited_for(pulser, twin):
+    pulser.configure(1)
+    pulser.shape(1, voltage=1.0, width=8.0)
+    patience = []
+    write = twin.write
+    twin.write = lambda data, end=True: (
+        patience.append(pulser.adapter.connection.timeout),
+        write(data, end),
+    )[1]
+    pulser.fire()
+    assert patience[0] > 16_000
+    assert pulser.adapter.connection.timeout == 5000
+
+
+def test_a_waveform_arrives_sample_by_sample(pulser, twin):
+    samples = np.sin(np.linspace(0, 2 * np.pi, 500))
+    pulser.upload(2, "wave_1", samples)
+    assert twin.waveforms[2]["WAVE_1"] == pytest.approx(32767 * samples, abs=0.5)
+    with pytest.raises(InstrumentError, match="786, Specified arb waveform already exists"):
+        pulser.upload(2, "wave_1", samples)
+    with pytest.raises(LimitError, match=r"reaches 1\.5; scale it to"):
+        pulser.upload(2, "wave_2", [1.5] * 8)
+
+
+def test_settings_tell_both_channels(pulser):
+    pulser.configure(1)
+    settings = pulser.settings()
+    assert settings["ch1_output_enabled"] == "True"
+    assert settings["ch1_load"] == "9.9e+37"
+    assert settings["ch2_function"] == "SIN"
+
+
+# --- the driver against the wire ---
+
+
+def test_firing_is_one_message():
+    opening = [("*IDN?", "Agilent Technologies,33522B,MY1,4.00"), (":SYST:ERR?", '+0,"No error"')]
+    with expected_protocol(
+        Keysight33522B, [*opening, ("*TRG;*OPC?;:SYST:ERR?", '1;+0,"No error"')]
+    ) as pulser:
+        pulser._shapes[1] = None
+        pulser.fire()
+
+
+def test_an_output_that_stays_on_is_said_loudly():
+    pairs = [
+        ("*IDN?", "Agilent Technologies,33522B,MY1,4.00"), (":SYST:ERR?", '+0,"No error"'),
+        ("*CLS;:OUTP1 OFF;:SYST:ERR?", '+0,"No error"'), (":OUTP2 OFF;:SYST:ERR?", '+0,"No error"'),
+        (":OUTP1?", "0"), (":OUTP2?", "1"),
+    ]  # fmt: skip
+    with (
+        expected_protocol(Keysight33522B, pairs) as pulser,
+        pytest.raises(InstrumentError, match="still has an output on"),
+    ):
+        pulser.make_safe()
+
+
+# --- the twin against the manual ---
+
+
+def test_numbers_and_errors_look_like_keysights(twin):
+    assert ask(twin, "SOUR2:VOLT:HIGH?;:SYST:ERR?") == '+5.000000000000000E-02;+0,"No error"'
+    assert float(ask(twin, "OUTP1:LOAD INF;LOAD?")) == 9.9e37
+    assert ask(twin, "FOO;:SYST:ERR?") == '-113,"Undefined header"'
+
+
+def test_into_fifty_ohms_half_the_voltage_counts(twin):
+    twin.write(b"VOLT:HIGH 2;LOW 0;:OUTP:LOAD INF;:VOLT:HIGH?;LOW?")
+    assert twin.read() == b"+4.000000000000000E+00;+0.000000000000000E+00\n"
+    twin.write(b"FUNC PULS;:BURS:STAT ON;:TRIG:SOUR BUS;:OUTP ON;*TRG;:OUTP:LOAD 50;*TRG")
+    assert [pulse[0] for pulse in twin.ports[1].pulses] == [4.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [("FUNC:PULS:WIDT 10e-9", -222), ("FUNC:PULS:PER 20e-9", -222), ("FUNC:PULS:WIDT 2e-3", -221),
+     ("FUNC:PULS:PER 1e-4", -221), ("VOLT:LOW 0.1", -221), ("VOLT:HIGH 6", -222), ("VOLT 11", -222),
+     ("FUNC:PULS:TRAN 5e-9", -222), ("FUNC:PULS:WIDT 20e-9;TRAN 20e-9", -221), ("BURS:NCYC 0", -222),
+     ("*TRG", -211), ("TRIG", -211), ("FUNC SAW", -224), ("VOLT:LIM:HIGH 0.01;STAT ON", -221),
+     ("DATA:ARB:DAC x,#216" + "a" * 15, -161), ("DATA:ARB:DAC x,#15aaaaa", -161), ("FUNC:ARB nothing", 787),
+     ("BURS:NCYC INF;:BURS:STAT ON;:TRIG:SOUR BUS;*TRG", -221)],
+)  # fmt: skip
+def test_what_the_instrument_refuses(twin, message, code):
+    twin.write(message.encode())
+    assert error_of(twin) == code
+
+
+def test_only_an_armed_channel_with_its_output_on_pulses(twin):
+    twin.write(b"FUNC PULS;:SOUR2:FUNC PULS;:BURS:STAT ON;:SOUR2:BURS:STAT ON;:TRIG1:SOUR BUS;:OUTP2 ON;*TRG")
+    assert twin.ports[1].pulses == []  # output off
+    assert twin.ports[2].pulses == []  # not waiting for the bus
+    twin.write(b"OUTP1 ON;:SOUR1:BURS:NCYC 5;*TRG")
+    assert twin.ports[1].pulses == [(0.1, 1e-4, 1e-3, 5)]
+    assert twin.clock.now == pytest.approx(6e-3)
+
+
+def test_waveform_memory_is_catalogued_and_cleared(twin):
+    twin.write(b"FORM:BORD SWAP;:SOUR1:DATA:ARB:DAC ramp,#216" + np.arange(8, dtype="<i2").tobytes())
+    assert list(twin.waveforms[1]["RAMP"]) == list(range(8))
+    assert ask(twin, "SOUR1:FUNC:ARB ramp;ARB?;:SOUR1:DATA:VOL:CAT?;FREE?") == '"RAMP";"RAMP";+999992'
+    assert ask(twin, "SOUR1:DATA:VOL:CLE;CAT?") == '""'
+    assert error_of(twin) == 0
+
+
+def test_reset_switches_off_and_forgets(twin):
+    twin.write(b"OUTP ON;:VOLT 1;:FUNC PULS;:DATA:ARB:DAC x,#216" + bytes(16) + b";*RST")
+    assert ask(twin, "OUTP?;:VOLT?;:FUNC?;:DATA:VOL:CAT?") == '0;+1.000000000000000E-01;SIN;""'
+
+
+@pytest.mark.slow
+def test_ten_thousand_pulses_stay_in_step(pulser, twin):
+    pulser.configure(1)
+    for index in range(10_000):
+        voltage, width = 0.5 + 1e-3 * (index % 1000), 1e-7 * (1 + index % 5)
+        pulser.shape(1, voltage=voltage, width=width)
+        pulser.fire()
+        assert twin.ports[1].pulses.pop()[:2] == (pytest.approx(voltage), pytest.approx(width))
