@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from instruments.bench_file import BenchFile, BenchSource
 from instruments.limits import Limits
 from instruments.roles import ArrayBoard, Cell, Daq, Instrument, Path, Pulse, PulseGenerator, SourceMeter
-from mho_errors import BenchError, MhoError
+from mho_errors import BenchError, ConvergenceError, MhoError
 
 if TYPE_CHECKING:
     from instruments.simulated.laboratory import Laboratory
@@ -25,6 +26,8 @@ Floats = NDArray[np.float64]
 Index = Sequence[int] | NDArray[np.int64]
 
 log = logging.getLogger(__name__)
+
+RESTING = 0.3  # V: an INV output beyond rests in its clamp, not at its offset
 
 
 @dataclass
@@ -172,17 +175,23 @@ class Bench:
         Raises
         ------
         BenchError
-            When the reading ran into compliance: the cell is shorted, or the limit too low.
+            When the reading ran into compliance or overflowed (the cell is shorted, or the limit too low), or
+            was not taken at the read voltage.
         """
         read = self.file.read
         self._address(cell)
         self._word_line(read.gate)
         self._route("READ")
         reading = self.instruments.smu.read(read.voltage)
-        if reading.tripped:
+        if reading.tripped or not math.isfinite(reading.current):
             raise BenchError(
                 f"{cell.array}[{cell.row}, {cell.column}]: the read of {read.voltage} V ran into the current limit of "
                 f"{read.current_limit} A; the cell is shorted or the limit too low"
+            )
+        if not abs(reading.voltage - read.voltage) <= 0.1 * read.voltage:
+            raise BenchError(
+                f"{cell.array}[{cell.row}, {cell.column}]: the read was taken at {reading.voltage:.3g} V instead of "
+                f"{read.voltage} V; check whether the output of the source-measure unit was switched off by hand"
             )
         return reading.current / reading.voltage
 
@@ -247,8 +256,8 @@ class Bench:
 
         The first sample played is zero; its answer, the amplifiers' offsets, is subtracted.
         """
-        outputs = self._exchange(volts)
-        return outputs / -self.instruments.board.transimpedance
+        outputs, resting = self._exchange(volts)
+        return (outputs - resting) / -self.instruments.board.transimpedance
 
     def connect_invert(
         self,
@@ -276,8 +285,21 @@ class Bench:
         """Settled outputs (samples, n), V, for `volts` (samples, n) at the inputs: v = -G^-1 g_in u.
 
         The first sample played is zero; its answer, the amplifiers' offsets, is subtracted.
+
+        Raises
+        ------
+        ConvergenceError
+            When the outputs do not rest with nothing at the inputs: the loop rails, and always the same way,
+            so that the difference would look like an answer of nothing.
         """
-        return self._exchange(volts)
+        outputs, resting = self._exchange(volts)
+        peak = float(np.abs(resting).max(initial=0.0))
+        if peak > RESTING:
+            raise ConvergenceError(
+                f"the INV loop rails: an output reads {peak:.2f} V with nothing at its inputs; check the programmed "
+                "cells and the stability of the matrix"
+            )
+        return outputs - resting
 
     def _enter(self, mode: str) -> None:
         if self._mode == mode:
@@ -290,13 +312,14 @@ class Bench:
         self.instruments.board.set_mode(mode)  # type: ignore[arg-type]
         self._mode = mode
 
-    def _exchange(self, volts: Floats) -> Floats:
+    def _exchange(self, volts: Floats) -> tuple[Floats, Floats]:
+        """What the connected columns answer, and how they rest with nothing played."""
         peak = float(np.abs(volts).max(initial=0.0))
         self.limits.check_voltage("vector", peak)
         samples = np.zeros((len(volts) + 1, volts.shape[1]))
         samples[1:] = volts
         answer = self.instruments.daq.exchange(samples)
-        return answer[1:, : self._answers] - answer[0, : self._answers]
+        return answer[1:, : self._answers], answer[0, : self._answers]
 
 
 def _ints(index: Index) -> list[int]:

@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from instruments.limits import Limits, TerminalLimits
 from mho_errors import BenchError
@@ -14,6 +14,7 @@ from mho_toml import StrictModel, parse_toml
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Terminal = Literal["bit line", "source line", "word line"]
+LimitedTerminal = Literal["bit line", "source line", "word line", "vector"]
 
 
 class SourceMeterEntry(StrictModel):
@@ -58,6 +59,26 @@ class Instruments(StrictModel):
     daq: DaqEntry
     board: BoardEntry
 
+    @model_validator(mode="after")
+    def _wired_as_the_bench_drives_them(self) -> Instruments:
+        if (self.smu.terminal, self.gate.terminal) != ("bit line", "word line"):
+            raise ValueError("`smu` must be wired to the bit line and `gate` to the word line")
+        if sorted(self.pulser.channels.values()) != ["bit line", "source line"]:
+            raise ValueError("`pulser.channels` must be wired to the bit line and the source line, one each")
+        return self
+
+    @model_validator(mode="after")
+    def _addresses_differ(self) -> Instruments:
+        used = self.addresses()
+        for address in used:
+            if used.count(address) > 1:
+                raise ValueError(f"two instruments share the address {address}")
+        return self
+
+    def addresses(self) -> list[str]:
+        """VISA addresses in use."""
+        return [self.smu.address, self.gate.address, self.pulser.address, self.board.address]
+
 
 class ReadSettings(StrictModel):
     """How a cell is read: volts on the bit line, volts on the word line, NPLC, current limit and range (A)."""
@@ -95,7 +116,7 @@ class BenchFile(StrictModel):
     simulation: Simulation | None = None
     instruments: Instruments
     read: ReadSettings = ReadSettings()
-    limits: dict[str, LimitEntry]
+    limits: dict[LimitedTerminal, LimitEntry]
 
     def terminal_limits(self) -> Limits:
         """Return the limits to check against."""

@@ -97,19 +97,20 @@ def _connect(
 
 
 def _lock(source: BenchSource) -> Any:
-    """Lock a bench of real instruments for this process, by the addresses it uses."""
+    """Lock every instrument of a real bench for this process, by its address."""
     from filelock import FileLock, Timeout
 
-    entries = source.bench.instruments
-    used = sorted([entries.smu.address, entries.gate.address, entries.pulser.address, entries.board.address])
-    digest = hashlib.sha256("\n".join(used).encode()).hexdigest()[:16]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"mho-bench-{digest}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise BenchError(
-            f"bench {source.bench.name!r} is in use by another process; end it, or wait"
-        ) from None
-    stack = ExitStack()
-    stack.callback(lock.release)
-    return stack
+    daq = source.bench.instruments.daq
+    with ExitStack() as stack:
+        for used in sorted([*source.bench.instruments.addresses(), daq.outputs, daq.inputs]):
+            digest = hashlib.sha256(used.encode()).hexdigest()[:16]
+            # Benches share instruments, and a computer has several users: a lock each, open to all.
+            lock = FileLock(Path(tempfile.gettempdir()) / f"mho-bench-{digest}.lock", mode=0o666)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise BenchError(
+                    f"bench {source.bench.name!r} is in use: another process has {used}; end it, or wait"
+                ) from None
+            stack.callback(lock.release)
+        return stack.pop_all()

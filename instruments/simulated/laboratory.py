@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import tomllib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -13,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.bench_file import BenchFile, BenchSource, load_bench_file
-from instruments.simulated.physics.amplifiers import AmplifierBank, loop_outputs, transimpedance_outputs
+from instruments.simulated.physics.amplifiers import AmplifierBank, amplifier_preset
 from instruments.simulated.array_board import SimulatedArrayBoard
 from instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from instruments.simulated.clock import VirtualClock
+from instruments.simulated.faults import Fault
 from instruments.simulated.keithley2450 import SimulatedKeithley2450
 from instruments.simulated.keysight33522b import SimulatedKeysight33522B
-from instruments.simulated.physics.presets import AMPLIFIER_PRESETS, cell_preset
+from instruments.simulated.physics.inverse_circuit import InverseCircuit
+from instruments.simulated.physics.multiply_circuit import MultiplyCircuit
+from instruments.simulated.physics.presets import cell_preset
 from mho_errors import BenchError
 
 if TYPE_CHECKING:
@@ -28,8 +30,11 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 HOT = 5e-3  # V: what counts as a live source when a switch moves
+CONVERSION_DELAY = 20e-6  # s between an update and its conversion, as the DAQ's driver sets it
 BANDWIDTH = 1e6  # Hz, noise bandwidth of the board's amplifiers behind their filters
 LEAKAGE = 1e-12  # S, an open path
+LINES = 4096  # amplifiers on the board: more than any block has lines
+KEPT = 256  # circuits kept, oldest dropped first
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ class Laboratory:
         The simulated NI-DAQmx system.
     incidents : list of Incident
         Contention, hot switching, a floating gate: recorded, never raised, as on a bench.
+    faults : list of Fault
+        Faults to inject on the bus; put some in, and the PyVISA backend lets them happen.
     """
 
     def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
@@ -72,22 +79,20 @@ class Laboratory:
                 f"bench {bench.name!r} has no [simulation] section: it stands for real instruments"
             )
         cells = cell_preset(preset or bench.simulation.preset)
-        amplifier = AMPLIFIER_PRESETS.get(bench.simulation.amplifier)
-        if amplifier is None:
-            known = ", ".join(AMPLIFIER_PRESETS)
-            raise BenchError(f"unknown amplifier {bench.simulation.amplifier!r}; there are {known}")
+        amplifier = amplifier_preset(bench.simulation.amplifier)
         self.clock = VirtualClock()
         self.incidents: list[Incident] = []
+        self.faults: list[Fault] = []
         seeds = np.random.SeedSequence(bench.simulation.seed if seed is None else seed).spawn(6)
         chip_rng, board_rng, *device_rngs = (np.random.default_rng(s) for s in seeds)
         self.chip = SimulatedChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
         self._rng = board_rng
         self._live: dict[str, float] = {}
-        channels = 4096 if not bench.instruments.daq else 128
-        self._inverters = AmplifierBank.draw(amplifier, channels, board_rng)
-        self._loop = AmplifierBank.draw(amplifier, channels, board_rng)
-        self._transimpedance = AmplifierBank.draw(amplifier, channels, board_rng)
-        self._diagonal_errors = 1e-3 * board_rng.standard_normal(channels)
+        self._inverters = AmplifierBank.draw(amplifier, LINES, board_rng)
+        self._loop = AmplifierBank.draw(amplifier, LINES, board_rng)
+        self._transimpedance = AmplifierBank.draw(amplifier, LINES, board_rng)
+        self._diagonal_errors = 1e-3 * board_rng.standard_normal(LINES)
+        self._circuits: dict[Any, tuple[Any, MultiplyCircuit | InverseCircuit]] = {}
         self.devices = self._build(bench, device_rngs)
         self.daq = self._build_daq(bench, device_rngs[3])
 
@@ -95,11 +100,13 @@ class Laboratory:
         entries = bench.instruments
         self.board = SimulatedArrayBoard(self.clock, rngs[2], _Carrier(self))
         devices: dict[str, Any] = {
-            entry.address: SimulatedKeithley2450(self.clock, rng, output=_SourcePort(self, entry.terminal))
-            for entry, rng in ((entries.smu, rngs[0]), (entries.gate, rngs[1]))
+            entry.address: SimulatedKeithley2450(
+                self.clock, rng, output=_SourcePort(self, entry.terminal), serial=f"SIM{number:05}"
+            )
+            for number, (entry, rng) in enumerate(((entries.smu, rngs[0]), (entries.gate, rngs[1])), 1)
         }
         ports = {channel: _PulsePort(self, line) for channel, line in entries.pulser.channels.items()}
-        devices[entries.pulser.address] = SimulatedKeysight33522B(self.clock, rngs[2], ports)
+        devices[entries.pulser.address] = SimulatedKeysight33522B(self.clock, rngs[2], ports, serial="SIM00003")
         devices[entries.board.address] = self.board
         return devices
 
@@ -172,49 +179,60 @@ class Laboratory:
         if abs(bit) > HOT and self.board.path == "READ":
             self.record("hot switch", f"{what} changed with {bit:.3g} V on the bit line")
 
-    def vectors(self, volts: Floats, input_count: int) -> Floats:
+    def vectors(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Answer of the connected block to a batch of input vectors, (samples, inputs), V."""
         block = self.board.block
         answer = np.zeros((len(volts), input_count))
         if block is None:
             return answer
-        array, rows, columns = block
-        row_index, column_index = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
-        ports = self.chip.ports(array, row_index, column_index)
-        spread = self.chip.read_spread(array, ports)
-        driven = volts[:, : len(rows)]
-        if self.board.mode == "MULT":
-            outputs = transimpedance_outputs(
-                driven, ports, spread, self._transimpedance, self.board.transimpedance, BANDWIDTH, self._rng
-            )
+        circuit = self._circuit(block)
+        driven = volts[:, : len(block[1])]
+        if isinstance(circuit, MultiplyCircuit):
+            outputs = circuit.outputs(driven, self._rng)
         else:
-            outputs = self._invert(driven, ports, spread, row_index, column_index)
+            currents = driven * self.board.input_conductance
+            outputs = circuit.sampled(currents, CONVERSION_DELAY, period, self._rng)
         answer[:, : outputs.shape[1]] = outputs[:, :input_count]
         return answer
 
-    def _invert(
-        self,
-        volts: Floats,
-        ports: Floats,
-        spread: Floats,
-        rows: NDArray[np.int64],
-        columns: NDArray[np.int64],
-    ) -> Floats:
-        board, k = self.board, len(rows)
-        network, variance, load = ports.copy(), spread**2, ports.sum(axis=1)
-        if board.negative is not None:
-            negative = self.chip.ports(board.negative, rows, columns)
-            gain = 1.0 + self._inverters.gain_errors[:k]
-            network -= negative * gain
+    def _circuit(
+        self, block: tuple[str, tuple[int, ...], tuple[int, ...]]
+    ) -> MultiplyCircuit | InverseCircuit:
+        """The connected circuit, built once and kept while none of its cells has changed."""
+        board, (array, rows, columns) = self.board, block
+        lines = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
+        ports = self.chip.ports(array, *lines)
+        negative = None
+        if board.mode == "INV" and board.negative is not None:
+            negative = self.chip.ports(board.negative, *lines)
+        key = (board.mode, block, board.negative, board.diagonal, board.diagonal_count)
+        kept = self._circuits.get(key)
+        if kept is not None and kept[0][0] is ports and kept[0][1] is negative:
+            return kept[1]
+        circuit: MultiplyCircuit | InverseCircuit
+        if board.mode == "MULT":
+            variance = self.chip.read_spread(array, ports) ** 2
+            circuit = MultiplyCircuit(ports, variance, self._transimpedance, board.transimpedance, BANDWIDTH)
+        else:
+            circuit = self._inverse_circuit(array, ports, negative)
+        self._circuits[key] = ((ports, negative), circuit)
+        if len(self._circuits) > KEPT:
+            del self._circuits[next(iter(self._circuits))]
+        return circuit
+
+    def _inverse_circuit(self, array: str, ports: Floats, negative: Floats | None) -> InverseCircuit:
+        board, k = self.board, len(ports)
+        network, load = ports.copy(), ports.sum(axis=1) + board.input_conductance
+        variance = self.chip.read_spread(array, ports) ** 2
+        if negative is not None and board.negative is not None:
+            network -= negative * (1.0 + self._inverters.gain_errors[:k])
+            load += negative.sum(axis=1)
             variance = variance + self.chip.read_spread(board.negative, negative) ** 2
-            load = load + negative.sum(axis=1)
         count = min(int(board.diagonal_count), k)
-        diagonal = np.zeros(k)
-        diagonal[:count] = board.diagonal * (1.0 + self._diagonal_errors[:count])
-        network[np.arange(k), np.arange(k)] += diagonal
-        load = load + diagonal + board.input_conductance
-        currents = volts * board.input_conductance
-        return loop_outputs(currents, network, load, variance, self._loop, BANDWIDTH, self._rng)
+        diagonal = board.diagonal * (1.0 + self._diagonal_errors[:count])
+        network[np.arange(count), np.arange(count)] += diagonal
+        load[:count] += diagonal
+        return InverseCircuit(network, load, variance, self._loop, BANDWIDTH)
 
 
 @dataclass(frozen=True)
@@ -243,7 +261,7 @@ class _Converters:
     lab: Laboratory
 
     def exchange(self, volts: Floats, period: float) -> Floats:
-        return self.lab.vectors(volts, self.lab.daq.input_count)
+        return self.lab.vectors(volts, self.lab.daq.input_count, period)
 
 
 @dataclass(frozen=True)
@@ -272,9 +290,6 @@ def read_geometry(chip_text: str) -> tuple[ArrayGeometry, ...]:
         )
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise BenchError(f"the chip map does not describe its arrays: {error}") from None
-
-
-_numbers = itertools.count(1)
 
 
 def build_rack(argument: str) -> Laboratory:

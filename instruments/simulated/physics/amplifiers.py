@@ -1,8 +1,4 @@
-"""The amplifiers around the arrays: transimpedance for MVM, the closed loop for INV.
-
-Static first version (physics.md, sections 3 and 4): finite gain, offset, noise, clamp; a loop with an
-eigenvalue of D^-1 G in the left half plane rails, as it does on a bench.
-"""
+"""Operational amplifiers: presets with their data-sheet numbers, and banks of specimens, one a line."""
 
 from __future__ import annotations
 
@@ -11,18 +7,71 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.simulated.physics.presets import AmplifierPreset
+from mho_errors import BenchError
 
 Floats = NDArray[np.float64]
 
-BOLTZMANN_4T = 4 * 1.380649e-23 * 300.0  # J, 4 k T
-CLAMP = 0.4  # V, the diode pairs that keep cells from being disturbed [P]
+BOLTZMANN = 1.380649e-23  # J/K
+CLAMP = 0.4  # V, the diode pairs around the INV outputs that keep cells from being disturbed [P]
 SUPPLY = 5.0  # V, swing of the MULTIPLY amplifiers
 
 
 @dataclass(frozen=True)
+class AmplifierPreset:
+    """One type of operational amplifier.
+
+    Attributes
+    ----------
+    offset : float
+        Standard deviation of the input offset, V: a third of the data sheet's maximum.
+    gain : float
+        Open-loop gain at DC.
+    noise : float
+        Input voltage noise, V/rtHz.
+    bandwidth : float
+        Gain-bandwidth product, Hz.
+    second_pole : float
+        Second pole of the open loop, Hz; data sheets give it as the phase margin at unity gain.
+    slew : float
+        Slew rate, V/s.
+    bias_current : float
+        Input bias current, A.
+    row_capacitance : float
+        What a row with pad, wire and input adds to the second pole in INV, F; effective, with the
+        compensation that the amplifier needs on the board.
+    """
+
+    name: str
+    offset: float
+    gain: float
+    noise: float
+    bandwidth: float
+    second_pole: float
+    slew: float
+    bias_current: float
+    row_capacitance: float
+
+
+AMPLIFIER_PRESETS: dict[str, AmplifierPreset] = {
+    # AD823 data sheet: Vos <= 0.8 mV, 16 nV/rtHz, 16 MHz, 22 V/us, Ib <= 25 pA, A_ol 45 V/mV; 2nd pole and capacitance (?)
+    "AD823": AmplifierPreset("AD823", 0.8e-3 / 3, 45e3, 16e-9, 16e6, 30e6, 22e6, 25e-12, 2e-12),
+    # OPA690: GBP 300 MHz, 1800 V/us, 5.5 nV/rtHz; offset, gain (69 dB), 2nd pole, bias, capacitance (?)
+    "OPA690": AmplifierPreset("OPA690", 1.0e-3 / 3, 2.8e3, 5.5e-9, 300e6, 500e6, 1800e6, 5e-6, 0.2e-12),
+    "ideal": AmplifierPreset("ideal", 0.0, 1e12, 0.0, 1e9, 1e12, 1e15, 0.0, 0.0),
+}
+
+
+def amplifier_preset(name: str) -> AmplifierPreset:
+    """Return the preset called `name`; `BenchError` lists the known ones."""
+    try:
+        return AMPLIFIER_PRESETS[name]
+    except KeyError:
+        raise BenchError(f"unknown amplifier {name!r}; there are {', '.join(AMPLIFIER_PRESETS)}") from None
+
+
+@dataclass(frozen=True)
 class AmplifierBank:
-    """One amplifier a line, each with its own offset.
+    """One amplifier a line, each with its own offset and its own feedback part.
 
     Attributes
     ----------
@@ -44,67 +93,11 @@ class AmplifierBank:
         offsets = preset.offset * rng.standard_normal(count)
         return cls(preset, offsets, tolerance * rng.standard_normal(count))
 
-    def noise(self, bandwidth: float) -> float:
-        """Input noise (V rms) in `bandwidth` (Hz)."""
-        return self.preset.noise * float(np.sqrt(bandwidth))
+    def first(self, count: int) -> AmplifierBank:
+        """The first `count` amplifiers."""
+        return AmplifierBank(self.preset, self.offsets[:count], self.gain_errors[:count])
 
 
-def transimpedance_outputs(
-    volts: Floats,
-    ports: Floats,
-    cell_spread: Floats,
-    bank: AmplifierBank,
-    resistance: float,
-    bandwidth: float,
-    rng: np.random.Generator,
-) -> Floats:
-    """Output voltages (samples, columns) of v = -R G^T u with everything that disturbs them.
-
-    Per-cell read noise enters as one draw per output with the exact variance sum_j u_j^2 var(G_j): a sum
-    of independent Gaussians needs no matrix of draws.
-    """
-    columns = ports.shape[1]
-    gain = resistance * (1.0 + bank.gain_errors[:columns])
-    load = ports.sum(axis=0)
-    current = volts @ ports
-    variance = (volts**2) @ cell_spread**2
-    variance += BOLTZMANN_4T * bandwidth * (load + 1.0 / resistance)
-    current += np.sqrt(variance) * rng.standard_normal(current.shape)
-    noise_gain = 1.0 + resistance * load
-    input_error = bank.offsets[:columns] + bank.noise(bandwidth) * rng.standard_normal(current.shape)
-    closed = 1.0 / (1.0 + noise_gain / bank.preset.gain)
-    return np.asarray(np.clip(closed * (-gain * current + noise_gain * input_error), -SUPPLY, SUPPLY))
-
-
-def loop_outputs(
-    currents: Floats,
-    network: Floats,
-    load: Floats,
-    cell_variance: Floats,
-    bank: AmplifierBank,
-    bandwidth: float,
-    rng: np.random.Generator,
-) -> Floats:
-    """Settled output voltages (samples, k) of the inverting loop: (G + D/A) v = -i + D Vos.
-
-    Parameters
-    ----------
-    currents : (samples, k) array
-        Into the rows, A.
-    network : (k, k) array
-        Signed conductances from output to row, S.
-    load : (k,) array
-        All conductance on each row, D, S.
-    cell_variance : (k, k) array
-        Variance of each entry's read noise, S^2; acts as a noise current on its row, to first order.
-    """
-    k = len(load)
-    if np.linalg.eigvals(network / load[:, None]).real.min() <= 0.0:
-        return np.asarray(np.where(rng.random((len(currents), k)) < 0.5, -CLAMP, CLAMP))
-    system = network + np.diag(load / bank.preset.gain)
-    forward = -currents + load * bank.offsets[:k]
-    settled = np.linalg.solve(system, forward.T).T
-    variance = np.clip(settled, -CLAMP, CLAMP) ** 2 @ cell_variance.T
-    variance += BOLTZMANN_4T * bandwidth * load + (load * bank.noise(bandwidth)) ** 2
-    disturbed = forward + np.sqrt(variance) * rng.standard_normal(forward.shape)
-    return np.clip(np.linalg.solve(system, disturbed.T).T, -CLAMP, CLAMP)
+def thermal_density(conductance: Floats, temperature: float = 300.0) -> Floats:
+    """Thermal current noise 4 k T G, A^2/Hz."""
+    return np.asarray(4.0 * BOLTZMANN * temperature * conductance)

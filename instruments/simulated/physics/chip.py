@@ -15,6 +15,7 @@ from instruments.simulated.physics.wires import port_matrix, series_resistance
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+KEPT = 512  # blocks whose ports are remembered, oldest dropped first
 STALE = 0.01  # relaxation goes with log time: a hundredth of the age changes nothing that matters
 
 
@@ -68,7 +69,10 @@ class SimulatedChip:
                 return kept.matrix
         wires = self.geometry[array].wire_resistance
         matrix = port_matrix(cells.conductance((rows[:, None], columns[None, :])), rows, columns, wires)
+        self._ports.pop(key, None)
         self._ports[key] = _Ports(cells.version, self._clock.now, matrix)
+        if len(self._ports) > KEPT:
+            del self._ports[next(iter(self._ports))]
         return matrix
 
     def read_spread(self, array: str, ports: Floats) -> Floats:

@@ -1,0 +1,74 @@
+"""MVM and INV of the simulated board in batches: vectors and solves a second, noise and converters included."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.registry import Figure, median_seconds
+from instruments.simulated.physics.amplifiers import AmplifierBank, amplifier_preset
+from instruments.simulated.physics.converters import Converter
+from instruments.simulated.physics.inverse_circuit import InverseCircuit
+from instruments.simulated.physics.multiply_circuit import MultiplyCircuit
+
+SIZE, BATCH, NOISE = 1024, 256, 0.01
+ORDER, SOLVES = 16, 4096
+
+
+def run(repeat: int) -> list[Figure]:
+    """Measure both circuits beside drawing every cell's noise for every vector."""
+    return [_multiply(repeat), _invert(repeat)]
+
+
+def _multiply(repeat: int) -> Figure:
+    rng = np.random.default_rng(1)
+    ports = rng.uniform(0.3e-6, 35e-6, (SIZE, SIZE))
+    spread = NOISE * ports
+    bank = AmplifierBank.draw(amplifier_preset("AD823"), SIZE, rng)
+    dac, adc = Converter.draw(4, 0.0, 0.2, 0.05, rng), Converter.draw(12, -5.0, 5.0, 0.2, rng)
+    circuit = MultiplyCircuit(ports, spread**2, bank, 500.0, 1e6, dac, adc, precision="single")
+    double = MultiplyCircuit(ports, spread**2, bank, 500.0, 1e6, dac, adc)
+    volts = rng.uniform(0.0, 0.2, (BATCH, SIZE))
+
+    def drawn() -> None:
+        for vector in volts[:4]:
+            cells = ports + spread * rng.standard_normal(ports.shape)
+            adc.codes(dac.outputs(vector) @ cells * -500.0)
+
+    rate = BATCH / median_seconds(lambda: circuit.outputs(volts, rng), repeat)
+    return Figure(
+        f"MVM {SIZE} x {SIZE}, cell noise, 4-bit DAC, 12-bit ADC, batch {BATCH}",
+        rate,
+        "vectors/s",
+        "noise drawn per cell and vector (numpy)",
+        4 / median_seconds(drawn, repeat),
+        target=">= 20,000 on two cores",
+        met=rate >= 20_000,
+        detail={"in double precision": BATCH / median_seconds(lambda: double.outputs(volts, rng), repeat)},
+        threads=2,
+    )
+
+
+def _invert(repeat: int) -> Figure:
+    rng = np.random.default_rng(2)
+    network = rng.uniform(0.0, 5e-6, (ORDER, ORDER)) + 60e-6 * np.eye(ORDER)
+    load, spread = network.sum(axis=1) + 35e-6, NOISE * network
+    bank = AmplifierBank.draw(amplifier_preset("AD823"), ORDER, rng)
+    circuit = InverseCircuit(network, load, spread**2, bank, 1e6)
+    currents = rng.uniform(-5e-6, 5e-6, (SOLVES, ORDER))
+    forward = load * bank.offsets - currents
+
+    def drawn() -> None:
+        cells = circuit.system + spread * rng.standard_normal((SOLVES, ORDER, ORDER))
+        np.linalg.solve(cells, forward[..., None])
+
+    rate = SOLVES / median_seconds(lambda: circuit.settled(currents, rng), repeat)
+    return Figure(
+        f"INV {ORDER} x {ORDER}, noise, finite gain, offsets, batch {SOLVES}",
+        rate,
+        "solves/s",
+        "noise drawn per cell and solve (numpy)",
+        SOLVES / median_seconds(drawn, repeat),
+        target=">= 50,000",
+        met=rate >= 50_000,
+        threads=2,
+    )

@@ -1,0 +1,93 @@
+"""Converters with bits, range and nonlinearity: what a DAC really puts out, what an ADC makes of a voltage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Real = TypeVar("Real", np.float32, np.float64)
+
+
+@dataclass(frozen=True)
+class Converter:
+    """One kind of converter; all channels share the specimen's transfer curve.
+
+    The integral nonlinearity INL(code) is a random walk of the code widths' errors (DNL), tied to zero at
+    both ends as data sheets define it.
+
+    Attributes
+    ----------
+    bits : int
+        Resolution, 1 to 16.
+    low, high : float
+        Voltages of the first and the last code, V.
+    inl : (2**bits,) array
+        Deviation of each code's level from the straight line, in codes.
+    """
+
+    bits: int
+    low: float
+    high: float
+    inl: Floats
+
+    @classmethod
+    def ideal(cls, bits: int, low: float, high: float) -> Converter:
+        """Make a converter on a perfectly straight line."""
+        _check(bits, low, high, 0.0)
+        return cls(bits, low, high, np.zeros(1 << bits))
+
+    @classmethod
+    def draw(cls, bits: int, low: float, high: float, dnl: float, rng: np.random.Generator) -> Converter:
+        """Draw a specimen whose code widths deviate by `dnl` (standard deviation, in codes)."""
+        _check(bits, low, high, dnl)
+        steps = dnl * rng.standard_normal((1 << bits) - 1)
+        walk = np.concatenate([[0.0], np.cumsum(steps - steps.mean())])
+        return cls(bits, low, high, walk)
+
+    @property
+    def lsb(self) -> float:
+        """Width of one code, V."""
+        return (self.high - self.low) / ((1 << self.bits) - 1)
+
+    @property
+    def dnl(self) -> Floats:
+        """Deviation of each code's width, in codes, (2**bits - 1,)."""
+        return np.asarray(np.diff(self.inl))
+
+    def codes(self, volts: NDArray[Real]) -> NDArray[Real]:
+        """Digitise (ADC): the code whose level is nearest, clipped to the range; as floats, same shape.
+
+        The curve is inverted to first order, which is exact while |INL| stays far below the range.
+        """
+        codes = (volts - volts.dtype.type(self.low)) * volts.dtype.type(1.0 / self.lsb)
+        top = (1 << self.bits) - 1
+        if self.inl.any():
+            table = self.inl.astype(volts.dtype)
+            codes -= table[np.clip(codes, 0, top).astype(np.int32)]
+        np.rint(codes, out=codes)
+        return np.clip(codes, 0, top, out=codes)
+
+    def levels(self, codes: NDArray[Real]) -> NDArray[Real]:
+        """What codes stand for on the straight line, V: how a driver scales them."""
+        return codes * codes.dtype.type(self.lsb) + codes.dtype.type(self.low)
+
+    def outputs(self, volts: NDArray[Real]) -> NDArray[Real]:
+        """What the terminals carry (DAC) when asked for `volts`: rounded to a code, bent by the INL, V."""
+        top = (1 << self.bits) - 1
+        asked = np.rint((volts - volts.dtype.type(self.low)) * volts.dtype.type(1.0 / self.lsb))
+        codes = np.clip(asked, 0, top).astype(np.int32)
+        real_levels = (self.inl + np.arange(top + 1)) * self.lsb + self.low
+        return np.asarray(real_levels.astype(volts.dtype)[codes])
+
+
+def _check(bits: int, low: float, high: float, dnl: float) -> None:
+    if not 1 <= bits <= 16:
+        raise ValueError(f"converter bits {bits}: must be 1 to 16")
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise ValueError(f"converter range {low} V to {high} V: must be finite and ascending")
+    if not dnl >= 0.0:
+        raise ValueError(f"converter DNL {dnl} codes: must not be negative")

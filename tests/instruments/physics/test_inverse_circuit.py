@@ -1,0 +1,137 @@
+"""The inverting loop: by hand, its statistics, its time, its clamps and its instability."""
+
+import numpy as np
+import pytest
+
+from instruments.simulated.physics.amplifiers import (
+    CLAMP,
+    AmplifierBank,
+    AmplifierPreset,
+    amplifier_preset,
+)
+from instruments.simulated.physics.inverse_circuit import InverseCircuit
+
+GIN = 35e-6
+ONE_POLE = AmplifierPreset("one pole", 0.0, 1e9, 0.0, 16e6, 1e13, 1e15, 0.0, 0.0)
+
+
+def circuit(
+    network: np.ndarray,
+    preset: AmplifierPreset = ONE_POLE,
+    spread: float = 0.0,
+    offset: float = 0.0,
+    bandwidth: float = 1e6,
+) -> InverseCircuit:
+    n = len(network)
+    load = np.abs(network).sum(axis=1) + GIN
+    bank = AmplifierBank(preset, np.full(n, offset), np.zeros(n))
+    return InverseCircuit(network, load, (spread * network) ** 2, bank, bandwidth)
+
+
+def dominant(n: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0, 5e-6, (n, n)) + 35e-6 * np.eye(n)
+
+
+def test_two_by_two_by_hand() -> None:
+    g = np.array([[20e-6, 5e-6], [10e-6, 25e-6]])
+    i = np.array([[2e-6, -1e-6]])
+    # Cramer's rule on G v = -i
+    det = 20e-6 * 25e-6 - 5e-6 * 10e-6
+    v = -np.array([2e-6 * 25e-6 + 1e-6 * 5e-6, -1e-6 * 20e-6 - 2e-6 * 10e-6]) / det
+    assert circuit(g).settled(i)[0] == pytest.approx(v, rel=1e-6)
+
+
+def test_finite_gain_and_offset_enter_as_the_equation_says() -> None:
+    g = dominant(5)
+    preset = AmplifierPreset("poor", 0.0, 300.0, 0.0, 16e6, 1e13, 1e15, 0.0, 0.0)
+    loop = circuit(g, preset, offset=0.5e-3)
+    i = np.linspace(-1e-6, 1e-6, 5)
+    expected = np.linalg.solve(g + np.diag(loop.load) / 300.0, -i + loop.load * 0.5e-3)
+    assert loop.settled(i[None])[0] == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_one_pole_loop_settles_exponentially_in_its_time_constant() -> None:
+    g = np.array([[20e-6]])
+    loop = circuit(g)
+    tau = loop.load[0] / (2 * np.pi * 16e6 * 20e-6)
+    times = tau * np.array([0.5, 1.0, 3.0])
+    final = -2e-6 / 20e-6
+    assert loop.step(np.array([2e-6]), times)[:, 0] == pytest.approx(final * (1 - np.exp(-times / tau)), rel=1e-4)
+    assert loop.settling_time(np.array([2e-6]), 1e-2) == pytest.approx(tau * np.log(100), rel=0.02)
+
+
+def test_a_two_pole_loop_overshoots_as_its_damping_says() -> None:
+    second, unity = 4e6, 16e6
+    preset = AmplifierPreset("two poles", 0.0, 1e9, 0.0, unity, second, 1e15, 0.0, 0.0)
+    loop = circuit(np.array([[20e-6]]), preset)
+    share = 20e-6 / loop.load[0]
+    damping = 0.5 * np.sqrt(second / (unity * share))
+    assert loop.damping == pytest.approx(damping, rel=1e-3)
+    expected = np.exp(-np.pi * damping / np.sqrt(1 - damping**2))
+    assert loop.overshoot(np.array([1e-6])) == pytest.approx(expected, rel=1e-2)
+
+
+def test_integration_and_modes_agree_where_both_hold() -> None:
+    loop = circuit(dominant(4), amplifier_preset("AD823"))
+    i, times = np.array([1e-6, 0.0, -2e-6, 1e-6]), np.linspace(1e-8, 1e-6, 20)
+    state = np.zeros(8)
+    assert loop._integrated(state, i, times) == pytest.approx(loop.step(i, times), rel=1e-4, abs=1e-7)
+
+
+def test_slewing_takes_the_time_the_slew_rate_dictates() -> None:
+    slow = AmplifierPreset("slow", 0.0, 1e6, 0.0, 300e6, 1e9, 1e6, 0.0, 0.0)  # 1 V/us
+    loop = circuit(np.array([[20e-6]]), slow)
+    waveform = loop.step(np.array([6e-6]), np.array([0.1e-6, 0.2e-6]))  # to -0.3 V
+    assert waveform[:, 0] == pytest.approx([-0.1, -0.2], abs=0.01)
+
+
+def test_outputs_stop_at_the_clamps_and_the_others_find_their_balance() -> None:
+    g = np.array([[20e-6, 2e-6], [2e-6, 20e-6]])
+    outputs = circuit(g).settled(np.array([[20e-6, 1e-6]]))[0]
+    assert outputs[0] == -CLAMP
+    assert 20e-6 * outputs[1] == pytest.approx(-1e-6 + 2e-6 * CLAMP, rel=1e-4)
+
+
+def test_the_clamped_balance_is_where_the_dynamics_end() -> None:
+    loop = circuit(dominant(4), amplifier_preset("AD823"))
+    i = np.array([30e-6, 1e-6, -2e-6, 0.0])
+    end = loop.step(i, np.array([20e-6]))[0]
+    assert loop.settled(i[None])[0] == pytest.approx(end, abs=1e-3)
+
+
+def test_an_unstable_loop_rails_along_its_growing_mode() -> None:
+    loop = circuit(np.array([[5e-6, 30e-6], [30e-6, 5e-6]]), amplifier_preset("AD823"))
+    assert not loop.stable
+    outputs = loop.settled(np.full((50, 2), 1e-7), np.random.default_rng(0))
+    assert np.all(np.abs(outputs) == CLAMP)
+    assert np.all(outputs[:, 0] == -outputs[:, 1])  # its growing mode is (1, -1)
+    waveform = loop.step(np.array([1e-7, -1e-7]), np.array([5e-6]))
+    assert np.abs(waveform).max() == pytest.approx(CLAMP)
+
+
+def test_noise_has_the_statistics_of_a_network_drawn_for_every_solve() -> None:
+    g = dominant(4, seed=3)
+    loop = circuit(g, spread=0.01, bandwidth=1e-3)
+    generator = np.random.default_rng(5)
+    i = np.array([2e-6, -1e-6, 1e-6, 0.5e-6])
+    ours = loop.settled(np.tile(i, (20_000, 1)), generator)
+    drawn = loop.system + 0.01 * g * generator.standard_normal((20_000, 4, 4))
+    brute = np.linalg.solve(drawn, np.broadcast_to(-i, (20_000, 4))[..., None])[..., 0]
+    assert ours.mean(axis=0) == pytest.approx(brute.mean(axis=0), rel=5e-3)
+    assert ours.std(axis=0) == pytest.approx(brute.std(axis=0), rel=3e-2)
+    assert np.corrcoef(ours.T) == pytest.approx(np.corrcoef(brute.T), abs=0.03)
+
+
+def test_sampling_late_sees_the_settled_output_and_sampling_early_the_way_there() -> None:
+    loop = circuit(dominant(3), amplifier_preset("AD823"))
+    inputs = np.array([[0.0, 0.0, 0.0], [2e-6, 1e-6, -1e-6], [-1e-6, 0.0, 1e-6]])
+    assert loop.sampled(inputs, 20e-6, 50e-6) == pytest.approx(loop.settled(inputs), abs=1e-6)
+    early = loop.sampled(inputs, 50e-9, 100e-6)
+    assert early[1] == pytest.approx(loop.step(inputs[1], np.array([50e-9]))[0], rel=1e-6)
+    assert np.abs(early[1] - loop.settled(inputs)[1]).max() > 5e-3
+
+
+def test_a_row_without_conductance_is_refused() -> None:
+    bank = AmplifierBank(ONE_POLE, np.zeros(2), np.zeros(2))
+    with pytest.raises(ValueError, match="load"):
+        InverseCircuit(np.eye(2), np.array([1e-6, 0.0]), np.zeros((2, 2)), bank, 1e6)
