@@ -1,0 +1,72 @@
+"""Brings a new run file into being in one step, so that nobody ever sees half a file.
+
+It is laid out under a temporary name, switched to HDF5's single-writer-multiple-readers mode (SWMR) and only
+then given its name.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+import h5py
+
+from mho_errors import RunFileError
+from runs.liveness import Writer
+from runs.schema import Layout, RunHeader
+from runs.structure import check_layout, lay_out
+
+
+def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
+    """Create the run file at `path`, with its missing folders, and return it open for SWMR writing.
+
+    Raises
+    ------
+    RunFileError
+        The path exists, cannot be written, or header or layout do not fit a run file.
+    """
+    check_layout(layout)
+    # Windows renames no open file: there the file has its name from the start.
+    draft = path if os.name == "nt" else path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if path.exists():
+            raise _in_the_way(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Without a cache of chunks, rows are in the file before the metadata that tell of them, and a write that
+        # fails does so at once: what a reader sees has been written, whatever happens next.
+        file = h5py.File(draft, "w-", libver="latest", locking="best-effort", rdcc_nbytes=0)
+        try:
+            lay_out(file, header, layout, Writer.this_process(), datetime.now().astimezone())
+            # Before the name, not after: SWMR gives up the lock with which a reader could get in the way.
+            file.swmr_mode = True
+            if draft != path:
+                _publish(draft, path)
+        except BaseException:
+            file.close()
+            draft.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise RunFileError(
+            f"run file {path} cannot be created: {error}; choose another place with --output"
+        ) from error
+    return file
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Give the laid-out file its name; a file that came into the way meanwhile stays as it is."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise _in_the_way(path) from None
+    except OSError:
+        # No hard links on this file system: rename, which would replace a file of that name.
+        if path.exists():
+            raise _in_the_way(path) from None
+        draft.rename(path)
+    else:
+        draft.unlink()
+
+
+def _in_the_way(path: Path) -> RunFileError:
+    return RunFileError(f"run file {path} exists already and is never overwritten; choose another --output")

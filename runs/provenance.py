@@ -1,0 +1,116 @@
+"""Where a run came from: program, machine, person, and the exact state of the code."""
+
+from __future__ import annotations
+
+import getpass
+import importlib.metadata
+import platform
+import shlex
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from runs.text import cut
+
+DIFF_BYTES = 256 * 1024
+GIT_TIMEOUT = 2.0
+_HOUSE = Path(__file__).resolve().parent.parent
+
+
+def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
+    """Return what one needs to repeat a run, as text by name.
+
+    Parameters
+    ----------
+    seed : int or None
+        Seed of the run's random generator.
+    argv : sequence of str
+        The command line, program first.
+
+    Returns
+    -------
+    dict
+        ``mho_version``, ``python``, ``platform``, ``host``, ``user``, ``time_zone``, ``seed``,
+        ``command_line``, ``packages`` (``name==version`` a line); from a git checkout also ``git_commit``,
+        ``git_status`` and ``git_diff`` (against the commit, cut at 256 KiB).
+    """
+    found = {
+        "mho_version": _version(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "user": _user(),
+        "time_zone": f"{datetime.now().astimezone():%Z %z}",
+        "seed": "" if seed is None else str(seed),
+        "command_line": shlex.join(argv),
+        "packages": "\n".join(installed_packages(sys.path)),
+    }
+    return found | git_state(_HOUSE)
+
+
+def installed_packages(folders: Sequence[str]) -> list[str]:
+    """Return ``name==version`` of every package installed in `folders`, sorted.
+
+    Read off the names of the ``.dist-info`` folders (PEP 376), as opening each one's metadata takes a
+    hundred times as long.
+    """
+    found: dict[str, str] = {}
+    for folder in folders:
+        for info in Path(folder or ".").glob("*.dist-info"):
+            name, _, version = info.name.removesuffix(".dist-info").partition("-")
+            found.setdefault(name, version)  # the first on the path is the one imported
+    return [f"{name}=={version}" for name, version in sorted(found.items(), key=lambda item: item[0].lower())]
+
+
+def git_state(house: Path) -> dict[str, str]:
+    """Return commit, status and diff of the checkout at `house`; nothing without git or checkout."""
+    # Only right here: an environment inside somebody's checkout does not make us part of it.
+    if not (house / ".git").exists():
+        return {}
+    commands = {
+        "git_commit": ("rev-parse", "HEAD"),
+        "git_status": ("status", "--short"),
+        "git_diff": ("diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv"),
+    }
+    state = {}
+    for name, command in commands.items():
+        text = _git(house, command)
+        if text is not None:
+            state[name] = cut(text, DIFF_BYTES).decode()
+    return state
+
+
+def _git(house: Path, command: Sequence[str]) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", "-C", str(house), *command],
+            capture_output=True,
+            timeout=GIT_TIMEOUT,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode("utf-8", "replace").rstrip("\n")
+
+
+def _version() -> str:
+    """Return mho's version: the checkout's when run from one, for an older mho may be installed beside it."""
+    description = _HOUSE / "pyproject.toml"
+    if description.is_file():
+        return str(tomllib.loads(description.read_text("utf-8"))["project"]["version"])
+    try:
+        return importlib.metadata.version("mho")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _user() -> str:
+    """Return the user's name; a container may know none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"

@@ -1,0 +1,98 @@
+"""A process that writes a run for the tests to follow, to kill or to starve of disk; see `main`."""
+
+from __future__ import annotations
+
+import resource
+import struct
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mho_errors import RunFileError
+from runs import Array, Column, Layout, Map, RunHeader, RunWriter, Table
+
+LAYOUT = Layout(
+    tables=(
+        Table("points", tuple(Column(name) for name in ("index", "time", "a", "b")), "a", "index"),
+        Table("blocks", (Column("index"), Column("twice")), "twice", "index"),
+    ),
+    maps=(Map("image", "S", np.arange(3), np.arange(4)),),
+    arrays=(Array("solution", np.full(2, np.nan)),),
+)
+
+
+def say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+def steady(run: RunWriter, report: Path) -> None:
+    """Emit until killed; each row's index and time go to `report`, which the kernel keeps whoever dies."""
+    with report.open("ab", buffering=0) as told:
+        index = 0
+        say("ready")
+        while True:
+            now = time.monotonic()
+            run.emit("points", index=index, time=now, a=index + 0.25, b=-index)
+            told.write(struct.pack("dd", index, now))
+            if index % 50 == 0:
+                run.emit_block("blocks", {"index": np.arange(index, index + 50.0), "twice": np.arange(50.0)})
+                run.snapshot("image", np.full((3, 4), index), time=now)
+                run.log("INFO", f"row {index}")
+                time.sleep(0.001)
+            index += 1
+
+
+def brief(run: RunWriter) -> None:
+    """Emit a known number of rows in uneven portions, then finish."""
+    random = np.random.default_rng(5)
+    say("ready")
+    done = 0
+    while done < 30_000:
+        portion = int(random.integers(1, 1000))
+        index = np.arange(done, done + portion, dtype=float)
+        run.emit_block("points", {"index": index, "time": index, "a": index + 0.25, "b": -index})
+        done += portion
+        if random.random() < 0.2:
+            time.sleep(0.02)
+    run.snapshot("image", np.full((3, 4), done))
+    run.set_array("solution", [1.0, 2.0])
+    run.log("INFO", "done")
+    run.set_summary({"rows": done})
+
+
+def silent(run: RunWriter) -> None:
+    """Emit three rows, then say nothing until told to go on."""
+    for index in range(3):
+        run.emit("points", index=index, time=0.0, a=index + 0.25, b=-index)
+    say("ready")
+    sys.stdin.readline()
+
+
+def starving(run: RunWriter) -> None:
+    """Emit against a limit of the file's size, as a quota or a broken disk would set one."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+    say("ready")
+    for index in range(10**6):
+        run.emit("points", index=index, time=0.0, a=index + 0.25, b=-index)
+        if index % 1000 == 0:
+            time.sleep(0.01)
+
+
+def main() -> None:
+    """``child_writer.py WHAT PATH``: write the run WHAT to PATH; a `RunFileError` is the last line said."""
+    what, path = sys.argv[1], Path(sys.argv[2])
+    try:
+        with RunWriter.create(path, RunHeader("child", what, "1", {}), LAYOUT) as run:
+            if what == "steady":
+                steady(run, path.with_suffix(".told"))
+            else:
+                {"brief": brief, "silent": silent, "starving": starving}[what](run)
+    except RunFileError as error:
+        say(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import runs
+from runs import Array, Column, Layout, Map, Parameter, RunHeader, Table
+
+
+@pytest.fixture
+def header() -> RunHeader:
+    return RunHeader(
+        title="Solve 8×8, 24 bit",
+        procedure="Solve",
+        version="1.2",
+        parameters={
+            "cycles": Parameter(6, "", "Cycles"),
+            "read_voltage": Parameter(0.2, "V", "Read voltage"),
+            "hybrid": Parameter(True, "", "Hybrid"),
+            "matrix": Parameter("gemäß.npy", "", "Matrix"),
+            "note": Parameter(None, "", "Note"),
+            "entropy": Parameter(2**100 + 1),
+        },
+        bench='name = "simulated"\n',
+        chip="rows = 8\n# Ω\n",
+        cells="inv[0:8, 0:8]",
+        instruments={
+            "smu": {"identity": "KEITHLEY INSTRUMENTS,MODEL 2450,1,2", "nplc": "1"},
+            "daq": {"identity": "USB-6363"},
+        },
+        provenance={"seed": "7", "git_diff": "- a\n+ b"},
+    )
+
+
+@pytest.fixture
+def layout() -> Layout:
+    return Layout(
+        tables=(
+            Table(
+                "cycles",
+                (
+                    Column("cycle", "", "i8", description="Cycle"),
+                    Column("residual", "", description="Relative residual"),
+                    Column("solution", "V", shape=(3,)),
+                    Column("settled", "", "?"),
+                ),
+                signal="residual",
+                axis="cycle",
+                title="Refinement",
+            ),
+            Table("reads", (Column("current", "A"),), signal="current", axis="current"),
+        ),
+        maps=(Map("conductance", "S", np.array([4, 5]), np.array([0, 2, 7]), "Conductance"),),
+        arrays=(
+            Array("matrix", np.arange(6.0).reshape(2, 3), "S", "Target"),
+            Array("solution", np.full(3, np.nan), "V"),
+        ),
+        default="maps/conductance",
+    )
+
+
+@pytest.fixture
+def new_path(tmp_path: Path) -> Callable[[], Path]:
+    """Paths that do not exist yet, as many as are asked for."""
+    numbers = iter(range(10**6))
+    return lambda: tmp_path / f"run-{next(numbers)}.h5"
+
+
+@pytest.fixture
+def start_child() -> Iterator[Callable[[str, Path], subprocess.Popen[str]]]:
+    """Start ``child_writer.py`` and wait until it writes; whatever still runs at the end is killed."""
+    children: list[subprocess.Popen[str]] = []
+
+    def start(what: str, path: Path) -> subprocess.Popen[str]:
+        house = Path(runs.__file__).parents[1]
+        child = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("child_writer.py")), what, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(house)},
+        )
+        children.append(child)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        return child
+
+    yield start
+    for child in children:
+        child.kill()
+        child.communicate()
