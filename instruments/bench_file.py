@@ -103,6 +103,7 @@ class Simulation(StrictModel):
 
     preset: str = "pku"
     amplifier: str = "AD823"
+    inverse_bits: Annotated[int, Field(ge=1, le=16)] | None = None
     seed: int = 0
 
 

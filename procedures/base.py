@@ -14,7 +14,7 @@ from procedures.stream import Stream
 from runs import Layout, Parameter
 
 
-class Procedure(PyMeasureProcedure):  # type: ignore[misc]
+class Procedure(PyMeasureProcedure):
     """A procedure: parameters, then `check`, `prepare`, `layout` and `execute`, in this order.
 
     `check` needs nothing and touches nothing; `prepare` sees the bench but sends nothing that changes an

@@ -76,7 +76,7 @@ def run(
                 writer.finish(outcome.status, outcome.reason)
                 stream.announce(Ended(outcome.status, outcome.reason, path))
     if dataclasses.is_dataclass(result) and not isinstance(result, type) and hasattr(result, "path"):
-        return dataclasses.replace(result, path=path)  # type: ignore[type-var]
+        return dataclasses.replace(result, path=path)
     return result
 
 

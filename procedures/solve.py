@@ -31,7 +31,8 @@ from runs import Array, Column, Layout, Table
 Floats = NDArray[np.float64]
 
 NEAR_ONE = 0.95  # forecast from where the line search takes over
-VECTOR_VOLTS = 0.2  # volts that stand for a 1 in MULTIPLY, and full scale in INVERT
+VECTOR_VOLTS = 0.2  # volts that stand for a 1 in MULTIPLY
+INVERT_VOLTS = 1.0  # full scale of the INV inputs; they feed rows through resistors, no cell sees them
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ class Solve(Procedure):
                 f"the matrix is singular to {self.bits} bits (condition number {condition:.3g}); use more bits "
                 "or another matrix"
             )
-        self._exact: Floats = np.linalg.solve(self._matrix, self._rhs)
-        self._sliced: Floats = np.linalg.solve(self._multiply.matrix, self._rhs)
+        self._exact: Floats = np.asarray(np.linalg.solve(self._matrix, self._rhs), dtype=np.float64)
+        self._sliced: Floats = np.asarray(np.linalg.solve(self._multiply.matrix, self._rhs), dtype=np.float64)
         self._smallest = float(np.linalg.svd(self._multiply.matrix, compute_uv=False)[-1])
 
     def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
@@ -186,10 +187,13 @@ class Solve(Procedure):
         programmer.program(plan.blocks())
         failed = programmer.failed(plan.blocks())
         if failed:
-            stream.say(f"{failed} cells could not be brought into their verify window", "WARNING")
+            stream.say(
+                f"{failed} cells read outside their verify window after the last pass (relaxation, read noise, or lost)",
+                "WARNING",
+            )
         rho = self._forecast(bench, stream)
         line_search = rho >= NEAR_ONE
-        full_scale = min(VECTOR_VOLTS, bench.file.limits["vector"].voltage)
+        full_scale = min(INVERT_VOLTS, bench.file.limits["vector"].voltage)
         inverse = AnalogueInverse(bench, encoding, plan.positive, plan.negative, levels.step, full_scale)
         product = SlicedProduct(bench, plan.multiply, plan.tiles, levels.step, VECTOR_VOLTS)
         product.calibrate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ from typing import Any
 
 from mho_errors import Aborted
 from runs import RunWriter, Status
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,10 @@ class Stream:
         self.announce(Progress(stage, done, total, detail))
 
     def announce(self, event: Event) -> None:
-        """Tell the observers."""
+        """Tell the observers; one that fails is told nothing more, for watching must not harm a run."""
         for observer in self._observers:
-            observer(event)
+            try:
+                observer(event)
+            except Exception:
+                log.exception("an observer failed and is left out from here on")
+                self._observers = tuple(other for other in self._observers if other is not observer)

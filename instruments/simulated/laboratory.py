@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.bench_file import BenchFile, BenchSource, load_bench_file
-from instruments.simulated.physics.amplifiers import AmplifierBank, amplifier_preset
+from instruments.simulated.physics.amplifiers import CLAMP, AmplifierBank, amplifier_preset
+from instruments.simulated.physics.converters import Converter
 from instruments.simulated.array_board import SimulatedArrayBoard
 from instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from instruments.simulated.clock import VirtualClock
@@ -93,6 +94,8 @@ class Laboratory:
         self._transimpedance = AmplifierBank.draw(amplifier, LINES, board_rng)
         self._diagonal_errors = 1e-3 * board_rng.standard_normal(LINES)
         self._circuits: dict[Any, tuple[Any, MultiplyCircuit | InverseCircuit]] = {}
+        bits = bench.simulation.inverse_bits
+        self._inverse_adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
         self.devices = self._build(bench, device_rngs)
         self.daq = self._build_daq(bench, device_rngs[3])
 
@@ -106,7 +109,9 @@ class Laboratory:
             for number, (entry, rng) in enumerate(((entries.smu, rngs[0]), (entries.gate, rngs[1])), 1)
         }
         ports = {channel: _PulsePort(self, line) for channel, line in entries.pulser.channels.items()}
-        devices[entries.pulser.address] = SimulatedKeysight33522B(self.clock, rngs[2], ports, serial="SIM00003")
+        devices[entries.pulser.address] = SimulatedKeysight33522B(
+            self.clock, rngs[2], ports, serial="SIM00003"
+        )
         devices[entries.board.address] = self.board
         return devices
 
@@ -142,6 +147,7 @@ class Laboratory:
 
     def current(self, terminal: str, volts: float, aperture: float) -> float:
         """Current (A) into the cell that the board has routed to `terminal`."""
+        self.board.watch()
         cell = self.board.cell
         if terminal != "bit line" or self.board.path != "READ" or cell is None:
             return volts * LEAKAGE
@@ -160,6 +166,7 @@ class Laboratory:
 
     def pulse(self, terminal: str, volts: float, width: float, count: int) -> None:
         """Pulses left a generator's channel; they reach the cell only where the board routes them."""
+        self.board.watch()
         path, cell = self.board.path, self.board.cell
         wanted = {"SET": "bit line", "RES": "source line"}.get(path)
         if wanted != terminal or cell is None:
@@ -181,6 +188,7 @@ class Laboratory:
 
     def vectors(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Answer of the connected block to a batch of input vectors, (samples, inputs), V."""
+        self.board.watch()
         block = self.board.block
         answer = np.zeros((len(volts), input_count))
         if block is None:
@@ -232,7 +240,7 @@ class Laboratory:
         diagonal = board.diagonal * (1.0 + self._diagonal_errors[:count])
         network[np.arange(count), np.arange(count)] += diagonal
         load[:count] += diagonal
-        return InverseCircuit(network, load, variance, self._loop, BANDWIDTH)
+        return InverseCircuit(network, load, variance, self._loop, BANDWIDTH, self._inverse_adc)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lu_factor, lu_solve
 
 from instruments.simulated.physics.amplifiers import CLAMP, AmplifierBank, thermal_density
+from instruments.simulated.physics.converters import Converter
 
 Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -37,6 +38,8 @@ class InverseCircuit:
         At least n amplifiers.
     bandwidth : float
         Noise bandwidth of a reading, Hz.
+    adc : Converter, optional
+        The board's own converter at the outputs; none where the instrument outside converts.
 
     Raises
     ------
@@ -45,13 +48,19 @@ class InverseCircuit:
     """
 
     def __init__(
-        self, network: Floats, load: Floats, variance: Floats, bank: AmplifierBank, bandwidth: float
+        self,
+        network: Floats,
+        load: Floats,
+        variance: Floats,
+        bank: AmplifierBank,
+        bandwidth: float,
+        adc: Converter | None = None,
     ) -> None:
         if not (np.all(np.isfinite(network)) and np.all(load > 0.0)):
             raise ValueError("INV network: conductances must be finite and every row's load positive (S)")
         n = len(load)
         self.network, self.load, self.variance = network, load, variance
-        self.bank, self.bandwidth = bank.first(n), bandwidth
+        self.bank, self.bandwidth, self.adc = bank.first(n), bandwidth, adc
         own = 1.0 / (2.0 * np.pi * bank.preset.second_pole)
         self._second = 1.0 / (own + bank.preset.row_capacitance / load)
         self._offset = load * self.bank.offsets - bank.preset.bias_current
@@ -235,6 +244,12 @@ class InverseCircuit:
         Where the loop has settled by then (to a millionth) this is `settled`; where it has not, each sample
         starts from where the one before had got to.
         """
+        outputs = self._sampled(currents, delay, period, rng)
+        return self.adc.levels(self.adc.codes(outputs)) if self.adc else outputs
+
+    def _sampled(
+        self, currents: Floats, delay: float, period: float, rng: np.random.Generator | None
+    ) -> Floats:
         settled = self.settled(currents, rng)
         if not self.stable or np.exp(self.slowest.real * delay) < 1e-6:
             return settled
