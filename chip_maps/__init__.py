@@ -1,1 +1,1 @@
-""""""
+"""Which cell holds what: chip descriptions, levels, fixed point and slices, encodings, placement."""

@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
 MAX_BITS = 52  # a double holds 53: more would not survive the conversion
+PEAKS = (1e-250, 1e250)  # largest magnitudes beyond which scale or unit would leave the range of a double
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,18 @@ def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
     Raises
     ------
     InputError
-        When `bits` is outside 1..52 or nothing but zeros is to be scaled.
+        When `bits` is outside 1..52, nothing but zeros is to be scaled, or the largest magnitude is at the
+        ends of what a double holds.
     """
     if not 1 <= bits <= MAX_BITS:
         raise InputError(f"bits is {bits}; it must be between 1 and {MAX_BITS}")
     peak = float(np.max(np.abs(values), initial=0.0))
     if peak == 0.0:
         raise InputError("the matrix holds nothing but zeros: there is nothing to scale")
+    if not PEAKS[0] <= peak <= PEAKS[1]:
+        raise InputError(
+            f"the largest magnitude is {peak:.3g}; scale it to between {PEAKS[0]:.0e} and {PEAKS[1]:.0e}"
+        )
     top = 2.0**bits - 1.0
     scale = 2.0 ** np.ceil(np.log2(peak))
     if peak * 2.0**bits / scale > top:

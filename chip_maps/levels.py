@@ -70,8 +70,9 @@ class Levels:
     def conductance(self, digits: ArrayLike) -> Floats:
         """Target conductance (S) of each digit; `ChipMapError` for a digit outside the range."""
         index = np.asarray(digits)
-        if index.size and (index.min() < 0 or index.max() > self.top):
-            raise ChipMapError(f"digit {index.max()} is outside 0..{self.top}: slice the matrix further")
+        wrong = index[(index < 0) | (index > self.top)]
+        if wrong.size:
+            raise ChipMapError(f"digit {wrong[0]} is outside 0..{self.top}: slice the matrix further")
         return self.nominal[index.astype(np.int64)]
 
     def inside(self, conductances: ArrayLike, digits: ArrayLike) -> NDArray[np.bool_]:

@@ -63,18 +63,24 @@ def place_tiles(array: ArrayMap, rows: int, columns: int, width: int) -> tuple[P
     ChipMapError
         When the tiles do not fit; says how many columns do.
     """
+    width = min(width, array.columns)
     count = -(-columns // width)
     if rows > array.rows:
         raise ChipMapError(f"array {array.name!r} has {array.rows} rows; {rows} are needed")
-    down = min(max(round((count * width / rows) ** 0.5), 1), array.rows // rows)
-    across = -(-count // down)
-    good_rows, good_columns = _good_lines(array, down * rows, min(across * width, array.columns))
-    down = min(down, len(good_rows) // rows)
-    across = len(good_columns) // width
-    if down * across < count:
+    most = array.rows // rows
+    square = min(max(round((count * width / rows) ** 0.5), 1), most)
+    room = 0
+    for wanted in (square, most):  # a narrow array takes a tower instead of a square
+        across = min(-(-count // wanted), array.columns // width)
+        good_rows, good_columns = _good_lines(array, wanted * rows, across * width)
+        down, across = min(wanted, len(good_rows) // rows), len(good_columns) // width
+        room = max(room, down * across)
+        if room >= count:
+            break
+    else:
         raise ChipMapError(
             f"{columns} columns of {rows} cells do not fit array {array.name!r} of {array.rows} x {array.columns}: "
-            f"{down * across * width} do; use fewer bits or a smaller matrix"
+            f"{room * width} do; use fewer bits or a smaller matrix"
         )
     places = sorted(
         ((i, j) for i in range(down) for j in range(across)), key=lambda t: (t[0] * rows + t[1] * width, t)

@@ -1,0 +1,1 @@
+"""Timed comparisons with the field's own tools, run by hand: ``python -m benchmarks [NAME…]``."""

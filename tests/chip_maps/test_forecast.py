@@ -1,0 +1,61 @@
+"""Contraction and stability are those of linear algebra, and those printed for the published example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from chip_maps.fixed_point import slice_digits
+from chip_maps.forecast import contraction, slowest_eigenvalue
+from chip_maps.matrix_files import load_matrix
+
+PUBLISHED = load_matrix(Path(__file__).resolve().parents[2] / "data/matrices/zuo2025-4x4.mtx")
+
+
+def test_the_published_example_truncated_and_rounded():
+    truncated = slice_digits((PUBLISHED * 4096).astype(np.int64), 4)[0] / 8.0
+    rounded = np.rint(PUBLISHED * 8.0) / 8.0
+    assert contraction(PUBLISHED, truncated) == pytest.approx(0.505, abs=5e-4)
+    assert contraction(PUBLISHED, rounded) == pytest.approx(0.125, abs=5e-4)
+    assert np.linalg.cond(PUBLISHED) == pytest.approx(7.7146, abs=1e-4)
+
+
+def test_an_exact_inverse_contracts_to_nothing():
+    assert contraction(PUBLISHED, PUBLISHED) < 1e-14
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.8, 1.25, 4.0])
+def test_a_gain_error_contracts_by_what_it_is_off(factor):
+    assert contraction(PUBLISHED, PUBLISHED * factor) == pytest.approx(abs(1.0 - 1.0 / factor))
+
+
+def test_refinement_shrinks_by_rho_a_cycle():
+    rng = np.random.default_rng(0)
+    inverse_of = PUBLISHED + 0.04 * rng.standard_normal((4, 4))
+    rho = float(contraction(PUBLISHED, inverse_of))
+    residual, norms = rng.standard_normal(4), []
+    for _ in range(60):
+        residual = residual - PUBLISHED @ np.linalg.solve(inverse_of, residual)
+        norms.append(np.linalg.norm(residual))
+    assert (norms[-1] / norms[9]) ** (1 / 50) == pytest.approx(rho, rel=0.05)
+
+
+def test_draws_come_back_one_number_each():
+    draws = PUBLISHED * np.array([1.0, 0.5])[:, None, None]
+    assert_allclose(contraction(PUBLISHED, draws), [0.0, 1.0], atol=1e-12)
+
+
+def test_a_singular_array_never_converges():
+    assert contraction(PUBLISHED, np.zeros((4, 4))) == np.inf
+    assert np.all(contraction(PUBLISHED, np.stack([PUBLISHED, np.zeros((4, 4))]))[1:] == np.inf)
+
+
+def test_the_slowest_eigenvalue_is_that_of_the_loaded_loop():
+    network = np.array([[3.0, 1.0], [0.0, 1.0]])
+    assert slowest_eigenvalue(network, np.array([6.0, 4.0])) == pytest.approx(0.25)
+    rotation = np.array([[1.0, -2.0], [2.0, 1.0]])
+    assert slowest_eigenvalue(rotation, np.ones(2)).real == pytest.approx(1.0)
+    assert abs(slowest_eigenvalue(rotation, np.ones(2)).imag) == pytest.approx(2.0)

@@ -1,0 +1,196 @@
+"""Signs on the inverting array: every encoding stands for its matrix, and the forecast picks the right one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose, assert_array_equal
+
+from chip_maps.chip import load_chip_map
+from chip_maps.inverse_encoding import (
+    KINDS,
+    InverseEncoding,
+    assess,
+    candidates,
+    choose_encoding,
+)
+from chip_maps.matrix_files import to_real
+from mho_errors import ConvergenceError
+
+LEVELS = load_chip_map("reference").level_scale()
+INPUT = 35e-6  # S
+
+signed = arrays(np.float64, (5, 5), elements=st.floats(-1.0, 1.0, allow_subnormal=False)).filter(
+    lambda values: bool(np.abs(values).max() > 1e-3)
+)
+
+
+def nominal(encoding: InverseEncoding, exact: bool = False) -> np.ndarray:
+    """The network of cells at their nominal levels, or with digit 0 exactly nothing."""
+    step = LEVELS.step
+    g = [
+        None if digits is None else (digits * step if exact else LEVELS.conductance(digits))
+        for digits in (encoding.positive, encoding.negative)
+    ]
+    return encoding.network(g[0], g[1], encoding.diagonal_conductance(step))
+
+
+def gram(seed: int) -> np.ndarray:
+    """Gram matrix of a 128 x 8 complex Gaussian channel as a real 16 x 16 one."""
+    rng = np.random.default_rng(seed)
+    channel = (rng.standard_normal((128, 8)) + 1j * rng.standard_normal((128, 8))) / np.sqrt(2.0)
+    return to_real(channel.conj().T @ channel / 128)
+
+
+@given(signed, st.sampled_from(KINDS), st.booleans())
+def test_nominal_cells_stand_for_the_matrix_within_rounding(matrix, kind, diagonal):
+    for encoding in candidates(matrix, LEVELS, (kind,), diagonal):
+        rounding = 0.5 * encoding.unit
+        assert_allclose(
+            encoding.represented(nominal(encoding, exact=True), LEVELS.step),
+            matrix,
+            atol=rounding * (1 + 1e-9),
+        )
+        # A strong RESET is not quite zero: that much may come on top.
+        zero = LEVELS.nominal[0] / LEVELS.step * encoding.unit
+        held = encoding.represented(nominal(encoding), LEVELS.step)
+        assert_allclose(held, matrix, atol=(rounding + zero) * (1 + 1e-9))
+
+
+@given(signed, st.sampled_from(KINDS))
+def test_digits_are_digits_and_a_bias_column_adds_one_line(matrix, kind):
+    for encoding in candidates(matrix, LEVELS, (kind,)):
+        order = 6 if kind == "bias" else 5
+        assert encoding.order == order
+        for digits in (encoding.positive, encoding.negative):
+            if digits is not None:
+                assert digits.shape == (order, order)
+                assert digits.min() >= 0
+                assert digits.max() <= LEVELS.top
+
+
+def test_a_complex_matrix_is_held_as_its_real_image():
+    rng = np.random.default_rng(5)
+    matrix = np.eye(3) + 0.2 * (rng.standard_normal((3, 3)) + 1j * rng.standard_normal((3, 3)))
+    best, _ = choose_encoding(to_real(matrix), LEVELS, rng, input_conductance=INPUT)
+    held = best.encoding.represented(nominal(best.encoding, exact=True), LEVELS.step)
+    assert_allclose(held[:3, :3] + 1j * held[3:, :3], matrix, atol=best.encoding.unit)
+
+
+def test_the_bias_column_is_a_schur_complement():
+    # By hand: digits 6 2 / 1 5, bias m = 3 in the column, 7 in the row and the corner, 1 unit a digit:
+    # [6 2; 1 5] - [3; 3] [7 7] / 7 = [3 -1; -2 2].
+    positive = np.array([[6, 2, 3], [1, 5, 3], [7, 7, 7]])
+    encoding = InverseEncoding("bias", 2, positive, None, unit=1.0, diagonal=0.0)
+    held = encoding.represented(nominal(encoding), LEVELS.step)
+    assert_allclose(held, [[3.0, -1.0], [-2.0, 2.0]], rtol=1e-12)
+    # What the loop computes with its extra amplifier is the same 2 x 2 inverse.
+    whole = np.linalg.inv(nominal(encoding))[:2, :2] * LEVELS.step
+    assert_allclose(whole, np.linalg.inv([[3.0, -1.0], [-2.0, 2.0]]), rtol=1e-12)
+
+
+def test_resistors_hold_the_diagonal_and_count_in_the_load_of_their_rows():
+    encoding = InverseEncoding(
+        "differential", 2, np.array([[1, 0], [0, 2]]), np.array([[0, 3], [0, 0]]), unit=0.1, diagonal=0.4
+    )
+    diagonal = encoding.diagonal_conductance(LEVELS.step)
+    assert diagonal == pytest.approx(4 * LEVELS.step)
+    positive, negative = encoding.positive * LEVELS.step, encoding.negative * LEVELS.step
+    network = encoding.network(positive, negative, diagonal)
+    assert_allclose(network / LEVELS.step, [[5, -3], [0, 6]])
+    assert_allclose(encoding.represented(network, LEVELS.step), [[0.5, -0.3], [0.0, 0.6]])
+    # Every conductance on the row loads its amplifier, whatever its sign.
+    assert_allclose(
+        encoding.row_load(positive, negative, diagonal, INPUT) / LEVELS.step, [1 + 3 + 4 + 7, 2 + 4 + 7]
+    )
+
+
+def test_draws_are_leading_axes():
+    matrix = gram(0)
+    encoding = next(iter(candidates(matrix, LEVELS, ("bias",))))
+    draws = LEVELS.draw(encoding.positive, 9, np.random.default_rng(0))
+    assert encoding.represented(encoding.network(draws, None, 0.0), LEVELS.step).shape == (9, 16, 16)
+
+
+def test_the_encodings_contract_as_published_for_massive_mimo():
+    """Median rho of a Gram matrix (physics.md, 2): bias 0.49, differential 0.38, with n I in resistors 0.11, 0.05."""
+    rng = np.random.default_rng(7)
+    found = {}
+    for kind in KINDS:
+        for diagonal in (False, True):
+            best = [
+                choose_encoding(
+                    gram(seed), LEVELS, rng, input_conductance=INPUT, kinds=(kind,), diagonal=diagonal
+                )[0]
+                for seed in range(11)
+            ]
+            found[kind, diagonal] = float(np.median([candidate.rho for candidate in best]))
+    order = sorted(found, key=found.__getitem__, reverse=True)
+    assert order == [("bias", False), ("differential", False), ("bias", True), ("differential", True)]
+    for case, published in zip(order, (0.49, 0.38, 0.11, 0.05), strict=True):
+        assert published / 1.5 < found[case] < published * 1.5, case
+
+
+def test_auto_takes_the_smallest_rho_and_ranks_the_best_of_each_name():
+    best, ranked = choose_encoding(gram(3), LEVELS, np.random.default_rng(0), input_conductance=INPUT)
+    rhos = [candidate.rho for candidate in ranked]
+    assert best is ranked[0]
+    assert rhos == sorted(rhos)
+    assert [candidate.encoding.name for candidate in ranked] == [
+        "differential + diagonal in resistors",
+        "bias column + diagonal in resistors",
+        "differential",
+        "bias column",
+    ]
+
+
+def test_the_same_generator_gives_the_same_choice():
+    first, second = (
+        choose_encoding(gram(1), LEVELS, np.random.default_rng(4), input_conductance=INPUT)[0]
+        for _ in range(2)
+    )
+    assert first.rho == second.rho
+    assert_array_equal(first.encoding.positive, second.encoding.positive)
+
+
+def test_larger_cell_errors_forecast_slower_convergence():
+    matrix = gram(2)
+    encoding = next(iter(candidates(matrix, LEVELS, ("differential",))))
+    quiet = LEVELS.__class__(**{**vars(LEVELS), "spread": LEVELS.spread / 10})
+    rng = np.random.default_rng(0)
+    rho = {
+        name: assess(encoding, matrix, levels, rng, input_conductance=INPUT).rho
+        for name, levels in (("quiet", quiet), ("reference", LEVELS))
+    }
+    assert rho["quiet"] < rho["reference"]
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [-np.eye(3), np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, 1.0, -0.5])],
+    ids=["negative", "swap", "one negative eigenvalue"],
+)
+def test_an_unstable_loop_is_refused_naming_its_eigenvalue(matrix):
+    with pytest.raises(
+        ConvergenceError, match=r"unstable .*eigenvalue -0\.\d+.* of D\^-1 G .*right half plane"
+    ):
+        choose_encoding(matrix, LEVELS, np.random.default_rng(0), input_conductance=INPUT)
+
+
+def test_a_bias_column_without_a_negative_entry_is_refused():
+    with pytest.raises(ConvergenceError, match="use the differential encoding"):
+        choose_encoding(
+            np.array([[2.0, 1.0], [1.0, 2.0]]), LEVELS, np.random.default_rng(0),
+            input_conductance=INPUT, kinds=("bias",), diagonal=False,
+        )  # fmt: skip
+
+
+@given(arrays(np.float64, (4, 4), elements=st.floats(0.0, 1.0, allow_subnormal=False)))
+def test_an_unsigned_matrix_needs_no_second_array(matrix):
+    assume(matrix.max() > 1e-3)
+    for encoding in candidates(matrix, LEVELS, ("differential",), diagonal=False):
+        assert encoding.negative is None
+        assert encoding.name == "unsigned"

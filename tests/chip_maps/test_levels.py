@@ -1,0 +1,59 @@
+"""Digits become conductances and drawn cells look like verified ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from chip_maps.chip import load_chip_map
+from chip_maps.levels import Levels
+from mho_errors import ChipMapError
+
+LEVELS = load_chip_map("reference").level_scale()
+
+
+def test_the_reference_levels_are_the_published_ones():
+    assert_allclose(LEVELS.conductance([1, 4, 7]), [5e-6, 20e-6, 35e-6])
+    assert 0.22e-6 <= LEVELS.conductance(0) <= 0.52e-6
+    assert LEVELS.step == pytest.approx(5e-6)
+    assert (LEVELS.top, LEVELS.bits) == (7, 3)
+
+
+@pytest.mark.parametrize("digits", [[8], [-1], [0, 9]])
+def test_a_digit_outside_the_range_is_refused(digits):
+    with pytest.raises(ChipMapError, match=r"digit -?\d is outside 0\.\.7"):
+        LEVELS.conductance(digits)
+
+
+def test_a_refused_digit_is_named():
+    with pytest.raises(ChipMapError, match="digit -3 is outside"):
+        LEVELS.conductance([-3, 5])
+
+
+def test_levels_must_ascend():
+    with pytest.raises(ChipMapError, match="must ascend"):
+        Levels.from_values(
+            [1e-6, 3e-6, 2e-6], tolerance=0.1e-6, spread=0.1e-6, zero_range=(0.0, 1e-6), zero_limit=1e-6
+        )
+
+
+def test_windows_hold_their_level_and_no_neighbour():
+    digits = np.arange(8)
+    assert LEVELS.inside(LEVELS.nominal, digits).all()
+    assert not LEVELS.inside(LEVELS.nominal[1:], digits[:-1]).any()
+    assert not LEVELS.inside(LEVELS.nominal[:-1], digits[1:]).any()
+    assert LEVELS.inside(-1e-8, 0)  # a meter may read a little below zero
+    assert not LEVELS.inside(np.nan, 3)
+
+
+def test_drawn_cells_lie_in_their_windows_with_the_spread_of_verified_ones():
+    digits = np.arange(8)
+    drawn = LEVELS.draw(digits, 4000, np.random.default_rng(0))
+    assert drawn.shape == (4000, 8)
+    assert LEVELS.inside(drawn, np.broadcast_to(digits, drawn.shape)).all()
+    assert_allclose(drawn[:, 1:].mean(axis=0), LEVELS.nominal[1:], atol=0.05e-6)
+    # The cut at 1.2 uS takes a little off the spread of 0.65 uS.
+    assert np.all((drawn[:, 1:].std(axis=0) > 0.55e-6) & (drawn[:, 1:].std(axis=0) < 0.65e-6))
+    assert drawn[:, 0].min() >= 0.22e-6
+    assert drawn[:, 0].max() <= 0.52e-6

@@ -1,0 +1,102 @@
+"""A matrix in digit columns: the integers add up to the exact product, and line groups keep their promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_array_equal
+
+from chip_maps.matrix_files import load_matrix
+from chip_maps.multiply_encoding import encode_multiply, group_lines
+from mho_errors import InputError
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "data/matrices/zuo2025-4x4.mtx"
+
+signed = arrays(np.float64, (5, 5), elements=st.floats(-1.0, 1.0, allow_subnormal=False)).filter(
+    lambda values: bool(np.abs(values).max() > 1e-3)
+)
+
+
+@given(signed, st.sampled_from([3, 12, 24, 32]), st.integers(0, 2**32 - 1))
+def test_integer_sums_combine_to_the_exact_product(matrix, bits, seed):
+    encoding = encode_multiply(matrix, bits)
+    vector = np.random.default_rng(seed).integers(-(2**10), 2**10, 5)
+    product = encoding.combine(vector @ encoding.digits)
+    exact = encoding.fixed.integers.astype(object) @ vector.astype(object)  # Python's unbounded integers
+    unit = encoding.fixed.scale * 2.0**-encoding.fixed.bits
+    assert_array_equal(product, exact.astype(np.float64) * unit)
+
+
+@given(signed, st.integers(1, 50))
+def test_every_cell_holds_a_digit_and_no_column_is_empty(matrix, bits):
+    encoding = encode_multiply(matrix, bits)
+    assert encoding.digits.min() >= 0
+    assert encoding.digits.max() <= 7
+    assert encoding.digits.any(axis=0).all()
+    assert len(encoding.output) == len(encoding.weight) == encoding.digits.shape[1]
+
+
+@given(signed, st.integers(2, 50))
+def test_the_matrix_held_is_the_matrix_to_the_bits_asked_for(matrix, bits):
+    held = encode_multiply(matrix, bits).matrix
+    assert np.abs(held - matrix).max() <= 2.0**-bits * np.abs(matrix).max()
+
+
+def test_the_published_example_keeps_its_printed_digits():
+    matrix = load_matrix(PUBLISHED)
+    encoding = encode_multiply(matrix, 12)
+    assert encoding.fixed.scale == 1.0
+    assert_array_equal(encoding.matrix, matrix)
+    leading = np.zeros((4, 4), dtype=int)
+    first = encoding.weight == 512.0
+    leading[encoding.output[first]] = encoding.digits[:, first].T
+    assert_array_equal(leading, [[3, 2, 0, 0], [0, 2, 5, 0], [1, 2, 7, 1], [0, 1, 0, 1]])
+
+
+def test_an_unsigned_matrix_takes_no_negative_columns():
+    encoding = encode_multiply(np.array([[0.5, 0.25], [0.0, 0.75]]), 3)
+    assert (encoding.weight > 0).all()
+
+
+def test_more_bits_than_a_double_holds_are_refused():
+    with pytest.raises(InputError, match="between 1 and 52"):
+        encode_multiply(np.eye(2), 52)  # 18 slices hold 54 bits
+
+
+@given(
+    arrays(np.float64, (7, 4), elements=st.floats(-0.4, 0.4, allow_subnormal=False)),
+    arrays(np.float64, (7, 4), elements=st.floats(0.0, 0.03, allow_subnormal=False)),
+)
+def test_no_binary_pattern_within_a_group_reaches_half_a_digit(errors, noise):
+    groups = group_lines(errors, noise)
+    assert_array_equal(np.sort(np.concatenate(groups)), np.arange(7))
+    for group in groups:
+        if len(group) == 1:
+            continue
+        patterns = (np.arange(2 ** len(group))[:, None] >> np.arange(len(group))) & 1
+        worst = np.abs(patterns @ errors[group]) + 5.0 * np.sqrt(patterns @ noise[group] ** 2)
+        assert worst.max() < 0.5
+
+
+def test_perfect_cells_all_go_into_one_group():
+    (group,) = group_lines(np.zeros((16, 3)), np.zeros((16, 3)))
+    assert_array_equal(group, np.arange(16))
+
+
+def test_opposite_errors_are_not_set_off_against_each_other():
+    # +0.3 and -0.3 cancel when both are active, but either may be active alone with a third of +0.3.
+    errors = np.array([[0.3], [-0.3], [0.3]])
+    groups = group_lines(errors, np.zeros((3, 1)))
+    assert sorted(map(len, groups)) == [1, 2]
+    assert not any({0, 2} <= set(group.tolist()) for group in groups)
+
+
+def test_a_line_beyond_half_a_digit_stands_alone():
+    errors = np.array([[0.7], [0.01], [0.01]])
+    groups = group_lines(errors, np.zeros((3, 1)))
+    assert [group.tolist() for group in groups] == [[0], [1, 2]]

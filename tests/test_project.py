@@ -1,0 +1,105 @@
+"""The repository as a newcomer finds it: two commands that work, and nothing of anybody's machine."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("instruments", "chip_maps", "procedures", "runs", "analysis", "gui", "benchmarks")
+FOLDERS = (*PACKAGES, "data/matrices", "docs", "tests", ".ci")
+TEXTS = {"", ".py", ".md", ".toml", ".mtx", ".csv", ".txt", ".cfg", ".ini", ".json", ".yml", ".yaml", ".svg"}
+
+SOLVE = "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/mho solve data/matrices/mimo-16x16.mtx"
+TEST = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest"
+
+MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:work|root|home|Users)/\w|\b[A-Z]:\\Users\\")
+PACKAGE_HOST = re.compile(
+    r"pypi\.org|pythonhosted\.org|anaconda\.(?:org|com)|--(?:extra-)?index-url|://(?:registry|mirror|proxy)\b"
+)
+
+
+def texts() -> list[Path]:
+    """Return the text files that are, or would be, committed."""
+    inside = (path for folder in FOLDERS for path in (ROOT / folder).rglob("*"))
+    return sorted(
+        path
+        for path in (*ROOT.glob("*"), *inside)
+        if path.is_file() and path.suffix in TEXTS and "__pycache__" not in path.parts
+    )
+
+
+def modules() -> list[Path]:
+    inside = (path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    return sorted((*ROOT.glob("*.py"), *inside))
+
+
+@pytest.mark.parametrize("pattern", [MACHINE_PATH, PACKAGE_HOST], ids=["path", "host"])
+def test_no_file_tells_of_a_machine(pattern: re.Pattern[str]):
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in texts()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line", "found"),
+    [
+        (MACHINE_PATH, "open('/{}/me/run.h5')".format("home"), True),
+        (MACHINE_PATH, "cd /{}/main".format("work"), True),
+        (MACHINE_PATH, "the entry /entry/title, docs/home/x, https://doi.example/work/1", False),
+        (PACKAGE_HOST, "pip install --{}-url x".format("index"), True),
+        (PACKAGE_HOST, "registry.names()", False),
+    ],
+)
+def test_what_counts_as_telling(pattern: re.Pattern[str], line: str, found: bool):
+    assert bool(pattern.search(line)) is found
+
+
+def test_the_readme_begins_with_exactly_two_commands():
+    screen, _, _ = (ROOT / "README.md").read_text(encoding="utf-8").partition("![")  # the first picture
+    assert commands(screen.splitlines()) == [SOLVE, TEST]
+
+
+def commands(lines: list[str]) -> list[str]:
+    """Return the lines of code blocks, fenced or indented."""
+    found, fenced = [], False
+    for line in lines:
+        if line.startswith("```"):
+            fenced = not fenced
+        elif (fenced or line.startswith("    ")) and line.strip():
+            found.append(line.strip())
+    return found
+
+
+def test_ci_runs_the_readme_s_test_command():
+    assert TEST in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_every_module_says_what_it_is_for():
+    silent = []
+    for path in modules():
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        if not docstring.split("\n\n")[0].rstrip().endswith((".", ":", "?")):
+            silent.append(str(path.relative_to(ROOT)))
+    assert not silent, "these begin without a sentence that says what they are for"
+
+
+def test_the_version_is_the_changelog_s_newest():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    numbers = re.findall(r"^## \[(\d[^\]]*)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    assert numbers[0] == project["version"]
+
+
+def test_every_module_and_package_is_shipped():
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert {path.stem for path in ROOT.glob("*.py")} == set(setuptools["py-modules"])
+    shipped = {pattern.rstrip("*") for pattern in setuptools["packages"]["find"]["include"]}
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == shipped | {"benchmarks"}
