@@ -27,7 +27,7 @@ Index = Sequence[int] | NDArray[np.int64]
 
 log = logging.getLogger(__name__)
 
-RESTING = 0.3  # V: an INV output beyond rests in its clamp, not at its offset
+CLAMPED = 0.39  # V: an INV output beyond sits in its clamp of +-0.4 V
 
 
 @dataclass
@@ -105,9 +105,8 @@ class Bench:
             with _signals_held():
                 self.safe()
         except MhoError:
-            if error is None:
+            if error is None:  # else that error says why we leave, and `safe` has logged the rest
                 raise
-            log.critical("the bench could not be confirmed safe", exc_info=True)
         finally:
             self.close()
 
@@ -154,11 +153,9 @@ class Bench:
 
     def prepare(self) -> None:
         """Set up reading and pulsing: current limits read back, outputs on at 0 V, board in PROGRAM mode."""
+        self.check_read()
         read, tools = self.file.read, self.instruments
-        self.limits.check_voltage("bit line", read.voltage)
-        self.limits.check_voltage("word line", read.gate)
-        for meter, line in ((tools.smu, "bit line"), (tools.gate, "word line")):
-            self.limits.check_current(line, read.current_limit)
+        for meter in (tools.smu, tools.gate):
             meter.configure(
                 current_limit=read.current_limit, current_range=read.current_range, nplc=read.nplc
             )
@@ -210,6 +207,13 @@ class Bench:
         line = "bit line" if pulse.kind == "set" else "source line"
         self.limits.check_pulse(line, pulse.voltage, pulse.width)
         self.limits.check_voltage("word line", pulse.gate)
+
+    def check_read(self) -> None:
+        """Raise `LimitError` when the bench file's way of reading a cell exceeds its limits; nothing is sent."""
+        read = self.file.read
+        for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
+            self.limits.check_voltage(line, volts)
+            self.limits.check_current(line, read.current_limit)
 
     def _address(self, cell: Cell) -> None:
         if self._mode != "PROGRAM":
@@ -284,22 +288,23 @@ class Bench:
     def invert(self, volts: Floats) -> Floats:
         """Settled outputs (samples, n), V, for `volts` (samples, n) at the inputs: v = -G^-1 g_in u.
 
-        The first sample played is zero; its answer, the amplifiers' offsets, is subtracted.
+        The first sample played is zero; its answer, the amplifiers' offsets, is subtracted. A row is NaN
+        where an output sat in its clamp: it is no answer, however small the difference looks.
 
         Raises
         ------
         ConvergenceError
-            When the outputs do not rest with nothing at the inputs: the loop rails, and always the same way,
-            so that the difference would look like an answer of nothing.
+            When an output sits in its clamp with nothing at the inputs: the loop rails, whatever is played.
         """
         outputs, resting = self._exchange(volts)
         peak = float(np.abs(resting).max(initial=0.0))
-        if peak > RESTING:
+        if peak > CLAMPED:
             raise ConvergenceError(
                 f"the INV loop rails: an output reads {peak:.2f} V with nothing at its inputs; check the programmed "
                 "cells and the stability of the matrix"
             )
-        return outputs - resting
+        clamped = np.abs(outputs).max(axis=1, keepdims=True, initial=0.0) > CLAMPED
+        return np.where(clamped, np.nan, outputs - resting)
 
     def _enter(self, mode: str) -> None:
         if self._mode == mode:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from instruments.limits import Limits, TerminalLimits
+from instruments.models import PULSE_GENERATORS, SOURCE_METERS, Model
 from mho_errors import BenchError
 from mho_toml import StrictModel, parse_toml
 
@@ -17,18 +20,32 @@ Terminal = Literal["bit line", "source line", "word line"]
 LimitedTerminal = Literal["bit line", "source line", "word line", "vector"]
 
 
+def _known(models: Mapping[str, Model], name: str) -> str:
+    if name not in models:
+        raise ValueError(f"no such driver here; there are {', '.join(models)}")
+    return name
+
+
 class SourceMeterEntry(StrictModel):
     """A source-measure unit and the terminal its output is wired to."""
 
-    driver: Literal["keithley2450"]
+    driver: Annotated[str, AfterValidator(partial(_known, SOURCE_METERS))]
     address: str
+    channel: int = 1
     terminal: Terminal
+
+    @model_validator(mode="after")
+    def _channel_exists(self) -> SourceMeterEntry:
+        count = SOURCE_METERS[self.driver].channels
+        if not 1 <= self.channel <= count:
+            raise ValueError(f"{self.driver} has no channel {self.channel}; it has {count}")
+        return self
 
 
 class PulserEntry(StrictModel):
     """A pulse generator and the terminal of each channel."""
 
-    driver: Literal["keysight33522b"]
+    driver: Annotated[str, AfterValidator(partial(_known, PULSE_GENERATORS))]
     address: str
     channels: dict[int, Terminal]
 
@@ -70,6 +87,14 @@ class Instruments(StrictModel):
     @model_validator(mode="after")
     def _addresses_differ(self) -> Instruments:
         used = self.addresses()
+        if self.smu.address == self.gate.address:
+            if self.smu.channel == self.gate.channel:
+                raise ValueError(
+                    f"`smu` and `gate` share the address {self.smu.address}: give each its own `channel`"
+                )
+            if self.smu.driver != self.gate.driver:
+                raise ValueError("`smu` and `gate` name different drivers for one address")
+            used.remove(self.gate.address)  # two channels of one instrument
         for address in used:
             if used.count(address) > 1:
                 raise ValueError(f"two instruments share the address {address}")

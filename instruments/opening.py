@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from instruments.bench import Bench, BenchInstruments
-from instruments.bench_file import BenchSource, load_bench_file
+from instruments.bench_file import BenchSource, SourceMeterEntry, load_bench_file
+from instruments.models import PULSE_GENERATORS, SOURCE_METERS
 from mho_errors import BenchError
 
 _racks = itertools.count(1)
@@ -48,7 +49,7 @@ def open_bench(bench: str = "simulated", *, preset: str | None = None, seed: int
         raise BenchError(f"bench {bench!r} has real instruments: --preset is for simulated cells only")
     with ExitStack() as stack:
         stack.enter_context(_lock(source))
-        instruments = _connect(source, source.bench.visa, nullcontext, stack)
+        instruments = _connect(source, source.bench.visa, nullcontext)
         release = stack.pop_all().close
     return Bench(source, instruments, release=release)
 
@@ -62,33 +63,37 @@ def _open_simulated(source: BenchSource, preset: str | None, seed: int | None) -
     register_rack(name, laboratory)
     with ExitStack() as stack:
         stack.callback(unregister_rack, name)
-        instruments = _connect(source, f"{name}@mho", laboratory.daq_session, stack)
+        instruments = _connect(source, f"{name}@mho", laboratory.daq_session)
         release = stack.pop_all().close
     return Bench(
         source, instruments, now=lambda: laboratory.clock.now, laboratory=laboratory, release=release
     )
 
 
-def _connect(
-    source: BenchSource, visa: str, session: Callable[[], Any], stack: ExitStack
-) -> BenchInstruments:
+def _connect(source: BenchSource, visa: str, session: Callable[[], Any]) -> BenchInstruments:
     from instruments.drivers.array_board import ArrayBoardDriver
-    from instruments.drivers.keithley2450 import Keithley2450
-    from instruments.drivers.keysight33522b import Keysight33522B
     from instruments.drivers.ni_daq import NIDaq
 
     entries = source.bench.instruments
-    opened = ExitStack()  # closes what was opened when a later one fails
-    with opened:
+    with ExitStack() as opened:  # closes what was opened when a later one fails
+        meters: dict[str, Any] = {}
 
         def keep(instrument: Any) -> Any:
             opened.callback(instrument.close)
             return instrument
 
+        def meter(entry: SourceMeterEntry) -> Any:
+            model = SOURCE_METERS[entry.driver]
+            if entry.address not in meters:
+                meters[entry.address] = model.load_driver()(entry.address, visa_library=visa)
+            instrument = meters[entry.address]
+            return keep(instrument.channel(entry.channel) if model.channels > 1 else instrument)
+
+        pulser = PULSE_GENERATORS[entries.pulser.driver].load_driver()
         result = BenchInstruments(
-            smu=keep(Keithley2450(entries.smu.address, visa_library=visa)),
-            gate=keep(Keithley2450(entries.gate.address, visa_library=visa)),
-            pulser=keep(Keysight33522B(entries.pulser.address, visa_library=visa)),
+            smu=meter(entries.smu),
+            gate=meter(entries.gate),
+            pulser=keep(pulser(entries.pulser.address, visa_library=visa)),
             daq=keep(NIDaq(entries.daq.outputs, entries.daq.inputs, rate=entries.daq.rate, session=session)),
             board=keep(ArrayBoardDriver(entries.board.address, visa_library=visa)),
         )
@@ -102,7 +107,7 @@ def _lock(source: BenchSource) -> Any:
 
     daq = source.bench.instruments.daq
     with ExitStack() as stack:
-        for used in sorted([*source.bench.instruments.addresses(), daq.outputs, daq.inputs]):
+        for used in sorted({*source.bench.instruments.addresses(), daq.outputs, daq.inputs}):
             digest = hashlib.sha256(used.encode()).hexdigest()[:16]
             # Benches share instruments, and a computer has several users: a lock each, open to all.
             lock = FileLock(Path(tempfile.gettempdir()) / f"mho-bench-{digest}.lock", mode=0o666)

@@ -113,7 +113,8 @@ class Programmer:
         The chip's array names; their order is the code in the `pulses` table.
     settings : WriteVerifySettings
     passes : int
-        How often all cells are verified again and the ones that relaxed out of their window touched up.
+        How often cells are verified again, some time after their last pulse, and touched up where they
+        relaxed out of their window.
     """
 
     def __init__(
@@ -136,15 +137,15 @@ class Programmer:
         total = sum(block.digits.size for block in blocks)
         maps = [BlockMaps.covering(a, blocks) for a in dict.fromkeys(b.placement.array for b in blocks)]
         self._snapshot(maps, blocks, first=True)
-        self._visit(blocks, [np.ones(b.digits.shape, bool) for b in blocks], maps, "programming", total)
+        masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
+        self._visit(blocks, masks, maps, "programming", total)
         for _ in range(self._passes):
-            out = self._reread(blocks)
-            count = sum(int(mask.sum()) for mask in out)
+            # Read again, later than the last pulse; only what is touched up then needs another look.
+            masks = self._reread(blocks, masks)
+            count = sum(int(mask.sum()) for mask in masks)
             if not count:
                 break
-            self._visit(blocks, out, maps, "touching up", count)
-        else:
-            self._reread(blocks)
+            self._visit(blocks, masks, maps, "touching up", count)
         self._snapshot(maps, blocks)
 
     def failed(self, blocks: Sequence[Block]) -> int:
@@ -208,16 +209,16 @@ class Programmer:
         )
         return conductance
 
-    def _reread(self, blocks: Sequence[Block]) -> list[NDArray[np.bool_]]:
-        """Read every cell again, later than its last pulse; return which left their window."""
+    def _reread(self, blocks: Sequence[Block], masks: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
+        """Read the cells in `masks` again; return which of them are outside their window."""
         out = []
-        for block in blocks:
+        for block, mask in zip(blocks, masks, strict=True):
             rows, columns = block.placement.cells()
-            for index in np.ndindex(block.digits.shape):
+            for index in zip(*np.nonzero(mask), strict=True):
                 cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
                 block.achieved[index] = self._read(cell, None)
             self._stream.check()
-            out.append(~self._levels.inside(block.achieved, block.digits))
+            out.append(mask & ~self._levels.inside(block.achieved, block.digits))
         return out
 
     def _snapshot(self, maps: Sequence[BlockMaps], blocks: Sequence[Block], first: bool = False) -> None:

@@ -56,16 +56,24 @@ class SimulatedArrayBoard(ScpiDevice):
         super().__init__(clock, rng, serial=serial)
 
     def write(self, data: bytes, end: bool = True) -> None:
-        """Take a message; when the last one is longer ago than the watchdog allows, go safe first."""
-        if self.watchdog and self.clock.now - self._last_message > self.watchdog:
-            self._ground()
-            self.push_error(-300, "watchdog expired; board is SAFE")
+        """Take a message, which is a heartbeat."""
+        self.watch()
         super().write(data, end)
         self._last_message = self.clock.now
 
-    def reset(self) -> None:
-        """``*RST`` grounds everything."""
-        self._ground()
+    def watch(self) -> None:
+        """Go safe when the last message is longer ago than the watchdog allows.
+
+        The firmware does it at that moment; here it is caught up with before anything looks at the board.
+        """
+        silent = self.clock.now - self._last_message
+        if self.watchdog and silent > self.watchdog and self.mode != "SAFE":
+            self._ground()
+            self.push_error(-300, "watchdog expired; board is SAFE")
+
+    def _reset(self) -> None:
+        self._ground()  # first, while it is known what is connected
+        super()._reset()
 
     def _ground(self) -> None:
         self._carrier.switching("mode")
@@ -92,6 +100,8 @@ class SimulatedArrayBoard(ScpiDevice):
     @path.check
     def _check_path(self, path: str) -> None:
         if path == "OPEN":
+            if self.path != "OPEN":
+                self._carrier.switching("path")  # while the path is still known that opens
             return
         if self.mode != "PROG" or self.cell is None:
             raise ScpiError(-221, "a path needs mode PROGram and a selected cell")
@@ -100,7 +110,8 @@ class SimulatedArrayBoard(ScpiDevice):
 
     @path.on_change
     def _path_changed(self, path: str) -> None:
-        self._carrier.switching("path")
+        if path != "OPEN":
+            self._carrier.switching("path")
         self.clock.advance(SWITCH_TIME)
 
     def _check_array(self, array: str) -> tuple[int, int]:
@@ -124,13 +135,15 @@ class SimulatedArrayBoard(ScpiDevice):
 
     @command(":ROUTe:BLOCk", Text(), ChannelList(), ChannelList())
     def _connect(self, array: str, rows: tuple[int, ...], columns: tuple[int, ...]) -> None:
-        size = self._check_array(array)
+        sizes = [self._check_array(array)]
         if self.mode not in ("MULT", "INV"):
             raise ScpiError(-221, "a block is connected in mode MULTiply or INVert")
         if self.mode == "INV" and len(rows) != len(columns):
             raise ScpiError(-221, "a loop needs as many rows as columns")
-        for lines, length in zip((rows, columns), size, strict=True):
-            if not lines or len(set(lines)) != len(lines) or max(lines) >= length:
+        if self.mode == "INV" and self.negative is not None:
+            sizes.append(self._check_array(self.negative))
+        for lines, length in zip((rows, columns), map(min, zip(*sizes, strict=True)), strict=True):
+            if len(set(lines)) != len(lines) or max(lines) >= length:
                 raise ScpiError(-222, f"lines must differ and lie in 0..{length - 1}")
         self._carrier.switching("block")
         self.clock.advance(SWITCH_TIME)

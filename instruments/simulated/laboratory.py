@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.bench_file import BenchFile, BenchSource, load_bench_file
-from instruments.simulated.physics.amplifiers import CLAMP, AmplifierBank, amplifier_preset
-from instruments.simulated.physics.converters import Converter
+from instruments.models import PULSE_GENERATORS, SOURCE_METERS
 from instruments.simulated.array_board import SimulatedArrayBoard
-from instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.faults import Fault
-from instruments.simulated.keithley2450 import SimulatedKeithley2450
-from instruments.simulated.keysight33522b import SimulatedKeysight33522B
+from instruments.simulated.physics.amplifiers import CLAMP, AmplifierBank, amplifier_preset
+from instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
+from instruments.simulated.physics.converters import Converter
 from instruments.simulated.physics.inverse_circuit import InverseCircuit
+from instruments.simulated.physics.loop_network import LoopNetwork
 from instruments.simulated.physics.multiply_circuit import MultiplyCircuit
 from instruments.simulated.physics.presets import cell_preset
 from mho_errors import BenchError
@@ -35,7 +35,6 @@ CONVERSION_DELAY = 20e-6  # s between an update and its conversion, as the DAQ's
 BANDWIDTH = 1e6  # Hz, noise bandwidth of the board's amplifiers behind their filters
 LEAKAGE = 1e-12  # S, an open path
 LINES = 4096  # amplifiers on the board: more than any block has lines
-KEPT = 256  # circuits kept, oldest dropped first
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,6 @@ class Laboratory:
         self._loop = AmplifierBank.draw(amplifier, LINES, board_rng)
         self._transimpedance = AmplifierBank.draw(amplifier, LINES, board_rng)
         self._diagonal_errors = 1e-3 * board_rng.standard_normal(LINES)
-        self._circuits: dict[Any, tuple[Any, MultiplyCircuit | InverseCircuit]] = {}
         bits = bench.simulation.inverse_bits
         self._inverse_adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
         self.devices = self._build(bench, device_rngs)
@@ -101,17 +99,21 @@ class Laboratory:
 
     def _build(self, bench: BenchFile, rngs: list[np.random.Generator]) -> dict[str, Any]:
         entries = bench.instruments
-        self.board = SimulatedArrayBoard(self.clock, rngs[2], _Carrier(self))
-        devices: dict[str, Any] = {
-            entry.address: SimulatedKeithley2450(
-                self.clock, rng, output=_SourcePort(self, entry.terminal), serial=f"SIM{number:05}"
+        self.board = SimulatedArrayBoard(self.clock, rngs[2], _Carrier(self), serial="SIM00004")
+        outputs: dict[str, dict[int, _SourcePort]] = {}
+        for entry in (entries.smu, entries.gate):
+            outputs.setdefault(entry.address, {})[entry.channel] = _SourcePort(self, entry.terminal)
+        devices: dict[str, Any] = {}
+        for number, (address, ports) in enumerate(outputs.items(), 1):
+            driver = entries.smu.driver if address == entries.smu.address else entries.gate.driver
+            model = SOURCE_METERS[driver]
+            wired = ports if model.channels > 1 else ports[1]
+            devices[address] = model.load_twin()(
+                self.clock, rngs[number - 1], wired, serial=f"SIM{number:05}"
             )
-            for number, (entry, rng) in enumerate(((entries.smu, rngs[0]), (entries.gate, rngs[1])), 1)
-        }
-        ports = {channel: _PulsePort(self, line) for channel, line in entries.pulser.channels.items()}
-        devices[entries.pulser.address] = SimulatedKeysight33522B(
-            self.clock, rngs[2], ports, serial="SIM00003"
-        )
+        pulser = PULSE_GENERATORS[entries.pulser.driver].load_twin()
+        lines = {channel: _PulsePort(self, line) for channel, line in entries.pulser.channels.items()}
+        devices[entries.pulser.address] = pulser(self.clock, rngs[2], lines, serial="SIM00003")
         devices[entries.board.address] = self.board
         return devices
 
@@ -162,7 +164,7 @@ class Laboratory:
         if abs(volts) > cells.preset.disturb_voltage:
             act = cells.set if volts > 0 else cells.reset
             act((row, column), abs(volts), aperture, gate)
-        return volts * self.chip.read(array, row, column)
+        return volts * self.chip.read(array, row, column, aperture, volts)
 
     def pulse(self, terminal: str, volts: float, width: float, count: int) -> None:
         """Pulses left a generator's channel; they reach the cell only where the board routes them."""
@@ -193,54 +195,53 @@ class Laboratory:
         answer = np.zeros((len(volts), input_count))
         if block is None:
             return answer
-        circuit = self._circuit(block)
         driven = volts[:, : len(block[1])]
-        if isinstance(circuit, MultiplyCircuit):
-            outputs = circuit.outputs(driven, self._rng)
+        window = len(volts) * period
+        if self.board.mode == "MULT":
+            outputs = self._multiply_circuit(*block, window).outputs(driven, self._rng)
         else:
             currents = driven * self.board.input_conductance
+            circuit = self._inverse_circuit(*block, window)
             outputs = circuit.sampled(currents, CONVERSION_DELAY, period, self._rng)
         answer[:, : outputs.shape[1]] = outputs[:, :input_count]
         return answer
 
-    def _circuit(
-        self, block: tuple[str, tuple[int, ...], tuple[int, ...]]
-    ) -> MultiplyCircuit | InverseCircuit:
-        """The connected circuit, built once and kept while none of its cells has changed."""
-        board, (array, rows, columns) = self.board, block
+    def _multiply_circuit(
+        self, array: str, rows: tuple[int, ...], columns: tuple[int, ...], window: float
+    ) -> MultiplyCircuit:
         lines = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
-        ports = self.chip.ports(array, *lines)
-        negative = None
-        if board.mode == "INV" and board.negative is not None:
-            negative = self.chip.ports(board.negative, *lines)
-        key = (board.mode, block, board.negative, board.diagonal, board.diagonal_count)
-        kept = self._circuits.get(key)
-        if kept is not None and kept[0][0] is ports and kept[0][1] is negative:
-            return kept[1]
-        circuit: MultiplyCircuit | InverseCircuit
-        if board.mode == "MULT":
-            variance = self.chip.read_spread(array, ports) ** 2
-            circuit = MultiplyCircuit(ports, variance, self._transimpedance, board.transimpedance, BANDWIDTH)
-        else:
-            circuit = self._inverse_circuit(array, ports, negative)
-        self._circuits[key] = ((ports, negative), circuit)
-        if len(self._circuits) > KEPT:
-            del self._circuits[next(iter(self._circuits))]
-        return circuit
+        transfer = self.chip.block(array, *lines).admittance.transfer
+        noise = self.chip.noise(array, *lines, window, 1.0 / BANDWIDTH)
+        ports = transfer * (1.0 + noise.frozen)
+        return MultiplyCircuit(
+            ports, transfer**2 * noise.variance, self._transimpedance, self.board.transimpedance, BANDWIDTH
+        )
 
-    def _inverse_circuit(self, array: str, ports: Floats, negative: Floats | None) -> InverseCircuit:
-        board, k = self.board, len(ports)
-        network, load = ports.copy(), ports.sum(axis=1) + board.input_conductance
-        variance = self.chip.read_spread(array, ports) ** 2
-        if negative is not None and board.negative is not None:
-            network -= negative * (1.0 + self._inverters.gain_errors[:k])
-            load += negative.sum(axis=1)
-            variance = variance + self.chip.read_spread(board.negative, negative) ** 2
-        count = min(int(board.diagonal_count), k)
-        diagonal = board.diagonal * (1.0 + self._diagonal_errors[:count])
-        network[np.arange(count), np.arange(count)] += diagonal
-        load[:count] += diagonal
-        return InverseCircuit(network, load, variance, self._loop, BANDWIDTH, self._inverse_adc)
+    def _inverse_circuit(
+        self, array: str, rows: tuple[int, ...], columns: tuple[int, ...], window: float
+    ) -> InverseCircuit:
+        """The connected loop, wires included, with this moment's noise."""
+        board, n = self.board, len(rows)
+        lines = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
+        names = [array] if board.negative is None else [array, board.negative]
+        blocks = [self.chip.block(name, *lines) for name in names]
+        count = min(int(board.diagonal_count), n)
+        diagonal = np.zeros(n)
+        diagonal[:count] = board.diagonal * (1.0 + self._diagonal_errors[:count])
+        loop = LoopNetwork(
+            blocks[0],
+            *blocks[1:],
+            input_conductance=board.input_conductance,
+            diagonal=diagonal,
+            inverter_gain_errors=self._inverters.gain_errors[:n],
+        )
+        network, variance = loop.matrix(), np.zeros((n, n))
+        for name, block, sign in zip(names, blocks, (1.0, -1.0), strict=False):
+            transfer = block.admittance.transfer
+            noise = self.chip.noise(name, *lines, window, 1.0 / BANDWIDTH)
+            network += sign * transfer * noise.frozen
+            variance += transfer**2 * noise.variance
+        return InverseCircuit(network, loop.load(), variance, self._loop, BANDWIDTH, self._inverse_adc)
 
 
 @dataclass(frozen=True)

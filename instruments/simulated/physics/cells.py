@@ -1,26 +1,46 @@
-"""The cells of one simulated array: forming, SET, RESET, relaxation and read noise, vectorised.
+"""The cells of one simulated array: their state, the pulses that change it and the reads that see it.
 
-First version of the physics (physics.md, section 9); see `instruments.simulated.physics.presets` for the laws.
+The laws stand beside: `switching` (SET, RESET, forming, wear), `relaxation` (log time, retention) and `noise`.
+Everything follows the injected clock and is evaluated when it is asked for: nothing runs in between.
+An *index* is whatever indexes a two-dimensional array: one cell ``(r, c)``, slices, or index arrays.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instruments.simulated.clock import VirtualClock
+from instruments.simulated.physics.blocks import pieces
+from instruments.simulated.physics.noise import ReadNoise, white_variance
 from instruments.simulated.physics.presets import CellPreset
+from instruments.simulated.physics.relaxation import ThermalHistory, heavy_tailed, relaxed
+from instruments.simulated.physics.switching import (
+    LN10,
+    after_reset,
+    after_set,
+    compliance,
+    forming_cost,
+    set_rate,
+    wear_of,
+)
 
 Floats = NDArray[np.float64]
 Index = Any  # whatever indexes a two-dimensional array
+Values = Any  # numpy scalar or array
 
-LN10 = np.log(10.0)
+VIRGIN, FORMED, STUCK_ON, STUCK_OFF = range(4)
+NEVER = 1e300  # s: programmed then, a cell has no age, so nothing relaxes
+SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are told
 
 
 class CellArray:
-    """State of rows x columns cells; pulses act on one cell in constant time.
+    """State of rows x columns cells; a pulse on one costs the same in any array.
 
     Parameters
     ----------
@@ -29,9 +49,16 @@ class CellArray:
     preset : CellPreset
         What kind of cell.
     clock : VirtualClock
-        Relaxation follows it.
+        Relaxation, retention and noise follow it.
     rng : numpy.random.Generator
         Devices are drawn here once, cycles and noise as they happen.
+
+    Attributes
+    ----------
+    version : int
+        Counts changes of the cells by pulses, damage or disturbing reads (not by time).
+    changed_at : float
+        Clock time of the last of them, s.
     """
 
     def __init__(
@@ -39,99 +66,245 @@ class CellArray:
     ) -> None:
         self.preset, self._clock, self._rng = preset, clock, rng
         shape = (rows, columns)
-        normal = rng.standard_normal
-        self._programmed = np.full(shape, preset.unformed)
-        self._relaxing = np.zeros(shape)  # in units of the spread, drawn at each programming
-        self._since = np.zeros(shape)
-        self._formed = np.zeros(shape, dtype=bool)
-        self._set_factor = np.exp(LN10 * preset.set_device_spread * normal(shape))
-        self._set_threshold = preset.set_threshold + preset.set_threshold_spread * normal(shape)
-        self._reset_threshold = preset.reset_threshold + preset.reset_threshold_spread * normal(shape)
-        self._forming_voltage = preset.forming_voltage + preset.forming_spread * normal(shape)
-        stuck = rng.random(shape)
-        self._stuck_on = stuck < preset.stuck_on
-        self._stuck_off = stuck > 1.0 - preset.stuck_off
-        self.version = 0
-        self.changed_at = 0.0
+
+        def devices(mean: float, spread: float) -> NDArray[np.float32]:
+            return mean + np.float32(spread) * rng.standard_normal(shape, np.float32)
+
+        self._set_factor = np.exp(devices(0.0, LN10 * preset.set_device_spread))
+        self._set_threshold = devices(preset.set_threshold, preset.set_threshold_spread)
+        self._reset_deviate = devices(0.0, 1.0)
+        self._forming_voltage = devices(preset.forming_voltage, preset.forming_spread)
+        self._programmed = np.full(shape, preset.unformed, np.float32)
+        self._relaxing = np.zeros(shape, np.float32)  # drawn at each programming, unit variance
+        self._since = np.full(shape, NEVER)  # clock time of the last change
+        self._wear = np.zeros(shape, np.float32)  # in units of the endurance
+        self._exposure = np.zeros(shape, np.float32)  # way to `maximum` that reads made, as -ln(1 - way)
+        self._disturbed = self._disturbed_seen = 0.0
+        self._status = np.zeros(shape, np.int8)
+        lot = rng.random(shape, np.float32)  # each cell has at most one of these fates
+        self.version, self.changed_at = 0, clock.now
+        self._lose(slice(None), lot < preset.stuck_on, STUCK_ON)
+        self._lose(slice(None), lot > 1.0 - preset.stuck_off, STUCK_OFF)
+        self._thermal = ThermalHistory(preset.retention_energy, preset.retention_temperature)
+        trapped = (lot >= preset.stuck_on) & (lot < preset.stuck_on + preset.rtn_share)
+        self._noise = ReadNoise(trapped, preset, rng)
+        self._loss_deviate = _deviate_exceeded_by(preset.deep_reset_loss)
+
+    # --- what a cell is ---
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return self._programmed.shape
 
+    @property
+    def temperature(self) -> float:
+        """Of the chip, K; setting it counts from now on (`ValueError` unless positive and finite)."""
+        return self._thermal.temperature
+
+    @temperature.setter
+    def temperature(self, kelvin: float) -> None:
+        self._thermal.change(self._clock.now, kelvin)
+
+    def status(self, index: Index = slice(None)) -> Values:
+        """VIRGIN, FORMED, STUCK_ON or STUCK_OFF of the cells at `index`."""
+        return self._status[index]
+
+    def wear(self, index: Index = slice(None)) -> Values:
+        """Full cycles that the cells at `index` have gone through, each weighted by its stress."""
+        return self._wear[index] * self.preset.endurance
+
     def conductance(self, index: Index = slice(None)) -> Floats:
         """Conductance (S) now, without read noise, of the cells at `index`."""
-        p = self.preset
-        g: Floats = self._programmed[index]
-        age = self._clock.now - self._since[index]
-        weight = g / (g + p.relaxation_half)
-        spread = p.relaxation * np.log1p(age / p.relaxation_time)
-        g = g + weight * (self._relaxing[index] * spread + p.drift * np.log1p(age))
-        g = np.where(self._stuck_on[index], p.maximum, np.where(self._stuck_off[index], p.unformed, g))
-        return np.asarray(np.maximum(g, p.unformed))
+        return _floats(self._now(index))
+
+    def _now(self, index: Index) -> Values:
+        p, now, since = self.preset, self._clock.now, self._since[index]
+        g = self._programmed[index]
+        if self._disturbed > 1e-9:
+            g = g - (p.maximum - g) * np.expm1(-self._exposure[index])
+        g = relaxed(p, g, self._relaxing[index], np.maximum(now - since, 0.0).astype(np.float32))
+        if self._thermal.effective(now) > 1e-9 * p.retention_time:
+            baked = np.maximum(self._thermal.effective(now) - self._thermal.effective(since), 0.0)
+            g = g * np.exp(-baked / p.retention_time)
+        return np.maximum(g, p.unformed)
+
+    # --- reading ---
+
+    def read(self, index: Index, aperture: float = 1e-4, voltage: float = 0.2) -> Floats:
+        """Read the cells at `index` once, with noise averaged over `aperture` (s) from now on, S.
+
+        `voltage` (V) on the bit line sets the white floor and disturbs the cell a little; from the preset's
+        `disturb_voltage` on, what it does is a pulse's business. The caller advances the clock.
+        """
+        if not math.isfinite(voltage):
+            raise ValueError(f"a read needs a finite voltage: voltage = {voltage} V")
+        if not (math.isfinite(aperture) and aperture > 0.0):
+            raise ValueError(f"a read needs an aperture above 0 s: aperture = {aperture} s")
+        g = self.conductance(index)
+        g = g * (1.0 + self._noise.average(index, self._clock.now, aperture))
+        if self.preset.white_noise:
+            variance = np.abs(g) * white_variance(voltage, aperture, self.temperature)
+            g = g + self.preset.white_noise * variance**0.5 * self._rng.standard_normal(g.shape or None)
+        if voltage < self.preset.disturb_voltage:
+            self.disturb(index, voltage, aperture)
+        return _floats(g)
 
     def read_spread(self, conductance: Floats) -> Floats:
-        """Standard deviation (S) of a read of cells at `conductance`."""
+        """Standard deviation (S) of the 1/f noise of cells at `conductance`, all decades together."""
         return self.preset.read_noise * conductance
 
-    def read(self, index: Index) -> Floats:
-        """One noisy read of the cells at `index`, S."""
-        g = self.conductance(index)
-        return g + self.read_spread(g) * self._rng.standard_normal(g.shape)
+    def conductance_now(self, index: Index, window: float = 0.0) -> Floats:
+        """Conductance (S) with the noise that stays as it is for `window` seconds from now.
+
+        With `fast_variance` this splits the noise for a batch of shots on unchanged cells: drawn once for
+        the batch here, as a variance for each shot there. Thermal and shot noise are left to the circuit.
+        """
+        return _floats(self.conductance(index) * (1.0 + self._noise.frozen(index, self._clock.now, window)))
+
+    def fast_variance(self, index: Index, window: float, shot: float) -> Floats:
+        """Variance (S^2) of one shot of `shot` seconds by noise that changes within `window` seconds."""
+        return _floats(self.conductance(index) ** 2 * self._noise.fast_variance(index, window, shot))
+
+    def noise_split(self, index: Index, window: float, shot: float) -> tuple[Floats, Floats]:
+        """`conductance_now` and `fast_variance` of a batch lasting `window` s, `shot` s a shot."""
+        return self.conductance_now(index, window), self.fast_variance(index, window, shot)
+
+    def disturb(self, index: Index, voltage: float, seconds: float) -> None:
+        """Hold `voltage` (V) on the bit lines of the cells for `seconds`: far below SET, but not nothing."""
+        rate = set_rate(self.preset, voltage, self._set_threshold[index])
+        stress = seconds * rate * (self._status[index] == FORMED)
+        self._exposure[index] += stress
+        self._disturbed += float(stress.max()) if stress.ndim else float(stress)
+        if self._disturbed - self._disturbed_seen > SEEN:
+            self._disturbed_seen = self._disturbed
+            self._touched()
+
+    # --- pulses ---
 
     def set(self, cell: tuple[int, int], voltage: float, width: float, gate: float) -> None:
-        """A pulse of `voltage` on the bit line: forms a virgin cell, SETs a formed one."""
-        p = self.preset
-        limit = p.set_slope * (gate - p.gate_threshold) * self._set_factor[cell]
-        limit = min(limit, p.maximum)
-        if limit <= 0.0 or self._lost(cell, voltage):
-            return
-        if not self._formed[cell]:
-            if voltage < self._forming_voltage[cell]:
-                return
-            self._formed[cell] = True
-        elif voltage < self._set_threshold[cell]:
-            return
-        g = self._now(cell)
-        growth = limit - g
-        if growth > 0.0:
-            # The spread belongs to the change, not to the level: full from HRS, small for a small step.
-            growth += (
-                limit * LN10 * p.set_cycle_spread * (growth / limit) ** 0.5 * self._rng.standard_normal()
-            )
-            self._program(cell, g + max(growth, 0.0) * -np.expm1(-width / p.set_time))
+        """A pulse of `voltage` (V) and `width` (s) on the bit line: forms a virgin cell, SETs a formed one."""
+        _check_pulse(voltage, width, gate)
+        self._set(cell, voltage, width, gate)
 
     def reset(self, cell: tuple[int, int], voltage: float, width: float, gate: float) -> None:
-        """A pulse of `voltage` on the source line: lowers the conductance gradually to the floor."""
+        """A pulse of `voltage` (V) on the source line: lowers the conductance gradually to the floor."""
+        _check_pulse(voltage, width, gate)
+        self._reset(cell, voltage, width, gate)
+
+    def set_cells(self, index: Index, voltage: Values, width: Values, gate: Values) -> None:
+        """One bit-line pulse on each cell at `index`; numbers, or arrays of the block's shape."""
+        self._each(self._set, index, voltage, width, gate)
+
+    def reset_cells(self, index: Index, voltage: Values, width: Values, gate: Values) -> None:
+        """One source-line pulse on each cell at `index`; numbers, or arrays of the block's shape."""
+        self._each(self._reset, index, voltage, width, gate)
+
+    def age(self, index: Index, cycles: float) -> None:
+        """Let the cells have gone through `cycles` full SET and RESET cycles more than they have."""
+        if not (math.isfinite(cycles) and cycles >= 0.0):
+            raise ValueError(f"cells cannot be aged by cycles = {cycles}")
+        self._wear[index] += cycles / self.preset.endurance
+
+    def _each(self, act: Callable[..., None], index: Index, *pulse: Values) -> None:
+        _check_pulse(*pulse)
+        block = self._status[index].shape
+        pulse = tuple(np.broadcast_to(value, block) if np.ndim(value) else value for value in pulse)
+        for piece, part in pieces(index, self.shape):
+            act(piece, *(value[part] if np.ndim(value) else value for value in pulse))
+
+    def _set(self, index: Index, voltage: Values, width: Values, gate: Values) -> None:
         p = self.preset
-        over = voltage - self._reset_threshold[cell]
-        if not self._formed[cell] or gate < p.reset_gate or over <= 0.0 or self._lost(cell, voltage):
+        self._overvoltage(index, voltage)
+        status, wear, g = self._status[index], self._wear[index], self._now(index)
+        needed = self._forming_voltage[index] + forming_cost(p, width, gate)
+        forms = (status == VIRGIN) & (voltage >= needed)
+        limit = compliance(p, gate, self._set_factor[index], wear)
+        progress = -np.expm1(-width * set_rate(p, voltage, self._set_threshold[index]))
+        after = after_set(p, g, limit, progress, self._draw(g))
+        changed = (forms | (status == FORMED)) & (after > g)
+        self._status[index] = status + (forms & changed)  # VIRGIN + 1 is FORMED
+        self._program(index, changed, g, after, voltage, wear)
+
+    def _reset(self, index: Index, voltage: Values, width: Values, gate: Values) -> None:
+        p = self.preset
+        self._overvoltage(index, voltage)
+        status, wear, g = self._status[index], self._wear[index], self._now(index)
+        deviate, draw = self._reset_deviate[index], self._draw(g)
+        over = voltage - p.reset_threshold - p.reset_threshold_spread * deviate
+        formed = (status == FORMED) & (gate >= p.reset_gate) & (over > 0.0)
+        after = after_reset(p, g, np.maximum(over, 0.0), width, draw, deviate, wear)
+        self._program(index, formed & (after < g), g, after, voltage, wear)
+        # The deepest of the pulses on a cell that is already deep in HRS tear it open for good.
+        lost = formed & (g < p.deep_reset) & (draw > self._loss_deviate)
+        if lost.any():
+            self._lose(index, lost, STUCK_OFF)
+
+    def _draw(self, like: Values) -> Values:
+        """One standard normal draw a cell."""
+        if like.ndim == 0:
+            return self._rng.standard_normal()
+        return self._rng.standard_normal(like.shape, np.float32)
+
+    def _program(
+        self, index: Index, changed: Values, before: Values, after: Values, voltage: Values, wear: Values
+    ) -> None:
+        """Give the `changed` cells their new state; every pulse wears, whether it changed something or not."""
+        p = self.preset
+        self._wear[index] = wear + wear_of(p, (after - before) * changed, voltage)
+        single = changed.ndim == 0
+        if not (changed if single else changed.any()):
             return
-        drop = p.reset_slope * over * (width / 100e-9) ** 0.5
-        drop *= np.exp(p.reset_cycle_spread * self._rng.standard_normal())
-        floor = p.floor * np.exp(p.floor_spread * self._rng.standard_normal())
-        g = self._now(cell)
-        self._program(cell, max(g * np.exp(-drop), min(g, floor)))
+        relaxing = heavy_tailed(self._draw(after), p.relaxation_tail)
+        new = [(self._programmed, after), (self._relaxing, relaxing), (self._since, self._clock.now)]
+        if self._disturbed:
+            new.append((self._exposure, 0.0))
+        everywhere = single or changed.all()
+        for state, value in new:
+            state[index] = value if everywhere else np.where(changed, value, state[index])
+        self._touched()
 
-    def _lost(self, cell: tuple[int, int], voltage: float) -> bool:
-        if self._stuck_on[cell] or self._stuck_off[cell]:
-            return True
-        if self._formed[cell] and voltage > self.preset.damage_voltage:
-            self._stuck_on[cell] = True
-            self._touched()
-            return True
-        return False
+    def _overvoltage(self, index: Index, voltage: Values) -> None:
+        """Formed cells above the damage voltage are lost, in LRS."""
+        if (voltage.max() if isinstance(voltage, np.ndarray) else voltage) > self.preset.damage_voltage:
+            formed = self._status[index] == FORMED
+            self._lose(index, formed & (voltage > self.preset.damage_voltage), STUCK_ON)
 
-    def _now(self, cell: tuple[int, int]) -> float:
-        return float(self.conductance(cell))
-
-    def _program(self, cell: tuple[int, int], conductance: float) -> None:
-        tail = self.preset.relaxation_tail
-        self._programmed[cell] = conductance
-        self._since[cell] = self._clock.now
-        self._relaxing[cell] = self._rng.standard_t(tail) * ((tail - 2.0) / tail) ** 0.5
+    def _lose(self, index: Index, cells: Values, how: int) -> None:
+        """The `cells` (mask over those at `index`) end as STUCK_ON or STUCK_OFF."""
+        if not cells.any():
+            return
+        value = self.preset.maximum if how == STUCK_ON else self.preset.unformed
+        for state, stuck in (
+            (self._status, how),
+            (self._programmed, value),
+            (self._since, NEVER),
+            (self._exposure, 0.0),
+        ):
+            state[index] = np.where(cells, stuck, state[index])
         self._touched()
 
     def _touched(self) -> None:
         self.version += 1
         self.changed_at = self._clock.now
+
+
+def _floats(values: Values) -> Floats:
+    result: Floats = values.astype(np.float64, copy=False)
+    return result
+
+
+def _check_pulse(voltage: Values, width: Values, gate: Values) -> None:
+    for name, value, unit in (("voltage", voltage, "V"), ("width", width, "s"), ("gate", gate, "V")):
+        array = isinstance(value, np.ndarray)
+        if not (np.isfinite(value).all() if array else math.isfinite(value)):
+            raise ValueError(f"a pulse needs a finite {name}: {value} {unit}")
+    if not (width.min() if isinstance(width, np.ndarray) else width) > 0.0:
+        raise ValueError(f"a pulse needs a width above 0 s: {width} s")
+
+
+def _deviate_exceeded_by(share: float) -> float:
+    """Standard normal deviate that a `share` of the draws exceed."""
+    if share <= 0.0 or share >= 1.0:
+        return math.inf if share <= 0.0 else -math.inf
+    return NormalDist().inv_cdf(1.0 - share)

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.simulated.physics.cells import CellArray
 from instruments.simulated.clock import VirtualClock
+from instruments.simulated.physics.cells import CellArray
 from instruments.simulated.physics.presets import CellPreset
-from instruments.simulated.physics.wires import port_matrix, series_resistance
+from instruments.simulated.physics.wires import WiredBlock, series_resistance
 
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-KEPT = 512  # blocks whose ports are remembered, oldest dropped first
+KEPT = 512  # blocks whose wires are remembered, oldest dropped first
 STALE = 0.01  # relaxation goes with log time: a hundredth of the age changes nothing that matters
 
 
@@ -30,10 +30,26 @@ class ArrayGeometry:
 
 
 @dataclass(frozen=True)
-class _Ports:
+class BlockNoise:
+    """Noise of a block's cells during one batch of shots, relative to their conductance.
+
+    Attributes
+    ----------
+    frozen : (R, C) array
+        Deviation that stays as it is for the whole batch (1/f, trapped telegraph states).
+    variance : (R, C) array
+        Variance from shot to shot.
+    """
+
+    frozen: Floats
+    variance: Floats
+
+
+@dataclass(frozen=True)
+class _Kept:
     version: int
     at: float
-    matrix: Floats
+    block: WiredBlock
 
 
 class SimulatedChip:
@@ -46,35 +62,52 @@ class SimulatedChip:
         clock: VirtualClock,
         rng: np.random.Generator,
     ) -> None:
-        self._clock, self._rng = clock, rng
+        self._clock = clock
         self.geometry = {array.name: array for array in arrays}
         self.cells = {
             array.name: CellArray(array.rows, array.columns, preset, clock, rng) for array in arrays
         }
-        self._ports: dict[tuple[str, bytes, bytes], _Ports] = {}
+        self._blocks: dict[tuple[str, bytes, bytes], _Kept] = {}
 
-    def read(self, array: str, row: int, column: int) -> float:
-        """Conductance (S) of one cell addressed alone, through its wires, with read noise."""
-        g = float(self.cells[array].read((row, column)))
+    @property
+    def temperature(self) -> float:
+        """Of the chip, K; setting it counts from now on, for all arrays (`ValueError` unless positive)."""
+        return next(iter(self.cells.values())).temperature
+
+    @temperature.setter
+    def temperature(self, kelvin: float) -> None:
+        for cells in self.cells.values():
+            cells.temperature = kelvin
+
+    def read(self, array: str, row: int, column: int, aperture: float, voltage: float) -> float:
+        """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` for `aperture` s."""
+        g = float(self.cells[array].read((row, column), aperture, voltage))
         return g / (1.0 + g * series_resistance(row, column, self.geometry[array].wire_resistance))
 
-    def ports(self, array: str, rows: Index, columns: Index) -> Floats:
-        """Row-to-column transfer conductances (S) of a block; kept until its cells change."""
+    def block(self, array: str, rows: Index, columns: Index) -> WiredBlock:
+        """A block between its wires, without noise; the same object until its array's cells change."""
         cells = self.cells[array]
         key = (array, rows.tobytes(), columns.tobytes())
-        kept = self._ports.get(key)
-        if kept is not None and kept.version == cells.version:
-            age = self._clock.now - cells.changed_at
-            if abs(self._clock.now - kept.at) <= STALE * age:
-                return kept.matrix
-        wires = self.geometry[array].wire_resistance
-        matrix = port_matrix(cells.conductance((rows[:, None], columns[None, :])), rows, columns, wires)
-        self._ports.pop(key, None)
-        self._ports[key] = _Ports(cells.version, self._clock.now, matrix)
-        if len(self._ports) > KEPT:
-            del self._ports[next(iter(self._ports))]
-        return matrix
+        kept = self._blocks.pop(key, None)
+        age = self._clock.now - cells.changed_at
+        if kept is None or kept.version != cells.version or self._clock.now - kept.at > STALE * age:
+            wires = self.geometry[array].wire_resistance
+            g = cells.conductance((rows[:, None], columns[None, :]))
+            block = WiredBlock.from_lines(g, rows, columns, wires)
+            kept = _Kept(cells.version, self._clock.now, block)
+        self._blocks[key] = kept
+        if len(self._blocks) > KEPT:
+            del self._blocks[next(iter(self._blocks))]
+        return kept.block
 
-    def read_spread(self, array: str, ports: Floats) -> Floats:
-        """Standard deviation (S) of the read noise of a block's transfer conductances."""
-        return self.cells[array].read_spread(ports)
+    def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
+        """Noise of a block for a batch that lasts `window` s, `shot` s a shot; slow noise has memory.
+
+        Relative deviations carry over from cells to the transfer conductances between their lines' ends:
+        what the wires redistribute of a deviation of a percent is of second order.
+        """
+        index = (rows[:, None], columns[None, :])
+        cells = self.cells[array]
+        g = cells.conductance(index)
+        now, variance = cells.noise_split(index, window, shot)
+        return BlockNoise(now / g - 1.0, variance / g**2)

@@ -30,8 +30,8 @@ class InverseCircuit:
     ----------
     network : (n, n) array
         G, signed: current into row k per volt of output j, S.
-    load : (n,) array
-        D, all conductance on each row including the input's, S.
+    load : (n,) or (n, n) array
+        D, all conductance on each row including the input's, S; a matrix where wires tie rows together.
     variance : (n, n) array
         Variance of each entry from shot to shot, S^2: a noise current on its row.
     bank : AmplifierBank
@@ -56,28 +56,30 @@ class InverseCircuit:
         bandwidth: float,
         adc: Converter | None = None,
     ) -> None:
-        if not (np.all(np.isfinite(network)) and np.all(load > 0.0)):
+        n = len(network)
+        self.load = np.diag(load) if load.ndim == 1 else load
+        rows = np.diagonal(self.load)
+        if not (np.all(np.isfinite(network)) and np.all(rows > 0.0)):
             raise ValueError("INV network: conductances must be finite and every row's load positive (S)")
-        n = len(load)
-        self.network, self.load, self.variance = network, load, variance
+        self.network, self.variance = network, variance
         self.bank, self.bandwidth, self.adc = bank.first(n), bandwidth, adc
         own = 1.0 / (2.0 * np.pi * bank.preset.second_pole)
-        self._second = 1.0 / (own + bank.preset.row_capacitance / load)
-        self._offset = load * self.bank.offsets - bank.preset.bias_current
-        self._floor = bandwidth * (thermal_density(load) + (load * bank.preset.noise) ** 2)
+        self._second = 1.0 / (own + bank.preset.row_capacitance / rows)
+        self._offset = self.load @ self.bank.offsets - bank.preset.bias_current
+        self._floor = bandwidth * (thermal_density(rows) + (rows * bank.preset.noise) ** 2)
 
     # --- static ---
 
     @cached_property
     def system(self) -> Floats:
         """G + D/A: what the settled loop inverts, S."""
-        return self.network + np.diag(self.load / self.bank.preset.gain)
+        return self.network + self.load / self.bank.preset.gain
 
     @cached_property
     def _inverse(self) -> Floats:
         # The transposed inverse turns a batch of solves into one product; n is small and the loop stable,
         # so forming it costs no accuracy that the noise would not drown.
-        identity = np.eye(len(self.load))
+        identity = np.eye(len(self.network))
         return np.ascontiguousarray(lu_solve(lu_factor(self.system), identity).T)
 
     def settled(self, currents: Floats, rng: np.random.Generator | None = None) -> Floats:
@@ -119,7 +121,7 @@ class InverseCircuit:
         """(2n, 2n) matrix of d(v, z)/dt, 1/s, inside the linear range."""
         n, p = len(self.load), self.bank.preset
         unity, second = 2.0 * np.pi * p.bandwidth, self._second[:, None]
-        drive = -unity * (self.network / self.load[:, None]) - unity / p.gain * np.eye(n)
+        drive = -unity * (np.linalg.solve(self.load, self.network) + np.eye(n) / p.gain)
         return np.block([[np.zeros((n, n)), np.eye(n)], [second * drive, -second * np.eye(n)]])
 
     @cached_property
@@ -180,7 +182,9 @@ class InverseCircuit:
     def _integrated(self, state: Floats, currents: Floats, times: Floats) -> Floats:
         """Classical Runge-Kutta with the slew limit and the clamps, (times, n)."""
         n, p = len(self.load), self.bank.preset
-        source = 2.0 * np.pi * p.bandwidth * (self._offset - currents) / self.load * self._second
+        source = (
+            2.0 * np.pi * p.bandwidth * self._second * np.linalg.solve(self.load, self._offset - currents)
+        )
         matrix = self.state_matrix
         longest = 0.2 / float(np.abs(self._modes[0]).max())
 

@@ -17,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpttrf, dpttrs
 
-from instruments.simulated.physics.wires import WiredBlock
-
 Floats = NDArray[np.float64]
 
 # Idle nodes behind each line. A row of 2^k numbers would put a whole column into one cache set: transposing
@@ -80,23 +78,3 @@ class LineSolver:
         flow *= self._wire
         sums += flow
         sums[:, :-1] -= flow[:, 1:]
-
-
-class BlockLines:
-    """The bit lines and the source lines of a block, factorised.
-
-    Attributes
-    ----------
-    bit, source : LineSolver
-        Bit lines hold the block's rows, source lines its columns.
-    """
-
-    def __init__(self, block: WiredBlock) -> None:
-        loads = block.wire_resistance * block.conductance
-        self.bit = LineSolver(loads, block.bit_gaps)
-        self.source = LineSolver(loads.T, block.source_gaps)
-        self._source_scratch = self.source.zeros()
-
-    def source_drops(self, volts: Floats) -> Floats:
-        """Return the source lines' drops (rows, columns), valid until the next call."""
-        return self.source.drops(volts.T, self._source_scratch).T

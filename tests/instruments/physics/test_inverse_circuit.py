@@ -46,17 +46,19 @@ def test_finite_gain_and_offset_enter_as_the_equation_says() -> None:
     preset = AmplifierPreset("poor", 0.0, 300.0, 0.0, 16e6, 1e13, 1e15, 0.0, 0.0)
     loop = circuit(g, preset, offset=0.5e-3)
     i = np.linspace(-1e-6, 1e-6, 5)
-    expected = np.linalg.solve(g + np.diag(loop.load) / 300.0, -i + loop.load * 0.5e-3)
+    expected = np.linalg.solve(g + loop.load / 300.0, -i + np.diagonal(loop.load) * 0.5e-3)
     assert loop.settled(i[None])[0] == pytest.approx(expected, rel=1e-10)
 
 
 def test_a_one_pole_loop_settles_exponentially_in_its_time_constant() -> None:
     g = np.array([[20e-6]])
     loop = circuit(g)
-    tau = loop.load[0] / (2 * np.pi * 16e6 * 20e-6)
+    tau = loop.load[0, 0] / (2 * np.pi * 16e6 * 20e-6)
     times = tau * np.array([0.5, 1.0, 3.0])
     final = -2e-6 / 20e-6
-    assert loop.step(np.array([2e-6]), times)[:, 0] == pytest.approx(final * (1 - np.exp(-times / tau)), rel=1e-4)
+    assert loop.step(np.array([2e-6]), times)[:, 0] == pytest.approx(
+        final * (1 - np.exp(-times / tau)), rel=1e-4
+    )
     assert loop.settling_time(np.array([2e-6]), 1e-2) == pytest.approx(tau * np.log(100), rel=0.02)
 
 
@@ -64,7 +66,7 @@ def test_a_two_pole_loop_overshoots_as_its_damping_says() -> None:
     second, unity = 4e6, 16e6
     preset = AmplifierPreset("two poles", 0.0, 1e9, 0.0, unity, second, 1e15, 0.0, 0.0)
     loop = circuit(np.array([[20e-6]]), preset)
-    share = 20e-6 / loop.load[0]
+    share = 20e-6 / loop.load[0, 0]
     damping = 0.5 * np.sqrt(second / (unity * share))
     assert loop.damping == pytest.approx(damping, rel=1e-3)
     expected = np.exp(-np.pi * damping / np.sqrt(1 - damping**2))
@@ -135,3 +137,15 @@ def test_a_row_without_conductance_is_refused() -> None:
     bank = AmplifierBank(ONE_POLE, np.zeros(2), np.zeros(2))
     with pytest.raises(ValueError, match="load"):
         InverseCircuit(np.eye(2), np.array([1e-6, 0.0]), np.zeros((2, 2)), bank, 1e6)
+
+
+def test_a_load_that_ties_rows_together_enters_statics_and_dynamics() -> None:
+    g = dominant(3)
+    load = np.diag(g.sum(axis=1) + GIN) - 2e-6 * (1 - np.eye(3))
+    preset = AmplifierPreset("poor", 0.0, 100.0, 0.0, 16e6, 1e12, 1e15, 0.0, 0.0)
+    bank = AmplifierBank(preset, np.array([1e-3, -1e-3, 0.0]), np.zeros(3))
+    loop = InverseCircuit(g, load, np.zeros((3, 3)), bank, 1e6)
+    i = np.array([1e-6, 2e-6, -1e-6])
+    expected = np.linalg.solve(g + load / 100.0, -i + load @ bank.offsets)
+    assert loop.settled(i[None])[0] == pytest.approx(expected, rel=1e-10)
+    assert loop.step(i, np.array([1e-4]))[0] == pytest.approx(expected, rel=1e-6)

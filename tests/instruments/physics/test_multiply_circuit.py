@@ -99,7 +99,9 @@ def test_converters_make_steps_of_both_ends() -> None:
     assert outputs == pytest.approx(adc.levels(adc.codes(np.full((1, 2), -R * 35e-6 * 0.4))))
 
 
-@pytest.mark.parametrize(("resistance", "bandwidth", "text"), [(-1.0, 1e6, "resistance -1.0 ohm"), (R, 0.0, "0.0 Hz")])
+@pytest.mark.parametrize(
+    ("resistance", "bandwidth", "text"), [(-1.0, 1e6, "resistance -1.0 ohm"), (R, 0.0, "0.0 Hz")]
+)
 def test_impossible_parts_are_refused_by_name(resistance: float, bandwidth: float, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         MultiplyCircuit(np.ones((1, 1)), np.ones((1, 1)), bank(1), resistance, bandwidth)

@@ -1,0 +1,59 @@
+"""How one specimen of a simulated instrument errs: gain and offset errors of each range, noise, overrange."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping
+
+import numpy as np
+
+
+class Converter:
+    """One source or meter of a specimen: its errors are fixed, its noise is not.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    ranges : mapping of float to (float, float)
+        Gain error and offset error (in the range's unit) of the specification, by range, smallest first.
+    fraction : float
+        Standard deviation of the gain and offset errors as a fraction of the specification.
+    noise : float
+        Standard deviation of a reading at 1 NPLC as a fraction of the range.
+    overrange : float
+        How far beyond a range it still works, as a factor.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        ranges: Mapping[float, tuple[float, float]],
+        fraction: float,
+        *,
+        noise: float = 0.0,
+        overrange: float = 1.05,
+    ) -> None:
+        self.ranges = tuple(ranges)
+        self.overrange = overrange
+        self._specification = ranges
+        self._rng = rng
+        self._noise = noise
+        self._gain, self._offset = (float(fraction * draw) for draw in rng.standard_normal(2))
+
+    def range_for(self, value: float) -> float:
+        """Return the smallest range that holds `value` with its overrange; the largest if none does."""
+        index = bisect_left(self.ranges, abs(value) / self.overrange * (1 - 1e-9))
+        return self.ranges[min(index, len(self.ranges) - 1)]
+
+    def holds(self, value: float, span: float) -> bool:
+        """Tell whether the range `span` holds `value`."""
+        return abs(value) <= self.overrange * span * (1 + 1e-9)
+
+    def convert(self, value: float, span: float, nplc: float = 1.0) -> float:
+        """Return what comes out (of a source) or is read (by a meter) for `value` on the range `span`."""
+        gain, offset = self._specification[span]
+        result = value * (1.0 + gain * self._gain) + offset * self._offset
+        if self._noise:
+            result += self._noise * span / math.sqrt(nplc) * self._rng.standard_normal()
+        return result

@@ -1,0 +1,137 @@
+"""The simulated Keysight B2912A: two source-measure channels on one trigger system.
+
+B2900 Series SCPI Command Reference, B2910-90030, edition 2. (?) from memory: that a list ends at the immediate
+level, and how long a point takes beside its delays and its aperture.
+"""
+
+from __future__ import annotations
+
+from instruments.simulated.keysightb2912a_channels import SourceChannels
+from instruments.simulated.keysightb2912a_data import CHANNELS
+from instruments.simulated.scpi import IndexedSetting, ScpiError, command, query
+from instruments.simulated.scpi_parameters import Choice, Numeric
+
+SETTLING = 2e-4  # s from a new level to the earliest measurement
+OVERHEAD = 1e-4  # s a point takes beside
+
+
+class SimulatedKeysightB2912A(SourceChannels):
+    """A B2912A on a bench.
+
+    Parameters
+    ----------
+    clock, rng, serial
+        As for `ScpiDevice`.
+    outputs : mapping of int to SourcePort
+        What the terminals of channels 1 and 2 are wired to.
+    accuracy : float
+        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
+    noise : float
+        Standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
+    interlock : bool
+        Whether the interlock is closed, which more than 42 V need.
+    """
+
+    identity = "Keysight Technologies,B2912A,{serial},3.4.2011.5100"
+
+    count = IndexedSetting(":TRIGger[1|2][:ALL]:COUNt", Numeric(1, 1, 1e5, integer=True))
+    trigger_source = IndexedSetting(
+        ":TRIGger[1|2][:ALL]:SOURce[:SIGNal]", Choice("AINT", ("AINTernal", "BUS", "TIMer"))
+    )
+    timer = IndexedSetting(":TRIGger[1|2][:ALL]:TIMer", Numeric(1e-5, 1e-5, 1e5, unit="S"))
+    source_delay = IndexedSetting(":TRIGger[1|2]:TRANsient:DELay", Numeric(0.0, 0.0, 1e5, unit="S"))
+    acquire_delay = IndexedSetting(":TRIGger[1|2]:ACQuire:DELay", Numeric(0.0, 0.0, 1e5, unit="S"))
+
+    def reset(self) -> None:
+        """Power-on state: 0 V, outputs off, automatic ranges, no data, idle."""
+        self._armed: tuple[int, ...] = ()
+        self._position = 0
+        super().reset()
+
+    @query(":MEASure", CHANNELS)
+    def _measure_now(self, channels: tuple[int, ...]) -> str:
+        """Measure once at the present level, whatever the trigger system is set to."""
+        channels = self._check_channels(channels)
+        self.clock.advance(SETTLING + max(map(self._aperture, channels)))
+        runs = [[self._measure(channel, self.level[channel], self._apply(channel))] for channel in channels]
+        self.clock.advance(OVERHEAD)
+        return self._reply(runs)
+
+    # --- the trigger system ---
+
+    @command(":INITiate[:IMMediate][:ALL]", CHANNELS)
+    def _initiate(self, channels: tuple[int, ...]) -> None:
+        channels = self._check_channels(channels)
+        if self._armed:
+            raise ScpiError(-213)
+        for channel in channels:
+            self._data[channel].clear()
+            if self.auto_on[channel]:
+                self.output_on[channel] = True
+                self._apply(channel)
+        self._armed, self._position = channels, 0
+        if all(self.trigger_source[channel] != "BUS" for channel in channels):
+            while self._armed:
+                self._step()
+
+    def on_trigger(self) -> None:
+        """Run the next point of the channels that wait for the bus."""
+        if not self._armed:
+            raise ScpiError(-211)
+        self._step()
+
+    def _step(self) -> None:
+        """Run one point on every armed channel at the same time; those which are done go idle."""
+        position = self._position
+        running = [channel for channel in self._armed if position < self.count[channel]]
+        self.clock.advance(max(self.source_delay[channel] for channel in running))
+        start = self.clock.now
+        levels = {channel: self._listed(channel, position) for channel in running}
+        actual = {}
+        for channel in running:
+            if self.shape[channel] == "PULS":
+                self.clock.advance(self.pulse_delay[channel])
+            actual[channel] = self._apply(channel, levels[channel])
+        self.clock.advance(
+            max(max(self.acquire_delay[c], SETTLING if self.shape[c] == "DC" else 0.0) + self._aperture(c)
+                for c in running)
+        )  # fmt: skip
+        for channel in running:
+            self._keep(channel, self._measure(channel, levels[channel], actual[channel]))
+            if self.shape[channel] == "PULS":
+                self._pass_until(start + self.pulse_delay[channel] + self.pulse_width[channel])
+                self._apply(channel)
+            if self.trigger_source[channel] == "TIM":
+                self._pass_until(start + self.timer[channel])
+        self.clock.advance(OVERHEAD)
+        self._position += 1
+        if all(self._position >= self.count[channel] for channel in self._armed):
+            self._rest()
+
+    def _listed(self, channel: int, position: int) -> float:
+        levels = self._lists[channel]
+        return levels[position % len(levels)] if self.mode[channel] == "LIST" else self.level[channel]
+
+    def _pass_until(self, moment: float) -> None:
+        self.clock.advance(max(0.0, moment - self.clock.now))
+
+    def _rest(self) -> None:
+        """Go idle; the outputs return to their immediate levels."""
+        for channel in self._armed:
+            self._apply(channel)
+        self._armed = ()
+
+    @command(":ABORt[:ALL]", CHANNELS)
+    def _abort(self, channels: tuple[int, ...]) -> None:
+        if set(self._check_channels(channels)) & set(self._armed):
+            self._rest()
+
+    @query(":READ:ARRay", CHANNELS)
+    def _read_array(self, channels: tuple[int, ...]) -> str | None:
+        self._initiate(channels)
+        return None if self._armed else self._fetch_array(channels)
+
+    @query(":READ[:SCALar]", CHANNELS)
+    def _read(self, channels: tuple[int, ...]) -> str | None:
+        self._initiate(channels)
+        return None if self._armed else self._fetch(channels)

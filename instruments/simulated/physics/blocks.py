@@ -1,0 +1,43 @@
+"""Cutting a block of cells into pieces of rows that stay in the processor's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+Index = Any  # whatever indexes a two-dimensional array
+
+PIECE = 8192  # cells: a dozen float32 temporaries of it fit the second-level cache
+
+
+def pieces(index: Index, shape: tuple[int, int], size: int = PIECE) -> Iterator[tuple[Index, Index]]:
+    """Cut what `index` takes out of an array of `shape` along its rows.
+
+    Yields
+    ------
+    piece, part
+        Index of some of the cells, and where they stand in ``array[index]``. What is not made of slices or
+        of an open grid ``(rows[:, None], columns)`` comes in one piece.
+    """
+    rows: Any
+    columns: Any
+    rows, columns = index if isinstance(index, tuple) and len(index) == 2 else (index, slice(None))
+    if isinstance(rows, slice) and isinstance(columns, slice):
+        lines: Any = range(*rows.indices(shape[0]))
+        width = len(range(*columns.indices(shape[1])))
+    elif isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.shape[1] == 1 and rows.dtype != bool:
+        lines, width = rows, np.size(columns)
+    else:
+        yield index, ...
+        return
+    height = max(size // max(width, 1), 1)
+    for start in range(0, len(lines), height):
+        part = slice(start, start + height)
+        some = lines[part]
+        yield (_as_slice(some) if isinstance(some, range) else some, columns), part
+
+
+def _as_slice(lines: range) -> slice:
+    return slice(lines.start, None if lines.stop < 0 else lines.stop, lines.step)

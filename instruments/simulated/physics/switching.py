@@ -1,0 +1,93 @@
+"""How a pulse changes a cell: the laws of SET, RESET, forming and wear, as functions of arrays.
+
+    SET      G -> G + (G_c - G) (1 - exp(-width rate)),  G_c = set_slope (V_WL - gate_threshold), at most maximum
+             rate = exp(min(V_BL - V_set, 0)/set_acceleration) / set_time
+    RESET    ln G -> ln G - reset_slope (V_SL - V_reset) sqrt(width/100 ns),  not below the floor
+    forming  V_BL >= V_form + what too low a gate or too short a pulse costs
+    wear     full cycles, each change counted as its share of one and times exp((V - wear_voltage)/acceleration)
+
+Above its threshold a SET has one rate: the transistor pins the voltage that is left for the cell. Below it,
+the rate falls exponentially (the voltage-time dilemma), which is also what makes a read disturb a cell.
+Every function takes scalars as well as arrays, and standard normal draws where nature draws.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Any
+
+import numpy as np
+
+from instruments.simulated.physics.presets import CellPreset
+
+Values = Any  # numpy scalar or array, float32 or float64; the result has the operands' shape
+
+LN10 = log(10.0)
+RESET_WIDTH = 100e-9  # s, of reset_slope
+FORMING_WIDTH = 1e-6  # s, of forming_voltage
+
+
+def compliance(preset: CellPreset, gate: Values, factor: Values, wear: Values) -> Values:
+    """Conductance (S) that a SET at gate voltage `gate` (V) approaches; <= 0 while the transistor is off.
+
+    Parameters
+    ----------
+    factor : array
+        Device's multiple of the preset's curve.
+    wear : array
+        Cycles done, in units of the endurance.
+    """
+    limit = np.minimum(preset.set_slope * (gate - preset.gate_threshold) * factor, preset.maximum)
+    return limit / (1.0 + preset.wear_top * wear)
+
+
+def set_rate(preset: CellPreset, voltage: Values, threshold: Values) -> Values:
+    """Rate (1/s) at which a cell approaches its compliance with `voltage` (V) on the bit line."""
+    return np.exp(np.minimum(voltage - threshold, 0.0) / preset.set_acceleration) / preset.set_time
+
+
+def after_set(preset: CellPreset, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
+    """Conductance (S) after a SET that went the share `progress` of the way from `before` to `limit`.
+
+    The spread belongs to the change, not to the level: full from HRS, small for a small step, and never
+    less than how finely a pulse can land at all.
+    """
+    growth = np.maximum(limit - before, 0.0)
+    spread = LN10 * preset.set_cycle_spread * (growth * np.maximum(limit, 0.0)) ** 0.5
+    if preset.landing or preset.landing_share:
+        spread = spread + preset.landing + preset.landing_share * limit
+    return before + np.maximum(growth + spread * draw, 0.0) * progress
+
+
+def after_reset(
+    preset: CellPreset,
+    before: Values,
+    over: Values,
+    width: Values,
+    draw: Values,
+    device: Values,
+    wear: Values,
+) -> Values:
+    """Conductance (S) after a RESET pulse `over` volts above the threshold; one `draw` makes it deep.
+
+    Parameters
+    ----------
+    device : array
+        Standard normal deviate of the device's threshold: a cell that resets late has a higher floor.
+    """
+    drop = preset.reset_slope * over * (width / RESET_WIDTH) ** 0.5 * np.exp(preset.reset_cycle_spread * draw)
+    bottom = preset.floor * (1.0 + preset.wear_floor * wear)
+    bottom = bottom * np.exp(preset.floor_device_spread * device - preset.floor_spread * draw)
+    return np.minimum(before, np.maximum(before * np.exp(-drop), bottom))
+
+
+def forming_cost(preset: CellPreset, width: Values, gate: Values) -> Values:
+    """Volts that forming needs beyond the cell's forming voltage at this pulse `width` (s) and `gate` (V)."""
+    narrow = preset.forming_decade * (np.log10(FORMING_WIDTH) - np.log10(width))
+    return narrow + preset.forming_gate_loss * np.maximum(preset.forming_gate - gate, 0.0)
+
+
+def wear_of(preset: CellPreset, change: Values, voltage: Values) -> Values:
+    """Wear of a pulse that changed the conductance by `change` (S), in units of the endurance."""
+    stress = np.exp((voltage - preset.wear_voltage) / preset.wear_acceleration) / preset.endurance
+    return stress * (preset.wear_idle + np.abs(change) / (2.0 * preset.maximum))
