@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -35,7 +35,7 @@ def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]
         raise error(f"{source} is not valid TOML: {flaw}") from None
     except ValidationError as problems:
         problem = _most_telling(problems)
-        path = tuple(problem["loc"])
+        path = tuple(part for part in problem["loc"] if part != "[key]")  # pydantic's mark on a dict's key
         key = ".".join(str(part) for part in path) or "the file"
         line = line_of(text, path)
         place = f" (line {line})" if line else ""
@@ -45,7 +45,8 @@ def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]
         elif problem["type"] == "missing":
             what = "this key is missing"
         else:
-            what = f"{what}, not {problem['input']!r}"[:300] if path else what
+            # A validator's own sentence names its values; a whole table repeated after it would bury it.
+            what = what if problem["type"] == "value_error" else f"{what}, not {problem['input']!r}"[:300]
         raise error(f"{source}: {key}{place}: {what}") from None
 
 
@@ -87,6 +88,24 @@ def _suggestion(
     missing = [
         str(e["loc"][-1]) for e in problems.errors() if e["type"] == "missing" and e["loc"][:-1] == path[:-1]
     ]
-    known = missing + (list(model.model_fields) if len(path) == 1 else [])
-    near = difflib.get_close_matches(key, known, 1)
+    # A key that is missing was probably meant; else any key of that section may have been.
+    near = difflib.get_close_matches(key, missing, 1) or difflib.get_close_matches(
+        key, _fields_at(model, path[:-1]), 1
+    )
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """Keys of the section at `path`; rows of tuples and keys of dicts lead to the model they hold."""
+    for step in path:
+        field = model.model_fields.get(str(step))
+        if field is not None:
+            model = next(iter(_models_in(field.annotation)), model)
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)

@@ -203,8 +203,11 @@ def choose_encoding(
     input_conductance: float,
     kinds: Sequence[Kind] = KINDS,
     diagonal: bool = True,
+    arrays: int = 2,
 ) -> tuple[Candidate, tuple[Candidate, ...]]:
     """Forecast every encoding and return the stable one with the smallest rho, and the best of each name.
+
+    With one of `arrays` only, encodings that need a second are left out.
 
     Raises
     ------
@@ -214,6 +217,7 @@ def choose_encoding(
     assessed = [
         assess(encoding, matrix, levels, rng, input_conductance=input_conductance)
         for encoding in candidates(matrix, levels, kinds, diagonal)
+        if arrays > 1 or encoding.negative is None
     ]
     if not assessed:
         raise ConvergenceError(

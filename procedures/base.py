@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from pymeasure.experiment import IntegerParameter
 from pymeasure.experiment import Parameter as FormParameter
 from pymeasure.experiment import Procedure as PyMeasureProcedure
 
@@ -33,8 +34,10 @@ class Procedure(PyMeasureProcedure):
                 raise InputError(f"{type(self).__name__} has no parameter {name!r}; it has {known}")
             try:
                 self._parameters[name].value = value
-            except ValueError as error:
-                raise InputError(f"{name}: {error}") from None
+            except ValueError:
+                raise InputError(
+                    f"{name} is {value!r}; it must be {_allowed(self._parameters[name])}"
+                ) from None
             setattr(self, name, self._parameters[name].value)
 
     def check(self) -> None:
@@ -80,3 +83,11 @@ class Procedure(PyMeasureProcedure):
                 value = str(value)
             recorded[name] = Parameter(value, getattr(parameter, "units", None) or "", parameter.name)
         return recorded
+
+
+def _allowed(parameter: FormParameter) -> str:
+    """What a parameter may be, in words."""
+    if getattr(parameter, "choices", None):
+        return "one of " + ", ".join(map(str, parameter.choices))
+    kind = "a whole number" if isinstance(parameter, IntegerParameter) else "a number"
+    return f"{kind} from {parameter.minimum:g} to {parameter.maximum:g}"

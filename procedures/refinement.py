@@ -2,7 +2,7 @@
 
     x = 0, r = b;  repeat: dx = INV(r);  x += dx;  r -= A dx;  until ||r|| <= tolerance ||b||
 
-(Zuo et al. 2025, Methods; physics.md, section 5). It knows no instrument: `invert` and `multiply` are
+(Zuo et al. 2025, Methods). It knows no instrument: `invert` and `multiply` are
 passed in, and the same loop runs on arrays in a test and on silicon.
 """
 

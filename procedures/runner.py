@@ -115,16 +115,19 @@ class _Outcome:
 @contextmanager
 def _made_safe(bench: Bench, writer: RunWriter, stream: Stream) -> Iterator[None]:
     """Make the bench safe on the way out and keep its settings; what is not safe is said in the file too."""
+    failed = True
     try:
         yield
+        failed = False
     finally:
         try:
             bench.safe()
+            for name, settings in bench.identities().items():
+                writer.set_settings(name, settings)
         except MhoError as error:
             stream.say(str(error), "CRITICAL")
-            raise
-        for name, settings in bench.identities().items():
-            writer.set_settings(name, settings)
+            if not failed:  # else what ended the run is its reason, and must not be covered up
+                raise
 
 
 @contextmanager

@@ -114,8 +114,9 @@ class Solve(Procedure):
     def _check_limits(self, bench: Bench) -> None:
         """Check the largest pulse of each kind before anything is sent."""
         s = self._settings
+        bench.check_read()
         bench.limits.check_voltage("vector", VECTOR_VOLTS)
-        for voltage, width in ((s.set_voltage, s.width), (s.forming_voltages[0], s.forming_width)):
+        for voltage, width in ((s.set_voltage, s.width), (max(s.forming_voltages), s.forming_width)):
             bench.check_pulse(Pulse("set", voltage, width, s.gate_range[1]))
         bench.check_pulse(Pulse("reset", s.reset_full, s.width, s.reset_gate))
 
@@ -289,8 +290,8 @@ class Solve(Procedure):
         """
         if self.tolerance:
             return float(self.tolerance)
-        smallest = float(np.linalg.svd(self._multiply.matrix, compute_uv=False)[-1])
-        return float(2.0**-self.bits * np.linalg.norm(cycle.solution) * smallest / np.linalg.norm(self._rhs))
+        relative = np.linalg.norm(cycle.solution) * self._smallest / np.linalg.norm(self._rhs)
+        return float(2.0**-self.bits * relative)
 
 
 def _relative(value: Floats, reference: Floats) -> float:

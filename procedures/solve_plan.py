@@ -113,7 +113,9 @@ def plan_solve(
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
     matrix, levels, n = multiply.matrix, chip.level_scale(), len(multiply.matrix)
     kinds = _fitting_kinds(chip, loops, matrix, encoding, lines)
-    best, ranked = choose_encoding(matrix, levels, rng, input_conductance=input_conductance, kinds=kinds)
+    best, ranked = choose_encoding(
+        matrix, levels, rng, input_conductance=input_conductance, kinds=kinds, arrays=len(loops)
+    )
     positive, negative = _place_loop(loops, best.encoding)
     places = place_tiles(products[0], n, multiply.digits.shape[1], TILE_WIDTH)
     starts = np.cumsum([0] + [len(p.columns) for p in places])

@@ -4,8 +4,9 @@
     dynamic  dz/dt = w_2 (-w_u D^-1 (G v + i - D Vos) - w_1 v - z),   dv/dt = z, at most the slew rate
 
 with D the sum of all conductance on each row, A the open-loop gain, w_u = 2 pi GBW, w_1 = w_u/A, and w_2 the
-second pole: the amplifier's own and that of the row's capacitance, 1/w_2 = 1/w_a + C/D (physics.md, section 3). Outputs are clamped at +-0.4 V. The loop is stable only when every eigenvalue of
-its state matrix lies in the left half plane; otherwise it rails along its fastest growing mode.
+second pole: the amplifier's own and that of the row's capacitance, 1/w_2 = 1/w_a + C/D (Zuo 2025, Methods).
+Outputs are clamped at +-0.4 V. The loop is stable only when every eigenvalue of its state matrix lies in the
+left half plane; otherwise it rails along its fastest growing mode.
 """
 
 from __future__ import annotations
