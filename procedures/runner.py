@@ -90,8 +90,13 @@ def _header(procedure: Procedure, bench: Bench, seed: int) -> RunHeader:
         chip=bench.chip_text,
         cells=procedure.describe_cells(),
         instruments=bench.identities(),
-        provenance=collect(seed, sys.argv),
+        provenance=collect(seed, sys.argv) | _simulated(bench),
     )
+
+
+def _simulated(bench: Bench) -> dict[str, str]:
+    """What a simulated bench was besides its file: the preset may have been chosen on the command line."""
+    return {} if bench.laboratory is None else {"preset": bench.laboratory.chip.preset.name}
 
 
 class _Outcome:

@@ -63,6 +63,7 @@ class SimulatedChip:
         rng: np.random.Generator,
     ) -> None:
         self._clock = clock
+        self.preset = preset
         self.geometry = {array.name: array for array in arrays}
         self.cells = {
             array.name: CellArray(array.rows, array.columns, preset, clock, rng) for array in arrays

@@ -1,0 +1,28 @@
+"""The colours of every figure and view, named by what they stand for and told apart by colour-blind eyes.
+
+Lines: Okabe and Ito, "Color Universal Design" (2008). Images: viridis, and ColorBrewer's RdBu for signed values.
+"""
+
+from __future__ import annotations
+
+RELATIVE_ERROR = "#0072B2"  # blue
+RESIDUAL = "#E69F00"  # orange
+FORECAST = "#009E73"  # bluish green
+IDEAL = "#555555"
+TARGET = "#CC79A7"  # reddish purple
+
+INSIDE = "#0072B2"
+OUTSIDE = "#D55E00"  # vermillion
+WINDOW = "#56B4E9"  # sky blue
+
+GOOD, BUSY, BAD, DOUBTFUL = "#00795A", "#0072B2", "#B54700", "#8A5A00"  # dark enough for white text
+
+NO_CELL = "#C4C4C4"
+INK, FAINT = "#1A1A1A", "#6B6B6B"
+
+SEQUENTIAL = "viridis"
+DIVERGING = (
+    "#053061", "#2166AC", "#4393C3", "#92C5DE", "#D1E5F0", "#F7F7F7",
+    "#FDDBC7", "#F4A582", "#D6604D", "#B2182B", "#67001F",
+)  # fmt: skip
+"""From below to above the target; the middle is zero."""

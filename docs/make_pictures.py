@@ -1,0 +1,59 @@
+"""Makes the pictures of the README, plot and window, from a fresh solve: ``python docs/make_pictures.py``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURES = ROOT / "docs" / "pictures"
+SEED = 1
+
+
+def solve(folder: Path) -> Path:
+    """Solve the massive-MIMO matrix to 24 bits and return the run file."""
+    from procedures import Solve, run
+
+    procedure = Solve(matrix=str(Path("data", "matrices", "mimo-16x16.mtx")), bits=24)
+    path: Path = run(procedure, seed=SEED, output=folder / "mimo-16x16.h5").path
+    return path
+
+
+def grab_window(run: Path, picture: Path) -> None:
+    """Save what the window on `run` looks like."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QApplication
+
+    import gui
+
+    app = QApplication.instance() or QApplication([])
+    window = gui.open_run_window(run)
+    QTest.qWait(200)  # layouts settle
+    view = window.map
+    QTest.mouseMove(view.canvas.viewport(), view.canvas.mapFromScene(view.scene_position(24, 39)))
+    QTest.qWait(100)
+    window.grab().save(str(picture))
+    window.close()
+    window.deleteLater()
+    QTest.qWait(50)  # gone before its application is
+    del app
+
+
+def main() -> None:
+    """Make both pictures."""
+    import analysis
+
+    PICTURES.mkdir(exist_ok=True)
+    os.chdir(ROOT)  # the run names its matrix as the README does
+    with tempfile.TemporaryDirectory() as folder:
+        run = solve(Path(folder))
+        analysis.plot(run, PICTURES / "plot.png")
+        grab_window(run, PICTURES / "window.png")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()

@@ -1,0 +1,143 @@
+"""Relative error and residual per cycle on the screen, beside the forecast and three bits a cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from analysis import palette
+from analysis.convergence import Convergence, ideal
+
+Floats = NDArray[np.float64]
+
+AHEAD = 6  # cycles to which the lines reach before there are that many
+
+NO_FORECAST = "no forecast yet"
+
+
+class ConvergenceView(pg.PlotWidget):  # type: ignore[misc]
+    """A plot of a `Convergence`, drawn anew whenever it grows."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, background="w", axisItems={"left": PowersOfTen("left")})
+        self.convergence: Convergence | None = None
+        self.setLogMode(y=True)
+        self.setMenuEnabled(False)
+        self.hideButtons()
+        self.showGrid(y=True, alpha=0.15)
+        self.setLabel("bottom", "cycle")
+        self.setLabel("left", "relative error, residual")
+        for side in ("bottom", "left"):
+            self.getAxis(side).setTextPen(palette.INK)
+            self.getAxis(side).enableAutoSIPrefix(False)
+        self._legend = self.addLegend(offset=(-10, 10), labelTextColor=palette.INK, brush="#FFFFFFD0")
+        dashed, dash_dotted = Qt.PenStyle.DashLine, Qt.PenStyle.DashDotLine
+        self.ideal = self._line(palette.IDEAL, dashed, "3 bits a cycle")
+        self.forecast = self._line(palette.FORECAST, dash_dotted, NO_FORECAST)
+        self.residual = self._points(palette.RESIDUAL, "s", "residual")
+        self.relative_error = self._points(palette.RELATIVE_ERROR, "o", "relative error")
+        self._precision, self._tolerance = self._level(0.03), self._level(0.35)
+        self.show_convergence(None)
+
+    def show_convergence(self, convergence: Convergence | None) -> None:
+        """Show `convergence`; None clears the plot."""
+        self.convergence = convergence
+        self._legend.setVisible(convergence is not None)
+        if convergence is None:
+            for item in (self.ideal, self.forecast, self.residual, self.relative_error):
+                item.setData([], [])
+            self._mark(self._precision, None, "")
+            self._mark(self._tolerance, None, "")
+            self.setTitle("no refinement in this run", color=palette.FAINT, size="10pt")
+            self.setXRange(0.0, AHEAD, padding=0.03)
+            self.setYRange(-AHEAD, 0.5, padding=0.0)
+            return
+        self.setTitle(None)
+        cycle = np.append(0.0, convergence.cycle)
+        self.residual.setData(cycle, _positive(np.append(1.0, convergence.residual)))
+        self.relative_error.setData(cycle, _positive(np.append(1.0, convergence.relative_error)))
+        last = max(float(cycle[-1]), float(AHEAD) if len(cycle) < AHEAD else 0.0)
+        ends = np.array([0.0, last])
+        self.ideal.setData(ends, ideal(ends))
+        forecast = convergence.forecast(ends)
+        if forecast is None:
+            self.forecast.setData([], [])
+        else:
+            self.forecast.setData(ends, _positive(forecast))
+        label = NO_FORECAST if forecast is None else f"forecast, rho = {convergence.rho:.3f}"
+        self._legend.getLabel(self.forecast).setText(label)
+        self._mark(self._precision, convergence.precision, f"{convergence.bits} bits")
+        self._mark(self._tolerance, convergence.tolerance, "tolerance of the residual")
+        self._fit(convergence, last)
+
+    def labels(self) -> dict[str, str]:
+        """Return what the legend calls the curves; empty while there is nothing to show."""
+        if self.convergence is None:
+            return {}
+        curves = ("ideal", "forecast", "residual", "relative_error")
+        return {curve: self._legend.getLabel(getattr(self, curve)).text for curve in curves}
+
+    def _fit(self, convergence: Convergence, last: float) -> None:
+        """Show all that was measured and the precision asked for; the forecast may leave the picture."""
+        measured = np.concatenate([[1.0], convergence.residual, convergence.relative_error])
+        levels = [level for level in (convergence.precision, convergence.tolerance) if level]
+        shown = np.append(_positive(measured), levels)
+        shown = np.log10(shown[np.isfinite(shown)])
+        self.setXRange(0.0, last, padding=0.03)
+        self.setYRange(float(shown.min()) - 0.8, float(shown.max()) + 0.5, padding=0.0)
+
+    def _line(self, colour: str, style: Qt.PenStyle, name: str) -> pg.PlotDataItem:
+        return self.plot(pen=pg.mkPen(colour, width=1.5, style=style), name=name)
+
+    def _points(self, colour: str, symbol: str, name: str) -> pg.PlotDataItem:
+        pen = pg.mkPen(colour, width=2)
+        return self.plot(
+            pen=pen,
+            symbol=symbol,
+            symbolSize=8,
+            symbolBrush=colour,
+            symbolPen=None,
+            name=name,
+            connect="finite",
+        )
+
+    def _level(self, place: float) -> pg.InfiniteLine:
+        """A horizontal line with its name at a fraction `place` of the width."""
+        line = pg.InfiniteLine(
+            angle=0,
+            pen=pg.mkPen(palette.TARGET, style=Qt.PenStyle.DotLine),
+            label="",
+            labelOpts={"position": place, "color": palette.TARGET, "anchors": [(0, 0), (0, 0)]},
+        )
+        self.addItem(line, ignoreBounds=True)
+        return line
+
+    def _mark(self, line: pg.InfiniteLine, level: float | None, name: str) -> None:
+        line.setVisible(bool(level))
+        if level:
+            line.setPos(np.log10(level))
+            line.label.setFormat(name)
+
+
+class PowersOfTen(pg.AxisItem):  # type: ignore[misc]
+    """A logarithmic axis that writes every power of ten alike."""
+
+    def logTickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        """Return 10 to the integer of each place, nothing in between."""
+        return [
+            "10" + f"{round(value)}".translate(_RAISED) if abs(value - round(value)) < 1e-9 else ""
+            for value in values
+        ]
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _positive(values: Floats) -> Floats:
+    """What a logarithmic axis can show; NaN for the rest."""
+    return np.where(values > 0.0, values, np.nan)
