@@ -1,0 +1,161 @@
+"""Programming blocks through the bench: windows met, relaxed cells touched up, every pulse and image recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from chip_maps.chip import load_chip_map
+from chip_maps.placement import Placement
+from instruments import Bench, Cell, open_bench
+from mho_errors import Aborted
+from procedures.programming import KINDS, PULSES, Block, BlockMaps, Programmer
+from procedures.write_verify import WriteVerifySettings
+
+CHIP = load_chip_map("reference")
+LEVELS = CHIP.level_scale()
+ARRAYS = [array.name for array in CHIP.arrays]
+
+
+class Notes:
+    """A stream that keeps everything in lists."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.images: list[tuple[str, np.ndarray, float]] = []
+        self.stages: list[tuple[str, int, int]] = []
+        self._time, self._stop_after = 0.0, stop_after
+
+    def now(self) -> float:
+        self._time += 0.6  # every cell is worth an announcement and an image
+        return self._time
+
+    def check(self) -> None:
+        if self._stop_after is not None and len(self.rows) >= self._stop_after:
+            raise Aborted("enough")
+
+    def record(self, table: str, **values: Any) -> None:
+        assert table == "pulses"
+        self.rows.append(values)
+
+    def snapshot(self, name: str, image: np.ndarray, time: float) -> None:
+        self.images.append((name, image.copy(), time))
+
+    def progress(self, stage: str, done: int, total: int, **detail: float) -> None:
+        self.stages.append((stage, done, total))
+
+
+def block(array: str, rows: list[int], columns: list[int], seed: int = 0) -> Block:
+    digits = np.random.default_rng(seed).integers(0, 8, (len(rows), len(columns)))
+    return Block(Placement(array, np.array(rows), np.array(columns)), digits)
+
+
+def program(bench: Bench, notes: Notes, *blocks: Block, **options: Any) -> Programmer:
+    programmer = Programmer(bench, notes, LEVELS, ARRAYS, WriteVerifySettings(), **options)
+    programmer.program(blocks)
+    return programmer
+
+
+@pytest.mark.parametrize("preset", ["ideal", "quiet", "pku"])
+def test_blocks_come_into_their_windows_and_are_read_as_they_are(preset):
+    blocks = [block("multiply", [3, 4, 9], [0, 7], 1), block("invert_positive", [0, 1], [2, 5], 2)]
+    with open_bench(preset=preset, seed=2) as bench:
+        programmer = program(bench, Notes(), *blocks)
+        assert programmer.failed(blocks) == 0
+        for b in blocks:
+            assert LEVELS.inside(b.achieved, b.digits).all()
+            rows, columns = b.placement.cells()
+            true = bench.laboratory.chip.cells[b.placement.array].conductance((rows, columns))
+            np.testing.assert_allclose(b.achieved, true, rtol=0.05, atol=0.1e-6)
+        assert programmer.pulses == sum(int(b.pulses.sum()) for b in blocks)
+        # Cells beside the blocks are as they came.
+        beside = bench.laboratory.chip.cells["multiply"].conductance((slice(0, 3), slice(0, 8)))
+        assert beside.max() < 0.1e-6
+
+
+def test_every_read_and_pulse_is_a_row_of_the_table():
+    notes, b = Notes(), block("multiply", [0, 1], [0, 1])
+    with open_bench(preset="pku", seed=3) as bench:
+        programmer = program(bench, notes, b)
+    names = {column.name for column in PULSES.columns}
+    assert all(set(row) == names for row in notes.rows)
+    assert len(notes.rows) == programmer.reads
+    assert sum(row["kind"] != KINDS["read"] for row in notes.rows) == programmer.pulses
+    assert {row["array"] for row in notes.rows} == {ARRAYS.index("multiply")}
+    times = [row["time"] for row in notes.rows]
+    assert times == sorted(times)
+    last = {(row["row"], row["column"]): row["conductance"] for row in notes.rows}
+    assert_array_equal([[last[r, c] for c in (0, 1)] for r in (0, 1)], b.achieved)
+
+
+def test_cells_that_relaxed_out_of_their_window_are_touched_up():
+    notes, b = Notes(), block("multiply", list(range(8)), list(range(8)), 4)
+    with open_bench(preset="relaxing", seed=5) as bench:
+        before = program(bench, Notes(), block("multiply", list(range(8)), list(range(10, 18)), 4), passes=0)
+        programmer = program(bench, notes, b, passes=4)
+    assert "touching up" in [stage for stage, *_ in notes.stages]
+    assert programmer.failed([b]) < 0.1 * b.digits.size
+    assert before.pulses > 0
+
+
+def test_without_a_pass_nothing_is_read_again():
+    notes = Notes()
+    with open_bench(preset="ideal", seed=1) as bench:
+        b = block("multiply", [0], [0])
+        programmer = program(bench, notes, b, passes=0)
+        assert programmer.reads == programmer.pulses + 1  # the first look, and a verify read after each pulse
+
+
+def test_a_stuck_cell_is_counted_and_does_not_stop_the_others():
+    b = block("multiply", [0, 1], [0, 1])
+    b.digits[:] = 3
+    with open_bench(preset="pku", seed=6) as bench:
+        act = bench.pulse
+        bench.pulse = lambda cell, pulse: None if cell == Cell("multiply", 1, 1) else act(cell, pulse)
+        programmer = program(bench, Notes(), b)
+    assert programmer.failed([b]) == 1
+    assert LEVELS.inside(b.achieved, b.digits).tolist() == [[True, True], [True, False]]
+    assert b.pulses[1, 1] <= 3 * WriteVerifySettings().max_pulses
+
+
+def test_progress_and_images_follow_the_work():
+    notes, b = Notes(), block("multiply", [2, 5], [1, 3, 8])
+    with open_bench(preset="ideal", seed=1) as bench:
+        program(bench, notes, b)
+    done = [done for stage, done, _ in notes.stages if stage == "programming"]
+    assert done == sorted(done)
+    assert (done[-1], notes.stages[0][2]) == (6, 6)
+    names = [name for name, *_ in notes.images]
+    assert names.count("multiply_target") == 1
+    target = next(image for name, image, _ in notes.images if name == "multiply_target")
+    assert_array_equal(target, LEVELS.conductance(b.digits))
+    conductances = [image for name, image, _ in notes.images if name == "multiply_conductance"]
+    assert np.isnan(conductances[0]).all()
+    assert_array_equal(conductances[-1], b.achieved)
+    assert len(conductances) > 2  # while it happens, not only before and after
+
+
+def test_a_stop_is_obeyed_between_cells():
+    notes = Notes(stop_after=30)
+    with open_bench(preset="pku", seed=1) as bench, pytest.raises(Aborted):
+        program(bench, notes, block("multiply", list(range(16)), list(range(16))))
+    assert 30 <= len(notes.rows) < 300
+
+
+def test_the_images_cover_all_blocks_of_an_array_and_nothing_else():
+    one, two = block("multiply", [0, 1], [0, 1]), block("multiply", [5], [9, 1])
+    other = block("invert_positive", [0], [0])
+    maps = BlockMaps.covering("multiply", [one, two, other])
+    assert maps.rows.tolist() == [0, 1, 5]
+    assert maps.columns.tolist() == [0, 1, 9]
+    image = maps.image([one, two, other], [b.digits.astype(float) for b in (one, two, other)])
+    assert_array_equal(image[:2, :2], one.digits)
+    assert_array_equal(image[2, [2, 1]], two.digits[0])
+    assert np.isnan(image[0, 2])
+    assert np.isnan(image[2, 0])
+    assert [declared.name for declared in maps.declared()] == [
+        "multiply_conductance", "multiply_target", "multiply_pulses",
+    ]  # fmt: skip

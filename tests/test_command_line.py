@@ -1,0 +1,374 @@
+"""The command line: one JSON object, one line for what is wrong, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mho
+from runs import RunFile, Status
+
+ROOT = Path(__file__).resolve().parent.parent
+ZUO = str(ROOT / "data/matrices/zuo2025-4x4.mtx")
+RHS = str(ROOT / "data/matrices/zuo2025-4x4-rhs.mtx")
+BENCH = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
+KEYS = {
+    "converged", "bits", "encoding", "forecast_rho", "solution", "relative_error", "cycles", "mvm_outputs",
+    "mvm_wrong", "cells", "pulses", "virtual_seconds", "wall_seconds", "run_file",
+}  # fmt: skip
+
+
+class Shell:
+    """Runs `mho` in this process, with run files in a folder of its own."""
+
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
+        monkeypatch.setenv("MHO_RUNS", str(folder))
+        monkeypatch.setenv("COLUMNS", "400")
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "argv", ["mho", *map(str, arguments)])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            mho.main()
+        out, err = self._capsys.readouterr()
+        return int(left.value.code or 0), out, err
+
+    def refused(self, *arguments: object) -> str:
+        """Run what must be refused: exit code 2, one line, no traceback, no run file; returns the line."""
+        code, out, err = self(*arguments)
+        assert code == 2, (out, err)
+        assert out == ""
+        (line,) = err.splitlines()
+        assert line.startswith("mho: ")
+        assert "Traceback" not in line
+        assert not self.folder.exists() or not any(self.folder.iterdir())
+        return line.removeprefix("mho: ")
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(tmp_path / "runs", monkeypatch, capsys)
+
+
+def save(folder: Path, matrix: object, name: str = "a.npy") -> Path:
+    path = folder / name
+    if path.suffix == ".npy":
+        np.save(path, np.asarray(matrix))
+    else:
+        path.write_text(str(matrix), encoding="utf-8")
+    return path
+
+
+def bench(folder: Path, old: str, new: str) -> Path:
+    assert old in BENCH
+    path = folder / "my-bench.toml"
+    path.write_text(BENCH.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+# --- a solve ---
+
+
+def test_json_is_one_object_with_the_documented_keys(shell):
+    code, out, err = shell("solve", ZUO, "--rhs", RHS, "--bits", 12, "--seed", 3, "--json")
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) == 1
+    summary = json.loads(out)
+    assert set(summary) >= KEYS
+    assert summary["converged"] is True
+    assert summary["bits"] == 12
+    assert 0.0 < summary["forecast_rho"] < 1.0
+    assert [cycle["cycle"] for cycle in summary["cycles"]] == list(range(1, len(summary["cycles"]) + 1))
+    assert set(summary["cycles"][0]) >= {"cycle", "residual", "relative_error", "bits"}
+    assert summary["relative_error"] == summary["cycles"][-1]["relative_error"] < 2.0**-12
+    assert summary["mvm_wrong"] == 0
+    assert summary["mvm_outputs"] > 100
+    assert 50 < summary["cells"] < summary["pulses"]
+    assert len(summary["solution"]) == 4
+    path = Path(summary["run_file"])
+    assert path.parent == shell.folder
+    with RunFile(path) as file:
+        assert file.status is Status.FINISHED
+        assert file.summary == summary
+        np.testing.assert_array_equal(file.array("solution"), summary["solution"])
+
+
+def test_the_same_seed_gives_the_same_result(shell):
+    def result(seed: int) -> dict[str, object]:
+        summary = json.loads(shell("solve", ZUO, "--bits", 12, "--seed", seed, "--json")[1])
+        return {key: summary[key] for key in KEYS - {"wall_seconds", "run_file"}}
+
+    first = result(5)
+    assert result(5) == first != result(6)
+
+
+def test_people_get_a_summary_and_the_path(shell):
+    code, out, err = shell("solve", ZUO, "--rhs", "ones", "--bits", 12, "--seed", 1, "--preset", "ideal")
+    assert code == 0
+    (path,) = shell.folder.glob("*.h5")
+    assert out.startswith("converged in ")
+    assert out.rstrip().endswith(str(path))
+    for words in ("forecast", "relative error", "programming", str(path)):
+        assert words in err
+    assert "Traceback" not in err
+
+
+def test_a_solve_that_does_not_get_there_exits_with_1(shell):
+    code, out, err = shell("solve", ZUO, "--bits", 24, "--max-cycles", 1, "--seed", 1, "--json")
+    summary = json.loads(out)
+    assert (code, err) == (1, "")
+    assert summary["converged"] is False
+    assert len(summary["cycles"]) == 1
+    with RunFile(summary["run_file"]) as file:
+        assert file.status is Status.FINISHED
+    code, out, _ = shell("solve", ZUO, "--bits", 24, "--max-cycles", 1, "--seed", 1)
+    assert code == 1
+    assert out.startswith("NOT converged in 1 cycles")
+
+
+def test_a_tolerance_of_one_s_own(shell):
+    _, out, _ = shell("solve", ZUO, "--bits", 24, "--tolerance", 1e-2, "--seed", 1, "--json")
+    summary = json.loads(out)
+    assert summary["converged"]
+    assert summary["cycles"][-1]["residual"] <= 1e-2
+    assert all(cycle["residual"] > 1e-2 for cycle in summary["cycles"][:-1])
+
+
+@pytest.mark.parametrize("encoding", ["bias", "differential"])
+def test_the_encoding_asked_for_is_used(shell, encoding):
+    matrix = ROOT / "data/matrices/dominant-8x8.mtx"
+    _, out, _ = shell("solve", matrix, "--bits", 3, "--encoding", encoding, "--seed", 1, "--json")
+    assert json.loads(out)["encoding"].startswith(encoding)
+
+
+# --- where the run file goes ---
+
+
+def test_output_may_be_a_file_or_a_folder(shell, tmp_path):
+    for output in (tmp_path / "here.h5", tmp_path / "deep" / "down"):
+        _, out, _ = shell("solve", ZUO, "--bits", 3, "--output", output, "--json")
+        path = Path(json.loads(out)["run_file"])
+        assert path == output or path.parent == output
+        assert path.exists()
+    assert not shell.folder.exists()
+
+
+def test_without_output_and_environment_runs_land_in_data_runs(shell, tmp_path, monkeypatch):
+    monkeypatch.delenv("MHO_RUNS")
+    monkeypatch.chdir(tmp_path)
+    _, out, _ = shell("solve", ZUO, "--bits", 3, "--json")
+    assert Path(json.loads(out)["run_file"]).parent == Path("data/runs")
+    assert len(list((tmp_path / "data/runs").glob("*-solve.h5"))) == 1
+
+
+def test_an_output_file_that_exists_is_never_touched(shell, tmp_path):
+    path = tmp_path / "mine.h5"
+    path.write_bytes(b"precious")
+    line = shell.refused("solve", ZUO, "--output", path)
+    assert line == f"run file {path} exists already and is never overwritten; choose another --output"
+    assert path.read_bytes() == b"precious"
+
+
+def test_an_output_that_cannot_be_a_folder_is_refused(shell, tmp_path):
+    (tmp_path / "file").write_text("x")
+    assert "is a file and no folder" in shell.refused("solve", ZUO, "--output", tmp_path / "file")
+
+
+# --- what is refused ---
+
+
+@pytest.mark.parametrize(
+    ("matrix", "answer"),
+    [
+        (np.ones((3, 2)), "not square: 3 rows and 2 columns"),
+        ([[1.0, np.nan], [0.0, 1.0]], "entry [0, 1], counted from 0, is nan"),
+        ([[1.0, 0.0], [-np.inf, 1.0]], "entry [1, 0], counted from 0, is -inf"),
+        (np.zeros((0, 0)), "is empty"),
+        (np.ones((3, 3)), "singular to 12 bits"),
+        (np.diag([1.0, 2.0**-14]), "singular to 12 bits"),
+        (np.zeros((2, 2)), "nothing but zeros"),
+        (np.eye(2) * 1e-300, "scale it to between"),
+        (-np.eye(2), "eigenvalue -0."),
+        ([[0.0, 1.0], [1.0, 0.0]], "INV circuit would be unstable"),
+        (np.eye(33), "33 x 33 (as a real one); the inverting arrays of chip 'reference' take up to 32 x 32"),
+        (np.eye(17) * 1j + np.eye(17), "34 x 34 (as a real one)"),
+    ],
+)  # fmt: skip
+def test_a_matrix_that_cannot_be_solved_is_refused(shell, tmp_path, matrix, answer):
+    assert answer in shell.refused("solve", save(tmp_path, matrix), "--bits", 12)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("bits", [6, 12, 24])
+def test_a_rank_deficient_matrix_is_singular_at_any_precision(shell, tmp_path, seed, bits):
+    rng = np.random.default_rng(seed)
+    n = 2 + seed
+    half = rng.standard_normal((n, n - 1))
+    matrix = half @ rng.standard_normal((n - 1, n)) + 0.0
+    assert f"singular to {bits} bits" in shell.refused("solve", save(tmp_path, matrix), "--bits", bits)
+
+
+def test_a_missing_or_unknown_file_is_named(shell, tmp_path):
+    assert "nowhere.mtx does not exist" in shell.refused("solve", tmp_path / "nowhere.mtx")
+    assert "unknown suffix '.txt'" in shell.refused("solve", save(tmp_path, "1 2", "a.txt"))
+    assert "is empty" in shell.refused("solve", save(tmp_path, "", "a.csv"))
+
+
+@pytest.mark.parametrize(
+    ("rhs", "answer"),
+    [
+        (np.ones(3), "3 values but the matrix has 4 rows"),
+        (np.zeros(4), "zero everywhere"),
+        (np.array([1, 2, 3, np.inf]), "is inf"),
+        (np.ones(4) * 1j, "complex but the matrix is real"),
+    ],
+)
+def test_a_right_hand_side_that_does_not_fit_is_refused(shell, tmp_path, rhs, answer):
+    assert answer in shell.refused("solve", ZUO, "--rhs", save(tmp_path, rhs))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "answer"),
+    [
+        ("--preset", "kpu", "unknown cell preset 'kpu'; there are ideal, quiet, pku, relaxing"),
+        ("--bench", "nosuch", "cannot read bench 'nosuch'"),
+        ("--rhs", "nowhere.npy", "nowhere.npy does not exist"),
+        ("--encoding", "magic", "encoding is 'magic'; it must be one of auto, bias, differential"),
+        ("--bits", 99, "bits is 99; it must be a whole number from 3 to 50"),
+        ("--bits", 0, "bits is 0; it must be"),
+        ("--tolerance", 2.0, "tolerance is 2.0; it must be a number from 0 to 1"),
+        ("--max-cycles", 0, "max_cycles is 0; it must be"),
+        ("--seed", -1, "seed is -1; it must be"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused(shell, option, value, answer):
+    assert answer in shell.refused("solve", ZUO, option, value)
+
+
+def test_a_typo_in_a_bench_file_is_answered_with_key_and_line(shell, tmp_path):
+    path = bench(tmp_path, "nplc = ", "nlpc = ")
+    line = BENCH[: BENCH.index("nplc = ")].count("\n") + 1
+    assert shell.refused("solve", ZUO, "--bench", path) == (
+        f"bench file {path}: read.nlpc (line {line}): unknown key; did you mean 'nplc'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "answer"),
+    [
+        ("voltage = 4.6 ", "voltage = 4.0 ", "bit line: voltage of 4.5 V exceeds the limit of 4 V"),
+        ("voltage = 3.3\n", "voltage = 2.0\n", "source line: voltage of 3 V exceeds the limit of 2 V"),
+        ("voltage = 4.0\n", "voltage = 2.55\n", "word line: voltage of 2.6 V exceeds the limit of 2.55 V"),
+        ("pulse_width = 10e-6  ", "pulse_width = 500e-9  ", "bit line: pulse width of 1e-06 s"),
+        (
+            "current = 1e-3  ",
+            "current = 1e-5  ",
+            "bit line: current of 0.0001 A exceeds the limit of 1e-05 A",
+        ),
+        ("voltage = 1.0  ", "voltage = 0.1  ", "vector: voltage of 0.2 V exceeds the limit of 0.1 V"),
+    ],
+)
+def test_limits_that_the_run_would_exceed_are_refused_before_it(shell, tmp_path, old, new, answer):
+    assert answer in shell.refused("solve", ZUO, "--bench", bench(tmp_path, old, new))
+
+
+def test_a_matrix_larger_than_the_published_chip_says_what_fits(shell, tmp_path):
+    path = bench(tmp_path, 'chip = "reference"', 'chip = "zuo2025"')
+    line = shell.refused("solve", ROOT / "data/matrices/mimo-16x16.mtx", "--bench", path)
+    assert "16 x 16" in line
+    assert "take up to 8 x 8" in line
+
+
+# --- other verbs ---
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from procedures import Solve, run
+
+    folder = tmp_path_factory.mktemp("finished")
+    return run(Solve(matrix=ZUO, rhs=RHS, bits=12), seed=1, output=folder / "run.h5").path
+
+
+def test_show_prints_what_a_run_file_holds(shell, finished):
+    code, out, err = shell("show", finished)
+    assert (code, err) == (0, "")
+    for words in ("zuo2025-4x4.mtx", "12 bit", "finished", "cycle"):
+        assert words in out
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg"])
+def test_plot_draws_a_figure(shell, finished, tmp_path, suffix):
+    target = tmp_path / f"figure{suffix}"
+    code, out, err = shell("plot", finished, "--output", target)
+    assert (code, err) == (0, "")
+    assert out.strip() == str(target)
+    assert target.stat().st_size > 10_000
+
+
+def test_plot_draws_beside_the_run_by_default(shell, finished):
+    _, out, _ = shell("plot", finished)
+    assert Path(out.strip()).parent == finished.parent
+
+
+@pytest.mark.parametrize("verb", ["show", "plot"])
+def test_what_is_no_run_file_is_refused(shell, tmp_path, verb):
+    assert "nowhere.h5" in shell.refused(verb, tmp_path / "nowhere.h5")
+    (tmp_path / "text.h5").write_text("not HDF5")
+    assert "text.h5" in shell.refused(verb, tmp_path / "text.h5")
+
+
+# --- as a process ---
+
+
+def start(*arguments: object, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mho", *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"MHO_RUNS": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_a_solve_with_a_safe_bench_and_a_whole_file(tmp_path, number):
+    child = start(
+        "solve", "data/matrices/mimo-16x16.mtx", "--bits", 48, "--seed", 1, "--json", folder=tmp_path
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("*.h5")):
+        assert time.monotonic() < deadline
+        assert child.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.3)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, out, err) == (130, "", f"mho: {number.name} received\n")
+    (path,) = tmp_path.glob("*.h5")
+    with RunFile(path) as file:
+        assert (file.status, file.reason) == (Status.ABORTED, f"{number.name} received")
+        assert len(file.table("pulses")["row"]) > 10
+        assert file.settings_after["board"]["mode"] == "SAFE"
+        assert file.settings_after["pulser"]["ch1_output_enabled"] == "False"
+
+
+def test_the_console_script_refuses_in_one_line(tmp_path):
+    child = start("solve", tmp_path / "nowhere.mtx", folder=tmp_path / "runs")
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (2, "")
+    assert err == f"mho: {tmp_path}/nowhere.mtx does not exist; give the path of the matrix.\n"
+    assert not (tmp_path / "runs").exists()
