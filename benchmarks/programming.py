@@ -1,0 +1,179 @@
+"""What a pulse-and-verify step costs through the whole stack, layer by layer, beside PyMeasure and pyvisa-sim.
+
+A step is what write-verify repeats: gate voltage, path, pulse, path, gate voltage, read, with every setting
+checked and every switch read back. All layers replay the same steps on the same simulated chip.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyvisa
+
+from benchmarks import _pyvisa_sim
+from benchmarks._pymeasure import PyMeasureBench, recorder
+from benchmarks._steps import PRESET, Replay, Steps, Workplace, workplace
+from benchmarks.registry import Figure, installed
+from procedures.programming import KINDS, PULSES
+
+SIDE = 20  # rows and columns of the block
+TARGET = 2000.0  # steps a second
+TURNS_A_REPEAT = 3  # a layer's own cost is a difference of two medians, so these need more
+PYMEASURE = "PyMeasure's drivers at @mho, into its CSV"
+CANNED = "pyvisa-sim, canned replies behind it"
+THREADS = 2  # the caller's, and the run file's that flushes
+
+
+def run(repeat: int) -> list[Figure]:
+    """Time whole jobs, then each layer and the peers on recorded steps."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        work = stack.enter_context(workplace(SIDE, folder / "run.h5"))
+        job = _job(work, repeat)
+        steps = Steps(work)
+        names = [column.name for column in PULSES.columns]
+        csv = stack.enter_context(recorder(folder / "pulses.csv", names))
+        replays: dict[str, Replay] = {
+            "cells": steps.cells,
+            "SCPI engines and wires": steps.devices,
+            "PyVISA": steps.sessions,
+            "drivers": steps.drivers,
+            "bench": steps.bench,
+            "run file": steps.stream,
+            PYMEASURE: _pymeasure(work, steps, csv.handle),
+        }
+        for name, replay in replays.items():
+            check_work(name, replay, work, len(steps))
+        if installed(_pyvisa_sim.MODULE):
+            replays[CANNED] = stack.enter_context(_pyvisa_sim_replay(steps, folder / "devices.yaml"))
+        seconds = _interleaved(replays, len(steps), TURNS_A_REPEAT * repeat)
+        messages = len(steps.messages) / len(steps)
+    canned = seconds.pop(CANNED, None)
+    theirs = seconds.pop(PYMEASURE)
+    return [
+        Figure(
+            "pulse-and-verify steps, whole stack into the run file",
+            1.0 / seconds["run file"],
+            "1/s",
+            PYMEASURE,
+            1.0 / theirs,
+            target=f">= {TARGET:g}",
+            met=1.0 / seconds["run file"] >= TARGET,
+            detail={**_costs(seconds), "steps": len(steps), "messages a step": round(messages, 2)},
+            threads=THREADS,
+        ),
+        job,
+        Figure(
+            "steps' messages through PyVISA, engines and physics behind it",
+            1.0 / seconds["PyVISA"],
+            "1/s",
+            CANNED,
+            None if canned is None else 1.0 / canned,
+            peer_package=_pyvisa_sim.PACKAGE,
+        ),
+    ]
+
+
+def _job(work: Workplace, repeat: int) -> Figure:
+    """Time re-programming with all it takes: addressing, first and last reads, decisions, maps, run file."""
+    programmer, rates, counts = work.programmer, [], []
+    for _ in range(repeat):
+        pulses, reads, start = programmer.pulses, programmer.reads, time.perf_counter()
+        work.reprogram()
+        seconds = time.perf_counter() - start
+        counts.append((programmer.pulses - pulses, programmer.reads - reads))
+        rates.append(counts[-1][0] / seconds)
+    return Figure(
+        "pulses in a whole write-verify job, with addressing and all reads",
+        statistics.median(rates),
+        "1/s",
+        target=f">= {TARGET:g}",
+        met=statistics.median(rates) >= TARGET,
+        detail={
+            "cells": work.block.digits.size,
+            "pulses": counts[-1][0],
+            "reads": counts[-1][1],
+            "preset": PRESET,
+        },
+        threads=THREADS,
+    )
+
+
+def check_work(name: str, replay: Replay, work: Workplace, count: int) -> None:
+    """Raise `RuntimeError` unless every pulse and every read of a replay reaches a cell: the same work."""
+    pulses, reads = work.counted(replay)
+    if pulses != count or reads != count:
+        raise RuntimeError(f"{name}: {pulses} pulses and {reads} reads reached a cell instead of {count}")
+
+
+def _interleaved(replays: Mapping[str, Replay], count: int, turns: int) -> dict[str, float]:
+    """Return each replay's median seconds a step, taken in turns so that a busy machine hits all alike."""
+    times: dict[str, list[float]] = {name: [] for name in replays}
+    for _ in range(turns):
+        for name, replay in replays.items():
+            start = time.perf_counter()
+            replay()
+            times[name].append((time.perf_counter() - start) / count)
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def _costs(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Return what each layer adds to the one below, us a step."""
+    costs, below = {}, 0.0
+    for name, value in seconds.items():
+        costs[f"{name}, us"] = round(1e6 * (value - below), 1)
+        below = value
+    return costs
+
+
+def _pymeasure(work: Workplace, steps: Steps, record: Callable[[Mapping[str, float]], object]) -> Replay:
+    bench = PyMeasureBench(work.bench)
+    now = work.bench.now
+
+    def replay() -> None:
+        for cell, pulse in steps.steps:
+            bench.pulse(cell, pulse)
+            conductance = bench.read()
+            record(
+                {
+                    "time": now(),
+                    "array": 0,
+                    "row": cell.row,
+                    "column": cell.column,
+                    "kind": KINDS[pulse.kind],
+                    "voltage": pulse.voltage,
+                    "width": pulse.width,
+                    "gate": pulse.gate,
+                    "conductance": conductance,
+                }
+            )
+
+    return replay
+
+
+@contextmanager
+def _pyvisa_sim_replay(steps: Steps, path: Path) -> Iterator[Replay]:
+    """Send the same messages to pyvisa-sim, which has been told what to answer."""
+    roles = sorted({message.role for message in steps.messages})
+    replies = {role: {m.text: m.reply for m in steps.messages if m.role == role} for role in roles}
+    addresses = _pyvisa_sim.write_definition(path, *replies.values())
+    with closing(pyvisa.ResourceManager(f"{path}@sim")) as manager:
+        sessions: dict[str, Any] = {
+            role: manager.open_resource(address, read_termination="\n", write_termination="\n")
+            for role, address in zip(roles, addresses, strict=True)
+        }
+
+        def replay() -> None:
+            for role, text, _ in steps.messages:
+                sessions[role].query(text)
+
+        for role, text, _ in steps.messages:
+            if (answer := sessions[role].query(text)) != replies[role][text]:
+                raise RuntimeError(f"pyvisa-sim answered {answer!r} to {text!r}")
+        yield replay
