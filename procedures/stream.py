@@ -12,7 +12,6 @@ from typing import Any
 from mho_errors import Aborted
 from runs import RunWriter, Status
 
-
 log = logging.getLogger(__name__)
 
 

@@ -110,7 +110,7 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
     out = console or Console(soft_wrap=True)
     verdict = "converged" if result.converged else "NOT converged"
     out.print(
-        f"{verdict} in {len(result.cycles)} cycles: relative error {s['relative_error']:.2e} against float64 "
+        f"{verdict} in {len(result.cycles)} cycle{"s" if len(result.cycles) != 1 else ""}: relative error {s['relative_error']:.2e} against float64 "
         f"({result.cycles[-1]['bits']:.1f} bits)",
         style="bold green" if result.converged else "bold red",
         highlight=False,

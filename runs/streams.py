@@ -62,6 +62,14 @@ def fit(value: ArrayLike, dtype: np.dtype[Any], shape: tuple[int, ...], what: st
     return array.astype(dtype)
 
 
+def _whole_range(column: Column, dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Return the whole numbers that a column takes as they are; an empty range where there is more to look at."""
+    if column.shape or dtype.kind not in "iu":
+        return 1, 0
+    limits = np.iinfo(dtype)
+    return int(limits.min), int(limits.max)
+
+
 class TableStream:
     """One table: rows are staged in memory, blocks go to one dataset per column.
 
@@ -87,7 +95,7 @@ class TableStream:
         self._pick = _picker([column.name for column in table.columns])
         # Where numpy's own assignment would truncate or broadcast in silence, look first.
         self._delicate = [
-            (column, dtype)
+            (column, dtype, *_whole_range(column, dtype))
             for column, dtype in zip(table.columns, self._dtypes, strict=True)
             if dtype.kind in "biu" or column.shape
         ]
@@ -100,8 +108,10 @@ class TableStream:
             raise self._wrong_columns(values) from None
         if len(values) != len(self._columns):
             raise self._wrong_columns(values)
-        for column, dtype in self._delicate:
-            fit(values[column.name], dtype, column.shape, self._what(column))
+        for column, dtype, lowest, highest in self._delicate:
+            value = values[column.name]
+            if type(value) is not int or not lowest <= value <= highest:  # else there is nothing to lose
+                fit(value, dtype, column.shape, self._what(column))
         try:
             self._stage[self._staged] = row
         except (TypeError, ValueError) as error:
