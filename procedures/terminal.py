@@ -108,9 +108,10 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
     """Print the short summary and the run file's path."""
     s = result.summary
     out = console or Console(soft_wrap=True)
+    count = len(result.cycles)
     verdict = "converged" if result.converged else "NOT converged"
     out.print(
-        f"{verdict} in {len(result.cycles)} cycle{"s" if len(result.cycles) != 1 else ""}: relative error {s['relative_error']:.2e} against float64 "
+        f"{verdict} in {count} cycle{'' if count == 1 else 's'}: relative error {s['relative_error']:.2e} against float64 "
         f"({result.cycles[-1]['bits']:.1f} bits)",
         style="bold green" if result.converged else "bold red",
         highlight=False,
