@@ -57,7 +57,11 @@ class RunDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._live.is_started:
+            return
         self._live.stop()
+        if not self._console.is_terminal:
+            self._console.print()  # into a file, the last frame comes without the end of its line
 
     def observe(self, event: stream.Event) -> None:
         """Take one event of the run."""
