@@ -135,7 +135,7 @@ def test_a_solve_that_does_not_get_there_exits_with_1(shell):
         assert file.status is Status.FINISHED
     code, out, _ = shell("solve", ZUO, "--bits", 24, "--max-cycles", 1, "--seed", 1)
     assert code == 1
-    assert out.startswith("NOT converged in 1 cycles")
+    assert out.startswith("NOT converged in 1 cycle")
 
 
 def test_a_tolerance_of_one_s_own(shell):
