@@ -20,13 +20,20 @@ def seeds(repeat: int) -> range:
 
 
 def solve_on_chips(
-    matrix: str, *, bits: int, chips: Iterable[int], rhs: str = "random", max_cycles: int = 50
+    matrix: str,
+    *,
+    bits: int,
+    chips: Iterable[int],
+    rhs: str = "random",
+    max_cycles: int = 50,
+    bench: str = "simulated",
 ) -> list[Solution]:
     """Solve as ``mho solve MATRIX --bits BITS --seed SEED`` does, once a seed; run files are thrown away."""
     with tempfile.TemporaryDirectory() as folder:
         return [
             run(
                 Solve(matrix=str(MATRICES / matrix), rhs=rhs, bits=bits, max_cycles=max_cycles, seed=seed),
+                bench,
                 preset=PRESET,
                 seed=seed,
                 output=Path(folder) / f"{seed}.h5",

@@ -1,5 +1,7 @@
 """The published 4 x 4 example at 12 bits, on one virtual chip a seed, beside the paper and an ideal array.
 
+On the default bench, and on the bench `zuo2025`: the published set-up with its four-bit converters around INV.
+
 Zuo et al., Nature Electronics 8, 1222 (2025): measured relative errors after the cycles 1, 2, 3 were
 0.18, 0.034 and 0.0076 (read off a figure, 1 to 5 %), and all 1,152 outputs of the products were right.
 The second peer is the same iteration in numpy, with A rounded to 3 bits as the array that inverts.
@@ -87,7 +89,32 @@ def run(repeat: int) -> list[Figure]:
             detail={"outputs": outputs, "outputs of the paper": 1152},
             threads=threads(),
         ),
+        *_published_bench(chips),
     ]
+
+
+def _published_bench(chips: range) -> list[Figure]:
+    """The measured curve beside the bench that has the paper's converters; a band is a factor of 2 either way."""
+    results = solve_on_chips(MATRIX, bits=BITS, rhs=str(MATRICES / RHS), chips=chips, bench="zuo2025")
+    curves = [[cycle["sliced_error"] for cycle in result.cycles] for result in results]
+    figures = []
+    for cycle, paper in enumerate(PAPER, 1):
+        errors = [reached(curve, cycle) for curve in curves]
+        middle = statistics.median(errors)
+        figures.append(
+            Figure(
+                f"bench zuo2025: relative error after cycle {cycle}, median",
+                middle,
+                "",
+                "paper",
+                paper,
+                target="the paper's within a factor of 2, and between min and max",
+                met=0.5 * paper <= middle <= 2.0 * paper and min(errors) <= paper <= max(errors),
+                detail={"min": min(errors), "max": max(errors)},
+                threads=threads(),
+            )
+        )
+    return figures
 
 
 def ideal_errors(cycles: int) -> list[float]:
