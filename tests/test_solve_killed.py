@@ -1,0 +1,39 @@
+"""``kill -9`` in the middle of ``mho solve``: the run file opens, says interrupted, and holds what was measured."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from runs import RunFile, Status
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.4, 1.3])
+def test_a_killed_solve_leaves_a_file_that_lacks_the_last_second_at_most(tmp_path: Path, wait: float) -> None:
+    path = tmp_path / "run.h5"
+    solve = subprocess.Popen(
+        [sys.executable, "-m", "mho", "solve", "data/matrices/mimo-16x16.mtx", "--seed", "1", "--output", str(path)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not path.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(wait)
+        solve.send_signal(signal.SIGKILL)
+    finally:
+        solve.wait()
+    with RunFile(path) as run:
+        assert run.status is Status.INTERRUPTED
+        rows = run.length("pulses")
+        if wait >= 1.3:  # programming goes on at some thousand steps a second; all but the last second is there
+            assert rows > 100
+        assert all(len(values) == rows for values in run.table("pulses").values())
+        assert run.parameters["bits"].value == 24
