@@ -17,11 +17,14 @@ class Model:
         ``module:class`` below `instruments.drivers` and `instruments.simulated`.
     channels : int
         How many independent channels it has; a driver with several gives each by ``channel(n)``.
+    keyword : str
+        Where a driver is one channel instead: the keyword that says which.
     """
 
     driver: str
     twin: str
     channels: int = 1
+    keyword: str = ""
 
     def load_driver(self) -> Any:
         """Import the driver's class."""
@@ -35,6 +38,7 @@ class Model:
 SOURCE_METERS = {
     "keithley2450": Model("keithley2450:Keithley2450", "keithley2450:SimulatedKeithley2450"),
     "keithley2636b": Model("keithley2636b:Keithley2636B", "keithley2636b:SimulatedKeithley2636B", 2),
+    "agilentb1500": Model("agilentb1500:AgilentB1500", "agilentb1500:SimulatedAgilentB1500", 10, "smu"),
     "keysightb2912a": Model("keysightb2912a:KeysightB2912A", "keysightb2912a:SimulatedKeysightB2912A", 2),
 }
 PULSE_GENERATORS = {

@@ -84,8 +84,11 @@ def _connect(source: BenchSource, visa: str, session: Callable[[], Any]) -> Benc
 
         def meter(entry: SourceMeterEntry) -> Any:
             model = SOURCE_METERS[entry.driver]
+            driver = model.load_driver()
+            if model.keyword:
+                return keep(driver(entry.address, visa_library=visa, **{model.keyword: entry.channel}))
             if entry.address not in meters:
-                meters[entry.address] = model.load_driver()(entry.address, visa_library=visa)
+                meters[entry.address] = driver(entry.address, visa_library=visa)
             instrument = meters[entry.address]
             return keep(instrument.channel(entry.channel) if model.channels > 1 else instrument)
 

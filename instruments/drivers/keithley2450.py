@@ -194,7 +194,7 @@ class Keithley2450(ScpiInstrument):
         """
         if not 1 <= len(voltages) <= LIST_SIZE:
             raise InstrumentError(f"{self._title}: a sweep has 1 to {LIST_SIZE} levels, not {len(voltages)}")
-        for voltage in (min(voltages), max(voltages)):
+        for voltage in voltages:
             within(voltage, VOLTAGE)
         was_on = self.output_enabled
         self._send_list(voltages)

@@ -112,7 +112,7 @@ class KeithleyDAQ6510(BlockInstrument):
         self,
         *,
         function: str = "VOLT",
-        range: float = 1.0,  # noqa: A002  (what the field calls it)
+        full_scale: float = 1.0,
         nplc: float = 1.0,
         channels: Sequence[int] | None = None,
     ) -> None:
@@ -122,7 +122,7 @@ class KeithleyDAQ6510(BlockInstrument):
         ----------
         function : {"VOLT", "CURR", "RES"}
             DC volts, DC amperes (a card's current channels only), two-wire ohms.
-        range : float
+        full_scale : float
             Largest value to be measured, V, A or ohm.
         nplc : float
             Integration time in power line cycles.
@@ -137,11 +137,11 @@ class KeithleyDAQ6510(BlockInstrument):
             When the instrument refuses, or has no such function.
         """
         one_of(function, tuple(RANGES), "function")
-        within(range, RANGES[function])
+        within(full_scale, RANGES[function])
         within(nplc, NPLC)
         listed = _listed(self.channels if channels is None else channels)
         self.exchange(
-            f':SENS:FUNC "{function}",{listed};:SENS:{function}:RANG {range:.9e},{listed};'
+            f':SENS:FUNC "{function}",{listed};:SENS:{function}:RANG {full_scale:.9e},{listed};'
             f":SENS:{function}:NPLC {nplc:.9e},{listed}"
         )
         self._aperture = nplc / self.line_frequency
@@ -193,9 +193,10 @@ class KeithleyDAQ6510(BlockInstrument):
         )
         with self._patience(total * (self._aperture + RELAY_TIME) + count * interval):
             self.exchange(":INIT;*WAI")
-        if self.points_in_buffer != total:
+        taken = self.points_in_buffer
+        if taken != total:
             raise InstrumentError(
-                f"{self._title} took {self.points_in_buffer} readings instead of {total}; is the card in its slot?"
+                f"{self._title} took {taken} readings instead of {total}; is the card in its slot?"
             )
         return self._readings(total).reshape(count, len(chosen))
 
@@ -233,6 +234,17 @@ class KeithleyDAQ6510(BlockInstrument):
         return tuple(channel for channel, state in zip(self.channels, states, strict=True) if state)
 
     # --- roles.Instrument ---
+
+    def settings(self) -> dict[str, str]:
+        """Return the properties named in `recorded`, and what the channels in use are set to, as text."""
+        listed = _listed(self.channels)
+        return {
+            **super().settings(),
+            "channels": listed,
+            "channel_functions": self.ask(f":SENS:FUNC? {listed}").strip(),
+            "channel_voltage_ranges": self.ask(f":SENS:VOLT:RANG? {listed}").strip(),
+            "channel_voltage_nplc": self.ask(f":SENS:VOLT:NPLC? {listed}").strip(),
+        }
 
     def make_safe(self) -> None:
         """Open every channel, confirmed by query.

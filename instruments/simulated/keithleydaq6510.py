@@ -225,6 +225,8 @@ class SimulatedKeithleyDAQ6510(ChannelConfiguration):
         if not self.scan_count:
             raise ScpiError(-221, "an endless scan does not end on the virtual clock")
         buffer = self._buffer(self._scan_buffer)
+        if self.scan_count * len(self._scan) > buffer.capacity:
+            raise ScpiError(-221, "scans beyond the buffer's size are not simulated")
         for _ in range(int(self.scan_count)):
             start = self.clock.now
             for channel in self._scan:

@@ -53,7 +53,7 @@ class SimulatedKeysightB2912A(SourceChannels):
         """Measure once at the present level, whatever the trigger system is set to."""
         channels = self._check_channels(channels)
         self.clock.advance(SETTLING + max(map(self._aperture, channels)))
-        runs = [[self._measure(channel, self.level[channel], self._apply(channel))] for channel in channels]
+        runs = [[self._measure(channel, self.level[channel])] for channel in channels]
         self.clock.advance(OVERHEAD)
         return self._reply(runs)
 
@@ -87,17 +87,16 @@ class SimulatedKeysightB2912A(SourceChannels):
         self.clock.advance(max(self.source_delay[channel] for channel in running))
         start = self.clock.now
         levels = {channel: self._listed(channel, position) for channel in running}
-        actual = {}
         for channel in running:
             if self.shape[channel] == "PULS":
                 self.clock.advance(self.pulse_delay[channel])
-            actual[channel] = self._apply(channel, levels[channel])
+            self._apply(channel, levels[channel])
         self.clock.advance(
             max(max(self.acquire_delay[c], SETTLING if self.shape[c] == "DC" else 0.0) + self._aperture(c)
                 for c in running)
         )  # fmt: skip
         for channel in running:
-            self._keep(channel, self._measure(channel, levels[channel], actual[channel]))
+            self._keep(channel, self._measure(channel, levels[channel]))
             if self.shape[channel] == "PULS":
                 self._pass_until(start + self.pulse_delay[channel] + self.pulse_width[channel])
                 self._apply(channel)

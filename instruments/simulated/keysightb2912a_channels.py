@@ -71,6 +71,7 @@ class SourceChannels(MeasurementData):
         """Power-on state: 0 V, outputs off, automatic ranges, no data."""
         super().reset()
         self._source_range = dict.fromkeys((1, 2), min(SOURCE))
+        self._actual = dict.fromkeys((1, 2), 0.0)  # what the sources put out, V
         self._measure_range = dict.fromkeys((1, 2), 1e-4)
         self._functions: dict[int, tuple[str, ...]] = dict.fromkeys((1, 2), ("VOLT", "CURR"))
         self._lists = {1: [0.0], 2: [0.0]}
@@ -115,19 +116,18 @@ class SourceChannels(MeasurementData):
     def _changed(self, channel: int, value: object) -> None:
         self._apply(channel)
 
-    def _apply(self, channel: int, volts: float | None = None) -> float:
-        """Put the terminals into the state that the settings describe; returns what is there, V."""
+    def _apply(self, channel: int, volts: float | None = None) -> None:
+        """Put the terminals into the state that the settings describe, or to a level of a list (V)."""
         source, volts = self._sources[channel], self.level[channel] if volts is None else volts
         if self.range_auto[channel]:
             self._source_range[channel] = source.range_for(volts)
-        actual = source.convert(volts, self._source_range[channel])
+        self._actual[channel] = actual = source.convert(volts, self._source_range[channel])
         port = self.outputs.get(channel)
         if port is not None:
             if self.output_on[channel]:
                 port.drive(actual, connected=True)
             else:
                 port.drive(0.0, connected=self.off_mode[channel] != "HIZ")
-        return actual
 
     @command(f"{_SOURCE}:VOLTage:RANGe", Numeric(2.0, -210.0, 210.0, unit="V"))
     def _set_source_range(self, channel: int, volts: float) -> None:
@@ -203,7 +203,7 @@ class SourceChannels(MeasurementData):
     def _query_tripped(self, channel: int) -> str:
         if not self.output_on[channel]:
             return "0"
-        amperes = self._current(channel, self._apply(channel), self._aperture(channel))
+        amperes = self._current(channel, self._actual[channel], self._aperture(channel))
         return "1" if abs(amperes) > self.limit[channel] else "0"
 
     @query(":SYSTem:LFRequency")
@@ -217,12 +217,13 @@ class SourceChannels(MeasurementData):
         port = self.outputs.get(channel)
         return 0.0 if port is None else port.current(volts, aperture)
 
-    def _measure(self, channel: int, programmed: float, actual: float) -> Point:
+    def _measure(self, channel: int, programmed: float) -> Point:
         """Integrate over the aperture and report; the caller advances the clock."""
         volts = amperes = 0.0
         status = 0
         if self.output_on[channel]:
-            volts, amperes = actual, self._current(channel, actual, self._aperture(channel))
+            volts = self._actual[channel]
+            amperes = self._current(channel, volts, self._aperture(channel))
             if abs(amperes) > self.limit[channel]:
                 status |= LIMITED
                 limited = math.copysign(self.limit[channel], amperes)

@@ -7,13 +7,18 @@ and padding p. 4-81. (?) from memory: that elements come in a fixed order, whate
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.scpi import ScpiDevice, ScpiError, Setting, command, query
 from instruments.simulated.scpi_parameters import ChannelList, Choice, Numeric, block_text
+
+Floats = NDArray[np.float64]
 
 NOT_A_NUMBER, INFINITY = 9.91e37, 9.9e37
 LIMITED, OVERFLOW = 2, 8192  # bits of the status element (table 1-2, p. 1-14)
@@ -32,21 +37,19 @@ class Point(NamedTuple):
     status: int
     source: float
 
-    def element(self, name: str) -> float:
-        """Return one element by its mnemonic."""
-        match name:
-            case "VOLT":
-                return self.volts
-            case "CURR":
-                return self.amperes
-            case "RES":
-                return self.volts / self.amperes if self.amperes else math.inf
-            case "TIME":
-                return self.time
-            case "STAT":
-                return float(self.status)
-            case _:
-                return self.source
+
+_COLUMNS = {"VOLT": 0, "CURR": 1, "TIME": 2, "STAT": 3, "SOUR": 4}  # where an element is in a Point
+
+
+def _elements(run: Sequence[Point], names: Sequence[str]) -> Floats:
+    """Return elements of points, (points, elements)."""
+    columns = np.fromiter(chain.from_iterable(run), np.float64, len(Point._fields) * len(run))
+    columns = columns.reshape(-1, len(Point._fields))
+    if "RES" not in names:
+        return columns[:, [_COLUMNS[name] for name in names]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ohms = columns[:, 0] / columns[:, 1]
+    return np.column_stack([ohms if name == "RES" else columns[:, _COLUMNS[name]] for name in names])
 
 
 class MeasurementData(ScpiDevice):
@@ -103,11 +106,9 @@ class MeasurementData(ScpiDevice):
 
     def _reply(self, runs: list[list[Point]]) -> str:
         """Interleave the channels point by point; the shorter one is padded."""
-        width = len(self._elements)
-        table = np.full((max(map(len, runs)), len(runs), width), np.nan)
+        table = np.full((max(map(len, runs)), len(runs), len(self._elements)), np.nan)
         for index, run in enumerate(runs):
-            for row, point in enumerate(run):
-                table[row, index] = [point.element(name) for name in self._elements]
+            table[: len(run), index] = _elements(run, self._elements)
         numbers = table.ravel()
         if self._format != "ASC":
             order = "<" if self.byte_order == "SWAP" else ">"

@@ -1,0 +1,46 @@
+"""Every model that a bench file may name opens on the virtual bench and does a bench's work there."""
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from instruments import Cell, Pulse, open_bench
+from instruments.models import PULSE_GENERATORS, SOURCE_METERS
+
+SIMULATED = (resources.files("instruments") / "benches" / "simulated.toml").read_text("utf-8")
+CELL = Cell("multiply", 3, 4)
+
+
+def bench_file(folder: Path, smu: str = "keithley2450", pulser: str = "keysight33522b") -> str:
+    text = SIMULATED.replace('driver = "keithley2450"', f'driver = "{smu}"')
+    text = text.replace('driver = "keysight33522b"', f'driver = "{pulser}"')
+    if SOURCE_METERS[smu].channels > 1:  # both terminals on one instrument
+        text = text.replace("SIM00002", "SIM00001").replace(
+            'terminal = "word line"', 'channel = 2\nterminal = "word line"'
+        )
+    path = folder / "bench.toml"
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def form_and_read(bench_name: str) -> None:
+    with open_bench(bench_name, seed=1, preset="ideal") as bench:
+        assert bench.read(CELL) == pytest.approx(1e-9, abs=5e-8)
+        bench.pulse(CELL, Pulse("set", 3.3, 1e-6, 1.6))
+        formed = bench.read(CELL)
+        assert formed == pytest.approx(28e-6, rel=0.02)
+        bench.pulse(CELL, Pulse("reset", 1.2, 100e-9, 2.8))
+        assert bench.read(CELL) < 0.8 * formed
+        assert bench.laboratory is not None
+        assert bench.laboratory.incidents == []
+
+
+@pytest.mark.parametrize("model", SOURCE_METERS)
+def test_every_source_meter_reads_and_holds_the_gate(tmp_path: Path, model: str) -> None:
+    form_and_read(bench_file(tmp_path, smu=model))
+
+
+@pytest.mark.parametrize("model", PULSE_GENERATORS)
+def test_every_pulse_generator_programs_a_cell(tmp_path: Path, model: str) -> None:
+    form_and_read(bench_file(tmp_path, pulser=model))

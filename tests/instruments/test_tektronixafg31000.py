@@ -1,0 +1,256 @@
+"""The AFG31000's driver and its simulated twin, together through PyVISA and each against the manual's wire."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymeasure.test import expected_protocol
+
+from instruments.drivers import tektronixafg31000
+from instruments.drivers.tektronixafg31000 import TektronixAFG31000
+from instruments.simulated.clock import VirtualClock
+from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
+from instruments.simulated.visa import register_rack, unregister_rack
+from mho_errors import InstrumentError, LimitError
+
+ADDRESS = "USB0::0x0699::0x0356::SIM00004::INSTR"
+
+
+class Line:
+    """A terminal that remembers its pulses: (volts, width, period, count)."""
+
+    def __init__(self):
+        self.pulses = []
+
+    def pulse(self, volts, width, period, count):
+        self.pulses.append((volts, width, period, count))
+
+
+@pytest.fixture
+def twin():
+    device = SimulatedTektronixAFG31000(
+        VirtualClock(), np.random.default_rng(0), {1: Line(), 2: Line()}, serial="C1"
+    )
+    device.status.events = 0
+    return device
+
+
+@pytest.fixture
+def rack(twin):
+    rack = SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}, faults=[])
+    register_rack("bench-afg31000", rack)
+    yield rack
+    unregister_rack("bench-afg31000")
+
+
+@pytest.fixture
+def pulser(rack):
+    instrument = TektronixAFG31000(ADDRESS, "bench-afg31000@mho")
+    yield instrument
+    instrument.close()
+
+
+def ask(device, message):
+    device.write(message.encode("latin-1"))
+    return device.read().decode("latin-1").removesuffix("\n")
+
+
+def error_of(device):
+    device._output = b""
+    return int(ask(device, "SYST:ERR?").split(",")[0])
+
+
+# --- driver and twin together ---
+
+
+def test_a_pulse_takes_its_period(pulser, twin):
+    pulser.configure(1)
+    pulser.shape(1, voltage=3.0, width=1e-6)
+    pulser.fire()
+    assert twin.ports[1].pulses == [(3.0, 1e-6, pytest.approx(2.2e-6), 1)]
+    assert twin.clock.now == pytest.approx(2.2e-6)
+
+
+def test_the_timer_never_fires(pulser, twin):
+    """From the timer, the default, a burst would repeat by itself as soon as it is switched on."""
+    assert pulser.trigger_source == "TIM"
+    pulser.configure(2)
+    assert pulser.trigger_source == "EXT"
+    assert twin.ports[2].pulses == []
+    with pytest.raises(InstrumentError, match=r"-221.*timer"):
+        pulser.trigger_source = "TIM"
+
+
+def test_a_duty_cycle_that_was_held_does_not_change_the_width(pulser, twin):
+    twin.write(b"SOUR1:PULS:HOLD DUTY")
+    pulser.configure(1)
+    pulser.shape(1, voltage=1.0, width=5e-6)
+    pulser.fire()
+    assert twin.ports[1].pulses[0][1] == pytest.approx(5e-6)
+
+
+def test_slow_edges_need_wide_pulses(rack):
+    pulser = TektronixAFG31000(ADDRESS, "bench-afg31000@mho", edge=2e-6)
+    pulser.configure(2)
+    with pytest.raises(LimitError, match=r"choose a width of 2\.5e-06 s or more"):
+        pulser.shape(2, voltage=1.0, width=1e-6)
+    pulser.shape(2, voltage=1.0, width=3e-6)
+    assert (pulser.ch_2.leading, pulser.ch_2.trailing) == (pytest.approx(2e-6), pytest.approx(2e-6))
+    pulser.close()
+
+
+def test_a_voltage_limit_is_respected_and_the_channel_configured_anew(pulser, twin):
+    pulser.configure(1)
+    pulser.ch_1.limit_high = 2.0
+    with pytest.raises(InstrumentError, match=r"-222, .*voltage limit"):
+        pulser.shape(1, voltage=3.0, width=1e-6)
+    pulser.shape(1, voltage=1.5, width=1e-6)
+    pulser.fire()
+    assert twin.ports[1].pulses[-1][0] == 1.5
+
+
+@given(st.lists(st.floats(-1, 1), min_size=2, max_size=200))
+def test_a_waveform_arrives_within_half_a_step_of_14_bits(samples):
+    twin = SimulatedTektronixAFG31000(VirtualClock(), np.random.default_rng(0), {})
+    register_rack("waveforms", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
+    try:
+        pulser = TektronixAFG31000(ADDRESS, "waveforms@mho")
+        pulser.upload(7, samples)
+        stored = twin.waveforms["USER7"] / 8191 - 1
+        assert stored == pytest.approx(np.array(samples), abs=0.5001 / 8191)
+    finally:
+        unregister_rack("waveforms")
+
+
+def test_a_waveform_is_selected_by_its_memory(pulser):
+    pulser.upload(3, np.sin(np.linspace(0, 6, 500)))
+    pulser.ch_2.function = "USER3"
+    assert pulser.ch_2.function == "USER3"
+
+
+@pytest.mark.parametrize(
+    ("memory", "samples"),
+    [(0, [0, 0]), (256, [0, 0]), (1, [0]), (1, [1.5, 0]), (1, [np.nan, 0]), (1, [0] * 131073)],
+)
+def test_what_is_no_waveform_raises_before_anything_is_sent(pulser, twin, memory, samples):
+    sent = []
+    twin.write = lambda data, end=True: sent.append(data)
+    with pytest.raises(LimitError):
+        pulser.upload(memory, samples)
+    assert sent == []
+
+
+def test_the_load_is_told(pulser, twin):
+    twin.write(b"OUTP2:IMP 50")
+    pulser.configure(1)
+    assert pulser.settings()["ch1_impedance"] == "9.9e+37"
+    assert pulser.settings()["ch2_impedance"] == "50.0"
+
+
+# --- the driver against the wire ---
+
+OPENING = [("*IDN?", "TEKTRONIX,AFG31252,C1,SCPI:99.0 FV:1.5.2"), (":SYST:ERR?", '0,"No error"')]
+FINE = '0,"No error"'
+
+
+def test_firing_waits_until_bursts_wait_again(monkeypatch):
+    monkeypatch.setattr(tektronixafg31000.time, "sleep", lambda seconds: None)
+    pairs = [
+        *OPENING,
+        ("*TRG;:STAT:OPER:COND?;:SYST:ERR?", f"0;{FINE}"),
+        (":STAT:OPER:COND?", "0"),
+        (":STAT:OPER:COND?", "33"),
+    ]
+    with expected_protocol(TektronixAFG31000, pairs) as pulser:
+        pulser._shapes[1] = None
+        pulser.fire()
+
+
+def test_a_burst_without_end_is_an_error(monkeypatch):
+    moments = iter([0.0, 0.0, 100.0])
+    monkeypatch.setattr(tektronixafg31000.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(tektronixafg31000.time, "monotonic", lambda: next(moments))
+    pairs = [*OPENING, ("*TRG;:STAT:OPER:COND?;:SYST:ERR?", f"0;{FINE}"), (":STAT:OPER:COND?", "0")]
+    with expected_protocol(TektronixAFG31000, pairs) as pulser:
+        pulser._shapes[1] = None
+        with pytest.raises(InstrumentError, match="the burst has not ended after 5 s"):
+            pulser.fire()
+
+
+def test_a_change_of_sign_happens_with_the_output_off():
+    message = ":OUTP1:STAT OFF;:SOUR1:VOLT:LOW -2.000000000e+00;:SOUR1:VOLT:HIGH 0;:OUTP1:POL INV;:OUTP1:STAT ON;:SYST:ERR?"
+    with expected_protocol(TektronixAFG31000, [*OPENING, (message, FINE)]) as pulser:
+        pulser._shapes[1] = tektronixafg31000._Shape(1.0, 1e-6)
+        pulser.shape(1, voltage=-2.0, width=1e-6)
+
+
+def test_a_waveform_travels_big_endian_in_one_block():
+    pairs = [
+        *OPENING,
+        (b":DATA:DATA EMEM,#16\x00\x00\x1f\xff\x3f\xfe;:SYST:ERR?\n", FINE),
+        (":DATA:COPY USER9,EMEM;:SYST:ERR?", FINE),
+    ]
+    with expected_protocol(TektronixAFG31000, pairs) as pulser:
+        pulser.upload(9, [-1, 0, 1])
+
+
+# --- the twin against the manual ---
+
+
+def test_long_and_short_forms_and_units(twin):
+    twin.write(b"SOURce1:PULSe:WIDTh 200ns;:SOURce1:VOLTage:LEVel:IMMediate:HIGH 800mV")
+    assert ask(twin, "SOUR1:PULS:WIDT?;:SOUR1:VOLT:HIGH?") == "2.0000000000E-07;8.0000000000E-01"
+    assert ask(twin, "SYSTem:ERRor?") == '0,"No error"'
+
+
+def test_into_fifty_ohms_half_the_voltage_counts(twin):
+    twin.write(b"SOUR1:VOLT:HIGH 2;LOW 0;:OUTP1:IMP INF;:SOUR1:VOLT:HIGH?")
+    assert float(twin.read()) == 4.0
+    twin.write(
+        b"TRIG:SOUR EXT;:SOUR1:FUNC PULS;:SOUR1:BURS:NCYC 3;STAT ON;:OUTP1 ON;*TRG;:OUTP1:IMP 50;:TRIG"
+    )
+    assert [pulse[::3] for pulse in twin.ports[1].pulses] == [(4.0, 3), (4.0, 3)]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [("SOUR1:PULS:WIDT 10e-9", -222), ("SOUR1:PULS:WIDT 1e-6", -221), ("SOUR1:PULS:PER 5e-7", -221),
+     ("SOUR1:PULS:TRAN:LEAD 1e-9", -222), ("SOUR1:PULS:TRAN:LEAD 1e-6", -221), ("SOUR1:PULS:DEL 1e-6", -221),
+     ("SOUR2:VOLT:HIGH 6", -222), ("SOUR2:VOLT:HIGH -1", -221), ("SOUR1:VOLT:LIM:HIGH 0.1", -221),
+     ("SOUR1:VOLT:LIM:HIGH 1;:SOUR1:VOLT:HIGH 2", -222), ("SOUR1:BURS:NCYC 0", -222), ("SOUR3:VOLT 1", -114),
+     ("*TRG", -211), ("TRIG:SEQ:IMM", -211), ("SOUR1:FUNC SAW", -224), ("OUTP1:IMP 1e6", -222),
+     ("SOUR1:BURS:STAT ON;:OUTP1 ON", -221), ("SOUR1:BURS:NCYC INF;STAT ON;*TRG", -221),
+     ("DATA:COPY USER1,USER2", -221), ("DATA EMEM,#13abc", -161), ("DATA EMEM,#14\xff\xff\xff\xff", -222),
+     ("DATA:POIN EMEM,1", -222), ("DATA:DEL USER4", -221), ("SOUR1:FREQ 45MHZ", -222)],
+)  # fmt: skip
+def test_what_the_instrument_refuses(twin, message, code):
+    twin.write(message.encode("latin-1"))
+    assert error_of(twin) == code
+
+
+def test_waveforms_are_kept_read_back_and_deleted(twin):
+    data = np.array([0, 16382, 8191], ">u2").tobytes()
+    twin.write(b"DATA:DATA EMEM1,#16" + data + b";:DATA:COPY USER5,EMEM")
+    twin.write(b"DATA:DATA? USER5")
+    assert twin.read() == b"#16" + data + b"\n"
+    assert ask(twin, "DATA:POIN? USER5;CAT?") == '3;"EMEM","EMEM2","USER5"'
+    assert ask(twin, "*RST;:DATA:POIN? USER5;POIN? EMEM") == "3;1000"
+    assert ask(twin, "DATA:DEL USER5;CAT?;:DATA:POIN EMEM,5;POIN? EMEM") == '"EMEM","EMEM2";5'
+
+
+def test_reset_switches_off(twin):
+    twin.write(b"OUTP1 ON;:SOUR1:VOLT 1.5;:SOUR1:FUNC PULS;:TRIG:SOUR EXT;*RST")
+    assert (
+        ask(twin, "OUTP1?;:SOUR1:VOLT?;:SOUR1:FUNC?;:TRIG:SOUR?;:STAT:OPER:COND?")
+        == "0;1.0000000000E+00;SIN;TIM;0"
+    )
+
+
+def test_frequency_and_duty_cycle_say_the_same(twin):
+    assert (
+        ask(twin, "SOUR1:PULS:PER 1e-5;:SOUR1:PULS:DCYC 20;WIDT?;:SOUR1:FREQ?")
+        == "2.0000000000E-06;1.0000000000E+05"
+    )
+    assert ask(twin, "SOUR1:PULS:HOLD DUTY;:SOUR1:FREQ 50E3;:SOUR1:PULS:WIDT?") == "4.0000000000E-06"
