@@ -6,6 +6,8 @@ level, and how long a point takes beside its delays and its aperture.
 
 from __future__ import annotations
 
+import numpy as np
+
 from instruments.simulated.keysightb2912a_channels import SourceChannels
 from instruments.simulated.keysightb2912a_data import CHANNELS
 from instruments.simulated.scpi import IndexedSetting, ScpiError, command, query
@@ -53,7 +55,7 @@ class SimulatedKeysightB2912A(SourceChannels):
         """Measure once at the present level, whatever the trigger system is set to."""
         channels = self._check_channels(channels)
         self.clock.advance(SETTLING + max(map(self._aperture, channels)))
-        runs = [[self._measure(channel, self.level[channel])] for channel in channels]
+        runs = [np.array([self._measure(channel, self.level[channel])]) for channel in channels]
         self.clock.advance(OVERHEAD)
         return self._reply(runs)
 
@@ -65,7 +67,7 @@ class SimulatedKeysightB2912A(SourceChannels):
         if self._armed:
             raise ScpiError(-213)
         for channel in channels:
-            self._data[channel].clear()
+            del self._data[channel][:]
             if self.auto_on[channel]:
                 self.output_on[channel] = True
                 self._apply(channel)

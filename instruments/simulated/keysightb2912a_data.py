@@ -7,8 +7,8 @@ and padding p. 4-81. (?) from memory: that elements come in a fixed order, whate
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Sequence
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -39,17 +39,16 @@ class Point(NamedTuple):
 
 
 _COLUMNS = {"VOLT": 0, "CURR": 1, "TIME": 2, "STAT": 3, "SOUR": 4}  # where an element is in a Point
+_WIDTH = len(Point._fields)
 
 
-def _elements(run: Sequence[Point], names: Sequence[str]) -> Floats:
-    """Return elements of points, (points, elements)."""
-    columns = np.fromiter(chain.from_iterable(run), np.float64, len(Point._fields) * len(run))
-    columns = columns.reshape(-1, len(Point._fields))
+def _elements(run: Floats, names: Sequence[str]) -> Floats:
+    """Return elements of points (points, fields of a `Point`), as (points, elements)."""
     if "RES" not in names:
-        return columns[:, [_COLUMNS[name] for name in names]]
+        return run[:, [_COLUMNS[name] for name in names]]
     with np.errstate(divide="ignore", invalid="ignore"):
-        ohms = columns[:, 0] / columns[:, 1]
-    return np.column_stack([ohms if name == "RES" else columns[:, _COLUMNS[name]] for name in names])
+        ohms = run[:, 0] / run[:, 1]
+    return np.column_stack([ohms if name == "RES" else run[:, _COLUMNS[name]] for name in names])
 
 
 class MeasurementData(ScpiDevice):
@@ -63,7 +62,8 @@ class MeasurementData(ScpiDevice):
 
     def reset(self) -> None:
         """Forget all data; reply everything, as text."""
-        self._data: dict[int, list[Point]] = {1: [], 2: []}
+        # Points end to end: an array of doubles is numpy's without a copy, however many there are.
+        self._data = {1: array("d"), 2: array("d")}
         self._format = "ASC"
         self._elements: tuple[str, ...] = _RESET_ELEMENTS
 
@@ -96,15 +96,15 @@ class MeasurementData(ScpiDevice):
 
     def _keep(self, channel: int, point: Point) -> None:
         data = self._data[channel]
-        if len(data) < BUFFER_SIZE:
-            data.append(point)
+        if len(data) < BUFFER_SIZE * _WIDTH:
+            data.extend(point)
 
     def _check_channels(self, channels: tuple[int, ...]) -> tuple[int, ...]:
         if not channels or not {1, 2}.issuperset(channels):
             raise ScpiError(-222, "channel list")
         return tuple(sorted(set(channels)))  # channel 1 comes first, however they are asked for
 
-    def _reply(self, runs: list[list[Point]]) -> str:
+    def _reply(self, runs: list[Floats]) -> str:
         """Interleave the channels point by point; the shorter one is padded."""
         table = np.full((max(map(len, runs)), len(runs), len(self._elements)), np.nan)
         for index, run in enumerate(runs):
@@ -130,11 +130,12 @@ class MeasurementData(ScpiDevice):
     def _fetch(self, channels: tuple[int, ...]) -> str:
         return self._reply([self._measured(channel)[-1:] for channel in self._check_channels(channels)])
 
-    def _measured(self, channel: int) -> list[Point]:
+    def _measured(self, channel: int) -> Floats:
+        """Points of a channel, (points, fields of a `Point`); -230 when there are none."""
         if not self._data[channel]:
             raise ScpiError(-230)
-        return self._data[channel]
+        return np.array(self._data[channel]).reshape(-1, _WIDTH)
 
     @query(":TRACe[1|2]:POINts:ACTual")
     def _query_points(self, channel: int) -> str:
-        return str(len(self._data[channel]))
+        return str(len(self._data[channel]) // _WIDTH)
