@@ -103,7 +103,8 @@ def fuzz(name: str, count: int, seed: int) -> None:
         slowest = max(slowest, time.perf_counter() - start)
         if number % 50 == 0:
             in_order(device)
-    assert slowest < 5.0, f"one message took {slowest:.1f} s"
+    # The longest work a message can ask for is a full buffer, 100,000 points: seconds here, minutes there.
+    assert slowest < 30.0, f"one message took {slowest:.1f} s"
 
 
 def in_order(device: ScpiDevice) -> None:
