@@ -86,6 +86,9 @@ class SimulatedKeysightB2912A(SourceChannels):
         """Run one point on every armed channel at the same time; those which are done go idle."""
         position = self._position
         running = [channel for channel in self._armed if position < self.count[channel]]
+        if not running:  # the counts were lowered while it waited for triggers
+            self._armed = ()
+            raise ScpiError(-211)
         self.clock.advance(max(self.source_delay[channel] for channel in running))
         start = self.clock.now
         levels = {channel: self._listed(channel, position) for channel in running}

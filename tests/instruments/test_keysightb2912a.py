@@ -375,3 +375,8 @@ def test_a_hundred_thousand_points_transfer_in_milliseconds(instrument, twin):
     values = instrument.exchange_block(":FETC:ARR? (@1)", "<f4")
     assert len(values) == 100_000
     assert time.perf_counter() - start < 1.0  # a bound that only a stall exceeds
+
+
+def test_a_trigger_beyond_a_count_that_was_lowered_is_ignored(twin):
+    ask(twin, ":TRIG:SOUR BUS;:TRIG:COUN 3;:INIT (@1);*TRG;*TRG;:TRIG:COUN 1;*OPC?")
+    assert ask(twin, "*TRG;:SYST:ERR?").startswith("-211")
