@@ -17,7 +17,17 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_a_killed_solve_leaves_a_file_that_lacks_the_last_second_at_most(tmp_path: Path, wait: float) -> None:
     path = tmp_path / "run.h5"
     solve = subprocess.Popen(
-        [sys.executable, "-m", "mho", "solve", "data/matrices/mimo-16x16.mtx", "--seed", "1", "--output", str(path)],
+        [
+            sys.executable,
+            "-m",
+            "mho",
+            "solve",
+            "data/matrices/mimo-16x16.mtx",
+            "--seed",
+            "1",
+            "--output",
+            str(path),
+        ],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -33,7 +43,9 @@ def test_a_killed_solve_leaves_a_file_that_lacks_the_last_second_at_most(tmp_pat
     with RunFile(path) as run:
         assert run.status is Status.INTERRUPTED
         rows = run.length("pulses")
-        if wait >= 1.3:  # programming goes on at some thousand steps a second; all but the last second is there
+        if (
+            wait >= 1.3
+        ):  # programming goes on at some thousand steps a second; all but the last second is there
             assert rows > 100
         assert all(len(values) == rows for values in run.table("pulses").values())
         assert run.parameters["bits"].value == 24

@@ -62,14 +62,14 @@ class TspDevice:
         self.serial = serial
         self.status = Status(QUEUE_SIZE, events=POWER_ON)
         self.stream = False
-        self.format = Format()
-        self.events = Events(clock, self.spend)
-        self.triggers = Trigger(self.events)
+        self.format = Format(self._set_precision)
+        self.events = Events(clock)
+        self.triggers = Trigger(self.events, self.spend)
         self.library = Library(self)
         self.tables: dict[str, Any] = {
             "format": self.format,
             "errorqueue": ErrorQueue(self.status),
-            "status": StatusTable(self.status, lambda: bool(self._output), self.sweeping),
+            "status": StatusTable(self.status, lambda: bool(self._output), self.sweeping, self.limited),
             "trigger": self.triggers,
             **self.library.tables,
         }
@@ -106,6 +106,8 @@ class TspDevice:
             return b""
         reply = self._output.popleft()
         self._waiting -= len(reply)
+        if self.status.service_enable:
+            self.status.update_service_request(bool(self._output))
         return reply
 
     def status_byte(self) -> int:
@@ -151,6 +153,15 @@ class TspDevice:
         """Return the channels that sweep, as status bits, and let the sweeps end; none by default."""
         return 0
 
+    def limited(self, channel: str) -> bool:
+        """Tell whether a channel is in current limit; never by default."""
+        return False
+
+    def catch_up(self) -> None:
+        """Let overlapped work go on as far as it gets, before anybody looks or changes something."""
+        if self.events.busy:
+            self.events.settle()
+
     def settle(self) -> None:
         """Let overlapped work come to its end; the script stops when it waits for what does not come."""
         if self.events.busy and not self.events.settle():
@@ -185,6 +196,10 @@ class TspDevice:
                 self._lua.set_global(name, bound(content, self._lua, self.refuse))
             self._lua.set_precision(self.format.precision)
         return self._lua
+
+    def _set_precision(self, digits: int) -> None:
+        if self._lua is not None:
+            self._lua.set_precision(digits)
 
     def _print(self, text: str) -> None:
         self.reply(text.encode("latin-1", "replace") + b"\n")
@@ -237,7 +252,9 @@ class TspDevice:
             match = _COMMON.match(part.strip())
             handler = _HANDLERS.get(f"*{match[1].upper()}{match[2] or ''}") if match else None
             if match is None or handler is None or (match[3] is not None) != (handler in _TAKE_MASKS):
-                self.push_error(-285, f"TSP Syntax error at line 1: unexpected symbol near `{part.strip()[:1]}'")
+                self.push_error(
+                    -285, f"TSP Syntax error at line 1: unexpected symbol near `{part.strip()[:1]}'"
+                )
                 return
             answer = handler(self, int(match[3])) if match[3] is not None else handler(self)
             if answer is not None:
@@ -259,7 +276,12 @@ class TspDevice:
         self._finish(self.lua.perform(self.settle))
 
     def _bus_trigger(self) -> None:
-        self._finish(self.lua.perform(self.triggers.fire))
+        self._finish(self.lua.perform(self._pull_trigger))
+
+    def _pull_trigger(self) -> None:
+        """Let sweeps come to where they wait, then trigger; they go on when somebody looks."""
+        self.catch_up()
+        self.triggers.fire()
 
     def _reset(self) -> None:
         self._finish(self.lua.perform(self.reset))

@@ -59,16 +59,11 @@ class Detector:
 class Events:
     """The order of things to come.
 
-    Parameters
-    ----------
-    clock : VirtualClock
-    spend : callable
-        Charged for every step, so that endless work is found out.
+    Work that may be endless has to charge its steps to the running message (`TspDevice.spend`).
     """
 
-    def __init__(self, clock: VirtualClock, spend: Callable[[], None]) -> None:
+    def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
-        self._spend = spend
         self._queue: list[tuple[float, int, Work]] = []
         self._order = count()
         self._numbers = count(1)
@@ -149,12 +144,15 @@ class Events:
             self._step()
         self._clock.advance(max(0.0, end - self._clock.now))
 
+    def _ended(self, work: Work) -> None:
+        if work in self._busy:
+            self._busy.remove(work)
+
     def _at(self, when: float, work: Work) -> None:
         heappush(self._queue, (when, next(self._order), work))
 
     def _step(self) -> None:
         when, _, work = heappop(self._queue)
-        self._spend()
         if when > self._clock.now:
             self._clock.advance(when - self._clock.now)
         try:
@@ -166,7 +164,9 @@ class Events:
                 wanted.clear()
                 wanted = next(work)
         except StopIteration:
-            if work in self._busy:
-                self._busy.remove(work)
+            self._ended(work)
+        except BaseException:
+            self._ended(work)
+            raise
         else:
             self._at(self._clock.now + wanted, work)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +23,32 @@ MISSING = 9.91e37  # what is printed for a reading that is not there
 
 
 class Format(Group):
-    """The ``format`` table, and what it decides."""
+    """The ``format`` table, and what it decides.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    precision_changed : callable
+        Told how many significant digits ``print`` shall write.
+    """
+
+    def __init__(self, precision_changed: Callable[[int], None]) -> None:
+        self._precision_changed = precision_changed
         super().__init__(
             {
                 "data": Attribute(ASCII, choice(ASCII, REAL32, REAL64)),
                 "byteorder": Attribute(LITTLE_ENDIAN, choice(BIG_ENDIAN, LITTLE_ENDIAN)),
-                "asciiprecision": Attribute(6.0, whole(1, 16)),
+                "asciiprecision": Attribute(6.0, whole(1, 16), self._changed),
             },
             contents=CONSTANTS,
         )
+
+    def _changed(self, digits: float) -> None:
+        self._precision_changed(int(digits))
+
+    def restore(self) -> None:
+        """Return to the defaults."""
+        super().restore()
+        self._changed(self["asciiprecision"])
 
     @property
     def precision(self) -> int:

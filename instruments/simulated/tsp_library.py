@@ -67,11 +67,16 @@ class Library:
         )
         self.tables: dict[str, Any] = {
             "localnode": self.node,
-            "display": Panel(_DISPLAY),
-            "beeper": Panel({"ON": 1.0, "OFF": 0.0, "enable": 1.0}),
+            "node": [self.node],
+            "display": _display(),
+            "beeper": Panel({"ON": 1.0, "OFF": 0.0, "enable": 1.0}, ("beep",)),
             "bit": Group(contents=_bits()),
-            "timer": Group(contents={"reset": self._restart, "measure": Group(contents={"t": self._elapsed})}),
-            "os": Group(contents={"time": lambda: EPOCH + int(device.clock.now), "clock": lambda: device.clock.now}),
+            "timer": Group(
+                contents={"reset": self._restart, "measure": Group(contents={"t": self._elapsed})}
+            ),
+            "os": Group(
+                contents={"time": lambda: EPOCH + int(device.clock.now), "clock": lambda: device.clock.now}
+            ),
             "delay": self._delay,
             "waitcomplete": self._wait_complete,
             "opc": self._operation_complete,
@@ -114,7 +119,7 @@ class Library:
             raise TspError(ILLEGAL)
         if (last - first + 1) * len(_given(columns)) > 4_000_000:
             raise TspError(TOO_BIG)
-        self._device.settle()
+        self._device.catch_up()
         block = np.full((last - first + 1, len(_given(columns))), MISSING)
         for index, column in enumerate(_given(columns)):
             if not hasattr(column, "numbers"):
@@ -164,7 +169,13 @@ def _bits() -> dict[str, Callable[..., Any]]:
             "toggle": toggle}  # fmt: skip
 
 
-_DISPLAY: dict[str, float] = {
-    "SMUA": 0.0, "SMUB": 1.0, "SMUA_SMUB": 2.0, "USER": 3.0, "screen": 2.0,
-    "MEASURE_DCAMPS": 0.0, "MEASURE_DCVOLTS": 1.0, "MEASURE_OHMS": 2.0, "MEASURE_WATTS": 3.0,
-}  # fmt: skip
+def _display() -> Panel:
+    channel = Panel({"digits": 5.0, "measure": Panel({"func": 1.0}), "limit": Panel({"func": 0.0})})
+    return Panel(
+        {
+            "SMUA": 0.0, "SMUB": 1.0, "SMUA_SMUB": 2.0, "USER": 3.0, "screen": 2.0, "locallockout": 0.0,
+            "MEASURE_DCAMPS": 0.0, "MEASURE_DCVOLTS": 1.0, "MEASURE_OHMS": 2.0, "MEASURE_WATTS": 3.0,
+            "smua": channel, "smub": channel,
+        },
+        ("clear", "settext", "gettext", "setcursor", "getcursor", "sendkey"),
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from instruments.simulated.tsp_prelude import PRELUDE
@@ -16,7 +16,7 @@ except ImportError:  # a lupa built without Lua 5.1: the newest it has
 Value = float | bool | str | None
 
 INSTRUCTIONS = 200_000_000  # Lua instructions a message may execute: some seconds of wall time
-CALLS = 2_000_000  # calls into the instrument, readings and trigger events a message may make
+CALLS = 1_000_000  # calls into the instrument, readings and trigger events a message may make
 MEMORY = 64 << 20  # bytes scripts may hold
 # Lua 5.1 aborts the process when memory ends outside a protected call, which is where Python passes a message
 # on. So scripts are stopped at `MEMORY`, and only what a single instruction may grab beyond it is refused here.
@@ -170,19 +170,23 @@ class Sandbox:
     def proxy(
         self,
         values: dict[str, Any],
-        writable: set[str],
+        writable: Iterable[str],
+        readable: Iterable[str],
         get: Callable[[Any], Any] | None,
         set_: Callable[[Any, Any], None],
         handle: object,
     ) -> tuple[Any, Any]:
-        """Return a Lua table that stands for `handle`, and the table in which its values are."""
-        mirror = self._lua.table_from(values)
-        table = self._proxy(mirror, self._lua.table_from(dict.fromkeys(writable, True)), get, set_, handle)
-        return table, mirror
+        """Return a Lua table that stands for `handle`, and the table in which its values are.
 
-    def panel(self, values: dict[str, Any]) -> Any:
+        `get` is asked for what `readable` names, and for numbers; `set_` is told of what `writable` names.
+        """
+        mirror = self._lua.table_from(values)
+        writes, reads = (self._lua.table_from(dict.fromkeys(each, True)) for each in (writable, readable))
+        return self._proxy(mirror, writes, reads, get, set_, handle), mirror
+
+    def panel(self, values: dict[str, Any], functions: Iterable[str]) -> Any:
         """Return a table whose entries can all be called, written and read, to no effect."""
-        return self._panel(self._lua.table_from(values))
+        return self._panel(self._lua.table_from(values), self._lua.table_from(list(functions)))
 
     def array(self, items: list[Any]) -> Any:
         """Return a Lua array."""

@@ -1,13 +1,13 @@
-'''The Lua around the scripts of a simulated TSP instrument: budget, memory, printing, proxies, script objects.
+"""The Lua around the scripts of a simulated TSP instrument: budget, memory, printing, proxies, script objects.
 
 TSP is Lua 5.0.2 (?); this runs on Lua 5.1 with what 5.0 lacks taken away. A script that runs too long is
 stopped by a hook which `pcall` cannot get around: once the budget is spent every further instruction fails.
 Functions in C are not interrupted by hooks, so those that could take for ever are bounded here.
 
 The chunk is called with a table of Python's functions and limits, and returns a table of functions for Python.
-'''
+"""
 
-PRELUDE = r'''
+PRELUDE = r"""
 local host = ...
 local emit, soft, instructions, calls = host.emit, host.soft, host.instructions, host.calls
 local error, pcall, type, select, next, rawget, rawset = error, pcall, type, select, next, rawget, rawset
@@ -147,9 +147,24 @@ local function bridge(callable, arity)
     return build(callable)
 end
 
+-- What `getmetatable` shows, as on the instrument: which entries can be read, written, and which are fixed (?).
+local function description(outside, values, writable, readable)
+    local shown = {Getters = {}, Setters = {}, Objects = {}}
+    for key, value in next, values do
+        if not writable[key] then shown.Objects[key] = value end
+    end
+    for key in next, writable do
+        shown.Getters[key] = function() return outside[key] end
+        shown.Setters[key] = function(value) outside[key] = value end
+    end
+    for key in next, readable do shown.Getters[key] = function() return outside[key] end end
+    return shown
+end
+
 -- A table whose attributes live in `values`; what is not there is asked of Python, what is written goes there.
-local function proxy(values, writable, get, set, handle)
+local function proxy(values, writable, readable, get, set, handle)
     local outside = {}
+    local shown = description(outside, values, writable, readable)
     if get then
         setmetatable(values, {__index = function(_, key)
             charge()
@@ -163,15 +178,20 @@ local function proxy(values, writable, get, set, handle)
             charge()
             set(key, plain(value))
         end,
-        __metatable = false,
+        __metatable = shown,
     })
     handles[outside] = handle
     return outside
 end
 
 -- The front panel: everything can be called, written and read back, and nothing happens.
-local function panel(values)
-    local shown, outside = values, {}
+local function panel(shown, functions)
+    for _, name in ipairs(functions or {}) do shown[name] = function() end end
+    local outside, writable = {}, {}
+    for key, value in next, shown do
+        if type(value) == "number" or type(value) == "string" then writable[key] = true end
+    end
+    local described = description(outside, shown, writable, {})
     setmetatable(outside, {
         __index = function(_, key)
             if shown[key] == nil then shown[key] = panel({}) end
@@ -181,7 +201,7 @@ local function panel(values)
             if value ~= nil then shown[key] = value end
         end,
         __call = function() end,
-        __metatable = false,
+        __metatable = described,
     })
     return outside
 end
@@ -304,4 +324,4 @@ return {
     set_precision = function(digits) number_format = "%." .. (digits - 1) .. "e" end,
     set_global = function(name, value) rawset(_G, name, value) end,
 }
-'''
+"""

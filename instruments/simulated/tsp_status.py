@@ -44,7 +44,7 @@ _STANDARD = {
     "EXECUTION_ERROR": 16, "EXE": 16, "COMMAND_ERROR": 32, "CME": 32, "USER_REQUEST": 64, "URQ": 64,
     "POWER_ON": 128, "PON": 128,
 }  # fmt: skip
-MEASURING, SWEEPING = 16, 8
+MEASURING, SWEEPING, CURRENT_LIMIT = 16, 8, 2
 _OPERATION = {"CALIBRATING": 1, "CAL": 1, "SWEEPING": SWEEPING, "SWE": SWEEPING, "MEASURING": MEASURING,
               "MEAS": MEASURING, "USER": 4096}  # fmt: skip
 
@@ -81,10 +81,16 @@ class StatusTable(Group):
     sweeping : callable
         Returns the channels that sweep, as bits of ``status.operation.sweeping.condition``; asking may let
         the sweeps come to their end.
+    limited : callable
+        Returns whether a channel, by its name, is in current limit.
     """
 
     def __init__(
-        self, status: Status, output_waits: Callable[[], bool], sweeping: Callable[[], int]
+        self,
+        status: Status,
+        output_waits: Callable[[], bool],
+        sweeping: Callable[[], int],
+        limited: Callable[[str], bool],
     ) -> None:
         self._status = status
         operation = _register(
@@ -109,7 +115,13 @@ class StatusTable(Group):
                 ),
                 "operation": operation,
                 "questionable": _register(status.questionable, {}),
-                "measurement": _register(EventRegister(), {}),
+                "measurement": _register(
+                    EventRegister(),
+                    {},
+                    instrument=_register(
+                        EventRegister(), {}, smua=_limits("smua", limited), smub=_limits("smub", limited)
+                    ),
+                ),
                 "system": _register(EventRegister(), {}),
                 "reset": self._reset,
             },
@@ -129,6 +141,14 @@ class StatusTable(Group):
         status.events = status.event_enable = status.service_enable = 0
         status.operation.event = status.questionable.event = 0
         status.operation.enable = status.questionable.enable = 0
+
+
+def _limits(name: str, limited: Callable[[str], bool]) -> Group:
+    return _register(
+        EventRegister(),
+        {"VOLTAGE_LIMIT": 1, "VLMT": 1, "CURRENT_LIMIT": CURRENT_LIMIT, "ILMT": CURRENT_LIMIT},
+        condition=lambda: CURRENT_LIMIT if limited(name) else 0,
+    )
 
 
 def _register(

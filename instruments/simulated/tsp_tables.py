@@ -135,10 +135,15 @@ class Group:
         self._values: dict[str, Any] = {name: each.default for name, each in self._attributes.items()}
         self._mirror: Any = None
         self._refuse: Refuse | None = None
-        self.lua: Any = None
+        self._bound_to: Sandbox | None = None
+        self._lua: Any = None
 
     def __getitem__(self, name: str) -> Any:
         return self._values[name]
+
+    def include(self, name: str, content: Any) -> None:
+        """Add a constant, a function or a group, before a script sees this one."""
+        self._contents[name] = content
 
     def store(self, name: str, value: Value) -> None:
         """Keep a value that needs no check, and tell nobody."""
@@ -155,14 +160,16 @@ class Group:
                 content.restore()
 
     def bind(self, sandbox: Sandbox, refuse: Refuse) -> Any:
-        """Make the Lua table that stands for this group, and return it."""
-        self._refuse = refuse
+        """Return the Lua table that stands for this group; made once in a Lua state."""
+        if self._bound_to is sandbox:
+            return self._lua
+        self._bound_to, self._refuse = sandbox, refuse
         contents = {name: bound(content, sandbox, refuse) for name, content in self._contents.items()}
         get = self._get if self._readings or self._item else None
-        self.lua, self._mirror = sandbox.proxy(
-            {**contents, **self._values}, set(self._attributes), get, self._set, self
+        self._lua, self._mirror = sandbox.proxy(
+            {**contents, **self._values}, self._attributes, self._readings, get, self._set, self
         )
-        return self.lua
+        return self._lua
 
     def _get(self, key: object) -> Any:
         try:
@@ -190,9 +197,18 @@ class Group:
 
 @dataclass(frozen=True)
 class Panel:
-    """A table whose entries can all be called, written and read back, to no effect."""
+    """A table whose entries can all be called, written and read back, to no effect.
 
-    constants: Mapping[str, Value]
+    Attributes
+    ----------
+    values : mapping
+        What is there from the beginning: numbers, text and further panels.
+    functions : tuple of str
+        Names of functions that are there from the beginning.
+    """
+
+    values: Mapping[str, Any]
+    functions: tuple[str, ...] = ()
 
 
 def bound(content: Any, sandbox: Sandbox, refuse: Refuse) -> Any:
@@ -200,7 +216,8 @@ def bound(content: Any, sandbox: Sandbox, refuse: Refuse) -> Any:
     if isinstance(content, Group):
         return content.bind(sandbox, refuse)
     if isinstance(content, Panel):
-        return sandbox.panel(dict(content.constants))
+        values = {name: bound(value, sandbox, refuse) for name, value in content.values.items()}
+        return sandbox.panel(values, content.functions)
     if isinstance(content, list):
         return sandbox.array([bound(item, sandbox, refuse) for item in content])
     if callable(content):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from inspect import GEN_CLOSED, getgeneratorstate
 from typing import Any
@@ -19,8 +20,9 @@ MAXIMUM_WAIT = 1e5  # s
 class Timer(Group):
     """``trigger.timer[n]``: events a delay after its stimulus, once or several times."""
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events, spend: Callable[[], None]) -> None:
         self._events = events
+        self._spend = spend
         self._event = events.number()
         self._start, self._end = Detector(events), Detector(events)
         self._start.notify = self._started
@@ -71,6 +73,7 @@ class Timer(Group):
             self._events.emit(self._event)
         times, number = int(self["count"]), 0
         while not times or number < times:
+            self._spend()
             yield self._delays[number % len(self._delays)] if self._delays else self["delay"]
             number += 1
             if number == times:
@@ -126,14 +129,21 @@ class _Stimuli(Group):
 
 
 class Trigger(Group):
-    """The ``trigger`` table itself."""
+    """The ``trigger`` table itself.
 
-    def __init__(self, events: Events) -> None:
+    Parameters
+    ----------
+    events : Events
+    spend : callable
+        Charges an event to the running message.
+    """
+
+    def __init__(self, events: Events, spend: Callable[[], None]) -> None:
         self._events = events
         self._event = events.number()
         self._bus = Detector(events)
         self._bus.stimulus = self._event
-        self._timers = [Timer(events) for _ in range(TIMERS)]
+        self._timers = [Timer(events, spend) for _ in range(TIMERS)]
         self._blenders = [Blender(events) for _ in range(BLENDERS)]
         super().__init__(
             contents={
@@ -181,4 +191,3 @@ def numbers(values: object, check: Any) -> list[float]:
     if values is None or isinstance(values, str | float | int | Group):
         raise TspError(ILLEGAL)
     return [check(value if value is not False else None) for value in values.values()]  # type: ignore[attr-defined]
-

@@ -1,0 +1,78 @@
+"""The simulated Keithley 2636B: two voltage sources that measure their current, and scripts in Lua.
+
+Series 2600B Reference Manual 2600BS-901-01; accuracies from the data sheet. (?) in the modules behind it marks
+what is from memory. Not simulated: sourcing current, the factory scripts, digital I/O, and nodes on a TSP-Link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from instruments.simulated.clock import VirtualClock
+from instruments.simulated.keithley2636b_accuracy import Specimen
+from instruments.simulated.keithley2636b_smu import SourceMeasureUnit
+from instruments.simulated.ports import SourcePort
+from instruments.simulated.tsp import TspDevice
+
+CHANNELS = {1: "smua", 2: "smub"}
+
+
+class SimulatedKeithley2636B(TspDevice):
+    """A 2636B on a bench.
+
+    Parameters
+    ----------
+    clock, rng, serial
+        As for `TspDevice`.
+    outputs : mapping of int to SourcePort
+        What the terminals are wired to: 1 for smua, 2 for smub; terminals of a number that is missing are open.
+    accuracy : float
+        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
+    noise : float
+        Standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
+    interlock : bool
+        Whether the interlock is closed, which more than 20 V need.
+    """
+
+    model = "2636B"
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        outputs: Mapping[int, SourcePort],
+        *,
+        serial: str = "SIM00000",
+        accuracy: float = 0.2,
+        noise: float = 2e-6,
+        interlock: bool = True,
+    ) -> None:
+        super().__init__(clock, rng, serial=serial)
+        self.units = {
+            name: SourceMeasureUnit(
+                self, number, outputs.get(number), Specimen(rng, accuracy, noise), interlock=interlock
+            )
+            for number, name in CHANNELS.items()
+        }
+        for name, unit in self.units.items():
+            self.tables[name] = unit.group
+            self.library.node.include(name, unit.group)
+
+    def reset(self) -> None:
+        """Power-on state: 0 V, outputs off, automatic ranges."""
+        super().reset()
+        for unit in self.units.values():
+            unit.reset()
+
+    def sweeping(self) -> int:
+        """Return the channels that sweep as bits 1 and 2, then let the sweeps come to their end."""
+        mask = sum(2 << index for index, unit in enumerate(self.units.values()) if unit.model.running)
+        if mask:
+            self.events.settle()
+        return mask
+
+    def limited(self, channel: str) -> bool:
+        """Tell whether a channel is in current limit."""
+        return self.units[channel].in_compliance()
