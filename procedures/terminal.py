@@ -60,7 +60,7 @@ class RunDisplay:
         if not self._live.is_started:
             return
         self._live.stop()
-        if not self._console.is_terminal:
+        if self._tasks and not self._console.is_terminal:
             self._console.print()  # into a file, the last frame comes without the end of its line
 
     def observe(self, event: stream.Event) -> None:
