@@ -24,6 +24,9 @@ app = typer.Typer(
     help="Analogue matrix computing on RRAM chips: program, invert, refine, record, analyse, simulate.",
 )
 
+bench_app = typer.Typer(no_args_is_help=True, help="Check and serve benches.")
+app.add_typer(bench_app, name="bench")
+
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
 
 
@@ -99,6 +102,42 @@ def gui(run: Run) -> None:
     from gui import show_run
 
     raise typer.Exit(show_run(run))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def rehearse(
+    context: typer.Context,
+    bench: Annotated[str, typer.Argument(help="a bench file", show_default=False)],
+    procedure: Annotated[str, typer.Argument(help="solve, …, and its arguments", show_default=False)],
+    preset: Annotated[
+        Optional[str], typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")
+    ] = None,
+    seed: Annotated[Optional[int], typer.Option(help="of everything random; fresh when left out")] = None,
+    output: Annotated[Optional[Path], typer.Option(help="leave the run file (.h5) here")] = None,
+) -> None:
+    """Run a procedure on the simulated twins of a real bench, and report what it would do there."""
+    from procedures.arguments import procedure_from_arguments
+    from procedures.rehearsal import rehearse as carry_out
+    from procedures.rehearsal_table import print_rehearsal
+    from procedures.terminal import RunDisplay
+
+    made = procedure_from_arguments(procedure, context.args, seed=seed, program=f"mho rehearse {bench}")
+    with RunDisplay() as display:
+        result = carry_out(made, bench, seed=seed, preset=preset, output=output, observers=[display.observe])
+    print_rehearsal(result)
+    if not result.passed:
+        raise typer.Exit(EXIT_UNFINISHED)
+
+
+@bench_app.command("serve")
+def bench_serve(
+    bench: Annotated[str, typer.Argument(help="a packaged bench or a bench file")] = "simulated",
+    port: Annotated[int, typer.Option(help="of the first instrument; 0 takes any that are free")] = 5025,
+) -> None:
+    """Offer the instruments of a bench, simulated, on loopback sockets until Ctrl-C."""
+    from instruments.simulated.serving import serve_bench
+
+    serve_bench(bench, port, lambda ends: typer.echo("\n".join(f"{e.address}  {e.resource}" for e in ends)))
 
 
 def main() -> NoReturn:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from instruments.bench_file import BenchFile, BenchSource
 from instruments.limits import Limits
 from instruments.roles import ArrayBoard, Cell, Daq, Instrument, Path, Pulse, PulseGenerator, SourceMeter
+from instruments.stopping import signals_held
 from mho_errors import BenchError, ConvergenceError, MhoError
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ class Bench:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            with _signals_held():
-                self.safe()
+            self.safe()
         except MhoError:
             if error is None:  # else that error says why we leave, and `safe` has logged the rest
                 raise
@@ -113,25 +112,29 @@ class Bench:
     def safe(self) -> None:
         """Bring everything to 0 V and off, each instrument on its own, and confirm it by read-back.
 
+        What fails is tried once more after the others: a message lost on its way must not leave an output on.
+        Signals wait until it is over.
+
         Raises
         ------
         BenchError
             After all steps were tried, naming what could not be confirmed.
         """
-        self._mode, self._cell, self._path, self._gate = "", None, None, None
-        failed = []
-        for name, instrument in self.instruments.by_name().items():
-            try:
-                instrument.make_safe()
-            except Exception as error:  # one that fails must not keep the others from being made safe
-                log.critical("%s is not confirmed safe: %s", name, error)
-                failed.append(f"{name} ({error})")
+        self.forget()
+        with signals_held():
+            failed = make_safe(self.instruments.by_name())
+        for name, error in failed.items():
+            log.critical("%s is not confirmed safe: %s", name, error)
         if failed:
             raise BenchError(
                 "NOT CONFIRMED SAFE: "
-                + "; ".join(failed)
+                + "; ".join(f"{name} ({error})" for name, error in failed.items())
                 + ". Switch these outputs off by hand before touching the chip"
             )
+
+    def forget(self) -> None:
+        """Take nothing for granted of what was set up: the next use prepares the bench anew."""
+        self._mode, self._cell, self._path, self._gate = "", None, None, None
 
     def close(self) -> None:
         """Release the connections and the lock; never changes an output."""
@@ -331,24 +334,17 @@ def _ints(index: Index) -> list[int]:
     return [int(i) for i in index]
 
 
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back while the bench is made safe: a second Ctrl-C must not cut it short."""
-    import signal
-    import threading
+def make_safe(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:
+    """Make each instrument safe, in this order, then once more those that failed; return what went wrong with which."""
+    failed = _each_made_safe(instruments)
+    return _each_made_safe({name: instruments[name] for name in failed})
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-    previous = {
-        number: signal.signal(number, lambda received, frame: held.append(received))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        for received in held:
-            signal.raise_signal(received)
+
+def _each_made_safe(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:
+    failed: dict[str, Exception] = {}
+    for name, instrument in instruments.items():
+        try:
+            instrument.make_safe()
+        except Exception as error:  # one that fails must not keep the others from being made safe
+            failed[name] = error
+    return failed

@@ -26,7 +26,20 @@ def _known(models: Mapping[str, Model], name: str) -> str:
     return name
 
 
-class SourceMeterEntry(StrictModel):
+class Reconnect(StrictModel):
+    """How often a lost connection is opened anew, and how long is waited before each try (s)."""
+
+    tries: Annotated[int, Field(ge=1, le=100)]
+    wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.5
+
+
+class Entry(StrictModel):
+    """What every instrument may be given; without `reconnect` a lost connection ends the run."""
+
+    reconnect: Reconnect | None = None
+
+
+class SourceMeterEntry(Entry):
     """A source-measure unit and the terminal its output is wired to."""
 
     driver: Annotated[str, AfterValidator(partial(_known, SOURCE_METERS))]
@@ -42,7 +55,7 @@ class SourceMeterEntry(StrictModel):
         return self
 
 
-class PulserEntry(StrictModel):
+class PulserEntry(Entry):
     """A pulse generator and the terminal of each channel."""
 
     driver: Annotated[str, AfterValidator(partial(_known, PULSE_GENERATORS))]
@@ -50,7 +63,7 @@ class PulserEntry(StrictModel):
     channels: dict[int, Terminal]
 
 
-class DaqEntry(StrictModel):
+class DaqEntry(Entry):
     """A data acquisition device: analogue outputs feed vectors in, inputs read vectors out."""
 
     driver: Literal["ni_daq"]
@@ -60,7 +73,7 @@ class DaqEntry(StrictModel):
     products: dict[str, str] = {}
 
 
-class BoardEntry(StrictModel):
+class BoardEntry(Entry):
     """The array board that carries the chip."""
 
     driver: Literal["array_board"]
@@ -94,6 +107,8 @@ class Instruments(StrictModel):
                 )
             if self.smu.driver != self.gate.driver:
                 raise ValueError("`smu` and `gate` name different drivers for one address")
+            if self.smu.reconnect != self.gate.reconnect:
+                raise ValueError("`smu` and `gate` share an address: give both the same `reconnect`")
             used.remove(self.gate.address)  # two channels of one instrument
         for address in used:
             if used.count(address) > 1:
@@ -113,6 +128,17 @@ class ReadSettings(StrictModel):
     nplc: Positive = 0.01
     current_limit: Positive = 1e-4
     current_range: Positive = 1e-4
+
+
+class CheckSettings(StrictModel):
+    """The known resistor for `mho bench check`: ohm, the cell in whose place it is, and its tolerance.
+
+    Without `cell` it lies across the terminals of the source-measure unit, and no switch moves.
+    """
+
+    resistor: Annotated[float, Field(ge=20e3, le=100e6)]  # below, 100 mV drive more than a cell should carry
+    cell: tuple[str, Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] | None = None
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
 class LimitEntry(StrictModel):
@@ -142,6 +168,7 @@ class BenchFile(StrictModel):
     simulation: Simulation | None = None
     instruments: Instruments
     read: ReadSettings = ReadSettings()
+    check: CheckSettings | None = None
     limits: dict[LimitedTerminal, LimitEntry]
 
     def terminal_limits(self) -> Limits:

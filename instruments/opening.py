@@ -5,15 +5,28 @@ from __future__ import annotations
 import hashlib
 import itertools
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from instruments.bench import Bench, BenchInstruments
-from instruments.bench_file import BenchSource, SourceMeterEntry, load_bench_file
+from instruments.bench_file import (
+    BenchSource,
+    BoardEntry,
+    DaqEntry,
+    Entry,
+    PulserEntry,
+    SourceMeterEntry,
+    load_bench_file,
+)
 from instruments.models import PULSE_GENERATORS, SOURCE_METERS
+from instruments.reconnection import Connection, Reconnecting
 from mho_errors import BenchError
+
+if TYPE_CHECKING:
+    from instruments.simulated.laboratory import Laboratory
 
 _racks = itertools.count(1)
 
@@ -51,57 +64,114 @@ def open_bench(bench: str = "simulated", *, preset: str | None = None, seed: int
         stack.enter_context(_lock(source))
         instruments = _connect(source, source.bench.visa, nullcontext)
         release = stack.pop_all().close
-    return Bench(source, instruments, release=release)
+    return _forgetful(Bench(source, instruments, release=release))
 
 
 def _open_simulated(source: BenchSource, preset: str | None, seed: int | None) -> Bench:
+    with ExitStack() as stack:
+        laboratory, visa = stack.enter_context(simulated_rack(source, preset, seed))
+        clock = laboratory.clock
+        instruments = _connect(source, visa, laboratory.daq_session, clock.advance)
+        release = stack.pop_all().close
+    return _forgetful(
+        Bench(source, instruments, now=lambda: clock.now, laboratory=laboratory, release=release)
+    )
+
+
+@contextmanager
+def simulated_rack(
+    source: BenchSource, preset: str | None = None, seed: int | None = None
+) -> Iterator[tuple[Laboratory, str]]:
+    """Build the laboratory of a simulated bench; gives it and the PyVISA library under which it is found."""
     from instruments.simulated.laboratory import Laboratory
     from instruments.simulated.visa import register_rack, unregister_rack
 
     laboratory = Laboratory(source, preset=preset, seed=seed)
     name = f"laboratory-{next(_racks)}"
     register_rack(name, laboratory)
-    with ExitStack() as stack:
-        stack.callback(unregister_rack, name)
-        instruments = _connect(source, f"{name}@mho", laboratory.daq_session)
-        release = stack.pop_all().close
-    return Bench(
-        source, instruments, now=lambda: laboratory.clock.now, laboratory=laboratory, release=release
-    )
+    try:
+        yield laboratory, f"{name}@mho"
+    finally:
+        unregister_rack(name)
 
 
-def _connect(source: BenchSource, visa: str, session: Callable[[], Any]) -> BenchInstruments:
+def role_openers(
+    source: BenchSource, visa: str, session: Callable[[], Any], sleep: Callable[[float], None] | None
+) -> dict[str, Callable[[], Any]]:
+    """Return what opens the instrument of each role of a bench; roles that share an instrument open it once.
+
+    Parameters
+    ----------
+    source : BenchSource
+        The bench file.
+    visa : str
+        PyVISA's choice of a library.
+    session : callable
+        Context within which NI-DAQmx tasks are made.
+    sleep : callable or None
+        Lets seconds pass before a lost connection is opened anew; None leaves it lost, whatever the file says.
+    """
     from instruments.drivers.array_board import ArrayBoardDriver
     from instruments.drivers.ni_daq import NIDaq
 
     entries = source.bench.instruments
+    shared: dict[str, Connection] = {}
+
+    def connect(entry: Entry, open_driver: Callable[[], Any]) -> Connection:
+        reconnect = None if sleep is None else entry.reconnect
+        return Connection(open_driver, reconnect, sleep or time.sleep)
+
+    def single(entry: Entry, open_driver: Callable[[], Any]) -> Any:
+        return connect(entry, open_driver).role()
+
+    def meter(entry: SourceMeterEntry) -> Any:
+        model = SOURCE_METERS[entry.driver]
+        driver = model.load_driver()
+        if model.keyword:
+            options = {model.keyword: entry.channel}
+            return single(entry, lambda: driver(entry.address, visa_library=visa, **options))
+        if entry.address not in shared:
+            shared[entry.address] = connect(entry, lambda: driver(entry.address, visa_library=visa))
+        connection = shared[entry.address]
+        return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
+
+    def pulser(entry: PulserEntry) -> Any:
+        driver = PULSE_GENERATORS[entry.driver].load_driver()
+        return single(entry, lambda: driver(entry.address, visa_library=visa))
+
+    def daq(entry: DaqEntry) -> Any:
+        return single(entry, lambda: NIDaq(entry.outputs, entry.inputs, rate=entry.rate, session=session))
+
+    def board(entry: BoardEntry) -> Any:
+        return single(entry, lambda: ArrayBoardDriver(entry.address, visa_library=visa))
+
+    return {
+        "smu": lambda: meter(entries.smu),
+        "gate": lambda: meter(entries.gate),
+        "pulser": lambda: pulser(entries.pulser),
+        "daq": lambda: daq(entries.daq),
+        "board": lambda: board(entries.board),
+    }
+
+
+def _connect(
+    source: BenchSource, visa: str, session: Callable[[], Any], sleep: Callable[[float], None] = time.sleep
+) -> BenchInstruments:
     with ExitStack() as opened:  # closes what was opened when a later one fails
-        meters: dict[str, Any] = {}
-
-        def keep(instrument: Any) -> Any:
-            opened.callback(instrument.close)
-            return instrument
-
-        def meter(entry: SourceMeterEntry) -> Any:
-            model = SOURCE_METERS[entry.driver]
-            driver = model.load_driver()
-            if model.keyword:
-                return keep(driver(entry.address, visa_library=visa, **{model.keyword: entry.channel}))
-            if entry.address not in meters:
-                meters[entry.address] = driver(entry.address, visa_library=visa)
-            instrument = meters[entry.address]
-            return keep(instrument.channel(entry.channel) if model.channels > 1 else instrument)
-
-        pulser = PULSE_GENERATORS[entries.pulser.driver].load_driver()
-        result = BenchInstruments(
-            smu=meter(entries.smu),
-            gate=meter(entries.gate),
-            pulser=keep(pulser(entries.pulser.address, visa_library=visa)),
-            daq=keep(NIDaq(entries.daq.outputs, entries.daq.inputs, rate=entries.daq.rate, session=session)),
-            board=keep(ArrayBoardDriver(entries.board.address, visa_library=visa)),
-        )
+        instruments: dict[str, Any] = {}
+        for role, open_role in role_openers(source, visa, session, sleep).items():
+            instruments[role] = open_role()
+            opened.callback(instruments[role].close)
         opened.pop_all()
-    return result
+    return BenchInstruments(**instruments)
+
+
+def _forgetful(bench: Bench) -> Bench:
+    """Let a bench prepare itself anew after an instrument's connection was lost and came back."""
+    for instrument in bench.instruments.by_name().values():
+        if isinstance(instrument, Reconnecting):
+            instrument.connection.reopened = bench.forget
+    return bench
 
 
 def _lock(source: BenchSource) -> Any:

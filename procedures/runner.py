@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from instruments import Bench, open_bench
+from instruments.stopping import STOPPING
 from mho_errors import Aborted, MhoError
 from procedures.base import Procedure
 from procedures.stream import Ended, Observer, Started, StopRequest, Stream
@@ -146,7 +147,7 @@ def _opened(bench: str | Bench, preset: str | None, seed: int) -> Iterator[Bench
 
 @contextmanager
 def _stopping_on_signals(stop: StopRequest) -> Iterator[None]:
-    """SIGTERM and Ctrl-C ask for a stop at the next safe point; a second Ctrl-C does not wait for it."""
+    """SIGTERM, SIGHUP and Ctrl-C ask for a stop at the next safe point; a second Ctrl-C does not wait for it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -156,7 +157,10 @@ def _stopping_on_signals(stop: StopRequest) -> Iterator[None]:
             raise KeyboardInterrupt
         stop.reason = f"{signal.Signals(number).name} received"
 
-    previous = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    wanted = set(STOPPING)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        wanted.discard(signal.SIGHUP)  # `nohup` says that the run is to outlive its terminal
+    previous = {number: signal.signal(number, request) for number in wanted}
     try:
         yield
     finally:

@@ -1,4 +1,8 @@
-"""What every test shares: the repository's packages, no window on the screen, no run file in the checkout."""
+"""What every test shares: the repository's packages, no window on the screen, no run file in the checkout.
+
+``pytest --bench=BENCH.toml`` runs the tests in tests/hardware, and only these, on the instruments of that bench; without
+it they run with all others, on the simulated bench.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from instruments import Bench, open_bench
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,3 +35,45 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MHO_RUNS", str(folder))
         yield folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--bench",
+        default="",
+        metavar="BENCH.toml",
+        help="run the hardware tests, and only these, on this bench",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("bench"):
+        config.option.markexpr = "hardware"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("bench"):
+        for item in items:
+            if item.path.is_relative_to(ROOT / "tests/hardware"):
+                item.add_marker("hardware")
+
+
+@pytest.fixture(scope="session")
+def bench_name(pytestconfig: pytest.Config) -> str:
+    """The bench that the hardware tests use: that of ``--bench``, or the simulated one."""
+    return str(pytestconfig.getoption("bench") or "simulated")
+
+
+@pytest.fixture(scope="module")
+def open_for_module(bench_name: str) -> Iterator[Bench]:
+    with open_bench(bench_name) as opened:
+        yield opened
+
+
+@pytest.fixture
+def bench(open_for_module: Bench) -> Iterator[Bench]:
+    """A bench of instruments, real or simulated, that is safe before and after each test."""
+    open_for_module.safe()
+    yield open_for_module
+    open_for_module.safe()

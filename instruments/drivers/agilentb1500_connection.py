@@ -61,7 +61,8 @@ class MainframeConnection:
             raise InstrumentError(f"{self._title} cannot be opened: {error}") from error
         try:
             self._verify_model()
-            self._drop_errors()  # left by someone else: they would be blamed on our first command
+            with self._reported("ERRX?"):  # left by someone else: they would be blamed on our first command
+                self.found_errors = tuple(self._take_errors())
         except InstrumentError:
             self.close()
             raise

@@ -14,24 +14,23 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from instruments.drivers.keithley2636b_script import SCRIPT
+from instruments.drivers.keithley2636b_settings import (
+    CURRENT_LIMIT,
+    CURRENT_RANGE,
+    NPLC,
+    VOLTAGE,
+    Keithley2636BSettings,
+)
 from instruments.drivers.tsp import (
     Span,
-    TspChannel,
     TspInstrument,
-    choice,
-    control,
     lua_list,
     reading,
-    switch,
     within,
 )
 from instruments.roles import Reading
 from mho_errors import InstrumentError
 
-VOLTAGE = Span(-202.0, 202.0, "source voltage", "V")
-CURRENT_LIMIT = Span(1e-10, 1.5, "current limit", "A")
-CURRENT_RANGE = Span(1e-10, 1.5, "current range", "A")
-NPLC = Span(0.001, 25.0, "integration time", "power line cycles")
 LISTED_AT_ONCE = 100  # values one message carries
 LIST_SIZE = 2500  # values a source list may have (?)
 COMPLIANCE = 0x40  # bit of a reading's status: limited (p. 7-238 (?))
@@ -40,60 +39,8 @@ OFF_LIMIT = 1e-3  # A, the largest current the output may carry when it is off
 AUTOZERO_FACTOR = 3  # apertures a reading takes with automatic zeroing (?)
 
 
-class Keithley2636BChannel(TspChannel):
+class Keithley2636BChannel(Keithley2636BSettings):
     """One channel of a 2636B as `instruments.roles.SourceMeter`: volts out, amperes in."""
-
-    recorded = (
-        "source_voltage_range", "source_voltage_range_auto", "source_delay", "current_limit", "current_range", "nplc",
-        "four_wire", "autozero", "output_off_mode", "output_off_limit",
-    )  # fmt: skip
-
-    source_function = choice(
-        "{ch}.source.func",
-        "Control what is sourced: ``AMPS`` or ``VOLTS`` (p. 7-222 (?)).",
-        ("AMPS", "VOLTS"),
-    )
-    source_voltage = control("{ch}.source.levelv", "Control the source level, V.", VOLTAGE)
-    source_voltage_range = control(
-        "{ch}.source.rangev", "Control the source range, V; setting it switches auto range off.",
-        Span(-200.0, 200.0, "source range", "V"),
-    )  # fmt: skip
-    source_voltage_range_auto = switch(
-        "{ch}.source.autorangev", "Control whether the range follows the level."
-    )
-    source_delay = control(
-        "{ch}.source.delay", "Control the wait between level and measurement, s.", Span(0, 1e4, "delay", "s")
-    )
-    current_limit = control("{ch}.source.limiti", "Control the current limit, A.", CURRENT_LIMIT)
-    current_limit_tripped = reading(
-        "{ch}.source.compliance", "Get whether the source is limited right now.",
-        cast=lambda text: text.strip() == "true",
-    )  # fmt: skip
-    current_range = control(
-        "{ch}.measure.rangei", "Control the measurement range, A; setting it ends auto range.", CURRENT_RANGE
-    )
-    current_range_auto = switch("{ch}.measure.autorangei", "Control whether the range follows the current.")
-    nplc = control("{ch}.measure.nplc", "Control the integration time in power line cycles.", NPLC)
-    four_wire = switch("{ch}.sense", "Control whether the sense terminals are used.")
-    autozero = choice(
-        "{ch}.measure.autozero",
-        "Control automatic zeroing: ``OFF``, ``ONCE`` or ``AUTO``.",
-        ("OFF", "ONCE", "AUTO"),
-    )
-    output_enabled = switch("{ch}.source.output", "Control whether the output is on.")
-    output_off_mode = choice(
-        "{ch}.source.offmode",
-        "Control what the output is when off: ``NORMAL`` (0 V, limited), ``ZERO`` or ``HIGH_Z`` (opens the relay, "
-        "and wears it; p. 7-226).",
-        ("NORMAL", "ZERO", "HIGH_Z"),
-    )
-    output_off_function = choice(
-        "{ch}.source.offfunc", "Control what is sourced when off: 0 ``AMPS`` or 0 ``VOLTS`` (p. 7-225).",
-        ("AMPS", "VOLTS"),
-    )  # fmt: skip
-    output_off_limit = control(
-        "{ch}.source.offlimiti", "Control the current limit when off, A (p. 7-226).", CURRENT_LIMIT
-    )
 
     def __init__(self, parent: Keithley2636B, id: str) -> None:
         super().__init__(parent, id)

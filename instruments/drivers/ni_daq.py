@@ -235,14 +235,14 @@ class NIDaq:
         write (which a device that is gone does not). Raises `InstrumentError` otherwise.
         """
         self._clocked.abort()
-        failed: list[str] = []
+        failed: list[InstrumentError] = []
         for step in (self._zero_outputs, self._lower_lines):
             try:
                 step()
             except InstrumentError as error:
-                failed.append(str(error))
+                failed.append(error)
         if failed:
-            raise InstrumentError("; ".join(failed))
+            raise InstrumentError("; ".join(map(str, failed))) from failed[0]
 
     def _zero_outputs(self) -> None:
         with self._daqmx("bringing the outputs to 0 V (NOT confirmed)"):

@@ -46,6 +46,11 @@ class ScpiInstrument(SCPIMixin, Instrument):
     ------
     InstrumentError
         When it cannot be opened, does not answer, or another model answers.
+
+    Attributes
+    ----------
+    found_errors : tuple of str or None
+        What was in the error queue when it was opened; None where that is not known.
     """
 
     model: ClassVar[str] = ""  # what *IDN? must contain
@@ -65,7 +70,9 @@ class ScpiInstrument(SCPIMixin, Instrument):
         super().__init__(address, self.model or type(self).__name__)
         try:
             self._verify_model()
-            self._drop_errors()  # left by someone else: they would be blamed on our first command
+            # Left by someone else: they would be blamed on our first command.
+            found = self._drop_errors()
+            self.found_errors = None if found is None else tuple(found)
             self.verify()
         except InstrumentError:
             self.close()
@@ -171,12 +178,15 @@ class ScpiInstrument(SCPIMixin, Instrument):
             raise InstrumentError(f"{self._title} refused {command!r}: {code}, {text}")
         return reply[: match.start()]
 
-    def _drop_errors(self) -> None:
-        """Empty the error queue, so that the next check speaks of the next command."""
+    def _drop_errors(self) -> list[str] | None:
+        """Empty the error queue, so that the next check speaks of the next command; return what was in it."""
+        dropped: list[str] = []
         for _ in range(100):
             match = _ERROR_REPLY.search(self.ask(":SYST:ERR?"))
             if match is None or int(match[1]) == 0:
                 break
+            dropped.append(f"{match[1]}, {match[2]}")
+        return dropped
 
     def _reason(self) -> str:
         """Ask an instrument that has not answered for its errors; it may have discarded the message."""

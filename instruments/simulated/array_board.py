@@ -27,6 +27,11 @@ class SimulatedArrayBoard(ScpiDevice):
         Feedback resistors of the MULTIPLY amplifiers, ohm.
     input_conductance : float
         Input resistors' conductance in INVERT mode, S.
+
+    Attributes
+    ----------
+    stuck : dict
+        What ``path`` or ``mode`` stays at because switches move no more (fault injection).
     """
 
     identity = "MHO,ARRAY BOARD,{serial},1.0"
@@ -52,6 +57,7 @@ class SimulatedArrayBoard(ScpiDevice):
         self.cell: tuple[str, int, int] | None = None
         self.block: tuple[str, tuple[int, ...], tuple[int, ...]] | None = None
         self.negative: str | None = None
+        self.stuck: dict[str, str] = {}
         self._last_message = 0.0
         super().__init__(clock, rng, serial=serial)
 
@@ -83,7 +89,7 @@ class SimulatedArrayBoard(ScpiDevice):
         self.clock.advance(MODE_TIME)
 
     def _put(self, name: str, value: str) -> None:
-        setattr(self, name, value)
+        setattr(self, name, self.stuck.get(name, value))
 
     @mode.check
     def _check_mode(self, mode: str) -> None:
@@ -93,6 +99,7 @@ class SimulatedArrayBoard(ScpiDevice):
     @mode.on_change
     def _mode_changed(self, mode: str) -> None:
         self._carrier.switching("mode")
+        self._put("mode", mode)
         self._put("path", "OPEN")
         self.cell = self.block = self.negative = None
         self.clock.advance(MODE_TIME)
@@ -112,6 +119,7 @@ class SimulatedArrayBoard(ScpiDevice):
     def _path_changed(self, path: str) -> None:
         if path != "OPEN":
             self._carrier.switching("path")
+        self._put("path", path)
         self.clock.advance(SWITCH_TIME)
 
     def _check_array(self, array: str) -> tuple[int, int]:

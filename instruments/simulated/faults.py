@@ -1,10 +1,19 @@
-"""Faults on the bus, to be injected into a rack: time outs, instrument errors, lost connections."""
+"""Faults to be injected into a rack: what happens to messages on the bus, and to the bench behind it.
+
+A `Fault` strikes chosen messages; an accident is what a fault of that kind does to the laboratory at that moment:
+a relay sticks, a cell shorts or opens, an interlock or a cable is pulled.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from instruments.simulated.laboratory import Laboratory
+
+Kind = Literal["timeout", "error", "refusal", "disconnect", "cut", "accident"]
 
 
 @dataclass(eq=False)
@@ -14,11 +23,14 @@ class Fault:
     Attributes
     ----------
     resource : str
-        VISA resource name, as the rack spells it.
-    kind : {"timeout", "error", "disconnect"}
+        VISA resource name, as the rack spells it; empty for every resource.
+    kind : {"timeout", "error", "refusal", "disconnect", "cut", "accident"}
         ``timeout``: the message is carried out but its reply is lost. ``error``: the instrument queues error
-        `code` before it carries the message out. ``disconnect``: the message does not arrive, and all I/O
-        fails until the fault is taken out of the list again (the cable is back in).
+        `code` before it carries the message out. ``refusal``: it queues the error and carries nothing out, as with
+        a message garbled on its way. ``disconnect``: the message does not arrive, and all I/O fails until the
+        fault is taken out of the list again (the cable is back in) or, with `opens`, until it is opened anew.
+        ``cut``: the same, but the message arrived and is carried out: a pulse is on its way. ``accident``: the
+        message passes unharmed, but `accident` happens.
     match : bytes
         Strikes only messages that contain these bytes, as they are on the wire; empty matches all.
     after : int
@@ -26,25 +38,104 @@ class Fault:
     times : int
         How many are struck.
     code : int
-        SCPI error number of an ``error``.
+        SCPI error number of an ``error`` or a ``refusal``.
+    opens : int or None
+        At which attempt to open the resource anew a lost connection is back; None is never.
+    accident : callable
+        Called with the rack.
     """
 
     resource: str
-    kind: Literal["timeout", "error", "disconnect"]
+    kind: Kind
     match: bytes = b""
     after: int = 0
     times: int = 1
     code: int = -240
+    opens: int | None = None
+    accident: Callable[[Any], object] = field(default=lambda rack: None)
     seen: int = field(default=0, init=False)
+    opened: int = field(default=0, init=False)
 
     def strikes(self, resource: str, message: bytes) -> bool:
         """Tell whether this message is struck; counts it."""
-        if resource != self.resource or self.match not in message:
+        if self.resource not in ("", resource) or self.match not in message:
             return False
         self.seen += 1
         return self.after < self.seen <= self.after + self.times
+
+    def heals(self) -> bool:
+        """Tell whether the lost connection is back at this attempt to open it; counts it."""
+        self.opened += 1
+        return self.opens is not None and self.opened >= self.opens
 
 
 def striking(faults: Iterable[Fault], resource: str, message: bytes) -> list[Fault]:
     """Return the faults that strike a message on its way to `resource`."""
     return [fault for fault in faults if fault.strikes(resource, message)]
+
+
+@dataclass(frozen=True)
+class StuckSwitch:
+    """The board's switches of its path, or of its mode, stay as they are from now on; it reports that truly."""
+
+    setting: Literal["path", "mode"]
+
+    def __call__(self, lab: Laboratory) -> None:
+        """Let it happen."""
+        lab.board.stuck[self.setting] = getattr(lab.board, self.setting)
+
+
+@dataclass(frozen=True)
+class BadCell:
+    """A cell turns into a resistor that no pulse changes: an open, a short, or one to check contacts with.
+
+    Attributes
+    ----------
+    conductance : float
+        S; 0 for an open, 10 mS for a short that trips every compliance in use.
+    cell : (array, row, column) or None
+        None for the one that the board has selected; nothing happens while it has none.
+    """
+
+    conductance: float
+    cell: tuple[str, int, int] | None = None
+
+    def __call__(self, lab: Laboratory) -> None:
+        """Let it happen."""
+        cell = self.cell or lab.board.cell
+        if cell is not None:
+            array, row, column = cell
+            lab.chip.cells[array].fix((row, column), self.conductance)
+
+
+@dataclass(frozen=True)
+class OpenInterlock:
+    """The lid of the test fixture opens: the instrument at `resource` refuses dangerous voltages from now on."""
+
+    resource: str
+
+    def __call__(self, lab: Laboratory) -> None:
+        """Let it happen."""
+        lab.devices[self.resource].interlock = False
+
+
+@dataclass(frozen=True)
+class OutputKey:
+    """Somebody presses the OUTPUT key of the SCPI source-measure unit at `resource`, which is on."""
+
+    resource: str
+
+    def __call__(self, lab: Laboratory) -> None:
+        """Let it happen."""
+        lab.devices[self.resource].write(b":OUTP OFF\n")
+
+
+@dataclass(frozen=True)
+class UnpluggedDaq:
+    """The cable of a DAQ device is pulled."""
+
+    device: str
+
+    def __call__(self, lab: Laboratory) -> None:
+        """Let it happen."""
+        lab.daq.unplug(self.device)

@@ -137,11 +137,13 @@ class SimulatedInterpreter(SampleStreams, BaseInterpreter):  # type: ignore[misc
         return self._count, True
 
     def clear_task(self, task: int) -> None:
-        """Stop a task, give back its resources and forget it."""
-        found = self._task(task)
-        self._clock.stop(found)
-        found.unreserve()
-        del self._tasks[task]
+        """Stop a task, give back its resources and forget it; a device that is gone is reported all the same (?)."""
+        try:
+            self._clock.stop(self._task(task))
+        finally:
+            gone = self._tasks.pop(task, None)
+            if gone is not None:
+                gone.unreserve()
 
     def start_task(self, task: int) -> None:
         """Start or arm a task."""

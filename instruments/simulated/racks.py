@@ -15,7 +15,10 @@ PACKAGED_BENCH = "simulated"
 
 
 class Rack(Protocol):
-    """A set of simulated instruments on one clock; it may have `faults`, a list of `Fault`."""
+    """A set of simulated instruments on one clock.
+
+    It may have `faults`, a list of `Fault`, and `traffic`, a dict of `Traffic` by resource name.
+    """
 
     @property
     def devices(self) -> Mapping[str, Device]:

@@ -8,12 +8,10 @@ A read that finds nothing times out at once: the time out passes on the virtual 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import count
-from typing import Any, NoReturn, cast
+from typing import Any
 
-from pyvisa import constants, errors, rname
-from pyvisa.constants import BufferOperation, EventMechanism, EventType, StatusCode
-from pyvisa.highlevel import VisaLibraryBase
+from pyvisa import constants, rname
+from pyvisa.constants import BufferOperation, StatusCode
 from pyvisa.typing import VISAEventContext, VISARMSession, VISASession
 from pyvisa.util import LibraryPath
 
@@ -21,6 +19,7 @@ from instruments.simulated.faults import striking
 from instruments.simulated.racks import PACKAGED_BENCH, Rack, find_rack, keep_open, let_go, rack_names
 from instruments.simulated.racks import register_rack as register_rack
 from instruments.simulated.racks import unregister_rack as unregister_rack
+from instruments.simulated.visa_events import EventLibrary
 from instruments.simulated.visa_sessions import Line, Session, canonical
 
 __all__ = ["MhoVisaLibrary", "Rack", "register_rack", "unregister_rack"]
@@ -30,10 +29,8 @@ _MAX_COUNT = StatusCode.success_max_count_read
 _TERMCHAR = StatusCode.success_termination_character_read
 
 
-class MhoVisaLibrary(VisaLibraryBase):
+class MhoVisaLibrary(EventLibrary):
     """VISA's functions on a rack of simulated instruments."""
-
-    rack: Rack | None
 
     @staticmethod
     def get_library_paths() -> Iterable[LibraryPath]:
@@ -45,13 +42,6 @@ class MhoVisaLibrary(VisaLibraryBase):
         """Tell ``pyvisa-info`` what this backend is."""
         return {"Backend": "mho: simulated instruments", "Racks": ", ".join(rack_names()) or "none"}
 
-    def _init(self) -> None:
-        self.rack = find_rack(str(self.library_path))
-        self._lines: dict[str, Line] = {}
-        self._sessions: dict[int, Session] = {}
-        self._contexts: dict[int, EventType] = {}
-        self._handles = count(1)
-
     # --- resource manager ---
 
     def open_default_resource_manager(self) -> tuple[VISARMSession, StatusCode]:
@@ -59,10 +49,13 @@ class MhoVisaLibrary(VisaLibraryBase):
         name = str(self.library_path)
         if self.rack is None or name in rack_names():
             self.rack = find_rack(name)
+        counted = getattr(self.rack, "traffic", {})
         self._lines = {
             canonical(resource): Line(resource, device, rname.ResourceName.from_string(resource))
             for resource, device in self.rack.devices.items()
         }
+        for line in self._lines.values():
+            line.traffic = counted.setdefault(line.name, line.traffic)
         self._manager = VISARMSession(next(self._handles))
         keep_open(name, self)
         return self._manager, self._done(self._manager, _SUCCESS)
@@ -85,6 +78,15 @@ class MhoVisaLibrary(VisaLibraryBase):
             self._fail(session, StatusCode.error_invalid_resource_name)
         if line is None:
             self._fail(session, StatusCode.error_resource_not_found)
+        if line.lost is not None and line.lost in getattr(self.rack, "faults", ()) and not line.lost.heals():
+            self._fail(session, StatusCode.error_resource_not_found)
+        line.lost = None
+        try:
+            int(0 if open_timeout is None else open_timeout)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"open_timeout ({open_timeout!r}) must be an integer (or compatible type)"
+            ) from None
         opened = Session(line, session)
         handle = VISASession(next(self._handles))
         if access_mode != constants.AccessModes.no_lock:
@@ -112,6 +114,8 @@ class MhoVisaLibrary(VisaLibraryBase):
             self._fail(None, StatusCode.error_invalid_object)
         while closing.line.unlock(closing) == _SUCCESS:
             pass
+        closing.line.listeners.pop(session, None)
+        self._forget_events(session)
         self._last_status_in_session.pop(session, None)
         self._ignore_warning_in_session.pop(session, None)
         return _SUCCESS
@@ -121,11 +125,19 @@ class MhoVisaLibrary(VisaLibraryBase):
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
         """Send bytes; what the instrument replies waits to be read."""
         sender = self._enter(session)
+        if sender.buffer and not sender.is_stream:  # a reply of which a part is not read yet
+            sender.buffer = b""
+            sender.device.push_error(-410)
+        traffic = sender.traffic
+        traffic.messages += 1
+        traffic.bytes_sent += len(data)
         faults = getattr(self.rack, "faults", None)
         if faults:
             self._write_with_faults(session, sender, data, faults)
         else:
             sender.device.write(bytes(data), sender.send_end)
+        if sender.line.listeners:
+            self._notify(sender.line)
         self._last_status_in_session[session] = _SUCCESS
         return len(data), _SUCCESS
 
@@ -139,29 +151,18 @@ class MhoVisaLibrary(VisaLibraryBase):
         status = _SUCCESS
         if reader.frames:
             end = data.find(reader.frames) + 1
-            if end:
+            # END counts more than a termination character on the same byte (VPP-4.3, viRead (?)).
+            if end and (reader.is_stream or end < len(data)):
                 data, reader.buffer = data[:end], data[end:]
                 status = _TERMCHAR
         if len(data) > count:
             data, reader.buffer = data[:count], data[count:] + reader.buffer
             status = _MAX_COUNT
+        else:
+            reader.traffic.replies += 1
+        reader.traffic.bytes_received += len(data)
         self._last_status_in_session[session] = status
         return data, status
-
-    def _enter(self, session: VISASession) -> Session:
-        """Find a session and make sure that it may do I/O."""
-        entering = self._sessions.get(session)
-        if entering is None:
-            self._fail(None, StatusCode.error_invalid_object)
-        line = entering.line
-        if line.guarded:
-            if line.lost is not None and line.lost not in getattr(self.rack, "faults", ()):
-                line.lost = None
-            if line.lost is not None:
-                self._fail(session, StatusCode.error_connection_lost)
-            if not line.admits(entering):
-                self._fail(session, StatusCode.error_resource_locked)
-        return entering
 
     def _write_with_faults(self, handle: VISASession, sender: Session, data: bytes, faults: Any) -> None:
         striking_now = striking(faults, sender.line.name, data)
@@ -171,11 +172,19 @@ class MhoVisaLibrary(VisaLibraryBase):
                 sender.buffer = b""
                 sender.device.clear()
                 self._fail(handle, StatusCode.error_connection_lost)
-            if fault.kind == "error":
+            if fault.kind in ("error", "refusal"):
                 sender.device.push_error(fault.code)
-        sender.device.write(bytes(data), sender.send_end)
-        if any(fault.kind == "timeout" for fault in striking_now):
+            if fault.kind == "accident":
+                fault.accident(self.rack)
+        kinds = {fault.kind for fault in striking_now}
+        if "refusal" not in kinds:
+            sender.device.write(bytes(data), sender.send_end)
+        if kinds & {"timeout", "cut"}:
             sender.device.clear()
+        for fault in striking_now:
+            if fault.kind == "cut":
+                sender.line.lost = fault
+                self._fail(handle, StatusCode.error_connection_lost)
 
     def read_stb(self, session: VISASession) -> tuple[int, StatusCode]:
         """Serial poll."""
@@ -190,7 +199,9 @@ class MhoVisaLibrary(VisaLibraryBase):
 
     def assert_trigger(self, session: VISASession, protocol: constants.TriggerProtocol) -> StatusCode:
         """Bus trigger."""
-        self._enter(session).device.trigger()
+        line = self._enter(session).line
+        line.device.trigger()
+        self._notify(line)
         return self._done(session, _SUCCESS)
 
     def flush(self, session: VISASession, mask: BufferOperation) -> StatusCode:
@@ -222,29 +233,21 @@ class MhoVisaLibrary(VisaLibraryBase):
     ) -> tuple[Any, StatusCode]:
         """Return an attribute of a session or of an event."""
         if session in self._contexts:
-            if attribute != constants.EventAttribute.event_type:
-                self._fail(None, StatusCode.error_nonsupported_attribute)
-            return self._contexts[session], _SUCCESS
-        if session not in self._sessions:
-            self._fail(None, StatusCode.error_invalid_object)
-        value, status = self._sessions[session].get(attribute)
+            return self._event_attribute(session, attribute), _SUCCESS
+        value, status = self._find(session).get(attribute)
         return value, self._done(session, status)
 
     def set_attribute(
         self, session: VISASession, attribute: constants.ResourceAttribute, attribute_state: Any
     ) -> StatusCode:
         """Set an attribute of a session."""
-        if session not in self._sessions:
-            self._fail(None, StatusCode.error_invalid_object)
-        return self._done(session, self._sessions[session].set(attribute, attribute_state))
+        return self._done(session, self._find(session).set(attribute, attribute_state))
 
     def lock(
         self, session: VISASession, lock_type: constants.Lock, timeout: int, requested_key: str | None = None
     ) -> tuple[str, StatusCode]:
         """Lock the resource; who has to wait gives up at once, on the virtual clock."""
-        locking = self._sessions.get(session)
-        if locking is None:
-            self._fail(None, StatusCode.error_invalid_object)
+        locking = self._find(session)
         key, status = locking.line.lock(locking, lock_type, requested_key)
         if status == StatusCode.error_resource_locked and self.rack is not None:
             locking.wait(self.rack.clock, timeout)
@@ -252,77 +255,5 @@ class MhoVisaLibrary(VisaLibraryBase):
 
     def unlock(self, session: VISASession) -> StatusCode:
         """Release the lock."""
-        unlocking = self._sessions.get(session)
-        if unlocking is None:
-            self._fail(None, StatusCode.error_invalid_object)
+        unlocking = self._find(session)
         return self._done(session, unlocking.line.unlock(unlocking))
-
-    # --- events: service requests, by queue ---
-
-    def enable_event(
-        self, session: VISASession, event_type: EventType, mechanism: EventMechanism, context: None = None
-    ) -> StatusCode:
-        """Queue service requests from now on."""
-        enabling = self._enter(session)
-        if event_type != EventType.service_request:
-            self._fail(session, StatusCode.error_invalid_event)
-        if mechanism != EventMechanism.queue:
-            self._fail(session, StatusCode.error_nonsupported_mechanism)
-        if event_type not in enabling.events:
-            enabling.events.add(event_type)
-            enabling.seen_requests = enabling.device.service_requests
-        return self._done(session, _SUCCESS)
-
-    def disable_event(
-        self, session: VISASession, event_type: EventType, mechanism: EventMechanism
-    ) -> StatusCode:
-        """Stop queueing."""
-        self._event_session(session).events.clear()
-        return self._done(session, _SUCCESS)
-
-    def discard_events(
-        self, session: VISASession, event_type: EventType, mechanism: EventMechanism
-    ) -> StatusCode:
-        """Forget the service requests that nobody has waited for."""
-        discarding = self._event_session(session)
-        discarding.seen_requests = discarding.device.service_requests
-        return self._done(session, _SUCCESS)
-
-    def wait_on_event(
-        self, session: VISASession, in_event_type: EventType, timeout: int
-    ) -> tuple[EventType, VISAEventContext, StatusCode]:
-        """Return the next queued service request under a fresh context."""
-        waiting = self._enter(session)
-        if EventType.service_request not in waiting.events:
-            self._fail(session, StatusCode.error_not_enabled)
-        if waiting.seen_requests >= waiting.device.service_requests:
-            self._time_out(session, waiting, timeout)
-        waiting.seen_requests += 1
-        context = VISAEventContext(next(self._handles))
-        self._contexts[context] = EventType.service_request
-        return EventType.service_request, context, self._done(session, _SUCCESS)
-
-    def _event_session(self, session: VISASession) -> Session:
-        if session not in self._sessions:
-            self._fail(None, StatusCode.error_invalid_object)
-        return self._sessions[session]
-
-    # --- status ---
-
-    def status_description(self, session: VISASession, status: StatusCode) -> tuple[str, StatusCode]:
-        """Explain a status code in words."""
-        _, text = errors.completion_and_error_messages.get(status, ("", f"unknown status {status}"))
-        return text, _SUCCESS
-
-    def _done(self, session: int, status: StatusCode) -> StatusCode:
-        """Note a status; raises `VisaIOError` when it is an error."""
-        return self.handle_return_value(cast(VISASession, session), status)
-
-    def _fail(self, session: int | None, status: StatusCode) -> NoReturn:
-        self.handle_return_value(cast(VISASession, session) if session is not None else None, status)
-        raise errors.VisaIOError(status)
-
-    def _time_out(self, handle: VISASession, session: Session, milliseconds: int) -> NoReturn:
-        if self.rack is not None:
-            session.wait(self.rack.clock, milliseconds)
-        self._fail(handle, StatusCode.error_timeout)

@@ -12,9 +12,26 @@ from pyvisa.constants import StatusCode
 
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.faults import Fault
+from instruments.simulated.monitor import Traffic
 
 _FOREVER = constants.VI_TMO_INFINITE
 _shared_keys = count(1)
+_BUFFER_SIZE = 4096
+# What PyVISA knows no default for: a serial cable with all its wires, and buffers that nobody needs.
+_WIRES: dict[str, Any] = {
+    "VI_ATTR_ASRL_WIRE_MODE": constants.WireMode.rs232_dte,
+    "VI_ATTR_ASRL_CONNECTED": True,
+    **{
+        f"VI_ATTR_ASRL_{line}_STATE": constants.LineState.asserted
+        for line in ("RTS", "CTS", "DTR", "DSR", "DCD")
+    },
+    "VI_ATTR_ASRL_RI_STATE": constants.LineState.unasserted,
+    "VI_ATTR_RD_BUF_SIZE": _BUFFER_SIZE,
+    "VI_ATTR_WR_BUF_SIZE": _BUFFER_SIZE,
+    "VI_ATTR_USB_MAX_INTR_SIZE": 64,
+    "VI_ATTR_TCPIP_HISLIP_OVERLAP_EN": False,
+    "VI_ATTR_TCPIP_HISLIP_VERSION": 0,
+}
 
 
 class Device(Protocol):
@@ -75,6 +92,8 @@ class Line:
     shared_key: str = ""
     sharers: set[Session] = field(default_factory=set)
     lost: Fault | None = None
+    traffic: Traffic = field(default_factory=Traffic)
+    listeners: dict[int, Session] = field(default_factory=dict)  # who has handlers for events enabled
 
     @property
     def guarded(self) -> bool:
@@ -121,27 +140,27 @@ class Session:
     """An open session on a line, with VISA's attributes and what of a reply is not read yet."""
 
     __slots__ = (
-        "attributes", "buffer", "device", "events", "frames", "interface", "line", "seen_requests",
-        "send_end", "timeout",
+        "attributes", "buffer", "completions", "device", "events", "frames", "handled", "handled_requests",
+        "interface", "is_stream", "line", "seen_requests", "send_end", "timeout", "traffic",
     )  # fmt: skip
 
     def __init__(self, line: Line, manager: int) -> None:
         parsed = line.parsed
         self.line = line
         self.device = line.device
+        self.traffic = line.traffic
         self.buffer = b""
         self.interface = (parsed.interface_type_const, str(parsed.resource_class))
         self.attributes = _defaults(line, self.interface, manager)
-        self.events: set[int] = set()
-        self.seen_requests = 0
+        self.events: set[int] = set()  # kinds that are queued
+        self.handled: set[int] = set()  # kinds for which handlers are called
+        self.seen_requests = self.handled_requests = 0
+        self.completions: list[Any] = []
+        # Whether the transport knows no END: a serial port or a raw socket.
+        self.is_stream = self.interface[0] == constants.InterfaceType.asrl or self.interface[1] == "SOCKET"
         self._cache()
         if self.is_stream:
             self.device.stream = True
-
-    @property
-    def is_stream(self) -> bool:
-        """Whether the transport knows no END: a serial port or a raw socket."""
-        return self.interface[0] == constants.InterfaceType.asrl or self.interface[1] == "SOCKET"
 
     def _cache(self) -> None:
         """Keep at hand what every read and write needs."""
@@ -221,6 +240,7 @@ def _defaults(line: Line, interface: tuple[constants.InterfaceType, str], manage
         "VI_ATTR_GPIB_PRIMARY_ADDR": _integer(getattr(parsed, "primary_address", 0)),
         "VI_ATTR_GPIB_SECONDARY_ADDR": constants.VI_NO_SEC_ADDR,
         "VI_ATTR_GPIB_REN_STATE": constants.LineState.asserted,
+        **_WIRES,
     }
     for key in (interface, attributes.AllSessionTypes):
         for description in attributes.AttributesPerResource[key]:

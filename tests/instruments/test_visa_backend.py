@@ -236,6 +236,59 @@ def test_gpib_waits_for_a_service_request(manager):
         assert int(instrument.query("*ESR?")) == 1
 
 
+def test_handlers_hear_of_service_requests_once_each(manager, rack):
+    with opened(manager) as instrument, opened(manager) as other:
+        heard = []
+
+        def handler(session, event_type, context, user_handle):
+            kind, _ = instrument.visalib.get_attribute(context, constants.EventAttribute.event_type)
+            heard.append((session, event_type, kind, user_handle))
+
+        with pytest.raises(pyvisa.VisaIOError) as error:
+            instrument.enable_event(EventType.service_request, EventMechanism.handler)
+        assert status_of(error) == StatusCode.error_handler_not_installed
+        instrument.install_handler(EventType.service_request, handler, "mine")
+        instrument.write("*ESE 32;*SRE 32")
+        instrument.write("FOO")
+        instrument.query("*ESR?")
+        instrument.enable_event(EventType.service_request, EventMechanism.handler)
+        assert heard == []  # what was before does not count
+        other.write("FOO")
+        request = EventType.service_request
+        assert heard == [(instrument.session, request, request, "mine")]
+        instrument.query("*ESR?")
+        instrument.disable_event(EventType.all_enabled, EventMechanism.all)
+        instrument.write("FOO")
+        assert len(heard) == 1
+        instrument.uninstall_handler(EventType.service_request, handler, "mine")
+
+
+def test_an_asynchronous_read_that_finds_nothing_completes_as_timed_out(manager):
+    with opened(manager) as instrument:
+        instrument.enable_event(EventType.io_completion, EventMechanism.queue)
+        data, job, _ = instrument.visalib.read_asynchronously(instrument.session, 100)
+        assert data == b""
+        response = instrument.wait_on_event(EventType.all_enabled, 100)
+        assert response.event.status == StatusCode.error_timeout
+        assert (response.event.job_id, response.event.return_count) == (job, 0)
+        assert instrument.wait_on_event(EventType.io_completion, 100, capture_timeout=True).timed_out
+
+
+def test_a_message_before_the_reply_is_read_to_its_end_interrupts_it(manager):
+    with opened(manager) as instrument:
+        instrument.write("*IDN?")
+        assert instrument.read_bytes(3) == b"MHO"
+        assert float(instrument.query("LEV?")) == 0.0
+        assert instrument.query("SYST:ERR?") == '-410,"Query INTERRUPTED"'
+
+
+def test_the_end_of_a_message_counts_more_than_its_termination_character(manager):
+    for name, status in ((USB, StatusCode.success), (SERIAL, StatusCode.success_termination_character_read)):
+        with opened(manager, name) as instrument:
+            instrument.write("*IDN?")
+            assert instrument.visalib.read(instrument.session, 100)[1] == status
+
+
 def test_clear_and_trigger_reach_the_instrument(manager):
     with opened(manager) as instrument:
         instrument.write("*IDN?")

@@ -206,6 +206,10 @@ class CellArray:
             raise ValueError(f"cells cannot be aged by cycles = {cycles}")
         self._wear[index] += cycles / self.preset.endurance
 
+    def fix(self, index: Index, conductance: float) -> None:
+        """Put resistors of `conductance` (S), which no pulse changes, in the place of the cells at `index`."""
+        self._lose(index, np.True_, STUCK_ON, conductance)
+
     def _each(self, act: Callable[..., None], index: Index, *pulse: Values) -> None:
         _check_pulse(*pulse)
         block = self._status[index].shape
@@ -270,11 +274,12 @@ class CellArray:
             formed = self._status[index] == FORMED
             self._lose(index, formed & (voltage > self.preset.damage_voltage), STUCK_ON)
 
-    def _lose(self, index: Index, cells: Values, how: int) -> None:
-        """The `cells` (mask over those at `index`) end as STUCK_ON or STUCK_OFF."""
+    def _lose(self, index: Index, cells: Values, how: int, value: float | None = None) -> None:
+        """The `cells` (mask over those at `index`) end as STUCK_ON or STUCK_OFF, usually at the preset's value."""
         if not cells.any():
             return
-        value = self.preset.maximum if how == STUCK_ON else self.preset.unformed
+        if value is None:
+            value = self.preset.maximum if how == STUCK_ON else self.preset.unformed
         for state, stuck in (
             (self._status, how),
             (self._programmed, value),

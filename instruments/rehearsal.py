@@ -1,0 +1,95 @@
+"""A bench of real instruments, with the simulated twin of each in its place: the same drivers, addresses and limits."""
+
+from __future__ import annotations
+
+from nidaqmx.constants import BusType
+from nidaqmx.utils import unflatten_channel_string
+
+from instruments.bench import Bench
+from instruments.bench_file import BenchSource, DaqEntry, Simulation
+from instruments.opening import _open_simulated
+from instruments.simulated.ni_devices import PRODUCTS
+from mho_errors import BenchError
+
+
+def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
+    """Return a bench file whose instruments are twins; one that is simulated already stays as it is.
+
+    Parameters
+    ----------
+    source : BenchSource
+        Usually without a ``[simulation]`` section.
+    preset : str, optional
+        Cells of the simulated chip; default that of `Simulation`.
+
+    Raises
+    ------
+    BenchError
+        When no simulated DAQ has the channels in use.
+    """
+    bench = source.bench
+    if bench.simulation is not None:
+        return source
+    simulation = Simulation() if preset is None else Simulation(preset=preset)
+    daq = bench.instruments.daq
+    wired = daq.model_copy(update={"products": _products(daq)})
+    instruments = bench.instruments.model_copy(update={"daq": wired})
+    return source.model_copy(
+        update={
+            "bench": bench.model_copy(update={"simulation": simulation, "instruments": instruments}),
+            # Run files keep this text: they must not pass for measurements.
+            "text": f"# A rehearsal: simulated twins stand in for the instruments; cells {simulation.preset!r}.\n"
+            + source.text,
+        }
+    )
+
+
+def open_rehearsal(source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> Bench:
+    """Open a bench file with twins for its instruments; takes no lock and needs no hardware.
+
+    Parameters
+    ----------
+    source : BenchSource
+        The bench file.
+    preset : str, optional
+        Cells of the simulated chip.
+    seed : int, optional
+        Of everything random on the bench.
+
+    Raises
+    ------
+    BenchError
+        As `stand_in`, or for an unknown preset.
+    """
+    return _open_simulated(stand_in(source, preset), preset, seed)
+
+
+def _products(daq: DaqEntry) -> dict[str, str]:
+    """Return the product of each device in use: as the bench file says, else the first that has the channels."""
+    needed: dict[str, tuple[int, int]] = {}
+    for kind, channels in enumerate((daq.outputs, daq.inputs)):
+        for channel in unflatten_channel_string(channels):
+            device, _, terminal = channel.partition("/")
+            number = int("".join(filter(str.isdigit, terminal)) or 0) + 1
+            counts = list(needed.get(device, (0, 0)))
+            counts[kind] = max(counts[kind], number)
+            needed[device] = (counts[0], counts[1])
+    products = dict(daq.products)
+    for device, (outputs, inputs) in needed.items():
+        if device in products:
+            continue
+        fitting = [
+            name
+            for name, product in PRODUCTS.items()
+            if product.output_count >= outputs and product.input_count >= inputs
+        ]
+        if not fitting:
+            raise BenchError(
+                f"no simulated DAQ has {outputs} outputs and {inputs} inputs as {device} is used; there are "
+                f"{', '.join(PRODUCTS)}: split the channels over two devices, or name them in [instruments.daq] products"
+            )
+        on_backplane = device.upper().startswith("PXI")
+        products[device] = min(
+            fitting, key=lambda name: (PRODUCTS[name].bus is BusType.PXIE) is not on_backplane
+        )
+    return products

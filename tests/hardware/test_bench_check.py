@@ -1,0 +1,18 @@
+"""The check of a bench before it is used, on real instruments or on their twins."""
+
+from __future__ import annotations
+
+from instruments.checking import check_bench
+
+
+def test_nothing_is_wrong_with_the_bench(bench_name):
+    report = check_bench(bench_name)
+    assert [f"{f.subject} {f.what}: {f.detail}" for f in report.findings if f.verdict == "wrong"] == []
+
+
+def test_checking_twice_finds_the_same(bench_name):
+    first, second = (check_bench(bench_name) for _ in range(2))
+    looked_at = [(f.subject, f.what) for f in first.findings]
+    assert looked_at == [(f.subject, f.what) for f in second.findings]
+    assert {subject for subject, _ in looked_at} == {"bench", "smu", "gate", "pulser", "daq", "board"}
+    assert second.ok

@@ -1,0 +1,400 @@
+"""Other people's drivers, unchanged, on the virtual bench; what an instrument refuses of them is refused here, too."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import pyvisa
+from pymeasure.instruments.agilent import Agilent33500
+from pymeasure.instruments.keithley import Keithley2450, Keithley2600
+from pymeasure.instruments.tektronix import AFG3152C
+
+from instruments.bench_file import load_bench_file
+from instruments.simulated.clock import VirtualClock
+from instruments.simulated.keithley2636b import SimulatedKeithley2636B
+from instruments.simulated.laboratory import Laboratory
+from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
+from instruments.simulated.visa import register_rack, unregister_rack
+
+NAME = "third-party"
+SIEMENS = 1e-5
+TSP, AFG = "GPIB0::26::INSTR", "GPIB0::11::INSTR"
+
+
+class Resistor:
+    """A `SourcePort` with a resistor to ground."""
+
+    def drive(self, volts: float, *, connected: bool) -> None:
+        self.volts = volts if connected else None
+
+    def current(self, volts: float, aperture: float) -> float:
+        return volts * SIEMENS
+
+
+class Scope:
+    """A `PulsePort` that keeps what it sees."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, float, float, int]] = []
+
+    def pulse(self, volts: float, width: float, period: float, count: int) -> None:
+        self.seen.append((volts, width, period, count))
+
+
+@pytest.fixture
+def lab() -> Iterator[Laboratory]:
+    laboratory = Laboratory(load_bench_file("simulated"), preset="ideal", seed=1)
+    register_rack(NAME, laboratory)
+    yield laboratory
+    unregister_rack(NAME)
+
+
+@pytest.fixture
+def others() -> Iterator[SimpleNamespace]:
+    """Instruments that the simulated bench does not have."""
+    clock, rng = VirtualClock(), np.random.default_rng(0)
+    scope, load = Scope(), Resistor()
+    devices = {
+        TSP: SimulatedKeithley2636B(clock, rng, {1: load}),
+        AFG: SimulatedTektronixAFG31000(clock, rng, {1: scope}),
+    }
+    rack = SimpleNamespace(clock=clock, devices=devices, faults=[], scope=scope, load=load)
+    register_rack(NAME, rack)
+    yield rack
+    unregister_rack(NAME)
+
+
+def address(lab: Laboratory, role: str) -> str:
+    resource: str = getattr(lab_bench(), role).address
+    assert resource in lab.devices
+    return resource
+
+
+def lab_bench() -> Any:
+    return load_bench_file("simulated").bench.instruments
+
+
+class Errors:
+    """The numbers of the errors that a twin queues, whoever takes them out again."""
+
+    def __init__(self, device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._numbers: list[int] = []
+        push = device.push_error
+
+        def pushing(code: int, detail: str = "") -> None:
+            self._numbers.append(code)
+            push(code, detail)
+
+        monkeypatch.setattr(device, "push_error", pushing)
+
+    def of(self, action: Callable[[], object]) -> list[int]:
+        self._numbers.clear()
+        action()
+        return list(self._numbers)
+
+
+def putting(thing: object, **values: Any) -> Callable[[], object]:
+    def put() -> None:
+        for name, value in values.items():
+            setattr(thing, name, value)
+
+    return put
+
+
+# --- PyMeasure ---
+
+
+def with_doubts(driver: Any, resource: str) -> Any:
+    """Open a driver of which PyMeasure asks its users whether the model speaks SCPI."""
+    with pytest.warns(FutureWarning, match="not known whether this device support SCPI"):
+        return driver(resource, visa_library=f"{NAME}@mho")
+
+
+@pytest.fixture
+def smu(lab) -> Iterator[Keithley2450]:
+    opened = Keithley2450(address(lab, "smu"), visa_library=f"{NAME}@mho")
+    yield opened
+    opened.adapter.close()
+
+
+@pytest.fixture
+def pulser(lab) -> Iterator[Agilent33500]:
+    opened = Agilent33500(address(lab, "pulser"), visa_library=f"{NAME}@mho")
+    yield opened
+    opened.adapter.close()
+
+
+def test_pymeasure_forms_and_reads_a_cell(lab, smu, pulser):
+    gate = Keithley2450(address(lab, "gate"), visa_library=f"{NAME}@mho")
+    board = pyvisa.ResourceManager(f"{NAME}@mho").open_resource(
+        address(lab, "board"), read_termination="\n", write_termination="\n"
+    )
+    for meter in (smu, gate):
+        meter.apply_voltage(voltage_range=20, compliance_current=1e-4)
+        meter.measure_current(nplc=0.1, current=1e-4, auto_range=False)
+        meter.enable_source()
+    pulser.output_load = "INF"
+    pulser.shape, pulser.burst_mode, pulser.burst_ncycles = "PULS", "TRIG", 1
+    pulser.voltage_high, pulser.voltage_low = 4.0, 0.0
+    pulser.pulse_period, pulser.pulse_width, pulser.pulse_transition = 1e-4, 1e-6, 1e-8
+    pulser.burst_state, pulser.trigger_source, pulser.output = True, "BUS", True
+    assert board.query(':MODE PROG;:ROUT:CELL "multiply",2,3;:ROUT:PATH SET;:SYST:ERR?').startswith("0,")
+    gate.source_voltage = 1.6
+    pulser.trigger()
+    pulser.wait_for_trigger()
+    assert board.query(":ROUT:PATH OPEN;:ROUT:PATH READ;:SYST:ERR?").startswith("0,")
+    gate.source_voltage, smu.source_voltage = 2.5, 0.2
+    conductance = float(lab.chip.cells["multiply"].conductance((2, 3)))
+    assert conductance > 5e-6
+    assert smu.current == pytest.approx(0.2 * conductance, rel=1e-2)
+    smu.source_voltage = 0.0
+    for meter in (smu, gate):
+        meter.shutdown()
+    assert lab.incidents == []
+    bit = lab.monitor.extremes()["bit line"]
+    assert (bit.highest, bit.pulses, bit.longest_pulse) == (pytest.approx(4.0), 1, 1e-6)
+    assert not lab.devices[address(lab, "smu")].output_on
+
+
+def test_pymeasures_2450_finds_what_it_sets(lab, smu, monkeypatch):
+    errors = Errors(lab.devices[address(lab, "smu")], monkeypatch)
+    assert "MODEL 2450" in smu.id
+    values = {
+        "source_mode": "voltage",
+        "source_voltage_range": 2.0,
+        "source_voltage": 0.25,
+        "current_range": 1e-4,
+        "compliance_current": 5e-5,
+        "current_nplc": 0.5,
+        "source_voltage_delay": 2e-3,
+        "voltage_output_off_state": "HIMP",
+    }
+    assert errors.of(putting(smu, **values)) == []
+    assert {name: getattr(smu, name) for name in values} == pytest.approx(values)
+    assert smu.source_voltage_delay_auto is False
+    smu.enable_source()
+    assert smu.source_enabled is True
+    smu.ramp_to_voltage(0.5, steps=5, pause=0)
+    assert smu.source_voltage == 0.5
+    assert smu.check_errors() == []
+
+
+def test_what_a_2450_refuses_of_pymeasure_is_refused(lab, smu, monkeypatch):
+    errors = Errors(lab.devices[address(lab, "smu")], monkeypatch)
+    # Commands of the 2400, which this model does not have.
+    assert set(errors.of(lambda: smu.config_buffer(10, 0))) == {-113}
+    # A common command has no leading colon (IEEE 488.2, 7.6.1.2).
+    assert errors.of(smu.reset) == [-102]
+    # The driver truncates 5 A to 1.05 A in silence; the range in use does not hold that.
+    smu.current_range = 1e-4
+    assert errors.of(putting(smu, compliance_current=5.0)) == [-221]
+    assert smu.compliance_current <= 1.06e-4
+    assert errors.of(putting(smu, source_voltage=500.0)) == [-222]
+    assert smu.source_voltage == 0.0
+
+
+def test_pymeasures_33500_shapes_and_fires_pulses(lab, pulser, monkeypatch):
+    errors = Errors(lab.devices[address(lab, "pulser")], monkeypatch)
+    assert "33522B" in pulser.id
+    values = {
+        "output_load": 9.9e37,
+        "shape": "PULS",
+        "voltage_high": 3.0,
+        "voltage_low": 0.0,
+        "pulse_width": 2e-6,
+        "pulse_period": 1e-5,
+        "pulse_transition": 2e-8,
+        "burst_state": True,
+        "burst_mode": "TRIG",
+        "burst_ncycles": 3,
+        "trigger_source": "BUS",
+        "output": True,
+    }
+    assert errors.of(putting(pulser, **{**values, "output_load": "INF"})) == []
+    assert {name: getattr(pulser, name) for name in values} == pytest.approx(values)
+    assert (pulser.amplitude, pulser.offset, pulser.frequency) == pytest.approx((3.0, 1.5, 1e5))
+    before = lab.clock.now
+    assert errors.of(pulser.trigger) == []
+    bit = lab.monitor.extremes()["bit line"]
+    assert (bit.pulses, bit.longest_pulse, bit.highest) == (3, 2e-6, pytest.approx(3.0))
+    assert bit.slew == pytest.approx(0.8 * 3.0 / 2e-8)
+    assert lab.clock.now == pytest.approx(before + 3e-5)
+    pulser.ch_2.pulse_width = 5e-6
+    assert (pulser.ch_2.pulse_width, pulser.ch_1.pulse_width) == (5e-6, 2e-6)
+
+
+def test_what_a_33522b_refuses_of_pymeasure_is_refused(lab, pulser, monkeypatch):
+    errors = Errors(lab.devices[address(lab, "pulser")], monkeypatch)
+    pulser.shape, pulser.pulse_period, pulser.pulse_width = "PULS", 1e-3, 1e-4
+    assert errors.of(putting(pulser, pulse_width=2e-3)) == [-221]
+    assert errors.of(putting(pulser, frequency=1e5)) == [-221]
+    assert (pulser.pulse_width, pulser.frequency) == pytest.approx((1e-4, 1e3))
+    pulser.voltage_high = 1.0
+    assert errors.of(putting(pulser, voltage_low=2.0)) == [-221]
+    pulser.voltage_low = -4.0
+    assert errors.of(putting(pulser, offset=4.0)) == [-222]  # beyond 5 V into 50 ohm
+    assert (pulser.voltage_high, pulser.voltage_low) == (1.0, -4.0)
+    assert errors.of(putting(pulser, arb_file="NOWHERE")) == [787]
+    assert errors.of(pulser.trigger) == [-211]  # nothing waits for it
+
+
+def test_pymeasures_2600_measures_on_real_lua(others, monkeypatch):
+    errors = Errors(others.devices[TSP], monkeypatch)
+    meter = with_doubts(Keithley2600, TSP)
+    channel = meter.ChA
+
+    def measure() -> None:
+        channel.apply_voltage(voltage_range=2, compliance_current=1e-2)
+        channel.source_voltage = 0.5
+        channel.source_output = "ON"
+        channel.measure_current(nplc=0.1, current=1e-4)
+
+    assert "2636B" in meter.id
+    assert errors.of(measure) == []
+    assert channel.source_voltage == 0.5
+    assert channel.current == pytest.approx(0.5 * SIEMENS, rel=1e-3)
+    assert channel.resistance == pytest.approx(1 / SIEMENS, rel=1e-3)
+    assert errors.of(channel.shutdown) == []
+    assert others.devices[TSP].units["smua"].on is False
+    meter.adapter.close()
+
+
+def test_a_current_that_pymeasures_2600_rounds_to_zero_is_refused_and_the_old_limit_stays(
+    others, monkeypatch
+):
+    errors = Errors(others.devices[TSP], monkeypatch)
+    meter = with_doubts(Keithley2600, TSP)
+    channel = meter.ChA
+    channel.compliance_current = 1e-3
+    assert errors.of(putting(channel, compliance_current=1e-7)) == [1102]  # goes out as 0.000000
+    assert channel.compliance_current == 1e-3
+    meter.adapter.close()
+
+
+def test_pymeasures_afg_shapes_pulses_and_lacks_what_it_lacks_on_hardware(others, monkeypatch):
+    errors = Errors(others.devices[AFG], monkeypatch)
+    generator = with_doubts(AFG3152C, AFG)
+    channel = generator.ch1
+    values = {"shape": "pulse", "amp_vpp": 2.0, "offset": 1.0, "frequency": 1e4}
+    assert generator.id.startswith("TEKTRONIX,AFG31")
+    assert errors.of(putting(channel, **values)) == []
+    assert {name: getattr(channel, name) for name in values} == pytest.approx(values)
+    with pytest.raises(AttributeError, match="number"):
+        channel.enable()
+    assert others.scope.seen == []
+    generator.adapter.close()
+
+
+# --- QCoDeS, where it is installed ---
+
+
+@pytest.fixture
+def qcodes() -> Iterator[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # importing it is its own affair
+        module = pytest.importorskip("qcodes")
+        drivers = SimpleNamespace(
+            keithley=pytest.importorskip("qcodes.instrument_drivers.Keithley"),
+            keysight=pytest.importorskip("qcodes.instrument_drivers.Keysight"),
+        )
+    yield drivers
+    module.Instrument.close_all()
+
+
+def set_and_get(instrument: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    for name, value in values.items():
+        getattr(instrument, name)(value)
+    return {name: getattr(instrument, name)() for name in values}
+
+
+def test_qcodes_reads_a_cells_current_with_its_2450(lab, qcodes, monkeypatch):
+    smu, gate = (
+        qcodes.keithley.Keithley2450(role, address(lab, role), visalib=f"{NAME}@mho")
+        for role in ("smu", "gate")
+    )
+    errors = Errors(lab.devices[address(lab, "smu")], monkeypatch)
+    form(lab)
+    assert smu.get_idn()["model"] == "2450"
+
+    def configure() -> None:
+        for meter in (smu, gate):
+            meter.source_function("voltage")
+            meter.sense_function("current")
+            assert set_and_get(meter.source, {"range": 2.0, "limit": 1e-4, "delay": 1e-3, "auto_range": True})
+            meter.sense.nplc(0.1)
+            values = {"range": 1e-4, "four_wire_measurement": False, "auto_zero_enabled": True}
+            assert set_and_get(meter.sense, values) == values
+            meter.output_enabled(True)
+
+    assert errors.of(configure) == []
+    gate.source.voltage(2.5)
+    assert gate.source.voltage() == 2.5
+    smu.source.sweep_setup(0.05, 0.2, 4)
+    currents = smu.sense.sweep()
+    conductance = float(lab.chip.cells["multiply"].conductance((2, 3)))
+    assert currents == pytest.approx(np.linspace(0.05, 0.2, 4) * conductance, rel=1e-2)
+    assert smu.source.limit_tripped() is False
+    assert errors.of(lambda: smu.source.limit(5.0)) == [-222]
+    assert smu.source.limit() == pytest.approx(1e-4)
+    gate.output_enabled(False)
+
+
+def test_qcodes_fires_pulses_with_its_33522b(lab, qcodes, monkeypatch):
+    errors = Errors(lab.devices[address(lab, "pulser")], monkeypatch)
+    pulser = qcodes.keysight.Keysight33522B("pulser", address(lab, "pulser"), visalib=f"{NAME}@mho")
+    assert pulser.get_idn()["model"] == "33522B"
+    values = {
+        "function_type": "PULS",
+        "amplitude": 1.5,
+        "offset": 0.75,
+        "pulse_width": 1e-6,
+        "output_polarity": "NORM",
+        "burst_mode": "N Cycle",
+        "burst_ncycles": 2,
+        "burst_state": "ON",
+        "trigger_source": "BUS",
+        "trigger_delay": 0.0,
+        "output": "ON",
+    }
+    found: dict[str, Any] = {}
+    assert errors.of(lambda: found.update(set_and_get(pulser.ch1, values))) == []
+    assert found == pytest.approx(values)
+    pulser.write("*TRG")
+    bit = lab.monitor.extremes()["bit line"]
+    assert (bit.pulses, bit.highest) == (2, pytest.approx(3.0))  # left at 50 ohm, twice as much arrives
+    assert errors.of(lambda: pulser.ch1.frequency(1e6)) == [-221]
+    assert pulser.error()[0] == -221
+    assert pulser.error() == (0, "No error")
+
+
+def test_qcodes_measures_with_its_2636b(others, qcodes, monkeypatch):
+    errors = Errors(others.devices[TSP], monkeypatch)
+    meter = qcodes.keithley.Keithley2636B("meter", TSP, visalib=f"{NAME}@mho")
+    assert meter.get_idn()["model"] == "2636B"
+
+    def measure() -> None:
+        meter.smua.mode("voltage")
+        meter.smua.volt(0.3)
+        meter.smua.limiti(1e-4)
+        meter.smua.nplc(0.1)
+        meter.smua.output(True)
+        meter.snapshot(update=True)
+
+    assert errors.of(measure) == []
+    assert meter.smua.curr() == pytest.approx(0.3 * SIEMENS, rel=1e-3)
+    assert meter.smua.volt() == pytest.approx(0.3, rel=1e-3)
+    assert meter.smua.limiti() == 1e-4
+
+
+def form(lab: Laboratory) -> None:
+    """Form and SET cell [2, 3], and leave its READ path closed."""
+    lab.board.write(b':MODE PROG;:ROUT:CELL "multiply",2,3;:ROUT:PATH SET\n')
+    lab.drive("word line", 1.6, True)
+    lab.pulse("bit line", 4.0, 1e-6, 1)
+    lab.drive("word line", 0.0, True)
+    lab.board.write(b":ROUT:PATH OPEN;:ROUT:PATH READ\n")
