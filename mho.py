@@ -109,11 +109,9 @@ def rehearse(
     context: typer.Context,
     bench: Annotated[str, typer.Argument(help="a bench file", show_default=False)],
     procedure: Annotated[str, typer.Argument(help="solve, …, and its arguments", show_default=False)],
-    preset: Annotated[
-        Optional[str], typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")
-    ] = None,
-    seed: Annotated[Optional[int], typer.Option(help="of everything random; fresh when left out")] = None,
-    output: Annotated[Optional[Path], typer.Option(help="leave the run file (.h5) here")] = None,
+    preset: Annotated[str | None, typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")] = None,
+    seed: Annotated[int | None, typer.Option(help="of everything random; fresh when left out")] = None,
+    output: Annotated[Path | None, typer.Option(help="leave the run file (.h5) here")] = None,
 ) -> None:
     """Run a procedure on the simulated twins of a real bench, and report what it would do there."""
     from procedures.arguments import procedure_from_arguments
@@ -126,6 +124,21 @@ def rehearse(
         result = carry_out(made, bench, seed=seed, preset=preset, output=output, observers=[display.observe])
     print_rehearsal(result)
     if not result.passed:
+        raise typer.Exit(EXIT_UNFINISHED)
+
+
+@bench_app.command("check")
+def bench_check(
+    bench: Annotated[str, typer.Argument(help="a packaged bench or a bench file")] = "simulated",
+) -> None:
+    """Open every instrument of a bench and say what is wrong with it and what to do."""
+    from rich.console import Console
+
+    from instruments.checking import check_bench, print_report
+
+    report = check_bench(bench)
+    print_report(report, Console())
+    if not report.ok:
         raise typer.Exit(EXIT_UNFINISHED)
 
 
