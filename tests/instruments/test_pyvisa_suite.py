@@ -22,6 +22,8 @@ from pyvisa.testsuite.keysight_assisted_tests.test_resource_manager import TestR
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.visa import register_rack, unregister_rack
 
+pytestmark = pytest.mark.slow  # PyVISA's own suite waits in real time
+
 RACK = "pyvisa-suite"
 RECEIVE, SEND = (b"RECEIVE\n", b"RCVSLOWSRQ\n"), (b"SEND\n", b"SENDSLOWSRQ\n")
 
