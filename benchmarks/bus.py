@@ -7,16 +7,24 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyvisa
+from pymeasure.instruments.agilent import AgilentB1500
 from pymeasure.instruments.keithley import Keithley2450
 
 from benchmarks import _pyvisa_sim
 from benchmarks.registry import Figure, installed, median_seconds
 from instruments import open_bench
+from instruments.drivers.agilentb1500_connection import MainframeConnection
+from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
+from instruments.simulated.clock import VirtualClock
+from instruments.simulated.visa import register_rack, unregister_rack
 
 QUERIES = 5000
+GPIB = "GPIB0::17::INSTR"
 IDENTIFY = b"*IDN?\n"
 
 
@@ -62,7 +70,33 @@ def run(repeat: int) -> list[Figure]:
                 rate(lambda: theirs.id, identity),
                 detail={"PyMeasure's on pyvisa-sim, 1/s": peers.get("driver", "not installed")},
             ),
+            *_b1500(rate),
         ]
+
+
+def _b1500(rate: Callable[..., float]) -> list[Figure]:
+    """Measure the driver that wraps PyMeasure's, beside PyMeasure's."""
+    device = SimulatedAgilentB1500(VirtualClock(), np.random.default_rng(0), {})
+    register_rack("bus", SimpleNamespace(devices={GPIB: device}, clock=device.clock))
+    try:
+        with closing(MainframeConnection(GPIB, "bus@mho", 5.0)) as ours:
+            theirs = AgilentB1500(GPIB, visa_library="bus@mho")
+            reached = rate(ours.identify, ours.identify())
+            peer = rate(lambda: theirs.ask("*IDN?"), ours.identify())
+            theirs.adapter.close()
+    finally:
+        unregister_rack("bus")
+    return [
+        Figure(
+            "*IDN? of a B1500 through PyVISA and driver",
+            reached,
+            "1/s",
+            "PyMeasure's AgilentB1500 at @mho",
+            peer,
+            target=">= 60,000",
+            met=reached >= 60_000,
+        )
+    ]
 
 
 def _rate(ask: Callable[[], str], expected: str, *, repeat: int) -> float:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyvisa
 
 from benchmarks.registry import Figure, median_seconds
 from instruments import Cell, Pulse, open_bench
+from instruments.drivers.agilentb1500 import AgilentB1500
+from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from instruments.simulated.visa import register_rack, unregister_rack
 
 READS, POINTS, LEVELS = 2000, 100_000, 2500
-ADDRESS = "USB0::0x0957::0x8E18::SIM00001::INSTR"
+ADDRESS = "USB0::0x0957::0x8E18::SIM00001::INSTR"  # whatever stands there
 
 
 class _Resistor:
@@ -29,7 +32,7 @@ class _Resistor:
 
 def run(repeat: int) -> list[Figure]:
     """Measure readings through driver, engine and physics, and a REAL,32 transfer of many points."""
-    return [_reads(repeat), _transfer(repeat)]
+    return [_reads(repeat), _reads_of_b1500(repeat), _transfer(repeat)]
 
 
 def _reads(repeat: int) -> Figure:
@@ -51,6 +54,28 @@ def _reads(repeat: int) -> Figure:
         target=">= 10,000",
         met=rate >= 10_000,
         detail={"each": "level, :READ? with status, level to 0 V, error check: one message"},
+    )
+
+
+def _reads_of_b1500(repeat: int) -> Figure:
+    device = SimulatedAgilentB1500(VirtualClock(), np.random.default_rng(0), {1: _Resistor()})
+    with _rack(device) as library, closing(AgilentB1500(ADDRESS, library)) as smu:
+        smu.configure(current_limit=1e-4, current_range=1e-4, nplc=0.01)
+        smu.enable()
+        levels = [1e-4 * index for index in range(READS)]
+
+        def read() -> None:
+            for volts in levels:
+                smu.read(volts)
+
+        rate = READS / median_seconds(read, repeat)
+    return Figure(
+        "readings of a B1500 of a resistor through driver, PyVISA and engine",
+        rate,
+        "1/s",
+        target=">= 10,000",
+        met=rate >= 10_000,
+        detail={"each": "level, TI, TV, level to 0 V: one line; then ERRX?"},
     )
 
 
@@ -76,13 +101,20 @@ def _transfer(repeat: int) -> Figure:
 
 @contextmanager
 def _b2912a() -> Iterator[pyvisa.resources.MessageBasedResource]:
-    clock = VirtualClock()
-    device = SimulatedKeysightB2912A(clock, np.random.default_rng(0), {1: _Resistor(), 2: _Resistor()})
-    register_rack("transfers", SimpleNamespace(devices={ADDRESS: device}, clock=clock))
-    try:
-        manager = pyvisa.ResourceManager("transfers@mho")
+    device = SimulatedKeysightB2912A(
+        VirtualClock(), np.random.default_rng(0), {1: _Resistor(), 2: _Resistor()}
+    )
+    with _rack(device) as library:
+        manager = pyvisa.ResourceManager(library)
         connection = manager.open_resource(ADDRESS, read_termination="\n", write_termination="\n")
         yield connection  # type: ignore[misc]
         connection.close()
+
+
+@contextmanager
+def _rack(device: Any) -> Iterator[str]:
+    register_rack("transfers", SimpleNamespace(devices={ADDRESS: device}, clock=device.clock))
+    try:
+        yield "transfers@mho"
     finally:
         unregister_rack("transfers")

@@ -3,52 +3,28 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from instruments.bench_cells import CellLines, conductance
 from instruments.bench_file import BenchFile, BenchSource
+from instruments.bench_instruments import BenchInstruments, make_safe, not_confirmed
+from instruments.bench_vectors import Floats, Index, Vectors
+from instruments.bench_watchdog import Every, Watchdog, every
 from instruments.limits import Limits
-from instruments.roles import ArrayBoard, Cell, Daq, Instrument, Path, Pulse, PulseGenerator, SourceMeter
-from instruments.stopping import signals_held
-from mho_errors import BenchError, ConvergenceError, MhoError
+from instruments.roles import Cell, Mode, Path, Pulse
+from instruments.stopping import ended_by_signals, signals_held
+from mho_errors import MhoError
 
 if TYPE_CHECKING:
     from instruments.simulated.laboratory import Laboratory
 
-Floats = NDArray[np.float64]
-Index = Sequence[int] | NDArray[np.int64]
-
 log = logging.getLogger(__name__)
 
-CLAMPED = 0.39  # V: an INV output beyond sits in its clamp of +-0.4 V
-
-
-@dataclass
-class BenchInstruments:
-    """The opened drivers by role."""
-
-    smu: SourceMeter
-    gate: SourceMeter
-    pulser: PulseGenerator
-    daq: Daq
-    board: ArrayBoard
-
-    def by_name(self) -> dict[str, Instrument]:
-        """In the order in which they are made safe: bit line first, word line last."""
-        return {
-            "smu": self.smu,
-            "pulser": self.pulser,
-            "daq": self.daq,
-            "board": self.board,
-            "gate": self.gate,
-        }
+NOTHING: frozenset[str] = frozenset()  # no crosspoint
 
 
 class Bench:
@@ -66,6 +42,9 @@ class Bench:
         Seconds on the bench's clock: virtual on a simulated bench.
     laboratory : Laboratory or None
         What stands behind a simulated bench.
+    checkpoint : callable
+        Called before anything is sent by `read`, `pulse`, `multiply` and `invert`: whoever runs a procedure may
+        pause there (`rest`, then wait) or raise what ends it. By default it does nothing.
     """
 
     def __init__(
@@ -76,6 +55,7 @@ class Bench:
         now: Callable[[], float] = time.monotonic,
         laboratory: Laboratory | None = None,
         release: Callable[[], None] = lambda: None,
+        every: Every = every,
     ) -> None:
         self.file: BenchFile = source.bench
         self.text, self.chip_text = source.text, source.chip_text
@@ -83,12 +63,15 @@ class Bench:
         self.instruments = instruments
         self.now = now
         self.laboratory = laboratory
+        self.checkpoint: Callable[[], None] = lambda: None
         self._release = release
-        self._mode = ""
-        self._cell: Cell | None = None
-        self._path: Path | None = None
-        self._gate: float | None = None
-        self._answers = 0
+        self._signals = ExitStack()
+        self._mode: Mode | Literal[""] = ""
+        switch = source.bench.instruments.switch
+        self._crosspoints = switch.crosspoints() if switch is not None else {}
+        self._cells = CellLines(instruments, self._crosspoints, self.limits)
+        self._vectors = Vectors(instruments.daq, instruments.board, self.limits, self._enter)
+        self._watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every)
         self._channels: dict[str, int] = {
             line: channel for channel, line in source.bench.instruments.pulser.channels.items()
         }
@@ -96,11 +79,23 @@ class Bench:
     # --- life ---
 
     def __enter__(self) -> Self:
+        self._signals.enter_context(ended_by_signals())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        left = False
+        try:
+            with signals_held():
+                left = True
+                self._leave(error)
+        finally:
+            with self._signals:
+                if not left:  # a signal came before it could be held
+                    self._leave(error)
+
+    def _leave(self, error: BaseException | None) -> None:
         try:
             self.safe()
         except MhoError:
@@ -121,23 +116,57 @@ class Bench:
             After all steps were tried, naming what could not be confirmed.
         """
         self.forget()
+        self._make_safe()
+
+    def _make_safe(self) -> None:
         with signals_held():
             failed = make_safe(self.instruments.by_name())
-        for name, error in failed.items():
-            log.critical("%s is not confirmed safe: %s", name, error)
+            if "board" in failed:
+                self._watchdog.abandon()
+            else:
+                self._watchdog.disarm()
         if failed:
-            raise BenchError(
-                "NOT CONFIRMED SAFE: "
-                + "; ".join(f"{name} ({error})" for name, error in failed.items())
-                + ". Switch these outputs off by hand before touching the chip"
-            )
+            raise not_confirmed(failed)
+
+    def wait_until(self, moment: float) -> None:
+        """Let time pass until `moment` on the bench's clock (s); a simulated bench is there at once."""
+        self.checkpoint()
+        while (left := moment - self.now()) > 0.0:
+            if self.laboratory is not None:
+                self.laboratory.clock.advance(left)
+            else:
+                time.sleep(min(left, 0.05))
+            self.checkpoint()
 
     def forget(self) -> None:
         """Take nothing for granted of what was set up: the next use prepares the bench anew."""
-        self._mode, self._cell, self._path, self._gate = "", None, None, None
+        self._mode = ""
+        self._cells.forget()
+        self._vectors.forget()
+
+    def rest(self) -> None:
+        """Let the outputs idle, for a pause; the next operation brings back what it needs.
+
+        At its cells the bench opens the path, which is read back, and takes source-measure unit and word line to
+        0 V, outputs on. A block of vectors is let go, all lines grounded; `multiply` and `invert` connect it again.
+        A bench that nobody has used since it was opened or made safe is made safe.
+
+        Raises
+        ------
+        InstrumentError, BenchError
+            When that is refused or not confirmed.
+        """
+        if not self._mode:
+            self.safe()
+        elif self._mode == "PROGRAM":
+            self._cells.idle()
+            self._cells.switch_to(NOTHING)
+        elif self._mode != "SAFE":
+            self._enter("SAFE")
 
     def close(self) -> None:
-        """Release the connections and the lock; never changes an output."""
+        """Release the connections and the lock; never changes an output, but an armed watchdog is fed no more."""
+        self._watchdog.abandon()
         for name, instrument in self.instruments.by_name().items():
             try:
                 instrument.close()
@@ -155,19 +184,11 @@ class Bench:
     # --- cells ---
 
     def prepare(self) -> None:
-        """Set up reading and pulsing: current limits read back, outputs on at 0 V, board in PROGRAM mode."""
+        """Set up reading and pulsing: current limits read back, outputs on at 0 V, then the board in PROGRAM mode."""
         self.check_read()
-        read, tools = self.file.read, self.instruments
-        for meter in (tools.smu, tools.gate):
-            meter.configure(
-                current_limit=read.current_limit, current_range=read.current_range, nplc=read.nplc
-            )
-        tools.board.set_mode("PROGRAM")
-        tools.gate.enable()
-        tools.smu.enable()
-        for channel in self._channels.values():
-            tools.pulser.configure(channel)
-        self._mode, self._cell, self._path, self._gate = "PROGRAM", None, "OPEN", 0.0
+        self._watchdog.arm()
+        self._cells.prepare(self.file.read, self._channels.values())
+        self._mode = "PROGRAM"
 
     def read(self, cell: Cell) -> float:
         """Conductance (S) of one cell at the bench's read voltage, word line on.
@@ -178,32 +199,25 @@ class Bench:
             When the reading ran into compliance or overflowed (the cell is shorted, or the limit too low), or
             was not taken at the read voltage.
         """
+        self.checkpoint()
         read = self.file.read
-        self._address(cell)
-        self._word_line(read.gate)
-        self._route("READ")
+        self._program(cell, "READ", read.gate)
         reading = self.instruments.smu.read(read.voltage)
-        if reading.tripped or not math.isfinite(reading.current):
-            raise BenchError(
-                f"{cell.array}[{cell.row}, {cell.column}]: the read of {read.voltage} V ran into the current limit of "
-                f"{read.current_limit} A; the cell is shorted or the limit too low"
-            )
-        if not abs(reading.voltage - read.voltage) <= 0.1 * read.voltage:
-            raise BenchError(
-                f"{cell.array}[{cell.row}, {cell.column}]: the read was taken at {reading.voltage:.3g} V instead of "
-                f"{read.voltage} V; check whether the output of the source-measure unit was switched off by hand"
-            )
-        return reading.current / reading.voltage
+        return conductance(cell, reading, read)
 
     def pulse(self, cell: Cell, pulse: Pulse) -> None:
         """Deliver one programming pulse: word line on first, the path closed at 0 V, then the pulse."""
+        self.checkpoint()
         line = "bit line" if pulse.kind == "set" else "source line"
         self.check_pulse(pulse)
-        self._address(cell)
-        self._word_line(pulse.gate)
-        self._route("SET" if pulse.kind == "set" else "RESET")
+        self._program(cell, "SET" if pulse.kind == "set" else "RESET", pulse.gate)
         self.instruments.pulser.shape(self._channels[line], voltage=pulse.voltage, width=pulse.width)
-        self.instruments.pulser.fire()
+        self.instruments.pulser.fire(self._channels[line])
+
+    def _program(self, cell: Cell, path: Path, gate: float) -> None:
+        if self._mode != "PROGRAM":
+            self.prepare()
+        self._cells.reach(cell, path, gate)
 
     def check_pulse(self, pulse: Pulse) -> None:
         """Raise `LimitError` when a pulse is not allowed here; nothing is sent."""
@@ -218,28 +232,6 @@ class Bench:
             self.limits.check_voltage(line, volts)
             self.limits.check_current(line, read.current_limit)
 
-    def _address(self, cell: Cell) -> None:
-        if self._mode != "PROGRAM":
-            self.prepare()
-        if cell != self._cell:
-            self._route("OPEN")
-            self.instruments.board.select(cell)
-            self._cell = cell
-
-    def _word_line(self, volts: float) -> None:
-        if volts != self._gate:
-            self.limits.check_voltage("word line", volts)
-            self.instruments.gate.hold(volts)
-            self._gate = volts
-
-    def _route(self, path: Path) -> None:
-        # Sources are at 0 V whenever this runs: a read returns the SMU to 0 V in its own message and the
-        # pulser idles at 0 V. The board opens, reads back, closes and reads back.
-        if path != self._path:
-            self._path = None
-            self.instruments.board.route(path)
-            self._path = path
-
     # --- vectors ---
 
     @property
@@ -253,18 +245,24 @@ class Bench:
         return self.instruments.board.input_conductance
 
     def connect_multiply(self, array: str, rows: Index, columns: Index) -> None:
-        """Connect a block for `multiply`; `rows` are driven, `columns` measured."""
-        self._enter("MULTIPLY")
-        self.instruments.board.connect_multiply(array, _ints(rows), _ints(columns))
-        self._answers = len(columns)
+        """Connect a block for `multiply`; `rows` are driven, `columns` measured.
+
+        Raises `BenchError` when the DAQ has not so many outputs or inputs.
+        """
+        self._vectors.connect_multiply(array, rows, columns)
 
     def multiply(self, volts: Floats) -> Floats:
         """Currents (samples, columns), A, out of the connected columns for `volts` (samples, rows).
 
         The first sample played is zero; its answer, the amplifiers' offsets, is subtracted.
+
+        Raises
+        ------
+        BenchError
+            When no block is connected for it.
         """
-        outputs, resting = self._exchange(volts)
-        return (outputs - resting) / -self.instruments.board.transimpedance
+        self.checkpoint()
+        return self._vectors.multiply(volts)
 
     def connect_invert(
         self,
@@ -276,17 +274,13 @@ class Bench:
         diagonal: float = 0.0,
         diagonal_count: int = 0,
     ) -> None:
-        """Close the inverting loop around a block; the caller has checked that it is stable."""
-        self._enter("INVERT")
-        self.instruments.board.connect_invert(
-            positive,
-            _ints(rows),
-            _ints(columns),
-            negative=negative,
-            diagonal=diagonal,
-            diagonal_count=diagonal_count,
+        """Close the inverting loop around a block; the caller has checked that it is stable.
+
+        Raises `BenchError` when the DAQ has not so many outputs or inputs.
+        """
+        self._vectors.connect_invert(
+            positive, rows, columns, negative=negative, diagonal=diagonal, diagonal_count=diagonal_count
         )
-        self._answers = len(columns)
 
     def invert(self, volts: Floats) -> Floats:
         """Settled outputs (samples, n), V, for `volts` (samples, n) at the inputs: v = -G^-1 g_in u.
@@ -296,55 +290,25 @@ class Bench:
 
         Raises
         ------
+        BenchError
+            When no block is connected for it.
         ConvergenceError
             When an output sits in its clamp with nothing at the inputs: the loop rails, whatever is played.
         """
-        outputs, resting = self._exchange(volts)
-        peak = float(np.abs(resting).max(initial=0.0))
-        if peak > CLAMPED:
-            raise ConvergenceError(
-                f"the INV loop rails: an output reads {peak:.2f} V with nothing at its inputs; check the programmed "
-                "cells and the stability of the matrix"
-            )
-        clamped = np.abs(outputs).max(axis=1, keepdims=True, initial=0.0) > CLAMPED
-        return np.where(clamped, np.nan, outputs - resting)
+        self.checkpoint()
+        return self._vectors.invert(volts)
 
-    def _enter(self, mode: str) -> None:
+    def _enter(self, mode: Mode) -> bool:
+        """Take the bench into a mode for vectors; tell whether it was in another one."""
         if self._mode == mode:
-            return
-        if self._mode == "PROGRAM":
-            self._route("OPEN")
-            self.instruments.smu.hold(0.0)
-            self._word_line(0.0)
-        self._mode, self._cell, self._path = "", None, None
-        self.instruments.board.set_mode(mode)  # type: ignore[arg-type]
+            return False
+        if not self._mode:
+            self._make_safe()  # what drives the lines is not known, and switches will move
+        elif self._mode == "PROGRAM":
+            self._cells.idle()
+        self._mode = ""
+        self._cells.switch_to(self._crosspoints.get(mode, NOTHING))
+        self._watchdog.arm()
+        self.instruments.board.set_mode(mode)
         self._mode = mode
-
-    def _exchange(self, volts: Floats) -> tuple[Floats, Floats]:
-        """What the connected columns answer, and how they rest with nothing played."""
-        peak = float(np.abs(volts).max(initial=0.0))
-        self.limits.check_voltage("vector", peak)
-        samples = np.zeros((len(volts) + 1, volts.shape[1]))
-        samples[1:] = volts
-        answer = self.instruments.daq.exchange(samples)
-        return answer[1:, : self._answers], answer[0, : self._answers]
-
-
-def _ints(index: Index) -> list[int]:
-    return [int(i) for i in index]
-
-
-def make_safe(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:
-    """Make each instrument safe, in this order, then once more those that failed; return what went wrong with which."""
-    failed = _each_made_safe(instruments)
-    return _each_made_safe({name: instruments[name] for name in failed})
-
-
-def _each_made_safe(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:
-    failed: dict[str, Exception] = {}
-    for name, instrument in instruments.items():
-        try:
-            instrument.make_safe()
-        except Exception as error:  # one that fails must not keep the others from being made safe
-            failed[name] = error
-    return failed
+        return True

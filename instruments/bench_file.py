@@ -2,122 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
+from instruments.bench_entries import Instruments, Positive
 from instruments.limits import Limits, TerminalLimits
-from instruments.models import PULSE_GENERATORS, SOURCE_METERS, Model
 from mho_errors import BenchError
 from mho_toml import StrictModel, parse_toml
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Terminal = Literal["bit line", "source line", "word line"]
 LimitedTerminal = Literal["bit line", "source line", "word line", "vector"]
-
-
-def _known(models: Mapping[str, Model], name: str) -> str:
-    if name not in models:
-        raise ValueError(f"no such driver here; there are {', '.join(models)}")
-    return name
-
-
-class Reconnect(StrictModel):
-    """How often a lost connection is opened anew, and how long is waited before each try (s)."""
-
-    tries: Annotated[int, Field(ge=1, le=100)]
-    wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.5
-
-
-class Entry(StrictModel):
-    """What every instrument may be given; without `reconnect` a lost connection ends the run."""
-
-    reconnect: Reconnect | None = None
-
-
-class SourceMeterEntry(Entry):
-    """A source-measure unit and the terminal its output is wired to."""
-
-    driver: Annotated[str, AfterValidator(partial(_known, SOURCE_METERS))]
-    address: str
-    channel: int = 1
-    terminal: Terminal
-
-    @model_validator(mode="after")
-    def _channel_exists(self) -> SourceMeterEntry:
-        count = SOURCE_METERS[self.driver].channels
-        if not 1 <= self.channel <= count:
-            raise ValueError(f"{self.driver} has no channel {self.channel}; it has {count}")
-        return self
-
-
-class PulserEntry(Entry):
-    """A pulse generator and the terminal of each channel."""
-
-    driver: Annotated[str, AfterValidator(partial(_known, PULSE_GENERATORS))]
-    address: str
-    channels: dict[int, Terminal]
-
-
-class DaqEntry(Entry):
-    """A data acquisition device: analogue outputs feed vectors in, inputs read vectors out."""
-
-    driver: Literal["ni_daq"]
-    outputs: str
-    inputs: str
-    rate: Positive = 100e3
-    products: dict[str, str] = {}
-
-
-class BoardEntry(Entry):
-    """The array board that carries the chip."""
-
-    driver: Literal["array_board"]
-    address: str
-
-
-class Instruments(StrictModel):
-    """One instrument per role."""
-
-    smu: SourceMeterEntry
-    gate: SourceMeterEntry
-    pulser: PulserEntry
-    daq: DaqEntry
-    board: BoardEntry
-
-    @model_validator(mode="after")
-    def _wired_as_the_bench_drives_them(self) -> Instruments:
-        if (self.smu.terminal, self.gate.terminal) != ("bit line", "word line"):
-            raise ValueError("`smu` must be wired to the bit line and `gate` to the word line")
-        if sorted(self.pulser.channels.values()) != ["bit line", "source line"]:
-            raise ValueError("`pulser.channels` must be wired to the bit line and the source line, one each")
-        return self
-
-    @model_validator(mode="after")
-    def _addresses_differ(self) -> Instruments:
-        used = self.addresses()
-        if self.smu.address == self.gate.address:
-            if self.smu.channel == self.gate.channel:
-                raise ValueError(
-                    f"`smu` and `gate` share the address {self.smu.address}: give each its own `channel`"
-                )
-            if self.smu.driver != self.gate.driver:
-                raise ValueError("`smu` and `gate` name different drivers for one address")
-            if self.smu.reconnect != self.gate.reconnect:
-                raise ValueError("`smu` and `gate` share an address: give both the same `reconnect`")
-            used.remove(self.gate.address)  # two channels of one instrument
-        for address in used:
-            if used.count(address) > 1:
-                raise ValueError(f"two instruments share the address {address}")
-        return self
-
-    def addresses(self) -> list[str]:
-        """VISA addresses in use."""
-        return [self.smu.address, self.gate.address, self.pulser.address, self.board.address]
 
 
 class ReadSettings(StrictModel):

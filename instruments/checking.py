@@ -15,11 +15,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from instruments.bench import make_safe
 from instruments.bench_file import BenchSource, load_bench_file
+from instruments.bench_instruments import make_safe
 from instruments.contact import CURRENT, Contact, classify_contact, read_contact
 from instruments.inspection import LOOKS, Seen, Verdict, look_at_reading
-from instruments.opening import _lock, role_openers, simulated_rack
+from instruments.opening import lock_bench, role_openers, simulated_rack
 from instruments.roles import Cell
 from instruments.stopping import signals_held
 from mho_errors import MhoError
@@ -91,7 +91,7 @@ def check_bench(
     check = source.bench.check
     with ExitStack() as stack:
         if source.bench.simulation is None:
-            stack.enter_context(_lock(source))
+            stack.enter_context(lock_bench(source))
             openers = role_openers(source, source.bench.visa, nullcontext, None)
         else:
             laboratory, visa = stack.enter_context(simulated_rack(source, preset, seed))
@@ -127,6 +127,8 @@ class _Checker:
             return
         if "board" in self._opened:
             self._look("board", "switches", self._switches)
+        if "switch" in self._opened:
+            self._look("switch", "relays", self._relays)
         self._look("bench", "contact", self._contact)
 
     def _check_instrument(self, role: str, open_role: Callable[[], Any]) -> None:
@@ -178,6 +180,17 @@ class _Checker:
                 board.route(path)
         return Seen("ok", "every path closes and opens as read back; SAFE again")
 
+    def _relays(self) -> Seen:
+        """Close the crosspoints of every path once; the driver reads each back."""
+        switch, entry = self._opened["switch"], self._bench.instruments.switch
+        assert entry is not None
+        with self._safe_afterwards({"switch": switch}):
+            switch.open_all()
+            for crosspoints in entry.crosspoints().values():
+                switch.close_paths(sorted(crosspoints))
+                switch.open_all()
+        return Seen("ok", "every path closes and opens as read back; all open again")
+
     def _some_cell(self) -> Cell:
         check = self._bench.check
         if check is not None and check.cell is not None:
@@ -188,15 +201,19 @@ class _Checker:
         check = self._bench.check
         if check is None:
             return Seen("note", "no known resistor", "put one in and name it under [check] in the bench file")
-        wanted = (
-            ["smu"] if check.cell is None else ["smu", "board", "gate"]
-        )  # in this order they are made safe
+        wanted = ["smu"]
+        if check.cell is not None:  # in this order they are made safe
+            wanted += (
+                ["board", "gate"] if self._bench.instruments.switch is None else ["board", "gate", "switch"]
+            )
         missing = [role for role in wanted if role not in self._opened]
         if missing:
             return Seen("wrong", f"not tried without {', '.join(missing)}", "mend the connection first")
         used = {role: self._opened[role] for role in wanted}
         with self._safe_afterwards(used):
-            readings = read_contact(self._bench, check, used["smu"], used.get("gate"), used.get("board"))
+            readings = read_contact(
+                self._bench, check, used["smu"], used.get("gate"), used.get("board"), used.get("switch")
+            )
         contact, ohms = classify_contact(readings, check.resistor, check.tolerance)
         detail = f"{contact}: {ohms:.4g} ohm where {check.resistor:.4g} ohm are expected"
         if contact is Contact.SHORT and not ohms:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from instruments.bench_file import BenchFile, CheckSettings
-from instruments.roles import ArrayBoard, Cell, Reading, SourceMeter
+from instruments.roles import ArrayBoard, Cell, Reading, SourceMeter, SwitchMatrix
 
 VOLTAGES = (0.05, 0.1)  # V
 CURRENT = 10e-6  # A
@@ -63,10 +63,11 @@ def read_contact(
     smu: SourceMeter,
     gate: SourceMeter | None,
     board: ArrayBoard | None,
+    switch: SwitchMatrix | None = None,
 ) -> list[Reading]:
     """Take the two readings; the caller has checked that all outputs are off, and makes everything safe afterwards.
 
-    Word line and board are left out when the resistor is in no cell's place.
+    Word line, board and switch matrix are left out when the resistor is in no cell's place.
 
     Raises
     ------
@@ -87,6 +88,9 @@ def read_contact(
     gate.configure(current_limit=read.current_limit, current_range=read.current_range, nplc=read.nplc)
     board.set_mode("PROGRAM")
     board.select(Cell(*check.cell))
+    if switch is not None and bench.instruments.switch is not None:
+        switch.open_all()
+        switch.close_paths(sorted(bench.instruments.switch.crosspoints()["READ"]))
     gate.enable()
     gate.hold(read.gate)  # word line first, and off last
     smu.enable()

@@ -43,10 +43,12 @@ SOURCE_METERS = {
 }
 PULSE_GENERATORS = {
     "keysight33522b": Model("keysight33522b:Keysight33522B", "keysight33522b:SimulatedKeysight33522B", 2),
+    "keysight33622a": Model("keysight33622a:Keysight33622A", "keysight33622a:SimulatedKeysight33622A", 2),
     "tektronixafg31000": Model(
         "tektronixafg31000:TektronixAFG31000", "tektronixafg31000:SimulatedTektronixAFG31000", 2
     ),
 }
+SWITCH_MATRICES = {"keithley707b": Model("keithley707b:Keithley707B", "keithley707b:SimulatedKeithley707B")}
 
 
 def _load(package: str, path: str) -> Any:

@@ -8,21 +8,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from instruments.bench import Bench, BenchInstruments
-from instruments.bench_file import (
-    BenchSource,
-    BoardEntry,
-    DaqEntry,
-    Entry,
-    PulserEntry,
-    SourceMeterEntry,
-    load_bench_file,
-)
-from instruments.models import PULSE_GENERATORS, SOURCE_METERS
+from instruments.bench import Bench
+from instruments.bench_entries import BoardEntry, DaqEntry, Entry, PulserEntry, SourceMeterEntry, SwitchEntry
+from instruments.bench_file import BenchSource, load_bench_file
+from instruments.bench_instruments import BenchInstruments
+from instruments.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES
 from instruments.reconnection import Connection, Reconnecting
+from instruments.roles import Daq
 from mho_errors import BenchError
 
 if TYPE_CHECKING:
@@ -57,24 +53,32 @@ def open_bench(bench: str = "simulated", *, preset: str | None = None, seed: int
     """
     source = load_bench_file(bench)
     if source.bench.simulation is not None:
-        return _open_simulated(source, preset, seed)
+        return open_simulated(source, preset, seed)
     if preset is not None:
         raise BenchError(f"bench {bench!r} has real instruments: --preset is for simulated cells only")
     with ExitStack() as stack:
-        stack.enter_context(_lock(source))
-        instruments = _connect(source, source.bench.visa, nullcontext)
+        stack.enter_context(lock_bench(source))
+        instruments = connect_instruments(source, source.bench.visa, nullcontext)
         release = stack.pop_all().close
     return _forgetful(Bench(source, instruments, release=release))
 
 
-def _open_simulated(source: BenchSource, preset: str | None, seed: int | None) -> Bench:
+def open_simulated(source: BenchSource, preset: str | None, seed: int | None) -> Bench:
+    """Open a bench file that has a ``[simulation]`` section; parameters and errors as for `open_bench`."""
     with ExitStack() as stack:
         laboratory, visa = stack.enter_context(simulated_rack(source, preset, seed))
         clock = laboratory.clock
-        instruments = _connect(source, visa, laboratory.daq_session, clock.advance)
+        instruments = connect_instruments(source, visa, laboratory.daq_session, clock.advance)
         release = stack.pop_all().close
     return _forgetful(
-        Bench(source, instruments, now=lambda: clock.now, laboratory=laboratory, release=release)
+        Bench(
+            source,
+            instruments,
+            now=lambda: clock.now,
+            laboratory=laboratory,
+            release=release,
+            every=clock.every,
+        )
     )
 
 
@@ -112,7 +116,6 @@ def role_openers(
         Lets seconds pass before a lost connection is opened anew; None leaves it lost, whatever the file says.
     """
     from instruments.drivers.array_board import ArrayBoardDriver
-    from instruments.drivers.ni_daq import NIDaq
 
     entries = source.bench.instruments
     shared: dict[str, Connection] = {}
@@ -139,24 +142,54 @@ def role_openers(
         driver = PULSE_GENERATORS[entry.driver].load_driver()
         return single(entry, lambda: driver(entry.address, visa_library=visa))
 
+    def board(entry: BoardEntry) -> Connection:
+        if entry.address not in shared:
+            shared[entry.address] = connect(entry, lambda: ArrayBoardDriver(entry.address, visa_library=visa))
+        return shared[entry.address]
+
     def daq(entry: DaqEntry) -> Any:
-        return single(entry, lambda: NIDaq(entry.outputs, entry.inputs, rate=entry.rate, session=session))
+        if entry.driver == "array_board":
+            return board(entries.board).role(lambda whole: whole.converters)
+        return single(entry, partial(_open_daq, entry, visa, session))
 
-    def board(entry: BoardEntry) -> Any:
-        return single(entry, lambda: ArrayBoardDriver(entry.address, visa_library=visa))
+    def switch(entry: SwitchEntry) -> Any:
+        driver = SWITCH_MATRICES[entry.driver].load_driver()
+        return single(entry, lambda: driver(entry.address, visa_library=visa))
 
-    return {
+    openers = {
         "smu": lambda: meter(entries.smu),
         "gate": lambda: meter(entries.gate),
         "pulser": lambda: pulser(entries.pulser),
         "daq": lambda: daq(entries.daq),
-        "board": lambda: board(entries.board),
+        "board": lambda: board(entries.board).role(),
     }
+    matrix = entries.switch
+    return openers if matrix is None else {**openers, "switch": lambda: switch(matrix)}
 
 
-def _connect(
+def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any]) -> Daq:
+    """Open a DAQ that has a connection of its own."""
+    if entry.driver == "ni_daq":
+        from instruments.drivers.ni_daq import NIDaq
+
+        return NIDaq(entry.outputs, entry.inputs, rate=entry.rate, session=session)
+    from instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
+    from instruments.drivers.ni_outputs import NIOutputs
+    from instruments.drivers.scanned_daq import ScannedDaq
+
+    outputs = NIOutputs(entry.outputs, session=session)
+    try:
+        inputs = KeithleyDAQ6510(entry.address, visa_library=visa, channels=entry.scanned_channels())
+    except BaseException:
+        outputs.close()
+        raise
+    return ScannedDaq(outputs, inputs, full_scale=entry.full_scale, nplc=entry.nplc)
+
+
+def connect_instruments(
     source: BenchSource, visa: str, session: Callable[[], Any], sleep: Callable[[float], None] = time.sleep
 ) -> BenchInstruments:
+    """Open the instrument of each role; parameters as for `role_openers`."""
     with ExitStack() as opened:  # closes what was opened when a later one fails
         instruments: dict[str, Any] = {}
         for role, open_role in role_openers(source, visa, session, sleep).items():
@@ -174,13 +207,19 @@ def _forgetful(bench: Bench) -> Bench:
     return bench
 
 
-def _lock(source: BenchSource) -> Any:
-    """Lock every instrument of a real bench for this process, by its address."""
+def lock_bench(source: BenchSource) -> ExitStack:
+    """Lock every instrument of a real bench for this process, by its address; returns what lets go of them.
+
+    Raises
+    ------
+    BenchError
+        When another process has one.
+    """
     from filelock import FileLock, Timeout
 
-    daq = source.bench.instruments.daq
+    entries = source.bench.instruments
     with ExitStack() as stack:
-        for used in sorted({*source.bench.instruments.addresses(), daq.outputs, daq.inputs}):
+        for used in sorted({*entries.addresses(), *entries.daq.names()}):
             digest = hashlib.sha256(used.encode()).hexdigest()[:16]
             # Benches share instruments, and a computer has several users: a lock each, open to all.
             lock = FileLock(Path(tempfile.gettempdir()) / f"mho-bench-{digest}.lock", mode=0o666)

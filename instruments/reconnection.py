@@ -17,7 +17,7 @@ from pyvisa import VisaIOError
 from pyvisa.constants import StatusCode
 from pyvisa.errors import InvalidSession
 
-from instruments.bench_file import Reconnect
+from instruments.bench_entries import Reconnect
 from mho_errors import InstrumentError
 
 log = logging.getLogger(__name__)
@@ -166,6 +166,10 @@ class Reconnecting:
         """Make it safe, over a new connection if the old one is lost."""
         self._attempt("make_safe", lambda: self._instrument.make_safe(), repeat=True)
         self._driven = False
+
+    def beat(self) -> None:
+        """Pass on a sign of life; a lost connection is for those to open anew who talk to the instrument."""
+        self._instrument.beat()
 
     def configure(self, *channel: int, **settings: Any) -> None:
         """Configure it, and remember settings that leave its output alone."""

@@ -6,8 +6,9 @@ from nidaqmx.constants import BusType
 from nidaqmx.utils import unflatten_channel_string
 
 from instruments.bench import Bench
-from instruments.bench_file import BenchSource, DaqEntry, Simulation
-from instruments.opening import _open_simulated
+from instruments.bench_entries import DaqEntry
+from instruments.bench_file import BenchSource, Simulation
+from instruments.opening import open_simulated
 from instruments.simulated.ni_devices import PRODUCTS
 from mho_errors import BenchError
 
@@ -61,13 +62,14 @@ def open_rehearsal(source: BenchSource, *, preset: str | None = None, seed: int 
     BenchError
         As `stand_in`, or for an unknown preset.
     """
-    return _open_simulated(stand_in(source, preset), preset, seed)
+    return open_simulated(stand_in(source, preset), preset, seed)
 
 
 def _products(daq: DaqEntry) -> dict[str, str]:
     """Return the product of each device in use: as the bench file says, else the first that has the channels."""
     needed: dict[str, tuple[int, int]] = {}
-    for kind, channels in enumerate((daq.outputs, daq.inputs)):
+    channels_in = daq.inputs if daq.driver == "ni_daq" else ""
+    for kind, channels in enumerate((daq.outputs, channels_in)):
         for channel in unflatten_channel_string(channels):
             device, _, terminal = channel.partition("/")
             number = int("".join(filter(str.isdigit, terminal)) or 0) + 1

@@ -101,15 +101,15 @@ class PulseGenerator(Instrument, Protocol):
     """Fires voltage pulses from an idle level of 0 V; channels count from 1."""
 
     def configure(self, channel: int) -> None:
-        """Prepare triggered single pulses of 0 V base level on `channel` and switch its output on."""
+        """Prepare triggered pulses of 0 V base level on `channel` and switch its output on."""
         ...
 
     def shape(self, channel: int, *, voltage: float, width: float) -> None:
         """Set amplitude (V into high impedance) and width (s) of the next pulses."""
         ...
 
-    def fire(self) -> None:
-        """Trigger the configured channels once; return when the pulse is over."""
+    def fire(self, channel: int, count: int = 1) -> None:
+        """Fire `count` pulses on `channel`, and none on another; return when they are over."""
         ...
 
 
@@ -140,7 +140,11 @@ class SwitchMatrix(Instrument, Protocol):
     """Connects sources to ports through relays."""
 
     def close_paths(self, paths: Sequence[str]) -> None:
-        """Close crosspoints; the caller has brought the sources to 0 V."""
+        """Close crosspoints, read back; the caller has brought the sources to 0 V."""
+        ...
+
+    def open_paths(self, paths: Sequence[str]) -> None:
+        """Open crosspoints, read back; the caller has brought the sources to 0 V."""
         ...
 
     def open_all(self) -> None:
@@ -191,6 +195,14 @@ class ArrayBoard(Instrument, Protocol):
         `diagonal` is the conductance (S) of the resistors from output k to row k, fitted to the
         first `diagonal_count` rows.
         """
+        ...
+
+    def arm_watchdog(self, seconds: float) -> None:
+        """Let the board make itself safe after `seconds` without a message; 0 disarms. Read back."""
+        ...
+
+    def beat(self) -> None:
+        """Send a sign of life, from any thread; one that is talked to anyway needs none."""
         ...
 
     @property

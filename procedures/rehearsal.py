@@ -264,14 +264,7 @@ def _title(procedure: Procedure) -> str:
 
 
 def _buses(bench: BenchFile, lab: Laboratory, times: Mapping[str, float]) -> tuple[BusReport, ...]:
-    entries = bench.instruments
-    addresses = {
-        "smu": entries.smu.address,
-        "gate": entries.gate.address,
-        "pulser": entries.pulser.address,
-        "daq": entries.daq.outputs,
-        "board": entries.board.address,
-    }
+    addresses = bench.instruments.buses()
     reports = []
     for address in dict.fromkeys(addresses.values()):
         roles = ", ".join(role for role, used in addresses.items() if used == address)

@@ -200,7 +200,7 @@ class AgilentB1500(MainframeConnection):
             raise InstrumentError(f"{self._title}: configure it before its output is switched on")
         with self._reported(f"CN {self._slot}"):
             self.smu.enable()
-            self.smu.check_errors()
+            self._check_errors()
         self._force(0.0)
         self._check_limit()
 
@@ -220,9 +220,9 @@ class AgilentB1500(MainframeConnection):
         within(voltage, self.voltage_span)
         message = ";".join([*self._point(voltage), self._level(0.0)])
         with self._reported(message):
-            self.mainframe.write(message)
+            self._adapter.write(message)
             reading = self._receive_reading(self._slot)
-            self.mainframe.check_errors()
+            self._check_errors()
         return reading
 
     def _level(self, voltage: float) -> str:
@@ -279,9 +279,9 @@ class AgilentB1500(MainframeConnection):
     def _run(self, count: int) -> list[Reading]:
         command = f"DO {PROGRAM}"
         with self._reported(command):
-            self.mainframe.write(command)
+            self._adapter.write(command)
             readings = [self._receive_reading(self._slot) for _ in range(count)]
-            self.mainframe.check_errors()
+            self._check_errors()
         return readings
 
     # --- roles.Instrument ---
@@ -317,4 +317,4 @@ class AgilentB1500(MainframeConnection):
     def _switch_off(self) -> None:
         with self._reported(f"CL {self._slot}"):
             self.smu.disable()
-            self.smu.check_errors()
+            self._check_errors()

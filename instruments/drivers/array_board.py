@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
-from instruments.drivers.scpi import ScpiInstrument
+from instruments.drivers.array_board_converters import ArrayBoardConverters
+from instruments.drivers.scpi_blocks import BlockInstrument, Floats
 from instruments.roles import Cell, Mode, Path
 from mho_errors import InstrumentError
 
@@ -17,7 +20,7 @@ MODES = {"SAFE": "SAFE", "PROGRAM": "PROG", "MULTIPLY": "MULT", "INVERT": "INV"}
 PATHS = {"OPEN": "OPEN", "READ": "READ", "SET": "SET", "RESET": "RES"}
 
 
-class ArrayBoardDriver(ScpiInstrument):
+class ArrayBoardDriver(BlockInstrument):
     """The board as `instruments.roles.ArrayBoard`; every switch is read back in the message that moves it."""
 
     model = "ARRAY BOARD"
@@ -28,7 +31,65 @@ class ArrayBoardDriver(ScpiInstrument):
     watchdog = Instrument.measurement(":SYST:WDOG?", "Get the watchdog's time, s; 0 is off.")
 
     def __init__(self, address: str | Adapter, visa_library: str = "", **connection: Any) -> None:
+        # Signs of life come from another thread; a message and its reply belong together.
+        self._line = threading.RLock()
+        self._talking = 0
         super().__init__(address, visa_library, **connection)
+
+    @contextmanager
+    def talking(self) -> Iterator[None]:
+        """Have the connection for a message and its reply."""
+        with self._line:
+            self._talking += 1
+            try:
+                yield
+            finally:
+                self._talking -= 1
+
+    def ask(self, command: str, query_delay: float | None = None) -> str:
+        """Send a query and return its reply."""
+        with self.talking():
+            return super().ask(command, query_delay)
+
+    def exchange(self, command: str) -> str:
+        """Send a message with an error check at its end, and return the replies before the check."""
+        with self.talking():
+            return super().exchange(command)
+
+    def interrupt(self) -> None:
+        """Device clear."""
+        with self.talking():
+            super().interrupt()
+
+    def exchange_samples(self, message: bytes, kind: str) -> Floats:
+        """Send a message that ends with an error check, and return the numbers of the block that it replies.
+
+        Raises
+        ------
+        InstrumentError
+            As `exchange_block` does.
+        """
+        with self.talking():
+            self.write_bytes(message)
+            return self.receive_block(kind)
+
+    def beat(self) -> None:
+        """Send a sign of life, from any thread; while a message is on its way that is one."""
+        if not self._line.acquire(blocking=False):
+            return
+        try:
+            if not self._talking:
+                self.ask("*OPC?")
+        finally:
+            self._line.release()
+
+    def arm_watchdog(self, seconds: float) -> None:
+        """Let the board make itself safe after `seconds` without a message; 0 disarms. Confirmed by read-back."""
+        armed = float(self.exchange(f":SYST:WDOG {seconds:.9e};:SYST:WDOG?"))
+        if abs(armed - seconds) > 1e-5 * seconds:
+            raise InstrumentError(
+                f"{self._title}: its watchdog is set to {armed:g} s instead of {seconds:g} s"
+            )
 
     @cached_property
     def transimpedance(self) -> float:
@@ -39,6 +100,11 @@ class ArrayBoardDriver(ScpiInstrument):
     def input_conductance(self) -> float:
         """Input conductance in INVERT mode, S; asked once."""
         return float(self.ask(":CONF:INV:COND?"))
+
+    @cached_property
+    def converters(self) -> ArrayBoardConverters:
+        """The board's own converters, as `instruments.roles.Daq`."""
+        return ArrayBoardConverters(self)
 
     def set_mode(self, mode: Mode) -> None:
         """Ground all lines, then connect the arrays for `mode`; raises `InstrumentError` unless confirmed."""

@@ -13,20 +13,21 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from instruments.drivers.scpi import ScpiInstrument, Span, choice, control, switch, within
+from instruments.drivers.source_meters import VoltageSourceMeter, readings
 from instruments.roles import Reading
-from mho_errors import InstrumentError
+from mho_errors import InstrumentError, LimitError
 
 VOLTAGE = Span(-210.0, 210.0, "source voltage", "V")
 CURRENT_LIMIT = Span(1e-9, 1.05, "current limit", "A")
-CURRENT_RANGE = Span(1e-9, 1.05, "current range", "A")
+CURRENT_RANGE = Span(1e-8, 1.0, "current range", "A")
+SOURCE_RANGE = Span(-200.0, 200.0, "source range", "V")
+DELAY = Span(0.0, 1e4, "delay", "s")
+SHORTEST_DELAY = 5e-5  # s, of a sweep that has one (p. 6-82)
 NPLC = Span(0.01, 10.0, "integration time", "power line cycles")
-LISTED_AT_ONCE = 100  # values one :SOUR:LIST message may carry
-LIST_SIZE = 2500  # values a source list may have (?)
 LIMITED = 32  # bit 5 of a reading's source status: in compliance (p. 8-29)
-OVERFLOW = 9.9e37
 
 
-class Keithley2450(ScpiInstrument):
+class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     """A 2450 as `instruments.roles.SourceMeter`: volts out, amperes in.
 
     Parameters
@@ -43,6 +44,8 @@ class Keithley2450(ScpiInstrument):
         When the instrument is not a 2450 or does not speak SCPI (``*LANG?``).
     """
 
+    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC
+
     model = "MODEL 2450"
     recorded = (
         "source_voltage_range", "source_delay", "current_limit", "current_range", "nplc",
@@ -54,12 +57,10 @@ class Keithley2450(ScpiInstrument):
     )
     source_voltage = control(":SOUR:VOLT", "Control the source level, V (p. 6-67).", VOLTAGE)
     source_voltage_range = control(
-        ":SOUR:VOLT:RANG", "Control the source range, V; setting it switches auto range off.", VOLTAGE
+        ":SOUR:VOLT:RANG", "Control the source range, V; setting it switches auto range off.", SOURCE_RANGE
     )
     source_voltage_range_auto = switch(":SOUR:VOLT:RANG:AUTO", "Control whether the range follows the level.")
-    source_delay = control(
-        ":SOUR:VOLT:DEL", "Control the wait between level and measurement, s.", Span(0, 1e4, "delay", "s")
-    )
+    source_delay = control(":SOUR:VOLT:DEL", "Control the wait between level and measurement, s.", DELAY)
     source_readback = switch(
         ":SOUR:VOLT:READ:BACK", "Control whether the source value of a reading is measured (p. 6-78)."
     )
@@ -79,6 +80,11 @@ class Keithley2450(ScpiInstrument):
     current_range_auto = switch(":SENS:CURR:RANG:AUTO", "Control whether the range follows the current.")
     nplc = control(":SENS:CURR:NPLC", "Control the integration time in power line cycles.", NPLC)
     four_wire = switch(":SENS:CURR:RSEN", "Control whether the sense terminals are used.")
+    terminals = choice(
+        ":ROUT:TERM",
+        "Control which terminals are used; the triaxial ones are on the rear. A change switches the output off.",
+        ("FRON", "REAR"),
+    )
     output_enabled = switch(":OUTP", "Control whether the output is on.")
     output_off_mode = choice(
         ":OUTP:VOLT:SMOD", "Control what the output is when off (HIMP opens the relay).",
@@ -115,28 +121,7 @@ class Keithley2450(ScpiInstrument):
 
     # --- roles.SourceMeter ---
 
-    def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
-        """Prepare sourcing volts and measuring amperes; the output keeps its state.
-
-        Parameters
-        ----------
-        current_limit : float
-            Compliance, A; read back and compared.
-        current_range : float
-            Largest current to be measured, A.
-        nplc : float
-            Integration time in power line cycles, 0.01 to 10.
-
-        Raises
-        ------
-        LimitError
-            For a value beyond the instrument's abilities.
-        InstrumentError
-            When the instrument refuses, or its limit is another than the one asked for.
-        """
-        within(current_limit, CURRENT_LIMIT)
-        within(current_range, CURRENT_RANGE)
-        within(nplc, NPLC)
+    def _prepare(self, current_limit: float) -> None:
         if self.source_function != "VOLT":
             self.source_function = "VOLT"
         if self.voltage_range is None:
@@ -145,17 +130,9 @@ class Keithley2450(ScpiInstrument):
             self.source_voltage_range = self.voltage_range
         self.source_readback = True
         self.sense_function = "CURR:DC"
-        # The range first: a range too small for the limit lowers the limit.
-        self.current_range = current_range
-        self.current_limit = current_limit
-        self.nplc = nplc
-        self._aperture = nplc / self.line_frequency
-        actual = self.current_limit
-        if not abs(actual - current_limit) <= 1e-3 * current_limit:
-            raise InstrumentError(
-                f"{self._title} set a current limit of {actual:g} A instead of {current_limit:g} A; "
-                f"choose a current range that holds the limit ({current_range:g} A does not)"
-            )
+
+    def _seconds(self, nplc: float) -> float:
+        return float(nplc / self.line_frequency)
 
     def enable(self) -> None:
         """Switch the output on at 0 V."""
@@ -175,7 +152,7 @@ class Keithley2450(ScpiInstrument):
         """
         within(voltage, VOLTAGE)
         reply = self.exchange(f':SOUR:VOLT {voltage:.9e};:READ? "defbuffer1",SOUR,READ,SOURSTAT;:SOUR:VOLT 0')
-        return _readings(reply)[0]
+        return readings(map(float, reply.split(",")), LIMITED)[0]
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before.
@@ -192,12 +169,16 @@ class Keithley2450(ScpiInstrument):
         list of Reading
             One a level.
         """
-        if not 1 <= len(voltages) <= LIST_SIZE:
-            raise InstrumentError(f"{self._title}: a sweep has 1 to {LIST_SIZE} levels, not {len(voltages)}")
-        for voltage in voltages:
-            within(voltage, VOLTAGE)
+        within(delay, DELAY)
+        if 0.0 < delay < SHORTEST_DELAY:
+            raise LimitError(
+                f"{self._title}: a delay of {delay:g} s is too short; choose 0 or {SHORTEST_DELAY:g} s and more"
+            )
+        pieces = self._listed(voltages)
         was_on = self.output_enabled
-        self._send_list(voltages)
+        for number, piece in enumerate(pieces):
+            values = ",".join(f"{voltage:.9e}" for voltage in piece)
+            self.exchange(f":SOUR:LIST:VOLT{':APP' if number else ''} {values}")
         count = len(voltages)
         try:
             self.exchange(f':TRAC:CLE "defbuffer1";:SOUR:SWE:VOLT:LIST 1,{delay:.9e},1,OFF,"defbuffer1"')
@@ -208,38 +189,12 @@ class Keithley2450(ScpiInstrument):
             self.exchange(f":SOUR:VOLT 0;:OUTP {'ON' if was_on else 'OFF'}")
         with self._patience(count * 1e-3):
             reply = self.exchange(f':TRAC:DATA? 1,{count},"defbuffer1",SOUR,READ,SOURSTAT')
-        return _readings(reply)
-
-    def _send_list(self, voltages: Sequence[float]) -> None:
-        for start in range(0, len(voltages), LISTED_AT_ONCE):
-            values = ",".join(f"{voltage:.9e}" for voltage in voltages[start : start + LISTED_AT_ONCE])
-            self.exchange(f":SOUR:LIST:VOLT{':APP' if start else ''} {values}")
+        return readings(map(float, reply.split(",")), LIMITED)
 
     def abort(self) -> None:
         """Stop a running sweep."""
         self.exchange(":ABOR")
 
-    def make_safe(self) -> None:
-        """Bring the level to 0 V and the output off, confirmed by query.
-
-        Raises
-        ------
-        InstrumentError
-            When it cannot be confirmed.
-        """
-        try:
-            self.interrupt()
-            self.exchange("*CLS;:ABOR;:SOUR:VOLT 0")
-        finally:
-            self.output_enabled = False
-        if self.output_enabled:
-            raise InstrumentError(f"{self._title} still has its output on; switch it off by hand")
-
-
-def _readings(reply: str) -> list[Reading]:
-    """Read triples of source value, reading and source status."""
-    numbers = [float(text) for text in reply.split(",")]
-    return [
-        Reading(volts, amperes if abs(amperes) < OVERFLOW else float("nan"), bool(int(status) & LIMITED))
-        for volts, amperes, status in zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=True)
-    ]
+    def _go_to_zero(self) -> None:
+        self.interrupt()
+        self.exchange("*CLS;:ABOR;:SOUR:VOLT 0")

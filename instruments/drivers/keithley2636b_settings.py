@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from instruments.drivers.source_meters import SourceMeterChannel
 from instruments.drivers.tsp import Span, TspChannel, choice, control, reading, switch
 
 VOLTAGE = Span(-202.0, 202.0, "source voltage", "V")
@@ -10,8 +11,10 @@ CURRENT_RANGE = Span(1e-10, 1.5, "current range", "A")
 NPLC = Span(0.001, 25.0, "integration time", "power line cycles")
 
 
-class Keithley2636BSettings(TspChannel):
+class Keithley2636BSettings(SourceMeterChannel, TspChannel):
     """The settings of one channel; ``{ch}`` is ``smua`` or ``smub``."""
+
+    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC
 
     recorded = (
         "source_voltage_range", "source_voltage_range_auto", "source_delay", "current_limit", "current_range", "nplc",

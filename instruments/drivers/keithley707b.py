@@ -48,6 +48,13 @@ class Keithley707B(TspInstrument):
             expected = {*self.closed(), *names}
             self._change(f'channel.close("{",".join(names)}")', expected, len(names))
 
+    def open_paths(self, paths: Sequence[str]) -> None:
+        """Open crosspoints, the others stay; the sources are at 0 V. Raises as `close_paths`."""
+        names = self._known(paths)
+        if names:
+            expected = {*self.closed()}.difference(names)
+            self._change(f'channel.open("{",".join(names)}")', expected, 0)
+
     def connect_only(self, paths: Sequence[str]) -> None:
         """Open every other crosspoint, then close `paths`. Raises as `close_paths`."""
         names = self._known(paths)

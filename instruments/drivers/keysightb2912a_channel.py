@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pymeasure.instruments import Instrument
 
-from instruments.drivers.scpi import ScpiChannel, Span, choice, control, switch, within
-from instruments.drivers.scpi_blocks import Floats
+from instruments.drivers.scpi import ScpiChannel, Span, choice, control, counted, switch, within
+from instruments.drivers.source_meters import SourceMeterChannel, readings
 from instruments.roles import Reading
 from mho_errors import InstrumentError, LimitError
 
@@ -30,19 +29,18 @@ PULSE_WIDTH = Span(5e-5, 1e5, "pulse width", "s")
 PULSE_DELAY = Span(0.0, 9.99e4, "pulse delay", "s")
 TRIGGER_PERIOD = Span(1e-5, 1e5, "trigger period", "s")
 TRIGGERS = Span(1, 1e5, "trigger count")
-LIST_SIZE = 2500  # levels of a list sweep (p. 4-105)
-LISTED_AT_ONCE = 100  # levels in one message
 ELEMENTS = 3  # what a measurement replies: volts, amperes, status
 LIMITED = 6  # bits 1 and 2 of the status element: compliance (table 1-2, p. 1-14)
-NOT_A_NUMBER = 9.9e37  # +9.91e37 not a number, +-9.9e37 infinity (p. 1-12)
 SETTLING = 0.05  # s a point may take beside its delay and aperture
 
 
-class SourceChannel(ScpiChannel):
+class SourceChannel(SourceMeterChannel, ScpiChannel):
     """One channel as `instruments.roles.SourceMeter`: volts out, amperes in.
 
     It comes from `KeysightB2912A.channel`, and closes the connection when the other channel is not in use.
     """
+
+    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC
 
     recorded = (
         "shape", "voltage_range", "current_limit", "current_range", "nplc", "four_wire", "output_off_mode",
@@ -77,7 +75,7 @@ class SourceChannel(ScpiChannel):
         ":OUTP{ch}:OFF:MODE", "Control what the output is when off.", ("ZERO", "HIZ", "NORM")
     )
     protection_enabled = switch(":OUTP{ch}:PROT", "Control whether compliance switches the output off.")
-    trigger_count = control(":TRIG{ch}:COUN", "Control how many points a trigger runs.", TRIGGERS)
+    trigger_count = counted(":TRIG{ch}:COUN", "Control how many points a trigger runs.", TRIGGERS)
     trigger_source = choice(":TRIG{ch}:SOUR", "Control what triggers a point.", ("AINT", "BUS", "TIM"))
     trigger_period = control(":TRIG{ch}:TIM", "Control the period of the timer, s.", TRIGGER_PERIOD)
     acquire_delay = control(":TRIG{ch}:ACQ:DEL", "Control the wait from level to measurement, s.", DELAY)
@@ -90,28 +88,7 @@ class SourceChannel(ScpiChannel):
 
     # --- roles.SourceMeter ---
 
-    def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
-        """Prepare sourcing volts and measuring amperes; the output keeps its state.
-
-        Parameters
-        ----------
-        current_limit : float
-            Compliance, A; read back and compared.
-        current_range : float
-            Largest current to be measured, A.
-        nplc : float
-            Integration time in power line cycles.
-
-        Raises
-        ------
-        LimitError
-            For a value beyond the instrument's abilities.
-        InstrumentError
-            When the instrument refuses, or its limit is another than the one asked for.
-        """
-        within(current_limit, CURRENT_LIMIT)
-        within(current_range, CURRENT_RANGE)
-        within(nplc, NPLC)
+    def _prepare(self, current_limit: float) -> None:
         number = self.id
         if self.source_function != "VOLT":
             self.source_function = "VOLT"
@@ -121,17 +98,9 @@ class SourceChannel(ScpiChannel):
             f":SOUR{number}:FUNC:SHAP DC;:SOUR{number}:VOLT:MODE FIX;:SOUR{number}:VOLT:RANG:AUTO ON;"
             f':SENS{number}:FUNC "VOLT","CURR";:FORM ASC;:FORM:ELEM:SENS VOLT,CURR,STAT'
         )
-        # The range first: a range too small for the limit lowers the limit.
-        self.current_range = current_range
-        self.current_limit = current_limit
-        self.nplc = nplc
-        self._aperture = nplc / self.parent.line_frequency
-        actual = self.current_limit
-        if not abs(actual - current_limit) <= 1e-3 * current_limit:
-            raise InstrumentError(
-                f"{self._title} set a current limit of {actual:g} A instead of {current_limit:g} A; "
-                f"choose a current range that holds the limit ({current_range:g} A does not)"
-            )
+
+    def _seconds(self, nplc: float) -> float:
+        return float(nplc / self.parent.line_frequency)
 
     def enable(self) -> None:
         """Switch the output on at 0 V."""
@@ -154,7 +123,7 @@ class SourceChannel(ScpiChannel):
         values = self.parent.exchange_numbers(f"{source} {voltage:.9e};:MEAS? (@{self.id});{source} 0")
         if len(values) != ELEMENTS:
             raise InstrumentError(f"{self._title} measures other elements; configure the channel again")
-        return _readings(values)[0]
+        return readings(values, LIMITED)[0]
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before.
@@ -214,15 +183,13 @@ class SourceChannel(ScpiChannel):
 
     def _run_list(self, voltages: Sequence[float], timing: str, seconds: float) -> list[Reading]:
         """Play a list; `seconds` is what a point takes."""
-        count = len(voltages)
-        if not 1 <= count <= LIST_SIZE:
-            raise InstrumentError(f"{self._title}: a sweep has 1 to {LIST_SIZE} levels, not {count}")
-        for voltage in voltages:
-            within(voltage, VOLTAGE)
+        pieces, count = self._listed(voltages), len(voltages)
         channel = self.id
         was_on = self.output_enabled
         try:
-            self._send_list(voltages)
+            for number, piece in enumerate(pieces):
+                values = ",".join(f"{voltage:.9e}" for voltage in piece)
+                self.parent.exchange(f":SOUR{channel}:LIST:VOLT{':APP' if number else ''} {values}")
             self.parent.exchange(f":SOUR{channel}:VOLT:MODE LIST;:TRIG{channel}:COUN {count};{timing}")
             if not was_on:
                 self.parent.exchange(f":OUTP{channel} ON")
@@ -233,54 +200,12 @@ class SourceChannel(ScpiChannel):
                 f":SOUR{channel}:VOLT:MODE FIX;:SOUR{channel}:VOLT 0;:SOUR{channel}:FUNC:SHAP DC;"
                 f":OUTP{channel} {'ON' if was_on else 'OFF'}"
             )
-        return _readings(self.parent.fetch(channel, count))
-
-    def _send_list(self, voltages: Sequence[float]) -> None:
-        for start in range(0, len(voltages), LISTED_AT_ONCE):
-            values = ",".join(f"{voltage:.9e}" for voltage in voltages[start : start + LISTED_AT_ONCE])
-            self.parent.exchange(f":SOUR{self.id}:LIST:VOLT{':APP' if start else ''} {values}")
-
-    # --- roles.Instrument ---
+        return readings(self.parent.fetch(channel, count), LIMITED)
 
     @property
     def _title(self) -> str:
         return f"channel {self.id} of {self.parent._title}"
 
-    def identify(self) -> str:
-        """Return the instrument's reply to ``*IDN?``."""
-        return self.parent.identify()
-
-    def settings(self) -> dict[str, str]:
-        """Return the properties named in `recorded`, as text."""
-        return {name: str(getattr(self, name)) for name in self.recorded}
-
-    def make_safe(self) -> None:
-        """Bring the level to 0 V and the output off, confirmed by query; the other channel is left alone.
-
-        Raises
-        ------
-        InstrumentError
-            When it cannot be confirmed.
-        """
-        try:
-            self.parent.interrupt()
-            self.parent.exchange(
-                f"*CLS;:ABOR (@{self.id});:SOUR{self.id}:VOLT:MODE FIX;:SOUR{self.id}:VOLT 0"
-            )
-        finally:
-            self.output_enabled = False
-        if self.output_enabled:
-            raise InstrumentError(f"{self._title} still has its output on; switch it off by hand")
-
-    def close(self) -> None:
-        """Let go of the channel; the connection closes with the last one in use. No output changes."""
-        self.parent.release(self.id)
-
-
-def _readings(values: Floats) -> list[Reading]:
-    """Read triples of volts, amperes and status."""
-    values = np.where(np.abs(values) < NOT_A_NUMBER, values, np.nan)
-    return [
-        Reading(float(volts), float(amperes), bool(int(status) & LIMITED))
-        for volts, amperes, status in values.reshape(-1, ELEMENTS)
-    ]
+    def _go_to_zero(self) -> None:
+        self.parent.interrupt()
+        self.parent.exchange(f"*CLS;:ABOR (@{self.id});:SOUR{self.id}:VOLT:MODE FIX;:SOUR{self.id}:VOLT 0")

@@ -132,7 +132,7 @@ class ClockedExchange:
 
     def _prepare(self, samples: int) -> None:
         """Fit timing and buffers to `samples` vectors and the final zero; commit the tasks to hardware."""
-        self._prepared = 0
+        self.abort()  # a task may still run that could not be stopped when it failed
         count = samples + 1
         finite = AcquisitionType.FINITE
         wave, acquisition = self._wave, self._acquisition

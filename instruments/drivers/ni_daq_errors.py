@@ -13,12 +13,16 @@ ADVICE = {
     -200170: "check the channel names in the bench file",
     -200220: "check the device name in the bench file against NI MAX or `nilsdev`",
     -201003: "check its cable and its power",
-    -88709: "check its cable and its power",
+    -88709: "check its cable and its power, and that nobody else resets it",
     -200324: "check its cable and its power",
     -50103: "close the other program or task that uses it",
     -200022: "close the other program or task that uses it",
     -200284: "check that the sample clock is wired from the output to the input device",
     -200560: "check the sample clock",
+    -200474: "check its cable and its power",
+    -200292: "check the sample clock",
+    -200279: "lower the rate",
+    -200290: "lower the rate",
     -89125: "wire the clock between the devices and name its terminal as clock_wire",
     -200081: "lower the rate or use fewer inputs",
     -200332: "lower the rate",
@@ -28,7 +32,10 @@ ADVICE = {
 }
 
 # Lines of NI's message that say what the error is about.
-DETAILS = ("Device", "Physical Channel Name", "Channel Name", "Resource", "Requested Value", "Maximum Value")
+DETAILS = (
+    "Device:", "Device Specified:", "Physical Channel Name:", "Channel Name:", "Resource:", "Requested Value:",
+    "Maximum Value:",
+)  # fmt: skip
 
 
 @contextmanager

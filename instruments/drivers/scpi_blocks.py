@@ -7,9 +7,8 @@ from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from pyvisa import VisaIOError
-from pyvisa.errors import InvalidSession
 
+from instruments.drivers.bus import BUS_ERRORS
 from instruments.drivers.scpi import CHECK, ScpiInstrument
 from mho_errors import InstrumentError
 
@@ -47,12 +46,16 @@ class BlockInstrument(ScpiInstrument):
             When the instrument reports an error, does not answer, or sends less than it announced.
         """
         self.write(query + CHECK)
+        return self.receive_block(kind)
+
+    def receive_block(self, kind: str) -> Floats:
+        """Return the numbers of a definite block that is on its way, followed by an error check; as `exchange_block`."""
         with self._any_byte():
             head = self._receive_bytes(2)
             block = self._receive_bytes(self._announced(head)) if head[:1] == b"#" else None
         if block is None:
             self._checked(head.decode("latin-1") + self.receive())
-            raise InstrumentError(f"{self._title} answered {query!r} without a data block")
+            raise InstrumentError(f"{self._title} answered {self._last!r} without a data block")
         self.check_set_errors()
         return self._numbers(block, kind)
 
@@ -94,7 +97,7 @@ class BlockInstrument(ScpiInstrument):
     def _receive_bytes(self, count: int) -> bytes:
         try:
             data: bytes = self.adapter.read_bytes(count)
-        except (VisaIOError, InvalidSession) as error:
+        except BUS_ERRORS as error:
             raise self._bus_error(error, self._reason()) from error
         return data
 

@@ -40,6 +40,13 @@ def within(value: float, span: Span) -> float:
     return value
 
 
+def whole(value: float, span: Span) -> float:
+    """Return `value` when it is a whole number in `span`; raises `LimitError`, for an instrument would round it."""
+    if within(value, span) != int(value):
+        raise LimitError(f"{span.name} {value:g} is not a whole number; choose one")
+    return value
+
+
 def one_of(value: Any, choices: Iterable[Any], name: str = "value") -> Any:
     """Return `value` when it is one of `choices`; raises `InstrumentError`, which names it, when it is not."""
     if value not in choices:
@@ -63,6 +70,13 @@ def control(command: str, docs: str, span: Span) -> Any:
     """
     return Instrument.control(
         f"{command}?", f"{command} %.9e{CHECK}", docs, validator=within, values=span, check_set_errors=True
+    )
+
+
+def counted(command: str, docs: str, span: Span) -> Any:
+    """Declare a property that is a whole number; else as `control`."""
+    return Instrument.control(
+        f"{command}?", f"{command} %.9e{CHECK}", docs, validator=whole, values=span, check_set_errors=True
     )
 
 

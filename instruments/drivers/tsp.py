@@ -1,7 +1,6 @@
-"""The base of the TSP drivers: commands are Lua, every one is checked, every failure names instrument and command.
+"""The base of the TSP drivers: commands are Lua, and a ``print`` of the next error behind them is the check.
 
-A setter sends the command and a ``print`` of the next error in one message, so that setting and checking is one
-round trip. Each ``print`` is a reply of its own. What a driver does often is a Lua function that is loaded once.
+Each ``print`` is a reply of its own. What a driver does often is a Lua function that is loaded once.
 """
 
 from __future__ import annotations
@@ -13,10 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from pymeasure.instruments import Instrument
-from pyvisa import VisaIOError
-from pyvisa.errors import InvalidSession
 
-from instruments.drivers.scpi import ScpiChannel, ScpiInstrument
+from instruments.drivers.bus import BUS_ERRORS, BusChannel, BusInstrument, ReportedError
 from instruments.drivers.scpi_properties import Span, one_of, within
 from mho_errors import InstrumentError
 
@@ -31,15 +28,16 @@ CHECK = " print(errorqueue.next())"
 _ERROR_REPLY = re.compile(r"\A\s*([+-]?\d\.\d+e[+-]\d+)\t([^\t]*)")
 
 
-class TspInstrument(ScpiInstrument):
-    """An instrument that runs Lua; its bus is handled as a SCPI instrument's is.
+class TspInstrument(BusInstrument):
+    """An instrument that runs Lua.
 
     Parameters
     ----------
     address, visa_library, timeout, **connection
-        As for `ScpiInstrument`.
+        As for `BusInstrument`.
     """
 
+    CHECK = CHECK
     script: ClassVar[str] = ""  # Lua functions the driver calls, loaded when they are first needed
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -98,45 +96,18 @@ class TspInstrument(ScpiInstrument):
         size = 2 + 8 * count + 1
         try:
             data: bytes = self.adapter.read_bytes(size, break_on_termchar=False)
-        except (VisaIOError, InvalidSession) as error:
+        except BUS_ERRORS as error:
             raise self._bus_error(error, self._reason()) from error
         if len(data) != size or data[:2] != b"#0":
             raise InstrumentError(f"{self._title} answered {data[:20]!r} to {self._last!r}: not understood")
         return np.frombuffer(data[2:-1], "<f8")
 
-    def _checked(self, reply: str) -> str:
+    def _error_in(self, reply: str) -> ReportedError | None:
         match = _ERROR_REPLY.match(reply)
-        if match is None:
-            raise InstrumentError(f"{self._title} answered {reply!r} to {self._last!r}: not understood")
-        code = round(float(match[1]))
-        if code:
-            command = self._last.removesuffix(CHECK)
-            self._drop_errors()
-            raise InstrumentError(f"{self._title} refused {command!r}: {code}, {match[2]}")
-        return ""
-
-    def _bus_error(self, error: Exception, reason: str = "") -> InstrumentError:
-        self._last = self._last.removesuffix(CHECK)
-        return super()._bus_error(error, reason)
-
-    def _drop_errors(self) -> None:
-        """Empty the error queue, so that the next check speaks of the next command."""
-        self.write("errorqueue.clear()")
-
-    def _reason(self) -> str:
-        """Ask an instrument that has not answered for its errors; a script that fails prints no more."""
-        try:
-            self.adapter.connection.clear()
-            self.adapter.write(CHECK.strip() + " errorqueue.clear()")
-            match = _ERROR_REPLY.match(self.adapter.read())
-        except (VisaIOError, InvalidSession):
-            return ""
-        if match is None or not round(float(match[1])):
-            return ""
-        return f"; the instrument says {round(float(match[1]))}, {match[2]}"
+        return match and ReportedError(round(float(match[1])), match[2], "")
 
 
-class TspChannel(ScpiChannel):
+class TspChannel(BusChannel):
     """One channel of a `TspInstrument`; ``{ch}`` in a command is its name in Lua."""
 
 

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+OVERFLOW = 9.9e37
+OVERSHOOT = 1.01  # how far beyond its overrange a meter still shows a reading
+
+
+def range_for(ranges: Sequence[float], value: float, overrange: float) -> float:
+    """Return the smallest of `ranges` that holds `value` with its overrange, a factor; the largest if none does."""
+    index = bisect_left(ranges, abs(value) / overrange * (1 - 1e-9))
+    return ranges[min(index, len(ranges) - 1)]
 
 
 class Converter:
@@ -43,8 +52,7 @@ class Converter:
 
     def range_for(self, value: float) -> float:
         """Return the smallest range that holds `value` with its overrange; the largest if none does."""
-        index = bisect_left(self.ranges, abs(value) / self.overrange * (1 - 1e-9))
-        return self.ranges[min(index, len(self.ranges) - 1)]
+        return range_for(self.ranges, value, self.overrange)
 
     def holds(self, value: float, span: float) -> bool:
         """Tell whether the range `span` holds `value`."""
@@ -57,3 +65,9 @@ class Converter:
         if self._noise:
             result += self._noise * span / math.sqrt(nplc) * self._rng.standard_normal()
         return result
+
+    def read(self, value: float, span: float, nplc: float = 1.0) -> float:
+        """Return what a meter reads for `value` on the range `span`; `OVERFLOW` beyond it."""
+        reading = self.convert(value, span, nplc)
+        within = abs(reading) <= OVERSHOOT * self.overrange * span
+        return reading if within else math.copysign(OVERFLOW, reading)

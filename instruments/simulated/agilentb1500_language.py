@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
@@ -44,6 +45,28 @@ class FlexError(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
+
+
+@lru_cache(4096)
+def _split(command: str) -> tuple[str, tuple[float, ...] | FlexError]:
+    """Take a command apart into its header and its numbers, or why they are none."""
+    match = _COMMAND.match(command)
+    if match is None:
+        return "", ()
+    try:
+        return match[1].upper(), tuple(map(_number, match[2].split(","))) if match[2] else ()
+    except FlexError as error:
+        return match[1].upper(), error
+
+
+def _number(text: str) -> float:
+    text = text.strip()
+    if not _NUMBER.match(text):
+        raise FlexError(101)
+    number = float(text)
+    if abs(number) > 1e30:
+        raise FlexError(120)
+    return number
 
 
 def flex(header: str, fewest: int, most: int | None = None) -> Callable[[Handler], Handler]:
@@ -107,7 +130,12 @@ class FlexDevice:
                     self._take(command)
 
     def read(self) -> bytes:
-        """Return a query's reply if there is one, else the oldest data, else nothing."""
+        """Return a query's reply if there is one, else the oldest data, else nothing; all of it where it streams."""
+        if self.stream:
+            waiting = [self._reply, *self._data] if self._reply else [*self._data]
+            self._reply = ""
+            self._data.clear()
+            return "".join(f"{text}\r\n" for text in waiting).encode("latin-1")
         if self._reply:
             text, self._reply = self._reply, ""
         elif self._data:
@@ -137,8 +165,7 @@ class FlexDevice:
 
     def _take(self, command: str) -> None:
         """Execute one command, or store it while a program is being entered."""
-        match = _COMMAND.match(command)
-        header = match[1].upper() if match else ""
+        header, numbers = _split(command)
         if self._storing is not None and header != "END":
             full = sum(map(len, self._programs.values())) >= PROGRAM_COMMANDS
             if full or header in ("", "ST", "DO") or header.endswith("?"):
@@ -147,29 +174,21 @@ class FlexDevice:
                 self._programs[self._storing].append(command)
             return
         try:
-            self._execute(header, match[2] if match else "")
+            self._execute(header, numbers)
         except FlexError as error:
             self.push_error(error.code)
 
-    def _execute(self, header: str, parameters: str) -> None:
+    def _execute(self, header: str, numbers: tuple[float, ...] | FlexError) -> None:
         if header not in self._vocabulary:
             raise FlexError(100)
+        if isinstance(numbers, FlexError):
+            raise FlexError(numbers.code)
         name, fewest, most = self._vocabulary[header]
-        numbers = [self._number(text) for text in parameters.split(",")] if parameters else []
         if not fewest <= len(numbers) <= most:
             raise FlexError(102)
         reply = getattr(self, name)(*numbers)
         if reply is not None:
             self._reply = reply
-
-    def _number(self, text: str) -> float:
-        text = text.strip()
-        if not _NUMBER.match(text):
-            raise FlexError(101)
-        number = float(text)
-        if abs(number) > 1e30:
-            raise FlexError(120)
-        return number
 
     def _refuse(self, code: int = 120) -> NoReturn:
         raise FlexError(code)

@@ -6,17 +6,21 @@ The protocol is ours and stands in docs/array-board.md; a test holds page and cl
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from instruments.simulated.array_board_converters import BoardConverters
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.ports import CarrierPort
-from instruments.simulated.scpi import ScpiDevice, ScpiError, Setting, command, query
+from instruments.simulated.scpi import ScpiError, Setting, command, query
 from instruments.simulated.scpi_parameters import ChannelList, Choice, Numeric, Text
+
+Floats = NDArray[np.float64]
 
 SWITCH_TIME = 2e-6  # s, break before make of the analogue switches
 MODE_TIME = 1e-3  # s, all lines are grounded before a mode changes
 
 
-class SimulatedArrayBoard(ScpiDevice):
+class SimulatedArrayBoard(BoardConverters):
     """The board's firmware: refuses what would be unsafe, whoever asks.
 
     Parameters
@@ -85,6 +89,7 @@ class SimulatedArrayBoard(ScpiDevice):
         self._carrier.switching("mode")
         self._put("path", "OPEN")
         self._put("mode", "SAFE")
+        self.forget_samples()
         self.cell = self.block = self.negative = None
         self.clock.advance(MODE_TIME)
 
@@ -164,6 +169,15 @@ class SimulatedArrayBoard(ScpiDevice):
         array, rows, columns = self.block
         lists = ("(@" + ",".join(map(str, lines)) + ")" for lines in (rows, columns))
         return f'"{array}",' + ",".join(lists)
+
+    def check_converting(self) -> None:
+        """Refuse to convert where nothing is connected to the converters."""
+        if self.block is None:
+            raise ScpiError(-221, "the converters need mode MULTiply or INVert and a connected block")
+
+    def answer(self, volts: Floats) -> Floats:
+        """Answer of the connected block to `volts` (samples, outputs) at its rows, (samples, inputs)."""
+        return self._carrier.exchange(volts, self.input_count, self.period)
 
     @command(":CONFigure:INVert:NEGative", Text(bare=True))
     def _set_negative(self, array: str) -> None:

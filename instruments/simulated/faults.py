@@ -1,12 +1,12 @@
 """Faults to be injected into a rack: what happens to messages on the bus, and to the bench behind it.
 
-A `Fault` strikes chosen messages; an accident is what a fault of that kind does to the laboratory at that moment:
-a relay sticks, a cell shorts or opens, an interlock or a cable is pulled.
+A `Fault` strikes chosen messages, a `DaqFault` chosen calls of NI-DAQmx; an accident is what a fault of that kind
+does to the laboratory at that moment: a relay sticks, a cell shorts or opens, an interlock or a cable is pulled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from instruments.simulated.laboratory import Laboratory
 
 Kind = Literal["timeout", "error", "refusal", "disconnect", "cut", "accident"]
+DaqKind = Literal["timeout", "reset", "removal", "overrun", "underflow", "reserved", "refusal"]
 
 
 @dataclass(eq=False)
@@ -69,9 +70,52 @@ class Fault:
         return self.opens is not None and self.opened >= self.opens
 
 
-def striking(faults: Iterable[Fault], resource: str, message: bytes) -> list[Fault]:
+def striking(faults: Iterable[Fault | DaqFault], resource: str, message: bytes) -> list[Fault]:
     """Return the faults that strike a message on its way to `resource`."""
-    return [fault for fault in faults if fault.strikes(resource, message)]
+    return [fault for fault in faults if isinstance(fault, Fault) and fault.strikes(resource, message)]
+
+
+@dataclass(eq=False)
+class DaqFault:
+    """One thing that goes wrong in a call of NI-DAQmx; put it into the laboratory's ``faults`` as well.
+
+    What it strikes raises the `DaqError` that nidaqmx raises on hardware, and is not carried out, except for what
+    ends a task.
+
+    Attributes
+    ----------
+    kind : {"timeout", "reset", "removal", "overrun", "underflow", "reserved", "refusal"}
+        ``timeout``: samples (-200284), room in a buffer (-200292) or the end of a task (-200560) do not come in
+        time; other calls end with -200474. ``reset``: somebody resets the device, its tasks are aborted and its
+        outputs go to 0 V (-88709). ``removal``: the device is gone, its outputs lose their power, and all calls
+        fail (-201003) until the fault is taken out of the list again. ``overrun``: samples were overwritten
+        before they were read (-200279). ``underflow``: a generation ran out of samples, and its outputs hold
+        what they have reached (-200290). ``reserved``: another program has the resource (-50103). ``refusal``:
+        error `code`.
+    device : str
+        Strikes only calls to this device, ``Dev1``; empty for every device.
+    match : str
+        Strikes only calls whose name in nidaqmx's interpreter contains this: ``read_analog_f64``, ``start_task``.
+    after, times : int
+        How many matching calls pass unharmed first, and how many are struck.
+    code : int
+        NI-DAQmx error number instead of the kind's own.
+    """
+
+    kind: DaqKind
+    device: str = ""
+    match: str = ""
+    after: int = 0
+    times: int = 1
+    code: int = 0
+    seen: int = field(default=0, init=False)
+
+    def strikes(self, devices: Collection[str], call: str) -> bool:
+        """Tell whether a call to `devices` is struck; counts it."""
+        if self.device not in ("", *devices) or self.match not in call:
+            return False
+        self.seen += 1
+        return self.after < self.seen <= self.after + self.times
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""The simulated Keithley 2636B: two voltage sources that measure their current, and scripts in Lua.
+"""The simulated Keithley 2636B: two sources of volts or amperes that measure, and scripts in Lua.
 
 Series 2600B Reference Manual 2600BS-901-01; accuracies from the data sheet. (?) in the modules behind it marks
-what is from memory. Not simulated: sourcing current, the factory scripts, digital I/O, and nodes on a TSP-Link.
+what is from memory. Not simulated: sweeps of a current, the factory scripts, digital I/O, and nodes on a TSP-Link.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from instruments.simulated.keithley2636b_accuracy import Specimen
 from instruments.simulated.keithley2636b_smu import SourceMeasureUnit
 from instruments.simulated.ports import SourcePort
 from instruments.simulated.tsp import TspDevice
+from instruments.simulated.tsp_status import CURRENT_LIMIT, VOLTAGE_LIMIT
 
 CHANNELS = {1: "smua", 2: "smub"}
 
@@ -52,7 +53,7 @@ class SimulatedKeithley2636B(TspDevice):
         super().__init__(clock, rng, serial=serial)
         self.units = {
             name: SourceMeasureUnit(
-                self, number, outputs.get(number), Specimen(rng, accuracy, noise), interlock=interlock
+                self, number, outputs.get(number), Specimen.draw(rng, accuracy, noise), interlock=interlock
             )
             for number, name in CHANNELS.items()
         }
@@ -73,6 +74,9 @@ class SimulatedKeithley2636B(TspDevice):
             self.events.settle()
         return mask
 
-    def limited(self, channel: str) -> bool:
-        """Tell whether a channel is in current limit."""
-        return self.units[channel].in_compliance()
+    def limited(self, channel: str) -> int:
+        """Return the bit of the limit that stops a channel's source, or 0."""
+        unit = self.units[channel]
+        if not unit.in_compliance():
+            return 0
+        return CURRENT_LIMIT if unit.sources_volts else VOLTAGE_LIMIT

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left
+from typing import NamedTuple
 
 import numpy as np
+
+from instruments.simulated import accuracy
+from instruments.simulated.accuracy import OVERFLOW, Converter
+
+__all__ = [
+    "AMPERE_RANGES", "AUTO_DELAYS", "OVERFLOW", "OVERRANGE", "SOURCE_AMPERE_RANGES", "VOLT_RANGES", "Specimen", "range_for",
+]  # fmt: skip
 
 # range: (gain error, offset error in V or A), one year, 23 +- 5 C
 SOURCE_VOLTS = {0.2: (2e-4, 3.75e-4), 2.0: (2e-4, 6e-4), 20.0: (2e-4, 5e-3), 200.0: (2e-4, 5e-2)}
@@ -15,53 +21,32 @@ MEASURE_AMPERES = {
     1e-6: (2.5e-4, 4e-10), 1e-5: (2.5e-4, 1.5e-9), 1e-4: (2e-4, 2.5e-8), 1e-3: (2e-4, 2e-7),
     1e-2: (2e-4, 2.5e-6), 1e-1: (2e-4, 2e-5), 1.0: (3e-4, 1.5e-3), 1.5: (5e-4, 3.5e-3),
 }  # fmt: skip
+SOURCE_AMPERES = {span: errors for span, errors in MEASURE_AMPERES.items() if span > 1e-10}
 VOLT_RANGES, AMPERE_RANGES = tuple(SOURCE_VOLTS), tuple(MEASURE_AMPERES)
-SOURCE_AMPERE_RANGES = AMPERE_RANGES[1:]
+SOURCE_AMPERE_RANGES = tuple(SOURCE_AMPERES)
 AUTO_DELAYS = {1e-10: 0.1, 1e-9: 3e-2, 1e-8: 5e-3, 1e-7: 1e-3}  # s after a step, by range (?)
 OVERRANGE = 1.01
-OVERFLOW = 9.9e37
 
 
 def range_for(ranges: tuple[float, ...], value: float) -> float:
     """Return the smallest range that holds `value` with 1 % overrange; the largest if none does."""
-    index = bisect_left(ranges, abs(value) / OVERRANGE * (1 - 1e-9))
-    return ranges[min(index, len(ranges) - 1)]
+    return accuracy.range_for(ranges, value, OVERRANGE)
 
 
-class Specimen:
-    """One channel's errors: fixed gain and offset errors, and noise.
+class Specimen(NamedTuple):
+    """One channel's sources and meters, each with errors of its own."""
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    accuracy : float
-        Standard deviation of the gain and offset errors as a fraction of the specification.
-    noise : float
-        Standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
-    """
+    source_volts: Converter
+    source_amperes: Converter
+    volts: Converter
+    amperes: Converter
 
-    def __init__(self, rng: np.random.Generator, accuracy: float, noise: float) -> None:
-        self._rng = rng
-        self._noise = noise
-        draws = [(float(a), float(b)) for a, b in accuracy * rng.standard_normal((3, 2))]
-        self._source, self._volts, self._amperes = draws
-
-    def sourced(self, volts: float, span: float) -> float:
-        """Return what comes out for `volts` on the source range `span` (V)."""
-        gain, offset = SOURCE_VOLTS[span]
-        return volts * (1.0 + gain * self._source[0]) + offset * self._source[1]
-
-    def volts(self, volts: float, span: float, nplc: float) -> float:
-        """Return what is read for `volts` on the range `span` (V)."""
-        return self._read(volts, span, MEASURE_VOLTS[span], self._volts, nplc)
-
-    def amperes(self, amperes: float, span: float, nplc: float) -> float:
-        """Return what is read for `amperes` on the range `span` (A)."""
-        return self._read(amperes, span, MEASURE_AMPERES[span], self._amperes, nplc)
-
-    def _read(
-        self, value: float, span: float, specified: tuple[float, float], own: tuple[float, float], nplc: float
-    ) -> float:
-        noise = self._noise * span / math.sqrt(nplc) * self._rng.standard_normal() if self._noise else 0.0
-        reading = value * (1.0 + specified[0] * own[0]) + specified[1] * own[1] + noise
-        return reading if abs(reading) <= 1.01 * OVERRANGE * span else math.copysign(OVERFLOW, reading)
+    @classmethod
+    def draw(cls, rng: np.random.Generator, fraction: float, noise: float) -> Specimen:
+        """Draw a channel's errors, as a `fraction` of the specification; `noise` as a fraction of the range."""
+        return cls(
+            Converter(rng, SOURCE_VOLTS, fraction, overrange=OVERRANGE),
+            Converter(rng, SOURCE_AMPERES, fraction, overrange=OVERRANGE),
+            Converter(rng, MEASURE_VOLTS, fraction, noise=noise, overrange=OVERRANGE),
+            Converter(rng, MEASURE_AMPERES, fraction, noise=noise, overrange=OVERRANGE),
+        )

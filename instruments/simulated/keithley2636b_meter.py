@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -156,37 +155,42 @@ class Meter:
     def _sample(self) -> Generator[float, None, Sample]:
         measure, aperture = self.group, self.aperture
         status = REMOTE_SENSE if self._smu.group["sense"] == 1 else 0
-        volts = amperes = 0.0
-        tripped = False
-        if self._smu.on:
-            volts, amperes = self._smu.actual, self._smu.current(aperture)
-            limit = self._smu.model.limit or self._smu.source["limiti"]
-            if abs(amperes) > limit:
-                tripped = True
-                status |= COMPLIANCE
-                limited = math.copysign(limit, amperes)
-                volts, amperes = volts * limited / amperes, limited
-        self._smu.tripped = tripped
+        smu, source = self._smu, self._smu.source
+        flow = smu.flow(aperture)
+        if flow.limited:
+            status |= COMPLIANCE
         if measure["autorangei"]:
             status |= AUTO_MEASURE
-            follow = self._smu.source["limiti"] if measure["autorangei"] == 2 else amperes
-            span = range_for(AMPERE_RANGES, max(abs(follow), measure["lowrangei"]))
-            if span != measure["rangei"]:
-                measure.store("rangei", span)
-        if self._smu.source["autorangev"]:
+        if source["autorangev" if smu.sources_volts else "autorangei"]:
             status |= AUTO_SOURCE
-        # A source that measures what it sources does so on the source range.
-        if measure["rangev"] != self._smu.source["rangev"]:
-            measure.store("rangev", self._smu.source["rangev"])
+        self._choose_ranges(flow.volts, flow.amperes)
         nplc = measure["nplc"]
         yield aperture * (ZEROED_APERTURES if measure["autozero"] == AUTO_ZERO else 1) + OVERHEAD
         return Sample(
-            self._smu.specimen.volts(volts, self._smu.source["rangev"], nplc),
-            self._smu.specimen.amperes(amperes, measure["rangei"], nplc),
+            smu.specimen.volts.read(flow.volts, measure["rangev"], nplc),
+            smu.specimen.amperes.read(flow.amperes, measure["rangei"], nplc),
             status,
             measure["rangev"],
             measure["rangei"],
         )
+
+    def _choose_ranges(self, volts: float, amperes: float) -> None:
+        """Follow what is measured; a source that measures what it sources does so on the source range."""
+        measure, source = self.group, self._smu.source
+        span_i, span_v = measure["rangei"], measure["rangev"]
+        if self._smu.sources_volts:
+            span_v = source["rangev"]
+            if measure["autorangei"]:
+                follow = source["limiti"] if measure["autorangei"] == 2 else amperes
+                span_i = range_for(AMPERE_RANGES, max(abs(follow), measure["lowrangei"]))
+        else:
+            span_i = source["rangei"]
+            if measure["autorangev"]:
+                follow = source["limitv"] if measure["autorangev"] == 2 else volts
+                span_v = range_for(VOLT_RANGES, max(abs(follow), measure["lowrangev"]))
+        for name, span in (("rangei", span_i), ("rangev", span_v)):
+            if span != measure[name]:
+                measure.store(name, span)
 
     def values(self, kinds: str, sample: Sample) -> list[float]:
         """Return the readings of a sample that `kinds` names, such as ``iv``, relative if so set."""
@@ -210,9 +214,8 @@ class Meter:
         """Return what a buffer keeps of a reading."""
         status = sample.status | (RELATIVE if self._rel[f"enable{kind}"] else 0)
         span = sample.volt_range if kind == "v" else sample.ampere_range
-        return Record(
-            value, self._smu.level, status, span, self._smu.source["rangev"], self._device.clock.now
-        )
+        source_span = self._smu.source["rangev" if self._smu.sources_volts else "rangei"]
+        return Record(value, self._smu.level, status, span, source_span, self._device.clock.now)
 
     def _measuring(self, kinds: str) -> Callable[..., Any]:
         def one(buffer: object) -> Any:

@@ -1,7 +1,7 @@
 """One source-measure unit of the simulated 2636B: its source, and how its parts hang together.
 
-2600BS-901-01, section 7. (?) from memory: that a level beyond a fixed range is too big. Sourcing current is
-refused (-221), not simulated.
+2600BS-901-01, section 7. (?) from memory: that a level beyond a fixed range is too big, and that a change of the source's
+function leaves the output as it is.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from instruments.simulated.keithley2636b_accuracy import (
-    OVERFLOW,
     OVERRANGE,
     SOURCE_AMPERE_RANGES,
     VOLT_RANGES,
@@ -17,8 +16,10 @@ from instruments.simulated.keithley2636b_accuracy import (
     range_for,
 )
 from instruments.simulated.keithley2636b_buffers import CAPACITY, ReadingBuffer
+from instruments.simulated.keithley2636b_contact import CONSTANTS, HIGH_Z, OUTPUT_ON, VOLTS, Contact
 from instruments.simulated.keithley2636b_meter import Meter, delay
 from instruments.simulated.keithley2636b_sweep import TriggerModel
+from instruments.simulated.limited_sources import OFF, Regulated, carry, regulate
 from instruments.simulated.ports import SourcePort
 from instruments.simulated.tsp_tables import TOO_BIG, Attribute, Group, TspError, choice, real, whole
 
@@ -26,19 +27,8 @@ if TYPE_CHECKING:
     from instruments.simulated.tsp import TspDevice
 
 MAXIMUM, LARGEST_LIMIT = 202.0, 1.515  # V, A
+SETTLING = 1e-4  # s in which a current source finds its voltage
 INTERLOCK_VOLTAGE = 20.2
-CONTACT_CURRENT = 1e-3  # A a contact check needs
-CONSTANTS = {
-    "OUTPUT_OFF": 0, "OUTPUT_ON": 1, "OUTPUT_HIGH_Z": 2, "OUTPUT_NORMAL": 0, "OUTPUT_ZERO": 1,
-    "OUTPUT_DCAMPS": 0, "OUTPUT_DCVOLTS": 1, "AUTORANGE_OFF": 0, "AUTORANGE_ON": 1, "AUTORANGE_FOLLOW_LIMIT": 2,
-    "AUTOZERO_OFF": 0, "AUTOZERO_ONCE": 1, "AUTOZERO_AUTO": 2, "FILTER_OFF": 0, "FILTER_ON": 1,
-    "FILTER_MOVING_AVG": 0, "FILTER_REPEAT_AVG": 1, "FILTER_MEDIAN": 2, "REL_OFF": 0, "REL_ON": 1,
-    "SENSE_LOCAL": 0, "SENSE_REMOTE": 1, "SENSE_CALA": 3, "DISABLE": 0, "ENABLE": 1, "ASYNC": 2,
-    "SOURCE_IDLE": 0, "SOURCE_HOLD": 1, "DELAY_OFF": 0, "DELAY_AUTO": -1, "LIMIT_AUTO": 0,
-    "SETTLE_SMOOTH": 0, "SETTLE_FAST_RANGE": 1, "SETTLE_FAST_POLARITY": 2, "SETTLE_DIRECT_IRANGE": 3,
-    "SETTLE_SMOOTH_100NA": 4, "SETTLE_FAST_ALL": 128, "CONTACT_FAST": 0, "CONTACT_MEDIUM": 1, "CONTACT_SLOW": 2,
-}  # fmt: skip
-OUTPUT_ON, HIGH_Z, VOLTS = 1, 2, 1
 
 
 class SourceMeasureUnit:
@@ -64,9 +54,10 @@ class SourceMeasureUnit:
         self.device = device
         self.port = port
         self.interlock = interlock
-        self._title = f"SMU {'AB'[number - 1]}"
+        self.title = f"SMU {'AB'[number - 1]}"
         self.specimen = specimen
-        self._actual = 0.0
+        self._actual = 0.0  # at the terminals, V
+        self._amperes = 0.0  # what a current source puts out, with its errors
         self._sweep_level: float | None = None  # while a sweep has the source
         self._sweep_range: float | None = None
         self.tripped: bool | None = False
@@ -81,10 +72,7 @@ class SourceMeasureUnit:
                 "source": self.source,
                 "measure": self.meter.group,
                 "trigger": self.model.group,
-                "contact": Group(
-                    {"speed": Attribute(0.0, choice(0, 1, 2)), "threshold": Attribute(50.0, real(0.0, 1e3))},
-                    contents={"check": self._check_contact, "r": self._contact_resistance},
-                ),
+                "contact": Contact(self),
                 "nvbuffer1": self.buffers[0],
                 "nvbuffer2": self.buffers[1],
                 "makebuffer": lambda size: device.bind(self._make_buffer(int(whole(1, CAPACITY)(size)))),
@@ -103,18 +91,16 @@ class SourceMeasureUnit:
     def _source_table(self) -> Group:
         return Group(
             {
-                "func": Attribute(VOLTS, self._check_function),
+                "func": Attribute(VOLTS, choice(0, 1), self._changed),
                 "levelv": Attribute(0.0, self.check_level, self._changed),
-                "leveli": Attribute(0.0, real(-1.5, 1.5)),
-                "limitv": Attribute(20.0, real(0.02, 200.0)),
+                "leveli": Attribute(0.0, self._check_amperes, self._changed),
+                "limitv": Attribute(20.0, self._check_voltage_limit, self._limit_changed),
                 "limiti": Attribute(0.1, real(1e-10, LARGEST_LIMIT), self._limit_changed),
                 "limitp": Attribute(0.0, real(0.0, 1e3)),
                 "rangev": Attribute(0.2, self._check_range, self._range_changed),
-                "rangei": Attribute(
-                    1e-9, lambda value: range_for(SOURCE_AMPERE_RANGES, real(-1.5, 1.5)(value))
-                ),
+                "rangei": Attribute(1e-9, self._check_ampere_range, self._ampere_range_changed),
                 "autorangev": Attribute(1.0, choice(0, 1), self._changed),
-                "autorangei": Attribute(1.0, choice(0, 1)),
+                "autorangei": Attribute(1.0, choice(0, 1), self._changed),
                 "lowrangev": Attribute(0.2, real(0.0, 200.0)),
                 "lowrangei": Attribute(1e-9, real(0.0, 1.5)),
                 "output": Attribute(0.0, self._check_output, self._changed),
@@ -145,12 +131,6 @@ class SourceMeasureUnit:
 
     # --- the source ---
 
-    def _check_function(self, value: object) -> float:
-        function: float = choice(0, 1)(value)
-        if function != VOLTS:
-            raise TspError(-221, f"{self._title}: Settings conflict; sourcing current is not simulated")
-        return function
-
     def check_level(self, value: object) -> float:
         """Accept a level that may be programmed now."""
         self.device.catch_up()
@@ -175,10 +155,35 @@ class SourceMeasureUnit:
         self.source.store("autorangev", 0.0)
         self._apply()
 
+    def _check_amperes(self, value: object) -> float:
+        self.device.catch_up()
+        amperes: float = real(-LARGEST_LIMIT, LARGEST_LIMIT)(value)
+        if not self.source["autorangei"] and abs(amperes) > OVERRANGE * self.source["rangei"] * (1 + 1e-9):
+            raise TspError(TOO_BIG)
+        return amperes
+
+    def _check_ampere_range(self, value: object) -> float:
+        self.device.catch_up()
+        chosen = range_for(SOURCE_AMPERE_RANGES, real(-1.5, 1.5)(value))
+        if abs(self.source["leveli"]) > OVERRANGE * chosen * (1 + 1e-9):
+            raise TspError(-221)
+        return chosen
+
+    def _ampere_range_changed(self, span: float) -> None:
+        self.source.store("autorangei", 0.0)
+        self._apply()
+
+    def _check_voltage_limit(self, value: object) -> float:
+        volts: float = real(0.02, 200.0)(value)
+        if volts > INTERLOCK_VOLTAGE and not self.interlock and self.on and not self.sources_volts:
+            raise TspError(802)
+        return volts
+
     def _check_output(self, value: object) -> float:
         self.device.catch_up()
         state: float = choice(0, 1, 2)(value)
-        if state == OUTPUT_ON and abs(self.source["levelv"]) > INTERLOCK_VOLTAGE and not self.interlock:
+        most = self.source["levelv"] if self.sources_volts else self.source["limitv"]
+        if state == OUTPUT_ON and abs(most) > INTERLOCK_VOLTAGE and not self.interlock:
             raise TspError(802)
         return state
 
@@ -209,68 +214,89 @@ class SourceMeasureUnit:
         return bool(self.source["output"] == OUTPUT_ON)
 
     @property
+    def sources_volts(self) -> bool:
+        """Whether volts are sourced, and not amperes."""
+        return bool(self.source["func"] == VOLTS)
+
+    @property
     def level(self) -> float:
-        """What is being sourced, V, as it was programmed."""
-        return self.source["levelv"] if self._sweep_level is None else self._sweep_level
+        """What is being sourced, V or A, as it was programmed."""
+        if not self.sources_volts:
+            return float(self.source["leveli"])
+        return float(self.source["levelv"]) if self._sweep_level is None else self._sweep_level
 
     @property
     def actual(self) -> float:
-        """What is being sourced, V, with the instrument's errors."""
+        """What is at the terminals, V, with the instrument's errors."""
         return self._actual
+
+    @property
+    def limit(self) -> float:
+        """The largest current (A) that can flow."""
+        if not self.sources_volts:
+            return abs(self._amperes)
+        return self.model.limit or float(self.source["limiti"])
 
     def _apply(self) -> None:
         """Put the terminals into the state that the settings describe."""
-        source, level = self.source, self.level
-        if source["autorangev"]:
-            span = self._sweep_range or range_for(VOLT_RANGES, max(abs(level), source["lowrangev"]))
-            if span != source["rangev"]:
-                source.store("rangev", span)
-        self._actual = self.specimen.sourced(level, source["rangev"])
+        source = self.source
         self.tripped = None
+        if self.sources_volts:
+            self._choose_volt_range()
+            self._actual = self.specimen.source_volts.convert(self.level, source["rangev"])
+        else:
+            if source["autorangei"]:
+                span = range_for(SOURCE_AMPERE_RANGES, max(abs(source["leveli"]), source["lowrangei"]))
+                if span != source["rangei"]:
+                    source.store("rangei", span)
+            self._amperes = self.specimen.source_amperes.convert(source["leveli"], source["rangei"])
         if self.port is None:
             return
-        if self.on:
-            self.port.drive(self._actual, connected=True)
-        else:
+        if not self.on:
             grounded = source["output"] != HIGH_Z and (
                 source["offmode"] == 1 or (source["offmode"] == 0 and source["offfunc"] == VOLTS)
             )
             self.port.drive(0.0, connected=grounded)
+        elif self.sources_volts:
+            self.port.drive(self._actual, connected=True)
+        else:
+            self._regulate(SETTLING)
+
+    def _choose_volt_range(self) -> None:
+        source = self.source
+        if source["autorangev"]:
+            span = self._sweep_range or range_for(VOLT_RANGES, max(abs(self.level), source["lowrangev"]))
+            if span != source["rangev"]:
+                source.store("rangev", span)
+
+    def _regulate(self, aperture: float) -> Regulated:
+        """Let the current source find its voltage."""
+        found = regulate(
+            lambda volts: self.current(aperture, volts), self._amperes, self.source["limitv"], self._actual
+        )
+        self._actual, self.tripped = found.volts, found.limited
+        if self.port is not None:
+            self.port.drive(found.volts, connected=True)
+        return found
+
+    def flow(self, aperture: float) -> Regulated:
+        """Return the volts and amperes at the terminals, and whether a limit stops the source."""
+        if not self.on:
+            self.tripped = False
+            return OFF
+        if not self.sources_volts:
+            return self._regulate(aperture)
+        carried = carry(self._actual, self.current(aperture, self._actual), self.limit)
+        self.tripped = carried.limited
+        return carried
 
     def in_compliance(self) -> bool:
         """Tell whether the source is limited now: as measured, or found out when the level has changed since."""
         self.device.catch_up()
-        if not self.on:
-            return False
         if self.tripped is None:
-            self.tripped = abs(self.current(self.meter.aperture)) > self.source["limiti"]
-        return self.tripped
+            self.flow(self.meter.aperture)
+        return bool(self.tripped)
 
-    def current(self, aperture: float) -> float:
-        """Return the current (A) that flows at the present level, averaged over `aperture` seconds."""
-        return 0.0 if self.port is None else self.port.current(self._actual, aperture)
-
-    # --- contact check ---
-
-    def _contact_possible(self) -> None:
-        """Refuse what the manual refuses (p. 7-209): the check passes 1 mA."""
-        source = self.source
-        if self.on:
-            if source["limiti"] < CONTACT_CURRENT:
-                raise TspError(5050, f"{self._title}: I limit too low for contact check")
-        elif source["offmode"] == 2 or source["output"] == HIGH_Z:
-            raise TspError(5048, f"{self._title}: Contact check not valid with HIGH-Z OUTPUT off")
-        elif source["offmode"] == 0 and source["offfunc"] == VOLTS and source["offlimiti"] < CONTACT_CURRENT:
-            raise TspError(5066, f"{self._title}: source.offlimiti too low for contact check")
-        elif source["offmode"] == 0 and source["offfunc"] != VOLTS and source["rangei"] < CONTACT_CURRENT:
-            raise TspError(5065, f"{self._title}: I range too low for contact check")
-
-    def _check_contact(self) -> bool | None:
-        self._contact_possible()
-        self.device.clock.advance(4e-3)
-        return self.port is not None
-
-    def _contact_resistance(self) -> tuple[float, float]:
-        self._contact_possible()
-        self.device.clock.advance(4e-3)
-        return (1.0, 1.0) if self.port is not None else (OVERFLOW, OVERFLOW)
+    def current(self, aperture: float, volts: float) -> float:
+        """Return the current (A) that flows at `volts`, averaged over `aperture` seconds."""
+        return 0.0 if self.port is None else self.port.current(volts, aperture)

@@ -167,6 +167,8 @@ class TriggerModel:
         if self._work is not None:
             raise TspError(-221, "Settings conflict; a sweep is running already")
         if self._source["action"]:
+            if not smu.sources_volts:
+                _refuse_current(None)
             if not self._levels:
                 raise TspError(-221, "Settings conflict; the sweep has no source values")
             if self._endpulse["action"] == IDLE and smu.source["autorangev"]:
@@ -285,4 +287,4 @@ def _numbered(number: float) -> Iterable[int]:
 
 
 def _refuse_current(values: object) -> None:
-    raise TspError(-221, "Settings conflict; sourcing current is not simulated")
+    raise TspError(-221, "Settings conflict; sweeps of a current are not simulated")

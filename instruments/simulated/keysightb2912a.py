@@ -13,6 +13,7 @@ from instruments.simulated.keysightb2912a_data import CHANNELS
 from instruments.simulated.scpi import IndexedSetting, ScpiError, command, query
 from instruments.simulated.scpi_parameters import Choice, Numeric
 
+MEASURED = {"VOLT": "VOLTage[:DC]", "CURR": "CURRent[:DC]", "RES": "RESistance"}
 SETTLING = 2e-4  # s from a new level to the earliest measurement
 OVERHEAD = 1e-4  # s a point takes beside
 
@@ -29,7 +30,7 @@ class SimulatedKeysightB2912A(SourceChannels):
     accuracy : float
         Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
     noise : float
-        Standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
+        Standard deviation of a current at 1 NPLC as a fraction of the measurement range.
     interlock : bool
         Whether the interlock is closed, which more than 42 V need.
     """
@@ -55,9 +56,22 @@ class SimulatedKeysightB2912A(SourceChannels):
         """Measure once at the present level, whatever the trigger system is set to."""
         channels = self._check_channels(channels)
         self.clock.advance(SETTLING + max(map(self._aperture, channels)))
-        runs = [np.array([self._measure(channel, self.level[channel])]) for channel in channels]
+        runs = [np.array([self._measure(channel, self._programmed(channel))]) for channel in channels]
         self.clock.advance(OVERHEAD)
         return self._reply(runs)
+
+    @query(":MEASure:<function>", CHANNELS, functions=MEASURED)
+    def _measure_one(self, function: str, channels: tuple[int, ...]) -> str:
+        """Measure one quantity, whatever the functions and elements in use (p. 4-28)."""
+        channels = self._check_channels(channels)
+        kept = self._elements, {channel: self._functions[channel] for channel in channels}
+        self._elements = (function,)
+        self._functions.update(dict.fromkeys(channels, ("VOLT", "CURR", "RES")))
+        try:
+            return self._measure_now(channels)
+        finally:
+            self._elements = kept[0]
+            self._functions.update(kept[1])
 
     # --- the trigger system ---
 
@@ -112,9 +126,13 @@ class SimulatedKeysightB2912A(SourceChannels):
         if all(self._position >= self.count[channel] for channel in self._armed):
             self._rest()
 
+    def _programmed(self, channel: int) -> float:
+        return (self.level if self.function[channel] == "VOLT" else self.amperes)[channel]
+
     def _listed(self, channel: int, position: int) -> float:
         levels = self._lists[channel]
-        return levels[position % len(levels)] if self.mode[channel] == "LIST" else self.level[channel]
+        listed = self.mode[channel] == "LIST" and self.function[channel] == "VOLT"
+        return levels[position % len(levels)] if listed else self._programmed(channel)
 
     def _pass_until(self, moment: float) -> None:
         self.clock.advance(max(0.0, moment - self.clock.now))

@@ -10,6 +10,9 @@ MEASURE = {
     1.0: (3e-4, 1.5e-3), 1.5: (5e-4, 3.5e-3), 3.0: (4e-3, 7e-3),
 }  # fmt: skip
 
+SOURCE_CURRENT = MEASURE
+MEASURE_VOLTAGE = SOURCE
+
 # largest DC current (A) up to a magnitude of the level (V)
 DC_LIMITS = ((6.0, 3.03), (21.0, 1.515), (210.0, 0.105))
 

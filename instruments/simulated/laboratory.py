@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.bench_file import BenchFile, BenchSource, load_bench_file
-from instruments.models import PULSE_GENERATORS, SOURCE_METERS
-from instruments.simulated.array_board import SimulatedArrayBoard
+from instruments.bench_file import BenchSource, load_bench_file
+from instruments.simulated.bench_twins import BenchTwins
 from instruments.simulated.block_circuits import BlockCircuits
 from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import Fault
+from instruments.simulated.faults import DaqFault, Fault
 from instruments.simulated.monitor import Incident, Monitor, Traffic
 from instruments.simulated.physics.amplifiers import CLAMP, AmplifierBank, amplifier_preset
 from instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from instruments.simulated.physics.converters import Converter
 from instruments.simulated.physics.presets import cell_preset
-from instruments.simulated.wiring import (
-    Carrier,
-    ConverterWires,
-    PulseWire,
-    SourceWire,
-    compliance_of,
-    edge_of,
-)
 from mho_errors import BenchError
-
-if TYPE_CHECKING:
-    from instruments.simulated.ni_daqmx import DaqSystem
 
 Floats = NDArray[np.float64]
 
@@ -65,8 +52,8 @@ class Laboratory:
         The simulated NI-DAQmx system.
     monitor : Monitor
         What the wires have seen.
-    faults : list of Fault
-        Faults to inject on the bus; put some in, and the PyVISA backend lets them happen.
+    faults : list of Fault or DaqFault
+        Faults to inject; put some in, and the PyVISA backend and NI-DAQmx's interpreter let them happen.
     welded : set of str
         Switches of the board that do not open any more though it says so, by their path (``"READ"``, ``"SET"``).
     """
@@ -81,23 +68,22 @@ class Laboratory:
         amplifier = amplifier_preset(bench.simulation.amplifier)
         self.clock = VirtualClock()
         self.monitor = Monitor(self.clock, bench.terminal_limits())
-        self.faults: list[Fault] = []
+        self.faults: list[Fault | DaqFault] = []
         self.welded: set[str] = set()
-        seeds = np.random.SeedSequence(bench.simulation.seed if seed is None else seed).spawn(6)
+        seeds = np.random.SeedSequence(bench.simulation.seed if seed is None else seed).spawn(8)
         chip_rng, board_rng, *device_rngs = (np.random.default_rng(s) for s in seeds)
         self.chip = SimulatedChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
         self._live: dict[str, float] = {}
-        self._compliance: dict[str, Callable[[], float]] = {}
-        self._edges: dict[str, Callable[[], float]] = {}
-        self._idle: dict[str, Callable[[], float]] = {}
         inverters, loop, self._transimpedance = (
             AmplifierBank.draw(amplifier, LINES, board_rng) for _ in range(3)
         )
         diagonal_errors = 1e-3 * board_rng.standard_normal(LINES)
         bits = bench.simulation.inverse_bits
         inverse_adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
-        self.devices = self._build(bench, device_rngs)
-        self.daq = self._build_daq(bench, device_rngs[3])
+        self._outputs = bench.instruments.daq.outputs
+        twins = BenchTwins(self, bench.instruments, device_rngs)
+        self.devices, self.board, self.daq = twins.devices, twins.board, twins.daq
+        self._compliance, self._edges, self._idle = twins.compliance, twins.edges, twins.idle
         self._circuits = BlockCircuits(
             self.chip,
             self.board,
@@ -108,44 +94,6 @@ class Laboratory:
             diagonal_errors,
             inverse_adc,
         )
-
-    def _build(self, bench: BenchFile, rngs: list[np.random.Generator]) -> dict[str, Any]:
-        entries = bench.instruments
-        self.board = SimulatedArrayBoard(self.clock, rngs[2], Carrier(self), serial="SIM00004")
-        outputs: dict[str, dict[int, SourceWire]] = {}
-        for entry in (entries.smu, entries.gate):
-            outputs.setdefault(entry.address, {})[entry.channel] = SourceWire(self, entry.terminal)
-        devices: dict[str, Any] = {}
-        for number, (address, ports) in enumerate(outputs.items(), 1):
-            driver = entries.smu.driver if address == entries.smu.address else entries.gate.driver
-            model = SOURCE_METERS[driver]
-            wired = ports if model.channels > 1 else ports[1]
-            twin = model.load_twin()(self.clock, rngs[number - 1], wired, serial=f"SIM{number:05}")
-            for channel, wire in ports.items():
-                self._compliance[wire.terminal] = compliance_of(twin, channel)
-            devices[address] = twin
-        pulser = PULSE_GENERATORS[entries.pulser.driver].load_twin()
-        lines = {channel: PulseWire(self, line) for channel, line in entries.pulser.channels.items()}
-        generator = pulser(self.clock, rngs[2], lines, serial="SIM00003")
-        for channel, line in entries.pulser.channels.items():
-            self._edges[line] = edge_of(generator, channel)
-            self._idle[line] = partial(generator.idle_voltage, channel)
-        devices[entries.pulser.address] = generator
-        devices[entries.board.address] = self.board
-        return devices
-
-    def _build_daq(self, bench: BenchFile, rng: np.random.Generator) -> DaqSystem:
-        from instruments.simulated.ni_daqmx import DaqSystem
-
-        entry = bench.instruments.daq
-        self._outputs = entry.outputs
-        wires = ConverterWires(self, entry.outputs)
-        try:
-            return DaqSystem(
-                entry.products, self.clock, rng, wires, outputs=[entry.outputs], inputs=[entry.inputs]
-            )
-        except ValueError as error:
-            raise BenchError(f"bench {bench.name!r}: [instruments.daq]: {error}") from None
 
     def daq_session(self) -> AbstractContextManager[Any]:
         """Within it, `nidaqmx` talks to this laboratory's simulated devices."""
@@ -204,10 +152,10 @@ class Laboratory:
             self.monitor.record("floating gate", f"read of {cell} with nothing on the word line")
             return volts * LEAKAGE
         array, row, column = cell
-        cells = self.chip.cells[array]
-        if gate <= cells.preset.gate_threshold:
+        if gate <= self.chip.preset.gate_threshold:
             return volts * LEAKAGE
-        if abs(volts) > cells.preset.disturb_voltage:
+        if abs(volts) > self.chip.preset.disturb_voltage:
+            cells = self.chip.cells[array]
             act = cells.set if volts > 0 else cells.reset
             act((row, column), abs(volts), aperture, gate)
         return volts * self.chip.read(array, row, column, aperture, volts)
@@ -249,12 +197,16 @@ class Laboratory:
             line = "bit line" if path == "SET" else "source line"
             volts = self._idle[line]()
         elif self.board.block is not None:
-            line, volts = "vector", float(np.abs(self.daq.levels(self._outputs)).max(initial=0.0))
+            line, volts = "vector", float(np.abs(self.held_vector()).max(initial=0.0))
         else:
             return
         if abs(volts) > HOT:
             name = "the vector's lines" if line == "vector" else f"the {line}"
             self.monitor.record("hot switch", f"{what} changed with {volts:.3g} V on {name}")
+
+    def held_vector(self) -> Floats:
+        """What the outputs of an NI DAQ hold now, V; the board's own converters hold nothing."""
+        return self.daq.levels(self._outputs) if self._outputs else np.zeros(0)
 
     def vectors(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Answer of the connected block to a batch of input vectors, (samples, inputs), V."""

@@ -187,7 +187,7 @@ class Monitor:
     traffic : dict
         `Traffic` by VISA address (a DAQ's by its outputs); an instrument that was never addressed is missing.
     pulses : int
-        How many reached a cell; a trigger may fire more of them into open switches.
+        How many reached a cell; a pulse may also end at an open switch.
     incidents : list of Incident
     """
 

@@ -19,6 +19,7 @@ import nidaqmx.utils
 import numpy as np
 
 from instruments.simulated.clock import VirtualClock
+from instruments.simulated.faults import DaqFault, Fault
 from instruments.simulated.ni_daqmx_interpreter import SimulatedInterpreter
 from instruments.simulated.ni_devices import Floats
 from instruments.simulated.ni_rack import Rack, expand
@@ -67,6 +68,8 @@ class DaqSystem:
     outputs, inputs : sequence of str
         Physical channels in the order of the port's columns; ranges such as ``"Dev1/ai0:31"`` are allowed.
         Inputs that are not listed are open and read 0 V.
+    faults : sequence
+        Looked at in every call of nidaqmx: each `DaqFault` in it may strike.
 
     Raises
     ------
@@ -83,9 +86,10 @@ class DaqSystem:
         *,
         outputs: Sequence[str],
         inputs: Sequence[str],
+        faults: Sequence[Fault | DaqFault] = (),
     ) -> None:
         self._rack = Rack(devices, clock, rng, port, outputs, inputs)
-        self._interpreter = SimulatedInterpreter(self._rack)
+        self._interpreter = SimulatedInterpreter(self._rack, faults)
 
     @contextmanager
     def selected(self) -> Iterator[None]:
@@ -96,6 +100,11 @@ class DaqSystem:
             yield
         finally:
             _selected.reset(token)
+
+    @property
+    def products(self) -> dict[str, str]:
+        """Product by device name."""
+        return {device.name: device.product.name for device in self._rack.devices.values()}
 
     @property
     def output_count(self) -> int:
@@ -122,12 +131,8 @@ class DaqSystem:
 
         Its outputs go to 0 V: they have lost their power.
         """
-        owner = self._rack.device(device)
-        for number, holder in enumerate(self._rack.outputs.devices):
-            if holder is owner:
-                self._rack.levels[number] = 0.0
-        self._rack.unplugged.add(owner.name)
+        self._rack.unplug(device)
 
     def plug(self, device: str) -> None:
         """End what `unplug` began."""
-        self._rack.unplugged.discard(device)
+        self._rack.plug(device)

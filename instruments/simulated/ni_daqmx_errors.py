@@ -64,6 +64,12 @@ TEXT: dict[int, str] = {
     Code.INVALID_ROUTING_SOURCE_TERMINAL_NAME_ROUTING: "Source terminal to be routed could not be found on "
     "the device.",
     Code.READ_BUFFER_TOO_SMALL: "Buffer is too small to fit read data.",
+    Code.GEN_STOPPED_TO_PREVENT_REGEN_OF_OLD_SAMPLES: "The generation has stopped to prevent the regeneration of "
+    "old samples. Your application was unable to write samples to the background buffer fast enough to prevent "
+    "old samples from being regenerated.",
+    Code.RUNTIME_ABORTED_ROUTING: "Operation was aborted, because the device was reset or removed, or the "
+    "computer went to sleep.",
+    Code.OPERATION_TIMED_OUT: "Specified operation did not complete, because the specified timeout expired.",
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from nidaqmx._base_interpreter import BaseInterpreter
@@ -19,9 +19,10 @@ from nidaqmx.types import DriverVersion
 from nidaqmx.utils import flatten_channel_string, unflatten_channel_string
 
 from instruments.simulated import ni_daqmx_attributes as attributes
+from instruments.simulated.faults import DaqFault, Fault
 from instruments.simulated.ni_daqmx_channels import analogue_inputs, analogue_outputs, digital_lines
 from instruments.simulated.ni_daqmx_errors import refusal, text
-from instruments.simulated.ni_daqmx_streams import SampleStreams
+from instruments.simulated.ni_daqmx_faults import StruckStreams, exposed
 from instruments.simulated.ni_daqmx_tasks import Channel, Kind, SimulatedTask, Timing
 from instruments.simulated.ni_rack import Rack
 
@@ -47,7 +48,7 @@ def _task_property(name: str, matched: re.Match[str]) -> Callable[..., Any]:
 
 
 def _complete(interpreter: type[SimulatedInterpreter]) -> type[SimulatedInterpreter]:
-    """Give the class what it does not define of the three hundred calls of the interface."""
+    """Give the class what it does not define of the interface's three hundred calls, and expose all to faults."""
     for name in interpreter.__abstractmethods__:
         if matched := TASK_PROPERTY.fullmatch(name):
             call = _task_property(name, matched)
@@ -60,16 +61,19 @@ def _complete(interpreter: type[SimulatedInterpreter]) -> type[SimulatedInterpre
         else:
             call = _refusing(name)
         setattr(interpreter, name, call)
+    for name in BaseInterpreter.__abstractmethods__:
+        if callable(call := getattr(interpreter, name)):
+            setattr(interpreter, name, exposed(name, call))
     abc.update_abstractmethods(interpreter)
     return interpreter
 
 
 @_complete
-class SimulatedInterpreter(SampleStreams, BaseInterpreter):  # type: ignore[misc]
+class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc]
     """NI-DAQmx on a simulated rack. Methods and arguments are those of nidaqmx's interface."""
 
-    def __init__(self, rack: Rack) -> None:
-        super().__init__(rack)
+    def __init__(self, rack: Rack, faults: Sequence[Fault | DaqFault] = ()) -> None:
+        super().__init__(rack, faults)
         self._count = 0
         self._last_created = ""
 
@@ -178,20 +182,6 @@ class SimulatedInterpreter(SampleStreams, BaseInterpreter):  # type: ignore[misc
     def wait_until_task_done(self, task: int, time_to_wait: float) -> None:
         """Let virtual time pass until the task is done, at most `time_to_wait` seconds."""
         self._clock.wait(self._task(task), time_to_wait)
-
-    def reset_device(self, device_name: str) -> None:
-        """Abort the tasks of a device and bring its outputs to 0 V and low."""
-        device = self._rack.device(device_name)
-        for task in self._tasks.values():
-            if any(channel.device is device for channel in task.channels):
-                self._clock.stop(task)
-                task.unreserve()
-        for number, owner in enumerate(self._rack.outputs.devices):
-            if owner is device:
-                self._rack.levels[number] = 0.0
-        for line in self._rack.lines:
-            if line.startswith(f"{device.name}/"):
-                self._rack.lines[line] = False
 
     # Channels -------------------------------------------------------------------------------------
 

@@ -144,6 +144,21 @@ class Rack:
             raise refusal(Code.DEV_CANNOT_BE_ACCESSED, task, Device=found.name)
         return found
 
+    def unplug(self, name: str) -> None:
+        """Let every call to a device fail from now on; its outputs go to 0 V: they have lost their power."""
+        owner = self.device(name)
+        self.power_down(owner)
+        self.unplugged.add(owner.name)
+
+    def plug(self, name: str) -> None:
+        """End what `unplug` began."""
+        self.unplugged.discard(name)
+
+    def power_down(self, device: Device) -> None:
+        """Bring the outputs of a device to 0 V and its lines low."""
+        self.levels[[owner is device for owner in self.outputs.devices]] = 0.0
+        self.lines.update({line: False for line in self.lines if line.startswith(f"{device.name}/")})
+
     def peers(self, terminal: str) -> set[str]:
         """Return `terminal` and those wired to it: PFI lines of the same number are wired together."""
         _, _, line = terminal.strip("/").partition("/")

@@ -62,3 +62,7 @@ class CarrierPort(Protocol):
     def switching(self, what: str) -> None:
         """Told before switches move, so that a hot switch is noticed."""
         ...
+
+    def exchange(self, volts: Floats, input_count: int, period: float) -> Floats:
+        """Play samples of the board's own converters into the connected block; (samples, inputs), V."""
+        ...

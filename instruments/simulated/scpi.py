@@ -21,10 +21,12 @@
         def read_array(self, channels: tuple[int, ...]) -> str: ...
 
 In a header, upper case is the short form, ``[:NODE]`` may be left out, ``NODE[1|2]`` takes a suffix, which
-the handler receives first. A handler refuses with ``raise ScpiError(-221)``; a query returns text
-(`block_text` for bytes). ``*RST`` restores every setting's default and then calls `reset`. Time passes only
-by `self.clock`. The transports use `write`, `read`, `status_byte`, `clear` and `trigger`, and set `stream`
-where replies follow each other without message boundaries (serial ports, sockets).
+the handler receives first. ``<function>`` stands for the functions of a source or meter: `FunctionSetting`, and
+`command` with `functions`, name them, and the handler receives the function first. A handler refuses with
+``raise ScpiError(-221)``; a query returns text (`block_text` for bytes). ``*RST`` restores every setting's default
+and then calls `reset`. Time passes only by `self.clock`. The transports use `write`, `read`, `status_byte`,
+`clear` and `trigger`, and set `stream` where replies follow each other without message boundaries (serial ports,
+sockets).
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ import numpy as np
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.scpi_language import (
     Call,
+    FunctionSetting,
     IndexedSetting,
     Language,
     Setting,
@@ -47,7 +50,7 @@ from instruments.simulated.scpi_parameters import Numeric
 from instruments.simulated.scpi_syntax import split_messages
 from instruments.simulated.status import ERROR_TEXTS, QueuedError, ScpiError, Status
 
-__all__ = ["IndexedSetting", "ScpiDevice", "ScpiError", "Setting", "command", "query"]
+__all__ = ["FunctionSetting", "IndexedSetting", "ScpiDevice", "ScpiError", "Setting", "command", "query"]
 
 
 class ScpiDevice:
@@ -252,7 +255,8 @@ class ScpiDevice:
 
     @query(":SYSTem:ERRor[:NEXT]")
     def _next_error(self) -> str:
-        return self.format_error(self.status.next_error())
+        error = self.status.next_error()
+        return self.format_error(error._replace(text=error.text.replace('"', '""')))
 
     @query(":SYSTem:ERRor:COUNt")
     def _error_count(self) -> str:

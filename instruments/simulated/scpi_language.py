@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar
 
-from instruments.simulated.scpi_parameters import Numeric, Parameter
+from instruments.simulated.scpi_parameters import Given, Numeric, Parameter
+from instruments.simulated.scpi_settings import (
+    FunctionSetting,
+    IndexedSetting,
+    Setting,
+    SettingBase,
+    spelled,
+)
 from instruments.simulated.scpi_syntax import HeaderTree, parse_unit, split_units
 from instruments.simulated.status import ScpiError
 
-T = TypeVar("T")
+__all__ = [
+    "Call", "FunctionSetting", "IndexedSetting", "Language", "Setting", "SettingBase", "command", "query", "resolve",
+]  # fmt: skip
+
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+Declared = Parameter[Any] | Mapping[str, Parameter[Any]]
+"""A parameter, or one for each function that a header may be about."""
 
 
 class _Leaf(NamedTuple):
@@ -30,115 +42,43 @@ class Call(NamedTuple):
     suffixes: tuple[int, ...] = ()
 
 
-def command(header: str, *parameters: Parameter[Any]) -> Callable[[Handler], Handler]:
-    """Make a method the handler of a command; several headers may share one method."""
-    return _declare(header, False, parameters)
+def command(
+    header: str, *parameters: Declared, functions: Mapping[str, str] | None = None
+) -> Callable[[Handler], Handler]:
+    """Make a method the handler of a command; several headers may share one method.
+
+    With `functions`, it is one for each: its node stands for ``<function>`` in the header, and the method receives
+    its name first.
+    """
+    return _declare(header, False, parameters, functions)
 
 
-def query(header: str, *parameters: Parameter[Any]) -> Callable[[Handler], Handler]:
-    """Make a method, which returns the reply's text, the handler of a query."""
-    return _declare(header, True, parameters)
+def query(
+    header: str, *parameters: Declared, functions: Mapping[str, str] | None = None
+) -> Callable[[Handler], Handler]:
+    """Make a method, which returns the reply's text, the handler of a query; else as `command`."""
+    return _declare(header, True, parameters, functions)
 
 
-def _declare(header: str, asks: bool, parameters: tuple[Parameter[Any], ...]) -> Callable[[Handler], Handler]:
+def _declare(
+    header: str, asks: bool, parameters: tuple[Declared, ...], functions: Mapping[str, str] | None
+) -> Callable[[Handler], Handler]:
+    entries: list[tuple[str, bool, tuple[Declared, ...]]] = [(header, asks, parameters)]
+    if functions is not None:
+        entries = [
+            (
+                form,
+                asks,
+                (Given(function), *(p[function] if isinstance(p, Mapping) else p for p in parameters)),
+            )
+            for function, form in spelled(header, functions)
+        ]
+
     def decorate(function: Handler) -> Handler:
-        function.__dict__.setdefault("scpi_headers", []).append((header, asks, parameters))
+        function.__dict__.setdefault("scpi_headers", []).extend(entries)
         return function
 
     return decorate
-
-
-class SettingBase(Generic[T]):
-    """A value that a command sets, its query returns and ``*RST`` restores."""
-
-    def __init__(self, header: str, parameter: Parameter[T]) -> None:
-        self.header = header
-        self.parameter = parameter
-        self.checks: tuple[str, ...] = ()
-        self.changes: tuple[str, ...] = ()
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def check(self, function: Handler) -> Handler:
-        """Have a method see (suffix and) new value before it is stored; `ScpiError` refuses it."""
-        self.checks += (function.__name__,)
-        return function
-
-    def on_change(self, function: Handler) -> Handler:
-        """Have a method called with (suffix and) value after it was set."""
-        self.changes += (function.__name__,)
-        return function
-
-    def store(self, device: Any, *arguments: Any) -> None:
-        """Set the value as the command does; `arguments` are suffixes and value."""
-        for check in self.checks:
-            getattr(device, check)(*arguments)
-        self._put(device, *arguments)
-        for change in self.changes:
-            getattr(device, change)(*arguments)
-
-    def recall(self, device: Any, *arguments: Any) -> str:
-        """Answer the query; a number's may ask for MIN, MAX or DEF."""
-        *suffixes, wanted = arguments
-        value = self._get(device, *suffixes) if wanted is None else wanted
-        return self.parameter.format(value, device)
-
-    def _put(self, device: Any, *arguments: Any) -> None:
-        device.__dict__[self.name] = arguments[-1]
-
-    def _get(self, device: Any, *suffixes: int) -> T:
-        value: T = device.__dict__[self.name]
-        return value
-
-    def restore(self, device: Any) -> None:
-        """Go back to the default without telling anyone (``*RST``)."""
-        device.__dict__[self.name] = self.parameter.default
-
-
-class Setting(SettingBase[T]):
-    """A setting without suffix; the instance's attribute of this name is the value."""
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> T: ...
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        return self  # on an instance the value in its __dict__ comes first
-
-    if TYPE_CHECKING:
-
-        def __set__(self, instance: object, value: T) -> None: ...
-
-
-class IndexedSetting(SettingBase[T]):
-    """A setting for each suffix of a ``NODE[1|2]``; the instance's attribute is a dict by suffix."""
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> IndexedSetting[T]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> dict[int, T]: ...
-    def __get__(self, instance: object | None, owner: type) -> Any:
-        return self
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        super().__set_name__(owner, name)
-        choices = [part.split("]")[0] for part in self.header.split("[") if "|" in part]
-        if len(choices) != 1:
-            raise ValueError(f"{self.header}: an indexed setting needs exactly one node with suffixes")
-        self.indices = tuple(map(int, choices[0].split("|")))
-
-    def _put(self, device: Any, *arguments: Any) -> None:
-        index, value = arguments
-        device.__dict__[self.name][index] = value
-
-    def _get(self, device: Any, *suffixes: int) -> T:
-        value: T = device.__dict__[self.name][suffixes[0]]
-        return value
-
-    def restore(self, device: Any) -> None:
-        """Go back to the defaults without telling anyone (``*RST``)."""
-        device.__dict__[self.name] = dict.fromkeys(self.indices, self.parameter.default)
 
 
 class _Asked(Parameter[Any]):
@@ -174,7 +114,9 @@ def _bind(leaf: _Leaf, suffixes: tuple[int, ...], texts: tuple[str, ...]) -> Cal
     late: list[Parameter[Any] | None] = [None] * len(suffixes)
     remaining = list(texts)
     for parameter in parameters:
-        if parameter.repeated:
+        if parameter.given:
+            values.append(parameter.default)
+        elif parameter.repeated:
             if parameter.required and not remaining:
                 raise ScpiError(-109)
             values.append([parameter.parse(text) for text in remaining])
@@ -215,9 +157,10 @@ class Language:
             for name, member in vars(base).items():
                 if isinstance(member, SettingBase):
                     self.settings[name] = member
-                    asked = (_Asked(member.parameter),) if isinstance(member.parameter, Numeric) else ()
-                    tree.add(member.header, False, _Leaf(_setter(member), (member.parameter,)))
-                    tree.add(member.header, True, _Leaf(_getter(member), asked))
+                    for header, given, parameter in member.forms:
+                        asked = (_Asked(parameter),) if isinstance(parameter, Numeric) else ()
+                        tree.add(header, False, _Leaf(member.store, (*given, parameter)))
+                        tree.add(header, True, _Leaf(_getter(member, parameter), (*given, *asked)))
                 else:
                     for header, asks, parameters in getattr(member, "scpi_headers", ()):
                         tree.add(header, asks, _Leaf(_method(name), parameters))
@@ -263,11 +206,7 @@ def _method(name: str) -> Callable[..., Any]:
     return call
 
 
-def _setter(setting: SettingBase[Any]) -> Callable[..., None]:
-    return setting.store
-
-
-def _getter(setting: SettingBase[Any]) -> Callable[..., str]:
-    if isinstance(setting.parameter, Numeric):
+def _getter(setting: SettingBase[Any], parameter: Parameter[Any]) -> Callable[..., str]:
+    if isinstance(parameter, Numeric):
         return setting.recall
     return lambda device, *suffixes: setting.recall(device, *suffixes, None)

@@ -64,12 +64,15 @@ class Parameter(Generic[T]):
         Whether it takes all that is left; the handler then receives a list.
     depends : bool
         Whether `resolve` has to be asked each time.
+    given : bool
+        Whether it is no text of the message: the header has said it.
     """
 
     default: T
     required: bool = True
     repeated: bool = False
     depends: bool = False
+    given: bool = False
 
     def parse(self, text: str) -> Any:
         """Read the parameter, as far as the text alone tells; raises `ScpiError`."""
@@ -82,6 +85,14 @@ class Parameter(Generic[T]):
     def format(self, value: T, device: Any) -> str:
         """Write `value` as the instrument's reply."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Given(Parameter[str]):
+    """What a header has said already, such as the function it is about: handlers receive it first."""
+
+    default: str
+    given: bool = True
 
 
 @dataclass(frozen=True)

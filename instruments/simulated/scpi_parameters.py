@@ -9,11 +9,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from instruments.simulated.scpi_numbers import Boolean, Limit, Numeric, Parameter, mnemonic_forms
+from instruments.simulated.scpi_numbers import Boolean, Given, Limit, Numeric, Parameter, mnemonic_forms
 from instruments.simulated.status import ScpiError
 
 __all__ = [
-    "Block", "Boolean", "ChannelList", "Choice", "Limit", "Numeric", "Parameter", "Text",
+    "Block", "Boolean", "ChannelList", "Choice", "Given", "Limit", "Numeric", "Parameter", "Text",
     "block_text", "quote", "unquote",
 ]  # fmt: skip
 

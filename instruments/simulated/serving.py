@@ -2,7 +2,8 @@
 
 Each speaks as a real one does on its raw socket: messages and replies end with a line feed, there is no END,
 no serial poll and no device clear. Like many a real one it serves one client at a time; another is hung up
-on at once. Only the loopback interface is used: there is nobody to ask for a password here.
+on at once. Only the loopback interface is used: there is nobody to ask for a password here. An NI DAQ is not
+served: no bytes go to it, but calls of NI's library.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ class Server:
     ----------
     endpoints : list of Endpoint
         In the order of the rack.
+    unserved : dict
+        Products by device name of what has no messages to pass on: NI DAQs.
 
     Raises
     ------
@@ -80,6 +83,7 @@ class Server:
                 self._lines.append(_Line(endpoint, device, listener, turn, traffic))
             opened.pop_all()  # from here on each thread closes its own
         self.endpoints = [line.endpoint for line in self._lines]
+        self.unserved: dict[str, str] = dict(getattr(getattr(rack, "daq", None), "products", {}))
         for line in self._lines:
             line.start()
 
@@ -90,6 +94,17 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def listing(self) -> str:
+        """Return what is served where, a line each, and what is not."""
+        lines = [f"{endpoint.address}  {endpoint.resource}" for endpoint in self.endpoints]
+        if self.unserved:
+            devices = ", ".join(f"{name} ({product})" for name, product in self.unserved.items())
+            lines.append(
+                f"not served: NI DAQ {devices}. It is reached through NI-DAQmx, not by messages: use nidaqmx in "
+                "the process that opens the bench, within laboratory.daq_session()"
+            )
+        return "\n".join(lines)
 
     def close(self) -> None:
         """Hang up on all clients and free the ports; outputs stay as they are. Again does nothing."""
@@ -216,7 +231,7 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def serve_bench(bench: str, port_base: int, announce: Callable[[list[Endpoint]], None]) -> None:
+def serve_bench(bench: str, port_base: int, announce: Callable[[Server], None]) -> None:
     """Serve the instruments of a bench, or the twins of real ones, until SIGINT or SIGTERM.
 
     Parameters
@@ -226,7 +241,7 @@ def serve_bench(bench: str, port_base: int, announce: Callable[[list[Endpoint]],
     port_base : int
         As for `Server`.
     announce : callable
-        Told the endpoints once they can be opened.
+        Given the server once its endpoints can be opened.
 
     Raises
     ------
@@ -241,7 +256,7 @@ def serve_bench(bench: str, port_base: int, announce: Callable[[list[Endpoint]],
     }
     try:
         with Server(rack, port_base) as server:
-            announce(server.endpoints)
+            announce(server)
             stop.wait()
     finally:
         for number, handler in previous.items():

@@ -1,60 +1,41 @@
 """The simulated Tektronix AFG31000 (an AFG31052): two channels of pulses, fired as bursts by one trigger.
 
 AFG31000 Series Programmer Manual, 077-1148, and data sheet. (?) from memory: the limits of width and edges,
-their limits relative to each other, and the format of numbers. What a continuous or arbitrary waveform would
-put on the terminals is not simulated: its ports carry pulses. Nor do bursts fire from the timer: switching
+their limits relative to each other, and the format of numbers. Bursts do not fire from the timer: switching
 such a burst on with the output closed is refused as a conflict, where the instrument would pulse for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 
-import numpy as np
-
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.ports import PulsePort
+from instruments.simulated.pulse_amplitude import Amplitude
+from instruments.simulated.pulse_outputs import CHANNELS, INFINITE, PulseOutputs
 from instruments.simulated.scpi import IndexedSetting, ScpiError, Setting, command, query
 from instruments.simulated.scpi_parameters import Boolean, Choice, Numeric
 from instruments.simulated.tektronixafg31000_waveforms import USERS, WaveformMemory
 
-INFINITE = 9.9e37
-SOURCE_RESISTANCE = 50.0
 SHORTEST_WIDTH, LONGEST_WIDTH = 16e-9, 999999.0
 SHORTEST_EDGE, LONGEST_EDGE = 7e-9, 625.0
 SHORTEST_PERIOD = 25e-9
 EDGE_SHARE = 0.625  # half of an edge from 0 to 100 %, in units of its time from 10 to 90 %
 WAITING_FOR_TRIGGER = 32  # bit of the operation condition
+SHAPES = (
+    "SINusoid", "SQUare", "PULSe", "RAMP", "PRNoise", "DC", "SINC", "GAUSsian", "LORentz", "ERISe", "EDECay",
+    "HAVersine", "EMEMory", "EMEMory2", *USERS,
+)  # fmt: skip
 _SOURCE = "[:SOURce[1|2]]"
 
 
-def load_factor(load: float) -> float:
-    """Return volts at `load` (ohm) per volt into 50 ohm: 1 into 50 ohm, 2 into an open circuit."""
-    return 2.0 if load >= INFINITE else 2.0 * load / (load + SOURCE_RESISTANCE)
-
-
-class SimulatedTektronixAFG31000(WaveformMemory):
-    """An AFG31052 on a bench.
-
-    Parameters
-    ----------
-    clock, rng, serial
-        As for `ScpiDevice`.
-    ports : mapping of int to PulsePort
-        What each channel's terminal is wired to; a high impedance, so the programmed voltage arrives when
-        the load is set to INF, and twice that when it is left at 50 ohm.
-    """
+class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
+    """An AFG31052 on a bench; constructed as `PulseOutputs`."""
 
     identity = "TEKTRONIX,AFG31052,{serial},SCPI:99.0 FV:1.6.1"
     real_format = "%.10E"
     error_capacity = 20
+    rms = {"SIN": 1 / math.sqrt(8)}  # Vrms and dBm are a sine's only
 
-    function = IndexedSetting(
-        f"{_SOURCE}:FUNCtion[:SHAPe]",
-        Choice(
-            "SIN", ("SINusoid", "SQUare", "PULSe", "RAMP", "PRNoise", "DC", "EMEMory", "EMEMory2", *USERS)
-        ),
-    )
+    function = IndexedSetting(f"{_SOURCE}:FUNCtion[:SHAPe]", Choice("SIN", SHAPES))
     period = IndexedSetting(f"{_SOURCE}:PULSe:PERiod", Numeric(1e-6, SHORTEST_PERIOD, 1e6, unit="S"))
     width = IndexedSetting(f"{_SOURCE}:PULSe:WIDTh", Numeric(5e-7, SHORTEST_WIDTH, LONGEST_WIDTH, unit="S"))
     hold = IndexedSetting(f"{_SOURCE}:PULSe:HOLD", Choice("WIDT", ("WIDTh", "DUTY")))
@@ -67,35 +48,19 @@ class SimulatedTektronixAFG31000(WaveformMemory):
     )
     high = IndexedSetting(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:HIGH", Numeric(0.5, unit="V"))
     low = IndexedSetting(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:LOW", Numeric(-0.5, unit="V"))
-    limit_high = IndexedSetting(f"{_SOURCE}:VOLTage:LIMit:HIGH", Numeric(10.0, -10.0, 10.0, unit="V"))
-    limit_low = IndexedSetting(f"{_SOURCE}:VOLTage:LIMit:LOW", Numeric(-10.0, -10.0, 10.0, unit="V"))
     bursting = IndexedSetting(f"{_SOURCE}:BURSt:STATe", Boolean(False))
-    burst_mode = IndexedSetting(f"{_SOURCE}:BURSt:MODE", Choice("TRIG", ("TRIGgered", "GATed")))
     cycles = IndexedSetting(f"{_SOURCE}:BURSt:NCYCles", Numeric(5.0, 1.0, 1e6, names={"INFinity": INFINITE}))
     burst_delay = IndexedSetting(f"{_SOURCE}:BURSt:TDELay", Numeric(0.0, 0.0, 85.0, unit="S"))
     output_on = IndexedSetting(":OUTPut[1|2][:STATe]", Boolean(False))
     load = IndexedSetting(
         ":OUTPut[1|2]:IMPedance", Numeric(50.0, 1.0, 1e4, unit="OHM", names={"INFinity": INFINITE})
     )
-    polarity = IndexedSetting(":OUTPut[1|2]:POLarity", Choice("NORM", ("NORMal", "INVerted")))
     trigger_source = Setting(":TRIGger[:SEQuence]:SOURce", Choice("TIM", ("EXTernal", "TIMer")))
     timer = Setting(":TRIGger[:SEQuence]:TIMer", Numeric(1e-3, 1e-6, 500.0, unit="S"))
 
-    def __init__(
-        self,
-        clock: VirtualClock,
-        rng: np.random.Generator,
-        ports: Mapping[int, PulsePort],
-        *,
-        serial: str = "SIM00000",
-    ) -> None:
-        super().__init__(clock, rng, serial=serial)
-        self.ports = ports
-        self.reset()
-
     def reset(self) -> None:
         """Power-on state: sine, outputs off; user memories are kept."""
-        self._loads = dict(self.load)
+        super().reset()
         self._erase()
         self._update_condition()
 
@@ -154,31 +119,23 @@ class SimulatedTektronixAFG31000(WaveformMemory):
         self._check_levels(channel, self.high[channel], volts)
 
     def _check_levels(self, channel: int, high: float, low: float) -> None:
-        factor = load_factor(self.load[channel])
-        if max(abs(high), abs(low)) > 5.0 * factor * (1 + 1e-9):
+        if max(abs(high), abs(low)) > self.highest_level(channel) * (1 + 1e-9):
             raise ScpiError(-222)
         if high > self.limit_high[channel] or low < self.limit_low[channel]:
             raise ScpiError(-222, "voltage limit")
-        if high - low < 1e-3 * factor * (1 - 1e-9):
+        if high - low < self.least_amplitude(channel) * (1 - 1e-9):
             raise ScpiError(-221, "high level must exceed low level")
 
-    @limit_high.check
-    def _check_limit_high(self, channel: int, volts: float) -> None:
-        if volts < self.high[channel]:
-            raise ScpiError(-221, "signal exceeds the limits")
-
-    @limit_low.check
-    def _check_limit_low(self, channel: int, volts: float) -> None:
-        if volts > self.low[channel]:
-            raise ScpiError(-221, "signal exceeds the limits")
+    @function.on_change
+    def _function_changed(self, channel: int, function: str) -> None:
+        if function not in self.rms:
+            self.unit[channel] = "VPP"
 
     @load.on_change
     def _load_changed(self, channel: int, ohms: float) -> None:
-        """Restate the levels for the new load: the signal itself stays."""
-        ratio = load_factor(ohms) / load_factor(self._loads[channel])
-        self._loads[channel] = ohms
-        self.high[channel] *= ratio
-        self.low[channel] *= ratio
+        self.restate(channel, ohms)
+        if ohms >= INFINITE and self.unit[channel] == "DBM":
+            self.unit[channel] = "VPP"
 
     @output_on.check
     def _check_output(self, channel: int, on: bool) -> None:
@@ -190,7 +147,7 @@ class SimulatedTektronixAFG31000(WaveformMemory):
 
     @trigger_source.check
     def _check_trigger_source(self, source: str) -> None:
-        if source == "TIM" and any(self.output_on[n] and self.bursting[n] for n in (1, 2)):
+        if source == "TIM" and any(self.output_on[n] and self.bursting[n] for n in CHANNELS):
             raise ScpiError(-221, "bursts from the timer are not simulated")
 
     def _check_timer(self, live: bool) -> None:
@@ -230,58 +187,38 @@ class SimulatedTektronixAFG31000(WaveformMemory):
     def _query_duty(self, channel: int) -> str:
         return self.real(100.0 * self.width[channel] / self.period[channel])
 
-    @command(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate][:AMPLitude]", Numeric(1.0, 0.0, 20.0, unit="VPP"))
+    @command(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate][:AMPLitude]", Amplitude(1.0))
     def _set_amplitude(self, channel: int, volts: float) -> None:
-        middle = (self.high[channel] + self.low[channel]) / 2
+        middle = self.offset(channel)
         self._set_levels(channel, middle + volts / 2, middle - volts / 2)
 
     @query(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate][:AMPLitude]")
     def _query_amplitude(self, channel: int) -> str:
-        return self.real(self.high[channel] - self.low[channel])
+        return self.amplitude_in_unit(channel)
 
     @command(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:OFFSet", Numeric(0.0, -10.0, 10.0, unit="V"))
     def _set_offset(self, channel: int, volts: float) -> None:
-        half = (self.high[channel] - self.low[channel]) / 2
+        half = self.amplitude(channel) / 2
         self._set_levels(channel, volts + half, volts - half)
 
     @query(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:OFFSet")
     def _query_offset(self, channel: int) -> str:
-        return self.real((self.high[channel] + self.low[channel]) / 2)
+        return self.real(self.offset(channel))
 
     def _set_levels(self, channel: int, high: float, low: float) -> None:
         self._check_levels(channel, high, low)
         self.high[channel], self.low[channel] = high, low
 
-    # --- pulses ---
-
-    def idle_voltage(self, channel: int) -> float:
-        """Return the open-circuit voltage between pulses: the low level, or the high one when inverted."""
-        if not self.output_on[channel]:
-            return 0.0
-        levels = self.low if self.polarity[channel] == "NORM" else self.high
-        return self._open_circuit(channel, levels[channel])
-
-    def _open_circuit(self, channel: int, volts: float) -> float:
-        return volts * 2.0 / load_factor(self.load[channel])
+    # --- triggers ---
 
     @command(":TRIGger[:SEQuence][:IMMediate]")
     def on_trigger(self) -> None:
         """Fire every channel that waits; advances the clock to the end of the bursts."""
-        armed = [n for n in (1, 2) if self.bursting[n] and self.burst_mode[n] == "TRIG"]
-        if not armed:
-            raise ScpiError(-211)
-        if any(self.cycles[n] >= INFINITE for n in armed):
-            raise ScpiError(-221, "an endless burst does not end on the virtual clock")
-        self.clock.advance(max(self.burst_delay[n] + self._fire(n) for n in armed))
+        self.fire({n: self.burst_delay[n] for n in CHANNELS if self.triggers_burst(n)})
 
-    def _fire(self, channel: int) -> float:
-        """Deliver one burst; returns how long it takes, s."""
-        cycles, period = int(self.cycles[channel]), self.period[channel]
-        port = self.ports.get(channel)
-        if port is not None and self.output_on[channel] and self.function[channel] == "PULS":
-            active = self.high if self.polarity[channel] == "NORM" else self.low
-            port.pulse(self._open_circuit(channel, active[channel]), self.width[channel], period, cycles)
-        return period * cycles
+    @command(":SYSTem:BEEPer[:IMMediate]")
+    def _beep(self) -> None:
+        """Nobody hears it."""
 
     @command(":ABORt")
     def _abort(self) -> None:

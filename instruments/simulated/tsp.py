@@ -38,6 +38,7 @@ LONGEST_SCRIPT = 4 << 20
 OUTPUT_SIZE = 32 << 20  # bytes of unread replies before a script deadlocks (?)
 _LOADING = re.compile(r"\A(loadscript|loadandrunscript)(?:\s+([A-Za-z_]\w*))?\s*\Z")
 _COMMON = re.compile(r"\A\*([A-Za-z]+)(\?)?(?:\s+([+-]?\d+))?\s*\Z")
+_CONTROL = re.compile(r"[\x00-\x1f]")  # a tab or line feed that an error quotes would break its reply apart
 
 
 class TspDevice:
@@ -133,7 +134,7 @@ class TspDevice:
     def push_error(self, code: int, detail: str = "") -> None:
         """Queue an error of this number, with its own text or the usual one."""
         text = detail or self.error_texts().get(code, "Device-specific error")
-        self.status.push(QueuedError(code, text, self.clock.now))
+        self.status.push(QueuedError(code, _CONTROL.sub(" ", text), self.clock.now))
         if self.status.service_enable:
             self.status.update_service_request(bool(self._output))
 
@@ -153,9 +154,9 @@ class TspDevice:
         """Return the channels that sweep, as status bits, and let the sweeps end; none by default."""
         return 0
 
-    def limited(self, channel: str) -> bool:
-        """Tell whether a channel is in current limit; never by default."""
-        return False
+    def limited(self, channel: str) -> int:
+        """Return the bit of the limit that stops a channel's source; none by default."""
+        return 0
 
     def catch_up(self) -> None:
         """Let overlapped work go on as far as it gets, before anybody looks or changes something."""

@@ -122,7 +122,9 @@ class Library:
         self._device.catch_up()
         block = np.full((last - first + 1, len(_given(columns))), MISSING)
         for index, column in enumerate(_given(columns)):
-            if not hasattr(column, "numbers"):
+            if not (
+                isinstance(column, Group) and hasattr(column, "numbers")
+            ):  # a Lua table has any attribute
                 raise TspError(WRONG_TYPE)
             readings = column.numbers()[first - 1 : last]
             block[: len(readings), index] = readings

@@ -44,7 +44,8 @@ _STANDARD = {
     "EXECUTION_ERROR": 16, "EXE": 16, "COMMAND_ERROR": 32, "CME": 32, "USER_REQUEST": 64, "URQ": 64,
     "POWER_ON": 128, "PON": 128,
 }  # fmt: skip
-MEASURING, SWEEPING, CURRENT_LIMIT = 16, 8, 2
+MEASURING, SWEEPING = 16, 8
+VOLTAGE_LIMIT, CURRENT_LIMIT = 1, 2
 _OPERATION = {"CALIBRATING": 1, "CAL": 1, "SWEEPING": SWEEPING, "SWE": SWEEPING, "MEASURING": MEASURING,
               "MEAS": MEASURING, "USER": 4096}  # fmt: skip
 
@@ -82,7 +83,7 @@ class StatusTable(Group):
         Returns the channels that sweep, as bits of ``status.operation.sweeping.condition``; asking may let
         the sweeps come to their end.
     limited : callable
-        Returns whether a channel, by its name, is in current limit.
+        Returns the bit of the limit that stops a channel's source, by the channel's name, or 0.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class StatusTable(Group):
         status: Status,
         output_waits: Callable[[], bool],
         sweeping: Callable[[], int],
-        limited: Callable[[str], bool],
+        limited: Callable[[str], int],
     ) -> None:
         self._status = status
         operation = _register(
@@ -143,11 +144,16 @@ class StatusTable(Group):
         status.operation.enable = status.questionable.enable = 0
 
 
-def _limits(name: str, limited: Callable[[str], bool]) -> Group:
+def _limits(name: str, limited: Callable[[str], int]) -> Group:
     return _register(
         EventRegister(),
-        {"VOLTAGE_LIMIT": 1, "VLMT": 1, "CURRENT_LIMIT": CURRENT_LIMIT, "ILMT": CURRENT_LIMIT},
-        condition=lambda: CURRENT_LIMIT if limited(name) else 0,
+        {
+            "VOLTAGE_LIMIT": VOLTAGE_LIMIT,
+            "VLMT": VOLTAGE_LIMIT,
+            "CURRENT_LIMIT": CURRENT_LIMIT,
+            "ILMT": CURRENT_LIMIT,
+        },
+        condition=lambda: limited(name),
     )
 
 

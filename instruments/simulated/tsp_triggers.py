@@ -11,6 +11,7 @@ from inspect import GEN_CLOSED, getgeneratorstate
 from typing import Any
 
 from instruments.simulated.tsp_events import Detector, Events, Work
+from instruments.simulated.tsp_lua import Opaque
 from instruments.simulated.tsp_tables import ILLEGAL, Attribute, Group, TspError, flag, real, whole
 
 TIMERS, BLENDERS, GENERATORS, STIMULI = 8, 6, 2, 4
@@ -188,6 +189,6 @@ def wait(events: Events, detector: Detector, seconds: object) -> bool:
 
 def numbers(values: object, check: Any) -> list[float]:
     """Return the numbers of a Lua table; raises `TspError` when it is none, or holds something else."""
-    if values is None or isinstance(values, str | float | int | Group):
+    if values is None or isinstance(values, str | float | int | Group | Opaque):
         raise TspError(ILLEGAL)
     return [check(value if value is not False else None) for value in values.values()]  # type: ignore[attr-defined]

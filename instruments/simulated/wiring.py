@@ -65,6 +65,22 @@ class ConverterWires:
 
 
 @dataclass(frozen=True)
+class InputWire:
+    """From a column's amplifier to one input of a scanning voltmeter, while a DAQ holds a vector."""
+
+    lab: Laboratory
+    number: int
+    count: int
+
+    def __call__(self, aperture: float) -> float:
+        """Return the volts that are there, averaged over `aperture` seconds."""
+        block = self.lab.board.block
+        if block is None or self.number >= len(block[2]):
+            return 0.0
+        return float(self.lab.vectors(self.lab.held_vector()[None], self.count, aperture)[0, self.number])
+
+
+@dataclass(frozen=True)
 class Carrier:
     """What the array board finds on its sockets."""
 
@@ -80,12 +96,16 @@ class Carrier:
         if hasattr(self.lab, "board"):  # the board grounds itself while it is being built
             self.lab.switching(what)
 
+    def exchange(self, volts: Floats, input_count: int, period: float) -> Floats:
+        """Play samples of the board's own converters into the connected block."""
+        return self.lab.vectors(volts, input_count, period)
+
 
 def compliance_of(twin: Any, channel: int) -> Callable[[], float]:
     """Return what tells the current limit (A) of a source-measure unit; infinite when its twin does not say."""
     units = list(getattr(twin, "units", {}).values())  # a TSP instrument keeps it in its Lua tables
     if units:
-        return lambda: float(units[channel - 1].source["limiti"])
+        return lambda: float(units[channel - 1].limit)
 
     def compliance() -> float:
         limit = getattr(twin, "limit", math.inf)

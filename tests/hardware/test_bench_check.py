@@ -14,5 +14,5 @@ def test_checking_twice_finds_the_same(bench_name):
     first, second = (check_bench(bench_name) for _ in range(2))
     looked_at = [(f.subject, f.what) for f in first.findings]
     assert looked_at == [(f.subject, f.what) for f in second.findings]
-    assert {subject for subject, _ in looked_at} == {"bench", "smu", "gate", "pulser", "daq", "board"}
+    assert {subject for subject, _ in looked_at} >= {"bench", "smu", "gate", "pulser", "daq", "board"}
     assert second.ok

@@ -198,6 +198,14 @@ def test_data_of_another_channel_or_format_is_not_understood(reply):
             smu.read(0.2)
 
 
+def test_an_answer_that_is_no_error_is_not_taken_for_none():
+    with (
+        expected_protocol(AgilentB1500, [*OPENING, ("AB", None), ("ERRX?", "hello")]) as smu,
+        pytest.raises(InstrumentError, match="'AB' was not understood: answered 'hello'"),
+    ):
+        smu._do("AB")
+
+
 # --- the twin against the manual ---
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -14,15 +15,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instruments import Bench, Cell, Pulse, open_bench
+from instruments.drivers import array_board_converters as converters
 from instruments.drivers.array_board import MODES, PATHS, ArrayBoardDriver
-from instruments.roles import ArrayBoard
+from instruments.roles import ArrayBoard, Daq
 from instruments.simulated.array_board import MODE_TIME, SWITCH_TIME, SimulatedArrayBoard
+from instruments.simulated.array_board_converters import (
+    CODE,
+    FULL,
+    INPUT_RANGE,
+    MEMORY,
+    OUTPUT_RANGE,
+    BoardConverters,
+    codes_of,
+)  # fmt: skip
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.laboratory import read_geometry
 from instruments.simulated.scpi_language import SettingBase
-from instruments.simulated.scpi_parameters import ChannelList, Choice, Numeric, Text
+from instruments.simulated.scpi_parameters import Block, ChannelList, Choice, Numeric, Text, block_text
 from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import InstrumentError
+from mho_errors import InputError, InstrumentError, LimitError
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/array-board.md").read_text(encoding="utf-8")
 CHIP = (resources.files("chip_maps") / "maps/reference.toml").read_text("utf-8")
@@ -41,6 +52,10 @@ class Carrier:
 
     def switching(self, what: str) -> None:
         self.told.append(what)
+
+    def exchange(self, volts: np.ndarray, input_count: int, period: float) -> np.ndarray:
+        """Minus the outputs, at the inputs of the same number."""
+        return -volts[:, :input_count]
 
 
 def new_board() -> SimulatedArrayBoard:
@@ -98,12 +113,14 @@ def in_words(parameter: object) -> str:
             return "quoted name" + (" or `NONE`" if parameter.bare else "")
         case ChannelList():
             return "channel list"
+        case Block():
+            return "block"
     raise AssertionError(parameter)
 
 
 def test_the_page_has_every_command_of_the_board_and_no_other():
     declared: dict[str, str] = {}
-    for member in vars(SimulatedArrayBoard).values():
+    for member in [*vars(SimulatedArrayBoard).values(), *vars(BoardConverters).values()]:
         if isinstance(member, SettingBase):
             declared[member.header] = in_words(member.parameter)
             declared[member.header + "?"] = ""
@@ -111,9 +128,12 @@ def test_the_page_has_every_command_of_the_board_and_no_other():
             declared[header + "?" * asks] = "; ".join(map(in_words, parameters))
     documented: dict[str, str] = {}
     for commands, parameters, *_ in table("Commands"):
-        for command in re.findall(r"`([^`]+)`", commands):
+        first, *others = re.findall(r"`([^`]+)`", commands)
+        for command in (first, *others):
             assert command not in documented
-            documented[command] = "" if command.endswith("?") else parameters
+            documented[command] = (
+                parameters if command is first else ""
+            )  # a query beside its command has none
     assert documented == declared
 
 
@@ -134,6 +154,17 @@ def test_the_page_s_times_are_the_board_s(board):
     assert board.clock.now == pytest.approx(MODE_TIME)
 
 
+def test_the_page_s_converters_are_the_board_s_and_the_driver_s():
+    section = PAGE.split("## Converters")[1].split("\n## ")[0]
+    (outputs, inputs) = re.findall(r"(\d+) (?:out|in)puts for|(\d+) inputs at", section)
+    ends = [float(n) for n in re.findall(r"(\S+) V\s+for the", section)]
+    assert (outputs[0], inputs[1]) == (str(BoardConverters.output_count), str(BoardConverters.input_count))
+    assert ends == [OUTPUT_RANGE, INPUT_RANGE]
+    assert f"keeps {MEMORY} codes" in section
+    assert f"codes -{FULL} and {FULL}" in section
+    assert (converters.CODE, converters.FULL, converters.MEMORY) == (CODE, FULL, MEMORY)
+
+
 @pytest.mark.parametrize(("code", "meaning", "example"), table("Errors"))
 def test_the_page_s_examples_are_refused_and_change_nothing(board, code, meaning, example):
     *before, last = example.strip("`").split(";")
@@ -141,7 +172,7 @@ def test_the_page_s_examples_are_refused_and_change_nothing(board, code, meaning
         talk(board, message)
     assert errors(board) == []
     was = state(board)
-    talk(board, last)
+    board.write(last.encode() + b"\n")
     assert errors(board) == [int(code)], meaning
     assert state(board) == was
 
@@ -266,6 +297,33 @@ def test_no_sequence_of_commands_brings_it_into_an_unsafe_state(messages):
             assert before[0] == "OPEN"
 
 
+def test_it_plays_its_samples_into_the_block_and_replies_what_the_inputs_read(board):
+    talk(board, ':MODE MULT;:ROUT:BLOC "multiply",(@0,1),(@5)')
+    samples = np.array([[1000, -2000], [0, 32767], [-32767, 5]], CODE)
+    board.write(b":SOUR:DAC 2," + block_text(samples.tobytes()).encode("latin-1") + b";:READ:ARR? 2\n")
+    reply = board.read()
+    assert reply.startswith(b"#212")
+    answers = np.frombuffer(reply[4:-1], CODE).reshape(3, 2)
+    np.testing.assert_allclose(answers, -samples * (OUTPUT_RANGE / INPUT_RANGE), atol=0.51)
+    assert talk(board, ":SOUR:DAC?") == "3,2"
+    assert board.clock.now == pytest.approx(MODE_TIME + SWITCH_TIME + 3 * board.period)
+    talk(board, ":OUTP:SAFE")
+    assert talk(board, ":SOUR:DAC?") == "0,1"
+    assert errors(board) == []
+
+
+def test_it_refuses_more_samples_than_it_keeps(board):
+    board.write(b":SOUR:DAC 1," + block_text(bytes(2 * MEMORY + 2)).encode("latin-1") + b"\n")
+    assert errors(board) == [-223]
+
+
+@given(st.floats(-20, 20))
+def test_a_code_is_the_nearest_and_never_beyond_the_range(volts):
+    code = int(codes_of(np.array([volts]), INPUT_RANGE)[0])
+    wanted = min(max(volts, -INPUT_RANGE), INPUT_RANGE)
+    assert abs(code * INPUT_RANGE / FULL - wanted) <= 0.5001 * INPUT_RANGE / FULL
+
+
 # --- the driver ---
 
 
@@ -330,3 +388,92 @@ def test_a_stuck_switch_is_noticed_in_the_message_that_moves_it(driver, board):
         InstrumentError, match=r"'OPEN;SET' instead of 'OPEN;READ'; a switch may be stuck: do not go"
     ):
         driver.route("READ")
+
+
+# --- its converters as a DAQ ---
+
+
+def connected(driver: ArrayBoardDriver) -> Daq:
+    driver.set_mode("MULTIPLY")
+    driver.connect_multiply("multiply", [0, 1, 2], [5, 6])
+    return driver.converters
+
+
+def test_the_converters_fill_the_role_of_a_daq(driver):
+    daq = connected(driver)
+    assert isinstance(daq, Daq)
+    assert (daq.output_count, daq.input_count) == (32, 32)
+    assert daq.settings() == {
+        "outputs": "32", "inputs": "32", "period": "1e-05 s", "output_range": "-2.5 V to 2.5 V", "input_range": "10 V",
+    }  # fmt: skip
+    volts = np.array([[0.1, -0.2, 0.3], [0.0, 1.0, -2.5]])
+    answers = daq.exchange(volts)
+    assert answers.shape == (2, 32)
+    np.testing.assert_allclose(answers[:, :3], -volts, atol=0.51 * (INPUT_RANGE + OUTPUT_RANGE) / FULL)
+    assert not answers[:, 3:].any()
+
+
+def test_a_batch_is_one_message_and_what_the_board_cannot_keep_several(driver, board):
+    daq = connected(driver)
+    daq.exchange(np.zeros((1, 1)))
+    heard = []
+    write = board.write
+    board.write = lambda data, end=True: (heard.append(data), write(data, end))[1]
+    volts = np.linspace(-2.0, 2.0, 2000)[:, None]
+    np.testing.assert_allclose(daq.exchange(volts)[:, :1], -volts, atol=1e-3)
+    assert len(heard) == 1
+    heard.clear()
+    volts = np.linspace(-2.0, 2.0, 5000)[:, None]
+    np.testing.assert_allclose(daq.exchange(volts)[:, :1], -volts, atol=1e-3)
+    assert len(heard) == 3
+
+
+@pytest.mark.parametrize("volts", [2.6, -2.6, np.nan, np.inf])
+def test_an_output_beyond_its_range_is_refused_before_anything_is_sent(driver, board, volts):
+    daq = connected(driver)
+    with pytest.raises(
+        LimitError, match=r"output 1: .* V \(sample 1\) is beyond 2\.5 V; scale the vectors down"
+    ):
+        daq.exchange(np.array([[0.0, 0.0], [0.1, volts]]))
+    assert talk(board, ":SOUR:DAC?") == "0,1"
+
+
+def test_vectors_of_a_wrong_shape_are_refused(driver):
+    with pytest.raises(InputError, match=r"vectors of shape \(1, 33\) do not fit"):
+        connected(driver).exchange(np.zeros((1, 33)))
+
+
+def test_without_a_block_the_board_refuses_to_convert(driver):
+    with pytest.raises(InstrumentError, match=r"refused ':SOUR:DAC 1,': -221,.*connected block"):
+        driver.converters.exchange(np.zeros((1, 1)))
+    assert driver.identify()  # and it goes on
+
+
+# --- the watchdog and its signs of life ---
+
+
+def test_the_watchdog_is_armed_as_read_back_and_disarmed(driver, board):
+    driver.arm_watchdog(1.23456)
+    assert board.watchdog == pytest.approx(1.23456)
+    driver.arm_watchdog(0.0)
+    assert board.watchdog == 0.0
+
+
+def test_signs_of_life_do_not_cut_into_a_message(driver, board):
+    """Another thread's beats never get between a message and its reply."""
+    answers: list[str] = []
+    ended = threading.Event()
+
+    def live() -> None:
+        while not ended.is_set():
+            driver.beat()
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    try:
+        answers.extend(driver.ask(":MODE?;:ROUT:PATH?") for _ in range(3000))
+    finally:
+        ended.set()
+        thread.join()
+    assert set(answers) == {"SAFE;OPEN"}
+    assert errors(board) == []

@@ -15,12 +15,12 @@ import pytest
 
 from instruments import Bench, Cell, Pulse, open_bench
 from instruments.bench_file import load_bench_file
-from instruments.opening import _connect, _lock
+from instruments.opening import connect_instruments, lock_bench
 from instruments.simulated.faults import Fault
 from instruments.simulated.laboratory import Laboratory
 from instruments.simulated.racks import rack_names
 from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import BenchError, ConvergenceError, InstrumentError, LimitError
+from mho_errors import Aborted, BenchError, ConvergenceError, InstrumentError, LimitError
 
 TEXT = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
 CELL = Cell("multiply", 3, 7)
@@ -133,7 +133,7 @@ def test_connecting_and_closing_change_nothing_on_any_instrument():
     before = snapshot(lab)
     register_rack("left-on", lab)
     try:
-        instruments = _connect(source, "left-on@mho", lab.daq_session)
+        instruments = connect_instruments(source, "left-on@mho", lab.daq_session)
         assert snapshot(lab) == before
         for instrument in instruments.by_name().values():
             instrument.close()
@@ -173,11 +173,11 @@ def test_a_closed_bench_leaves_no_rack_behind():
 def test_a_bench_of_real_instruments_is_locked_by_its_addresses(tmp_path):
     source = load_bench_file(real(tmp_path))
     with (
-        _lock(source),
+        lock_bench(source),
         pytest.raises(BenchError, match=r"'simulated' is in use: another process has .*; end it"),
     ):
-        _lock(source)
-    with _lock(source):
+        lock_bench(source)
+    with lock_bench(source):
         pass  # free again
 
 
@@ -188,10 +188,10 @@ def test_benches_that_share_one_instrument_exclude_each_other(tmp_path):
     for number in (1, 2, 3):
         text = text.replace(f"SIM0000{number}", f"OTHER{number}")
     other.write_text(text.replace("PXI1Slot2/", "PXI9Slot2/").replace("Dev1/", "Dev9/"), encoding="utf-8")
-    with _lock(source), pytest.raises(BenchError, match="another process has ASRL3::INSTR"):
-        _lock(load_bench_file(str(other)))
+    with lock_bench(source), pytest.raises(BenchError, match="another process has ASRL3::INSTR"):
+        lock_bench(load_bench_file(str(other)))
     other.write_text(other.read_text("utf-8").replace("ASRL3", "ASRL4"), encoding="utf-8")
-    with _lock(source), _lock(load_bench_file(str(other))):
+    with lock_bench(source), lock_bench(load_bench_file(str(other))):
         pass
 
 
@@ -201,8 +201,8 @@ def test_two_channels_of_one_instrument_are_locked_once(tmp_path):
     path.write_text(
         text.replace('terminal = "word line"', 'terminal = "word line"\nchannel = 2'), encoding="utf-8"
     )
-    with _lock(load_bench_file(str(path))), pytest.raises(BenchError, match="in use"):
-        _lock(load_bench_file(str(path)))
+    with lock_bench(load_bench_file(str(path))), pytest.raises(BenchError, match="in use"):
+        lock_bench(load_bench_file(str(path)))
 
 
 def test_a_wrong_instrument_at_an_address_is_named_and_everything_let_go(tmp_path):
@@ -219,7 +219,7 @@ def test_a_wrong_instrument_at_an_address_is_named_and_everything_let_go(tmp_pat
         ):
             open_bench(path)
         assert snapshot(lab) == before
-        with _lock(load_bench_file(path)):
+        with lock_bench(load_bench_file(path)):
             pass  # the lock did not stay
     finally:
         unregister_rack("wrong-address")
@@ -310,7 +310,7 @@ def test_the_word_line_is_on_before_the_path_closes(bench, act, path):
     else:
         pulse = SET if act == "set" else RESET
         bench.pulse(CELL, pulse)
-        gate, source = pulse.gate, ("pulser", "*TRG")
+        gate, source = pulse.gate, ("pulser", ";*OPC?")
     order = [
         first(seen, "gate", ":OUTP ON"),
         first(seen, "board", ":ROUT:CELL"),
@@ -319,6 +319,18 @@ def test_the_word_line_is_on_before_the_path_closes(bench, act, path):
         first(seen, *source),
     ]
     assert order == sorted(order)
+
+
+@pytest.mark.parametrize("use", ["read", "multiply"])
+def test_sources_that_somebody_left_on_are_at_zero_before_a_switch_moves(bench, use):
+    twins(bench)["board"].write(b':MODE PROG;:ROUT:CELL "multiply",1,1;:ROUT:PATH READ\n')
+    twins(bench)["smu"].write(b":SOUR:VOLT 0.5;:OUTP ON\n")
+    twins(bench)["gate"].write(b":SOUR:VOLT 2;:OUTP ON\n")
+    if use == "read":
+        bench.read(CELL)
+    else:
+        bench.connect_multiply("multiply", [0], [0])
+    assert bench.laboratory.incidents == []
 
 
 def test_another_cell_is_addressed_with_the_path_open(bench):
@@ -335,13 +347,13 @@ def test_reading_the_same_cell_again_moves_no_switch(bench):
     assert [role for role, _ in seen] == ["smu"]
 
 
-def test_leaving_program_mode_opens_the_path_then_takes_the_sources_to_zero(bench):
+def test_leaving_program_mode_takes_the_source_to_zero_opens_the_path_then_lowers_the_word_line(bench):
     bench.read(CELL)
     seen = overhear(bench)
     bench.connect_multiply("multiply", [0], [0])
     order = [
-        first(seen, "board", ":ROUT:PATH OPEN"),
         first(seen, "smu", ":SOUR:VOLT 0"),
+        first(seen, "board", ":ROUT:PATH OPEN"),
         first(seen, "gate", ":SOUR:VOLT 0"),
         first(seen, "board", ":MODE MULT"),
         first(seen, "board", ":ROUT:BLOC"),
@@ -385,6 +397,103 @@ def test_products_and_offsets(bench):
     np.testing.assert_allclose(currents[:, 0], volts @ g, rtol=0.02, atol=0.05e-6)
     assert abs(currents[3, 0]) < 0.05e-6  # the amplifier's offset has been subtracted
     assert bench.vector_size == (32, 32)
+
+
+def test_a_vector_without_its_block_is_refused(bench):
+    seen = overhear(bench)
+    with pytest.raises(
+        BenchError, match="no block is connected in mode MULTIPLY; call connect_multiply first"
+    ):
+        bench.multiply(np.zeros((1, 1)))
+    bench.connect_multiply("multiply", [0], [0])
+    with pytest.raises(BenchError, match="no block is connected in mode INVERT; call connect_invert first"):
+        bench.invert(np.zeros((1, 1)))
+    bench.safe()
+    with pytest.raises(BenchError, match="again after the bench was made safe"):
+        bench.multiply(np.zeros((1, 1)))
+    assert ("daq", "exchange") not in seen
+
+
+def test_a_block_is_connected_again_after_a_look_at_a_cell(bench):
+    for row in range(2):
+        bench.pulse(Cell("multiply", row, 0), FORM)
+    bench.connect_multiply("multiply", [0, 1], [0])
+    volts = np.array([[0.2, 0.2]])
+    before = bench.multiply(volts)
+    bench.read(CELL)
+    np.testing.assert_allclose(bench.multiply(volts), before, rtol=0.02)
+
+
+# --- pauses ---
+
+
+def use(bench: Bench, mode: str) -> object:
+    if mode == "read":
+        return bench.read(CELL)
+    if mode == "pulse":
+        return bench.pulse(CELL, SET)
+    volts = np.array([[0.1], [-0.1]])
+    return bench.multiply(volts) if mode == "multiply" else bench.invert(volts)
+
+
+def set_up(bench: Bench, mode: str) -> None:
+    array = {"multiply": "multiply", "invert": "invert_positive"}.get(mode)
+    bench.pulse(CELL if array is None else Cell(array, 0, 0), FORM)
+    if mode == "multiply":
+        bench.connect_multiply("multiply", [0], [0])
+    elif mode == "invert":
+        bench.connect_invert("invert_positive", [0], [0])
+    use(bench, mode)
+
+
+@pytest.mark.parametrize("mode", ["read", "pulse", "multiply", "invert"])
+def test_a_checkpoint_comes_before_anything_is_sent(bench, mode):
+    set_up(bench, mode)
+    seen = overhear(bench)
+
+    def abort() -> None:
+        raise Aborted("asked to stop")
+
+    bench.checkpoint = abort
+    with pytest.raises(Aborted):
+        use(bench, mode)
+    assert seen == []
+
+
+@pytest.mark.parametrize("mode", ["read", "pulse", "multiply", "invert"])
+def test_a_rested_bench_idles_and_brings_back_what_the_next_operation_needs(bench, mode):
+    set_up(bench, mode)
+    expected = use(bench, mode)
+    rested = []
+
+    def pause() -> None:
+        bench.rest()
+        smu, gate, board = (twins(bench)[role] for role in ("smu", "gate", "board"))
+        rested.append((smu.level, gate.level, board.path, board.block))
+        assert abs(bench.laboratory.gate) < 1e-3
+        bench.rest()  # again does no harm
+
+    bench.checkpoint = pause
+    again = use(bench, mode)
+    bench.checkpoint = lambda: None
+    assert rested == [(0.0, 0.0, "OPEN", None)]
+    if mode != "pulse":
+        np.testing.assert_allclose(again, expected, rtol=0.05)
+    assert bench.laboratory.incidents == []
+
+
+def test_the_path_is_read_back_when_the_bench_rests(bench):
+    bench.read(CELL)
+    twins(bench)["board"].stuck["path"] = "READ"
+    with pytest.raises(InstrumentError, match="'READ' instead of 'OPEN'; a switch may be stuck"):
+        bench.rest()
+    twins(bench)["board"].stuck.clear()
+
+
+def test_a_bench_of_which_nothing_is_known_is_made_safe_to_rest(bench):
+    twins(bench)["gate"].write(b":SOUR:VOLT 1;:OUTP ON\n")
+    bench.rest()
+    assert_safe(bench)
 
 
 # --- safety ---

@@ -53,7 +53,7 @@ def test_the_packaged_bench_is_complete():
         ("voltage = 0.2", "voltage = -0.2", "read.voltage (line {}): Input should be greater than 0, not -0.2"),
         ("voltage = 0.2", 'voltage = "high"', "read.voltage (line {}): Input should be a valid number"),
         ("voltage = 0.2", "voltage = inf", "read.voltage (line {}): "),
-        ('driver = "ni_daq"', 'driver = "ni"', "instruments.daq.driver (line {}): Input should be 'ni_daq', not 'ni'"),
+        ('driver = "ni_daq"', 'driver = "ni"', "instruments.daq.driver (line {}): Input should be 'ni_daq', 'keithleydaq6510' or 'array_board', not 'ni'"),
         ('"Dev1/ai0:31"', "5", "instruments.daq.inputs (line {}): Input should be a valid string, not 5"),
         ('[limits."word line"]', "[limits.wordline]", "limits.wordline (line {}): Input should be 'bit line', "),
     ],
@@ -96,7 +96,7 @@ def test_text_that_is_no_toml_says_where(tmp_path):
 
 def test_an_unknown_bench_lists_the_packaged_ones(tmp_path):
     assert complaint("nosuch") == (
-        "cannot read bench 'nosuch' (No such file or directory); name a TOML file or one of: simulated, zuo2025"
+        "cannot read bench 'nosuch' (No such file or directory); name a TOML file or one of: simulated, switched, zuo2025"
     )
     assert "cannot read bench" in complaint(str(tmp_path))  # a folder
 

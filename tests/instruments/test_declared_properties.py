@@ -1,50 +1,111 @@
-"""Every declared property of every SCPI driver refuses what is out of range before anything is sent."""
+"""Every property and every method of every driver refuses what is out of range before anything is sent."""
 
+from __future__ import annotations
+
+import importlib
+import inspect
 import math
+import pkgutil
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
+from wired_twins import registered
 
+from instruments import drivers
 from instruments.drivers import (
+    keithley707b,
     keithley2450,
+    keithley2636b,
+    keithley2636b_settings,
     keithleydaq6510,
     keysight33522b,
+    keysight33622a,
     keysightb2912a,
+    keysightb2912a_channel,
     tektronixafg31000,
 )
-from instruments.drivers.scpi import Span
-from mho_errors import InstrumentError, LimitError
+from instruments.drivers.bus import BusChannel, BusInstrument
+from instruments.drivers.scpi import ScpiInstrument, Span
+from instruments.drivers.scpi_blocks import BlockInstrument
+from instruments.drivers.tsp import TspInstrument
+from instruments.simulated.clock import VirtualClock
+from instruments.simulated.keithley707b import SimulatedKeithley707B
+from instruments.simulated.keithley2450 import SimulatedKeithley2450
+from instruments.simulated.keithley2636b import SimulatedKeithley2636B
+from instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
+from instruments.simulated.keysight33522b import SimulatedKeysight33522B
+from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
+from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
+from mho_errors import InstrumentError, LimitError, MhoError
 
 SCPI = '0,"No error"'
 KEITHLEY = [(":SYST:ERR?", '0,"No error;0;0 0"'), ("*LANG?", "SCPI")]
+LUA = ("print(errorqueue.next())", "0.00000e+00\tQueue Is Empty\t0.00000e+00\t1.00000e+00")
 
 # driver, what it asks when it opens, what has the properties
-DRIVERS = {
+DRIVERS: dict[str, tuple[Any, list[Any], Callable[[Any], Any]]] = {
     "2450": (keithley2450.Keithley2450, [("*IDN?", "K,MODEL 2450,1,1"), *KEITHLEY], lambda it: it),
-    "33522B": (keysight33522b.Keysight33522B, [("*IDN?", "K,33522B,1,1"), (":SYST:ERR?", SCPI)], lambda it: it.ch_1),
+    "2636B": (keithley2636b.Keithley2636B, [("*IDN?", "K,Model 2636B,1,1"), LUA], lambda it: it.smub),
+    "33622A": (keysight33622a.Keysight33622A, [("*IDN?", "K,33622A,1,1"), (":SYST:ERR?", SCPI)], lambda it: it.ch_2),
     "B2912A": (keysightb2912a.KeysightB2912A, [("*IDN?", "K,B2912A,1,1"), (":SYST:ERR?", SCPI)], lambda it: it.ch_2),
+    "33522B": (keysight33522b.Keysight33522B, [("*IDN?", "K,33522B,1,1"), (":SYST:ERR?", SCPI)], lambda it: it.ch_1),
     "AFG31000": (tektronixafg31000.TektronixAFG31000, [("*IDN?", "T,AFG31052,1,1"), (":SYST:ERR?", SCPI)],
                  lambda it: it.ch_1),
     "AFG31000's trigger": (tektronixafg31000.TektronixAFG31000,
                            [("*IDN?", "T,AFG31052,1,1"), (":SYST:ERR?", SCPI)], lambda it: it),
     "DAQ6510": (keithleydaq6510.KeithleyDAQ6510, [("*IDN?", "K,MODEL DAQ6510,1,1"), *KEITHLEY], lambda it: it),
+    "707B": (keithley707b.Keithley707B, [("*IDN?", "K,Model 707B,1,1"), LUA], lambda it: it),
 }  # fmt: skip
 
 
-def declared(owner):
-    """Return each settable property's name and what it may be: a `Span`, or a tuple of choices."""
+def settable(owner: type) -> dict[str, property]:
+    """Return the properties that a class of drivers declares, and that can be set."""
     found = {}
     for name in dir(owner):
-        attribute = getattr(owner, name, None)
-        if isinstance(attribute, property) and attribute.fset is not None and attribute.fset.__defaults__:
-            allowed = [
-                d for d in attribute.fset.__defaults__ if isinstance(d, Span) or (isinstance(d, tuple) and d)
-            ]
-            if allowed:
-                found[name] = allowed[0]
+        attribute = inspect.getattr_static(owner, name, None)
+        home = next((base for base in owner.__mro__ if name in vars(base)), object)
+        if not home.__module__.startswith("instruments.") or not isinstance(attribute, property):
+            continue
+        if attribute.fset is not None and declaration(attribute).get("set_command", ""):
+            found[name] = attribute
     return found
+
+
+def declaration(declared: property) -> dict[str, Any]:
+    """Return what PyMeasure was told of a property."""
+    return {name: it.default for name, it in inspect.signature(declared.fset).parameters.items()}
+
+
+def allowed_of(declared: property) -> Any:
+    """Return what a property may be: a `Span`, a tuple of choices, or a pattern of texts; None where nothing is said."""
+    return declaration(declared)["values"] or None
+
+
+def classes() -> Iterator[type]:
+    """Yield every class of a driver that speaks over a bus."""
+    for module in pkgutil.iter_modules(drivers.__path__):
+        for thing in vars(importlib.import_module(f"instruments.drivers.{module.name}")).values():
+            if inspect.isclass(thing) and issubclass(thing, BusInstrument | BusChannel):
+                yield thing
+
+
+def test_no_driver_with_settings_is_forgotten() -> None:
+    covered = {type(part_of(*each)) for each in DRIVERS.values()}
+    declaring = {owner for owner in classes() if any(map(allowed_of, settable(owner).values()))}
+    assert all(any(issubclass(each, owner) for each in covered) for owner in declaring)
+
+
+def test_no_property_takes_whatever_it_is_given() -> None:
+    for owner in set(classes()):
+        for name, declared in settable(owner).items():
+            assert allowed_of(declared) is not None, f"{owner.__name__}.{name} has no limits"
 
 
 @pytest.mark.parametrize(("driver", "opening", "part"), DRIVERS.values(), ids=DRIVERS.keys())
@@ -52,14 +113,18 @@ def declared(owner):
 def test_a_value_out_of_range_raises_before_anything_is_sent(driver, opening, part, data):
     with expected_protocol(driver, opening) as instrument:  # which fails on any message beside the opening
         owner = part(instrument)
-        properties = declared(type(owner))
+        properties = settable(type(owner))
         assert properties
         name = data.draw(st.sampled_from(sorted(properties)), "property")
-        allowed = properties[name]
+        allowed = allowed_of(properties[name])
         if isinstance(allowed, Span):
-            value = data.draw(st.floats() | st.just(math.nan), "value")
-            assume(not allowed.minimum <= value <= allowed.maximum)
+            value = data.draw(outside(allowed), "value")
             with pytest.raises(LimitError, match="beyond what the instrument can do"):
+                setattr(owner, name, value)
+        elif isinstance(allowed, re.Pattern):
+            value = data.draw(st.text(), "value")
+            assume(not allowed.fullmatch(value))
+            with pytest.raises(InstrumentError):
                 setattr(owner, name, value)
         else:
             value = data.draw(st.text() | st.floats() | st.none(), "value")
@@ -70,17 +135,249 @@ def test_a_value_out_of_range_raises_before_anything_is_sent(driver, opening, pa
 
 @pytest.mark.parametrize(("driver", "opening", "part"), DRIVERS.values(), ids=DRIVERS.keys())
 def test_the_limits_themselves_are_sent_in_full_precision(driver, opening, part):
-    for name, allowed in declared(type(part_of(driver, opening, part))).items():
+    for name, declared in settable(type(part_of(driver, opening, part))).items():
+        allowed = allowed_of(declared)
         if isinstance(allowed, Span):
-            pairs = [*opening]
             with (
                 pytest.raises((ValueError, AssertionError)) as sent,
-                expected_protocol(driver, pairs) as instrument,
+                expected_protocol(driver, [*opening]) as instrument,
             ):
                 setattr(part(instrument), name, allowed.maximum)
-            assert f"{allowed.maximum:.9e};:SYST:ERR?" in str(sent.value)
+            assert f"{allowed.maximum:.9e}" in str(sent.value)
 
 
 def part_of(driver, opening, part):
     with expected_protocol(driver, opening) as instrument:
         return part(instrument)
+
+
+# --- methods ---
+
+NAME = "out-of-range"
+ADDRESS = "GPIB0::1::INSTR"
+
+
+class Port:
+    """A resistor that also takes pulses."""
+
+    def drive(self, volts: float, *, connected: bool) -> None:
+        pass
+
+    def current(self, volts: float, aperture: float) -> float:
+        return volts * 1e-5
+
+    def pulse(self, volts: float, width: float, period: float, count: int) -> None:
+        pass
+
+
+PORTS = {1: Port(), 2: Port()}
+
+
+class Model(NamedTuple):
+    """A driver, its twin, and what brings a driver into the state in which its methods are called."""
+
+    driver: Any
+    twin: Callable[[VirtualClock, np.random.Generator], Any]
+    part: Callable[[Any], Any] = lambda it: it
+    ready: Callable[[Any], object] = lambda it: None
+
+
+def shaped(pulser: Any) -> None:
+    pulser.configure(1)
+    pulser.shape(1, voltage=1.0, width=1e-6)
+
+
+def configured(smu: Any) -> None:
+    smu.configure(current_limit=1e-4, current_range=1e-4, nplc=0.01)
+
+
+MODELS = {
+    "2450": Model(
+        keithley2450.Keithley2450, lambda *a: SimulatedKeithley2450(*a, PORTS[1]), ready=configured
+    ),
+    "2636B": Model(
+        keithley2636b.Keithley2636B,
+        lambda *a: SimulatedKeithley2636B(*a, PORTS),
+        lambda it: it.channel(1),
+        configured,
+    ),
+    "B2912A": Model(
+        keysightb2912a.KeysightB2912A,
+        lambda *a: SimulatedKeysightB2912A(*a, PORTS),
+        lambda it: it.channel(1),
+        configured,
+    ),
+    "33522B": Model(
+        keysight33522b.Keysight33522B, lambda *a: SimulatedKeysight33522B(*a, PORTS), ready=shaped
+    ),
+    "AFG31000": Model(
+        tektronixafg31000.TektronixAFG31000, lambda *a: SimulatedTektronixAFG31000(*a, PORTS), ready=shaped
+    ),
+    "DAQ6510": Model(
+        keithleydaq6510.KeithleyDAQ6510,
+        lambda *a: SimulatedKeithleyDAQ6510(*a, {}),
+        ready=lambda it: it.configure(channels=[101]),
+    ),
+    "707B": Model(keithley707b.Keithley707B, lambda *a: SimulatedKeithley707B(*a)),
+}
+
+
+def outside(*spans: Span) -> st.SearchStrategy[float]:
+    """Numbers beyond all of `spans`, and what is no number."""
+    return (st.floats() | st.just(math.nan)).filter(
+        lambda value: not any(span.minimum <= value <= span.maximum for span in spans)
+    )
+
+
+def listed(wrong: st.SearchStrategy[float], right: float, longest: int = 0) -> st.SearchStrategy[Any]:
+    """Lists with one wrong value among right ones, none at all, and too many."""
+    some = st.tuples(st.lists(st.just(right), max_size=4), wrong, st.lists(st.just(right), max_size=4))
+    lists = some.map(lambda parts: [*parts[0], parts[1], *parts[2]])
+    return lists | st.just([]) | (st.just([right] * (longest + 1)) if longest else st.nothing())
+
+
+LEVELS = listed(outside(Span(-210.0, 210.0, "")), 0.1, 2500)
+NUMBERS = st.integers().filter(lambda number: number not in (1, 2))
+CHANNELS = listed(st.sampled_from([0, 100, 123, 201, -101, 1]), 101)
+PATHS = listed(st.sampled_from(["1A00", "1I01", "9A01", "1A13", "", "A1", 'x") os.exit("']), "1A01").filter(
+    bool
+)
+COUNTS = st.sampled_from([0, -1, 0.5, 1e9, math.nan, math.inf])
+
+
+def source_meter(module: Any, **more: Any) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Return what every source meter has: right arguments of each method, and wrong ones of each argument."""
+    right = {"current_limit": 1e-4, "current_range": 1e-4, "nplc": 1.0}
+    spans = {
+        "current_limit": module.CURRENT_LIMIT,
+        "current_range": module.CURRENT_RANGE,
+        "nplc": module.NPLC,
+    }
+    voltage = {"voltage": outside(module.VOLTAGE)}
+    return {
+        "configure": (right, {name: outside(span) for name, span in spans.items()}),
+        "hold": ({"voltage": 0.1}, voltage),
+        "read": ({"voltage": 0.1}, voltage),
+        "sweep": (
+            {"voltages": [0.1], "delay": 0.0},
+            {"voltages": LEVELS, "delay": outside(Span(0.0, 1e5, ""))},
+        ),
+        **more,
+    }
+
+
+def pulser(module: Any, **more: Any) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    # Written as it is wired: into high impedance, up to 10 V.
+    volts = outside(Span(-10.0, 10.0, ""))
+    return {
+        "configure": ({"channel": 1}, {"channel": NUMBERS}),
+        "shape": (
+            {"channel": 1, "voltage": 1.0, "width": 1e-6},
+            {"channel": NUMBERS, "voltage": volts, "width": outside(module.WIDTH)},
+        ),
+        "fire": ({"channel": 1, "count": 1}, {"channel": NUMBERS, "count": COUNTS}),
+        **more,
+    }
+
+
+# model: method: right arguments, and what may be wrong with each
+METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
+    "2450": source_meter(keithley2450),
+    "2636B": source_meter(
+        keithley2636b_settings, read_list=({"voltages": [0.1]}, {"voltages": LEVELS})
+    ),
+    "B2912A": source_meter(
+        keysightb2912a_channel,
+        pulse=(
+            {"voltages": [0.1], "width": 1e-3, "period": 1e-2},
+            {"voltages": LEVELS, "width": outside(Span(3e-4, 8e-3, "")), "period": outside(Span(1.1e-3, 1e5, ""))},
+        ),
+    ),
+    "33522B": pulser(
+        keysight33522b,
+        upload=(
+            {"channel": 1, "name": "ramp", "samples": np.linspace(-1, 1, 32)},
+            {"channel": NUMBERS, "samples": listed(outside(Span(-1.0, 1.0, "")), 0.5)},
+        ),
+        clear_waveforms=({"channel": 1}, {"channel": NUMBERS}),
+    ),
+    "AFG31000": pulser(
+        tektronixafg31000,
+        upload=(
+            {"memory": 1, "samples": np.linspace(-1, 1, 32)},
+            {"memory": st.integers().filter(lambda number: not 1 <= number <= 255),
+             "samples": listed(outside(Span(-1.0, 1.0, "")), 0.5)},
+        ),
+    ),
+    "DAQ6510": {
+        "configure": (
+            {"function": "VOLT", "full_scale": 1.0, "nplc": 1.0},
+            {"function": st.text(), "full_scale": outside(Span(0.0, 1e9, "")), "nplc": outside(keithleydaq6510.NPLC)},
+        ),
+        "scans": (
+            {"count": 1, "interval": 0.0},
+            {"count": COUNTS, "interval": outside(keithleydaq6510.INTERVAL)},
+        ),
+    },
+    "707B": {
+        name: ({"paths": ["1A01"]}, {"paths": PATHS})
+        for name in ("close_paths", "open_paths", "connect_only", "closure_counts")
+    },
+}  # fmt: skip
+
+# What takes no quantity: plumbing of the bus, and channels of the DAQ6510, which the instrument checks.
+PLUMBING = {base.__module__ for base in (BusInstrument, ScpiInstrument, BlockInstrument, TspInstrument)}
+UNCHECKED = {"channel", "release", "fetch", "scan", "close_channels", "open_channels"}
+
+
+def with_arguments(owner: type) -> set[str]:
+    """Return the public methods that a driver adds to its bus, and that take arguments."""
+    found = set()
+    for name in dir(owner):
+        home = next((base for base in owner.__mro__ if name in vars(base)), object).__module__
+        method = inspect.getattr_static(owner, name)
+        if name.startswith("_") or home in PLUMBING or not home.startswith("instruments."):
+            continue
+        if not inspect.isfunction(method):
+            continue
+        if len(inspect.signature(method).parameters) > 1:
+            found.add(name)
+    return found
+
+
+@contextmanager
+def opened(name: str) -> Iterator[tuple[Any, list[bytes]]]:
+    """Yield a driver on its twin, ready, and the messages that it sends from then on."""
+    model = MODELS[name]
+    clock = VirtualClock()
+    twin = model.twin(clock, np.random.default_rng(0))
+    with registered(NAME, {ADDRESS: twin}):
+        instrument = model.driver(ADDRESS, f"{NAME}@mho")
+        part = model.part(instrument)
+        model.ready(part)
+        sent: list[bytes] = []
+        write = twin.write
+        twin.write = lambda data, end=True: (sent.append(data), write(data, end))[1]
+        yield part, sent
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_method_is_forgotten(name: str) -> None:
+    with opened(name) as (part, _):
+        assert with_arguments(type(part)) - UNCHECKED == set(METHODS[name])
+
+
+@pytest.mark.parametrize(("name", "method"), [(name, method) for name in METHODS for method in METHODS[name]])
+def test_a_method_refuses_wrong_arguments_before_anything_is_sent(name: str, method: str) -> None:
+    right, wrongs = METHODS[name][method]
+    with opened(name) as (part, sent):
+
+        @given(data=st.data())
+        def check(data: st.DataObject) -> None:
+            argument = data.draw(st.sampled_from(sorted(wrongs)), "argument")
+            wrong = data.draw(wrongs[argument], "value")
+            with pytest.raises(MhoError):
+                getattr(part, method)(**{**right, argument: wrong})
+            assert sent == []
+
+        check()

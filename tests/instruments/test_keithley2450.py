@@ -1,7 +1,6 @@
 """The 2450's driver and its simulated twin, together through PyVISA and each against the manual's wire."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,34 +8,18 @@ import pyvisa
 from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
+from wired_twins import Resistor, ask, registered
 
 from instruments.drivers.keithley2450 import Keithley2450
 from instruments.roles import SourceMeter
+from instruments.simulated.accuracy import range_for
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.faults import Fault
 from instruments.simulated.keithley2450 import SimulatedKeithley2450
-from instruments.simulated.keithley2450_accuracy import SOURCE_RANGES, range_for
-from instruments.simulated.visa import register_rack, unregister_rack
+from instruments.simulated.keithley2450_accuracy import SOURCE
 from mho_errors import InstrumentError, LimitError
 
 ADDRESS = "USB0::0x05E6::0x2450::SIM00001::INSTR"
-
-
-class Resistor:
-    """A port with a conductance (S) behind it, which remembers what it saw."""
-
-    def __init__(self, conductance):
-        self.conductance = conductance
-        self.volts, self.connected = None, None
-        self.history = []
-
-    def drive(self, volts, *, connected):
-        self.volts, self.connected = volts, connected
-        self.history.append(volts if connected else None)
-
-    def current(self, volts, aperture):
-        self.aperture = aperture
-        return volts * self.conductance
 
 
 @pytest.fixture
@@ -55,10 +38,8 @@ def twin(port):
 
 @pytest.fixture
 def rack(twin):
-    rack = SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}, faults=[])
-    register_rack("bench-2450", rack)
-    yield rack
-    unregister_rack("bench-2450")
+    with registered("bench-2450", {ADDRESS: twin}) as rack:
+        yield rack
 
 
 @pytest.fixture
@@ -66,11 +47,6 @@ def smu(rack):
     instrument = Keithley2450(ADDRESS, "bench-2450@mho")
     yield instrument
     instrument.close()
-
-
-def ask(device, message):
-    device.write(message.encode())
-    return device.read().decode("latin-1").removesuffix("\n")
 
 
 # --- driver and twin together ---
@@ -106,7 +82,7 @@ def test_a_read_steps_measures_and_returns_to_zero(smu, port, twin):
     assert reading.current == pytest.approx(4e-6, rel=1e-6)
     assert not reading.tripped
     assert port.history == [pytest.approx(0.2), 0.0]
-    assert port.aperture == pytest.approx(0.1 / 60)
+    assert port.apertures[-1] == pytest.approx(0.1 / 60)
 
 
 def test_compliance_clamps_the_current_and_says_so(smu):
@@ -349,7 +325,7 @@ def test_errors_are_worded_as_the_2450_does(twin):
 @pytest.mark.parametrize(
     ("message", "code"),
     [(":SOUR:VOLT 211", -222), (":SOUR:VOLT:RANG 2;:SOUR:VOLT 3", -222), (":SOUR:VOLT 5;:SOUR:VOLT:RANG 2", -221),
-     (":SOUR:FUNC CURR", -221), (":SENS:CURR:NPLC 11", -222), (":READ? 'nobuffer'", -224), (":INIT", -213),
+     (":SENS:CURR:NPLC 11", -222), (":READ? 'nobuffer'", -224), (":INIT", -213),
      (":SOUR:SWE:VOLT:LIST 1", -221), (":SOUR:LIST:VOLT " + ",".join(["1"] * 101), -223),
      (':TRAC:DATA? 1,1,"defbuffer1"', -222), (":FORM REAL;:READ? 'defbuffer1',STAT", 1133),
      (":SENS:CURR:RANG 1e-6;:SOUR:VOLT:ILIM 1e-5", -221), (":TRAC:DEL 'defbuffer1'", -224),
@@ -401,6 +377,11 @@ def test_buffers_are_made_filled_cleared_and_deleted(twin):
     assert ask(twin, ':TRAC:ACT? "mine";:TRAC:POIN? "mine"') == "1;10"
     for _ in range(25):
         ask(twin, ':READ? "mine"')
+    assert int(ask(twin, ":SYST:ERR?").split(",")[0]) == 4915  # a user's buffer fills once
+    assert ask(twin, ':TRAC:FILL:MODE? "mine";:TRAC:FILL:MODE CONT,"mine"') == "ONCE"
+    twin.write(b"*CLS")
+    for _ in range(25):
+        ask(twin, ':READ? "mine"')
     assert ask(twin, ':TRAC:ACT? "mine";:TRAC:CLE "mine";:TRAC:ACT? "mine"') == "10;0"
     twin.write(b':TRAC:DEL "mine";:TRAC:ACT? "mine"')
     assert ask(twin, ":SYST:ERR?").startswith("-224")
@@ -434,9 +415,10 @@ def test_same_seed_same_instrument(port):
 
 @given(st.floats(-210, 210))
 def test_a_range_holds_its_value_and_the_next_smaller_one_does_not(volts):
-    span = range_for(SOURCE_RANGES, volts)
+    ranges = tuple(SOURCE["VOLT"])
+    span = range_for(ranges, volts, 1.05)
     assert abs(volts) <= 1.05 * span * (1 + 1e-9)
-    smaller = [r for r in SOURCE_RANGES if r < span]
+    smaller = [r for r in ranges if r < span]
     assert not smaller or abs(volts) > 1.05 * smaller[-1]
 
 

@@ -4,7 +4,6 @@ import math
 import random
 import time
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.instruments.keithley import Keithley2600
 from pymeasure.test import expected_protocol
+from wired_twins import Resistor, registered
 
 from instruments.drivers.keithley2636b import Keithley2636B
 from instruments.drivers.keithley2636b_script import SCRIPT
@@ -22,29 +22,9 @@ from instruments.simulated.clock import VirtualClock
 from instruments.simulated.faults import Fault
 from instruments.simulated.keithley2636b import SimulatedKeithley2636B
 from instruments.simulated.keithley2636b_accuracy import AMPERE_RANGES, OVERRANGE, range_for
-from instruments.simulated.visa import register_rack, unregister_rack
 from mho_errors import InstrumentError, LimitError
 
 ADDRESS = "TCPIP0::192.0.2.36::inst0::INSTR"
-
-
-class Resistor:
-    """A port with a conductance (S) behind it, which remembers what it saw and when."""
-
-    def __init__(self, conductance, clock):
-        self.conductance = conductance
-        self.clock = clock
-        self.volts, self.connected = None, None
-        self.history, self.times, self.apertures = [], [], []
-
-    def drive(self, volts, *, connected):
-        self.volts, self.connected = volts, connected
-        self.history.append(volts if connected else None)
-        self.times.append(self.clock.now)
-
-    def current(self, volts, aperture):
-        self.apertures.append(aperture)
-        return volts * self.conductance
 
 
 @pytest.fixture
@@ -73,10 +53,8 @@ def twin(ports, clock):
 
 @pytest.fixture
 def rack(twin):
-    rack = SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}, faults=[])
-    register_rack("bench-2636b", rack)
-    yield rack
-    unregister_rack("bench-2636b")
+    with registered("bench-2636b", {ADDRESS: twin}) as rack:
+        yield rack
 
 
 @pytest.fixture
@@ -111,7 +89,7 @@ def test_each_channel_is_a_source_meter(instrument):
     for number in (1, 2):
         assert isinstance(instrument.channel(number), SourceMeter)
         assert instrument.channel(number).identify() == "Keithley Instruments Inc., Model 2636B, S1, 3.2.2"
-    with pytest.raises(InstrumentError, match="has channels 1 and 2, not 3"):
+    with pytest.raises(InstrumentError, match=r"channel of 2636B .* 3 does not exist; choose one of 1, 2"):
         instrument.channel(3)
 
 
@@ -278,7 +256,7 @@ def test_values_beyond_the_instrument_raise_before_anything_is_sent(smu, twin):
         with pytest.raises(LimitError, match="beyond what the instrument can do"):
             attempt()
     for attempt in (smu.sweep, smu.read_list):
-        with pytest.raises(InstrumentError, match="a list has 1 to 2500 levels"):
+        with pytest.raises(InstrumentError, match="a sweep has 1 to 2500 levels"):
             attempt([])
     assert sent == []
 
@@ -423,7 +401,7 @@ def test_the_scripts_use_nothing_that_lua_5_0_does_not_have():
 FINE = "0.00000e+00\tQueue Is Empty\t0.00000e+00\t1.00000e+00"
 OPENING = [
     ("*IDN?", "Keithley Instruments Inc., Model 2636B, 4030123, 3.2.2"),
-    ("errorqueue.clear()", None),
+    ("print(errorqueue.next())", FINE),
 ]
 LOADING = [
     (f"loadandrunscript\n{SCRIPT.strip()}\nendscript", None),
@@ -463,12 +441,12 @@ def test_a_limit_other_than_asked_for_is_refused():
         *OPENING,
         ("print(smua.source.func)", "1.00000e+00"),
         ("smua.source.rangev = 2.000000000e+00" + check, FINE),
-        ("smua.source.limiti = 1.000000000e-07" + check, FINE),
-        ("smua.measure.rangei = 1.000000000e-07" + check, FINE),
-        ("smua.measure.nplc = 1.000000000e+00" + check, FINE),
         ("smua.source.offfunc = 1" + check, FINE),
         ("smua.source.offlimiti = 1.000000000e-07" + check, FINE),
         ("smua.source.offmode = 0" + check, FINE),
+        ("smua.measure.rangei = 1.000000000e-07" + check, FINE),
+        ("smua.source.limiti = 1.000000000e-07" + check, FINE),
+        ("smua.measure.nplc = 1.000000000e+00" + check, FINE),
         ("print(smua.measure.autozero)", "2.00000e+00"),
         ("print(localnode.linefreq)", "5.00000e+01"),
         (number("source.limiti"), "1.000000000e-03"),
@@ -554,7 +532,8 @@ def test_what_the_output_is_when_off(twin, port, settings, volts):
     ("message", "code"),
     [("smua.source.levelv = 203", 1101), ("smua.source.levelv = -203", 1102), ("smua.source.limiti = 2", 1101),
      ("smua.source.rangev = 2 smua.source.levelv = 3", 1101), ("smua.source.levelv = 5 smua.source.rangev = 2", -221),
-     ("smua.source.func = smua.OUTPUT_DCAMPS", -221), ("smua.measure.nplc = 26", 1101), ("smua.measure.nplc = 0", 1102),
+     ("smua.source.func = 2", 1101), ("smua.source.rangei = 1e-6 smua.source.leveli = 2e-6", 1101),
+     ("smua.measure.nplc = 26", 1101), ("smua.measure.nplc = 0", 1102),
      ("smua.source.output = 3", 1101), ("smua.source.output = 0.5", -224), ("smua.measure.delay = -0.5", 1102),
      ("smua.measure.i(smub)", -104), ("smua.measure.i({})", -104), ("smua.makebuffer(0)", 1102),
      ("smua.makebuffer(1e9)", 1101),
@@ -969,3 +948,34 @@ def test_a_hundred_thousand_random_messages_neither_crash_nor_hang_it(monkeypatc
                 port.apertures.clear()
         if number % 5000 == 4999:
             twin = SimulatedKeithley2636B(clock, np.random.default_rng(number), ports)
+
+
+# --- sourcing current ---
+
+
+def test_a_sourced_current_finds_its_voltage_or_its_limit(twin, ports):
+    ask(twin, "smua.source.func = smua.OUTPUT_DCAMPS smua.source.leveli = 1e-5 smua.source.limitv = 2")
+    ask(twin, "smua.source.output = 1")
+    assert ports[1].volts == pytest.approx(0.5, rel=1e-3)
+    amperes, volts = (float(text) for text in ask(twin, "print(smua.measure.iv())")[0].split("\t"))
+    assert (amperes, volts) == (pytest.approx(1e-5), pytest.approx(0.5, rel=1e-3))
+    assert ask(twin, "print(smua.source.compliance)") == ["false"]
+    ask(twin, "smua.source.leveli = 1e-4")
+    assert ports[1].volts == 2.0
+    condition = "print(smua.source.compliance, status.measurement.instrument.smua.condition)"
+    assert ask(twin, condition) == ["true\t1.00000e+00"]
+    assert float(ask(twin, "print(smua.measure.i())")[0]) == pytest.approx(4e-5)
+
+
+def test_a_current_has_no_sweeps_here(twin):
+    ask(twin, "smua.source.func = 0 smua.trigger.source.listv({1}) smua.trigger.source.action = 1")
+    ask(twin, "smua.trigger.initiate()")
+    assert error_code(twin) == -221
+
+
+def test_errors_that_somebody_has_left_are_read_out_and_logged(instrument, twin, caplog):
+    twin.write(b"smua.source.levelv = 999 smua.source.nonsense()\n")
+    again = Keithley2636B(instrument.resource, "bench-2636b@mho")
+    assert [text.split(",")[0] for text in again.found_errors] == ["1101", "-286"]
+    assert "had another error in its queue: 1101, Parameter too big" in caplog.text
+    again.close()

@@ -152,7 +152,10 @@ def test_the_connection_rule_is_set_and_kept(matrix, twin):
 # --- the driver against the wire ---
 
 FINE = "0.00000e+00\tQueue Is Empty\t0.00000e+00\t1.00000e+00"
-OPENING = [("*IDN?", "Keithley Instruments Inc., Model 707B, 1234567, 1.22a"), ("errorqueue.clear()", None)]
+OPENING = [
+    ("*IDN?", "Keithley Instruments Inc., Model 707B, 1234567, 1.22a"),
+    ("print(errorqueue.next())", FINE),
+]
 ASK = 'print(channel.getclose("allslots"))'
 RULE = "channel.connectrule = channel.BREAK_BEFORE_MAKE "
 CHECK = " print(errorqueue.next())"
@@ -177,7 +180,7 @@ def test_a_refusal_and_nonsense_over_the_wire():
     pairs = [
         *OPENING,
         (f'{RULE}channel.exclusiveclose("1A03"){CHECK}', refusal),
-        ("errorqueue.clear()", None),
+        ("print(errorqueue.next())", FINE),
         (ASK, "who knows"),
     ]
     with expected_protocol(Keithley707B, pairs) as matrix:

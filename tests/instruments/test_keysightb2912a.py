@@ -1,39 +1,20 @@
 """The B2912A's driver and its simulated twin, together through PyVISA and each against the manual's wire."""
 
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
+from wired_twins import Resistor, ask, registered
 
 from instruments.drivers.keysightb2912a import KeysightB2912A
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
-from instruments.simulated.visa import register_rack, unregister_rack
 from mho_errors import InstrumentError, LimitError
 
 ADDRESS = "USB0::0x0957::0x8E18::SIM00002::INSTR"
-
-
-class Resistor:
-    """A terminal with a conductance (S) behind it, which remembers what it saw."""
-
-    def __init__(self, conductance, clock):
-        self.conductance, self.clock = conductance, clock
-        self.history = []  # (time, volts, connected)
-
-    def drive(self, volts, *, connected):
-        self.history.append((self.clock.now, volts, connected))
-
-    def current(self, volts, aperture):
-        return volts * self.conductance
-
-    @property
-    def volts(self):
-        return self.history[-1][1]
 
 
 @pytest.fixture
@@ -49,10 +30,8 @@ def twin():
 
 @pytest.fixture
 def rack(twin):
-    rack = SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}, faults=[])
-    register_rack("bench-b2912a", rack)
-    yield rack
-    unregister_rack("bench-b2912a")
+    with registered("bench-b2912a", {ADDRESS: twin}) as rack:
+        yield rack
 
 
 @pytest.fixture
@@ -60,11 +39,6 @@ def instrument(rack):
     instrument = KeysightB2912A(ADDRESS, "bench-b2912a@mho")
     yield instrument
     instrument.close()
-
-
-def ask(device, message):
-    device.write(message.encode())
-    return device.read().decode("latin-1").removesuffix("\n")
 
 
 def error_of(device):
@@ -136,10 +110,12 @@ def test_a_pulse_is_as_wide_as_asked_for_and_measured_in_its_end(instrument, twi
     channel.enable()
     port = twin.outputs[1]
     port.history.clear()
+    port.times.clear()
     readings = channel.pulse([1.0, -2.0], width=1e-3, period=5e-3)
     assert [r.current for r in readings] == pytest.approx([20e-6, -40e-6])
-    moments = {round(volts): now for now, volts, _ in port.history if volts}
-    ends = [now for now, volts, _ in port.history if volts == 0.0]
+    seen = list(zip(port.times, port.history, strict=True))
+    moments = {round(volts): now for now, volts in seen if volts}
+    ends = [now for now, volts in seen if volts == 0.0]
     assert ends[0] - moments[1] == pytest.approx(1e-3)
     assert ends[1] - moments[-2] == pytest.approx(1e-3)
     assert moments[-2] - moments[1] == pytest.approx(5e-3, rel=0.05)
@@ -309,7 +285,7 @@ def test_real_blocks_carry_the_same_numbers_in_either_byte_order(twin):
     [("SOUR1:VOLT 211", -222), ("SOUR2:VOLT:RANG 2;:SOUR2:VOLT 3", -222), ("SOUR:VOLT 5;:SOUR:VOLT:RANG 2", -221),
      ("SENS:CURR:PROT 4", -222), ("SENS:CURR:PROT 2;:SOUR:VOLT 10", -221), ("SENS:CURR:NPLC 101", -222),
      ("SENS:CURR:RANG 1e-6;:SENS:CURR:PROT 1e-5", -221), ("SOUR3:VOLT 1", -114), ("SENS1:CURR:PROT", -109),
-     ("SOUR:FUNC:MODE CURR", -221), ("SOUR:VOLT:MODE SWE", -221), ("FETC:ARR? (@1)", -230),
+     ("SOUR:CURR 0.5;:SENS:VOLT:PROT 100", -221), ("SOUR:VOLT:MODE SWE", -221), ("FETC:ARR? (@1)", -230),
      ("MEAS? (@3)", -222), ("FORM REAL,48", -224), ("TRIG:COUN 0", -222), ("*TRG", -211), ("FOO", -113),
      ("SOUR:LIST:VOLT " + ",".join(["1"] * 2500) + ";:SOUR:LIST:VOLT:APP 1", -223), ("OUTP1 MAYBE", -224),
      ("FORM:ELEM:SENS SPEED", -224), ("SOUR:PULS:WIDT 1e-6", -222)],
@@ -324,7 +300,7 @@ def test_reset_gives_the_documented_defaults(twin):
     assert ask(twin, "SOUR1:VOLT?;:OUTP1?;:SENS1:CURR:PROT?;:SENS1:CURR:NPLC?;:OUTP1:OFF:MODE?") == (
         "+0.000000E+00;0;+1.000000E-04;+1.000000E+00;NORM"
     )
-    assert twin.outputs[1].history[-1][1:] == (0.0, True)
+    assert twin.outputs[1].history[-1] == 0.0
     assert ask(twin, "SENS1:FUNC?;:FORM:ELEM:SENS?") == '"VOLT","CURR";VOLT,CURR,RES,TIME,STAT,SOUR'
 
 
@@ -380,3 +356,24 @@ def test_a_hundred_thousand_points_transfer_in_milliseconds(instrument, twin):
 def test_a_trigger_beyond_a_count_that_was_lowered_is_ignored(twin):
     ask(twin, ":TRIG:SOUR BUS;:TRIG:COUN 3;:INIT (@1);*TRG;*TRG;:TRIG:COUN 1;*OPC?")
     assert ask(twin, "*TRG;:SYST:ERR?").startswith("-211")
+
+
+# --- sourcing current ---
+
+
+def test_a_sourced_current_finds_its_voltage_or_its_limit(twin):
+    twin.write(
+        b"SOUR:FUNC:MODE CURR;:SOUR:CURR 1e-5;:SENS:VOLT:PROT 2;:OUTP ON;:FORM:ELEM:SENS VOLT,CURR,STAT"
+    )
+    volts, amperes, status = (float(text) for text in ask(twin, "MEAS? (@1)").split(","))
+    assert (volts, amperes, int(status) & 6) == (pytest.approx(0.5, rel=1e-3), pytest.approx(1e-5), 0)
+    assert twin.outputs[1].volts == pytest.approx(0.5, rel=1e-3)
+    twin.write(b"SOUR:CURR 1e-4")
+    assert twin.outputs[1].volts == 2.0
+    assert ask(twin, "SENS:VOLT:PROT:TRIP?;:SENS:CURR:PROT:TRIP?") == "1;0"
+    assert float(ask(twin, "MEAS:CURR? (@1)")) == pytest.approx(4e-5)
+    assert float(ask(twin, "MEAS:RES? (@1)")) == pytest.approx(5e4, rel=1e-3)
+    twin.write(b"SOUR:FUNC:MODE VOLT")
+    assert ask(twin, "OUTP1?") == "0"
+    twin.write(b"SOUR:CURR:RANG 1e-3;:SOUR:CURR 2e-3")
+    assert error_of(twin) == -222

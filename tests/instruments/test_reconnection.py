@@ -14,7 +14,7 @@ from pyvisa import VisaIOError
 from pyvisa.constants import StatusCode
 
 from instruments import Bench, Cell, Pulse, open_bench
-from instruments.bench_file import Reconnect
+from instruments.bench_entries import Reconnect
 from instruments.reconnection import Connection, Reconnecting, connection_lost
 from instruments.simulated.faults import Fault
 from mho_errors import BenchError, InstrumentError, MhoError

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from instruments.drivers.agilentb1500 import AgilentB1500
 from instruments.drivers.keithley2450 import Keithley2450
 from instruments.drivers.keysight33522b import Keysight33522B
+from instruments.drivers.keysight33622a import Keysight33622A
 from instruments.drivers.keysightb2912a import KeysightB2912A
 from instruments.drivers.tektronixafg31000 import TektronixAFG31000
 from instruments.roles import Instrument, PulseGenerator, SourceMeter
@@ -23,6 +24,7 @@ from instruments.simulated.clock import VirtualClock
 from instruments.simulated.faults import Fault
 from instruments.simulated.keithley2450 import SimulatedKeithley2450
 from instruments.simulated.keysight33522b import SimulatedKeysight33522B
+from instruments.simulated.keysight33622a import SimulatedKeysight33622A
 from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from instruments.simulated.visa import register_rack, unregister_rack
@@ -107,6 +109,11 @@ PULSE_GENERATORS = {
         "USB0::0x0957::0x2C07::SIM00003::INSTR",
         lambda clock, rng, ports: SimulatedKeysight33522B(clock, rng, ports),
         Keysight33522B,
+    ),
+    "33622A": Model(
+        "USB0::0x0957::0x5707::SIM00003::INSTR",
+        lambda clock, rng, ports: SimulatedKeysight33622A(clock, rng, ports),
+        Keysight33622A,
     ),
     "AFG31000": Model(
         "USB0::0x0699::0x0356::SIM00004::INSTR",
@@ -433,17 +440,57 @@ def test_a_pulse_has_the_voltage_and_width_asked_for(pulser, pulser_bench):
     pulser.configure(1)
     for voltage, width in ((3.0, 100e-9), (-2.5, 1e-6), (0.002, 1e-3), (10.0, 20e-9)):
         pulser.shape(1, voltage=voltage, width=width)
-        pulser.fire()
+        pulser.fire(1)
         assert pulser_bench.port[1].pulses.pop() == (pytest.approx(voltage), pytest.approx(width))
     assert pulser_bench.port[2].pulses == []
 
 
-def test_both_channels_fire_at_once(pulser, pulser_bench):
-    for channel, voltage in ((1, 1.0), (2, -2.0)):
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from([1, 2]), st.integers(1, 20)), max_size=8))
+def test_only_the_wanted_channel_delivers_pulses(pulser, pulser_bench, shots):
+    wanted = {1: (1.0, pytest.approx(1e-6)), 2: (-2.0, pytest.approx(1e-6))}
+    for channel, (voltage, _) in wanted.items():
         pulser.configure(channel)
         pulser.shape(channel, voltage=voltage, width=1e-6)
-    pulser.fire()
-    assert [pulser_bench.port[n].pulses for n in (1, 2)] == [[(1.0, 1e-6)], [(-2.0, pytest.approx(1e-6))]]
+    for channel, count in shots:
+        pulser.fire(channel, count)
+        delivered = {n: line.pulses.copy() for n, line in pulser_bench.port.items()}
+        assert delivered == {channel: [wanted[channel]] * count, 3 - channel: []}
+        pulser_bench.port[channel].pulses.clear()
+
+
+def test_a_burst_takes_as_long_as_its_periods(pulser, pulser_bench):
+    pulser.configure(2)
+    pulser.shape(2, voltage=1.0, width=1e-3)
+    start = pulser_bench.twin.clock.now
+    pulser.fire(2, 1000)
+    assert pulser_bench.twin.clock.now - start == pytest.approx(2.0, rel=1e-3)
+    pulser.fire(2)  # and the next one is single again
+    assert len(pulser_bench.port[2].pulses) == 1001
+
+
+def test_what_cannot_be_a_burst_raises_before_anything_is_sent(pulser, pulser_bench):
+    pulser.configure(1)
+    pulser_bench.sent.clear()
+    for count in (0, -1, 10**9, 1.5, math.nan):
+        with pytest.raises(LimitError):
+            pulser.fire(1, count)
+    for attempt in (lambda: pulser.fire(2), lambda: pulser.fire(3)):
+        with pytest.raises(InstrumentError, match="before firing"):
+            attempt()
+    assert pulser_bench.sent == []
+
+
+def test_a_channel_whose_last_command_failed_does_not_fire(pulser, pulser_bench):
+    pulser.configure(1)
+    pulser_bench.fault("error")
+    with pytest.raises(InstrumentError):
+        pulser.shape(1, voltage=2.0, width=1e-6)
+    with pytest.raises(InstrumentError, match="configure channel 1 and shape its pulses before firing"):
+        pulser.fire(1)
+    pulser.shape(1, voltage=2.0, width=1e-6)
+    pulser.fire(1)
+    assert pulser_bench.port[1].pulses == [(2.0, pytest.approx(1e-6))]
 
 
 def test_configuring_and_shaping_fire_nothing(pulser, pulser_bench):
@@ -483,7 +530,7 @@ def test_make_safe_of_a_pulser_opens_both_outputs_and_may_be_repeated(pulser, pu
         pulser.make_safe()
         assert pulser_bench.twin.output_on == {1: False, 2: False}
     with pytest.raises(InstrumentError, match="configure"):
-        pulser.fire()
+        pulser.fire(1)
 
 
 def test_a_pulser_whose_output_stays_on_is_said_loudly(pulser, pulser_bench):
@@ -499,7 +546,8 @@ def test_whatever_message_to_a_pulser_fails_make_safe_opens_its_outputs(pulser_b
         for channel in (1, 2):
             pulser.configure(channel)
             pulser.shape(channel, voltage=-1.0, width=1e-6)
-        pulser.fire()
+        pulser.fire(1)
+        pulser.fire(2, 3)
 
     pulser = pulser_bench.open()
     pulser_bench.sent.clear()
@@ -530,7 +578,7 @@ def test_from_any_shape_to_any_other_every_step_is_legal_and_idles_at_zero(model
         for voltage, width in wanted:
             pulser.shape(1, voltage=voltage, width=width)
             assert abs(bench.twin.idle_voltage(1)) < 1e-12
-            pulser.fire()
+            pulser.fire(1)
             assert bench.port[1].pulses.pop() == (pytest.approx(voltage), pytest.approx(width))
     finally:
         unregister_rack("roles")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,14 +20,17 @@ import pyvisa
 
 from instruments.bench_file import load_bench_file
 from instruments.drivers.keithley2450 import Keithley2450
+from instruments.models import SOURCE_METERS
+from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.laboratory import Laboratory
 from instruments.simulated.scpi import ScpiDevice, Setting, command
 from instruments.simulated.scpi_parameters import Block, Numeric
 from instruments.simulated.serving import Endpoint, Server, serve_bench
-from mho_errors import BenchError
+from mho_errors import BenchError, InstrumentError
 
 ROOT = Path(__file__).resolve().parents[2]
+BENCHES = ROOT / "instruments/benches"
 NAMES = ("GPIB0::1::INSTR", "GPIB0::2::INSTR")
 
 
@@ -38,6 +42,16 @@ class Meter(ScpiDevice):
     @command(":CRASH")
     def crash(self) -> None:
         raise RuntimeError("a bug in a twin")
+
+
+class Load:
+    """A hundred kilohm."""
+
+    def drive(self, volts: float, *, connected: bool) -> None:
+        pass
+
+    def current(self, volts: float, aperture: float) -> float:
+        return volts * 1e-5
 
 
 @pytest.fixture
@@ -245,15 +259,62 @@ def test_the_bench_is_served_with_its_chip_and_its_drivers_work_on_it():
             gate.close()
 
 
+def addresses(text: str) -> set[str]:
+    """Every VISA address that a bench file names."""
+    instruments = tomllib.loads(text)["instruments"]
+    return {entry["address"] for entry in instruments.values() if "address" in entry}
+
+
+@pytest.mark.parametrize("bench", sorted(path.stem for path in BENCHES.glob("*.toml")))
+def test_every_instrument_of_every_packaged_bench_is_served_or_said_not_to_be(bench):
+    source = load_bench_file(bench)
+    lab = Laboratory(source, preset="ideal", seed=1)
+    with Server(lab, 0) as server:
+        assert {endpoint.resource for endpoint in server.endpoints} == addresses(source.text)
+        for endpoint in server.endpoints:
+            with raw(endpoint) as client:
+                assert ask(client, b"*IDN?\n").count(b",") == 3
+        listing = server.listing()
+    products = getattr(source.bench.instruments.daq, "products", {})
+    for device, product in products.items():
+        assert f"{device} ({product})" in listing.splitlines()[-1]
+    assert ("not served: NI DAQ" in listing) == bool(products)
+
+
+@pytest.mark.parametrize("driver", SOURCE_METERS)
+def test_every_source_meter_can_be_served(driver):
+    model = SOURCE_METERS[driver]
+    twin = model.load_twin()
+    wired = {1: Load(), 2: Load()} if model.channels > 1 else Load()
+    clock = VirtualClock()
+    device = twin(clock, np.random.default_rng(1), wired, serial="S1")
+    with (
+        Server(SimpleNamespace(clock=clock, devices={"X": device}), 0) as server,
+        raw(server.endpoints[0]) as client,
+    ):
+        assert ask(client, b"*IDN?\n").count(b",") == 3
+
+
+def test_all_data_of_a_b1500_come_through():
+    clock = VirtualClock()
+    device = SimulatedAgilentB1500(clock, np.random.default_rng(1), {1: Load()}, accuracy=0.0, noise=0.0)
+    with (
+        Server(SimpleNamespace(clock=clock, devices={"B": device}), 0) as server,
+        raw(server.endpoints[0]) as client,
+    ):
+        replies = ask(client, b"FMT 21;CN 1;DV 1,0,0.5,1E-3;TI 1,0;TV 1,0;ERRX?\r\n")
+    assert replies == b'+0,"No Error."\r\n000AI+005.0000E-06\r\n000AV+500.0000E-03\r\n'
+
+
 def test_a_real_benchs_twins_may_be_served(tmp_path, monkeypatch):
     text = (ROOT / "instruments/benches/simulated.toml").read_text("utf-8")
     start, end = text.index("\n[simulation]"), text.index("[instruments.smu]")
     (tmp_path / "lab.toml").write_text(f"{text[:start]}\n{text[end:]}", encoding="utf-8")
     told: list[list[Endpoint]] = []
 
-    def announce(endpoints: list[Endpoint]) -> None:
-        told.append(endpoints)
-        with raw(endpoints[0]) as client:
+    def announce(server: Server) -> None:
+        told.append(server.endpoints)
+        with raw(server.endpoints[0]) as client:
             assert b"MODEL 2450" in ask(client, b"*IDN?\n")
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -267,7 +328,7 @@ def test_a_real_benchs_twins_may_be_served(tmp_path, monkeypatch):
 def test_a_signal_ends_the_server_cleanly(number):
     script = (
         "from instruments.simulated.serving import serve_bench\n"
-        "serve_bench('simulated', 0, lambda ends: print(*(e.address for e in ends), flush=True))\n"
+        "serve_bench('simulated', 0, lambda server: print(*(e.address for e in server.endpoints), flush=True))\n"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -285,3 +346,16 @@ def test_a_signal_ends_the_server_cleanly(number):
         if child.poll() is None:
             child.kill()
         child.communicate()
+
+
+def test_making_safe_over_a_socket_whose_other_end_has_gone_ends_with_an_error():
+    clock = VirtualClock()
+    meter = SOURCE_METERS["keithley2450"].load_twin()(clock, np.random.default_rng(0), Load(), serial="1")
+    rack = SimpleNamespace(clock=clock, devices={NAMES[0]: meter}, traffic={})
+    with Server(rack, 0) as serving:
+        driver = Keithley2450(serving.endpoints[0].address, "@py", timeout=0.2)
+        driver.interrupt()
+        assert driver.identify().startswith("KEITHLEY INSTRUMENTS")
+    with pytest.raises(InstrumentError):
+        driver.make_safe()
+    driver.close()

@@ -4,13 +4,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
 
 from instruments.drivers import tektronixafg31000
+from instruments.drivers.scpi_pulses import Shape
 from instruments.drivers.tektronixafg31000 import TektronixAFG31000
 from instruments.simulated.clock import VirtualClock
+from instruments.simulated.faults import Fault
 from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from instruments.simulated.visa import register_rack, unregister_rack
 from mho_errors import InstrumentError, LimitError
@@ -68,9 +70,41 @@ def error_of(device):
 def test_a_pulse_takes_its_period(pulser, twin):
     pulser.configure(1)
     pulser.shape(1, voltage=3.0, width=1e-6)
-    pulser.fire()
+    pulser.fire(1)
     assert twin.ports[1].pulses == [(3.0, 1e-6, pytest.approx(2.2e-6), 1)]
     assert twin.clock.now == pytest.approx(2.2e-6)
+
+
+def test_the_other_channels_output_is_off_while_one_fires(pulser, twin):
+    """One trigger fires both channels: an open relay keeps the other one's pulse from its terminal."""
+    for channel in (1, 2):
+        pulser.configure(channel)
+    for channel in (2, 2, 1):
+        pulser.fire(channel)
+        assert twin.output_on == {channel: True, 3 - channel: False}
+    assert [len(twin.ports[channel].pulses) for channel in (1, 2)] == [1, 2]
+
+
+def test_the_other_output_is_confirmed_off_before_the_trigger(pulser, twin, rack):
+    for channel in (1, 2):
+        pulser.configure(channel)
+    rack.faults.append(Fault(ADDRESS, "refusal", match=b"OUTP2 OFF"))
+    with pytest.raises(InstrumentError, match=r":OUTP2 OFF;:OUTP1 ON.* failed"):
+        pulser.fire(1)
+    assert [line.pulses for line in twin.ports.values()] == [[], []]
+    pulser.shape(1, voltage=1.0, width=1e-6)
+    pulser.fire(1)
+    assert twin.ports[2].pulses == []
+
+
+def test_a_polarity_changes_behind_an_open_relay(pulser, twin):
+    for channel in (1, 2):
+        pulser.configure(channel)
+    pulser.fire(1)
+    pulser.shape(2, voltage=-1.0, width=1e-6)
+    assert twin.output_on == {1: True, 2: False}
+    pulser.fire(2)
+    assert twin.ports[2].pulses == [(-1.0, pytest.approx(1e-6), pytest.approx(2.2e-6), 1)]
 
 
 def test_the_timer_never_fires(pulser, twin):
@@ -87,7 +121,7 @@ def test_a_duty_cycle_that_was_held_does_not_change_the_width(pulser, twin):
     twin.write(b"SOUR1:PULS:HOLD DUTY")
     pulser.configure(1)
     pulser.shape(1, voltage=1.0, width=5e-6)
-    pulser.fire()
+    pulser.fire(1)
     assert twin.ports[1].pulses[0][1] == pytest.approx(5e-6)
 
 
@@ -107,8 +141,36 @@ def test_a_voltage_limit_is_respected_and_the_channel_configured_anew(pulser, tw
     with pytest.raises(InstrumentError, match=r"-222, .*voltage limit"):
         pulser.shape(1, voltage=3.0, width=1e-6)
     pulser.shape(1, voltage=1.5, width=1e-6)
-    pulser.fire()
+    pulser.fire(1)
     assert twin.ports[1].pulses[-1][0] == 1.5
+
+
+STATES = (
+    "OUTP1 ON", "OUTP1:POL INV", "OUTP1:IMP 1E3", "OUTP1:IMP INF", "SOUR1:VOLT 5", "SOUR1:VOLT:OFFS 2.4",
+    "SOUR1:VOLT:HIGH -1", "SOUR1:VOLT:UNIT DBM", "SOUR1:VOLT:UNIT VRMS", "SOUR1:FUNC PULS", "SOUR1:FUNC DC",
+    "SOUR1:FREQ 1", "SOUR1:FREQ 2E7", "SOUR1:PULS:HOLD DUTY", "SOUR1:PULS:DCYC 90", "SOUR1:PULS:WIDT 2e-7",
+    "SOUR1:PULS:DEL 1e-7", "SOUR1:PULS:TRAN:LEAD 1e-7", "SOUR1:BURS:STAT ON", "SOUR1:BURS:MODE GAT",
+    "SOUR1:BURS:NCYC INF", "SOUR1:BURS:TDEL 5", "TRIG:SOUR EXT",
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(STATES)))
+def test_from_whatever_state_it_is_configured_without_a_conflict(before):
+    line = Line()
+    twin = SimulatedTektronixAFG31000(VirtualClock(), np.random.default_rng(0), {1: line})
+    for command in before:
+        twin.write(command.encode())
+    register_rack("states", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
+    try:
+        pulser = TektronixAFG31000(ADDRESS, "states@mho")
+        pulser.configure(1)
+        pulser.shape(1, voltage=2.5, width=50e-9)
+        pulser.fire(1)
+        assert line.pulses == [(pytest.approx(2.5), pytest.approx(50e-9), pytest.approx(300e-9), 1)]
+        assert twin.idle_voltage(1) == pytest.approx(0.0, abs=1e-12)
+    finally:
+        unregister_rack("states")
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=200))
@@ -164,8 +226,8 @@ def test_firing_waits_until_bursts_wait_again(monkeypatch):
         (":STAT:OPER:COND?", "33"),
     ]
     with expected_protocol(TektronixAFG31000, pairs) as pulser:
-        pulser._shapes[1] = None
-        pulser.fire()
+        pulser._shapes[1], pulser._live = Shape(1.0, 1e-6), {1}
+        pulser.fire(1)
 
 
 def test_a_burst_without_end_is_an_error(monkeypatch):
@@ -174,15 +236,17 @@ def test_a_burst_without_end_is_an_error(monkeypatch):
     monkeypatch.setattr(tektronixafg31000.time, "monotonic", lambda: next(moments))
     pairs = [*OPENING, ("*TRG;:STAT:OPER:COND?;:SYST:ERR?", f"0;{FINE}"), (":STAT:OPER:COND?", "0")]
     with expected_protocol(TektronixAFG31000, pairs) as pulser:
-        pulser._shapes[1] = None
+        pulser._shapes[1], pulser._live = Shape(1.0, 1e-6), {1}
         with pytest.raises(InstrumentError, match="the burst has not ended after 5 s"):
-            pulser.fire()
+            pulser.fire(1)
 
 
 def test_a_change_of_sign_happens_with_the_output_off():
-    message = ":OUTP1:STAT OFF;:SOUR1:VOLT:LOW -2.000000000e+00;:SOUR1:VOLT:HIGH 0;:OUTP1:POL INV;:OUTP1:STAT ON;:SYST:ERR?"
+    message = (
+        ":OUTP1 OFF;:SOUR1:VOLT:LOW -2.000000000e+00;:SOUR1:VOLT:HIGH 0;:OUTP1:POL INV;:OUTP1 ON;:SYST:ERR?"
+    )
     with expected_protocol(TektronixAFG31000, [*OPENING, (message, FINE)]) as pulser:
-        pulser._shapes[1] = tektronixafg31000._Shape(1.0, 1e-6)
+        pulser._shapes[1], pulser._live = Shape(1.0, 1e-6), {1}
         pulser.shape(1, voltage=-2.0, width=1e-6)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -10,20 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvisa
+import qcodes.instrument_drivers.Keithley as qcodes_keithley  # noqa: N813
 from pymeasure.instruments.agilent import Agilent33500
 from pymeasure.instruments.keithley import Keithley2450, Keithley2600
-from pymeasure.instruments.tektronix import AFG3152C
+from qcodes.instrument import Instrument
 
 from instruments.bench_file import load_bench_file
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.keithley2636b import SimulatedKeithley2636B
 from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from instruments.simulated.visa import register_rack, unregister_rack
 
 NAME = "third-party"
 SIEMENS = 1e-5
-TSP, AFG = "GPIB0::26::INSTR", "GPIB0::11::INSTR"
+TSP = "GPIB0::26::INSTR"
 
 
 class Resistor:
@@ -34,16 +33,6 @@ class Resistor:
 
     def current(self, volts: float, aperture: float) -> float:
         return volts * SIEMENS
-
-
-class Scope:
-    """A `PulsePort` that keeps what it sees."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[float, float, float, int]] = []
-
-    def pulse(self, volts: float, width: float, period: float, count: int) -> None:
-        self.seen.append((volts, width, period, count))
 
 
 @pytest.fixture
@@ -58,12 +47,11 @@ def lab() -> Iterator[Laboratory]:
 def others() -> Iterator[SimpleNamespace]:
     """Instruments that the simulated bench does not have."""
     clock, rng = VirtualClock(), np.random.default_rng(0)
-    scope, load = Scope(), Resistor()
+    load = Resistor()
     devices = {
         TSP: SimulatedKeithley2636B(clock, rng, {1: load}),
-        AFG: SimulatedTektronixAFG31000(clock, rng, {1: scope}),
     }
-    rack = SimpleNamespace(clock=clock, devices=devices, faults=[], scope=scope, load=load)
+    rack = SimpleNamespace(clock=clock, devices=devices, faults=[], load=load)
     register_rack(NAME, rack)
     yield rack
     unregister_rack(NAME)
@@ -198,51 +186,6 @@ def test_what_a_2450_refuses_of_pymeasure_is_refused(lab, smu, monkeypatch):
     assert smu.source_voltage == 0.0
 
 
-def test_pymeasures_33500_shapes_and_fires_pulses(lab, pulser, monkeypatch):
-    errors = Errors(lab.devices[address(lab, "pulser")], monkeypatch)
-    assert "33522B" in pulser.id
-    values = {
-        "output_load": 9.9e37,
-        "shape": "PULS",
-        "voltage_high": 3.0,
-        "voltage_low": 0.0,
-        "pulse_width": 2e-6,
-        "pulse_period": 1e-5,
-        "pulse_transition": 2e-8,
-        "burst_state": True,
-        "burst_mode": "TRIG",
-        "burst_ncycles": 3,
-        "trigger_source": "BUS",
-        "output": True,
-    }
-    assert errors.of(putting(pulser, **{**values, "output_load": "INF"})) == []
-    assert {name: getattr(pulser, name) for name in values} == pytest.approx(values)
-    assert (pulser.amplitude, pulser.offset, pulser.frequency) == pytest.approx((3.0, 1.5, 1e5))
-    before = lab.clock.now
-    assert errors.of(pulser.trigger) == []
-    bit = lab.monitor.extremes()["bit line"]
-    assert (bit.pulses, bit.longest_pulse, bit.highest) == (3, 2e-6, pytest.approx(3.0))
-    assert bit.slew == pytest.approx(0.8 * 3.0 / 2e-8)
-    assert lab.clock.now == pytest.approx(before + 3e-5)
-    pulser.ch_2.pulse_width = 5e-6
-    assert (pulser.ch_2.pulse_width, pulser.ch_1.pulse_width) == (5e-6, 2e-6)
-
-
-def test_what_a_33522b_refuses_of_pymeasure_is_refused(lab, pulser, monkeypatch):
-    errors = Errors(lab.devices[address(lab, "pulser")], monkeypatch)
-    pulser.shape, pulser.pulse_period, pulser.pulse_width = "PULS", 1e-3, 1e-4
-    assert errors.of(putting(pulser, pulse_width=2e-3)) == [-221]
-    assert errors.of(putting(pulser, frequency=1e5)) == [-221]
-    assert (pulser.pulse_width, pulser.frequency) == pytest.approx((1e-4, 1e3))
-    pulser.voltage_high = 1.0
-    assert errors.of(putting(pulser, voltage_low=2.0)) == [-221]
-    pulser.voltage_low = -4.0
-    assert errors.of(putting(pulser, offset=4.0)) == [-222]  # beyond 5 V into 50 ohm
-    assert (pulser.voltage_high, pulser.voltage_low) == (1.0, -4.0)
-    assert errors.of(putting(pulser, arb_file="NOWHERE")) == [787]
-    assert errors.of(pulser.trigger) == [-211]  # nothing waits for it
-
-
 def test_pymeasures_2600_measures_on_real_lua(others, monkeypatch):
     errors = Errors(others.devices[TSP], monkeypatch)
     meter = with_doubts(Keithley2600, TSP)
@@ -276,34 +219,13 @@ def test_a_current_that_pymeasures_2600_rounds_to_zero_is_refused_and_the_old_li
     meter.adapter.close()
 
 
-def test_pymeasures_afg_shapes_pulses_and_lacks_what_it_lacks_on_hardware(others, monkeypatch):
-    errors = Errors(others.devices[AFG], monkeypatch)
-    generator = with_doubts(AFG3152C, AFG)
-    channel = generator.ch1
-    values = {"shape": "pulse", "amp_vpp": 2.0, "offset": 1.0, "frequency": 1e4}
-    assert generator.id.startswith("TEKTRONIX,AFG31")
-    assert errors.of(putting(channel, **values)) == []
-    assert {name: getattr(channel, name) for name in values} == pytest.approx(values)
-    with pytest.raises(AttributeError, match="number"):
-        channel.enable()
-    assert others.scope.seen == []
-    generator.adapter.close()
-
-
-# --- QCoDeS, where it is installed ---
+# --- QCoDeS ---
 
 
 @pytest.fixture
 def qcodes() -> Iterator[Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # importing it is its own affair
-        module = pytest.importorskip("qcodes")
-        drivers = SimpleNamespace(
-            keithley=pytest.importorskip("qcodes.instrument_drivers.Keithley"),
-            keysight=pytest.importorskip("qcodes.instrument_drivers.Keysight"),
-        )
-    yield drivers
-    module.Instrument.close_all()
+    yield qcodes_keithley
+    Instrument.close_all()
 
 
 def set_and_get(instrument: Any, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -314,8 +236,7 @@ def set_and_get(instrument: Any, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def test_qcodes_reads_a_cells_current_with_its_2450(lab, qcodes, monkeypatch):
     smu, gate = (
-        qcodes.keithley.Keithley2450(role, address(lab, role), visalib=f"{NAME}@mho")
-        for role in ("smu", "gate")
+        qcodes.Keithley2450(role, address(lab, role), visalib=f"{NAME}@mho") for role in ("smu", "gate")
     )
     errors = Errors(lab.devices[address(lab, "smu")], monkeypatch)
     form(lab)
@@ -342,53 +263,6 @@ def test_qcodes_reads_a_cells_current_with_its_2450(lab, qcodes, monkeypatch):
     assert errors.of(lambda: smu.source.limit(5.0)) == [-222]
     assert smu.source.limit() == pytest.approx(1e-4)
     gate.output_enabled(False)
-
-
-def test_qcodes_fires_pulses_with_its_33522b(lab, qcodes, monkeypatch):
-    errors = Errors(lab.devices[address(lab, "pulser")], monkeypatch)
-    pulser = qcodes.keysight.Keysight33522B("pulser", address(lab, "pulser"), visalib=f"{NAME}@mho")
-    assert pulser.get_idn()["model"] == "33522B"
-    values = {
-        "function_type": "PULS",
-        "amplitude": 1.5,
-        "offset": 0.75,
-        "pulse_width": 1e-6,
-        "output_polarity": "NORM",
-        "burst_mode": "N Cycle",
-        "burst_ncycles": 2,
-        "burst_state": "ON",
-        "trigger_source": "BUS",
-        "trigger_delay": 0.0,
-        "output": "ON",
-    }
-    found: dict[str, Any] = {}
-    assert errors.of(lambda: found.update(set_and_get(pulser.ch1, values))) == []
-    assert found == pytest.approx(values)
-    pulser.write("*TRG")
-    bit = lab.monitor.extremes()["bit line"]
-    assert (bit.pulses, bit.highest) == (2, pytest.approx(3.0))  # left at 50 ohm, twice as much arrives
-    assert errors.of(lambda: pulser.ch1.frequency(1e6)) == [-221]
-    assert pulser.error()[0] == -221
-    assert pulser.error() == (0, "No error")
-
-
-def test_qcodes_measures_with_its_2636b(others, qcodes, monkeypatch):
-    errors = Errors(others.devices[TSP], monkeypatch)
-    meter = qcodes.keithley.Keithley2636B("meter", TSP, visalib=f"{NAME}@mho")
-    assert meter.get_idn()["model"] == "2636B"
-
-    def measure() -> None:
-        meter.smua.mode("voltage")
-        meter.smua.volt(0.3)
-        meter.smua.limiti(1e-4)
-        meter.smua.nplc(0.1)
-        meter.smua.output(True)
-        meter.snapshot(update=True)
-
-    assert errors.of(measure) == []
-    assert meter.smua.curr() == pytest.approx(0.3 * SIEMENS, rel=1e-3)
-    assert meter.smua.volt() == pytest.approx(0.3, rel=1e-3)
-    assert meter.smua.limiti() == 1e-4
 
 
 def form(lab: Laboratory) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,9 @@ from instruments.simulated.physics.switching import (
     LN10,
     after_reset,
     after_set,
+    check_pulse,
     compliance,
+    deviate_exceeded_by,
     forming_cost,
     set_rate,
     wear_of,
@@ -68,7 +69,10 @@ class CellArray:
         shape = (rows, columns)
 
         def devices(mean: float, spread: float) -> NDArray[np.float32]:
-            return mean + np.float32(spread) * rng.standard_normal(shape, np.float32)
+            drawn = rng.standard_normal(shape, np.float32)
+            drawn *= np.float32(spread)
+            drawn += np.float32(mean)
+            return drawn
 
         self._set_factor = np.exp(devices(0.0, LN10 * preset.set_device_spread))
         self._set_threshold = devices(preset.set_threshold, preset.set_threshold_spread)
@@ -82,13 +86,13 @@ class CellArray:
         self._disturbed = self._disturbed_seen = 0.0
         self._status = np.zeros(shape, np.int8)
         lot = rng.random(shape, np.float32)  # each cell has at most one of these fates
-        self.version, self.changed_at = 0, clock.now
+        self.version, self.changed_at = 0, 0.0  # whenever they are drawn, they have been there all along
         self._lose(slice(None), lot < preset.stuck_on, STUCK_ON)
         self._lose(slice(None), lot > 1.0 - preset.stuck_off, STUCK_OFF)
         self._thermal = ThermalHistory(preset.retention_energy, preset.retention_temperature)
         trapped = (lot >= preset.stuck_on) & (lot < preset.stuck_on + preset.rtn_share)
         self._noise = ReadNoise(trapped, preset, rng)
-        self._loss_deviate = _deviate_exceeded_by(preset.deep_reset_loss)
+        self._loss_deviate = deviate_exceeded_by(preset.deep_reset_loss)
 
     # --- what a cell is ---
 
@@ -184,12 +188,12 @@ class CellArray:
 
     def set(self, cell: tuple[int, int], voltage: float, width: float, gate: float) -> None:
         """A pulse of `voltage` (V) and `width` (s) on the bit line: forms a virgin cell, SETs a formed one."""
-        _check_pulse(voltage, width, gate)
+        check_pulse(voltage, width, gate)
         self._set(cell, voltage, width, gate)
 
     def reset(self, cell: tuple[int, int], voltage: float, width: float, gate: float) -> None:
         """A pulse of `voltage` (V) on the source line: lowers the conductance gradually to the floor."""
-        _check_pulse(voltage, width, gate)
+        check_pulse(voltage, width, gate)
         self._reset(cell, voltage, width, gate)
 
     def set_cells(self, index: Index, voltage: Values, width: Values, gate: Values) -> None:
@@ -211,7 +215,7 @@ class CellArray:
         self._lose(index, np.True_, STUCK_ON, conductance)
 
     def _each(self, act: Callable[..., None], index: Index, *pulse: Values) -> None:
-        _check_pulse(*pulse)
+        check_pulse(*pulse)
         block = self._status[index].shape
         pulse = tuple(np.broadcast_to(value, block) if np.ndim(value) else value for value in pulse)
         for piece, part in pieces(index, self.shape):
@@ -297,19 +301,3 @@ class CellArray:
 def _floats(values: Values) -> Floats:
     result: Floats = values.astype(np.float64, copy=False)
     return result
-
-
-def _check_pulse(voltage: Values, width: Values, gate: Values) -> None:
-    for name, value, unit in (("voltage", voltage, "V"), ("width", width, "s"), ("gate", gate, "V")):
-        array = isinstance(value, np.ndarray)
-        if not (np.isfinite(value).all() if array else math.isfinite(value)):
-            raise ValueError(f"a pulse needs a finite {name}: {value} {unit}")
-    if not (width.min() if isinstance(width, np.ndarray) else width) > 0.0:
-        raise ValueError(f"a pulse needs a width above 0 s: {width} s")
-
-
-def _deviate_exceeded_by(share: float) -> float:
-    """Standard normal deviate that a `share` of the draws exceed."""
-    if share <= 0.0 or share >= 1.0:
-        return math.inf if share <= 0.0 else -math.inf
-    return NormalDist().inv_cdf(1.0 - share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ class _Kept:
 
 
 class SimulatedChip:
-    """All arrays of a chip on one clock and one random generator."""
+    """All arrays of a chip on one clock and one random generator, which nothing else may draw from."""
 
     def __init__(
         self,
@@ -62,13 +63,21 @@ class SimulatedChip:
         clock: VirtualClock,
         rng: np.random.Generator,
     ) -> None:
-        self._clock = clock
+        self._clock, self._rng = clock, rng
         self.preset = preset
         self.geometry = {array.name: array for array in arrays}
-        self.cells = {
-            array.name: CellArray(array.rows, array.columns, preset, clock, rng) for array in arrays
-        }
         self._blocks: dict[tuple[str, bytes, bytes], _Kept] = {}
+
+    @cached_property
+    def cells(self) -> dict[str, CellArray]:
+        """The cells of each array by its name.
+
+        A million of them take a tenth of a second to draw, so they are drawn, all in order, once one is needed.
+        """
+        return {
+            name: CellArray(array.rows, array.columns, self.preset, self._clock, self._rng)
+            for name, array in self.geometry.items()
+        }
 
     @property
     def temperature(self) -> float:

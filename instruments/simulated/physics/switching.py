@@ -13,7 +13,8 @@ Every function takes scalars as well as arrays, and standard normal draws where 
 
 from __future__ import annotations
 
-from math import log
+import math
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from instruments.simulated.physics.presets import CellPreset
 
 Values = Any  # numpy scalar or array, float32 or float64; the result has the operands' shape
 
-LN10 = log(10.0)
+LN10 = math.log(10.0)
 RESET_WIDTH = 100e-9  # s, of reset_slope
 FORMING_WIDTH = 1e-6  # s, of forming_voltage
 
@@ -91,3 +92,20 @@ def wear_of(preset: CellPreset, change: Values, voltage: Values) -> Values:
     """Wear of a pulse that changed the conductance by `change` (S), in units of the endurance."""
     stress = np.exp((voltage - preset.wear_voltage) / preset.wear_acceleration) / preset.endurance
     return stress * (preset.wear_idle + np.abs(change) / (2.0 * preset.maximum))
+
+
+def check_pulse(voltage: Values, width: Values, gate: Values) -> None:
+    """Raise `ValueError` unless a pulse of these is finite and has a width."""
+    for name, value, unit in (("voltage", voltage, "V"), ("width", width, "s"), ("gate", gate, "V")):
+        array = isinstance(value, np.ndarray)
+        if not (np.isfinite(value).all() if array else math.isfinite(value)):
+            raise ValueError(f"a pulse needs a finite {name}: {value} {unit}")
+    if not (width.min() if isinstance(width, np.ndarray) else width) > 0.0:
+        raise ValueError(f"a pulse needs a width above 0 s: {width} s")
+
+
+def deviate_exceeded_by(share: float) -> float:
+    """Standard normal deviate that a `share` of the draws exceed."""
+    if share <= 0.0 or share >= 1.0:
+        return math.inf if share <= 0.0 else -math.inf
+    return NormalDist().inv_cdf(1.0 - share)

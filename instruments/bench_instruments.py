@@ -1,0 +1,62 @@
+"""The opened instruments of a bench by role, and bringing all of them to safety."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from instruments.roles import ArrayBoard, Daq, Instrument, PulseGenerator, SourceMeter, SwitchMatrix
+from mho_errors import BenchError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class BenchInstruments:
+    """The opened drivers by role."""
+
+    smu: SourceMeter
+    gate: SourceMeter
+    pulser: PulseGenerator
+    daq: Daq
+    board: ArrayBoard
+    switch: SwitchMatrix | None = None
+
+    def by_name(self) -> dict[str, Instrument]:
+        """In the order in which they are made safe: bit line first, word line last; then relays may move."""
+        sources: dict[str, Instrument] = {
+            "smu": self.smu,
+            "pulser": self.pulser,
+            "daq": self.daq,
+            "board": self.board,
+            "gate": self.gate,
+        }
+        return sources if self.switch is None else {**sources, "switch": self.switch}
+
+
+def make_safe(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:
+    """Make each instrument safe, in this order, then once more those that failed; return what went wrong with which."""
+    failed = _each_made_safe(instruments)
+    return _each_made_safe({name: instruments[name] for name in failed})
+
+
+def not_confirmed(failed: Mapping[str, Exception]) -> BenchError:
+    """Log, and return as an error to raise, what `make_safe` could not confirm."""
+    for name, error in failed.items():
+        log.critical("%s is not confirmed safe: %s", name, error)
+    return BenchError(
+        "NOT CONFIRMED SAFE: "
+        + "; ".join(f"{name} ({error})" for name, error in failed.items())
+        + ". Switch these outputs off by hand before touching the chip"
+    )
+
+
+def _each_made_safe(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:
+    failed: dict[str, Exception] = {}
+    for name, instrument in instruments.items():
+        try:
+            instrument.make_safe()
+        except Exception as error:  # one that fails must not keep the others from being made safe
+            failed[name] = error
+    return failed

@@ -1,0 +1,85 @@
+"""The array board's watchdog: armed while the bench uses the board, fed for as long as this process lives.
+
+Whatever ends the process without a chance to make the bench safe (`kill -9`, a crash, a power cut, a pulled cable)
+ends the signs of life, too, and the board grounds its lines by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from instruments.roles import ArrayBoard
+from mho_errors import MhoError
+
+log = logging.getLogger(__name__)
+
+BEATS = 4  # signs of life in a watchdog's time: one may come late, or go astray
+
+Every = Callable[[float, Callable[[], None]], Callable[[], None]]
+"""Takes seconds and what to do so often; returns what ends it."""
+
+
+def every(period: float, act: Callable[[], None]) -> Callable[[], None]:
+    """Call `act` every `period` seconds in a thread of its own; return what ends it, from any thread."""
+    ended = threading.Event()
+
+    def keep_acting() -> None:
+        while not ended.wait(period):
+            act()
+
+    threading.Thread(target=keep_acting, name="signs of life", daemon=True).start()
+    return ended.set
+
+
+class Watchdog:
+    """Arms a board's watchdog, and keeps it fed.
+
+    Parameters
+    ----------
+    board : ArrayBoard
+    seconds : float or None
+        Silence after which the board makes itself safe; None leaves its watchdog alone.
+    every : callable
+        As the function of this module; on a simulated bench that of the virtual clock.
+    """
+
+    def __init__(self, board: ArrayBoard, seconds: float | None, every: Every = every) -> None:
+        self._board, self._seconds, self._every = board, seconds, every
+        self._armed, self._told = False, False
+        self._end: Callable[[], None] | None = None
+
+    def arm(self) -> None:
+        """Arm it, and begin to feed it; raises `InstrumentError` when the board does not confirm."""
+        if self._seconds is None:
+            return
+        self._board.arm_watchdog(self._seconds)
+        self._armed, self._told = True, False
+        if self._end is None:
+            self._end = self._every(self._seconds / BEATS, self._beat)
+
+    def disarm(self) -> None:
+        """Switch it off, once the board is safe; a board that refuses is safe all the same."""
+        self.abandon()
+        if not self._armed:
+            return
+        try:
+            self._board.arm_watchdog(0.0)
+            self._armed = False
+        except MhoError as error:
+            log.warning("the board's watchdog stays armed: %s", error)
+
+    def abandon(self) -> None:
+        """Feed it no more, so that the board makes itself safe if it is not yet."""
+        if self._end is not None:
+            self._end()
+            self._end = None
+
+    def _beat(self) -> None:
+        try:
+            self._board.beat()
+        except MhoError as error:  # whoever talks to the board next finds out, and ends the run
+            if self._end is not None and not self._told:
+                log.warning("the board does not take signs of life: %s", error)
+            self._told = True

@@ -1,0 +1,295 @@
+"""What the SCPI pulse generators share: single pulses on a 0 V base, fired one channel at a time.
+
+Between any two shapes the settings change in an order in which every step is legal: the high level exceeds the
+low one, the width fits the period, and the output idles at 0 V or is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pymeasure.adapters import Adapter
+
+from instruments.drivers.scpi import CHECK, ScpiInstrument, Span, one_of, whole, within
+from mho_errors import InstrumentError, LimitError
+
+CHANNELS = (1, 2)
+REST = 10e-3  # V, the amplitude that a channel is configured with
+
+
+@dataclass(frozen=True)
+class PulseAbilities:
+    """What a model can do, and how it spells it.
+
+    Attributes
+    ----------
+    amplitude, width, period, edge : Span
+        Of a pulse into high impedance (V), at half height, from start to start, 10 to 90 % (s).
+    cycles : Span
+        Pulses in a burst.
+    edge_share : float
+        Longest edge, in units of the width.
+    dead_time : float
+        What the period leaves beside twice the width, s.
+    pulse, edges : str, tuple of str
+        The headers below ``:SOUR<n>`` of width and period, and of the edge times.
+    """
+
+    amplitude: Span
+    width: Span
+    period: Span
+    edge: Span
+    cycles: Span
+    edge_share: float
+    dead_time: float
+    pulse: str
+    edges: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the instrument has confirmed of a channel: volts, seconds, and pulses a trigger."""
+
+    voltage: float
+    width: float
+    count: int = 1
+
+
+class PulseInstrument(ScpiInstrument):
+    """A two-channel generator as `instruments.roles.PulseGenerator`; a model adds how it is prepared and triggered.
+
+    Parameters
+    ----------
+    address, visa_library, timeout, **connection
+        As for `ScpiInstrument`.
+    edge : float
+        Both edge times (10 to 90 %) of the pulses, s.
+
+    Raises
+    ------
+    LimitError
+        When the instrument has no such edges.
+    """
+
+    abilities: ClassVar[PulseAbilities]
+
+    def __init__(
+        self,
+        address: str | Adapter,
+        visa_library: str = "",
+        *,
+        edge: float = 10e-9,
+        timeout: float = 5.0,
+        **connection: Any,
+    ) -> None:
+        self.edge = within(edge, self.abilities.edge)
+        self._shapes: dict[int, Shape | None] = {}
+        self._live: set[int] = set()  # channels whose output is not confirmed off
+        super().__init__(address, visa_library, timeout=timeout, **connection)
+
+    # --- roles.PulseGenerator ---
+
+    def configure(self, channel: int) -> None:
+        """Prepare triggered pulses of 0 V base level on `channel` and switch its output on.
+
+        Each command is legal whatever the channel did before; the output is off meanwhile.
+
+        Raises
+        ------
+        InstrumentError
+            When the instrument refuses.
+        """
+        one_of(channel, CHANNELS, f"channel of {self._title}")
+        self._shapes[channel] = None
+        self._live.add(channel)
+        width = max(1e-6, 2.0 * self.edge)
+        for commands in self._preparation(channel, width):
+            self.exchange(";".join(commands))
+        self._shapes[channel] = Shape(REST, width)
+
+    def shape(self, channel: int, *, voltage: float, width: float) -> None:
+        """Set amplitude and width of the next pulses; sends only what changes.
+
+        Parameters
+        ----------
+        voltage : float
+            Pulse top into high impedance, V: 2 mV to 10 V, of either sign; the base stays at 0 V.
+        width : float
+            Width at half height, s.
+
+        Raises
+        ------
+        LimitError
+            For a value beyond the instrument's abilities.
+        InstrumentError
+            When the channel is not configured, or the instrument refuses.
+        """
+        if channel not in self._shapes:
+            raise InstrumentError(f"{self._title}: configure channel {channel} before shaping its pulses")
+        within(abs(voltage), self.abilities.amplitude)
+        within(width, self.abilities.width)
+        if self.edge > self.abilities.edge_share * width:
+            raise LimitError(
+                f"pulse width {width:g} s is too short for edges of {self.edge:g} s; choose a width of "
+                f"{self.edge / self.abilities.edge_share:.3g} s or more, or faster edges"
+            )
+        before = self._shapes[channel]
+        if before is None:  # an earlier command failed: what the channel does is not known
+            self.configure(channel)
+            before = self._shapes[channel]
+            assert before is not None
+        commands = self._level_commands(channel, before.voltage, voltage)
+        commands += self._width_commands(channel, before.width, width)
+        if commands:
+            self._shapes[channel] = None
+            self.exchange(";".join(commands))
+            self._shapes[channel] = Shape(voltage, width, before.count)
+
+    def fire(self, channel: int, count: int = 1) -> None:
+        """Fire `count` pulses on `channel` alone; return when they are over.
+
+        Raises
+        ------
+        LimitError
+            When a burst cannot be as long as that.
+        InstrumentError
+            When the channel is not shaped, the instrument refuses, or the burst does not end.
+        """
+        shape = self._shapes.get(channel)
+        if shape is None:
+            raise InstrumentError(
+                f"{self._title}: configure channel {channel} and shape its pulses before firing"
+            )
+        if count != shape.count:
+            cycles = int(whole(count, self.abilities.cycles))
+            self._shapes[channel] = None
+            self.exchange(f":SOUR{channel}:BURS:NCYC {cycles}")
+            shape = Shape(shape.voltage, shape.width, cycles)
+        self._shapes[channel] = None  # until the burst is known to be over
+        self._trigger(channel, self._duration(shape))
+        self._shapes[channel] = shape
+
+    # --- what a model adds ---
+
+    def _preparation(self, channel: int, width: float) -> list[list[str]]:
+        """Return the messages that lead from any state, output off, to `REST` volts and `width`, output on."""
+        raise NotImplementedError
+
+    def _trigger(self, channel: int, seconds: float) -> None:
+        """Fire a burst on `channel` alone, and wait until its `seconds` are over."""
+        raise NotImplementedError
+
+    # --- the order in which settings change ---
+
+    def _period(self, width: float) -> float:
+        """Return the period for pulses of `width` (s): it bounds how soon the next may follow."""
+        return 2.0 * width + self.abilities.dead_time
+
+    def _duration(self, shape: Shape) -> float:
+        return shape.count * self._period(shape.width)
+
+    def _pulse(self, channel: int, width: float) -> list[str]:
+        """Go from any pulse to one of `width`: the longest period takes any width, the shortest edges fit any."""
+        able, source = self.abilities, f":SOUR{channel}"
+        pulse = f"{source}:{able.pulse}"
+        return [
+            f"{pulse}:PER {able.period.maximum:.9e}",
+            *(f"{source}:{edge} {able.edge.minimum:.9e}" for edge in able.edges),
+            f"{pulse}:WIDT {width:.9e}",
+            f"{pulse}:PER {self._period(width):.9e}",
+            *(f"{source}:{edge} {self.edge:.9e}" for edge in able.edges),
+        ]
+
+    def _rest(self, channel: int) -> list[str]:
+        """Let amplitude and offset shrink from any levels to a base of 0 V."""
+        level = f":SOUR{channel}:VOLT"
+        return [f"{level} {REST:.9e}", f"{level}:OFFS {REST / 2:.9e}", f"{level}:LOW 0"]
+
+    def _level_commands(self, channel: int, before: float, after: float) -> list[str]:
+        """Change the amplitude such that the idle level is 0 V all the time."""
+        if after == before:
+            return []
+        level, output = f":SOUR{channel}:VOLT", f":OUTP{channel}"
+        moved, base, polarity = ("HIGH", "LOW", "NORM") if after > 0.0 else ("LOW", "HIGH", "INV")
+        move = f"{level}:{moved} {after:.9e}"
+        if after * before > 0.0:
+            return [move]
+        # An inverted pulse idles at the high level. Between the two the idle level is not 0 V: output off.
+        change = [move, f"{level}:{base} 0", f"{output}:POL {polarity}"]
+        return [f"{output} OFF", *change, f"{output} ON"] if channel in self._live else change
+
+    def _width_commands(self, channel: int, before: float, after: float) -> list[str]:
+        """Change width and period such that the width fits the period all the time."""
+        if after == before:
+            return []
+        pulse = f":SOUR{channel}:{self.abilities.pulse}"
+        commands = [f"{pulse}:WIDT {after:.9e}", f"{pulse}:PER {self._period(after):.9e}"]
+        return commands if after < before else commands[::-1]
+
+    # --- waveforms ---
+
+    def _send_waveform(self, header: str, data: bytes) -> None:
+        """Send samples in a definite block (IEEE 488.2-1992, 7.7.6.2)."""
+        length = str(len(data))
+        # Terminated here: PyVISA adds its termination to text only.
+        self.write_bytes(f"{header},#{len(length)}{length}".encode() + data + f"{CHECK}\n".encode())
+        self.check_set_errors()
+
+    # --- roles.Instrument ---
+
+    def settings(self) -> dict[str, str]:
+        """Return levels, widths, limits and outputs of both channels, as text."""
+        return {
+            f"ch{channel.id}_{name}": str(getattr(channel, name))
+            for channel in self._channels()
+            for name in channel.recorded
+        }
+
+    def make_safe(self) -> None:
+        """Switch both outputs off, confirmed by query.
+
+        Raises
+        ------
+        InstrumentError
+            When it cannot be confirmed.
+        """
+        self._shapes.clear()
+        failures = []
+        for step in (
+            self.interrupt,
+            lambda: self.exchange("*CLS;:OUTP1 OFF"),
+            lambda: self.exchange(":OUTP2 OFF"),
+        ):
+            try:
+                step()
+            except InstrumentError as error:
+                failures.append(str(error))
+        if any(channel.output_enabled for channel in self._channels()):
+            raise InstrumentError(
+                f"{self._title} still has an output on; switch it off by hand ({'; '.join(failures)})"
+            )
+        self._live.clear()
+
+    def _channels(self) -> Sequence[Any]:
+        return [getattr(self, f"ch_{channel}") for channel in CHANNELS]
+
+
+def full_scale(samples: ArrayLike, length: Span) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return `samples`, shape (n,), as an array when there are enough of them and all lie in -1 to 1.
+
+    Raises
+    ------
+    LimitError
+        When they do not, or there are too many or too few.
+    """
+    values = np.asarray(samples, dtype=np.float64)
+    within(values.size, length)
+    if values.ndim != 1:
+        raise LimitError(f"a waveform has one axis, not {values.ndim}; send one a channel")
+    if not np.all(np.abs(values) <= 1.0):
+        raise LimitError(f"the waveform reaches {np.abs(values).max():g}; scale it to -1 to 1")
+    return values

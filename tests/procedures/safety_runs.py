@@ -1,0 +1,192 @@
+"""Runs of every procedure with something going wrong in the middle, and what must hold of their end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from instruments import Bench, open_bench
+from instruments.bench_file import load_bench_file
+from instruments.simulated.faults import DaqFault, Fault
+from instruments.simulated.laboratory import Laboratory
+from mho_errors import BenchError, MhoError
+from procedures import Procedure, run
+from procedures.catalogue import known_procedures
+from procedures.stream import Message, Started
+from runs import RunFile, Status
+
+SMALL_CHIP = """
+name = "small"
+[levels]
+conductances = [0.37e-6, 5e-6, 10e-6, 15e-6, 20e-6, 25e-6, 30e-6, 35e-6]
+tolerance = 1.2e-6
+spread = 0.65e-6
+zero_range = [0.22e-6, 0.52e-6]
+zero_limit = 0.6e-6
+""" + "".join(
+    f'[[arrays]]\nname = "{name}"\npurpose = "{name.partition("_")[0]}"\nrows = {size}\ncolumns = {size}\n'
+    "wire_resistance = 1.73\n"
+    for name, size in (("invert_positive", 4), ("invert_negative", 4), ("multiply", 16))
+)
+ENTRIES = load_bench_file("simulated").bench.instruments
+ROLES = ("smu", "gate", "pulser", "board")
+ADDRESSES = {role: getattr(ENTRIES, role).address for role in ROLES}
+
+# What makes the shortest run there is; one that is not named here runs as it is by default.
+SHORTEST: dict[str, dict[str, Any]] = {
+    "solve": {"matrix": np.array([[0.8, 0.2], [0.1, 0.7]]), "bits": 3, "max_cycles": 2},
+    "read": {"rows": "0:2", "columns": "0:2", "repeats": 2},
+    "program": {"digits": np.array([[0, 3], [7, 5]]), "passes": 1},
+}
+# All that `procedures` offers: a new one is tested as soon as it is there.
+PROCEDURES: dict[str, Callable[[], Procedure]] = {
+    name: partial(kind, **SHORTEST.get(name, {})) for name, kind in known_procedures().items()
+}
+
+
+class BusListener(Fault):
+    """A fault that never strikes, but notes who was sent what."""
+
+    def __init__(self) -> None:
+        super().__init__("", "accident")
+        self.heard: list[tuple[str, bytes]] = []
+
+    def strikes(self, resource: str, message: bytes) -> bool:
+        self.heard.append((resource, message))
+        return False
+
+
+class DaqListener(DaqFault):
+    """The same for calls of NI-DAQmx."""
+
+    def __init__(self) -> None:
+        super().__init__("timeout")
+        self.heard: list[tuple[tuple[str, ...], str]] = []
+
+    def strikes(self, devices: Collection[str], call: str) -> bool:
+        self.heard.append((tuple(devices), call))
+        return False
+
+
+@dataclass
+class Aftermath:
+    """How a run ended."""
+
+    lab: Laboratory
+    error: BaseException | None
+    said: list[Any]
+    path: Path | None
+    unsafe: list[set[str]]
+    threads: set[threading.Thread]
+
+    @property
+    def loud(self) -> list[str]:
+        return [event.text for event in self.said if isinstance(event, Message) and event.level == "CRITICAL"]
+
+
+@cache
+def bench_file(folder: Path) -> str:
+    (folder / "small.toml").write_text(SMALL_CHIP, encoding="utf-8")
+    text = load_bench_file("simulated").text
+    path = folder / "bench.toml"
+    path.write_text(
+        text.replace('chip = "reference"', f'chip = "{folder / "small.toml"}"').replace('"pku"', '"ideal"'),
+        "utf-8",
+    )
+    return str(path)
+
+
+def unsafe_roles(lab: Laboratory) -> set[str]:
+    """Which twins are not at 0 V and off, or not SAFE."""
+    smu, gate, pulser = (lab.devices[ADDRESSES[role]] for role in ("smu", "gate", "pulser"))
+    safe = {
+        "smu": not smu.output_on and smu.level == 0.0,
+        "gate": not gate.output_on and gate.level == 0.0,
+        "pulser": not any(pulser.output_on.values()),
+        "daq": np.abs(lab.daq.levels(ENTRIES.daq.outputs)).max() < 5e-3,
+        "board": (lab.board.mode, lab.board.path) == ("SAFE", "OPEN"),
+    }
+    return {role for role, yes in safe.items() if not yes}
+
+
+def perform(
+    procedure: Procedure, bench_name: str, inject: Callable[[Bench], None], folder: Path
+) -> Aftermath:
+    """Run it with something injected, and leave the bench; look at the twins after the run and after leaving."""
+    said: list[Any] = []
+    error: BaseException | None = None
+    before = set(threading.enumerate())
+    unsafe: list[set[str]] = []
+    with suppress(BenchError), open_bench(bench_name, seed=1) as bench:  # on leaving it says it once more
+        lab = bench.laboratory
+        inject(bench)
+        try:
+            run(procedure, bench, seed=1, output=folder, observers=[said.append])
+        except (Exception, KeyboardInterrupt) as caught:
+            error = caught
+        unsafe.append(unsafe_roles(lab))
+    unsafe.append(unsafe_roles(lab))
+    started = [event.path for event in said if isinstance(event, Started)]
+    return Aftermath(
+        lab, error, said, started[0] if started else None, unsafe, set(threading.enumerate()) - before
+    )
+
+
+@cache
+def heard(name: str, bench_name: str) -> tuple[list[tuple[str, bytes]], list[tuple[tuple[str, ...], str]]]:
+    """Messages and calls of NI-DAQmx in a run without faults, in order; they are the same every time."""
+    bus, daq = BusListener(), DaqListener()
+    with open_bench(bench_name, seed=1) as bench:
+        bench.laboratory.faults += [bus, daq]
+        run(PROCEDURES[name](), bench, seed=1, output=Path(bench_name).parent / name)
+        bench.laboratory.faults.clear()
+    return bus.heard, daq.heard
+
+
+def assert_end(after: Aftermath, lost: str = "", stuck: bool = False) -> None:
+    """Check everything that is promised of the end of a run; what is `lost` or `stuck` must at least be said."""
+    lab = after.lab
+    told = " ".join([str(after.error), *after.loud])
+    excused = {role for role in ROLES if ADDRESSES[role] == lost} | ({"board"} if stuck else set())
+    if lost:
+        assert isinstance(after.error, MhoError)
+        assert lost in told
+    if after.path is not None and "NOT CONFIRMED SAFE" not in told:
+        excused = set()  # so it is claimed that everything is safe
+    assert all(unsafe <= excused for unsafe in after.unsafe), after.unsafe
+    assert [i for i in lab.incidents if i.kind in ("hot switch", "over limit")] == []
+    for thread in after.threads:
+        thread.join(timeout=5.0)
+        assert not thread.is_alive(), thread
+    if after.path is None:
+        assert after.error is not None
+        return
+    with RunFile(after.path) as file:
+        status, reason = file.status, file.reason
+        kept = [entry.message for entry in file.log() if entry.level == "CRITICAL"]
+    if after.error is None:
+        assert (status, reason) == (Status.FINISHED, "")
+        assert after.loud == []
+    else:
+        stopped = isinstance(after.error, KeyboardInterrupt) or type(after.error).__name__ == "Aborted"
+        assert status is (Status.ABORTED if stopped else Status.FAILED)
+        assert reason
+        assert (str(after.error)[:60] or "interrupted from the keyboard") in reason
+    assert [text[:60] for text in kept] == [text[:60] for text in after.loud]
+
+
+def chosen(count: int, few: int | None, seed: int) -> list[int]:
+    """All indices, or `few` of them: one at random out of each of as many equal parts."""
+    if few is None or few >= count:
+        return list(range(count))
+    edges = np.linspace(0, count, few + 1).astype(int)
+    rng = np.random.default_rng(seed)
+    return [int(rng.integers(low, high)) for low, high in pairwise(edges)]
