@@ -37,5 +37,9 @@ class RunFileError(MhoError):
     """A run file that is missing, damaged, foreign or in the way."""
 
 
+class QueueError(MhoError):
+    """A queue that cannot be used as asked, or a runner that is missing, busy or does not answer."""
+
+
 class Aborted(MhoError):
     """The user or the system asked the run to stop."""

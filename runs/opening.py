@@ -104,7 +104,8 @@ def writer_of(entry: h5py.Group) -> Writer:
     """Return the process that a run file names as its writer."""
     writer = entry["writer"]
     host = bytes(writer["host"][()]).decode("utf-8")
-    return Writer(host, int(writer["pid"][()]), float(writer["process_start"][()]))
+    birth = bytes(writer["process_birth"][()]).decode("utf-8") if "process_birth" in writer else ""
+    return Writer(host, int(writer["pid"][()]), float(writer["process_start"][()]), birth)
 
 
 def _check_origin(path: Path, file: h5py.File) -> None:
@@ -127,5 +128,9 @@ def intact(path: Path) -> Iterator[None]:
     """Turn what h5py raises while reading `path` into `RunFileError`."""
     try:
         yield
+    except BlockingIOError as error:
+        raise RunFileError(
+            f"run file {path} is locked by another program that writes to it; close it there and try again"
+        ) from error
     except DAMAGE as error:
         raise RunFileError(f"run file {path} is damaged: {error}; restore it from a copy") from error

@@ -14,6 +14,14 @@ SUFFIX = ".h5"
 DEFAULT_FOLDER = Path("data", "runs")
 
 
+def runs_folder(
+    folder: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None
+) -> Path:
+    """Return `folder`, or the one that run files land in by default: ``MHO_RUNS``, else ``data/runs``."""
+    environ = os.environ if environ is None else environ
+    return Path(folder or environ.get("MHO_RUNS") or DEFAULT_FOLDER)
+
+
 def new_run_path(
     procedure: str,
     output: str | os.PathLike[str] | None = None,
@@ -44,14 +52,13 @@ def new_run_path(
     RunFileError
         `output` is a file that exists already.
     """
-    environ = os.environ if environ is None else environ
     if output is not None and Path(output).suffix == SUFFIX and not Path(output).is_dir():
         if Path(output).exists():
             raise RunFileError(
                 f"run file {output} exists already and is never overwritten; choose another --output"
             )
         return Path(output)
-    folder = Path(output or environ.get("MHO_RUNS") or DEFAULT_FOLDER)
+    folder = runs_folder(output, environ)
     if folder.exists() and not folder.is_dir():
         raise RunFileError(
             f"{folder} is a file and no folder; --output takes a folder or a new file ending in {SUFFIX}"

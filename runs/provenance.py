@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import importlib.metadata
+import os
 import platform
 import shlex
 import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypeGuard
 
+from runs.schema import Parameter
 from runs.text import cut
 
 DIFF_BYTES = 256 * 1024
@@ -64,6 +68,36 @@ def installed_packages(folders: Sequence[str]) -> list[str]:
             name, _, version = info.name.removesuffix(".dist-info").partition("-")
             found.setdefault(name, version)  # the first on the path is the one imported
     return [f"{name}=={version}" for name, version in sorted(found.items(), key=lambda item: item[0].lower())]
+
+
+def input_files(parameters: Mapping[str, Parameter]) -> dict[str, str]:
+    """Return the SHA-256 of every file that one of a procedure's parameters names.
+
+    Returns
+    -------
+    dict
+        ``inputs``: a line a file, parameter and hash; nothing without any.
+    """
+    lines = [
+        f"{name} {file_hash(Path(parameter.value))}"
+        for name, parameter in parameters.items()
+        if is_file(parameter.value)
+    ]
+    return {"inputs": "\n".join(lines)} if lines else {}
+
+
+def is_file(value: object) -> TypeGuard[str | os.PathLike[str]]:
+    """Return whether a parameter's value is the path of a file that is there."""
+    try:
+        return isinstance(value, str | os.PathLike) and Path(value).is_file()
+    except (OSError, ValueError):  # a text that no path can be
+        return False
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_state(house: Path) -> dict[str, str]:

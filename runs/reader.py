@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,9 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho_errors import RunFileError
-from runs.opening import intact, open_run_file
-from runs.record import RunRecord, decode, unit_of
+from runs.chunks import read_torn
+from runs.opening import ATTEMPTS, PAUSE, intact, open_run_file
+from runs.record import RunRecord, unit_of
 from runs.schema import Status
+from runs.text import decode
 
 
 @dataclass(frozen=True)
@@ -129,15 +132,15 @@ class RunFile(RunRecord):
         """Return the columns of a table from row `start` on, all cut to the length that all have reached."""
         return self._cut_together(name, self._columns(name), start)
 
-    def column(self, table: str, name: str, start: int = 0) -> NDArray[Any]:
-        """Return one column (rows, *column shape) from row `start` on, cut as `table` does."""
+    def column(self, table: str, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        """Return rows `start` to `stop` of one column (rows, *column shape), to its end cut as `table` does."""
         columns = self._columns(table)
         if name not in columns:
             raise self._absent(f"column {name!r} in table {table!r}", columns)
         length = self.length(table)
+        end = length if stop is None else min(stop, length)
         with intact(self.path):
-            values: NDArray[Any] = self._follow(f"{table}/{name}")[start:length]
-            return values
+            return self._rows(self._follow(f"{table}/{name}"), start, end)
 
     def length(self, table: str) -> int:
         """Return how many rows a table has, as of the last `refresh`."""
@@ -150,6 +153,14 @@ class RunFile(RunRecord):
         columns = self._columns(table)
         with intact(self.path):
             return {column: unit_of(self._follow(f"{table}/{column}")) for column in columns}
+
+    def plotted(self, table: str) -> tuple[str, str]:
+        """Return which column of a table is plotted by default, and against which one; "" is the row's number."""
+        self._columns(table)
+        with intact(self.path):
+            attributes = self._group(table).attrs
+            axis = str(np.atleast_1d(attributes.get("axes", "."))[0])
+            return str(attributes.get("signal", "")), "" if axis == "." else axis
 
     def map_axes(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the physical row numbers and column numbers of a map's images."""
@@ -172,7 +183,8 @@ class RunFile(RunRecord):
                 f"run file {self.path} has {count} images of map {name!r}, none of index {index}"
             )
         with intact(self.path):
-            image: NDArray[np.float64] = self._follow(f"maps/{name}/value")[index % count]
+            value = self._follow(f"maps/{name}/value")
+            image: NDArray[np.float64] = self._rows(value, index % count, index % count + 1)[0]
             return image
 
     def map_unit(self, name: str) -> str:
@@ -181,11 +193,23 @@ class RunFile(RunRecord):
         with intact(self.path):
             return unit_of(self._follow(f"maps/{name}/value"))
 
+    def ragged(self, table: str, name: str, start: int = 0) -> list[NDArray[Any]]:
+        """Return the values of a ragged column from row `start` on, each as long as it was emitted."""
+        values = self.column(table, name, start)
+        lengths = self.column(table, f"{name}_length", start)
+        return [value[:length] for value, length in zip(values, lengths, strict=False)]
+
     def array(self, name: str) -> NDArray[Any]:
         """Return an array, in `array_unit`, as it stands in the file now."""
         with intact(self.path):
-            values: NDArray[Any] = np.asarray(self._array(name)[()])
-            return values
+            dataset = self._array(name)
+            for _ in range(ATTEMPTS if self._file.swmr_mode else 0):
+                dataset.refresh()  # where its chunks are may be remembered from an earlier look
+                # Its writer may be filling it in.
+                with contextlib.suppress(OSError):
+                    return np.asarray(dataset[()])
+                time.sleep(PAUSE)
+            return np.asarray(dataset[()])
 
     def array_unit(self, name: str) -> str:
         """Return an array's unit."""
@@ -201,6 +225,14 @@ class RunFile(RunRecord):
             self._growing[name] = dataset
         return self._growing[name]
 
+    def _rows(self, dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
+        try:
+            return np.asarray(dataset[start:stop])
+        except OSError:
+            if not self.is_unclosed:
+                raise
+            return read_torn(dataset, start, stop)
+
     def _columns(self, table: str) -> list[str]:
         if table not in self.tables:
             raise self._absent(f"table {table!r}", self.tables)
@@ -215,12 +247,13 @@ class RunFile(RunRecord):
             lengths = [len(dataset) for dataset in datasets.values()]
             if also:
                 lengths.append(len(self._follow(f"{group}/{also}")))
-            return {column: dataset[start : min(lengths)] for column, dataset in datasets.items()}
+            return {column: self._rows(dataset, start, min(lengths)) for column, dataset in datasets.items()}
 
     def _array(self, name: str) -> h5py.Dataset:
         if name not in self.arrays:
             raise self._absent(f"array {name!r}", self.arrays)
-        return self._group(f"arrays/{name}")
+        array = self._group(f"arrays/{name}")
+        return array if isinstance(array, h5py.Dataset) else array["value"]  # datasets until schema 1
 
     def _check_map(self, name: str) -> None:
         if name not in self.maps:

@@ -14,6 +14,8 @@ import h5py
 from mho_errors import RunFileError
 from runs.opening import intact, writer_of
 from runs.schema import Parameter, Status
+from runs.superblock import is_marked
+from runs.text import decode
 
 
 class RunRecord:
@@ -43,6 +45,14 @@ class RunRecord:
         return status
 
     @property
+    def is_unclosed(self) -> bool:
+        """Whether no writer has closed the file: it is being written, or was left behind."""
+        with intact(self.path):
+            return (
+                bool(self._file.swmr_mode) or self._text("status") == Status.RUNNING or is_marked(self.path)
+            )
+
+    @property
     def reason(self) -> str:
         """Why the run failed or was aborted; empty otherwise."""
         return self._text("reason")
@@ -55,7 +65,10 @@ class RunRecord:
 
     @property
     def end_time(self) -> datetime | None:
-        """When the run ended, with its time zone; None while it runs, and for an interrupted one."""
+        """When the run ended, with its time zone; None while it runs, and for an interrupted one.
+
+        Of a recovered run it is the last sign of life.
+        """
         with intact(self.path):
             text = self._text("end_time")
             return datetime.fromisoformat(text) if text else None
@@ -147,11 +160,6 @@ def _parameter(dataset: h5py.Dataset) -> Parameter:
 def unit_of(dataset: h5py.Dataset) -> str:
     """Return a dataset's unit."""
     return str(dataset.attrs["units"])
-
-
-def decode(stored: bytes) -> str:
-    """Return stored text."""
-    return bytes(stored).decode("utf-8")
 
 
 _READ: dict[str, Callable[[Any], bool | int | float | str | None]] = {

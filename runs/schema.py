@@ -13,11 +13,12 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of the run files written. 2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed."""
 
 
 class Status(StrEnum):
-    """How a run stands. INTERRUPTED is never written: it is what a reader calls RUNNING without a writer."""
+    """How a run stands. INTERRUPTED is what a reader calls RUNNING without a writer; only `recover` writes it."""
 
     RUNNING = "running"
     FINISHED = "finished"
@@ -39,9 +40,12 @@ class Column:
     dtype : str
         numpy dtype; text is not allowed in a table (use the log).
     shape : tuple of int
-        Shape of one row's value.
+        Shape of one row's value: ``(samples,)`` of a waveform, ``(rows, columns)`` of an image.
     description : str
         One line, the dataset's ``long_name``.
+    ragged : bool
+        A row's value may be shorter than ``shape[0]``. It is stored filled up with NaN (0 in integers), and its
+        own length in a column ``NAME_length``: HDF5's single-writer mode knows no datasets of variable length.
     """
 
     name: str
@@ -49,6 +53,12 @@ class Column:
     dtype: str = "f8"
     shape: tuple[int, ...] = ()
     description: str = ""
+    ragged: bool = False
+
+    @property
+    def length_name(self) -> str:
+        """Name of the column that holds the lengths of a ragged one."""
+        return f"{self.name}_length"
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,16 @@ class Table:
     signal: str
     axis: str
     title: str = ""
+
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns as they are in the file: behind a ragged one that of its lengths."""
+        stored = []
+        for column in self.columns:
+            stored.append(column)
+            if column.ragged:
+                stored.append(Column(column.length_name, dtype="i8", description=f"length of {column.name}"))
+        return tuple(stored)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,11 @@ import h5py
 import numpy as np
 
 from mho_errors import RunFileError
+from runs.card import CARD, card_text
+from runs.chunks import create_array, create_growing
 from runs.liveness import Writer
 from runs.schema import SCHEMA_VERSION, Array, Layout, Map, Parameter, RunHeader, Status, Table
+from runs.seal import prepare_seal
 from runs.text import create_text
 
 STATUS_BYTES = 16
@@ -23,15 +26,12 @@ LEVEL_BYTES = 16
 MESSAGE_BYTES = 1024
 JSON_BYTES = 64 * 1024
 
-CHUNK_ROWS = 4096
-CHUNK_BYTES = 256 * 1024
-
 KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 """Kinds of number a table or array may hold; a value fits a column of its own or a higher rank."""
 
 _ENTRY = {
     "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "definition",
-    "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", "log",
+    "card", "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", "log", "seal",
 }  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def _check_table(table: Table) -> None:
         raise RunFileError(f"table {table.name!r} has no columns; declare at least one")
     if table.name in _ENTRY:
         raise RunFileError(f"table name {table.name!r} is taken by the file itself; choose another")
-    names = [column.name for column in table.columns]
+    names = [column.name for column in table.stored]
     _distinct(f"columns of table {table.name!r}", names)
     for plotted in (table.signal, table.axis):
         if plotted not in names:
@@ -93,6 +93,10 @@ def _check_table(table: Table) -> None:
         if 0 in column.shape:
             raise RunFileError(
                 f"column {table.name}.{column.name} has shape {column.shape}: it holds nothing"
+            )
+        if column.ragged and not column.shape:
+            raise RunFileError(
+                f"column {table.name}.{column.name} is ragged and has no shape; declare the longest a row may be"
             )
         if kind not in KINDS:
             raise RunFileError(
@@ -129,8 +133,10 @@ def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, 
     create_text(process, "host", writer.host)
     _number(process, "pid", writer.pid)
     _number(process, "process_start", writer.started, "s", "Unix time at which the writing process started")
+    create_text(process, "process_birth", writer.birth)
 
     _header(entry, header)
+    create_text(entry, CARD, card_text(header, layout.arrays, start))
     for table in layout.tables:
         _table(entry, table)
     maps = _group(entry, "maps", "NXcollection")
@@ -141,6 +147,7 @@ def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, 
         _array(arrays, array)
     _log(entry)
     _point_at_default(entry, layout)
+    prepare_seal(_group(entry, "seal", "NXcollection"))
 
 
 def _header(entry: h5py.Group, header: RunHeader) -> None:
@@ -201,10 +208,13 @@ def _parameter(group: h5py.Group, name: str, parameter: Parameter) -> None:
 def _table(entry: h5py.Group, table: Table) -> None:
     group = _group(entry, table.name, "NXdata")
     group.attrs["signal"] = table.signal
-    group.attrs["axes"] = [table.axis]
+    # NeXus wants a name for every dimension of the signal; a waveform's samples are plotted by number.
+    stored = {column.name: column for column in table.stored}
+    plain = table.axis != table.signal and not stored[table.axis].shape
+    group.attrs["axes"] = [table.axis if plain else "."] + ["."] * len(stored[table.signal].shape)
     group.attrs["title"] = table.title or table.name
-    for column in table.columns:
-        dataset = _growing(group, column.name, column.dtype, column.shape)
+    for column in stored.values():
+        dataset = create_growing(group, column.name, column.dtype, column.shape)
         _describe(dataset, column.unit, column.description)
 
 
@@ -213,24 +223,30 @@ def _map(maps: h5py.Group, image: Map) -> None:
     group.attrs["signal"] = "value"
     group.attrs["axes"] = ["time", "row", "column"]
     group.attrs["title"] = image.title or image.name
-    _describe(_growing(group, "time", "f8", ()), "s", "time since the run started")
+    _describe(create_growing(group, "time", "f8", ()), "s", "time since the run started")
     for name, numbers in (("row", image.rows), ("column", image.columns)):
         axis = group.create_dataset(name, data=np.asarray(numbers, dtype="i8"))
         _describe(axis, "", f"physical {name}")
-    value = _growing(group, "value", "f8", (len(image.rows), len(image.columns)))
+    value = create_growing(group, "value", "f8", (len(image.rows), len(image.columns)))
     _describe(value, image.unit, image.title or image.name)
 
 
 def _array(arrays: h5py.Group, array: Array) -> None:
-    dataset = arrays.create_dataset(array.name, data=np.asarray(array.values))
-    _describe(dataset, array.unit, array.description)
+    """Write an array, as an NXdata group so that viewers draw it."""
+    group = _group(arrays, array.name, "NXdata")
+    values = np.asarray(array.values)
+    group.attrs["signal"] = "value"
+    if values.ndim:
+        group.attrs["axes"] = ["."] * values.ndim
+    group.attrs["title"] = array.description or array.name
+    _describe(create_array(group, "value", values), array.unit, array.description)
 
 
 def _log(entry: h5py.Group) -> None:
     group = _group(entry, "log", "NXcollection")
-    _describe(_growing(group, "time", "f8", ()), "s", "time since the run started")
-    _growing(group, "level", h5py.string_dtype("utf-8", LEVEL_BYTES), ())
-    _growing(group, "message", h5py.string_dtype("utf-8", MESSAGE_BYTES), ())
+    _describe(create_growing(group, "time", "f8", ()), "s", "time since the run started")
+    create_growing(group, "level", h5py.string_dtype("utf-8", LEVEL_BYTES), ())
+    create_growing(group, "message", h5py.string_dtype("utf-8", MESSAGE_BYTES), ())
 
 
 def _point_at_default(entry: h5py.Group, layout: Layout) -> None:
@@ -243,21 +259,6 @@ def _point_at_default(entry: h5py.Group, layout: Layout) -> None:
     entry.attrs["default"] = first
     if image:
         entry[first].attrs["default"] = image
-
-
-def _growing(group: h5py.Group, name: str, dtype: object, shape: tuple[int, ...]) -> h5py.Dataset:
-    """Create an empty dataset that grows along its first axis; floats read NaN where nothing was written."""
-    numpy_dtype = np.dtype(dtype)  # type: ignore[call-overload]
-    row_bytes = max(1, numpy_dtype.itemsize * int(np.prod(shape)))
-    rows = max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes))
-    return group.create_dataset(
-        name,
-        shape=(0, *shape),
-        maxshape=(None, *shape),
-        chunks=(rows, *(max(1, length) for length in shape)),
-        dtype=dtype,
-        fillvalue=numpy_dtype.type(np.nan) if numpy_dtype.kind in "fc" else None,
-    )
 
 
 def _group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:

@@ -19,6 +19,11 @@ def encode(text: str) -> bytes:
     return text.replace("\0", "␀").encode("utf-8", "backslashreplace")
 
 
+def decode(stored: bytes) -> str:
+    """Return stored text."""
+    return bytes(stored).decode("utf-8")
+
+
 def cut(text: str, size: int) -> bytes:
     """Return `text` as at most `size` bytes of UTF-8, ending in an ellipsis when it had to be cut."""
     data = encode(text)

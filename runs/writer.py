@@ -1,38 +1,26 @@
 """Writes one run file while the run happens: readers follow it live, and a crash costs a second at most.
 
-A thread of its own writes out what is
-pending and beats the heartbeat, however silent the procedure is.
+Beside the procedure a thread writes out what is pending and watches over the file, see `runs.upkeep`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import h5py
-import numpy as np
 from numpy.typing import ArrayLike
 
 from mho_errors import Aborted, RunFileError
 from runs.creation import create_run_file
-from runs.liveness import HEARTBEAT_PERIOD
-from runs.outcome import Outcome, plain_words
+from runs.fitting import fit
+from runs.live_file import LiveFile
 from runs.schema import Layout, RunHeader, Status
-from runs.streams import LogStream, MapStream, TableStream, fit
+from runs.streams import LogStream, MapStream, Stream, TableStream
 from runs.text import write_json
-
-FLUSH_PERIOD = 0.05
-"""How often what is pending goes to the file, s."""
-
-RESERVE = 32_000_000
-"""Room on the disk below which a run stops, bytes."""
 
 
 class RunWriter:
@@ -46,23 +34,15 @@ class RunWriter:
     """
 
     def __init__(self, path: Path, file: h5py.File, layout: Layout) -> None:
-        self._path = path
-        self._file = file
         entry = file["entry"]
         self._entry = entry
         self._tables = {table.name: TableStream(entry[table.name], table) for table in layout.tables}
         self._maps = {image.name: MapStream(entry["maps"][image.name], image) for image in layout.maps}
-        self._arrays = {array.name: entry["arrays"][array.name] for array in layout.arrays}
+        self._arrays = {array.name: entry["arrays"][array.name]["value"] for array in layout.arrays}
         self._log = LogStream(entry["log"])
-        self._outcome = Outcome(path, entry)
-        self._began = time.monotonic()
-        self._dirty = False
-        self._refusal = ""  # why nothing can be written any more, once that is so
-        self._wreck: BaseException | None = None  # what HDF5 could not do
-        # Re-entrant: a signal handler may log while its own thread is inside a call.
-        self._lock = threading.RLock()
-        self._stop = threading.Event()
-        self._flusher = threading.Thread(target=self._flush_steadily, name=f"flush {path.name}", daemon=True)
+        self._live = LiveFile(path, file, self._drain, self._note, self._digests)
+        self._lock = self._live.lock
+        self._writing = self._live.writing
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], header: RunHeader, layout: Layout) -> RunWriter:
@@ -84,13 +64,13 @@ class RunWriter:
         """
         path = Path(path)
         writer = cls(path, create_run_file(path, header, layout), layout)
-        writer._flusher.start()
+        writer._live.start()
         return writer
 
     @property
     def path(self) -> Path:
         """Where the file is."""
-        return self._path
+        return self._live.path
 
     def emit(self, table: str, /, **values: ArrayLike) -> None:
         """Append one row to `table`: a value for every column, in the column's unit.
@@ -101,8 +81,8 @@ class RunWriter:
             Unknown table, missing or unknown column, a value of another shape or kind than declared.
         """
         with self._lock:
-            if self._refusal:
-                raise self._refused()
+            if self._live.refusal:
+                raise self._live.refused()
             try:
                 stream = self._tables[table]
             except KeyError:
@@ -140,7 +120,7 @@ class RunWriter:
         with self._writing():
             if map not in self._maps:
                 raise self._undeclared("map", map, self._maps)
-            self._maps[map].append(values, self._elapsed() if time is None else time)
+            self._maps[map].append(values, self._live.elapsed() if time is None else time)
 
     def set_array(self, name: str, values: ArrayLike) -> None:
         """Fill a declared array in place; `values` has its shape.
@@ -159,7 +139,7 @@ class RunWriter:
     def log(self, level: str, message: str) -> None:
         """Append `message` to the run's log, with the time; a long one takes several entries."""
         with self._writing():
-            self._log.append(self._elapsed(), level, message)
+            self._log.append(self._live.elapsed(), level, message)
 
     def set_settings(self, instrument: str, settings: Mapping[str, str]) -> None:
         """Store an instrument's settings after the run (at most 64 KiB as JSON).
@@ -190,7 +170,7 @@ class RunWriter:
     def flush(self) -> None:
         """Make everything so far visible to readers now; the writer does so by itself every 50 ms."""
         with self._writing():
-            self._flush()
+            self._live.flush()
 
     def finish(self, status: Status, reason: str = "") -> None:
         """Write everything, the end time, `status` and `reason`, and close the file; the first call counts.
@@ -202,25 +182,7 @@ class RunWriter:
         """
         if status in (Status.RUNNING, Status.INTERRUPTED):
             raise ValueError(f"a run cannot finish as {status}")
-        with self._lock:
-            if self._stop.is_set():
-                return
-            # The flusher looks at this under the lock, so it need not be waited for.
-            self._stop.set()
-            if self._refusal and status is not Status.FAILED:
-                status, reason = Status.FAILED, self._refusal
-            if self._wreck is None:
-                try:
-                    self._drain()
-                    self._outcome.write(status, reason)
-                    self._file.close()
-                except (OSError, RuntimeError) as error:
-                    self._give_up(error)
-            if self._wreck is not None:
-                self._outcome.inscribe(Status.FAILED, reason or self._refusal)
-            if self._refusal:
-                raise self._refused()
-            self._refusal = f"run file {self._path} is closed: nothing can be written after the run"
+        self._live.finish(status, reason)
 
     def __enter__(self) -> Self:
         return self
@@ -243,91 +205,15 @@ class RunWriter:
                 error.add_note(str(trouble))
         return False
 
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._began
+    def _drain(self) -> bool:
+        return sum(stream.drain() for stream in self._tables.values()) > 0
 
-    @contextlib.contextmanager
-    def _writing(self, size: int = 0) -> Iterator[None]:
-        """Hold the lock and see to room for `size` bytes; turn what HDF5 raises into the end of the run."""
-        with self._lock:
-            try:
-                if not self._refusal:
-                    self._see_to_room(size)
-                if self._refusal:
-                    raise self._refused()
-                self._dirty = True
-                yield
-            except (OSError, RuntimeError) as error:
-                self._give_up(error)
-                raise self._refused() from error
+    def _note(self, message: str) -> None:
+        self._log.append(self._live.elapsed(), "WARNING", message)
 
-    def _drain(self) -> None:
-        for stream in self._tables.values():
-            self._dirty |= stream.drain()
-
-    def _flush(self) -> None:
-        self._drain()
-        if self._dirty:
-            h5py.h5f.flush(self._file.id)
-            self._dirty = False
-
-    def _flush_steadily(self) -> None:
-        """Flush and beat until told to stop; what goes wrong is kept for the next call to raise."""
-        beat = time.monotonic()
-        while not self._stop.wait(FLUSH_PERIOD):
-            with self._lock:
-                if self._refusal or self._stop.is_set():
-                    return
-                try:
-                    if time.monotonic() - beat >= HEARTBEAT_PERIOD:
-                        beat = time.monotonic()
-                        self._entry["heartbeat"][()] = np.float64(time.time())
-                        self._dirty = True
-                        self._see_to_room()
-                    self._flush()
-                except Exception as error:
-                    self._give_up(error)
-
-    def _see_to_room(self, size: int = 0) -> None:
-        """Stop while there is still room to close the file well: HDF5 does not survive a full disk."""
-        free = shutil.disk_usage(self._path.parent).free
-        if free < size + RESERVE:
-            self._refusal = (
-                f"run file {self._path} cannot grow: its disk has {free / 1e6:.0f} MB left; all before is "
-                "kept, free the disk or choose another place with --output, and run again"
-            )
-
-    def _give_up(self, error: BaseException) -> None:
-        """Leave the file as it is: what HDF5 could not write it cannot close either."""
-        if self._wreck is not None:
-            return
-        self._wreck = error
-        self._refusal = (
-            f"run file {self._path} cannot be written any more ({plain_words(error)}); what was flushed "
-            "is kept, see to the disk or choose another place with --output, and run again"
-        )
-        # Even dropping the last reference makes HDF5 try, and crash the interpreter. A thread that never ends
-        # keeps this writer, so that nothing of it is closed before the process is gone.
-        self._freeze()
-        threading.Thread(target=self._keep, name=f"keep {self._path.name}", daemon=True).start()
-
-    def _freeze(self) -> None:
-        """Leave HDF5 a read-only descriptor: at the end of the process it would write on regardless."""
-        # Where that does not go (another system, a file half closed), the file is only left less tidy.
-        with contextlib.suppress(OSError, RuntimeError, ValueError):
-            if os.name == "posix":
-                descriptor = self._file.id.get_vfd_handle()
-                frozen = os.open(self._path, os.O_RDONLY)
-                os.dup2(frozen, descriptor, inheritable=False)
-                os.close(frozen)
-
-    def _keep(self) -> None:
-        threading.Event().wait()
-
-    def _refused(self) -> RunFileError:
-        refused = RunFileError(self._refusal)
-        refused.__cause__ = self._wreck
-        return refused
+    def _digests(self) -> dict[str, bytes]:
+        streams: list[Stream] = [*self._tables.values(), *self._maps.values(), self._log]
+        return {dataset.name: dataset.digest() for stream in streams for dataset in stream.datasets}
 
     def _undeclared(self, what: str, name: str, declared: Mapping[str, object] | list[str]) -> RunFileError:
         return RunFileError(

@@ -92,6 +92,7 @@ def test_bus_reports_three_layers(monkeypatch):
         "*IDN? at the simulated instrument",
         "*IDN? through PyVISA",
         "*IDN? through PyVISA and driver",
+        "*IDN? of a B1500 through PyVISA and driver",
     ]
     assert all(figure.value > 0.0 for figure in figures)
 
@@ -99,7 +100,7 @@ def test_bus_reports_three_layers(monkeypatch):
 def test_bus_runs_without_pyvisa_sim(monkeypatch):
     monkeypatch.setattr(bus, "QUERIES", 10)
     monkeypatch.setattr(bus, "installed", lambda module: False)
-    device, pyvisa, driver = bus.run(1)
+    device, pyvisa, driver, _ = bus.run(1)
     assert "not installed (pip install pyvisa-sim)" in device.peer
     assert "not installed" in pyvisa.peer
     assert driver.peer_value is not None
@@ -126,14 +127,17 @@ def test_canned_replies_answer_whole_messages(tmp_path: Path):
 
 @pytest.fixture
 def few_rows(monkeypatch):
-    for name, value in {"ROWS": 40, "SLOW_ROWS": 10, "BLOCK": 20}.items():
+    for name, value in {"ROWS": 40, "SLOW_ROWS": 10, "BLOCK": 20, "FOLLOWED": 5, "IMAGES": 2}.items():
         monkeypatch.setattr(streaming, name, value)
 
 
 def test_streaming_compares_rows_and_blocks(few_rows):
     figures = streaming.run(1)
-    assert [figure.unit for figure in figures] == ["us", "us", "us", "rows/s", "rows/s"]
-    assert all(figure.value > 0.0 and figure.peer_value > 0.0 for figure in figures)
+    units = ["us", "us", "rows/s", "us", "rows/s", "rows/s", "ms", "s", "ms"]
+    assert [figure.unit for figure in figures] == units
+    assert all(figure.value > 0.0 for figure in figures)
+    assert all(figure.peer_value > 0.0 for figure in figures if figure.peer_name)
+    assert by_start(figures, "another process").met
 
 
 def test_streaming_really_writes(few_rows, tmp_path: Path):
@@ -142,7 +146,8 @@ def test_streaming_really_writes(few_rows, tmp_path: Path):
     streaming._pymeasure(tmp_path / "run.csv", streaming.NAMES, rows, 2)
     turns = 3  # one to warm up
     with RunFile(tmp_path / "run.h5") as file:
-        assert list(file.table("data")["c9"]) == [float(number) for number in range(40)] * turns
+        both = 2  # to the file, and through a procedure's stream
+        assert list(file.table("data")["c9"]) == [float(number) for number in range(40)] * turns * both
         assert len(file.table("pulses")["time"]) == 40 * turns
     lines = (tmp_path / "run.csv").read_text().splitlines()
     assert sum(not line.startswith("#") for line in lines) == 1 + 40 * turns

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+import runs.live_file
 from mho_errors import RunFileError
 from runs import Array, Column, Layout, Map, RunHeader, RunWriter, Table
 
@@ -81,15 +82,55 @@ def starving(run: RunWriter) -> None:
             time.sleep(0.01)
 
 
+def filling(run: RunWriter) -> None:
+    """Emit until the disk itself is full, with no reserve to stop at."""
+    say("ready")
+    for index in range(10**6):
+        run.emit("points", index=index, time=0.0, a=index + 0.25, b=-index)
+        if index % 1000 == 0:
+            run.flush()
+
+
+def homeless(run: RunWriter) -> None:
+    """Emit, and go on when told that the folder is gone; the end comes when told again."""
+    for index in range(1000):
+        run.emit("points", index=index, time=0.0, a=index + 0.25, b=-index)
+        if index == 500:
+            run.flush()
+            say("ready")
+            sys.stdin.readline()
+            time.sleep(1.2)  # a heartbeat comes, and looks around
+
+
+def filling_in(run: RunWriter) -> None:
+    """Fill in an array when told, and then again and again until killed."""
+    say("ready")
+    sys.stdin.readline()
+    number = 0
+    while True:
+        run.set_array("solution", [float(number), 2.0])
+        time.sleep(0.001)
+        number += 1
+
+
 def main() -> None:
     """``child_writer.py WHAT PATH``: write the run WHAT to PATH; a `RunFileError` is the last line said."""
     what, path = sys.argv[1], Path(sys.argv[2])
+    if what == "filling":
+        runs.live_file.RESERVE = 0
     try:
         with RunWriter.create(path, RunHeader("child", what, "1", {}), LAYOUT) as run:
             if what == "steady":
                 steady(run, path.with_suffix(".told"))
             else:
-                {"brief": brief, "silent": silent, "starving": starving}[what](run)
+                {
+                    "brief": brief,
+                    "silent": silent,
+                    "starving": starving,
+                    "filling": filling,
+                    "filling in": filling_in,
+                    "homeless": homeless,
+                }[what](run)
     except RunFileError as error:
         say(str(error))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import runs
-from runs import Array, Column, Layout, Map, Parameter, RunHeader, Table
+from runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, Table
 
 
 @pytest.fixture
@@ -93,3 +93,19 @@ def start_child() -> Iterator[Callable[[str, Path], subprocess.Popen[str]]]:
     for child in children:
         child.kill()
         child.communicate()
+
+
+@pytest.fixture
+def killed(start_child: Callable[[str, Path], subprocess.Popen[str]]) -> Callable[[Path], Path]:
+    """Leave a file at a path whose writer was killed while it was silent after three rows."""
+
+    def leave(path: Path) -> Path:
+        child = start_child("silent", path)
+        with RunFile(path) as file:
+            while file.length("points") < 3:
+                file.refresh()
+        child.kill()
+        child.wait()
+        return path
+
+    return leave

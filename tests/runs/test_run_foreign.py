@@ -117,6 +117,8 @@ def test_a_closed_file_says_so(finished: Path) -> None:
 def test_a_running_file_whose_writer_is_another_process_by_now_is_interrupted(finished: Path) -> None:
     with h5py.File(finished, "r+", libver="latest") as file:
         file["entry/status"][()] = b"running"
+        birth = file["entry/writer/process_birth"]
+        birth[()] = birth[()].replace(b" ", b" 1")
         file["entry/writer/process_start"][()] -= 100.0
     with RunFile(finished) as file:
         assert file.status is Status.INTERRUPTED

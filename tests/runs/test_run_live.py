@@ -46,6 +46,25 @@ def test_another_process_is_followed_to_its_end(tmp_path: Path, start_child: Sta
     assert child.wait(10) == 0
 
 
+def test_an_array_filled_in_is_seen_by_who_has_looked_before(tmp_path: Path, start_child: StartChild) -> None:
+    child = start_child("filling in", tmp_path / "run.h5")
+    with RunFile(tmp_path / "run.h5") as file:
+        assert np.isnan(file.array("solution")).all()
+        assert child.stdin is not None
+        child.stdin.write("go on\n")
+        child.stdin.flush()
+        deadline = time.monotonic() + 5
+        while np.isnan(file.array("solution")).any() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert file.status is Status.RUNNING
+        assert file.array("solution")[1] == 2.0
+        seen = set()
+        while len(seen) < 3 and time.monotonic() < deadline:
+            seen.add(file.array("solution")[0])
+            file.refresh()
+        assert len(seen) == 3
+
+
 def test_rows_become_visible_though_the_procedure_falls_silent(
     tmp_path: Path, start_child: StartChild
 ) -> None:

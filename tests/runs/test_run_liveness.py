@@ -5,8 +5,9 @@ import sys
 from dataclasses import replace
 
 import psutil
+import pytest
 
-from runs.liveness import Writer
+from runs.liveness import Writer, birth_of
 
 NOW = 1e9
 
@@ -17,12 +18,21 @@ def test_this_process_lives_whatever_its_heartbeat() -> None:
 
 def test_a_process_that_took_over_the_id_is_another() -> None:
     writer = Writer.this_process()
-    assert not replace(writer, started=writer.started - 60).lives(heartbeat=NOW, now=NOW)
+    other = f"{writer.birth}0" if writer.birth else ""
+    assert not replace(writer, started=writer.started - 60, birth=other).lives(heartbeat=NOW, now=NOW)
+    assert not replace(writer, started=writer.started - 60, birth="").lives(heartbeat=NOW, now=NOW)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the birth of a process is told by Linux only")
+def test_a_clock_that_was_set_makes_no_other_process_of_it() -> None:
+    writer = Writer.this_process()
+    assert replace(writer, started=writer.started - 3600).lives(heartbeat=NOW, now=NOW)
 
 
 def test_a_process_that_is_gone_is_gone_reaped_or_not() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    writer = replace(Writer.this_process(), pid=child.pid, started=psutil.Process(child.pid).create_time())
+    writer = Writer("", child.pid, psutil.Process(child.pid).create_time(), birth_of(child.pid))
+    writer = replace(writer, host=Writer.this_process().host)
     assert writer.lives(heartbeat=0, now=NOW)
     child.kill()
     psutil.wait_procs([], timeout=0)

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +13,9 @@ import numpy as np
 import pytest
 
 from mho_errors import RunFileError
-from runs import Layout, RunFile, RunHeader, RunWriter, Status
+from runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, recover, verify
+
+StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -94,3 +98,161 @@ def test_a_write_that_fails_ends_the_run_without_a_crash(
         np.testing.assert_array_equal(points["index"], index)
         np.testing.assert_array_equal(points["a"], index + 0.25)
         np.testing.assert_array_equal(points["b"], -index)
+
+
+# ---------------------------------------------------------------------- real disks
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mount a small disk in memory, with options; only root may."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def do(options: str) -> Path:
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, check=False
+        )
+        if done.returncode:
+            pytest.skip("mounting a disk is not allowed here")
+        return folder
+
+    yield do
+    subprocess.run(["umount", "-l", str(folder)], capture_output=True, check=False)
+
+
+def test_a_disk_that_is_really_full_costs_nothing_that_was_flushed(
+    mount: Callable[[str], Path], start_child: StartChild
+) -> None:
+    path = mount("size=2m") / "run.h5"
+    child = start_child("filling", path)
+    said, _ = child.communicate(timeout=30)
+    assert child.returncode == 0
+    assert "cannot be written any more (No space left on device)" in said
+    with RunFile(path) as file:
+        assert file.status is Status.FAILED
+        assert "No space left on device" in file.reason
+        points = file.table("points")
+    index = np.arange(len(points["index"]), dtype=float)
+    assert len(index) > 10_000
+    np.testing.assert_array_equal(points["index"], index)
+    np.testing.assert_array_equal(points["b"], -index)
+    with pytest.raises(RunFileError, match="the copy needs"):
+        recover(path)
+    elsewhere = path.parents[1] / "elsewhere.h5"
+    shutil.copy(path, elsewhere)
+    assert recover(elsewhere)
+    found = verify(elsewhere)
+    assert (found.verdict, found.status) == (Verdict.SOUND, Status.FAILED)
+    with RunFile(elsewhere) as file:
+        np.testing.assert_array_equal(file.column("points", "index"), index)
+
+
+def test_a_disk_that_cannot_be_written_is_told_before_anything_is_done(
+    mount: Callable[[str], Path], header: RunHeader, layout: Layout
+) -> None:
+    folder = mount("ro")
+    with pytest.raises(RunFileError, match=r"run\.h5 cannot be created.*Read-only file system.*--output"):
+        RunWriter.create(folder / "run.h5", header, layout)
+
+
+def test_a_copy_that_cannot_be_made_leaves_the_original(
+    mount: Callable[[str], Path], killed: Callable[[Path], Path]
+) -> None:
+    path = killed(mount("size=100m") / "run.h5")
+    before = path.read_bytes()
+    subprocess.run(["mount", "-o", "remount,ro", str(path.parent)], capture_output=True, check=True)
+    with pytest.raises(RunFileError, match=r"no copy can be made beside it \(Read-only file system\)"):
+        recover(path)
+    assert path.read_bytes() == before
+    assert verify(path).verdict is Verdict.INTERRUPTED
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there locks are of another kind")
+def test_a_viewer_that_holds_a_lock_does_not_stop_the_writer(
+    tmp_path: Path, header: RunHeader, layout: Layout
+) -> None:
+    import fcntl
+
+    with RunWriter.create(tmp_path / "run.h5", header, layout) as run, run.path.open("rb") as viewer:
+        fcntl.flock(viewer, fcntl.LOCK_EX)
+        run.emit("reads", current=1.0)
+        run.flush()
+        with RunFile(run.path) as reader:
+            assert reader.length("reads") == 1
+        run.finish(Status.FINISHED)
+    assert verify(run.path).verdict is Verdict.SOUND
+
+
+def test_a_folder_removed_under_a_run_is_told_and_put_back(tmp_path: Path, start_child: StartChild) -> None:
+    path = tmp_path / "runs" / "run.h5"
+    child = start_child("homeless", path)
+    shutil.rmtree(path.parent)
+    said, _ = child.communicate("gone\n", timeout=30)
+    assert (child.returncode, said) == (0, "")
+    found = verify(path)
+    assert (found.verdict, found.status) == (Verdict.SOUND, Status.FINISHED)
+    with RunFile(path) as file:
+        np.testing.assert_array_equal(file.column("points", "index"), np.arange(1000.0))
+        assert ["removed or renamed" in entry.message for entry in file.log()] == [True]
+
+
+def test_a_file_renamed_under_a_run_is_whole_where_it_went(tmp_path: Path, start_child: StartChild) -> None:
+    child = start_child("homeless", tmp_path / "run.h5")
+    (tmp_path / "run.h5").rename(tmp_path / "moved.h5")
+    child.communicate("gone\n", timeout=30)
+    assert child.returncode == 0
+    assert verify(tmp_path / "moved.h5").verdict is Verdict.SOUND
+    assert not (tmp_path / "run.h5").exists()
+
+
+def test_a_removed_file_never_replaces_one_that_came_in_its_place(
+    tmp_path: Path, header: RunHeader, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "spare").mkdir()
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "spare"))
+    path = tmp_path / "run.h5"
+    with RunWriter.create(path, header, layout) as run:
+        run.emit("reads", current=1.0)
+        path.unlink()
+        path.write_text("mine")
+    assert path.read_text() == "mine"
+    assert verify(tmp_path / "spare" / "run.h5").verdict is Verdict.SOUND
+
+
+def test_a_removed_file_that_no_place_takes_is_told(
+    tmp_path: Path, header: RunHeader, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "run.h5"))
+    run = RunWriter.create(tmp_path / "run.h5", header, layout)
+    run.path.unlink()
+    run.path.write_text("mine")
+    with pytest.raises(RunFileError, match="was removed while it was written, and cannot be put back"):
+        run.finish(Status.FINISHED)
+
+
+# ---------------------------------------------------------------------- the clock on the wall
+
+
+def test_a_clock_set_back_is_noted_and_moves_no_time_in_the_file(
+    tmp_path: Path, header: RunHeader, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true_time = time.time
+    with RunWriter.create(tmp_path / "run.h5", header, layout) as run:
+        run.log("INFO", "before")
+        monkeypatch.setattr(time, "time", lambda: true_time() - 3600)
+        deadline = time.monotonic() + 5
+        with RunFile(run.path) as file:
+            while len(file.log()) < 2 and time.monotonic() < deadline:
+                time.sleep(0.02)
+                file.refresh()
+            assert file.status is Status.RUNNING
+        run.log("INFO", "after")
+    with RunFile(run.path) as file:
+        assert file.end_time is not None
+        assert 0 < (file.end_time - file.start_time).total_seconds() < 10
+        times = [entry.time for entry in file.log()]
+        assert times == sorted(times)
+        _, note, _ = file.log()
+    assert note.level == "WARNING"
+    assert "clock was set back by 3600 s" in note.message

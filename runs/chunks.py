@@ -1,0 +1,158 @@
+"""How growing datasets and arrays are cut into chunks: every chunk checksummed, big ones compressed.
+
+Which filters a dataset gets is decided by its size, for a live file sets two rules. A chunk that fills up row
+by row is written again at each flush, and must keep its size, or SWMR would leave a hole for each version: so
+datasets of small rows are checksummed only. A row, image or array of some size is written once, as chunks of
+its own, and is compressed, with deflate, the one compression that every HDF5 library can read.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+CHUNK_ROWS = 2048
+CHUNK_BYTES = 16 * 1024
+"""Size of a chunk of small rows: small enough to be written whole at each flush."""
+
+LARGE_BYTES = 4096
+"""Rows and arrays of at least this size are compressed."""
+
+BLOCK_BYTES = 1 << 20
+"""Size of the pieces of a large array."""
+
+_LARGE: dict[str, Any] = {"shuffle": True, "compression": "gzip", "compression_opts": 1, "fletcher32": True}
+
+
+def create_growing(group: h5py.Group, name: str, dtype: object, shape: tuple[int, ...]) -> h5py.Dataset:
+    """Create an empty dataset that grows along its first axis; floats read NaN where nothing was written."""
+    numpy_dtype = np.dtype(dtype)  # type: ignore[call-overload]
+    row_bytes = numpy_dtype.itemsize * int(np.prod(shape))
+    large = row_bytes >= LARGE_BYTES
+    rows = 1 if large else max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes))
+    return group.create_dataset(
+        name,
+        shape=(0, *shape),
+        maxshape=(None, *shape),
+        chunks=(rows, *shape),
+        dtype=dtype,
+        fillvalue=_nothing(numpy_dtype),
+        **(_LARGE if large else {"fletcher32": True}),
+    )
+
+
+def create_array(group: h5py.Group, name: str, values: NDArray[np.generic]) -> h5py.Dataset:
+    """Create the dataset of a fixed array; one that is all NaN takes no room until it is filled in.
+
+    HDF5 cuts neither a single number nor an empty array into chunks: these have no checksum.
+    """
+    if values.ndim == 0 or values.size == 0:
+        return group.create_dataset(name, data=values)
+    rows = max(1, BLOCK_BYTES * len(values) // max(values.nbytes, 1))
+    dataset = group.create_dataset(
+        name,
+        shape=values.shape,
+        dtype=values.dtype,
+        chunks=(min(rows, len(values)), *values.shape[1:]),
+        fillvalue=_nothing(values.dtype),
+        **(_LARGE if values.nbytes >= LARGE_BYTES else {"fletcher32": True}),
+    )
+    # Filled in for the first time, it then gets new chunks: a reader sees either nothing or all of it.
+    if values.dtype.kind not in "fc" or not np.isnan(values).all():
+        dataset[...] = values
+    return dataset
+
+
+def is_only_checksummed(dataset: h5py.Dataset) -> bool:
+    """Return whether a chunk of `dataset` is its bytes and their checksum, and nothing else."""
+    filters = dataset.id.get_create_plist()
+    return bool(
+        filters.get_layout() == h5py.h5d.CHUNKED
+        and filters.get_nfilters() == 1
+        and filters.get_filter(0)[0] == h5py.h5z.FILTER_FLETCHER32
+    )
+
+
+def is_growing(item: h5py.HLObject) -> bool:
+    """Return whether `item` is a dataset that grows along its first axis."""
+    return isinstance(item, h5py.Dataset) and bool(item.shape) and item.maxshape[0] is None
+
+
+def read_torn(dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
+    """Return ``dataset[start:stop]`` of a file that is being written, or was left behind by its writer.
+
+    Where the last chunk's checksum does not fit, its writer was at it. The rows that the dataset counts are whole
+    all the same: a chunk of small rows is only ever overwritten by itself and what comes behind it.
+
+    Raises
+    ------
+    OSError
+        Something else is wrong.
+    """
+    try:
+        return np.asarray(dataset[start:stop])
+    except OSError:
+        rows = dataset.chunks[0] if dataset.chunks else len(dataset)
+        last = (len(dataset) - 1) // rows * rows
+        if not is_only_checksummed(dataset) or stop <= last:
+            raise
+    _, stored = dataset.id.read_direct_chunk((last,) + (0,) * (dataset.ndim - 1))
+    chunk = np.frombuffer(stored, np.uint8, int(np.prod(dataset.chunks)) * dataset.dtype.itemsize)
+    tail = chunk.view(dataset.dtype).reshape(dataset.chunks)[: stop - last]
+    if start >= last:
+        return np.array(tail[start - last :])
+    return np.concatenate([dataset[start:last], tail])
+
+
+def damaged_rows(dataset: h5py.Dataset, *, lenient: bool) -> list[str]:
+    """Return which rows of `dataset` cannot be read, one sentence for each stretch of them.
+
+    Parameters
+    ----------
+    lenient : bool
+        Read it with `read_torn`, as the file was never closed.
+    """
+    stretches: list[list[int]] = []
+    length = len(dataset) if dataset.shape else 1
+    rows = dataset.chunks[0] if dataset.chunks else max(length, 1)
+    for start in range(0, length, rows):
+        stop = min(start + rows, length)
+        try:
+            if lenient and is_growing(dataset):
+                read_torn(dataset, start, stop)
+            else:
+                dataset[start:stop] if dataset.shape else dataset[()]
+        except (OSError, RuntimeError):
+            if stretches and stretches[-1][1] == start:
+                stretches[-1][1] = stop
+            else:
+                stretches.append([start, stop])
+    return [f"{dataset.name}: rows {start} to {stop - 1} are damaged" for start, stop in stretches]
+
+
+def fletcher32(data: bytes) -> bytes:
+    """Return the checksum that HDF5's filter of that name puts behind `data` (H5checksum.c (?)).
+
+    Sums of big-endian 16-bit words, and of these sums, modulo 65535, where a multiple of it other than zero
+    counts as 65535. The second is a product with the words' distances from the end, exact in floats.
+    """
+    words = np.frombuffer(data + b"\0" * (len(data) % 2), ">u2").astype(np.float64)
+    first, second = int(words.sum()), int(words @ _distances(len(words)))
+    return (_folded(second) << 16 | _folded(first)).to_bytes(4, "little")
+
+
+def _folded(total: int) -> int:
+    return (total - 1) % 65535 + 1 if total else 0
+
+
+@lru_cache(maxsize=32)
+def _distances(count: int) -> NDArray[np.float64]:
+    return np.arange(count, 0, -1, dtype=np.float64)
+
+
+def _nothing(dtype: np.dtype[Any]) -> Any:
+    return dtype.type(np.nan) if dtype.kind in "fc" else None

@@ -1,0 +1,172 @@
+"""Two run files compared: their data bit for bit, a block at a time, and what surrounded the runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from runs.opening import intact, open_run_file
+from runs.reader import RunFile
+
+BLOCK_BYTES = 8 << 20
+
+OF_THE_MOMENT = ("wall_seconds", "run_file")
+"""Of a summary: what no two runs share."""
+
+_SURROUNDINGS = ("mho_version", "git_commit", "git_diff", "python", "platform")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One dataset, or one thing told of both runs; `difference` is empty where they are equal."""
+
+    name: str
+    difference: str = ""
+
+    @property
+    def equal(self) -> bool:
+        """Whether there is no difference."""
+        return not self.difference
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that surrounded two runs and was not the same: a version, a package."""
+
+    name: str
+    then: str
+    now: str
+
+
+def compare_runs(first: Path, second: Path, *, as_far_as_first: bool = False) -> tuple[Compared, ...]:
+    """Compare the data of two run files: tables, maps and arrays, result, log and settings; no wall time.
+
+    Parameters
+    ----------
+    as_far_as_first : bool
+        The first run broke off: compare as much as it holds, and no result.
+
+    Raises
+    ------
+    RunFileError
+        One of the files cannot be read.
+    """
+    with closing(open_run_file(first)) as one, closing(open_run_file(second)) as two:
+        data = tuple(_data(one["entry"], two["entry"], as_far_as_first))
+    with RunFile(first) as old, RunFile(second) as new:
+        told: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
+            ("instruments", old.instruments, new.instruments),
+            ("cells", {"": old.cells}, {"": new.cells}),
+        ]
+        if not as_far_as_first:
+            told += [
+                ("log", _messages(old), _messages(new)),
+                ("instruments afterwards", old.settings_after, new.settings_after),
+                (
+                    "outcome",
+                    {"status": old.status, "reason": old.reason},
+                    {"status": new.status, "reason": new.reason},
+                ),
+                ("result", _lasting(old.summary), _lasting(new.summary)),
+            ]
+    return data + tuple(Compared(name, _mappings_differ(then, now)) for name, then, now in told)
+
+
+def compare_surroundings(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[Change, ...]:
+    """Compare the provenance of two runs: version, code, Python, platform, and each package."""
+    changes = [
+        Change(name, then.get(name, ""), now.get(name, ""))
+        for name in _SURROUNDINGS
+        if then.get(name, "") != now.get(name, "")
+    ]
+    before, after = (
+        dict(line.split("==", 1) for line in one.get("packages", "").splitlines() if "==" in line)
+        for one in (then, now)
+    )
+    changes += [
+        Change(name, before.get(name, ""), after.get(name, ""))
+        for name in sorted(before.keys() | after.keys(), key=str.lower)
+        if before.get(name) != after.get(name)
+    ]
+    return tuple(changes)
+
+
+def _data(one: h5py.Group, two: h5py.Group, as_far: bool) -> Iterator[Compared]:
+    old, new = (dict(_datasets(entry)) for entry in (one, two))
+    for name in dict.fromkeys((*old, *new)):
+        if name not in old or name not in new:
+            yield Compared(name, f"only in the {'second' if name not in old else 'first'} run")
+        else:
+            yield Compared(name, _datasets_differ(old[name], new[name], as_far))
+
+
+def _datasets(entry: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Yield every dataset of tables, maps and arrays."""
+    names: list[str] = []
+    with intact(Path(entry.file.filename)):
+        plots = [name for name, item in entry.items() if item.attrs.get("NX_class") == "NXdata"]
+        for group in (*plots, "maps", "arrays"):
+            entry[group].visit(lambda name, group=group: names.append(f"{group}/{name}"))
+        for name in names:
+            item = entry[name]
+            if isinstance(item, h5py.Dataset):
+                # In schema 1 an array was a dataset by itself.
+                yield name.removesuffix("/value") if name.startswith("arrays/") else name, item
+
+
+def _datasets_differ(old: h5py.Dataset, new: h5py.Dataset, as_far: bool) -> str:
+    if old.dtype != new.dtype or old.shape[1:] != new.shape[1:]:
+        return f"{old.dtype} {old.shape} and {new.dtype} {new.shape}"
+    if not old.shape:
+        return _values_differ(_block(old, ()), _block(new, ()), 0)
+    common = min(len(old), len(new))
+    rows = max(1, BLOCK_BYTES // max(1, old.dtype.itemsize * int(np.prod(old.shape[1:]))))
+    for start in range(0, common, rows):
+        stop = min(start + rows, common)
+        difference = _values_differ(_block(old, np.s_[start:stop]), _block(new, np.s_[start:stop]), start)
+        if difference:
+            return difference
+    if len(old) != len(new) and not (as_far and len(old) <= len(new)):
+        return f"{len(old)} rows and {len(new)}"
+    return ""
+
+
+def _block(dataset: h5py.Dataset, place: Any) -> NDArray[Any]:
+    with intact(Path(dataset.file.filename)):
+        return np.atleast_1d(np.asarray(dataset[place]))
+
+
+def _values_differ(old: NDArray[Any], new: NDArray[Any], start: int) -> str:
+    """Say where two blocks of one type and shape first differ, and how; "" when every bit is the same."""
+    if old.tobytes() == new.tobytes():
+        return ""
+    place = np.argwhere((old != new) & ~((old != old) & (new != new)))  # two NaN are no difference
+    if not len(place):
+        return "the same numbers with other bits (signs of 0, or kinds of NaN)"
+    first = tuple(place[0])
+    where = ", ".join(str(part) for part in (first[0] + start, *first[1:]))
+    return f"from [{where}] on: {old[first]!s} and {new[first]!s}"
+
+
+def _messages(run: RunFile) -> dict[str, str]:
+    return {str(number): f"{entry.level} {entry.message}" for number, entry in enumerate(run.log())}
+
+
+def _lasting(summary: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in summary.items() if name not in OF_THE_MOMENT}
+
+
+def _mappings_differ(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    for name in dict.fromkeys((*then, *now)):
+        old, new = (json.dumps(one.get(name), sort_keys=True) for one in (then, now))
+        if old != new:
+            return f"{name}: {old[:60]} and {new[:60]}".removeprefix(": ")
+    return ""

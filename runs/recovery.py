@@ -1,0 +1,159 @@
+"""Makes of a file that a killed writer left behind an ordinary one, which every viewer opens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mho_errors import RunFileError
+from runs.chunks import BLOCK_BYTES, create_growing, is_growing, read_torn
+from runs.growing import Growing
+from runs.live_file import RESERVE
+from runs.opening import DAMAGE, open_run_file
+from runs.outcome import plain_words
+from runs.record import RunRecord
+from runs.schema import Status
+from runs.seal import SEAL, prepare_seal, write_seal
+from runs.text import decode, write_text
+from runs.verification import Verdict, verify
+from runs.wreck import abandon
+
+
+def recover(path: str | os.PathLike[str]) -> bool:
+    """Replace an interrupted run file by a whole, closed and sealed one that says so.
+
+    The data are copied into a new file beside it, the copy is verified, and then takes the place of the
+    original in one step. Its status is *interrupted*, its end the writer's last sign of life; the columns of a
+    table are cut to the rows that all have. Without that need nothing is done.
+
+    Returns
+    -------
+    bool
+        Whether there was anything to recover.
+
+    Raises
+    ------
+    RunFileError
+        The run goes on, the file is damaged, or there is no room for the copy; the original is then unchanged.
+    """
+    path = Path(path)
+    with closing(open_run_file(path)) as source:
+        record = RunRecord(path, source)
+        if record.status is Status.RUNNING:
+            raise RunFileError(f"run file {path} is still being written; recover it when its run is over")
+        if not record.is_unclosed:
+            return False
+        before = path.stat()
+        _see_to_room(path, before.st_size)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            _write_copy(source, draft, path)
+            _check(draft, path)
+            shutil.copymode(path, draft)
+            if (now := path.stat()).st_mtime_ns != before.st_mtime_ns or now.st_size != before.st_size:
+                raise RunFileError(f"run file {path} was changed meanwhile, and is left alone; try again")
+            _replace(draft, path)
+        finally:
+            with contextlib.suppress(OSError):  # what went wrong matters more than what is left of it
+                draft.unlink(missing_ok=True)
+    return True
+
+
+def _see_to_room(path: Path, size: int) -> None:
+    free = shutil.disk_usage(path.parent).free
+    if free < size + RESERVE:
+        raise RunFileError(
+            f"run file {path} cannot be recovered: the copy needs {(size + RESERVE) / 1e6:.0f} MB and its disk has "
+            f"{free / 1e6:.0f} MB left; free the disk, or recover a copy of the file elsewhere"
+        )
+
+
+def _write_copy(source: h5py.File, draft: Path, path: Path) -> None:
+    """Write all of `source` into a new file at `draft`, with outcome and seal."""
+    try:
+        target = h5py.File(draft, "w-", libver="latest", locking="best-effort", rdcc_nbytes=0)
+    except OSError as error:
+        raise RunFileError(
+            f"run file {path} cannot be recovered: no copy can be made beside it ({plain_words(error)})"
+        ) from error
+    try:
+        digests = dict(_copy(source, target))
+        _settle(target["entry"])
+        prepare_seal(target["entry"].create_group(SEAL.rpartition("/")[2], track_order=True))
+        target[SEAL].attrs["NX_class"] = "NXcollection"
+        write_seal(target, digests)
+        target.close()
+    except DAMAGE as error:
+        abandon(target, draft, target)
+        raise RunFileError(
+            f"run file {path} cannot be recovered ({plain_words(error)}) and stays as it is; "
+            "`mho verify` says what is damaged"
+        ) from error
+
+
+def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, bytes]]:
+    """Copy all in a group; yield the digest of each dataset that was written row by row."""
+    for name, value in source.attrs.items():
+        target.attrs[name] = value
+    members = {name: item for name, item in source.items() if item.name != f"/{SEAL}"}
+    length = min((len(item) for item in members.values() if is_growing(item)), default=0)
+    for name, item in members.items():
+        if isinstance(item, h5py.Group):
+            yield from _copy(item, target.create_group(name, track_order=True))
+        elif is_growing(item):
+            dataset = _copy_rows(item, target, name, length)
+            yield dataset.name, dataset.digest()
+        else:
+            source.copy(item, target, name)
+
+
+def _copy_rows(source: h5py.Dataset, group: h5py.Group, name: str, length: int) -> Growing:
+    """Copy the first rows of a growing dataset, with checksums for all of them."""
+    target = create_growing(group, name, source.dtype, source.shape[1:])
+    for attribute, value in source.attrs.items():
+        target.attrs[attribute] = value
+    growing = Growing(target)
+    row_bytes = source.dtype.itemsize * int(np.prod(source.shape[1:]))
+    step = target.chunks[0] * max(1, BLOCK_BYTES // (row_bytes * target.chunks[0]))
+    for start in range(0, length, step):
+        growing.write(start, read_torn(source, start, min(start + step, length)))
+    return growing
+
+
+def _settle(entry: h5py.Group) -> None:
+    """Write how the run ended, if its writer could not."""
+    if decode(entry["status"][()]) != Status.RUNNING:
+        return
+    zone = datetime.fromisoformat(decode(entry["start_time"][()])).tzinfo
+    end = datetime.fromtimestamp(float(entry["heartbeat"][()]), zone)
+    write_text(entry["end_time"], end.isoformat(timespec="milliseconds"))
+    write_text(entry["reason"], "the process that wrote this file was gone before the run ended; recovered")
+    write_text(entry["status"], Status.INTERRUPTED)
+
+
+def _check(draft: Path, path: Path) -> None:
+    found = verify(draft)
+    if found.verdict is not Verdict.SOUND:
+        raise RunFileError(
+            f"run file {path} cannot be recovered and stays as it is: its copy is {found.verdict} "
+            f"({'; '.join(found.findings)})"
+        )
+
+
+def _replace(draft: Path, path: Path) -> None:
+    try:
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise RunFileError(
+            f"run file {path} cannot be replaced by its recovered copy ({error.strerror}); close it in other programs"
+        ) from error

@@ -1,0 +1,129 @@
+"""Two run files compared: what is equal, what is not, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import runs.comparison
+from runs import Array, Column, Layout, Map, RunHeader, RunWriter, Status, Table
+from runs.comparison import Change, Compared, compare_runs, compare_surroundings
+
+
+def write(
+    path: Path, *, rows: int = 5, edit: Callable[[dict[str, np.ndarray]], None] | None = None, **told: object
+) -> Path:
+    """Write a run whose data `edit` may change before."""
+    data = {
+        "x": np.arange(float(rows)),
+        "v": np.arange(3.0 * rows).reshape(rows, 3),
+        "image": np.array([[1.0, np.nan], [0.0, 4.0]]),
+        "matrix": np.eye(2),
+    }
+    if edit:
+        edit(data)
+    table = Table("points", (Column("x", "V"), Column("v", shape=(3,))), "x", "x")
+    layout = Layout(
+        (table,), (Map("heat", "K", np.arange(2), np.arange(2)),), (Array("matrix", data["matrix"]),)
+    )
+    with RunWriter.create(
+        path, RunHeader("t", "p", "1", {}, cells=str(told.get("cells", ""))), layout
+    ) as run:
+        run.emit_block("points", {"x": data["x"], "v": data["v"]})
+        run.snapshot("heat", data["image"], time=1.0)
+        run.log("INFO", str(told.get("message", "all is well")))
+        run.set_summary({"found": told.get("found", 1), "wall_seconds": np.random.default_rng().random()})
+        run.finish(Status(str(told.get("status", "finished"))))
+    return path
+
+
+def differences(found: tuple[Compared, ...]) -> dict[str, str]:
+    return {one.name: one.difference for one in found if not one.equal}
+
+
+def test_two_runs_with_the_same_data_are_equal(tmp_path: Path):
+    found = compare_runs(write(tmp_path / "a.h5"), write(tmp_path / "b.h5"))
+    assert differences(found) == {}
+    assert {"points/x", "points/v", "maps/heat/value", "maps/heat/time"} <= {one.name for one in found}
+
+
+def one_element(data: dict[str, np.ndarray]) -> None:
+    data["v"][3, 1] += 1e-12
+
+
+def a_cell(data: dict[str, np.ndarray]) -> None:
+    data["image"][0, 1] = 5.0
+
+
+def a_sign(data: dict[str, np.ndarray]) -> None:
+    data["image"][1, 0] = -0.0
+
+
+def a_shape(data: dict[str, np.ndarray]) -> None:
+    data["matrix"] = np.eye(3)
+
+
+@pytest.mark.parametrize(
+    ("edit", "name", "said"),
+    [
+        (one_element, "points/v", "from [3, 1] on: 10.0 and 10.000000000001"),
+        (a_cell, "maps/heat/value", "from [0, 0, 1] on: nan and 5.0"),
+        (a_sign, "maps/heat/value", "the same numbers with other bits"),
+        (a_shape, "arrays/matrix", "float64 (2, 2) and float64 (3, 3)"),
+    ],
+)
+def test_the_first_place_that_differs_is_named(
+    tmp_path: Path, edit: Callable[[dict[str, np.ndarray]], None], name: str, said: str
+):
+    found = differences(compare_runs(write(tmp_path / "a.h5"), write(tmp_path / "b.h5", edit=edit)))
+    assert list(found) == [name]
+    assert next(iter(found.values())).startswith(said)
+
+
+def test_a_place_far_down_is_found_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runs.comparison, "BLOCK_BYTES", 64)
+
+    def edit(data: dict[str, np.ndarray]) -> None:
+        data["x"][97] = 0.0
+
+    found = compare_runs(write(tmp_path / "a.h5", rows=100), write(tmp_path / "b.h5", rows=100, edit=edit))
+    assert differences(found) == {"points/x": "from [97] on: 97.0 and 0.0"}
+
+
+def test_a_run_that_broke_off_is_compared_as_far_as_it_went(tmp_path: Path):
+    short, whole = (
+        write(tmp_path / "a.h5", status="aborted", message="stopped"),
+        write(tmp_path / "b.h5", rows=8),
+    )
+    assert differences(compare_runs(short, whole, as_far_as_first=True)) == {}
+    assert differences(compare_runs(short, whole))["points/x"] == "5 rows and 8"
+    assert differences(compare_runs(whole, short, as_far_as_first=True))["points/x"] == "8 rows and 5"
+
+
+@pytest.mark.parametrize(
+    ("told", "name", "said"),
+    [
+        ({"message": "other words"}, "log", '0: "INFO all is well" and "INFO other words"'),
+        ({"found": 2}, "result", "found: 1 and 2"),
+        ({"cells": "inv[0:8]"}, "cells", '"" and "inv[0:8]"'),
+        ({"status": "failed"}, "outcome", 'status: "finished" and "failed"'),
+    ],
+)
+def test_what_is_told_is_compared_too(tmp_path: Path, told: dict[str, object], name: str, said: str):
+    assert differences(compare_runs(write(tmp_path / "a.h5"), write(tmp_path / "b.h5", **told))) == {
+        name: said
+    }
+
+
+def test_surroundings_are_compared_package_by_package():
+    then = {"mho_version": "1", "host": "a", "packages": "numpy==2.0\nscipy==1.0\nold==3"}
+    now = {"mho_version": "1", "host": "b", "packages": "numpy==2.1\nscipy==1.0\nnew==1", "git_commit": "abc"}
+    assert compare_surroundings(then, now) == (
+        Change("git_commit", "", "abc"),
+        Change("new", "", "1"),
+        Change("numpy", "2.0", "2.1"),
+        Change("old", "3", ""),
+    )

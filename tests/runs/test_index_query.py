@@ -1,0 +1,125 @@
+"""The query language: what is written is what is understood, and whatever is wrong is shown where it stands."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mho_errors import InputError
+from runs.query import AllOf, AnyOf, Anywhere, Comparison, Flag, Not, Query, Value, parse_query
+
+KEYWORDS = {"and", "or", "not", "contains"}
+
+names = st.from_regex(r"[a-z_][a-z0-9_.]{0,8}", fullmatch=True).filter(lambda name: name not in KEYWORDS)
+words = st.from_regex(r"[A-Za-z0-9µΩ%_.:/*,+-]{1,12}", fullmatch=True).filter(
+    lambda word: word.lower() not in KEYWORDS
+)
+values = words.map(Value) | st.text(max_size=10).map(lambda text: Value(text, quoted=True))
+leaves = (
+    st.builds(
+        Comparison, names, st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "~", "!~"]), values, st.just(0)
+    )
+    | st.builds(Flag, names, st.just(0))
+    | st.builds(Anywhere, st.text(max_size=10))
+)
+trees = st.recursive(
+    leaves,
+    lambda inner: (
+        st.builds(Not, inner)
+        | st.lists(inner, min_size=2, max_size=3).map(lambda terms: AllOf(tuple(terms)))
+        | st.lists(inner, min_size=2, max_size=3).map(lambda terms: AnyOf(tuple(terms)))
+    ),
+    max_leaves=8,
+)
+blanks = st.sampled_from([" ", "  ", "\t", "\n"])
+
+
+def quote(text: str, mark: str) -> str:
+    return mark + text.replace("\\", "\\\\").replace(mark, f"\\{mark}") + mark
+
+
+@st.composite
+def written(draw: st.DrawFn, tree: Query) -> str:
+    """One of the ways to write `tree`."""
+    space = draw(blanks)
+    match tree:
+        case Comparison(name, operator, value):
+            spelling = draw(st.sampled_from([operator, *{"=": ["=="], "!=": ["<>"]}.get(operator, [])]))
+            text = quote(value.text, draw(st.sampled_from("\"'"))) if value.quoted else value.text
+            gap = draw(st.sampled_from(["", space]))
+            return f"{name}{gap}{spelling}{gap}{text}"
+        case Flag(name):
+            return name
+        case Anywhere(text):
+            return quote(text, draw(st.sampled_from("\"'")))
+        case Not(term):
+            return f"{draw(st.sampled_from(['not', 'NOT']))}{space}{draw(bracketed(term))}"
+        case AllOf(terms):
+            return f"{space}and{space}".join([draw(bracketed(term)) for term in terms])
+        case AnyOf(terms):
+            return f"{space}Or{space}".join([draw(bracketed(term)) for term in terms])
+
+
+@st.composite
+def bracketed(draw: st.DrawFn, tree: Query) -> str:
+    text = draw(written(tree))
+    return f"({text})" if isinstance(tree, AllOf | AnyOf) or draw(st.booleans()) else text
+
+
+def without_places(tree: Query) -> Query:
+    match tree:
+        case Comparison(name, operator, value):
+            return Comparison(name, operator, value, 0)
+        case Flag(name):
+            return Flag(name, 0)
+        case Not(term):
+            return Not(without_places(term))
+        case AllOf(terms):
+            return AllOf(tuple(map(without_places, terms)))
+        case AnyOf(terms):
+            return AnyOf(tuple(map(without_places, terms)))
+        case _:
+            return tree
+
+
+@given(st.data(), trees)
+def test_what_is_written_is_what_is_understood(data: st.DataObject, tree: Query):
+    assert without_places(parse_query(data.draw(written(tree)))) == tree
+
+
+@given(st.text(max_size=30) | st.text(alphabet="ab()\"'\\ =<>!~notrd24", max_size=40))
+@example("(" * 10_000)
+@example("not " * 10_000 + "a")
+def test_any_text_is_a_query_or_refused_with_the_place(text: str):
+    try:
+        parse_query(text)
+    except InputError as error:
+        assert "▲" in str(error)  # noqa: PT017
+        assert "\n" not in str(error)  # noqa: PT017
+
+
+def test_and_binds_closer_than_or_and_not_closest():
+    assert without_places(parse_query("a or not b and c")) == AnyOf(
+        (Flag("a", 0), AllOf((Not(Flag("b", 0)), Flag("c", 0))))
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("bits>=", "bits>=▲"),
+        ("bits>=24 status=finished", "bits>=24 ▲status=finished"),
+        ("(bits>=24", "(bits>=24▲"),
+        ("bits>=24)", "bits>=24▲)"),
+        ("a and", "a and▲"),
+        ("=3", "▲=3"),
+        ('title ~ "abc', 'title ~ ▲"abc'),
+        ("a = and b", "a = ▲and b"),
+        ("a !! b", "a ▲!! b"),
+    ],
+)
+def test_a_mistake_is_shown_where_it_is(text: str, marked: str):
+    with pytest.raises(InputError) as caught:
+        parse_query(text)
+    assert marked in str(caught.value)

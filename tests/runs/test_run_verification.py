@@ -1,0 +1,187 @@
+"""What `verify` finds out about a run file: sound, interrupted, changed, damaged or unreadable, and where."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, mend, verify
+
+StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
+Killed = Callable[[Path], Path]
+
+
+@pytest.fixture
+def finished(tmp_path: Path, header: RunHeader, layout: Layout) -> Path:
+    with RunWriter.create(tmp_path / "run.h5", header, layout) as run:
+        run.emit_block("reads", {"current": np.arange(10_000.0)})
+        run.emit("cycles", cycle=1, residual=0.5, solution=[1.0, 2.0, 3.0], settled=True)
+        run.snapshot("conductance", np.ones((2, 3)))
+        run.set_array("solution", [1.0, 2.0, 3.0])
+        run.log("INFO", "hello")
+    return run.path
+
+
+def corrupt(path: Path, dataset: str, chunk: int, byte: int = 100) -> None:
+    """Flip a byte where the values of a dataset are."""
+    with h5py.File(path, "r") as file:
+        place = file[dataset].id.get_chunk_info(chunk).byte_offset + byte
+    contents = bytearray(path.read_bytes())
+    contents[place] ^= 1
+    path.write_bytes(contents)
+
+
+def test_a_run_that_ended_is_sound_and_verifying_changes_nothing(finished: Path) -> None:
+    before = finished.read_bytes()
+    found = verify(finished)
+    assert (found.verdict, found.status, found.findings) == (Verdict.SOUND, Status.FINISHED, ())
+    assert finished.read_bytes() == before
+
+
+def test_a_run_that_failed_is_sound_too(tmp_path: Path, header: RunHeader, layout: Layout) -> None:
+    with RunWriter.create(tmp_path / "run.h5", header, layout) as run:
+        run.emit("reads", current=1.0)
+        run.finish(Status.FAILED, "ValueError: no ℧")
+    found = verify(run.path)
+    assert (found.verdict, found.status) == (Verdict.SOUND, Status.FAILED)
+
+
+def test_a_flipped_bit_is_found_where_it_is(finished: Path) -> None:
+    corrupt(finished, "entry/reads/current", 2)
+    corrupt(finished, "entry/arrays/solution/value", 0, 3)
+    found = verify(finished)
+    assert found.verdict is Verdict.DAMAGED
+    assert found.findings == (
+        "/entry/reads/current: rows 4096 to 6143 are damaged",
+        "/entry/arrays/solution/value: rows 0 to 2 are damaged",
+    )
+
+
+EDITS: list[tuple[str, Callable[[h5py.File], object]]] = [
+    (
+        "/entry/reads/current was changed",
+        lambda file: file["entry/reads/current"].__setitem__(7, 0.0),
+    ),
+    (
+        "/entry/cycles/solution was changed",
+        lambda file: file["entry/cycles/solution"].attrs.modify("units", "mV"),
+    ),
+    ("/entry/title was changed", lambda file: file["entry/title"].__setitem__((), b"Another")),
+    ("/entry/note was added", lambda file: file.create_dataset("entry/note", data=1.0)),
+    ("/entry/log/level is missing", lambda file: file.__delitem__("entry/log/level")),
+    ("/ was changed", lambda file: file.attrs.modify("creator", "somebody")),
+    ("/entry/reads/current was changed", lambda file: file["entry/reads/current"].resize(9_999, axis=0)),
+]
+
+
+@pytest.mark.parametrize(("finding", "edit"), EDITS)
+def test_an_edit_by_another_program_is_seen(
+    finished: Path, finding: str, edit: Callable[[h5py.File], object]
+) -> None:
+    with h5py.File(finished, "r+", libver="latest") as file:
+        edit(file)
+    found = verify(finished)
+    assert finding in found.findings
+    assert found.verdict is Verdict.CHANGED
+
+
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.9, 0.999])
+def test_a_file_cut_short_is_unreadable_and_says_so(finished: Path, part: float) -> None:
+    contents = finished.read_bytes()
+    finished.write_bytes(contents[: int(len(contents) * part)])
+    found = verify(finished)
+    assert found.verdict is Verdict.UNREADABLE
+    assert "truncated" in found.findings[0] or "beginning is damaged" in found.findings[0]
+
+
+def test_what_is_no_run_file_is_named_and_no_error(tmp_path: Path, finished: Path) -> None:
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["entry/data"] = [1, 2]
+    (tmp_path / "text.h5").write_text("voltage,current\n")
+    with h5py.File(finished, "r+", libver="latest") as file:
+        file.attrs["mho_schema"] = 99
+    for path, finding in [
+        (tmp_path / "foreign.h5", "no run file of mho"),
+        (tmp_path / "text.h5", "not an HDF5 file"),
+        (tmp_path / "none.h5", "there is no run file"),
+        (finished, "has schema 99, this mho reads up to"),
+    ]:
+        found = verify(path)
+        assert found.verdict is Verdict.UNREADABLE
+        assert finding in found.findings[0]
+
+
+def test_a_missing_part_is_told_though_nothing_was_sealed(tmp_path: Path, killed: Killed) -> None:
+    path = killed(tmp_path / "run.h5")
+    mend(path)
+    with h5py.File(path, "r+", libver="latest") as file:
+        del file["entry/log/level"]
+    found = verify(path)
+    assert (found.verdict, found.findings) == (Verdict.DAMAGED, ("/entry/log/level is missing",))
+
+
+def test_running_and_interrupted_are_told_apart(tmp_path: Path, start_child: StartChild) -> None:
+    child = start_child("silent", tmp_path / "run.h5")
+    assert verify(tmp_path / "run.h5").verdict is Verdict.RUNNING
+    child.kill()
+    child.wait()
+    found = verify(tmp_path / "run.h5")
+    assert (found.verdict, found.status) == (Verdict.INTERRUPTED, Status.INTERRUPTED)
+    assert "mho recover" in found.findings[0]
+
+
+def tear(path: Path) -> None:
+    """Leave the last chunk of a table as a writer does that is killed in the middle of writing it."""
+    with RunFile(path) as file:
+        chunk = file._file["entry/points/a"].id.get_chunk_info(0)
+    contents = bytearray(path.read_bytes())
+    contents[chunk.byte_offset + 24 : chunk.byte_offset + 32] = b"new row!"
+    path.write_bytes(contents)
+
+
+def test_a_writer_killed_in_the_middle_of_a_chunk_costs_no_row(tmp_path: Path, killed: Killed) -> None:
+    path = killed(tmp_path / "run.h5")
+    tear(path)
+    assert verify(path).verdict is Verdict.INTERRUPTED
+    with RunFile(path) as file:
+        np.testing.assert_array_equal(file.column("points", "a"), [0.25, 1.25, 2.25])
+        np.testing.assert_array_equal(file.table("points", start=1)["a"], [1.25, 2.25])
+
+
+def test_in_a_finished_file_no_checksum_is_overlooked(finished: Path) -> None:
+    corrupt(finished, "entry/reads/current", 4)
+    with RunFile(finished) as file, pytest.raises(Exception, match="is damaged"):
+        file.column("reads", "current")
+
+
+def test_a_file_that_another_program_has_locked_is_named_so(finished: Path) -> None:
+    with h5py.File(finished, "r+", libver="latest"):
+        script = f"from runs import verify; print(*verify({str(finished)!r}).findings)"
+        said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "is locked by another program" in said.stdout
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(place=st.floats(0, 0.999), mask=st.integers(1, 255))
+def test_whatever_byte_is_hit_verify_answers(finished: Path, place: float, mask: int) -> None:
+    contents = finished.read_bytes()
+    hit = bytearray(contents)
+    hit[int(place * len(hit))] ^= mask
+    finished.write_bytes(hit)
+    try:
+        assert isinstance(verify(finished).verdict, Verdict)
+    finally:
+        finished.write_bytes(contents)
