@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from mho_errors import Aborted, MhoError
+from mho_errors import Aborted, InputError, MhoError
 
 if TYPE_CHECKING:
     from procedures import Solution
@@ -28,6 +28,7 @@ bench_app = typer.Typer(no_args_is_help=True, help="Check and serve benches.")
 app.add_typer(bench_app, name="bench")
 
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
+Runs = Annotated[list[Path], typer.Argument(help="run files (.h5)", show_default=False)]
 
 
 @app.command()
@@ -71,6 +72,46 @@ def solve(
         print_solution(result)
     if not result.converged:
         raise typer.Exit(EXIT_UNFINISHED)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(
+    context: typer.Context,
+    procedure: Annotated[
+        str, typer.Argument(help="as `mho procedures` lists them, or a plan (.toml)", show_default=False)
+    ],
+    bench: Annotated[str, typer.Option(help="a packaged bench or a bench file")] = "simulated",
+    preset: Annotated[str | None, typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")] = None,
+    seed: Annotated[int | None, typer.Option(help="of everything random; fresh when left out")] = None,
+    output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print a summary for machines instead")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="of a plan, only list what would happen")
+    ] = False,
+) -> None:
+    """Run any procedure, its parameters being options with units (`--interval 100ms`), or a plan of many."""
+    from procedures import run as carry_out
+    from procedures.arguments import procedure_from_arguments
+    from procedures.plan_terminal import run_plan
+    from procedures.terminal import RunDisplay, print_result
+
+    if procedure.endswith(".toml"):
+        raise typer.Exit(EXIT_UNFINISHED if run_plan(Path(procedure), output, dry_run) else 0)
+    made = procedure_from_arguments(procedure, context.args, seed=seed, program="mho run")
+    with RunDisplay(quiet=as_json) as display:
+        result = carry_out(made, bench, seed=seed, preset=preset, output=output, observers=[display.observe])
+    if as_json:
+        typer.echo(json.dumps(result.summary))
+    else:
+        print_result(result)
+
+
+@app.command()
+def procedures() -> None:
+    """List the procedures there are, with their parameters, units and defaults."""
+    from procedures.terminal import print_procedures
+
+    print_procedures()
 
 
 @app.command()
@@ -127,6 +168,185 @@ def rehearse(
         raise typer.Exit(EXIT_UNFINISHED)
 
 
+@app.command()
+def campaign(
+    plan: Annotated[Path, typer.Argument(help="a plan (.toml)", show_default=False)],
+    workers: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 2,
+    scheduler: Annotated[str, typer.Option(help="of a dask cluster, tcp://HOST:PORT, instead")] = "",
+    output: Annotated[
+        Path | None, typer.Option(help="folder, default campaigns/PLAN in the runs' folder")
+    ] = None,
+    tries: Annotated[int, typer.Option(min=1, help="how often a run that fails is tried")] = 2,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would happen")] = False,
+) -> None:
+    """Carry out a plan's runs on simulated benches, several at once; what is finished is not repeated."""
+    from rich.console import Console
+
+    from procedures.campaign_terminal import carry_out_campaign
+    from procedures.plan import load_plan
+    from procedures.plan_terminal import print_plan
+
+    planned = load_plan(plan)
+    if dry_run:
+        raise typer.Exit(EXIT_UNFINISHED if print_plan(planned, Console()) else 0)
+    if not carry_out_campaign(planned, workers, scheduler, output, tries):
+        raise typer.Exit(EXIT_UNFINISHED)
+
+
+@app.command()
+def table(
+    runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
+    output: Annotated[Path, typer.Option(help="the table (.parquet)")] = Path("runs.parquet"),
+    workers: Annotated[int, typer.Option(min=0, help="processes that read; 0 reads here")] = 0,
+    scheduler: Annotated[str, typer.Option(help="of a dask cluster, tcp://HOST:PORT, instead")] = "",
+) -> None:
+    """Write one table of many runs: parameters and results, a row a run."""
+    from analysis.collection import tabulate
+
+    read, skipped = tabulate(runs, output, workers, scheduler)
+    for one in skipped:
+        typer.echo(f"skipped: {one.reason}", err=True)
+    typer.echo(f"{output}: {read} runs")
+
+
+@app.command()
+def runner(
+    bench: Annotated[str, typer.Option(help="a packaged bench or a bench file")] = "simulated",
+    once: Annotated[bool, typer.Option("--once", help="end after one job")] = False,
+    drain: Annotated[bool, typer.Option("--drain", help="end when no job waits any more")] = False,
+    notify: Annotated[
+        list[str] | None, typer.Option(help="an apprise address to tell when jobs end; default MHO_NOTIFY")
+    ] = None,
+) -> None:
+    """Carry out the queue's jobs for a bench one by one until Ctrl-C; a second Ctrl-C does not wait."""
+    from procedures.queue.terminal import run_queue
+
+    if run_queue(bench, once=once, drain=drain, notify=notify or []):
+        raise typer.Exit(EXIT_UNFINISHED)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    help="List, search, tag and link runs.",
+)
+def runs(context: typer.Context) -> None:
+    """Hand everything to the verbs of the index."""
+    from analysis.runs_commands import runs_app
+
+    runs_app(context.args, prog_name="mho runs")
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def queue(context: typer.Context) -> None:
+    """Line up runs, and watch and command the runner: add, list, pause, resume, abort, stop, move …"""
+    from procedures.queue.commands import queue_app  # only now: it brings all procedures with it
+
+    queue_app(context.args, prog_name="mho queue")
+
+
+@app.command()
+def export(
+    run: Run,
+    to: Annotated[str, typer.Option(help="csv, mat, netcdf, or folder (to publish)", show_default=False)],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="default beside the run file")] = None,
+) -> None:
+    """Write a run in another form: CSV tables, .mat, NetCDF, or a folder with everything, to publish."""
+    from analysis.export import export as write
+
+    typer.echo(write(run, to, output))
+
+
+@app.command("import")
+def import_(
+    table: Annotated[Path, typer.Argument(help="cell reads: .csv, .tsv", show_default=False)],
+    output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="which column is which: row=WL, conductance='G mean'")
+    ] = None,
+    unit: Annotated[
+        list[str] | None, typer.Option(help="where the header has none: conductance=uS, current=nA")
+    ] = None,
+    array: Annotated[str, typer.Option(help="the array on the chip that the cells belong to")] = "",
+    chip: Annotated[str, typer.Option(help="a packaged chip map or a file, to be kept with the data")] = "",
+) -> None:
+    """Read a foreign table of cell reads into a run file."""
+    from analysis.table_import import import_table
+
+    columns, units = (_pairs("column", column), _pairs("unit", unit))
+    typer.echo(import_table(table, output, columns=columns, units=units, array=array, chip=chip))
+
+
+def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given or []]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise InputError(f"--{option} {name}{equals}{value}: write NAME=VALUE")
+    return {name: value for name, _, value in pairs}
+
+
+@app.command()
+def rerun(
+    run: Run,
+    output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print the comparison for machines instead")
+    ] = False,
+) -> None:
+    """Repeat a run on a simulated bench, and say whether all is equal bit for bit, and what differs."""
+    from rich.console import Console
+
+    from procedures.rerun import rerun as repeat
+    from procedures.rerun_report import print_rerun, rerun_as_json
+    from procedures.terminal import RunDisplay
+
+    with RunDisplay(quiet=as_json) as display:
+        result = repeat(run, output=output, observers=[display.observe])
+    if as_json:
+        typer.echo(json.dumps(rerun_as_json(result)))
+    else:
+        print_rerun(result, Console())
+    if not result.equal:
+        raise typer.Exit(EXIT_UNFINISHED)
+
+
+@app.command()
+def verify(
+    runs: Runs,
+    as_json: Annotated[bool, typer.Option("--json", help="print a list for machines instead")] = False,
+) -> None:
+    """Say which run files are damaged, interrupted, or changed since they were written."""
+    from rich.console import Console
+
+    from runs import Verdict, verification_table
+    from runs import verify as look_at
+
+    found = [look_at(run) for run in runs]
+    if as_json:
+        typer.echo(verification_table.as_json(found))
+    else:
+        verification_table.print_verifications(found, Console())
+    if any(one.verdict is not Verdict.SOUND for one in found):
+        raise typer.Exit(EXIT_UNFINISHED)
+
+
+@app.command()
+def recover(runs: Runs) -> None:
+    """Make ordinary files of interrupted ones, for every viewer; they stay interrupted runs."""
+    from runs import recover as make_whole
+
+    failed = False
+    for run in runs:
+        try:
+            typer.echo(f"{run}  {'recovered' if make_whole(run) else 'needs no recovery'}")
+        except MhoError as error:
+            typer.echo(f"mho: {error}", err=True)
+            failed = True
+    if failed:
+        raise typer.Exit(EXIT_UNFINISHED)
+
+
 @bench_app.command("check")
 def bench_check(
     bench: Annotated[str, typer.Argument(help="a packaged bench or a bench file")] = "simulated",
@@ -150,7 +370,7 @@ def bench_serve(
     """Offer the instruments of a bench, simulated, on loopback sockets until Ctrl-C."""
     from instruments.simulated.serving import serve_bench
 
-    serve_bench(bench, port, lambda ends: typer.echo("\n".join(f"{e.address}  {e.resource}" for e in ends)))
+    serve_bench(bench, port, lambda server: typer.echo(server.listing()))
 
 
 def main() -> NoReturn:

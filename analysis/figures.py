@@ -13,6 +13,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from analysis import palette
 from analysis.cells import ArrayCells, read_arrays, read_chip
+from analysis.contents import draw_contents
 from analysis.convergence import read_convergence
 from analysis.panels import draw_convergence, draw_error_maps, draw_levels
 from analysis.summary import read_bench
@@ -59,12 +60,17 @@ def draw_run(run: RunFile) -> Figure:
         figure = Figure(figsize=SIZE, dpi=DOTS, layout="constrained")
         FigureCanvasAgg(figure)
         figure.suptitle(_title(run), fontsize=12.5, fontweight="bold", x=0.01, ha="left")
-        halves = figure.add_gridspec(1, 2, width_ratios=(1.0, 1.05))
-        left, right = figure.add_subfigure(halves[0]), figure.add_subfigure(halves[1])
-        top, bottom = left.subplots(2, 1)
-        draw_convergence(top, read_convergence(run))
-        draw_levels(bottom, arrays, levels)
-        _draw_maps(right, arrays)
+        convergence = read_convergence(run)
+        if convergence is None and not arrays:
+            draw_contents(figure, run)
+        else:
+            halves = figure.add_gridspec(1, 2, width_ratios=(1.0, 1.05))
+            left, right = figure.add_subfigure(halves[0]), figure.add_subfigure(halves[1])
+            panels = left.subplots(2 if convergence is not None else 1, 1, squeeze=False)[:, 0]
+            if convergence is not None:
+                draw_convergence(panels[0], convergence)
+            draw_levels(panels[-1], arrays, levels)
+            _draw_maps(right, arrays)
     return figure
 
 

@@ -15,6 +15,11 @@ INSIDE = "#0072B2"
 OUTSIDE = "#D55E00"  # vermillion
 WINDOW = "#56B4E9"  # sky blue
 
+SERIES = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#A8920A", "#7A3E9D",
+)  # fmt: skip
+"""For runs side by side; the yellow is darkened so that it shows on white, and black is left to the axes."""
+
 GOOD, BUSY, BAD, DOUBTFUL = "#00795A", "#0072B2", "#B54700", "#8A5A00"  # dark enough for white text
 
 NO_CELL = "#C4C4C4"

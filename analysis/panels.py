@@ -151,7 +151,7 @@ def draw_error_maps(axes: Sequence[Axes], arrays: Sequence[ArrayCells], left_out
         here.set_ylabel("row")
         for axis, lines in ((here.xaxis, array.columns), (here.yaxis, array.rows)):
             axis.set_major_locator(MaxNLocator(6, integer=True))
-            axis.set_major_formatter(_line_numbers(lines))
+            axis.set_major_formatter(line_numbers(lines))
     assert image is not None
     beyond = float(every.max()) > extent
     bar = axes[-1].figure.colorbar(
@@ -161,7 +161,7 @@ def draw_error_maps(axes: Sequence[Axes], arrays: Sequence[ArrayCells], left_out
     bar.set_label(f"achieved − target / {MICROSIEMENS}   (grey: no verified cell{note})")
 
 
-def _line_numbers(lines: NDArray[np.int64]) -> FuncFormatter:
+def line_numbers(lines: NDArray[np.int64]) -> FuncFormatter:
     """Label an image's axis with physical line numbers, which skip the lines not in use."""
 
     def label(place: float, _: int | None = None) -> str:

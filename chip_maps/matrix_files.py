@@ -59,6 +59,29 @@ def load_matrix(source: Source) -> Numbers:
     return _finite(matrix, name)
 
 
+def load_digits(source: Source) -> NDArray[np.int64]:
+    """Return the whole numbers in a file, or an array checked in the same way, (rows, columns).
+
+    Raises
+    ------
+    InputError
+        As `load_matrix`, except that any shape of two dimensions will do; an entry that is not a whole
+        number of 0 or more.
+    """
+    name, values = _read(source, "the digits")
+    table = _finite(_numeric(values, name), name)
+    if table.ndim != 2 or table.size == 0:
+        raise InputError(f"{name} has shape {table.shape}; give rows and columns of digits.")
+    wrong = np.argwhere((table.imag != 0) | (table.real < 0) | (table.real != np.floor(table.real)))
+    if wrong.size:
+        row, column = wrong[0]
+        raise InputError(
+            f"{name}: entry [{row}, {column}], counted from 0, is {table[row, column]}; digits are whole numbers "
+            "from 0."
+        )
+    return table.real.astype(np.int64)
+
+
 def load_vector(source: Source, n: int, rng: np.random.Generator, *, complex_values: bool = False) -> Numbers:
     """Return a right-hand side of `n` elements.
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from pymeasure.experiment import BooleanParameter, FloatParameter, IntegerParameter, ListParameter
+from pymeasure.experiment import BooleanParameter, ListParameter
 from pymeasure.experiment import Parameter as FormParameter
 
 from mho_errors import InputError
 from procedures.base import Procedure
+from procedures.catalogue import find_procedure, known_procedures, make_procedure, nearest, plain_value
+
+__all__ = ["known_procedures", "parameters_from_arguments", "procedure_from_arguments"]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -18,29 +21,15 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{self.prog}: {message}")
 
 
-def known_procedures() -> dict[str, type[Procedure]]:
-    """Return the procedures that `procedures` offers, by their name in lower case."""
-    import procedures
-
-    offered = [getattr(procedures, name) for name in procedures.__all__]
-    return {
-        one.__name__.lower(): one
-        for one in offered
-        if isinstance(one, type) and issubclass(one, Procedure) and one is not Procedure
-    }
-
-
 def procedure_from_arguments(
     name: str, arguments: Sequence[str], *, seed: int | None = None, program: str = ""
 ) -> Procedure:
     """Make the procedure called `name`.
 
-    A text parameter that is empty by default is positional; every other one is an option.
-
     Parameters
     ----------
     name : str
-        As in `known_procedures`.
+        As `procedures.catalogue.find_procedure` takes it.
     arguments : sequence of str
         What follows the name on the command line.
     seed : int, optional
@@ -53,23 +42,51 @@ def procedure_from_arguments(
     InputError
         For an unknown procedure or argument, or a value that its parameter refuses.
     """
-    known = known_procedures()
-    if name not in known:
-        raise InputError(f"there is no procedure {name!r}; there are {', '.join(sorted(known))}")
-    kind = known[name]
+    return make_procedure(name, parameters_from_arguments(name, arguments, seed=seed, program=program))
+
+
+def parameters_from_arguments(
+    name: str,
+    arguments: Sequence[str],
+    *,
+    seed: int | None = None,
+    program: str = "",
+    partial: bool = False,
+) -> dict[str, Any]:
+    """Return the parameters that the arguments set, by name, as `make_procedure` takes them.
+
+    A text parameter that is empty by default is positional; every other one is an option. The parameters are
+    as for `procedure_from_arguments`; with `partial` a positional one may be left out too.
+
+    Raises
+    ------
+    InputError
+        As `procedure_from_arguments`, but for values out of their parameter's range.
+    """
+    kind = find_procedure(name)
     form = kind().form()
     parser = _Parser(prog=f"{program} {name}".strip(), description=kind.__doc__, allow_abbrev=False)
     for key, parameter in form.items():
-        _add(parser, key, parameter)
-    given = {key: value for key, value in vars(parser.parse_args(arguments)).items() if value is not None}
+        _add(parser, key, parameter, partial)
+    understood, rest = parser.parse_known_args(arguments)
+    if rest:
+        options = {"--" + key.replace("_", "-"): key for key, one in form.items() if not is_positional(one)}
+        raise InputError(f"{parser.prog} has no argument {rest[0]!r}; {nearest(rest[0], options)}")
+    words = {key: value for key, value in vars(understood).items() if value is not None}
+    given = {key: plain_value(key, form[key], value) for key, value in words.items()}
     if seed is not None and "seed" in form:
         given.setdefault("seed", seed)
-    return kind(**given)
+    return given
 
 
-def _add(parser: argparse.ArgumentParser, key: str, parameter: FormParameter) -> None:
-    if type(parameter) is FormParameter and parameter.default == "":
-        parser.add_argument(key, help=parameter.name)
+def is_positional(parameter: FormParameter) -> bool:
+    """Whether a parameter is given by its place: a text that is empty by default cannot be left out."""
+    return type(parameter) is FormParameter and parameter.default == ""
+
+
+def _add(parser: argparse.ArgumentParser, key: str, parameter: FormParameter, partial: bool) -> None:
+    if is_positional(parameter):
+        parser.add_argument(key, nargs="?" if partial else None, help=parameter.name)
         return
     option = "--" + key.replace("_", "-")
     units = getattr(parameter, "units", None)
@@ -79,5 +96,4 @@ def _add(parser: argparse.ArgumentParser, key: str, parameter: FormParameter) ->
     elif isinstance(parameter, ListParameter):
         parser.add_argument(option, choices=list(parameter.choices), help=text)
     else:
-        kinds: dict[type, type] = {IntegerParameter: int, FloatParameter: float}
-        parser.add_argument(option, type=kinds.get(type(parameter), str), help=text)
+        parser.add_argument(option, help=text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,9 +12,26 @@ from pymeasure.experiment import Parameter as FormParameter
 from pymeasure.experiment import Procedure as PyMeasureProcedure
 
 from instruments import Bench
+from instruments.bench_file import BenchSource
 from mho_errors import InputError
 from procedures.stream import Stream
 from runs import Layout, Parameter
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How much a run will be.
+
+    Attributes
+    ----------
+    pulses : int or None
+        Programming pulses.
+    seconds : float or None
+        Wall time, s, as far as the procedure can tell by itself.
+    """
+
+    pulses: int | None = None
+    seconds: float | None = None
 
 
 class Procedure(PyMeasureProcedure):
@@ -25,6 +44,8 @@ class Procedure(PyMeasureProcedure):
 
     version: ClassVar[str] = "1"
     title: ClassVar[str] = ""
+    resume_from: Path | None = None
+    """The run file of an attempt that did not come to its end; a procedure may take from it what was done."""
 
     def __init__(self, **parameters: Any) -> None:
         super().__init__()
@@ -67,6 +88,13 @@ class Procedure(PyMeasureProcedure):
     def execute(self, bench: Bench, stream: Stream) -> Any:
         """Do it, and return the result; a frozen dataclass with a `path` gets the run file's filled in."""
         raise NotImplementedError
+
+    def estimate(self, source: BenchSource) -> Estimate:
+        """Say beforehand how much a run on this bench will be, after `check`; opens nothing.
+
+        What cannot be told stays None. The queue then goes by how long such a run took the last time.
+        """
+        return Estimate()
 
     def form(self) -> dict[str, FormParameter]:
         """The parameters as PyMeasure objects, for forms and command lines."""

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -20,8 +20,10 @@ from instruments import Bench, open_bench
 from instruments.stopping import STOPPING
 from mho_errors import Aborted, MhoError
 from procedures.base import Procedure
-from procedures.stream import Ended, Observer, Started, StopRequest, Stream
+from procedures.origin import origin
+from procedures.stream import Control, Ended, Observer, Started, Stream
 from runs import RunHeader, RunWriter, Status, collect, new_run_path
+from runs.provenance import input_files
 
 
 def run(
@@ -32,6 +34,9 @@ def run(
     preset: str | None = None,
     output: str | Path | None = None,
     observers: Sequence[Observer] = (),
+    control: Control | None = None,
+    resume_of: str | Path | None = None,
+    provenance: Mapping[str, str] | None = None,
 ) -> Any:
     """Run a procedure and return its result, `path` filled in.
 
@@ -48,6 +53,12 @@ def run(
         Run file (``.h5``) or folder; default ``data/runs`` or ``MHO_RUNS``.
     observers : sequence of callables
         Called with every event of the run, in this thread.
+    control : Control, optional
+        Through which another thread may pause and stop the run.
+    resume_of : path, optional
+        The run file of an earlier attempt; kept in the file, and offered to the procedure as `resume_from`.
+    provenance : mapping, optional
+        What else to keep about where the run comes from, text by name.
 
     Raises
     ------
@@ -57,41 +68,48 @@ def run(
     started = time.monotonic()
     if seed is None:
         seed = secrets.randbits(32)
+    notes = dict(provenance or {})
+    if resume_of is not None:
+        procedure.resume_from = Path(resume_of)
+        notes["resume_of"] = str(resume_of)
     procedure.check()
     path = new_run_path(type(procedure).__name__.lower(), None if output is None else str(output))
-    stop = StopRequest()
-    with _stopping_on_signals(stop), _opened(bench, preset, seed) as opened:
+    control = control or Control()
+    name = bench if isinstance(bench, str) else None
+    with _stopping_on_signals(control), _opened(bench, preset, seed) as opened:
         procedure.prepare(opened, np.random.default_rng([seed, 1]))
-        stop.check()
-        with RunWriter.create(path, _header(procedure, opened, seed), procedure.layout()) as writer:
-            stream = Stream(writer, observers, stop)
+        control.check_stop()
+        header = _header(procedure, opened, seed, origin(procedure, name) | notes)
+        with RunWriter.create(path, header, procedure.layout()) as writer:
+            stream = Stream(writer, observers, control)
             stream.announce(Started(procedure.run_title(), path))
             outcome = _Outcome()
             try:
-                with outcome, _made_safe(opened, writer, stream):
+                with outcome, _made_safe(opened, writer, stream, outcome), control.governing(opened, stream):
                     result = procedure.execute(opened, stream)
                 if hasattr(result, "summary"):
                     result.summary.update(wall_seconds=time.monotonic() - started, run_file=str(path))
                     stream.set_summary(result.summary)
             finally:
                 writer.finish(outcome.status, outcome.reason)
-                stream.announce(Ended(outcome.status, outcome.reason, path))
+                stream.announce(Ended(outcome.status, outcome.reason, path, outcome.safe))
     if dataclasses.is_dataclass(result) and not isinstance(result, type) and hasattr(result, "path"):
         return dataclasses.replace(result, path=path)
     return result
 
 
-def _header(procedure: Procedure, bench: Bench, seed: int) -> RunHeader:
+def _header(procedure: Procedure, bench: Bench, seed: int, notes: Mapping[str, str]) -> RunHeader:
+    parameters = procedure.recorded_parameters()
     return RunHeader(
         title=procedure.run_title(),
         procedure=type(procedure).__name__,
         version=procedure.version,
-        parameters=procedure.recorded_parameters(),
+        parameters=parameters,
         bench=bench.text,
         chip=bench.chip_text,
         cells=procedure.describe_cells(),
         instruments=bench.identities(),
-        provenance=collect(seed, sys.argv) | _simulated(bench),
+        provenance=collect(seed, sys.argv) | input_files(parameters) | _simulated(bench) | dict(notes),
     )
 
 
@@ -104,7 +122,7 @@ class _Outcome:
     """How the run ended: finished unless an exception says otherwise."""
 
     def __init__(self) -> None:
-        self.status, self.reason = Status.FINISHED, ""
+        self.status, self.reason, self.safe = Status.FINISHED, "", False
 
     def __enter__(self) -> None:
         pass
@@ -119,7 +137,7 @@ class _Outcome:
 
 
 @contextmanager
-def _made_safe(bench: Bench, writer: RunWriter, stream: Stream) -> Iterator[None]:
+def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcome) -> Iterator[None]:
     """Make the bench safe on the way out and keep its settings; what is not safe is said in the file too."""
     failed = True
     try:
@@ -128,6 +146,7 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream) -> Iterator[None
     finally:
         try:
             bench.safe()
+            outcome.safe = True
             for name, settings in bench.identities().items():
                 writer.set_settings(name, settings)
         except MhoError as error:
@@ -146,16 +165,16 @@ def _opened(bench: str | Bench, preset: str | None, seed: int) -> Iterator[Bench
 
 
 @contextmanager
-def _stopping_on_signals(stop: StopRequest) -> Iterator[None]:
-    """SIGTERM, SIGHUP and Ctrl-C ask for a stop at the next safe point; a second Ctrl-C does not wait for it."""
+def _stopping_on_signals(control: Control) -> Iterator[None]:
+    """SIGTERM, SIGHUP and Ctrl-C ask for a stop at the next safe point; Ctrl-C after that does not wait for it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def request(number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and stop.reason:
-            raise KeyboardInterrupt
-        stop.reason = f"{signal.Signals(number).name} received"
+        if number == signal.SIGINT and control.reason:
+            raise KeyboardInterrupt(control.reason)
+        control.abort(f"{signal.Signals(number).name} received")
 
     wanted = set(STOPPING)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:

@@ -16,12 +16,13 @@ from chip_maps.fixed_point import MAX_BITS
 from chip_maps.inverse_encoding import KINDS
 from chip_maps.matrix_files import from_real_vector, load_matrix, load_vector, to_real, to_real_vector
 from chip_maps.multiply_encoding import encode_multiply
-from instruments import Bench, Pulse
+from instruments import Bench
+from instruments.bench_file import BenchSource
 from mho_errors import InputError
-from procedures.base import Procedure
+from procedures.base import Estimate, Procedure
 from procedures.inversion import AnalogueInverse
 from procedures.products import SlicedProduct
-from procedures.programming import PULSES, BlockMaps, Programmer
+from procedures.programming import PULSES, PULSES_PER_CELL, BlockMaps, Programmer
 from procedures.refinement import Cycle, refine
 from procedures.solve_plan import plan_solve
 from procedures.stream import Stream
@@ -83,6 +84,7 @@ class Solve(Procedure):
         rhs = load_vector(
             self.rhs, len(given), np.random.default_rng(self.seed), complex_values=np.iscomplexobj(given)
         )
+        self._given = given, rhs
         self._complex = np.iscomplexobj(given)
         self._matrix, self._rhs = to_real(given), to_real_vector(rhs)
         if not np.any(self._rhs):
@@ -113,16 +115,15 @@ class Solve(Procedure):
 
     def _check_limits(self, bench: Bench) -> None:
         """Check the largest pulse of each kind before anything is sent."""
-        s = self._settings
         bench.check_read()
         bench.limits.check_voltage("vector", VECTOR_VOLTS)
-        for voltage, width in ((s.set_voltage, s.width), (max(s.forming_voltages), s.forming_width)):
-            bench.check_pulse(Pulse("set", voltage, width, s.gate_range[1]))
-        bench.check_pulse(Pulse("reset", s.reset_full, s.width, s.reset_gate))
+        for pulse in self._settings.largest_pulses():
+            bench.check_pulse(pulse)
 
     def layout(self) -> Layout:
         """Tables pulses, forecasts and cycles; maps per array; matrices and vectors."""
         n, plan = len(self._matrix), self._plan
+        given, rhs = self._given
         vector = lambda name, text, unit="": Column(name, unit, shape=(n,), description=text)  # noqa: E731
         cycles = Table(
             "cycles",
@@ -145,9 +146,9 @@ class Solve(Procedure):
             title="refinement",
         )
         arrays = (
-            Array("matrix", self._matrix, description="A as given (complex: mapped to real)"),
+            Array("matrix", given, description="A as given"),
             Array("matrix_held", self._multiply.matrix, description="A as the slices hold it"),
-            Array("rhs", self._rhs, description="b"),
+            Array("rhs", rhs, description="b as given"),
             Array("reference", self._exact, description="float64 solution of the matrix as given"),
             Array("solution", np.full(n, np.nan), description="x"),
             Array("digits_multiply", self._multiply.digits, description="digits (inputs, columns)"),
@@ -173,6 +174,11 @@ class Solve(Procedure):
         """Name the matrix and the precision."""
         name = Path(self.matrix).name if isinstance(self.matrix, str | Path) else "array"
         return f"Solve {name}, {self.bits} bit"
+
+    def estimate(self, source: BenchSource) -> Estimate:
+        """Count the cells: zeros take hardly any pulse, and the inverting arrays are taken as full."""
+        cells = np.count_nonzero(self._multiply.digits) + 2 * len(self._matrix) ** 2
+        return Estimate(pulses=round(PULSES_PER_CELL * cells))
 
     def execute(self, bench: Bench, stream: Stream) -> Solution:
         """Program, forecast, refine."""

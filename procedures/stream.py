@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from instruments import Bench
 from mho_errors import Aborted
 from runs import RunWriter, Status
 
@@ -50,28 +52,85 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Paused:
+    """The run rests at a safe point, outputs idle."""
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The run goes on after a pause."""
+
+
+@dataclass(frozen=True)
 class Ended:
-    """The run is over and its file closed."""
+    """The run is over and its file closed; `safe` tells whether the bench was confirmed safe."""
 
     status: Status
     reason: str
     path: Path
+    safe: bool = True
 
 
-Event = Started | Progress | Row | Message | Ended
+Event = Started | Progress | Row | Message | Paused | Resumed | Ended
 Observer = Callable[[Event], None]
 
 
-class StopRequest:
-    """A request to end the run, set from a signal handler or another thread, obeyed at safe points."""
+class Control:
+    """What a run is asked meanwhile: to pause, to go on, to stop.
+
+    Asked from any thread or a signal handler; obeyed in the run's own thread at its safe points, which are
+    before every operation of the bench and wherever the procedure calls `Stream.check`.
+
+    Attributes
+    ----------
+    reason : str
+        Why to stop; empty while the run may go on.
+    pausing : bool
+        Whether to pause at the next safe point, or to stay paused.
+    """
+
+    PERIOD = 0.02  # s between looks during a pause: a lock would not do, for a signal handler may be asking
 
     def __init__(self) -> None:
         self.reason = ""
+        self.pausing = False
+        self._rest: Callable[[], None] = lambda: None
+        self._announce: Observer = lambda event: None
+
+    def abort(self, reason: str) -> None:
+        """Ask the run to stop; the first reason counts."""
+        self.reason = self.reason or reason
 
     def check(self) -> None:
-        """Raise `Aborted` when a stop was requested."""
+        """Raise `Aborted` when a stop was requested; wait here, outputs idle, while a pause is."""
+        if self.pausing and not self.reason:
+            self._rest()
+            self._announce(Paused())
+            while self.pausing and not self.reason:
+                time.sleep(self.PERIOD)
+            if not self.reason:
+                self._announce(Resumed())
+        self.check_stop()
+
+    def check_stop(self) -> None:
+        """Raise `Aborted` when a stop was requested; never pause."""
         if self.reason:
             raise Aborted(self.reason)
+
+    @contextmanager
+    def governing(self, bench: Bench, stream: Stream) -> Iterator[None]:
+        """Within, every operation of `bench` is a safe point, and a pause rests it and is told to `stream`."""
+
+        def announce(event: Event) -> None:
+            stream.say("paused, outputs idle" if isinstance(event, Paused) else "going on after the pause")
+            stream.announce(event)
+
+        self._rest, self._announce = bench.rest, announce
+        before, bench.checkpoint = bench.checkpoint, self.check
+        try:
+            yield
+        finally:
+            bench.checkpoint = before
 
 
 class Stream:
@@ -83,16 +142,16 @@ class Stream:
         Where everything is kept.
     observers : sequence of callables
         Called with each event in the running thread; bulk rows go to the file alone.
-    stop : StopRequest
-        Asked by `check`, which procedures call between steps.
+    control : Control
+        Obeyed by `check`, which procedures call between steps.
     """
 
     def __init__(
-        self, writer: RunWriter, observers: Sequence[Observer] = (), stop: StopRequest | None = None
+        self, writer: RunWriter, observers: Sequence[Observer] = (), control: Control | None = None
     ) -> None:
         self._writer = writer
         self._observers = tuple(observers)
-        self.check = (stop or StopRequest()).check
+        self.check = (control or Control()).check
         self.record = writer.emit  # bulk rows: written, not announced
         self.snapshot = writer.snapshot
         self.set_array = writer.set_array

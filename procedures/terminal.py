@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,6 +19,8 @@ from rich.progress import (
 from rich.table import Table
 
 from procedures import stream
+from procedures.arguments import is_positional
+from procedures.catalogue import known_procedures
 from procedures.solve import Solution
 
 
@@ -39,7 +41,7 @@ class RunDisplay:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("cells  {task.fields[pulses]} pulses"),
+            TextColumn("{task.fields[detail]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -80,12 +82,12 @@ class RunDisplay:
 
     def _advance(self, event: stream.Progress) -> None:
         if event.stage not in self._tasks:
-            self._tasks[event.stage] = self._bar.add_task(event.stage, total=event.total, pulses=0)
+            self._tasks[event.stage] = self._bar.add_task(event.stage, total=event.total, detail="")
         self._bar.update(
             self._tasks[event.stage],
             completed=event.done,
             total=event.total,
-            pulses=int(event.detail.get("pulses", 0)),
+            detail="  ".join(f"{value:g} {name}" for name, value in event.detail.items()),
         )
         self._draw()
 
@@ -106,6 +108,40 @@ class RunDisplay:
     def _draw(self) -> None:
         parts = [self._bar] if self._cycles is None else [self._bar, self._cycles]
         self._live.update(Group(*parts))
+
+
+def print_result(result: Any, console: Console | None = None) -> None:
+    """Print what a procedure found: a solution in words, any other by the plain values of its summary."""
+    if isinstance(result, Solution):
+        print_solution(result, console)
+        return
+    out = console or Console(soft_wrap=True)
+    plain = {
+        k: v for k, v in getattr(result, "summary", {}).items() if isinstance(v, bool | int | float | str)
+    }
+    for name, value in plain.items():
+        if name != "run_file":
+            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+            out.print(f"{name.replace('_', ' '):<24}{shown}", highlight=False)
+    out.print(str(getattr(result, "path", "")), highlight=False)
+
+
+def print_procedures(console: Console | None = None) -> None:
+    """Print which procedures there are, each with its parameters, units and defaults."""
+    out = console or Console()
+    for name, kind in sorted(known_procedures().items()):
+        out.print(f"[bold]{name}[/bold]  {(kind.__doc__ or '').splitlines()[0]}", highlight=False)
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for key, parameter in kind().form().items():
+            option = key if is_positional(parameter) else "--" + key.replace("_", "-")
+            units = getattr(parameter, "units", None) or ""
+            choices = getattr(parameter, "choices", None)
+            default = (
+                "" if parameter.default in (None, "") else f"default {parameter.default} {units}".rstrip()
+            )
+            what = parameter.name + (f": {', '.join(map(str, choices))}" if choices else "")
+            table.add_row("   ", option, what, default or units)
+        out.print(table, highlight=False, markup=False)
 
 
 def print_solution(result: Solution, console: Console | None = None) -> None:

@@ -46,6 +46,14 @@ class WriteVerifySettings:
     inner: float = 0.8
     max_pulses: int = 200
 
+    def largest_pulses(self) -> tuple[Pulse, ...]:
+        """Return the largest pulse of each kind: what a bench's limits must allow before any is sent."""
+        return (
+            Pulse("set", self.set_voltage, self.width, self.gate_range[1]),
+            Pulse("set", max(self.forming_voltages), self.forming_width, self.gate_range[1]),
+            Pulse("reset", self.reset_full, self.width, self.reset_gate),
+        )
+
 
 @dataclass
 class WriteVerify:

@@ -6,15 +6,20 @@ it they run with all others, on the simulated bench.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
+from itertools import count
 from pathlib import Path
 
 import pytest
+from command_line import Shell
 from hypothesis import settings
 
 from instruments import Bench, open_bench
+from runs import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,13 +32,18 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports
 settings.register_profile("mho", deadline=None, derandomize=True)
 settings.load_profile("mho")
 
+pytest.register_assert_rewrite("safety_runs")
+
+tests_ended = count(1)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Let run files land in a folder of this session, never in ``data/runs``."""
+    """Let run files land in a folder of this session, never in ``data/runs``, and git be asked once for all of them."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MHO_RUNS", str(folder))
+        patch.setattr(provenance, "git_state", cache(provenance.git_state))
         yield folder
 
 
@@ -59,6 +69,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker("hardware")
 
 
+def pytest_collection_finish() -> None:
+    """Leave modules and tests out of every later collection, which then takes milliseconds."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Free now and then the benches that tests have left: each is a cycle, of 30 MB once a cell was touched."""
+    if next(tests_ended) % 10 == 0:
+        gc.collect()
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """An exception that is a parameter lives on: its traceback must not keep the bench that it was raised on."""
+    callspec = getattr(item, "callspec", None)
+    for value in callspec.params.values() if callspec else ():
+        if isinstance(value, BaseException):
+            value.__traceback__ = value.__context__ = None
+
+
 @pytest.fixture(scope="session")
 def bench_name(pytestconfig: pytest.Config) -> str:
     """The bench that the hardware tests use: that of ``--bench``, or the simulated one."""
@@ -77,3 +107,9 @@ def bench(open_for_module: Bench) -> Iterator[Bench]:
     open_for_module.safe()
     yield open_for_module
     open_for_module.safe()
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """`mho` with run files in a folder of its own."""
+    return Shell(tmp_path / "runs", monkeypatch, capsys)

@@ -9,6 +9,7 @@ import pytest
 import run_samples
 from matplotlib.axes import Axes
 from matplotlib.text import Text
+from numpy.testing import assert_array_equal
 from run_samples import LEVELS, SampleRun
 
 from analysis import plot
@@ -108,8 +109,17 @@ def test_what_a_run_does_not_hold_is_said(tmp_path):
     words = {text.get_text() for text, _ in drawn_texts(draw(tmp_path / "begun.h5"))}
     assert {"no cycles yet", "no cells read yet", "no cells to show"} <= words
 
-    words = {text.get_text() for text, _ in drawn_texts(draw(run_samples.other_run(tmp_path / "sweep.h5")))}
-    assert {"no refinement in this run", "no programmed cells in this run"} <= words
+
+def test_a_run_of_another_kind_is_drawn_as_its_procedure_declared_it(tmp_path):
+    figure = draw(run_samples.other_run(tmp_path / "sweep.h5"))
+    words = {text.get_text() for text, _ in drawn_texts(figure)}
+    assert {"heat", "heat / K", "row", "column", "points", "voltage / V", "current / A"} <= words
+    heat, points = figure.axes[:2]
+    assert_array_equal(heat.images[0].get_array(), np.arange(12.0).reshape(3, 4) + 300.0)
+    np.testing.assert_allclose(points.lines[0].get_xydata(), np.outer(np.linspace(0, 1, 11), [1, 1e-5]))
+
+    words = {text.get_text() for text, _ in drawn_texts(draw(run_samples.empty_run(tmp_path / "empty.h5")))}
+    assert "nothing measured yet" in words
 
 
 def test_an_interrupted_run_is_marked_so(interrupted):

@@ -121,7 +121,8 @@ def test_a_stuck_cell_is_counted_and_does_not_stop_the_others():
     assert b.pulses[1, 1] <= 3 * WriteVerifySettings().max_pulses
 
 
-def test_progress_and_images_follow_the_work():
+def test_progress_and_images_follow_the_work(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("procedures.programming.PICTURE_PERIOD", 0.0)  # six cells take no half a second
     notes, b = Notes(), block("multiply", [2, 5], [1, 3, 8])
     with open_bench(preset="ideal", seed=1) as bench:
         program(bench, notes, b)
@@ -136,6 +137,20 @@ def test_progress_and_images_follow_the_work():
     assert np.isnan(conductances[0]).all()
     assert_array_equal(conductances[-1], b.achieved)
     assert len(conductances) > 2  # while it happens, not only before and after
+
+
+def test_the_images_of_two_runs_with_one_seed_are_the_same():
+    def images() -> list[tuple[str, np.ndarray, float]]:
+        notes = Notes()
+        with open_bench(preset="pku", seed=3) as bench:
+            program(bench, notes, block("multiply", list(range(12)), list(range(12))))
+        return notes.images
+
+    first, second = images(), images()
+    assert len(first) > 5  # target, and conductance and pulses more often than before and after
+    assert [(name, time) for name, _, time in first] == [(name, time) for name, _, time in second]
+    for (_, one, _), (_, other, _) in zip(first, second, strict=True):
+        assert_array_equal(one, other)
 
 
 def test_a_stop_is_obeyed_between_cells():

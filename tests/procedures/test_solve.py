@@ -96,7 +96,8 @@ def test_a_complex_matrix_is_solved_as_such(tmp_path):
     assert np.linalg.norm(outcome.result.solution - exact) < 2.0**-16 * np.linalg.norm(exact)
     assert_allclose(outcome.result.summary["solution"], np.stack([exact.real, exact.imag], axis=1), atol=1e-4)
     with RunFile(outcome.result.path) as file:
-        assert file.array("matrix").shape == (6, 6)
+        assert_array_equal(file.array("matrix"), matrix)  # as given
+        assert file.array("matrix_held").shape == (6, 6)
         assert file.array("solution").shape == (6,)
 
 

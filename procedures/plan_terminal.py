@@ -1,0 +1,90 @@
+"""A plan on the terminal: what would happen and in which order, or one run after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from instruments.bench_file import load_bench_file
+from mho_errors import Aborted, MhoError
+from procedures.plan import Plan, PlannedRun, load_plan
+from procedures.queue.ordering import expected_seconds
+from procedures.queue.tables import duration
+from procedures.runner import run
+from procedures.terminal import RunDisplay
+
+SHOWN = 40  # runs listed before the rest is only counted
+
+
+def run_plan(path: Path, output: Path | None, dry_run: bool) -> int:
+    """Carry out a plan here, run after run; return how many runs failed, or would for what is known now.
+
+    A run that fails is said and the next one begins; Ctrl-C ends the whole.
+    """
+    plan = load_plan(path)
+    if dry_run:
+        return len(print_plan(plan, Console()))
+    console, failed = Console(stderr=True), 0
+    for planned in plan.runs:
+        console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
+        try:
+            with RunDisplay() as display:
+                run(
+                    planned.make(),
+                    planned.bench,
+                    seed=planned.seed,
+                    preset=planned.preset,
+                    output=output,
+                    observers=[display.observe],
+                )
+        except Aborted:
+            raise
+        except MhoError as error:
+            failed += 1
+            console.print(f"run {planned.number} failed: {error}", style="red", markup=False, highlight=False)
+    console.print(f"{len(plan.runs) - failed} of {len(plan.runs)} runs finished", highlight=False)
+    return failed
+
+
+def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
+    """Print the runs of `plan` with what each varies; return those whose procedure refuses its parameters."""
+    refused, seconds, unknown = {}, 0.0, 0
+    for planned in plan.runs:
+        try:
+            expected = _expected(planned)
+        except MhoError as error:
+            refused[planned.number] = str(error)
+        else:
+            seconds += expected or 0.0
+            unknown += expected is None
+    swept = list(dict.fromkeys(key for planned in plan.runs for key in planned.point))
+    table = Table(title=f"{plan.name}: {len(plan.runs)} runs", title_justify="left", box=None, pad_edge=False)
+    table.add_column("run", justify="right")
+    for name in ("procedure", "bench", *swept):
+        table.add_column(name)
+    for planned in plan.runs[:SHOWN]:
+        values = (str(planned.point.get(key, "")) for key in swept)
+        table.add_row(str(planned.number), planned.procedure, planned.bench, *values)
+    console.print(table)
+    if len(plan.runs) > SHOWN:
+        console.print(f"  and {len(plan.runs) - SHOWN} more", highlight=False)
+    missing = f", beside {unknown} runs of which nothing is known" if unknown else ""
+    console.print(f"expected: {duration(seconds)}, one after the other{missing}", highlight=False)
+    for number, reason in refused.items():
+        console.print(f"run {number} would fail: {reason}", style="red", markup=False, highlight=False)
+    return [planned for planned in plan.runs if planned.number in refused]
+
+
+def _expected(planned: PlannedRun) -> float | None:
+    """Check what can be checked without opening a bench; return the wall time the run will take, s."""
+    source = load_bench_file(planned.bench)
+    procedure = planned.make()
+    procedure.check()
+    simulated = source.bench.simulation is not None
+    return expected_seconds(procedure.estimate(source), None, simulated=simulated)
+
+
+def _values(planned: PlannedRun) -> str:
+    return "  ".join([planned.procedure, *(f"{key} {value}" for key, value in planned.point.items())])

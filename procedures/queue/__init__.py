@@ -1,0 +1,24 @@
+"""The durable queue of jobs, the runner that carries them out one by one, and the clients that watch and command it."""
+
+from procedures.queue.child import Grace
+from procedures.queue.client import NoRunnerError, RunnerClient, Watch
+from procedures.queue.job import Job, JobStatus, Lane, Order
+from procedures.queue.policy import Answer, Policy
+from procedures.queue.runner import Runner
+from procedures.queue.store import Queue, queue_path
+
+__all__ = [
+    "Answer",
+    "Grace",
+    "Job",
+    "JobStatus",
+    "Lane",
+    "NoRunnerError",
+    "Order",
+    "Policy",
+    "Queue",
+    "Runner",
+    "RunnerClient",
+    "Watch",
+    "queue_path",
+]

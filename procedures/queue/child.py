@@ -1,0 +1,200 @@
+"""A worker as its runner sees it: a process that is told things, tells things, and ends in one way or another."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from mho_errors import QueueError
+from procedures.queue.messages import Command, Done, decode, encode
+
+HOUSE = Path(__file__).resolve().parents[2]
+LAST_LINES = 50  # of what it wrote to standard error, kept to explain its end
+WORDS = 200  # characters of the line that explains it
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Grace:
+    """How long a worker may take before it is dealt with more firmly, s.
+
+    Attributes
+    ----------
+    abort : float
+        To come to a safe point when the runner itself must end; then it is broken off.
+    emergency : float
+        To make the bench safe after it was broken off; then it is killed, and a fresh process makes it safe.
+    safing : float
+        For that fresh process.
+    orphan : float
+        For a worker that a killed runner left behind, to end by itself; then it is killed.
+    """
+
+    abort: float = 20.0
+    emergency: float = 5.0
+    safing: float = 60.0
+    orphan: float = 30.0
+
+
+@dataclass(frozen=True)
+class ChildSaid:
+    """An event of the run."""
+
+    child: Child
+    event: Any
+
+
+@dataclass(frozen=True)
+class ChildEnded:
+    """The process is gone."""
+
+    child: Child
+
+
+class Child:
+    """A worker that has been started, and waits for its assignment.
+
+    Parameters
+    ----------
+    inbox : queue.SimpleQueue
+        Gets a `ChildSaid` for every event and one `ChildEnded`.
+
+    Attributes
+    ----------
+    pid, started : int, float
+        Process id, and start time (Unix, s) as in `runs.liveness`.
+    done : Done or None
+        Its last words.
+    ended : bool
+        Whether the process is gone.
+    asked : str
+        Why it was asked to stop; empty otherwise.
+    """
+
+    def __init__(self, inbox: queue.SimpleQueue[Any]) -> None:
+        self._inbox = inbox
+        path = os.pathsep.join(filter(None, [str(HOUSE), os.environ.get("PYTHONPATH", "")]))
+        # A session of its own: Ctrl-C in the terminal is the runner's to pass on, in good order. Without the
+        # current folder on its path (-P), for a file there must not pass for one of our modules.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "procedures.queue.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env=os.environ | {"PYTHONPATH": path},
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        self.started = psutil.Process(self.pid).create_time()
+        self.done: Done | None = None
+        self.ended = False
+        self.asked = ""
+        self._due: float | None = None
+        self._broken_off = False
+        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._stderr = threading.Thread(target=self._listen_to_errors, name="worker's errors", daemon=True)
+        self._stderr.start()
+        threading.Thread(target=self._listen, name="worker's events", daemon=True).start()
+
+    def tell(self, message: Any) -> None:
+        """Send it a message; one that is gone hears nothing."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(encode(message) + b"\n")
+        except (OSError, ValueError) as error:  # ValueError: hung up already
+            log.debug("worker %d hears nothing any more: %s", self.pid, error)
+
+    def stop(self, reason: str, *, emergency: bool = False, patience: float | None = None) -> None:
+        """Ask it to stop: at its next safe point, or at once; after `patience` seconds `press` goes further."""
+        self.asked = self.asked or reason
+        self.tell(Command("emergency" if emergency else "abort", reason))
+        self._broken_off |= emergency
+        if patience is not None:
+            self.expect_end(patience)
+
+    def expect_end(self, patience: float) -> None:
+        """Expect it to end within `patience` seconds; `press` goes further after that."""
+        self._due = time.monotonic() + patience
+
+    def press(self, patience: float) -> None:
+        """Break it off when it has not ended in time; kill it when it still has not `patience` seconds later."""
+        if self._due is None or time.monotonic() < self._due or self.ended:
+            return
+        self._due = None
+        if self.asked and not self._broken_off:
+            self.stop(self.asked, emergency=True, patience=patience)
+        else:
+            log.critical("worker %d did not end in time and is killed", self.pid)
+            self._process.kill()
+
+    def hang_up(self) -> None:
+        """Let it go as if the runner were gone: it stops at its next safe point."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def how_it_ended(self) -> str:
+        """Say how the process ended without last words, with the last it wrote to standard error."""
+        code = self._process.returncode
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            text = f"the worker was ended by {name}"
+            text += " (by hand, or for want of memory)" if -code == signal.SIGKILL else ""
+        else:
+            text = f"the worker ended with exit code {code}"
+        lines = [line.strip() for line in self._last_lines if line.strip()]
+        fatal = [
+            line for line in lines if line.startswith("Fatal Python error")
+        ]  # of faulthandler, traces follow it
+        words = (fatal or lines or [""])[-1]
+        return f"{text}: {words[:WORDS]}" if words else text
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        assert self._process.stdin is not None
+        with self._process.stdout as lines:
+            for line in _lines(lines):
+                try:
+                    event = decode(line)
+                except QueueError as error:
+                    log.error("worker %d: %s", self.pid, error)
+                    continue
+                if isinstance(event, Done):
+                    self.done = event
+                else:
+                    self._inbox.put(ChildSaid(self, event))
+        self._process.wait()
+        self._stderr.join(1.0)  # what it started may keep standard error open
+        self._process.stdin.close()
+        self._inbox.put(ChildEnded(self))
+
+    def _listen_to_errors(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as lines:
+            for line in _lines(lines):
+                text = line.decode("utf-8", "replace").rstrip()
+                self._last_lines.append(text)
+                log.warning("worker %d: %s", self.pid, text)
+
+
+def _lines(pipe: Any) -> Any:
+    """Yield the lines that come out of an unbuffered pipe, as they come."""
+    rest = b""
+    while chunk := pipe.read(1 << 16):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest

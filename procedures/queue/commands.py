@@ -1,0 +1,253 @@
+"""``mho queue …``: the durable queue on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from procedures.arguments import parameters_from_arguments
+from procedures.origin import bench_key
+from procedures.queue.client import NoRunnerError, RunnerClient
+from procedures.queue.job import ENDED, Job, JobStatus, Order
+from procedures.queue.ordering import checked, order_of_run, orders_of_plan
+from procedures.queue.policy import Answer, Policy
+from procedures.queue.runner import EMERGENCY
+from procedures.queue.store import Queue, queue_path
+from procedures.queue.tables import as_json, print_job, print_jobs, print_lanes
+from procedures.queue.terminal import RunnerDisplay
+
+queue_app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Line up runs, and watch and command the runner.",
+)
+
+Bench = Annotated[str, typer.Option(help="a packaged bench or a bench file")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines instead")]
+Number = Annotated[int, typer.Argument(help="of the job, as `mho queue list` shows it", show_default=False)]
+Priority = Annotated[int | None, typer.Option(help="the highest goes first; 0 unless said otherwise")]
+Seed = Annotated[int | None, typer.Option(help="of everything random; fresh at every attempt when left out")]
+Preset = Annotated[str | None, typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")]
+Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default beside the queue")]
+_WORDS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@queue_app.command(context_settings=_WORDS)
+def add(
+    context: typer.Context,
+    procedure: Annotated[
+        str, typer.Argument(help="solve, … and its arguments, or a plan (.toml)", show_default=False)
+    ],
+    bench: Bench = "simulated",
+    seed: Seed = None,
+    preset: Preset = None,
+    output: Output = None,
+    priority: Priority = None,
+    json_: AsJson = False,
+) -> None:
+    """Put a run, or all runs of a plan, at the end of the queue, after checking their input."""
+    if procedure.endswith(".toml"):
+        with Queue() as queue:
+            orders = [checked(replace(one, output=output), queue) for one in orders_of_plan(Path(procedure))]
+            _report_all(queue.add_all(orders, priority=priority or 0), json_)
+        return
+    words = parameters_from_arguments(procedure, context.args, seed=seed, program="mho queue add")
+    order = Order(procedure, words, bench, seed, preset, output, Path.cwd())
+    with Queue() as queue:
+        order, estimate = checked(order, queue)
+        _report(queue.add(order, priority=priority or 0, estimate=estimate), json_)
+
+
+@queue_app.command("list")
+def list_jobs(
+    bench: Annotated[str | None, typer.Option(help="only jobs for this bench")] = None,
+    status: Annotated[list[JobStatus] | None, typer.Option(help="only such jobs; may be repeated")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Show what has run, what runs, and what waits, in this order."""
+    with Queue() as queue:
+        jobs = queue.jobs(None if bench is None else bench_key(bench), status or tuple(JobStatus))
+        if json_:
+            typer.echo(as_json(jobs))
+        else:
+            print_jobs(jobs, queue.lanes(), Console())
+
+
+@queue_app.command()
+def show(number: Number, json_: AsJson = False) -> None:
+    """Show everything about a job."""
+    with Queue() as queue:
+        _report(queue.job(number), json_, whole=True)
+
+
+@queue_app.command()
+def pause(bench: Bench = "simulated") -> None:
+    """Let the running job rest at its next safe point, outputs idle, and begin no other."""
+    try:
+        RunnerClient(queue_path(), bench).pause()
+    except NoRunnerError:
+        with Queue() as queue:
+            queue.hold(bench_key(bench), "paused by hand")
+
+
+@queue_app.command()
+def resume(bench: Bench = "simulated") -> None:
+    """Let the running job and the queue go on."""
+    try:
+        RunnerClient(queue_path(), bench).resume()
+    except NoRunnerError:
+        with Queue() as queue:
+            queue.release(bench_key(bench))
+
+
+@queue_app.command()
+def abort(
+    number: Annotated[int | None, typer.Argument(help="a job; the running one if left out")] = None,
+    bench: Bench = "simulated",
+) -> None:
+    """Stop the running job at its next safe point, or take a waiting one out of the line."""
+    if number is not None:
+        with Queue() as queue:
+            job = queue.job(number)
+            if job.status is JobStatus.QUEUED:
+                queue.skip(number, "skipped by hand")
+                return
+            bench = job.order.bench
+    RunnerClient(queue_path(), bench).abort(number)
+
+
+@queue_app.command()
+def stop(bench: Bench = "simulated") -> None:
+    """Emergency stop: break off the running job at once, make the bench safe, and hold the queue."""
+    try:
+        RunnerClient(queue_path(), bench).emergency_stop()
+    except NoRunnerError:
+        with Queue() as queue:
+            queue.hold(bench_key(bench), EMERGENCY)
+        raise
+
+
+@queue_app.command()
+def move(
+    number: Number,
+    place: Annotated[int, typer.Argument(help="among the jobs that wait, from 1", min=1, show_default=False)],
+) -> None:
+    """Move a waiting job to another place in the line."""
+    with Queue() as queue:
+        queue.move(number, place)
+
+
+@queue_app.command(context_settings=_WORDS)
+def edit(
+    context: typer.Context,
+    number: Number,
+    bench: Annotated[str | None, typer.Option(help="another bench")] = None,
+    seed: Seed = None,
+    preset: Preset = None,
+    output: Output = None,
+    priority: Priority = None,
+    json_: AsJson = False,
+) -> None:
+    """Change a waiting job: its bench, seed, preset, output, priority, and any argument of its procedure."""
+    with Queue() as queue:
+        job = queue.job(number)
+        before = job.order
+        words = parameters_from_arguments(
+            before.procedure, context.args, seed=seed, program=f"mho queue edit {number}", partial=True
+        )
+        given: dict[str, Any] = {
+            "bench": bench, "seed": seed, "preset": preset, "output": output and output.resolve(),
+        }  # fmt: skip
+        order = replace(
+            before,
+            parameters=before.parameters | words,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+        if order != before:
+            order, estimate = checked(order, queue)
+            job = queue.edit(number, order, estimate=estimate)
+        if priority is not None:
+            job = queue.set_priority(number, priority)
+        _report(job, json_)
+
+
+@queue_app.command()
+def clone(
+    source: Annotated[str, typer.Argument(help="a job's number, or a run file", show_default=False)],
+    json_: AsJson = False,
+) -> None:
+    """Put a copy of a job, or of a run of the past, at the end of the queue."""
+    with Queue() as queue:
+        if source.isdecimal():
+            _report(queue.clone(int(source)), json_)
+            return
+        order, estimate = checked(order_of_run(Path(source)), queue)
+        _report(queue.add(order, estimate=estimate), json_)
+
+
+@queue_app.command()
+def remove(number: Number) -> None:
+    """Forget a job that is not being run; its run file stays."""
+    with Queue() as queue:
+        queue.remove(number)
+
+
+@queue_app.command()
+def clear(
+    bench: Annotated[str | None, typer.Option(help="only jobs for this bench")] = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="forget those that wait too")] = False,
+) -> None:
+    """Forget all jobs that have ended; run files stay."""
+    statuses = (*ENDED, JobStatus.QUEUED) if waiting else ENDED
+    with Queue() as queue:
+        count = queue.clear(None if bench is None else bench_key(bench), statuses)
+    typer.echo(f"{count} job{'' if count == 1 else 's'} forgotten")
+
+
+@queue_app.command()
+def policy(
+    on_failure: Annotated[Answer | None, typer.Option(help="of a run")] = None,
+    on_interruption: Annotated[
+        Answer | None, typer.Option(help="of a run, its worker or the machine")
+    ] = None,
+    retries: Annotated[int | None, typer.Option(min=0, help="how often a job is run again")] = None,
+    bench: Bench = "simulated",
+    json_: AsJson = False,
+) -> None:
+    """Say what follows when a run fails or is interrupted; without options, show it."""
+    with Queue() as queue:
+        lane = queue.lane(bench_key(bench))
+        given = {"on_failure": on_failure, "on_interruption": on_interruption, "retries": retries}
+        wanted = {name: value for name, value in given.items() if value is not None}
+        if wanted:
+            lane = queue.set_policy(lane.bench, Policy(**{**vars(lane.policy), **wanted}))
+        if json_:
+            typer.echo(as_json(lane))
+        else:
+            print_lanes([lane], Console())
+
+
+@queue_app.command()
+def watch(bench: Bench = "simulated") -> None:
+    """Show what the runner does until it ends, or until Ctrl-C, which only ends the watching."""
+    with RunnerClient(queue_path(), bench).watch() as events, RunnerDisplay(Console(stderr=True)) as display:
+        for event in events:
+            display.observe(event)
+
+
+def _report_all(jobs: list[Job], json_: bool) -> None:
+    typer.echo(as_json(jobs) if json_ else f"jobs {jobs[0].id} to {jobs[-1].id}" if jobs else "no jobs")
+
+
+def _report(job: Job, json_: bool, *, whole: bool = False) -> None:
+    if json_:
+        typer.echo(as_json(job))
+    elif whole:
+        print_job(job, Console())
+    else:
+        typer.echo(f"job {job.id}")

@@ -1,0 +1,220 @@
+"""The queue's SQLite file: its tables, its statements, and how rows become jobs."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mho_errors import QueueError
+from procedures.queue.job import Job, JobStatus, Lane, Order
+from procedures.queue.policy import Answer, Policy
+
+VERSION = 1
+BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
+
+_TABLES = """
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    procedure TEXT NOT NULL, parameters TEXT NOT NULL, bench TEXT NOT NULL, seed INTEGER, preset TEXT,
+    output TEXT, folder TEXT NOT NULL,
+    status TEXT NOT NULL, priority INTEGER NOT NULL, position INTEGER NOT NULL, reason TEXT NOT NULL,
+    run TEXT, resume_of TEXT, attempts INTEGER NOT NULL, worker INTEGER, worker_started REAL,
+    added REAL NOT NULL, started REAL, ended REAL, estimate REAL, seconds REAL, pulses INTEGER
+) STRICT;
+CREATE INDEX waiting ON jobs (bench, status, priority DESC, position);
+CREATE TABLE lanes (
+    bench TEXT PRIMARY KEY, held INTEGER NOT NULL, reason TEXT NOT NULL, unsafe INTEGER NOT NULL,
+    on_failure TEXT NOT NULL, on_interruption TEXT NOT NULL, retries INTEGER NOT NULL
+) STRICT;
+"""
+
+
+class Database:
+    """An open queue file, made if it is not there; what is changed is on the disk when `changing` is left.
+
+    Raises
+    ------
+    QueueError
+        The file cannot be opened, is no queue, or comes from a newer mho; by every method, it cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise QueueError(f"the folder of queue {path} cannot be made: {error.strerror}") from None
+        with self._named():
+            self._connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
+        try:
+            with self._named():
+                self._connection.row_factory = sqlite3.Row
+                self._check()
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                self._see_to_tables()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        self._connection.close()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Make everything within one change: seen by others as a whole, and on the disk, or not at all."""
+        with self._named():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def version_of_data(self) -> int:
+        """Return a number that changes whenever another connection has changed something."""
+        return int(self.value("PRAGMA data_version"))
+
+    def value(self, statement: str, values: Sequence[Any] = ()) -> Any:
+        """Return the first value that a statement gives."""
+        with self._named():
+            return self._connection.execute(statement, values).fetchone()[0]
+
+    def jobs(self, clause: str, values: Sequence[Any] = ()) -> list[Job]:
+        """Return the jobs that a clause (WHERE…) selects."""
+        with self._named():
+            return [job_of(row) for row in self._connection.execute(f"SELECT * FROM jobs {clause}", values)]
+
+    def insert(self, columns: Mapping[str, Any]) -> int:
+        """Add a job; return its number."""
+        names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+        number = self._connection.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", columns).lastrowid
+        assert number is not None  # as after every INSERT
+        return number
+
+    def update(self, number: int, columns: Mapping[str, Any]) -> None:
+        """Change columns of a job."""
+        changes = ", ".join(f"{name} = :{name}" for name in columns)
+        values = {**columns, "number": number}
+        self._connection.execute(f"UPDATE jobs SET {changes} WHERE id = :number", values)
+
+    def delete(self, numbers: Sequence[int]) -> None:
+        """Remove jobs."""
+        self._connection.executemany("DELETE FROM jobs WHERE id = ?", [(number,) for number in numbers])
+
+    def lane(self, bench: str) -> Lane:
+        """Return how the queue of a bench stands."""
+        with self._named():
+            row = self._connection.execute("SELECT * FROM lanes WHERE bench = ?", (bench,)).fetchone()
+        return Lane(bench) if row is None else lane_of(row)
+
+    def benches(self) -> list[str]:
+        """Return the benches that jobs or lanes name."""
+        with self._named():
+            rows = self._connection.execute("SELECT bench FROM jobs UNION SELECT bench FROM lanes").fetchall()
+        return [row["bench"] for row in rows]
+
+    def put_lane(self, lane: Lane) -> Lane:
+        """Note how the queue of a bench stands."""
+        policy = lane.policy
+        self._connection.execute(
+            "INSERT OR REPLACE INTO lanes (bench, held, reason, unsafe, on_failure, on_interruption, retries) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                lane.bench,
+                lane.held,
+                lane.reason,
+                lane.unsafe,
+                policy.on_failure,
+                policy.on_interruption,
+                policy.retries,
+            ),
+        )
+        return lane
+
+    def _check(self) -> None:
+        """Refuse what is not ours before anything is changed in it."""
+        version = int(self.value("PRAGMA user_version"))
+        if version > VERSION:
+            raise QueueError(
+                f"queue {self._path} has version {version}, this mho reads up to {VERSION}; update mho"
+            )
+        if version == 0 and self.value("SELECT count(*) FROM sqlite_schema"):
+            raise QueueError(f"{self._path} is a database, but no queue of mho; choose another place")
+
+    def _see_to_tables(self) -> None:
+        with self.changing():
+            if int(self.value("PRAGMA user_version")) == 0:
+                for statement in _TABLES.split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Turn what SQLite raises into `QueueError`."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise QueueError(
+                f"queue {self._path} cannot be used: {error}; see to the disk, or move the file away to begin a new one"
+            ) from error
+
+
+def job_of(row: sqlite3.Row) -> Job:
+    """Return the job that a row of `jobs` holds."""
+    fields = dict(row)
+    path = lambda text: None if text is None else Path(text)  # noqa: E731
+    order = Order(
+        procedure=fields.pop("procedure"),
+        parameters=json.loads(fields.pop("parameters")),
+        bench=fields.pop("bench"),
+        seed=fields.pop("seed"),
+        preset=fields.pop("preset"),
+        output=path(fields.pop("output")),
+        folder=Path(fields.pop("folder")),
+    )
+    fields.update(
+        status=JobStatus(fields["status"]), run=path(fields["run"]), resume_of=path(fields["resume_of"])
+    )
+    return Job(order=order, **fields)
+
+
+def order_row(order: Order) -> dict[str, str | int | None]:
+    """Return the columns of `jobs` that an order fills.
+
+    Raises
+    ------
+    QueueError
+        For a parameter that is no text, number or truth value.
+    """
+    try:
+        parameters = json.dumps(order.parameters, allow_nan=False)
+    except (TypeError, ValueError):
+        wrong = next(
+            k for k, v in order.parameters.items() if not isinstance(v, str | int | float | bool | None)
+        )
+        raise QueueError(
+            f"parameter {wrong!r} of {order.procedure} cannot wait in a queue, which keeps text and numbers; save "
+            "it to a file and give the file's name"
+        ) from None
+    return {
+        "procedure": order.procedure,
+        "parameters": parameters,
+        "bench": order.bench,
+        "seed": order.seed,
+        "preset": order.preset,
+        "output": None if order.output is None else str(order.output),
+        "folder": str(order.folder),
+    }
+
+
+def lane_of(row: sqlite3.Row) -> Lane:
+    """Return the lane that a row of `lanes` holds."""
+    policy = Policy(Answer(row["on_failure"]), Answer(row["on_interruption"]), row["retries"])
+    return Lane(row["bench"], bool(row["held"]), row["reason"], bool(row["unsafe"]), policy)

@@ -1,0 +1,140 @@
+"""What stands in a queue: jobs, and how the queue of each bench stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from procedures.queue.policy import Policy
+
+
+class JobStatus(StrEnum):
+    """How a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+
+
+ACTIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
+"""A worker has the job, or had it when everything went down."""
+
+ENDED = (
+    JobStatus.FINISHED,
+    JobStatus.FAILED,
+    JobStatus.ABORTED,
+    JobStatus.INTERRUPTED,
+    JobStatus.SKIPPED,
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a job is to do.
+
+    Attributes
+    ----------
+    procedure : str
+        A name that ``mho`` knows, or ``module:Class``.
+    parameters : dict
+        What is not left at its default; text, numbers, truth values.
+    bench : str
+        A packaged bench's name, or the absolute path of a bench file.
+    seed : int or None
+        Of everything random; None draws a fresh one at every attempt.
+    preset : str or None
+        Cells of a simulated bench.
+    output : Path or None
+        Run file or folder; None for the folder in which the queue lies.
+    folder : Path
+        Absolute; relative paths start here.
+    """
+
+    procedure: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    bench: str = "simulated"
+    seed: int | None = None
+    preset: str | None = None
+    output: Path | None = None
+    folder: Path = field(default_factory=Path.cwd)
+
+
+@dataclass(frozen=True)
+class Job:
+    """An order in the queue, and what became of it.
+
+    Attributes
+    ----------
+    id : int
+        Never used twice.
+    priority : int
+        The highest goes first; 0 unless said otherwise.
+    position : int
+        The lowest goes first among jobs of one priority.
+    reason : str
+        Why it ended as it did, or why it waits again.
+    run : Path or None
+        The run file of the last attempt.
+    resume_of : Path or None
+        The run file of the attempt that the next one takes up.
+    attempts : int
+        How often it was begun.
+    worker, worker_started : int, float or None
+        Process id and start time (Unix, s) of the worker that has it.
+    added, started, ended : float or None
+        Unix time, s.
+    estimate : float or None
+        Wall time it was expected to take, s.
+    seconds : float or None
+        What the finished run itself took, s: without its worker's start, and without pauses.
+    pulses : int or None
+        Pulses that it took.
+    """
+
+    id: int
+    order: Order
+    status: JobStatus
+    priority: int
+    position: int
+    reason: str
+    run: Path | None
+    resume_of: Path | None
+    attempts: int
+    worker: int | None
+    worker_started: float | None
+    added: float
+    started: float | None
+    ended: float | None
+    estimate: float | None
+    seconds: float | None
+    pulses: int | None
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The queue of one bench.
+
+    Attributes
+    ----------
+    held : bool
+        Whether no further job is begun, and a running one rests.
+    reason : str
+        Why it is held.
+    unsafe : bool
+        Whether the bench could not be confirmed safe; it is made safe before anything else.
+    policy : Policy
+        What follows on a failure or an interruption.
+    """
+
+    bench: str
+    held: bool = False
+    reason: str = ""
+    unsafe: bool = False
+    policy: Policy = field(default_factory=Policy)

@@ -1,0 +1,204 @@
+"""What worker, runner and clients say to each other: one JSON object a message, checked on arrival."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from mho_errors import QueueError
+from mho_toml import StrictModel
+from procedures import stream
+from procedures.queue.job import Job, Order
+from runs import Status
+
+RUNNER_GONE = "the runner is gone"
+"""Why a worker stopped whose runner was killed."""
+
+State = Literal["idle", "running", "paused", "making safe"]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Runner to worker, first of all: what to run, into which file."""
+
+    order: Order
+    run: Path
+    job: int
+    attempt: int
+    resume_of: Path | None = None
+
+
+@dataclass(frozen=True)
+class Safing:
+    """Runner to worker, instead: make this bench safe."""
+
+    bench: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Command:
+    """Runner to worker, meanwhile; "emergency" does not wait for the instrument's current message."""
+
+    command: Literal["pause", "resume", "abort", "emergency"]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """Worker to runner, last of all.
+
+    Attributes
+    ----------
+    status, reason : Status, str
+        How the run ended.
+    safe : bool
+        Whether the bench was confirmed safe, or nothing was ever sent to it.
+    seconds, pulses : float, int or None
+        What a finished run took.
+    """
+
+    status: Status
+    reason: str
+    safe: bool
+    seconds: float | None = None
+    pulses: int | None = None
+
+
+@dataclass(frozen=True)
+class Missed:
+    """So many events were left out, because they came faster than they were taken."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The runner's answer to a request that it does not follow."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class JobChanged:
+    """The runner has changed a job."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class QueueChanged:
+    """Somebody has added, moved, edited or removed jobs, or changed the policy: look into the queue."""
+
+
+@dataclass(frozen=True)
+class RunnerState:
+    """How a runner stands.
+
+    Attributes
+    ----------
+    pid : int
+        Its process.
+    job : int or None
+        Being run.
+    held : bool
+        Whether no further job will be begun; `reason` says why.
+    stage, done, total : str, int, int
+        Of the running job.
+    seconds_left : float or None
+        Expected for the running job, s.
+    """
+
+    bench: str
+    pid: int
+    state: State
+    job: int | None = None
+    held: bool = False
+    reason: str = ""
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+
+
+Event = stream.Event | Missed | JobChanged | QueueChanged | RunnerState
+"""What a client hears while it watches."""
+
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (
+        stream.Started, stream.Progress, stream.Row, stream.Message, stream.Paused, stream.Resumed, stream.Ended,
+        Assignment, Safing, Command, Done, Refused, Missed, JobChanged, QueueChanged, RunnerState,
+    )
+}  # fmt: skip
+
+
+class Request(StrictModel):
+    """A client to the runner."""
+
+    command: Literal["status", "watch", "pause", "resume", "abort", "emergency"]
+    job: int | None = None
+
+
+def encode(message: Any) -> bytes:
+    """Return a message of one of the classes above, or of a run's events, as one line of JSON without its end."""
+    return json.dumps({"kind": type(message).__name__, **_shallow(message)}, default=_plain).encode()
+
+
+def decode(line: bytes) -> Any:
+    """Return the message that `encode` made into `line`; arrays come back as lists.
+
+    Raises
+    ------
+    QueueError
+        It is no message of ours.
+    """
+    try:
+        content = json.loads(line)
+        kind = _KINDS[content.pop("kind")]
+        return _adapter(kind).validate_python(content)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise QueueError(f"not a message of mho: {_brief(error)}") from None
+
+
+def decode_request(line: bytes) -> Request:
+    """Return a client's request; `QueueError` for anything else."""
+    try:
+        return Request.model_validate_json(line)
+    except ValidationError as error:
+        raise QueueError(f"not a request: {_brief(error)}") from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _shallow(message: Any) -> dict[str, Any]:
+    return {field.name: getattr(message, field.name) for field in fields(message)}
+
+
+def _plain(value: Any) -> Any:
+    """Return as JSON what `json` does not know."""
+    if is_dataclass(value):
+        return _shallow(value)
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, complex):
+        return [value.real, value.imag]
+    return str(value)
+
+
+def _brief(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"[:200]
+    return f"{type(error).__name__}: {error}"[:200]

@@ -1,0 +1,152 @@
+"""Orders: checked before they wait, with what they are expected to take; and where their runs go."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+
+from instruments.bench_file import load_bench_file
+from mho_errors import QueueError
+from procedures.base import Estimate, Procedure
+from procedures.catalogue import known_procedures, make_procedure
+from procedures.origin import bench_key, import_procedure
+from procedures.plan import load_plan
+from procedures.queue.job import Job, Order
+from procedures.queue.store import Queue
+from runs import RunFile, new_run_path
+
+SIMULATED_PULSE = 0.5e-3
+HARDWARE_PULSE = 20e-3
+"""Wall time of a programming pulse with its verify read and all messages before any was measured, s (?)."""
+
+
+def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
+    """Check an order as far as that goes without a bench; return it in full, and its estimate.
+
+    Parameters
+    ----------
+    order : Order
+        Relative paths start from its folder.
+    queue : Queue
+        Knows how long such runs took before.
+
+    Returns
+    -------
+    Order
+        With absolute paths.
+    float or None
+        Expected wall time, s; None when nothing is known.
+
+    Raises
+    ------
+    MhoError
+        As the bench file and the procedure's own check raise.
+    """
+    with contextlib.chdir(order.folder):
+        bench = bench_key(order.bench)
+        source = load_bench_file(bench)
+        procedure = make_procedure(order.procedure, order.parameters)
+        procedure.check()
+        expected = procedure.estimate(source)
+        output = None if order.output is None else order.output.resolve()
+    order = replace(order, bench=bench, output=output)
+    return order, expected_seconds(
+        expected, queue.last_finished(order), simulated=source.bench.simulation is not None
+    )
+
+
+def expected_seconds(estimate: Estimate, last: Job | None, *, simulated: bool) -> float | None:
+    """Return what a run is expected to take, s; None when nothing is known.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        The procedure's own.
+    last : Job or None
+        That last finished with the same procedure on the same bench: its pace is taken.
+    simulated : bool
+        Which pace to assume otherwise.
+    """
+    if estimate.pulses is not None and last is not None and last.seconds and last.pulses:
+        return _start(last) + estimate.pulses * last.seconds / last.pulses
+    if estimate.seconds is not None:
+        return estimate.seconds
+    if last is not None and last.seconds is not None:
+        return _start(last) + last.seconds
+    pace = SIMULATED_PULSE if simulated else HARDWARE_PULSE
+    return None if estimate.pulses is None else estimate.pulses * pace
+
+
+def _start(last: Job) -> float:
+    """What a job takes beside its run: the start of its worker, the opening of the bench, s."""
+    assert last.started is not None
+    assert last.ended is not None
+    assert last.seconds is not None
+    return max(last.ended - last.started - last.seconds, 0.0)
+
+
+def next_run_path(job: Job, folder: Path) -> Path:
+    """Return the run file of a job's next attempt, in the queue's `folder` unless the order says another place.
+
+    The job's number is in its name, so that jobs of one second stay apart.
+
+    Raises
+    ------
+    RunFileError
+        The order names a file that is in the way.
+    """
+    order = job.order
+    output = folder if order.output is None else order.folder / order.output
+    if output.suffix == ".h5" and job.attempts and output.exists():
+        output = output.with_stem(f"{output.stem}-{job.attempts + 1}")
+    procedure = order.procedure.rpartition(":")[2].lower()
+    return new_run_path(f"{procedure}-{job.id}", output).resolve()
+
+
+def orders_of_plan(path: Path) -> list[Order]:
+    """Return an order for each run of a plan, in its order.
+
+    Raises
+    ------
+    InputError
+        For anything wrong in the plan, as `load_plan`.
+    """
+    folder = path.resolve().parent
+    return [
+        Order(run.procedure, dict(run.parameters), run.bench, run.seed, run.preset, folder=folder)
+        for run in load_plan(path.resolve()).runs
+    ]
+
+
+def order_of_run(path: Path) -> Order:
+    """Return the order that repeats a run of the past, with a fresh seed if it had drawn one.
+
+    Raises
+    ------
+    RunFileError
+        It is no run file that can be read.
+    QueueError
+        It does not say enough: an older one, or run from a script on a bench that was open already.
+    """
+    with RunFile(path) as file:
+        origin = file.provenance
+        values = {name: one.value for name, one in file.parameters.items() if one.value is not None}
+    missing = [name for name in ("procedure", "bench", "folder") if not origin.get(name)]
+    if missing:
+        raise QueueError(
+            f"run file {path} does not say its {' and '.join(missing)}; add the job by `mho queue add`"
+        )
+    kind = import_procedure(origin["procedure"])
+    return Order(
+        procedure=_short_name(kind) or origin["procedure"],
+        parameters=values,
+        bench=origin["bench"],
+        seed=int(origin["seed"]) if origin.get("seed") else None,
+        preset=origin.get("preset"),
+        folder=Path(origin["folder"]),
+    )
+
+
+def _short_name(kind: type[Procedure]) -> str:
+    return next((name for name, one in known_procedures().items() if one is kind), "")

@@ -1,0 +1,292 @@
+"""The durable queue: jobs in SQLite beside the runs, changed safely by any number of processes at once.
+
+It is the one truth about what is to be done. The runner takes jobs from it; whoever adds, moves or edits jobs does
+so here, whether a runner is there or not.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mho_errors import QueueError
+from procedures.queue.database import Database, order_row
+from procedures.queue.job import ACTIVE, ENDED, Job, JobStatus, Lane, Order
+from procedures.queue.policy import Decision, Policy
+from runs.paths import DEFAULT_FOLDER
+
+NAME = "queue.sqlite"
+# What has ended comes first, in the order in which it ended; what waits comes last, in the order in which it will go.
+_ORDER = """
+ORDER BY CASE status WHEN 'queued' THEN 2 WHEN 'running' THEN 1 WHEN 'paused' THEN 1 ELSE 0 END,
+    CASE status WHEN 'queued' THEN -priority END, CASE status WHEN 'queued' THEN position END, ended, id
+"""
+
+
+GO_ON = Decision()
+
+
+def queue_path(folder: str | os.PathLike[str] | None = None) -> Path:
+    """Return where the queue of a runs folder lies; the folder is ``MHO_RUNS`` or ``data/runs`` unless given."""
+    return Path(folder or os.environ.get("MHO_RUNS") or DEFAULT_FOLDER).resolve() / NAME
+
+
+class Queue:
+    """The queue at `path`, made if it is not there; a context manager. For use by one thread.
+
+    Every change is one transaction and on the disk when its method returns.
+
+    Parameters
+    ----------
+    path : path, optional
+        The SQLite file; that of the runs folder, `queue_path`, if not given.
+
+    Raises
+    ------
+    QueueError
+        It cannot be opened or used; also by methods that are asked for a job that is not there, or asked to
+        change one that has begun.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.path = queue_path() if path is None else Path(path).resolve()
+        self._database = Database(self.path)
+        self._version = self._database.version_of_data()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        self._database.close()
+
+    # --- looking ---
+
+    def jobs(self, bench: str | None = None, statuses: Sequence[JobStatus] = tuple(JobStatus)) -> list[Job]:
+        """Return jobs: what has ended, then what runs, then what waits, in the order in which it will go."""
+        marks = ", ".join("?" * len(statuses))
+        return self._database.jobs(
+            f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL) {_ORDER}",
+            (*statuses, bench, bench),
+        )
+
+    def job(self, number: int) -> Job:
+        """Return the job with the id `number`."""
+        found = self._database.jobs("WHERE id = ?", (number,))
+        if not found:
+            raise QueueError(
+                f"there is no job {number} in queue {self.path}; `mho queue list` shows which there are"
+            )
+        return found[0]
+
+    def next(self, bench: str) -> Job | None:
+        """Return the job that goes next on `bench`, or None."""
+        waiting = self.jobs(bench, [JobStatus.QUEUED])
+        return waiting[0] if waiting else None
+
+    def lane(self, bench: str) -> Lane:
+        """Return how the queue of `bench` stands."""
+        return self._database.lane(bench)
+
+    def lanes(self) -> list[Lane]:
+        """Return how the queue of each bench stands that has jobs or was ever held."""
+        return [self.lane(bench) for bench in self._database.benches()]
+
+    def changed(self) -> bool:
+        """Tell whether another process has changed the queue since the last time this was asked."""
+        before, self._version = self._version, self._database.version_of_data()
+        return self._version != before
+
+    def last_finished(self, order: Order) -> Job | None:
+        """Return the job that last finished with this order's procedure on its bench, or None."""
+        found = self._database.jobs(
+            "WHERE bench = ? AND procedure = ? AND status = 'finished' ORDER BY ended DESC LIMIT 1",
+            (order.bench, order.procedure),
+        )
+        return found[0] if found else None
+
+    # --- ordering ---
+
+    def add(self, order: Order, *, priority: int = 0, estimate: float | None = None) -> Job:
+        """Put a new job behind all others of its priority."""
+        return self.add_all([(order, estimate)], priority=priority)[0]
+
+    def add_all(self, orders: Sequence[tuple[Order, float | None]], *, priority: int = 0) -> list[Job]:
+        """Put jobs, each with its estimate (s), behind all others of their priority: all of them or none."""
+        with self._database.changing():
+            return [self._insert(order, priority, estimate) for order, estimate in orders]
+
+    def clone(self, number: int) -> Job:
+        """Put a copy of a job, whatever became of it, behind all others of its priority."""
+        job = self.job(number)
+        return self.add(job.order, priority=job.priority, estimate=job.estimate)
+
+    def edit(self, number: int, order: Order, *, estimate: float | None = None) -> Job:
+        """Give a job that waits another order; on another bench it goes behind all others."""
+        with self._database.changing():
+            job = self._waiting(number)
+            columns = order_row(order) | {"estimate": estimate}
+            if order.bench != job.order.bench:
+                columns["position"] = self._end_of_line(order.bench)
+            return self._set(number, **columns)
+
+    def set_priority(self, number: int, priority: int) -> Job:
+        """Give a job that waits another priority: the highest goes first."""
+        with self._database.changing():
+            self._waiting(number)
+            return self._set(number, priority=priority)
+
+    def move(self, number: int, place: int) -> Job:
+        """Move a job that waits to a place (from 1) among those that wait for its bench.
+
+        Beyond jobs of another priority it takes on the nearest priority that lets it stand there.
+        """
+        with self._database.changing():
+            job = self._waiting(number)
+            others = [one for one in self.jobs(job.order.bench, [JobStatus.QUEUED]) if one.id != number]
+            index = min(max(place - 1, 0), len(others))
+            priority = job.priority
+            if index > 0:
+                priority = min(priority, others[index - 1].priority)
+            if index < len(others):
+                priority = max(priority, others[index].priority)
+            self._set(number, priority=priority)
+            for position, one in enumerate([*others[:index], job, *others[index:]], 1):
+                self._set(one.id, position=position)
+            return self.job(number)
+
+    def skip(self, number: int, reason: str) -> Job:
+        """Take a job that waits out of the line, and keep it on record."""
+        with self._database.changing():
+            self._waiting(number)
+            return self._set(number, status=JobStatus.SKIPPED, reason=reason, ended=time.time())
+
+    def remove(self, number: int) -> None:
+        """Forget a job that is not being run; its run file stays."""
+        with self._database.changing():
+            if self.job(number).status in ACTIVE:
+                raise QueueError(f"job {number} is being run; abort it before it is removed")
+            self._database.delete([number])
+
+    def clear(self, bench: str | None = None, statuses: Sequence[JobStatus] = ENDED) -> int:
+        """Forget all jobs of `statuses`, none of which may be being run; return how many. Run files stay."""
+        with self._database.changing():
+            going = [job for job in self.jobs(bench, statuses) if job.status not in ACTIVE]
+            self._database.delete([job.id for job in going])
+            return len(going)
+
+    def hold(self, bench: str, reason: str, *, unsafe: bool = False) -> Lane:
+        """Begin no further job on `bench`, and let a running one rest, until `release`.
+
+        `unsafe` notes that the bench could not be made safe, until `confirm_safe`.
+        """
+        with self._database.changing():
+            lane = self._database.lane(bench)
+            return self._database.put_lane(
+                replace(lane, held=True, reason=reason, unsafe=unsafe or lane.unsafe)
+            )
+
+    def release(self, bench: str) -> Lane:
+        """Let the queue of `bench` go on; whether its bench is safe stays as it was."""
+        with self._database.changing():
+            return self._database.put_lane(replace(self._database.lane(bench), held=False, reason=""))
+
+    def confirm_safe(self, bench: str) -> Lane:
+        """Note that `bench` was made safe."""
+        with self._database.changing():
+            return self._database.put_lane(replace(self._database.lane(bench), unsafe=False))
+
+    def set_policy(self, bench: str, policy: Policy) -> Lane:
+        """Say what follows when a run on `bench` fails or is interrupted."""
+        with self._database.changing():
+            return self._database.put_lane(replace(self._database.lane(bench), policy=policy))
+
+    # --- carrying out ---
+
+    def begin(self, number: int, *, run: Path | None, worker: int, worker_started: float) -> Job | None:
+        """Note that a worker has the job, which is about to write `run`; None when it does not wait any more."""
+        with self._database.changing():
+            found = self._database.jobs("WHERE id = ? AND status = 'queued'", (number,))
+            if not found:
+                return None
+            return self._set(
+                number, status=JobStatus.RUNNING, reason="", run=run and str(run), attempts=found[0].attempts + 1,
+                worker=worker, worker_started=worker_started, started=time.time(), ended=None,
+            )  # fmt: skip
+
+    def mark(self, number: int, status: JobStatus) -> Job:
+        """Note that the running job rests, or runs again."""
+        with self._database.changing():
+            return self._set(number, status=status)
+
+    def end(
+        self,
+        number: int,
+        status: JobStatus,
+        reason: str,
+        decision: Decision = GO_ON,
+        *,
+        seconds: float | None = None,
+        pulses: int | None = None,
+    ) -> Job:
+        """Note how a job ended, and what follows, in one change: no crash can come between the two."""
+        with self._database.changing():
+            job = self.job(number)
+            ended: dict[str, Any] = {
+                "status": status, "reason": reason, "ended": time.time(), "seconds": seconds, "pulses": pulses,
+                "worker": None, "worker_started": None,
+            }  # fmt: skip
+            if decision.again:
+                first = self._database.jobs(
+                    "WHERE bench = ? AND status = 'queued' " + _ORDER, (job.order.bench,)
+                )[:1]
+                ended |= {
+                    "status": JobStatus.QUEUED,
+                    "reason": f"attempt {job.attempts} {status}: {reason}",
+                    "resume_of": str(job.run) if decision.resume and job.run else None,
+                    "position": first[0].position - 1 if first else job.position,
+                    "priority": max(job.priority, first[0].priority) if first else job.priority,
+                }
+            if decision.hold:
+                hold = f"job {number} ({job.order.procedure}): {decision.hold}: {reason}"
+                lane = self._database.lane(job.order.bench)
+                self._database.put_lane(replace(lane, held=True, reason=hold))
+            return self._set(number, **ended)
+
+    # --- parts of changes ---
+
+    def _insert(self, order: Order, priority: int, estimate: float | None) -> Job:
+        return self.job(
+            self._database.insert(
+                order_row(order)
+                | {
+                    "status": JobStatus.QUEUED, "priority": priority, "reason": "", "attempts": 0,
+                    "added": time.time(), "estimate": estimate, "position": self._end_of_line(order.bench),
+                }
+            )
+        )  # fmt: skip
+
+    def _set(self, number: int, **columns: Any) -> Job:
+        self._database.update(number, columns)
+        return self.job(number)
+
+    def _waiting(self, number: int) -> Job:
+        job = self.job(number)
+        if job.status is not JobStatus.QUEUED:
+            raise QueueError(
+                f"job {number} is {job.status}; only a queued job can be changed. Clone it instead"
+            )
+        return job
+
+    def _end_of_line(self, bench: str) -> int:
+        return int(self._database.value("SELECT max(position) FROM jobs WHERE bench = ?", (bench,)) or 0) + 1

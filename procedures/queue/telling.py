@@ -1,0 +1,34 @@
+"""Tells somebody elsewhere what becomes of a queue: jobs that end, a queue that is held, a bench that is not safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from procedures import stream
+from procedures.notifications import Notifier, Occasion
+from procedures.queue.job import JobStatus
+from procedures.queue.messages import Event, JobChanged
+from procedures.queue.tables import what
+
+OCCASIONS: dict[JobStatus, Occasion] = {
+    JobStatus.FINISHED: "finish",
+    JobStatus.FAILED: "failure",
+    JobStatus.INTERRUPTED: "failure",
+}
+
+
+def telling(notifier: Notifier) -> Callable[[Event], None]:
+    """Return a listener that sends what is worth it; a job that somebody aborted is not."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, JobChanged) and event.job.status in OCCASIONS:
+            job = event.job
+            limit = job.reason.startswith("LimitError")
+            occasion: Occasion = "limit" if limit else OCCASIONS[job.status]
+            notifier.send(
+                f"mho: job {job.id} {job.status}", f"{job.reason or what(job)}\n{job.run}", occasion
+            )
+        elif isinstance(event, stream.Message) and event.level in ("ERROR", "CRITICAL"):
+            notifier.send("mho: the queue is held", event.text, "failure")
+
+    return listen

@@ -1,0 +1,106 @@
+"""What a runner announces, in a terminal: a line for what happened, one bar for what happens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from procedures import stream
+from procedures.notifications import Notifier, addresses
+from procedures.queue.job import ENDED, Job, JobStatus
+from procedures.queue.messages import Event, JobChanged, RunnerState
+from procedures.queue.runner import Runner
+from procedures.queue.store import queue_path
+from procedures.queue.tables import COLOURS, duration, took, what
+from procedures.queue.telling import telling
+
+
+class RunnerDisplay:
+    """Draws a runner's events; a context manager.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Into a file only the lines go.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"), console=console
+        )
+        self._task: TaskID = self._bar.add_task("idle", total=None, left="", visible=False)
+        self._live = Live(self._bar, console=console, refresh_per_second=8, transient=True)
+        self._held = ""
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def observe(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, JobChanged):
+            self._line(_sentence(event.job), COLOURS.get(event.job.status, ""))
+        elif isinstance(event, stream.Message):
+            if event.level not in ("INFO", "DEBUG"):
+                self._line(event.text, "yellow" if event.level == "WARNING" else "bold red")
+        elif isinstance(event, RunnerState):
+            self._show(event)
+
+    def _show(self, state: RunnerState) -> None:
+        held = state.reason if state.held else ""
+        if held != self._held:
+            self._held = held
+            self._line(f"held: {held}" if held else "the queue goes on", "bold yellow" if held else "")
+        left = "" if state.seconds_left is None else f"{duration(state.seconds_left)} left"
+        self._bar.update(
+            self._task,
+            description=f"job {state.job} {state.state} {state.stage}",
+            completed=state.done,
+            total=state.total or None,
+            left=left,
+            visible=state.job is not None,
+        )
+
+    def _line(self, text: str, style: str) -> None:
+        self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def run_queue(bench: str, *, once: bool, drain: bool, notify: Sequence[str] = ()) -> str:
+    """Serve the queue as `Runner.serve` does, shown on standard error; return why it is held.
+
+    Who is at the addresses `notify`, or those in ``MHO_NOTIFY``, is told of jobs that end, and of trouble.
+    """
+    logging.getLogger("procedures.queue.child").setLevel(
+        logging.WARNING
+    )  # what workers complain of, tracebacks too
+    wanted = addresses(notify)
+    notifier = None if wanted is None else Notifier(wanted)
+    with RunnerDisplay(Console(stderr=True)) as display:
+        listeners = [display.observe] if notifier is None else [display.observe, telling(notifier)]
+        try:
+            return Runner(queue_path(), bench, listeners=listeners).serve(once=once, drain=drain)
+        finally:
+            if notifier is not None:
+                notifier.close()
+
+
+def _sentence(job: Job) -> str:
+    text = f"job {job.id} {job.status}: {what(job)}"
+    if job.status is JobStatus.RUNNING:
+        return f"{text}  ->  {job.run}"
+    if job.status in ENDED:
+        text += f", {duration(took(job))}"
+    return f"{text}: {job.reason}" if job.reason else text

@@ -1,0 +1,92 @@
+"""Many run files in one pass: every one measured or its reason given, on workers too, and one table of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from analysis.collection import find_runs, measure_runs, summarise
+from mho_errors import InputError
+from mho_workers import dask_workers
+from runs import RunFile
+from runs.parquet import write_parquet
+
+
+@pytest.fixture
+def folder(tmp_path: Path, solved: Path) -> Path:
+    for number in range(5):
+        place = tmp_path / "runs" / f"day{number % 2}"
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(solved, place / f"{number}.h5")
+    (tmp_path / "runs" / "broken.h5").write_bytes(b"no run")
+    (tmp_path / "runs" / "notes.txt").write_text("no run either")
+    return tmp_path / "runs"
+
+
+def test_folders_are_searched_whole_and_in_order(folder):
+    names = [str(path.relative_to(folder)) for path in find_runs(folder)]
+    assert names == ["broken.h5", "day0/0.h5", "day0/2.h5", "day0/4.h5", "day1/1.h5", "day1/3.h5"]
+    assert list(find_runs(folder / "day1/1.h5")) == [folder / "day1/1.h5"]
+    with pytest.raises(InputError, match="nowhere does not exist"):
+        list(find_runs(folder / "nowhere"))
+
+
+def test_every_file_gives_a_row_or_its_reason(folder):
+    measured = list(measure_runs(find_runs(folder), summarise))
+    broken = measured[0]
+    assert broken.row is None
+    assert "broken.h5" in broken.reason
+    rows = [one.row for one in measured[1:]]
+    assert all(row == rows[0] for row in rows)
+    with RunFile(folder / "day0/0.h5") as run:
+        assert rows[0]["status"] == run.status
+        assert rows[0]["parameter.bits"] == run.parameters["bits"].value
+
+
+def test_files_are_opened_one_at_a_time_as_rows_are_asked_for(folder):
+    opened: list[Path] = []
+
+    def paths():
+        for path in find_runs(folder):
+            opened.append(path)
+            yield path
+
+    pass_over = measure_runs(paths(), summarise)
+    next(pass_over)
+    next(pass_over)
+    assert len(opened) == 2
+
+
+def test_what_a_measurement_does_not_find_is_a_reason_too(folder):
+    measured = list(measure_runs(find_runs(folder / "day0"), lambda run: {"x": run.column("nothing", "x")}))
+    assert all(one.row is None and "nothing" in one.reason for one in measured)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_workers_measure_the_same(folder):
+    alone = {one.path: one for one in measure_runs(find_runs(folder), summarise)}
+    with dask_workers(1) as workers:
+        spread = {one.path: one for one in measure_runs(find_runs(folder), summarise, workers)}
+    assert spread == alone
+
+
+def test_a_table_bears_rows_that_differ(tmp_path):
+    rows = [{"a": 1, "b": "x", "c": None}, {"a": 2.5, "b": 3}, {"d": True}]
+    write_parquet(rows, tmp_path / "t.parquet")
+    assert pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist() == [
+        {"a": 1.0, "b": "x", "c": None, "d": None},
+        {"a": 2.5, "b": "3", "c": None, "d": None},
+        {"a": None, "b": None, "c": None, "d": True},
+    ]
+
+
+def test_a_table_that_cannot_be_written_leaves_nothing_behind(tmp_path):
+    with pytest.raises(InputError, match="cannot be written"):
+        write_parquet([{"a": 1}], tmp_path / "nowhere" / "t.parquet")
+    (tmp_path / "t.parquet").mkdir()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_parquet([{"a": 1}], tmp_path / "t.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]

@@ -1,0 +1,280 @@
+"""What is exported is what is in the run file, and nothing is ever half there."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import run_samples
+import scipy.io
+import xarray
+from command_line import Shell
+from run_writers import WriterProcess
+
+import analysis.export_netcdf
+from analysis.export import FORMS, export
+from analysis.export_netcdf import to_xarray
+from chip_maps.matrix_files import load_matrix
+from mho_errors import InputError, RunFileError
+from runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, RunWriter, Table
+
+MATRIX = np.array([[1 / 3, 2e-300], [-0.0, 7.0]])
+COMPLEX = np.array([[1 + 2j, 0.1 - 1e-9j], [0, -3]])
+IMAGE = np.array([[[1e-6, np.nan], [3e-6, 4e-6]], [[5e-6, 6e-6], [7e-6, 8e-6]]])
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with every kind of data."""
+    path = tmp_path_factory.mktemp("export") / "run.h5"
+    table = Table(
+        "points",
+        (
+            Column("number", dtype="u2"),
+            Column("voltage", "V", description="what was set"),
+            Column("single", "A", dtype="f4"),
+            Column("on", dtype="?"),
+            Column("pair", "S", shape=(2,)),
+        ),
+        "voltage",
+        "number",
+    )
+    empty = Table("nothing", (Column("x"),), "x", "x")
+    layout = Layout(
+        (table, empty),
+        (Map("heat", "K", np.array([3, 5]), np.array([0, 9])),),
+        (
+            Array("matrix", MATRIX, "S", "a matrix"),
+            Array("complex", COMPLEX),
+            Array("cube", np.arange(24.0).reshape(2, 3, 4)),
+            Array("heat", np.arange(3)),
+        ),
+    )
+    parameters = {
+        "volts": Parameter(0.2, "V", "Volts"),
+        "entropy": Parameter(2**100),
+        "note": Parameter(None),
+        "name": Parameter('Ω, "quoted"\nand broken'),
+    }
+    header = RunHeader(
+        "A title, with | and ✓",
+        "Sweep",
+        "1",
+        parameters,
+        bench="x = 1\n",
+        chip="y = 2\n",
+        provenance={"packages": "a==1", "seed": "7"},
+    )
+    with RunWriter.create(path, header, layout) as run:
+        run.emit_block(
+            "points",
+            {
+                "number": np.arange(3, dtype="u2"),
+                "voltage": np.array([0.1, np.nan, 1 / 3]),
+                "single": np.array([0.1, 1e-9, 3.0], dtype="f4"),
+                "on": np.array([True, False, True]),
+                "pair": np.arange(6.0).reshape(3, 2),
+            },
+        )
+        for index, image in enumerate(IMAGE):
+            run.snapshot("heat", image, time=float(index))
+        run.log("INFO", "hello")
+        run.set_summary({"found": 3, "good": True, "list": [1, 2]})
+    return path
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as text:
+        return list(csv.reader(text))
+
+
+def test_csv_has_units_in_its_headers_and_numbers_that_read_back(path: Path, tmp_path: Path):
+    folder = export(path, "csv", tmp_path / "out")
+    header, *lines = rows(folder / "points.csv")
+    assert header == ["number", "voltage (V)", "single (A)", "on", "pair_0 (S)", "pair_1 (S)"]
+    assert [float(line[1]) for line in lines] == pytest.approx(
+        [0.1, np.nan, 1 / 3], rel=0, abs=0, nan_ok=True
+    )
+    assert lines[0][2] == "0.1"
+    assert lines[2] == ["2", repr(1 / 3), "3.0", "True", "4.0", "5.0"]
+    header, *lines = rows(folder / "maps" / "heat.csv")
+    assert header == ["time (s)", "row", "column", "value (K)"]
+    assert lines[2] == ["0.0", "5", "0", "3e-06"]
+    assert len(lines) == 8
+    np.testing.assert_array_equal(load_matrix(folder / "arrays" / "matrix.csv"), MATRIX)
+    np.testing.assert_array_equal(load_matrix(folder / "arrays" / "complex.csv"), COMPLEX)
+    assert (folder / "arrays" / "matrix.csv").read_text().startswith("# matrix (2x2), in S: a matrix\n")
+    assert len(rows(folder / "arrays" / "cube.csv")) == 1 + 2
+    assert rows(folder / "nothing.csv") == [["x"]]
+    facts = {(what, name): (value, unit) for what, name, value, unit in rows(folder / "run.csv")}
+    assert facts["parameter", "volts"] == ("0.2", "V")
+    assert facts["parameter", "name"][0] == 'Ω, "quoted"\nand broken'
+    assert facts["result", "found"] == ("3", "")
+    assert ("result", "list") not in facts
+    assert rows(folder / "log.csv")[1][1:] == ["INFO", "hello"]
+
+
+def test_matlab_has_structs_with_units(path: Path, tmp_path: Path):
+    told = scipy.io.loadmat(export(path, "mat", tmp_path / "out.mat"), simplify_cells=True)
+    np.testing.assert_array_equal(told["points"]["voltage"], [0.1, np.nan, 1 / 3])
+    np.testing.assert_array_equal(told["points"]["pair"], np.arange(6.0).reshape(3, 2))
+    np.testing.assert_array_equal(told["maps"]["heat"]["value"], IMAGE)
+    np.testing.assert_array_equal(told["maps"]["heat"]["row"], [3, 5])
+    np.testing.assert_array_equal(told["arrays"]["complex"], COMPLEX)
+    assert told["units"]["points"]["voltage"] == "V"
+    assert told["units"]["maps"]["heat"]["value"] == "K"
+    assert told["run"]["title"] == "A title, with | and ✓"
+    assert told["run"]["parameters"]["volts"] == 0.2
+    assert told["run"]["parameters"]["entropy"] == str(2**100)
+    assert told["run"]["results"]["found"] == 3
+
+
+def test_netcdf_is_a_dataset_with_units_and_coordinates(path: Path, tmp_path: Path):
+    with xarray.open_dataset(export(path, "netcdf", tmp_path / "out.nc"), engine="h5netcdf") as told:
+        np.testing.assert_array_equal(told["points_voltage"], [0.1, np.nan, 1 / 3])
+        assert told["points_voltage"].attrs == {"units": "V", "long_name": "what was set"}
+        assert told["points_pair"].dims == ("points", "points_pair_0")
+        assert told["points_on"].values.tolist() == [1, 0, 1]
+        assert float(told["heat"].sel(heat_time=1.0, heat_row=5, heat_column=9)) == 8e-6
+        assert told["heat_array"].values.tolist() == [0, 1, 2]
+        np.testing.assert_array_equal(told["complex_real"] + 1j * told["complex_imag"], COMPLEX)
+        assert told["nothing_x"].size == 0
+        assert json.loads(told.attrs["summary"])["list"] == [1, 2]
+        assert told.attrs["title"] == "A title, with | and ✓"
+        with to_xarray(path) as in_memory:
+            assert in_memory.identical(told.load())
+
+
+def test_a_folder_to_publish_holds_everything_and_its_checksums(tmp_path: Path):
+    run = run_samples.whole_run(tmp_path / "run.h5")
+    folder = export(run, "folder")
+    assert folder == tmp_path / "run-published"
+    sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
+    present = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    assert set(sums) == present - {"SHA256SUMS"}
+    for name, digest in sums.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert {
+        "run.h5",
+        "bench.toml",
+        "chip.toml",
+        "figure.png",
+        "figure.svg",
+        "csv/cycles.csv",
+        "README.md",
+    } <= present
+    assert (folder / "run.h5").read_bytes() == run.read_bytes()
+    readme = (folder / "README.md").read_text()
+    assert "# Solve [bold]4x4[/bold]" in readme
+    assert "| Precision | 24 bit |" in readme
+
+
+def test_the_run_file_in_a_published_folder_opens_anywhere_though_its_writer_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("analysis.export_folder._draw", lambda run, folder: None)
+    writer = WriterProcess(tmp_path / "run.h5")
+    writer.tell("program")
+    running = tmp_path / "running"
+    with pytest.raises(InputError, match="still being written"):
+        export(tmp_path / "run.h5", "folder", running)
+    assert not running.exists()
+    assert export(tmp_path / "run.h5", "csv", tmp_path / "live").is_dir()
+    writer.kill()
+    folder = export(tmp_path / "run.h5", "folder")
+    with h5py.File(folder / "run.h5", "r") as file:
+        assert "entry" in file
+    with RunFile(folder / "run.h5") as run:
+        assert run.status == "interrupted"
+    assert "| status | interrupted" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nothing_is_left_when_an_export_breaks_off(
+    path: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+):
+    def broken(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for writer in (
+        "export_csv.csv.writer",
+        "export_matlab.scipy.io.savemat",
+        "export_netcdf._write_table",
+        "export_folder._draw",
+    ):
+        monkeypatch.setattr(f"analysis.{writer}", broken)
+    with pytest.raises(InputError, match="cannot be written: No space left on device"):
+        export(path, form, tmp_path / "below" / "out")
+    assert not any((tmp_path / "below").iterdir())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nothing_is_overwritten(path: Path, tmp_path: Path, form: str):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(InputError, match="exists already"):
+        export(path, form, tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_what_is_missing_is_said(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(InputError, match="there are csv, mat, netcdf, folder"):
+        export(path, "xls")
+    with pytest.raises(RunFileError, match="there is no run file"):
+        export(tmp_path / "nowhere.h5", "csv")
+    monkeypatch.setitem(sys.modules, "h5netcdf", None)
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    with pytest.raises(InputError, match=r"pip install 'mho\[exchange\]'"):
+        export(path, "netcdf", tmp_path / "out.nc")
+    with pytest.raises(InputError, match=r"pip install 'mho\[exchange\]'"):
+        to_xarray(path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_long_table_is_exported_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("analysis.series.BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr("analysis.export_matlab.BLOCK_BYTES", 1 << 18)
+    count = 400_000
+    columns = tuple(Column(name) for name in "abcd")
+    layout = Layout((Table("points", columns, "a", "a"),))
+    with RunWriter.create(tmp_path / "run.h5", RunHeader("t", "p", "1", {}), layout) as run:
+        for start in range(0, count, 50_000):
+            run.emit_block("points", {name: np.arange(start, start + 50_000.0) for name in "abcd"})
+    whole = 4 * 8 * count
+    for form in ("netcdf", "mat"):
+        tracemalloc.start()
+        export(tmp_path / "run.h5", form, tmp_path / form)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        # A column at a time at the most: .mat has no smaller piece.
+        assert peak < whole / 3, form
+    assert scipy.io.loadmat(tmp_path / "mat", simplify_cells=True)["points"]["d"][-1] == count - 1
+
+
+def test_the_command_says_where_it_wrote(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    shell = Shell(tmp_path / "runs", monkeypatch, capsys)
+    assert shell("export", path, "--to", "mat", "-o", tmp_path / "x.mat") == (
+        0,
+        f"{tmp_path / 'x.mat'}\n",
+        "",
+    )
+    assert "there is no form 'xls'" in shell.refused("export", path, "--to", "xls")
+
+
+def test_analysis_needs_neither_xarray_nor_instruments():
+    code = (
+        "import sys, analysis, analysis.export, analysis.table_import, analysis.runs_commands\n"
+        "sys.exit(bool({'xarray', 'h5netcdf', 'matplotlib', 'instruments'} & set(sys.modules)))"
+    )
+    house = Path(analysis.export_netcdf.__file__).parents[1]
+    assert subprocess.run([sys.executable, "-c", code], cwd=house, check=False).returncode == 0

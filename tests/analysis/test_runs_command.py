@@ -1,0 +1,142 @@
+"""`mho runs` as a user meets it: lists, searches, tags, notes, links, and what it says to a mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import run_samples
+from command_line import Shell
+
+import runs
+from runs.index import RunIndex
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("library")
+    run_samples.whole_run(folder / "solved.h5")
+    run_samples.failed_run(folder / "broken.h5")
+    run_samples.other_run(folder / "sweep.h5")
+    (folder / "foreign.h5").write_text("no HDF5")
+    return folder
+
+
+@pytest.fixture
+def shell(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    shutil.copytree(library, tmp_path / "runs")
+    return Shell(tmp_path / "runs", monkeypatch, capsys)
+
+
+def names(out: str) -> list[str]:
+    return [line.split()[0].removesuffix(".h5") for line in out.splitlines()[1:]]
+
+
+def refusal(shell: Shell, *arguments: str) -> str:
+    code, out, err = shell(*arguments)
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    return line
+
+
+def test_all_runs_are_listed_newest_first_and_what_is_no_run_last(shell: Shell):
+    code, out, err = shell("runs")
+    assert (code, err) == (0, "")
+    assert names(out) == ["sweep", "broken", "solved", "foreign"]
+    assert "Solve [bold]4x4[/bold]" in out
+    assert "not an HDF5 file" in out
+
+
+def test_runs_are_searched_sorted_and_counted(shell: Shell):
+    assert names(shell("runs", "--where", "bits>=24 and status=finished")[1]) == ["solved"]
+    assert names(shell("runs", "--where", "procedure=solve", "--sort", "path")[1]) == ["broken", "solved"]
+    _, out, _ = shell("runs", "--limit", "1")
+    assert out.splitlines()[-1] == "1 of 4 runs; --limit 0 shows all"
+    assert shell("runs", "--where", "bits>99")[1] == "no runs\n"
+
+
+def test_json_has_everything_that_is_known(shell: Shell):
+    shell("runs", "note", "solved", "Ω")
+    (told,) = json.loads(shell("runs", "--json", "--where", "converged")[1])
+    assert told["parameters"]["bits"] == 24
+    assert told["results"]["converged"] is True
+    assert told["status"] == "finished"
+    assert told["notes"][0]["text"] == "Ω"
+    assert len(json.loads(shell("runs", "--json")[1])) == 4
+
+
+def test_tags_and_notes_are_kept_beside_the_file(shell: Shell):
+    before = (shell.folder / "solved.h5").read_bytes()
+    assert shell("runs", "tag", "solved", "good", "fig-3")[:2] == (0, "fig-3 good\n")
+    assert shell("runs", "note", "solved", "the warm chip") == (0, "", "")
+    assert shell("runs", "tag", "solved", "fig-3", "--remove")[1] == "good\n"
+    assert names(shell("runs", "--where", "tag=good and 'warm'", "--rebuild")[1]) == ["solved"]
+    assert "the warm chip" in shell("runs", "about", "solved")[1]
+    assert (shell.folder / "solved.h5").read_bytes() == before
+
+
+def test_about_a_run_names_its_relations(shell: Shell):
+    _, out, _ = shell("runs", "about", str(shell.folder / "solved.h5"))
+    assert [line.split()[:3] for line in out.splitlines()[1:]] == [["same", "chip", "broken.h5"]]
+    told = json.loads(shell("runs", "about", "solved", "--json")[1])
+    assert told["links"]["same_chip"] == ["broken.h5"]
+
+
+def test_another_folder_can_be_named_before_or_after_the_verb(shell: Shell, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("MHO_RUNS")
+    folder = str(shell.folder)
+    for words in (("--runs", folder, "about", "solved"), ("about", "solved", "--runs", folder)):
+        assert shell("runs", *words)[1].startswith("solved.h5")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--where", "bitz>=24"), "did you mean 'bits'?"),
+        (("--where", "bits>="), "bits>=▲"),
+        (("--sort", "statuss"), "did you mean 'status'?"),
+        (("about", "solvd"), "did you mean solved?"),
+        (("tag", "foreign", "good"), "foreign.h5 cannot be read as a run"),
+        (("tag", "solved", "two words"), "one word"),
+        (("tag", "solved", "bad", "--remove"), "has no tag 'bad'"),
+        (("note", "solved", " "), "the note is empty"),
+        (("--runs", "nowhere"), "there is no folder of runs nowhere"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line(shell: Shell, words: tuple[str, ...], said: str):
+    assert said in refusal(shell, "runs", *words)
+
+
+def test_a_rebuild_that_is_killed_leaves_an_index_that_goes_on(shell: Shell):
+    for number in range(600):
+        os.link(shell.folder / "sweep.h5", shell.folder / f"sweep-{number}.h5")
+    shell("runs", "tag", "solved", "good")
+    code = "import sys, mho; sys.argv = ['mho', 'runs', '--rebuild', '--json']; mho.main()"
+    environment = os.environ | {
+        "MHO_RUNS": str(shell.folder),
+        "PYTHONPATH": str(Path(runs.__file__).parents[1]),
+    }
+    child = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL)
+    with RunIndex(shell.folder) as index:
+        deadline = time.monotonic() + 60
+        # Stale files are marked before the first batch of them is written.
+        while child.poll() is None and time.monotonic() < deadline:
+            (stale,) = index._store.execute("SELECT count(*) FROM runs WHERE mtime = -1").fetchone()
+            if 0 < stale < 600:
+                break
+            time.sleep(0.002)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        assert index.count() == 604
+        index.update()
+        assert index.count("procedure=Sweep") == 601
+        assert [run.path.name for run in index.search("tag=good")] == ["solved.h5"]

@@ -1,0 +1,40 @@
+"""`mho` in the tests' own process: what it prints, how it exits, and that a refusal leaves nothing behind."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import mho
+
+
+class Shell:
+    """Runs `mho` in this process, with run files in a folder of its own."""
+
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
+        monkeypatch.setenv("MHO_RUNS", str(folder))
+        monkeypatch.setenv("COLUMNS", "400")
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "argv", ["mho", *map(str, arguments)])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            mho.main()
+        out, err = self._capsys.readouterr()
+        return int(left.value.code or 0), out, err
+
+    def refused(self, *arguments: object) -> str:
+        """Run what must be refused: exit code 2, one line, no traceback, no run file; returns the line."""
+        code, out, err = self(*arguments)
+        assert code == 2, (out, err)
+        assert out == ""
+        (line,) = err.splitlines()
+        assert line.startswith("mho: ")
+        assert "Traceback" not in line
+        assert not self.folder.exists() or not any(self.folder.iterdir())
+        return line.removeprefix("mho: ")

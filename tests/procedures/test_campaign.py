@@ -1,0 +1,150 @@
+"""Campaigns: every run once, whatever dies; one table; nothing repeated that is finished."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pyarrow.parquet
+import pytest
+
+from mho_errors import InputError
+from mho_workers import Workers, dask_workers
+from procedures import run
+from procedures.campaign import Campaign, carry_out
+from procedures.plan import parse_plan
+from procedures.stream import Started
+from runs import RunFile
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+
+READS = """
+name = "reads"
+[[steps]]
+procedure = "read"
+parameters = { rows = "0:2", columns = "0:2" }
+[[sweep]]
+seed = { from = 1, to = 6 }
+"""
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    with dask_workers(2) as started:
+        yield started
+
+
+def campaign(folder: Path, text: str = READS, **options: int) -> Campaign:
+    return Campaign(parse_plan(text, folder), folder, **options)
+
+
+def test_every_run_has_a_file_and_a_row(tmp_path, workers):
+    told: list[int] = []
+    rows = campaign(tmp_path).carry_out(workers, lambda row: told.append(row["number"]))
+    assert [row["number"] for row in rows] == [1, 2, 3, 4, 5, 6] == sorted(told)
+    assert {row["status"] for row in rows} == {"finished"}
+    for row in rows:
+        with RunFile(tmp_path / row["file"]) as run:
+            assert run.status == "finished"
+            assert int(run.provenance["seed"]) == row["seed"] == row["number"]
+            assert run.summary["mean_conductance"] == row["result.mean_conductance"]
+    table = pyarrow.parquet.read_table(tmp_path / "table.parquet").to_pylist()
+    assert table == rows
+    assert table[0]["parameter.rows"] == "0:2"
+
+
+def test_what_is_finished_is_not_repeated_and_what_was_interrupted_is(tmp_path, workers):
+    first = campaign(tmp_path).carry_out(workers)
+    kept, lost = tmp_path / first[0]["file"], tmp_path / first[1]["file"]
+    before = kept.stat().st_mtime_ns
+    lost.write_bytes(lost.read_bytes()[:100])  # as a crash may leave it
+    again = campaign(tmp_path).carry_out(workers)
+    assert kept.stat().st_mtime_ns == before
+    assert [row["attempts"] for row in again] == [0, 1, 0, 0, 0, 0]
+    assert again[1]["result.mean_conductance"] == first[1]["result.mean_conductance"]
+    assert (tmp_path / "runs/000002.failed-1.h5").exists()
+
+
+def test_a_run_that_fails_is_tried_again_and_reported_and_the_others_go_on(tmp_path, workers):
+    text = READS.replace("seed = { from = 1, to = 6 }", 'rows = ["0:2", "0:9999", "4:6"]')
+    rows = campaign(tmp_path, text, tries=3).carry_out(workers)
+    assert [row["status"] for row in rows] == ["finished", "failed", "finished"]
+    assert rows[1]["attempts"] == 3
+    assert "row 9998 is not among them" in rows[1]["reason"]
+
+
+def test_killing_a_worker_loses_nothing(tmp_path, workers):
+    text = READS.replace("to = 6", "to = 40").replace("0:2", "0:24")
+    me, killed = psutil.Process(), []
+
+    def kill_one(row: dict[str, object]) -> None:
+        if row["number"] in (5, 20):
+            spawned = [p.pid for p in me.children() if "spawn_main" in " ".join(p.cmdline())]
+            os.kill(spawned[-1], signal.SIGKILL)
+            killed.append(spawned[-1])
+
+    rows = campaign(tmp_path, text).carry_out(workers, kill_one)
+    assert killed
+    assert [row["number"] for row in rows] == list(range(1, 41))
+    assert {row["status"] for row in rows} == {"finished"}
+    assert all((tmp_path / row["file"]).exists() for row in rows)
+
+
+def test_a_run_without_a_seed_has_the_same_one_again(tmp_path):
+    text = READS.replace("seed = { from = 1, to = 6 }", "repeats = [1, 2, 3]")
+    seeds = [[task.seed for task in campaign(tmp_path, text).tasks()] for _ in range(2)]
+    assert seeds[0] == seeds[1]
+    assert len(set(seeds[0])) == 3
+
+
+def test_a_file_that_is_being_written_is_left_alone(tmp_path):
+    task = next(campaign(tmp_path).tasks())
+
+    def begun_twice(event: object) -> None:
+        if isinstance(event, Started):
+            with pytest.raises(InputError, match="is being written by another process"):
+                carry_out(task)
+
+    run(task.planned.make(), seed=task.seed, output=task.path, observers=[begun_twice])
+    assert carry_out(task)["status"] == "finished"
+
+
+def test_another_plan_in_the_same_folder_is_refused(tmp_path):
+    campaign(tmp_path)
+    with pytest.raises(InputError, match="holds another plan"):
+        campaign(tmp_path, READS + "# changed\n")
+
+
+def test_a_bench_of_real_instruments_is_refused(tmp_path):
+    from instruments.bench_file import load_bench_file
+
+    text = load_bench_file("simulated").text
+    start, end = text.index("\n[simulation]"), text.index("\n[instruments.smu]")
+    (tmp_path / "real.toml").write_text(text[:start] + text[end:])
+    with pytest.raises(InputError, match="has real instruments"):
+        campaign(tmp_path, READS.replace('name = "reads"', 'name = "reads"\nbench = "real.toml"'))
+
+
+def test_a_scheduler_that_is_not_there_is_said(monkeypatch):
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "1s")
+    with pytest.raises(InputError, match="no dask scheduler answers"), dask_workers(scheduler="nonsense://x"):
+        pass
+
+
+def test_results_come_while_items_are_still_drawn(workers):
+    drawn: list[int] = []
+
+    def items() -> Iterator[int]:
+        for n in range(200):
+            drawn.append(n)
+            yield n
+
+    for done in workers.spread(abs, items()):
+        assert done.error is None
+        if len(drawn) < 200:
+            break
+    else:
+        pytest.fail("every item was drawn before the first result came")

@@ -1,0 +1,117 @@
+"""Plans: what they stand for, in which order, and the line of what is wrong in one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mho_errors import InputError
+from procedures.plan import Range, load_plan, parse_plan
+
+HEAD = 'name = "test"\n'
+SOLVE = '[[steps]]\nprocedure = "solve"\nparameters = { matrix = "a.csv", bits = 24 }\n'
+READ = '[[steps]]\nprocedure = "read"\nparameters = { rows = "0:4" }\n'
+
+
+def runs(text: str, folder: Path = Path()):
+    return parse_plan(HEAD + text, folder).runs
+
+
+def test_the_first_sweep_is_the_outermost_and_steps_follow_each_other_at_every_point():
+    planned = runs(
+        SOLVE + READ + '[[sweep]]\npreset = ["quiet", "pku"]\n[[sweep]]\nseed = { from = 1, to = 2 }\n'
+    )
+    assert [(r.preset, r.seed, r.procedure) for r in planned] == [
+        (preset, seed, procedure)
+        for preset in ("quiet", "pku")
+        for seed in (1, 2)
+        for procedure in ("solve", "read")
+    ]
+    assert [r.number for r in planned] == list(range(1, 9))
+    assert planned[0].point == {"preset": "quiet", "seed": 1}
+    assert planned[0].parameters == {"matrix": "a.csv", "bits": 24, "seed": 1}
+
+
+def test_a_parameter_is_swept_only_in_the_steps_that_have_it():
+    planned = runs(SOLVE + READ + "[[sweep]]\nbits = [12, 24]\n")
+    assert [r.parameters.get("bits") for r in planned] == [12, None, 24, None]
+    assert [dict(r.point) for r in planned] == [{"bits": 12}, {}, {"bits": 24}, {}]
+
+
+def test_a_step_is_singled_out_by_its_name():
+    twice = READ.replace("procedure", 'name = "before"\nprocedure') + READ.replace(
+        "procedure", 'name = "after"\nprocedure'
+    )
+    planned = runs(twice + '[[sweep]]\n"after.repeats" = [1, 5]\n')
+    assert [r.make().repeats for r in planned] == [1, 1, 1, 5]
+
+
+def test_what_stands_in_one_sweep_moves_together():
+    planned = runs(SOLVE + "[[sweep]]\nbits = [12, 24]\ntolerance = [1e-3, 1e-6]\n")
+    assert [(r.parameters["bits"], r.parameters["tolerance"]) for r in planned] == [(12, 1e-3), (24, 1e-6)]
+
+
+def test_values_carry_units():
+    planned = runs(READ + '[[sweep]]\ninterval = ["100 ms", "1 min", 2]\n')
+    assert [r.parameters["interval"] for r in planned] == [0.1, 60.0, 2.0]
+    planned = runs(READ + '[[sweep]]\ninterval = { from = "1 ms", to = "1 s", steps = 4, log = true }\n')
+    assert [r.parameters["interval"] for r in planned] == pytest.approx([1e-3, 1e-2, 1e-1, 1.0])
+
+
+def test_files_are_found_beside_the_plan(tmp_path):
+    for name in ("b.csv", "a.csv"):
+        (tmp_path / name).write_text("1 0\n0 1\n")
+    (tmp_path / "plan.toml").write_text(HEAD + SOLVE + '[[sweep]]\nmatrix = { files = "*.csv" }\n')
+    planned = load_plan(tmp_path / "plan.toml").runs
+    assert [r.parameters["matrix"] for r in planned] == [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+    (tmp_path / "plan.toml").write_text(HEAD + SOLVE)
+    assert load_plan(tmp_path / "plan.toml").runs[0].parameters["matrix"] == str(tmp_path / "a.csv")
+
+
+def test_without_a_seed_each_run_draws_its_own():
+    assert [r.seed for r in runs(SOLVE)] == [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[steps]]\nprocedure = "slove"\n', "steps.0.procedure (line 3): there is no procedure 'slove'; did you"),
+        (SOLVE.replace("bits", "bitz"), "steps.0.parameters.bitz (line 4): solve has no parameter 'bitz'; did you mean"),
+        (SOLVE.replace("24", "2"), "steps.0 (line 2): bits is 2; it must be a whole number from 3"),
+        (SOLVE + "[[sweep]]\nbit = [1]\n", "sweep.0.bit (line 6): no step has a parameter 'bit'; did you mean 'bits'"),
+        (SOLVE + "[[sweep]]\nbits = [12]\n[[sweep]]\nbits = [2]\n", "sweep.1.bits (line 8): bits is 2"),
+        (SOLVE + '[[sweep]]\nbits = ["12 V"]\n', "sweep.0.bits (line 6): bits is '12 V'; 'V' is not a unit of its kind"),
+        (SOLVE + "[[sweep]]\nbits = [12.5]\n", "sweep.0.bits (line 6): bits is 12.5; it is a whole number"),
+        (SOLVE + "[[sweep]]\nbits = []\n", "sweep.0.bits"),
+        (SOLVE + "[[sweep]]\nbits = [12, 24]\nseed = [1]\n", "sweep.0 (line 5): what one sweep varies moves together"),
+        (SOLVE + "[[sweep]]\nseed = { from = 5, to = 1 }\n", "there are 0 values"),
+        (READ + "[[sweep]]\nseed = [-1]\n", "a seed is a whole number from 0"),
+        (READ + "[[sweep]]\nseed = { from = 0, to = 1, steps = 3 }\n", "a seed is a whole number from 0"),
+        (SOLVE + '[[sweep]]\nmatrix = { files = "*.nothing" }\n', "no file matches '*.nothing'"),
+        (SOLVE + '[[sweep]]\n"sovle.bits" = [12]\n', "there is no step 'sovle'; did you mean 'solve'"),
+        (SOLVE + "[[sweeps]]\nbits = [12]\n", "unknown key; did you mean 'sweep'"),
+        (SOLVE + "[[sweep]\n", "not valid TOML"),
+        ("", "steps: this key is missing"),
+    ],
+)  # fmt: skip
+def test_an_error_names_the_key_the_line_and_what_to_do(text, said):
+    with pytest.raises(InputError) as caught:
+        runs(text)
+    assert said in str(caught.value), str(caught.value)
+
+
+def test_a_plan_that_is_not_there_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"cannot read plan .*nowhere\.toml"):
+        load_plan(tmp_path / "nowhere.toml")
+
+
+@given(st.integers(-1000, 1000), st.integers(0, 50), st.sampled_from([0.1, 0.25, 1.0, 3.0]))
+def test_a_range_by_a_step_holds_both_ends(low, count, by):
+    numbers = Range.model_validate({"from": low, "to": low + count * by, "by": by}).numbers(
+        low, low + count * by
+    )
+    assert len(numbers) == count + 1
+    assert numbers[-1] == pytest.approx(low + count * by)

@@ -1,0 +1,214 @@
+"""`mho queue` as people use it: what it shows, what it refuses, and that the queue on the disk is as it says."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from queue_procedures import Reading
+from queue_runners import TESTS, Desk, order, running
+
+import mho
+from procedures import run
+from procedures.queue import Answer, Job, JobStatus, Queue
+from procedures.queue.messages import JobChanged
+from procedures.queue.telling import telling
+from procedures.stream import Message
+from runs import RunFile
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "runs" / "queue.sqlite")
+
+
+@pytest.fixture
+def shell(desk, tmp_path, monkeypatch, capsys):
+    np.save(tmp_path / "a.npy", np.array([[0.8, 0.2], [0.1, 0.7]]))
+    monkeypatch.setenv("MHO_RUNS", str(desk.path.parent))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def type_(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mho", "queue", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            mho.main()
+        return (int(left.value.code or 0), *capsys.readouterr())
+
+    return type_
+
+
+@pytest.fixture
+def json_of(shell):
+    def read(*words: object):
+        code, out, err = shell(*words, "--json")
+        assert (code, err) == (0, "")
+        return json.loads(out)
+
+    return read
+
+
+def test_a_job_is_added_shown_changed_moved_and_taken_out(shell, json_of, desk, tmp_path):
+    assert shell("add", "solve", "a.npy", "--bits", "8", "--seed", 4, "--priority", 2)[:2] == (0, "job 1\n")
+    second = json_of("add", "solve", "a.npy", "--preset", "ideal")
+    assert (second["id"], second["status"], second["preset"]) == (2, "queued", "ideal")
+    shown = json_of("show", 1)
+    assert shown["parameters"] == {"matrix": "a.npy", "bits": 8, "seed": 4}
+    assert (shown["seed"], shown["priority"], shown["folder"]) == (4, 2, str(tmp_path))
+    assert json_of("edit", 1, "--bits", "6", "--priority", 0)["parameters"]["bits"] == 6
+    assert shell("move", 2, 1)[0] == 0
+    assert [job["id"] for job in json_of("list")] == [2, 1]
+    assert json_of("clone", 1)["parameters"] == {"matrix": "a.npy", "bits": 6, "seed": 4}
+    shell("abort", 2)
+    assert [(j["id"], j["status"]) for j in json_of("list", "--status", "skipped")] == [(2, "skipped")]
+    assert shell("clear")[1] == "1 job forgotten\n"
+    assert shell("remove", 3)[0] == 0
+    code, out, _ = shell("list")
+    assert code == 0
+    assert re.search(r"1 +queued +solve .*matrix=a\.npy", out)
+
+
+def test_the_queue_is_held_and_released_without_a_runner(shell, json_of, desk):
+    shell("add", "solve", "a.npy")
+    assert shell("pause") == (0, "", "")
+    assert "the queue of simulated is held: paused by hand" in shell("list")[1]
+    assert shell("resume")[0] == 0
+    assert "held" not in shell("list")[1]
+    code, _, err = shell("stop")
+    assert code == 2
+    assert err.startswith("mho: no runner serves bench 'simulated'")
+    assert desk.change(lambda queue: queue.lane("simulated")).reason == "emergency stop"
+
+
+def test_the_policy_is_set_in_parts(shell, json_of):
+    assert json_of("policy", "--on-failure", "retry", "--retries", 3)["on_failure"] == "retry"
+    lane = json_of("policy", "--on-interruption", "resume")
+    assert (lane["on_failure"], lane["on_interruption"], lane["retries"]) == ("retry", "resume", 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["add", "slove", "a.npy"], "there is no procedure 'slove'; did you mean 'solve'?"),
+        (["add", "solve"], "the following arguments are required: matrix"),
+        (["add", "solve", "b.npy"], "b.npy"),
+        (["add", "solve", "a.npy", "--bits", "99"], "bits is 99; it must be a whole number from 3"),
+        (["add", "solve", "a.npy", "--bench", "moon"], "cannot read bench 'moon'"),
+        (["add", "nowhere:Procedure"], "there is no procedure 'nowhere:Procedure'"),
+        (["show", "7"], "there is no job 7"),
+        (["move", "7", "1"], "there is no job 7"),
+        (["clone", "gone.h5"], "there is no run file gone.h5"),
+        (["abort"], "no runner serves bench 'simulated'"),
+        (["watch"], "no runner serves bench 'simulated'"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(shell, words, told, desk):
+    code, out, err = shell(*words)
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith("mho: ")
+    assert told in line
+    with Queue(desk.path) as queue:
+        assert queue.jobs() == []
+
+
+def test_the_runs_of_a_plan_are_added_together_or_not_at_all(shell, json_of, tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        'name = "p"\n[[steps]]\nprocedure = "solve"\nparameters = { matrix = "a.npy" }\n[[sweep]]\nbits = [4, 5, 6]\n',
+        "utf-8",
+    )
+    assert [job["parameters"]["bits"] for job in json_of("add", plan, "--priority", 1)] == [4, 5, 6]
+    assert {job["priority"] for job in json_of("list")} == {1}
+    plan.write_text(plan.read_text("utf-8").replace("[4, 5, 6]", "[4, 99]"), "utf-8")
+    code, _, err = shell("add", plan)
+    assert code == 2
+    assert "99" in err
+    assert len(json_of("list")) == 3
+
+
+def test_trouble_and_ends_are_told_elsewhere():
+    sent = []
+
+    class Sender:
+        def send(self, title: str, body: str, occasion: str) -> None:
+            sent.append((title, occasion))
+
+    tell = telling(Sender())
+    job = Job(
+        3,
+        order(),
+        JobStatus.FINISHED,
+        0,
+        1,
+        "",
+        Path("a.h5"),
+        None,
+        1,
+        None,
+        None,
+        0.0,
+        0.0,
+        1.0,
+        None,
+        None,
+        None,
+    )
+    for status, reason in (
+        (JobStatus.RUNNING, ""),
+        (JobStatus.FINISHED, ""),
+        (JobStatus.FAILED, "LimitError: 5 V"),
+        (JobStatus.INTERRUPTED, "power cut"),
+        (JobStatus.ABORTED, "by hand"),
+    ):
+        tell(JobChanged(replace(job, status=status, reason=reason)))
+    tell(Message("WARNING", "hm"))
+    tell(Message("CRITICAL", "not safe"))
+    assert sent == [
+        ("mho: job 3 finished", "finish"),
+        ("mho: job 3 failed", "limit"),
+        ("mho: job 3 interrupted", "failure"),
+        ("mho: the queue is held", "failure"),
+    ]
+
+
+def test_an_estimate_comes_from_the_last_run_of_its_kind(json_of, desk, tmp_path):
+    first = json_of("add", "solve", "a.npy", "--bits", "3")
+    assert 0.01 < first["estimate"] < 1.0  # nothing is known of this bench's pace yet
+    with Queue(desk.path) as queue:
+        queue.begin(first["id"], run=tmp_path / "a.h5", worker=1, worker_started=1.0)
+        queue.end(first["id"], JobStatus.FINISHED, "", seconds=50.0, pulses=100)
+    second = json_of("add", "solve", "a.npy", "--bits", "3")
+    assert second["estimate"] == pytest.approx(1000 * first["estimate"])  # 0.5 s a pulse instead of 0.5 ms
+
+
+def test_a_run_of_the_past_is_cloned(json_of, desk, tmp_path, monkeypatch):
+    monkeypatch.chdir(TESTS)
+    run(Reading(seconds=0.01), "simulated", seed=6, preset="ideal", output=tmp_path / "old.h5")
+    monkeypatch.chdir(tmp_path)
+    job = json_of("clone", tmp_path / "old.h5")
+    assert (job["procedure"], job["parameters"]["seconds"]) == ("queue_procedures:Reading", 0.01)
+    assert (job["seed"], job["preset"], job["folder"]) == (6, "ideal", str(TESTS))
+    with running(desk):
+        pass
+    with RunFile(desk.job(job["id"]).run) as file, RunFile(tmp_path / "old.h5") as old:
+        assert file.parameters == old.parameters
+        assert file.column("reads", "conductance")[0] == old.column("reads", "conductance")[0]
+
+
+def test_commands_reach_the_runner(shell, desk, tmp_path):
+    (number,) = desk.add(order(seconds=600))
+    with running(desk):
+        desk.wait_begun(number)
+        assert shell("pause") == (0, "", "")
+        desk.wait(number, JobStatus.PAUSED)
+        assert shell("resume") == (0, "", "")
+        assert shell("abort", number) == (0, "", "")
+    assert desk.job(number).status is JobStatus.ABORTED
+    assert desk.change(lambda queue: queue.lane("simulated")).policy.on_failure is Answer.STOP

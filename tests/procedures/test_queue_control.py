@@ -1,0 +1,259 @@
+"""The runner's socket: who gets in, what is understood, and that no client holds anybody up."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing import AuthenticationError
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from queue_runners import Desk, eventually, running
+
+from mho_errors import QueueError
+from procedures.queue import NoRunnerError, Queue, RunnerClient
+from procedures.queue.meeting import MeetingPlace
+from procedures.queue.messages import Missed, QueueChanged, RunnerState, decode, decode_request, encode
+from procedures.queue.sending import ROOM, Outbox
+from procedures.queue.wire import REQUEST_LIMIT, Wire
+from procedures.stream import Message, Row
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "queue.sqlite")
+
+
+@pytest.fixture
+def place(desk) -> MeetingPlace:
+    return MeetingPlace(desk.path, "simulated")
+
+
+@pytest.fixture
+def runner(desk, place) -> Iterator[None]:
+    """An idle runner."""
+    with running(desk, drain=False) as serving:
+        eventually(lambda: serving._presence._server)
+        yield serving
+
+
+def wire(place: MeetingPlace) -> Wire:
+    card = place.card()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(card.address)
+        return Wire.opened(sock, card.secret)
+
+
+def listens(place: MeetingPlace, message: bytes) -> object:
+    connected = wire(place)
+    try:
+        connected.send(message)
+        return decode(connected.receive(5.0))
+    finally:
+        connected.release()
+
+
+# --- who gets in ---
+
+
+def test_only_the_user_can_reach_the_socket_and_read_the_secret(runner, place):
+    modes = {
+        path.suffix: stat.S_IMODE(path.stat().st_mode) for path in place.folder.glob(f"{place.lock.stem}*")
+    }
+    assert modes == {".lock": 0o600, ".socket": 0o600, ".json": 0o600}
+    assert stat.S_IMODE(place.folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_is_open_to_others_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "mho").mkdir()
+    (tmp_path / "mho").chmod(0o755)
+    with pytest.raises(QueueError, match="must be yours, and closed to others"):
+        MeetingPlace(tmp_path / "q.sqlite", "simulated")
+
+
+def test_a_client_with_a_wrong_key_is_refused(runner, desk, place, monkeypatch):
+    right = place.card()
+    monkeypatch.setattr(MeetingPlace, "card", lambda self: replace(right, secret=b"x" * 32))
+    with pytest.raises(QueueError, match="does not know this user's key"):
+        desk.client.pause()
+    monkeypatch.undo()
+    assert not desk.client.status().held
+
+
+def test_a_runner_that_does_not_know_the_key_is_no_runner(desk, place):
+    """Somebody who took over the socket's name cannot pass for the runner."""
+    with place.listen() as listener:
+        card = place.publish(listener)
+
+        def pretend() -> None:
+            sock, _ = listener.accept()
+            with pytest.raises((OSError, EOFError, AuthenticationError)):
+                Wire.accepted(sock, b"y" * len(card.secret))
+
+        thread = threading.Thread(target=pretend)
+        thread.start()
+        with pytest.raises(QueueError):
+            desk.client.abort()
+        thread.join()
+    place.withdraw()
+
+
+@pytest.mark.parametrize(
+    "noise", [b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 1000, b"\0\0\0\x05hello", os.urandom(400)]
+)
+def test_noise_instead_of_authentication_harms_nobody(runner, desk, place, noise):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(place.card().address)
+        sock.sendall(noise)
+    assert desk.client.status().state == "idle"
+
+
+def test_without_a_runner_that_is_said(desk, place):
+    with pytest.raises(NoRunnerError, match="no runner serves bench 'simulated'; start one with `mho runner"):
+        desk.client.status()
+    with running(desk, drain=False):
+        eventually(place.card)
+        desk.client.status()
+    assert place.card() is None
+    with pytest.raises(NoRunnerError):
+        desk.client.status()
+
+
+# --- what is understood ---
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"", b"hello", b"[]", b"{}", b'{"command": "dance"}', b'{"command": "pause", "job": "x"}', b"\xff\xfe",
+        b'{"command": "status", "more": 1}', b"\x80\x04\x95.", b'{"kind": "Command", "command": "emergency"}', b"[" * 4000,
+    ],
+)  # fmt: skip
+def test_a_malformed_request_is_answered_and_the_next_one_is_heard(runner, place, message):
+    connected = wire(place)
+    connected.send(message)
+    assert decode(connected.receive(5.0)).reason.startswith("not a request: ")
+    connected.send(b'{"command": "status"}')
+    assert isinstance(decode(connected.receive(5.0)), RunnerState)
+    connected.release()
+
+
+def test_an_oversized_request_is_hung_up_on_and_others_are_served(runner, desk, place):
+    connected = wire(place)
+    connected.send(b"x" * (REQUEST_LIMIT + 1))
+    with pytest.raises((EOFError, OSError)):
+        connected.receive(5.0)
+    connected.release()
+    assert desk.client.status().state == "idle"
+
+
+def test_aborting_what_does_not_run_is_refused(runner, desk):
+    with pytest.raises(QueueError, match="no job is being run on bench 'simulated'"):
+        desk.client.abort(7)
+    with pytest.raises(QueueError, match="no job is being run"):
+        desk.client.abort()
+
+
+KINDS = st.sampled_from(["Row", "Progress", "Job", "JobChanged", "Assignment", "Command", "Done", "X"])
+PLAIN = st.none() | st.booleans() | st.floats() | st.integers() | st.text()
+JSON = st.recursive(PLAIN, lambda one: st.lists(one) | st.dictionaries(st.text(), one))
+
+
+@settings(max_examples=40)
+@given(st.binary() | st.dictionaries(st.text(), JSON).map(lambda d: json.dumps(d).encode()), KINDS, JSON)
+def test_whatever_arrives_is_understood_or_refused(noise, kind, content):
+    for line in (noise, json.dumps({"kind": kind, "values": content}).encode()):
+        for take in (decode, decode_request):
+            with contextlib.suppress(QueueError):
+                take(line)
+
+
+def test_rows_cross_with_arrays_as_lists():
+    row = Row("cycles", {"x": np.arange(3.0), "n": np.uint32(2), "z": np.complex128(1 + 2j), "name": "a"})
+    assert decode(encode(row)) == Row("cycles", {"x": [0.0, 1.0, 2.0], "n": 2, "z": [1.0, 2.0], "name": "a"})
+
+
+# --- nobody is held up ---
+
+
+def test_two_clients_hear_what_either_does(runner, desk):
+    with desk.client.watch() as one, desk.client.watch() as other:
+        heard = [next(iter(one)), next(iter(other))]
+        assert all(isinstance(state, RunnerState) and not state.held for state in heard)
+        RunnerClient(desk.path).pause()
+        for watch in (one, other):
+            assert eventually(lambda watch=watch: isinstance(e := watch.receive(5.0), RunnerState) and e.held)
+        with Queue(desk.path) as queue:
+            queue.release("simulated")
+        for watch in (one, other):
+            assert eventually(lambda watch=watch: isinstance(watch.receive(5.0), QueueChanged))
+
+
+def test_a_client_that_takes_nothing_holds_nobody_up(runner, desk, place):
+    lazy = wire(place)
+    lazy.send(b'{"command": "watch"}')
+    with desk.client.watch() as watch:
+        watch.receive(5.0)
+        began = time.monotonic()
+        for number in range(3 * ROOM):
+            runner._presence._server.announce(Message("INFO", f"{number} " + "x" * 1000))
+        assert time.monotonic() - began < 5.0
+        assert desk.client.status().state == "idle"
+        events = []
+        while (event := watch.receive(1.0)) is not None:
+            events.append(event)
+    missed = sum(event.count for event in events if isinstance(event, Missed))
+    assert len(events) + missed >= ROOM
+    lazy.release()
+
+
+def test_what_was_missed_is_told_when_there_is_room_again():
+    taken, open_ = [], threading.Event()
+
+    def take(line: bytes) -> None:
+        open_.wait(10)
+        taken.append(decode(line))
+
+    box = Outbox(take)
+    for number in range(ROOM + 11):
+        box.offer(Message("INFO", str(number)))
+    open_.set()
+    eventually(lambda: len(taken) >= ROOM)
+    box.offer(Message("INFO", "later"))
+    box.close(10.0)
+    missed = next(event for event in taken if isinstance(event, Missed))
+    assert 10 <= missed.count <= 11
+    assert taken[-1] == Message("INFO", "later")
+    assert len(taken) == ROOM + 11 - missed.count + 2
+
+
+def test_a_dead_client_is_forgotten(runner, desk, place):
+    server = runner._presence._server
+    for _ in range(5):
+        dying = wire(place)
+        dying.send(b'{"command": "watch"}')
+        dying.receive(5.0)
+        dying.release()
+    eventually(lambda: not server._clients, 10.0)
+    assert not server._watching
+
+
+def test_watching_ends_with_the_runner(desk, place):
+    with running(desk, drain=False) as serving:
+        eventually(place.card)
+        with desk.client.watch() as watch:
+            watch.receive(5.0)
+            serving.end("enough")
+            assert list(watch) == []
+            assert watch.over

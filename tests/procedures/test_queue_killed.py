@@ -1,0 +1,177 @@
+"""``kill -9`` of the runner, of its worker, of both, at any moment: files, queue and bench are right afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from queue_runners import Desk, eventually, order, running, served_bench, start_runner, unsafe_roles
+
+from instruments.simulated.laboratory import Laboratory
+from procedures.queue import Answer, Job, JobStatus, Policy, Queue
+from procedures.queue.messages import RUNNER_GONE
+from runs import RunFile, Status
+
+RUNNER, WORKER, BOTH = "runner", "worker", "both"
+ROLES = {"smu", "gate", "pulser", "board"}  # what is on while a cell is measured
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[str, Laboratory]]:
+    with served_bench(tmp_path) as bench:
+        yield bench
+
+
+@pytest.fixture
+def desk(tmp_path: Path, served: tuple[str, Laboratory]) -> Desk:
+    return Desk(tmp_path / "runs" / "queue.sqlite", served[0])
+
+
+@pytest.fixture
+def laboratory(served: tuple[str, Laboratory]) -> Laboratory:
+    return served[1]
+
+
+@pytest.fixture
+def runners() -> Iterator[list[subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def kill(runner: subprocess.Popen[bytes], job: Job, who: str) -> float:
+    """Kill without a warning; return when, on the clock of the runs' rows."""
+    if who != WORKER:
+        runner.kill()
+    if who != RUNNER:
+        os.kill(job.worker, signal.SIGKILL)
+    when = time.monotonic()
+    if who != WORKER:
+        runner.wait()
+    return when
+
+
+def check_file(job: Job, who: str, killed: float) -> None:
+    """The file opens, says how its run ended, and lacks the last second at most; before it was begun there is none."""
+    assert job.run is not None
+    if not job.run.exists():
+        assert "before its run file was begun" in job.reason
+        return
+    with RunFile(job.run) as file:
+        if who == RUNNER:  # its worker ended by itself, in good order
+            assert (file.status, file.reason) == (Status.ABORTED, RUNNER_GONE)
+            assert file.settings_after["board"]["mode"] == "SAFE"
+            return
+        assert file.status is Status.INTERRUPTED
+        times = file.table("reads")["time"]
+        began = file.start_time.timestamp() - time.time() + time.monotonic()
+        assert (times[-1] if len(times) else began + 0.5) > killed - 1.0
+
+
+def check_queue(desk: Desk, order_before: list[int], settled: Job) -> None:
+    """One job is interrupted, and says why; the others stand as they stood."""
+    assert settled.status is JobStatus.INTERRUPTED
+    assert settled.reason
+    with Queue(desk.path) as queue:
+        others = [job.id for job in queue.jobs() if job.id > settled.id]
+    assert others == [number for number in order_before if number > settled.id]
+
+
+@pytest.mark.parametrize(("who", "delay"), [(RUNNER, 0.5), (WORKER, 0.8), (BOTH, 0.1)])
+def test_after_a_kill_everything_is_right(desk, laboratory, runners, who, delay):
+    jobs = desk.add(*[order(desk.bench, seconds=600)] * 3)
+    runners.append(start_runner(desk))
+    job = desk.wait_begun(jobs[0])
+    eventually(lambda: unsafe_roles(laboratory) == ROLES)  # it measures: everything is on
+    time.sleep(delay)
+    killed = kill(runners[-1], job, who)
+    if who == RUNNER:  # its worker ends by itself, in good order
+        eventually(lambda: not psutil.pid_exists(job.worker))
+        assert unsafe_roles(laboratory) == set()
+    if who == BOTH:
+        assert unsafe_roles(laboratory) == ROLES
+    if who == WORKER:  # the runner sees to everything, and holds the queue as its policy says
+        settled = desk.wait(job.id, JobStatus.INTERRUPTED)
+        assert unsafe_roles(laboratory) == set()
+        runners[-1].terminate()
+        runners[-1].wait(60)
+        told = desk.log.read_text("utf-8")
+        assert "the worker was ended by SIGKILL" in settled.reason
+    else:
+        assert desk.job(job.id).status is JobStatus.RUNNING  # as it was left
+        with running(desk):
+            pass
+        settled, told = desk.job(job.id), desk.said()
+        assert f"job {job.id} was left by a runner that is gone" in told
+        assert unsafe_roles(laboratory) == set()
+    assert "was made safe by a fresh process" in told
+    assert f"the queue of {desk.bench} is held: job 1 " in told
+    check_file(settled, who, killed)
+    check_queue(desk, jobs, settled)
+    with Queue(desk.path) as queue:
+        assert queue.lane(desk.bench).held
+        assert queue.next(desk.bench).id == jobs[1]
+    assert laboratory.incidents == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+def test_a_runner_that_is_asked_to_end_aborts_its_job_in_good_order(desk, laboratory, runners, number):
+    jobs = desk.add(*[order(desk.bench, seconds=600)] * 2)
+    runners.append(start_runner(desk))
+    job = desk.wait_begun(jobs[0])
+    runners[-1].send_signal(number)
+    assert runners[-1].wait(60) == 0
+    assert unsafe_roles(laboratory) == set()
+    assert "Traceback" not in desk.log.read_text("utf-8")
+    settled = desk.job(job.id)
+    assert (settled.status, settled.reason) == (JobStatus.ABORTED, f"the runner received {number.name}")
+    assert desk.job(jobs[1]).status is JobStatus.QUEUED
+    with RunFile(settled.run) as file:
+        assert file.status is Status.ABORTED
+        assert file.settings_after["board"]["mode"] == "SAFE"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_hundred_kills(desk, laboratory, runners):
+    """At random moments from the worker's start on; after each the next job is run."""
+    rng = np.random.default_rng(1)
+    count = int(os.environ.get("MHO_KILLS", "100"))
+    jobs = desk.add(*[order(desk.bench, seconds=600)] * (count + 1))
+    desk.change(lambda queue: queue.set_policy(desk.bench, Policy(Answer.SKIP, Answer.SKIP)))
+    runners.append(start_runner(desk))
+    for index, number in enumerate(jobs[:-1]):
+        job = desk.wait(number, JobStatus.RUNNING)
+        if index % 3:  # from the middle of a run, else at any moment of its beginning
+            desk.wait_begun(number)
+        time.sleep(rng.uniform(0.0, 2.0))
+        who = (RUNNER, WORKER, BOTH)[rng.integers(3)]
+        killed = kill(runners[-1], job, who)
+        if who != WORKER:
+            time.sleep(rng.choice([0.0, 1.0]))
+            runners.append(start_runner(desk))
+        settled, safe = settled_and_safe(desk, laboratory, number)
+        assert safe, unsafe_roles(laboratory)
+        check_file(settled, who, killed)
+        check_queue(desk, jobs, settled)
+    desk.wait(jobs[-1], JobStatus.RUNNING)
+    runners[-1].terminate()
+    runners[-1].wait(60)
+    assert desk.job(jobs[-1]).status is JobStatus.ABORTED
+    assert unsafe_roles(laboratory) == set()
+    assert laboratory.incidents == []
+
+
+def settled_and_safe(desk: Desk, laboratory: Laboratory, number: int) -> tuple[Job, bool]:
+    """Wait until the job is settled; the bench must be safe then, before the next job has opened it."""
+    job = desk.wait(number, JobStatus.INTERRUPTED)
+    return job, unsafe_roles(laboratory) == set()

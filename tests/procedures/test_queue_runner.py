@@ -1,0 +1,211 @@
+"""The runner with real workers: what becomes of jobs, of the queue and of the bench, whatever the worker does."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from queue_runners import Desk, eventually, order, running
+
+from instruments.bench_file import load_bench_file
+from mho_errors import QueueError
+from procedures.queue import Answer, Grace, JobStatus, Policy, Runner
+from procedures.queue.messages import JobChanged, RunnerState
+from procedures.stream import Paused, Progress, Resumed, Started
+from runs import RunFile, Status
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path / "runs" / "queue.sqlite")
+
+
+def test_jobs_run_one_after_the_other_each_into_a_file_of_its_own(desk, tmp_path):
+    first, second = desk.add(order(seconds=0.3), order(seconds=0))
+    with running(desk):
+        pass
+    jobs = [desk.job(number) for number in (first, second)]
+    assert [job.status for job in jobs] == [JobStatus.FINISHED] * 2
+    assert jobs[0].ended <= jobs[1].started
+    assert jobs[0].run.parent == desk.path.parent
+    with RunFile(jobs[0].run) as file:
+        assert file.status is Status.FINISHED
+        assert file.length("reads") > 10
+        assert file.provenance["queue_job"] == str(first)
+        assert file.provenance["procedure"] == "queue_procedures:Reading"
+        assert (file.provenance["bench"], file.provenance["seed"]) == ("simulated", "1")
+    kinds = {type(event) for event in desk.heard}
+    assert kinds >= {JobChanged, RunnerState, Started, Progress}
+    assert desk.said() == ""
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "reason", "made_safe"),
+    [
+        pytest.param(
+            "fail",
+            JobStatus.FAILED,
+            "InstrumentError: the instrument is cross",
+            False,
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "bug", JobStatus.FAILED, "IndexError: index 2 is out of bounds", False, marks=pytest.mark.slow
+        ),
+        ("refuse", JobStatus.FAILED, "InputError: no", False),
+        pytest.param(
+            "segfault",
+            JobStatus.INTERRUPTED,
+            "by SIGSEGV: Fatal Python error: Segm",
+            True,
+            marks=pytest.mark.slow,
+        ),
+        ("kill", JobStatus.INTERRUPTED, "the worker was ended by SIGKILL", True),
+        pytest.param(
+            "leave", JobStatus.INTERRUPTED, "the worker ended with exit code 3", True, marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_a_run_that_goes_wrong_holds_the_queue_with_its_reason_and_leaves_the_bench_safe(
+    desk, tmp_path, how, status, reason, made_safe
+):
+    bad, _ = desk.add(order(how=how, marker=str(tmp_path / "m")), order())
+    with running(desk):
+        pass
+    job = desk.job(bad)
+    assert job.status is status
+    assert reason in job.reason
+    lane = desk.change(lambda queue: queue.lane("simulated"))
+    assert lane.held
+    assert f"job {bad} " in lane.reason
+    assert reason in lane.reason
+    assert f"ERROR: the queue of simulated is held: {lane.reason}" in desk.said()
+    assert ("bench simulated was made safe by a fresh process" in desk.said()) is made_safe
+    assert desk.job(bad + 1).status is JobStatus.QUEUED
+    if how != "refuse":
+        with RunFile(job.run) as file:
+            assert file.status == status
+
+
+def test_a_job_is_tried_again_and_taken_up_as_the_policy_says(desk, tmp_path):
+    retried, resumed = desk.add(
+        order(how="fail", marker=str(tmp_path / "a"), until=2),
+        order(how="kill", marker=str(tmp_path / "b"), until=2),
+    )
+    desk.change(lambda queue: queue.set_policy("simulated", Policy(Answer.RETRY, Answer.RESUME, 1)))
+    with running(desk):
+        pass
+    jobs = [desk.job(number) for number in (retried, resumed)]
+    assert [(job.status, job.attempts) for job in jobs] == [(JobStatus.FINISHED, 2)] * 2
+    with RunFile(jobs[1].run) as file:
+        before = Path(file.provenance["resume_of"])
+        assert file.log()[0].message == f"taking up {before.name}"
+    with RunFile(before) as file:
+        assert file.status is Status.INTERRUPTED
+    with RunFile(jobs[0].run) as file:
+        assert "resume_of" not in file.provenance
+
+
+def test_pause_rests_the_outputs_and_abort_acts_within_100_ms(desk, tmp_path):
+    marker = tmp_path / "ended"
+    number, other = desk.add(order(seconds=600, marker=str(marker)), order())
+    with running(desk):
+        run = desk.wait_begun(number).run
+        state = desk.client.pause()
+        assert (state.held, state.job) == (True, number)
+        desk.wait(number, JobStatus.PAUSED)
+        with RunFile(run) as file:
+            eventually(lambda: (file.refresh(), file.log())[1])
+            rows = file.length("reads")
+            time.sleep(0.3)
+            file.refresh()
+            assert file.length("reads") <= rows + 200  # what was still to be flushed
+            rows = file.length("reads")
+            assert file.log()[-1].message == "paused, outputs idle"
+            desk.change(lambda queue: queue.release("simulated"))  # another process's hand is followed too
+            desk.wait(number, JobStatus.RUNNING)
+            eventually(lambda: (file.refresh(), file.length("reads"))[1] > rows)
+        asked = time.monotonic()
+        desk.client.abort(number)
+        job = desk.wait(number, JobStatus.ABORTED)
+    assert float(marker.read_text("utf-8")) - asked < 0.1
+    assert job.reason == "aborted by hand"
+    assert desk.job(other).status is JobStatus.FINISHED  # what somebody wanted does not hold the queue
+    assert [type(e) for e in desk.heard if isinstance(e, Paused | Resumed)] == [Paused, Resumed]
+    with RunFile(run) as file:
+        assert (file.status, file.reason) == (Status.ABORTED, "aborted by hand")
+        assert file.settings_after["board"]["mode"] == "SAFE"
+
+
+@pytest.mark.parametrize(
+    ("how", "reason", "made_safe"),
+    [
+        ("block", "emergency stop", False),
+        pytest.param("deaf", "emergency stop; the worker was ended by SIGKILL", True, marks=pytest.mark.slow),
+    ],
+)
+def test_an_emergency_stop_does_not_wait_for_the_instrument(desk, tmp_path, how, reason, made_safe):
+    number, other = desk.add(order(how=how, marker=str(tmp_path / "m")), order())
+    with running(desk, grace=Grace(emergency=1.0)):
+        desk.wait_begun(number)
+        eventually(lambda: (tmp_path / "m").exists())
+        asked = time.monotonic()
+        assert desk.client.emergency_stop().held
+        job = desk.wait(number, JobStatus.ABORTED)
+        if how == "block":
+            assert time.monotonic() - asked < 2.0
+    assert job.reason.startswith(reason)
+    assert ("made safe by a fresh process" in desk.said()) is made_safe
+    lane = desk.change(lambda queue: queue.lane("simulated"))
+    assert (lane.held, lane.reason, lane.unsafe) == (True, "emergency stop", False)
+    assert desk.job(other).status is JobStatus.QUEUED
+
+
+def test_a_bench_that_cannot_be_made_safe_holds_the_queue_whatever_the_policy(desk, tmp_path):
+    bench = tmp_path / "far.toml"
+    bench.write_text(on_hardware(load_bench_file("simulated").text), "utf-8")
+    desk.bench = str(bench)
+    number, other = desk.add(*(order(str(bench), how="kill", marker=str(tmp_path / "m")) for _ in range(2)))
+    desk.change(lambda queue: queue.set_policy(str(bench), Policy(Answer.SKIP, Answer.SKIP)))
+    with running(desk):
+        pass
+    assert desk.job(number).status is JobStatus.FAILED  # its instruments are not there
+    lane = desk.change(lambda queue: queue.lane(str(bench)))
+    assert lane.unsafe
+    assert lane.reason.startswith(f"bench {bench} is not confirmed safe: ")
+    assert f"CRITICAL: {lane.reason}" in desk.said()
+    assert desk.job(other).status is JobStatus.QUEUED
+    # Going on tries to make it safe before anything else, and begins nothing as long as that fails.
+    desk.change(lambda queue: queue.release(str(bench)))
+    desk.heard.clear()
+    with running(desk):
+        pass
+    assert "is not confirmed safe" in desk.said()
+    assert desk.job(other).status is JobStatus.QUEUED
+
+
+def test_a_second_runner_is_refused_and_names_the_first(desk):
+    with running(desk, drain=False):
+        pid = eventually(lambda: pid_of(desk))
+        with pytest.raises(QueueError, match=rf"has a runner already \(process {pid}\)"):
+            Runner(desk.path).serve()
+        assert desk.client.status().state == "idle"
+
+
+def on_hardware(text: str) -> str:
+    """The simulated bench with instruments at ports where nobody listens."""
+    text = re.sub(r"(?m)^\[simulation\](\n.+)*", "", text)
+    return re.sub(
+        r'address = ".*"',
+        lambda found: f'address = "TCPIP0::127.0.0.1::{found.start() % 89 + 1}::SOCKET"',
+        text,
+    )
+
+
+def pid_of(desk: Desk) -> int:
+    try:
+        return desk.client.status().pid
+    except QueueError:
+        return 0

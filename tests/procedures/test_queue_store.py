@@ -1,0 +1,298 @@
+"""The queue's order, durability and refusals, on a real SQLite file, in one process and in several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mho_errors import QueueError
+from procedures.base import Estimate
+from procedures.queue import Answer, Job, JobStatus, Order, Policy, Queue
+from procedures.queue.ordering import expected_seconds
+from procedures.queue.policy import Decision, decide
+
+SOLVE = Order("solve", {"matrix": "a.npy", "bits": 12}, folder=Path("/lab"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "runs" / "queue.sqlite"
+
+
+@pytest.fixture
+def queue(path: Path):
+    with Queue(path) as opened:
+        yield opened
+
+
+def line(queue: Queue, bench: str | None = None) -> list[int]:
+    return [job.id for job in queue.jobs(bench, [JobStatus.QUEUED])]
+
+
+def begin(queue: Queue, job: Job) -> Job | None:
+    return queue.begin(job.id, run=Path("/runs/a.h5"), worker=1, worker_started=1.0)
+
+
+# --- order ---
+
+
+def test_what_was_added_is_there_after_closing(path):
+    order = Order(
+        "solve", {"bits": 3, "rhs": "ones", "x": 0.5, "y": True}, "b.toml", 7, "pku", Path("o.h5"), Path("/f")
+    )
+    with Queue(path) as queue:
+        added = queue.add(order, priority=2, estimate=3.5)
+    with Queue(path) as queue:
+        assert queue.jobs() == [added]
+    assert (added.order, added.status, added.priority, added.estimate) == (order, JobStatus.QUEUED, 2, 3.5)
+
+
+def test_the_highest_priority_goes_first_and_then_the_first_added(queue):
+    a, b, c, d = (queue.add(SOLVE, priority=p).id for p in (0, 5, 0, 5))
+    assert line(queue) == [b, d, a, c]
+    queue.set_priority(c, 9)
+    assert line(queue) == [c, b, d, a]
+    assert queue.next("simulated").id == c
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(st.integers(-1, 1), min_size=1, max_size=8),
+    st.lists(st.tuples(st.integers(0, 7), st.integers(1, 10)), max_size=6),
+)
+def test_a_moved_job_stands_where_it_was_put_and_the_others_keep_their_order(
+    tmp_path_factory, priorities, moves
+):
+    with Queue(tmp_path_factory.mktemp("queue") / "q.sqlite") as queue:
+        jobs = [queue.add(SOLVE, priority=priority).id for priority in priorities]
+        for index, place in moves:
+            number = jobs[index % len(jobs)]
+            expected = [one for one in line(queue) if one != number]
+            expected.insert(place - 1, number)
+            queue.move(number, place)
+            assert line(queue) == expected
+
+
+def test_benches_have_lines_of_their_own(queue):
+    a = queue.add(SOLVE).id
+    b = queue.add(Order("solve", bench="/lab/b.toml")).id
+    assert (line(queue, "simulated"), line(queue, "/lab/b.toml")) == ([a], [b])
+    queue.hold("simulated", "tea")
+    assert [(lane.bench, lane.held) for lane in queue.lanes()] == [
+        ("/lab/b.toml", False),
+        ("simulated", True),
+    ]
+    moved = queue.edit(a, Order("solve", bench="/lab/b.toml"))
+    assert line(queue, "/lab/b.toml") == [b, moved.id]
+
+
+def test_the_list_shows_what_ended_then_what_runs_then_what_waits(queue):
+    a, b, c, d = (queue.add(SOLVE) for _ in range(4))
+    begin(queue, b)
+    queue.end(b.id, JobStatus.FINISHED, "")
+    begin(queue, d)
+    assert [job.id for job in queue.jobs()] == [b.id, d.id, a.id, c.id]
+
+
+# --- changing ---
+
+
+def test_only_what_waits_can_be_changed(queue):
+    job = begin(queue, queue.add(SOLVE))
+    for change in (
+        lambda: queue.move(job.id, 1),
+        lambda: queue.set_priority(job.id, 1),
+        lambda: queue.edit(job.id, SOLVE),
+        lambda: queue.skip(job.id, ""),
+    ):
+        with pytest.raises(QueueError, match=f"job {job.id} is running; only a queued job can be changed"):
+            change()
+    assert begin(queue, job) is None
+    with pytest.raises(QueueError, match="is being run; abort it"):
+        queue.remove(job.id)
+
+
+def test_a_job_that_is_not_there_is_named(queue):
+    with pytest.raises(QueueError, match="there is no job 7"):
+        queue.remove(7)
+
+
+def test_a_removed_job_s_number_is_not_used_again(queue):
+    first = queue.add(SOLVE).id
+    queue.remove(first)
+    assert queue.add(SOLVE).id != first
+
+
+def test_a_clone_is_a_new_job_with_the_same_order(queue):
+    job = begin(queue, queue.add(SOLVE, priority=3))
+    queue.end(job.id, JobStatus.FAILED, "no")
+    copy = queue.clone(job.id)
+    assert (copy.order, copy.priority, copy.status, copy.attempts) == (SOLVE, 3, JobStatus.QUEUED, 0)
+
+
+def test_clearing_forgets_what_has_ended_and_nothing_else(queue):
+    ended, running, waiting = (queue.add(SOLVE) for _ in range(3))
+    begin(queue, ended)
+    queue.end(ended.id, JobStatus.ABORTED, "")
+    begin(queue, running)
+    assert queue.clear() == 1
+    assert [job.id for job in queue.jobs()] == [running.id, waiting.id]
+    assert queue.clear(statuses=tuple(JobStatus)) == 1
+    assert [job.id for job in queue.jobs()] == [running.id]
+
+
+def test_an_array_cannot_wait_in_a_queue(queue):
+    with pytest.raises(QueueError, match="parameter 'matrix' of solve cannot wait in a queue"):
+        queue.add(Order("solve", {"matrix": [[1, 2], object()]}))
+    assert queue.jobs() == []
+
+
+# --- what follows ---
+
+STOP, SKIP, RETRY, RESUME = Answer
+TABLE = [
+    # on_failure, on_interruption, retries, how it ended, attempts: again, resume, held
+    (STOP, STOP, 1, "finished", 1, False, False, False),
+    (STOP, STOP, 1, "aborted", 1, False, False, False),
+    (STOP, SKIP, 1, "failed", 1, False, False, True),
+    (STOP, SKIP, 1, "interrupted", 1, False, False, False),
+    (SKIP, STOP, 1, "failed", 1, False, False, False),
+    (SKIP, STOP, 1, "interrupted", 1, False, False, True),
+    (RETRY, STOP, 2, "failed", 1, True, False, False),
+    (RETRY, STOP, 2, "failed", 2, True, False, False),
+    (RETRY, STOP, 2, "failed", 3, False, False, True),
+    (RETRY, STOP, 0, "failed", 1, False, False, True),
+    (RETRY, STOP, 9, "aborted", 1, False, False, False),
+    (STOP, RESUME, 1, "interrupted", 1, True, True, False),
+    (STOP, RESUME, 1, "interrupted", 2, False, False, True),
+    (RESUME, STOP, 1, "failed", 1, True, True, False),
+]
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]}-{row[1]}-{row[2]}-{row[3]}-{row[4]}")
+def test_the_policy_decides(row):
+    failure, interruption, retries, status, attempts, again, resume, held = row
+    decision = decide(Policy(failure, interruption, retries), status, attempts)
+    assert (decision.again, decision.resume, bool(decision.hold)) == (again, resume, held)
+
+
+def test_a_job_that_is_tried_again_goes_next_and_says_why(queue):
+    job, other = queue.add(SOLVE), queue.add(SOLVE, priority=4)
+    begin(queue, job)
+    again = queue.end(job.id, JobStatus.INTERRUPTED, "power cut", Decision(again=True, resume=True))
+    assert line(queue) == [job.id, other.id]
+    assert (again.status, again.attempts, again.resume_of) == (JobStatus.QUEUED, 1, Path("/runs/a.h5"))
+    assert again.reason == "attempt 1 interrupted: power cut"
+
+
+def test_a_held_queue_says_which_job_held_it_and_why(queue):
+    job = begin(queue, queue.add(SOLVE))
+    queue.end(job.id, JobStatus.FAILED, "smoke", decide(Policy(), "failed", 1))
+    lane = queue.lane("simulated")
+    assert lane.held
+    assert lane.reason == f"job {job.id} (solve): it failed, and the policy is to stop: smoke"
+    assert queue.release("simulated").reason == ""
+
+
+def test_holding_by_hand_does_not_make_an_unsafe_bench_safe(queue):
+    queue.hold("simulated", "not safe", unsafe=True)
+    queue.hold("simulated", "tea")
+    assert queue.release("simulated").unsafe
+    assert not queue.confirm_safe("simulated").unsafe
+
+
+def test_the_last_finished_run_of_its_kind_is_found(queue):
+    assert queue.last_finished(SOLVE) is None
+    for number in range(3):
+        job = begin(queue, queue.add(SOLVE))
+        queue.end(job.id, JobStatus.FAILED if number == 2 else JobStatus.FINISHED, "", pulses=number)
+    assert queue.last_finished(SOLVE).pulses == 1
+    assert queue.last_finished(Order("solve", bench="other")) is None
+
+
+def test_what_is_expected_follows_the_last_run_then_the_procedure_then_a_guess(queue):
+    job = begin(queue, queue.add(SOLVE))
+    last = replace(
+        queue.end(job.id, JobStatus.FINISHED, ""), started=100.0, ended=108.0, seconds=6.0, pulses=3000
+    )
+    unknown = replace(last, pulses=None)
+    for estimate, job, expected in (
+        (Estimate(1000), last, 2.0 + 1000 * 6.0 / 3000),
+        (Estimate(1000, 5.0), last, 4.0),
+        (Estimate(None, 5.0), last, 5.0),
+        (Estimate(1000, 5.0), None, 5.0),
+        (Estimate(None), last, 8.0),
+        (Estimate(1000), unknown, 8.0),
+        (Estimate(1000), None, 0.5),
+        (Estimate(None), None, None),
+    ):
+        assert expected_seconds(estimate, job, simulated=True) == pytest.approx(expected)
+    assert expected_seconds(Estimate(1000), None, simulated=False) == 20.0
+
+
+# --- several processes ---
+
+
+def take_turns(path: str, count: int) -> None:
+    with Queue(path) as queue:
+        for _ in range(count):
+            queue.add(SOLVE)
+            while (job := queue.next("simulated")) is not None:
+                if begin(queue, job) is not None:  # else another process was faster
+                    queue.end(job.id, JobStatus.FINISHED, "")
+
+
+def test_processes_that_add_and_take_at_once_lose_and_double_nothing(path):
+    Queue(path).close()
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=take_turns, args=(str(path), 15)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    with Queue(path) as queue:
+        jobs = queue.jobs()
+    assert len(jobs) == 60
+    assert {(job.status, job.attempts) for job in jobs} == {(JobStatus.FINISHED, 1)}
+
+
+def test_a_change_by_another_is_noticed_once(queue, path):
+    assert not queue.changed()
+    with Queue(path) as other:
+        other.add(SOLVE)
+    assert queue.changed()
+    assert not queue.changed()
+    queue.add(SOLVE)  # one's own is no news
+    assert not queue.changed()
+
+
+# --- what is no queue ---
+
+
+def test_a_file_that_is_no_queue_is_refused_and_left_alone(tmp_path):
+    text, database = tmp_path / "a.sqlite", tmp_path / "b.sqlite"
+    text.write_text("precious" * 100)
+    with sqlite3.connect(database) as connection:
+        connection.execute("CREATE TABLE precious (x)")
+    connection.close()
+    for path, told in ((text, "cannot be used: file is not a database"), (database, "no queue of mho")):
+        before = path.read_bytes()
+        with pytest.raises(QueueError, match=told):
+            Queue(path)
+        assert path.read_bytes() == before
+
+
+def test_a_newer_queue_is_refused(path):
+    Queue(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(QueueError, match="version 99, this mho reads up to 1; update mho"):
+        Queue(path)

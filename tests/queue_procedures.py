@@ -1,0 +1,105 @@
+"""Procedures that a queue's tests put into its workers: they read one cell until told otherwise, or go wrong."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pymeasure.experiment import FloatParameter, IntegerParameter
+from pymeasure.experiment import Parameter as FormParameter
+
+from instruments import Bench, Cell, Pulse
+from mho_errors import InputError, InstrumentError
+from procedures import Procedure
+from procedures.stream import Stream
+from runs import Column, Layout, Table
+
+CELL = Cell("multiply", 0, 0)
+FORM = Pulse("set", 4.0, 1e-6, 1.6)
+
+
+class Reading(Procedure):
+    """Forms a cell and reads it for some seconds of wall time, a row a read."""
+
+    title = "Read a cell"
+    seconds = FloatParameter("Time", units="s", minimum=0.0, maximum=1e4, default=0.0)
+    marker = FormParameter("Where to note when it was ended", default=" ")
+
+    def layout(self) -> Layout:
+        reads = Table("reads", (Column("time", "s"), Column("conductance", "S")), "conductance", "time")
+        return Layout((reads,), default="reads")
+
+    def execute(self, bench: Bench, stream: Stream) -> None:
+        if self.resume_from is not None:
+            stream.say(f"taking up {self.resume_from.name}")
+        bench.pulse(CELL, FORM)
+        began = told = time.monotonic()
+        try:
+            while (now := time.monotonic()) < began + self.seconds:
+                stream.record("reads", time=now, conductance=bench.read(CELL))
+                if now > told + 0.05:
+                    told = now
+                    stream.progress("reading", int(1e3 * (now - began)), int(1e3 * self.seconds))
+        except BaseException:
+            if self.marker.strip():
+                Path(self.marker).write_text(repr(time.monotonic()), encoding="utf-8")
+            raise
+
+
+class Going(Reading):
+    """Goes wrong in one way or another."""
+
+    how = FormParameter("How", default="")
+    until = IntegerParameter("Succeed from this attempt on", default=100)
+
+    def check(self) -> None:
+        if self.how == "refuse":
+            raise InputError("no")
+
+    def execute(self, bench: Bench, stream: Stream) -> None:
+        super().execute(bench, stream)
+        bench.read(CELL)
+        stream.emit("reads", time=0.0, conductance=1.0)
+        note = Path(self.marker)
+        attempt = 1 + (int(note.read_text("utf-8")) if note.is_file() else 0)
+        note.write_text(str(attempt), encoding="utf-8")
+        if attempt < self.until:
+            WAYS[self.how]()
+
+
+def fail() -> None:
+    raise InstrumentError("the instrument is cross")
+
+
+def segfault() -> None:
+    ctypes.string_at(0)
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave() -> None:
+    os._exit(3)
+
+
+def block() -> None:
+    """As a read that waits for an answer does."""
+    time.sleep(600)
+
+
+def be_deaf() -> None:
+    """As a library that is stuck does."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    time.sleep(600)
+
+
+WAYS: dict[str, Any] = {
+    "fail": fail, "segfault": segfault, "kill": kill, "leave": leave, "block": block, "deaf": be_deaf,
+    "bug": lambda: np.zeros(1)[2],
+}  # fmt: skip

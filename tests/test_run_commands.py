@@ -1,0 +1,122 @@
+"""`mho run`, `procedures`, `campaign` and `table`: any procedure by name, plans, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from runs import RunFile
+
+READ = ("run", "read", "--rows", "0:2", "--columns", "0:2")
+PLAN = """
+name = "few reads"
+[[steps]]
+procedure = "read"
+parameters = { rows = "0:2", columns = "0:2" }
+[[sweep]]
+seed = { from = 1, to = 3 }
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN)
+    return path
+
+
+def test_options_are_the_procedures_parameters_with_units(shell):
+    code, out, err = shell(*READ, "--interval", "100 ms", "--repeats", 2, "--seed", 4, "--json")
+    assert (code, err) == (0, "")
+    summary = json.loads(out)
+    assert summary["reads"] == 8
+    with RunFile(summary["run_file"]) as run:
+        assert run.parameters["interval"].value == 0.1
+        assert run.parameters["interval"].unit == "s"
+        assert run.provenance["seed"] == "4"
+
+
+def test_a_person_gets_the_summary_and_the_file(shell):
+    code, out, err = shell(*READ)
+    assert code == 0
+    assert "mean conductance" in out
+    assert Path(out.splitlines()[-1]).exists()
+    assert "Read multiply[0:2, 0:2]" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("raed",), "there is no procedure 'raed'; did you mean 'read'?"),
+        (("read", "--rwos", "0:2"), "mho run read has no argument '--rwos'; did you mean '--rows'?"),
+        (
+            ("read", "--interval", "100mV"),
+            "interval is '100mV'; 'mV' is not a unit of its kind: give it in s",
+        ),
+        (("read", "--interval", "soon"), "interval is 'soon'; give a number and a unit, such as 200ms"),
+        (("read", "--repeats", "1.5"), "repeats is 1.5; it is a whole number"),
+        (("read", "--repeats", "0"), "repeats is 0; it must be a whole number from 1 to 1e+06"),
+        (("solve",), "mho run solve: the following arguments are required: matrix"),
+        (("nowhere.toml",), "cannot read plan nowhere.toml (No such file or directory)"),
+    ],
+)
+def test_what_is_mistyped_is_refused_in_one_line(shell, arguments, said):
+    assert shell.refused("run", *arguments).startswith(said)
+
+
+def test_procedures_are_listed_with_their_options(shell):
+    code, out, _ = shell("procedures")
+    assert code == 0
+    for text in ("solve", "read", "program", "--interval", "default 0.0 s", "auto, bias, differential"):
+        assert text in out
+
+
+def test_a_dry_run_lists_every_run_and_does_none(shell, plan):
+    code, out, _ = shell("run", plan, "--dry-run")
+    assert code == 0
+    *runs, total = out.splitlines()[2:]
+    assert total == "expected: < 1 s, one after the other"
+    assert [line.split() for line in runs] == [[str(n), "read", "simulated", str(n)] for n in (1, 2, 3)]
+    assert not shell.folder.exists()
+
+
+def test_a_dry_run_says_which_runs_would_fail(shell, plan):
+    plan.write_text(PLAN.replace("seed = { from = 1, to = 3 }", 'rows = ["0:2", "x"]'))
+    code, out, _ = shell("run", plan, "--dry-run")
+    assert code == 1
+    assert "run 2 would fail: rows 'x'" in out
+
+
+def test_a_plan_runs_one_after_the_other_and_a_failure_does_not_end_it(shell, plan):
+    plan.write_text(PLAN.replace("seed = { from = 1, to = 3 }", 'rows = ["0:2", "0:9999", "4:6"]'))
+    code, _, err = shell("run", plan)
+    assert code == 1
+    assert "run 2 failed: array 'multiply' has 1024 rows" in err
+    assert "2 of 3 runs finished" in err
+    assert len(list(shell.folder.glob("*.h5"))) == 2
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+def test_a_campaign_leaves_a_table_and_a_table_is_made_of_any_runs(shell, plan, tmp_path):
+    code, _, err = shell("campaign", plan, "--workers", 1)
+    assert code == 0
+    assert "dashboard   http://127.0.0.1:" in err
+    assert "3 of 3 runs finished" in err
+    folder = shell.folder / "campaigns" / "few-reads"
+    assert pyarrow.parquet.read_table(folder / "table.parquet").num_rows == 3
+    (folder / "runs" / "broken.h5").write_bytes(b"")
+    code, out, err = shell("table", folder, "--output", tmp_path / "t.parquet")
+    assert (code, out) == (0, f"{tmp_path}/t.parquet: 3 runs\n")
+    assert err.startswith("skipped: ")
+    table = pyarrow.parquet.read_table(tmp_path / "t.parquet").to_pylist()
+    assert [row["seed"] for row in table] == ["1", "2", "3"]
+
+
+def test_an_error_in_a_plan_names_the_line(shell, plan):
+    plan.write_text(PLAN.replace("rows", "rwos"))
+    said = "steps.0.parameters.rwos (line 5): read has no parameter 'rwos'; did you mean 'rows'?"
+    assert said in shell.refused("run", plan)
+    assert said in shell.refused("campaign", plan)
