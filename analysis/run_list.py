@@ -26,7 +26,7 @@ def print_runs(runs: Sequence[IndexedRun], total: int, console: Console) -> None
     """Print a line a run, and how many of the `total` are shown."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("run", "started", "took", "status", "title", "tags"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "run")  # a path is for copying
     for run in runs:
         table.add_row(
             Text(str(run.path)),
