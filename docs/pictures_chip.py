@@ -6,14 +6,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from gui.chip_panel import ChipPanel
 from gui.session import Session
-
-CHIP = "reference"
-BAD_CELLS = "[[5, 9], [5, 10], [20, 33], [21, 33], [40, 70], [70, 12], [71, 12]]"
 
 
 def grab_chip_panel(run: Path, folder: Path) -> None:
@@ -25,10 +23,10 @@ def grab_chip_panel(run: Path, folder: Path) -> None:
         panel.show()
         session.open_run(run)
         _wait(lambda: panel.complete)
-        canvas = panel.canvas
-        _click(panel, 24, 38)
+        canvas, cell = panel.canvas, _busiest(panel)
+        _click(panel, *cell)
         _wait(lambda: panel.complete)
-        _point(panel, 24, 38)
+        _point(panel, *cell)
         panel.grab().save(str(folder / "chip-history.png"))
 
         panel.quantity.setCurrentText("error")
@@ -49,6 +47,13 @@ def grab_chip_panel(run: Path, folder: Path) -> None:
         panel.deleteLater()
         session.deleteLater()
         QTest.qWait(50)
+
+
+def _busiest(panel: ChipPanel) -> tuple[int, int]:
+    """Return the cell that took most pulses."""
+    assert panel.grid is not None
+    row, column = np.unravel_index(np.nanargmax(panel.grid.pulses), panel.grid.shape)
+    return int(row), int(column)
 
 
 def _place(panel: ChipPanel, row: int, column: int) -> QPoint:

@@ -44,6 +44,8 @@ class Procedure(PyMeasureProcedure):
 
     version: ClassVar[str] = "1"
     title: ClassVar[str] = ""
+    group: ClassVar[str] = "Other"
+    """Under which heading it is offered."""
     resume_from: Path | None = None
     """The run file of an attempt that did not come to its end; a procedure may take from it what was done."""
 

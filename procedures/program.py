@@ -53,6 +53,7 @@ class Program(Procedure):
     """Program a block of cells to digits from a file, by write-verify."""
 
     title: ClassVar[str] = "Program cells"
+    group: ClassVar[str] = "Cells"
 
     digits = FormParameter("Digits", default="")
     array = FormParameter("Array", default="multiply")

@@ -52,6 +52,7 @@ class Read(Procedure):
     """Read a block of cells, once or repeatedly."""
 
     title: ClassVar[str] = "Read cells"
+    group: ClassVar[str] = "Cells"
 
     array = FormParameter("Array", default="multiply")
     rows = FormParameter("Rows", default="0:8")

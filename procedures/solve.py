@@ -66,6 +66,7 @@ class Solve(Procedure):
     """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
 
     title: ClassVar[str] = "Solve A x = b"
+    group: ClassVar[str] = "Linear equations"
 
     matrix = FormParameter("Matrix", default="")
     rhs = FormParameter("Right-hand side", default="random")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instruments.drivers.output_vectors import checked_vectors
 from instruments.drivers.scpi import CHECK
-from mho_errors import InputError, InstrumentError, LimitError
+from mho_errors import InstrumentError
 
 if TYPE_CHECKING:
     from instruments.drivers.array_board import ArrayBoardDriver
@@ -85,27 +86,14 @@ class ArrayBoardConverters:
         InstrumentError
             When the board refuses, as without a connected block, or does not answer.
         """
-        vectors = self._checked(volts)
+        span = self.output_range
+        vectors = checked_vectors(
+            volts, self.output_count, -span, span, "array board", "array board output {}".format
+        )
         batch = max(1, MEMORY // max(vectors.shape[1], self.input_count))
         return np.concatenate(
             [self._play(vectors[start : start + batch]) for start in range(0, len(vectors), batch)]
         )
-
-    def _checked(self, volts: ArrayLike) -> Floats:
-        vectors = np.atleast_2d(np.asarray(volts, dtype=np.float64))
-        if vectors.ndim != 2 or 0 in vectors.shape or vectors.shape[1] > self.output_count:
-            raise InputError(
-                f"array board: vectors of shape {vectors.shape} do not fit; "
-                f"give (samples, 1 to {self.output_count} outputs)"
-            )
-        # Written so that what is not a number is beyond the range, too.
-        if not np.abs(vectors).max() <= self.output_range:
-            sample, output = np.argwhere(~(np.abs(vectors) <= self.output_range))[0]
-            raise LimitError(
-                f"array board output {output}: {vectors[sample, output]:g} V (sample {sample}) is beyond "
-                f"{self.output_range:g} V; scale the vectors down"
-            )
-        return vectors
 
     def _play(self, vectors: Floats) -> Floats:
         samples, outputs = vectors.shape

@@ -22,7 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from instruments.drivers.ni_daq_clock import ClockedExchange
 from instruments.drivers.ni_daq_errors import daqmx_errors, first_line
-from mho_errors import InputError, InstrumentError, LimitError
+from instruments.drivers.output_vectors import checked_vectors
+from mho_errors import InputError, InstrumentError
 
 Floats = NDArray[np.float64]
 
@@ -269,21 +270,9 @@ class NIDaq:
                 logger.warning("%s: closing a task failed: %s", self._who, first_line(error))
 
     def _checked(self, volts: ArrayLike) -> Floats:
-        """Return `volts` as (samples, outputs) when every value can be sent."""
-        vectors = np.atleast_2d(np.asarray(volts, dtype=np.float64))
-        if vectors.ndim != 2 or 0 in vectors.shape or vectors.shape[1] > self.output_count:
-            raise InputError(
-                f"{self._who}: vectors of shape {vectors.shape} do not fit; "
-                f"give (samples, 1 to {self.output_count} outputs)"
-            )
-        # Written so that what is not a number is beyond the limits, too.
-        if not (vectors.min() >= self._low and vectors.max() <= self._high):
-            sample, output = np.argwhere(~((vectors >= self._low) & (vectors <= self._high)))[0]
-            raise LimitError(
-                f"{self._outputs[output]}: {vectors[sample, output]:g} V (sample {sample}) is outside "
-                f"{self._low:g} V to {self._high:g} V; scale the vectors down"
-            )
-        return vectors
+        return checked_vectors(
+            volts, self.output_count, self._low, self._high, self._who, self._outputs.__getitem__
+        )
 
     def _daqmx(self, doing: str) -> AbstractContextManager[None]:
         return daqmx_errors(self._who, doing)

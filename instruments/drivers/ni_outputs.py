@@ -12,10 +12,10 @@ from nidaqmx.errors import Error
 from nidaqmx.stream_writers import AnalogMultiChannelWriter
 from nidaqmx.system import Device
 from nidaqmx.utils import flatten_channel_string, unflatten_channel_string
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from instruments.drivers.ni_daq_errors import daqmx_errors, first_line
-from mho_errors import InputError, LimitError
+from instruments.drivers.output_vectors import checked_vectors
 
 Floats = NDArray[np.float64]
 
@@ -86,20 +86,11 @@ class NIOutputs:
             "output_range": f"{self._low:g} V to {self._high:g} V",
         }
 
-    def check(self, vectors: Floats) -> None:
-        """Raise `InputError` or `LimitError` for vectors, (samples, outputs), that cannot be held."""
-        if vectors.ndim != 2 or 0 in vectors.shape or vectors.shape[1] > self.output_count:
-            raise InputError(
-                f"{self._who}: vectors of shape {vectors.shape} do not fit; "
-                f"give (samples, 1 to {self.output_count} outputs)"
-            )
-        # Written so that what is not a number is beyond the limits, too.
-        if not (vectors.min() >= self._low and vectors.max() <= self._high):
-            sample, output = np.argwhere(~((vectors >= self._low) & (vectors <= self._high)))[0]
-            raise LimitError(
-                f"{self._outputs[output]}: {vectors[sample, output]:g} V (sample {sample}) is outside "
-                f"{self._low:g} V to {self._high:g} V; scale the vectors down"
-            )
+    def checked(self, volts: ArrayLike) -> Floats:
+        """Return vectors, (samples, outputs), that can be held; raise `InputError` or `LimitError` for others."""
+        return checked_vectors(
+            volts, self.output_count, self._low, self._high, self._who, self._outputs.__getitem__
+        )
 
     def hold(self, vector: Floats) -> None:
         """Hold levels (V) on the first outputs until told otherwise; the other outputs go to 0 V."""

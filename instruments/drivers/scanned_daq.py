@@ -78,8 +78,7 @@ class ScannedDaq:
             When an instrument refuses; the outputs have been set to 0 V, or a note on the error and the log say that
             this could not be confirmed.
         """
-        vectors = np.atleast_2d(np.asarray(volts, dtype=np.float64))
-        self._outputs.check(vectors)
+        vectors = self._outputs.checked(volts)
         if not self._configured:
             self._inputs.configure(function="VOLT", full_scale=self._full_scale, nplc=self._nplc)
             self._configured = True
