@@ -190,20 +190,26 @@ class Bench:
         self._cells.prepare(self.file.read, self._channels.values())
         self._mode = "PROGRAM"
 
-    def read(self, cell: Cell) -> float:
-        """Conductance (S) of one cell at the bench's read voltage, word line on.
+    def read(self, cell: Cell, voltage: float | None = None) -> float:
+        """Conductance (S) of one cell at `voltage` (V), word line on; without it, at the bench's read voltage.
 
         Raises
         ------
+        LimitError
+            When the voltage is not allowed on the bit line; nothing is sent.
         BenchError
             When the reading ran into compliance or overflowed (the cell is shorted, or the limit too low), or
             was not taken at the read voltage.
         """
         self.checkpoint()
         read = self.file.read
+        if voltage is None:
+            volts = read.voltage
+        else:
+            self.limits.check_voltage("bit line", volts := voltage)
         self._program(cell, "READ", read.gate)
-        reading = self.instruments.smu.read(read.voltage)
-        return conductance(cell, reading, read)
+        reading = self.instruments.smu.read(volts)
+        return conductance(cell, reading, volts, read.current_limit)
 
     def pulse(self, cell: Cell, pulse: Pulse) -> None:
         """Deliver one programming pulse: word line on first, the path closed at 0 V, then the pulse."""

@@ -110,8 +110,8 @@ class CellLines:
             self._path = path
 
 
-def conductance(cell: Cell, reading: Reading, read: ReadSettings) -> float:
-    """Conductance (S) of a cell by one reading.
+def conductance(cell: Cell, reading: Reading, volts: float, current_limit: float) -> float:
+    """Conductance (S) of a cell by one reading at `volts` (V) within `current_limit` (A).
 
     Raises
     ------
@@ -120,12 +120,12 @@ def conductance(cell: Cell, reading: Reading, read: ReadSettings) -> float:
     """
     if reading.tripped or not math.isfinite(reading.current):
         raise BenchError(
-            f"{_name(cell)}: the read of {read.voltage} V ran into the current limit of {read.current_limit} A; the "
+            f"{_name(cell)}: the read of {volts} V ran into the current limit of {current_limit} A; the "
             "cell is shorted or the limit too low"
         )
-    if not abs(reading.voltage - read.voltage) <= 0.1 * read.voltage:
+    if not abs(reading.voltage - volts) <= 0.1 * volts:
         raise BenchError(
-            f"{_name(cell)}: the read was taken at {reading.voltage:.3g} V instead of {read.voltage} V; check whether the "
+            f"{_name(cell)}: the read was taken at {reading.voltage:.3g} V instead of {volts} V; check whether the "
             "output of the source-measure unit was switched off by hand"
         )
     return reading.current / reading.voltage

@@ -57,6 +57,9 @@ class Read(Procedure):
     array = FormParameter("Array", default="multiply")
     rows = FormParameter("Rows", default="0:8")
     columns = FormParameter("Columns", default="0:8")
+    read_voltage = FloatParameter(
+        "Read voltage, 0 for the bench's", units="V", minimum=0.0, maximum=10.0, default=0.0
+    )
     repeats = IntegerParameter("Repeats", minimum=1, maximum=1_000_000, default=1)
     interval = FloatParameter(
         "Time between the starts of two repeats", units="s", minimum=0.0, maximum=1e6, default=0.0
@@ -71,6 +74,8 @@ class Read(Procedure):
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
         check_inside(chip.array(self.array), self._rows, self._columns)
         bench.check_read()
+        self._volts = float(self.read_voltage) or bench.file.read.voltage
+        bench.limits.check_voltage("bit line", self._volts)
 
     def layout(self) -> Layout:
         """One table of reads, one map of conductances a repeat."""
@@ -124,7 +129,7 @@ class Read(Procedure):
             times[repeat] = bench.now()
             for i, row in enumerate(self._rows.tolist()):
                 for j, column in enumerate(self._columns.tolist()):
-                    value = bench.read(Cell(self.array, row, column))
+                    value = bench.read(Cell(self.array, row, column), self._volts)
                     conductance[repeat, i, j] = value
                     stream.record(
                         "reads",

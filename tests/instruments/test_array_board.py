@@ -432,7 +432,7 @@ def test_a_batch_is_one_message_and_what_the_board_cannot_keep_several(driver, b
 def test_an_output_beyond_its_range_is_refused_before_anything_is_sent(driver, board, volts):
     daq = connected(driver)
     with pytest.raises(
-        LimitError, match=r"output 1: .* V \(sample 1\) is beyond 2\.5 V; scale the vectors down"
+        LimitError, match=r"output 1: .* V \(sample 1\) is outside -2\.5 V to 2\.5 V; scale the vectors down"
     ):
         daq.exchange(np.array([[0.0, 0.0], [0.1, volts]]))
     assert talk(board, ":SOUR:DAC?") == "0,1"

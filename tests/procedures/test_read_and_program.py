@@ -52,6 +52,16 @@ def test_every_read_is_a_row_and_every_repeat_an_image_in_the_order_of_the_array
             assert_array_equal(image, reads.conductance[repeat, ::-1, ::-1])
 
 
+def test_cells_are_read_at_the_voltage_wanted_if_the_limits_allow_it(tmp_path):
+    with open_bench(preset="ideal", seed=2) as bench:
+        run(Program(digits=[[5, 7]]), bench, output=tmp_path)
+        low = run(Read(rows="0", columns="0:2", read_voltage=0.05), bench, output=tmp_path)
+        high = run(Read(rows="0", columns="0:2", read_voltage=0.4), bench, output=tmp_path)
+        np.testing.assert_allclose(low.conductance, high.conductance, rtol=0.05)
+        with pytest.raises(LimitError, match="bit line"):
+            run(Read(rows="0", columns="0:2", read_voltage=5.0), bench, output=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("procedure", "error", "said"),
     [
