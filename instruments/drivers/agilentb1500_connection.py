@@ -16,14 +16,19 @@ from typing import Any, NamedTuple
 from pymeasure.adapters import Adapter
 from pymeasure.instruments.agilent.agilentB1500 import AgilentB1500 as Mainframe
 from pyvisa import VisaIOError
+from pyvisa.errors import InvalidSession
 
-from instruments.drivers.bus import BUS_ERRORS
 from instruments.roles import Reading
 from mho_errors import InstrumentError
 
 LIMITED, OVERFLOWED = 8, 1  # bits of a datum's status, in format 21
 INVALID = 199e99
 _DATUM = re.compile(r"(\d{3})([A-J])([VI])([+-]\d+\.\d+E[+-]\d+)\s*\Z")
+LOST = (
+    VisaIOError,
+    InvalidSession,
+    ConnectionError,
+)  # not OSError: that is how an error in the queue is told
 _ERROR = re.compile(r'([+-]?\d+),"(.*)"')
 
 
@@ -95,7 +100,7 @@ class MainframeConnection:
         """Report what goes wrong as `InstrumentError`, with the command."""
         try:
             yield
-        except BUS_ERRORS as error:
+        except LOST as error:
             raise InstrumentError(
                 f"{self._title}: {command!r} failed: {error}{self._reason(error)}; check cable and address"
             ) from error
@@ -112,7 +117,7 @@ class MainframeConnection:
         try:
             self._adapter.connection.clear()
             errors = self._take_errors()
-        except BUS_ERRORS:
+        except LOST:
             return ""
         return f"; the instrument says {errors[0]}" if errors else ""
 
