@@ -175,23 +175,20 @@ class BusInstrument(Instrument):
             connection.timeout = usual
 
     def interrupt(self) -> None:
-        """Device clear: unfinished messages and waits end, unread replies go, so that it listens again.
-
-        A raw socket has no device clear; unread replies are taken from it until it is quiet. (PyVISA-py does that too,
-        but for ever when the other end has closed.)
-        """
-        connection = self.adapter.connection
+        """Device clear: unfinished messages and waits end, unread replies go, so that it listens again."""
         try:
-            if isinstance(connection, TCPIPSocket):
-                self._last = "unread replies"
-                self._take_unread(connection)
-            else:
-                connection.clear()
+            self._clear()
         except BUS_ERRORS as error:
             self._last = "device clear"
             raise self._bus_error(error) from error
 
-    def _take_unread(self, connection: TCPIPSocket) -> None:
+    def _clear(self) -> None:
+        connection = self.adapter.connection
+        if not isinstance(connection, TCPIPSocket):
+            connection.clear()
+            return
+        # A raw socket has no device clear: unread replies are taken from it until it is quiet. (PyVISA-py's `clear` does
+        # that too, but for ever when the other end has closed.)
         usual, connection.timeout = connection.timeout, QUIET
         try:
             for _ in range(UNREAD_REPLIES):
@@ -249,7 +246,7 @@ class BusInstrument(Instrument):
         """Ask an instrument that has not answered for its errors; it may have discarded the message."""
         reasons: list[ReportedError] = []
         try:
-            self.adapter.connection.clear()
+            self._clear()
             while len(reasons) < LONGEST_QUEUE:
                 self._send(self._next_error)
                 reported = self._error_in(self._take())

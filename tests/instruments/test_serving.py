@@ -348,6 +348,7 @@ def test_a_signal_ends_the_server_cleanly(number):
         child.communicate()
 
 
+@pytest.mark.timeout(30)
 def test_making_safe_over_a_socket_whose_other_end_has_gone_ends_with_an_error():
     clock = VirtualClock()
     meter = SOURCE_METERS["keithley2450"].load_twin()(clock, np.random.default_rng(0), Load(), serial="1")
