@@ -128,7 +128,7 @@ def show(run: Run) -> None:
 def plot(
     run: Run,
     output: Annotated[
-        Path | None, typer.Option(help="figure (.png, .svg), default beside the run file")
+        Path | None, typer.Option(help="figure (.png, .svg, .pdf), default beside the run file")
     ] = None,
 ) -> None:
     """Draw convergence, level histogram and error map of a run."""
@@ -138,11 +138,17 @@ def plot(
 
 
 @app.command()
-def gui(run: Run) -> None:
-    """Open a window on a run file, finished or still being written."""
-    from gui import show_run
+def gui(
+    run: Annotated[
+        Path | None, typer.Argument(help="a run file (.h5) to show alone", show_default=False)
+    ] = None,
+    bench: Annotated[str, typer.Option(help="a packaged bench or a bench file")] = "simulated",
+) -> None:
+    """Open the window to run, watch and stop experiments; or a smaller one on a single run file."""
+    from gui import show_main_window, show_run
+    from runs.paths import runs_folder
 
-    raise typer.Exit(show_run(run))
+    raise typer.Exit(show_main_window(runs_folder(), bench) if run is None else show_run(run))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -223,6 +229,19 @@ def runner(
 
     if run_queue(bench, once=once, drain=drain, notify=notify or []):
         raise typer.Exit(EXIT_UNFINISHED)
+
+
+@app.command()
+def watch(
+    port: Annotated[int, typer.Option(help="on 127.0.0.1; 0 takes any that is free")] = 8080,
+    folder: Annotated[
+        Path | None, typer.Option("--runs", help="folder of runs, default MHO_RUNS or data/runs")
+    ] = None,
+) -> None:
+    """Serve a read-only page about queue, progress, map and convergence on loopback, until Ctrl-C."""
+    from gui.watch import watch as serve
+
+    serve(port, lambda address: typer.echo(f"{address}   Ctrl-C ends it"), folder)
 
 
 @app.command(

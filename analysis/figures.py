@@ -74,9 +74,9 @@ def draw_run(run: RunFile) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: Path, form: Literal["png", "svg"]) -> None:
+def save(figure: Figure, path: Path, form: Literal["png", "svg", "pdf"]) -> None:
     """Write `figure` to `path`; nothing in the file depends on when or where that is done."""
-    metadata = {"Date": None} if form == "svg" else {"Software": None}
+    metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
     with matplotlib.rc_context(STYLE), path.open("wb") as file:
         figure.savefig(file, format=form, metadata=metadata)
 

@@ -9,7 +9,7 @@ from typing import Literal
 from mho_errors import InputError
 from runs import RunFile
 
-FORMATS: dict[str, Literal["png", "svg"]] = {".png": "png", ".svg": "svg"}
+FORMATS: dict[str, Literal["png", "svg", "pdf"]] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 
 
 def plot(path: str | os.PathLike[str], output: str | os.PathLike[str] | None = None) -> Path:
@@ -20,7 +20,7 @@ def plot(path: str | os.PathLike[str], output: str | os.PathLike[str] | None = N
     path : path
         A run file; what it does not hold (yet) is said in the panel's place.
     output : path, optional
-        Picture (``.png`` or ``.svg``) or a folder; a picture of that name is replaced. By default beside the
+        Picture (``.png``, ``.svg`` or ``.pdf``) or a folder; a picture of that name is replaced. By default beside the
         run file, ``<run>.png``.
 
     Returns
@@ -62,6 +62,6 @@ def _target(run: Path, output: Path | None) -> Path:
         return output / f"{run.stem}.png"
     if output.suffix.lower() not in FORMATS:
         raise InputError(
-            f"picture {output} has suffix {output.suffix or 'none'!r}; name one ending in {' or '.join(FORMATS)}"
+            f"picture {output} has suffix {output.suffix or 'none'!r}; name one ending in .png, .svg or .pdf"
         )
     return output

@@ -1,4 +1,4 @@
-"""Makes the pictures of the README, plot and window, from a fresh solve: ``python docs/make_pictures.py``."""
+"""Makes the pictures of README and docs, plot, windows and panels, from a fresh solve: ``python docs/make_pictures.py``."""
 
 from __future__ import annotations
 
@@ -22,14 +22,11 @@ def solve(folder: Path) -> Path:
 
 
 def grab_window(run: Path, picture: Path) -> None:
-    """Save what the window on `run` looks like."""
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    """Save what the window on `run` looks like; needs a QApplication."""
     from PySide6.QtTest import QTest
-    from PySide6.QtWidgets import QApplication
 
     import gui
 
-    app = QApplication.instance() or QApplication([])
     window = gui.open_run_window(run)
     QTest.qWait(200)  # layouts settle
     view = window.map
@@ -39,19 +36,29 @@ def grab_window(run: Path, picture: Path) -> None:
     window.close()
     window.deleteLater()
     QTest.qWait(50)  # gone before its application is
-    del app
 
 
 def main() -> None:
-    """Make both pictures."""
+    """Make them all."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from pictures_chip import grab_chip_panel
+    from pictures_panels import grab_panels
+    from pictures_window import grab_main_window
+    from PySide6.QtWidgets import QApplication
+
     import analysis
 
+    app = QApplication.instance() or QApplication([])
     PICTURES.mkdir(exist_ok=True)
     os.chdir(ROOT)  # the run names its matrix as the README does
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))
         analysis.plot(run, PICTURES / "plot.png")
         grab_window(run, PICTURES / "window.png")
+        grab_main_window(run, PICTURES)
+        grab_chip_panel(run, PICTURES)
+        grab_panels(run, PICTURES)
+    del app
 
 
 if __name__ == "__main__":

@@ -1,52 +1,76 @@
-"""Makes the pictures of the chip panel from a fresh solve: the map with a cell's history, and a selection."""
+"""Makes the pictures of the chip panel: a solve with the history of a cell, and cells selected on a chip with bad ones."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from chip_maps.chip import read_chip_text
 from gui.chip_panel import ChipPanel
 from gui.session import Session
+from instruments.bench_file import load_bench_file
+from procedures import Program, run
+
+SIZE = (1280, 800)
+BAD_CELLS = [[5, 9], [5, 10], [14, 21], [15, 21], [11, 3]]
+DIGITS = (18, 28)
+SEED = 1
+LEFT = Qt.MouseButton.LeftButton
 
 
-def grab_chip_panel(run: Path, folder: Path) -> None:
-    """Save what the panel on `run` looks like into `folder`, beginning with the picture's name ``chip-``."""
-    with tempfile.TemporaryDirectory() as empty:
-        session = Session(Path(empty))
-        panel = ChipPanel(session)
-        panel.resize(1280, 800)
-        panel.show()
-        session.open_run(run)
-        _wait(lambda: panel.complete)
-        canvas, cell = panel.canvas, _busiest(panel)
+def grab_chip_panel(solved: Path, pictures: Path) -> None:
+    """Save what the panel looks like on the run file `solved`, and on one of its own; needs a QApplication."""
+    with _panel(solved) as panel:
+        cell = _busiest(panel)
         _click(panel, *cell)
-        _wait(lambda: panel.complete)
         _point(panel, *cell)
-        panel.grab().save(str(folder / "chip-history.png"))
-
+        panel.grab().save(str(pictures / "panel-chip.png"))
+    with tempfile.TemporaryDirectory() as folder, _panel(_program(Path(folder))) as panel:
         panel.quantity.setCurrentText("error")
-        start, end = (_place(panel, *cell) for cell in ((4, 10), (20, 40)))
-        QTest.mousePress(canvas.viewport(), Qt.MouseButton.LeftButton, pos=start)
+        _click(panel, 8, 20)
+        view, start, end = panel.canvas.viewport(), _place(panel, 3, 5), _place(panel, 12, 16)
+        QTest.mousePress(view, LEFT, pos=start)
         for share in (0.3, 0.6, 1.0):
-            QTest.mouseMove(canvas.viewport(), start + (end - start) * share)
+            QTest.mouseMove(view, start + (end - start) * share)
             QTest.qWait(40)
-        QTest.mouseRelease(canvas.viewport(), Qt.MouseButton.LeftButton, pos=end)
-        QTest.qWait(100)
-        panel.grab().save(str(folder / "chip-selection.png"))
+        QTest.mouseRelease(view, LEFT, pos=end)
+        _point(panel, 14, 21)
+        panel.grab().save(str(pictures / "panel-chip-selection.png"))
 
-        panel.quantity.setCurrentText("level")
-        QTest.qWait(100)
-        panel.grab().save(str(folder / "chip-level.png"))
-        panel.close()
-        session.close()
-        panel.deleteLater()
-        session.deleteLater()
-        QTest.qWait(50)
+
+def _program(folder: Path) -> Path:
+    """Program a block of a chip some of whose cells are known to be bad, and return the run file."""
+    (folder / "chip.toml").write_text(f"{read_chip_text('reference')}\nbad_cells = {BAD_CELLS}\n", "utf-8")
+    bench = load_bench_file("simulated").text.replace('chip = "reference"', 'chip = "chip.toml"')
+    (folder / "bench.toml").write_text(bench, "utf-8")
+    digits = np.random.default_rng(SEED).integers(0, 8, DIGITS)
+    path: Path = run(
+        Program(digits=digits), bench=str(folder / "bench.toml"), seed=SEED, output=folder / "program.h5"
+    ).path
+    return path
+
+
+@contextmanager
+def _panel(run_file: Path) -> Iterator[ChipPanel]:
+    """The panel on a run file, shown whole."""
+    session = Session(run_file.parent)
+    panel = ChipPanel(session)
+    panel.resize(*SIZE)
+    panel.show()
+    session.open_run(run_file)
+    _wait(lambda: panel.complete)
+    yield panel
+    panel.close()
+    session.close()
+    panel.deleteLater()
+    session.deleteLater()
+    QTest.qWait(50)  # gone before their application is
 
 
 def _busiest(panel: ChipPanel) -> tuple[int, int]:
@@ -62,19 +86,20 @@ def _place(panel: ChipPanel, row: int, column: int) -> QPoint:
 
 
 def _click(panel: ChipPanel, row: int, column: int) -> None:
-    QTest.mouseClick(panel.canvas.viewport(), Qt.MouseButton.LeftButton, pos=_place(panel, row, column))
-    QTest.qWait(50)
+    QTest.mouseClick(panel.canvas.viewport(), LEFT, pos=_place(panel, row, column))
+    _wait(lambda: panel.complete)
 
 
 def _point(panel: ChipPanel, row: int, column: int) -> None:
-    QTest.mouseMove(panel.canvas.viewport(), _place(panel, row, column) + QPoint(1, 1))
-    QTest.qWait(50)
-    QTest.mouseMove(panel.canvas.viewport(), _place(panel, row, column))
-    QTest.qWait(100)
+    for near in (QPoint(1, 1), QPoint()):
+        QTest.mouseMove(panel.canvas.viewport(), _place(panel, row, column) + near)
+        QTest.qWait(50)
 
 
 def _wait(done: Callable[[], bool]) -> None:
+    """Wait until `done`, for half a minute at most."""
     for _ in range(600):
         QTest.qWait(50)
         if done():
             return
+    raise TimeoutError("the panel does not come to rest")

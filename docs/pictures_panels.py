@@ -7,65 +7,79 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
+
+from gui.runs_panel import RunsPanel
+from gui.session import Session
+from gui.signals_panel import SignalsPanel
+from gui.solve_panel import SolvePanel
+from gui.watch import WatchServer
+from procedures import Solve, run
+
 PANEL = (1000, 560)  # pixels
 WHOLE = (1280, 560)
+OTHERS = ("poisson-4x4-grid", "zuo2025-4x4", "dominant-8x8")
+SEED = 1
 
 
-def grab_panels(folder: Path, pictures: Path) -> None:
-    """Save what the panels look like on the runs in `folder`, the newest of which is shown.
+def grab_panels(solved: Path, pictures: Path) -> None:
+    """Save what the panels look like on the run file `solved`, beside which others are made; needs a QApplication.
 
-    There must be a QApplication. The page needs chromium, and is left out without.
+    The page is left out where there is no chromium.
     """
-    from gui.runs_panel import RunsPanel
-    from gui.session import Session
-    from gui.signals_panel import SignalsPanel
-    from gui.solve_panel import SolvePanel
-
-    runs = sorted(folder.glob("*solve*.h5"))
+    folder = solved.parent
+    others = []
+    for name in OTHERS:
+        procedure = Solve(matrix=str(Path("data", "matrices", f"{name}.mtx")), bits=24)
+        others.append(run(procedure, seed=SEED, output=folder / f"{name}.h5").path)
     session = Session(folder)
-    session.open_run(runs[-1])
+    session.open_run(solved)
     solve, signals, table = SolvePanel(session), SignalsPanel(session), RunsPanel(session)
-    _grab(solve, PANEL, pictures / "panel-solve.png", lambda: None)
-    _grab(signals, PANEL, pictures / "panel-signals.png", lambda: _lay_over(signals, runs[:-1]))
-    _grab(table, WHOLE, pictures / "panel-runs.png", lambda: table.table.selectRow(0))
+    _grab(solve, PANEL, pictures / "panel-solve.png")
+    signals.log_y.setChecked(True)
+    signals.cursors.setChecked(True)
+    for one in others:
+        signals.lay_over(one)
+    _grab(signals, PANEL, pictures / "panel-signals.png", lambda: len(signals.plot.drawn) > len(others))
+    table.show()
+    _wait(lambda: len(table.model.runs) > len(others))
+    table.table.selectRow(1)
+    _grab(table, WHOLE, pictures / "panel-runs.png", table.preview.convergence.isVisible)
     session.close()
     grab_page(folder, pictures / "watch.png")
 
 
-def _lay_over(signals: object, runs: list[Path]) -> None:
-    signals.table.setCurrentText("cycles")  # type: ignore[attr-defined]
-    signals.signal.setCurrentText("relative_error")  # type: ignore[attr-defined]
-    signals.log_y.setChecked(True)  # type: ignore[attr-defined]
-    signals.cursors.setChecked(True)  # type: ignore[attr-defined]
-    for run in runs:
-        signals.lay_over(run)  # type: ignore[attr-defined]
-
-
-def _grab(panel: object, size: tuple[int, int], picture: Path, prepare: Callable[[], None]) -> None:
-    from PySide6.QtTest import QTest
-
-    panel.resize(*size)  # type: ignore[attr-defined]
-    panel.show()  # type: ignore[attr-defined]
-    QTest.qWait(1000)  # what is read in other threads has come
-    prepare()
-    QTest.qWait(1000)
-    panel.grab().save(str(picture))  # type: ignore[attr-defined]
-    panel.close()  # type: ignore[attr-defined]
-    panel.deleteLater()  # type: ignore[attr-defined]
+def _grab(
+    panel: QWidget, size: tuple[int, int], picture: Path, ready: Callable[[], bool] = lambda: True
+) -> None:
+    panel.resize(*size)
+    panel.show()
+    _wait(ready)
+    panel.grab().save(str(picture))
+    panel.close()
+    panel.deleteLater()
     QTest.qWait(50)
+
+
+def _wait(ready: Callable[[], bool]) -> None:
+    """Wait for what is read in other threads, and for layouts to settle."""
+    for _ in range(200):
+        QTest.qWait(50)
+        if ready():
+            break
+    QTest.qWait(200)
 
 
 def grab_page(folder: Path, picture: Path) -> None:
     """Save what ``mho watch`` looks like in chromium."""
-    from gui.watch import WatchServer
-
     chromium = shutil.which("chromium")
     if chromium is None:
         return
     with WatchServer(folder, 0) as server:
         subprocess.run(
             [
-                chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1280,1000",
+                chromium, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1280,860",
                 "--virtual-time-budget=4000", f"--screenshot={picture}", server.address,
             ],
             check=True,

@@ -1,4 +1,4 @@
-"""Starts the window on a run file, and the Qt application around it; Qt is loaded only here and below."""
+"""Starts the window, or one on a single run file, and the Qt application around it; Qt is loaded only here and below."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ import sys
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mho_errors import InputError
 from runs import RunFile
 
 if TYPE_CHECKING:
-    from PySide6.QtCore import QCoreApplication
+    from PySide6.QtCore import QCoreApplication, QSettings
+    from PySide6.QtWidgets import QApplication, QWidget
 
+    from gui.main_window import MainWindow
     from gui.run_window import RunWindow
 
 INTERRUPTED = 130  # exit code of a program ended by Ctrl-C
+BEAT = 200  # ms
+FAULT = "this is a fault of mho itself, please report it"
 
 
 def open_run_window(path: str | os.PathLike[str]) -> RunWindow:
@@ -47,12 +53,7 @@ def show_run(path: str | os.PathLike[str]) -> int:
         There is no display, or Qt cannot be loaded.
     """
     RunFile(path).close()  # what is wrong with it is best said in the terminal
-    _check_display()
-    try:
-        from PySide6.QtWidgets import QApplication
-    except ImportError as error:
-        raise InputError(f"the window needs Qt, which cannot be loaded ({error}); try `mho plot`") from error
-    app = QApplication.instance() or QApplication(sys.argv[:1])
+    app = _application()
     window = open_run_window(path)
     with _ended_by_ctrl_c(app):
         code = app.exec()
@@ -60,7 +61,75 @@ def show_run(path: str | os.PathLike[str]) -> int:
     return code
 
 
-def _discard(reference: weakref.ref[RunWindow]) -> None:
+def open_main_window(
+    folder: str | os.PathLike[str], bench: str = "simulated", settings: QSettings | None = None
+) -> MainWindow:
+    """Open the window on the runs and the queue in `folder`; a QApplication must be there.
+
+    Layout and theme are kept in `settings`, those of the user if not given.
+    """
+    from gui.main_window import MainWindow
+    from gui.session import Session
+
+    with suppress(OSError):  # said in the window, by whoever needs it
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    window = MainWindow(Session(Path(folder), bench), settings)
+    window.show()
+    atexit.register(_discard, weakref.ref(window))
+    return window
+
+
+def show_main_window(folder: str | os.PathLike[str], bench: str = "simulated") -> int:
+    """Show the window on the runs and the queue in `folder` until it is closed; return the exit code.
+
+    Raises
+    ------
+    InputError
+        There is no display, or Qt cannot be loaded.
+    """
+    app = _application()
+    from PySide6.QtCore import QTimer
+
+    window = open_main_window(folder, bench)
+    beat = QTimer(window, interval=BEAT)  # Python's turn to notice Ctrl-C
+    beat.timeout.connect(lambda: None)
+    beat.start()
+    with _ended_by_ctrl_c(app), _faults_said_in(window):
+        code = app.exec()
+    _discard(weakref.ref(window))
+    return code
+
+
+@contextmanager
+def _faults_said_in(window: MainWindow) -> Iterator[None]:
+    """Say in `window` what nobody has caught: a fault of one panel leaves the others, and STOP, alive."""
+    previous = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        previous(kind, error, trace)
+        if issubclass(kind, Exception):
+            window.session.tell("CRITICAL", f"{kind.__name__}: {error}; {FAULT}")
+
+    sys.excepthook = hook
+    try:
+        yield
+    finally:
+        sys.excepthook = previous
+
+
+def _application() -> QApplication:
+    """Return the QApplication, made if there is none."""
+    _check_display()
+    try:
+        from PySide6.QtWidgets import QApplication
+    except ImportError as error:
+        raise InputError(f"the window needs Qt, which cannot be loaded ({error}); try `mho plot`") from error
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    return app
+
+
+def _discard(reference: weakref.ref[QWidget]) -> None:
     """Close and delete a window; one that outlives its QApplication crashes the interpreter's exit."""
     from shiboken6 import Shiboken
 

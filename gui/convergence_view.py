@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,8 @@ from PySide6.QtWidgets import QWidget
 
 from analysis import palette
 from analysis.convergence import Convergence, ideal
+from gui.theme import colours
+from gui.themed_plot import ThemedPlot, WholeAxis
 
 Floats = NDArray[np.float64]
 
@@ -20,44 +23,48 @@ AHEAD = 6  # cycles to which the lines reach before there are that many
 NO_FORECAST = "no forecast yet"
 
 
-class ConvergenceView(pg.PlotWidget):  # type: ignore[misc]
-    """A plot of a `Convergence`, drawn anew whenever it grows."""
+class ConvergenceView(ThemedPlot):
+    """A plot of a `Convergence`, drawn anew whenever it grows; a small one does without its legend."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background="w", axisItems={"left": PowersOfTen("left")})
+    def __init__(self, parent: QWidget | None = None, *, legend: bool = True) -> None:
+        super().__init__(parent, axisItems={"left": PowersOfTen("left"), "bottom": WholeAxis("bottom")})
         self.convergence: Convergence | None = None
         self.setLogMode(y=True)
-        self.setMenuEnabled(False)
-        self.hideButtons()
-        self.showGrid(y=True, alpha=0.15)
+        self.showGrid(x=False, y=True, alpha=0.15)
         self.setLabel("bottom", "cycle")
         self.setLabel("left", "relative error, residual")
-        for side in ("bottom", "left"):
-            self.getAxis(side).setTextPen(palette.INK)
-            self.getAxis(side).enableAutoSIPrefix(False)
-        self._legend = self.addLegend(offset=(-10, 10), labelTextColor=palette.INK, brush="#FFFFFFD0")
+        self.getAxis("left").enableAutoSIPrefix(False)
+        self._legend = self.addLegend(offset=(-10, 10)) if legend else None
         dashed, dash_dotted = Qt.PenStyle.DashLine, Qt.PenStyle.DashDotLine
         self.ideal = self._line(palette.IDEAL, dashed, "3 bits a cycle")
         self.forecast = self._line(palette.FORECAST, dash_dotted, NO_FORECAST)
         self.residual = self._points(palette.RESIDUAL, "s", "residual")
         self.relative_error = self._points(palette.RELATIVE_ERROR, "o", "relative error")
         self._precision, self._tolerance = self._level(0.03), self._level(0.35)
+        self.paint_ground()
         self.show_convergence(None)
+
+    def paint_ground(self) -> None:
+        """Take the colours of the window; 3 bits a cycle is drawn in that of the axes."""
+        super().paint_ground()
+        if hasattr(self, "ideal"):
+            self.ideal.setPen(pg.mkPen(colours().faint, width=1.5, style=Qt.PenStyle.DashLine))
 
     def show_convergence(self, convergence: Convergence | None) -> None:
         """Show `convergence`; None clears the plot."""
         self.convergence = convergence
-        self._legend.setVisible(convergence is not None)
+        if self._legend is not None:
+            self._legend.setVisible(convergence is not None)
         if convergence is None:
             for item in (self.ideal, self.forecast, self.residual, self.relative_error):
                 item.setData([], [])
             self._mark(self._precision, None, "")
             self._mark(self._tolerance, None, "")
-            self.setTitle("no refinement in this run", color=palette.FAINT, size="10pt")
+            self.say("no refinement in this run")
             self.setXRange(0.0, AHEAD, padding=0.03)
             self.setYRange(-AHEAD, 0.5, padding=0.0)
             return
-        self.setTitle(None)
+        self.say("")
         cycle = np.append(0.0, convergence.cycle)
         self.residual.setData(cycle, _positive(np.append(1.0, convergence.residual)))
         self.relative_error.setData(cycle, _positive(np.append(1.0, convergence.relative_error)))
@@ -69,15 +76,16 @@ class ConvergenceView(pg.PlotWidget):  # type: ignore[misc]
             self.forecast.setData([], [])
         else:
             self.forecast.setData(ends, _positive(forecast))
-        label = NO_FORECAST if forecast is None else f"forecast, rho = {convergence.rho:.3f}"
-        self._legend.getLabel(self.forecast).setText(label)
+        if self._legend is not None:
+            label = NO_FORECAST if forecast is None else f"forecast, rho = {convergence.rho:.3f}"
+            self._legend.getLabel(self.forecast).setText(label)
         self._mark(self._precision, convergence.precision, f"{convergence.bits} bits")
         self._mark(self._tolerance, convergence.tolerance, "tolerance of the residual")
         self._fit(convergence, last)
 
     def labels(self) -> dict[str, str]:
         """Return what the legend calls the curves; empty while there is nothing to show."""
-        if self.convergence is None:
+        if self.convergence is None or self._legend is None:
             return {}
         curves = ("ideal", "forecast", "residual", "relative_error")
         return {curve: self._legend.getLabel(getattr(self, curve)).text for curve in curves}
@@ -88,7 +96,7 @@ class ConvergenceView(pg.PlotWidget):  # type: ignore[misc]
         levels = [level for level in (convergence.precision, convergence.tolerance) if level]
         shown = np.append(_positive(measured), levels)
         shown = np.log10(shown[np.isfinite(shown)])
-        self.setXRange(0.0, last, padding=0.03)
+        self.setXRange(0.0, last, padding=0.05)
         self.setYRange(float(shown.min()) - 0.8, float(shown.max()) + 0.5, padding=0.0)
 
     def _line(self, colour: str, style: Qt.PenStyle, name: str) -> pg.PlotDataItem:
@@ -125,10 +133,13 @@ class ConvergenceView(pg.PlotWidget):  # type: ignore[misc]
 
 
 class PowersOfTen(pg.AxisItem):  # type: ignore[misc]
-    """A logarithmic axis that writes every power of ten alike."""
+    """A logarithmic axis that writes every power of ten alike, and only where none is in view what lies between."""
 
     def logTickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
-        """Return 10 to the integer of each place, nothing in between."""
+        """Return 10 to the integer of each place; in between nothing, or digits where there is no integer."""
+        low, high = self.range
+        if math.ceil(low) > high:
+            return [f"{10.0**value:.1e}" for value in values]
         return [
             "10" + f"{round(value)}".translate(_RAISED) if abs(value - round(value)) < 1e-9 else ""
             for value in values

@@ -62,7 +62,7 @@ class RunFollower:
         # Status first: what was written before it changed is all there to be refreshed.
         status = self.run.status
         self.run.refresh()
-        entries = self.run.log()[self._entries :]
+        entries = self.run.log(self._entries)
         self._entries += len(entries)
         return News(
             status,

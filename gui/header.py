@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from analysis import palette
+from gui.theme import SIMULATED
 from runs import Status
 
 STATUS_COLOURS = {
@@ -15,7 +16,6 @@ STATUS_COLOURS = {
     Status.ABORTED: palette.DOUBTFUL,
     Status.INTERRUPTED: palette.DOUBTFUL,
 }
-SIMULATED = "#7A3E9D"
 
 
 class Badge(QLabel):

@@ -56,11 +56,7 @@ class Picture:
 
     def pixels(self) -> NDArray[np.uint8]:
         """Values scaled to bytes 0 to 254, and `NO_CELL`: drawn three times as fast as floats."""
-        low, high = self.limits
-        known = np.isfinite(self.values)
-        scaled = np.clip((np.where(known, self.values, low) - low) / (high - low), 0.0, 1.0)
-        pixels: NDArray[np.uint8] = np.where(known, np.rint(scaled * (NO_CELL - 1)), NO_CELL).astype(np.uint8)
-        return pixels
+        return to_bytes(self.values, self.limits)
 
     def describe(self, row: int, column: int) -> str:
         """Say what is at image indices `row`, `column`; empty outside the image."""
@@ -69,6 +65,15 @@ class Picture:
         place = f"row {self.rows[row]}, column {self.columns[column]}"
         value = self.values[row, column]
         return f"{place}: {value:.4g} {self.unit}".rstrip() if np.isfinite(value) else f"{place}: no value"
+
+
+def to_bytes(values: Floats, limits: tuple[float, float]) -> NDArray[np.uint8]:
+    """Return values scaled from `limits` to bytes 0 to 254, and `NO_CELL` for NaN."""
+    low, high = limits
+    scaled = (values - low) * ((NO_CELL - 1) / (high - low))
+    np.clip(np.rint(scaled, out=scaled), 0.0, NO_CELL - 1.0, out=scaled)
+    scaled[~np.isfinite(values)] = NO_CELL
+    return scaled.astype(np.uint8)
 
 
 def picture_names(run: RunFile) -> tuple[str, ...]:

@@ -96,9 +96,9 @@ class RunFile(RunRecord):
                 dataset.refresh()
         self._final = over
 
-    def log(self) -> list[LogEntry]:
-        """Return what was logged, oldest first."""
-        columns = self._cut_together("log", ["time", "level", "message"], 0)
+    def log(self, start: int = 0) -> list[LogEntry]:
+        """Return what was logged, oldest first, from entry `start` on."""
+        columns = self._cut_together("log", ["time", "level", "message"], start)
         rows = zip(columns["time"], columns["level"], columns["message"], strict=True)
         return [LogEntry(float(when), decode(level), decode(message)) for when, level, message in rows]
 

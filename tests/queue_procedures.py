@@ -65,9 +65,11 @@ class Going(Reading):
         super().execute(bench, stream)
         bench.read(CELL)
         stream.emit("reads", time=0.0, conductance=1.0)
-        note = Path(self.marker)
-        attempt = 1 + (int(note.read_text("utf-8")) if note.is_file() else 0)
-        note.write_text(str(attempt), encoding="utf-8")
+        attempt = 1
+        if self.marker.strip():
+            note = Path(self.marker)
+            attempt += int(note.read_text("utf-8")) if note.is_file() else 0
+            note.write_text(str(attempt), encoding="utf-8")
         if attempt < self.until:
             WAYS[self.how]()
 

@@ -13,11 +13,11 @@ HERE = Path(__file__).resolve().parent
 
 
 class WriterProcess:
-    """``run_samples.py`` at work on one run file."""
+    """``run_samples.py``, or another such program, at work on one run file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, program: str = run_samples.__file__) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, run_samples.__file__, str(path)],
+            [sys.executable, program, str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

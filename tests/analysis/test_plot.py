@@ -168,7 +168,7 @@ def test_a_folder_takes_the_picture(solved, tmp_path):
 @pytest.mark.parametrize("name", ["solved.h5", "figure.jpg", "figure"])
 def test_other_suffixes_are_refused_before_anything_is_written(solved, name):
     before = solved.read_bytes()
-    with pytest.raises(InputError, match=r"\.png or \.svg"):
+    with pytest.raises(InputError, match=r"\.png, \.svg or \.pdf"):
         plot(solved, solved.with_name(name))
 
     assert solved.read_bytes() == before

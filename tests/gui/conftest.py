@@ -3,10 +3,14 @@ from pathlib import Path
 
 import pytest
 import run_samples
+from PySide6.QtCore import QSettings
 from run_writers import WriterProcess
+from shiboken6 import Shiboken
 
 import gui
+from gui.main_window import MainWindow
 from gui.run_window import RunWindow
+from gui.session import Session
 
 
 @pytest.fixture
@@ -34,3 +38,33 @@ def writer(tmp_path: Path) -> Iterator[WriterProcess]:
     process = WriterProcess(tmp_path / "live.h5")
     yield process
     process.kill()
+
+
+@pytest.fixture
+def open_main(tmp_path: Path, qtbot) -> Iterator[Callable[..., MainWindow]]:
+    """Open the window on a folder, with a layout of its own; all are deleted with the test."""
+    windows = []
+
+    def open_shown(folder: Path, bench: str = "simulated") -> MainWindow:
+        settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+        window = gui.open_main_window(folder, bench, settings)
+        windows.append(window)
+        qtbot.waitExposed(window)
+        window.activateWindow()
+        return window
+
+    yield open_shown
+    for window in windows:
+        if Shiboken.isValid(window):
+            window.close()
+            Shiboken.delete(window)
+
+
+@pytest.fixture
+def session(tmp_path: Path, qtbot) -> Iterator[Session]:
+    """A session on a folder of its own, not yet started."""
+    session = Session(tmp_path / "runs")
+    session.folder.mkdir()
+    yield session
+    session.close()
+    Shiboken.delete(session)

@@ -1,0 +1,131 @@
+"""What is known of every cell of one array, as images of the whole array that rows of a run's tables change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CellRows:
+    """Rows of a table that are about cells of one array, oldest first.
+
+    Attributes
+    ----------
+    cells : (n,) array of int
+        Index of each row's cell in the flattened array.
+    time : (n,) array
+        Bench time, s.
+    conductance : (n,) array
+        What was read, S.
+    pulsed : (n,) array of bool
+        Whether a pulse went before the read.
+    """
+
+    cells: Index
+    time: Floats
+    conductance: Floats
+    pulsed: NDArray[np.bool_]
+
+    def after(self, time: float) -> CellRows:
+        """Return the rows later than `time`."""
+        late = self.time > time
+        if late.all():
+            return self
+        return CellRows(self.cells[late], self.time[late], self.conductance[late], self.pulsed[late])
+
+
+@dataclass
+class CellGrid:
+    """An array's cells: images of the whole array, NaN where nothing is known, made when first asked for.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Rows and columns of the array.
+    conductance_as_of, pulses_as_of : float
+        Bench time of the image last taken over, s; -inf before there is one.
+    """
+
+    shape: tuple[int, int]
+    conductance_as_of: float = -np.inf
+    pulses_as_of: float = -np.inf
+
+    @cached_property
+    def conductance(self) -> Floats:
+        """Last read conductance, S."""
+        return self._nothing()
+
+    @cached_property
+    def target(self) -> Floats:
+        """Wanted conductance, S."""
+        return self._nothing()
+
+    @cached_property
+    def pulses(self) -> Floats:
+        """Pulses the run gave each cell."""
+        return self._nothing()
+
+    @cached_property
+    def touched(self) -> Floats:
+        """Bench time of the last pulse or read, s."""
+        return self._nothing()
+
+    def _nothing(self) -> Floats:
+        return np.full(self.shape, np.nan)
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """Which cells the run has to do with, as far as is known."""
+        return np.isfinite(self.target) | np.isfinite(self.conductance)
+
+    def apply(self, rows: CellRows) -> None:
+        """Take over `rows`, later than all that is known."""
+        # Of several rows of one cell numpy keeps the last.
+        self.conductance.flat[rows.cells] = rows.conductance
+        self.touched.flat[rows.cells] = rows.time
+        self._count(rows.after(self.pulses_as_of))
+
+    def apply_earlier(self, rows: CellRows) -> None:
+        """Take over `rows`, earlier than all rows applied so far, as far as no later row or image tells."""
+        unseen = ~np.isfinite(self.touched.flat[rows.cells])
+        newer = unseen & (rows.time > self.conductance_as_of)
+        self.conductance.flat[rows.cells[newer]] = rows.conductance[newer]
+        self.touched.flat[rows.cells[unseen]] = rows.time[unseen]
+        self._count(rows.after(self.pulses_as_of))
+
+    def take_image(self, quantity: str, image: Floats, lines: tuple[Index, Index], time: float) -> None:
+        """Take over an image that the run took at bench time `time` (s), where no later row is known.
+
+        Parameters
+        ----------
+        quantity : str
+            "conductance", "target" or "pulses".
+        lines : two arrays of int
+            Physical numbers of the image's rows and columns.
+        """
+        place = tuple(map(_span, lines)) if all(map(_adjoining, lines)) else np.ix_(*lines)
+        known: Floats = getattr(self, quantity)
+        stays = self.touched[place] > time if quantity != "target" else False
+        known[place] = np.where(stays, known[place], image)
+        if quantity != "target":
+            setattr(self, f"{quantity}_as_of", time)
+
+    def _count(self, rows: CellRows) -> None:
+        pulses = self.pulses.reshape(-1)
+        pulses[rows.cells] = np.nan_to_num(pulses[rows.cells])
+        np.add.at(pulses, rows.cells[rows.pulsed], 1.0)
+
+
+def _adjoining(lines: Index) -> bool:
+    return bool(np.all(np.diff(lines) == 1))
+
+
+def _span(lines: Index) -> slice:
+    return slice(int(lines[0]), int(lines[-1]) + 1) if len(lines) else slice(0)

@@ -1,0 +1,104 @@
+"""The bar above the panels: pause, resume, abort, how the bench stands, whether it is simulated, and STOP."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolBar, QWidget
+
+from gui import theme
+from gui.header import Badge
+from gui.session import Command, Session
+from gui.stop import StopButton
+
+COMMANDS: tuple[tuple[Command, str, str], ...] = (
+    ("pause", "F6", "let the running job rest, outputs idle, and begin no other"),
+    ("resume", "F5", "let the job and the queue go on"),
+    ("abort", "F8", "stop the running job at its next safe point"),
+)
+
+
+class CommandBar(QToolBar):
+    """Commands to the runner of the session's bench; `stop_wanted` is the red button's."""
+
+    stop_wanted = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__("Commands", parent)
+        self.setObjectName("commands")
+        self.setMovable(False)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)  # by which it could be hidden
+        self.toggleViewAction().setEnabled(False)
+        self.session = session
+        self.commands: dict[str, QAction] = {}
+        for name, keys, tip in COMMANDS:
+            action = QAction(name.capitalize(), parent or self)
+            action.setShortcut(QKeySequence(keys))
+            action.setToolTip(f"{tip} ({keys})")
+            action.triggered.connect(partial(self._command, name))
+            self.addAction(action)
+            self.commands[name] = action
+        self.standing = QLabel()
+        self.standing.setTextFormat(Qt.TextFormat.PlainText)
+        self.simulated = Badge()
+        self.simulated.paint("SIMULATED", theme.SIMULATED)
+        self.stop = StopButton()
+        self.stop.clicked.connect(self.stop_wanted)
+        # A long text is cut off here: in the toolbar's own layout it would push STOP out of sight.
+        self.standing.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        row = QWidget()
+        row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(12, 2, 4, 2)
+        layout.setSpacing(12)
+        layout.addWidget(self.standing, 1)
+        layout.addWidget(self.simulated)
+        layout.addWidget(self.stop)
+        self.addWidget(row)
+        session.bench_changed.connect(self._turn_to)
+        session.runner_changed.connect(lambda _: self._show_standing())
+        session.lane_changed.connect(lambda _: self._show_standing())
+        self._turn_to(session.bench)
+
+    def _command(self, name: Command, _checked: bool = False) -> None:
+        self.session.command(name)
+
+    def _turn_to(self, bench: str) -> None:
+        from gui.experiments_orders import is_simulated
+
+        self.simulated.setVisible(bench == "simulated")
+        self.session.ask(lambda: is_simulated(bench), self.simulated.setVisible)
+        self._show_standing()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._show_standing()
+
+    def _show_standing(self) -> None:
+        session, now = self.session, theme.colours()
+        state, lane = session.runner, session.lane
+        held = lane is not None and lane.held
+        runs = state is not None and state.job is not None
+        self.commands["pause"].setEnabled(not held)
+        self.commands["resume"].setEnabled(held)
+        self.commands["abort"].setEnabled(runs)
+        facts = [f"Bench {Path(session.bench).name}"]
+        if state is None:
+            facts.append("no runner")
+        elif state.job is None:
+            facts.append(str(state.state))
+        else:
+            facts.append(f"job {state.job} {state.state}")
+            if state.total:
+                facts.append(f"{state.stage} {state.done} of {state.total}")
+        if lane is not None and held:
+            facts.append(f"queue held: {lane.reason}")
+        text = "   ·   ".join(facts)
+        self.standing.setText(text)
+        self.standing.setToolTip(text)
+        self.standing.setStyleSheet(f"color: {now.bad}; font-weight: bold;" if held else "")

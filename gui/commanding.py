@@ -1,0 +1,158 @@
+"""Commands of the window to the runner, and the start of one; called in threads, for each may take seconds."""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mho_errors import QueueError
+
+HOUSE = Path(__file__).resolve().parent.parent
+STARTED_WITHIN = 40.0  # s; the imports of a cold machine
+LOOK = 0.1  # s
+
+Said = tuple[str, str] | None
+"""Level and text of what the user is to be told; None for nothing."""
+
+
+def carry_out(command: str, path: Path, bench: str, job: int | None = None) -> Said:
+    """Give a command to the runner of the queue at `path`; without one, do what can be done without.
+
+    Raises
+    ------
+    QueueError
+        The runner refuses, or does not answer.
+    """
+    from procedures.origin import bench_key
+    from procedures.queue import NoRunnerError, Queue, RunnerClient
+
+    client = RunnerClient(path, bench)
+    try:
+        match command:
+            case "pause":
+                client.pause()
+            case "resume":
+                client.resume()
+            case "abort":
+                client.abort(job)
+            case "emergency":
+                client.emergency_stop()
+                return (
+                    "CRITICAL",
+                    "emergency stop: the job is broken off, the bench is made safe, the queue is held",
+                )
+            case _:
+                raise ValueError(f"{command!r} is no command")
+    except NoRunnerError:
+        with Queue(path) as jobs:
+            match command:
+                case "pause":
+                    jobs.hold(bench_key(bench), "paused by hand")
+                case "resume":
+                    jobs.release(bench_key(bench))
+                case "emergency":
+                    return _stop_without_runner(jobs, bench)
+                case _:
+                    raise
+    return None
+
+
+def start_runner(path: Path, bench: str) -> Said:
+    """Start a runner that outlives this process, unless one serves the queue at `path`, and wait until it answers.
+
+    Raises
+    ------
+    QueueError
+        It cannot be started; with its own words.
+    """
+    from procedures.queue import NoRunnerError, RunnerClient
+
+    client = RunnerClient(path, bench)
+    try:
+        client.status()
+        return None
+    except NoRunnerError:
+        pass
+    log = path.parent / "runner.log"
+    began = log.stat().st_size if log.exists() else 0
+    process = _start_detached(["-m", "mho", "runner", "--bench", bench], path.parent, log)
+    deadline = time.monotonic() + STARTED_WITHIN
+    while time.monotonic() < deadline:
+        try:
+            return "INFO", f"runner started for bench {client.bench}, process {client.status().pid}"
+        except NoRunnerError:
+            if process.poll() is not None:
+                words = _last_words(log, began)
+                raise QueueError(f"the runner of bench {bench!r} ended at once: {words}") from None
+        time.sleep(LOOK)
+    raise QueueError(f"the runner of bench {bench!r} (process {process.pid}) does not answer; see {log}")
+
+
+def _start_detached(arguments: list[str], runs: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start mho in a session of its own: what ends this process, or its terminal, does not end that one."""
+    modules = os.pathsep.join(filter(None, [str(HOUSE), os.environ.get("PYTHONPATH", "")]))
+    try:
+        with log.open("ab") as errors:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=os.environ | {"MHO_RUNS": str(runs), "PYTHONPATH": modules},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise QueueError(
+            f"the runner cannot be started: {error.strerror}; start it with `mho runner`"
+        ) from None
+    # It may end before this process does, and must then leave no zombie.
+    threading.Thread(target=process.wait, name="runner's end", daemon=True).start()
+    return process
+
+
+def _last_words(log: Path, began: int) -> str:
+    """What a process that has ended wrote last to its log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(began)
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError as error:
+        return f"and {log} cannot be read ({error.strerror})"
+    said = [line.strip() for line in lines if line.strip()]
+    return said[-1].removeprefix("mho: ") if said else "it said nothing"
+
+
+def _stop_without_runner(jobs: Any, bench: str) -> Said:
+    """Hold the queue, and make the bench safe from a fresh process, as a runner would."""
+    from procedures.origin import bench_key
+    from procedures.queue.child import Child, ChildEnded
+    from procedures.queue.messages import Safing
+    from procedures.queue.runner import EMERGENCY, GRACE
+
+    key = bench_key(bench)
+    jobs.hold(key, EMERGENCY, unsafe=True)
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    child = Child(inbox)
+    child.expect_end(GRACE.safing)
+    child.tell(Safing(key, Path.cwd()))
+    while not child.ended:
+        with suppress(queue.Empty):
+            child.ended = isinstance(inbox.get(timeout=LOOK), ChildEnded)
+        child.press(GRACE.emergency)
+    if child.done is not None and child.done.safe:
+        jobs.confirm_safe(key)
+        return (
+            "CRITICAL",
+            f"emergency stop: no runner was there; bench {key} was made safe, the queue is held",
+        )
+    reason = child.done.reason if child.done else child.how_it_ended()
+    raise QueueError(
+        f"emergency stop: bench {key} is NOT confirmed safe: {reason}. The queue is held; see to the bench"
+    )

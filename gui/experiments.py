@@ -1,0 +1,327 @@
+"""The experiments: which procedures there are, and the form from which one is queued, run or rehearsed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui import theme
+from gui.experiments_list import Offer, ProceduresList
+from gui.experiments_orders import Expected, expect, in_words, is_simulated, known_offers, offer_of
+from gui.experiments_run import Conditions
+from gui.output_window import OutputWindow
+from gui.parameter_form import ParameterForm
+from gui.session import Session
+from mho_errors import MhoError
+
+if TYPE_CHECKING:
+    from procedures.queue.job import Job, Order
+    from procedures.queue.store import Queue
+
+THINKING = 400
+"""How long somebody pauses in typing before the whole is checked and estimated, ms."""
+
+
+class ExperimentsPanel(QWidget):
+    """Choose a procedure, fill in its form, and queue it, run it now, or rehearse it."""
+
+    title = "Experiments"
+    ready = Signal()
+    """The procedures are there; their modules take a moment to load."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.form: ParameterForm | None = None
+        self.expected: Expected | None = None
+        self._bad = False  # whether the line of the estimate says what is wrong
+        self._offers: dict[str, Offer] = {}
+        self._asked = 0  # numbers the questions, for only the last one's answer counts
+        self._wanted: tuple[str, Mapping[str, Any]] | None = None
+        self._build()
+        self._pause = QTimer(self, singleShot=True, interval=THINKING)
+        self._pause.timeout.connect(self._estimate)
+        session.form_wanted.connect(self.show_form)
+        session.cells_selected.connect(self._take_cells)
+        session.bench_changed.connect(self._bench_changed)
+        session.ask(known_offers, self._offer)
+
+    def _build(self) -> None:
+        self.list = ProceduresList()
+        self.list.chosen.connect(self._choose)
+        self.heading = QLabel("Choose a procedure")
+        theme.embolden(self.heading, 12)
+        self.line = QLabel()
+        self.line.setWordWrap(True)
+        self.defaults = QPushButton("Fill in from")
+        menu = QMenu(self.defaults)
+        menu.addAction("the procedure's defaults", self._fill_defaults)
+        menu.addAction("the last job of this procedure", self._fill_last)
+        menu.addAction("the run that is shown", self._fill_shown)
+        menu.addAction("a run file…", self._fill_chosen)
+        self.defaults.setMenu(menu)
+        self.defaults.setEnabled(False)
+        self.conditions = Conditions()
+        self.conditions.edited.connect(self._edited)
+        self._place = QVBoxLayout()
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 6, 0)
+        column.addLayout(self._place)
+        column.addWidget(self.conditions)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        self.estimate = QLabel()
+        self.estimate.setTextFormat(Qt.TextFormat.PlainText)
+        self.estimate.setWordWrap(True)
+        self.queue = _button("Queue", "put it behind all others", self._queue)
+        self.run_now = _button("Run now", "put it in front of all others", self._run_now)
+        self.rehearse = _button(
+            "Rehearse", "run it on simulated twins of the bench's instruments, and report", self._rehearse
+        )
+        head = QHBoxLayout()
+        head.addWidget(self.heading, 1)
+        head.addWidget(self.defaults)
+        buttons = QHBoxLayout()
+        for button in (self.queue, self.run_now, self.rehearse):
+            buttons.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.list)
+        layout.addLayout(head)
+        layout.addWidget(self.line)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self.estimate)
+        layout.addLayout(buttons)
+        self._enable(False)
+
+    # --- which procedure ---
+
+    def _offer(self, offers: list[Offer]) -> None:
+        self._offers = {offer.name: offer for offer in offers}
+        self.list.show_offers(offers)
+        self._bench_changed(self.session.bench)
+        self.ready.emit()
+        if self._wanted is not None:
+            self.show_form(*self._wanted)
+
+    def show_form(self, name: str, values: Mapping[str, Any]) -> None:
+        """Show the form of procedure `name` with `values`, the others at their defaults."""
+        if not self._offers:
+            self._wanted = (name, values)  # as soon as they are loaded
+            return
+        if name not in self._offers:
+            self.session.ask(lambda: offer_of(name), lambda offer: self._show_foreign(offer, values))
+            return
+        self.list.select(name)
+        self._choose(name)
+        if self.form is not None:
+            self.form.fill(values)
+
+    def _show_foreign(self, offer: Offer, values: Mapping[str, Any]) -> None:
+        """Show the form of a procedure of the user's own."""
+        self._offer([*self._offers.values(), offer])
+        self.show_form(offer.name, values)
+
+    def _choose(self, name: str) -> None:
+        if name not in self._offers:
+            self.show_form(name, {})
+            return
+        offer = self._offers[name]
+        if self.form is not None:
+            self._place.removeWidget(self.form)
+            self.form.deleteLater()
+        self.form = ParameterForm(offer.parameters, offer.judge)
+        self.form.edited.connect(self._edited)
+        self._place.addWidget(self.form)
+        self.heading.setText(offer.title)
+        self.line.setText(offer.line)
+        self.defaults.setEnabled(True)
+        self.name = name
+        self._fill_last(quietly=True)
+        self._edited()
+
+    def _take_cells(self, array: str, rows: str, columns: str) -> None:
+        """Put cells that were selected on the chip into the form that asks for cells."""
+        if self.form is None:
+            return
+        first = {"row": rows.partition(":")[0], "column": columns.partition(":")[0]}
+        for name, text in ({"array": array, "rows": rows, "columns": columns} | first).items():
+            if name in self.form.fields:
+                self.form.fields[name].show_value(text)
+
+    # --- where the values come from ---
+
+    def _fill_defaults(self) -> None:
+        assert self.form is not None
+        self.form.fill({})
+
+    def _fill_last(self, *, quietly: bool = False) -> None:
+        assert self.form is not None
+        jobs = [job for job in self.session.jobs if job.order.procedure.lower() == self.name.lower()]
+        if jobs:
+            self._fill(max(jobs, key=lambda job: job.id).order)
+        elif not quietly:
+            self.session.tell("INFO", f"no job of {self.name} is in the queue or was; nothing was filled in")
+
+    def _fill_shown(self) -> None:
+        if self.session.run_path is None:
+            self.session.tell("INFO", "no run is shown; open one first")
+        else:
+            self.fill_from_run(self.session.run_path)
+
+    def _fill_chosen(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Run file", str(self.session.folder), "Run files (*.h5)")
+        if path:
+            self.fill_from_run(Path(path))
+
+    def fill_from_run(self, path: Path) -> None:
+        """Show the form of a run's procedure, with its parameters, seed and cells."""
+
+        def work() -> Order:
+            from procedures.queue.ordering import order_of_run
+
+            return order_of_run(path)
+
+        def then(order: Order) -> None:
+            self.show_form(order.procedure, order.parameters)
+            self.conditions.fill(order.seed, order.preset)
+
+        self.session.ask(work, then)
+
+    def _fill(self, order: Order) -> None:
+        assert self.form is not None
+        self.form.fill(order.parameters)
+        self.conditions.fill(order.seed, order.preset)
+
+    def _bench_changed(self, bench: str) -> None:
+        self.session.ask(lambda: is_simulated(bench), self.conditions.show_simulated)
+        self._edited()
+
+    # --- what it will be ---
+
+    def _edited(self) -> None:
+        """Say at once what is wrong with a field, and a moment after the last key what the whole will take."""
+        self._asked += 1
+        self.expected = None
+        if self.form is None:
+            return
+        problems = list(self.form.problems().values()) + self.conditions.problems()
+        self._enable(not problems)
+        self.rehearse.setEnabled(not problems)
+        self._say(problems[0] if problems else "…", bad=False)
+        if problems:
+            self._pause.stop()
+        else:
+            self._pause.start()
+
+    def order(self) -> Order:
+        """Return what the form asks for."""
+        from procedures.queue.job import Order
+
+        assert self.form is not None
+        return Order(
+            self.name,
+            self.form.values(),
+            self.session.bench,
+            self.conditions.seed(),
+            self.conditions.preset(),
+            folder=Path.cwd(),
+        )
+
+    def _estimate(self) -> None:
+        self._asked += 1
+        asked, order, path = self._asked, self.order(), self.session.queue_path
+
+        def then(expected: Expected) -> None:
+            if asked == self._asked:
+                self.expected = expected
+                self._say(in_words(expected), bad=False)
+
+        def refused(error: MhoError) -> None:
+            if asked == self._asked:
+                self._say(str(error), bad=True)
+                self._enable(False)
+
+        self.session.ask(lambda: expect(order, path), then, refused)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._say(self.estimate.text(), bad=self._bad)
+
+    def _say(self, text: str, *, bad: bool) -> None:
+        self.estimate.setText(text)
+        self._bad = bad
+        now = theme.colours()
+        self.estimate.setStyleSheet(f"color: {now.bad if bad else now.faint};")
+
+    def _enable(self, enabled: bool) -> None:
+        for button in (self.queue, self.run_now, self.rehearse):
+            button.setEnabled(enabled)
+
+    # --- what is done with it ---
+
+    def _queue(self) -> None:
+        self._add(first=False)
+
+    def _run_now(self) -> None:
+        self._add(first=True)
+
+    def _add(self, *, first: bool) -> None:
+        order = self.order()
+
+        def act(queue: Queue) -> Job:
+            from procedures.queue.ordering import checked
+
+            complete, seconds = checked(order, queue)
+            job = queue.add(complete, estimate=seconds)
+            return queue.move(job.id, 1) if first else job
+
+        self.session.change_queue(act, self._added)
+
+    def _added(self, job: Job) -> None:
+        lane = self.session.lane
+        if lane is not None and lane.held:
+            self.session.tell(
+                "WARNING", f"job {job.id} waits: the queue is held ({lane.reason}); Resume lets it go on"
+            )
+        else:
+            self.session.tell("INFO", f"job {job.id} is in the queue: {job.order.procedure}")
+            self.session.ensure_runner()
+
+    def _rehearse(self) -> None:
+        assert self.form is not None
+        arguments = [
+            "rehearse",
+            self.session.bench,
+            self.name,
+            *self._offers[self.name].words(self.form.values()),
+        ]
+        for option, value in (("--seed", self.conditions.seed()), ("--preset", self.conditions.preset())):
+            arguments += [] if value is None else [f"{option}={value}"]
+        OutputWindow(f"Rehearsal: {self.heading.text()}", ["-m", "mho", *arguments], self).show()
+
+
+def _button(text: str, tip: str, act: Callable[[], None]) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.clicked.connect(act)
+    return button

@@ -1,0 +1,136 @@
+"""Listens to the queue and its runner in threads of their own, so that no window ever waits for either."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gui.loading import load_procedures
+from mho_errors import MhoError, QueueError
+
+if TYPE_CHECKING:
+    from procedures.queue.client import Watch
+    from procedures.queue.job import Job, Lane
+    from procedures.queue.messages import Event
+
+KEPT = 5000
+"""Events that wait to be shown; of more than these the oldest are forgotten, for the run file has them all."""
+
+LOOK = 0.2  # s between looks into the queue
+RETRY = 0.5  # s between attempts to find a runner
+
+
+class RunnerListener:
+    """Hears what the runner of a bench announces; a runner that ends is waited for again.
+
+    Parameters
+    ----------
+    queue : Path
+        The queue's file.
+    bench : str
+        Packaged name or bench file.
+    """
+
+    def __init__(self, queue: Path, bench: str) -> None:
+        self._queue, self._bench = queue, bench
+        self._heard: deque[Event | None] = deque(maxlen=KEPT)
+        self._over = threading.Event()
+        self._watch: Watch | None = None
+        threading.Thread(target=self._listen, name="runner", daemon=True).start()
+
+    def take(self, most: int) -> list[Event | None]:
+        """Return what was heard since the last time, the oldest first, `most` at once.
+
+        None among them tells that there is no runner, or none any more.
+        """
+        heard: list[Event | None] = []
+        with suppress(IndexError):
+            while len(heard) < most:
+                heard.append(self._heard.popleft())
+        return heard
+
+    def close(self) -> None:
+        """Stop listening; the thread ends soon by itself."""
+        self._over.set()
+        if self._watch is not None:
+            self._watch.close()
+
+    def _listen(self) -> None:
+        load_procedures()
+        from procedures.queue.client import RunnerClient
+
+        client = RunnerClient(self._queue, self._bench)
+        there = True
+        while not self._over.is_set():
+            with suppress(QueueError):
+                with client.watch() as self._watch:
+                    there = True
+                    while not self._over.is_set() and not self._watch.over:
+                        event = self._watch.receive(RETRY)
+                        if event is not None:
+                            self._heard.append(event)
+                self._watch = None
+            if there and not self._over.is_set():
+                there = False
+                self._heard.append(None)
+            self._over.wait(RETRY)
+
+
+class QueueListener:
+    """Reads a bench's jobs whenever the queue has changed.
+
+    Parameters
+    ----------
+    queue : Path
+        The queue's file, made if it is not there.
+    bench : str
+        Packaged name or bench file.
+    changed : callable
+        Called in the listening thread with the jobs and how their lane stands.
+    failed : callable
+        Called in the listening thread with what is wrong, once until it is right again.
+    """
+
+    def __init__(
+        self,
+        queue: Path,
+        bench: str,
+        changed: Callable[[list[Job], Lane], None],
+        failed: Callable[[MhoError], None],
+    ) -> None:
+        self._path, self._bench, self._changed, self._failed = queue, bench, changed, failed
+        self._over = threading.Event()
+        threading.Thread(target=self._listen, name="queue", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening; the thread ends soon by itself."""
+        self._over.set()
+
+    def _listen(self) -> None:
+        load_procedures()
+        said = ""
+        while not self._over.is_set():
+            try:
+                self._follow()
+            except MhoError as error:
+                if str(error) != said and not self._over.is_set():
+                    said = str(error)
+                    self._failed(error)
+            self._over.wait(RETRY)
+
+    def _follow(self) -> None:
+        from procedures.origin import bench_key
+        from procedures.queue.store import Queue
+
+        bench = bench_key(self._bench)
+        with Queue(self._path) as queue:
+            fresh = True
+            while not self._over.is_set():
+                if fresh:
+                    self._changed(queue.jobs(bench), queue.lane(bench))
+                self._over.wait(LOOK)
+                fresh = queue.changed()

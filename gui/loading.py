@@ -1,0 +1,20 @@
+"""Loads the procedures and the queue, which takes a second or two, once and for all threads: a window must not wait."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+
+MODULES = ("procedures.queue", "procedures.queue.ordering", "procedures.catalogue", "procedures.arguments")
+
+_lock = threading.Lock()
+
+
+def load_procedures() -> None:
+    """Load them, or wait until another thread has; costs nothing after that.
+
+    Two threads that begin to import modules which import each other can each see the other's half-made.
+    """
+    with _lock:
+        for name in MODULES:
+            importlib.import_module(name)

@@ -1,0 +1,261 @@
+"""What the panels of the window share: the run that is shown, the queue, the runner, and who wants to know of them.
+
+No panel knows another. Each is made with the session, hears its signals, and asks it for what is to be done.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from gui.errands import Errands
+from gui.listening import QueueListener, RunnerListener
+from gui.shown_run import ShownRun
+from mho_errors import MhoError
+from runs import RunFile
+
+if TYPE_CHECKING:
+    from procedures.queue.job import Job, Lane
+    from procedures.queue.messages import RunnerState
+    from procedures.queue.store import Queue
+
+Command = Literal["pause", "resume", "abort", "emergency"]
+
+HEAR_PERIOD = 40  # ms between two times at which what the runner said is passed on
+HEARD_AT_ONCE = 200  # events; a runner that says more has some of them shown later
+
+
+class Session(QObject):
+    """What the panels share; only for the thread of the window.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the run files and the queue are.
+    bench : str
+        Packaged name or bench file.
+    parent : QObject, optional
+
+    Attributes
+    ----------
+    folder, queue_path : Path
+    bench : str
+    jobs : list of Job
+        Of this bench, as `procedures.queue.Queue.jobs` orders them.
+    lane : Lane or None
+        How the bench's queue stands; None before it was read.
+    runner : RunnerState or None
+        How the runner stands; None without one.
+
+    Signals
+    -------
+    run_opened(RunFile or None)
+        Another run is shown; `run_news` with all there is follows.
+    run_news(gui.following.News)
+        The run that is shown has grown, or ended.
+    jobs_changed(list of Job), lane_changed(Lane), runner_changed(RunnerState or None)
+    event_heard(event of procedures.stream)
+        What the running job announces, see `procedures.queue.messages.Event`.
+    cells_selected(array, rows, columns)
+        Texts as `procedures.cell_range.parse_lines` takes them.
+    message(level, text)
+        To be said to the user; `level` as in `logging`.
+    form_wanted(procedure, parameters)
+        Somebody wants to run this: a name, and values by parameter.
+    bench_changed(bench)
+    """
+
+    run_opened = Signal(object)
+    run_news = Signal(object)
+    jobs_changed = Signal(object)
+    lane_changed = Signal(object)
+    runner_changed = Signal(object)
+    event_heard = Signal(object)
+    cells_selected = Signal(str, str, str)
+    message = Signal(str, str)
+    form_wanted = Signal(str, object)
+    bench_changed = Signal(str)
+
+    def __init__(self, folder: Path, bench: str = "simulated", parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.folder = Path(folder).resolve()
+        self.queue_path = self.folder / "queue.sqlite"
+        self.bench = bench
+        self.jobs: list[Job] = []
+        self.lane: Lane | None = None
+        self.runner: RunnerState | None = None
+        self._following = True
+        self._followed: Path | None = None  # the last run file of the runner that was to be shown
+        self._errands = Errands(self)
+        self._errands.failed.connect(self.tell)
+        self._shown = ShownRun(self._errands, self)
+        self._shown.opened.connect(self.run_opened)
+        self._shown.news.connect(self.run_news)
+        self._shown.unreadable.connect(lambda text: self.tell("ERROR", text))
+        self._hearing = QTimer(self)
+        self._hearing.timeout.connect(self._hear)
+        self._queue_listener: QueueListener | None = None
+        self._runner_listener: RunnerListener | None = None
+
+    # --- life ---
+
+    def start(self) -> None:
+        """Begin to listen to the queue and the runner."""
+        self._queue_listener = QueueListener(
+            self.queue_path,
+            self.bench,
+            lambda jobs, lane: self._errands.deliver(lambda: self._take_jobs(jobs, lane)),
+            lambda error: self._errands.deliver(lambda: self.tell("ERROR", str(error))),
+        )
+        self._runner_listener = RunnerListener(self.queue_path, self.bench)
+        self._hearing.start(HEAR_PERIOD)
+
+    def close(self) -> None:
+        """Leave everything as it is: the runner and its job go on."""
+        self._stop_listening()
+        self._shown.stop()
+        self._errands.close()
+
+    @property
+    def listens(self) -> bool:
+        """Whether it was started."""
+        return self._queue_listener is not None
+
+    def set_bench(self, bench: str) -> None:
+        """Turn to another bench's queue and runner."""
+        listening = self.listens
+        self._stop_listening()
+        self.bench, self._followed = bench, None
+        self._take_runner(None)
+        self.bench_changed.emit(bench)
+        if listening:
+            self.start()
+
+    def _stop_listening(self) -> None:
+        self._hearing.stop()
+        for listener in (self._queue_listener, self._runner_listener):
+            if listener is not None:
+                listener.close()
+        self._queue_listener = self._runner_listener = None
+
+    # --- the run that is shown ---
+
+    @property
+    def run(self) -> RunFile | None:
+        """The run file that is shown."""
+        return self._shown.run
+
+    @property
+    def run_path(self) -> Path | None:
+        """Its path; also while it cannot be read."""
+        return self._shown.path
+
+    def open_run(self, path: str | os.PathLike[str]) -> None:
+        """Show the run file at `path`; what is wrong with it is said, and it is shown as soon as it can be."""
+        self._shown.open(path)
+
+    def close_run(self) -> None:
+        """Show no run."""
+        self._shown.close()
+
+    def follow_current(self, follow: bool) -> None:
+        """Show the running job's file, now and whenever another job begins; or leave that to the user."""
+        self._following = follow
+        if follow:
+            self._followed = None
+            self._follow(self.jobs)
+
+    @property
+    def follows(self) -> bool:
+        """Whether the running job's file is shown as it begins."""
+        return self._following
+
+    def _follow(self, jobs: list[Job]) -> None:
+        """Show the run file of the job that runs, when it is there for the first time."""
+        current = next((job.run for job in jobs if job.status in ("running", "paused")), None)
+        if self._following and current is not None and current != self._followed and current.exists():
+            self._followed = current
+            self._shown.open_soon(current)
+
+    # --- what is to be done ---
+
+    def tell(self, level: str, text: str) -> None:
+        """Say something to the user; `level` as in `logging`."""
+        self.message.emit(level, text)
+
+    def _pass_on(self, said: tuple[str, str] | None) -> None:
+        if said is not None:
+            self.tell(*said)
+
+    def command(self, name: Command, job: int | None = None) -> None:
+        """Send a command to the runner; its refusal is told. Without a runner the queue is held or released."""
+        from gui.commanding import carry_out
+
+        self._errands.run_at_once(lambda: carry_out(name, self.queue_path, self.bench, job), self._pass_on)
+
+    def ensure_runner(self) -> None:
+        """Start a runner for the bench, as a process that outlives the window, unless there is one."""
+        from gui.commanding import start_runner
+
+        self._errands.run_at_once(lambda: start_runner(self.queue_path, self.bench), self._pass_on)
+
+    def change_queue(self, act: Callable[[Queue], Any], then: Callable[[Any], None] | None = None) -> None:
+        """Let `act` change the queue, in another thread; `then` gets in this one what it returned."""
+
+        def work() -> Any:
+            from procedures.queue.store import Queue
+
+            with Queue(self.queue_path) as queue:
+                return act(queue)
+
+        self.ask(work, then)
+
+    def ask(
+        self,
+        work: Callable[[], Any],
+        then: Callable[[Any], None] | None = None,
+        refused: Callable[[MhoError], None] | None = None,
+    ) -> None:
+        """Do `work` in the one other thread for such things, in turn; the result comes back to this thread.
+
+        Parameters
+        ----------
+        work : callable
+            Touches nothing of the window.
+        then : callable, optional
+            Gets the result.
+        refused : callable, optional
+            Gets an `MhoError`; without it that is told as an error.
+        """
+        self._errands.run(work, then, refused)
+
+    # --- what comes in from threads ---
+
+    def _take_jobs(self, jobs: list[Job], lane: Lane) -> None:
+        self.jobs = jobs
+        self.jobs_changed.emit(jobs)
+        if lane != self.lane:
+            self.lane = lane
+            self.lane_changed.emit(lane)
+        self._follow(jobs)
+
+    def _take_runner(self, state: RunnerState | None) -> None:
+        self.runner = state
+        self.runner_changed.emit(state)
+
+    def _hear(self) -> None:
+        if self._runner_listener is None:
+            return
+        self._follow(self.jobs)  # whose file may not have been there when the queue named it
+        states: list[RunnerState | None] = []
+        for event in self._runner_listener.take(HEARD_AT_ONCE):
+            if event is None or type(event).__name__ == "RunnerState":
+                states.append(event)  # type: ignore[arg-type]
+            else:
+                self.event_heard.emit(event)
+        if states:
+            self._take_runner(states[-1])

@@ -1,0 +1,153 @@
+"""What the page shows, gathered from the queue's file, the runners and the run file; nothing is changed by it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.convergence import Convergence, read_convergence
+from analysis.summary import read_bench
+from gui.pictures import first_choice
+from mho_errors import MhoError, QueueError, RunFileError
+from procedures.queue import Job, JobStatus, Queue, RunnerClient
+from procedures.queue.job import ACTIVE
+from procedures.queue.messages import RunnerState
+from procedures.queue.store import NAME
+from runs import LogEntry, RunFile, Status
+from runs.paths import SUFFIX
+
+ANSWER_WITHIN = 2.0
+"""How long a runner may take to say how it stands, s."""
+
+MOST_ENDED, MOST_WAITING = 15, 50
+"""Jobs on the page."""
+
+LAST_ENTRIES = 8
+"""Lines of the log on the page."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """The queue of one bench; `runner` is None when none serves it or it does not answer."""
+
+    bench: str
+    held: bool
+    reason: str
+    runner: RunnerState | None
+
+
+@dataclass(frozen=True)
+class RunGlance:
+    """A run as it stands in its file.
+
+    Attributes
+    ----------
+    map : str
+        The map whose last image is shown; "" when no map has one.
+    images : int
+        How many images that map has.
+    trouble : str
+        Why no more is known; then all else but `path` is empty.
+    """
+
+    path: Path
+    title: str = ""
+    status: Status | None = None
+    reason: str = ""
+    simulated: bool = False
+    convergence: Convergence | None = None
+    map: str = ""
+    images: int = 0
+    log: tuple[LogEntry, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Glance:
+    """Everything at one moment; `left_out` counts the jobs that are not among `jobs`."""
+
+    when: float
+    lines: tuple[Line, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    left_out: int = 0
+    run: RunGlance | None = None
+    trouble: str = ""
+
+
+def look(folder: Path) -> Glance:
+    """Look at the queue, the runners and the current run of a runs folder."""
+    jobs: Sequence[Job] = ()
+    lines: tuple[Line, ...] = ()
+    trouble = ""
+    if (folder / NAME).exists():  # opening a queue would make it
+        try:
+            with Queue(folder / NAME) as queue:
+                jobs = queue.jobs()
+                lines = tuple(
+                    Line(lane.bench, lane.held, lane.reason, _ask(folder / NAME, lane.bench))
+                    for lane in queue.lanes()
+                )
+        except QueueError as error:
+            trouble = str(error)
+    ended = [job for job in jobs if job.ended is not None and job.status is not JobStatus.QUEUED]
+    going = [job for job in jobs if job not in ended]
+    shown = (*going[:MOST_WAITING], *reversed(ended[-MOST_ENDED:]))
+    path = _current(folder, jobs)
+    run = None if path is None else look_at_run(path)
+    return Glance(time.time(), lines, shown, len(jobs) - len(shown), run, trouble)
+
+
+def look_at_run(path: Path) -> RunGlance:
+    """Look at a run file, whatever state it is in."""
+    try:
+        with RunFile(path) as run:
+            name = first_choice(run)
+            images = len(run.map_times(name)) if name else 0
+            return RunGlance(
+                path,
+                run.title,
+                run.status,
+                run.reason,
+                read_bench(run).preset is not None,
+                read_convergence(run),
+                name if images else "",
+                images,
+                tuple(run.log()[-LAST_ENTRIES:]),
+            )
+    except RunFileError as error:
+        return RunGlance(path, trouble=str(error))
+
+
+def version(glance: RunGlance) -> str:
+    """Return a word that changes whenever the pictures of the run do."""
+    shown = glance.convergence
+    drawn = None if shown is None else (len(shown.cycle), shown.rho)
+    told = f"{glance.path} {glance.map} {glance.images} {drawn}"
+    return hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def _ask(queue: Path, bench: str) -> RunnerState | None:
+    with contextlib.suppress(MhoError), RunnerClient(queue, bench).watch() as events:
+        deadline = time.monotonic() + ANSWER_WITHIN
+        while not events.over and (left := deadline - time.monotonic()) > 0.0:
+            event = events.receive(left)
+            if isinstance(event, RunnerState):
+                return event
+    return None
+
+
+def _current(folder: Path, jobs: Sequence[Job]) -> Path | None:
+    """Return the file of the run in progress; without one, of the last that was begun."""
+    for job in jobs:
+        if job.status in ACTIVE and job.run is not None and job.run.exists():
+            return job.run
+    newest: tuple[float, Path | None] = (0.0, None)
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"[!.]*{SUFFIX}"):
+            with contextlib.suppress(OSError):
+                newest = max(newest, (path.stat().st_mtime, path), key=lambda found: found[0])
+    return newest[1]

@@ -1,0 +1,60 @@
+"""Blocks and slices of a run, as they are outlined on the chip."""
+
+import numpy as np
+import pulse_runs
+import pytest
+import run_samples
+
+from analysis.cells import read_chip
+from gui.chip_blocks import Outline, read_outlines
+from procedures import Solve, run
+from runs import RunFile
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory):
+    rng = np.random.default_rng(6)
+    matrix = np.diag([1.0, 1.1, 1.2, 0.9]) + rng.uniform(-0.2, 0.2, (4, 4))
+    path = tmp_path_factory.mktemp("solved") / "run.h5"
+    run(Solve(matrix=matrix, bits=9, tolerance=0.01), seed=2, output=path)
+    with RunFile(path) as file:
+        yield file
+
+
+def test_every_cell_of_a_solve_lies_in_a_block(solved):
+    outlines = read_outlines(solved, read_chip(solved))
+    assert {one.array for one in outlines} == {
+        name.removesuffix("_target") for name in solved.maps if "target" in name
+    }
+    for array in {one.array for one in outlines}:
+        rows, columns = solved.map_axes(f"{array}_target")
+        for i, j in np.argwhere(np.isfinite(solved.map(f"{array}_target"))):
+            holding = [one for one in outlines if one.array == array and one.holds(rows[i], columns[j])]
+            assert len(holding) == 1
+
+
+def test_the_slices_named_add_up_to_the_matrix(solved):
+    tiles = [one for one in read_outlines(solved, read_chip(solved)) if one.array == "multiply"]
+    names = [tile.slice_at(column) for tile in tiles for column in range(tile.left, tile.right)]
+    digits = solved.array("digits_multiply").sum(axis=0)
+    total = {"positive": 0.0, "negative": 0.0}
+    for name, digit in zip(names, digits, strict=True):
+        _, number, *_, sign, _ = name.split()
+        total[sign] += digit * 8.0 ** -int(number)
+    held = solved.array("matrix_held")
+    assert total["positive"] / total["negative"] == pytest.approx(
+        held[held > 0].sum() / -held[held < 0].sum()
+    )
+
+
+def test_a_block_is_read_from_the_cells_that_a_run_names(tmp_path):
+    pulse_runs.programmed(tmp_path / "run.h5")
+    with RunFile(tmp_path / "run.h5") as file:
+        assert read_outlines(file, read_chip(file)) == (Outline("multiply", 2, 7, 3, 9),)
+        assert file.cells == Outline("multiply", 2, 7, 3, 9).name
+
+
+@pytest.mark.parametrize("make", [run_samples.whole_run, run_samples.other_run, run_samples.empty_run])
+def test_runs_that_name_no_cells_have_no_outline(tmp_path, make):
+    with RunFile(make(tmp_path / "run.h5")) as file:
+        assert read_outlines(file, read_chip(file)) == ()

@@ -1,0 +1,311 @@
+"""The window as a whole: STOP, SIMULATED, messages, layout, themes, keys, the guided run."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import run_samples
+from PySide6.QtCore import QPoint, QSettings, Qt, QTimer
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QDockWidget, QWidget
+from window_steps import drop_file
+
+import gui
+from gui import theme
+from gui.first_start import DONE, FORM, OFFER, QUEUED
+from gui.main_window import MainWindow
+from gui.shortcuts import ShortcutsDialog
+from gui.stop import EscapeTwice
+from procedures.queue import JobStatus, Order, Queue
+from procedures.queue.messages import JobChanged, RunnerState
+from procedures.stream import Message
+
+SOON = 20_000  # ms
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    run_samples.whole_run(folder / "one.h5")
+    return folder
+
+
+@pytest.fixture
+def window(open_main: Callable[..., MainWindow], folder: Path) -> MainWindow:
+    return open_main(folder)
+
+
+@pytest.fixture
+def commands(window: MainWindow) -> list[str]:
+    given: list[str] = []
+    window.session.command = lambda name, job=None: given.append(name)
+    return given
+
+
+def inside(window: MainWindow, widget: QWidget) -> bool:
+    """Whether all of a widget is to be seen."""
+    corner = widget.mapTo(window, widget.rect().bottomRight())
+    return widget.isVisible() and window.rect().contains(corner)
+
+
+def test_every_panel_is_there_and_the_first_of_each_place_is_in_front(window: MainWindow) -> None:
+    titles = [dock.windowTitle() for dock in window.findChildren(QDockWidget)]
+    assert set(titles) == {"Experiments", "Chip", "Solve", "Signals", "Runs", "Bench", "Queue", "Log"}
+    for title in ("Experiments", "Chip", "Queue"):
+        assert not window.panel(title).visibleRegion().isEmpty()
+
+
+def test_stop_is_always_in_sight_and_needs_no_confirmation(
+    window: MainWindow, commands: list[str], qtbot
+) -> None:
+    stop = window.commands.stop
+    for width, height in ((1280, 800), (900, 600)):
+        window.resize(width, height)
+        window.session.runner = RunnerState(
+            "simulated", 1, "running", 1, stage="a very long stage " * 30, total=9
+        )
+        window.session.runner_changed.emit(window.session.runner)
+        assert inside(window, stop)
+    qtbot.mouseClick(stop, LEFT)
+    assert commands == ["emergency"]
+    assert window.messages.level == "CRITICAL"
+
+
+def test_escape_twice_stops_and_once_does_not(window: MainWindow, commands: list[str], qtbot) -> None:
+    native = window.windowHandle()
+    qtbot.keyClick(native, Qt.Key.Key_Escape)
+    assert commands == []
+    qtbot.keyClick(native, Qt.Key.Key_Escape)
+    assert commands == ["emergency"]
+    qtbot.keyClick(native, Qt.Key.Key_Escape)
+    qtbot.keyClick(native, Qt.Key.Key_A)
+    qtbot.keyClick(native, Qt.Key.Key_Escape)
+    assert commands == ["emergency"]
+
+
+def test_escape_twice_stops_from_a_dialog_too(window: MainWindow, commands: list[str], qtbot) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    (dialog,) = window.findChildren(ShortcutsDialog)
+    qtbot.waitExposed(dialog)
+    dialog.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.focusWindow() is dialog.windowHandle(), timeout=SOON)
+    qtbot.keyClick(dialog.windowHandle(), Qt.Key.Key_Escape)
+    qtbot.keyClick(window.windowHandle(), Qt.Key.Key_Escape)  # the first has closed the dialog
+    assert commands == ["emergency"]
+
+
+def test_presses_far_apart_are_no_stop(qapp) -> None:
+    now = [0.0]
+    escape = EscapeTwice(now=lambda: now[0])
+    heard = []
+    escape.pressed.connect(lambda: heard.append(now[0]))
+    for when in (0.0, 2.0, 2.5, 2.9):
+        now[0] = when
+        escape._press()
+    assert heard == [2.5]
+
+
+def test_commands_have_keys_and_are_on_when_they_do_something(
+    window: MainWindow, commands: list[str], folder: Path, qtbot
+) -> None:
+    qtbot.waitUntil(lambda: window.session.lane is not None, timeout=SOON)
+    assert not window.commands.commands["abort"].isEnabled()
+    qtbot.keyClick(window, Qt.Key.Key_F6)
+    assert commands == ["pause"]
+    with Queue(folder / "queue.sqlite") as queue:
+        queue.hold("simulated", "for tea")
+    qtbot.waitUntil(lambda: "for tea" in window.commands.standing.text(), timeout=SOON)
+    qtbot.keyClick(window, Qt.Key.Key_F5)
+    assert commands == ["pause", "resume"]
+
+
+def test_a_simulated_bench_is_marked_and_a_real_one_is_not(window: MainWindow, tmp_path: Path, qtbot) -> None:
+    from instruments.bench_file import load_bench_file
+
+    assert inside(window, window.commands.simulated)
+    text = load_bench_file("simulated").text
+    real = tmp_path / "real.toml"
+    real.write_text(
+        text.replace('[simulation]\npreset = "pku" ', "#").replace('amplifier = "AD823"', "#"), "utf-8"
+    )
+    window.session.set_bench(str(real))
+    qtbot.waitUntil(lambda: not window.commands.simulated.isVisible(), timeout=SOON)
+    assert "real.toml" in window.commands.standing.text()
+
+
+def test_errors_stay_until_they_are_closed(window: MainWindow, qtbot) -> None:
+    window.session.tell("ERROR", "the disk is full; make room")
+    window.session.tell("INFO", "something nice")
+    assert window.messages.text.text() == "the disk is full; make room"
+    assert inside(window, window.messages)
+    qtbot.mouseClick(window.messages.close_button, LEFT)
+    assert not window.messages.isVisible()
+    window.session.tell("INFO", "something nice")
+    assert window.messages.text.text() == "something nice"
+
+
+def test_a_job_that_fails_is_said_with_its_reason(window: MainWindow, folder: Path) -> None:
+    with Queue(folder / "queue.sqlite") as queue:
+        number = queue.add(Order("read")).id
+        queue.begin(number, run=folder / "full.h5", worker=1, worker_started=0.0)
+        job = queue.end(number, JobStatus.FAILED, "RunFileError: full.h5: no space left on device; make room")
+    window.session.event_heard.emit(JobChanged(job))
+    assert window.messages.text.text() == (
+        f"job {number} failed: read: RunFileError: full.h5: no space left on device; make room"
+    )
+    log = window.panel("Log").model.entries
+    assert (log[-1].level, log[-1].source) == ("ERROR", "runner")
+
+
+def test_what_the_runner_says_of_an_unsafe_bench_is_said_aloud(window: MainWindow) -> None:
+    window.session.event_heard.emit(Message("CRITICAL", "bench simulated is not confirmed safe"))
+    assert window.messages.level == "CRITICAL"
+    assert inside(window, window.messages.text)
+
+
+def test_a_damaged_file_is_a_message_and_the_window_lives(
+    window: MainWindow, tmp_path: Path, folder: Path
+) -> None:
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes((folder / "one.h5").read_bytes()[:5000])
+    window.session.open_run(damaged)
+    assert "damaged.h5" in window.messages.text.text()
+    window.session.open_run(folder / "one.h5")
+    assert "one.h5" in window.windowTitle()
+
+
+def test_a_run_dropped_on_the_window_is_shown(window: MainWindow, folder: Path) -> None:
+    drop_file(window, folder / "one.h5", QPoint(600, 5))
+    assert window.session.run_path == folder / "one.h5"
+
+
+def test_the_layout_is_kept_and_can_be_put_back(
+    window: MainWindow, open_main: Callable[..., MainWindow], folder: Path
+) -> None:
+    window.show_panel("Log")
+    log = window.panel("Log").parentWidget()
+    log.setFloating(True)
+    window.close()
+    again = open_main(folder)
+    assert again.panel("Log").parentWidget().isFloating()
+    actions = {action.text(): action for action in again.findChildren(QAction)}
+    actions["Default layout"].trigger()
+    assert not again.panel("Log").parentWidget().isFloating()
+
+
+def test_panels_come_to_the_front_by_keys(window: MainWindow, qtbot) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_8, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: not window.panel("Log").visibleRegion().isEmpty(), timeout=SOON)
+
+
+def test_the_window_is_light_or_dark_as_chosen_and_remembers(
+    window: MainWindow, open_main: Callable[..., MainWindow], folder: Path
+) -> None:
+    try:
+        window._choose_theme("dark")
+        assert theme.is_dark()
+        window.close()
+        theme.choose("system")
+        open_main(folder)
+        assert theme.is_dark()
+    finally:
+        theme.choose("system")
+
+
+def test_f1_lists_the_keys(window: MainWindow, qtbot) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    (dialog,) = window.findChildren(ShortcutsDialog)
+    table = dialog.table
+    listed = {table.item(row, 1).text() for row in range(table.rowCount())}
+    assert {"Esc Esc", "F5", "F6", "F8", "F1", "Ctrl+O", "Alt+Up", "Del"} <= listed
+    dialog.close()
+
+
+def test_somebody_new_is_offered_a_guided_run_once(
+    open_main: Callable[..., MainWindow], tmp_path: Path, qtbot
+) -> None:
+    folder = tmp_path / "empty"
+    window = open_main(folder)
+    window.session.ensure_runner = lambda: None
+    qtbot.waitUntil(lambda: window.guide is not None, timeout=SOON)
+    guide, form = window.guide, window.panel("Experiments")
+    assert guide.step == OFFER
+    qtbot.mouseClick(guide.begin, LEFT)
+    qtbot.waitUntil(lambda: guide.step == FORM, timeout=SOON)
+    qtbot.waitUntil(lambda: form.expected is not None, timeout=SOON)
+    qtbot.mouseClick(form.run_now, LEFT)
+    qtbot.waitUntil(lambda: guide.step == QUEUED, timeout=SOON)
+    window.session.open_run(run_samples.whole_run(tmp_path / "guided.h5"))
+    assert guide.step == DONE
+    qtbot.mouseClick(guide.leave, LEFT)
+    assert window.guide is None
+    window.close()
+    again = open_main(tmp_path / "as-empty")
+    qtbot.waitUntil(lambda: again.session.lane is not None, timeout=SOON)
+    assert again.guide is None
+
+
+def test_a_folder_that_cannot_be_made_is_said(
+    open_main: Callable[..., MainWindow], tmp_path: Path, qtbot
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    window = open_main(tmp_path / "file" / "runs")
+    qtbot.waitUntil(lambda: window.messages.level == "ERROR", timeout=SOON)
+    assert "file" in window.messages.text.text()
+
+
+def test_the_program_ends_with_0_when_the_window_is_closed(tmp_path: Path, qapp) -> None:
+    QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, str(tmp_path))
+
+    def close() -> None:
+        (window,) = [one for one in QApplication.topLevelWidgets() if isinstance(one, MainWindow)]
+        window.close()
+
+    QTimer.singleShot(300, close)
+    assert gui.show_main_window(tmp_path / "runs") == 0
+    assert list(tmp_path.rglob("mho.conf"))
+
+
+def test_a_window_that_was_left_open_goes_before_its_application(tmp_path: Path) -> None:
+    code = (
+        "import sys, gui\n"
+        "from PySide6.QtCore import QSettings\n"
+        "from PySide6.QtWidgets import QApplication\n"
+        "app = QApplication([])\n"
+        "window = gui.open_main_window(sys.argv[1], settings=QSettings(sys.argv[2], QSettings.Format.IniFormat))\n"
+        "for _ in range(20): app.processEvents()\n"
+    )
+    command = [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        "-c",
+        code,
+        str(tmp_path / "runs"),
+        str(tmp_path / "s.ini"),
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_fault_of_mho_itself_is_said_and_the_window_lives(tmp_path: Path, qtbot) -> None:
+    QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, str(tmp_path))
+    said: list[str] = []
+
+    def close() -> None:
+        (window,) = [one for one in QApplication.topLevelWidgets() if isinstance(one, MainWindow)]
+        said.append(window.messages.text.text())
+        window.close()
+
+    with qtbot.capture_exceptions() as caught:
+        QTimer.singleShot(200, lambda: 1 // 0)
+        QTimer.singleShot(400, close)
+        assert gui.show_main_window(tmp_path / "runs") == 0
+    assert caught[0][0] is ZeroDivisionError
+    assert said[0].startswith("ZeroDivisionError: ")
+    assert "report it" in said[0]

@@ -1,0 +1,199 @@
+"""The queue's table: what stands in it, how far a job is, and what is done by keys, buttons and dragging."""
+
+from pathlib import Path
+
+import pytest
+import run_samples
+from PySide6.QtCore import QModelIndex, Qt
+from queue_runners import order
+
+from gui.queue_model import COLUMNS, DONE, PROGRESS
+from gui.queue_panel import QueuePanel
+from gui.session import Session
+from procedures.queue import JobStatus, Order, Queue
+from procedures.queue.messages import RunnerState
+
+SOON = 10_000  # ms
+
+
+@pytest.fixture
+def queue(session: Session) -> Queue:
+    with Queue(session.queue_path) as queue:
+        yield queue
+
+
+@pytest.fixture
+def panel(session: Session, queue: Queue, qtbot) -> QueuePanel:
+    panel = QueuePanel(session)
+    qtbot.addWidget(panel)
+    panel.resize(1000, 300)
+    panel.show()
+    session.start()
+    return panel
+
+
+def add(queue: Queue, panel: QueuePanel, count: int, qtbot) -> list[int]:
+    numbers = [queue.add(Order("read", {"repeats": one + 1})).id for one in range(count)]
+    qtbot.waitUntil(lambda: ids(panel)[-count:] == numbers, timeout=SOON)
+    return numbers
+
+
+def ids(panel: QueuePanel) -> list[int]:
+    return [job.id for job in panel.model.jobs]
+
+
+def text(panel: QueuePanel, row: int, column: str) -> str:
+    return panel.model.index(row, COLUMNS.index(column)).data()
+
+
+def click(panel: QueuePanel, row: int, qtbot) -> None:
+    where = panel.view.visualRect(panel.model.index(row, 0)).center()
+    qtbot.mouseClick(panel.view.viewport(), Qt.MouseButton.LeftButton, pos=where)
+
+
+def trigger(panel: QueuePanel, name: str) -> None:
+    action = panel._actions[name]
+    assert action.isEnabled()
+    action.trigger()
+
+
+def drop(panel: QueuePanel, number: int, row: int) -> None:
+    model = panel.model
+    data = model.mimeData([model.index(model.row_of(number), 0)])
+    model.dropMimeData(data, Qt.DropAction.MoveAction, row, 0, QModelIndex())
+
+
+def test_jobs_are_shown_with_their_reason(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    first, second = add(queue, panel, 2, qtbot)
+    queue.begin(first, run=Path("one.h5"), worker=1, worker_started=0.0)
+    queue.end(first, JobStatus.FAILED, "InstrumentError: the smu\nis cross")
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "failed", timeout=SOON)
+    assert text(panel, 0, "Outcome") == "InstrumentError: the smu is cross"
+    assert text(panel, 0, "What") == "read repeats=1"
+    assert text(panel, 1, "Status") == "queued"
+    assert ids(panel) == [first, second]
+
+
+def test_files_are_named_in_short(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    queue.add(Order("solve", {"matrix": "/a/long/way/to/a.mtx", "bits": 12}))
+    qtbot.waitUntil(lambda: len(ids(panel)) == 1, timeout=SOON)
+    assert text(panel, 0, "What") == "solve matrix=a.mtx bits=12"
+
+
+def test_how_far_the_running_job_is(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    (number,) = add(queue, panel, 1, qtbot)
+    queue.begin(number, run=None, worker=1, worker_started=0.0)
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=SOON)
+    state = RunnerState(
+        "simulated", 1, "running", number, stage="programming", done=3, total=12, seconds_left=61.0
+    )
+    panel.session.runner_changed.emit(state)
+    assert text(panel, 0, "Progress") == "programming 3 of 12"
+    assert panel.model.index(0, PROGRESS).data(DONE) == (3, 12)
+    assert text(panel, 0, "Time") == "61.0 s left"
+    assert not panel.grab().isNull()  # the bar is drawn
+
+
+def test_a_job_is_dragged_to_another_place(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    one, two, three = add(queue, panel, 3, qtbot)
+    drop(panel, three, 0)
+    qtbot.waitUntil(lambda: ids(panel) == [three, one, two], timeout=SOON)
+    drop(panel, three, 2)
+    qtbot.waitUntil(lambda: ids(panel) == [one, three, two], timeout=SOON)
+    drop(panel, one, -1)
+    qtbot.waitUntil(lambda: ids(panel) == [three, two, one], timeout=SOON)
+
+
+def test_only_jobs_that_wait_can_be_dragged(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    one, _ = add(queue, panel, 2, qtbot)
+    queue.skip(one, "no")
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "skipped", timeout=SOON)
+    drags = [
+        bool(panel.model.flags(panel.model.index(row, 0)) & Qt.ItemFlag.ItemIsDragEnabled) for row in range(2)
+    ]
+    assert drags == [False, True]
+
+
+def test_a_job_is_moved_by_keys_and_stays_chosen(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    one, two, three = add(queue, panel, 3, qtbot)
+    click(panel, 2, qtbot)
+    qtbot.keyClick(panel.view, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
+    qtbot.waitUntil(lambda: ids(panel) == [one, three, two], timeout=SOON)
+    assert panel.chosen().id == three
+    qtbot.keyClick(panel.view, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
+    qtbot.waitUntil(lambda: ids(panel) == [one, two, three], timeout=SOON)
+
+
+def test_a_job_is_cloned_skipped_and_forgotten(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    (one,) = add(queue, panel, 1, qtbot)
+    click(panel, 0, qtbot)
+    trigger(panel, "Clone")
+    qtbot.waitUntil(lambda: len(ids(panel)) == 2, timeout=SOON)
+    assert panel.model.jobs[1].order == panel.model.jobs[0].order
+    qtbot.keyClick(panel.view, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: queue.job(one).status == "skipped", timeout=SOON)
+    qtbot.waitUntil(
+        lambda: panel._actions["Forget"].isEnabled() and not panel._actions["Abort"].isEnabled(), timeout=SOON
+    )
+    trigger(panel, "Forget")
+    qtbot.waitUntil(lambda: one not in ids(panel), timeout=SOON)
+
+
+def test_the_result_of_a_job_is_opened_by_a_double_click(
+    panel: QueuePanel, queue: Queue, tmp_path: Path, qtbot
+) -> None:
+    run = run_samples.whole_run(tmp_path / "runs" / "done.h5")
+    (one,) = add(queue, panel, 1, qtbot)
+    queue.begin(one, run=run, worker=1, worker_started=0.0)
+    queue.end(one, JobStatus.FINISHED, "")
+    qtbot.waitUntil(lambda: text(panel, 0, "Outcome") == "done.h5", timeout=SOON)
+    panel.session.close_run()
+    click(panel, 0, qtbot)
+    where = panel.view.visualRect(panel.model.index(0, 0)).center()
+    qtbot.mouseDClick(panel.view.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert panel.session.run_path == run
+
+
+def test_a_job_is_shown_in_the_form(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    add(queue, panel, 1, qtbot)
+    click(panel, 0, qtbot)
+    with qtbot.waitSignal(panel.session.form_wanted) as wanted:
+        qtbot.keyClick(panel.view, Qt.Key.Key_F2)
+    assert wanted.args == ["read", {"repeats": 1}]
+
+
+def test_a_held_queue_says_why_and_is_released_by_a_button(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    queue.hold("simulated", "job 3 (read): the run failed")
+    qtbot.waitUntil(lambda: panel.standing.text() == "held: job 3 (read): the run failed", timeout=SOON)
+    qtbot.mouseClick(panel.release, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "held" not in panel.standing.text(), timeout=SOON)
+    assert not queue.lane("simulated").held
+
+
+def test_that_no_runner_is_there_is_said_with_a_button_to_start_one(
+    panel: QueuePanel, queue: Queue, qtbot
+) -> None:
+    add(queue, panel, 1, qtbot)
+    assert panel.standing.text() == "1 waiting; no runner serves bench simulated"
+    assert panel.start.isVisible()
+    panel.session.runner_changed.emit(None)
+    panel.session.runner = RunnerState("simulated", 1, "idle")
+    panel.session.runner_changed.emit(panel.session.runner)
+    assert not panel.start.isVisible()
+    assert panel.standing.text() == "1 waiting; runner idle"
+
+
+def test_what_cannot_be_done_with_a_job_is_off(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    assert not any(action.isEnabled() for action in panel._actions.values())
+    (one,) = add(queue, panel, 1, qtbot)
+    queue.begin(one, run=None, worker=1, worker_started=0.0)
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=SOON)
+    click(panel, 0, qtbot)
+    on = {name for name, action in panel._actions.items() if action.isEnabled()}
+    assert on == {"Abort", "Clone", "Edit copy"}
+
+
+def test_two_thousand_jobs_are_shown_at_once(panel: QueuePanel, queue: Queue, qtbot) -> None:
+    queue.add_all([(order(), None)] * 2000)
+    qtbot.waitUntil(lambda: len(ids(panel)) == 2000, timeout=SOON)
+    assert panel.model.rowCount() == 2000

@@ -1,0 +1,339 @@
+"""The panel of runs: found, tagged, opened, compared and exported, through what a user does in the window."""
+
+import threading
+import time
+
+import pytest
+import run_samples
+from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
+from PySide6.QtWidgets import QDialogButtonBox
+from shiboken6 import Shiboken
+
+from gui.compare_view import CompareView, differences
+from gui.export_dialog import FORMS, ExportDialog
+from gui.runs_panel import RunsPanel
+from gui.runs_preview import read_known
+from gui.runs_table import COLUMNS
+from gui.session import Session
+from runs import Layout, Parameter, RunHeader, RunIndex, RunWriter
+
+WAIT = 15_000  # ms
+TITLE, STATUS, FILE = (
+    next(i for i, c in enumerate(COLUMNS) if c.heading == h) for h in ("Run", "Status", "File")
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "runs"
+    made.mkdir()
+    for number, name in enumerate(("alpha", "beta", "gamma")):
+        run_samples.whole_run(made / f"{name}.h5", cycles=2 + number, title=f"Solve {name}")
+    run_samples.failed_run(made / "delta.h5")
+    return made
+
+
+@pytest.fixture
+def session(folder, qapp):
+    made = Session(folder)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def panel(session, qtbot):
+    made = RunsPanel(session)
+    qtbot.addWidget(made)
+    made.resize(1280, 560)
+    made.show()
+    qtbot.waitExposed(made)
+    qtbot.waitUntil(lambda: made.count.text().startswith("4 "), timeout=WAIT)
+    yield made
+    made.close_down()
+
+
+def names(panel):
+    return [run.path.stem for run in panel.model.runs]
+
+
+def choose(panel, *names_):
+    """Choose runs with the mouse and Ctrl, as it were."""
+    selection = panel.table.selectionModel()
+    selection.clear()
+    for row, name in enumerate(names(panel)):
+        if name in names_:
+            flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+            selection.select(panel.model.index(row, 0), flags)
+
+
+def look_for(qtbot, panel, query):
+    panel.search.query.setFocus()
+    panel.search.query.clear()
+    qtbot.keyClicks(panel.search.query, query)
+
+
+def test_the_newest_run_is_on_top_and_a_failure_says_why(panel):
+    assert names(panel) == ["delta", "gamma", "beta", "alpha"]
+    failed = panel.model.index(0, STATUS)
+    assert failed.data() == "failed"
+    assert failed.data(Qt.ItemDataRole.ToolTipRole) == "ValueError: boom"
+    assert panel.model.index(1, TITLE).data() == "Solve gamma"
+
+
+def test_a_query_finds_as_it_is_typed(qtbot, panel):
+    look_for(qtbot, panel, "status = finished and not title ~ beta")
+    qtbot.waitUntil(lambda: names(panel) == ["gamma", "alpha"], timeout=WAIT)
+    assert panel.count.text() == "2 of 4 runs"
+
+    panel.search.query.selectAll()
+    qtbot.keyClick(panel.search.query, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: len(names(panel)) == 4, timeout=WAIT)
+
+
+def test_a_mistake_is_marked_where_it_is_and_the_table_stays(qtbot, panel):
+    look_for(qtbot, panel, "statas = finished")
+    qtbot.waitUntil(panel.search.mistake.isVisible, timeout=WAIT)
+
+    assert "▲statas" in panel.search.mistake.text()
+    assert "did you mean 'status'?" in panel.search.mistake.text()
+    assert "background" in panel.search.query.styleSheet()
+    assert len(names(panel)) == 4
+
+    look_for(qtbot, panel, "status = failed")
+    qtbot.waitUntil(lambda: names(panel) == ["delta"], timeout=WAIT)
+    assert not panel.search.mistake.isVisible()
+    assert panel.search.query.styleSheet() == ""
+
+
+def test_ctrl_f_leads_to_the_query(qtbot, panel):
+    panel.activateWindow()
+    panel.table.setFocus()
+    qtbot.waitUntil(panel.table.hasFocus, timeout=WAIT)
+    qtbot.keyClick(panel.table, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert panel.search.query.hasFocus()
+
+
+def test_filters_go_with_the_query(qtbot, panel):
+    look_for(qtbot, panel, "title ~ alpha or title ~ beta or status = failed")
+    qtbot.waitUntil(lambda: len(names(panel)) == 3, timeout=WAIT)
+    panel.search.status.setFocus()
+    qtbot.keyClicks(panel.search.status, "fin")
+
+    qtbot.waitUntil(lambda: names(panel) == ["beta", "alpha"], timeout=WAIT)
+    assert panel.search.status.currentText() == "finished"
+    assert panel.search.procedure.findText("Solve") > 0
+
+
+def test_a_heading_sorts(qtbot, panel):
+    header = panel.table.horizontalHeader()
+    x = header.sectionViewportPosition(FILE) + 20
+    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(x, 8))
+    qtbot.waitUntil(lambda: names(panel) == sorted(names(panel)), timeout=WAIT)
+    before = names(panel)
+    qtbot.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(x, 8))
+    qtbot.waitUntil(lambda: names(panel) == before[::-1], timeout=WAIT)
+
+
+def test_the_preview_shows_parameters_results_and_convergence(qtbot, panel):
+    choose(panel, "gamma")
+    qtbot.waitUntil(panel.preview.convergence.isVisible, timeout=WAIT)
+
+    facts = panel.preview.facts
+    shown = {facts.item(row, 0).text(): facts.item(row, 1).text() for row in range(facts.rowCount())}
+    assert shown["bits"] == "24 bit"
+    assert shown["converged"] == "true"
+    assert shown["forecast_rho"] == "0.05"
+    assert len(panel.preview.convergence.convergence.cycle) == 4
+
+
+def test_tags_and_notes_are_kept_in_the_index(qtbot, panel, folder):
+    choose(panel, "beta")
+    qtbot.waitUntil(panel.preview.tags.isEnabled, timeout=WAIT)
+    qtbot.keyClicks(panel.preview.tags, "good thesis-3")
+    qtbot.keyClick(panel.preview.tags, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: panel.search.tag.findText("thesis-3") > 0, timeout=WAIT)
+    panel.preview.tags.setText("good")
+    qtbot.keyClick(panel.preview.tags, Qt.Key.Key_Return)
+    qtbot.keyClicks(panel.preview.note, "after the second forming")
+    qtbot.keyClick(panel.preview.note, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "second forming" in panel.preview.notes.text(), timeout=WAIT)
+
+    with RunIndex(folder) as index:
+        run = index.find("beta")
+        assert run.tags == ("good",)
+        assert [text for _, text in index.annotations.notes(run.facts.run_id)] == ["after the second forming"]
+    assert [run.path.stem for run in panel.chosen()] == ["beta"]  # still
+
+
+def test_a_tag_that_is_no_word_is_told(qtbot, session, panel):
+    told = []
+    session.message.connect(lambda level, text: told.append(text))
+    choose(panel, "beta")
+    qtbot.waitUntil(panel.preview.tags.isEnabled, timeout=WAIT)
+    qtbot.keyClicks(panel.preview.tags, "good,bad")
+    qtbot.keyClick(panel.preview.tags, Qt.Key.Key_Return)
+
+    qtbot.waitUntil(lambda: bool(told), timeout=WAIT)
+    assert "a tag is one word" in told[0]
+
+
+def test_enter_opens_the_run_in_the_window(qtbot, session, panel, folder):
+    choose(panel, "alpha")
+    panel.table.setCurrentIndex(panel.model.index(names(panel).index("alpha"), 0))
+    panel.table.setFocus()
+    qtbot.keyClick(panel.table, Qt.Key.Key_Return)
+
+    assert session.run_path == folder / "alpha.h5"
+
+
+def test_a_run_s_parameters_go_to_the_form(qtbot, session, panel):
+    choose(panel, "alpha")
+    with qtbot.waitSignal(session.form_wanted, timeout=WAIT) as heard:
+        qtbot.mouseClick(panel.again, Qt.MouseButton.LeftButton)
+
+    procedure, parameters = heard.args
+    assert procedure == "solve"
+    assert parameters["bits"] == 24
+
+
+def test_runs_are_compared(qtbot, panel):
+    choose(panel, "alpha")
+    assert not panel.compare.isEnabled()
+    choose(panel, "alpha", "gamma", "delta")
+    qtbot.mouseClick(panel.compare, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.findChild(CompareView) is not None, timeout=WAIT)
+
+    view = panel.findChild(CompareView)
+    assert sorted(len(item.getOriginalDataset()[0]) for item in view.errors) == [1, 3, 5]  # with cycle 0
+    rows = [view.table.verticalHeaderItem(row).text() for row in range(view.table.rowCount())]
+    assert "status" in rows
+    assert "bits" not in rows  # the same in all
+    view.close()
+
+
+def test_only_what_differs_is_listed(qtbot, panel, folder):
+    for name, bits in (("one", 12), ("two", 24)):
+        header = RunHeader(name, "Solve", "1", {"bits": Parameter(bits, "bit"), "rhs": Parameter("ones")})
+        with RunWriter.create(folder / f"{name}.h5", header, Layout()):
+            pass
+    panel.desk.update()
+    qtbot.waitUntil(lambda: "two" in names(panel), timeout=WAIT)
+    with RunIndex(folder) as index:
+        known = [read_known(index, index.find(name)) for name in ("one", "two")]
+    assert differences(known) == [("bits", ["12 bit", "24 bit"])]
+
+
+@pytest.mark.parametrize("ending", [".png", ".svg", ".pdf"])
+def test_a_figure_is_exported(qtbot, session, panel, folder, tmp_path, ending):
+    target = tmp_path / f"figure{ending}"
+    choose(panel, "alpha")
+    qtbot.mouseClick(panel.figure, Qt.MouseButton.LeftButton)
+    dialog = panel.findChild(ExportDialog)
+    dialog.form.setFocus()
+    while FORMS[dialog.form.currentIndex()].ending != ending:
+        qtbot.keyClick(dialog.form, Qt.Key.Key_Down)
+    dialog.target.selectAll()
+    qtbot.keyClicks(dialog.target, str(target))
+    with qtbot.waitSignal(session.message, timeout=WAIT) as heard:
+        qtbot.keyClick(dialog.target, Qt.Key.Key_Return)
+
+    assert heard.args == ["INFO", f"written: {target}"]
+    start = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[ending]
+    assert target.read_bytes().startswith(start)
+
+
+def ask_for_data(qtbot, panel):
+    choose(panel, "alpha")
+    qtbot.mouseClick(panel.data, Qt.MouseButton.LeftButton)
+    dialog = panel.findChildren(ExportDialog)[-1]
+    assert dialog.form.currentText() == "data, CSV tables (a folder)"
+    return dialog
+
+
+def test_data_is_exported(qtbot, panel, folder):
+    dialog = ask_for_data(qtbot, panel)
+    with qtbot.waitSignal(dialog.finished, timeout=WAIT):
+        qtbot.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+
+    assert (folder / "alpha-csv" / "run.csv").exists()
+
+
+def test_nothing_is_exported_over_what_is_there(qtbot, panel, folder):
+    (folder / "alpha-csv").mkdir()
+    dialog = ask_for_data(qtbot, panel)
+    qtbot.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+
+    qtbot.waitUntil(lambda: "exists already" in dialog.message.text(), timeout=WAIT)
+    assert dialog.isVisible()
+    with qtbot.waitSignal(dialog.finished):
+        cancel = dialog.buttons.button(QDialogButtonBox.StandardButton.Cancel)
+        qtbot.mouseClick(cancel, Qt.MouseButton.LeftButton)
+
+
+def test_an_export_that_nobody_waits_for_is_told_when_it_is_done(qtbot, session, panel, folder):
+    gate = threading.Event()
+    panel._files.ask(gate.wait)
+    dialog = ask_for_data(qtbot, panel)
+    qtbot.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    with qtbot.waitSignal(session.message, timeout=WAIT) as heard:
+        gate.set()
+
+    assert heard.args == ["INFO", f"written: {folder / 'alpha-csv'}"]
+    qtbot.waitUntil(lambda: not Shiboken.isValid(dialog), timeout=WAIT)
+    assert (folder / "alpha-csv").exists()
+
+
+def test_a_new_run_and_a_damaged_one_appear(qtbot, panel, folder):
+    run_samples.whole_run(folder / "epsilon.h5")
+    (folder / "broken.h5").write_bytes((folder / "epsilon.h5").read_bytes()[:3000])
+    panel.desk.update()
+    qtbot.waitUntil(lambda: {"epsilon", "broken"} <= set(names(panel)), timeout=WAIT)
+
+    choose(panel, "broken")
+    assert not panel.open.isEnabled()
+    assert not panel.compare.isEnabled()
+    row = names(panel).index("broken")
+    assert panel.model.index(row, STATUS).data() == "unreadable"
+
+
+def test_a_folder_that_is_not_there_is_told_and_the_panel_lives(qtbot, tmp_path):
+    told = []
+    session = Session(tmp_path / "nowhere")
+    session.message.connect(lambda level, text: told.append(text))
+    panel = RunsPanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    qtbot.waitUntil(lambda: any("no folder of runs" in text for text in told), timeout=WAIT)
+
+    (tmp_path / "nowhere").mkdir()
+    run_samples.whole_run(tmp_path / "nowhere" / "first.h5")
+    panel.desk.update()
+    qtbot.waitUntil(lambda: names(panel) == ["first"], timeout=WAIT)
+    panel.close_down()
+    session.close()
+
+
+def test_closing_does_not_wait_for_an_update_to_end(qtbot, folder, qapp):
+    original = (folder / "alpha.h5").read_bytes()
+    for number in range(600):
+        (folder / f"{number}.h5").write_bytes(original[: 4000 + number])
+    session = Session(folder)
+    panel = RunsPanel(session)
+    qtbot.addWidget(panel)
+    panel.show()
+    begun = time.monotonic()
+    panel.close_down()
+    assert time.monotonic() - begun < 3.0
+    session.close()
+
+
+def test_the_window_stays_quick_while_ten_thousand_runs_are_shown(qtbot, panel):
+    original = panel.model.runs[0]
+    runs = [type(original)(n, original.path, original.facts, "finished", "", None, ()) for n in range(10_000)]
+    begun = time.monotonic()
+    panel.model.show_runs(runs)
+    panel.table.scrollToBottom()
+    panel.table.viewport().repaint()
+    assert time.monotonic() - begun < 1.0
+    assert panel.table.indexAt(panel.table.viewport().rect().center()).row() > 9_900

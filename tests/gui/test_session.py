@@ -1,0 +1,209 @@
+"""What the panels share: runs that are shown and followed, the queue as others change it, work in other threads."""
+
+import threading
+from pathlib import Path
+
+import pytest
+import run_samples
+from queue_runners import Desk, order, running
+from run_writers import WriterProcess
+
+from gui.session import Session
+from mho_errors import InputError
+from procedures.queue import Queue
+from runs import Status
+
+SOON = 10_000  # ms
+
+
+@pytest.fixture
+def said(session: Session) -> list[tuple[str, str]]:
+    heard: list[tuple[str, str]] = []
+    session.message.connect(lambda level, text: heard.append((level, text)))
+    return heard
+
+
+def test_a_run_is_opened_with_all_there_is(session: Session, solved: Path, qtbot) -> None:
+    news = []
+    session.run_news.connect(news.append)
+    with qtbot.waitSignal(session.run_opened) as opened:
+        session.open_run(solved)
+    assert opened.args[0] is session.run
+    assert news[0].status is Status.FINISHED
+    assert len(news[0].convergence.cycle) == 5
+    assert [entry.level for entry in news[0].log] == ["WARNING", "INFO"]
+
+
+def test_a_run_is_followed_while_it_is_written(
+    session: Session, writer: WriterProcess, tmp_path: Path, qtbot
+) -> None:
+    counts = []
+    session.run_news.connect(lambda news: counts.append(len(news.log)))
+    writer.tell("plan")
+    session.open_run(tmp_path / "live.h5")
+    writer.tell("program")
+    qtbot.waitUntil(lambda: sum(counts) == 1, timeout=SOON)
+    writer.tell("forecast")
+    qtbot.waitUntil(lambda: sum(counts) == 2, timeout=SOON)
+
+
+def test_a_damaged_file_is_said_once_and_shown_when_it_is_whole(
+    session: Session, said: list, solved: Path, tmp_path: Path, qtbot
+) -> None:
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes(b"no HDF5")
+    session.open_run(damaged)
+    assert session.run is None
+    assert [level for level, _ in said] == ["ERROR"]
+    assert "damaged.h5" in said[0][1]
+    damaged.write_bytes(solved.read_bytes())
+    qtbot.waitUntil(lambda: session.run is not None, timeout=SOON)
+    assert len(said) == 1
+
+
+def test_a_file_that_is_taken_away_is_said_and_no_run_is_shown(
+    session: Session, said: list, solved: Path, qtbot
+) -> None:
+    session.open_run(solved)
+    solved.unlink()
+    qtbot.waitUntil(lambda: session.run is None, timeout=SOON)
+    assert "moved or deleted" in said[0][1]
+    session.close_run()
+    assert session.run_path is None
+
+
+def test_jobs_that_another_process_queues_are_seen(session: Session, qtbot) -> None:
+    session.start()
+    qtbot.waitUntil(lambda: session.lane is not None, timeout=SOON)
+    with Queue(session.queue_path) as queue:
+        number = queue.add(order()).id
+        qtbot.waitUntil(lambda: [job.id for job in session.jobs] == [number], timeout=SOON)
+        queue.hold("simulated", "for tea")
+    qtbot.waitUntil(lambda: session.lane.held, timeout=SOON)
+    assert session.lane.reason == "for tea"
+
+
+def test_a_queue_that_cannot_be_read_is_said(session: Session, said: list, qtbot) -> None:
+    session.queue_path.write_bytes(b"no SQLite, " * 100)
+    session.start()
+    qtbot.waitUntil(lambda: bool(said), timeout=SOON)
+    assert said[0][0] == "ERROR"
+    assert "queue.sqlite" in said[0][1]
+
+
+def test_what_the_runner_says_is_heard_and_its_job_shown(session: Session, qtbot) -> None:
+    heard, states = set(), []
+    session.event_heard.connect(lambda event: heard.add(type(event).__name__))
+    session.runner_changed.connect(states.append)
+    session.start()
+    qtbot.waitUntil(lambda: states == [None], timeout=SOON)
+    desk = Desk(session.queue_path)
+    with running(desk, drain=False):
+        qtbot.waitUntil(lambda: session.runner is not None, timeout=SOON)
+        desk.add(order(seconds=0.5))
+        qtbot.waitUntil(lambda: session.run is not None, timeout=3 * SOON)
+        qtbot.waitUntil(lambda: "Ended" in heard, timeout=3 * SOON)
+    assert {"Started", "Progress", "JobChanged"} <= heard
+    qtbot.waitUntil(lambda: session.runner is None, timeout=SOON)
+
+
+def test_a_run_that_the_user_opens_stays_until_the_next_job_begins(
+    session: Session, solved: Path, tmp_path: Path, qtbot
+) -> None:
+    live = run_samples.whole_run(tmp_path / "runs" / "live.h5")
+    session.start()
+    with Queue(session.queue_path) as queue:
+        number = queue.add(order()).id
+        queue.begin(number, run=live, worker=1, worker_started=0.0)
+        qtbot.waitUntil(lambda: session.run_path == live, timeout=SOON)
+        session.open_run(solved)
+        queue.hold("simulated", "a change that is none of this run")
+        qtbot.waitUntil(lambda: session.lane is not None and session.lane.held, timeout=SOON)
+        assert session.run_path == solved
+        session.follow_current(True)
+        qtbot.waitUntil(lambda: session.run_path == live, timeout=SOON)
+
+
+def test_nothing_is_followed_that_is_not_wanted(session: Session, tmp_path: Path, qtbot) -> None:
+    live = run_samples.whole_run(tmp_path / "runs" / "live.h5")
+    session.follow_current(False)
+    session.start()
+    with Queue(session.queue_path) as queue:
+        queue.begin(queue.add(order()).id, run=live, worker=1, worker_started=0.0)
+    qtbot.waitUntil(lambda: len(session.jobs) == 1, timeout=SOON)
+    qtbot.wait(100)
+    assert session.run_path is None
+
+
+def test_work_is_done_in_another_thread_and_its_result_comes_back_to_this_one(
+    session: Session, qtbot
+) -> None:
+    where: list[threading.Thread] = []
+    session.ask(threading.current_thread, lambda thread: where.extend([thread, threading.current_thread()]))
+    qtbot.waitUntil(lambda: len(where) == 2, timeout=SOON)
+    assert where[0] is not where[1]
+    assert where[1] is threading.current_thread()
+
+
+def test_what_goes_wrong_in_another_thread_is_said(session: Session, said: list, caplog, qtbot) -> None:
+    def refuse() -> None:
+        raise InputError("not like this")
+
+    session.ask(refuse)
+    session.ask(lambda: 1 // 0)
+    qtbot.waitUntil(lambda: len(said) == 2, timeout=SOON)
+    assert said[0] == ("ERROR", "not like this")
+    assert said[1][0] == "CRITICAL"
+    assert "ZeroDivisionError" in said[1][1]
+
+
+def test_pausing_and_stopping_work_without_a_runner(session: Session, said: list, qtbot) -> None:
+    session.start()
+    session.command("pause")
+    qtbot.waitUntil(lambda: session.lane is not None and session.lane.held, timeout=SOON)
+    session.command("resume")
+    qtbot.waitUntil(lambda: not session.lane.held, timeout=SOON)
+    session.command("abort")
+    qtbot.waitUntil(lambda: bool(said), timeout=SOON)
+    assert "no runner serves" in said[0][1]
+    session.command("emergency")
+    qtbot.waitUntil(lambda: len(said) == 2, timeout=3 * SOON)
+    assert said[1][0] == "CRITICAL"
+    assert "was made safe, the queue is held" in said[1][1]
+    qtbot.waitUntil(lambda: session.lane.held and not session.lane.unsafe, timeout=SOON)
+
+
+def test_a_bench_that_is_not_there_is_said_by_stop_and_by_the_runner(
+    session: Session, said: list, qtbot
+) -> None:
+    session.set_bench("nowhere.toml")
+    session.command("emergency")
+    qtbot.waitUntil(lambda: bool(said), timeout=3 * SOON)
+    assert "NOT confirmed safe" in said[0][1]
+    assert "nowhere.toml" in said[0][1]
+
+
+def test_another_bench_has_its_own_jobs(session: Session, qtbot) -> None:
+    session.start()
+    with Queue(session.queue_path) as queue:
+        queue.add(order())
+    qtbot.waitUntil(lambda: len(session.jobs) == 1, timeout=SOON)
+    session.set_bench("other")
+    qtbot.waitUntil(lambda: session.jobs == [], timeout=SOON)
+
+
+def test_a_closed_session_hears_nothing_more(session: Session, qtbot) -> None:
+    told: list[int] = []
+    began, go_on = threading.Event(), threading.Event()
+
+    def work() -> int:
+        began.set()
+        go_on.wait(10)
+        return 1
+
+    session.ask(work, told.append)
+    began.wait(10)
+    session.close()
+    go_on.set()
+    qtbot.wait(100)
+    assert told == []

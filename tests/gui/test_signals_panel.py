@@ -1,0 +1,230 @@
+"""The panel of signals: what a user can have shown of tables, waveforms, and earlier runs."""
+
+import numpy as np
+import pytest
+import run_samples
+from PySide6.QtCore import QPointF, Qt
+
+from gui.session import Session
+from gui.signals_panel import MOST_OVERLAID, SignalsPanel
+from runs import Column, Layout, RunHeader, RunWriter, Table
+
+WAIT = 10_000  # ms
+
+
+@pytest.fixture
+def session(tmp_path, qapp):
+    made = Session(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def panel(session, qtbot):
+    made = SignalsPanel(session)
+    qtbot.addWidget(made)
+    made.resize(1000, 520)
+    made.show()
+    qtbot.waitExposed(made)
+    yield made
+    made.close_down()
+
+
+def write_waveforms(path, rows=12, samples=50):
+    """Write pulses as waveforms: a voltage over time a row, and its peak."""
+    table = Table(
+        "shots",
+        (
+            Column("number", dtype="u4"), Column("peak", "V"), Column("when", "s", shape=(samples,)),
+            Column("voltage", "V", shape=(samples,)),
+        ),
+        "voltage",
+        "when",
+    )  # fmt: skip
+    with RunWriter.create(path, RunHeader("Pulses", "Pulse", "1", {}), Layout((table,))) as run:
+        for number in range(rows):
+            when = np.arange(samples) * 1e-9
+            run.emit(
+                "shots",
+                number=number,
+                peak=float(number),
+                when=when,
+                voltage=number * np.exp(-when / 1e-8),
+            )
+    return path
+
+
+def choices(box):
+    return [box.itemText(place) for place in range(box.count())]
+
+
+def curves(panel):
+    return [item.getOriginalDataset() for item in panel.plot.drawn]
+
+
+def choose(qtbot, box, text):
+    """Choose with the arrow keys, as a user does."""
+    box.setFocus()
+    qtbot.keyClick(box, Qt.Key.Key_Home)
+    for _ in range(box.count()):
+        if box.currentText() == text:
+            return
+        qtbot.keyClick(box, Qt.Key.Key_Down)
+    raise AssertionError(f"{text} is not offered: {choices(box)}")
+
+
+def test_the_default_table_is_shown_as_its_procedure_declared_it(session, panel, tmp_path):
+    session.open_run(run_samples.other_run(tmp_path / "sweep.h5"))
+
+    assert (panel.table.currentText(), panel.signal.currentText()) == ("points", "current")
+    ((voltage, current),) = curves(panel)
+    np.testing.assert_allclose(voltage, np.linspace(0.0, 1.0, 11))
+    np.testing.assert_allclose(current, voltage * 1e-5)
+    assert panel.plot.getAxis("left").labelUnits == "A"
+    assert panel.plot.getAxis("bottom").labelUnits == "V"
+
+
+def test_the_user_chooses_table_signal_and_axis(qtbot, session, panel, solved):
+    session.open_run(solved)
+    assert panel.table.currentText() == "cycles"
+    choose(qtbot, panel.signal, "residual")
+    choose(qtbot, panel.axis, "time")
+
+    ((time, residual),) = curves(panel)
+    np.testing.assert_allclose(time, np.arange(1, 6))
+    np.testing.assert_allclose(residual, 0.05 ** np.arange(1, 6))
+    assert "solution" in choices(panel.signal)  # a vector a row
+    assert "solution" not in choices(panel.axis)
+
+
+def test_waveforms_are_laid_over_one_another_the_newest_last(session, panel, tmp_path):
+    session.open_run(write_waveforms(tmp_path / "run.h5"))
+
+    shown = curves(panel)
+    assert len(shown) == 8
+    np.testing.assert_allclose(shown[-1][0], np.arange(50) * 1e-9)
+    np.testing.assert_allclose(shown[-1][1], 11 * np.exp(-np.arange(50) / 10))
+    assert choices(panel.axis) == ["sample", "when"]
+
+
+def test_logarithmic_axes_show_magnitudes(qtbot, session, panel, solved):
+    session.open_run(solved)
+    panel.log_y.setFocus()
+    qtbot.keyClick(panel.log_y, Qt.Key.Key_Space)
+
+    (item,) = panel.plot.drawn
+    np.testing.assert_allclose(item.getData()[1], np.log10(1.2 * 0.05 ** np.arange(1, 6)), rtol=1e-6)
+    assert panel.plot.getAxis("left").labelText == "|relative_error|"
+
+
+def test_cursors_read_the_curve_with_units(qtbot, session, panel, tmp_path):
+    session.open_run(run_samples.other_run(tmp_path / "sweep.h5"))
+    panel.cursors.setFocus()
+    qtbot.keyClick(panel.cursors, Qt.Key.Key_Space)
+    for cursor, place in zip(panel.plot.cursors, (0.21, 0.79), strict=True):
+        cursor.setValue(place)  # as dragging does
+
+    text = panel.readout.text()
+    assert text.startswith("A  200 mV, 2 µA")
+    assert "B  800 mV, 8 µA" in text
+    assert "B − A  600 mV, 6 µA" in text
+    qtbot.keyClick(panel.cursors, Qt.Key.Key_Space)
+    assert panel.readout.text() == ""
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_cursors_stand_within_the_curves(session, panel, solved, log):
+    session.open_run(solved)
+    panel.log_x.setChecked(log)
+    panel.cursors.setChecked(True)
+
+    first, last = (np.log10([1.0, 5.0])) if log else (1.0, 5.0)
+    a, b = (cursor.value() for cursor in panel.plot.cursors)
+    assert first < a < b < last
+
+
+def test_a_cursor_can_be_dragged(qtbot, session, panel, tmp_path):
+    session.open_run(run_samples.other_run(tmp_path / "sweep.h5"))
+    panel.cursors.setChecked(True)
+    qtbot.wait(50)
+    view, cursor = panel.plot, panel.plot.cursors[0]
+
+    def place(value):
+        middle = sum(view.viewRange()[1]) / 2
+        return view.mapFromScene(view.plotItem.vb.mapViewToScene(QPointF(value, middle)))
+
+    start, end = place(cursor.value()), place(0.9)
+    qtbot.mousePress(view.viewport(), Qt.MouseButton.LeftButton, pos=start)
+    for share in (0.5, 1.0):
+        qtbot.wait(20)
+        qtbot.mouseMove(view.viewport(), start + (end - start) * share)
+    qtbot.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, pos=end)
+
+    assert cursor.value() == pytest.approx(0.9, abs=0.05)
+
+
+def test_rows_appear_as_they_come(qtbot, session, panel, writer, tmp_path):
+    writer.tell("cycle")
+    session.open_run(tmp_path / "live.h5")
+    assert len(curves(panel)[0][0]) == 1
+    writer.tell("cycle")
+    qtbot.waitUntil(lambda: len(curves(panel)[0][0]) == 2, timeout=WAIT)
+
+
+def test_earlier_runs_lie_over_this_one_and_follow_its_columns(qtbot, session, panel, tmp_path):
+    session.open_run(run_samples.whole_run(tmp_path / "now.h5"))
+    panel.lay_over(run_samples.whole_run(tmp_path / "before.h5", cycles=3))
+    qtbot.waitUntil(lambda: len(curves(panel)) == 2, timeout=WAIT)
+    assert sorted(len(x) for x, _ in curves(panel)) == [3, 5]
+
+    choose(qtbot, panel.signal, "residual")
+    qtbot.waitUntil(lambda: len(curves(panel)) == 2, timeout=WAIT)
+    np.testing.assert_allclose(curves(panel)[1][1], 0.05 ** np.arange(1, 4))
+
+    panel.overlays.item(0).setCheckState(Qt.CheckState.Unchecked)
+    assert len(curves(panel)) == 1
+    panel.overlays.setCurrentRow(0)
+    qtbot.mouseClick(panel.remove, Qt.MouseButton.LeftButton)
+    assert panel.overlays.count() == 0
+
+
+def test_there_is_an_end_to_laying_over(session, panel, solved, tmp_path):
+    told = []
+    session.message.connect(lambda level, text: told.append(text))
+    session.open_run(solved)
+    for number in range(MOST_OVERLAID + 1):
+        panel.lay_over(tmp_path / f"{number}.h5")
+
+    assert panel.overlays.count() == MOST_OVERLAID
+    assert not panel.add.isEnabled()
+    assert any("remove one first" in text for text in told)
+
+
+def test_an_overlay_without_such_a_table_is_told(qtbot, session, panel, solved, tmp_path):
+    told = []
+    session.message.connect(lambda level, text: told.append(text))
+    session.open_run(solved)
+    panel.lay_over(run_samples.other_run(tmp_path / "sweep.h5"))
+
+    qtbot.waitUntil(lambda: bool(told), timeout=WAIT)
+    assert "no table 'cycles'" in told[0]
+
+
+def test_a_long_table_is_read_at_its_end_only(qtbot, session, panel, tmp_path):
+    table = Table("points", (Column("time", "s"), Column("current", "A")), "current", "time")
+    with RunWriter.create(tmp_path / "run.h5", RunHeader("Long", "Long", "1", {}), Layout((table,))) as run:
+        run.emit_block("points", {"time": np.arange(50_000.0), "current": np.ones(50_000)})
+    session.open_run(tmp_path / "run.h5")
+
+    ((time, _),) = curves(panel)
+    assert (time[0], time[-1]) == (40_000.0, 49_999.0)
+    choose(qtbot, panel.rows, "newest 1 000 rows")
+    assert len(curves(panel)[0][0]) == 1000
+
+
+def test_runs_with_nothing_to_show(session, panel, tmp_path):
+    session.open_run(run_samples.empty_run(tmp_path / "empty.h5"))
+    assert panel.plot.plotItem.titleLabel.text == "this run has no table of numbers"
+    session.close_run()
+    assert panel.plot.plotItem.titleLabel.text == "no run is shown"
+    assert curves(panel) == []

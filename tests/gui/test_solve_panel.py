@@ -1,0 +1,214 @@
+"""The panel of a solve: what it shows of real run files, and while one is written."""
+
+import numpy as np
+import pytest
+import run_samples
+from PySide6.QtCore import Qt
+from run_samples import SampleRun
+
+from chip_maps.matrix_files import to_real_vector
+from gui.session import Session
+from gui.solve_panel import SolvePanel
+from gui.solve_reading import grid_of, read_checked
+from runs import Array, Column, Layout, RunFile, RunHeader, RunWriter, Table
+
+WAIT = 10_000  # ms
+
+
+@pytest.fixture
+def session(tmp_path, qapp):
+    made = Session(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def panel(session, qtbot):
+    made = SolvePanel(session)
+    qtbot.addWidget(made)
+    made.resize(1000, 520)
+    made.show()
+    return made
+
+
+def write_solve(path, matrix, exact, cycles=3):
+    """Write a solve of `matrix` whose solutions come nearer to `exact` by a factor of ten a cycle."""
+    reference = to_real_vector(exact) if np.iscomplexobj(exact) else exact
+    n = len(reference)
+    achieved = np.eye(n) * 2.0
+    table = Table(
+        "cycles",
+        (
+            Column("cycle", dtype="u4"), Column("residual"), Column("relative_error"),
+            Column("mvm_outputs", dtype="u8"), Column("mvm_wrong", dtype="u8"),
+            Column("input", "V", shape=(n,)), Column("output", "V", shape=(n,)), Column("solution", shape=(n,)),
+        ),
+        "relative_error",
+        "cycle",
+    )  # fmt: skip
+    arrays = (
+        Array("matrix", matrix), Array("reference", reference), Array("matrix_achieved", achieved),
+    )  # fmt: skip
+    with RunWriter.create(path, RunHeader("Solve", "Solve", "1", {}), Layout((table,), (), arrays)) as run:
+        for cycle in range(1, cycles + 1):
+            error = 10.0**-cycle
+            run.emit(
+                "cycles", cycle=cycle, residual=error, relative_error=error, mvm_outputs=100, mvm_wrong=cycle,
+                input=0.2 * reference, output=-0.3 * reference, solution=reference * (1.0 + error),
+            )  # fmt: skip
+    return path
+
+
+def tabs(panel):
+    bar = panel.tabs
+    return [bar.tabText(place) for place in range(bar.count()) if bar.isTabVisible(place)]
+
+
+def values(item):
+    return item.getOriginalDataset()[1]
+
+
+def test_solution_beside_its_reference_and_what_is_between_them(session, panel, tmp_path):
+    exact = np.array([0.5, -1.0, 2.0])
+    session.open_run(write_solve(tmp_path / "run.h5", np.eye(3) + 0.1, exact))
+
+    assert panel.cycle.text() == "cycle 3 of 3"
+    np.testing.assert_allclose(values(panel.solution.reference), exact)
+    np.testing.assert_allclose(values(panel.solution.solution), exact * 1.001)
+    np.testing.assert_allclose(values(panel.solution.error), np.abs(exact) * 1e-3)
+    assert tabs(panel) == ["Solution", "Expected and measured"]
+
+
+def test_the_slider_goes_back_to_an_earlier_cycle(qtbot, session, panel, tmp_path):
+    exact = np.array([0.5, -1.0, 2.0])
+    session.open_run(write_solve(tmp_path / "run.h5", np.eye(3) + 0.1, exact))
+    qtbot.keyClick(panel.slider, Qt.Key.Key_Home)
+
+    assert panel.cycle.text() == "cycle 1 of 3"
+    np.testing.assert_allclose(values(panel.solution.solution), exact * 1.1)
+
+
+def test_a_complex_solution_is_a_constellation(session, panel, tmp_path):
+    exact = np.array([1.0 + 2.0j, -0.5j])
+    session.open_run(write_solve(tmp_path / "run.h5", np.eye(2) * (1.0 + 1.0j), exact))
+
+    assert "Constellation" in tabs(panel)
+    assert "Field" not in tabs(panel)
+    real, imaginary = panel.constellation.reference.getOriginalDataset()
+    np.testing.assert_allclose(real + 1j * imaginary, exact)
+    np.testing.assert_allclose(values(panel.solution.reference), [1.0, 0.0, 2.0, -0.5])
+
+
+def test_a_solution_on_a_grid_is_a_field(session, panel, tmp_path):
+    rows, columns = 2, 3
+    line = lambda n: 2.0 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)  # noqa: E731
+    matrix = np.kron(np.eye(rows), line(columns)) + np.kron(line(rows), np.eye(columns))
+    exact = np.arange(6.0)
+    session.open_run(write_solve(tmp_path / "run.h5", matrix, exact))
+
+    assert "Field" in tabs(panel)
+    assert panel.field.image.image.shape == (rows, columns)
+    assert panel.field.image.image.ravel().argmax() == 5
+
+
+@pytest.mark.parametrize(
+    "matrix", [np.eye(4), np.ones((4, 4)), np.eye(6) + np.eye(6, k=1) + np.eye(6, k=3), np.zeros((3, 3))]
+)
+def test_other_matrices_are_no_grid(matrix):
+    assert grid_of(matrix) is None
+
+
+def test_inversion_expected_and_measured(tmp_path):
+    exact = np.array([0.5, -1.0, 2.0])
+    with RunFile(write_solve(tmp_path / "run.h5", np.eye(3), exact)) as run:
+        checked = read_checked(run)
+
+    assert checked.unit == "V"
+    np.testing.assert_allclose(checked.measured, -0.3 * exact)
+    np.testing.assert_allclose(checked.expected, checked.measured)  # the factor between them is fitted
+
+
+def test_inversion_is_checked_when_somebody_looks(qtbot, session, panel, tmp_path):
+    session.open_run(write_solve(tmp_path / "run.h5", np.eye(3), np.array([0.5, -1.0, 2.0])))
+    bar = panel.tabs.tabBar()
+    qtbot.mouseClick(
+        bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(panel.tabs.indexOf(panel.check)).center()
+    )
+
+    np.testing.assert_allclose(values(panel.check.points), [-0.15, 0.3, -0.6])
+    assert "INV, last cycle: 3 values" in panel.check.against.plotItem.titleLabel.text
+
+
+def test_any_table_with_expected_and_measured_is_shown(session, panel, tmp_path):
+    table = Table("products", (Column("expected", "A"), Column("measured", "A")), "measured", "expected")
+    with RunWriter.create(tmp_path / "run.h5", RunHeader("MVM", "MVM", "1", {}), Layout((table,))) as run:
+        for number in range(5):
+            run.emit("products", expected=number * 1e-6, measured=number * 1.1e-6)
+    session.open_run(tmp_path / "run.h5")
+    panel.tabs.setCurrentWidget(panel.check)
+
+    np.testing.assert_allclose(panel.check.points.getOriginalDataset()[0], np.arange(5) * 1e-6)
+    assert panel.check.against.getAxis("left").labelUnits == "A"
+
+
+def test_wrong_integers_are_counted_by_cycle(session, panel, tmp_path):
+    session.open_run(write_solve(tmp_path / "run.h5", np.eye(3), np.ones(3)))
+
+    np.testing.assert_allclose(panel.check.wrong.opts["height"], [1, 2, 3])
+    assert "6 of 300" in panel.check.counts.plotItem.titleLabel.text
+
+
+def test_cycles_appear_as_they_come(qtbot, session, panel, writer, tmp_path):
+    writer.tell("forecast")
+    session.open_run(tmp_path / "live.h5")
+    assert panel.cycle.text() == "no cycle yet"
+    for count in (1, 2):
+        writer.tell("cycle")
+        qtbot.waitUntil(lambda n=count: panel.cycle.text() == f"cycle {n} of {n}", timeout=WAIT)
+    assert len(panel.convergence.convergence.cycle) == 2
+
+    qtbot.keyClick(panel.slider, Qt.Key.Key_Home)
+    writer.tell("cycle")
+    qtbot.waitUntil(lambda: panel.cycle.text() == "cycle 1 of 3", timeout=WAIT)  # the user's choice stays
+
+
+def test_a_panel_that_was_hidden_catches_up(qtbot, session, panel, writer, tmp_path):
+    writer.tell("cycle")
+    session.open_run(tmp_path / "live.h5")
+    panel.hide()
+    writer.tell("cycle")
+    with qtbot.waitSignal(session.run_news, timeout=WAIT, check_params_cb=lambda news: news.convergence):
+        pass
+    assert panel.cycle.text() == "cycle 1 of 1"
+    panel.show()
+    assert panel.cycle.text() == "cycle 2 of 2"
+    assert len(panel.convergence.convergence.cycle) == 2
+
+
+def test_a_panel_made_later_shows_the_run_that_is_open(qtbot, session, tmp_path):
+    session.open_run(run_samples.whole_run(tmp_path / "run.h5"))
+    panel = SolvePanel(session)
+    qtbot.addWidget(panel)
+
+    assert len(panel.convergence.convergence.cycle) == 5
+
+
+def test_a_run_without_cycles_and_no_run(session, panel, tmp_path):
+    session.open_run(run_samples.other_run(tmp_path / "run.h5"))
+    assert panel.convergence.convergence is None
+    assert not panel.slider.isEnabled()
+    session.close_run()
+    assert panel.cycle.text() == "no cycle yet"
+
+
+def test_solutions_that_diverged_to_no_number_can_be_shown(session, panel, tmp_path):
+    with SampleRun(tmp_path / "run.h5") as run:
+        run.cycle(np.nan)
+    session.open_run(tmp_path / "run.h5")
+
+    assert panel.cycle.text() == "cycle 1 of 1"
+
+
+def test_it_has_room_in_a_dock_of_a_small_window(panel):
+    assert panel.minimumSizeHint().width() <= 900
+    assert panel.minimumSizeHint().height() <= 420
