@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,7 @@ class Database:
             with self._named():
                 self._connection.row_factory = sqlite3.Row
                 self._check()
-                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._use_write_ahead_log()
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._see_to_tables()
         except BaseException:
@@ -140,13 +141,29 @@ class Database:
 
     def _check(self) -> None:
         """Refuse what is not ours before anything is changed in it."""
-        version = int(self.value("PRAGMA user_version"))
+        with self._named():  # in one look: another process may be making the tables at this moment
+            self._connection.execute("BEGIN")
+            version = int(self.value("PRAGMA user_version"))
+            tables = int(self.value("SELECT count(*) FROM sqlite_schema"))
+            self._connection.execute("COMMIT")
         if version > VERSION:
             raise QueueError(
                 f"queue {self._path} has version {version}, this mho reads up to {VERSION}; update mho"
             )
-        if version == 0 and self.value("SELECT count(*) FROM sqlite_schema"):
+        if version == 0 and tables:
             raise QueueError(f"{self._path} is a database, but no queue of mho; choose another place")
+
+    def _use_write_ahead_log(self) -> None:
+        """Switch to it; SQLite does not itself wait there for others who are at the same."""
+        deadline = time.monotonic() + BUSY
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
 
     def _see_to_tables(self) -> None:
         with self.changing():

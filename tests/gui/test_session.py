@@ -183,6 +183,15 @@ def test_a_bench_that_is_not_there_is_said_by_stop_and_by_the_runner(
     assert "nowhere.toml" in said[0][1]
 
 
+def test_a_runner_that_ends_at_once_is_said_in_its_own_words(session: Session, said: list, qtbot) -> None:
+    session.queue_path.write_bytes(b"no SQLite, " * 100)
+    session.ensure_runner()
+    qtbot.waitUntil(lambda: bool(said), timeout=3 * SOON)
+    assert said[0][0] == "ERROR"
+    assert "ended at once: queue" in said[0][1]
+    assert "queue.sqlite" in said[0][1]
+
+
 def test_another_bench_has_its_own_jobs(session: Session, qtbot) -> None:
     session.start()
     with Queue(session.queue_path) as queue:
