@@ -126,6 +126,25 @@ def start_runner(desk: Desk, *options: str) -> subprocess.Popen[bytes]:
         )
 
 
+def start_window(desk: Desk) -> subprocess.Popen[bytes]:
+    """Open the window on the desk's runs, without a screen and with settings of its own."""
+    folder = desk.path.parent
+    environment = {
+        "MHO_RUNS": str(folder),
+        "QT_QPA_PLATFORM": "offscreen",
+        "XDG_CONFIG_HOME": str(folder / "config"),
+    }
+    with desk.log.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "mho", "gui", "--bench", desk.bench],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+
+
 @contextmanager
 def served_bench(folder: Path) -> Iterator[tuple[str, Laboratory]]:
     """A bench of instruments that outlive whoever uses it: twins served on sockets by the test's own process.

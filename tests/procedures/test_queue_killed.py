@@ -1,4 +1,4 @@
-"""``kill -9`` of the runner, of its worker, of both, at any moment: files, queue and bench are right afterwards."""
+"""``kill -9`` of the runner, its worker, the window, at any moment: files, queue and bench are right afterwards."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-from queue_runners import Desk, eventually, order, running, served_bench, start_runner, unsafe_roles
+from queue_runners import (
+    Desk,
+    eventually,
+    order,
+    running,
+    served_bench,
+    start_runner,
+    start_window,
+    unsafe_roles,
+)
 
 from instruments.simulated.laboratory import Laboratory
 from procedures.queue import Answer, Job, JobStatus, Policy, Queue
@@ -39,13 +49,25 @@ def laboratory(served: tuple[str, Laboratory]) -> Laboratory:
     return served[1]
 
 
-@pytest.fixture
-def runners() -> Iterator[list[subprocess.Popen[bytes]]]:
+@contextmanager
+def ended_afterwards() -> Iterator[list[subprocess.Popen[bytes]]]:
     started: list[subprocess.Popen[bytes]] = []
     yield started
     for process in started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def runners() -> Iterator[list[subprocess.Popen[bytes]]]:
+    with ended_afterwards() as started:
+        yield started
+
+
+@pytest.fixture
+def windows() -> Iterator[list[subprocess.Popen[bytes]]]:
+    with ended_afterwards() as started:
+        yield started
 
 
 def kill(runner: subprocess.Popen[bytes], job: Job, who: str) -> float:
@@ -142,20 +164,32 @@ def test_a_runner_that_is_asked_to_end_aborts_its_job_in_good_order(desk, labora
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_hundred_kills(desk, laboratory, runners):
-    """At random moments from the worker's start on; after each the next job is run."""
+def test_a_hundred_kills(desk, laboratory, runners, windows):
+    """At random moments from the worker's start on, a window watching; after each the next job is run."""
     rng = np.random.default_rng(1)
     count = int(os.environ.get("MHO_KILLS", "100"))
     jobs = desk.add(*[order(desk.bench, seconds=600)] * (count + 1))
     desk.change(lambda queue: queue.set_policy(desk.bench, Policy(Answer.SKIP, Answer.SKIP)))
     runners.append(start_runner(desk))
+    windows.append(start_window(desk))
     for index, number in enumerate(jobs[:-1]):
         job = desk.wait(number, JobStatus.RUNNING)
+        if index % 2:  # the window is killed first: the measurement does not notice
+            desk.wait_begun(number)
+            windows[-1].kill()
+            windows[-1].wait()
+            rows = rows_of(job)
+            eventually(lambda before=rows, at=job: rows_of(at) > before)
+            windows.append(start_window(desk))
         if index % 3:  # from the middle of a run, else at any moment of its beginning
             desk.wait_begun(number)
         time.sleep(rng.uniform(0.0, 2.0))
         who = (RUNNER, WORKER, BOTH)[rng.integers(3)]
         killed = kill(runners[-1], job, who)
+        if who == BOTH:
+            windows[-1].kill()
+            windows[-1].wait()
+            windows.append(start_window(desk))
         if who != WORKER:
             time.sleep(rng.choice([0.0, 1.0]))
             runners.append(start_runner(desk))
@@ -169,6 +203,12 @@ def test_a_hundred_kills(desk, laboratory, runners):
     assert desk.job(jobs[-1]).status is JobStatus.ABORTED
     assert unsafe_roles(laboratory) == set()
     assert laboratory.incidents == []
+
+
+def rows_of(job: Job) -> int:
+    assert job.run is not None
+    with RunFile(job.run) as file:
+        return file.length("reads")
 
 
 def settled_and_safe(desk: Desk, laboratory: Laboratory, number: int) -> tuple[Job, bool]:
