@@ -99,13 +99,14 @@ class Extremes:
 
     Attributes
     ----------
-    volts, seconds : dict
-        By terminal: V, and width of the longest pulse, s.
+    volts, amperes, seconds : dict
+        By terminal: V, current of the reads, A, and width of the longest pulse, s.
     last : dict or None
         The last pulse or read: its columns by name.
     """
 
     volts: dict[str, float] = field(default_factory=dict)
+    amperes: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     last: dict[str, Any] | None = None
     _pulses: int = 0
@@ -116,7 +117,9 @@ class Extremes:
     def take(self, run: RunFile, reading: tuple[float, float]) -> bool:
         """Read what `run` has written since the last time, at most `MOST` rows; return whether there was any."""
         found = False
-        if "pulses" in run.tables and {"kind", "voltage", "width", "gate"} <= set(run.units("pulses")):
+        if "pulses" in run.tables and {"kind", "voltage", "width", "gate", "conductance"} <= set(
+            run.units("pulses")
+        ):
             found = self._take_pulses(run, reading)
         if "cycles" in run.tables and "input" in run.units("cycles"):
             inputs = run.column("cycles", "input", self._cycles)
@@ -142,6 +145,8 @@ class Extremes:
                 longest = float(rows["width"][driven].max())
                 self.seconds[terminal] = max(self.seconds.get(terminal, 0.0), longest)
         self._see("bit line", reading[0])
+        largest = reading[0] * float(np.nanmax(np.abs(rows["conductance"]), initial=0.0))
+        self.amperes["bit line"] = max(self.amperes.get("bit line", 0.0), largest)
         self._see("word line", max(float(np.abs(rows["gate"]).max()), reading[1]))
         self.last = {name: column[-1] for name, column in rows.items()}
         return True

@@ -54,7 +54,7 @@ class BenchPanel(QWidget):
         )
         self.check.clicked.connect(self._check)
         self.instruments = _tree("Instrument", "Connection", "Output", "Driver", "Terminal", "Address")
-        for column, width in enumerate((170, 120, 80, 130, 240)):
+        for column, width in enumerate((150, 100, 260, 120, 200)):
             self.instruments.setColumnWidth(column, width)
         self.limits = _tree("Terminal", "Quantity", "Seen in this run", "Limit", "Margin")
         for column, width in enumerate((170, 120, 130, 110)):
@@ -75,6 +75,7 @@ class BenchPanel(QWidget):
         session.bench_changed.connect(self._turn_to)
         session.runner_changed.connect(lambda _: self._show_standing())
         session.lane_changed.connect(lambda _: self._show_standing())
+        session.event_heard.connect(self._take_event)
         session.run_opened.connect(self._take_run)
         session.run_news.connect(self._take_news)
         self._turn_to(session.bench)
@@ -131,6 +132,18 @@ class BenchPanel(QWidget):
         self.standing.setText(text)
         self.standing.setStyleSheet(f"color: {colour}; font-weight: bold;")
 
+    def _take_event(self, event: Any) -> None:
+        """Show how the outputs stand while a run goes on; at its end the run file says how they were left."""
+        if type(event).__name__ != "Standing":  # the class is in a package that takes its time to load
+            return
+        for index in range(self.instruments.topLevelItemCount()):
+            item = self.instruments.topLevelItem(index)
+            words = "" if item is None else event.outputs.get(item.text(0), "")
+            if item is not None and words:
+                item.setText(1, "answers")
+                item.setText(2, words)
+                item.setToolTip(2, words)
+
     # --- what the run tells ---
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
@@ -152,7 +165,8 @@ class BenchPanel(QWidget):
         with self._said_if_damaged():
             chip = read_chip(run)
             self._arrays = () if chip is None else tuple(array.name for array in chip.arrays)
-            self._show_settings(run.settings_after or run.instruments, run.path.name)
+            over = run.status != "running"
+            self._show_settings(run.settings_after or run.instruments, run.path.name, over=over)
             self._extend(run)
 
     def _take_news(self, news: News) -> None:
@@ -162,7 +176,7 @@ class BenchPanel(QWidget):
         with self._said_if_damaged():
             self._extend(run)
             if news.status != "running":
-                self._show_settings(run.settings_after or run.instruments, run.path.name)
+                self._show_settings(run.settings_after or run.instruments, run.path.name, over=True)
 
     @contextmanager
     def _said_if_damaged(self) -> Iterator[None]:
@@ -177,8 +191,8 @@ class BenchPanel(QWidget):
             if self._extremes.last is not None:
                 self.last.setText(f"last: {last_in_words(self._extremes.last, self._arrays)}")
 
-    def _show_settings(self, instruments: dict[str, dict[str, str]], source: str) -> None:
-        """Show below each instrument what the run file keeps of it."""
+    def _show_settings(self, instruments: dict[str, dict[str, str]], source: str, *, over: bool) -> None:
+        """Show below each instrument what the run file keeps of it, and how a run that is `over` left its outputs."""
         for index in range(self.instruments.topLevelItemCount()):
             item = self.instruments.topLevelItem(index)
             settings = dict(instruments.get(item.text(0), {})) if item is not None else {}
@@ -192,7 +206,7 @@ class BenchPanel(QWidget):
                 QTreeWidgetItem(item, [name.replace("_", " "), value])
             item.setText(1, "answered")
             item.setToolTip(1, f"in {source}: {identity}")
-            item.setText(2, _output(settings))
+            item.setText(2, _output(settings) if over else item.text(2))
 
     def _show_limits(self) -> None:
         self.limits.clear()
@@ -202,7 +216,7 @@ class BenchPanel(QWidget):
         for terminal, (volts, amperes, seconds) in self.facts.limits.items():
             quantities = (
                 ("voltage", "V", volts, self._extremes.volts.get(terminal)),
-                ("current", "A", amperes, None),
+                ("current of reads", "A", amperes, self._extremes.amperes.get(terminal)),
                 ("pulse width", "s", seconds, self._extremes.seconds.get(terminal)),
             )
             for name, unit, limit, seen in quantities:

@@ -15,7 +15,7 @@ from instruments.bench_instruments import BenchInstruments, make_safe, not_confi
 from instruments.bench_vectors import Floats, Index, Vectors
 from instruments.bench_watchdog import Every, Watchdog, every
 from instruments.limits import Limits
-from instruments.roles import Cell, Mode, Path, Pulse
+from instruments.roles import Cell, Mode, Path, Pulse, Reading
 from instruments.stopping import ended_by_signals, signals_held
 from mho_errors import MhoError
 
@@ -67,6 +67,7 @@ class Bench:
         self._release = release
         self._signals = ExitStack()
         self._mode: Mode | Literal[""] = ""
+        self._last: Reading | None = None
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
         self._cells = CellLines(instruments, self._crosspoints, self.limits)
@@ -181,6 +182,18 @@ class Bench:
             for name, instrument in self.instruments.by_name().items()
         }
 
+    def standing(self) -> dict[str, str]:
+        """Say how the outputs stand, by role, as the bench has set them and had them confirmed; sends nothing."""
+        on = self._cells.standing()
+        words = {role: on.get(role, "off") for role in ("smu", "gate", "pulser")}
+        words["daq"] = "0 V between vectors"
+        words["board"] = self._mode or "SAFE"
+        if self._mode == "PROGRAM":
+            words["board"] += f", {self._cells.where()}"
+        if self._last is not None:
+            words["smu"] += f"; last read {self._last.voltage:.3g} V, {self._last.current:.3g} A"
+        return words
+
     # --- cells ---
 
     def prepare(self) -> None:
@@ -208,7 +221,7 @@ class Bench:
         else:
             self.limits.check_voltage("bit line", volts := voltage)
         self._program(cell, "READ", read.gate)
-        reading = self.instruments.smu.read(volts)
+        reading = self._last = self.instruments.smu.read(volts)
         return conductance(cell, reading, volts, read.current_limit)
 
     def pulse(self, cell: Cell, pulse: Pulse) -> None:

@@ -39,6 +39,19 @@ class CellLines:
         self._path: Path | None = None
         self._gate: float | None = None
         self._closed: frozenset[str] | None = None
+        self._sources_on = False
+
+    def standing(self) -> dict[str, str]:
+        """Say how the sources stand, by role; empty when nothing is taken for granted of them."""
+        if not self._sources_on:
+            return {}
+        gate = "changing" if self._gate is None else f"{self._gate:g} V"
+        return {"smu": "ON, at rest at 0 V", "gate": f"ON, {gate}", "pulser": "ON, at rest at 0 V"}
+
+    def where(self) -> str:
+        """Say which path is closed to which cell."""
+        cell = "" if self._cell is None else f" to {_name(self._cell)}"
+        return f"path {self._path or 'moving'}{cell}"
 
     def prepare(self, read: ReadSettings, channels: Iterable[int]) -> None:
         """Take all sources to 0 V, outputs on, then the board into PROGRAM mode; `channels` are the pulser's."""
@@ -52,6 +65,7 @@ class CellLines:
         for channel in channels:
             tools.pulser.configure(channel)
         tools.gate.enable()
+        self._sources_on = True
         tools.board.set_mode("PROGRAM")
         self._path, self._gate = "OPEN", 0.0
 

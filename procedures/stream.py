@@ -16,6 +16,8 @@ from runs import RunWriter, Status
 
 log = logging.getLogger(__name__)
 
+STANDING = 0.5  # s of wall time between two announcements of how the outputs stand
+
 
 @dataclass(frozen=True)
 class Started:
@@ -52,6 +54,13 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How the outputs of the bench stand, by role, in words: as the bench has set and confirmed them."""
+
+    outputs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Paused:
     """The run rests at a safe point, outputs idle."""
 
@@ -71,7 +80,7 @@ class Ended:
     safe: bool = True
 
 
-Event = Started | Progress | Row | Message | Paused | Resumed | Ended
+Event = Started | Progress | Row | Message | Standing | Paused | Resumed | Ended
 Observer = Callable[[Event], None]
 
 
@@ -124,8 +133,10 @@ class Control:
         def announce(event: Event) -> None:
             stream.say("paused, outputs idle" if isinstance(event, Paused) else "going on after the pause")
             stream.announce(event)
+            stream.announce(Standing(bench.standing()))
 
         self._rest, self._announce = bench.rest, announce
+        stream.standing = bench.standing
         before, bench.checkpoint = bench.checkpoint, self.check
         try:
             yield
@@ -157,6 +168,8 @@ class Stream:
         self.set_array = writer.set_array
         self.set_summary = writer.set_summary
         self.now = time.monotonic  # wall time, for pacing announcements
+        self.standing: Callable[[], Mapping[str, str]] = dict  # asked for now and then, to be announced
+        self._stood = -STANDING
 
     def emit(self, table: str, **values: Any) -> None:
         """Write a row and announce it."""
@@ -169,8 +182,11 @@ class Stream:
         self.announce(Message(level, text))
 
     def progress(self, stage: str, done: int, total: int, **detail: float) -> None:
-        """Announce how far the run is."""
+        """Announce how far the run is, and now and then how the bench's outputs stand."""
         self.announce(Progress(stage, done, total, detail))
+        if self._observers and self.now() - self._stood >= STANDING:
+            self._stood = self.now()
+            self.announce(Standing(self.standing()))
 
     def announce(self, event: Event) -> None:
         """Tell the observers; one that fails is told nothing more, for watching must not harm a run."""

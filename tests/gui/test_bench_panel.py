@@ -13,6 +13,7 @@ from gui.session import Session
 from procedures import Solve, run
 from procedures.queue import Lane
 from procedures.queue.messages import RunnerState
+from procedures.stream import Standing
 
 SOON = 20_000  # ms
 
@@ -63,6 +64,14 @@ def test_a_run_tells_identities_what_was_seen_and_what_is_left(panel: BenchPanel
     assert left == f"{100 * (1 - float(seen.split()[0]) / 4.6):.0f} %"
     assert all(limits[terminal, "voltage"][0] for terminal in ("source line", "word line", "vector"))
     assert panel.last.text().startswith("last: ")
+
+
+def test_how_outputs_stand_is_shown_while_a_run_goes_on(panel: BenchPanel) -> None:
+    panel.session.event_heard.emit(Standing({"gate": "ON, 2.5 V", "board": "PROGRAM, path READ"}))
+    found = {row[0]: row for row in rows(panel.instruments)}
+    assert found["gate"][1:3] == ["answers", "ON, 2.5 V"]
+    assert found["board"][2] == "PROGRAM, path READ"
+    assert found["smu"][1:3] == [UNKNOWN, ""]
 
 
 def test_a_run_without_pulses_tells_nothing_of_limits(panel: BenchPanel, tmp_path: Path) -> None:

@@ -680,3 +680,21 @@ def test_a_loop_that_rails_by_itself_is_an_error(one_cell):
     one_cell.connect_invert("invert_negative", [0], [0], negative="invert_positive")
     with pytest.raises(ConvergenceError, match=r"rails: an output reads 0\.4\d V with nothing at its inputs"):
         one_cell.invert(np.array([[0.1]]))
+
+
+def test_how_the_outputs_stand_is_said_as_it_was_set():
+    with open_bench(preset="ideal", seed=1) as bench:
+        assert bench.standing()["smu"] == bench.standing()["gate"] == "off"
+        assert bench.standing()["board"] == "SAFE"
+        bench.read(CELL)
+        standing = bench.standing()
+        assert standing["smu"].startswith("ON, at rest at 0 V; last read 0.2 V, ")
+        assert standing["gate"] == "ON, 2.5 V"
+        assert standing["board"] == f"PROGRAM, path READ to {CELL.array}[{CELL.row}, {CELL.column}]"
+        bench.rest()
+        assert bench.standing()["gate"] == "ON, 0 V"
+        bench.connect_multiply("multiply", [0], [0])
+        assert bench.standing()["board"] == "MULTIPLY"
+        bench.safe()
+        assert bench.standing()["gate"] == "off"
+        assert bench.standing()["board"] == "SAFE"
