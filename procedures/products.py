@@ -16,6 +16,7 @@ from procedures.programming import Block
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
+SAMPLE = 256  # outputs of a product that are kept as they were measured
 REPEATS = 8  # shots per line in the calibration: what the noise is estimated from
 
 
@@ -96,6 +97,9 @@ class SlicedProduct:
         Integers read so far, and how many differed from the digits' exact sum.
     shots : int
         Input patterns played.
+    sample : (2, k) array
+        Of the last product, evenly over all its outputs: the digits' exact sums, and what was measured before
+        it was rounded, in digits.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class SlicedProduct:
         self._trims: list[Trim] = []
         self.groups: list[Digits] = []
         self.outputs = self.wrong = self.shots = 0
+        self.sample: Floats = np.empty((2, 0))
 
     def calibrate(self) -> None:
         """Play every line alone, fit the trims, and choose how many lines may be active at once."""
@@ -129,8 +134,10 @@ class SlicedProduct:
     def __call__(self, vector: FixedPoint) -> Floats:
         """Multiply: every bit of every sign of every group of lines is one shot on every tile."""
         shots, weights = self._patterns(vector)
-        sums = np.concatenate([self._play(tile, trim, shots) for tile, trim in self._paired()], axis=1)
-        exact = shots @ self._encoding.digits
+        measured = np.concatenate([self._play(tile, trim, shots) for tile, trim in self._paired()], axis=1)
+        sums, exact = np.rint(measured), shots @ self._encoding.digits
+        every = max(measured.size // SAMPLE, 1)
+        self.sample = np.stack([exact.ravel()[::every], measured.ravel()[::every]])
         self.shots += len(shots)
         self.outputs += sums.size
         self.wrong += int(np.count_nonzero(sums != exact))
@@ -154,7 +161,7 @@ class SlicedProduct:
     def _play(self, tile: Block, trim: Trim, shots: Digits) -> Floats:
         self._connect(tile)
         currents = self._bench.multiply(shots * (self._volts * trim.drive))
-        return np.rint(currents * trim.gain / self._volts)
+        return currents * trim.gain / self._volts
 
     def _connect(self, tile: Block) -> None:
         place = tile.placement

@@ -122,7 +122,7 @@ class Solve(Procedure):
             bench.check_pulse(pulse)
 
     def layout(self) -> Layout:
-        """Tables pulses, forecasts and cycles; maps per array; matrices and vectors."""
+        """Tables pulses, cycles and products; maps per array; matrices and vectors."""
         n, plan = len(self._matrix), self._plan
         given, rhs = self._given
         vector = lambda name, text, unit="": Column(name, unit, shape=(n,), description=text)  # noqa: E731
@@ -146,6 +146,17 @@ class Solve(Procedure):
             axis="cycle",
             title="refinement",
         )
+        products = Table(
+            "products",
+            (
+                Column("cycle", dtype="u4"),
+                Column("expected", "digit", description="the digits' exact sum"),
+                Column("measured", "digit", description="before it is rounded"),
+            ),
+            signal="measured",
+            axis="expected",
+            title="a sample of each product's outputs",
+        )
         arrays = (
             Array("matrix", given, description="A as given"),
             Array("matrix_held", self._multiply.matrix, description="A as the slices hold it"),
@@ -161,7 +172,7 @@ class Solve(Procedure):
             for name in dict.fromkeys(b.placement.array for b in plan.blocks())
             for one in BlockMaps.covering(name, plan.blocks()).declared()
         ]
-        return Layout((PULSES, cycles), tuple(maps), arrays, default="cycles")
+        return Layout((PULSES, cycles, products), tuple(maps), arrays, default="cycles")
 
     def describe_cells(self) -> str:
         """Arrays and cell ranges in use."""
@@ -283,6 +294,8 @@ class Solve(Procedure):
                 output=inverse.last[1],
                 solution=cycle.solution,
             )
+            for expected, measured in product.sample.T:
+                stream.record("products", cycle=cycle.number, expected=expected, measured=measured)
             outputs, wrong = product.outputs, product.wrong
             if cycle.relative_residual <= self._tolerance_for(cycle):
                 return rows, cycle, True
