@@ -49,7 +49,7 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     model = "MODEL 2450"
     recorded = (
         "source_voltage_range", "source_delay", "current_limit", "current_range", "nplc",
-        "four_wire", "source_readback", "output_off_mode", "line_frequency",
+        "four_wire", "source_readback", "output_off_mode", "line_frequency", "output_enabled",
     )  # fmt: skip
 
     source_function = choice(

@@ -18,7 +18,7 @@ class Keithley2636BSettings(SourceMeterChannel, TspChannel):
 
     recorded = (
         "source_voltage_range", "source_voltage_range_auto", "source_delay", "current_limit", "current_range", "nplc",
-        "four_wire", "autozero", "output_off_mode", "output_off_limit",
+        "four_wire", "autozero", "output_off_mode", "output_off_limit", "output_enabled",
     )  # fmt: skip
 
     source_function = choice(

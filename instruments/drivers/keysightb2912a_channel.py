@@ -44,7 +44,7 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
 
     recorded = (
         "shape", "voltage_range", "current_limit", "current_range", "nplc", "four_wire", "output_off_mode",
-        "protection_enabled",
+        "protection_enabled", "output_enabled",
     )  # fmt: skip
 
     source_function = choice(":SOUR{ch}:FUNC:MODE", "Control what is sourced.", ("VOLT", "CURR"))
