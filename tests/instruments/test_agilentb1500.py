@@ -303,3 +303,44 @@ def test_pymeasures_own_driver_works_on_it(rack, twin):
     b1500.smu1.disable()
     assert not twin.outputs[2].connected
     b1500.adapter.close()
+
+
+def beyond(low, high):
+    """Numbers outside `low` to `high`, and what is no number at all."""
+    finite = {"allow_nan": False, "allow_infinity": False}
+    return (
+        st.floats(max_value=low, exclude_max=True, **finite)
+        | st.floats(min_value=high, exclude_min=True, **finite)
+        | st.sampled_from([math.inf, -math.inf, math.nan])
+    )
+
+
+GOOD = {"current_limit": 1e-4, "current_range": 1e-4, "nplc": 0.1}
+SETTERS = {
+    "hold": (lambda smu, value: smu.hold(value), -100.0, 100.0),
+    "read": (lambda smu, value: smu.read(value), -100.0, 100.0),
+    "a level of a sweep": (lambda smu, value: smu.sweep([0.1, value]), -100.0, 100.0),
+    "a sweep's delay": (lambda smu, value: smu.sweep([0.1], value), 0.0, 99.9999),
+    "current limit": (lambda smu, value: smu.configure(**GOOD | {"current_limit": value}), 1e-12, 0.1),
+    "current range": (lambda smu, value: smu.configure(**GOOD | {"current_range": value}), 1e-12, 0.1),
+    "nplc": (lambda smu, value: smu.configure(**GOOD | {"nplc": value}), 1e-4, 100.0),
+}
+
+
+@pytest.mark.parametrize("name", SETTERS)
+@given(data=st.data())
+def test_nothing_out_of_range_is_ever_sent(name, data):
+    act, low, high = SETTERS[name]
+    device = SimulatedAgilentB1500(VirtualClock(), np.random.default_rng(3), {2: Resistor(2e-5)})
+    register_rack("limits", SimpleNamespace(clock=device.clock, devices={ADDRESS: device}))
+    try:
+        smu = AgilentB1500(ADDRESS, "limits@mho", smu=1)
+        smu.configure(**GOOD)
+        smu.enable()
+        sent, device.write = [], lambda message: sent.append(message)
+        with pytest.raises(LimitError):
+            act(smu, data.draw(beyond(low, high)))
+        assert sent == []
+        smu.close()
+    finally:
+        unregister_rack("limits")
