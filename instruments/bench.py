@@ -219,7 +219,7 @@ class Bench:
         if voltage is None:
             volts = read.voltage
         else:
-            self.limits.check_voltage("bit line", volts := voltage)
+            self.limits.check_level("bit line", volts := voltage)
         self._program(cell, "READ", read.gate)
         reading = self._last = self.instruments.smu.read(volts)
         return conductance(cell, reading, volts, read.current_limit)
@@ -241,14 +241,14 @@ class Bench:
     def check_pulse(self, pulse: Pulse) -> None:
         """Raise `LimitError` when a pulse is not allowed here; nothing is sent."""
         line = "bit line" if pulse.kind == "set" else "source line"
-        self.limits.check_pulse(line, pulse.voltage, pulse.width)
-        self.limits.check_voltage("word line", pulse.gate)
+        self.limits.check_pulse(line, pulse.voltage, pulse.width, self.instruments.pulser.edge)
+        self.limits.check_level("word line", pulse.gate)
 
     def check_read(self) -> None:
         """Raise `LimitError` when the bench file's way of reading a cell exceeds its limits; nothing is sent."""
         read = self.file.read
         for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
-            self.limits.check_voltage(line, volts)
+            self.limits.check_level(line, volts)
             self.limits.check_current(line, read.current_limit)
 
     # --- vectors ---

@@ -110,7 +110,7 @@ class CellLines:
 
     def _word_line(self, volts: float) -> None:
         if volts != self._gate:
-            self._limits.check_voltage("word line", volts)
+            self._limits.check_level("word line", volts, self._gate or 0.0)
             self._gate = None
             self._tools.gate.hold(volts)
             self._gate = volts

@@ -52,11 +52,12 @@ class SourceMeterEntry(Entry):
 
 
 class PulserEntry(Entry):
-    """A pulse generator and the terminal of each channel."""
+    """A pulse generator, the terminal of each channel, and the edge time (10 to 90 %) of its pulses, s."""
 
     driver: Annotated[str, AfterValidator(partial(_known, PULSE_GENERATORS))]
     address: str
     channels: dict[int, Terminal]
+    edge: Positive = 10e-9
 
 
 class DaqEntry(Entry):

@@ -43,6 +43,7 @@ class LimitEntry(StrictModel):
     voltage: Positive
     current: Positive | None = None
     pulse_width: Positive | None = None
+    slew: Positive | None = None
 
 
 class Simulation(StrictModel):

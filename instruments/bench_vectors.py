@@ -109,7 +109,9 @@ class Vectors:
 
     def _exchange(self, mode: VectorMode, volts: Floats) -> tuple[Floats, Floats]:
         """What the connected columns answer, and how they rest with nothing played."""
-        self._limits.check_voltage("vector", float(np.abs(volts).max(initial=0.0)))
+        samples = np.zeros((len(volts) + 1, volts.shape[1]))
+        samples[1:] = volts
+        self._limits.check_vectors("vector", samples, lambda: self._daq.sample_period)
         block = self._block
         if block is None or block.mode != mode:
             raise BenchError(
@@ -118,8 +120,6 @@ class Vectors:
             )
         if self._enter(mode):  # the bench has rested, or was at its cells in between
             block.connect()
-        samples = np.zeros((len(volts) + 1, volts.shape[1]))
-        samples[1:] = volts
         answer = self._daq.exchange(samples)
         return answer[1:, : block.answers], answer[0, : block.answers]
 

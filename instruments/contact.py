@@ -77,13 +77,13 @@ def read_contact(
         When an instrument refuses or does not answer.
     """
     limits, read = bench.terminal_limits(), bench.read
-    limits.check_voltage("bit line", max(VOLTAGES))
+    limits.check_level("bit line", max(VOLTAGES))
     limits.check_current("bit line", CURRENT)
     smu.configure(current_limit=CURRENT, current_range=CURRENT, nplc=1.0)
     if check.cell is None or gate is None or board is None:
         smu.enable()
         return [smu.read(volts) for volts in VOLTAGES]
-    limits.check_voltage("word line", read.gate)
+    limits.check_level("word line", read.gate)
     limits.check_current("word line", read.current_limit)
     gate.configure(current_limit=read.current_limit, current_range=read.current_range, nplc=read.nplc)
     board.set_mode("PROGRAM")

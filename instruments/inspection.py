@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from instruments.bench_file import BenchFile
+from instruments.limits import RISE
 from mho_errors import LimitError
 
 Verdict = Literal["ok", "note", "wrong"]
@@ -27,7 +28,7 @@ def look_at_reading(bench: BenchFile) -> Seen:
     """Check that the bench file's way of reading a cell is within its own limits; raises `LimitError`."""
     limits, read = bench.terminal_limits(), bench.read
     for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
-        limits.check_voltage(line, volts)
+        limits.check_level(line, volts)
         limits.check_current(line, read.current_limit)
     return Seen(
         "ok",
@@ -88,6 +89,9 @@ def _abilities(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
             raise LimitError(f'{terminal} has no limits; add [limits."{terminal}"] to the bench file')
         if most is not None and limits.voltage > most:
             beyond.append(f"{terminal}: limit of {limits.voltage:g} V, the instrument gives {most:g} V")
+        if role == "pulser" and RISE * limits.voltage / instrument.edge > limits.slew:
+            steep = f"edges of {instrument.edge:g} s exceed the slew limit of {limits.slew:g} V/s"
+            beyond.append(f"{terminal}: above {limits.slew * instrument.edge / RISE:.3g} V {steep}")
         if "WIDTH" in able and limits.pulse_width < able["WIDTH"].minimum:
             beyond.append(f"{terminal}: no pulse is as short as its limit of {limits.pulse_width:g} s")
     if role in ("smu", "gate") and "CURRENT_LIMIT" in able:
@@ -97,7 +101,7 @@ def _abilities(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
                 "wrong", f"cannot limit the current to {asked:g} A", "choose another [read] current_limit"
             )
     if beyond:
-        return Seen("note", "; ".join(beyond), "values in between will be refused by the instrument")
+        return Seen("note", "; ".join(beyond), "values in between will be refused before they are sent")
     return None if most is None else Seen("ok", f"up to {most:g} V; the bench's limits are within")
 
 

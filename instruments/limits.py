@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mho_errors import LimitError
+
+SOURCE_EDGE = 50e-6  # s in which a source-measure unit takes a new level (?: no manual promises it)
+RISE = 0.8  # of a pulse's amplitude, from 10 to 90 % of it: what its edge time refers to
 
 
 @dataclass(frozen=True)
@@ -20,11 +27,15 @@ class TerminalLimits:
         Largest current limit that may be set, A.
     pulse_width : float
         Longest pulse, s.
+    slew : float
+        Steepest change, V/s: 10 to 90 % of a pulse over its edge time, a source's step over `SOURCE_EDGE`, the
+        step from one vector to the next over the sample period.
     """
 
     voltage: float
     current: float = math.inf
     pulse_width: float = math.inf
+    slew: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -41,10 +52,26 @@ class Limits:
         """Raise `LimitError` when a current limit would exceed the terminal's own."""
         self._check(terminal, "current", amperes, self._of(terminal).current, "A")
 
-    def check_pulse(self, terminal: str, volts: float, width: float) -> None:
-        """Raise `LimitError` when a pulse is too high or too long."""
+    def check_level(self, terminal: str, volts: float, before: float = 0.0) -> None:
+        """Raise `LimitError` when a source's step from `before` to `volts` is too high or too steep."""
+        self.check_voltage(terminal, volts)
+        self._check_slew(terminal, (volts - before) / SOURCE_EDGE, "step there in smaller steps")
+
+    def check_pulse(self, terminal: str, volts: float, width: float, edge: float) -> None:
+        """Raise `LimitError` when a pulse is too high, too long, or too steep with an `edge` of 10 to 90 %, s."""
         self.check_voltage(terminal, volts)
         self._check(terminal, "pulse width", width, self._of(terminal).pulse_width, "s")
+        self._check_slew(terminal, RISE * volts / edge, "give [instruments.pulser] a longer `edge`")
+
+    def check_vectors(self, terminal: str, volts: NDArray[np.float64], period: Callable[[], float]) -> None:
+        """Raise `LimitError` when vectors, (samples, lines), are too high, or the steps between them too steep.
+
+        `period` tells the time from one to the next, s; it is asked only where the slew is limited.
+        """
+        self.check_voltage(terminal, float(np.abs(volts).max(initial=0.0)))
+        if math.isfinite(self._of(terminal).slew):
+            step = float(np.abs(np.diff(volts, axis=0)).max(initial=0.0))
+            self._check_slew(terminal, step / period(), "choose a lower sample rate, or smaller vectors")
 
     def _of(self, terminal: str) -> TerminalLimits:
         try:
@@ -54,10 +81,15 @@ class Limits:
                 f'terminal {terminal!r} has no limits: add [limits."{terminal}"] to the bench file'
             ) from None
 
+    def _check_slew(self, terminal: str, slew: float, advice: str) -> None:
+        self._check(terminal, "slew", abs(slew), self._of(terminal).slew, "V/s", advice)
+
     @staticmethod
-    def _check(terminal: str, what: str, value: float, limit: float, unit: str) -> None:
+    def _check(
+        terminal: str, what: str, value: float, limit: float, unit: str, advice: str = "lower it"
+    ) -> None:
         if not abs(value) <= limit:
             raise LimitError(
                 f"{terminal}: {what} of {value:.6g} {unit} exceeds the limit of {limit:.6g} {unit}; "
-                "lower it, or raise the limit in the bench file if the chip allows"
+                f"{advice}, or raise the limit in the bench file if the chip allows"
             )

@@ -140,7 +140,7 @@ def role_openers(
 
     def pulser(entry: PulserEntry) -> Any:
         driver = PULSE_GENERATORS[entry.driver].load_driver()
-        return single(entry, lambda: driver(entry.address, visa_library=visa))
+        return single(entry, lambda: driver(entry.address, visa_library=visa, edge=entry.edge))
 
     def board(entry: BoardEntry) -> Connection:
         if entry.address not in shared:

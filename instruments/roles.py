@@ -100,6 +100,11 @@ class SourceMeter(Instrument, Protocol):
 class PulseGenerator(Instrument, Protocol):
     """Fires voltage pulses from an idle level of 0 V; channels count from 1."""
 
+    @property
+    def edge(self) -> float:
+        """Edge time (10 to 90 %) of the pulses, s."""
+        ...
+
     def configure(self, channel: int) -> None:
         """Prepare triggered pulses of 0 V base level on `channel` and switch its output on."""
         ...
@@ -125,6 +130,11 @@ class Daq(Instrument, Protocol):
     @property
     def input_count(self) -> int:
         """How many analogue inputs (vector elements out) there are."""
+        ...
+
+    @property
+    def sample_period(self) -> float:
+        """Shortest time from one vector to the next, s."""
         ...
 
     def exchange(self, volts: Floats) -> Floats:

@@ -75,7 +75,7 @@ class Read(Procedure):
         check_inside(chip.array(self.array), self._rows, self._columns)
         bench.check_read()
         self._volts = float(self.read_voltage) or bench.file.read.voltage
-        bench.limits.check_voltage("bit line", self._volts)
+        bench.limits.check_level("bit line", self._volts)
 
     def layout(self) -> Layout:
         """One table of reads, one map of conductances a repeat."""

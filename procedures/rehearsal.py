@@ -254,7 +254,7 @@ def _quantities(terminal: str, seen: Extremes, limits: TerminalLimits) -> list[Q
             )
         )
     if seen.slew:
-        found.append(Quantity(terminal, "slew", "V/s", 0.0, seen.slew, math.inf))
+        found.append(Quantity(terminal, "slew", "V/s", 0.0, seen.slew, limits.slew))
     return found
 
 

@@ -43,6 +43,11 @@ class ArrayBoardConverters:
         return int(self._board.ask(":READ:ARR:COUN?"))
 
     @cached_property
+    def sample_period(self) -> float:
+        """Time from one vector to the next, s; asked once."""
+        return float(self._board.ask(":SOUR:DAC:PER?"))
+
+    @cached_property
     def output_range(self) -> float:
         """Largest magnitude of an output, V; asked once."""
         return float(self._board.ask(":SOUR:DAC:RANG?"))
@@ -61,7 +66,7 @@ class ArrayBoardConverters:
         return {
             "outputs": str(self.output_count),
             "inputs": str(self.input_count),
-            "period": f"{float(self._board.ask(':SOUR:DAC:PER?')):g} s",
+            "period": f"{self.sample_period:g} s",
             "output_range": f"{-self.output_range:g} V to {self.output_range:g} V",
             "input_range": f"{self.input_range:g} V",
         }

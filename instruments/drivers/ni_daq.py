@@ -141,6 +141,11 @@ class NIDaq:
         return self._clocked.rate
 
     @property
+    def sample_period(self) -> float:
+        """Time from one vector to the next, s."""
+        return 1.0 / self.rate
+
+    @property
     def output_count(self) -> int:
         """Number of analogue outputs."""
         return len(self._outputs)

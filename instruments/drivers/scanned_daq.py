@@ -40,6 +40,11 @@ class ScannedDaq:
         self._configured = False
 
     @property
+    def sample_period(self) -> float:
+        """Shortest time for which a vector is held, s: the apertures of its scan at 60 Hz."""
+        return self.input_count * self._nplc / 60.0
+
+    @property
     def output_count(self) -> int:
         """Number of analogue outputs."""
         return self._outputs.output_count

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.limits import Limits, TerminalLimits
+from instruments.limits import RISE, SOURCE_EDGE, Limits, TerminalLimits
 from instruments.simulated.clock import VirtualClock
 
 TERMINALS = ("bit line", "source line", "word line", "vector")
-SOURCE_EDGE = 50e-6  # s in which a source-measure unit takes a new level (?: not in the twins, so assumed)
 SLACK = 0.01  # of a limit: sources are set to it and miss it by their accuracy; that is no incident
 _UNLIMITED = TerminalLimits(math.inf)
 
@@ -112,7 +111,7 @@ class Trace:
             self._level = volts
             slew = abs(step) / SOURCE_EDGE
             if slew > self.slew:
-                self.slew = slew
+                self._steepen(slew)
             if volts > self.highest or volts < self.lowest:
                 self._reach(volts)
 
@@ -128,9 +127,9 @@ class Trace:
     def take_pulses(self, volts: float, width: float, edge: float, count: int) -> None:
         """Pulses of `volts` from a base of 0 V, `width` at half height, `edge` from 10 to 90 %."""
         self.pulses += count
-        slew = 0.8 * abs(volts) / edge
+        slew = RISE * abs(volts) / edge
         if slew > self.slew:
-            self.slew = slew
+            self._steepen(slew)
         if volts > self.highest or volts < self.lowest:
             self._reach(volts)
         if width < self.shortest:
@@ -147,11 +146,17 @@ class Trace:
             if extreme > self.highest or extreme < self.lowest:
                 self._reach(extreme)
         if len(volts) > 1 and period:
-            self.slew = max(self.slew, float(np.abs(np.diff(volts, axis=0)).max()) / period)
+            slew = float(np.abs(np.diff(volts, axis=0)).max()) / period
+            if slew > self.slew:
+                self._steepen(slew)
 
     def _reach(self, volts: float) -> None:
         self.lowest, self.highest = min(self.lowest, volts), max(self.highest, volts)
         self._compare("voltage", volts, self._limits.voltage, "V")
+
+    def _steepen(self, slew: float) -> None:
+        self.slew = slew
+        self._compare("slew", slew, self._limits.slew, "V/s")
 
     def _compare(self, what: str, value: float, limit: float, unit: str) -> None:
         if abs(value) > limit * (1.0 + SLACK) and what not in self._over:

@@ -284,6 +284,54 @@ def test_vectors_beyond_the_limit_are_not_played(bench, volts):
     assert seen == []
 
 
+def test_a_pulse_is_as_steep_as_the_bench_files_edges(tmp_path):
+    steep = ("slew = 400e6", "slew = 200e6")
+    with open_bench(changed(tmp_path, steep)) as bench:
+        seen = overhear(bench)
+        with pytest.raises(LimitError, match=r"bit line: slew of 2\.4e\+08 V/s .* longer `edge`"):
+            bench.pulse(CELL, SET)
+        assert seen == []
+    gentle = ("channels = { 1", "edge = 15e-9\nchannels = { 1")
+    with open_bench(changed(tmp_path, steep, gentle)) as bench:
+        bench.pulse(CELL, SET)
+        assert twins(bench)["pulser"].leading[1] == twins(bench)["pulser"].trailing[1] == 15e-9
+        assert bench.laboratory.monitor.extremes()["bit line"].slew == pytest.approx(1.6e8)
+        assert bench.laboratory.incidents == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        (("slew = 400e6", "slew = 1e3"), "bit line: slew of 4000 V/s"),
+        (("slew = 100e3", "slew = 40e3"), "word line: slew of 50000 V/s"),
+    ],
+)
+def test_a_read_that_is_too_steep_for_a_line_raises_before_anything_is_sent(tmp_path, limit, told):
+    with open_bench(changed(tmp_path, limit)) as bench:
+        seen = overhear(bench)
+        with pytest.raises(LimitError, match=told):
+            bench.read(CELL)
+        assert seen == []
+
+
+def test_vectors_that_follow_each_other_too_steeply_are_not_played(tmp_path):
+    with open_bench(changed(tmp_path, ("slew = 250e3", "slew = 1e3"))) as bench:
+        bench.connect_multiply("multiply", [0, 1], [0, 1])
+        period = bench.instruments.daq.sample_period
+        step = 1.01e3 * period
+        seen = overhear(bench)
+        with pytest.raises(LimitError, match="vector: slew of 1010 V/s"):
+            bench.multiply(np.array([[0.0, 0.5 * step], [0.0, -0.5 * step]]))
+        assert seen == []
+        bench.multiply(np.array([[0.0, 0.49 * step], [0.0, -0.49 * step]]))
+        assert bench.laboratory.incidents == []
+
+
+def test_edges_that_the_generator_has_not_are_refused(tmp_path):
+    with pytest.raises(LimitError, match="edge time 5e-09 s is beyond what the instrument can do"):
+        open_bench(changed(tmp_path, ("channels = { 1", "edge = 5e-9\nchannels = { 1")))
+
+
 # --- cells ---
 
 

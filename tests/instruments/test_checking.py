@@ -156,7 +156,10 @@ def test_limits_are_compared_with_the_instruments(lab, tmp_path):
         real(tmp_path, ("voltage = 4.6", "voltage = 60"), ("voltage = 1.0 ", "voltage = 30"))
     )
     assert verdicts(report, "note") >= {("pulser", "limits"), ("daq", "limits")}
-    assert found(report, "pulser", "limits").detail == "bit line: limit of 60 V, the instrument gives 10 V"
+    assert found(report, "pulser", "limits").detail == (
+        "bit line: limit of 60 V, the instrument gives 10 V; bit line: above 5 V edges of 1e-08 s exceed the slew limit "
+        "of 4e+08 V/s"
+    )
     assert found(report, "smu", "limits").verdict == "ok"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,8 @@ from mho_errors import LimitError
 LIMITS = Limits(
     {"bit line": TerminalLimits(3.3, current=1e-3, pulse_width=1e-6), "vector": TerminalLimits(1.0)}
 )
+STEADY = Limits({"bit line": TerminalLimits(3.3, slew=1e8), "word line": TerminalLimits(4.0, slew=5e4)})
+EDGE = 10e-9
 
 
 @given(st.floats(-3.3, 3.3))
@@ -37,13 +40,48 @@ def test_the_message_says_what_where_how_much_and_what_to_do():
 
 
 def test_a_pulse_is_checked_in_height_and_width():
-    LIMITS.check_pulse("bit line", 3.3, 1e-6)
+    LIMITS.check_pulse("bit line", 3.3, 1e-6, EDGE)
     with pytest.raises(LimitError, match=r"pulse width of 2e-06 s exceeds the limit of 1e-06 s"):
-        LIMITS.check_pulse("bit line", 3.0, 2e-6)
+        LIMITS.check_pulse("bit line", 3.0, 2e-6, EDGE)
     with pytest.raises(LimitError, match=r"voltage of 3\.4 V"):
-        LIMITS.check_pulse("bit line", 3.4, 1e-7)
+        LIMITS.check_pulse("bit line", 3.4, 1e-7, EDGE)
     with pytest.raises(LimitError):
-        LIMITS.check_pulse("bit line", 3.0, math.nan)
+        LIMITS.check_pulse("bit line", 3.0, math.nan, EDGE)
+
+
+def test_a_pulses_edges_are_limited_and_the_remedy_is_said():
+    STEADY.check_pulse("bit line", 1.25, 1e-7, EDGE)
+    STEADY.check_pulse("bit line", -3.3, 1e-7, 30e-9)
+    with pytest.raises(LimitError) as refused:
+        STEADY.check_pulse("bit line", -1.26, 1e-7, EDGE)
+    assert str(refused.value) == (
+        "bit line: slew of 1.008e+08 V/s exceeds the limit of 1e+08 V/s; give [instruments.pulser] a longer `edge`, or "
+        "raise the limit in the bench file if the chip allows"
+    )
+
+
+def test_a_sources_step_counts_from_where_it_stands():
+    STEADY.check_level("word line", 2.5)
+    with pytest.raises(LimitError, match=r"word line: slew of 52000 V/s .* step there in smaller steps"):
+        STEADY.check_level("word line", 2.6)
+    STEADY.check_level("word line", 2.6, 1.0)
+    with pytest.raises(LimitError, match="slew"):
+        STEADY.check_level("word line", 1.5, -1.5)
+
+
+def test_steps_from_one_vector_to_the_next_are_limited_by_the_sample_period():
+    limits = Limits({"vector": TerminalLimits(1.0, slew=1e5)})
+    rows = np.array([[0.0, 0.0], [0.5, -0.5], [-0.4, 0.4]])
+    limits.check_vectors("vector", rows, lambda: 10e-6)
+    limits.check_vectors("vector", rows[:1], lambda: 10e-6)
+    with pytest.raises(LimitError, match=r"vector: slew of 112500 V/s .* lower sample rate"):
+        limits.check_vectors("vector", rows, lambda: 8e-6)
+    with pytest.raises(LimitError, match=r"vector: voltage of 1.1 V"):
+        limits.check_vectors("vector", np.full((1, 2), 1.1), lambda: 1.0)
+
+
+def test_without_a_slew_limit_nobody_is_asked_for_the_sample_period():
+    LIMITS.check_vectors("vector", np.array([[0.0], [1.0]]), lambda: pytest.fail("asked"))
 
 
 def test_a_current_limit_is_limited_too():

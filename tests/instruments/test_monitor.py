@@ -39,7 +39,7 @@ def kinds(lab: Laboratory) -> list[str]:
     return [incident.kind for incident in lab.incidents]
 
 
-LIMITS = TerminalLimits(4.0, 1e-3, 1e-5)
+LIMITS = TerminalLimits(4.0, 1e-3, 1e-5, slew=3e8)
 
 
 def trace(limits: TerminalLimits = LIMITS) -> tuple[Trace, list[str]]:
@@ -124,10 +124,14 @@ def test_what_goes_beyond_a_limit_is_told_once_and_a_hair_is_not():
     watched.take_current(-2e-3, lambda: math.inf)
     watched.take_pulses(1.0, 2e-5, 1e-8, 1)
     watched.take_pulses(1.0, 3e-5, 1e-8, 1)
+    watched.take_pulses(3.0, 1e-6, 0.7995e-8, 1)  # a hair
+    watched.take_pulses(3.0, 1e-6, 0.7e-8, 1)
+    watched.take_pulses(3.0, 1e-6, 0.6e-8, 1)
     assert [detail.split(":")[1].split(" of")[0].strip() for detail in told] == [
         "voltage",
         "current",
         "pulse width",
+        "slew",
     ]
     assert "-4.5 V" in told[0]
     assert "limit of 4 V" in told[0]

@@ -105,7 +105,10 @@ def test_a_solve_is_rehearsed_without_its_bench(real, tmp_path, monkeypatch):
     assert 3.0 < bit.highest < 4.6 == bit.limit
     assert bit.margin == pytest.approx(4.6 - bit.highest)
     assert quantity(rehearsal, "source line", "pulse width").highest == 1e-7
-    assert quantity(rehearsal, "vector", "slew").highest > 0.0
+    assert 0.0 < quantity(rehearsal, "vector", "slew").highest < 250e3
+    steepest = quantity(rehearsal, "bit line", "slew")
+    assert steepest.highest == pytest.approx(0.8 * bit.highest / 10e-9)
+    assert steepest.limit == 400e6
     assert not (tmp_path / "runs").exists()
     assert rehearsal.run_file is None
     assert rehearsal.result.path == Path()
