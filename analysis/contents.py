@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from analysis import palette
 from analysis.panels import line_numbers, say_nothing_there
 from analysis.quantities import handy_unit
 from runs import RunFile
 
+Floats = NDArray[np.float64]
+
 POINTS = 20_000  # drawn of a table at most: more cannot be told apart
+CURVES = len(palette.SERIES)  # of a table of several curves, the newest
 
 
 def draw_contents(figure: Figure, run: RunFile) -> None:
@@ -47,7 +53,10 @@ def draw_map(axes: Axes, run: RunFile, name: str) -> None:
 
 
 def draw_table(axes: Axes, run: RunFile, name: str) -> None:
-    """Draw a table's signal over its axis, row by row; of a waveform per row, the last one over its samples."""
+    """Draw a table's signal over its axis: row by row, or curve by curve where its series tells them apart.
+
+    Of a waveform per row, the last one is drawn over its samples.
+    """
     signal, axis = run.plotted(name)
     units = run.units(name)
     factor, unit = handy_unit(units[signal])
@@ -60,15 +69,38 @@ def draw_table(axes: Axes, run: RunFile, name: str) -> None:
         places, label = scale * run.column(name, axis).astype(float), f"{axis} / {of or '1'}"
     else:
         places, label = np.arange(len(values), dtype=float), "row of the table"
-    every = max(len(values) // POINTS, 1)
     count = min(len(values), len(places))
-    axes.plot(
-        places[:count:every], values[:count:every], ".", ms=3, color=palette.INSIDE, rasterized=count > 2000
-    )
-    left_out = f", every {every}th row" if every > 1 else ""
+    series = run.series(name)
+    if series:
+        left_out = _draw_curves(
+            axes, places[:count], values[:count], run.column(name, series)[:count], series
+        )
+    else:
+        every = max(len(values) // POINTS, 1)
+        left_out = f", every {every}th row" if every > 1 else ""
+        axes.plot(
+            places[:count:every],
+            values[:count:every],
+            ".",
+            ms=3,
+            color=palette.INSIDE,
+            rasterized=count > 2000,
+        )
     axes.set_title(f"{name.replace('_', ' ')}{left_out}", loc="left")
     axes.set_xlabel(label)
     axes.set_ylabel(f"{signal} / {unit or '1'}")
     axes.grid(True, color="0.9", lw=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_curves(axes: Axes, places: Floats, values: Floats, keys: NDArray[Any], series: str) -> str:
+    """Draw the newest curves, each named by its `series`; return what the title says of the others."""
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    curves = [*zip(starts, [*starts[1:], len(keys)], strict=True)]
+    for colour, (start, stop) in zip(palette.SERIES, curves[-CURVES:], strict=False):
+        label = f"{series} {keys[start]}"
+        axes.plot(places[start:stop], values[start:stop], "-", lw=1.1, color=colour, label=label)
+    if len(curves) > 1:
+        axes.legend(loc="best")
+    return f", newest {CURVES} of {len(curves)}" if len(curves) > CURVES else ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from runs import Parameter
 
-_HANDY = {"S": (1e6, "µS")}
+_HANDY = {"S": (1e6, "µS"), "A": (1e6, "µA")}
 
 
 def handy_unit(unit: str) -> tuple[float, str]:
-    """Return the factor and the unit in which values of `unit` (SI) are shown: conductances in µS."""
+    """Return the factor and the unit in which values of `unit` (SI) are shown: conductances in µS, currents in µA."""
     return _HANDY.get(unit, (1.0, unit))
 
 

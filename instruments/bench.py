@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from itertools import pairwise
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from instruments.bench_cells import CellLines, conductance
+from instruments.bench_cells import CellLines, check_levels, conductance
 from instruments.bench_file import BenchFile, BenchSource
 from instruments.bench_instruments import BenchInstruments, make_safe, not_confirmed
 from instruments.bench_vectors import Floats, Index, Vectors
@@ -43,7 +44,7 @@ class Bench:
     laboratory : Laboratory or None
         What stands behind a simulated bench.
     checkpoint : callable
-        Called before anything is sent by `read`, `pulse`, `multiply` and `invert`: whoever runs a procedure may
+        Called before anything is sent by `read`, `sweep`, `pulse`, `multiply` and `invert`: whoever runs a procedure may
         pause there (`rest`, then wait) or raise what ends it. By default it does nothing.
     """
 
@@ -224,14 +225,63 @@ class Bench:
         reading = self._last = self.instruments.smu.read(volts)
         return conductance(cell, reading, volts, read.current_limit)
 
-    def pulse(self, cell: Cell, pulse: Pulse) -> None:
-        """Deliver one programming pulse: word line on first, the path closed at 0 V, then the pulse."""
+    def sweep(
+        self, cell: Cell, volts: Sequence[float], *, gate: float | None = None, delay: float = 0.0
+    ) -> list[Reading]:
+        """Sweep one cell through `volts` (V), timed by the source-measure unit: one message starts all points.
+
+        One read goes before, at the bench's read voltage: a sweep would switch on an output that somebody has
+        switched off by hand.
+
+        Parameters
+        ----------
+        cell : Cell
+        volts : sequence of float
+            Levels at the bit line, 1 to 2500; the unit returns to 0 V after the last.
+        gate : float, optional
+            Word-line voltage, V; without it, the bench's for reads.
+        delay : float
+            Wait at each level before it is measured, s.
+
+        Returns
+        -------
+        list of Reading
+            One a level. A point in compliance tells so; it is a result here, not an error.
+
+        Raises
+        ------
+        LimitError
+            When a level or the gate is not allowed; nothing is sent.
+        BenchError
+            When points are missing or were not taken at their levels.
+        """
+        self.checkpoint()
+        gate = self.file.read.gate if gate is None else gate
+        self.check_read()
+        self.check_sweep(volts, gate)
+        self._program(cell, "READ", gate)
+        smu, low = self.instruments.smu, self.file.read.voltage
+        check_levels(cell, [smu.read(low)], [low])
+        readings = smu.sweep(volts, delay)
+        check_levels(cell, readings, volts)
+        self._last = readings[-1]
+        return readings
+
+    def check_sweep(self, volts: Sequence[float], gate: float) -> None:
+        """Raise `LimitError` when a sweep through `volts` (V) is not allowed at this `gate` (V); nothing is sent."""
+        self.limits.check_voltage("bit line", max(volts, key=abs, default=0.0))  # the worst is what is told
+        for before, level in pairwise([0.0, *volts, 0.0]):
+            self.limits.check_level("bit line", level, before)
+        self.limits.check_level("word line", gate)
+
+    def pulse(self, cell: Cell, pulse: Pulse, count: int = 1) -> None:
+        """Deliver `count` equal pulses: word line on first, the path closed at 0 V, then the pulses as one burst."""
         self.checkpoint()
         line = "bit line" if pulse.kind == "set" else "source line"
         self.check_pulse(pulse)
         self._program(cell, "SET" if pulse.kind == "set" else "RESET", pulse.gate)
         self.instruments.pulser.shape(self._channels[line], voltage=pulse.voltage, width=pulse.width)
-        self.instruments.pulser.fire(self._channels[line])
+        self.instruments.pulser.fire(self._channels[line], count)
 
     def _program(self, cell: Cell, path: Path, gate: float) -> None:
         if self._mode != "PROGRAM":

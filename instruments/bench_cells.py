@@ -7,13 +7,15 @@ and every source at 0 V; those that open are read back before others close, so t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from instruments.bench_file import ReadSettings
 from instruments.bench_instruments import BenchInstruments
 from instruments.limits import Limits
 from instruments.roles import Cell, Path, Reading
 from mho_errors import BenchError
+
+OFFSET = 10e-3  # V, more than a source-measure unit errs at 0 V
 
 
 class CellLines:
@@ -143,6 +145,23 @@ def conductance(cell: Cell, reading: Reading, volts: float, current_limit: float
             "output of the source-measure unit was switched off by hand"
         )
     return reading.current / reading.voltage
+
+
+def check_levels(cell: Cell, readings: Sequence[Reading], volts: Sequence[float]) -> None:
+    """Raise `BenchError` when a point of a sweep is missing, or was not taken at its level (V) without being limited.
+
+    A point in compliance stands at a lower voltage: that is a result of a sweep, not a mistake.
+    """
+    if len(readings) != len(volts):
+        raise BenchError(
+            f"{_name(cell)}: a sweep of {len(volts)} points came back with {len(readings)}; nothing of it is kept"
+        )
+    for reading, level in zip(readings, volts, strict=True):
+        if not reading.tripped and not abs(reading.voltage - level) <= 0.1 * abs(level) + OFFSET:
+            raise BenchError(
+                f"{_name(cell)}: a point of a sweep was taken at {reading.voltage:.3g} V instead of {level:.3g} V; "
+                "check whether the output of the source-measure unit was switched off by hand"
+            )
 
 
 def _name(cell: Cell) -> str:

@@ -5,5 +5,17 @@ from procedures.program import Program, Programmed
 from procedures.read import Read, Reads
 from procedures.runner import run
 from procedures.solve import Solution, Solve
+from procedures.sweep import Sweep, Sweeps
 
-__all__ = ["Procedure", "Program", "Programmed", "Read", "Reads", "Solution", "Solve", "run"]
+__all__ = [
+    "Procedure",
+    "Program",
+    "Programmed",
+    "Read",
+    "Reads",
+    "Solution",
+    "Solve",
+    "Sweep",
+    "Sweeps",
+    "run",
+]

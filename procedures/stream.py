@@ -164,6 +164,7 @@ class Stream:
         self._observers = tuple(observers)
         self.check = (control or Control()).check
         self.record = writer.emit  # bulk rows: written, not announced
+        self.record_block = writer.emit_block
         self.snapshot = writer.snapshot
         self.set_array = writer.set_array
         self.set_summary = writer.set_summary

@@ -162,6 +162,12 @@ class RunFile(RunRecord):
             axis = str(np.atleast_1d(attributes.get("axes", "."))[0])
             return str(attributes.get("signal", "")), "" if axis == "." else axis
 
+    def series(self, table: str) -> str:
+        """Return which column of a table tells the curves of its plot apart; "" where all is one curve."""
+        self._columns(table)
+        with intact(self.path):
+            return str(self._group(table).attrs.get("series", ""))
+
     def map_axes(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the physical row numbers and column numbers of a map's images."""
         self._check_map(name)

@@ -69,6 +69,8 @@ class Table:
     ----------
     signal, axis : str
         The columns plotted by default against each other.
+    series : str
+        The column that tells the curves of a plot apart: where it changes, another begins. "" where all is one.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Table:
     signal: str
     axis: str
     title: str = ""
+    series: str = ""
 
     @property
     def stored(self) -> tuple[Column, ...]:

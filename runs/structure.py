@@ -79,7 +79,7 @@ def _check_table(table: Table) -> None:
         raise RunFileError(f"table name {table.name!r} is taken by the file itself; choose another")
     names = [column.name for column in table.stored]
     _distinct(f"columns of table {table.name!r}", names)
-    for plotted in (table.signal, table.axis):
+    for plotted in (table.signal, table.axis, table.series or table.axis):
         if plotted not in names:
             raise RunFileError(
                 f"table {table.name!r} cannot plot {plotted!r}, not one of its columns {', '.join(names)}"
@@ -213,6 +213,8 @@ def _table(entry: h5py.Group, table: Table) -> None:
     plain = table.axis != table.signal and not stored[table.axis].shape
     group.attrs["axes"] = [table.axis if plain else "."] + ["."] * len(stored[table.signal].shape)
     group.attrs["title"] = table.title or table.name
+    if table.series:
+        group.attrs["series"] = table.series
     for column in stored.values():
         dataset = create_growing(group, column.name, column.dtype, column.shape)
         _describe(dataset, column.unit, column.description)

@@ -15,6 +15,7 @@ from run_samples import LEVELS, SampleRun
 from analysis import plot
 from analysis.figures import draw_run
 from mho_errors import InputError, RunFileError
+from procedures import Sweep, run
 from runs import RunFile
 
 
@@ -110,13 +111,23 @@ def test_what_a_run_does_not_hold_is_said(tmp_path):
     assert {"no cycles yet", "no cells read yet", "no cells to show"} <= words
 
 
+def test_a_table_of_curves_is_drawn_curve_by_curve_and_says_how_many_are_left_out(tmp_path):
+    swept = run(Sweep(rows="0:4", columns="0:3", highest=0.2, step=0.1), seed=1, output=tmp_path)
+    curves = draw(swept.path).axes[1]
+    assert [line.get_label() for line in curves.lines] == [f"sweep {number}" for number in range(3, 12)]
+    assert len({line.get_color() for line in curves.lines}) == 9
+    for line in curves.lines:
+        np.testing.assert_allclose(line.get_xdata(), swept.voltages, atol=2e-3)
+    assert curves.get_title(loc="left") == "sweeps, newest 9 of 12"
+
+
 def test_a_run_of_another_kind_is_drawn_as_its_procedure_declared_it(tmp_path):
     figure = draw(run_samples.other_run(tmp_path / "sweep.h5"))
     words = {text.get_text() for text, _ in drawn_texts(figure)}
-    assert {"heat", "heat / K", "row", "column", "points", "voltage / V", "current / A"} <= words
+    assert {"heat", "heat / K", "row", "column", "points", "voltage / V", "current / µA"} <= words
     heat, points = figure.axes[:2]
     assert_array_equal(heat.images[0].get_array(), np.arange(12.0).reshape(3, 4) + 300.0)
-    np.testing.assert_allclose(points.lines[0].get_xydata(), np.outer(np.linspace(0, 1, 11), [1, 1e-5]))
+    np.testing.assert_allclose(points.lines[0].get_xydata(), np.outer(np.linspace(0, 1, 11), [1, 10]))
 
     words = {text.get_text() for text, _ in drawn_texts(draw(run_samples.empty_run(tmp_path / "empty.h5")))}
     assert "nothing measured yet" in words
