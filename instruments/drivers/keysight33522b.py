@@ -8,13 +8,16 @@ checked on hardware: how long an edge may be for a given width (0.625 of it).
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+import zlib
+from collections.abc import Sequence
 
+import numpy as np
 from numpy.typing import ArrayLike
 from pymeasure.instruments import Instrument
 
-from instruments.drivers.scpi import CHECK, ScpiChannel, Span, choice, control, counted, one_of, switch
-from instruments.drivers.scpi_pulses import CHANNELS, PulseAbilities, PulseInstrument, full_scale
+from instruments.drivers.scpi import CHECK, ScpiChannel, Span, choice, control, counted, one_of, switch, whole
+from instruments.drivers.scpi_pulses import CHANNELS, PulseAbilities
+from instruments.drivers.scpi_waveforms import Floats, WaveformInstrument, full_scale
 from mho_errors import InstrumentError
 
 WIDTH = Span(16e-9, 4e5, "pulse width", "s")
@@ -23,7 +26,10 @@ PERIOD = Span(34e-9, 1e6, "pulse period", "s")
 EDGE = Span(8.4e-9, 1e-6, "edge time", "s")
 CYCLES = Span(1, 1e8, "burst cycles")
 SAMPLE_RATE = Span(1e-6, 2.5e8, "sample rate", "samples/s")
+SAMPLE_INTERVAL = Span(4e-9, 1e6, "interval from sample to sample", "s")
 WAVEFORM_SIZE = Span(8, 1_000_000, "waveform length", "samples")
+REPEATS = Span(1, 1_000_000, "repetitions of a waveform")
+MARKER_POINT = 4  # the first that there may be; its output is not used
 DELAY = Span(0.0, 1e3, "trigger delay", "s")
 INTERVAL = Span(1e-6, 8e3, "interval", "s")
 OPEN = 9.9e37  # ohm, a load that is none
@@ -85,7 +91,7 @@ class PulseChannel(ScpiChannel):
     )  # fmt: skip
 
 
-class Keysight33522B(PulseInstrument):
+class Keysight33522B(WaveformInstrument):
     """A 33522B as `instruments.roles.PulseGenerator`; channels 1 and 2.
 
     Parameters
@@ -111,28 +117,38 @@ class Keysight33522B(PulseInstrument):
         edges=("FUNC:PULS:TRAN",),
     )
 
-    waveform_size: ClassVar[Span] = WAVEFORM_SIZE
+    waveform_size = WAVEFORM_SIZE
+    interval = SAMPLE_INTERVAL
 
     def _preparation(self, channel: int, width: float) -> list[list[str]]:
-        source, output, trigger = f":SOUR{channel}", f":OUTP{channel}", f":TRIG{channel}"
-        # With voltage limits in force the instrument lets nobody touch the load (p 61).
-        is_open = self._channels()[channel - 1].load >= OPEN
-        open_line = [] if is_open else [f"{output}:LOAD INF"]
+        source = f":SOUR{channel}"
         return [
-            [
-                f"{output} OFF", f"{source}:BURS:STAT OFF", f"{source}:FREQ:MODE CW", f"{source}:VOLT:UNIT VPP",
-                *open_line, f"{output}:POL NORM",
-            ],
+            self._idling(channel),
             # An offset of 0 V suits every waveform, and a pulse that fits is no conflict when it is selected.
             [
                 f"{source}:VOLT:OFFS 0", f"{source}:FUNC:PULS:HOLD WIDT", *self._pulse(channel, width),
                 f"{source}:FUNC PULS",
             ],
             self._rest(channel),
-            [
-                f"{trigger}:SOUR BUS", f"{trigger}:DEL 0", f"{source}:BURS:MODE TRIG", f"{source}:BURS:NCYC 1",
-                f"{source}:BURS:STAT ON", f"{output} ON",
-            ],
+            self._arming(channel),
+        ]  # fmt: skip
+
+    def _idling(self, channel: int) -> list[str]:
+        """Switch the output off, and let any waveform and any level be set."""
+        source, output = f":SOUR{channel}", f":OUTP{channel}"
+        # With voltage limits in force the instrument lets nobody touch the load (p 61).
+        is_open = self._channels()[channel - 1].load >= OPEN
+        open_line = [] if is_open else [f"{output}:LOAD INF"]
+        return [
+            f"{output} OFF", f"{source}:BURS:STAT OFF", f"{source}:FREQ:MODE CW", f"{source}:VOLT:UNIT VPP",
+            *open_line, f"{output}:POL NORM",
+        ]  # fmt: skip
+
+    def _arming(self, channel: int) -> list[str]:
+        source, trigger = f":SOUR{channel}", f":TRIG{channel}"
+        return [
+            f"{trigger}:SOUR BUS", f"{trigger}:DEL 0", f"{source}:BURS:MODE TRIG", f"{source}:BURS:NCYC 1",
+            f"{source}:BURS:STAT ON", f":OUTP{channel} ON",
         ]  # fmt: skip
 
     def _trigger(self, channel: int, seconds: float) -> None:
@@ -142,6 +158,27 @@ class Keysight33522B(PulseInstrument):
         else:
             with self._patience(seconds):
                 self.exchange(message)
+
+    # --- waveforms ---
+
+    def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:
+        """Keep the waveform under a name that tells its samples: one that is in memory is not sent again."""
+        name = f"MHO{zlib.crc32(_integers(fractions)):08X}"
+        if name not in self.waveforms(channel):
+            self.upload(channel, name, fractions)
+        source = f":SOUR{channel}"
+        arb = f"{source}:FUNC:ARB"
+        return [
+            f"{source}:VOLT:OFFS 0", f'{arb} "{name}"',
+            # This filter joins samples without overshoot, which would stress a cell.
+            f"{arb}:ADV SRAT", f"{arb}:FILT STEP", f"{arb}:SRAT {1.0 / interval:.9e}", f"{source}:FUNC ARB",
+        ]  # fmt: skip
+
+    def waveforms(self, channel: int) -> tuple[str, ...]:
+        """Return the names of the waveforms and sequences in the channel's volatile memory."""
+        one_of(channel, CHANNELS, f"channel of {self._title}")
+        reply = self.ask(f":SOUR{channel}:DATA:VOL:CAT?")
+        return tuple(name.strip().strip('"') for name in reply.split(","))
 
     def upload(self, channel: int, name: str, samples: ArrayLike) -> None:
         """Store an arbitrary waveform in the channel's volatile memory; ``channel.waveform = name`` chooses it.
@@ -161,11 +198,47 @@ class Keysight33522B(PulseInstrument):
             When the name is none, or the instrument refuses.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
-        data = (full_scale(samples, self.waveform_size) * 32767).round().astype("<i2").tobytes()
+        data = _integers(full_scale(samples, self.waveform_size))
         _waveform_name(name, NAME)
         self._send_waveform(f":FORM:BORD SWAP;:SOUR{channel}:DATA:ARB:DAC {name}", data)
+
+    def upload_sequence(self, channel: int, name: str, steps: Sequence[tuple[str, int]]) -> None:
+        """Store a sequence of waveforms that are in the channel's memory; ``channel.waveform = name`` chooses it.
+
+        Parameters
+        ----------
+        name : str
+            As for `upload`.
+        steps : sequence of (str, int)
+            Names of waveforms, and how often each is played, 1 to 1,000,000 times.
+
+        Raises
+        ------
+        LimitError
+            When a waveform is played too often, or not at all.
+        InstrumentError
+            When a name is none, there are no steps, or the instrument refuses.
+        """
+        one_of(channel, CHANNELS, f"channel of {self._title}")
+        if not steps:
+            raise InstrumentError(
+                f"{self._title}: the sequence {name!r} has no steps; name waveforms to play"
+            )
+        fields = [_waveform_name(name, NAME)]
+        for waveform, times in steps:
+            count = int(whole(times, REPEATS))
+            play = "repeat" if count > 1 else "once"
+            fields.append(f"{_waveform_name(waveform, NAME)},{count},{play},maintain,{MARKER_POINT}")
+        block = ",".join(fields)
+        length = str(len(block))
+        self.exchange(f":SOUR{channel}:DATA:SEQ #{len(length)}{length}{block}")
 
     def clear_waveforms(self, channel: int) -> None:
         """Empty the channel's volatile waveform memory; raises `InstrumentError` when the instrument refuses."""
         one_of(channel, CHANNELS, f"channel of {self._title}")
         self.exchange(f":SOUR{channel}:DATA:VOL:CLE")
+
+
+def _integers(fractions: Floats) -> bytes:
+    """Write samples of -1 to 1 as the converter takes them."""
+    return np.rint(fractions * 32767).astype("<i2").tobytes()

@@ -40,3 +40,4 @@ class Keysight33622A(Keysight33522B):
         Keysight33522B.abilities, width=WIDTH, period=PERIOD, edge=EDGE, cycles=CYCLES, dead_time=50e-9
     )
     waveform_size = Span(32, 4_000_000, "waveform length", "samples")
+    interval = Span(1e-9, 1e6, "interval from sample to sample", "s")

@@ -7,14 +7,12 @@ low one, the width fits the period, and the output idles at 0 V or is off.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import ArrayLike
 from pymeasure.adapters import Adapter
 
-from instruments.drivers.scpi import CHECK, ScpiInstrument, Span, one_of, whole, within
+from instruments.drivers.scpi import ScpiInstrument, Span, one_of, whole, within
 from mho_errors import InstrumentError, LimitError
 
 CHANNELS = (1, 2)
@@ -52,10 +50,18 @@ class PulseAbilities:
 
 @dataclass(frozen=True)
 class Shape:
-    """What the instrument has confirmed of a channel: volts, seconds, and pulses a trigger."""
+    """Pulses that the instrument has confirmed of a channel: volts, seconds, and how many a trigger fires."""
 
     voltage: float
     width: float
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A waveform that it has confirmed instead: the seconds that it takes, and how often a trigger plays it."""
+
+    cycle: float
     count: int = 1
 
 
@@ -87,7 +93,7 @@ class PulseInstrument(ScpiInstrument):
         **connection: Any,
     ) -> None:
         self.edge = within(edge, self.abilities.edge)
-        self._shapes: dict[int, Shape | None] = {}
+        self._shapes: dict[int, Shape | Trace | None] = {}
         self._live: set[int] = set()  # channels whose output is not confirmed off
         super().__init__(address, visa_library, timeout=timeout, **connection)
 
@@ -138,10 +144,10 @@ class PulseInstrument(ScpiInstrument):
                 f"{self.edge / self.abilities.edge_share:.3g} s or more, or faster edges"
             )
         before = self._shapes[channel]
-        if before is None:  # an earlier command failed: what the channel does is not known
+        if not isinstance(before, Shape):  # a waveform, or an earlier command failed and nothing is known
             self.configure(channel)
             before = self._shapes[channel]
-            assert before is not None
+            assert isinstance(before, Shape)
         commands = self._level_commands(channel, before.voltage, voltage)
         commands += self._width_commands(channel, before.width, width)
         if commands:
@@ -150,7 +156,7 @@ class PulseInstrument(ScpiInstrument):
             self._shapes[channel] = Shape(voltage, width, before.count)
 
     def fire(self, channel: int, count: int = 1) -> None:
-        """Fire `count` pulses on `channel` alone; return when they are over.
+        """Fire `count` pulses, or play its waveform so often, on `channel` alone; return when they are over.
 
         Raises
         ------
@@ -168,7 +174,7 @@ class PulseInstrument(ScpiInstrument):
             cycles = int(whole(count, self.abilities.cycles))
             self._shapes[channel] = None
             self.exchange(f":SOUR{channel}:BURS:NCYC {cycles}")
-            shape = Shape(shape.voltage, shape.width, cycles)
+            shape = replace(shape, count=cycles)
         self._shapes[channel] = None  # until the burst is known to be over
         self._trigger(channel, self._duration(shape))
         self._shapes[channel] = shape
@@ -177,6 +183,14 @@ class PulseInstrument(ScpiInstrument):
 
     def _preparation(self, channel: int, width: float) -> list[list[str]]:
         """Return the messages that lead from any state, output off, to `REST` volts and `width`, output on."""
+        raise NotImplementedError
+
+    def _idling(self, channel: int) -> list[str]:
+        """Return the commands that switch the output off, and let any waveform and any level be set."""
+        raise NotImplementedError
+
+    def _arming(self, channel: int) -> list[str]:
+        """Return the commands that let a trigger fire a single burst, and close the output's relay."""
         raise NotImplementedError
 
     def _trigger(self, channel: int, seconds: float) -> None:
@@ -189,8 +203,8 @@ class PulseInstrument(ScpiInstrument):
         """Return the period for pulses of `width` (s): it bounds how soon the next may follow."""
         return 2.0 * width + self.abilities.dead_time
 
-    def _duration(self, shape: Shape) -> float:
-        return shape.count * self._period(shape.width)
+    def _duration(self, shape: Shape | Trace) -> float:
+        return shape.count * (shape.cycle if isinstance(shape, Trace) else self._period(shape.width))
 
     def _pulse(self, channel: int, width: float) -> list[str]:
         """Go from any pulse to one of `width`: the longest period takes any width, the shortest edges fit any."""
@@ -230,15 +244,6 @@ class PulseInstrument(ScpiInstrument):
         commands = [f"{pulse}:WIDT {after:.9e}", f"{pulse}:PER {self._period(after):.9e}"]
         return commands if after < before else commands[::-1]
 
-    # --- waveforms ---
-
-    def _send_waveform(self, header: str, data: bytes) -> None:
-        """Send samples in a definite block (IEEE 488.2-1992, 7.7.6.2)."""
-        length = str(len(data))
-        # Terminated here: PyVISA adds its termination to text only.
-        self.write_bytes(f"{header},#{len(length)}{length}".encode() + data + f"{CHECK}\n".encode())
-        self.check_set_errors()
-
     # --- roles.Instrument ---
 
     def settings(self) -> dict[str, str]:
@@ -276,20 +281,3 @@ class PulseInstrument(ScpiInstrument):
 
     def _channels(self) -> Sequence[Any]:
         return [getattr(self, f"ch_{channel}") for channel in CHANNELS]
-
-
-def full_scale(samples: ArrayLike, length: Span) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return `samples`, shape (n,), as an array when there are enough of them and all lie in -1 to 1.
-
-    Raises
-    ------
-    LimitError
-        When they do not, or there are too many or too few.
-    """
-    values = np.asarray(samples, dtype=np.float64)
-    within(values.size, length)
-    if values.ndim != 1:
-        raise LimitError(f"a waveform has one axis, not {values.ndim}; send one a channel")
-    if not np.all(np.abs(values) <= 1.0):
-        raise LimitError(f"the waveform reaches {np.abs(values).max():g}; scale it to -1 to 1")
-    return values

@@ -3,7 +3,7 @@
 One trigger fires both channels (TRIGger subsystem), so only the channel that is to pulse has its output on.
 
 AFG31000 Series Programmer Manual, 077-1148. (?) marks what is from memory of it and to be checked on hardware:
-the limits of widths and edges (a two-channel AFG31052's), that a burst idles at the first point of its
+the limits of widths, edges and waveforms (a two-channel AFG31052's), that a burst idles at the first point of its
 waveform, that bit 5 of the operation condition says that bursts wait for their trigger, and that an output's
 relay has settled when its command is done.
 """
@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 from pymeasure.instruments import Instrument
 
 from instruments.drivers.scpi import ScpiChannel, Span, choice, control, counted, switch, whole
-from instruments.drivers.scpi_pulses import PulseAbilities, PulseInstrument, full_scale
+from instruments.drivers.scpi_pulses import PulseAbilities
+from instruments.drivers.scpi_waveforms import Floats, WaveformInstrument, full_scale
 from mho_errors import InstrumentError
 
 LEVEL = Span(-10.0, 10.0, "level", "V")
@@ -28,6 +29,8 @@ EDGE = Span(7e-9, 1e-3, "edge time", "s")
 CYCLES = Span(1, 1e6, "burst cycles")
 FULL_SCALE = 16382  # the largest sample of a waveform; the smallest is 0
 WAVEFORM_SIZE = Span(2, 131072, "waveform length", "samples")
+SAMPLE_INTERVAL = Span(1e-9, 1e6, "interval from sample to sample", "s")
+EDIT_MEMORIES = {1: "EMEM", 2: "EMEM2"}  # where each channel's `shape_waveform` keeps its waveform
 USER_MEMORIES = Span(1, 255, "user waveform")
 WAITING = 32  # operation condition: bursts wait for their trigger (?)
 
@@ -66,7 +69,7 @@ class PulseChannel(ScpiChannel):
     )
 
 
-class TektronixAFG31000(PulseInstrument):
+class TektronixAFG31000(WaveformInstrument):
     """A two-channel AFG31000 as `instruments.roles.PulseGenerator`.
 
     Parameters
@@ -92,6 +95,10 @@ class TektronixAFG31000(PulseInstrument):
         edges=("PULS:TRAN:LEAD", "PULS:TRAN:TRA"),
     )
 
+    waveform_size = WAVEFORM_SIZE
+    interval = SAMPLE_INTERVAL
+    fastest_cycle = 40e-9  # half the sine's highest frequency
+
     trigger_source = choice(
         ":TRIG:SOUR",
         "Control what triggers: an external signal (and ``*TRG``), or the timer.",
@@ -102,17 +109,51 @@ class TektronixAFG31000(PulseInstrument):
     )
 
     def _preparation(self, channel: int, width: float) -> list[list[str]]:
-        source, output = f":SOUR{channel}", f":OUTP{channel}"
+        source = f":SOUR{channel}"
         pulse = f"{source}:PULS"
         return [
-            # From the timer, the default, bursts would fire by themselves.
-            [f"{output} OFF", ":TRIG:SOUR EXT", f"{source}:VOLT:UNIT VPP", f"{output}:IMP INF", f"{output}:POL NORM"],
+            self._idling(channel),
             self._rest(channel),
-            [f"{source}:FUNC:SHAP PULS", f"{pulse}:HOLD WIDT", f"{pulse}:DEL 0", *self._pulse(channel, width)],
             [
-                f"{source}:BURS:MODE TRIG", f"{source}:BURS:NCYC 1", f"{source}:BURS:TDEL 0",
-                f"{source}:BURS:STAT ON", f"{output} ON",
+                f"{source}:FUNC:SHAP PULS",
+                f"{pulse}:HOLD WIDT",
+                f"{pulse}:DEL 0",
+                *self._pulse(channel, width),
             ],
+            self._arming(channel),
+        ]
+
+    def _idling(self, channel: int) -> list[str]:
+        """Switch the output off, and let any waveform and any level be set."""
+        output = f":OUTP{channel}"
+        # From the timer, the default, bursts would fire by themselves.
+        return [
+            f"{output} OFF", ":TRIG:SOUR EXT", f":SOUR{channel}:VOLT:UNIT VPP", f"{output}:IMP INF",
+            f"{output}:POL NORM",
+        ]  # fmt: skip
+
+    def _arming(self, channel: int) -> list[str]:
+        burst = f":SOUR{channel}:BURS"
+        return [
+            f"{burst}:MODE TRIG",
+            f"{burst}:NCYC 1",
+            f"{burst}:TDEL 0",
+            f"{burst}:STAT ON",
+            f":OUTP{channel} ON",
+        ]
+
+    def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:
+        """Keep the waveform in the channel's edit memory; the user memories stay as they are."""
+        memory, source = EDIT_MEMORIES[channel], f":SOUR{channel}"
+        self._send_waveform(f":DATA:DATA {memory}", _integers(fractions))
+        pulse = f"{source}:PULS"
+        return [
+            f"{source}:FUNC:SHAP {memory}",
+            # Pulses share the period; the shortest one is never in its way.
+            f"{pulse}:HOLD WIDT", f"{pulse}:DEL 0", f"{pulse}:PER {PERIOD.maximum:.9e}",
+            f"{pulse}:TRAN:LEAD {EDGE.minimum:.9e}", f"{pulse}:TRAN:TRA {EDGE.minimum:.9e}",
+            f"{pulse}:WIDT {WIDTH.minimum:.9e}",
+            f"{source}:FREQ {1.0 / (fractions.size * interval):.9e}",
         ]  # fmt: skip
 
     def _trigger(self, channel: int, seconds: float) -> None:
@@ -150,11 +191,14 @@ class TektronixAFG31000(PulseInstrument):
             When the instrument refuses.
         """
         whole(memory, USER_MEMORIES)
-        values = full_scale(samples, WAVEFORM_SIZE)
-        data = np.rint((values + 1.0) / 2.0 * FULL_SCALE).astype(">u2").tobytes()
-        self._send_waveform(":DATA:DATA EMEM", data)
+        self._send_waveform(":DATA:DATA EMEM", _integers(full_scale(samples, WAVEFORM_SIZE)))
         self.exchange(f":DATA:COPY USER{int(memory)},EMEM")
 
     def settings(self) -> dict[str, str]:
         """Return levels, widths, limits and outputs of both channels, and the trigger's source, as text."""
         return {**super().settings(), "trigger_source": str(self.trigger_source)}
+
+
+def _integers(fractions: Floats) -> bytes:
+    """Write samples of -1 to 1 as the converter takes them."""
+    return np.rint((fractions + 1.0) / 2.0 * FULL_SCALE).astype(">u2").tobytes()

@@ -8,10 +8,13 @@ timer they wait, as with the external one.
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from instruments.simulated.keysight33522b_levels import Levels
 from instruments.simulated.keysight33522b_numbers import Clipped
 from instruments.simulated.keysight33522b_timing import Timing
-from instruments.simulated.keysight33522b_waveforms import WaveformMemory
+from instruments.simulated.keysight33522b_waveforms import FULL_SCALE, WaveformMemory
 from instruments.simulated.pulse_outputs import CHANNELS, INFINITE
 from instruments.simulated.scpi import IndexedSetting, ScpiError, Setting, command
 from instruments.simulated.scpi_parameters import Boolean, Choice, Text
@@ -129,8 +132,19 @@ class SimulatedKeysight33522B(Levels, Timing, WaveformMemory):
     def cycle(self, channel: int) -> float:
         """Return how long one cycle of a burst takes, s."""
         if self.function[channel] == "ARB":
-            return self.points(channel, self.chosen[channel]) / self.sample_rate[channel]
+            return (
+                sum(len(samples) * times for samples, times in self.played(channel))
+                / self.sample_rate[channel]
+            )
         return super().cycle(channel)
+
+    def stored(self, channel: int) -> list[tuple[NDArray[np.float64], float, int]]:
+        """Return the waveforms that the chosen one, or sequence, consists of."""
+        if self.function[channel] != "ARB":
+            return []
+        played = self.played(channel)
+        total = sum(len(samples) * times for samples, times in played)
+        return [(samples / FULL_SCALE, len(samples) * times / total, times) for samples, times in played]
 
     @command(":ABORt")
     def _abort(self) -> None:

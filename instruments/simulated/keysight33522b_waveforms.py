@@ -214,6 +214,17 @@ class WaveformMemory(ScpiDevice):
             raise ScpiError(ARB_UNKNOWN)
         return sum(len(memory[waveform]) for waveform in names)
 
+    def played(self, channel: int) -> list[tuple[NDArray[np.int16], int]]:
+        """Return the samples of what is chosen, and how often a cycle plays them; of a sequence, of each step.
+
+        A step that waits for a trigger, or that repeats until something comes, is played once.
+        """
+        name, memory = self.chosen[channel], self.waveforms[channel]
+        steps = self.sequences[channel].get(name)
+        if steps is None:
+            return [(memory[name], 1)]
+        return [(memory[step.waveform], max(step.times, 1) if step.play == "REPEAT" else 1) for step in steps]
+
     @command("[:SOURce[1|2]]:FUNCtion:ARBitrary", Name())
     def _choose_waveform(self, channel: int, name: str) -> None:
         if name not in self.waveforms[channel] and name not in self.sequences[channel]:

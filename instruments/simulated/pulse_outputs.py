@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.ports import PulsePort
 from instruments.simulated.pulse_amplitude import UNITS, in_unit, peak_to_peak
 from instruments.simulated.scpi import IndexedSetting, ScpiDevice, ScpiError
 from instruments.simulated.scpi_parameters import Choice, Numeric
+from instruments.simulated.stored_waveforms import Excursion, excursions, repeated
 
 CHANNELS = (1, 2)
 INFINITE = 9.9e37
@@ -173,21 +175,34 @@ class PulseOutputs(ScpiDevice):
         count, cycle = int(self.cycles[channel]), self.cycle(channel)
         port = self.ports.get(channel)
         if port is not None and self.output_on[channel]:
-            for volts, seconds in self.excursions(channel):
+            for volts, seconds, times in repeated(self.excursions(channel, cycle), count):
                 if volts:
-                    port.pulse(self._open_circuit(channel, volts), seconds, cycle, count)
+                    port.pulse(self._open_circuit(channel, volts), seconds, cycle, times)
         return cycle * count
 
     def cycle(self, channel: int) -> float:
         """Return how long one cycle of a burst takes, s."""
         return self.period[channel]
 
-    def excursions(self, channel: int) -> list[tuple[float, float]]:
-        """Return the levels that a cycle reaches (V at the load), and for how long (s).
+    def excursions(self, channel: int, cycle: float) -> list[Excursion]:
+        """Return the levels that a cycle of so many seconds reaches, in V at the load.
 
-        Pulses are exact; of another waveform the terminal sees half a cycle at either peak.
+        Pulses are exact, and so are stored waveforms; of another one the terminal sees half a cycle at either peak.
         """
         high, low = self.high[channel], self.low[channel]
         if self.function[channel] == "PULS":
-            return [(high if self.polarity[channel] == "NORM" else low, self.width[channel])]
-        return [(level, self.cycle(channel) / 2) for level in (high, low)]
+            level = high if self.polarity[channel] == "NORM" else low
+            return [Excursion(level, self.width[channel])]
+        found: list[Excursion] = []
+        for fractions, share, times in self.stored(channel):
+            upright = fractions if self.polarity[channel] == "NORM" else -fractions
+            volts = (high + low) / 2 + (high - low) / 2 * upright
+            found += repeated(excursions(volts, share * cycle / times), times)
+        return found or [Excursion(level, cycle / 2) for level in (high, low)]
+
+    def stored(self, channel: int) -> list[tuple[NDArray[np.float64], float, int]]:
+        """Return the stored waveforms that a cycle plays; none where the waveform is not a stored one.
+
+        Of each the samples, -1 for the low level to 1 for the high one, its share of the cycle, and how often it is played.
+        """
+        return []

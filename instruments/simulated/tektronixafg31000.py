@@ -1,19 +1,23 @@
 """The simulated Tektronix AFG31000 (an AFG31052): two channels of pulses, fired as bursts by one trigger.
 
 AFG31000 Series Programmer Manual, 077-1148, and data sheet. (?) from memory: the limits of width and edges,
-their limits relative to each other, and the format of numbers. Bursts do not fire from the timer: switching
-such a burst on with the output closed is refused as a conflict, where the instrument would pulse for ever.
+their limits relative to each other, the format of numbers, and that an empty memory is no waveform. Bursts do
+not fire from the timer: switching such a burst on with the output closed is refused as a conflict, where the
+instrument would pulse for ever.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from instruments.simulated.pulse_amplitude import Amplitude
 from instruments.simulated.pulse_outputs import CHANNELS, INFINITE, PulseOutputs
 from instruments.simulated.scpi import IndexedSetting, ScpiError, Setting, command, query
 from instruments.simulated.scpi_parameters import Boolean, Choice, Numeric
-from instruments.simulated.tektronixafg31000_waveforms import USERS, WaveformMemory
+from instruments.simulated.tektronixafg31000_waveforms import EDITS, USERS, WaveformMemory
 
 SHORTEST_WIDTH, LONGEST_WIDTH = 16e-9, 999999.0
 SHORTEST_EDGE, LONGEST_EDGE = 7e-9, 625.0
@@ -24,6 +28,7 @@ SHAPES = (
     "SINusoid", "SQUare", "PULSe", "RAMP", "PRNoise", "DC", "SINC", "GAUSsian", "LORentz", "ERISe", "EDECay",
     "HAVersine", "EMEMory", "EMEMory2", *USERS,
 )  # fmt: skip
+STORED = frozenset((*EDITS, *USERS))
 _SOURCE = "[:SOURce[1|2]]"
 
 
@@ -208,6 +213,18 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
     def _set_levels(self, channel: int, high: float, low: float) -> None:
         self._check_levels(channel, high, low)
         self.high[channel], self.low[channel] = high, low
+
+    # --- stored waveforms ---
+
+    @function.check
+    def _check_function(self, channel: int, function: str) -> None:
+        if function in STORED:
+            self.fractions(function)
+
+    def stored(self, channel: int) -> list[tuple[NDArray[np.float64], float, int]]:
+        """Return the waveform of the memory that is chosen."""
+        function = self.function[channel]
+        return [(self.fractions(function), 1.0, 1)] if function in STORED else []
 
     # --- triggers ---
 

@@ -60,6 +60,10 @@ class WaveformMemory(ScpiDevice):
             raise ScpiError(-221, f"{name} is empty")
         return self.waveforms[_memory(name)]
 
+    def fractions(self, name: str) -> NDArray[np.float64]:
+        """Return a waveform's samples, -1 for the low level to 1 for the high one."""
+        return self._stored(name) / (FULL_SCALE / 2) - 1.0
+
     @command(":DATA:COPY", _ANY, _ANY)
     @command(":TRACe:COPY", _ANY, _ANY)
     def _copy_waveform(self, target: str, source: str) -> None:

@@ -242,6 +242,7 @@ CHANNELS = listed(st.sampled_from([0, 100, 123, 201, -101, 1]), 101)
 PATHS = listed(st.sampled_from(["1A00", "1I01", "9A01", "1A13", "", "A1", 'x") os.exit("']), "1A01").filter(
     bool
 )
+NAMES = st.text().filter(lambda name: not keysight33522b.NAME.fullmatch(name))
 COUNTS = st.sampled_from([0, -1, 0.5, 1e9, math.nan, math.inf])
 
 
@@ -276,6 +277,14 @@ def pulser(module: Any, **more: Any) -> dict[str, tuple[dict[str, Any], dict[str
             {"channel": NUMBERS, "voltage": volts, "width": outside(module.WIDTH)},
         ),
         "fire": ({"channel": 1, "count": 1}, {"channel": NUMBERS, "count": COUNTS}),
+        "shape_waveform": (
+            {"channel": 1, "volts": [0.1, 1.0], "interval": 1e-6},
+            {
+                "channel": NUMBERS,
+                "volts": listed(volts, 1.0) | st.just([0.0, 1e-3]),
+                "interval": outside(module.SAMPLE_INTERVAL),
+            },
+        ),
         **more,
     }
 
@@ -297,8 +306,14 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         keysight33522b,
         upload=(
             {"channel": 1, "name": "ramp", "samples": np.linspace(-1, 1, 32)},
-            {"channel": NUMBERS, "samples": listed(outside(Span(-1.0, 1.0, "")), 0.5)},
+            {"channel": NUMBERS, "name": NAMES, "samples": listed(outside(Span(-1.0, 1.0, "")), 0.5)},
         ),
+        upload_sequence=(
+            {"channel": 1, "name": "lap", "steps": [("ramp", 1)]},
+            {"channel": NUMBERS, "name": NAMES, "steps": st.just([]) | listed(COUNTS, 1).map(
+                lambda counts: [("ramp", count) for count in counts])},
+        ),
+        waveforms=({"channel": 1}, {"channel": NUMBERS}),
         clear_waveforms=({"channel": 1}, {"channel": NUMBERS}),
     ),
     "AFG31000": pulser(

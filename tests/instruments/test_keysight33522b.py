@@ -431,13 +431,25 @@ def test_a_channels_own_trigger_leaves_the_other_alone(twin):
 
 
 def test_a_burst_of_another_waveform_reaches_its_peaks(twin):
-    twin.write(
-        b"DATA:ARB saw,-1,-0.5,0,0.5,1,0.5,0,-0.5;:FUNC:ARB saw;:FUNC:ARB:SRAT 1000;:FUNC ARB;:VOLT:HIGH 3;LOW -1"
-    )
+    twin.write(b"FUNC SIN;:FREQ 125;:VOLT:HIGH 3;LOW -1")
     twin.write(b"BURS:NCYC 4;STAT ON;:OUTP1:LOAD INF;:OUTP1 ON;:TRIG1;*OPC?")
     assert twin.read() == b"1\n"
-    assert twin.ports[1].pulses == [(6.0, 4e-3, 8e-3, 4), (-2.0, 4e-3, 8e-3, 4)]
+    assert twin.ports[1].pulses == 4 * [(6.0, 4e-3, 8e-3, 1), (-2.0, 4e-3, 8e-3, 1)]
     assert twin.clock.now == pytest.approx(32e-3)
+
+
+def test_a_sequence_is_played_step_by_step(twin):
+    for name, level in ((b"up", b"32767"), (b"down", b"-32767")):
+        twin.write(b"DATA:ARB:DAC " + name + b"," + b",".join([b"0", *[level] * 8, b"0"]))
+    block = b"lap,up,2,repeat,maintain,4,down,1,once,maintain,4"
+    twin.write(b"DATA:SEQ #2%d" % len(block) + block)
+    twin.write(
+        b"OUTP1:LOAD INF;:FUNC:ARB lap;ARB:SRAT 1000;:FUNC ARB;:VOLT:HIGH 2;LOW -2;:BURS:NCYC 1;STAT ON;:OUTP1 ON;:TRIG1"
+    )
+    assert [(volts, pytest.approx(width)) for volts, width, _, _ in twin.ports[1].pulses] == [
+        (2.0, 8e-3), (2.0, 8e-3), (-2.0, 8e-3),
+    ]  # fmt: skip
+    assert twin.clock.now == pytest.approx(30e-3)
 
 
 def test_a_sequence_plays_waveforms_of_the_memory(twin):
