@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from instruments.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES, Model
+from instruments.models import (
+    PULSE_GENERATORS,
+    SOURCE_METERS,
+    SWITCH_MATRICES,
+    Model,
+    check_driver,
+    check_twin,
+    find_model,
+)
+from instruments.roles import PulseGenerator, SourceMeter, SwitchMatrix
 from instruments.switch_paths import PATHS, check_paths
 from mho_toml import StrictModel
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Terminal = Literal["bit line", "source line", "word line"]
-
-
-def _known(models: Mapping[str, Model], name: str) -> str:
-    if name not in models:
-        raise ValueError(f"no such driver here; there are {', '.join(models)}")
-    return name
 
 
 class Reconnect(StrictModel):
@@ -35,26 +37,54 @@ class Entry(StrictModel):
     reconnect: Reconnect | None = None
 
 
-class SourceMeterEntry(Entry):
+class ModelEntry(Entry):
+    """An instrument of one of several models: `driver` is a model's name, or ``module:Class`` with its own `twin`."""
+
+    models: ClassVar[Mapping[str, Model]]
+    role: ClassVar[type]
+
+    driver: str
+    twin: Annotated[str, AfterValidator(check_twin)] = ""
+
+    @field_validator("driver")
+    @classmethod
+    def _can_play_the_role(cls, name: str) -> str:
+        return check_driver(cls.models, cls.role, name)
+
+    @model_validator(mode="after")
+    def _twin_goes_with_the_driver(self) -> Self:
+        if self.twin and self.driver in self.models:
+            raise ValueError(f"driver {self.driver} has its own twin: leave `twin` out")
+        return self
+
+    @property
+    def model(self) -> Model:
+        """The model that `driver` names."""
+        return find_model(self.models, self.driver, self.twin)
+
+
+class SourceMeterEntry(ModelEntry):
     """A source-measure unit and the terminal its output is wired to."""
 
-    driver: Annotated[str, AfterValidator(partial(_known, SOURCE_METERS))]
+    models, role = SOURCE_METERS, SourceMeter
+
     address: str
     channel: int = 1
     terminal: Terminal
 
     @model_validator(mode="after")
     def _channel_exists(self) -> SourceMeterEntry:
-        count = SOURCE_METERS[self.driver].channels
+        count = self.model.channels
         if not 1 <= self.channel <= count:
             raise ValueError(f"{self.driver} has no channel {self.channel}; it has {count}")
         return self
 
 
-class PulserEntry(Entry):
+class PulserEntry(ModelEntry):
     """A pulse generator, the terminal of each channel, and the edge time (10 to 90 %) of its pulses, s."""
 
-    driver: Annotated[str, AfterValidator(partial(_known, PULSE_GENERATORS))]
+    models, role = PULSE_GENERATORS, PulseGenerator
+
     address: str
     channels: dict[int, Terminal]
     edge: Positive = 10e-9
@@ -112,14 +142,15 @@ class DaqEntry(Entry):
         return [] if self.driver == "array_board" else used
 
 
-class SwitchEntry(Entry):
+class SwitchEntry(ModelEntry):
     """A switch matrix between the sources and the board or the probes.
 
     `rows` names the source at a row (``1A``: slot 1, row A), `columns` the terminal at a column (``103``: slot 1,
     column 03), `paths` the crosspoints (``1A03``) that are closed for each use of the bench and no other.
     """
 
-    driver: Annotated[str, AfterValidator(partial(_known, SWITCH_MATRICES))]
+    models, role = SWITCH_MATRICES, SwitchMatrix
+
     address: str
     rows: dict[str, str]
     columns: dict[str, Terminal]

@@ -16,7 +16,6 @@ from instruments.bench import Bench
 from instruments.bench_entries import BoardEntry, DaqEntry, Entry, PulserEntry, SourceMeterEntry, SwitchEntry
 from instruments.bench_file import BenchSource, load_bench_file
 from instruments.bench_instruments import BenchInstruments
-from instruments.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES
 from instruments.reconnection import Connection, Reconnecting
 from instruments.roles import Daq
 from mho_errors import BenchError
@@ -128,7 +127,7 @@ def role_openers(
         return connect(entry, open_driver).role()
 
     def meter(entry: SourceMeterEntry) -> Any:
-        model = SOURCE_METERS[entry.driver]
+        model = entry.model
         driver = model.load_driver()
         if model.keyword:
             options = {model.keyword: entry.channel}
@@ -139,7 +138,7 @@ def role_openers(
         return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
 
     def pulser(entry: PulserEntry) -> Any:
-        driver = PULSE_GENERATORS[entry.driver].load_driver()
+        driver = entry.model.load_driver()
         return single(entry, lambda: driver(entry.address, visa_library=visa, edge=entry.edge))
 
     def board(entry: BoardEntry) -> Connection:
@@ -153,7 +152,7 @@ def role_openers(
         return single(entry, partial(_open_daq, entry, visa, session))
 
     def switch(entry: SwitchEntry) -> Any:
-        driver = SWITCH_MATRICES[entry.driver].load_driver()
+        driver = entry.model.load_driver()
         return single(entry, lambda: driver(entry.address, visa_library=visa))
 
     openers = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from instruments.bench_file import BenchFile, BenchSource, load_bench_file
+from instruments.models import modules_beside
 from instruments.opening import open_simulated
 from mho_errors import Aborted, InputError, MhoError
 from mho_toml import parse_toml
@@ -132,7 +133,8 @@ def _bench_of(file: RunFile) -> BenchSource:
         raise InputError(
             f"{file.path} was not made on a bench ({file.procedure}), so there is nothing to repeat"
         )
-    bench = parse_toml(file.bench, BenchFile, f"bench file in {file.path}", InputError)
+    with modules_beside(Path(file.provenance.get("bench", "")).parent):  # of a driver of the user's own
+        bench = parse_toml(file.bench, BenchFile, f"bench file in {file.path}", InputError)
     if bench.simulation is None:
         raise InputError(
             f"{file.path} was made on real instruments ({bench.name}): cells are never twice the same, so only "

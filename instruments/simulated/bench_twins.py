@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from instruments.bench_entries import Instruments, SourceMeterEntry
-from instruments.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES
 from instruments.simulated.array_board import SimulatedArrayBoard
 from instruments.simulated.matrix_wires import MatrixPulse, MatrixSource, MatrixWires
 from instruments.simulated.wiring import (
@@ -77,7 +76,7 @@ class BenchTwins:
         if entry is None:
             return None
         wires = MatrixWires(self._lab, entry.rows, entry.columns)
-        twin = SWITCH_MATRICES[entry.driver].load_twin()
+        twin = entry.model.load_twin()
         self._switch = twin(self._lab.clock, self._rngs[4], serial="SIM00005", on_switch=wires.take_closed)
         return wires
 
@@ -99,7 +98,7 @@ class BenchTwins:
         for name, entry in (("smu", entries.smu), ("gate", entries.gate)):
             outputs.setdefault(entry.address, {})[entry.channel] = (name, entry)
         for number, (address, channels) in enumerate(outputs.items(), 1):
-            model = SOURCE_METERS[next(entry for _, entry in channels.values()).driver]
+            model = next(entry for _, entry in channels.values()).model
             ports = {channel: self._source_wire(*named) for channel, named in channels.items()}
             wired = ports if model.channels > 1 else ports[1]
             twin = model.load_twin()(self._lab.clock, self._rngs[number - 1], wired, serial=f"SIM{number:05}")
@@ -110,7 +109,7 @@ class BenchTwins:
     def _build_pulser(self) -> None:
         entry = self._entries.pulser
         lines = {channel: self._pulse_wire(channel, line) for channel, line in entry.channels.items()}
-        twin = PULSE_GENERATORS[entry.driver].load_twin()
+        twin = entry.model.load_twin()
         generator = twin(self._lab.clock, self._rngs[2], lines, serial="SIM00003")
         for channel, line in entry.channels.items():
             self.edges[line] = edge_of(generator, channel)

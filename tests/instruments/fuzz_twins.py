@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import fuzz_messages
 import numpy as np
+from own_driver.simulated_keithley2400 import SimulatedKeithley2400
 
 from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
 from instruments.simulated.array_board import SimulatedArrayBoard
@@ -141,6 +142,7 @@ TWINS = {
     "33622A": _scpi(lambda clock, rng, port: SimulatedKeysight33622A(clock, rng, {1: port, 2: port})),
     "AFG31000": _scpi(lambda clock, rng, port: SimulatedTektronixAFG31000(clock, rng, {1: port, 2: port})),
     "2450": _scpi(lambda clock, rng, port: SimulatedKeithley2450(clock, rng, port)),
+    "2400": _scpi(lambda clock, rng, port: SimulatedKeithley2400(clock, rng, port)),
     "DAQ6510": _scpi(lambda clock, rng, port: SimulatedKeithleyDAQ6510(clock, rng, {})),
     "array board": _scpi(lambda clock, rng, port: SimulatedArrayBoard(clock, rng, port)),
 }

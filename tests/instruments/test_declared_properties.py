@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from own_driver import keithley2400
+from own_driver.simulated_keithley2400 import SimulatedKeithley2400
 from pymeasure.test import expected_protocol
 from wired_twins import registered
 
@@ -45,6 +47,7 @@ from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from mho_errors import InstrumentError, LimitError, MhoError
 
+OURS = ("instruments.", "own_driver.")  # the rest is PyMeasure's
 SCPI = '0,"No error"'
 KEITHLEY = [(":SYST:ERR?", '0,"No error;0;0 0"'), ("*LANG?", "SCPI")]
 LUA = ("print(errorqueue.next())", "0.00000e+00\tQueue Is Empty\t0.00000e+00\t1.00000e+00")
@@ -62,6 +65,7 @@ DRIVERS: dict[str, tuple[Any, list[Any], Callable[[Any], Any]]] = {
                            [("*IDN?", "T,AFG31052,1,1"), (":SYST:ERR?", SCPI)], lambda it: it),
     "DAQ6510": (keithleydaq6510.KeithleyDAQ6510, [("*IDN?", "K,MODEL DAQ6510,1,1"), *KEITHLEY], lambda it: it),
     "707B": (keithley707b.Keithley707B, [("*IDN?", "K,Model 707B,1,1"), LUA], lambda it: it),
+    "2400": (keithley2400.Keithley2400, [("*IDN?", "K,MODEL 2400,1,1"), (":SYST:ERR?", SCPI)], lambda it: it),
 }  # fmt: skip
 
 
@@ -71,7 +75,7 @@ def settable(owner: type) -> dict[str, property]:
     for name in dir(owner):
         attribute = inspect.getattr_static(owner, name, None)
         home = next((base for base in owner.__mro__ if name in vars(base)), object)
-        if not home.__module__.startswith("instruments.") or not isinstance(attribute, property):
+        if not home.__module__.startswith(OURS) or not isinstance(attribute, property):
             continue
         if attribute.fset is not None and declaration(attribute).get("set_command", ""):
             found[name] = attribute
@@ -195,6 +199,9 @@ MODELS = {
     "2450": Model(
         keithley2450.Keithley2450, lambda *a: SimulatedKeithley2450(*a, PORTS[1]), ready=configured
     ),
+    "2400": Model(
+        keithley2400.Keithley2400, lambda *a: SimulatedKeithley2400(*a, PORTS[1]), ready=configured
+    ),
     "2636B": Model(
         keithley2636b.Keithley2636B,
         lambda *a: SimulatedKeithley2636B(*a, PORTS),
@@ -292,6 +299,7 @@ def pulser(module: Any, **more: Any) -> dict[str, tuple[dict[str, Any], dict[str
 # model: method: right arguments, and what may be wrong with each
 METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "2450": source_meter(keithley2450),
+    "2400": source_meter(keithley2400),
     "2636B": source_meter(
         keithley2636b_settings, read_list=({"voltages": [0.1]}, {"voltages": LEVELS})
     ),
@@ -351,7 +359,7 @@ def with_arguments(owner: type) -> set[str]:
     for name in dir(owner):
         home = next((base for base in owner.__mro__ if name in vars(base)), object).__module__
         method = inspect.getattr_static(owner, name)
-        if name.startswith("_") or home in PLUMBING or not home.startswith("instruments."):
+        if name.startswith("_") or home in PLUMBING or not home.startswith(OURS):
             continue
         if not inspect.isfunction(method):
             continue

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from own_driver.keithley2400 import Keithley2400
+from own_driver.simulated_keithley2400 import SimulatedKeithley2400
 
 from instruments.drivers.agilentb1500 import AgilentB1500
 from instruments.drivers.keithley2450 import Keithley2450
@@ -102,6 +104,12 @@ SOURCE_METERS = {
         AgilentB1500,
         start=b"DO ",
         off=(b"CL ", b"CN "),
+    ),
+    "2400, a driver of one's own": Model(
+        "GPIB0::24::INSTR",
+        lambda clock, rng, port: SimulatedKeithley2400(clock, rng, port),
+        Keithley2400,
+        start=b":READ?",
     ),
 }
 PULSE_GENERATORS = {
