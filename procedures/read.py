@@ -22,6 +22,7 @@ from runs import Column, Layout, Map, Table
 Floats = NDArray[np.float64]
 
 SIMULATED_READ, HARDWARE_READ = 0.3e-3, 10e-3  # s of wall time, messages included (?)
+SIMULATED_SAMPLE, HARDWARE_SAMPLE = 0.05e-3, 1e-3  # s that another read in a row adds to its integration (?)
 LINE_FREQUENCY = 50.0  # Hz
 ANNOUNCED = 0.05  # s of wall time between two announcements
 
@@ -33,7 +34,9 @@ class Reads:
     Attributes
     ----------
     conductance : (repeats, rows, columns) array
-        S.
+        S; the mean of the reads in a row.
+    deviation : (repeats, rows, columns) array
+        Standard deviation of the reads in a row, S; NaN of a single one. The reads themselves are in the run file.
     times : (repeats,) array
         Bench time at which each repeat began, s.
     summary : dict
@@ -43,6 +46,7 @@ class Reads:
     """
 
     conductance: Floats
+    deviation: Floats
     times: Floats
     summary: dict[str, Any]
     path: Path = field(default=Path())
@@ -59,6 +63,9 @@ class Read(Procedure):
     columns = FormParameter("Columns", default="0:8")
     read_voltage = FloatParameter(
         "Read voltage, 0 for the bench's", units="V", minimum=0.0, maximum=10.0, default=0.0
+    )
+    samples = IntegerParameter(
+        "Reads in a row of each cell, timed by the instrument", minimum=1, maximum=2500, default=1
     )
     repeats = IntegerParameter("Repeats", minimum=1, maximum=1_000_000, default=1)
     interval = FloatParameter(
@@ -82,10 +89,11 @@ class Read(Procedure):
         table = Table(
             "reads",
             (
-                Column("time", "s", description="bench time"),
+                Column("time", "s", description="bench time, at the end of reads in a row"),
                 Column("repeat", dtype="u4"),
                 Column("row", dtype="u2"),
                 Column("column", dtype="u2"),
+                Column("sample", dtype="u2", description="number among the reads in a row"),
                 Column("conductance", "S"),
             ),
             signal="conductance",
@@ -111,17 +119,20 @@ class Read(Procedure):
         return f"Read {self.describe_cells()}"
 
     def estimate(self, source: BenchSource) -> Estimate:
-        """No pulses; each read takes its messages and the meter's integration, each repeat its interval."""
+        """No pulses; each cell takes its messages and the meter's integrations, each repeat its interval."""
         cells = len(self._rows) * len(self._columns)
         if source.bench.simulation is not None:  # an interval costs no wall time there
-            return Estimate(pulses=0, seconds=SIMULATED_READ * cells * self.repeats)
-        each = max(cells * (HARDWARE_READ + source.bench.read.nplc / LINE_FREQUENCY), self.interval)
+            reads = SIMULATED_READ + SIMULATED_SAMPLE * (self.samples - 1)
+            return Estimate(pulses=0, seconds=reads * cells * self.repeats)
+        reads = HARDWARE_READ + (source.bench.read.nplc / LINE_FREQUENCY + HARDWARE_SAMPLE) * self.samples
+        each = max(cells * reads, self.interval)
         return Estimate(pulses=0, seconds=each * self.repeats)
 
     def execute(self, bench: Bench, stream: Stream) -> Reads:
         """Read row by row, repeat after repeat."""
         shape = (self.repeats, len(self._rows), len(self._columns))
-        conductance, times = np.full(shape, np.nan), np.zeros(self.repeats)
+        conductance, deviation = np.full(shape, np.nan), np.full(shape, np.nan)
+        times = np.zeros(self.repeats)
         order = np.ix_(np.argsort(self._rows), np.argsort(self._columns))
         announced, start = stream.now(), bench.now()
         for repeat in range(self.repeats):
@@ -129,16 +140,23 @@ class Read(Procedure):
             times[repeat] = bench.now()
             for i, row in enumerate(self._rows.tolist()):
                 for j, column in enumerate(self._columns.tolist()):
-                    value = bench.read(Cell(self.array, row, column), self._volts)
-                    conductance[repeat, i, j] = value
-                    stream.record(
-                        "reads",
-                        time=bench.now(),
-                        repeat=repeat,
-                        row=row,
-                        column=column,
-                        conductance=value,
-                    )
+                    where = {"repeat": repeat, "row": row, "column": column}
+                    here = repeat, i, j
+                    if self.samples == 1:
+                        conductance[here] = value = bench.read(Cell(self.array, row, column), self._volts)
+                        stream.record("reads", time=bench.now(), sample=0, conductance=value, **where)
+                    else:
+                        values = bench.read_list(Cell(self.array, row, column), self.samples, self._volts)
+                        conductance[here], deviation[here] = values.mean(), values.std(ddof=1)
+                        block = {"time": bench.now(), **where}
+                        stream.record_block(
+                            "reads",
+                            {
+                                "sample": np.arange(self.samples),
+                                "conductance": values,
+                                **{name: np.full(self.samples, value) for name, value in block.items()},
+                            },
+                        )
                 if stream.now() - announced > ANNOUNCED:
                     announced = stream.now()
                     stream.check()
@@ -148,9 +166,11 @@ class Read(Procedure):
         stream.progress("reading", conductance.size, conductance.size)
         summary = {
             "cells": int(np.prod(shape[1:])),
-            "reads": conductance.size,
+            "reads": conductance.size * self.samples,
             "mean_conductance": float(conductance.mean()),
             "largest_conductance": float(conductance.max()),
             "virtual_seconds": bench.now(),
         }
-        return Reads(conductance, times, summary)
+        if self.samples > 1:
+            summary["mean_deviation"] = float(deviation.mean())
+        return Reads(conductance, deviation, times, summary)

@@ -62,6 +62,27 @@ def test_cells_are_read_at_the_voltage_wanted_if_the_limits_allow_it(tmp_path):
             run(Read(rows="0", columns="0:2", read_voltage=5.0), bench, output=tmp_path)
 
 
+def test_reads_in_a_row_are_one_list_on_the_instrument_and_a_row_each(tmp_path):
+    with open_bench(preset="quiet", seed=5) as bench:
+        run(Program(digits=[[3, 7]]), bench, seed=1, output=tmp_path)
+        device = bench.laboratory.devices[bench.file.instruments.smu.address]
+        write, seen = device.write, []
+        device.write = lambda data, *end: (seen.append(data), write(data, *end))[1]
+        reads = run(Read(rows="0", columns="0:2", samples=300, repeats=2), bench, output=tmp_path)
+        assert sum(b"INIT" in message for message in seen) == 4
+        single = run(Read(rows="0", columns="0:2"), bench, output=tmp_path)
+    with RunFile(reads.path) as file:
+        table = file.table("reads")
+        values = table["conductance"].reshape(2, 2, 300)
+        assert table["sample"].tolist() == 4 * [*range(300)]
+        np.testing.assert_allclose(reads.conductance[:, 0], values.mean(axis=-1))
+        np.testing.assert_allclose(reads.deviation[:, 0], values.std(axis=-1, ddof=1))
+        assert file.summary["reads"] == 1200
+        assert file.summary["mean_deviation"] == pytest.approx(reads.deviation.mean())
+    assert (np.abs(single.conductance - reads.conductance[1]) < 6 * reads.deviation[1]).all()
+    assert np.isnan(single.deviation).all()
+
+
 @pytest.mark.parametrize(
     ("procedure", "error", "said"),
     [
