@@ -2,7 +2,7 @@
 
 Series 2600B Reference Manual 2600BS-901-01 (Rev. B and C); pages where given. Functions in Lua, loaded once, do
 what the lab does most, so that a read or a list of reads is one message. (?) marks what is to be checked on
-hardware: that a sweep needs the output on, and the size of a source list.
+hardware: that a sweep needs the output on, the size of a source list, and the shortest pulse.
 """
 
 from __future__ import annotations
@@ -18,9 +18,14 @@ from instruments.drivers.keithley2636b_settings import VOLTAGE, Keithley2636BSet
 from instruments.drivers.source_meters import SourceMeterPair, readings
 from instruments.drivers.tsp import Span, TspInstrument, lua_list, reading, within
 from instruments.roles import Reading
+from mho_errors import InstrumentError, LimitError
 
 COMPLIANCE = 0x40  # bit of a reading's status: limited (p. 7-238 (?))
 OFF_LIMIT = 1e-3  # A, the largest current the output may carry when it is off
+DELAY = Span(0.0, 1e4, "delay", "s")
+PULSE_WIDTH = Span(1e-4, 1e4, "pulse width", "s")
+PULSE_PERIOD = Span(2e-4, 1e5, "pulse period", "s")
+TIMERS = {"smua": 1, "smub": 3}  # the first of the two timers that a channel's pulses need
 AUTOZERO_FACTOR = 3  # apertures a reading takes with automatic zeroing (?)
 
 
@@ -114,11 +119,59 @@ class Keithley2636BChannel(Keithley2636BSettings):
         list of Reading
             One a level.
         """
-        within(delay, Span(0.0, 1e4, "delay", "s"))
+        within(delay, DELAY)
         self._send_list(voltages)
-        count = len(voltages)
-        with self.parent._patience(count * (delay + self._aperture + 0.05)):
+        with self.parent._patience(len(voltages) * (delay + self._aperture + 0.05)):
             self.parent.call("mho_sweep", self.id, f"{delay:.9e}")
+        return self._fetch(len(voltages))
+
+    def pulse(self, voltages: Sequence[float], *, width: float, period: float) -> list[Reading]:
+        """Fire one pulse from 0 V for each level, timed by the instrument's timers, and measure in each pulse's end.
+
+        Parameters
+        ----------
+        voltages : sequence of float
+            Pulse tops, V; at most 2500.
+        width : float
+            Pulse width, s: 100 us and more, and longer than a measurement takes.
+        period : float
+            From pulse to pulse, s.
+
+        Returns
+        -------
+        list of Reading
+            One a pulse. The output is as it was before.
+
+        Raises
+        ------
+        LimitError
+            When a value is beyond the instrument's abilities, or the measurement does not fit the pulse.
+        InstrumentError
+            When the instrument refuses, or could not keep the period.
+        """
+        within(width, PULSE_WIDTH)
+        within(period, PULSE_PERIOD)
+        if self._aperture > 0.9 * width:
+            raise LimitError(
+                f"{self._title}: a measurement of {self._aperture:.3g} s does not fit a pulse of {width:.3g} s; "
+                "configure a smaller nplc, with autozero ONCE, or choose a wider pulse"
+            )
+        if period < 1.1 * width:
+            raise LimitError(
+                f"{self._title}: pulses of {width:.3g} s do not fit a period of {period:.3g} s; "
+                f"choose a period of {1.1 * width:.3g} s or more"
+            )
+        self._send_list(voltages)
+        timing = (f"{seconds:.9e}" for seconds in (width, period, 0.9 * width - self._aperture))
+        with self.parent._patience(len(voltages) * (period + 0.05)):
+            late = self.parent.call("mho_pulse", self.id, str(TIMERS[self.id]), *timing, replies=1)
+        if float(late):
+            raise InstrumentError(
+                f"{self._title} could not keep a period of {period:.3g} s: pulses came late; choose a longer one"
+            )
+        return self._fetch(len(voltages))
+
+    def _fetch(self, count: int) -> list[Reading]:
         self.parent.write(f"mho_fetch({self.id}, {count})")
         values = self.parent.query_block(3 * count)
         self.parent.exchange("")

@@ -31,24 +31,26 @@ function mho_read_list(smu)
     print(table.concat(points, ","))
 end
 
-function mho_sweep(smu, delay)
-    local was_on, old_delay = smu.source.output, smu.source.delay
+function mho_run(smu, source_delay, measure_delay, pulsed)
+    local was_on, was_auto = smu.source.output, smu.source.autorangev
+    local old_source_delay, old_measure_delay = smu.source.delay, smu.measure.delay
     local amperes, volts = smu.nvbuffer1, smu.nvbuffer2
     amperes.clear()
     volts.clear()
     amperes.appendmode, volts.appendmode = 0, 0
     smu.measure.count = 1
     smu.source.levelv = 0
-    smu.source.delay = delay
+    if pulsed and was_auto == 1 then
+        smu.source.rangev = mho_highest()
+    end
+    smu.source.delay, smu.measure.delay = source_delay, measure_delay
     local trigger = smu.trigger
-    trigger.arm.stimulus, trigger.source.stimulus = 0, 0
-    trigger.measure.stimulus, trigger.endpulse.stimulus = 0, 0
     trigger.source.listv(mho_levels)
     trigger.source.limiti = smu.LIMIT_AUTO
     trigger.source.action = smu.ENABLE
     trigger.measure.iv(amperes, volts)
     trigger.measure.action = smu.ENABLE
-    trigger.endpulse.action = smu.SOURCE_HOLD
+    trigger.endpulse.action = pulsed and smu.SOURCE_IDLE or smu.SOURCE_HOLD
     trigger.endsweep.action = smu.SOURCE_IDLE
     trigger.arm.count = 1
     trigger.count = table.getn(mho_levels)
@@ -56,7 +58,45 @@ function mho_sweep(smu, delay)
     trigger.initiate()
     waitcomplete()
     smu.source.output = was_on
-    smu.source.delay = old_delay
+    smu.source.delay, smu.measure.delay = old_source_delay, old_measure_delay
+    smu.source.autorangev = was_auto
+end
+
+function mho_highest()
+    local highest = 0
+    for _, volts in ipairs(mho_levels) do
+        highest = math.max(highest, math.abs(volts))
+    end
+    return highest
+end
+
+function mho_sweep(smu, delay)
+    local trigger = smu.trigger
+    trigger.arm.stimulus, trigger.source.stimulus = 0, 0
+    trigger.measure.stimulus, trigger.endpulse.stimulus = 0, 0
+    mho_run(smu, delay, smu.measure.delay, false)
+end
+
+function mho_pulse(smu, first_timer, width, period, measure_delay)
+    local trigger, pulses = smu.trigger, table.getn(mho_levels)
+    local starts, ends = _G.trigger.timer[first_timer], _G.trigger.timer[first_timer + 1]
+    starts.reset()
+    ends.reset()
+    trigger.arm.stimulus, trigger.source.stimulus = 0, 0
+    if pulses > 1 then
+        starts.delay, starts.count, starts.passthrough = period, pulses - 1, true
+        starts.stimulus = trigger.ARMED_EVENT_ID
+        trigger.source.stimulus = starts.EVENT_ID
+    end
+    ends.delay = width
+    ends.stimulus = trigger.SOURCE_COMPLETE_EVENT_ID
+    trigger.measure.stimulus, trigger.endpulse.stimulus = 0, ends.EVENT_ID
+    mho_run(smu, 0, measure_delay, true)
+    local late = trigger.source.overrun
+    starts.reset()
+    ends.reset()
+    trigger.source.stimulus, trigger.endpulse.stimulus = 0, 0
+    print(late and 1 or 0)
 end
 
 function mho_fetch(smu, count)

@@ -274,6 +274,13 @@ def source_meter(module: Any, **more: Any) -> dict[str, tuple[dict[str, Any], di
     }
 
 
+# The width holds a measurement, and the period the width.
+PULSE = (
+    {"voltages": [0.1], "width": 1e-3, "period": 1e-2},
+    {"voltages": LEVELS, "width": outside(Span(3e-4, 8e-3, "")), "period": outside(Span(1.1e-3, 1e5, ""))},
+)
+
+
 def pulser(module: Any, **more: Any) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     # Written as it is wired: into high impedance, up to 10 V.
     volts = outside(Span(-10.0, 10.0, ""))
@@ -301,14 +308,13 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "2450": source_meter(keithley2450),
     "2400": source_meter(keithley2400),
     "2636B": source_meter(
-        keithley2636b_settings, read_list=({"voltages": [0.1]}, {"voltages": LEVELS})
+        keithley2636b_settings,
+        read_list=({"voltages": [0.1]}, {"voltages": LEVELS}),
+        pulse=PULSE,
     ),
     "B2912A": source_meter(
         keysightb2912a_channel,
-        pulse=(
-            {"voltages": [0.1], "width": 1e-3, "period": 1e-2},
-            {"voltages": LEVELS, "width": outside(Span(3e-4, 8e-3, "")), "period": outside(Span(1.1e-3, 1e5, ""))},
-        ),
+        pulse=PULSE,
     ),
     "33522B": pulser(
         keysight33522b,

@@ -196,6 +196,71 @@ def test_a_sweep_is_timed_by_the_instrument_and_ends_at_zero(smu, port, twin):
     assert ask(twin, "print(format.data, smua.source.delay)") == ["1.00000e+00\t0.00000e+00"]
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_pulses_have_the_width_and_the_period_asked_for(instrument, ports, twin, number):
+    smu, port = instrument.channel(number), ports[number]
+    smu.autozero = "ONCE"
+    smu.configure(current_limit=1e-4, current_range=1e-4, nplc=0.01)
+    port.history.clear()
+    port.times.clear()
+    levels = [0.5, -1.0, 1.5]
+    readings = smu.pulse(levels, width=1e-3, period=10e-3)
+    assert [r.voltage for r in readings] == pytest.approx(levels, rel=1e-9)
+    assert [r.current for r in readings] == pytest.approx(
+        [port.conductance * v for v in levels], rel=1e-9, abs=1e-15
+    )
+    steps = list(zip(port.times, port.history, strict=True))
+    tops = [(start, volts) for start, volts in steps if volts]
+    assert [volts for _, volts in tops] == levels
+    assert np.diff([start for start, _ in tops]) == pytest.approx(10e-3)
+    for start, _ in tops:
+        ended = next(later for later, volts in steps if later > time and not volts)
+        assert ended - time == pytest.approx(1e-3)
+    assert not smu.output_enabled
+    assert smu.source_voltage_range_auto
+    assert ask(twin, "print(smua.measure.delay, smua.source.delay, trigger.timer[1].stimulus)") == [
+        "-1.00000e+00\t0.00000e+00\t0.00000e+00"  # as they were: the measure delay is automatic
+    ]
+
+
+def test_one_pulse_needs_no_period(smu, port):
+    smu.configure(current_limit=1e-4, current_range=1e-4, nplc=0.01)
+    smu.enable()
+    port.history.clear()
+    assert len(smu.pulse([0.5], width=1e-2, period=1.0)) == 1
+    assert [volts for volts in port.history if volts] == [0.5]
+    assert port.history[-1] == 0.0
+    assert smu.output_enabled
+
+
+def test_pulses_that_do_not_fit_are_refused(smu, twin):
+    smu.configure(current_limit=1e-4, current_range=1e-4, nplc=1.0)
+    with pytest.raises(LimitError, match=r"does not fit a pulse of 0.001 s; configure a smaller nplc"):
+        smu.pulse([0.5], width=1e-3, period=1.0)
+    smu.configure(current_limit=1e-4, current_range=1e-4, nplc=0.001)
+    with pytest.raises(LimitError, match=r"choose a period of 0.0011 s or more"):
+        smu.pulse([0.5], width=1e-3, period=1e-3)
+
+
+def test_pulses_that_came_late_are_not_taken_for_what_was_asked_for():
+    pairs = [
+        *OPENING,
+        *LOADING,
+        ("mho_levels = {} print(errorqueue.next())", FINE),
+        ("mho_append({5.000000000e-01}) print(errorqueue.next())", FINE),
+        (
+            "mho_pulse(smub, 3, 2.000000000e+00, 3.000000000e+00, 3.000000000e-01) print(errorqueue.next())",
+            "1.00000e+00",
+        ),
+        (None, FINE),
+    ]
+    with (
+        expected_protocol(Keithley2636B, pairs) as instrument,
+        pytest.raises(InstrumentError, match="could not keep a period of 3 s"),
+    ):
+        instrument.channel(2).pulse([0.5], width=2.0, period=3.0)
+
+
 def test_a_list_of_reads_returns_to_zero_between_them(smu, port):
     smu.configure(current_limit=1e-4, current_range=1e-4, nplc=0.01)
     smu.enable()
