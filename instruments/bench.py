@@ -1,36 +1,30 @@
-"""The bench: what a procedure sees of all instruments together, and the one who keeps the chip safe."""
+"""The bench: what a procedure sees of all instruments together, in the order that spares the chip."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from itertools import pairwise
-from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from instruments.bench_cells import CellLines, check_levels, conductance
 from instruments.bench_file import BenchFile, BenchSource
-from instruments.bench_instruments import BenchInstruments, make_safe, not_confirmed
+from instruments.bench_instruments import BenchInstruments
 from instruments.bench_vectors import Floats, Index, Vectors
 from instruments.bench_watchdog import Every, Watchdog, every
+from instruments.guarded_bench import GuardedBench
 from instruments.limits import Limits
 from instruments.roles import Cell, Mode, Path, Pulse, Reading
-from instruments.stopping import ended_by_signals, signals_held
-from mho_errors import MhoError
 
 if TYPE_CHECKING:
     from instruments.simulated.laboratory import Laboratory
 
-log = logging.getLogger(__name__)
-
 NOTHING: frozenset[str] = frozenset()  # no crosspoint
 
 
-class Bench:
+class Bench(GuardedBench):
     """Reads, pulses, multiplies and inverts; limits are checked before, safety is restored after.
 
     Use it as a context manager: leaving always makes the bench safe. `open_bench` makes one.
@@ -63,74 +57,22 @@ class Bench:
         self.file: BenchFile = source.bench
         self.text, self.chip_text = source.text, source.chip_text
         self.limits: Limits = source.bench.terminal_limits()
-        self.instruments = instruments
+        watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every)
+        super().__init__(instruments, watchdog, release)
         self.now = now
         self.laboratory = laboratory
         self.checkpoint: Callable[[], None] = lambda: None
-        self._release = release
-        self._signals = ExitStack()
         self._mode: Mode | Literal[""] = ""
         self._last: Reading | None = None
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
         self._cells = CellLines(instruments, self._crosspoints, self.limits)
         self._vectors = Vectors(instruments.daq, instruments.board, self.limits, self._enter)
-        self._watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every)
         self._channels: dict[str, int] = {
             line: channel for channel, line in source.bench.instruments.pulser.channels.items()
         }
 
-    # --- life ---
-
-    def __enter__(self) -> Self:
-        self._signals.enter_context(ended_by_signals())
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        left = False
-        try:
-            with signals_held():
-                left = True
-                self._leave(error)
-        finally:
-            with self._signals:
-                if not left:  # a signal came before it could be held
-                    self._leave(error)
-
-    def _leave(self, error: BaseException | None) -> None:
-        try:
-            self.safe()
-        except MhoError:
-            if error is None:  # else that error says why we leave, and `safe` has logged the rest
-                raise
-        finally:
-            self.close()
-
-    def safe(self) -> None:
-        """Bring everything to 0 V and off, each instrument on its own, and confirm it by read-back.
-
-        What fails is tried once more after the others: a message lost on its way must not leave an output on.
-        Signals wait until it is over.
-
-        Raises
-        ------
-        BenchError
-            After all steps were tried, naming what could not be confirmed.
-        """
-        self.forget()
-        self._make_safe()
-
-    def _make_safe(self) -> None:
-        with signals_held():
-            failed = make_safe(self.instruments.by_name())
-            if "board" in failed:
-                self._watchdog.abandon()
-            else:
-                self._watchdog.disarm()
-        if failed:
-            raise not_confirmed(failed)
+    # --- time and rest ---
 
     def wait_until(self, moment: float) -> None:
         """Let time pass until `moment` on the bench's clock (s); a simulated bench is there at once."""
@@ -167,23 +109,6 @@ class Bench:
             self._cells.switch_to(NOTHING)
         elif self._mode != "SAFE":
             self._enter("SAFE")
-
-    def close(self) -> None:
-        """Release the connections and the lock; never changes an output, but an armed watchdog is fed no more."""
-        self._watchdog.abandon()
-        for name, instrument in self.instruments.by_name().items():
-            try:
-                instrument.close()
-            except Exception:
-                log.exception("%s did not close", name)
-        self._release()
-
-    def identities(self) -> dict[str, dict[str, str]]:
-        """Identification and settings of every instrument, for the run file."""
-        return {
-            name: {"identity": instrument.identify(), **instrument.settings()}
-            for name, instrument in self.instruments.by_name().items()
-        }
 
     def standing(self) -> dict[str, str]:
         """Say how the outputs stand, by role, as the bench has set them and had them confirmed; sends nothing."""
