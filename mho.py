@@ -24,7 +24,7 @@ app = typer.Typer(
     help="Analogue matrix computing on RRAM chips: program, invert, refine, record, analyse, simulate.",
 )
 
-bench_app = typer.Typer(no_args_is_help=True, help="Check and serve benches.")
+bench_app = typer.Typer(no_args_is_help=True, help="Check benches, make them safe, serve them.")
 app.add_typer(bench_app, name="bench")
 
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
@@ -379,6 +379,17 @@ def bench_check(
     print_report(report, Console())
     if not report.ok:
         raise typer.Exit(EXIT_UNFINISHED)
+
+
+@bench_app.command("safe")
+def bench_safe(
+    bench: Annotated[str, typer.Argument(help="a packaged bench or a bench file")] = "simulated",
+) -> None:
+    """Bring every output of a bench to 0 V and off, and read that back: after a crash, or what somebody left on."""
+    from instruments.safing import make_bench_safe
+
+    for role, identity in make_bench_safe(bench).items():
+        typer.echo(f"{role:7s} safe  {identity}")
 
 
 @bench_app.command("serve")

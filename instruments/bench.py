@@ -36,7 +36,7 @@ class Bench(GuardedBench):
     text, chip_text : str
         The bench file and chip map as written, for the run file.
     now : callable
-        Seconds on the bench's clock: virtual on a simulated bench.
+        Seconds on the bench's clock since it was opened; virtual on a simulated bench.
     laboratory : Laboratory or None
         What stands behind a simulated bench.
     checkpoint : callable

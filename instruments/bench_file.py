@@ -35,7 +35,7 @@ class CheckSettings(StrictModel):
 
     resistor: Annotated[float, Field(ge=20e3, le=100e6)]  # below, 100 mV drive more than a cell should carry
     cell: tuple[str, Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] | None = None
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.03
 
 
 class LimitEntry(StrictModel):

@@ -11,6 +11,15 @@ from mho_errors import BenchError
 
 log = logging.getLogger(__name__)
 
+SAFE_ORDER = (
+    "smu",
+    "pulser",
+    "daq",
+    "board",
+    "gate",
+    "switch",
+)  # bit line first, word line last; then relays
+
 
 @dataclass
 class BenchInstruments:
@@ -24,15 +33,9 @@ class BenchInstruments:
     switch: SwitchMatrix | None = None
 
     def by_name(self) -> dict[str, Instrument]:
-        """In the order in which they are made safe: bit line first, word line last; then relays may move."""
-        sources: dict[str, Instrument] = {
-            "smu": self.smu,
-            "pulser": self.pulser,
-            "daq": self.daq,
-            "board": self.board,
-            "gate": self.gate,
-        }
-        return sources if self.switch is None else {**sources, "switch": self.switch}
+        """In the order in which they are made safe, `SAFE_ORDER`."""
+        opened = {role: getattr(self, role) for role in SAFE_ORDER}
+        return {role: instrument for role, instrument in opened.items() if instrument is not None}
 
 
 def make_safe(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:

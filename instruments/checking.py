@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from instruments.bench_file import BenchSource, load_bench_file
 from instruments.bench_instruments import make_safe
 from instruments.contact import CURRENT, Contact, classify_contact, read_contact
 from instruments.inspection import LOOKS, Seen, Verdict, look_at_reading
-from instruments.opening import lock_bench, role_openers, simulated_rack
+from instruments.opening import bench_openers
 from instruments.roles import Cell
 from instruments.stopping import signals_held
 from mho_errors import MhoError
@@ -90,15 +90,10 @@ def check_bench(
     source = load_bench_file(name)
     check = source.bench.check
     with ExitStack() as stack:
-        if source.bench.simulation is None:
-            stack.enter_context(lock_bench(source))
-            openers = role_openers(source, source.bench.visa, nullcontext, None)
-        else:
-            laboratory, visa = stack.enter_context(simulated_rack(source, preset, seed))
-            openers = role_openers(source, visa, laboratory.daq_session, None)
-            if check is not None and check.cell is not None:
-                array, row, column = check.cell
-                laboratory.chip.cells[array].fix((row, column), 1.0 / check.resistor)
+        openers, laboratory = stack.enter_context(bench_openers(source, preset, seed))
+        if laboratory is not None and check is not None and check.cell is not None:
+            array, row, column = check.cell
+            laboratory.chip.cells[array].fix((row, column), 1.0 / check.resistor)
         checker = _Checker(source, stack)
         checker.check(openers)
     return BenchReport(source.bench.name, tuple(checker.findings))
@@ -120,7 +115,7 @@ class _Checker:
         live = self._live()
         if live:
             moved = "not tried: " + "; ".join(live)
-            advice = "switch every output off and the board to SAFE, then check again"
+            advice = "`mho bench safe`, then check again"
             self.findings.append(Finding("board", "switches", "note", moved, advice))
             if self._bench.check is not None:
                 self.findings.append(Finding("bench", "contact", "note", moved, advice))
@@ -158,16 +153,14 @@ class _Checker:
 
     def _live(self) -> list[str]:
         """Why switches must not move: sources that are on, or not known to be off."""
-        seen = {(finding.subject, finding.what): finding.verdict for finding in self.findings}
+        seen = {(finding.subject, finding.what): finding.detail for finding in self.findings}
         reasons = []
         for role in ("smu", "gate", "pulser"):
-            verdict = seen.get((role, "output"))
-            if verdict != "ok":
-                reasons.append(
-                    f"the output of {role} is {'on' if verdict == 'note' else 'not known to be off'}"
-                )
-        if seen.get(("board", "mode")) == "note":  # what the DAQ's outputs hold is not known
-            reasons.append("the board is not SAFE")
+            output = seen.get((role, "output"))
+            if output != "off":
+                reasons.append(f"the output of {role} is {'on' if output == 'on' else 'not known to be off'}")
+        if "board" in self._opened and seen.get(("board", "mode")) != "SAFE":
+            reasons.append("the board is not SAFE")  # and what the DAQ's outputs hold is not known
         return reasons
 
     def _switches(self) -> Seen:

@@ -112,7 +112,7 @@ def _output(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
     if not channels:
         return None
     if any(channel.output_enabled for channel in channels):
-        return Seen("note", "on", "left on by somebody: switch it off before anything is touched")
+        return Seen("wrong", "on", "left on by somebody: `mho bench safe` switches it off")
     return Seen("ok", "off")
 
 
@@ -120,15 +120,17 @@ def _state(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
     if role == "switch":
         closed = instrument.closed()
         if closed:
-            return Seen("note", f"{', '.join(closed)} closed", "left by somebody: all open after this check")
+            return Seen(
+                "note", f"{', '.join(closed)} closed", "left by somebody; `mho bench safe` opens them"
+            )
         return Seen("ok", "every crosspoint is open")
     if role != "board":
         return None
     if instrument.mode != "SAFE":
         return Seen(
-            "note",
+            "wrong",
             f"mode {instrument.mode}, path {instrument.path}",
-            "left by somebody: SAFE after this check",
+            "left by somebody: `mho bench safe` grounds it",
         )
     return Seen("ok", "SAFE")
 

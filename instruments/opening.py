@@ -59,7 +59,8 @@ def open_bench(bench: str = "simulated", *, preset: str | None = None, seed: int
         stack.enter_context(lock_bench(source))
         instruments = connect_instruments(source, source.bench.visa, nullcontext)
         release = stack.pop_all().close
-    return _forgetful(Bench(source, instruments, release=release))
+    opened = time.monotonic()
+    return _forgetful(Bench(source, instruments, now=lambda: time.monotonic() - opened, release=release))
 
 
 def open_simulated(source: BenchSource, preset: str | None, seed: int | None) -> Bench:
@@ -96,6 +97,22 @@ def simulated_rack(
         yield laboratory, f"{name}@mho"
     finally:
         unregister_rack(name)
+
+
+@contextmanager
+def bench_openers(
+    source: BenchSource, preset: str | None = None, seed: int | None = None
+) -> Iterator[tuple[dict[str, Callable[[], Any]], Laboratory | None]]:
+    """Give what opens the instrument of each role, locked for this process, and the laboratory of a simulated bench.
+
+    For who opens instruments one by one; a lost connection stays lost. Errors as `open_bench`.
+    """
+    if source.bench.simulation is None:
+        with lock_bench(source):
+            yield role_openers(source, source.bench.visa, nullcontext, None), None
+    else:
+        with simulated_rack(source, preset, seed) as (laboratory, visa):
+            yield role_openers(source, visa, laboratory.daq_session, None), laboratory
 
 
 def role_openers(

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from instruments import open_bench
+from instruments.safing import make_bench_safe
 from mho_errors import Aborted, BenchError, InstrumentError, MhoError, QueueError
 from procedures.catalogue import make_procedure
 from procedures.queue.messages import RUNNER_GONE, Assignment, Command, Done, Safing, decode
@@ -144,11 +144,10 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Do
 
 
 def _make_safe(order: Safing) -> Done:
-    """Open the bench and leave it again, which makes it safe and confirms that."""
+    """Make the bench safe, whichever of its instruments can be reached."""
     try:
         os.chdir(order.folder)
-        with open_bench(order.bench):
-            pass
+        make_bench_safe(order.bench)
     except (MhoError, OSError, KeyboardInterrupt) as error:
         return Done(Status.FAILED, str(error) or type(error).__name__, False)
     except Exception as error:

@@ -677,6 +677,19 @@ def test_a_lost_connection_is_said_and_the_others_are_made_safe(caplog):
     assert twins(bench)["board"].mode == "SAFE"
 
 
+def test_a_real_benchs_clock_starts_when_it_is_opened(tmp_path):
+    lab = Laboratory(load_bench_file("simulated"), seed=0)
+    register_rack("clock", lab)
+    try:
+        with lab.daq_session(), open_bench(real(tmp_path, "clock@mho")) as bench:
+            before = bench.now()
+            assert 0.0 <= before < 60.0  # not since the computer was switched on
+            bench.wait_until(before + 0.02)
+            assert bench.now() >= before + 0.02
+    finally:
+        unregister_rack("clock")
+
+
 def test_opening_a_real_bench_without_its_driver_says_so(tmp_path):
     """Everything answers but NI-DAQmx, which is not installed: what was open is closed, no output has changed."""
     lab = Laboratory(load_bench_file("simulated"), seed=0)

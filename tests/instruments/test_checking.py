@@ -184,7 +184,8 @@ def test_what_somebody_left_on_stays_so_and_no_switch_moves(lab, tmp_path, role,
     report = check_bench(real(tmp_path))
     assert (outputs(lab), lab.board.mode) == (before, mode)
     assert lab.incidents == []
-    assert found(report, role, "mode" if role == "board" else "output").verdict == "note"
+    assert found(report, role, "mode" if role == "board" else "output").verdict == "wrong"
+    assert "mho bench safe" in found(report, role, "mode" if role == "board" else "output").advice
     for what in (("board", "switches"), ("bench", "contact")):
         assert found(report, *what).detail.startswith("not tried: ")
 
@@ -201,7 +202,8 @@ def test_a_stuck_switch_is_found(lab, tmp_path, setting):
 
 
 @pytest.mark.parametrize(
-    ("conductance", "contact"), [(0.0, "open"), (1 / 180e3, "off"), (1 / 3e3, "short"), (10e-3, "short")]
+    ("conductance", "contact"),
+    [(0.0, "open"), (1 / 180e3, "off"), (1 / 105e3, "off"), (1 / 3e3, "short"), (10e-3, "short")],
 )
 def test_a_bad_contact_is_told_apart_and_ends_safe(lab, tmp_path, conductance, contact):
     BadCell(conductance, CELL)(lab)

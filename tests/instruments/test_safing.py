@@ -1,0 +1,141 @@
+"""`mho bench safe`: whatever a crash has left on goes off, whichever instruments can be reached, and is read back."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import nidaqmx
+import numpy as np
+import pytest
+
+from instruments.bench_file import load_bench_file
+from instruments.opening import lock_bench, open_bench
+from instruments.safing import make_bench_safe
+from instruments.simulated.faults import Fault
+from instruments.simulated.laboratory import Laboratory
+from instruments.simulated.visa import register_rack, unregister_rack
+from mho_errors import BenchError
+
+BENCHES = resources.files("instruments") / "benches"
+SOURCES = {
+    "smu": b":SOUR:VOLT 0.3;:OUTP ON\n",
+    "gate": b":SOUR:VOLT 1.0;:OUTP ON\n",
+    "pulser": b":SOUR2:VOLT:HIGH 2;:OUTP1 ON;:OUTP2 ON\n",
+    "board": b":MODE MULT\n",
+}
+
+
+def left_on(lab: Laboratory) -> None:
+    """Leave everything on, as a crash does."""
+    entries = load_bench_file("simulated").bench.instruments
+    for role, message in SOURCES.items():
+        lab.devices[getattr(entries, role).address].write(message)
+    with nidaqmx.Task() as task:
+        task.ao_channels.add_ao_voltage_chan("PXI1Slot2/ao3")
+        task.write(0.5)
+
+
+def on(lab: Laboratory) -> set[str]:
+    entries = load_bench_file("simulated").bench.instruments
+    smu, gate, pulser = (lab.devices[getattr(entries, role).address] for role in ("smu", "gate", "pulser"))
+    standing = {
+        "smu": smu.output_on or smu.level != 0.0,
+        "gate": gate.output_on or gate.level != 0.0,
+        "pulser": any(pulser.output_on.values()),
+        "board": lab.board.mode != "SAFE",
+        "daq": np.abs(lab.daq.levels(entries.daq.outputs)).max() > 5e-3,
+    }
+    return {role for role, is_on in standing.items() if is_on}
+
+
+@pytest.fixture
+def lab() -> Iterator[Laboratory]:
+    """Twins that a bench file of real instruments finds behind ``safing@mho``."""
+    laboratory = Laboratory(load_bench_file("simulated"), preset="ideal", seed=1)
+    register_rack("safing", laboratory)
+    with laboratory.daq_session():
+        left_on(laboratory)
+        assert on(laboratory) == {*SOURCES, "daq"}
+        yield laboratory
+    unregister_rack("safing")
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> str:
+    text = (BENCHES / "simulated.toml").read_text("utf-8")
+    start, end = text.index("\n[simulation]"), text.index("[instruments.smu]")
+    path = tmp_path / "real.toml"
+    path.write_text(f'visa = "safing@mho"\n{text[:start]}\n{text[end:]}', encoding="utf-8")
+    return str(path)
+
+
+def test_everything_goes_off_bit_line_first_word_line_last(lab, real):
+    said = make_bench_safe(real)
+    assert on(lab) == set()
+    assert list(said) == ["smu", "pulser", "daq", "board", "gate"]
+    assert "MODEL 2450" in said["smu"]
+
+
+@pytest.mark.parametrize("role", SOURCES)
+def test_one_that_cannot_be_reached_keeps_no_other_from_going_off(lab, real, role):
+    address = getattr(load_bench_file(real).bench.instruments, role).address
+    lab.faults.append(Fault(address, "disconnect", times=10**6))
+    with pytest.raises(BenchError, match=f"NOT CONFIRMED SAFE: {role} .*{address}") as told:
+        make_bench_safe(real)
+    assert "by hand" in str(told.value)
+    assert on(lab) == {role}
+
+
+def test_a_daq_that_is_gone_keeps_no_other_from_going_off(lab, real):
+    lab.daq.unplug("Dev1")
+    with pytest.raises(BenchError, match="NOT CONFIRMED SAFE: daq"):
+        make_bench_safe(real)
+    assert on(lab) <= {"daq"}
+
+
+def test_what_goes_wrong_once_is_tried_again(lab, real):
+    address = load_bench_file(real).bench.instruments.gate.address
+    fault = Fault(address, "refusal", match=b":OUTP OFF", code=-113)
+    lab.faults.append(fault)
+    make_bench_safe(real)
+    assert fault.seen >= 2
+    assert on(lab) == set()
+
+
+def test_a_signal_waits_until_it_is_done(lab, real):
+    seen: list[set[str]] = []
+    lab.faults.append(
+        Fault("", "accident", after=9, accident=lambda rack: signal.raise_signal(signal.SIGTERM))
+    )
+    previous = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(on(lab)))
+    try:
+        make_bench_safe(real)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    assert seen == [set()]
+
+
+def test_a_bench_in_use_is_left_to_who_has_it(lab, real):
+    with lock_bench(load_bench_file(real)), pytest.raises(BenchError, match="in use"):
+        make_bench_safe(real)
+    assert on(lab) == {*SOURCES, "daq"}
+    make_bench_safe(real)
+    with open_bench(real):  # no lock is left behind
+        pass
+
+
+@pytest.mark.parametrize("name", [Path(entry.name).stem for entry in BENCHES.iterdir()])
+def test_every_packaged_bench_is_made_safe_as_a_bench_is(name):
+    with open_bench(name, seed=1) as bench:
+        assert list(make_bench_safe(name)) == list(bench.instruments.by_name())
+
+
+def test_the_command_says_who_is_safe(shell):
+    code, told, _ = shell("bench", "safe", "switched")
+    assert code == 0
+    assert [line.split()[:2] for line in told.splitlines()] == [
+        [role, "safe"] for role in ("smu", "pulser", "daq", "board", "gate", "switch")
+    ]
