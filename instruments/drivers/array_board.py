@@ -12,12 +12,17 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from instruments.drivers.array_board_converters import ArrayBoardConverters
+from instruments.drivers.scpi import Span, one_of, whole, within
 from instruments.drivers.scpi_blocks import BlockInstrument, Floats
 from instruments.roles import Cell, Mode, Path
 from mho_errors import InstrumentError
 
 MODES = {"SAFE": "SAFE", "PROGRAM": "PROG", "MULTIPLY": "MULT", "INVERT": "INV"}
 PATHS = {"OPEN": "OPEN", "READ": "READ", "SET": "SET", "RESET": "RES"}
+LINE = Span(0, 4095, "line of an array")
+WATCHDOG = Span(0.0, 3600.0, "watchdog time", "s")
+DIAGONAL = Span(0.0, 0.1, "diagonal conductance", "S")
+DIAGONAL_COUNT = Span(0, 4096, "number of diagonal resistors")
 
 
 class ArrayBoardDriver(BlockInstrument):
@@ -85,6 +90,7 @@ class ArrayBoardDriver(BlockInstrument):
 
     def arm_watchdog(self, seconds: float) -> None:
         """Let the board make itself safe after `seconds` without a message; 0 disarms. Confirmed by read-back."""
+        within(seconds, WATCHDOG)
         armed = float(self.exchange(f":SYST:WDOG {seconds:.9e};:SYST:WDOG?"))
         if abs(armed - seconds) > 1e-5 * seconds:
             raise InstrumentError(
@@ -108,16 +114,17 @@ class ArrayBoardDriver(BlockInstrument):
 
     def set_mode(self, mode: Mode) -> None:
         """Ground all lines, then connect the arrays for `mode`; raises `InstrumentError` unless confirmed."""
-        self._confirm(f":ROUT:PATH OPEN;:MODE SAFE;:MODE?;:MODE {MODES[mode]};:MODE?", f"SAFE;{MODES[mode]}")
+        code = MODES[one_of(mode, MODES, f"mode of {self._title}")]
+        self._confirm(f":ROUT:PATH OPEN;:MODE SAFE;:MODE?;:MODE {code};:MODE?", f"SAFE;{code}")
 
     def select(self, cell: Cell) -> None:
         """Address one cell; the path must be open."""
-        wanted = f'"{cell.array}",{cell.row},{cell.column}'
+        wanted = f"{_quoted(cell.array)},{_line(cell.row)},{_line(cell.column)}"
         self._confirm(f":ROUT:CELL {wanted};:ROUT:CELL?", wanted)
 
     def route(self, path: Path) -> None:
         """Open, read back, close `path`, read back; the caller has brought the sources to 0 V."""
-        code = PATHS[path]
+        code = PATHS[one_of(path, PATHS, f"path of {self._title}")]
         if code == "OPEN":
             self._confirm(":ROUT:PATH OPEN;:ROUT:PATH?", "OPEN")
         else:
@@ -125,7 +132,7 @@ class ArrayBoardDriver(BlockInstrument):
 
     def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
         """Put `rows` on the DAQ's outputs, `columns` on the transimpedance amplifiers."""
-        self._connect(array, rows, columns)
+        self._connect(_block(array, rows, columns))
 
     def connect_invert(
         self,
@@ -138,15 +145,14 @@ class ArrayBoardDriver(BlockInstrument):
         diagonal_count: int,
     ) -> None:
         """Fit resistors and second array, then close the loop around the block."""
-        second = "NONE" if negative is None else f'"{negative}"'
-        self.exchange(
-            f":CONF:INV:NEG {second};:CONF:INV:DIAG {diagonal:.9e};:CONF:INV:DIAG:COUN {diagonal_count}"
-        )
-        self._connect(positive, rows, columns)
+        second = "NONE" if negative is None else _quoted(negative)
+        within(diagonal, DIAGONAL)
+        resistors = int(whole(diagonal_count, DIAGONAL_COUNT))
+        block = _block(positive, rows, columns)
+        self.exchange(f":CONF:INV:NEG {second};:CONF:INV:DIAG {diagonal:.9e};:CONF:INV:DIAG:COUN {resistors}")
+        self._connect(block)
 
-    def _connect(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
-        lists = (f"(@{','.join(map(str, lines))})" for lines in (rows, columns))
-        wanted = f'"{array}",' + ",".join(lists)
+    def _connect(self, wanted: str) -> None:
         self._confirm(f":ROUT:BLOC {wanted};:ROUT:BLOC?", wanted)
 
     def make_safe(self) -> None:
@@ -160,3 +166,20 @@ class ArrayBoardDriver(BlockInstrument):
                 f"{self._title}: after {message!r} it reports {answer!r} instead of {expected!r}; a switch may be stuck: "
                 "do not go on before it is checked"
             )
+
+
+def _block(array: str, rows: Sequence[int], columns: Sequence[int]) -> str:
+    """Write an array's name and two channel lists, as the board repeats them."""
+    lists = (f"(@{','.join(map(_line, lines))})" for lines in (rows, columns))
+    return f"{_quoted(array)},{','.join(lists)}"
+
+
+def _line(number: int) -> str:
+    return str(int(whole(number, LINE)))
+
+
+def _quoted(name: str) -> str:
+    """Write an array's name; one that would end the string, or the message, is none."""
+    if '"' in name or not name.isprintable():
+        raise InstrumentError(f"{name!r} is no name of an array; take one of the chip map")
+    return f'"{name}"'

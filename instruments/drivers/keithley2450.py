@@ -40,6 +40,8 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
 
     Raises
     ------
+    LimitError
+        When the instrument has no such range.
     InstrumentError
         When the instrument is not a 2450 or does not speak SCPI (``*LANG?``).
     """
@@ -108,7 +110,7 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         timeout: float = 5.0,
         **connection: Any,
     ) -> None:
-        self.voltage_range = voltage_range
+        self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
         self._aperture = 0.2  # s, the longest there is, until `configure` knows
         super().__init__(address, visa_library, timeout=timeout, **connection)
 

@@ -14,7 +14,7 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from instruments.drivers.keithley2636b_script import SCRIPT
-from instruments.drivers.keithley2636b_settings import VOLTAGE, Keithley2636BSettings
+from instruments.drivers.keithley2636b_settings import SOURCE_RANGE, VOLTAGE, Keithley2636BSettings
 from instruments.drivers.source_meters import SourceMeterPair, readings
 from instruments.drivers.tsp import Span, TspInstrument, lua_list, reading, within
 from instruments.roles import Reading
@@ -202,6 +202,8 @@ class Keithley2636B(SourceMeterPair, TspInstrument):
 
     Raises
     ------
+    LimitError
+        When the instrument has no such range.
     InstrumentError
         When the instrument is not a 2636B.
     """
@@ -222,7 +224,7 @@ class Keithley2636B(SourceMeterPair, TspInstrument):
         timeout: float = 5.0,
         **connection: Any,
     ) -> None:
-        self.voltage_range = voltage_range
+        self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
         super().__init__(address, visa_library, timeout=timeout, **connection)
 
     @property

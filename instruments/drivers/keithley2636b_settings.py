@@ -6,6 +6,7 @@ from instruments.drivers.source_meters import SourceMeterChannel
 from instruments.drivers.tsp import Span, TspChannel, choice, control, reading, switch
 
 VOLTAGE = Span(-202.0, 202.0, "source voltage", "V")
+SOURCE_RANGE = Span(-200.0, 200.0, "source range", "V")
 CURRENT_LIMIT = Span(1e-10, 1.5, "current limit", "A")
 CURRENT_RANGE = Span(1e-10, 1.5, "current range", "A")
 NPLC = Span(0.001, 25.0, "integration time", "power line cycles")
@@ -29,7 +30,7 @@ class Keithley2636BSettings(SourceMeterChannel, TspChannel):
     source_voltage = control("{ch}.source.levelv", "Control the source level, V.", VOLTAGE)
     source_voltage_range = control(
         "{ch}.source.rangev", "Control the source range, V; setting it switches auto range off.",
-        Span(-200.0, 200.0, "source range", "V"),
+        SOURCE_RANGE,
     )  # fmt: skip
     source_voltage_range_auto = switch(
         "{ch}.source.autorangev", "Control whether the range follows the level."

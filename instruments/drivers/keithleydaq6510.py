@@ -15,7 +15,7 @@ import numpy as np
 from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
-from instruments.drivers.scpi import Span, choice, control, one_of, switch, within
+from instruments.drivers.scpi import Span, choice, control, counted, one_of, switch, whole, within
 from instruments.drivers.scpi_blocks import BlockInstrument, Floats
 from mho_errors import InstrumentError
 
@@ -32,6 +32,7 @@ RELAY_TIME = 0.05  # s a channel may take beside its aperture
 BUFFER = "defbuffer1"
 BUFFER_SIZE = 100_000  # readings that the buffer holds after a reset
 SLOT_1 = tuple(range(101, 121))
+CHANNEL = Span(101, 299, "channel")  # slot, and two digits
 
 
 class KeithleyDAQ6510(BlockInstrument):
@@ -47,7 +48,9 @@ class KeithleyDAQ6510(BlockInstrument):
     Raises
     ------
     InstrumentError
-        When the instrument is not a DAQ6510 or does not speak SCPI (``*LANG?``).
+        When there are no channels, or the instrument is not a DAQ6510 or does not speak SCPI (``*LANG?``).
+    LimitError
+        When a channel cannot be.
     """
 
     model = "MODEL DAQ6510"
@@ -68,7 +71,7 @@ class KeithleyDAQ6510(BlockInstrument):
     current_nplc = control(":SENS:CURR:NPLC", "Control the integration time at the front.", NPLC)
     resistance_range = control(":SENS:RES:RANG", "Control the range at the front, ohm.", RANGES["RES"])
     resistance_nplc = control(":SENS:RES:NPLC", "Control the integration time at the front.", NPLC)
-    scan_count = control(":ROUT:SCAN:COUN:SCAN", "Control how often ``:INIT`` scans.", SCANS)
+    scan_count = counted(":ROUT:SCAN:COUN:SCAN", "Control how often ``:INIT`` scans.", SCANS)
     scan_interval = control(":ROUT:SCAN:INT", "Control the time from scan to scan, s.", INTERVAL)
     scan_list = Instrument.measurement(
         ":ROUT:SCAN:CRE?", "Get the channels of a scan.", cast=str, separator=None
@@ -88,9 +91,7 @@ class KeithleyDAQ6510(BlockInstrument):
         timeout: float = 5.0,
         **connection: Any,
     ) -> None:
-        self.channels = tuple(int(channel) for channel in channels)
-        if not self.channels:
-            raise InstrumentError("a DAQ6510 needs channels to scan; name some, e.g. 101 to 110")
+        self.channels = _numbers(channels)
         self._aperture = 0.24  # s, the longest there is, until `configure` knows
         super().__init__(address, visa_library, timeout=timeout, **connection)
 
@@ -181,9 +182,9 @@ class KeithleyDAQ6510(BlockInstrument):
         InstrumentError
             When the instrument refuses, or the buffer holds another number of readings afterwards.
         """
-        within(count, SCANS)
+        count = int(whole(count, SCANS))
         within(interval, INTERVAL)
-        chosen = self.channels if channels is None else tuple(channels)
+        chosen = self.channels if channels is None else _numbers(channels)
         total = count * len(chosen)
         if not 1 <= total <= BUFFER_SIZE:
             raise InstrumentError(f"{self._title}: scans have 1 to {BUFFER_SIZE} readings, not {total}")
@@ -268,4 +269,12 @@ class KeithleyDAQ6510(BlockInstrument):
 
 def _listed(channels: Sequence[int]) -> str:
     """Write a channel list."""
-    return f"(@{','.join(f'{channel:d}' for channel in channels)})"
+    return f"(@{','.join(map(str, _numbers(channels)))})"
+
+
+def _numbers(channels: Sequence[int]) -> tuple[int, ...]:
+    """Return the numbers of channels; which of them the card has, the instrument knows."""
+    numbers = tuple(int(whole(channel, CHANNEL)) for channel in channels)
+    if not numbers:
+        raise InstrumentError("a DAQ6510 needs channels to scan; name some, e.g. 101 to 110")
+    return numbers

@@ -17,6 +17,7 @@ WIDTH = Span(5e-9, 4e5, "pulse width", "s")
 PERIOD = Span(10e-9, 1e6, "pulse period", "s")
 EDGE = Span(2.9e-9, 1e-6, "edge time", "s")
 SAMPLE_RATE = Span(1e-6, 1e9, "sample rate", "samples/s")
+SAMPLE_INTERVAL = Span(1e-9, 1e6, "interval from sample to sample", "s")
 
 
 class FastPulseChannel(PulseChannel):
@@ -40,4 +41,4 @@ class Keysight33622A(Keysight33522B):
         Keysight33522B.abilities, width=WIDTH, period=PERIOD, edge=EDGE, cycles=CYCLES, dead_time=50e-9
     )
     waveform_size = Span(32, 4_000_000, "waveform length", "samples")
-    interval = Span(1e-9, 1e6, "interval from sample to sample", "s")
+    interval = SAMPLE_INTERVAL

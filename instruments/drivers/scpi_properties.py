@@ -32,7 +32,11 @@ def within(value: float, span: Span) -> float:
     LimitError
         When it does not, or is no number; nothing is truncated.
     """
-    if not span.minimum <= value <= span.maximum:
+    try:
+        inside = bool(span.minimum <= value <= span.maximum)
+    except (TypeError, ValueError) as error:
+        raise LimitError(f"{span.name} is one number, not {value!r}; give a number") from error
+    if not inside:
         raise LimitError(
             f"{span.name} {value:g} {span.unit} is beyond what the instrument can do "
             f"({span.minimum:g} to {span.maximum:g} {span.unit}); choose a value within"

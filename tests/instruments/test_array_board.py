@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymeasure.test import expected_protocol
 
 from instruments import Bench, Cell, Pulse, open_bench
 from instruments.drivers import array_board_converters as converters
@@ -477,3 +478,69 @@ def test_signs_of_life_do_not_cut_into_a_message(driver, board):
         thread.join()
     assert set(answers) == {"SAFE;OPEN"}
     assert errors(board) == []
+
+
+# --- the driver against the page's wire ---
+
+FINE = '0,"No error"'
+OPENING = [("*IDN?", "MHO,ARRAY BOARD,1,1"), (":SYST:ERR?", FINE)]
+
+
+def checked(message: str, reply: str = "") -> tuple[str, str]:
+    """Return a message with the look at the error queue behind it, and the reply with what it finds."""
+    return f"{message};:SYST:ERR?", f"{reply};{FINE}" if reply else FINE
+
+
+def test_a_programming_step_over_the_wire() -> None:
+    pairs = [
+        *OPENING,
+        checked(":ROUT:PATH OPEN;:MODE SAFE;:MODE?;:MODE PROG;:MODE?", "SAFE;PROG"),
+        checked(':ROUT:CELL "multiply",3,7;:ROUT:CELL?', '"multiply",3,7'),
+        checked(":ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:PATH RES;:ROUT:PATH?", "OPEN;RES"),
+        checked(":ROUT:PATH OPEN;:ROUT:PATH?", "OPEN"),
+        checked(":OUTP:SAFE;:OUTP:SAFE?", "1"),
+    ]
+    with expected_protocol(ArrayBoardDriver, pairs) as board:
+        board.set_mode("PROGRAM")
+        board.select(Cell("multiply", 3, 7))
+        board.route("RESET")
+        board.route("OPEN")
+        board.make_safe()
+
+
+def test_blocks_and_watchdog_over_the_wire() -> None:
+    block = '"multiply",(@0,1,5),(@2)'
+    loop = '"invert_positive",(@0),(@0)'
+    pairs = [
+        *OPENING,
+        checked(f":ROUT:BLOC {block};:ROUT:BLOC?", block),
+        (":CONF:MULT:RES?", "10000"),
+        checked(':CONF:INV:NEG "invert_negative";:CONF:INV:DIAG 1.000000000e-04;:CONF:INV:DIAG:COUN 1'),
+        checked(f":ROUT:BLOC {loop};:ROUT:BLOC?", loop),
+        (":CONF:INV:COND?", "1E-4"),
+        checked(":SYST:WDOG 2.000000000e+00;:SYST:WDOG?", "2"),
+        ("*OPC?", "1"),
+    ]
+    with expected_protocol(ArrayBoardDriver, pairs) as board:
+        board.connect_multiply("multiply", [0, 1, 5], [2])
+        assert board.transimpedance == 10000.0
+        assert board.transimpedance == 10000.0  # asked once
+        board.connect_invert(
+            "invert_positive", [0], [0], negative="invert_negative", diagonal=1e-4, diagonal_count=1
+        )
+        assert board.input_conductance == 1e-4
+        board.arm_watchdog(2.0)
+        board.beat()
+
+
+def test_a_board_that_reports_something_else_is_not_believed() -> None:
+    pairs = [
+        *OPENING,
+        checked(":ROUT:PATH OPEN;:ROUT:PATH?", "SET"),
+        checked(":SYST:WDOG 2.000000000e+00;:SYST:WDOG?", "0"),
+    ]
+    with expected_protocol(ArrayBoardDriver, pairs) as board:
+        with pytest.raises(InstrumentError, match="reports 'SET' instead of 'OPEN'"):
+            board.route("OPEN")
+        with pytest.raises(InstrumentError, match="watchdog is set to 0 s instead of 2 s"):
+            board.arm_watchdog(2.0)

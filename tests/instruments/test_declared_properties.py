@@ -22,6 +22,7 @@ from wired_twins import registered
 
 from instruments import drivers
 from instruments.drivers import (
+    array_board,
     keithley707b,
     keithley2450,
     keithley2636b,
@@ -33,16 +34,19 @@ from instruments.drivers import (
     keysightb2912a_channel,
     tektronixafg31000,
 )
-from instruments.drivers.bus import BusChannel, BusInstrument
+from instruments.drivers.bus import BusInstrument
 from instruments.drivers.scpi import ScpiInstrument, Span
 from instruments.drivers.scpi_blocks import BlockInstrument
 from instruments.drivers.tsp import TspInstrument
+from instruments.roles import Cell
+from instruments.simulated.array_board import SimulatedArrayBoard
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.keithley707b import SimulatedKeithley707B
 from instruments.simulated.keithley2450 import SimulatedKeithley2450
 from instruments.simulated.keithley2636b import SimulatedKeithley2636B
 from instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
 from instruments.simulated.keysight33522b import SimulatedKeysight33522B
+from instruments.simulated.keysight33622a import SimulatedKeysight33622A
 from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
 from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from mho_errors import InstrumentError, LimitError, MhoError
@@ -93,16 +97,29 @@ def allowed_of(declared: property) -> Any:
 
 
 def classes() -> Iterator[type]:
-    """Yield every class of a driver that speaks over a bus."""
+    """Yield every class that a module of drivers defines."""
     for module in pkgutil.iter_modules(drivers.__path__):
-        for thing in vars(importlib.import_module(f"instruments.drivers.{module.name}")).values():
-            if inspect.isclass(thing) and issubclass(thing, BusInstrument | BusChannel):
+        name = f"instruments.drivers.{module.name}"
+        for thing in vars(importlib.import_module(name)).values():
+            if inspect.isclass(thing) and thing.__module__ == name:
                 yield thing
+
+
+def test_every_property_that_can_be_set_is_a_declared_one() -> None:
+    """So that none can do without limits: a setter written by hand would not be found below."""
+    for owner in classes():
+        for name in dir(owner):
+            attribute = inspect.getattr_static(owner, name)
+            home = next(base for base in owner.__mro__ if name in vars(base))
+            if not isinstance(attribute, property) or not home.__module__.startswith(OURS):
+                continue
+            if attribute.fset is not None:
+                assert "set_command" in declaration(attribute), f"{owner.__name__}.{name} is set by hand"
 
 
 def test_no_driver_with_settings_is_forgotten() -> None:
     covered = {type(part_of(*each)) for each in DRIVERS.values()}
-    declaring = {owner for owner in classes() if any(map(allowed_of, settable(owner).values()))}
+    declaring = {owner for owner in classes() if settable(owner)}
     assert all(any(issubclass(each, owner) for each in covered) for owner in declaring)
 
 
@@ -110,6 +127,9 @@ def test_no_property_takes_whatever_it_is_given() -> None:
     for owner in set(classes()):
         for name, declared in settable(owner).items():
             assert allowed_of(declared) is not None, f"{owner.__name__}.{name} has no limits"
+
+
+NO_NUMBERS = st.sampled_from([None, "1.0", "", [1.0], (), {}, np.ones(2), 1j])
 
 
 @pytest.mark.parametrize(("driver", "opening", "part"), DRIVERS.values(), ids=DRIVERS.keys())
@@ -122,8 +142,8 @@ def test_a_value_out_of_range_raises_before_anything_is_sent(driver, opening, pa
         name = data.draw(st.sampled_from(sorted(properties)), "property")
         allowed = allowed_of(properties[name])
         if isinstance(allowed, Span):
-            value = data.draw(outside(allowed), "value")
-            with pytest.raises(LimitError, match="beyond what the instrument can do"):
+            value = data.draw(outside(allowed) | NO_NUMBERS, "value")
+            with pytest.raises(LimitError, match=r"beyond what the instrument can do|is one number, not"):
                 setattr(owner, name, value)
         elif isinstance(allowed, re.Pattern):
             value = data.draw(st.text(), "value")
@@ -173,6 +193,15 @@ class Port:
     def pulse(self, volts: float, width: float, period: float, count: int) -> None:
         pass
 
+    def array_size(self, array: str) -> tuple[int, int] | None:
+        return (8, 8)
+
+    def switching(self, what: str) -> None:
+        pass
+
+    def exchange(self, volts: np.ndarray, input_count: int, period: float) -> np.ndarray:
+        return volts[:, :input_count]
+
 
 PORTS = {1: Port(), 2: Port()}
 
@@ -217,6 +246,9 @@ MODELS = {
     "33522B": Model(
         keysight33522b.Keysight33522B, lambda *a: SimulatedKeysight33522B(*a, PORTS), ready=shaped
     ),
+    "33622A": Model(
+        keysight33622a.Keysight33622A, lambda *a: SimulatedKeysight33622A(*a, PORTS), ready=shaped
+    ),
     "AFG31000": Model(
         tektronixafg31000.TektronixAFG31000, lambda *a: SimulatedTektronixAFG31000(*a, PORTS), ready=shaped
     ),
@@ -226,6 +258,7 @@ MODELS = {
         ready=lambda it: it.configure(channels=[101]),
     ),
     "707B": Model(keithley707b.Keithley707B, lambda *a: SimulatedKeithley707B(*a)),
+    "array board": Model(array_board.ArrayBoardDriver, lambda *a: SimulatedArrayBoard(*a, PORTS[1])),
 }
 
 
@@ -245,12 +278,15 @@ def listed(wrong: st.SearchStrategy[float], right: float, longest: int = 0) -> s
 
 LEVELS = listed(outside(Span(-210.0, 210.0, "")), 0.1, 2500)
 NUMBERS = st.integers().filter(lambda number: number not in (1, 2))
-CHANNELS = listed(st.sampled_from([0, 100, 123, 201, -101, 1]), 101)
+CHANNELS = listed(st.sampled_from([0, 100, 101.5, -101, 1, 1000, math.nan, "101"]), 101)
+LINE = st.sampled_from([-1, 0.5, 4096, math.nan, "0"])
+LINES = listed(LINE, 1).filter(bool)
+ARRAYS = st.sampled_from(['"', 'multiply",0,0;:ROUT:PATH SET;:ROUT:CELL "multiply', "a\nb"])
 PATHS = listed(st.sampled_from(["1A00", "1I01", "9A01", "1A13", "", "A1", 'x") os.exit("']), "1A01").filter(
     bool
 )
 NAMES = st.text().filter(lambda name: not keysight33522b.NAME.fullmatch(name))
-COUNTS = st.sampled_from([0, -1, 0.5, 1e9, math.nan, math.inf])
+COUNTS = st.sampled_from([0, -1, 0.5, 1.5, 1e9, math.nan, math.inf, "1"])
 
 
 def source_meter(module: Any, **more: Any) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
@@ -303,6 +339,23 @@ def pulser(module: Any, **more: Any) -> dict[str, tuple[dict[str, Any], dict[str
     }
 
 
+def keysight_pulser(module: Any) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    steps = listed(COUNTS, 1).map(lambda counts: [("ramp", count) for count in counts])
+    return pulser(
+        module,
+        upload=(
+            {"channel": 1, "name": "ramp", "samples": np.linspace(-1, 1, 32)},
+            {"channel": NUMBERS, "name": NAMES, "samples": listed(outside(Span(-1.0, 1.0, "")), 0.5)},
+        ),
+        upload_sequence=(
+            {"channel": 1, "name": "lap", "steps": [("ramp", 1)]},
+            {"channel": NUMBERS, "name": NAMES, "steps": st.just([]) | steps},
+        ),
+        waveforms=({"channel": 1}, {"channel": NUMBERS}),
+        clear_waveforms=({"channel": 1}, {"channel": NUMBERS}),
+    )
+
+
 # model: method: right arguments, and what may be wrong with each
 METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     "2450": source_meter(keithley2450),
@@ -316,20 +369,8 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         keysightb2912a_channel,
         pulse=PULSE,
     ),
-    "33522B": pulser(
-        keysight33522b,
-        upload=(
-            {"channel": 1, "name": "ramp", "samples": np.linspace(-1, 1, 32)},
-            {"channel": NUMBERS, "name": NAMES, "samples": listed(outside(Span(-1.0, 1.0, "")), 0.5)},
-        ),
-        upload_sequence=(
-            {"channel": 1, "name": "lap", "steps": [("ramp", 1)]},
-            {"channel": NUMBERS, "name": NAMES, "steps": st.just([]) | listed(COUNTS, 1).map(
-                lambda counts: [("ramp", count) for count in counts])},
-        ),
-        waveforms=({"channel": 1}, {"channel": NUMBERS}),
-        clear_waveforms=({"channel": 1}, {"channel": NUMBERS}),
-    ),
+    "33522B": keysight_pulser(keysight33522b),
+    "33622A": keysight_pulser(keysight33622a),
     "AFG31000": pulser(
         tektronixafg31000,
         upload=(
@@ -340,13 +381,33 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     ),
     "DAQ6510": {
         "configure": (
-            {"function": "VOLT", "full_scale": 1.0, "nplc": 1.0},
-            {"function": st.text(), "full_scale": outside(Span(0.0, 1e9, "")), "nplc": outside(keithleydaq6510.NPLC)},
+            {"function": "VOLT", "full_scale": 1.0, "nplc": 1.0, "channels": [101]},
+            {"function": st.text().filter(lambda text: text not in keithleydaq6510.RANGES),
+             "full_scale": outside(Span(0.0, 1e9, "")), "nplc": outside(keithleydaq6510.NPLC), "channels": CHANNELS},
         ),
         "scans": (
-            {"count": 1, "interval": 0.0},
-            {"count": COUNTS, "interval": outside(keithleydaq6510.INTERVAL)},
+            {"count": 1, "channels": [101], "interval": 0.0},
+            {"count": COUNTS, "channels": CHANNELS, "interval": outside(keithleydaq6510.INTERVAL)},
         ),
+        **{name: ({"channels": [101]}, {"channels": CHANNELS}) for name in ("scan", "close_channels", "open_channels")},
+    },
+    "array board": {
+        "set_mode": ({"mode": "SAFE"}, {"mode": st.text().filter(lambda text: text not in array_board.MODES)}),
+        "route": ({"path": "OPEN"}, {"path": st.text().filter(lambda text: text not in array_board.PATHS)}),
+        "select": (
+            {"cell": Cell("multiply", 0, 0)},
+            {"cell": LINE.map(lambda row: Cell("multiply", row, 0)) | LINE.map(lambda column: Cell("multiply", 0, column))
+             | ARRAYS.map(lambda array: Cell(array, 0, 0))},
+        ),
+        "connect_multiply": (
+            {"array": "multiply", "rows": [0], "columns": [0]}, {"array": ARRAYS, "rows": LINES, "columns": LINES},
+        ),
+        "connect_invert": (
+            {"positive": "multiply", "rows": [0], "columns": [0], "negative": None, "diagonal": 0.0, "diagonal_count": 0},
+            {"positive": ARRAYS, "rows": LINES, "columns": LINES, "negative": ARRAYS,
+             "diagonal": outside(array_board.DIAGONAL), "diagonal_count": outside(array_board.DIAGONAL_COUNT)},
+        ),
+        "arm_watchdog": ({"seconds": 1.0}, {"seconds": outside(array_board.WATCHDOG)}),
     },
     "707B": {
         name: ({"paths": ["1A01"]}, {"paths": PATHS})
@@ -354,9 +415,18 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
     },
 }  # fmt: skip
 
-# What takes no quantity: plumbing of the bus, and channels of the DAQ6510, which the instrument checks.
+# What takes no quantity: plumbing of the bus.
 PLUMBING = {base.__module__ for base in (BusInstrument, ScpiInstrument, BlockInstrument, TspInstrument)}
-UNCHECKED = {"channel", "release", "fetch", "scan", "close_channels", "open_channels"}
+UNCHECKED = {"ask", "exchange", "exchange_samples", "channel", "release", "fetch"}
+# Classes without a bus of messages, and the tests that hold their methods to the same rule.
+ELSEWHERE = {
+    "AgilentB1500": ("test_agilentb1500", {"configure", "hold", "read", "sweep"}),
+    "ArrayBoardConverters": ("test_output_vectors", {"exchange"}),
+    "NIDaq": ("test_ni_daq", {"exchange", "write", "write_lines"}),
+    "ClockedExchange": ("test_ni_daq", {"play"}),
+    "NIOutputs": ("test_daq_kinds", {"checked", "hold"}),
+    "ScannedDaq": ("test_daq_kinds", {"exchange"}),
+}
 
 
 def with_arguments(owner: type) -> set[str]:
@@ -390,10 +460,42 @@ def opened(name: str) -> Iterator[tuple[Any, list[bytes]]]:
         yield part, sent
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "error"),
+    [
+        ("2450", {"voltage_range": 201.0}, "source range 201 V"),
+        ("2636B", {"voltage_range": math.nan}, "source range nan V"),
+        ("33522B", {"edge": 1e-9}, "edge time 1e-09 s"),
+        ("33622A", {"edge": 1e-9}, "edge time 1e-09 s"),
+        ("AFG31000", {"edge": "10 ns"}, "edge time is one number, not '10 ns'"),
+        ("DAQ6510", {"channels": [100]}, "channel 100"),
+    ],
+)
+def test_what_it_is_opened_with_is_checked_first(name: str, options: dict[str, Any], error: str) -> None:
+    with pytest.raises(LimitError, match=error):
+        MODELS[name].driver("GPIB0::30::INSTR", "none@mho", **options)  # where nothing is
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_no_method_is_forgotten(name: str) -> None:
     with opened(name) as (part, _):
         assert with_arguments(type(part)) - UNCHECKED == set(METHODS[name])
+        for method, (_, wrongs) in METHODS[name].items():
+            parameters = set(inspect.signature(getattr(part, method)).parameters)
+            assert parameters == set(wrongs), (
+                f"{method}: nothing wrong is tried with {parameters - set(wrongs)}"
+            )
+
+
+def test_no_driver_with_methods_is_forgotten() -> None:
+    kinds = {}
+    for name in MODELS:
+        with opened(name) as (part, _):
+            kinds[name] = type(part)
+    for owner in classes():
+        tried = {method for name in MODELS if issubclass(kinds[name], owner) for method in METHODS[name]}
+        tried |= ELSEWHERE.get(owner.__name__, ("", set()))[1]
+        assert with_arguments(owner) - UNCHECKED - tried == set(), owner
 
 
 @pytest.mark.parametrize(("name", "method"), [(name, method) for name in METHODS for method in METHODS[name]])

@@ -214,8 +214,8 @@ def test_pulses_have_the_width_and_the_period_asked_for(instrument, ports, twin,
     assert [volts for _, volts in tops] == levels
     assert np.diff([start for start, _ in tops]) == pytest.approx(10e-3)
     for start, _ in tops:
-        ended = next(later for later, volts in steps if later > time and not volts)
-        assert ended - time == pytest.approx(1e-3)
+        ended = next(later for later, volts in steps if later > start and not volts)
+        assert ended - start == pytest.approx(1e-3)
     assert not smu.output_enabled
     assert smu.source_voltage_range_auto
     assert ask(twin, "print(smua.measure.delay, smua.source.delay, trigger.timer[1].stimulus)") == [

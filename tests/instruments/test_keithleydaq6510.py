@@ -154,9 +154,13 @@ def test_values_beyond_the_instrument_raise_before_anything_is_sent(daq, twin):
             attempt()
     with pytest.raises(InstrumentError, match="function 'TEMP' does not exist"):
         daq.configure(function="TEMP")
-    for count, channels in ((1, []), (100_001, [101])):
-        with pytest.raises(InstrumentError, match="scans have 1 to 100000 readings"):
-            daq.scans(count, channels)
+    with pytest.raises(InstrumentError, match="needs channels to scan; name some"):
+        daq.scans(1, [])
+    with pytest.raises(InstrumentError, match="scans have 1 to 100000 readings"):
+        daq.scans(100_001, [101])
+    for attempt in (lambda: daq.scan([101.5]), lambda: daq.scans(1.5), lambda: daq.close_channels([0])):
+        with pytest.raises(LimitError, match=r"not a whole number|channel 0 +is beyond"):
+            attempt()
     assert sent == []
 
 
