@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -16,22 +16,55 @@ if TYPE_CHECKING:
     from procedures import Solution
 
 EXIT_USER, EXIT_UNFINISHED, EXIT_ABORTED = 2, 1, 130
+HELP = ["--help", "-h"]
+HANDED_ON: dict[str, Any] = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "help_option_names": [],
+}
+"""For a verb whose words are understood by something that is imported only then."""
+
+UsageError: type[Exception] = typer.BadParameter.__base__  # type: ignore[assignment]  # Typer does not export it
+
+EXPERIMENTS, MANY, RUNS, BENCHES = "Experiments", "Many runs", "Run files", "Benches"  # the help's groups
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": HELP},
     help="Analogue matrix computing on RRAM chips: program, invert, refine, record, analyse, simulate.",
+    epilog="Nothing needs hardware: without --bench a verb works on the simulated bench. "
+    "`mho VERB --help` says more about one.",
 )
 
 bench_app = typer.Typer(no_args_is_help=True, help="Check benches, make them safe, serve them.")
-app.add_typer(bench_app, name="bench")
+app.add_typer(bench_app, name="bench", rich_help_panel=BENCHES)
 
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
 Runs = Annotated[list[Path], typer.Argument(help="run files (.h5)", show_default=False)]
+Help = Annotated[bool, typer.Option("--help", "-h", help="of this verb, or of the procedure that is named")]
 
 
-@app.command()
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"mho {version('mho')}")
+        raise typer.Exit
+
+
+@app.callback()
+def before_the_verb(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_tell_version, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Understand what goes before a verb."""
+
+
+@app.command(rich_help_panel=EXPERIMENTS)
 def solve(
     matrix: Annotated[
         Path, typer.Argument(help="A: .npy, .csv or .mtx, real or complex", show_default=False)
@@ -74,12 +107,12 @@ def solve(
         raise typer.Exit(EXIT_UNFINISHED)
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=HANDED_ON, rich_help_panel=EXPERIMENTS)
 def run(
     context: typer.Context,
     procedure: Annotated[
         str, typer.Argument(help="as `mho procedures` lists them, or a plan (.toml)", show_default=False)
-    ],
+    ] = "",
     bench: Annotated[str, typer.Option(help="a packaged bench or a bench file")] = "simulated",
     preset: Annotated[str | None, typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random; fresh when left out")] = None,
@@ -88,8 +121,10 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="of a plan, only list what would happen")
     ] = False,
+    help_: Help = False,
 ) -> None:
     """Run any procedure, its parameters being options with units (`--interval 100ms`), or a plan of many."""
+    words, beside = _own_words(context, procedure, help_)
     from procedures import run as carry_out
     from procedures.arguments import procedure_from_arguments
     from procedures.plan_terminal import run_plan
@@ -97,7 +132,7 @@ def run(
 
     if procedure.endswith(".toml"):
         raise typer.Exit(EXIT_UNFINISHED if run_plan(Path(procedure), output, dry_run) else 0)
-    made = procedure_from_arguments(procedure, context.args, seed=seed, program="mho run")
+    made = procedure_from_arguments(procedure, words, seed=seed, program="mho run", beside=beside)
     with RunDisplay(quiet=as_json) as display:
         result = carry_out(made, bench, seed=seed, preset=preset, output=output, observers=[display.observe])
     if as_json:
@@ -106,7 +141,19 @@ def run(
         print_result(result)
 
 
-@app.command()
+def _own_words(context: typer.Context, procedure: str, wants_help: bool) -> tuple[list[str], list[str]]:
+    """Return the words that are a procedure's, and the verb's options; without a procedure, help is the verb's."""
+    if wants_help and (not procedure or procedure.endswith(".toml")):
+        typer.echo(context.get_help(), nl=False)
+        raise typer.Exit
+    if not procedure:
+        verb = context.command_path
+        raise InputError(f"{verb} needs a procedure; `mho procedures` lists them, `{verb} --help` says more")
+    beside = [name for option in context.command.params for name in option.opts if name.startswith("--")]
+    return [*context.args, "--help"] if wants_help else context.args, beside
+
+
+@app.command(rich_help_panel=EXPERIMENTS)
 def procedures() -> None:
     """List the procedures there are, with their parameters, units and defaults."""
     from procedures.terminal import print_procedures
@@ -114,7 +161,7 @@ def procedures() -> None:
     print_procedures()
 
 
-@app.command()
+@app.command(rich_help_panel=RUNS)
 def show(run: Run) -> None:
     """Print what a run file holds."""
     from rich.console import Console
@@ -124,7 +171,7 @@ def show(run: Run) -> None:
     analysis.show(run, Console())
 
 
-@app.command()
+@app.command(rich_help_panel=RUNS)
 def plot(
     run: Run,
     output: Annotated[
@@ -137,7 +184,7 @@ def plot(
     typer.echo(analysis.plot(run, output))
 
 
-@app.command()
+@app.command(rich_help_panel=EXPERIMENTS)
 def gui(
     run: Annotated[
         Path | None, typer.Argument(help="a run file (.h5) to show alone", show_default=False)
@@ -151,22 +198,26 @@ def gui(
     raise typer.Exit(show_main_window(runs_folder(), bench) if run is None else show_run(run))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings=HANDED_ON, rich_help_panel=EXPERIMENTS)
 def rehearse(
     context: typer.Context,
-    bench: Annotated[str, typer.Argument(help="a bench file", show_default=False)],
-    procedure: Annotated[str, typer.Argument(help="solve, …, and its arguments", show_default=False)],
+    bench: Annotated[str, typer.Argument(help="a bench file", show_default=False)] = "",
+    procedure: Annotated[str, typer.Argument(help="solve, …, and its arguments", show_default=False)] = "",
     preset: Annotated[str | None, typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random; fresh when left out")] = None,
     output: Annotated[Path | None, typer.Option(help="leave the run file (.h5) here")] = None,
+    help_: Help = False,
 ) -> None:
     """Run a procedure on the simulated twins of a real bench, and report what it would do there."""
+    words, beside = _own_words(context, procedure, help_)
     from procedures.arguments import procedure_from_arguments
     from procedures.rehearsal import rehearse as carry_out
     from procedures.rehearsal_table import print_rehearsal
     from procedures.terminal import RunDisplay
 
-    made = procedure_from_arguments(procedure, context.args, seed=seed, program=f"mho rehearse {bench}")
+    made = procedure_from_arguments(
+        procedure, words, seed=seed, program=f"mho rehearse {bench}", beside=beside
+    )
     with RunDisplay() as display:
         result = carry_out(made, bench, seed=seed, preset=preset, output=output, observers=[display.observe])
     print_rehearsal(result)
@@ -174,7 +225,7 @@ def rehearse(
         raise typer.Exit(EXIT_UNFINISHED)
 
 
-@app.command()
+@app.command(rich_help_panel=MANY)
 def campaign(
     plan: Annotated[Path, typer.Argument(help="a plan (.toml)", show_default=False)],
     workers: Annotated[int, typer.Option(min=1, help="processes on this machine")] = 2,
@@ -199,7 +250,7 @@ def campaign(
         raise typer.Exit(EXIT_UNFINISHED)
 
 
-@app.command()
+@app.command(rich_help_panel=RUNS)
 def table(
     runs: Annotated[list[Path], typer.Argument(help="run files, or folders of them", show_default=False)],
     output: Annotated[Path, typer.Option(help="the table (.parquet)")] = Path("runs.parquet"),
@@ -215,7 +266,7 @@ def table(
     typer.echo(f"{output}: {read} runs")
 
 
-@app.command()
+@app.command(rich_help_panel=MANY)
 def runner(
     bench: Annotated[str, typer.Option(help="a packaged bench or a bench file")] = "simulated",
     once: Annotated[bool, typer.Option("--once", help="end after one job")] = False,
@@ -231,7 +282,7 @@ def runner(
         raise typer.Exit(EXIT_UNFINISHED)
 
 
-@app.command()
+@app.command(rich_help_panel=MANY)
 def watch(
     port: Annotated[int, typer.Option(help="on 127.0.0.1; 0 takes any that is free")] = 8080,
     folder: Annotated[
@@ -244,28 +295,29 @@ def watch(
     serve(port, lambda address: typer.echo(f"{address}   Ctrl-C ends it"), folder)
 
 
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    help="List, search, tag and link runs.",
-)
+@app.command(context_settings=HANDED_ON, help="List, search, tag and link runs.", rich_help_panel=RUNS)
 def runs(context: typer.Context) -> None:
     """Hand everything to the verbs of the index."""
     from analysis.runs_commands import runs_app
 
-    runs_app(context.args, prog_name="mho runs")
+    _hand_on(runs_app, context)
 
 
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-)
+@app.command(context_settings=HANDED_ON, rich_help_panel=MANY)
 def queue(context: typer.Context) -> None:
     """Line up runs, and watch and command the runner: add, list, pause, resume, abort, stop, move …"""
     from procedures.queue.commands import queue_app  # only now: it brings all procedures with it
 
-    queue_app(context.args, prog_name="mho queue")
+    _hand_on(queue_app, context)
 
 
-@app.command()
+def _hand_on(verbs: typer.Typer, context: typer.Context) -> None:
+    """Let other verbs understand the words of this one."""
+    code = verbs(context.args, prog_name=context.command_path, standalone_mode=False, help_option_names=HELP)
+    raise typer.Exit(code or 0)
+
+
+@app.command(rich_help_panel=RUNS)
 def export(
     run: Run,
     to: Annotated[str, typer.Option(help="csv, mat, netcdf, or folder (to publish)", show_default=False)],
@@ -277,7 +329,7 @@ def export(
     typer.echo(write(run, to, output))
 
 
-@app.command("import")
+@app.command("import", rich_help_panel=RUNS)
 def import_(
     table: Annotated[Path, typer.Argument(help="cell reads: .csv, .tsv", show_default=False)],
     output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
@@ -305,7 +357,7 @@ def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-@app.command()
+@app.command(rich_help_panel=RUNS)
 def rerun(
     run: Run,
     output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
@@ -330,7 +382,7 @@ def rerun(
         raise typer.Exit(EXIT_UNFINISHED)
 
 
-@app.command()
+@app.command(rich_help_panel=RUNS)
 def verify(
     runs: Runs,
     as_json: Annotated[bool, typer.Option("--json", help="print a list for machines instead")] = False,
@@ -350,7 +402,7 @@ def verify(
         raise typer.Exit(EXIT_UNFINISHED)
 
 
-@app.command()
+@app.command(rich_help_panel=RUNS)
 def recover(runs: Runs) -> None:
     """Make ordinary files of interrupted ones, for every viewer; they stay interrupted runs."""
     from runs import recover as make_whole
@@ -407,14 +459,26 @@ def main() -> NoReturn:
     """Run the command line; what a user did wrong is answered in one line, without a traceback."""
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s", stream=sys.stderr)
     try:
-        app(prog_name="mho")
+        code = app(prog_name="mho", standalone_mode=False)
+    except UsageError as error:
+        _complain(MhoError(_told(error)), EXIT_USER)
     except Aborted as error:
         _complain(error, EXIT_ABORTED)
     except MhoError as error:
         _complain(error, EXIT_USER)
     except KeyboardInterrupt:
         _complain(MhoError("interrupted; the bench was made safe"), EXIT_ABORTED)
-    sys.exit(0)
+    sys.exit(code or 0)
+
+
+def _told(error: Any) -> str:
+    """Say what Typer found wrong in one line, as everything else is said."""
+    message = error.format_message().rstrip(".").replace(". Did", "; did")
+    if not message:  # without a verb; the help has been shown
+        sys.exit(EXIT_USER)
+    message = message[0].lower() + message[1:]
+    verb = error.ctx.command_path if error.ctx else "mho"
+    return message if message.endswith("?") else f"{message}; `{verb} --help` says more"
 
 
 def _complain(error: MhoError, code: int) -> NoReturn:

@@ -22,7 +22,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def procedure_from_arguments(
-    name: str, arguments: Sequence[str], *, seed: int | None = None, program: str = ""
+    name: str,
+    arguments: Sequence[str],
+    *,
+    seed: int | None = None,
+    program: str = "",
+    beside: Sequence[str] = (),
 ) -> Procedure:
     """Make the procedure called `name`.
 
@@ -36,13 +41,16 @@ def procedure_from_arguments(
         For a procedure that has a parameter `seed`, unless `arguments` say another.
     program : str
         What stands before the name, for help and errors.
+    beside : sequence of str
+        Options of `program` itself, for help and errors.
 
     Raises
     ------
     InputError
         For an unknown procedure or argument, or a value that its parameter refuses.
     """
-    return make_procedure(name, parameters_from_arguments(name, arguments, seed=seed, program=program))
+    values = parameters_from_arguments(name, arguments, seed=seed, program=program, beside=beside)
+    return make_procedure(name, values)
 
 
 def parameters_from_arguments(
@@ -51,6 +59,7 @@ def parameters_from_arguments(
     *,
     seed: int | None = None,
     program: str = "",
+    beside: Sequence[str] = (),
     partial: bool = False,
 ) -> dict[str, Any]:
     """Return the parameters that the arguments set, by name, as `make_procedure` takes them.
@@ -65,12 +74,18 @@ def parameters_from_arguments(
     """
     kind = find_procedure(name)
     form = kind().form()
-    parser = _Parser(prog=f"{program} {name}".strip(), description=kind.__doc__, allow_abbrev=False)
+    parser = _Parser(
+        prog=f"{program} {name}".strip(),
+        description=kind.__doc__,
+        epilog=f"{program} itself takes {', '.join(beside)}." if beside else None,
+        allow_abbrev=False,
+    )
     for key, parameter in form.items():
         _add(parser, key, parameter, partial)
     understood, rest = parser.parse_known_args(arguments)
     if rest:
-        options = {"--" + key.replace("_", "-"): key for key, one in form.items() if not is_positional(one)}
+        own = ("--" + key.replace("_", "-") for key, one in form.items() if not is_positional(one))
+        options = dict.fromkeys((*own, *beside))
         raise InputError(f"{parser.prog} has no argument {rest[0]!r}; {nearest(rest[0], options)}")
     words = {key: value for key, value in vars(understood).items() if value is not None}
     given = {key: plain_value(key, form[key], value) for key, value in words.items()}

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from instruments.models import modules_beside
 from mho_errors import InputError
 from procedures.base import Procedure
 
@@ -43,7 +44,8 @@ def import_procedure(name: str) -> type[Procedure]:
     """
     module, _, attribute = name.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        with modules_beside(Path()):  # the console script does not look there
+            found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise InputError(f"there is no procedure {name!r}: {error}; write module:Class") from None
     if not (isinstance(found, type) and issubclass(found, Procedure)):

@@ -90,7 +90,8 @@ def rerun(
         seed = provenance.get("seed", "")
         if not seed:
             raise InputError(f"{path} does not say its seed, so it cannot be repeated")
-        kind = _kind_of(file)
+        with _in_folder(provenance.get("folder", "")):  # where a procedure of the user's own is
+            kind = _kind_of(file)
         values, remarks = _parameters_of(file)
     remarks += _bench_file_differs(provenance.get("bench", ""), source)
     target = new_run_path(kind.__name__.lower(), output).resolve()  # from this folder, not from the run's

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -292,6 +293,83 @@ def test_what_is_no_run_file_is_refused(shell, tmp_path, verb):
     assert "nowhere.h5" in shell.refused(verb, tmp_path / "nowhere.h5")
     (tmp_path / "text.h5").write_text("not HDF5")
     assert "text.h5" in shell.refused(verb, tmp_path / "text.h5")
+
+
+# --- before a verb, and instead of one ---
+
+
+def test_without_a_verb_the_verbs_are_shown_in_groups(shell):
+    code, out, err = shell("--help")
+    assert (code, err) == (0, "")
+    bare = shell()
+    assert (bare[0], bare[1].strip(), bare[2]) == (2, out.strip(), "")
+    assert [group for group in ("Experiments", "Many runs", "Run files", "Benches") if group in out] == [
+        "Experiments", "Many runs", "Run files", "Benches",
+    ]  # fmt: skip
+    assert "Commands" not in out  # where a verb without a group would stand
+
+
+def test_the_version_is_that_of_the_distribution(shell):
+    assert shell("--version") == (0, f"mho {version('mho')}\n", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(), ("solve",), ("run",), ("rehearse",), ("bench",), ("bench", "check"), ("queue", "add"), ("runs",)],
+)
+def test_help_is_asked_for_with_either_option(shell, words):
+    code, out, err = shell(*words, "--help")
+    assert (code, err) == (0, "")
+    assert f"Usage: {' '.join(('mho', *words))}" in out
+    assert shell(*words, "-h") == (code, out, err)
+
+
+@pytest.mark.parametrize("words", [("run", "read"), ("rehearse", "lab.toml", "read")])
+def test_help_behind_a_procedure_is_about_its_arguments(shell, words):
+    code, out, err = shell(*words, "--help")
+    assert (code, err) == (0, "")
+    assert "--read-voltage" in out
+    assert "itself takes" in out
+
+
+def test_help_behind_a_plan_runs_nothing(shell):
+    code, out, _ = shell("run", "nowhere.toml", "--help")
+    assert code == 0
+    assert "Usage: mho run" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("solv", "a.npy"), "no such command 'solv'; did you mean 'solve'?"),
+        (("bench", "chek"), "no such command 'chek'; did you mean 'check'?"),
+        (("queue", "lst"), "no such command 'lst'; did you mean 'list'?"),
+        (("runs", "--wher", "x"), "no such option: --wher (Possible options: --help, --where)"),
+        (("solve", "a.npy", "--bit", 3), "no such option: --bit (Possible options: --bits); `mho solve --help` says more"),
+        (("solve",), "missing argument 'matrix'; `mho solve --help` says more"),
+        (("solve", "a.npy", "--bits", "many"), "invalid value for '--bits': "),
+        (("solve", "a.npy", "--bits"), "option '--bits' requires an argument"),
+        (("run",), "mho run needs a procedure; `mho procedures` lists them, `mho run --help` says more"),
+        (("rehearse", "lab.toml"), "mho rehearse needs a procedure; "),
+        (("run", "raed"), "there is no procedure 'raed'; did you mean 'read'?"),
+        (("run", "read", "--repeat", 3), "mho run read has no argument '--repeat'; did you mean '--repeats'?"),
+        (("run", "read", "--benhc", "x"), "mho run read has no argument '--benhc'; did you mean '--bench'?"),
+    ],
+)  # fmt: skip
+def test_a_typing_error_is_answered_in_one_line(shell, words, answer):
+    assert shell.refused(*words).startswith(answer)
+
+
+def test_a_procedure_of_one_s_own_is_found_in_the_current_folder(shell, tmp_path, monkeypatch):
+    (tmp_path / "own_read.py").write_text("from procedures import Read\nclass Twice(Read):\n    pass\n")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = shell("run", "own_read:Twice", "--rows", "0:2", "--columns", "0:2", "--json")
+    assert code == 0
+    assert json.loads(out)["cells"] == 4
+    monkeypatch.chdir(ROOT)  # and where it was run from, when it is repeated
+    monkeypatch.delitem(sys.modules, "own_read")
+    code, _, _ = shell("rerun", json.loads(out)["run_file"])
+    assert code == 0
 
 
 # --- as a process ---

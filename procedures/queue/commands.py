@@ -41,7 +41,10 @@ _WORDS = {"allow_extra_args": True, "ignore_unknown_options": True}
 def add(
     context: typer.Context,
     procedure: Annotated[
-        str, typer.Argument(help="solve, … and its arguments, or a plan (.toml)", show_default=False)
+        str,
+        typer.Argument(
+            help="solve, … and its arguments (`mho run solve --help`), or a plan (.toml)", show_default=False
+        ),
     ],
     bench: Bench = "simulated",
     seed: Seed = None,
