@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from gui.loading import load_procedures
 from mho_errors import MhoError
@@ -41,8 +41,12 @@ class Errands(QObject):
         self._arrived.connect(self._receive)
 
     def run(self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None) -> None:
-        """Do `work` in its turn; `then` gets its result, `refused` an `MhoError`, both in the window's thread."""
-        self._pool.submit(self._work, work, then, refused)
+        """Do `work` in its turn; `then` gets its result, `refused` an `MhoError`, both in the window's thread.
+
+        It begins at the next turn of the event loop: what is asked while a window is built waits until that is done,
+        for two threads of Python take twice as long.
+        """
+        QTimer.singleShot(0, self, lambda: self._submit(work, then, refused))
 
     def run_at_once(self, work: Callable[[], Any], then: Then | None = None) -> None:
         """Do `work` whatever else is being done."""
@@ -58,6 +62,10 @@ class Errands(QObject):
         """Forget what has not begun, and what comes of the rest."""
         self._open = False
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, work: Callable[[], Any], then: Then | None, refused: Refused | None) -> None:
+        if self._open:
+            self._pool.submit(self._work, work, then, refused)
 
     def _work(self, work: Callable[[], Any], then: Then | None, refused: Refused | None) -> None:
         try:

@@ -22,7 +22,7 @@ from gui import theme
 from gui.command_bar import CommandBar
 from gui.first_start import GuidedRun
 from gui.message_bar import MessageBar
-from gui.panel_docks import PanelDocks
+from gui.panel_docks import PANELS, PanelDock, PanelDocks
 from gui.queue_model import job_sentence
 from gui.session import Session
 from gui.shortcuts import ShortcutsDialog, rows_of
@@ -56,8 +56,10 @@ class MainWindow(QMainWindow):
         self.commands.stop_wanted.connect(self.emergency_stop)
         self.addToolBar(self.commands)
         self.messages = MessageBar()
+        self._heights: dict[PanelDock, int] = {}  # of the docks, before the message that is shown
+        self._unguided: dict[PanelDock, int] = {}  # the same before the guide
         self._message_strip = self._strip("messages", self.messages)
-        self.messages.shown.connect(self._message_strip.setVisible)
+        self.messages.shown.connect(self._show_messages)
         self._message_strip.setVisible(False)
         self.guide: GuidedRun | None = None
         self._guide_strip: QToolBar | None = None
@@ -107,7 +109,7 @@ class MainWindow(QMainWindow):
         bench.addSeparator()
         self._add(bench, "Emergency stop", "", "as Esc Esc", self.emergency_stop)
         view = self.menuBar().addMenu("&View")
-        for number, (title, _) in enumerate(self.panels, 1):
+        for number, title in enumerate(PANELS, 1):
             self._add(
                 view, title, f"Ctrl+{number}", f"show the panel {title}", partial(self.show_panel, title)
             )
@@ -146,6 +148,13 @@ class MainWindow(QMainWindow):
         """Return the panel with this title."""
         return self.panels.panel(title)
 
+    def _show_messages(self, visible: bool) -> None:
+        if visible and not self._message_strip.isVisible():
+            self._heights = self.panels.heights()
+        self._message_strip.setVisible(visible)
+        if not visible:
+            self.panels.restore(self._heights)
+
     def _show_title(self, run: RunFile | None) -> None:
         shown = "" if run is None else f"{run.path.name} - "
         self.setWindowTitle(f"{shown}{self.session.folder} - mho")
@@ -181,6 +190,7 @@ class MainWindow(QMainWindow):
             self.guide = GuidedRun(self.session)
             self.guide.ended.connect(self._end_guide)
             self.guide.look_at.connect(self.show_panel)
+            self._unguided = self.panels.heights()
             self._guide_strip = self._strip("guide", self.guide)
 
     def _end_guide(self) -> None:
@@ -188,6 +198,7 @@ class MainWindow(QMainWindow):
         if self._guide_strip is not None:
             self.removeToolBar(self._guide_strip)
             self._guide_strip.deleteLater()
+            self.panels.restore(self._unguided)
         self.guide = self._guide_strip = None
 
     # --- what is done ---

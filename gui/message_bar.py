@@ -25,6 +25,10 @@ class WrappedLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
 
+    def hasHeightForWidth(self) -> bool:  # noqa: N802
+        """No: boxes and toolbars would ask for the height at their narrowest."""
+        return False
+
     def sizeHint(self) -> QSize:  # noqa: N802
         """What the text needs at the present width."""
         return QSize(self.NARROWEST, self.heightForWidth(max(self.width(), self.NARROWEST)))
@@ -36,7 +40,7 @@ class WrappedLabel(QLabel):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Ask for another height."""
         super().resizeEvent(event)
-        self.updateGeometry()
+        QTimer.singleShot(0, self, self.updateGeometry)  # not while the layout is at work, which would forget it
 
 
 class MessageBar(QWidget):

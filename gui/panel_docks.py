@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget, QVBoxLayout, QWidget
 
 from gui.session import Session
 
-PANELS = (
-    ("gui.experiments", "ExperimentsPanel"),
-    ("gui.chip_panel", "ChipPanel"),
-    ("gui.solve_panel", "SolvePanel"),
-    ("gui.signals_panel", "SignalsPanel"),
-    ("gui.runs_panel", "RunsPanel"),
-    ("gui.bench_panel", "BenchPanel"),
-    ("gui.queue_panel", "QueuePanel"),
-    ("gui.log_panel", "LogPanel"),
-)
+PANELS = {
+    "Experiments": ("gui.experiments", "ExperimentsPanel"),
+    "Chip": ("gui.chip_panel", "ChipPanel"),
+    "Solve": ("gui.solve_panel", "SolvePanel"),
+    "Signals": ("gui.signals_panel", "SignalsPanel"),
+    "Runs": ("gui.runs_panel", "RunsPanel"),
+    "Bench": ("gui.bench_panel", "BenchPanel"),
+    "Queue": ("gui.queue_panel", "QueuePanel"),
+    "Log": ("gui.log_panel", "LogPanel"),
+}
+"""Module and class of each panel, by its title."""
+
+FROM_THE_START = ("Experiments", "Log")
+"""Panels that others speak to, or that keep what was said, before anybody looks at them."""
+
 LEFT, MIDDLE, BOTTOM = (
     Qt.DockWidgetArea.LeftDockWidgetArea,
     Qt.DockWidgetArea.RightDockWidgetArea,
@@ -36,31 +40,65 @@ SIZES = (
 )
 
 
+class PanelDock(QDockWidget):
+    """One panel, made when it is first looked at, and hidden while another one lies over it.
+
+    To Qt all tabs of a place are visible; a panel that is hidden knows that there is nothing to draw.
+    """
+
+    def __init__(self, title: str, session: Session, window: QMainWindow) -> None:
+        super().__init__(title, window)
+        self.setObjectName(title)
+        self._session = session
+        self.panel: QWidget | None = None
+        holder = QWidget()
+        self._place = QVBoxLayout(holder)
+        self._place.setContentsMargins(0, 0, 0, 0)
+        self.setWidget(holder)
+        self.visibilityChanged.connect(self._look)
+
+    def made(self) -> QWidget:
+        """Return the panel, made if it is not there yet."""
+        if self.panel is None:
+            module, name = PANELS[self.windowTitle()]
+            self.panel = getattr(importlib.import_module(module), name)(self._session)
+            policy = self.panel.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)  # its neighbours keep their sizes when tabs are changed
+            self.panel.setSizePolicy(policy)
+            self.panel.setVisible(False)
+            self._place.addWidget(self.panel)
+        return self.panel
+
+    def is_in_view(self) -> bool:
+        """Whether it is in the window, and nothing lies over it."""
+        return self.panel is not None and self.panel.isVisible() and not self.isFloating()
+
+    def _look(self, in_view: bool) -> None:
+        if in_view or self.panel is not None:
+            self.made().setVisible(in_view)
+
+
 class PanelDocks:
     """The docks of a window, by the titles of their panels."""
 
     def __init__(self, window: QMainWindow, session: Session) -> None:
         self._window = window
-        self._docks: dict[str, QDockWidget] = {}
         window.setDockNestingEnabled(True)
         window.setCorner(Qt.Corner.BottomLeftCorner, LEFT)
         window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-        for module, name in PANELS:
-            panel = getattr(importlib.import_module(module), name)(session)
-            dock = QDockWidget(panel.title, window)
-            dock.setObjectName(panel.title)
-            dock.setWidget(panel)
-            self._docks[panel.title] = dock
+        self._docks = {title: PanelDock(title, session, window) for title in PANELS}
+        for title in FROM_THE_START:
+            self._docks[title].made()
         self.arrange()
 
     def __iter__(self) -> Iterator[tuple[str, QWidget]]:
-        """Titles and panels."""
-        for title in self._docks:
-            yield title, self.panel(title)
+        """Titles and panels, all of them made."""
+        for title, dock in self._docks.items():
+            yield title, dock.made()
 
     def panel(self, title: str) -> Any:
         """Return the panel with this title."""
-        return self._docks[title].widget()
+        return self._docks[title].made()
 
     def show(self, title: str) -> None:
         """Bring a panel to the front."""
@@ -83,9 +121,25 @@ class PanelDocks:
         for way, sizes in SIZES:
             self._window.resizeDocks([first[area] for area in sizes], list(sizes.values()), way)
 
+    def heights(self) -> dict[PanelDock, int]:
+        """Return how high the docks in view are, with their tabs, in pixels."""
+        bars = self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        tabs = max((bar.height() for bar in bars if bar.isVisible()), default=0)
+        return {
+            dock: dock.height() + (tabs if self._window.tabifiedDockWidgets(dock) else 0)
+            for dock in self._docks.values()
+            if dock.is_in_view()
+        }
+
+    def restore(self, heights: dict[PanelDock, int]) -> None:
+        """Give docks the heights that they had, once whatever took their room has gone."""
+        self._window.layout().activate()
+        kept = {dock: height for dock, height in heights.items() if dock.is_in_view()}
+        self._window.resizeDocks(list(kept), list(kept.values()), Qt.Orientation.Vertical)
+
     def close(self) -> None:
         """Let panels that have something going on end it."""
-        for _, panel in self:
-            close_down = getattr(panel, "close_down", None)
+        for dock in self._docks.values():
+            close_down = getattr(dock.panel, "close_down", None)
             if close_down is not None:
                 close_down()

@@ -187,14 +187,39 @@ def test_the_layout_is_kept_and_can_be_put_back(
     window: MainWindow, open_main: Callable[..., MainWindow], folder: Path
 ) -> None:
     window.show_panel("Log")
-    log = window.panel("Log").parentWidget()
-    log.setFloating(True)
+    window.findChild(QDockWidget, "Log").setFloating(True)
     window.close()
     again = open_main(folder)
-    assert again.panel("Log").parentWidget().isFloating()
+    log = again.findChild(QDockWidget, "Log")
+    assert log.isFloating()
     actions = {action.text(): action for action in again.findChildren(QAction)}
     actions["Default layout"].trigger()
-    assert not again.panel("Log").parentWidget().isFloating()
+    assert not log.isFloating()
+
+
+def test_only_panels_in_view_are_at_work(window: MainWindow, qtbot) -> None:
+    chip, solve = window.panel("Chip"), window.panel("Solve")
+    assert chip.isVisible() and not solve.isVisible()
+    window.show_panel("Solve")
+    qtbot.waitUntil(lambda: solve.isVisible() and not chip.isVisible(), timeout=SOON)
+
+
+def test_a_panel_is_made_when_it_is_first_looked_at(window: MainWindow, qtbot) -> None:
+    dock = window.findChild(QDockWidget, "Signals")
+    assert dock.panel is None
+    window.show_panel("Signals")
+    qtbot.waitUntil(lambda: dock.panel is not None and not dock.panel.visibleRegion().isEmpty(), timeout=SOON)
+
+
+def test_a_message_that_comes_and_goes_leaves_the_queue_as_high_as_it_was(window: MainWindow, qtbot) -> None:
+    queue, chip = window.findChild(QDockWidget, "Queue"), window.findChild(QDockWidget, "Chip")
+    heights = queue.height(), chip.height()
+    for _ in range(3):
+        window.messages.say("ERROR", "a long story " * 40)
+        qtbot.waitUntil(lambda: window.messages.isVisible(), timeout=SOON)
+        assert queue.height() + chip.height() < sum(heights)
+        window.messages.clear()
+        qtbot.waitUntil(lambda: (queue.height(), chip.height()) == heights, timeout=SOON)
 
 
 def test_panels_come_to_the_front_by_keys(window: MainWindow, qtbot) -> None:
