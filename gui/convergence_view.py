@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QWidget
 from analysis import palette
 from analysis.convergence import Convergence, ideal
 from gui.theme import colours
-from gui.themed_plot import ThemedPlot, WholeAxis
+from gui.themed_plot import ThemedPlot, WholeAxis, whole_spacings
 
 Floats = NDArray[np.float64]
 
@@ -133,7 +133,20 @@ class ConvergenceView(ThemedPlot):
 
 
 class PowersOfTen(pg.AxisItem):  # type: ignore[misc]
-    """A logarithmic axis that writes every power of ten alike, and only where none is in view what lies between."""
+    """A logarithmic axis that writes every power of ten alike, and only where none is in view what lies between.
+
+    Attributes
+    ----------
+    counts : bool
+        Whether it has whole numbers only while it is linear.
+    """
+
+    counts = False
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:  # noqa: N802
+        """Return spacings, of whole numbers where it counts."""
+        spacings: list[tuple[float, float]] = super().tickSpacing(low, high, size)
+        return whole_spacings(spacings) if self.counts and not self.logMode else spacings
 
     def logTickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
         """Return 10 to the integer of each place; in between nothing, or digits where there is no integer."""

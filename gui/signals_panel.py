@@ -53,6 +53,7 @@ class SignalsPanel(QWidget):
         self._offer: Offer | None = None
         self._length = -1
         self._overlaid: dict[Path, Curves] = {}
+        self._scales: dict[tuple[str, str], bool] = {}  # where the user chose, by table and signal
         self._build()
         self._timer = QTimer(self, singleShot=True, interval=LOOK_PERIOD)
         self._timer.timeout.connect(self._look)
@@ -86,6 +87,7 @@ class SignalsPanel(QWidget):
         self.rows.currentIndexChanged.connect(self._want_others)
         for check in (self.log_x, self.log_y):
             check.toggled.connect(lambda: self.plot.set_log(self.log_x.isChecked(), self.log_y.isChecked()))
+        self.log_y.clicked.connect(lambda: self._scales.update({self._scale_of(): self.log_y.isChecked()}))
         self.cursors.toggled.connect(self.plot.show_cursors)
         self.plot.read.connect(self.readout.setText)
         self.add.clicked.connect(self._choose_overlays)
@@ -198,6 +200,9 @@ class SignalsPanel(QWidget):
             return None
         return Wanted(table, signal, self.axis.currentData() or ROW, self.rows.currentData())
 
+    def _scale_of(self) -> tuple[str, str]:
+        return self.table.currentText(), self.signal.currentText()
+
     def _want_others(self) -> None:
         """Read what is wanted now, also of the runs laid over it."""
         self._overlaid.clear()
@@ -214,14 +219,16 @@ class SignalsPanel(QWidget):
         if run is not None and wanted is not None:
             try:
                 self._length = run.length(wanted.table)
-                shown.append(Shown(run.path.stem, palette.SERIES[0], read_curves(run, wanted)))
+                curves = read_curves(run, wanted)
+                shown.append(Shown(run.path.stem, palette.SERIES[0], curves))
+                self.log_y.setChecked(self._scales.get(self._scale_of(), curves.wants_log))
             except RunFileError as error:
                 self._session.tell("ERROR", str(error))
         for row in range(self.overlays.count()):
             item = self.overlays.item(row)
-            curves = self._overlaid.get(item.data(PATH))
-            if curves is not None and item.checkState() is Qt.CheckState.Checked:
-                shown.append(Shown(item.text(), item.data(COLOUR), curves))
+            laid_over = self._overlaid.get(item.data(PATH))
+            if laid_over is not None and item.checkState() is Qt.CheckState.Checked:
+                shown.append(Shown(item.text(), item.data(COLOUR), laid_over))
         self.plot.show_curves(shown)
         empty = "no run is shown" if run is None else "this run has no table of numbers"
         nothing = "no rows yet" if not self._length else ""

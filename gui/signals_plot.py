@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QWidget
 
+from analysis import palette
 from gui.convergence_view import PowersOfTen
 from gui.signals_reading import Curves
 from gui.theme import colours
@@ -62,9 +63,12 @@ class SignalsPlot(ThemedPlot):
             return
         first = shown[0].curves
         self.setLabel("bottom", first.axis, units=first.axis_unit)
-        self.setLabel("left", f"|{first.signal}|" if self.log_y else first.signal, units=first.unit)
+        magnitudes = self.log_y and any(np.nanmin(values, initial=0.0) < 0.0 for _, values in first.curves)
+        self.setLabel("left", f"|{first.signal}|" if magnitudes else first.signal, units=first.unit)
         for side, unit, log in (("bottom", first.axis_unit, self.log_x), ("left", first.unit, self.log_y)):
             self.getAxis(side).enableAutoSIPrefix(bool(unit) and not log)
+        self.getAxis("bottom").counts = first.counts
+        self._legend.setVisible(len(shown) > 1 or bool(first.names))
         for place, one in enumerate(shown):
             self._draw(one, depth=-place)  # the first lies over the others
         self._read()
@@ -93,10 +97,12 @@ class SignalsPlot(ThemedPlot):
             cursor.setPos(low + share * (high - low))
 
     def _draw(self, one: Shown, depth: int) -> None:
-        count = len(one.curves.curves)
+        count, names = len(one.curves.curves), one.curves.names
+        alone = len(self._shown) == 1
         for number, (places, values) in enumerate(one.curves.curves, 1):
-            colour = pg.mkColor(one.colour)
-            colour.setAlphaF(0.25 + 0.75 * number / count)  # earlier waveforms are fainter
+            colour = pg.mkColor(palette.SERIES[number - 1] if names and alone else one.colour)
+            if not (names and alone):
+                colour.setAlphaF(0.25 + 0.75 * number / count)  # earlier curves are fainter
             x, y = np.abs(places) if self.log_x else places, np.abs(values) if self.log_y else values
             known = np.isfinite(x) & np.isfinite(y)
             for log, data in ((self.log_x, x), (self.log_y, y)):
@@ -106,12 +112,12 @@ class SignalsPlot(ThemedPlot):
                 np.where(known, x, np.nan),
                 np.where(known, y, np.nan),
                 pen=pg.mkPen(colour, width=1.5 if few else 1),  # wider lines are drawn much slower
-                symbol="o" if few and count == 1 else None,
+                symbol="o" if few and (count == 1 or names) else None,
                 symbolSize=4,
                 symbolBrush=colour,
                 symbolPen=None,
                 connect="finite",
-                name=one.name if number == count else None,
+                name=names[number - 1] if names and alone else one.name if number == count else None,
             )
             item.setZValue(depth)
             item.setLogMode(self.log_x, self.log_y)

@@ -1,4 +1,6 @@
-"""Curves from the tables of a run file: a column over another, the newest rows of it; or the newest waveforms."""
+"""Curves from the tables of a run file: a column over another, the newest rows of it, as one curve or, where the table
+says what tells its curves apart, as several; or the newest waveforms.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,19 @@ from numpy.typing import NDArray
 from runs import RunFile
 
 Floats = NDArray[np.float64]
+Curve = tuple[Floats, Floats]
 
 ROW = ""
 """Name of the axis that is the row's number, or a waveform's sample."""
 
 MOST_WAVEFORMS = 8
 """Rows of a waveform column that are shown, the newest."""
+
+MOST_SERIES = 8
+"""Curves of a table of several that are shown, the newest: as many as there are colours."""
+
+WIDE = 100.0
+"""Ratio of largest to smallest from which on positive numbers without a unit are shown on a logarithmic axis."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +40,37 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Curves:
-    """Curves of one run, the newest last; `signal` and `axis` are what they are called, the units those of the file."""
+    """Curves of one run, the newest last.
+
+    Attributes
+    ----------
+    signal, axis : str
+        What is shown, and over what, in words.
+    unit, axis_unit : str
+        Those of the file.
+    curves : tuple of (axis, signal)
+    names : tuple of str
+        What each curve is called; empty where there is only one thing to see.
+    counts : bool
+        Whether the axis counts: it has whole numbers only.
+    """
 
     signal: str
     unit: str
     axis: str
     axis_unit: str
-    curves: tuple[tuple[Floats, Floats], ...]
+    curves: tuple[Curve, ...]
+    names: tuple[str, ...] = ()
+    counts: bool = False
+
+    @property
+    def wants_log(self) -> bool:
+        """Whether a logarithmic axis shows more: of I-V curves, and of errors that fall by powers of ten."""
+        if self.names:
+            return self.unit == "A"
+        values = np.concatenate([values for _, values in self.curves]) if self.curves else np.empty(0)
+        known = values[np.isfinite(values)]
+        return bool(known.size and not self.unit and known.min() > 0.0 and known.max() > WIDE * known.min())
 
 
 @dataclass(frozen=True)
@@ -85,17 +118,33 @@ def read_curves(run: RunFile, wanted: Wanted) -> Curves:
     units = run.units(wanted.table)
     length = run.length(wanted.table)
     start = max(0, length - wanted.rows)
+    series, names = run.series(wanted.table), tuple[str, ...]()
     if run.column(wanted.table, wanted.signal, length).ndim == 2:
         unnamed = "sample"
         curves = _waveforms(run, wanted, max(start, length - MOST_WAVEFORMS))
     else:
         unnamed = "row"
         curves = (_column(run, wanted, start),)
-    axis = wanted.axis or unnamed
-    return Curves(wanted.signal, units[wanted.signal], axis, units.get(wanted.axis, ""), curves)
+        if series in units and wanted.axis and series not in (wanted.axis, wanted.signal):
+            curves, names = _told_apart(run, wanted.table, series, start, curves[0])
+    counts = not wanted.axis or run.column(wanted.table, wanted.axis, length).dtype.kind in "iu"
+    return Curves(
+        in_words(wanted.signal),
+        units[wanted.signal],
+        in_words(wanted.axis) or unnamed,
+        units.get(wanted.axis, ""),
+        curves,
+        names,
+        counts,
+    )
 
 
-def _column(run: RunFile, wanted: Wanted, start: int) -> tuple[Floats, Floats]:
+def in_words(column: str) -> str:
+    """Return a column's name as people write it."""
+    return column.replace("_", " ")
+
+
+def _column(run: RunFile, wanted: Wanted, start: int) -> Curve:
     values = run.column(wanted.table, wanted.signal, start).astype(float)
     if not wanted.axis:
         return np.arange(start, start + len(values), dtype=float), values
@@ -104,7 +153,30 @@ def _column(run: RunFile, wanted: Wanted, start: int) -> tuple[Floats, Floats]:
     return places[:common], values[:common]
 
 
-def _waveforms(run: RunFile, wanted: Wanted, start: int) -> tuple[tuple[Floats, Floats], ...]:
+def _told_apart(
+    run: RunFile, table: str, series: str, start: int, curve: Curve
+) -> tuple[tuple[Curve, ...], tuple[str, ...]]:
+    """Cut a curve where column `series` changes, and name the newest of its parts by their cells, if they have any."""
+    numbers = run.column(table, series, start)[: len(curve[0])]
+    if not len(numbers):
+        return (), ()
+    begins = np.flatnonzero(np.diff(numbers.astype(float), prepend=np.nan))
+    if start and len(begins) > 1:
+        begins = begins[1:]  # of the oldest only the end is at hand
+    begins = begins[-MOST_SERIES:]
+    ends = [*begins[1:], len(numbers)]
+    curves = tuple((curve[0][a:b], curve[1][a:b]) for a, b in zip(begins, ends, strict=True))
+    names = [f"{in_words(series)} {numbers[begin]}" for begin in begins]
+    if {"row", "column"} <= set(run.units(table)):
+        rows, columns = (run.column(table, name, start) for name in ("row", "column"))
+        names = [
+            f"[{rows[a]}, {columns[a]}], {name}" if a < len(rows) else name
+            for a, name in zip(begins, names, strict=True)
+        ]
+    return curves, tuple(names)
+
+
+def _waveforms(run: RunFile, wanted: Wanted, start: int) -> tuple[Curve, ...]:
     rows = _ragged(run, wanted.table, wanted.signal, start)
     if wanted.axis:
         places = _ragged(run, wanted.table, wanted.axis, start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyqtgraph as pg
@@ -57,8 +58,12 @@ class WholeAxis(pg.AxisItem):  # type: ignore[misc]
 
     def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:  # noqa: N802
         """Return spacings of whole numbers only."""
-        spacings = super().tickSpacing(low, high, size)
-        return [(max(1.0, round(spacing)), offset) for spacing, offset in spacings[:2]]
+        return whole_spacings(super().tickSpacing(low, high, size))
+
+
+def whole_spacings(spacings: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return spacings and offsets of ticks for an axis on which there is nothing between whole numbers."""
+    return [(max(1.0, round(spacing)), offset) for spacing, offset in spacings[:2]]
 
 
 def swatch(colour: str) -> QIcon:

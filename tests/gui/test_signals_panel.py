@@ -107,14 +107,78 @@ def test_waveforms_are_laid_over_one_another_the_newest_last(session, panel, tmp
     assert choices(panel.axis) == ["sample", "when"]
 
 
-def test_logarithmic_axes_show_magnitudes(qtbot, session, panel, solved):
+def write_sweeps(path, cells=((0, 0), (0, 1), (3, 2)), ways=11):
+    """Write I-V curves of some cells, one after the other, a table of several curves."""
+    table = Table(
+        "sweeps",
+        (
+            Column("sweep", dtype="u4"), Column("row", dtype="u2"), Column("column", dtype="u2"),
+            Column("voltage", "V"), Column("current", "A"),
+        ),
+        "current",
+        "voltage",
+        series="sweep",
+    )  # fmt: skip
+    with RunWriter.create(path, RunHeader("Sweeps", "Sweep", "1", {}), Layout((table,))) as run:
+        for number, (row, column) in enumerate(cells):
+            for volts in np.linspace(-0.5, 0.5, ways):
+                run.emit(
+                    "sweeps",
+                    sweep=number,
+                    row=row,
+                    column=column,
+                    voltage=volts,
+                    current=volts * 1e-5 * (number + 1),
+                )
+    return path
+
+
+def test_errors_that_fall_by_powers_of_ten_are_shown_on_a_logarithmic_axis(qtbot, session, panel, solved):
     session.open_run(solved)
-    panel.log_y.setFocus()
-    qtbot.keyClick(panel.log_y, Qt.Key.Key_Space)
 
     (item,) = panel.plot.drawn
+    assert panel.log_y.isChecked()
     np.testing.assert_allclose(item.getData()[1], np.log10(1.2 * 0.05 ** np.arange(1, 6)), rtol=1e-6)
-    assert panel.plot.getAxis("left").labelText == "|relative_error|"
+    assert panel.plot.getAxis("left").labelText == "relative error"
+    panel.log_y.setFocus()
+    qtbot.keyClick(panel.log_y, Qt.Key.Key_Space)
+    session.run_news.emit(None)
+    panel._look()
+    assert not panel.log_y.isChecked()  # the user's choice stays
+
+
+def test_i_v_curves_are_told_apart_with_their_cells_in_the_legend(session, panel, tmp_path):
+    session.open_run(write_sweeps(tmp_path / "sweeps.h5"))
+
+    found = curves(panel)
+    assert len(found) == 3
+    np.testing.assert_allclose(found[2][0][:5], np.linspace(-0.5, 0.5, 11)[:5])
+    np.testing.assert_allclose(found[2][1][:5], 3e-5 * np.linspace(0.5, -0.5, 11)[:5])  # magnitudes
+    legend = [label.text for _, label in panel.plot.plotItem.legend.items]
+    assert legend == ["[0, 0], sweep 0", "[0, 1], sweep 1", "[3, 2], sweep 2"]
+    assert panel.plot.getAxis("left").labelText == "|current|"
+    assert panel.log_y.isChecked()
+
+
+def test_of_many_curves_the_newest_are_shown_and_none_of_them_in_part(session, panel, tmp_path):
+    session.open_run(write_sweeps(tmp_path / "sweeps.h5", [(0, column) for column in range(120)]))
+    panel.rows.setCurrentIndex(0)  # the newest 1000 rows: 90 sweeps and the end of another
+
+    assert [len(voltage) for voltage, _ in curves(panel)] == [11] * 8
+    panel.signal.setCurrentText("row")  # 120 sweeps over the voltage
+    assert len(curves(panel)) == 8
+
+
+def test_a_table_of_several_curves_may_still_be_empty(session, panel, tmp_path):
+    session.open_run(write_sweeps(tmp_path / "sweeps.h5", cells=()))
+    assert curves(panel) == []
+
+
+def test_an_axis_that_counts_has_whole_numbers_only(session, panel, solved):
+    session.open_run(solved)
+    axis = panel.plot.getAxis("bottom")
+    spacings = axis.tickSpacing(1.0, 3.0, 500.0)
+    assert all(spacing == round(spacing) for spacing, _ in spacings)
 
 
 def test_cursors_read_the_curve_with_units(qtbot, session, panel, tmp_path):
