@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from analysis.cells import read_chip
 from gui import theme
 from gui.bench_facts import BenchFacts, Extremes, in_units, last_in_words, margin, read_facts
+from gui.elided_label import ElidedLabel
 from gui.following import News
 from gui.output_window import end, python_process
 from gui.session import Session
@@ -30,6 +31,14 @@ from mho_errors import RunFileError
 from runs import RunFile
 
 UNKNOWN = "not looked at"
+COLUMNS = {"Instrument": 150, "Driver": 290, "Terminal": 210, "Connection": 100, "Output": 130}
+"""Headings and widths, pixels; below an instrument the second column holds what is known of it, the longest texts."""
+
+DRIVER, CONNECTION, OUTPUT = (list(COLUMNS).index(name) for name in ("Driver", "Connection", "Output"))
+ADDRESS = Qt.ItemDataRole.UserRole
+LIMITS = {"Terminal": 150, "Quantity": 140, "Seen in this run": 140, "Limit": 110, "Margin": 90}
+UNSEEN = {"current of reads": "not measured"}
+"""What stands where a run tells nothing of a quantity; of all others that they were not used."""
 
 
 class BenchPanel(QWidget):
@@ -44,23 +53,19 @@ class BenchPanel(QWidget):
         self._extremes = Extremes()
         self._arrays: tuple[str, ...] = ()
         self._process: QProcess | None = None
-        self.name, self.standing, self.last = QLabel(), QLabel(), QLabel()
-        for label in (self.name, self.standing, self.last):
-            label.setTextFormat(Qt.TextFormat.PlainText)
+        self.name, self.standing, self.last = QLabel(), ElidedLabel(), ElidedLabel()
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
         theme.embolden(self.name)
         self.check = QPushButton("Check bench")
         self.check.setToolTip(
             "open each instrument and look at it: identity, error queue, outputs; changes no output"
         )
         self.check.clicked.connect(self._check)
-        self.instruments = _tree("Instrument", "Connection", "Output", "Driver", "Terminal", "Address")
-        for column, width in enumerate((150, 100, 260, 120, 200)):
-            self.instruments.setColumnWidth(column, width)
-        self.limits = _tree("Terminal", "Quantity", "Seen in this run", "Limit", "Margin")
-        for column, width in enumerate((170, 120, 130, 110)):
-            self.limits.setColumnWidth(column, width)
+        self.instruments, self.limits = _tree(COLUMNS), _tree(LIMITS)
+        self.limits.setRootIsDecorated(False)
         top = QHBoxLayout()
         top.addWidget(self.name)
+        top.addSpacing(8)
         top.addWidget(self.standing, 1)
         top.addWidget(self.check)
         halves = QSplitter(Qt.Orientation.Vertical)
@@ -94,10 +99,9 @@ class BenchPanel(QWidget):
         self.name.setToolTip(facts.description)
         self.instruments.clear()
         for one in facts.instruments:
-            item = QTreeWidgetItem(
-                self.instruments, [one.role, UNKNOWN, "", one.driver, one.terminals, one.address]
-            )
-            item.setToolTip(5, one.address)
+            item = QTreeWidgetItem(self.instruments, [one.role, one.driver, one.terminals, UNKNOWN, ""])
+            item.setData(0, ADDRESS, one.address)
+            _show_known(item, {})
         self._show_limits()
         self._show_standing()
         self._take_run(self.session.run)
@@ -140,9 +144,9 @@ class BenchPanel(QWidget):
             item = self.instruments.topLevelItem(index)
             words = "" if item is None else event.outputs.get(item.text(0), "")
             if item is not None and words:
-                item.setText(1, "answers")
-                item.setText(2, words)
-                item.setToolTip(2, words)
+                item.setText(CONNECTION, "answers")
+                item.setText(OUTPUT, words)
+                item.setToolTip(OUTPUT, words)
 
     # --- what the run tells ---
 
@@ -198,15 +202,10 @@ class BenchPanel(QWidget):
             settings = dict(instruments.get(item.text(0), {})) if item is not None else {}
             if item is None or not settings:
                 continue
-            identity = settings.pop("identity", "")
-            item.takeChildren()
-            if identity:
-                QTreeWidgetItem(item, ["identity", identity]).setFirstColumnSpanned(False)
-            for name, value in settings.items():
-                QTreeWidgetItem(item, [name.replace("_", " "), value])
-            item.setText(1, "answered")
-            item.setToolTip(1, f"in {source}: {identity}")
-            item.setText(2, _output(settings) if over else item.text(2))
+            _show_known(item, settings)
+            item.setText(CONNECTION, "answered")
+            item.setToolTip(CONNECTION, f"in {source}: {settings.get('identity', '')}")
+            item.setText(OUTPUT, _output(settings) if over else item.text(OUTPUT))
 
     def _show_limits(self) -> None:
         self.limits.clear()
@@ -222,9 +221,12 @@ class BenchPanel(QWidget):
             for name, unit, limit, seen in quantities:
                 if limit == float("inf"):
                     continue
-                texts = [terminal, name, "" if seen is None else in_units(seen, unit), in_units(limit, unit)]
+                unseen = "" if self._extremes.last is None else UNSEEN.get(name, "not used")
+                texts = [terminal, name, unseen if seen is None else in_units(seen, unit), in_units(limit, unit)]
                 item = QTreeWidgetItem(self.limits, [*texts, "" if seen is None else margin(limit, seen)])
-                if seen is not None and seen > limit * (1.0 + 1e-6):
+                if seen is None:
+                    item.setForeground(2, QBrush(QColor(now.faint)))
+                elif seen > limit * (1.0 + 1e-6):
                     item.setForeground(4, QBrush(QColor(now.bad)))
 
     # --- the check ---
@@ -264,7 +266,7 @@ class BenchPanel(QWidget):
             if (item := self.instruments.topLevelItem(index)) is not None
         }
         for item in rows.values():
-            item.takeChildren()
+            _show_known(item, {})
         worst = {"ok": 0, "note": 1, "wrong": 2}
         for one in findings:
             text = f"{one['detail']}; {one['advice']}" if one["advice"] else str(one["detail"])
@@ -275,16 +277,18 @@ class BenchPanel(QWidget):
             if parent is None:
                 continue
             child = QTreeWidgetItem(parent, [one["what"], text])
-            child.setForeground(1, QBrush(QColor(colour[one["verdict"]])))
-            child.setToolTip(1, text)
-            column = {"connection": 1, "output": 2, "mode": 2}.get(one["what"])
+            child.setForeground(DRIVER, QBrush(QColor(colour[one["verdict"]])))
+            child.setToolTip(DRIVER, text)
+            column = {"connection": CONNECTION, "output": OUTPUT, "mode": OUTPUT}.get(one["what"])
             if column is not None:
                 parent.setText(column, one["detail"] if worst[one["verdict"]] < 2 else "fails")
                 parent.setForeground(column, QBrush(QColor(colour[one["verdict"]])))
         wrong = sum(one["verdict"] == "wrong" for one in findings)
         self.session.tell(
             "ERROR" if wrong else "INFO",
-            f"bench check: {wrong} things are wrong" if wrong else "bench check: nothing is wrong",
+            f"bench check: {wrong} {'thing is' if wrong == 1 else 'things are'} wrong; see below each instrument"
+            if wrong
+            else "bench check: nothing is wrong",
         )
 
     def close_down(self) -> None:
@@ -304,9 +308,19 @@ def _output(settings: dict[str, str]) -> str:
     return "ON" if "True" in told else "off"
 
 
-def _tree(*columns: str) -> QTreeWidget:
+def _show_known(item: QTreeWidgetItem, settings: dict[str, str]) -> None:
+    """Show below an instrument its address and what is known of its settings."""
+    item.takeChildren()
+    for name, value in {"address": item.data(0, ADDRESS), **settings}.items():
+        if value:
+            QTreeWidgetItem(item, [name.replace("_", " "), value]).setToolTip(DRIVER, value)
+
+
+def _tree(columns: dict[str, int]) -> QTreeWidget:
     tree = QTreeWidget()
     tree.setHeaderLabels(list(columns))
+    for column, width in enumerate(columns.values()):
+        tree.setColumnWidth(column, width)
     tree.setAlternatingRowColors(True)
     tree.setUniformRowHeights(True)
     return tree

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolBar, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolBar, QWidget
 
 from gui import theme
+from gui.elided_label import ElidedLabel
 from gui.header import Badge
 from gui.session import Command, Session
 from gui.stop import StopButton
@@ -41,14 +42,11 @@ class CommandBar(QToolBar):
             action.triggered.connect(partial(self._command, name))
             self.addAction(action)
             self.commands[name] = action
-        self.standing = QLabel()
-        self.standing.setTextFormat(Qt.TextFormat.PlainText)
+        self.standing = ElidedLabel()  # a plain one would push STOP out of sight
         self.simulated = Badge()
         self.simulated.paint("SIMULATED", theme.SIMULATED)
         self.stop = StopButton()
         self.stop.clicked.connect(self.stop_wanted)
-        # A long text is cut off here: in the toolbar's own layout it would push STOP out of sight.
-        self.standing.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         row = QWidget()
         row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         layout = QHBoxLayout(row)
@@ -98,7 +96,5 @@ class CommandBar(QToolBar):
                 facts.append(f"{state.stage} {state.done} of {state.total}")
         if lane is not None and held:
             facts.append(f"queue held: {lane.reason}")
-        text = "   ·   ".join(facts)
-        self.standing.setText(text)
-        self.standing.setToolTip(text)
+        self.standing.setText("   ·   ".join(facts))
         self.standing.setStyleSheet(f"color: {now.bad}; font-weight: bold;" if held else "")

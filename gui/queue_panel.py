@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QMenu,
     QPushButton,
     QStyle,
@@ -27,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from gui import theme
+from gui.elided_label import ElidedLabel
 from gui.queue_model import DONE, PROGRESS, RUNNING, JobsModel
 from gui.session import Session
 
@@ -51,9 +51,7 @@ class QueuePanel(QWidget):
         self.view.selectionModel().selectionChanged.connect(self._see_what_can_be_done)
         self.view.doubleClicked.connect(lambda _: self._with_chosen(self._open))
         self.view.customContextMenuRequested.connect(self._menu)
-        self.standing = QLabel()
-        self.standing.setTextFormat(Qt.TextFormat.PlainText)
-        self.standing.setWordWrap(True)
+        self.standing = ElidedLabel()
         self.start = QPushButton("Start runner")
         self.start.setToolTip(
             "start the process that carries the queue out; it goes on when this window is closed"

@@ -142,7 +142,8 @@ class RunsPanel(QWidget):
         if self.table.show_runs(found.runs):
             self._choose()
         count = len(found.runs)
-        self.count.setText(f"{count} of {found.total} runs" if count != found.total else f"{count} runs")
+        some = f"{count} of {found.total}" if count != found.total else f"{count}"
+        self.count.setText(f"{some} run{'' if found.total == 1 else 's'}")
 
     def _refuse(self, text: str) -> None:
         self.search.say_mistake(text)

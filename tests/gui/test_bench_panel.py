@@ -43,8 +43,8 @@ def test_the_bench_file_is_shown(panel: BenchPanel) -> None:
     assert panel.name.text() == "Bench simulated, SIMULATED with cells 'pku', chip reference"
     found = {row[0]: row for row in rows(panel.instruments)}
     assert {"smu", "gate", "pulser", "daq", "board"} <= set(found)
-    assert found["smu"][1:5] == [UNKNOWN, "", "keithley2450", "bit line"]
-    assert found["pulser"][4] == "bit line (ch 1), source line (ch 2)"
+    assert found["smu"][1:] == ["keithley2450", "bit line", UNKNOWN, ""]
+    assert found["pulser"][2] == "bit line (ch 1), source line (ch 2)"
     assert ["bit line", "voltage", "", "4.6 V", ""] in rows(panel.limits)
     assert ["bit line", "pulse width", "", "10 µs", ""] in rows(panel.limits)
 
@@ -52,26 +52,36 @@ def test_the_bench_file_is_shown(panel: BenchPanel) -> None:
 def test_a_run_tells_identities_what_was_seen_and_what_is_left(panel: BenchPanel, real_solve: Path) -> None:
     panel.session.open_run(real_solve)
     found = {row[0]: row for row in rows(panel.instruments)}
-    assert found["pulser"][1:3] == ["answered", "off"]
-    assert found["board"][2] == "SAFE"
+    assert found["pulser"][3:] == ["answered", "off"]
+    assert found["board"][4] == "SAFE"
     smu = panel.instruments.topLevelItem(0)
-    assert smu.child(0).text(0) == "identity"
-    assert "MODEL 2450" in smu.child(0).text(1)
+    known = {smu.child(one).text(0): smu.child(one).text(1) for one in range(smu.childCount())}
+    assert "MODEL 2450" in known["identity"]
+    assert known["address"].startswith("USB0::")
     limits = {(row[0], row[1]): row[2:] for row in rows(panel.limits)}
     seen, limit, left = limits["bit line", "voltage"]
     assert 2.0 < float(seen.split()[0]) < 4.6
     assert limit == "4.6 V"
     assert left == f"{100 * (1 - float(seen.split()[0]) / 4.6):.0f} %"
-    assert all(limits[terminal, "voltage"][0] for terminal in ("source line", "word line", "vector"))
+    assert limits["source line", "current of reads"][0] == "not measured"
+    assert all(limits[terminal, "voltage"][0][0].isdigit() for terminal in ("source line", "word line", "vector"))
     assert panel.last.text().startswith("last: ")
 
 
 def test_how_outputs_stand_is_shown_while_a_run_goes_on(panel: BenchPanel) -> None:
     panel.session.event_heard.emit(Standing({"gate": "ON, 2.5 V", "board": "PROGRAM, path READ"}))
     found = {row[0]: row for row in rows(panel.instruments)}
-    assert found["gate"][1:3] == ["answers", "ON, 2.5 V"]
-    assert found["board"][2] == "PROGRAM, path READ"
-    assert found["smu"][1:3] == [UNKNOWN, ""]
+    assert found["gate"][3:] == ["answers", "ON, 2.5 V"]
+    assert found["board"][4] == "PROGRAM, path READ"
+    assert found["smu"][3:] == [UNKNOWN, ""]
+
+
+def test_a_long_reason_never_makes_the_panel_wider(panel: BenchPanel) -> None:
+    before = panel.minimumSizeHint().width()
+    panel.session.lane = Lane("simulated", held=True, reason="the-smu-is-silent" * 50, unsafe=True)
+    panel.session.lane_changed.emit(panel.session.lane)
+    assert panel.minimumSizeHint().width() == before
+    assert panel.standing.toolTip() == panel.standing.text()
 
 
 def test_a_run_without_pulses_tells_nothing_of_limits(panel: BenchPanel, tmp_path: Path) -> None:
@@ -87,7 +97,7 @@ def test_the_check_opens_each_instrument_in_a_process_of_its_own(panel: BenchPan
     qtbot.waitUntil(lambda: ("INFO", "bench check: nothing is wrong") in said, timeout=3 * SOON)
     assert panel.check.isEnabled()
     found = {row[0]: row for row in rows(panel.instruments)}
-    assert found["smu"][1:3] == ["answers", "off"]
+    assert found["smu"][3:] == ["answers", "off"]
     smu = panel.instruments.topLevelItem(0)
     assert ("errors", "none in the queue") in {
         (smu.child(one).text(0), smu.child(one).text(1)) for one in range(smu.childCount())

@@ -199,7 +199,8 @@ def test_the_layout_is_kept_and_can_be_put_back(
 
 def test_only_panels_in_view_are_at_work(window: MainWindow, qtbot) -> None:
     chip, solve = window.panel("Chip"), window.panel("Solve")
-    assert chip.isVisible() and not solve.isVisible()
+    assert chip.isVisible()
+    assert not solve.isVisible()
     window.show_panel("Solve")
     qtbot.waitUntil(lambda: solve.isVisible() and not chip.isVisible(), timeout=SOON)
 
