@@ -448,11 +448,21 @@ def bench_safe(
 def bench_serve(
     bench: Annotated[str, typer.Argument(help="a packaged bench or a bench file")] = "simulated",
     port: Annotated[int, typer.Option(help="of the first instrument; 0 takes any that are free")] = 5025,
+    write: Annotated[
+        Path | None, typer.Option(help="a bench file to write that reaches them as real instruments")
+    ] = None,
 ) -> None:
     """Offer the instruments of a bench, simulated, on loopback sockets until Ctrl-C."""
-    from instruments.simulated.serving import serve_bench
+    from instruments.simulated.served_file import served_text, write_served
+    from instruments.simulated.serving import BenchSource, Server, serve_bench
 
-    serve_bench(bench, port, lambda server: typer.echo(server.listing()))
+    def announce(source: BenchSource, server: Server) -> None:
+        typer.echo(server.listing())
+        if write is not None:
+            write_served(write, served_text(source, server.endpoints))
+            typer.echo(f"{write}  reaches them as real instruments")
+
+    serve_bench(bench, port, announce)
 
 
 def main() -> NoReturn:

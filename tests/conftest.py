@@ -19,9 +19,12 @@ from command_line import Shell
 from hypothesis import settings
 
 from instruments import Bench, open_bench
+from instruments.bench_file import load_bench_file
+from mho_errors import BenchError, MhoError
 from runs import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
+HARDWARE = ROOT / "tests/hardware"
 
 # The folders below tests/ carry the packages' names, and pytest puts tests/ on the path: without this a
 # test of chip_maps would import tests/chip_maps. It also makes `benchmarks`, which is not installed, visible.
@@ -59,13 +62,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("bench"):
         config.option.markexpr = "hardware"
+        try:
+            load_bench_file(config.getoption("bench"))
+        except BenchError as error:
+            raise pytest.UsageError(str(error)) from None
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Read no other tests for those on a bench."""
+    path = collection_path
+    if config.getoption("bench") and not (HARDWARE.is_relative_to(path) or path.is_relative_to(HARDWARE)):
+        return True
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("bench"):
         for item in items:
-            if item.path.is_relative_to(ROOT / "tests/hardware"):
+            if item.path.is_relative_to(HARDWARE):
                 item.add_marker("hardware")
 
 
@@ -97,14 +112,18 @@ def bench_name(pytestconfig: pytest.Config) -> str:
 
 @pytest.fixture(scope="module")
 def open_for_module(bench_name: str) -> Iterator[Bench]:
-    with open_bench(bench_name) as opened:
+    try:
+        opened = open_bench(bench_name)
+    except MhoError as error:  # what is missing is said once, not for every test
+        pytest.exit(f"bench {bench_name}: {error}", returncode=pytest.ExitCode.TESTS_FAILED)
+    with opened:
+        opened.safe()
         yield opened
 
 
 @pytest.fixture
 def bench(open_for_module: Bench) -> Iterator[Bench]:
     """A bench of instruments, real or simulated, that is safe before and after each test."""
-    open_for_module.safe()
     yield open_for_module
     open_for_module.safe()
 

@@ -18,7 +18,7 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from instruments.bench_file import load_bench_file
+from instruments.bench_file import BenchSource, load_bench_file
 from instruments.rehearsal import stand_in
 from instruments.simulated.laboratory import Laboratory
 from instruments.simulated.monitor import Traffic
@@ -231,7 +231,7 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def serve_bench(bench: str, port_base: int, announce: Callable[[Server], None]) -> None:
+def serve_bench(bench: str, port_base: int, announce: Callable[[BenchSource, Server], None]) -> None:
     """Serve the instruments of a bench, or the twins of real ones, until SIGINT or SIGTERM.
 
     Parameters
@@ -241,14 +241,15 @@ def serve_bench(bench: str, port_base: int, announce: Callable[[Server], None]) 
     port_base : int
         As for `Server`.
     announce : callable
-        Given the server once its endpoints can be opened.
+        Given the bench file and the server, once its endpoints can be opened.
 
     Raises
     ------
     BenchError
         For a bench file that is wrong, or a port that cannot be used.
     """
-    rack = Laboratory(stand_in(load_bench_file(bench)))
+    source = load_bench_file(bench)
+    rack = Laboratory(stand_in(source))
     stop = threading.Event()
     previous = {
         number: signal.signal(number, lambda received, frame: stop.set())
@@ -256,7 +257,7 @@ def serve_bench(bench: str, port_base: int, announce: Callable[[Server], None]) 
     }
     try:
         with Server(rack, port_base) as server:
-            announce(server)
+            announce(source, server)
             stop.wait()
     finally:
         for number, handler in previous.items():

@@ -7,7 +7,8 @@ from instruments.checking import check_bench
 
 def test_nothing_is_wrong_with_the_bench(bench_name):
     report = check_bench(bench_name)
-    assert [f"{f.subject} {f.what}: {f.detail}" for f in report.findings if f.verdict == "wrong"] == []
+    wrong = [f"{f.subject} {f.what}: {f.detail}; {f.advice}" for f in report.findings if f.verdict == "wrong"]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_checking_twice_finds_the_same(bench_name):
@@ -15,4 +16,3 @@ def test_checking_twice_finds_the_same(bench_name):
     looked_at = [(f.subject, f.what) for f in first.findings]
     assert looked_at == [(f.subject, f.what) for f in second.findings]
     assert {subject for subject, _ in looked_at} >= {"bench", "smu", "gate", "pulser", "daq", "board"}
-    assert second.ok

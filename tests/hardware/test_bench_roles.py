@@ -1,7 +1,8 @@
 """What the instruments of a bench do in their roles, on real ones or on their twins.
 
-Harmless with a chip in its socket: the board connects a source to a cell in one test only, with that source off;
-no source exceeds 0.1 V, and pulses (0.5 V) end at open switches.
+Harmless with a chip in its socket: the board connects a source to a cell in one test only, with that source off,
+and its own converters, if they are the DAQ, to four cells at 50 mV; no source exceeds 0.1 V, and pulses (0.5 V)
+end at open switches.
 """
 
 from __future__ import annotations
@@ -116,14 +117,14 @@ def test_a_pulse_beyond_the_limits_is_refused_before_anything_is_sent(bench):
             bench.pulse(Cell("none", 0, 0), pulse)
 
 
-# --- the DAQ, at open switches ---
+# --- the DAQ ---
 
 
 @pytest.mark.parametrize("samples", [1, 7, 100])
-def test_vectors_come_back_in_shape(bench, samples):
-    if bench.file.instruments.daq.driver == "array_board":
-        pytest.skip("the board's own converters play into a connected block only")
+def test_vectors_come_back_in_shape(bench, cell, samples):
     daq = bench.instruments.daq
+    if bench.file.instruments.daq.driver == "array_board":  # its converters play into a connected block only
+        bench.connect_multiply(cell.array, [0, 1], [0, 1])
     answer = daq.exchange(np.full((samples, min(2, daq.output_count)), SMALL))
     assert answer.shape == (samples, daq.input_count)
     assert np.isfinite(answer).all()

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import pyvisa
 
-from instruments.bench_file import load_bench_file
+from instruments.bench_file import BenchSource, load_bench_file
 from instruments.drivers.keithley2450 import Keithley2450
 from instruments.models import SOURCE_METERS
 from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
@@ -312,7 +312,7 @@ def test_a_real_benchs_twins_may_be_served(tmp_path, monkeypatch):
     (tmp_path / "lab.toml").write_text(f"{text[:start]}\n{text[end:]}", encoding="utf-8")
     told: list[list[Endpoint]] = []
 
-    def announce(server: Server) -> None:
+    def announce(source: BenchSource, server: Server) -> None:
         told.append(server.endpoints)
         with raw(server.endpoints[0]) as client:
             assert b"MODEL 2450" in ask(client, b"*IDN?\n")
@@ -328,7 +328,7 @@ def test_a_real_benchs_twins_may_be_served(tmp_path, monkeypatch):
 def test_a_signal_ends_the_server_cleanly(number):
     script = (
         "from instruments.simulated.serving import serve_bench\n"
-        "serve_bench('simulated', 0, lambda server: print(*(e.address for e in server.endpoints), flush=True))\n"
+        "serve_bench('simulated', 0, lambda _, server: print(*(e.address for e in server.endpoints), flush=True))\n"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
