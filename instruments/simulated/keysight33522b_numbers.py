@@ -11,6 +11,8 @@ from typing import Any
 from instruments.simulated.scpi_numbers import Keyword
 from instruments.simulated.scpi_parameters import Limit, Numeric
 
+INFINITY = "9.9E+37"
+
 
 @dataclass(frozen=True)
 class Clipped(Numeric):
@@ -35,8 +37,8 @@ class Clipped(Numeric):
         return value
 
     def format(self, value: float, device: Any) -> str:
-        """Write it as a real number, a count as well."""
-        return str(device.real_format % value)
+        """Write it as a real number, a count as well; infinity has a spelling of its own."""
+        return INFINITY if value in self.names.values() else str(device.real_format % value)
 
 
 def _at(limit: Limit, device: Any, suffixes: tuple[int, ...]) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from instruments.simulated.keysightb2912a_channels import SourceChannels
-from instruments.simulated.keysightb2912a_data import CHANNELS
+from instruments.simulated.keysightb2912a_data import CHANNELS, ELEMENTS
 from instruments.simulated.scpi import IndexedSetting, ScpiError, command, query
 from instruments.simulated.scpi_parameters import Choice, Numeric
 
@@ -49,6 +49,7 @@ class SimulatedKeysightB2912A(SourceChannels):
         """Power-on state: 0 V, outputs off, automatic ranges, no data, idle."""
         self._armed: tuple[int, ...] = ()
         self._position = 0
+        self._levels: dict[int, list[float]] = {}  # what each armed channel steps through
         super().reset()
 
     @query(":MEASure", CHANNELS)
@@ -80,6 +81,9 @@ class SimulatedKeysightB2912A(SourceChannels):
         channels = self._check_channels(channels)
         if self._armed:
             raise ScpiError(-213)
+        for channel in channels:
+            self.check_sweep(channel)
+        self._levels = {channel: self.levels(channel) for channel in channels}
         for channel in channels:
             del self._data[channel][:]
             if self.auto_on[channel]:
@@ -130,9 +134,8 @@ class SimulatedKeysightB2912A(SourceChannels):
         return (self.level if self.function[channel] == "VOLT" else self.amperes)[channel]
 
     def _listed(self, channel: int, position: int) -> float:
-        levels = self._lists[channel]
-        listed = self.mode[channel] == "LIST" and self.function[channel] == "VOLT"
-        return levels[position % len(levels)] if listed else self._programmed(channel)
+        levels = self._levels[channel]
+        return levels[position % len(levels)] if levels else self._programmed(channel)
 
     def _pass_until(self, moment: float) -> None:
         self.clock.advance(max(0.0, moment - self.clock.now))
@@ -147,6 +150,16 @@ class SimulatedKeysightB2912A(SourceChannels):
     def _abort(self, channels: tuple[int, ...]) -> None:
         if set(self._check_channels(channels)) & set(self._armed):
             self._rest()
+
+    @query(":READ:ARRay:<function>", CHANNELS, functions=ELEMENTS)
+    def _read_array_of(self, element: str, channels: tuple[int, ...]) -> str | None:
+        self._initiate(channels)
+        return None if self._armed else self._fetch_array_of(element, channels)
+
+    @query(":READ[:SCALar]:<function>", CHANNELS, functions=ELEMENTS)
+    def _read_of(self, element: str, channels: tuple[int, ...]) -> str | None:
+        self._initiate(channels)
+        return None if self._armed else self._fetch_of(element, channels)
 
     @query(":READ:ARRay", CHANNELS)
     def _read_array(self, channels: tuple[int, ...]) -> str | None:

@@ -10,13 +10,14 @@ import math
 
 from instruments.simulated.keysightb2912a_accuracy import largest_current
 from instruments.simulated.keysightb2912a_data import INFINITY, LIMITED, OVERFLOW, Point
-from instruments.simulated.keysightb2912a_sources import SENSE, Sources
+from instruments.simulated.keysightb2912a_sources import SENSE
+from instruments.simulated.keysightb2912a_sweeps import Sweeps
 from instruments.simulated.scpi import ScpiError, command, query
 from instruments.simulated.scpi_parameters import Choice, Numeric
 from instruments.simulated.status import ERROR_TEXTS, QueuedError
 
 
-class SourceChannels(Sources):
+class SourceChannels(Sweeps):
     """The part of the instrument that sources and measures: its two channels."""
 
     def error_texts(self) -> dict[int, str]:
@@ -29,7 +30,7 @@ class SourceChannels(Sources):
 
     # --- the meters ---
 
-    @Sources.current_limit.check
+    @Sweeps.current_limit.check
     def _check_limit(self, channel: int, amperes: float) -> None:
         if amperes > largest_current(self.level[channel]) * (1 + 1e-9):
             raise ScpiError(-222)

@@ -24,8 +24,10 @@ NOT_A_NUMBER, INFINITY = 9.91e37, 9.9e37
 LIMITED, OVERFLOW = 2, 8192  # bits of the status element (table 1-2, p. 1-14)
 CHANNELS = ChannelList((1,), required=False)
 BUFFER_SIZE = 100_000  # readings a channel keeps
-_ORDER = ("VOLT", "CURR", "RES", "TIME", "STAT", "SOUR")
-_RESET_ELEMENTS = ("VOLT", "CURR", "RES", "TIME", "STAT", "SOUR")
+ELEMENTS = {
+    "VOLT": "VOLTage", "CURR": "CURRent", "RES": "RESistance", "TIME": "TIME", "STAT": "STATus", "SOUR": "SOURce",
+}  # fmt: skip
+_ORDER = tuple(ELEMENTS)
 
 
 class Point(NamedTuple):
@@ -65,7 +67,7 @@ class MeasurementData(ScpiDevice):
         # Points end to end: an array of doubles is numpy's without a copy, however many there are.
         self._data = {1: array("d"), 2: array("d")}
         self._format = "ASC"
-        self._elements: tuple[str, ...] = _RESET_ELEMENTS
+        self._elements: tuple[str, ...] = _ORDER
 
     @command(
         ":FORMat[:DATA]", Choice("ASC", ("ASCii", "REAL")), Numeric(64, 32, 64, integer=True, required=False)
@@ -81,11 +83,7 @@ class MeasurementData(ScpiDevice):
 
     @command(
         ":FORMat:ELEMents:SENSe",
-        Choice(
-            "VOLT",
-            ("VOLTage", "CURRent", "RESistance", "TIME", "STATus", "SOURce"),
-            repeated=True,
-        ),
+        Choice("VOLT", tuple(ELEMENTS.values()), repeated=True),
     )
     def _set_elements(self, elements: list[str]) -> None:
         self._elements = tuple(name for name in _ORDER if name in elements)
@@ -104,11 +102,12 @@ class MeasurementData(ScpiDevice):
             raise ScpiError(-222, "channel list")
         return tuple(sorted(set(channels)))  # channel 1 comes first, however they are asked for
 
-    def _reply(self, runs: list[Floats]) -> str:
-        """Interleave the channels point by point; the shorter one is padded."""
-        table = np.full((max(map(len, runs)), len(runs), len(self._elements)), np.nan)
+    def _reply(self, runs: list[Floats], elements: tuple[str, ...] = ()) -> str:
+        """Interleave the channels point by point; the shorter one is padded. Without `elements`, those in use."""
+        names = elements or self._elements
+        table = np.full((max(map(len, runs)), len(runs), len(names)), np.nan)
         for index, run in enumerate(runs):
-            table[: len(run), index] = _elements(run, self._elements)
+            table[: len(run), index] = _elements(run, names)
         numbers = table.ravel()
         if self._format != "ASC":
             order = "<" if self.byte_order == "SWAP" else ">"
@@ -129,6 +128,18 @@ class MeasurementData(ScpiDevice):
     @query(":FETCh[:SCALar]", CHANNELS)
     def _fetch(self, channels: tuple[int, ...]) -> str:
         return self._reply([self._measured(channel)[-1:] for channel in self._check_channels(channels)])
+
+    @query(":FETCh:ARRay:<function>", CHANNELS, functions=ELEMENTS)
+    def _fetch_array_of(self, element: str, channels: tuple[int, ...]) -> str:
+        """Reply one element of all points, whichever are in use."""
+        return self._reply(
+            [self._measured(channel) for channel in self._check_channels(channels)], (element,)
+        )
+
+    @query(":FETCh[:SCALar]:<function>", CHANNELS, functions=ELEMENTS)
+    def _fetch_of(self, element: str, channels: tuple[int, ...]) -> str:
+        latest = [self._measured(channel)[-1:] for channel in self._check_channels(channels)]
+        return self._reply(latest, (element,))
 
     def _measured(self, channel: int) -> Floats:
         """Points of a channel, (points, fields of a `Point`); -230 when there are none."""

@@ -1,7 +1,7 @@
 """The sources of the simulated B2912A: volts or amperes, with the other one limited.
 
 B2900 Series SCPI Command Reference, B2910-90030, edition 2. (?) from memory: the limits of pulses, the voltage limit
-after a reset, and that a change of the function switches the output off. Not simulated: staircases, lists of currents.
+after a reset, and that a change of the function switches the output off.
 """
 
 from __future__ import annotations
@@ -26,11 +26,10 @@ from instruments.simulated.scpi import IndexedSetting, ScpiError, command, query
 from instruments.simulated.scpi_parameters import Boolean, Choice, Numeric
 
 INTERLOCK_VOLTAGE = 42.0
-LIST_SIZE = 2500
 LEVEL = Numeric(0.0, -210.0, 210.0, unit="V")
 AMPERES = Numeric(0.0, -3.03, 3.03, unit="A")
 SETTLING = 1e-4  # s in which a current source finds its voltage
-_SOURCE, SENSE = "[:SOURce[1|2]]", ":SENSe[1|2]"
+SOURCES, SENSE = "[:SOURce[1|2]]", ":SENSe[1|2]"
 
 
 class Sources(MeasurementData):
@@ -39,15 +38,15 @@ class Sources(MeasurementData):
     real_format = "%+.6E"
     line_frequency = 50.0
 
-    function = IndexedSetting(f"{_SOURCE}:FUNCtion:MODE", Choice("VOLT", ("VOLTage", "CURRent")))
-    shape = IndexedSetting(f"{_SOURCE}:FUNCtion[:SHAPe]", Choice("DC", ("DC", "PULSe")))
-    level = IndexedSetting(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate][:AMPLitude]", LEVEL)
-    mode = IndexedSetting(f"{_SOURCE}:VOLTage:MODE", Choice("FIX", ("FIXed", "SWEep", "LIST")))
-    range_auto = IndexedSetting(f"{_SOURCE}:VOLTage:RANGe:AUTO", Boolean(True))
-    pulse_delay = IndexedSetting(f"{_SOURCE}:PULSe:DELay", Numeric(0.0, 0.0, 9.99e4, unit="S"))
-    pulse_width = IndexedSetting(f"{_SOURCE}:PULSe:WIDTh", Numeric(5e-5, 5e-5, 1e5, unit="S"))
-    amperes = IndexedSetting(f"{_SOURCE}:CURRent[:LEVel][:IMMediate][:AMPLitude]", AMPERES)
-    current_auto = IndexedSetting(f"{_SOURCE}:CURRent:RANGe:AUTO", Boolean(True))
+    function = IndexedSetting(f"{SOURCES}:FUNCtion:MODE", Choice("VOLT", ("VOLTage", "CURRent")))
+    shape = IndexedSetting(f"{SOURCES}:FUNCtion[:SHAPe]", Choice("DC", ("DC", "PULSe")))
+    level = IndexedSetting(f"{SOURCES}:VOLTage[:LEVel][:IMMediate][:AMPLitude]", LEVEL)
+    mode = IndexedSetting(f"{SOURCES}:VOLTage:MODE", Choice("FIX", ("FIXed", "SWEep", "LIST")))
+    range_auto = IndexedSetting(f"{SOURCES}:VOLTage:RANGe:AUTO", Boolean(True))
+    pulse_delay = IndexedSetting(f"{SOURCES}:PULSe:DELay", Numeric(0.0, 0.0, 9.99e4, unit="S"))
+    pulse_width = IndexedSetting(f"{SOURCES}:PULSe:WIDTh", Numeric(5e-5, 5e-5, 1e5, unit="S"))
+    amperes = IndexedSetting(f"{SOURCES}:CURRent[:LEVel][:IMMediate][:AMPLitude]", AMPERES)
+    current_auto = IndexedSetting(f"{SOURCES}:CURRent:RANGe:AUTO", Boolean(True))
     current_limit = IndexedSetting(
         f"{SENSE}:CURRent[:DC]:PROTection[:LEVel][:BOTH]", Numeric(1e-4, 1e-9, 3.03, unit="A")
     )
@@ -90,7 +89,6 @@ class Sources(MeasurementData):
         self._driven = dict.fromkeys((1, 2), 0.0)  # what a current source puts out, A
         self._measure_range = dict.fromkeys((1, 2), 1e-4)
         self._functions: dict[int, tuple[str, ...]] = dict.fromkeys((1, 2), ("VOLT", "CURR"))
-        self._lists = {1: [0.0], 2: [0.0]}
         for channel in (1, 2):
             self._apply(channel)
 
@@ -101,13 +99,9 @@ class Sources(MeasurementData):
         self.output_on[channel] = False
         self._apply(channel)
 
-    @mode.check
-    def _check_mode(self, channel: int, mode: str) -> None:
-        if mode == "SWE":
-            raise ScpiError(-221, "the staircase sweep is not simulated; use a list")
-
     @level.check
-    def _check_level(self, channel: int, volts: float) -> None:
+    def check_level(self, channel: int, volts: float) -> None:
+        """Refuse a level that range, interlock or compliance do not allow."""
         if not self.range_auto[channel] and not self._sources[channel].holds(
             volts, self._source_range[channel]
         ):
@@ -203,6 +197,14 @@ class Sources(MeasurementData):
     def _is_tripped(self, channel: int, function: str) -> str:
         return "1" if self.function[channel] == function and self._flow(channel).limited else "0"
 
+    @command(f"{SENSE}:CURRent[:DC]:APERture", Numeric(0.02, 8e-6, 2.0, unit="S"))
+    def _set_aperture(self, channel: int, seconds: float) -> None:
+        self.nplc[channel] = seconds * self.line_frequency
+
+    @query(f"{SENSE}:CURRent[:DC]:APERture")
+    def _query_aperture(self, channel: int) -> str:
+        return self.real(self._aperture(channel))
+
     @query(f"{SENSE}:CURRent[:DC]:PROTection:TRIPped")
     def _query_current_limited(self, channel: int) -> str:
         return self._is_tripped(channel, "VOLT")
@@ -211,7 +213,7 @@ class Sources(MeasurementData):
     def _query_voltage_limited(self, channel: int) -> str:
         return self._is_tripped(channel, "CURR")
 
-    @command(f"{_SOURCE}:CURRent:RANGe", Numeric(1e-8, -3.03, 3.03, unit="A"))
+    @command(f"{SOURCES}:CURRent:RANGe", Numeric(1e-8, -3.03, 3.03, unit="A"))
     def _set_current_range(self, channel: int, amperes: float) -> None:
         span = self._current_sources[channel].range_for(amperes)
         if not self._current_sources[channel].holds(self.amperes[channel], span):
@@ -220,11 +222,11 @@ class Sources(MeasurementData):
         self._current_range[channel] = span
         self._apply(channel)
 
-    @query(f"{_SOURCE}:CURRent:RANGe")
+    @query(f"{SOURCES}:CURRent:RANGe")
     def _query_current_range(self, channel: int) -> str:
         return self.real(self._current_range[channel])
 
-    @command(f"{_SOURCE}:VOLTage:RANGe", Numeric(2.0, -210.0, 210.0, unit="V"))
+    @command(f"{SOURCES}:VOLTage:RANGe", Numeric(2.0, -210.0, 210.0, unit="V"))
     def _set_source_range(self, channel: int, volts: float) -> None:
         span = self._sources[channel].range_for(volts)
         if not self._sources[channel].holds(self.level[channel], span):
@@ -233,29 +235,6 @@ class Sources(MeasurementData):
         self._source_range[channel] = span
         self._apply(channel)
 
-    @query(f"{_SOURCE}:VOLTage:RANGe")
+    @query(f"{SOURCES}:VOLTage:RANGe")
     def _query_source_range(self, channel: int) -> str:
         return self.real(self._source_range[channel])
-
-    @command(f"{_SOURCE}:LIST:VOLTage", Numeric(0.0, -210.0, 210.0, unit="V", repeated=True))
-    def _set_list(self, channel: int, levels: list[float]) -> None:
-        self._store_list(channel, levels)
-
-    @command(f"{_SOURCE}:LIST:VOLTage:APPend", Numeric(0.0, -210.0, 210.0, unit="V", repeated=True))
-    def _append_list(self, channel: int, levels: list[float]) -> None:
-        self._store_list(channel, self._lists[channel] + levels)
-
-    def _store_list(self, channel: int, levels: list[float]) -> None:
-        if len(levels) > LIST_SIZE:
-            raise ScpiError(-223)
-        for volts in levels:
-            self._check_level(channel, volts)
-        self._lists[channel] = levels
-
-    @query(f"{_SOURCE}:LIST:VOLTage")
-    def _query_list(self, channel: int) -> str:
-        return ",".join(map(self.real, self._lists[channel]))
-
-    @query(f"{_SOURCE}:LIST:VOLTage:POINts")
-    def _query_list_points(self, channel: int) -> str:
-        return str(len(self._lists[channel]))

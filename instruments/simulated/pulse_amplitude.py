@@ -54,7 +54,7 @@ class Amplitude(Parameter[float]):
         return float(device.peak_to_peak(*suffixes, number, unit))
 
     def _numeric(self, unit: str) -> Numeric:
-        return Numeric(self.default, _least, _most, unit=unit)
+        return Numeric(self.default, _least, _most, unit=unit or UNITS[0])
 
 
 def _least(device: Any, channel: int) -> float:

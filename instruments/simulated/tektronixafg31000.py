@@ -159,6 +159,10 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
         if live and self.trigger_source == "TIM":
             raise ScpiError(-221, "bursts from the timer are not simulated")
 
+    @cycles.on_change
+    def _cycles_changed(self, channel: int, cycles: float) -> None:
+        self.cycles[channel] = cycles if cycles >= INFINITE else float(round(cycles))
+
     @bursting.on_change
     def _bursting_changed(self, channel: int, on: bool) -> None:
         self._update_condition()

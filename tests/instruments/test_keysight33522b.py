@@ -328,6 +328,12 @@ def test_numbers_and_errors_look_like_keysights(twin):
     assert ask(twin, "FOO;:SYST:ERR?") == '-113,"Undefined header"'
 
 
+def test_an_open_line_and_an_endless_burst_have_a_spelling_of_their_own(twin):
+    assert ask(twin, "OUTP1:LOAD INF;LOAD?;:BURS:NCYC INF;NCYC?") == "9.9E+37;9.9E+37"
+    twin.write(b"VOLT 1A")
+    assert error_of(twin) == -131
+
+
 def test_into_fifty_ohms_half_the_voltage_counts(twin):
     twin.write(b"VOLT:HIGH 2;LOW 0;:OUTP:LOAD INF;:VOLT:HIGH?;LOW?")
     assert twin.read() == b"+4.000000000000000E+00;+0.000000000000000E+00\n"

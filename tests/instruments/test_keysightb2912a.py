@@ -285,7 +285,11 @@ def test_real_blocks_carry_the_same_numbers_in_either_byte_order(twin):
     [("SOUR1:VOLT 211", -222), ("SOUR2:VOLT:RANG 2;:SOUR2:VOLT 3", -222), ("SOUR:VOLT 5;:SOUR:VOLT:RANG 2", -221),
      ("SENS:CURR:PROT 4", -222), ("SENS:CURR:PROT 2;:SOUR:VOLT 10", -221), ("SENS:CURR:NPLC 101", -222),
      ("SENS:CURR:RANG 1e-6;:SENS:CURR:PROT 1e-5", -221), ("SOUR3:VOLT 1", -114), ("SENS1:CURR:PROT", -109),
-     ("SOUR:CURR 0.5;:SENS:VOLT:PROT 100", -221), ("SOUR:VOLT:MODE SWE", -221), ("FETC:ARR? (@1)", -230),
+     ("SOUR:CURR 0.5;:SENS:VOLT:PROT 100", -221),
+     ("SOUR:VOLT:STAR -1;STOP 1;:SOUR:SWE:SPAC LOG;:SOUR:VOLT:MODE SWE;:INIT", -221),
+     ("SOUR:VOLT:STOP 1;STEP -0.1", -221), ("SOUR:VOLT:STOP 1;STEP 1e-4", -222), ("SOUR:SWE:POIN 2501", -222),
+     ("SOUR:VOLT:RANG 2;STOP 5;:SOUR:SWE:POIN 2;:SOUR:VOLT:MODE SWE;:INIT", -222), ("SENS:CURR:APER 3", -222),
+     ("FETC:ARR:SPEED?", -113), ("FETC:ARR? (@1)", -230),
      ("MEAS? (@3)", -222), ("FORM REAL,48", -224), ("TRIG:COUN 0", -222), ("*TRG", -211), ("FOO", -113),
      ("SOUR:LIST:VOLT " + ",".join(["1"] * 2500) + ";:SOUR:LIST:VOLT:APP 1", -223), ("OUTP1 MAYBE", -224),
      ("FORM:ELEM:SENS SPEED", -224), ("SOUR:PULS:WIDT 1e-6", -222)],
@@ -377,3 +381,34 @@ def test_a_sourced_current_finds_its_voltage_or_its_limit(twin):
     assert ask(twin, "OUTP1?") == "0"
     twin.write(b"SOUR:CURR:RANG 1e-3;:SOUR:CURR 2e-3")
     assert error_of(twin) == -222
+
+
+@pytest.mark.parametrize(
+    ("settings", "levels"),
+    [
+        ("VOLT:STAR 0;STOP 1;STEP 0.25", [0.0, 0.25, 0.5, 0.75, 1.0]),
+        ("VOLT:STAR 1;STOP -1;:SOUR:SWE:POIN 3", [1.0, 0.0, -1.0]),
+        ("VOLT:STAR 0.01;STOP 1;POIN 3;:SOUR:SWE:SPAC LOG", [0.01, 0.1, 1.0]),
+        ("VOLT:STAR 0;STOP 1;POIN 2;:SOUR:SWE:STA DOUB;DIR DOWN", [1.0, 0.0, 0.0, 1.0]),
+    ],
+)
+def test_a_staircase_steps_through_its_levels(twin, settings, levels):
+    twin.write(f"SOUR:{settings};:SOUR:VOLT:MODE SWE;:TRIG:COUN {len(levels)};:OUTP ON".encode())
+    replies = [float(text) for text in ask(twin, "READ:ARR:SOUR?").split(",")]
+    assert replies == pytest.approx(levels)
+    assert error_of(twin) == 0
+
+
+def test_a_step_and_a_number_of_points_say_the_same(twin):
+    assert ask(twin, "SOUR:VOLT:STAR 0;STOP 1;STEP 0.1;POIN?;STEP?;:SOUR:SWE:POIN?") == "11;+1.000000E-01;11"
+    assert ask(twin, "SENS:CURR:NPLC 0.5;APER?;APER 0.1;NPLC?") == "+1.000000E-02;+5.000000E+00"
+
+
+def test_one_element_comes_whatever_elements_are_in_use(twin):
+    twin.write(b"FORM:ELEM:SENS STAT;:TRIG:COUN 2;:SOUR:VOLT 0.5;:OUTP ON")
+    assert ask(twin, "READ:ARR:SOUR?") == "+5.000000E-01,+5.000000E-01"
+    assert ask(twin, "FETC:SOUR?") == "+5.000000E-01"
+    assert [float(text) for text in ask(twin, "FETC:ARR:VOLT?").split(",")] == pytest.approx(
+        [0.5, 0.5], rel=1e-2
+    )
+    assert ask(twin, "READ:STAT?;:FETC:ARR?") == "+0.000000E+00;+0.000000E+00,+0.000000E+00"

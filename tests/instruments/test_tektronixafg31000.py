@@ -312,6 +312,13 @@ def test_reset_switches_off(twin):
     )
 
 
+def test_a_burst_has_whole_cycles(twin):
+    assert float(ask(twin, "SOUR1:BURS:NCYC 2.6;NCYC?")) == 3.0
+    assert float(ask(twin, "SOUR1:BURS:NCYC INF;NCYC?")) == 9.9e37
+    twin.write(b"SOUR1:VOLT 1A")
+    assert error_of(twin) == -131
+
+
 def test_frequency_and_duty_cycle_say_the_same(twin):
     assert (
         ask(twin, "SOUR1:PULS:PER 1e-5;:SOUR1:PULS:DCYC 20;WIDT?;:SOUR1:FREQ?")
