@@ -433,6 +433,16 @@ def bench_check(
         raise typer.Exit(EXIT_UNFINISHED)
 
 
+@bench_app.command("show")
+def bench_show(
+    bench: Annotated[str, typer.Argument(help="a packaged bench or a bench file")] = "simulated",
+) -> None:
+    """Print a bench file, to begin one's own with: `mho bench show simulated > lab.toml`."""
+    from instruments.bench_file import load_bench_file
+
+    typer.echo(load_bench_file(bench).text, nl=False)
+
+
 @bench_app.command("safe")
 def bench_safe(
     bench: Annotated[str, typer.Argument(help="a packaged bench or a bench file")] = "simulated",

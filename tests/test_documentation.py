@@ -1,0 +1,167 @@
+"""The documentation is true: links lead somewhere, every page is found, commands, options and imports exist."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+import mho
+from analysis.runs_commands import runs_app
+from procedures.catalogue import known_procedures
+from procedures.queue.commands import queue_app
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")))
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+LINK = re.compile(r"(?<!\\)\[[^\]]*\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
+PROCEDURE_VERBS = (("run",), ("rehearse",), ("queue", "add"), ("queue", "edit"))
+
+
+@cache
+def text_of(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def prose(page: Path) -> str:
+    """Return a page without its code."""
+    return re.sub(r"`[^`\n]+`", "", FENCED.sub("", text_of(page)))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", text_of(page)), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_link_leads_somewhere(name: str) -> None:
+    page = ROOT / name
+    broken = []
+    for link in LINK.findall(prose(page)):
+        if re.match(r"https?://", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken
+
+
+def test_the_index_lists_every_page() -> None:
+    index = ROOT / "docs/README.md"
+    listed = {(index.parent / link).resolve() for link in LINK.findall(text_of(index))}
+    pages = {page for page in PAGES if page.is_relative_to(index.parent) and page != index}
+    assert listed == pages
+
+
+def test_every_picture_is_shown_somewhere() -> None:
+    shown = {(page.parent / link).resolve() for page in PAGES for link in LINK.findall(text_of(page))}
+    lost = {path.name for path in (ROOT / "docs/pictures").iterdir()} - {path.name for path in shown}
+    assert not lost
+
+
+# --- commands ---
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """Yield the words behind ``mho`` of every command that a page shows, in a block or within a line."""
+    blocks = [body for language, body in FENCED.findall(text_of(page)) if language in ("", "sh", "text")]
+    indented = re.findall(r"^ {4,}(.+)$", FENCED.sub("", text_of(page)), re.M)
+    inline = re.findall(r"`([^`\n]+)`", FENCED.sub("", text_of(page)))
+    for line in (*(line for block in blocks for line in block.splitlines()), *indented, *inline):
+        for part in re.split(r" && | > ", line.strip().removeprefix("$ ").removeprefix(".venv/bin/")):
+            if re.match(r"mho [a-z]", part):
+                try:
+                    yield shlex.split(part, comments=True)[1:]
+                except ValueError:  # a quotation mark that the line does not close
+                    yield part.split()[1:]
+
+
+@cache
+def tree() -> dict[tuple[str, ...], Any]:
+    """Return every verb by its words."""
+    found: dict[tuple[str, ...], Any] = {}
+
+    def walk(command: Any, words: tuple[str, ...]) -> None:
+        found[words] = command
+        for name, one in getattr(command, "commands", {}).items():
+            walk(one, (*words, name))
+
+    walk(get_command(mho.app), ())
+    walk(get_command(queue_app), ("queue",))
+    walk(get_command(runs_app), ("runs",))
+    return found
+
+
+def options_of(verb: tuple[str, ...], words: list[str]) -> set[str]:
+    """Return the options that may follow a verb, those of the procedures that are named included."""
+    known = {"--help"}
+    for length in range(len(verb) + 1):
+        known |= {name for one in tree()[verb[:length]].params for name in one.opts}
+    if verb in PROCEDURE_VERBS:
+        kinds = known_procedures()
+        named = [kinds[word] for word in words if word in kinds] or list(kinds.values())
+        known |= {"--" + key.replace("_", "-") for kind in named for key in kind().form()}
+    return known
+
+
+def flaws(words: list[str]) -> Iterator[str]:
+    verb: tuple[str, ...] = ()
+    while words[len(verb) : len(verb) + 1] and (*verb, words[len(verb)]) in tree():
+        verb = (*verb, words[len(verb)])
+    if not verb:
+        yield f"no verb {words[0]!r}"
+        return
+    rest = words[len(verb) :]
+    known = options_of(verb, rest)
+    yield from (f"no option {word} of {' '.join(verb)}" for word in rest if option(word) not in known)
+
+
+def option(word: str) -> str:
+    """Return the option's name in a word; ``--help``, which all have, for a word that is none."""
+    match = re.match(r"(--[a-z][a-z-]*|-[a-z])(?:=|,?$)", word)  # -NAME is what `mho runs --sort` takes
+    return match[1] if match else "--help"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_that_is_shown_exists(name: str) -> None:
+    wrong = {f"mho {' '.join(words)}: {flaw}" for words in commands(ROOT / name) for flaw in flaws(words)}
+    assert not wrong
+
+
+def test_the_check_of_commands_can_fail() -> None:
+    assert list(flaws(["solv", "a.npy"])) == ["no verb 'solv'"]
+    assert list(flaws(["queue", "add", "read", "--row", "0:8"])) == ["no option --row of queue add"]
+    assert list(flaws(["runs", "--wher", "x", "--sort", "-bits", "-q"])) == [
+        "no option --wher of runs",
+        "no option -q of runs",
+    ]
+    assert list(flaws(["run", "read", "--rows", "0:8", "--bench", "lab.toml"])) == []
+    assert sum(len(list(commands(page))) for page in PAGES) > 100
+
+
+# --- scripts ---
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_script_that_is_shown_imports_what_there_is(name: str) -> None:
+    for language, body in FENCED.findall(text_of(ROOT / name)):
+        if language != "python" or "from __future__" in body or body.startswith(" "):
+            continue  # pieces of files, which other tests hold to the files
+        for node in ast.walk(ast.parse(body)):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(node.module or "")
+                assert all(hasattr(module, one.name) for one in node.names), ast.unparse(node)
+            elif isinstance(node, ast.Import):
+                for one in node.names:
+                    importlib.import_module(one.name)
