@@ -42,6 +42,8 @@ class Bench(GuardedBench):
     checkpoint : callable
         Called before anything is sent by `read`, `sweep`, `pulse`, `multiply` and `invert`: whoever runs a procedure may
         pause there (`rest`, then wait) or raise what ends it. By default it does nothing.
+    past : dict
+        Kept here by whoever runs a procedure, for the next one: what was done on this bench last.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Bench(GuardedBench):
         self.now = now
         self.laboratory = laboratory
         self.checkpoint: Callable[[], None] = lambda: None
+        self.past: dict[str, str] = {}
         self._mode: Mode | Literal[""] = ""
         self._last: Reading | None = None
         switch = source.bench.instruments.switch

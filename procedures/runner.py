@@ -18,11 +18,12 @@ import numpy as np
 
 from instruments import Bench, open_bench
 from instruments.stopping import STOPPING
-from mho_errors import Aborted, MhoError
+from mho_errors import Aborted, InputError, MhoError
 from procedures.base import Procedure
-from procedures.origin import origin
+from procedures.origin import bench_key, origin
 from procedures.stream import Control, Ended, Observer, Started, Stream
 from runs import RunHeader, RunWriter, Status, collect, new_run_path
+from runs.card import read_card
 from runs.provenance import input_files
 
 
@@ -32,6 +33,7 @@ def run(
     *,
     seed: int | None = None,
     preset: str | None = None,
+    after: str | Path | None = None,
     output: str | Path | None = None,
     observers: Sequence[Observer] = (),
     control: Control | None = None,
@@ -49,6 +51,8 @@ def run(
         Of everything random: simulated cells and the plan. A fresh one is drawn, and kept in the file.
     preset : str, optional
         Cell preset of a simulated bench.
+    after : path, optional
+        A finished run on the same simulated bench: its chip is gone on with, by repeating it first.
     output : path, optional
         Run file (``.h5``) or folder; default ``data/runs`` or ``MHO_RUNS``.
     observers : sequence of callables
@@ -76,7 +80,7 @@ def run(
     path = new_run_path(type(procedure).__name__.lower(), None if output is None else str(output))
     control = control or Control()
     name = bench if isinstance(bench, str) else None
-    with _stopping_on_signals(control), _opened(bench, preset, seed) as opened:
+    with _stopping_on_signals(control), _opened(bench, preset, seed, after, observers, control) as opened:
         procedure.prepare(opened, np.random.default_rng([seed, 1]))
         control.check_stop()
         header = _header(procedure, opened, seed, origin(procedure, name) | notes)
@@ -92,6 +96,7 @@ def run(
                     stream.set_summary(result.summary)
             finally:
                 writer.finish(outcome.status, outcome.reason)
+                opened.past = {"after": str(path.resolve()), "after_run": read_card(path).facts.run_id}
                 stream.announce(Ended(outcome.status, outcome.reason, path, outcome.safe))
     if dataclasses.is_dataclass(result) and not isinstance(result, type) and hasattr(result, "path"):
         return dataclasses.replace(result, path=path)
@@ -114,8 +119,11 @@ def _header(procedure: Procedure, bench: Bench, seed: int, notes: Mapping[str, s
 
 
 def _simulated(bench: Bench) -> dict[str, str]:
-    """What a simulated bench was besides its file: the preset may have been chosen on the command line."""
-    return {} if bench.laboratory is None else {"preset": bench.laboratory.chip.preset.name}
+    """What a simulated bench was besides its file: cells and seed, and the run that left its chip as it is."""
+    if bench.laboratory is None:
+        return {}
+    lab = bench.laboratory
+    return {"preset": lab.chip.preset.name, "chip_seed": str(lab.seed), **bench.past}
 
 
 class _Outcome:
@@ -156,8 +164,23 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
 
 
 @contextmanager
-def _opened(bench: str | Bench, preset: str | None, seed: int) -> Iterator[Bench]:
-    if isinstance(bench, str):
+def _opened(
+    bench: str | Bench,
+    preset: str | None,
+    seed: int,
+    after: str | Path | None,
+    observers: Sequence[Observer],
+    control: Control,
+) -> Iterator[Bench]:
+    if after is not None:
+        if not isinstance(bench, str) or preset is not None:
+            given = f"preset {preset!r}" if isinstance(bench, str) else "an open bench"
+            raise InputError(f"a run after {after} takes bench and cells from there; leave out {given}")
+        from procedures.continuing import continued
+
+        with continued(after, bench_key(bench), observers=observers, control=control) as opened:
+            yield opened
+    elif isinstance(bench, str):
         with open_bench(bench, preset=preset, seed=seed) as opened:
             yield opened
     else:

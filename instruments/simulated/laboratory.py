@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,8 @@ class Laboratory:
     Attributes
     ----------
     clock : VirtualClock
+    seed : int
+        Of everything random here; drawn when none was given.
     chip : SimulatedChip
     devices : dict
         Simulated instrument by VISA address: what the PyVISA backend opens.
@@ -70,8 +72,9 @@ class Laboratory:
         self.monitor = Monitor(self.clock, bench.terminal_limits())
         self.faults: list[Fault | DaqFault] = []
         self.welded: set[str] = set()
-        seeds = np.random.SeedSequence(bench.simulation.seed if seed is None else seed).spawn(8)
-        chip_rng, board_rng, *device_rngs = (np.random.default_rng(s) for s in seeds)
+        sequence = np.random.SeedSequence(bench.simulation.seed if seed is None else seed)
+        self.seed = int(cast(int, sequence.entropy))
+        chip_rng, board_rng, *device_rngs = (np.random.default_rng(s) for s in sequence.spawn(8))
         self.chip = SimulatedChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
         self._live: dict[str, float] = {}
         inverters, loop, self._transimpedance = (
@@ -83,6 +86,7 @@ class Laboratory:
         self._outputs = bench.instruments.daq.outputs
         twins = BenchTwins(self, bench.instruments, device_rngs)
         self.devices, self.board, self.daq = twins.devices, twins.board, twins.daq
+        self._matrix = twins.matrix
         self._compliance, self._edges, self._idle = twins.compliance, twins.edges, twins.idle
         self._circuits = BlockCircuits(
             self.chip,
@@ -115,6 +119,14 @@ class Laboratory:
     def gate(self) -> float | None:
         """Word-line voltage, or None when nothing drives it."""
         return self._live.get("word line")
+
+    @property
+    def held(self) -> dict[str, float]:
+        """What source-measure units hold their outputs at, V, by line, or by role before a switch matrix.
+
+        One that is off and grounds its output holds 0 V exactly; one with an open relay is missing.
+        """
+        return dict(self._live if self._matrix is None else self._matrix.held)
 
     def closed(self, path: str) -> bool:
         """Whether the board's switch of a path is closed, wanted or welded."""
