@@ -1,7 +1,8 @@
 """The source of the simulated 2450: volts or amperes, with the other one limited.
 
 Model 2450 Reference Manual 2450-901-01, pp. 6-66 to 6-79. (?) from memory: that a change of the function switches
-the output off, and that a measurement range has to hold the limit.
+the output off, that a measurement range has to hold the limit, and that level and limit beyond the source's 20 W
+are a settings conflict.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ LIMITED_BY = {"VOLT": "CURR", "CURR": "VOLT"}
 SENSED = {"CURR": "CURRent[:DC]", "VOLT": "VOLTage[:DC]", "RES": "RESistance"}
 OFF_MODES = ("NORMal", "HIMPedance", "ZERO", "GUARd")
 INTERLOCK_VOLTAGE = 42.0
+FULL_CURRENT_VOLTAGE, FULL_VOLTAGE_CURRENT = 21.0, 0.105  # beyond the one, no more than the other: 20 W
 SETTLING = 1e-4  # s in which a current source finds its voltage
 DELAY = Numeric(0.0, 0.0, 1e4, unit="S")
 LEVELS = {"VOLT": Numeric(0.0, -210.0, 210.0, unit="V"), "CURR": Numeric(0.0, -1.05, 1.05, unit="A")}
@@ -113,6 +115,13 @@ class Source(ReadingBuffers):
             raise ScpiError(-222)
         if function == "VOLT":
             self._check_interlock(level)
+            self._check_power(level, self.current_limit)
+        else:
+            self._check_power(self.voltage_limit, level)
+
+    def _check_power(self, volts: float, amperes: float) -> None:
+        if abs(volts) > FULL_CURRENT_VOLTAGE and abs(amperes) > FULL_VOLTAGE_CURRENT * (1 + 1e-9):
+            raise ScpiError(-221, "level and limit are beyond 20 W")
 
     def _check_interlock(self, volts: float) -> None:
         if abs(volts) > INTERLOCK_VOLTAGE and not self.interlock:
@@ -123,6 +132,8 @@ class Source(ReadingBuffers):
         source = self._sources[function]
         if not source.holds(self.levels[function], source.range_for(span)):
             raise ScpiError(-221)
+        if function == "VOLT":
+            self._check_power(OVERRANGE * source.range_for(span), self.current_limit)
 
     @source_ranges.on_change
     def _source_range_changed(self, function: str, span: float) -> None:
@@ -153,11 +164,14 @@ class Source(ReadingBuffers):
     @current_limit.check
     def _check_current_limit(self, amperes: float) -> None:
         self._check_limit("CURR", amperes)
+        fixed = 0.0 if self.source_auto["VOLT"] else OVERRANGE * self.source_ranges["VOLT"]
+        self._check_power(max(abs(self.levels["VOLT"]), fixed), amperes)
 
     @voltage_limit.check
     def _check_voltage_limit(self, volts: float) -> None:
         self._check_limit("VOLT", volts)
         self._check_interlock(volts)
+        self._check_power(volts, self.levels["CURR"])
 
     def _check_limit(self, quantity: str, limit: float) -> None:
         span = self.measure_ranges[quantity]

@@ -158,11 +158,17 @@ class Sweeps(Meter):
         if 0.0 < delay < 5e-5 or -1.0 < delay < 0.0:
             raise ScpiError(-222)
         self._check_run(len(levels) * count)
-        for level in levels:
-            if function == "VOLT":
-                self._check_interlock(level)
+        self._check_extremes(function, levels)
         seconds = self._settling if delay < 0.0 else delay
         self._sweep = Sweep(function, levels * int(count), seconds, name, abort)
+
+    def _check_extremes(self, function: str, levels: list[float]) -> None:
+        largest = max(map(abs, levels))
+        if function == "VOLT":
+            self._check_interlock(largest)
+            self._check_power(largest, self.current_limit)
+        else:
+            self._check_power(self.voltage_limit, largest)
 
     @command(":INITiate[1][:IMMediate]")
     def _initiate(self) -> None:
@@ -171,6 +177,7 @@ class Sweeps(Meter):
             raise ScpiError(-213)
         if sweep.function != self.function or self.sensing == "RES":
             raise ScpiError(-221, "the sweep is for the other function")
+        self._check_extremes(sweep.function, sweep.levels)  # the limit may have changed since
         buffer = self._buffer(sweep.buffer)
         self.output_on = True
         try:

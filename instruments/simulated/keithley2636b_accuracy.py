@@ -8,9 +8,11 @@ import numpy as np
 
 from instruments.simulated import accuracy
 from instruments.simulated.accuracy import OVERFLOW, Converter
+from instruments.simulated.tsp_tables import TspError
 
 __all__ = [
-    "AMPERE_RANGES", "AUTO_DELAYS", "OVERFLOW", "OVERRANGE", "SOURCE_AMPERE_RANGES", "VOLT_RANGES", "Specimen", "range_for",
+    "AMPERE_RANGES", "AUTO_DELAYS", "OVERFLOW", "OVERRANGE", "SOURCE_AMPERE_RANGES", "VOLT_RANGES", "Specimen",
+    "check_power", "range_for",
 ]  # fmt: skip
 
 # range: (gain error, offset error in V or A), one year, 23 +- 5 C
@@ -26,6 +28,7 @@ VOLT_RANGES, AMPERE_RANGES = tuple(SOURCE_VOLTS), tuple(MEASURE_AMPERES)
 SOURCE_AMPERE_RANGES = tuple(SOURCE_AMPERES)
 AUTO_DELAYS = {1e-10: 0.1, 1e-9: 3e-2, 1e-8: 5e-3, 1e-7: 1e-3}  # s after a step, by range (?)
 OVERRANGE = 1.01
+FULL_CURRENT_VOLTAGE, FULL_VOLTAGE_CURRENT = 20.2, 0.101  # V, A: beyond the one, no more than the other
 
 
 def range_for(ranges: tuple[float, ...], value: float) -> float:
@@ -50,3 +53,9 @@ class Specimen(NamedTuple):
             Converter(rng, MEASURE_VOLTS, fraction, noise=noise, overrange=OVERRANGE),
             Converter(rng, MEASURE_AMPERES, fraction, noise=noise, overrange=OVERRANGE),
         )
+
+
+def check_power(volts: float, amperes: float) -> None:
+    """Raise `TspError` when level and limit are beyond what the source gives together: 1.5 A, from 20 V on 0.1 A (?)."""
+    if abs(volts) > FULL_CURRENT_VOLTAGE and abs(amperes) > FULL_VOLTAGE_CURRENT * (1 + 1e-9):
+        raise TspError(-221, "Settings conflict; level and limit are beyond the source's power")

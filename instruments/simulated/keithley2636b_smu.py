@@ -13,6 +13,7 @@ from instruments.simulated.keithley2636b_accuracy import (
     SOURCE_AMPERE_RANGES,
     VOLT_RANGES,
     Specimen,
+    check_power,
     range_for,
 )
 from instruments.simulated.keithley2636b_buffers import CAPACITY, ReadingBuffer
@@ -95,7 +96,7 @@ class SourceMeasureUnit:
                 "levelv": Attribute(0.0, self.check_level, self._changed),
                 "leveli": Attribute(0.0, self._check_amperes, self._changed),
                 "limitv": Attribute(20.0, self._check_voltage_limit, self._limit_changed),
-                "limiti": Attribute(0.1, real(1e-10, LARGEST_LIMIT), self._limit_changed),
+                "limiti": Attribute(0.1, self._check_current_limit, self._limit_changed),
                 "limitp": Attribute(0.0, real(0.0, 1e3)),
                 "rangev": Attribute(0.2, self._check_range, self._range_changed),
                 "rangei": Attribute(1e-9, self._check_ampere_range, self._ampere_range_changed),
@@ -142,13 +143,23 @@ class SourceMeasureUnit:
             raise TspError(TOO_BIG)
         if abs(volts) > INTERLOCK_VOLTAGE and not self.interlock and self.source["output"] == OUTPUT_ON:
             raise TspError(802)
+        check_power(volts, self.source["limiti"])
         return volts
+
+    def _check_current_limit(self, value: object) -> float:
+        self.device.catch_up()
+        amperes: float = real(1e-10, LARGEST_LIMIT)(value)
+        source = self.source
+        fixed = 0.0 if source["autorangev"] else OVERRANGE * source["rangev"]
+        check_power(max(abs(source["levelv"]), fixed), amperes)
+        return amperes
 
     def _check_range(self, value: object) -> float:
         self.device.catch_up()
         chosen = range_for(VOLT_RANGES, real(-200.0, 200.0)(value))
         if abs(self.source["levelv"]) > OVERRANGE * chosen * (1 + 1e-9):
             raise TspError(-221)
+        check_power(OVERRANGE * chosen, self.source["limiti"])
         return chosen
 
     def _range_changed(self, span: float) -> None:
@@ -160,6 +171,7 @@ class SourceMeasureUnit:
         amperes: float = real(-LARGEST_LIMIT, LARGEST_LIMIT)(value)
         if not self.source["autorangei"] and abs(amperes) > OVERRANGE * self.source["rangei"] * (1 + 1e-9):
             raise TspError(TOO_BIG)
+        check_power(self.source["limitv"], amperes)
         return amperes
 
     def _check_ampere_range(self, value: object) -> float:
@@ -177,6 +189,7 @@ class SourceMeasureUnit:
         volts: float = real(0.02, 200.0)(value)
         if volts > INTERLOCK_VOLTAGE and not self.interlock and self.on and not self.sources_volts:
             raise TspError(802)
+        check_power(volts, self.source["leveli"])
         return volts
 
     def _check_output(self, value: object) -> float:

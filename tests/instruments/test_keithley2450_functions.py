@@ -304,3 +304,20 @@ def test_it_regulates_through_noise_and_gives_up_nowhere():
     assert regulate(lambda volts: 0.0, 1e-6, 5.0) == (5.0, 0.0, True)
     assert regulate(lambda volts: volts, 0.0, 5.0) == (0.0, 0.0, False)
     assert PROBE < 0.02
+
+
+@pytest.mark.parametrize(
+    ("before", "beyond"),
+    [
+        ("SOUR:VOLT 30", "SOUR:VOLT:ILIM 0.2"), ("SOUR:VOLT:ILIM 0.2", "SOUR:VOLT 30"),
+        ("SOUR:VOLT:ILIM 1", "SOUR:VOLT:RANG 200"), ("SOUR:VOLT:RANG 200", "SOUR:VOLT:ILIM 1"),
+        ("SOUR:CURR 0.5", "SOUR:CURR:VLIM 40"), ("SOUR:CURR:VLIM 40", "SOUR:CURR 0.5"),
+        ("SOUR:VOLT:ILIM 0.2", "SOUR:SWE:VOLT:LIN 0,30,2"),
+        ("SOUR:SWE:VOLT:LIN 0,30,2;:SOUR:VOLT:ILIM 0.2", "INIT"),
+    ],
+)  # fmt: skip
+def test_level_and_limit_together_stay_within_twenty_watts(smu, before, beyond):
+    smu.write(before.encode())
+    assert error(smu) == 0
+    smu.write(beyond.encode())
+    assert error(smu) == -221

@@ -625,6 +625,21 @@ def test_pulses_need_a_fixed_range(twin):
     assert not twin.status.errors
 
 
+@pytest.mark.parametrize(
+    ("before", "beyond"),
+    [
+        ("smua.source.levelv = 30", "smua.source.limiti = 0.2"), ("smua.source.limiti = 0.2", "smua.source.levelv = 30"),
+        ("smua.source.limiti = 1.5", "smua.source.rangev = 200"), ("smua.source.rangev = 200", "smua.source.limiti = 1.5"),
+        ("smua.source.leveli = 1", "smua.source.limitv = 40"), ("smua.source.limitv = 40", "smua.source.leveli = 1"),
+    ],
+)  # fmt: skip
+def test_level_and_limit_together_stay_within_the_sources_power(twin, before, beyond):
+    ask(twin, before)
+    assert error_code(twin) == 0
+    ask(twin, beyond)
+    assert error_code(twin) == -221
+
+
 def test_contact_check_needs_a_milliampere(twin):
     assert ask(twin, "print(smua.contact.check())") == ["true"]
     for settings, code in (
