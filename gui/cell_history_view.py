@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from analysis import palette
 from chip_maps.levels import Levels
 from gui import theme
 from gui.cell_history import KIND_NAMES, CellHistory, HistoryReader
+from gui.convergence_view import PowersOfTen
 
 MICRO = 1e6
 NEAR = 30.0  # pixels from a point within which the mouse reads it
-HINT = "click a cell to see every pulse and read of it"
 SYMBOLS, COLOURS = ("o", "t1", "t"), ("#56B4E9", "#009E73", "#D55E00")  # read, SET, RESET
 
 
 class CellHistoryView(QWidget):
-    """Shows the history of one cell as it is read, all of it in view."""
+    """Shows the history of one cell as it is read, all of it in view; `closed` when the user has seen enough of it."""
+
+    closed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.history = CellHistory.nothing()
         self._reader: HistoryReader | None = None
         self._name = ""
-        self.heading, self.readout = QLabel(HINT), QLabel()
+        self.heading, self.readout = QLabel(), QLabel()
         for label in (self.heading, self.readout):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
@@ -46,7 +48,9 @@ class CellHistoryView(QWidget):
         self.against.setToolTip("the horizontal axis: bench time, or the number of the pulse or read")
         self.against.currentIndexChanged.connect(lambda _: self._draw())
         self.canvas = pg.GraphicsLayoutWidget()
-        self._above, self._below = (self.canvas.addPlot(row=row, col=0) for row in (0, 1))
+        self._above, self._below = (
+            self.canvas.addPlot(row=row, col=0, axisItems={"bottom": PowersOfTen("bottom")}) for row in (0, 1)
+        )
         self._below.setXLink(self._above)
         self._above.setLabel("left", "conductance, µS")
         self._below.setLabel("left", "voltage, V")
@@ -61,7 +65,7 @@ class CellHistoryView(QWidget):
         self._window = pg.LinearRegionItem(orientation="horizontal", movable=False)
         self._target = pg.InfiniteLine(angle=0)
         for item in (self._window, self._target):
-            self._above.addItem(item, ignoreBounds=True)
+            self._above.addItem(item)  # in view, whatever the points are
         self._line = self._above.plot()
         self._points = [_scatter(self._above, kind) for kind in range(3)]
         self._volts = [_scatter(self._below, kind) for kind in range(3)]
@@ -69,9 +73,14 @@ class CellHistoryView(QWidget):
         self._below.addItem(self._gate)
         self._here = self._above.plot(symbol="o", symbolSize=15, symbolBrush=None, pen=None)
         self.canvas.scene().sigMouseMoved.connect(self._hover)
+        self.back = QToolButton()
+        self.back.setText("All cells")
+        self.back.setToolTip("how the quantity is spread over all cells")
+        self.back.clicked.connect(self.closed)
         top = QHBoxLayout()
         top.addWidget(self.heading, 1)
         top.addWidget(self.against)
+        top.addWidget(self.back)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(top)
@@ -82,7 +91,7 @@ class CellHistoryView(QWidget):
         self._paint_theme()
         self.clear()
 
-    def clear(self, text: str = HINT) -> None:
+    def clear(self, text: str = "") -> None:
         """Show no cell, and say why."""
         self._reader = None
         self._show(CellHistory.nothing(), text)
@@ -141,6 +150,8 @@ class CellHistoryView(QWidget):
         history = self.history
         over_time = self.against.currentIndex() == 1
         self._below.setLabel("bottom", "bench time, s" if over_time else "pulse or read, number")
+        for plot in (self._above, self._below):
+            plot.getAxis("bottom").counts = not over_time
         self._x = history.time if over_time else np.arange(1.0, len(history) + 1.0)
         conductance = MICRO * history.conductance
         self._line.setData(self._x, conductance)

@@ -29,12 +29,15 @@ class Quantity:
         Takes the grid, an index into it, and the bench time now (s); returns values in `unit`.
     signed : bool
         Whether zero is the middle of the scale.
+    counts : bool
+        Whether it has whole values only.
     """
 
     name: str
     unit: str
     of: Callable[[CellGrid, Any, float], Floats]
     signed: bool = False
+    counts: bool = False
 
 
 def quantities(levels: Levels | None) -> tuple[Quantity, ...]:
@@ -45,11 +48,12 @@ def quantities(levels: Levels | None) -> tuple[Quantity, ...]:
         Quantity(
             "error", "µS", lambda grid, cells, now: MICRO * (grid.conductance[cells] - grid.target[cells]), True
         ),
-        Quantity("pulses", "pulses", lambda grid, cells, now: grid.pulses[cells]),
+        Quantity("pulses", "pulses", lambda grid, cells, now: grid.pulses[cells], counts=True),
         Quantity("age", "s", lambda grid, cells, now: now - grid.touched[cells]),
     ]  # fmt: skip
     if levels is not None:
-        found.insert(4, Quantity("level", "", lambda grid, cells, now: level_of(levels, grid, cells)))
+        level = Quantity("level", "", lambda grid, cells, now: level_of(levels, grid, cells), counts=True)
+        found.insert(4, level)
     return tuple(found)
 
 

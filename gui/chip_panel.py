@@ -21,10 +21,11 @@ from analysis.cells import read_chip
 from chip_maps.chip import ChipMap, parse_chip_map
 from gui.cell_feed import CellFeed, Changes
 from gui.cell_grid import CellGrid
+from gui.cell_histogram import CellHistogram, wanted_values
 from gui.cell_history import HistoryReader
-from gui.cell_history_view import CellHistoryView
 from gui.cell_painter import CellPainter
 from gui.cell_quantities import quantities
+from gui.cell_side import CellSide
 from gui.chip_canvas import BAD, SELECTED, ChipCanvas
 from gui.chip_selection import Selection
 from gui.chip_selection_bar import SelectionBar
@@ -34,10 +35,9 @@ from mho_errors import RunFileError
 from runs import RunFile, Status
 
 FRAME = 30
-"""Time between two looks for pulses while a run lasts, ms."""
+"""Time between two looks for pulses while a run lasts, ms; `HIDDEN` behind another panel."""
 
 HIDDEN = 300
-"""The same behind another panel, ms."""
 
 POINT_AT_A_CELL = "point at a cell to read it"
 
@@ -83,7 +83,8 @@ class ChipPanel(QWidget):
         self.canvas = ChipCanvas()
         self.move_view.toggled.connect(lambda on: setattr(self.canvas.box, "moves", on))
         self.bar = SelectionBar()
-        self.history = CellHistoryView()
+        self.side = CellSide(self._draw_spread)
+        self.history = self.side.history
         self.canvas.pointed.connect(lambda *_: self._read_out())
         self.canvas.picked.connect(self._look_into)
         self.canvas.dragged.connect(self.bar.drag)
@@ -103,7 +104,7 @@ class ChipPanel(QWidget):
         column.addWidget(self.bar)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(left)
-        split.addWidget(self.history)
+        split.addWidget(self.side)
         split.setSizes([640, 420])
         split.setChildrenCollapsible(False)
         layout = QVBoxLayout(self)
@@ -117,7 +118,7 @@ class ChipPanel(QWidget):
         """Turn to another run, or to the bench's chip where there is none."""
         self._timer.stop()
         self._feed = self.painter = None
-        self.history.clear()
+        self.side.show_all()
         if run is None:
             self._show_bench()
             return
@@ -167,15 +168,16 @@ class ChipPanel(QWidget):
 
     def _show_array(self) -> None:
         grid, name = self.grid, self.array.currentText()
-        self.history.clear()
         if grid is None:
             self.canvas.show_array((1, 1))
             self.painter = None
+            self.side.show_all()
             return
         self.canvas.show_array(grid.shape)
         self.bar.show_array(grid, self._shown.bad[name], self._shown.levels)
         self.canvas.show_outlines(self._shown.outlined(name))
         self._show_quantity()
+        self.side.show_all()
         self._zoom_to_used()
         self._read_out()
 
@@ -185,6 +187,17 @@ class ChipPanel(QWidget):
         if grid is not None and chosen:
             self.painter = CellPainter(self.canvas, grid, chosen[0], self._shown.levels)
             self.painter.paint_all(self._now)
+            self.side.cells_changed(at_once=True)
+
+    def _draw_spread(self, histogram: CellHistogram) -> None:
+        """Show how the quantity is spread over the cells that the run uses."""
+        grid, painter, levels = self.grid, self.painter, self._shown.levels
+        if grid is None or painter is None:
+            histogram.clear()
+            return
+        values = painter.quantity.of(grid, slice(None), self._now)
+        wanted = wanted_values(painter.quantity, grid.target, levels)
+        histogram.show_values(self.array.currentText(), painter.quantity, values, wanted, levels)
 
     def _zoom_out(self) -> None:
         self.canvas.show_cells(*((0, count - 1) for count in self.canvas.shape))
@@ -239,6 +252,7 @@ class ChipPanel(QWidget):
         name = self.array.currentText()
         if self.painter is not None and name in changes:
             self.painter.paint(changes[name], self._now)
+            self.side.cells_changed()
             self._read_out()
 
     @contextmanager
@@ -262,6 +276,7 @@ class ChipPanel(QWidget):
         if feed is None or grid is None:
             return
         cell = f"{name}, row {row}, column {column}"
+        self.side.show_history()
         tables = [table for table in feed.tables if table.array in ("", name)]
         if not tables:
             self.history.clear(f"{cell}: this run has no table of reads")

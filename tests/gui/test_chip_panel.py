@@ -148,6 +148,34 @@ def test_the_mouse_reads_a_cell_with_units(qtbot, panel, programmed):
     assert panel.readout.text() == POINT_AT_A_CELL
 
 
+def test_until_a_cell_is_clicked_the_spread_over_all_cells_is_shown(qtbot, panel, programmed):
+    histogram = panel.side.histogram
+    used = np.isfinite(programmed.conductance)
+    qtbot.waitUntil(lambda: histogram.counts.sum() == used.sum(), timeout=WAIT)
+    assert histogram.plot.isVisible()
+    assert f"multiply, conductance of {used.sum()} cells: mean " in histogram.heading.text()
+    marked = sorted(line.value() for line in histogram._wanted)
+    np.testing.assert_allclose(marked, 1e6 * np.unique(programmed.target[np.isfinite(programmed.target)]))
+
+    panel.quantity.setCurrentText("pulses")
+    assert histogram.counts.sum() == np.isfinite(programmed.pulses).sum()
+    assert "pulses of" in histogram.heading.text()
+    assert histogram._wanted == []
+
+    click(qtbot, panel, int(LINES[0][0]), int(LINES[1][4]))
+    assert not histogram.isVisible()
+    qtbot.mouseClick(panel.history.back, Qt.MouseButton.LeftButton)
+    assert histogram.isVisible()
+    assert len(panel.history.history) == 0
+
+
+def test_an_array_of_which_nothing_is_known_has_no_empty_plot(qtbot, panel, programmed):
+    panel.array.setCurrentText("invert")
+    assert panel.array.currentText() == "invert"
+    assert not panel.side.histogram.plot.isVisible()
+    assert "no conductance is known of any cell yet" in panel.side.histogram.heading.text()
+
+
 def test_a_click_opens_the_history_of_a_cell(qtbot, panel, programmed):
     assert not panel.history.canvas.isVisible()
     row, column = int(LINES[0][0]), int(LINES[1][4])
