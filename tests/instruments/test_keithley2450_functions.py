@@ -313,7 +313,7 @@ def test_it_regulates_through_noise_and_gives_up_nowhere():
         ("SOUR:VOLT:ILIM 1", "SOUR:VOLT:RANG 200"), ("SOUR:VOLT:RANG 200", "SOUR:VOLT:ILIM 1"),
         ("SOUR:CURR 0.5", "SOUR:CURR:VLIM 40"), ("SOUR:CURR:VLIM 40", "SOUR:CURR 0.5"),
         ("SOUR:VOLT:ILIM 0.2", "SOUR:SWE:VOLT:LIN 0,30,2"),
-        ("SOUR:SWE:VOLT:LIN 0,30,2;:SOUR:VOLT:ILIM 0.2", "INIT"),
+        ("SOUR:LIST:VOLT 30;:SOUR:SWE:VOLT:LIST 1,0.1;:SOUR:VOLT:ILIM 0.2", "INIT"),
     ],
 )  # fmt: skip
 def test_level_and_limit_together_stay_within_twenty_watts(smu, before, beyond):
