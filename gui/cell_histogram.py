@@ -50,11 +50,13 @@ class CellHistogram(QWidget):
         layout.addWidget(self.heading)
         layout.addWidget(self.plot, 1)
         layout.addWidget(self.hint)
+        layout.addStretch(0)
 
     def clear(self) -> None:
         """Show nothing: there is no array."""
         self.heading.clear()
-        self.plot.setVisible(False)
+        for widget in (self.plot, self.hint):
+            widget.setVisible(False)
 
     def show_values(
         self, array: str, quantity: Quantity, values: Floats, wanted: Floats, levels: Levels | None
@@ -76,6 +78,7 @@ class CellHistogram(QWidget):
         known = values[np.isfinite(values)]
         self.heading.setText(_spread(array, quantity, known))
         self.plot.setVisible(bool(known.size))
+        self.hint.setVisible(bool(known.size))
         for line in self._wanted:
             self.plot.removeItem(line)
         self._wanted = []

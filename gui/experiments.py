@@ -19,17 +19,16 @@ from PySide6.QtWidgets import (
 )
 
 from gui import theme
+from gui.experiments_buttons import OrderButtons
 from gui.experiments_list import Offer, ProceduresList
 from gui.experiments_orders import Expected, expect, in_words, is_simulated, known_offers, offer_of
 from gui.experiments_run import Conditions
-from gui.output_window import OutputWindow
 from gui.parameter_form import ParameterForm
 from gui.session import Session
 from mho_errors import MhoError
 
 if TYPE_CHECKING:
-    from procedures.queue.job import Job, Order
-    from procedures.queue.store import Queue
+    from procedures.queue.job import Order
 
 THINKING = 400
 """How long somebody pauses in typing before the whole is checked and estimated, ms."""
@@ -50,11 +49,12 @@ class ExperimentsPanel(QWidget):
         self._bad = False  # whether the line of the estimate says what is wrong
         self._offers: dict[str, Offer] = {}
         self._asked = 0  # numbers the questions, for only the last one's answer counts
-        self._wanted: tuple[str, Mapping[str, Any]] | None = None
+        self._wanted: tuple[str, Mapping[str, Any], Callable[[], None] | None] | None = None
         self._build()
         self._pause = QTimer(self, singleShot=True, interval=THINKING)
         self._pause.timeout.connect(self._estimate)
         session.form_wanted.connect(self.show_form)
+        session.edit_wanted.connect(lambda job: self.show_order(job.order, job.id))
         session.cells_selected.connect(self._take_cells)
         session.bench_changed.connect(self._bench_changed)
         session.ask(known_offers, self._offer)
@@ -91,25 +91,18 @@ class ExperimentsPanel(QWidget):
         self.estimate = QLabel()
         self.estimate.setTextFormat(Qt.TextFormat.PlainText)
         self.estimate.setWordWrap(True)
-        self.queue = _button("Queue", "put it behind all others", self._queue)
-        self.run_now = _button("Run now", "put it in front of all others", self._run_now)
-        self.rehearse = _button(
-            "Rehearse", "run it on simulated twins of the bench's instruments, and report", self._rehearse
-        )
+        self.buttons = OrderButtons(self.session, self.order, self._words)
         head = QHBoxLayout()
         head.addWidget(self.heading, 1)
         head.addWidget(self.defaults)
-        buttons = QHBoxLayout()
-        for button in (self.queue, self.run_now, self.rehearse):
-            buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.addWidget(self.list)
         layout.addLayout(head)
         layout.addWidget(self.line)
         layout.addWidget(scroll, 1)
         layout.addWidget(self.estimate)
-        layout.addLayout(buttons)
-        self._enable(False)
+        layout.addWidget(self.buttons)
+        self.buttons.enable(False)
 
     # --- which procedure ---
 
@@ -121,23 +114,34 @@ class ExperimentsPanel(QWidget):
         if self._wanted is not None:
             self.show_form(*self._wanted)
 
-    def show_form(self, name: str, values: Mapping[str, Any]) -> None:
-        """Show the form of procedure `name` with `values`, the others at their defaults."""
+    def show_form(self, name: str, values: Mapping[str, Any], then: Callable[[], None] | None = None) -> None:
+        """Show the form of procedure `name` with `values`, the others at their defaults; `then`, once it is there."""
         if not self._offers:
-            self._wanted = (name, values)  # as soon as they are loaded
+            self._wanted = (name, values, then)  # as soon as they are loaded
             return
         if name not in self._offers:
-            self.session.ask(lambda: offer_of(name), lambda offer: self._show_foreign(offer, values))
+            self.session.ask(lambda: offer_of(name), lambda offer: self._show_foreign(offer, values, then))
             return
         self.list.select(name)
         self._choose(name)
         if self.form is not None:
             self.form.fill(values)
+        if then is not None:
+            then()
 
-    def _show_foreign(self, offer: Offer, values: Mapping[str, Any]) -> None:
+    def show_order(self, order: Order, job: int | None = None) -> None:
+        """Show the form of an order, with its seed and cells; of a job that waits, whose values it then changes."""
+
+        def then() -> None:
+            self.conditions.fill(order.seed, order.preset)
+            self.buttons.edit(job)
+
+        self.show_form(order.procedure, order.parameters, then)
+
+    def _show_foreign(self, offer: Offer, values: Mapping[str, Any], then: Callable[[], None] | None) -> None:
         """Show the form of a procedure of the user's own."""
         self._offer([*self._offers.values(), offer])
-        self.show_form(offer.name, values)
+        self.show_form(offer.name, values, then)
 
     def _choose(self, name: str) -> None:
         if name not in self._offers:
@@ -154,6 +158,7 @@ class ExperimentsPanel(QWidget):
         self.line.setText(offer.line)
         self.defaults.setEnabled(True)
         self.name = name
+        self.buttons.edit(None)
         self._fill_last(quietly=True)
         self._edited()
 
@@ -199,11 +204,7 @@ class ExperimentsPanel(QWidget):
 
             return order_of_run(path)
 
-        def then(order: Order) -> None:
-            self.show_form(order.procedure, order.parameters)
-            self.conditions.fill(order.seed, order.preset)
-
-        self.session.ask(work, then)
+        self.session.ask(work, self.show_order)
 
     def _fill(self, order: Order) -> None:
         assert self.form is not None
@@ -223,8 +224,7 @@ class ExperimentsPanel(QWidget):
         if self.form is None:
             return
         problems = list(self.form.problems().values()) + self.conditions.problems()
-        self._enable(not problems)
-        self.rehearse.setEnabled(not problems)
+        self.buttons.enable(not problems)
         self._say(problems[0] if problems else "…", bad=False)
         if problems:
             self._pause.stop()
@@ -245,6 +245,10 @@ class ExperimentsPanel(QWidget):
             folder=Path.cwd(),
         )
 
+    def _words(self) -> list[str]:
+        assert self.form is not None
+        return self._offers[self.name].words(self.form.values())
+
     def _estimate(self) -> None:
         self._asked += 1
         asked, order, path = self._asked, self.order(), self.session.queue_path
@@ -257,7 +261,7 @@ class ExperimentsPanel(QWidget):
         def refused(error: MhoError) -> None:
             if asked == self._asked:
                 self._say(str(error), bad=True)
-                self._enable(False)
+                self.buttons.enable(False)
 
         self.session.ask(lambda: expect(order, path), then, refused)
 
@@ -272,56 +276,3 @@ class ExperimentsPanel(QWidget):
         self._bad = bad
         now = theme.colours()
         self.estimate.setStyleSheet(f"color: {now.bad if bad else now.faint};")
-
-    def _enable(self, enabled: bool) -> None:
-        for button in (self.queue, self.run_now, self.rehearse):
-            button.setEnabled(enabled)
-
-    # --- what is done with it ---
-
-    def _queue(self) -> None:
-        self._add(first=False)
-
-    def _run_now(self) -> None:
-        self._add(first=True)
-
-    def _add(self, *, first: bool) -> None:
-        order = self.order()
-
-        def act(queue: Queue) -> Job:
-            from procedures.queue.ordering import checked
-
-            complete, seconds = checked(order, queue)
-            job = queue.add(complete, estimate=seconds)
-            return queue.move(job.id, 1) if first else job
-
-        self.session.change_queue(act, self._added)
-
-    def _added(self, job: Job) -> None:
-        lane = self.session.lane
-        if lane is not None and lane.held:
-            self.session.tell(
-                "WARNING", f"job {job.id} waits: the queue is held ({lane.reason}); Resume lets it go on"
-            )
-        else:
-            self.session.tell("INFO", f"job {job.id} is in the queue: {job.order.procedure}")
-            self.session.ensure_runner()
-
-    def _rehearse(self) -> None:
-        assert self.form is not None
-        arguments = [
-            "rehearse",
-            self.session.bench,
-            self.name,
-            *self._offers[self.name].words(self.form.values()),
-        ]
-        for option, value in (("--seed", self.conditions.seed()), ("--preset", self.conditions.preset())):
-            arguments += [] if value is None else [f"{option}={value}"]
-        OutputWindow(f"Rehearsal: {self.heading.text()}", ["-m", "mho", *arguments], self).show()
-
-
-def _button(text: str, tip: str, act: Callable[[], None]) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.clicked.connect(act)
-    return button

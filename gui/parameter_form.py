@@ -203,7 +203,9 @@ class TextField(Field):
     def show_value(self, value: Any) -> None:
         """Show `value`."""
         self._line.setText(_text(value))
-        self._line.setCursorPosition(0)
+        self._line.setCursorPosition(
+            len(self._line.text()) if self._needed else 0
+        )  # of a path the end tells most
 
     def is_default(self) -> bool:
         """Whether it reads as the default does."""

@@ -89,7 +89,12 @@ class QueuePanel(QWidget):
             ("Up", "Alt+Up", "earlier in the line; rows can be dragged too", partial(self._shift, by=-1)),
             ("Down", "Alt+Down", "later in the line", partial(self._shift, by=1)),
             ("Open", "Return", "show its run file", self._open),
-            ("Edit copy", "F2", "show its parameters in the form", self._show_in_form),
+            (
+                "Edit",
+                "F2",
+                "change it in the form while it waits; later, make another of its values",
+                self._edit,
+            ),
             ("Reveal", "Ctrl+R", "show its run file's folder", self._reveal),
             ("Forget", "Shift+Del", "take it off the list; its run file stays", self._remove),
         )
@@ -153,7 +158,7 @@ class QueuePanel(QWidget):
         status = "" if job is None else str(job.status)
         waits, runs = status == "queued", status in RUNNING
         can = {
-            "Abort": waits or runs, "Clone": bool(job), "Up": waits, "Down": waits, "Edit copy": bool(job),
+            "Abort": waits or runs, "Clone": bool(job), "Up": waits, "Down": waits, "Edit": bool(job),
             "Open": job is not None and job.run is not None, "Reveal": job is not None and job.run is not None,
             "Forget": bool(job) and not runs,
         }  # fmt: skip
@@ -207,8 +212,11 @@ class QueuePanel(QWidget):
         if job.run is not None:
             self.session.open_run(job.run)
 
-    def _show_in_form(self, job: Job) -> None:
-        self.session.form_wanted.emit(job.order.procedure, job.order.parameters)
+    def _edit(self, job: Job) -> None:
+        if str(job.status) == "queued":
+            self.session.edit_wanted.emit(job)
+        else:
+            self.session.form_wanted.emit(job.order.procedure, job.order.parameters)
 
     def _reveal(self, job: Job) -> None:
         if job.run is not None:
@@ -261,7 +269,7 @@ def _table(model: JobsModel) -> QTableView:
     header = view.horizontalHeader()
     header.setHighlightSections(False)
     header.setStretchLastSection(True)
-    for column, width in enumerate((44, 84, 250, 200, 110)):
+    for column, width in enumerate((40, 78, 290, 160, 124)):
         header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
         header.resizeSection(column, width)
     return view

@@ -66,6 +66,8 @@ class Session(QObject):
         To be said to the user; `level` as in `logging`.
     form_wanted(procedure, parameters)
         Somebody wants to run this: a name, and values by parameter.
+    edit_wanted(Job)
+        Somebody wants to change this job, which waits.
     bench_changed(bench)
     """
 
@@ -78,6 +80,7 @@ class Session(QObject):
     cells_selected = Signal(str, str, str)
     message = Signal(str, str)
     form_wanted = Signal(str, object)
+    edit_wanted = Signal(object)
     bench_changed = Signal(str)
 
     def __init__(self, folder: Path, bench: str = "simulated", parent: QObject | None = None) -> None:

@@ -51,7 +51,7 @@ def test_a_solve_is_queued_watched_and_opened_and_another_is_aborted(
     type_into(window, "matrix", str(matrix), qtbot)
     type_into(window, "bits", "12", qtbot)
     qtbot.waitUntil(lambda: form.expected is not None, timeout=SEEN)
-    press(form.run_now, qtbot)
+    press(form.buttons.run_now, qtbot)
     qtbot.waitUntil(lambda: [str(job.status) for job in jobs.model.jobs] == ["finished"], timeout=SEEN)
     run = jobs.model.jobs[0].run
     qtbot.waitUntil(lambda: window.session.run_path == run, timeout=SEEN)  # it was followed

@@ -72,11 +72,11 @@ def test_what_cannot_be_used_is_marked_as_it_is_typed(panel: ExperimentsPanel, q
     assert "not a unit of its kind" in interval.reason.text()
     qtbot.waitUntil(interval.reason.isVisible, timeout=SOON)
     assert interval.editor.styleSheet()
-    assert not panel.queue.isEnabled()
+    assert not panel.buttons.queue.isEnabled()
     type_into(panel, "interval", "250 ms", qtbot)
     assert not interval.reason.isVisible()
     assert not interval.editor.styleSheet()
-    assert panel.queue.isEnabled()
+    assert panel.buttons.queue.isEnabled()
     type_into(panel, "repeats", "0", qtbot)
     assert panel.form.problems()["repeats"] == "repeats is 0; it must be a whole number from 1 to 1e+06"
     type_into(panel, "repeats", "2.5", qtbot)
@@ -94,7 +94,7 @@ def test_units_and_limits_are_shown(panel: ExperimentsPanel, qtbot) -> None:
 def test_what_must_be_given_comes_first_and_keeps_the_buttons_off(panel: ExperimentsPanel, qtbot) -> None:
     choose(panel, "solve", qtbot)
     assert next(iter(panel.form.fields)) == "matrix"
-    assert not panel.run_now.isEnabled()
+    assert not panel.buttons.run_now.isEnabled()
     assert "Matrix" in panel.estimate.text()
 
 
@@ -104,7 +104,7 @@ def test_what_only_the_whole_shows_is_said_where_the_estimate_would_be(
     choose(panel, "solve", qtbot)
     type_into(panel, "matrix", "nowhere.csv", qtbot)
     qtbot.waitUntil(lambda: "nowhere.csv" in panel.estimate.text(), timeout=SOON)
-    assert not panel.queue.isEnabled()
+    assert not panel.buttons.queue.isEnabled()
 
 
 def test_time_and_pulses_are_estimated_before_anything_is_queued(
@@ -124,16 +124,46 @@ def test_an_order_is_queued_as_typed_behind_the_others_and_run_now_before_them(
     type_into(panel, "interval", "250 ms", qtbot)
     qtbot.keyClicks(panel.conditions.seed_line, "7")
     panel.conditions.cells.setCurrentText("quiet")
-    press(panel.queue, qtbot)
+    press(panel.buttons.queue, qtbot)
     qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
     choose(panel, "solve", qtbot)
     type_into(panel, "matrix", str(matrix), qtbot)
-    press(panel.run_now, qtbot)
-    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
+    press(panel.buttons.run_now, qtbot)
+    qtbot.waitUntil(
+        lambda: [job.order.procedure for job in panel.session.jobs] == ["solve", "read"], timeout=SOON
+    )
     first, second = (job.order for job in panel.session.jobs)
-    assert (first.procedure, first.parameters) == ("solve", {"matrix": str(matrix)})
+    assert first.parameters == {"matrix": str(matrix)}
     assert (second.procedure, second.parameters) == ("read", {"interval": "250 ms"})
     assert (second.seed, second.preset) == (7, "quiet")
+
+
+def test_a_job_that_waits_is_changed_in_the_form_and_keeps_its_place(panel: ExperimentsPanel, qtbot) -> None:
+    with Queue(panel.session.queue_path) as queue:
+        first, _ = (queue.add(Order("read", {"repeats": count}, seed=3)) for count in (2, 3))
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
+    panel.session.edit_wanted.emit(panel.session.jobs[0])
+    assert panel.form.values() == {"repeats": "2"}
+    assert panel.buttons.change.text() == f"Change job {first.id}"
+    assert not panel.buttons.queue.isVisible()
+    type_into(panel, "repeats", "5", qtbot)
+    press(panel.buttons.change, qtbot)
+    qtbot.waitUntil(lambda: panel.session.jobs[0].order.parameters == {"repeats": "5"}, timeout=SOON)
+    assert [job.id for job in panel.session.jobs] == [first.id, first.id + 1]
+    assert panel.session.jobs[0].order.seed == 3
+    qtbot.waitUntil(panel.buttons.queue.isVisible, timeout=SOON)
+
+
+def test_a_job_that_begins_meanwhile_is_not_changed_and_that_is_said(panel: ExperimentsPanel, qtbot) -> None:
+    with Queue(panel.session.queue_path) as queue:
+        job = queue.add(Order("read", {"repeats": 1}))
+        qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+        panel.session.edit_wanted.emit(panel.session.jobs[0])
+        with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
+            queue.begin(job.id, run=None, worker=1, worker_started=0.0)
+    assert said.args == ["WARNING", f"job {job.id} waits no longer; Queue makes a new one of the form"]
+    assert not panel.buttons.change.isVisible()
+    assert panel.buttons.queue.isVisible()
 
 
 def test_an_order_for_a_held_queue_says_that_it_waits(panel: ExperimentsPanel, qtbot) -> None:
@@ -142,7 +172,7 @@ def test_an_order_for_a_held_queue_says_that_it_waits(panel: ExperimentsPanel, q
     qtbot.waitUntil(lambda: panel.session.lane is not None and panel.session.lane.held, timeout=SOON)
     choose(panel, "read", qtbot)
     with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
-        press(panel.queue, qtbot)
+        press(panel.buttons.queue, qtbot)
     assert said.args[0] == "WARNING"
     assert "for tea" in said.args[1]
 
@@ -150,7 +180,7 @@ def test_an_order_for_a_held_queue_says_that_it_waits(panel: ExperimentsPanel, q
 def test_a_seed_that_is_none_is_marked(panel: ExperimentsPanel, qtbot) -> None:
     choose(panel, "read", qtbot)
     qtbot.keyClicks(panel.conditions.seed_line, "-3")
-    assert not panel.queue.isEnabled()
+    assert not panel.buttons.queue.isEnabled()
     assert "'-3'" in panel.estimate.text()
 
 
@@ -209,7 +239,7 @@ def test_a_file_dropped_on_a_field_is_its_path(panel: ExperimentsPanel, matrix: 
 def test_a_rehearsal_runs_in_a_process_of_its_own_and_reports(panel: ExperimentsPanel, qtbot) -> None:
     choose(panel, "read", qtbot)
     type_into(panel, "rows", "0:2", qtbot)
-    press(panel.rehearse, qtbot)
+    press(panel.buttons.rehearse, qtbot)
     (window,) = panel.findChildren(OutputWindow)
     qtbot.waitUntil(lambda: window.state.text() == "done", timeout=3 * SOON)
     assert "passed: it finished within all limits" in window.text.toPlainText()

@@ -263,7 +263,7 @@ def test_somebody_new_is_offered_a_guided_run_once(
     qtbot.mouseClick(guide.begin, LEFT)
     qtbot.waitUntil(lambda: guide.step == FORM, timeout=SOON)
     qtbot.waitUntil(lambda: form.expected is not None, timeout=SOON)
-    qtbot.mouseClick(form.run_now, LEFT)
+    qtbot.mouseClick(form.buttons.run_now, LEFT)
     qtbot.waitUntil(lambda: guide.step == QUEUED, timeout=SOON)
     window.session.open_run(run_samples.whole_run(tmp_path / "guided.h5"))
     assert guide.step == DONE

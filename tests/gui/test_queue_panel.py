@@ -190,7 +190,7 @@ def test_what_cannot_be_done_with_a_job_is_off(panel: QueuePanel, queue: Queue, 
     qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=SOON)
     click(panel, 0, qtbot)
     on = {name for name, action in panel._actions.items() if action.isEnabled()}
-    assert on == {"Abort", "Clone", "Edit copy"}
+    assert on == {"Abort", "Clone", "Edit"}
 
 
 def test_two_thousand_jobs_are_shown_at_once(panel: QueuePanel, queue: Queue, qtbot) -> None:
