@@ -115,6 +115,9 @@ def run(
     ] = "",
     bench: Annotated[str, typer.Option(help="a packaged bench or a bench file")] = "simulated",
     preset: Annotated[str | None, typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")] = None,
+    after: Annotated[
+        Path | None, typer.Option(help="go on with the simulated chip that this run left (a run file)")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random; fresh when left out")] = None,
     output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print a summary for machines instead")] = False,
@@ -134,7 +137,9 @@ def run(
         raise typer.Exit(EXIT_UNFINISHED if run_plan(Path(procedure), output, dry_run) else 0)
     made = procedure_from_arguments(procedure, words, seed=seed, program="mho run", beside=beside)
     with RunDisplay(quiet=as_json) as display:
-        result = carry_out(made, bench, seed=seed, preset=preset, output=output, observers=[display.observe])
+        result = carry_out(
+            made, bench, seed=seed, preset=preset, after=after, output=output, observers=[display.observe]
+        )
     if as_json:
         typer.echo(json.dumps(result.summary))
     else:

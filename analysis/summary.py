@@ -69,6 +69,8 @@ class Summary:
         Of everything random.
     chip : str
         Name of the chip; empty without a chip map.
+    after : str
+        The run file whose simulated chip this run went on with; empty for a fresh one.
     arrays : tuple of ArrayFacts
         Empty for a run that programs nothing.
     convergence : Convergence or None
@@ -99,6 +101,7 @@ class Summary:
     bench: BenchFacts
     seed: int | None
     chip: str
+    after: str
     arrays: tuple[ArrayFacts, ...]
     convergence: Convergence | None
     converged: bool | None
@@ -136,6 +139,7 @@ def summarise(run: RunFile) -> Summary:
         bench=read_bench(run),
         seed=_seed(run),
         chip="" if chip is None else chip.name,
+        after=run.provenance.get("after", ""),
         arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)),
         convergence=read_convergence(run),
         converged=told.get("converged"),

@@ -104,7 +104,7 @@ def _facts(summary: Summary) -> RenderableType:
         "started": f"{summary.start:%Y-%m-%d %H:%M:%S %z}{took}",
         "procedure": f"{summary.procedure}, version {summary.version}",
         "bench": bench,
-        "chip": summary.chip or "unknown",
+        "chip": (summary.chip or "unknown") + (f", as {summary.after} left it" if summary.after else ""),
         "seed": "none" if summary.seed is None else str(summary.seed),
     }
     if summary.bench_seconds is not None:

@@ -33,6 +33,9 @@ Number = Annotated[int, typer.Argument(help="of the job, as `mho queue list` sho
 Priority = Annotated[int | None, typer.Option(help="the highest goes first; 0 unless said otherwise")]
 Seed = Annotated[int | None, typer.Option(help="of everything random; fresh at every attempt when left out")]
 Preset = Annotated[str | None, typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")]
+After = Annotated[
+    str | None, typer.Option(help="go on with the simulated chip that this run left: a run file, or #JOB")
+]
 Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default beside the queue")]
 _WORDS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -49,6 +52,7 @@ def add(
     bench: Bench = "simulated",
     seed: Seed = None,
     preset: Preset = None,
+    after: After = None,
     output: Output = None,
     priority: Priority = None,
     json_: AsJson = False,
@@ -60,7 +64,7 @@ def add(
             _report_all(queue.add_all(orders, priority=priority or 0), json_)
         return
     words = parameters_from_arguments(procedure, context.args, seed=seed, program="mho queue add")
-    order = Order(procedure, words, bench, seed, preset, output, Path.cwd())
+    order = Order(procedure, words, bench, seed, preset, output, Path.cwd(), after)
     with Queue() as queue:
         order, estimate = checked(order, queue)
         _report(queue.add(order, priority=priority or 0, estimate=estimate), json_)
@@ -152,11 +156,12 @@ def edit(
     bench: Annotated[str | None, typer.Option(help="another bench")] = None,
     seed: Seed = None,
     preset: Preset = None,
+    after: After = None,
     output: Output = None,
     priority: Priority = None,
     json_: AsJson = False,
 ) -> None:
-    """Change a waiting job: its bench, seed, preset, output, priority, and any argument of its procedure."""
+    """Change a waiting job: its bench, seed, preset, ground, output, priority, and any argument of its procedure."""
     with Queue() as queue:
         job = queue.job(number)
         before = job.order
@@ -164,7 +169,7 @@ def edit(
             before.procedure, context.args, seed=seed, program=f"mho queue edit {number}", partial=True
         )
         given: dict[str, Any] = {
-            "bench": bench, "seed": seed, "preset": preset, "output": output and output.resolve(),
+            "bench": bench, "seed": seed, "preset": preset, "after": after, "output": output and output.resolve(),
         }  # fmt: skip
         order = replace(
             before,

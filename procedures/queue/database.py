@@ -14,7 +14,9 @@ from mho_errors import QueueError
 from procedures.queue.job import Job, JobStatus, Lane, Order
 from procedures.queue.policy import Answer, Policy
 
-VERSION = 1
+VERSION = 2
+"""Of the tables. 2: jobs say after which run they go on."""
+
 BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
 
 _TABLES = """
@@ -24,7 +26,7 @@ CREATE TABLE jobs (
     output TEXT, folder TEXT NOT NULL,
     status TEXT NOT NULL, priority INTEGER NOT NULL, position INTEGER NOT NULL, reason TEXT NOT NULL,
     run TEXT, resume_of TEXT, attempts INTEGER NOT NULL, worker INTEGER, worker_started REAL,
-    added REAL NOT NULL, started REAL, ended REAL, estimate REAL, seconds REAL, pulses INTEGER
+    added REAL NOT NULL, started REAL, ended REAL, estimate REAL, seconds REAL, pulses INTEGER, after TEXT
 ) STRICT;
 CREATE INDEX waiting ON jobs (bench, status, priority DESC, position);
 CREATE TABLE lanes (
@@ -167,9 +169,13 @@ class Database:
 
     def _see_to_tables(self) -> None:
         with self.changing():
-            if int(self.value("PRAGMA user_version")) == 0:
+            version = int(self.value("PRAGMA user_version"))
+            if version == 0:
                 for statement in _TABLES.split(";"):
                     self._connection.execute(statement)
+            elif version == 1:
+                self._connection.execute("ALTER TABLE jobs ADD COLUMN after TEXT")
+            if version != VERSION:
                 self._connection.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
@@ -195,6 +201,7 @@ def job_of(row: sqlite3.Row) -> Job:
         preset=fields.pop("preset"),
         output=path(fields.pop("output")),
         folder=Path(fields.pop("folder")),
+        after=fields.pop("after"),
     )
     fields.update(
         status=JobStatus(fields["status"]), run=path(fields["run"]), resume_of=path(fields["resume_of"])
@@ -228,6 +235,7 @@ def order_row(order: Order) -> dict[str, str | int | None]:
         "preset": order.preset,
         "output": None if order.output is None else str(order.output),
         "folder": str(order.folder),
+        "after": order.after,
     }
 
 

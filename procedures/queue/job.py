@@ -55,6 +55,8 @@ class Order:
         Run file or folder; None for the folder in which the queue lies.
     folder : Path
         Absolute; relative paths start here.
+    after : str or None
+        A run file, or ``#5`` for the run of job 5: whose simulated chip is gone on with. None for a fresh chip.
     """
 
     procedure: str
@@ -64,6 +66,7 @@ class Order:
     preset: str | None = None
     output: Path | None = None
     folder: Path = field(default_factory=Path.cwd)
+    after: str | None = None
 
 
 @dataclass(frozen=True)

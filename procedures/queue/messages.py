@@ -32,6 +32,7 @@ class Assignment:
     job: int
     attempt: int
     resume_of: Path | None = None
+    after: Path | None = None
 
 
 @dataclass(frozen=True)

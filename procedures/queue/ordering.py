@@ -12,7 +12,7 @@ from procedures.base import Estimate, Procedure
 from procedures.catalogue import known_procedures, make_procedure
 from procedures.origin import bench_key, import_procedure
 from procedures.plan import load_plan
-from procedures.queue.job import Job, Order
+from procedures.queue.job import Job, JobStatus, Order
 from procedures.queue.store import Queue
 from runs import RunFile, new_run_path
 
@@ -41,7 +41,7 @@ def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
     Raises
     ------
     MhoError
-        As the bench file and the procedure's own check raise.
+        As the bench file and the procedure's own check raise; for a run or job that nothing can go on from.
     """
     with contextlib.chdir(order.folder):
         bench = bench_key(order.bench)
@@ -50,10 +50,62 @@ def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
         procedure.check()
         expected = procedure.estimate(source)
         output = None if order.output is None else order.output.resolve()
-    order = replace(order, bench=bench, output=output)
+        order = replace(order, bench=bench, output=output)
+        if order.after is not None:
+            order = replace(order, after=_ground(order, queue, simulated=source.bench.simulation is not None))
     return order, expected_seconds(
         expected, queue.last_finished(order), simulated=source.bench.simulation is not None
     )
+
+
+def _ground(order: Order, queue: Queue, *, simulated: bool) -> str:
+    """Return in full after what an order goes on, as far as that can be checked before it runs."""
+    after = order.after or ""
+    if not simulated:
+        raise QueueError(
+            f"bench {order.bench} has real instruments, whose chip is as it is; leave out --after {after}"
+        )
+    if order.preset is not None:
+        raise QueueError(
+            f"a job after {after} goes on with the cells from there; leave out --preset {order.preset}"
+        )
+    number = _job_number(after)
+    if number is None:
+        if not Path(after).is_file():
+            raise QueueError(
+                f"there is no run file {after} to go on from; name one, or #5 for the run of job 5"
+            )
+        return str(Path(after).resolve())
+    job = queue.job(number)
+    if job.order.bench != order.bench:
+        raise QueueError(f"job {number} is for bench {job.order.bench}; a job after it is for the same bench")
+    return f"#{number}"
+
+
+def _job_number(after: str) -> int | None:
+    number = after.removeprefix("#")
+    return int(number) if number.isdecimal() and number.isascii() else None
+
+
+def run_before(order: Order, queue: Queue) -> Path | None:
+    """Return the run file whose chip an order goes on with, now that its turn has come; None for a fresh chip.
+
+    Raises
+    ------
+    QueueError
+        The job that it goes on from has not finished.
+    """
+    if order.after is None:
+        return None
+    number = _job_number(order.after)
+    if number is None:
+        return Path(order.after)
+    job = queue.job(number)
+    if job.status is not JobStatus.FINISHED or job.run is None:
+        raise QueueError(
+            f"job {number}, whose chip this one goes on with, is {job.status}; run that one first, and this one again"
+        )
+    return job.run
 
 
 def expected_seconds(estimate: Estimate, last: Job | None, *, simulated: bool) -> float | None:
@@ -143,8 +195,9 @@ def order_of_run(path: Path) -> Order:
         parameters=values,
         bench=origin["bench"],
         seed=int(origin["seed"]) if origin.get("seed") else None,
-        preset=origin.get("preset"),
+        preset=None if "after" in origin else origin.get("preset"),
         folder=Path(origin["folder"]),
+        after=origin.get("after"),
     )
 
 

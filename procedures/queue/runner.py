@@ -30,7 +30,7 @@ from procedures.queue.messages import (
     Safing,
     State,
 )
-from procedures.queue.ordering import next_run_path
+from procedures.queue.ordering import next_run_path, run_before
 from procedures.queue.outcome import Outcome, found, told
 from procedures.queue.pace import Pace
 from procedures.queue.policy import Policy, decide
@@ -131,8 +131,9 @@ class Runner:
 
     def _carry_out(self, job: Job) -> None:
         """Run one job from its beginning to the decision what follows on it."""
-        run, trouble = None, ""
+        run, after, trouble = None, None, ""
         try:
+            after = run_before(job.order, self._queue)
             run = next_run_path(job, self._queue.path.parent)
         except MhoError as error:
             trouble = f"{type(error).__name__}: {error}"
@@ -140,13 +141,13 @@ class Runner:
         # it, the queue knows of both, and of the run file.
         worker = Child(self._presence.inbox)
         begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_started=worker.started)
-        if begun is None or run is None:  # taken out of the line a moment ago, or nowhere to write
+        if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
             worker.hang_up()
             if begun is not None:
                 self._settle(begun, Outcome(JobStatus.FAILED, trouble, safe=True))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
-        worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of))
+        worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after))
         self._tell_job(job.id)
         self._wait_for(worker)
         self._worker = None

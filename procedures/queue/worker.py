@@ -126,6 +126,7 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Do
             order.bench,
             seed=order.seed,
             preset=order.preset,
+            after=job.after,
             output=job.run,
             observers=[witness],
             control=control,

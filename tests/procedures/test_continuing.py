@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from analysis.summary import summarise
 from instruments import open_bench
 from mho_errors import Aborted, InputError
 from procedures import Program, Read, Sweep, run
@@ -38,6 +39,7 @@ def test_it_is_what_one_session_would_have_given(programmed, tmp_path):
         assert file.provenance["after_run"] == read_card(programmed).facts.run_id
         assert file.provenance["chip_seed"] == "3"
         assert "after" not in before.provenance
+        assert (summarise(file).after, summarise(before).after) == (str(programmed), "")
 
 
 @pytest.mark.parametrize("how", ["apart", "in one session"])

@@ -92,9 +92,46 @@ def test_the_policy_is_set_in_parts(shell, json_of):
     assert (lane["on_failure"], lane["on_interruption"], lane["retries"]) == ("retry", "resume", 3)
 
 
+def test_a_job_goes_on_with_the_chip_that_another_job_or_run_left(shell, json_of, desk, tmp_path):
+    (tmp_path / "digits.csv").write_text("1,5,7\n")
+    shell("add", "program", "digits.csv", "--seed", 4)
+    cells = ("--rows", "0", "--columns", "0:3")
+    assert json_of("add", "read", *cells, "--after", "#1")["after"] == "#1"
+    assert json_of("add", "read", *cells, "--after", 2)["after"] == "#2"
+    with running(desk):
+        pass
+    jobs = [desk.job(number) for number in (1, 2, 3)]
+    assert [job.status for job in jobs] == [JobStatus.FINISHED] * 3
+    with RunFile(jobs[2].run) as file:
+        assert file.provenance["after"] == str(jobs[1].run)
+        np.testing.assert_allclose(file.map("multiply_conductance"), [[5e-6, 25e-6, 35e-6]], atol=1.5e-6)
+    assert json_of("add", "read", *cells, "--after", jobs[0].run)["after"] == str(jobs[0].run)
+    assert json_of("clone", jobs[2].run)["after"] == str(jobs[1].run)
+    assert json_of("edit", 4, "--after", 3)["after"] == "#3"
+
+
+def test_a_job_whose_ground_failed_fails_and_says_so(shell, desk, tmp_path):
+    (tmp_path / "digits.csv").write_text("1\n")
+    shell("policy", "--on-failure", "skip")
+    shell("add", "program", "digits.csv")
+    shell("add", "read", "--after", 1)
+    shell("abort", 1)
+    with running(desk):
+        pass
+    job = desk.job(2)
+    assert job.status is JobStatus.FAILED
+    assert "job 1, whose chip this one goes on with, is skipped" in job.reason
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (
+            ["add", "read", "--after", "gone.h5"],
+            "there is no run file gone.h5 to go on from; name one, or #5",
+        ),
+        (["add", "read", "--after", "#9"], "there is no job 9"),
+        (["add", "read", "--after", "a.npy", "--preset", "pku"], "leave out --preset pku"),
         (["add", "slove", "a.npy"], "there is no procedure 'slove'; did you mean 'solve'?"),
         (["add", "solve"], "the following arguments are required: matrix"),
         (["add", "solve", "b.npy"], "b.npy"),

@@ -289,10 +289,22 @@ def test_a_file_that_is_no_queue_is_refused_and_left_alone(tmp_path):
         assert path.read_bytes() == before
 
 
+def test_a_queue_of_before_is_taken_over(path):
+    with Queue(path) as queue:
+        queue.add(Order("read"))
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE jobs DROP COLUMN after")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with Queue(path) as queue:
+        assert queue.job(1).order == Order("read")
+        assert queue.add(replace(Order("read"), after="#1")).order.after == "#1"
+
+
 def test_a_newer_queue_is_refused(path):
     Queue(path).close()
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(QueueError, match="version 99, this mho reads up to 1; update mho"):
+    with pytest.raises(QueueError, match="version 99, this mho reads up to 2; update mho"):
         Queue(path)
