@@ -11,14 +11,9 @@ from mho_errors import BenchError
 
 log = logging.getLogger(__name__)
 
-SAFE_ORDER = (
-    "smu",
-    "pulser",
-    "daq",
-    "board",
-    "gate",
-    "switch",
-)  # bit line first, word line last; then relays
+# Bit line first, word line last; then relays may move.
+SAFE_ORDER = ("smu", "pulser", "daq", "board", "gate", "switch")
+SOURCES = ("smu", "pulser", "gate")  # which a switch matrix may have on its rows
 
 
 @dataclass
@@ -38,10 +33,31 @@ class BenchInstruments:
         return {role: instrument for role, instrument in opened.items() if instrument is not None}
 
 
-def make_safe(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:
-    """Make each instrument safe, in this order, then once more those that failed; return what went wrong with which."""
-    failed = _each_made_safe(instruments)
-    return _each_made_safe({name: instruments[name] for name in failed})
+def make_safe(
+    instruments: Mapping[str, Instrument], missing: Mapping[str, Exception] | None = None
+) -> dict[str, Exception]:
+    """Make each instrument safe, in this order, those that failed once more; return what went wrong with which.
+
+    Relays do not move under a source that may still be on, as long as the board keeps the chip from it.
+
+    Parameters
+    ----------
+    instruments : mapping
+        By role, in `SAFE_ORDER`.
+    missing : mapping, optional
+        Why other instruments could not even be opened, by role; they are among those returned.
+    """
+    failed = dict(missing or {})
+    failed |= _tried_twice({role: one for role, one in instruments.items() if role != "switch"})
+    if "switch" in instruments:
+        live = [role for role in SOURCES if role in failed]
+        if live and "board" not in failed:
+            failed["switch"] = BenchError(
+                f"left as it is, for a relay that moves under {' and '.join(live)} may weld; the board keeps the chip apart"
+            )
+        else:
+            failed |= _tried_twice({"switch": instruments["switch"]})
+    return failed
 
 
 def not_confirmed(failed: Mapping[str, Exception]) -> BenchError:
@@ -53,6 +69,11 @@ def not_confirmed(failed: Mapping[str, Exception]) -> BenchError:
         + "; ".join(f"{name} ({error})" for name, error in failed.items())
         + ". Switch these outputs off by hand before touching the chip"
     )
+
+
+def _tried_twice(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:
+    failed = _each_made_safe(instruments)
+    return _each_made_safe({role: instruments[role] for role in failed})
 
 
 def _each_made_safe(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:

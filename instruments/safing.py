@@ -42,7 +42,7 @@ def make_bench_safe(name: str) -> dict[str, str]:
                 failed[role] = error
             else:
                 stack.callback(opened[role].close)
-        failed |= make_safe(opened)
+        failed = make_safe(opened, failed)
         if failed:
             raise not_confirmed(failed)
         return {role: instrument.identify() for role, instrument in opened.items()}

@@ -46,6 +46,8 @@ class BenchTwins:
     board : SimulatedArrayBoard
     daq : DaqSystem
         Without a device when the bench has no NI DAQ.
+    matrix : MatrixWires or None
+        The wires behind a switch matrix.
     compliance, edges, idle : dict
         By line: the current limit (A) of its source-measure unit; the faster edge (s) of its pulse generator's
         channel, and the voltage at which that idles.
@@ -62,7 +64,7 @@ class BenchTwins:
         self.edges: dict[str, Callable[[], float]] = {}
         self.idle: dict[str, Callable[[], float]] = {}
         self._lab, self._entries, self._rngs = lab, entries, rngs
-        self._matrix = self._build_switch()
+        self.matrix = self._build_switch()
         self.board = SimulatedArrayBoard(lab.clock, rngs[2], Carrier(lab), serial="SIM00004")
         self._build_meters()
         self._build_pulser()
@@ -81,15 +83,11 @@ class BenchTwins:
         return wires
 
     def _source_wire(self, name: str, entry: SourceMeterEntry) -> SourceWire | MatrixSource:
-        return (
-            SourceWire(self._lab, entry.terminal) if self._matrix is None else self._matrix.source_port(name)
-        )
+        return SourceWire(self._lab, entry.terminal) if self.matrix is None else self.matrix.source_port(name)
 
     def _pulse_wire(self, channel: int, line: str) -> PulseWire | MatrixPulse:
         return (
-            PulseWire(self._lab, line)
-            if self._matrix is None
-            else self._matrix.pulse_port(f"pulser {channel}")
+            PulseWire(self._lab, line) if self.matrix is None else self.matrix.pulse_port(f"pulser {channel}")
         )
 
     def _build_meters(self) -> None:
@@ -114,8 +112,8 @@ class BenchTwins:
         for channel, line in entry.channels.items():
             self.edges[line] = edge_of(generator, channel)
             self.idle[line] = partial(generator.idle_voltage, channel)
-            if self._matrix is not None:
-                self._matrix.know_idle(f"pulser {channel}", self.idle[line])
+            if self.matrix is not None:
+                self.matrix.know_idle(f"pulser {channel}", self.idle[line])
         self.devices[entry.address] = generator
 
     def _build_daq(self) -> DaqSystem:

@@ -6,6 +6,7 @@ does to the laboratory at that moment: a relay sticks, a cell shorts or opens, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -172,6 +173,19 @@ class OutputKey:
     def __call__(self, lab: Laboratory) -> None:
         """Let it happen."""
         lab.devices[self.resource].write(b":OUTP OFF\n")
+
+
+@dataclass(frozen=True)
+class StuckOutput:
+    """The output relay of the SCPI instrument at `resource` welds: OFF is accepted, the output stays on, and it says so."""
+
+    resource: str
+
+    def __call__(self, lab: Laboratory) -> None:
+        """Let it happen."""
+        device = lab.devices[self.resource]
+        write = device.write
+        device.write = lambda data, end=True: write(re.sub(rb"(:OUTP\d?) OFF", rb"\1 ON", data), end)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,11 @@ class MatrixWires:
             for terminal in dict.fromkeys(self._columns.values()):
                 self._settle(terminal)
 
+    @property
+    def held(self) -> Mapping[str, float]:
+        """What each source-measure unit holds its row at, V; one that is missing drives nothing."""
+        return self._held
+
     def terminals(self, source: str) -> list[str]:
         """Return the lines that a source reaches."""
         return [terminal for name, terminal in self._joined() if name == source]

@@ -103,7 +103,8 @@ class Carrier:
 
 def compliance_of(twin: Any, channel: int) -> Callable[[], float]:
     """Return what tells the current limit (A) of a source-measure unit; infinite when its twin does not say."""
-    units = list(getattr(twin, "units", {}).values())  # a TSP instrument keeps it in its Lua tables
+    # A TSP instrument keeps it in its Lua tables, a B1500 in each of its modules.
+    units = list((getattr(twin, "units", None) or getattr(twin, "smus", {})).values())
     if units:
         return lambda: float(units[channel - 1].limit)
 

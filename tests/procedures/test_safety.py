@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safety_runs import ADDRESSES, PROCEDURES, assert_end, bench_file, chosen, heard, perform
+from safety_runs import ADDRESSES, BENCHES, PROCEDURES, assert_end, bench_file, chosen, heard, perform
 
 from instruments import Bench
 from instruments.simulated.faults import (
@@ -21,6 +21,7 @@ from instruments.simulated.faults import (
     Fault,
     OpenInterlock,
     OutputKey,
+    StuckOutput,
     StuckSwitch,
     UnpluggedDaq,
 )
@@ -57,7 +58,8 @@ ACCIDENTS: dict[str, Callable[[Laboratory], object]] = {
     "DAQ inputs unplugged": UnpluggedDaq("Dev1"),
 }  # fmt: skip
 METHODS = [
-    ("smu", "configure"), ("smu", "enable"), ("smu", "read"), ("smu", "hold"), ("gate", "enable"), ("gate", "hold"),
+    ("smu", "configure"), ("smu", "enable"), ("smu", "read"), ("smu", "sweep"), ("smu", "hold"), ("gate", "enable"),
+    ("gate", "hold"),
     ("pulser", "configure"), ("pulser", "shape"), ("pulser", "fire"), ("daq", "exchange"), ("board", "set_mode"),
     ("board", "select"), ("board", "route"), ("board", "connect_multiply"), ("board", "connect_invert"),
 ]  # fmt: skip
@@ -113,7 +115,7 @@ def strike_by_accident(name: str, bench_name: str, accident: str, few: int | Non
 
         after = perform(PROCEDURES[name](), bench_name, inject, folder / f"{index}")
         try:
-            assert_end(after, stuck=accident.startswith("stuck"))
+            assert_end(after, stuck="board" if accident.startswith("stuck") else "")
             assert after.error is None or isinstance(after.error, MhoError | KeyboardInterrupt)
         except AssertionError as failure:
             failure.add_note(f"{accident} at message {index}: {messages[index]!r}; {after.error!r}")
@@ -202,7 +204,7 @@ def test_an_exception_in_a_driver_after_it_has_acted(name, role, method, small, 
         after = perform(PROCEDURES[name](), small, inject, tmp_path / str(call))
         assert_end(after)
         assert isinstance(after.error, RuntimeError) == (counted >= call)
-        if (name, call) == ("solve", 1):  # which uses the whole bench
+        if (name, call) == ("sweep" if method == "sweep" else "solve", 1):  # which uses the rest of the bench
             assert counted
 
 
@@ -247,6 +249,47 @@ def test_the_faults_do_strike(small, tmp_path):
         after = perform(PROCEDURES["solve"](), small, injecting(accident), tmp_path / reason[:4])
         assert reason in str(after.error)
     assert "NOT CONFIRMED SAFE: board" in after.loud[0]  # a path that stays closed is no safe board
+
+
+@pytest.mark.parametrize("role", ["smu", "gate", "pulser"])
+def test_an_output_that_does_not_go_off_is_named_and_is_at_zero(role, small, tmp_path):
+    """Its relay has welded: it accepts what it is told, so only reading back tells."""
+    fault = Fault("", "accident", after=50, accident=StuckOutput(ADDRESSES[role]))
+    after = perform(
+        PROCEDURES["solve"](), small, lambda bench: bench.laboratory.faults.append(fault), tmp_path
+    )
+    assert isinstance(after.error, MhoError)
+    assert f"NOT CONFIRMED SAFE: {role} " in after.loud[0]
+    assert "still has" in after.loud[0]
+    assert after.unsafe == [{role}, {role}]
+    assert all(abs(volts) < 5e-3 for volts in after.lab.held.values())
+    assert_end(after, stuck=role)
+
+
+# --- with other instruments ---
+
+
+@pytest.fixture(scope="module", params=[name for name in BENCHES if name != "2450, 33522B, NI"])
+def other(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return bench_file(tmp_path_factory.mktemp("bench"), BENCHES[request.param])
+
+
+OTHER_FAULTS = [*BUS, "shorted cell", "SIGTERM"]
+
+
+@pytest.mark.parametrize("what", OTHER_FAULTS)
+def test_other_instruments_end_safe_too(other, what, tmp_path):
+    strike = strike_bus if what in BUS else strike_by_accident
+    strike("solve", other, what, 2, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("what", OTHER_FAULTS)
+@pytest.mark.parametrize("name", PROCEDURES)
+def test_other_instruments_end_safe_after_a_fault_at_many_messages(name, other, what, tmp_path):
+    strike = strike_bus if what in BUS else strike_by_accident
+    strike(name, other, what, 60, tmp_path)
 
 
 def test_a_hang_up_that_is_ignored_does_not_stop_a_run(small, tmp_path):
