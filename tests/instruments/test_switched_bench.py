@@ -196,6 +196,40 @@ def test_two_sources_never_meet_whatever_the_order(wanted):
 # --- on the wires ---
 
 
+def lose_gate_under_volts(bench: Bench) -> None:
+    """Its cable is pulled while it holds the word line: what it does now cannot be known."""
+    bench.pulse(CELL, FORM)
+    meters = bench.file.instruments.gate.address
+    bench.laboratory.faults.append(Fault(meters, "disconnect", times=10**6))
+
+
+def test_no_relay_moves_under_a_source_that_may_be_on(bench, caplog):
+    lose_gate_under_volts(bench)
+    closed = matrix(bench).closed
+    with pytest.raises(
+        BenchError, match=r"switch \(left as it is, .* smu and gate may weld; the board keeps the chip apart"
+    ):
+        bench.safe()
+    assert matrix(bench).closed == closed != frozenset()
+    assert kinds(bench) == []
+    assert bench.laboratory.board.mode == "SAFE"
+    bench.laboratory.faults.clear()  # the cable is back in
+    bench.safe()
+    assert matrix(bench).closed == frozenset()
+    assert kinds(bench) == []
+
+
+def test_relays_open_all_the_same_when_the_board_does_not_keep_the_chip_apart(bench, caplog):
+    lose_gate_under_volts(bench)
+    board = bench.file.instruments.board.address
+    bench.laboratory.faults.append(Fault(board, "disconnect", times=10**6))
+    with pytest.raises(BenchError, match="NOT CONFIRMED SAFE"):
+        bench.safe()
+    assert matrix(bench).closed == frozenset()  # a relay is worth less than the chip
+    assert kinds(bench) == ["hot switch"]
+    bench.laboratory.faults.clear()
+
+
 def test_a_source_behind_an_open_relay_does_not_reach_the_chip(bench):
     bench.pulse(CELL, FORM)
     formed = bench.read(CELL)
