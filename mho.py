@@ -130,10 +130,11 @@ def run(
     words, beside = _own_words(context, procedure, help_)
     from procedures import run as carry_out
     from procedures.arguments import procedure_from_arguments
-    from procedures.plan_terminal import run_plan
+    from procedures.plan_terminal import check_beside_plan, run_plan
     from procedures.terminal import RunDisplay, print_result
 
     if procedure.endswith(".toml"):
+        check_beside_plan(context, procedure, "procedure", "output", "dry_run")
         raise typer.Exit(EXIT_UNFINISHED if run_plan(Path(procedure), output, dry_run) else 0)
     made = procedure_from_arguments(procedure, words, seed=seed, program="mho run", beside=beside)
     with RunDisplay(quiet=as_json) as display:

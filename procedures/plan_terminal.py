@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from instruments.bench_file import load_bench_file
-from mho_errors import Aborted, MhoError
+from mho_errors import Aborted, InputError, MhoError
 from procedures.plan import Plan, PlannedRun, load_plan
 from procedures.queue.ordering import expected_seconds
 from procedures.queue.tables import duration
@@ -16,6 +17,18 @@ from procedures.runner import run
 from procedures.terminal import RunDisplay
 
 SHOWN = 40  # runs listed before the rest is only counted
+
+
+def check_beside_plan(context: typer.Context, plan: str, *fitting: str) -> None:
+    """Raise `InputError` when more was typed beside a plan than the `fitting` parameters: it would count for nothing."""
+    typed = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in fitting
+        and getattr(context.get_parameter_source(option.name or ""), "name", "") == "COMMANDLINE"
+    ]
+    for words in [*typed, *context.args]:
+        raise InputError(f"a plan says itself what its runs are; leave out {words}, or write it into {plan}")
 
 
 def run_plan(path: Path, output: Path | None, dry_run: bool) -> int:
@@ -60,7 +73,9 @@ def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
             seconds += expected or 0.0
             unknown += expected is None
     swept = list(dict.fromkeys(key for planned in plan.runs for key in planned.point))
-    table = Table(title=f"{plan.name}: {len(plan.runs)} runs", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title=f"{plan.name}: {_count(len(plan.runs))}", title_justify="left", box=None, pad_edge=False
+    )
     table.add_column("run", justify="right")
     for name in ("procedure", "bench", *swept):
         table.add_column(name)
@@ -84,6 +99,10 @@ def _expected(planned: PlannedRun) -> float | None:
     procedure.check()
     simulated = source.bench.simulation is not None
     return expected_seconds(procedure.estimate(source), None, simulated=simulated)
+
+
+def _count(runs: int) -> str:
+    return f"{runs} run" + ("" if runs == 1 else "s")
 
 
 def _values(planned: PlannedRun) -> str:

@@ -83,6 +83,15 @@ def test_a_dry_run_lists_every_run_and_does_none(shell, plan):
     assert not shell.folder.exists()
 
 
+@pytest.mark.parametrize("verb", [("run",), ("queue", "add")])
+@pytest.mark.parametrize(
+    "words", [("--preset", "quiet"), ("--after", "run.h5"), ("--rows", "0:2"), ("--bench", "simulated")]
+)
+def test_what_a_plan_says_itself_is_refused_beside_it(shell, plan, verb, words):
+    told = shell.refused(*verb, plan, *words)
+    assert f"a plan says itself what its runs are; leave out {words[0]}, or write it into {plan}" in told
+
+
 def test_a_dry_run_says_which_runs_would_fail(shell, plan):
     plan.write_text(PLAN.replace("seed = { from = 1, to = 3 }", 'rows = ["0:2", "x"]'))
     code, out, _ = shell("run", plan, "--dry-run")

@@ -59,6 +59,9 @@ def add(
 ) -> None:
     """Put a run, or all runs of a plan, at the end of the queue, after checking their input."""
     if procedure.endswith(".toml"):
+        from procedures.plan_terminal import check_beside_plan
+
+        check_beside_plan(context, procedure, "procedure", "output", "priority", "json_")
         with Queue() as queue:
             orders = [checked(replace(one, output=output), queue) for one in orders_of_plan(Path(procedure))]
             _report_all(queue.add_all(orders, priority=priority or 0), json_)
@@ -249,7 +252,17 @@ def watch(bench: Bench = "simulated") -> None:
 
 
 def _report_all(jobs: list[Job], json_: bool) -> None:
-    typer.echo(as_json(jobs) if json_ else f"jobs {jobs[0].id} to {jobs[-1].id}" if jobs else "no jobs")
+    typer.echo(as_json(jobs) if json_ else _numbers(jobs))
+
+
+def _numbers(jobs: list[Job]) -> str:
+    match jobs:
+        case []:
+            return "no jobs"
+        case [job]:
+            return f"job {job.id}"
+        case _:
+            return f"jobs {jobs[0].id} to {jobs[-1].id}"
 
 
 def _report(job: Job, json_: bool, *, whole: bool = False) -> None:
