@@ -1,8 +1,9 @@
 """The simulated Agilent B1500: high-resolution SMUs that source volts and measure amperes, in FLEX.
 
-It knows what `instruments.drivers.agilentb1500` and PyMeasure's driver beneath it send for spot measurements
-and programmed lists; other commands are undefined to it. B1500A/B1505A Programming Guide, B1500-90010, edition
-11; ``*LRN?`` replies in the form that other drivers note. Accuracies are the data sheet's (?).
+It knows what `instruments.drivers.agilentb1500` and PyMeasure's driver beneath it send for spot measurements and
+programmed lists, and the measurements of `agilentb1500_sweeps`; other commands are undefined to it.
+B1500A/B1505A Programming Guide, B1500-90010, edition 11; ``*LRN?`` replies in the form that other drivers note.
+Accuracies are the data sheet's (?).
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from instruments.simulated.accuracy import Converter
-from instruments.simulated.agilentb1500_language import FlexDevice, flex
+from instruments.simulated.agilentb1500_language import engineering, flex
+from instruments.simulated.agilentb1500_plan import Plan
+from instruments.simulated.agilentb1500_sweeps import LAST, Measurements
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.ports import SourcePort
 
@@ -55,7 +58,7 @@ class _Smu:
         return self.source.convert(self.volts, span)
 
 
-class SimulatedAgilentB1500(FlexDevice):
+class SimulatedAgilentB1500(Measurements):
     """A B1500 with a B1517A (HRSMU) in each slot that is wired.
 
     Parameters
@@ -105,7 +108,8 @@ class SimulatedAgilentB1500(FlexDevice):
 
     @flex("*RST", 0)
     def _reset(self) -> None:
-        self._format = 1
+        self.format_kind = (1, 0)
+        self.plan = Plan()
         self._integration = {0: (0, 1.0), 1: (0, 6.0)}  # of each converter: mode and coefficient
         self._data.clear()
         for slot, smu in self.smus.items():
@@ -125,6 +129,14 @@ class SimulatedAgilentB1500(FlexDevice):
         if not smu.on:
             self._refuse(200)
         return slot, smu
+
+    def slot_of(self, channel: float, *, on: bool = False) -> int:
+        """Return the slot of a channel."""
+        return (self._on if on else self._smu)(channel)[0]
+
+    def slots(self) -> list[int]:
+        """Return the slots that have a module."""
+        return list(self.smus)
 
     def _apply(self, slot: int) -> None:
         """Put the terminal into the state that the settings describe; off is an open relay."""
@@ -155,13 +167,23 @@ class SimulatedAgilentB1500(FlexDevice):
     ) -> None:  # fmt: skip
         slot, smu = self._on(channel)
         limit = smu.limit if limit is None else limit
-        if index not in VOLTAGE_RANGES or abs(volts) > (VOLTAGE_RANGES[int(index)] or 100.0):
-            self._refuse()
-        largest = next(amperes for level, amperes in LARGEST_CURRENT if abs(volts) <= level)
-        if not 1e-12 <= abs(limit) <= largest * 1.15 or polarity not in (0, 1):
+        self.check_level(index, volts, limit)
+        if polarity not in (0, 1):
             self._refuse(123)
         smu.volts, smu.range_index, smu.limit = volts, int(index), abs(limit)
         self._apply(slot)
+
+    def check_level(self, index: float, volts: float, limit: float | None) -> None:
+        """Refuse a level or a limit that the modules do not have."""
+        if index not in VOLTAGE_RANGES or abs(volts) > (VOLTAGE_RANGES[int(index)] or 100.0):
+            self._refuse()
+        largest = next(amperes for level, amperes in LARGEST_CURRENT if abs(volts) <= level)
+        if limit is not None and not 1e-12 <= abs(limit) <= largest * 1.15:
+            self._refuse(123)
+
+    def source(self, slot: int, index: float, volts: float, limit: float | None) -> None:
+        """Force volts, as ``DV`` does."""
+        self._force_voltage(slot, index, volts, limit)
 
     @flex("DZ", 0, 10)
     def _zero(self, *channels: float) -> None:
@@ -185,18 +207,21 @@ class SimulatedAgilentB1500(FlexDevice):
         if kind == 0:
             on = [str(slot) for slot, smu in self.smus.items() if smu.on]
             return f"CN{','.join(on)}" if on else "CL"
+        learned = self.plan.learn(int(kind), self.slots(), self.format_kind)
+        if learned is not None:
+            return learned
         slot, smu = self._smu(kind)
         if not smu.on:
             return f"CL{slot}"
-        return f"DV{slot},{smu.range_index},{smu.volts:+08.4f}E+00,{_engineering(smu.limit, 12)},0,0"
+        return f"DV{slot},{smu.range_index},{smu.volts:+08.4f}E+00,{engineering(smu.limit, 12)},0,0"
 
     # --- meters ---
 
     @flex("FMT", 1, 2)
     def _set_format(self, kind: float, mode: float = 0.0) -> None:
-        if kind not in (1, 11, 21) or mode != 0:
+        if kind not in (1, 11, 21) or mode not in (0, 1):
             self._refuse()
-        self._format = int(kind)
+        self.format_kind = (int(kind), int(mode))
         self._data.clear()
 
     @flex("AAD", 1, 2)
@@ -240,40 +265,43 @@ class SimulatedAgilentB1500(FlexDevice):
 
     @flex("TI", 1, 2)
     def _measure_current(self, channel: float, index: float = 0.0) -> None:
-        slot, smu = self._on(channel)
-        if abs(index) not in CURRENT_RANGES:
-            self._refuse()
-        _, amperes, status = self._carried(slot, smu)
-        span = CURRENT_RANGES[int(abs(index))]
-        if index >= 0:  # automatic, not below the range
-            span = max(span, smu.meter.range_for(amperes))
-        reading = smu.meter.convert(amperes, span, self._aperture(smu) * self.line_frequency)
-        if not smu.meter.holds(reading, span):
-            status, reading = status | OVERFLOWED, INVALID
-        self._put(slot, "I", reading, status)
+        self._spot_measurement(channel, "I", index)
 
     @flex("TV", 1, 2)
     def _measure_voltage(self, channel: float, index: float = 0.0) -> None:
-        slot, smu = self._on(channel)
-        if abs(index) not in VOLTAGE_RANGES:
+        self._spot_measurement(channel, "V", index)
+
+    def _spot_measurement(self, channel: float, kind: str, index: float) -> None:
+        slot, _ = self._on(channel)
+        self.check_range(kind, index)
+        self._data.append(self.measured(slot, kind, int(index))[0])
+
+    def check_range(self, kind: str, index: float) -> None:
+        """Refuse a range that the modules do not have."""
+        if abs(index) not in (CURRENT_RANGES if kind == "I" else VOLTAGE_RANGES):
             self._refuse()
-        volts, _, status = self._carried(slot, smu)
-        self._put(slot, "V", volts, status)
 
-    def _put(self, slot: int, kind: str, value: float, status: int) -> None:
-        """Write a datum into the output buffer in the chosen format (p. 1-27 ff.)."""
+    def measured(self, slot: int, kind: str, index: int) -> tuple[str, int]:
+        """Measure on a range, or on an automatic one not below it; return the datum and its status."""
+        smu = self.smus[slot]
+        volts, amperes, status = self._carried(slot, smu)
+        reading = volts
+        if kind == "I":
+            span = CURRENT_RANGES[abs(index)]
+            if index >= 0:
+                span = max(span, smu.meter.range_for(amperes))
+            reading = smu.meter.convert(amperes, span, self._aperture(smu) * self.line_frequency)
+            if not smu.meter.holds(reading, span):
+                status, reading = status | OVERFLOWED, INVALID
+        return self.datum(slot, kind, reading, status), status
+
+    def datum(self, slot: int, kind: str, value: float, status: str | int) -> str:
+        """Write a datum in the chosen format (p. 1-27 ff.); the status of source data is a letter."""
         channel = "ABCDEFGHIJ"[slot - 1]
-        if self._format == 21:
-            self._data.append(f"{status:03d}{channel}{kind}{_engineering(value, 13)}")
-        else:
-            width = 12 if self._format == 1 else 13
-            self._data.append(f"{_LETTERS[status]}{channel}{kind}{_engineering(value, width)}")
-
-
-def _engineering(value: float, width: int) -> str:
-    """Write a number in `width` characters with an exponent that is a multiple of three."""
-    exponent = 0 if value == 0.0 else 3 * math.floor(math.log10(abs(value)) / 3)
-    decimals = width - 9
-    if round(abs(value) / 10.0**exponent, decimals) >= 1000.0:
-        exponent += 3
-    return f"{value / 10.0**exponent:+0{width - 4}.{decimals}f}E{exponent:+03d}"
+        form = self.format_kind[0]
+        if form == 21:
+            number = status if isinstance(status, int) else 128 if status == LAST else 0
+            kind = kind if isinstance(status, int) else kind.lower()
+            return f"{number:03d}{channel}{kind}{engineering(value, 13)}"
+        letter = _LETTERS[status] if isinstance(status, int) else status
+        return f"{letter}{channel}{kind}{engineering(value, 12 if form == 1 else 13)}"

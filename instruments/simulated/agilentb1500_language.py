@@ -9,6 +9,7 @@ errors' text ends with a full stop; a line ends with CR LF.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Callable
@@ -67,6 +68,15 @@ def _number(text: str) -> float:
     if abs(number) > 1e30:
         raise FlexError(120)
     return number
+
+
+def engineering(value: float, width: int) -> str:
+    """Write a number in `width` characters with an exponent that is a multiple of three."""
+    exponent = 0 if value == 0.0 else 3 * math.floor(math.log10(abs(value)) / 3)
+    decimals = width - 9
+    if round(abs(value) / 10.0**exponent, decimals) >= 1000.0:
+        exponent += 3
+    return f"{value / 10.0**exponent:+0{width - 4}.{decimals}f}E{exponent:+03d}"
 
 
 def flex(header: str, fewest: int, most: int | None = None) -> Callable[[Handler], Handler]:
@@ -198,6 +208,13 @@ class FlexDevice:
         code = self.errors.popleft() if self.errors else 0
         return f'{code:+d},"{ERROR_TEXTS.get(code, "Hardware error.")}"'
 
+    @flex("ERR?", 0, 1)
+    def _next_errors(self, mode: float = 0.0) -> str:
+        """Reply the oldest four errors, and empty the queue."""
+        codes = [*self.errors, 0, 0, 0, 0][:4]
+        self.errors.clear()
+        return ",".join(map(str, codes))
+
     @flex("BC", 0)
     def _clear_buffer(self) -> None:
         self._data.clear()
@@ -209,6 +226,10 @@ class FlexDevice:
     @flex("*OPC?", 0)
     def _is_complete(self) -> str:
         return "1"
+
+    @flex("*STB?", 0)
+    def _query_status(self) -> str:
+        return str(self.status_byte())
 
     @flex("PA", 0, 1)
     def _pause(self, seconds: float = 0.0) -> None:

@@ -40,7 +40,7 @@ class Sweeps(Sources):
     def _staircase(self, channel: int) -> list[float]:
         start, stop, points = self.start[channel], self.stop[channel], int(self.points[channel])
         if self.spacing[channel] == "LIN":
-            levels = np.linspace(start, stop, points).tolist()
+            levels: list[float] = np.linspace(start, stop, points).tolist()
         elif start * stop > 0.0:
             levels = (np.sign(start) * np.geomspace(abs(start), abs(stop), points)).tolist()
         else:

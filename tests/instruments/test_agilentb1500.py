@@ -9,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.instruments.agilent import AgilentB1500 as PyMeasureB1500
 from pymeasure.test import expected_protocol
+from qcodes.instrument import Instrument as QCoDeSInstrument
+from qcodes.instrument_drivers.Keysight import KeysightB1500
+from qcodes.instrument_drivers.Keysight.keysightb1500 import constants
 
 from instruments.drivers.agilentb1500 import AgilentB1500
-from instruments.simulated.agilentb1500 import SimulatedAgilentB1500, _engineering
+from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
+from instruments.simulated.agilentb1500_language import engineering
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.visa import register_rack, unregister_rack
 from mho_errors import InstrumentError, LimitError
@@ -234,7 +238,10 @@ def test_a_querys_reply_is_read_before_data(twin):
      ("CN 2;DV 2,11,2.5", 120), ("CN 2;DV 2,0,50,0.1", 123), ("CN 2;DV 2,0,0,0", 123), ("DV 2,0", 102),
      ("FMT 99", 120), ("AIT 0,3,1", 120), ("AIT 1,3,1E-3", 120), ("PA 100", 120), ("DO 7", 126),
      ("SCR 7", 126), ("ST 0", 120), ("CN x", 101), ("CN 2;TI 2,25", 120), ("PA 1E99", 120),
-     ("ST 1;ERRX?", 120), ("X" * 300, 102), ("1,2", 100), ("CN 2;TV 2,3", 120), ("AAD 2,5", 120)],
+     ("ST 1;ERRX?", 120), ("X" * 300, 102), ("1,2", 100), ("CN 2;TV 2,3", 120), ("AAD 2,5", 120),
+     ("MM 3,2", 120), ("MM 2,3", 121), ("XE", 120), ("CN 2;MM 2,2;XE", 120), ("MM 1,2;XE", 200), ("WV 2,2,0,-1,1,5", 120),
+     ("WV 2,1,0,0,1,1002", 120), ("WV 2,1,0,0,101,5", 120), ("WV 2,1,0,0,50,5,0.1", 123), ("WT 700,0", 120), ("WM 3", 120),
+     ("MT 0,1E-5,1", 120), ("CMM 2,9", 120), ("RI 2,99", 120), ("FL 2", 120), ("AV 0", 120), ("FMT 1,2", 120)],
 )  # fmt: skip
 def test_what_the_instrument_refuses(twin, message, code):
     twin.write(message.encode() + b"\r\n")
@@ -270,7 +277,7 @@ def test_the_error_queue_keeps_the_oldest_thirty(twin):
 
 @given(st.floats(-1e3, 1e3), st.sampled_from([12, 13]))
 def test_engineering_numbers_have_their_width_and_value(value, width):
-    text = _engineering(value, width)
+    text = engineering(value, width)
     if value == 0.0 or abs(value) > 1e-99:
         assert len(text) == width
         assert float(text) == pytest.approx(value, rel=10.0 ** (9 - width))
@@ -303,6 +310,87 @@ def test_pymeasures_own_driver_works_on_it(rack, twin):
     b1500.smu1.disable()
     assert not twin.outputs[2].connected
     b1500.adapter.close()
+
+
+def test_pymeasures_staircase_sweep_runs_on_it(rack, twin):
+    """The steps of PyMeasure's own example: a staircase with time stamps, and samples of a level that is held."""
+    b1500 = PyMeasureB1500(ADDRESS, visa_library="bench-b1500@mho")
+    b1500.initialize_all_smus()
+    b1500.data_format(21, mode=1)
+    b1500.meas_mode("STAIRCASE_SWEEP", b1500.smu1)
+    b1500.adc_setup("HSADC", "MANUAL", 1)
+    b1500.adc_auto_zero = True
+    b1500.time_stamp = True
+    smu = b1500.smu1
+    smu.enable()
+    smu.adc_type = "HSADC"
+    smu.meas_range_current = "100 uA"
+    smu.meas_op_mode = "COMPLIANCE_SIDE"
+    smu.staircase_sweep_source("VOLTAGE", "LINEAR_DOUBLE", "Auto Ranging", 0, 0.5, 3, 1e-3)
+    b1500.sweep_timing(0.1, 0.01, step_delay=0.005)
+    b1500.sweep_auto_abort(False, post="STOP")
+    b1500.clear_timer()
+    b1500.send_trigger()
+    points = [b1500.read_channels(3) for _ in range(6)]
+    assert [point[2][3] for point in points] == pytest.approx([0.0, 0.25, 0.5, 0.5, 0.25, 0.0])
+    assert [point[1][3] for point in points] == pytest.approx(
+        [2e-5 * point[2][3] for point in points], rel=1e-3, abs=1e-9
+    )
+    assert points[0][0][3] == pytest.approx(0.11, rel=1e-3)
+    b1500.adapter.connection.clear()  # PyMeasure leaves the line feed
+    assert b1500.query_learn(33)["WM"] == ["1", "2"]
+    assert b1500.query_learn(32)["RI2"] == "16"
+    b1500.time_stamp = False
+    b1500.data_format(1)
+    b1500.meas_mode("SAMPLING", b1500.smu1)
+    b1500.sampling_mode = "LINEAR"
+    b1500.sampling_timing(0, 0.01, 3)
+    smu.force("Voltage", "2 V", 0.1, 1e-3)
+    b1500.send_trigger()
+    assert [point[0][3] for point in (b1500.read_channels(1) for _ in range(3))] == pytest.approx(
+        3 * [2e-6], rel=1e-3
+    )
+    b1500.adapter.close()
+
+
+@pytest.fixture
+def qcodes_b1500(rack):
+    yield KeysightB1500("b1500", ADDRESS, visalib="bench-b1500@mho")
+    QCoDeSInstrument.close_all()
+
+
+def test_qcodes_own_driver_sweeps_and_samples(qcodes_b1500, twin):
+    b1500, smu = qcodes_b1500, qcodes_b1500.by_channel[2]
+    assert b1500.self_calibration() == constants.CALResponse.PASSED
+    b1500.autozero_enabled(True)
+    b1500.use_nplc_for_high_speed_adc(n=1)
+    b1500.enable_smu_filters(True)
+    smu.enable_outputs()
+    smu.setup_staircase_sweep(v_start=0, v_end=0.5, n_steps=5, i_comp=1e-3)
+    b1500.set_measurement_mode(mode=constants.MM.Mode.STAIRCASE_SWEEP, channels=(2,))
+    b1500.run_iv_staircase_sweep.set_names_labels_and_units(names=("cell",))
+    (currents,) = b1500.run_iv_staircase_sweep()
+    assert currents == pytest.approx([0.0, 2.5e-6, 5e-6, 7.5e-6, 10e-6], rel=1e-3, abs=1e-9)
+    assert b1500.run_iv_staircase_sweep.source_voltage.value == pytest.approx([0, 0.125, 0.25, 0.375, 0.5])
+    read_back = {name: parameter() for name, parameter in smu.iv_sweep.parameters.items()}
+    assert (read_back["sweep_start"], read_back["sweep_end"], read_back["sweep_steps"]) == (0.0, 0.5, 5)
+    smu.timing_parameters(h_bias=0, interval=0.1, number=4)
+    smu.measurement_mode(constants.MM.Mode.SAMPLING)
+    smu.voltage(0.3)
+    start = twin.clock.now
+    assert smu.sampling_measurement_trace() == pytest.approx(4 * [6e-6], rel=1e-3)
+    assert twin.clock.now - start == pytest.approx(0.4, rel=0.05)
+    assert b1500.get_status() == 0
+    b1500.disable_channels()
+    assert not twin.outputs[2].connected
+
+
+def test_a_sweep_that_reaches_its_limit_may_stop(twin):
+    twin.write(b"CN 2;MM 2,2;WV 2,1,0,0,2,5,1E-5;WM 2,1;FMT 1,1;XE")
+    data = twin.read().decode().strip().split(",")
+    assert [datum[0] for datum in data] == [*"NWNWCWTWTE"]
+    assert twin.outputs[2].volts == 0.0
+    assert not twin.errors
 
 
 def beyond(low, high):
