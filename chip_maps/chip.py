@@ -49,6 +49,17 @@ class LevelMap(StrictModel):
             raise ValueError("`zero_limit` reaches into the window of level 1")
         return self
 
+    @model_validator(mode="after")
+    def _sums_of_levels_are_sums_of_digits(self) -> LevelMap:
+        step = self.conductances[-1] / (len(self.conductances) - 1)
+        for digit, level in enumerate(self.conductances[1:], 1):
+            if abs(level - digit * step) > self.tolerance:
+                raise ValueError(
+                    f"level {digit} is {level:g} S, but {digit} steps of {step:g} S are {digit * step:g} S: "
+                    "space the levels evenly, so that currents add up as digits do"
+                )
+        return self
+
 
 class ArrayMap(StrictModel):
     """One array of 1T1R cells; rows are bit lines, columns are source lines."""
@@ -81,6 +92,15 @@ class ChipMap(StrictModel):
         names = [array.name for array in self.arrays]
         if len(set(names)) != len(names):
             raise ValueError("two arrays have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _a_loop_s_arrays_are_alike(self) -> ChipMap:
+        pair = [(array.rows, array.columns) for array in self.arrays_for("invert")[:2]]
+        if len(set(pair)) > 1:
+            raise ValueError(
+                "the first two inverting arrays share rows and columns in a differential loop: give them one size"
+            )
         return self
 
     def array(self, name: str) -> ArrayMap:
@@ -121,10 +141,11 @@ def read_chip_text(source: str | Path, relative_to: Path | None = None) -> str:
         path = relative_to / path
     try:
         return path.read_text("utf-8")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(packaged_chip_maps())
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ChipMapError(
-            f"cannot read chip map {source!s} ({error.strerror}); name a TOML file or one of: {known}"
+            f"cannot read chip map {source!s} ({reason}); name a TOML file or one of: {known}"
         ) from None
 
 

@@ -24,16 +24,19 @@ def contraction(matrix: Floats, inverse_of: Floats) -> Floats:
     -------
     (...) array; infinite where A0 is singular.
     """
-    identity = np.eye(matrix.shape[-1])
+    draws = inverse_of.shape[:-2]
     with np.errstate(all="ignore"):
         try:
             product = np.linalg.solve(np.swapaxes(inverse_of, -1, -2), np.swapaxes(matrix, -1, -2))
-        except np.linalg.LinAlgError:
-            return np.full(inverse_of.shape[:-2], np.inf)
-        iteration = identity - np.swapaxes(product, -1, -2)
-    if not np.all(np.isfinite(iteration)):
-        return np.full(inverse_of.shape[:-2], np.inf)
-    return np.asarray(np.abs(np.linalg.eigvals(iteration)).max(axis=-1))
+        except np.linalg.LinAlgError:  # of one draw at least: each by itself
+            if not draws:
+                return np.asarray(np.inf)
+            return np.array([contraction(matrix, one) for one in inverse_of])
+    iteration = np.eye(matrix.shape[-1]) - np.swapaxes(product, -1, -2)
+    finite = np.isfinite(iteration).all(axis=(-2, -1))
+    rho = np.full(draws, np.inf)
+    rho[finite] = np.abs(np.linalg.eigvals(iteration[finite])).max(axis=-1)
+    return rho
 
 
 def slowest_eigenvalue(network: Floats, row_load: Floats) -> complex:

@@ -128,8 +128,10 @@ def _bias(matrix: Floats, diagonal: float, saturation: float, top: int) -> Inver
     n = len(matrix)
     rest = matrix - diagonal * np.eye(n)
     lowest, highest = float(-rest.min()), float(rest.max())
-    if lowest <= 0.0:
-        return None  # no negative entry: the differential encoding without a second array is the same
+    if lowest <= 0.0 or top < 2:
+        # No negative entry: the differential encoding without a second array is the same. And cells of two levels
+        # leave no digit between the shift and the top.
+        return None
     shifts = np.arange(1, top)
     units = np.maximum(max(highest, 0.0) / (top * saturation - shifts), lowest / shifts)
     best = int(np.argmin(units))
@@ -221,7 +223,8 @@ def choose_encoding(
     ]
     if not assessed:
         raise ConvergenceError(
-            "the bias column has nothing to do for a matrix without negative entries: use the differential encoding"
+            "the bias column serves neither a matrix without negative entries nor cells of two levels: use the "
+            "differential encoding"
         )
     stable = [candidate for candidate in assessed if candidate.stable]
     if not stable:

@@ -192,7 +192,7 @@ class Programmer:
             float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit]), self._settings
         )
         conductance = self._read(cell, None)
-        while not state.done(conductance) and not state.exhausted:
+        while not (state.done(conductance) or state.given_up(conductance)):
             pulse = state.next_pulse(conductance)
             self._bench.pulse(cell, pulse)
             conductance = self._read(cell, pulse)

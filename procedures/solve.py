@@ -31,6 +31,7 @@ from runs import Array, Column, Layout, Table
 
 Floats = NDArray[np.float64]
 
+DIGIT_BITS = 3  # of a cell, until the chip says how many levels it has
 NEAR_ONE = 0.95  # forecast from where the line search takes over
 VECTOR_VOLTS = 0.2  # volts that stand for a 1 in MULTIPLY
 INVERT_VOLTS = 1.0  # full scale of the INV inputs; they feed rows through resistors, no cell sees them
@@ -90,21 +91,27 @@ class Solve(Procedure):
         self._matrix, self._rhs = to_real(given), to_real_vector(rhs)
         if not np.any(self._rhs):
             raise InputError("the right-hand side is zero everywhere; so is the solution")
-        self._multiply = encode_multiply(self._matrix, self.bits)
+        self._hold(DIGIT_BITS)
+        self._exact: Floats = np.asarray(np.linalg.solve(self._matrix, self._rhs), dtype=np.float64)
+
+    def _hold(self, digit_bits: int) -> None:
+        """Slice the matrix into digits of a cell, and refuse what is singular then."""
+        self._multiply = encode_multiply(self._matrix, self.bits, digit_bits)
         condition = float(np.linalg.cond(self._multiply.matrix))
         if not condition < 2.0**self.bits:
             raise InputError(
                 f"the matrix is singular to {self.bits} bits (condition number {condition:.3g}); use more bits "
                 "or another matrix"
             )
-        self._exact: Floats = np.asarray(np.linalg.solve(self._matrix, self._rhs), dtype=np.float64)
         self._sliced: Floats = np.asarray(np.linalg.solve(self._multiply.matrix, self._rhs), dtype=np.float64)
         self._smallest = float(np.linalg.svd(self._multiply.matrix, compute_uv=False)[-1])
 
     def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
         """Choose the encoding, place the blocks, check stability and limits."""
+        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        self._hold(chip.level_scale().bits)
         self._plan = plan_solve(
-            parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}"),
+            chip,
             self._multiply,
             rng,
             encoding=self.encoding,
@@ -216,9 +223,12 @@ class Solve(Procedure):
         inverse = AnalogueInverse(bench, encoding, plan.positive, plan.negative, levels.step, full_scale)
         product = SlicedProduct(bench, plan.multiply, plan.tiles, levels.step, VECTOR_VOLTS)
         product.calibrate()
+        sizes = [len(group) for group in product.groups]
+        active = (
+            f"{min(sizes)} to {max(sizes)} lines" if min(sizes) < max(sizes) else _count(sizes[0], "line")
+        )
         stream.say(
-            f"MVM: {len(plan.tiles)} tiles, {len(product.groups)} groups of "
-            f"{min(map(len, product.groups))} to {max(map(len, product.groups))} lines active at once"
+            f"MVM: {_count(len(plan.tiles), 'tile')}, {_count(len(sizes), 'group')} of {active} active at once"
         )
         rows, last, converged = self._cycles(bench, stream, inverse, product, line_search)
         solution = from_real_vector(last.solution) if self._complex else last.solution
@@ -312,6 +322,10 @@ class Solve(Procedure):
             return float(self.tolerance)
         relative = np.linalg.norm(cycle.solution) * self._smallest / np.linalg.norm(self._rhs)
         return float(2.0**-self.bits * relative)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _relative(value: Floats, reference: Floats) -> float:

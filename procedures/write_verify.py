@@ -93,13 +93,13 @@ class WriteVerify:
         """Whether the verify read (S) lies in the window."""
         return self.low <= conductance <= self.high
 
-    @property
-    def exhausted(self) -> bool:
-        """Whether the cell is given up."""
-        return self.pulses >= self.settings.max_pulses or self._forming >= len(self.settings.forming_voltages)
+    def given_up(self, conductance: float) -> bool:
+        """Whether the cell is given up, its verify read being `conductance` (S)."""
+        unformed = self._must_form(conductance) and self._forming >= len(self.settings.forming_voltages)
+        return unformed or self.pulses >= self.settings.max_pulses
 
     def next_pulse(self, conductance: float) -> Pulse:
-        """Decide the next pulse from the last verify read (S); call only while not `done`."""
+        """Decide the next pulse from the last verify read (S); call only while not `done` nor `given_up`."""
         s = self.settings
         if self._must_form(conductance):
             pulse = Pulse("set", s.forming_voltages[self._forming], s.forming_width, s.forming_gate)

@@ -46,6 +46,7 @@ def test_arrays_are_found_by_name_and_purpose():
         ('purpose = "multiply"', 'purpose = "add"', "arrays.2.purpose", "'invert' or 'multiply', not 'add'"),
         ("tolerance = 1.2e-6", "tolerance = 2.6e-6", "levels", "windows of neighbouring levels overlap"),
         ("zero_limit = 0.6e-6", "zero_limit = 4e-6", "levels", "reaches into the window of level 1"),
+        ("20e-6, 25e-6", "20e-6, 27e-6", "levels", "level 5 is 2.7e-05 S, but 5 steps of 5e-06 S are 2.5e-05 S"),
         ("rows = 1024", "rows = 1024\nbad_cells = [[1024, 0]]", "arrays.2", r"bad cell [1024, 0] lies outside"),
     ],
 )  # fmt: skip
@@ -78,6 +79,14 @@ def test_two_arrays_of_one_name_are_refused():
         parse_chip_map(TEXT.replace("invert_negative", "invert_positive"))
 
 
+def test_the_arrays_of_a_differential_loop_have_one_size():
+    second = TEXT.index('name = "invert_negative"')
+    with pytest.raises(
+        ChipMapError, match=r"the first two inverting arrays share rows and columns .* one size"
+    ):
+        parse_chip_map(TEXT[:second] + TEXT[second:].replace("rows = 32", "rows = 16", 1))
+
+
 def test_text_that_is_no_toml_says_where():
     with pytest.raises(ChipMapError, match=r"my\.toml is not valid TOML: .*line 2"):
         parse_chip_map('name = "x"\nlevels = ]\n', "my.toml")
@@ -88,6 +97,9 @@ def test_an_unknown_chip_lists_the_known_ones(tmp_path):
         load_chip_map("nochip")
     with pytest.raises(ChipMapError, match="cannot read chip map"):
         load_chip_map(tmp_path / "missing.toml")
+    (tmp_path / "picture.toml").write_bytes(b"\x89PNG")
+    with pytest.raises(ChipMapError, match=r"picture\.toml \(not UTF-8 text\)"):
+        load_chip_map(tmp_path / "picture.toml")
 
 
 def test_a_chip_is_read_from_a_file_beside_what_names_it(tmp_path):

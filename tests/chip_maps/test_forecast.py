@@ -50,7 +50,12 @@ def test_draws_come_back_one_number_each():
 
 def test_a_singular_array_never_converges():
     assert contraction(PUBLISHED, np.zeros((4, 4))) == np.inf
-    assert np.all(contraction(PUBLISHED, np.stack([PUBLISHED, np.zeros((4, 4))]))[1:] == np.inf)
+
+
+@pytest.mark.parametrize("spoilt", [0.0, np.nan])
+def test_a_singular_draw_spoils_no_other(spoilt):
+    draws = np.stack([PUBLISHED, np.full((4, 4), spoilt), 0.5 * PUBLISHED])
+    assert_allclose(contraction(PUBLISHED, draws), [0.0, np.inf, 1.0], atol=1e-12)
 
 
 def test_the_slowest_eigenvalue_is_that_of_the_loaded_loop():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -194,3 +196,18 @@ def test_an_unsigned_matrix_needs_no_second_array(matrix):
     for encoding in candidates(matrix, LEVELS, ("differential",), diagonal=False):
         assert encoding.negative is None
         assert encoding.name == "unsigned"
+
+
+def test_cells_of_two_levels_have_no_bias_column():
+    two = replace(
+        LEVELS,
+        nominal=LEVELS.nominal[[0, -1]],
+        low=LEVELS.low[[0, -1]],
+        high=LEVELS.high[[0, -1]],
+        step=35e-6,
+    )
+    matrix = np.array([[1.0, -0.5], [0.0, 1.0]])
+    chosen, _ = choose_encoding(matrix, two, np.random.default_rng(0), input_conductance=INPUT)
+    assert chosen.encoding.kind == "differential"
+    with pytest.raises(ConvergenceError, match="nor cells of two levels: use the differential encoding"):
+        choose_encoding(matrix, two, np.random.default_rng(0), input_conductance=INPUT, kinds=("bias",))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from chip_maps.chip import parse_chip_map
+from chip_maps.chip import parse_chip_map, read_chip_text
 from chip_maps.matrix_files import load_matrix, load_vector
 from instruments import Bench, open_bench
+from instruments.bench_file import load_bench_file
 from mho_errors import ConvergenceError, InputError
 from procedures import Solution, Solve, run
 from procedures.stream import Message, Progress, Row
@@ -52,6 +54,32 @@ def mimo(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 @pytest.fixture(scope="module", params=["published", "mimo"])
 def solved(request: pytest.FixtureRequest) -> Iterator[SimpleNamespace]:
     return request.getfixturevalue(request.param)
+
+
+# --- other chips ---
+
+
+def chip_of(levels: int) -> str:
+    """The reference chip with as many levels, evenly up to the same conductance."""
+    text = read_chip_text("reference")
+    steps = ", ".join(f"{35e-6 * digit / (levels - 1):.4e}" for digit in range(1, levels))
+    text, count = re.subn(r"conductances = .*", f"conductances = [0.37e-6, {steps}]", text)
+    assert count == 1
+    return text.replace("tolerance = 1.2e-6", f"tolerance = {min(1.2e-6, 0.2 * 35e-6 / (levels - 1)):.2e}")
+
+
+@pytest.mark.parametrize(("levels", "digit_bits"), [(2, 1), (4, 2), (6, 2), (16, 4)])
+def test_a_matrix_is_sliced_into_as_many_bits_as_a_cell_of_the_chip_holds(tmp_path, levels, digit_bits):
+    (tmp_path / "chip.toml").write_text(chip_of(levels), "utf-8")
+    bench = load_bench_file("simulated").text.replace('chip = "reference"', 'chip = "chip.toml"')
+    (tmp_path / "bench.toml").write_text(bench, "utf-8")
+    procedure = Solve(matrix=ZUO, rhs=ZUO_RHS, bits=12)
+    result = run(procedure, str(tmp_path / "bench.toml"), preset="ideal", seed=1, output=tmp_path / "run.h5")
+    assert result.converged
+    assert result.cycles[-1]["sliced_error"] < 2.0**-12
+    assert result.summary["mvm_wrong"] == 0
+    with RunFile(result.path) as file:
+        assert file.array("digits_multiply").max() == 2**digit_bits - 1
 
 
 # --- precision ---

@@ -33,7 +33,7 @@ class Device:
             float(LEVELS.nominal[digit]), float(LEVELS.low[digit]), float(LEVELS.high[digit]), settings
         )
         conductance = self.read(column)
-        while not state.done(conductance) and not state.exhausted:
+        while not (state.done(conductance) or state.given_up(conductance)):
             pulse = state.next_pulse(conductance)
             self.pulses[column].append(pulse)
             act = self.cells.set if pulse.kind == "set" else self.cells.reset
@@ -87,8 +87,10 @@ def test_never_more_pulses_than_allowed(most):
     rng = np.random.default_rng(0)
     state = WriteVerify.towards(20e-6, 18.8e-6, 21.2e-6, replace(SETTINGS, max_pulses=most))
     pulses = []
-    while not state.exhausted:
-        pulses.append(state.next_pulse(float(rng.choice([5e-6, 19.0e-6 - 1e-6, 22e-6, 50e-6]))))
+    conductance = 5e-6
+    while not state.given_up(conductance):
+        pulses.append(state.next_pulse(conductance))
+        conductance = float(rng.choice([5e-6, 19.0e-6 - 1e-6, 22e-6, 50e-6]))
     assert len(pulses) == state.pulses == most
     for pulse in pulses:
         assert SETTINGS.gate_range[0] <= pulse.gate <= max(SETTINGS.gate_range[1], SETTINGS.reset_gate)
@@ -103,6 +105,13 @@ def test_the_tail_of_hard_to_form_cells_gets_rising_pulses():
     assert [pulse.voltage for pulse in forming] == [3.3, 3.5, 3.7, 3.9, 4.1]
     assert {pulse.gate for pulse in forming} == {SETTINGS.forming_gate}
     assert device.pulses[0][: len(forming)] == forming
+
+
+def test_a_cell_that_only_the_last_forming_pulse_forms_is_programmed():
+    device = Device(replace(CELL_PRESETS["pku"], forming_voltage=4.45, forming_spread=0.0), 1)
+    conductance, state = device.program(0, 5)
+    assert LEVELS.inside(conductance, 5)
+    assert state.pulses > len(SETTINGS.forming_voltages)
 
 
 def test_a_formed_cell_is_never_formed_again_nor_damaged():
@@ -131,7 +140,7 @@ def test_a_virgin_cell_is_a_zero_as_it_is():
 def test_a_cell_that_cannot_be_formed_is_given_up_after_the_last_forming_pulse():
     device = Device(replace(CELL_PRESETS["pku"], forming_voltage=5.0, forming_spread=0.0), 1)
     conductance, state = device.program(0, 3)
-    assert state.exhausted
+    assert state.given_up(conductance)
     assert state.pulses == len(SETTINGS.forming_voltages)
     assert not LEVELS.inside(conductance, 3)
 
@@ -142,7 +151,7 @@ def test_a_cell_that_cannot_be_formed_is_given_up_after_the_last_forming_pulse()
 def test_a_stuck_cell_is_given_up(fault, digit):
     device = Device(replace(CELL_PRESETS["pku"], **{fault: 1.0}), 1)
     conductance, state = device.program(0, digit)
-    assert state.exhausted
+    assert state.given_up(conductance)
     assert 0 < state.pulses <= SETTINGS.max_pulses
     assert not LEVELS.inside(conductance, digit)
 
