@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from mho_errors import InputError
 from runs.units import BASE, base_unit, factor_between, ratio_between
@@ -88,11 +89,13 @@ def read_header(
     Raises
     ------
     InputError
-        A column that is named is not there, a meaning occurs twice, a unit is of another kind, or the table has
-        no cells or no conductances.
+        A column that is named, or given a unit, is not there, a meaning occurs twice, a unit is of another kind,
+        or the table has no cells or no conductances.
     """
     headers = [field.strip() for field in fields]
     for meaning, header in called.items():
+        if meaning not in MEANINGS:
+            raise InputError(f"no column is called {meaning!r}; {_nearest(meaning, MEANINGS)}")
         if header not in headers:
             raise InputError(f"{source} has no column {header!r} for {meaning}; it has {', '.join(headers)}")
     wanted = {header: meaning for meaning, header in called.items()}
@@ -107,6 +110,12 @@ def read_header(
             )
         columns.append(column)
     names = {column.name for column in columns}
+    given = {*names, *headers, *(_split(header)[0] for header in headers)}
+    for name in units:
+        if name not in given:
+            raise InputError(
+                f"{source} has no column {name!r} to be in {units[name]}; {_nearest(name, given)}"
+            )
     for name in ("row", "column"):
         if name not in names:
             raise InputError(
@@ -145,6 +154,11 @@ def _column(
             f"{source}: column {header!r} is in {unit}, and {meaning} has the unit {target or 'none'}"
         )
     return ForeignColumn(index, header, meaning, target, ratio)
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(filter(None, known)))}"
 
 
 def _split(header: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import itertools
 import math
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.foreign_columns import ForeignColumn, read_header
-from chip_maps.chip import read_chip_text
+from chip_maps.chip import parse_chip_map, read_chip_text
 from mho_errors import InputError
 from runs import Column, Layout, Map, Parameter, RunHeader, RunWriter, Table, collect, new_run_path
 from runs.provenance import input_files
@@ -48,7 +49,7 @@ def import_table(
     Parameters
     ----------
     path : path
-        Values apart by comma, semicolon (then a comma may be the decimal mark), tab or blanks; UTF-8 or Latin-1.
+        Values apart by comma, semicolon (then a comma may be the decimal mark), tab or blanks; UTF-8, UTF-16 or Latin-1.
     output : path, optional
         As for `runs.new_run_path`.
     columns, units : mapping, optional
@@ -74,6 +75,8 @@ def import_table(
     name = f"{array}_conductance" if array else "conductance"
     if not name.isidentifier():
         raise InputError(f"array {array!r} is no name for a map; use letters, digits and _")
+    if chip:
+        _check_cells(survey, array, chip)
     rows, lines = (np.array(sorted(found), dtype=np.int64) for found in (survey.rows, survey.columns))
     mapped = rows.size * lines.size <= LARGEST_MAP
     layout = Layout(
@@ -104,6 +107,23 @@ def import_table(
             run.log("WARNING", f"column {header_text!r} holds text and is left out")
         run.set_summary({"reads": survey.lines, "rows": rows.size, "columns": lines.size})
     return target
+
+
+def _check_cells(survey: _Survey, array: str, chip: str) -> None:
+    """Raise unless `chip` is a chip map, and has the array that was named with all the cells that were read."""
+    chip_map = parse_chip_map(read_chip_text(chip), f"chip map {chip}")
+    if not array:
+        return
+    there = chip_map.array(array)
+    for name, read, count in (
+        ("row", survey.rows, there.rows),
+        ("column", survey.columns, there.columns),
+    ):
+        if max(read) >= count:
+            raise InputError(
+                f"array {array!r} of chip map {chip} has {count} {name}s, 0 to {count - 1}; the table has {name} "
+                f"{max(read)}"
+            )
 
 
 @dataclass
@@ -189,6 +209,8 @@ class _ForeignTable:
                         if "resistance" in table
                         else table["current"] / table["voltage"]
                     )
+                # At 0 V, or where 0 ohm were written down, no conductance was measured.
+                table["conductance"][~np.isfinite(table["conductance"])] = np.nan
             yield {
                 name: values.astype(np.uint32) if name in ("row", "column") else values
                 for name, values in table.items()
@@ -238,6 +260,12 @@ class _ForeignTable:
 
     def _find_encoding(self) -> str:
         try:
+            with self._path.open("rb") as raw:
+                if raw.read(2) in (
+                    codecs.BOM_UTF16_LE,
+                    codecs.BOM_UTF16_BE,
+                ):  # a spreadsheet's "Unicode text"
+                    return "utf-16"
             with self._path.open(encoding="utf-8-sig") as file:
                 while file.read(1 << 20):
                     pass

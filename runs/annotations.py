@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import groupby
 
-from mho_errors import InputError
-from runs.index_store import rows, writing
+from mho_errors import InputError, RunFileError
+from runs.index_store import is_kept, rows, writing
 
 
 class Annotations:
@@ -37,7 +38,7 @@ class Annotations:
         for tag in tags:
             if not tag or not all(mark.isalnum() or mark in "-_.:/+" for mark in tag):
                 raise InputError(f"tag {tag!r}: a tag is one word of letters, digits and - _ . : / +")
-        with writing(self._store):
+        with self._writing():
             self._store.executemany(
                 "INSERT OR IGNORE INTO tags VALUES (?, ?)", [(run_id, tag) for tag in tags]
             )
@@ -54,7 +55,7 @@ class Annotations:
         for tag in tags:
             if tag.lower() not in (one.lower() for one in has):
                 raise InputError(f"the run has no tag {tag!r}; it has {', '.join(has) or 'none'}")
-        with writing(self._store):
+        with self._writing():
             self._store.executemany(
                 "DELETE FROM tags WHERE run_id = ? AND tag = ?", [(run_id, tag) for tag in tags]
             )
@@ -69,10 +70,20 @@ class Annotations:
         """
         if not text.strip():
             raise InputError("the note is empty; say something")
-        with writing(self._store):
+        with self._writing():
             self._store.execute("INSERT INTO notes VALUES (?, ?, ?)", (run_id, time.time(), text))
 
     def notes(self, run_id: str) -> list[tuple[float, str]]:
         """Return the notes on a run, oldest first: when (Unix time, s), and the text."""
         asked = "SELECT time, text FROM notes WHERE run_id = ? ORDER BY time"
         return rows(self._store, asked, (run_id,))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        if not is_kept(self._store):
+            raise RunFileError(
+                "the folder of runs cannot be written, and neither can what is said of its runs: see to its rights, or "
+                "copy it"
+            )
+        with writing(self._store):
+            yield

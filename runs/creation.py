@@ -7,13 +7,16 @@ then given its name.
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import datetime
 from pathlib import Path
 
 import h5py
 
 from mho_errors import RunFileError
+from runs import live_file
 from runs.liveness import Writer
+from runs.outcome import plain_words
 from runs.schema import Layout, RunHeader
 from runs.structure import check_layout, lay_out
 
@@ -33,11 +36,19 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
         if path.exists():
             raise _in_the_way(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Without a cache of chunks, rows are in the file before the metadata that tell of them, and a write that
-        # fails does so at once: what a reader sees has been written, whatever happens next.
-        file = h5py.File(draft, "w-", libver="latest", locking="best-effort", rdcc_nbytes=0)
+        _see_to_room(path)
+        # HDF5 does not survive a write that fails while it lays out a file: it does so in memory.
+        beginning = _laid_out(header, layout)
         try:
-            lay_out(file, header, layout, Writer.this_process(), datetime.now().astimezone())
+            with draft.open("xb") as new:
+                new.write(beginning)
+            # Without a cache of chunks, rows are in the file before the metadata that tell of them, and a write
+            # that fails does so at once: what a reader sees has been written, whatever happens next.
+            file = h5py.File(draft, "r+", libver="latest", locking="best-effort", rdcc_nbytes=0)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        try:
             # Before the name, not after: SWMR gives up the lock with which a reader could get in the way.
             file.swmr_mode = True
             if draft != path:
@@ -48,9 +59,27 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
             raise
     except OSError as error:
         raise RunFileError(
-            f"run file {path} cannot be created: {error}; choose another place with --output"
+            f"run file {path} cannot be created: {plain_words(error)}; choose another place with --output"
         ) from error
     return file
+
+
+def _laid_out(header: RunHeader, layout: Layout) -> bytes:
+    """Return a run file without data, as bytes."""
+    with h5py.File("run", "w", driver="core", backing_store=False, libver="latest", rdcc_nbytes=0) as file:
+        lay_out(file, header, layout, Writer.this_process(), datetime.now().astimezone())
+        file.flush()
+        return bytes(file.id.get_file_image())
+
+
+def _see_to_room(path: Path) -> None:
+    """Refuse to begin where the run would stop at once."""
+    free = shutil.disk_usage(path.parent).free
+    if free < live_file.RESERVE:
+        raise RunFileError(
+            f"run file {path} cannot be created: its disk has {free / 1e6:.0f} MB left and a run needs "
+            f"{live_file.RESERVE / 1e6:.0f} MB; free the disk or choose another place with --output"
+        )
 
 
 def _publish(draft: Path, path: Path) -> None:

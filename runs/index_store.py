@@ -130,6 +130,11 @@ def rows(store: sqlite3.Connection, asked: str, values: Sequence[object] = ()) -
         ) from error
 
 
+def is_kept(store: sqlite3.Connection) -> bool:
+    """Whether an index is on the disk, not in memory alone."""
+    return bool(rows(store, "PRAGMA database_list")[0][2])
+
+
 @contextlib.contextmanager
 def writing(store: sqlite3.Connection) -> Iterator[None]:
     """Do all that the block does to `store`, or, when it fails, nothing.

@@ -70,4 +70,6 @@ def plain_words(error: BaseException) -> str:
     """Return the system's own words out of one of HDF5's long messages."""
     text = str(error)
     found = re.search(r"error message = '([^']*)'", text)
+    if not found and isinstance(error, OSError) and error.strerror:
+        text = error.strerror
     return found[1] if found else (text.splitlines() or [type(error).__name__])[0]

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from runs.card import UNREADABLE
 from runs.query import AllOf, AnyOf, Anywhere, Comparison, Flag, Not, Query, Value, parse_query, query_error
+from runs.schema import Status
 from runs.units import converted
 
 TEXTS = {
@@ -30,6 +32,7 @@ Condition = tuple[str, list[object]]
 _ORDER = {"<", "<=", ">", ">="}
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([^\W\d]*|%)")
 _TIME = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?)(?:[T ](\d\d?):(\d\d)(?::(\d\d))?)?)?)?")
+STATUSES = [*map(str, Status), UNREADABLE]
 _YES_NO = {"yes": "true", "no": "false"}
 
 
@@ -111,17 +114,23 @@ class _Compiler:
     def resolve(self, name: str, position: int) -> tuple[str, str]:
         """Return where a name belongs ("" for the run itself, else a source) and the name there."""
         prefix, _, rest = name.partition(".")
-        if prefix in SOURCES and rest in self._vocabulary.of(prefix):
-            return prefix, rest
+        if prefix in SOURCES and (found := self._spelled(prefix, rest)):
+            return prefix, found
         if name.lower() in NAMES:
             return "", name.lower()
         for source in SOURCES:
-            if name in self._vocabulary.of(source):
-                return source, name
+            if found := self._spelled(source, name):
+                return source, found
         known = NAMES.union(*(self._vocabulary.of(source) for source in SOURCES))
         near = difflib.get_close_matches(rest if prefix in SOURCES else name, sorted(known), 1, 0.5)
         meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"
         raise query_error(self._text, position, f"no run has anything called {name!r}; {meant}")
+
+    def _spelled(self, source: str, name: str) -> str:
+        """Return a name as the runs spell it: as given, else whatever its upper and lower case; "" for none."""
+        known = self._vocabulary.of(source)
+        alike = (one for one in known if one.lower() == name.lower())
+        return name if name in known else next(alike, "")
 
     def _flag(self, name: str, position: int) -> Condition:
         source, name = self.resolve(name, position)
@@ -154,6 +163,8 @@ class _Compiler:
             sql, values = _text_test(column, operator.removeprefix("!"), value)
             found = f"EXISTS (SELECT 1 FROM {name}s WHERE run_id = runs.run_id AND {sql})", values
             return _negated(operator, found)
+        if name == "status" and operator in ("=", "!=") and value.text.lower() not in STATUSES:
+            raise self._wrong(asked, f"a status is one of {', '.join(STATUSES)}")
         if operator in _ORDER and not value.quoted and (numeric := _NUMBER.fullmatch(value.text)):
             return f"CAST({_column(name)} AS REAL) {operator} ?", [float(numeric[1])]
         return _text_test(_column(name), operator, value)

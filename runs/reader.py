@@ -107,7 +107,8 @@ class RunFile(RunRecord):
         """Names of the tables, as declared."""
         with intact(self.path):
             entry = self._group("")
-            return tuple(name for name, item in entry.items() if item.attrs.get("NX_class") == "NXdata")
+            groups = ((name, item) for name, item in entry.items() if isinstance(item, h5py.Group))
+            return tuple(name for name, item in groups if item.attrs.get("NX_class") == "NXdata")
 
     @cached_property
     def maps(self) -> tuple[str, ...]:

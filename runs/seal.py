@@ -18,6 +18,7 @@ from runs.opening import DAMAGE
 from runs.tree import Unreadable, walk
 
 SEAL = "entry/seal"
+SEALED_SINCE = 2  # the schema
 DIGEST_BYTES = 64
 
 

@@ -12,16 +12,23 @@ Unreadable = Callable[[str, Exception], None]
 """Told the path of what cannot be read, and why."""
 
 
-def walk(item: h5py.HLObject, unreadable: Unreadable) -> Iterator[tuple[str, h5py.HLObject]]:
-    """Yield `item` and everything below it, each with its path.
+def walk(
+    item: h5py.HLObject, unreadable: Unreadable, above: tuple[int, ...] = ()
+) -> Iterator[tuple[str, h5py.HLObject | None]]:
+    """Yield `item` and everything below it, each with its path; None where a link leads nowhere.
 
     Parameters
     ----------
     unreadable : callable
         Told of damage, which is then passed by.
+    above : tuple of int
+        Addresses of the groups that have led here: a link back to one of them is not followed.
     """
     yield item.name, item
     if not isinstance(item, h5py.Group):
+        return
+    address = h5py.h5o.get_info(item.id).addr
+    if address in above:
         return
     try:
         names = list(item)
@@ -32,6 +39,10 @@ def walk(item: h5py.HLObject, unreadable: Unreadable) -> Iterator[tuple[str, h5p
         try:
             member = item[name]
         except DAMAGE as error:
-            unreadable(f"{item.name.rstrip('/')}/{name}", error)
+            path = f"{item.name.rstrip('/')}/{name}"
+            if isinstance(item.get(name, getlink=True), h5py.HardLink):
+                unreadable(path, error)
+            else:  # mho writes no such links: it was added
+                yield path, None
             continue
-        yield from walk(member, unreadable)
+        yield from walk(member, unreadable, (*above, address))

@@ -15,7 +15,7 @@ from runs.chunks import damaged_rows
 from runs.opening import DAMAGE, intact, open_run_file
 from runs.record import RunRecord
 from runs.schema import Status
-from runs.seal import changes, is_sealed
+from runs.seal import SEAL, SEALED_SINCE, changes, is_sealed
 from runs.tree import walk
 
 NEEDED = (
@@ -102,6 +102,8 @@ def _verified(path: Path, file: h5py.File, status: Status, unclosed: bool) -> Ve
                 damage.extend(damaged_rows(item, lenient=unclosed))
         if not damage:  # else it lies below what is damaged
             damage = [f"/entry/{name} is missing" for name in NEEDED if f"/entry/{name}" not in seen]
+        if SEAL not in file and int(file.attrs["mho_schema"]) >= SEALED_SINCE:
+            altered = [f"/{SEAL} is missing, so that other changes cannot be told"]
     if damage or altered:
         verdict = Verdict.DAMAGED if damage else Verdict.CHANGED
         return Verification(path, verdict, status, (*damage, *altered))

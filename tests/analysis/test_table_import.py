@@ -43,6 +43,7 @@ def imported(folder: Path, text: str | bytes, **options: Any) -> dict[str, list[
         ("row,col,I (uA),V (mV)\n0,1,2,200\n2,0,0.5,200\n", {}),
         ("\ufeffrow,col,\"G (uS)\"\r\n0,1,\"10\"\r\n2,0,2.5\r\n", {}),
         ("row,col,G (µS)\n0,1,10\n2,0,2.5\n".encode("latin-1"), {}),
+        ("row,col,G (uS)\n0,1,10\n2,0,2.5\n".encode("utf-16"), {}),
         ("col,G (uS),row,who\n1,10,0,me\n0,2.5,2,\n", {}),
     ],
 )  # fmt: skip
@@ -83,6 +84,16 @@ def test_a_column_of_text_is_left_out_and_said(tmp_path: Path):
     assert "who" not in table
     with RunFile(tmp_path / "run.h5") as run:
         assert "'who' holds text" in run.log()[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "raw"),
+    [("row,col,I,V\n0,0,1e-9,0\n0,1,2,4\n", "voltage"), ("row,col,R\n0,0,0\n0,1,2\n", "resistance")],
+)
+def test_where_nothing_was_measured_there_is_no_conductance(tmp_path: Path, text: str, raw: str):
+    table = imported(tmp_path, text)
+    assert table["conductance"] == [pytest.approx(math.nan, nan_ok=True), 0.5]
+    assert table[raw][0] == 0.0
 
 
 def test_every_bad_line_is_named_by_its_number(tmp_path: Path):
@@ -136,6 +147,13 @@ def test_many_bad_lines_are_counted(tmp_path: Path):
         ("row,col,G,G\n1,2,3,4\n", {}, "both seem to be conductance"),
         ("row,col,G,cond\n1,2,3,4\n", {}, "say which is it: --column conductance=cond"),
         ("row,col,G\n1,2,3\n", {"columns": {"row": "WL"}}, "has no column 'WL' for row; it has row, col, G"),
+        ("row,col,G\n1,2,3\n", {"columns": {"rwo": "row"}}, "no column is called 'rwo'; did you mean 'row'?"),
+        ("row,col,G\n1,2,3\n", {"units": {"I": "nA"}}, "has no column 'I' to be in nA"),
+        (
+            "row,col,G\n5000,2,3\n",
+            {"array": "multiply", "chip": "reference"},
+            "0 to 1023; the table has row 5000",
+        ),
         ("row,col,G\n1,2,3\n", {"array": "a b"}, "is no name for a map"),
     ],
 )
@@ -147,6 +165,8 @@ def test_what_is_not_understood_is_said(tmp_path: Path, text: str, options: dict
 
 
 def test_an_unknown_chip_is_said(tmp_path: Path):
+    with pytest.raises(ChipMapError, match="has no array 'nope'"):
+        imported(tmp_path, "row,col,G\n1,2,3\n", array="nope", chip="reference")
     with pytest.raises(ChipMapError, match="nochip"):
         imported(tmp_path, "row,col,G\n1,2,3\n", chip="nochip")
 

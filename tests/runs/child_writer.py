@@ -118,6 +118,10 @@ def main() -> None:
     what, path = sys.argv[1], Path(sys.argv[2])
     if what == "filling":
         runs.live_file.RESERVE = 0
+    if what.startswith("cramped"):
+        say("ready")
+        kilobytes = what.partition("-")[2]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(kilobytes) * 1000,) * 2)
     try:
         with RunWriter.create(path, RunHeader("child", what, "1", {}), LAYOUT) as run:
             if what == "steady":

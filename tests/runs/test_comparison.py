@@ -103,6 +103,16 @@ def test_a_run_that_broke_off_is_compared_as_far_as_it_went(tmp_path: Path):
     assert differences(compare_runs(whole, short, as_far_as_first=True))["points/x"] == "8 rows and 5"
 
 
+def test_an_array_that_a_run_had_not_come_to_is_no_difference(tmp_path: Path):
+    def unfilled(data: dict[str, np.ndarray]) -> None:
+        data["matrix"][:] = np.nan
+
+    short, whole = write(tmp_path / "a.h5", edit=unfilled, status="aborted"), write(tmp_path / "b.h5")
+    assert differences(compare_runs(short, whole, as_far_as_first=True)) == {}
+    assert "arrays/matrix" in differences(compare_runs(short, whole))
+    assert "arrays/matrix" in differences(compare_runs(whole, short, as_far_as_first=True))
+
+
 @pytest.mark.parametrize(
     ("told", "name", "said"),
     [

@@ -172,6 +172,7 @@ def test_queries_find_what_the_files_say(indexed: RunIndex, where: str, names: s
         ("bitz>=24", "'▲bitz>=24': no run has anything called 'bitz'; did you mean 'bits'?"),
         ("status=finished and relativ_error<1", "did you mean 'relative_error'?"),
         ("parameter.bitz=1", "did you mean 'bits'?"),
+        ("status=finshed", "a status is one of running, finished, failed, aborted, interrupted, unreadable"),
         ("read_voltage>=200mA", "'mA' is no unit of it; give it in V"),
         ("relative_error<1mV", "'mV' is no unit of it; it has none"),
         ("date>=yesterda", "it is compared with a date"),
@@ -535,6 +536,14 @@ def test_a_folder_that_cannot_be_written_is_searched_all_the_same(
         index.update()
         assert found(index, "") == "a c d b"
         assert found(index, "tag=good") == "a"
+        identity = index.find("a").facts.run_id
+        for say in (
+            lambda: index.annotations.tag(identity, "lost"),
+            lambda: index.annotations.untag(identity, "good"),
+            lambda: index.annotations.note(identity, "lost"),
+        ):
+            with pytest.raises(RunFileError, match="cannot be written"):
+                say()
     assert (folder / NAME).read_bytes() == content
 
 

@@ -156,6 +156,27 @@ def test_a_disk_that_cannot_be_written_is_told_before_anything_is_done(
         RunWriter.create(folder / "run.h5", header, layout)
 
 
+def test_a_disk_without_room_for_a_beginning_is_told_in_one_line(
+    mount: Callable[[str], Path], header: RunHeader, layout: Layout
+) -> None:
+    folder = mount("size=64k")
+    with pytest.raises(RunFileError, match=r"run\.h5 cannot be created: its disk has 0 MB left.*--output"):
+        RunWriter.create(folder / "run.h5", header, layout)
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("kilobytes", [4, 40, 80])
+def test_a_beginning_that_cannot_be_written_is_told_and_crashes_nothing(
+    tmp_path: Path, kilobytes: int, start_child: StartChild
+) -> None:
+    path = tmp_path / "run.h5"
+    child = start_child(f"cramped-{kilobytes}", path)  # as with a quota: the disk says that it has room
+    said, _ = child.communicate(timeout=30)
+    assert child.returncode == 0
+    assert "run.h5 cannot be created: File too large; choose another place" in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_copy_that_cannot_be_made_leaves_the_original(
     mount: Callable[[str], Path], killed: Callable[[Path], Path]
 ) -> None:

@@ -76,6 +76,12 @@ EDITS: list[tuple[str, Callable[[h5py.File], object]]] = [
     ),
     ("/entry/title was changed", lambda file: file["entry/title"].__setitem__((), b"Another")),
     ("/entry/note was added", lambda file: file.create_dataset("entry/note", data=1.0)),
+    ("/entry/alias was added", lambda file: file.__setitem__("entry/alias", h5py.SoftLink("/nowhere"))),
+    ("/entry/maps/round was added", lambda file: file.__setitem__("entry/maps/round", file["entry"])),
+    (
+        "/entry/seal is missing, so that other changes cannot be told",
+        lambda file: file.__delitem__("entry/seal"),
+    ),
     ("/entry/log/level is missing", lambda file: file.__delitem__("entry/log/level")),
     ("/ was changed", lambda file: file.attrs.modify("creator", "somebody")),
     ("/entry/reads/current was changed", lambda file: file["entry/reads/current"].resize(9_999, axis=0)),
@@ -91,6 +97,9 @@ def test_an_edit_by_another_program_is_seen(
     found = verify(finished)
     assert finding in found.findings
     assert found.verdict is Verdict.CHANGED
+    assert len(found.findings) < 5
+    with RunFile(finished) as run:
+        assert set(run.tables) == {"reads", "cycles"}
 
 
 @pytest.mark.parametrize("part", [0.0, 0.01, 0.3, 0.9, 0.999])
