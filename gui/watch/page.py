@@ -33,6 +33,10 @@ progress { width: 100%; height: 14px; }
 th, td { text-align: left; padding: 4px 10px 4px 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
 th, td { white-space: nowrap; overflow-wrap: normal; }
 th { color: var(--faint); font-weight: 500; } td.text { white-space: normal; min-width: 160px; }
+@media (max-width: 640px) {  /* a phone: a job is a line or two, and why it failed stands below it */
+  tr { display: flex; flex-wrap: wrap; gap: 0 10px; padding: 4px 0; border-bottom: 1px solid var(--rule); }
+  th { display: none; } td { border: 0; padding: 2px 0; } td:empty { display: none; } td.text { flex-basis: 100%; }
+}
 pre { background: var(--card); padding: 8px; border-radius: 6px; white-space: pre-wrap; margin: 0; font-size: 13px; }
 #stale { position: sticky; top: 0; background: #b54700; color: #fff; padding: 6px 10px; border-radius: 4px; }
 """
