@@ -76,6 +76,7 @@ class ExperimentsPanel(QWidget):
         self.defaults.setEnabled(False)
         self.conditions = Conditions()
         self.conditions.edited.connect(self._edited)
+        self.session.jobs_changed.connect(self.conditions.offer_chips)
         self._place = QVBoxLayout()
         inside = QWidget()
         column = QVBoxLayout(inside)
@@ -133,7 +134,7 @@ class ExperimentsPanel(QWidget):
         """Show the form of an order, with its seed and cells; of a job that waits, whose values it then changes."""
 
         def then() -> None:
-            self.conditions.fill(order.seed, order.preset)
+            self.conditions.fill(order)
             self.buttons.edit(job)
 
         self.show_form(order.procedure, order.parameters, then)
@@ -209,7 +210,7 @@ class ExperimentsPanel(QWidget):
     def _fill(self, order: Order) -> None:
         assert self.form is not None
         self.form.fill(order.parameters)
-        self.conditions.fill(order.seed, order.preset)
+        self.conditions.fill(order)
 
     def _bench_changed(self, bench: str) -> None:
         self.session.ask(lambda: is_simulated(bench), self.conditions.show_simulated)
@@ -243,6 +244,7 @@ class ExperimentsPanel(QWidget):
             self.conditions.seed(),
             self.conditions.preset(),
             folder=Path.cwd(),
+            after=self.conditions.after(),
         )
 
     def _words(self) -> list[str]:

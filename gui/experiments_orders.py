@@ -55,14 +55,17 @@ def expect(order: Order, path: Path) -> Expected:
     """Check an order as the queue at `path` would, and say what it will take; `MhoError` for what is wrong with it."""
     from instruments.bench_file import load_bench_file
     from procedures.catalogue import make_procedure
-    from procedures.queue.ordering import expected_seconds
+    from procedures.queue.ordering import expected_seconds, ground
     from procedures.queue.store import Queue
 
     with Queue(path) as queue, contextlib.chdir(order.folder):
         source = load_bench_file(order.bench)
+        simulated = source.bench.simulation is not None
+        if order.after is not None:
+            ground(order, queue, simulated=simulated)
         procedure = make_procedure(order.procedure, order.parameters)
         procedure.check()
         estimate = procedure.estimate(source)
         last = queue.last_finished(order)
-    seconds = expected_seconds(estimate, last, simulated=source.bench.simulation is not None)
+    seconds = expected_seconds(estimate, last, simulated=simulated)
     return Expected(order, estimate.pulses, seconds)

@@ -52,14 +52,20 @@ def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
         output = None if order.output is None else order.output.resolve()
         order = replace(order, bench=bench, output=output)
         if order.after is not None:
-            order = replace(order, after=_ground(order, queue, simulated=source.bench.simulation is not None))
+            order = replace(order, after=ground(order, queue, simulated=source.bench.simulation is not None))
     return order, expected_seconds(
         expected, queue.last_finished(order), simulated=source.bench.simulation is not None
     )
 
 
-def _ground(order: Order, queue: Queue, *, simulated: bool) -> str:
-    """Return in full after what an order goes on, as far as that can be checked before it runs."""
+def ground(order: Order, queue: Queue, *, simulated: bool) -> str:
+    """Return in full after what an order goes on, as far as that can be checked before it runs.
+
+    Raises
+    ------
+    QueueError
+        For a file or job that is not there, one of another bench, or a bench of real instruments.
+    """
     after = order.after or ""
     if not simulated:
         raise QueueError(

@@ -211,6 +211,44 @@ def test_the_form_is_filled_from_a_run(panel: ExperimentsPanel, solved: Path, tm
     assert said.args[0] == "ERROR"
 
 
+def test_a_run_goes_on_with_the_chip_of_a_job_or_of_a_run_file(
+    panel: ExperimentsPanel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, qtbot
+) -> None:
+    with Queue(panel.session.queue_path) as queue:
+        first = queue.add(Order("program", {"digits": "digits.csv"}, seed=3))
+        queue.skip(queue.add(Order("read")).id, "no")
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
+    choose(panel, "read", qtbot)
+    chip = panel.conditions.chip
+    qtbot.waitUntil(chip.isVisible, timeout=SOON)
+    assert [chip.itemText(i) for i in range(chip.count())] == [
+        "a fresh one", "as job 1 (program) leaves it", "as a run left it…",
+    ]  # fmt: skip
+    panel.conditions.cells.setCurrentText("quiet")
+    qtbot.keyClick(chip, Qt.Key.Key_Down)
+    assert (panel.order().after, panel.order().preset) == (f"#{first.id}", None)
+    assert not panel.conditions.cells.isEnabled()
+    with Queue(panel.session.queue_path) as queue:  # another job does not change what was chosen
+        queue.add(Order("read"))
+    qtbot.waitUntil(lambda: chip.count() == 4, timeout=SOON)
+    assert panel.order().after == "#1"
+    press(panel.buttons.queue, qtbot)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 4, timeout=SOON)
+    assert max(panel.session.jobs, key=lambda job: job.id).order.after == "#1"
+
+    path = str(tmp_path / "program.h5")
+    monkeypatch.setattr("gui.experiments_run.QFileDialog.getOpenFileName", lambda *_: (path, ""))
+    chip.setCurrentIndex(chip.count() - 1)
+    chip.activated.emit(chip.count() - 1)
+    assert (panel.order().after, chip.currentText()) == (path, "as program.h5 left it")
+    qtbot.waitUntil(lambda: "there is no run file" in panel.estimate.text(), timeout=SOON)
+    monkeypatch.setattr("gui.experiments_run.QFileDialog.getOpenFileName", lambda *_: ("", ""))
+    chip.setCurrentIndex(chip.count() - 1)
+    chip.activated.emit(chip.count() - 1)
+    assert panel.order().after is None
+    assert panel.order().preset == "quiet"
+
+
 def test_cells_selected_on_the_chip_go_into_the_form(panel: ExperimentsPanel, qtbot) -> None:
     choose(panel, "read", qtbot)
     panel.session.cells_selected.emit("invert_positive", "2:6", "0, 3")
