@@ -199,14 +199,6 @@ def test_the_run_file_in_a_published_folder_opens_anywhere_though_its_writer_was
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_place_where_nothing_can_be_written_is_said(path: Path, tmp_path: Path):
-    (tmp_path / "file").touch()
-    with pytest.raises(
-        InputError, match=r"file/out cannot be written: Not a directory; choose another --output"
-    ):
-        export(path, "csv", tmp_path / "file" / "out")
-
-
 def test_nothing_is_left_when_an_export_breaks_off(
     path: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -223,6 +215,14 @@ def test_nothing_is_left_when_an_export_breaks_off(
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
         export(path, form, tmp_path / "below" / "out")
     assert not any((tmp_path / "below").iterdir())
+
+
+def test_a_place_where_nothing_can_be_written_is_said(path: Path, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        InputError, match=r"file/out cannot be written: Not a directory; choose another --output"
+    ):
+        export(path, "csv", tmp_path / "file" / "out")
 
 
 @pytest.mark.parametrize("form", FORMS)
