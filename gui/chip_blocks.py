@@ -58,18 +58,18 @@ def read_outlines(run: RunFile, chip: ChipMap | None) -> tuple[Outline, ...]:
     for match in _RANGE.finditer(run.cells):
         top, bottom, left, right = (int(match[name]) for name in ("top", "bottom", "left", "right"))
         blocks.append(Outline(match["array"], top, bottom, left, right))
-    multiplying = {array.name for array in chip.arrays_for("multiply")} if chip else set()
-    return _with_slices(run, tuple(blocks), multiplying)
+    return _with_slices(run, tuple(blocks), chip) if chip else tuple(blocks)
 
 
-def _with_slices(run: RunFile, blocks: tuple[Outline, ...], multiplying: set[str]) -> tuple[Outline, ...]:
+def _with_slices(run: RunFile, blocks: tuple[Outline, ...], chip: ChipMap) -> tuple[Outline, ...]:
     """Mark the slices in the blocks that hold a solve's multiplying digits, column after column.
 
     The digits of one sign and one power of two stand side by side, see `chip_maps.multiply_encoding`.
     """
-    names = _slice_names(run)
+    names = _slice_names(run, chip)
     if not names:
         return blocks
+    multiplying = {array.name for array in chip.arrays_for("multiply")}
     tiles = [block for block in blocks if block.array in multiplying]
     if sum(tile.right - tile.left for tile in tiles) != len(names):
         return blocks  # lines around bad cells are left out: which column holds what is not known
@@ -84,7 +84,7 @@ def _with_slices(run: RunFile, blocks: tuple[Outline, ...], multiplying: set[str
     return tuple(marked.get(block, block) for block in blocks)
 
 
-def _slice_names(run: RunFile) -> list[str]:
+def _slice_names(run: RunFile, chip: ChipMap) -> list[str]:
     """Return for each column of a solve's digits which slice it is of; nothing for another run."""
     bits = run.parameters.get("bits")
     if (
@@ -93,13 +93,16 @@ def _slice_names(run: RunFile) -> list[str]:
         or not {"matrix_held", "digits_multiply"} <= {*run.arrays}
     ):
         return []
+    digit_bits = chip.level_scale().bits
     try:
-        encoding = encode_multiply(np.asarray(run.array("matrix_held"), dtype=np.float64), bits.value)
+        encoding = encode_multiply(
+            np.asarray(run.array("matrix_held"), dtype=np.float64), bits.value, digit_bits
+        )
     except (MhoError, ValueError):
         return []
     if encoding.digits.shape != run.array("digits_multiply").shape:
         return []
-    power = np.log2(np.abs(encoding.weight)).astype(int) // 3
+    power = np.log2(np.abs(encoding.weight)).astype(int) // digit_bits
     most = int(power.max(initial=0))
     signs = np.where(encoding.weight > 0, "positive", "negative")
     return [

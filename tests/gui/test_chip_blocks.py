@@ -6,17 +6,26 @@ import pytest
 import run_samples
 
 from analysis.cells import read_chip
+from chip_maps.chip import read_chip_text
 from gui.chip_blocks import Outline, read_outlines
+from instruments.bench_file import load_bench_file
 from procedures import Solve, run
 from runs import RunFile
 
 
-@pytest.fixture(scope="module")
-def solved(tmp_path_factory):
+@pytest.fixture(scope="module", params=["reference", "four levels"])
+def solved(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("solved")
+    bench = load_bench_file("simulated").text
+    if request.param == "four levels":
+        steps = ["5e-6, 10e-6, 15e-6, 20e-6, 25e-6, 30e-6, 35e-6", "12e-6, 24e-6, 36e-6"]
+        (folder / "chip.toml").write_text(read_chip_text("reference").replace(*steps), "utf-8")
+        bench = bench.replace('chip = "reference"', f'chip = "{folder}/chip.toml"')
+    (folder / "bench.toml").write_text(bench, "utf-8")
     rng = np.random.default_rng(6)
     matrix = np.diag([1.0, 1.1, 1.2, 0.9]) + rng.uniform(-0.2, 0.2, (4, 4))
-    path = tmp_path_factory.mktemp("solved") / "run.h5"
-    run(Solve(matrix=matrix, bits=9, tolerance=0.01), seed=2, output=path)
+    path = folder / "run.h5"
+    run(Solve(matrix=matrix, bits=9, tolerance=0.01), str(folder / "bench.toml"), seed=2, output=path)
     with RunFile(path) as file:
         yield file
 
@@ -36,11 +45,11 @@ def test_every_cell_of_a_solve_lies_in_a_block(solved):
 def test_the_slices_named_add_up_to_the_matrix(solved):
     tiles = [one for one in read_outlines(solved, read_chip(solved)) if one.array == "multiply"]
     names = [tile.slice_at(column) for tile in tiles for column in range(tile.left, tile.right)]
-    digits = solved.array("digits_multiply").sum(axis=0)
+    digits, levels = solved.array("digits_multiply").sum(axis=0), len(read_chip(solved).levels.conductances)
     total = {"positive": 0.0, "negative": 0.0}
     for name, digit in zip(names, digits, strict=True):
         _, number, *_, sign, _ = name.split()
-        total[sign] += digit * 8.0 ** -int(number)
+        total[sign] += digit * float(levels) ** -int(number)
     held = solved.array("matrix_held")
     assert total["positive"] / total["negative"] == pytest.approx(
         held[held > 0].sum() / -held[held < 0].sum()
