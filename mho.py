@@ -469,8 +469,9 @@ def bench_serve(
     ] = None,
 ) -> None:
     """Offer the instruments of a bench, simulated, on loopback sockets until Ctrl-C."""
+    from instruments.bench_file import BenchSource
     from instruments.simulated.served_file import served_text, write_served
-    from instruments.simulated.serving import BenchSource, Server, serve_bench
+    from instruments.simulated.serving import Server, serve_bench
 
     def announce(source: BenchSource, server: Server) -> None:
         typer.echo(server.listing())

@@ -9,13 +9,17 @@ import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 from typer.main import get_command
 
 import mho
 from analysis.runs_commands import runs_app
+from chip_maps.chip import ChipMap
+from instruments.bench_file import BenchFile
+from instruments.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES
 from procedures.catalogue import known_procedures
 from procedures.queue.commands import queue_app
 
@@ -68,6 +72,32 @@ def test_every_picture_is_shown_somewhere() -> None:
     shown = {(page.parent / link).resolve() for page in PAGES for link in LINK.findall(text_of(page))}
     lost = {path.name for path in (ROOT / "docs/pictures").iterdir()} - {path.name for path in shown}
     assert not lost
+
+
+# --- keys ---
+
+
+def keys_of(model: type[BaseModel]) -> set[str]:
+    """Return every key of a file, those of its sections included."""
+    found = set(model.model_fields)
+    for field in model.model_fields.values():
+        parts = [field.annotation, *get_args(field.annotation)]
+        for part in (*parts, *(inner for one in parts for inner in get_args(one))):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                found |= keys_of(part)
+    return found
+
+
+@pytest.mark.parametrize("file", [BenchFile, ChipMap])
+def test_every_key_of_bench_and_chip_files_is_described(file: type[BaseModel]) -> None:
+    described = set(re.findall(r"[a-z_]+", text_of(ROOT / "docs/bench.md")))
+    assert len(keys_of(file)) > 8
+    assert keys_of(file) <= described
+
+
+def test_every_model_is_named_where_a_bench_is_described() -> None:
+    models = {*SOURCE_METERS, *PULSE_GENERATORS, *SWITCH_MATRICES}
+    assert models <= set(re.findall(r"\w+", text_of(ROOT / "docs/bench.md")))
 
 
 # --- commands ---
