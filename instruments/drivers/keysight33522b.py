@@ -234,8 +234,15 @@ class Keysight33522B(WaveformInstrument):
         self.exchange(f":SOUR{channel}:DATA:SEQ #{len(length)}{length}{block}")
 
     def clear_waveforms(self, channel: int) -> None:
-        """Empty the channel's volatile waveform memory; raises `InstrumentError` when the instrument refuses."""
+        """Empty the channel's volatile waveform memory; what `shape_waveform` has put there has to be shaped anew.
+
+        Raises
+        ------
+        InstrumentError
+            When the instrument refuses.
+        """
         one_of(channel, CHANNELS, f"channel of {self._title}")
+        self._forget_waveform(channel)
         self.exchange(f":SOUR{channel}:DATA:VOL:CLE")
 
 

@@ -74,6 +74,11 @@ class WaveformInstrument(PulseInstrument):
         self.exchange(";".join(self._arming(channel)))
         self._shapes[channel] = Trace(cycle)
 
+    def _forget_waveform(self, channel: int) -> None:
+        """Have the channel shaped anew before it fires: its waveform is not in memory any more."""
+        if isinstance(self._shapes.get(channel), Trace):
+            self._shapes[channel] = None
+
     def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:
         """Store a waveform of -1 (low level) to 1, and return the commands that choose it; the output is off."""
         raise NotImplementedError

@@ -176,6 +176,8 @@ class TektronixAFG31000(WaveformInstrument):
     def upload(self, memory: int, samples: ArrayLike) -> None:
         """Store an arbitrary waveform in user memory; ``channel.function = "USER<n>"`` selects it.
 
+        It goes through the first edit memory: what `shape_waveform` has put there for channel 1 has to be shaped anew.
+
         Parameters
         ----------
         memory : int
@@ -191,7 +193,9 @@ class TektronixAFG31000(WaveformInstrument):
             When the instrument refuses.
         """
         whole(memory, USER_MEMORIES)
-        self._send_waveform(":DATA:DATA EMEM", _integers(full_scale(samples, WAVEFORM_SIZE)))
+        values = full_scale(samples, WAVEFORM_SIZE)
+        self._forget_waveform(1)
+        self._send_waveform(f":DATA:DATA {EDIT_MEMORIES[1]}", _integers(values))
         self.exchange(f":DATA:COPY USER{int(memory)},EMEM")
 
     def settings(self) -> dict[str, str]:

@@ -117,6 +117,21 @@ def test_every_property_that_can_be_set_is_a_declared_one() -> None:
                 assert "set_command" in declaration(attribute), f"{owner.__name__}.{name} is set by hand"
 
 
+def test_every_declared_property_says_what_it_does() -> None:
+    for owner in classes():
+        for name in dir(owner):
+            attribute = inspect.getattr_static(owner, name)
+            home = next((base for base in owner.__mro__ if name in vars(base)), object)
+            if (
+                isinstance(attribute, property)
+                and home.__module__.startswith(OURS)
+                and attribute.fset is not None
+            ):
+                assert re.match("(Control|Get|Measure|Set) ", attribute.__doc__ or ""), (
+                    f"{owner.__name__}.{name}"
+                )
+
+
 def test_no_driver_with_settings_is_forgotten() -> None:
     covered = {type(part_of(*each)) for each in DRIVERS.values()}
     declaring = {owner for owner in classes() if settable(owner)}

@@ -14,15 +14,16 @@ import pytest
 from pymeasure.instruments.agilent import Agilent33500
 from pymeasure.instruments.tektronix import AFG3152C
 from qcodes.instrument import Instrument
-from qcodes.instrument_drivers.Keysight import Keysight33522B
+from qcodes.instrument_drivers.Keysight import Keysight33522B, Keysight33622A
 
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.keysight33522b import SimulatedKeysight33522B
+from instruments.simulated.keysight33622a import SimulatedKeysight33622A
 from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from instruments.simulated.visa import register_rack, unregister_rack
 
 NAME = "third-party-pulsers"
-KEYSIGHT, TEKTRONIX = "GPIB0::10::INSTR", "GPIB0::11::INSTR"
+KEYSIGHT, TEKTRONIX, FASTER = (f"GPIB0::{number}::INSTR" for number in (10, 11, 12))
 
 
 class Scope:
@@ -43,6 +44,7 @@ def rack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     devices = {
         KEYSIGHT: SimulatedKeysight33522B(clock, rng, scopes),
         TEKTRONIX: SimulatedTektronixAFG31000(clock, rng, scopes),
+        FASTER: SimulatedKeysight33622A(clock, rng, scopes),
     }
     errors: list[int] = []
     for device in devices.values():
@@ -201,15 +203,17 @@ def qcodes_generator(rack: SimpleNamespace) -> Any:
 
 
 @pytest.mark.parametrize("channel", ["ch1", "ch2"])
-def test_qcodes_33522b_finds_everything_it_sets(rack, qcodes_generator, channel):
-    part = getattr(qcodes_generator, channel)
+@pytest.mark.parametrize(("model", "address"), [(Keysight33522B, KEYSIGHT), (Keysight33622A, FASTER)])
+def test_qcodes_generators_find_everything_they_set(rack, model, address, channel):
+    generator = model("generator", address, visalib=f"{NAME}@mho")
+    part = getattr(generator, channel)
     assert set(part.parameters) == set(QCODES)
     for name, value in QCODES.items():
         part.parameters[name](value)
         assert rack.errors == [], name
         found = part.parameters[name].get()
         assert found == (pytest.approx(value) if isinstance(value, float) else SHORT.get(value, value)), name
-    qcodes_generator.snapshot(update=True)
+    generator.snapshot(update=True)
     part.burst_ncycles("INF")
     assert part.burst_ncycles() == float("inf")
     assert rack.errors == []

@@ -147,6 +147,18 @@ def test_a_waveform_that_is_in_memory_is_not_sent_again(wired):
     assert len(pulser.waveforms(1)) == 1
 
 
+def test_a_waveform_that_is_gone_from_memory_is_not_fired(wired):
+    pulser, twin = wired
+    pulser.shape_waveform(1, [1.0, 2.0], interval=1e-6)
+    if hasattr(pulser, "clear_waveforms"):
+        pulser.clear_waveforms(1)
+    else:
+        pulser.upload(7, [-1.0, 1.0])  # through the memory that channel 1 plays
+    with pytest.raises(InstrumentError, match="configure channel 1 and shape"):
+        pulser.fire(1)
+    assert not twin.ports[1].pulses
+
+
 def test_a_sequence_joins_waveforms(wired):
     pulser, twin = wired
     if "Tektronix" in type(pulser).__name__:
