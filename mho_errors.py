@@ -25,6 +25,10 @@ class InstrumentError(MhoError):
     """An instrument refused a command, answered nonsense or did not answer."""
 
 
+class ConnectionRestored(InstrumentError):
+    """A connection was lost during a command and is back, outputs off; whether the command was carried out is unknown."""
+
+
 class ChipMapError(MhoError):
     """A chip description that is wrong, or a matrix that does not fit on the chip."""
 

@@ -16,6 +16,7 @@ from instruments.bench_vectors import Floats, Index, Vectors
 from instruments.bench_watchdog import Every, Watchdog, every
 from instruments.guarded_bench import GuardedBench
 from instruments.limits import Limits
+from instruments.reconnection import once_more
 from instruments.roles import Cell, Mode, Path, Pulse, Reading
 
 if TYPE_CHECKING:
@@ -105,13 +106,17 @@ class Bench(GuardedBench):
         InstrumentError, BenchError
             When that is refused or not confirmed.
         """
-        if not self._mode:
-            self.safe()
-        elif self._mode == "PROGRAM":
-            self._cells.idle()
-            self._cells.switch_to(NOTHING)
-        elif self._mode != "SAFE":
-            self._enter("SAFE")
+
+        def rest() -> None:
+            if not self._mode:
+                self.safe()
+            elif self._mode == "PROGRAM":
+                self._cells.idle()
+                self._cells.switch_to(NOTHING)
+            elif self._mode != "SAFE":
+                self._enter("SAFE")
+
+        once_more(rest)
 
     def standing(self) -> dict[str, str]:
         """Say how the outputs stand, by role, as the bench has set them and had them confirmed; sends nothing."""
@@ -147,8 +152,7 @@ class Bench(GuardedBench):
         """
         self.checkpoint()
         volts = self._read_voltage(voltage)
-        self._program(cell, "READ", self.file.read.gate)
-        reading = self._last = self.instruments.smu.read(volts)
+        reading = self._last = self._read(cell, self.file.read.gate, volts)
         return conductance(cell, reading, volts, self.file.read.current_limit)
 
     def read_list(self, cell: Cell, count: int, voltage: float | None = None) -> Floats:
@@ -160,6 +164,13 @@ class Bench(GuardedBench):
         readings = self.sweep(cell, [volts] * count)
         limit = self.file.read.current_limit
         return np.array([conductance(cell, reading, volts, limit) for reading in readings])
+
+    def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
+        def read() -> Reading:
+            self._program(cell, "READ", gate)
+            return self.instruments.smu.read(volts)
+
+        return once_more(read)
 
     def _read_voltage(self, voltage: float | None) -> float:
         if voltage is None:
@@ -201,10 +212,9 @@ class Bench(GuardedBench):
         gate = self.file.read.gate if gate is None else gate
         self.check_read()
         self.check_sweep(volts, gate)
-        self._program(cell, "READ", gate)
-        smu, low = self.instruments.smu, self.file.read.voltage
-        check_levels(cell, [smu.read(low)], [low])
-        readings = smu.sweep(volts, delay)
+        low = self.file.read.voltage
+        check_levels(cell, [self._read(cell, gate, low)], [low])
+        readings = self.instruments.smu.sweep(volts, delay)
         check_levels(cell, readings, volts)
         self._last = readings[-1]
         return readings
@@ -221,8 +231,12 @@ class Bench(GuardedBench):
         self.checkpoint()
         line = "bit line" if pulse.kind == "set" else "source line"
         self.check_pulse(pulse)
-        self._program(cell, "SET" if pulse.kind == "set" else "RESET", pulse.gate)
-        self.instruments.pulser.shape(self._channels[line], voltage=pulse.voltage, width=pulse.width)
+
+        def aim() -> None:
+            self._program(cell, "SET" if pulse.kind == "set" else "RESET", pulse.gate)
+            self.instruments.pulser.shape(self._channels[line], voltage=pulse.voltage, width=pulse.width)
+
+        once_more(aim)
         self.instruments.pulser.fire(self._channels[line], count)
 
     def _program(self, cell: Cell, path: Path, gate: float) -> None:

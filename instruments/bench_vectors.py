@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.limits import Limits
+from instruments.reconnection import once_more
 from instruments.roles import ArrayBoard, Daq
 from mho_errors import BenchError, ConvergenceError
 
@@ -103,8 +104,12 @@ class Vectors:
                 f"a block of {driven} rows and {block.answers} columns does not fit the DAQ's {outputs} outputs and "
                 f"{inputs} inputs; connect a smaller one, or give the bench more channels"
             )
-        self._enter(block.mode)
-        block.connect()
+
+        def connect() -> None:
+            self._enter(block.mode)
+            block.connect()
+
+        once_more(connect)
         self._block = block
 
     def _exchange(self, mode: VectorMode, volts: Floats) -> tuple[Floats, Floats]:
@@ -118,9 +123,14 @@ class Vectors:
                 f"no block is connected in mode {mode}; call connect_{mode.lower()} first, and again after the bench "
                 "was made safe"
             )
-        if self._enter(mode):  # the bench has rested, or was at its cells in between
-            block.connect()
-        answer = self._daq.exchange(samples)
+
+        def play() -> Floats:
+            if self._enter(mode):  # the bench has rested, was at its cells, or was made safe after a loss
+                block.connect()
+            return self._daq.exchange(samples)
+
+        answer = once_more(play)
+        self._block = block
         return answer[1:, : block.answers], answer[0, : block.answers]
 
 

@@ -1,7 +1,8 @@
 """Opening an instrument's connection anew when it is lost: that instrument only, verified, and safe before anything else.
 
 What has been lost in the meantime is not guessed. A message that only asks, sent while nothing was driven, is repeated;
-any other ends in an `InstrumentError`, with the outputs off and the bench told to prepare itself again.
+any other ends in a `ConnectionRestored`, with the outputs off and the bench told to prepare itself again. The bench then
+does `once_more` what leaves the chip as it is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from nidaqmx.errors import DaqError
 from pyvisa import VisaIOError
@@ -18,9 +19,11 @@ from pyvisa.constants import StatusCode
 from pyvisa.errors import InvalidSession
 
 from instruments.bench_entries import Reconnect
-from mho_errors import InstrumentError
+from mho_errors import ConnectionRestored, InstrumentError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 ASKING = ("identify", "settings", "closed")  # methods of the roles that change nothing
 LOST = (StatusCode.error_connection_lost, StatusCode.error_io, StatusCode.error_invalid_object)
@@ -41,6 +44,15 @@ def connection_lost(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def once_more(act: Callable[[], T]) -> T:
+    """Do what leaves the chip as it is; once more from its beginning when a connection was lost and is back."""
+    try:
+        return act()
+    except ConnectionRestored:
+        log.warning("what was interrupted leaves the chip as it is, and is done once more")
+        return act()
 
 
 class Connection:
@@ -199,7 +211,7 @@ class Reconnecting:
                 raise
             self.connection.reopen(error)
             if not repeat:
-                raise InstrumentError(
+                raise ConnectionRestored(
                     f"the connection was lost during {name!r} and is back; the outputs are off, and whether the command "
                     f"was carried out is unknown: start again from there ({error})"
                 ) from error

@@ -21,6 +21,7 @@ from instruments.stopping import STOPPING
 from mho_errors import Aborted, InputError, MhoError
 from procedures.base import Procedure
 from procedures.origin import bench_key, origin
+from procedures.overheard import overheard
 from procedures.stream import Control, Ended, Observer, Started, Stream
 from runs import RunHeader, RunWriter, Status, collect, new_run_path
 from runs.card import read_card
@@ -89,7 +90,12 @@ def run(
             stream.announce(Started(procedure.run_title(), path))
             outcome = _Outcome()
             try:
-                with outcome, _made_safe(opened, writer, stream, outcome), control.governing(opened, stream):
+                with (
+                    outcome,
+                    overheard(stream),
+                    _made_safe(opened, writer, stream, outcome),
+                    control.governing(opened, stream),
+                ):
                     result = procedure.execute(opened, stream)
                 if hasattr(result, "summary"):
                     result.summary.update(wall_seconds=time.monotonic() - started, run_file=str(path))

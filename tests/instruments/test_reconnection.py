@@ -17,7 +17,7 @@ from instruments import Bench, Cell, Pulse, open_bench
 from instruments.bench_entries import Reconnect
 from instruments.reconnection import Connection, Reconnecting, connection_lost
 from instruments.simulated.faults import Fault
-from mho_errors import BenchError, InstrumentError, MhoError
+from mho_errors import BenchError, ConnectionRestored, InstrumentError, MhoError
 
 TEXT = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
 ROLES = ["smu", "gate", "pulser", "board"]
@@ -186,8 +186,8 @@ def test_the_bench_takes_nothing_for_granted_afterwards(bench, role):
     lose(bench, role)
     with pytest.raises(InstrumentError, match="is back"):
         {
-            "smu": lambda: bench.read(CELL), "gate": lambda: bench.instruments.gate.hold(1.0),
-            "pulser": lambda: bench.pulse(CELL, FORM), "board": lambda: bench.instruments.board.route("OPEN"),
+            "smu": lambda: bench.instruments.smu.read(0.2), "gate": lambda: bench.instruments.gate.hold(1.0),
+            "pulser": lambda: bench.instruments.pulser.fire(1), "board": lambda: bench.instruments.board.route("OPEN"),
         }[role]()  # fmt: skip
     assert bench.read(CELL) == pytest.approx(before, rel=0.05)
     bench.pulse(CELL, FORM)
@@ -214,14 +214,66 @@ def test_a_daq_that_is_plugged_in_again_goes_on(bench, device, while_playing):
     else:
         lab.daq.unplug(device)
     bench.instruments.daq.connection._sleep = waiting
-    with pytest.raises(InstrumentError, match="lost during 'exchange' and is back"):
+    if while_playing:  # again and again: once is enough
+        with pytest.raises(ConnectionRestored, match="lost during 'exchange' and is back"):
+            bench.instruments.daq.exchange(volts)
+        lab.vectors = vectors
+        bench.connect_multiply("multiply", [0, 1], [0, 1])
+    else:
         bench.multiply(volts)
-    lab.vectors = vectors
     assert tries == [WAIT, WAIT]
     assert np.abs(lab.daq.levels("PXI1Slot2/ao0:31")).max() < 5e-3
-    bench.connect_multiply("multiply", [0, 1], [0, 1])
     np.testing.assert_allclose(bench.multiply(volts), expected, rtol=0.1)
     assert expected.min() > 1e-6
+
+
+# --- what the bench does once more ---
+
+
+@pytest.mark.parametrize("kind", ["disconnect", "cut"])
+@pytest.mark.parametrize("message", [b":READ?", b":ROUT:PATH READ", b":SOUR:VOLT 2.5"])
+def test_a_read_is_taken_again_with_everything_set_up_anew(bench, message, kind, caplog):
+    bench.pulse(CELL, FORM)
+    expected = bench.read(CELL)
+    bench.rest()
+    fault = Fault("", kind, match=message, opens=2)
+    bench.laboratory.faults.append(fault)
+    assert bench.read(CELL) == pytest.approx(expected, rel=0.05)
+    assert fault.opened == 2
+    assert "done once more" in caplog.text
+    assert bench.laboratory.incidents == []
+
+
+def test_a_pulse_that_may_have_come_is_not_fired_again(bench):
+    bench.pulse(CELL, FORM)
+    for message, delivered in ((b":TRIG1", 1), (b":ROUT:PATH SET", 1)):
+        bench.rest()
+        before = bench.laboratory.monitor.pulses
+        lose(bench, "pulser" if message == b":TRIG1" else "board", kind="cut", match=message)
+        if message == b":TRIG1":
+            with pytest.raises(ConnectionRestored, match="lost during 'fire' and is back"):
+                bench.pulse(CELL, FORM)
+        else:  # nothing was fired yet
+            bench.pulse(CELL, FORM)
+        assert bench.laboratory.monitor.pulses == before + delivered
+        assert bench.read(CELL) > 1e-6
+
+
+def test_a_loss_on_the_way_to_a_pause_ends_safe_and_the_run_goes_on(bench):
+    bench.read(CELL)
+    fault = lose(bench, "gate", match=b":SOUR:VOLT 0")
+    bench.rest()
+    assert fault.opened == 1
+    assert all(is_off(bench, role) for role in ROLES)
+    bench.read(CELL)
+
+
+def test_once_more_is_once(bench):
+    bench.read(CELL)
+    fault = lose(bench, "smu", match=b":READ?", times=5)
+    with pytest.raises(ConnectionRestored):
+        bench.read(CELL)
+    assert fault.opened == 2
 
 
 # --- what does not come back ---
@@ -308,8 +360,8 @@ def test_two_channels_of_one_instrument_come_back_together(tmp_path):
     with open_bench(write_bench(tmp_path, text), preset="ideal", seed=1) as bench:
         bench.read(CELL)
         fault = lose(bench, "smu")
-        with pytest.raises(InstrumentError, match="is back"):
-            bench.read(CELL)
+        with pytest.raises(ConnectionRestored, match="is back"):
+            bench.instruments.smu.read(0.2)
         assert fault.opened == 1
         assert not any(twin(bench, "smu").output_on.values())
         bench.read(CELL)

@@ -1,0 +1,106 @@
+"""A run that loses a connection and may open it anew goes on, and its data are those of a run that lost none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safety_runs import BENCHES, PROCEDURES, BusListener, bench_file, chosen, unsafe_roles
+
+from instruments import Bench, open_bench
+from instruments.simulated.faults import Fault
+from mho_errors import ConnectionRestored
+from procedures import run
+from runs import RunFile, Status
+
+ENTRY = re.compile(r"^(\[instruments\.\w+\]\ndriver = .*\naddress = .*)$", re.MULTILINE)
+# What a run found, and how far two of them may be apart: in S, S, relative, A. Noise and accuracy are the twins'.
+FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
+    "read": (lambda reads: reads.conductance, 0.5e-6),
+    "program": (lambda programmed: programmed.achieved, 2.4e-6),  # the verify window
+    "solve": (lambda solution: solution.solution / np.abs(solution.solution).max(), 2 * 2**-3),
+    "sweep": (lambda sweeps: sweeps.currents, 0.5e-6),
+}
+# What acts on a cell and may have been carried out: it is not repeated.
+ACTING = {"fire", "sweep"}
+
+
+@pytest.fixture(scope="module", params=BENCHES)
+def bench_name(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    text, count = ENTRY.subn(r"\1\nreconnect = { tries = 3, wait = 0.01 }", BENCHES[request.param])
+    assert count >= 4
+    return bench_file(tmp_path_factory.mktemp("bench"), text)
+
+
+def carry_out(name: str, bench_name: str, folder: Path, fault: Fault) -> tuple[Any, Bench]:
+    """Carry a run out on cells that are all formed; return what it returned or raised."""
+    with open_bench(bench_name, seed=1) as bench:
+        if name in ("read", "sweep"):
+            cells = bench.laboratory.chip.cells["multiply"]
+            for row, column in np.ndindex(2, 2):
+                cells.fix((row, column), (10 + 3 * row + column) * 1e-6)
+        bench.laboratory.faults.append(fault)
+        try:
+            result: Any = run(PROCEDURES[name](), bench, seed=1, output=folder)
+        except ConnectionRestored as error:
+            result = error
+        bench.laboratory.faults.clear()
+        assert unsafe_roles(bench) == set()
+    return result, bench
+
+
+@cache
+def undisturbed(name: str, bench_name: str) -> tuple[np.ndarray, int]:
+    """What a run finds that loses nothing, and how many messages it sends."""
+    listener = BusListener()
+    result, _ = carry_out(name, bench_name, Path(bench_name).parent / name, listener)
+    return np.asarray(FOUND[name][0](result)), len(listener.heard)
+
+
+def lose_connections(name: str, bench_name: str, few: int, folder: Path) -> int:
+    """Lose one connection in each of some runs; return how many went on."""
+    expected, count = undisturbed(name, bench_name)
+    went_on = 0
+    for index in chosen(count, few, seed=3):
+        kind = ("disconnect", "cut")[index % 2]
+        fault = Fault("", kind, after=index, opens=2)
+        result, bench = carry_out(name, bench_name, folder / str(index), fault)
+        told = f"{kind} at message {index} of {count}: {result!r}"
+        assert fault.opened == 2, told
+        assert [i for i in bench.laboratory.incidents if i.kind != "contention"] == [], told
+        (path,) = (folder / str(index)).glob("*.h5")
+        with RunFile(path) as file:
+            status, reason, log = file.status, file.reason, [entry.message for entry in file.log()]
+        if isinstance(result, ConnectionRestored):
+            assert any(f"lost during '{method}'" in str(result) for method in ACTING), told
+            assert status is Status.FAILED, told
+            assert str(result)[:60] in reason
+            continue
+        went_on += 1
+        assert status is Status.FINISHED
+        assert any("is connected again, its outputs off" in message for message in log), told
+        found, apart = FOUND[name]
+        np.testing.assert_allclose(found(result), expected, rtol=0.0, atol=apart, err_msg=told)
+    return went_on
+
+
+@pytest.mark.parametrize("name", ["read", "solve"])
+def test_a_run_goes_on_with_the_same_data(name, bench_name, tmp_path):
+    few = 2
+    assert lose_connections(name, bench_name, few, tmp_path) == few
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", FOUND)
+def test_a_run_goes_on_with_the_same_data_from_most_messages(name, bench_name, tmp_path):
+    assert lose_connections(name, bench_name, 60, tmp_path) >= 40
+
+
+def test_every_procedure_is_compared():
+    assert set(FOUND) == set(PROCEDURES)
