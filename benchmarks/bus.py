@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,12 +15,12 @@ from pymeasure.instruments.agilent import AgilentB1500
 from pymeasure.instruments.keithley import Keithley2450
 
 from benchmarks import _pyvisa_sim
+from benchmarks._twins import on_rack
 from benchmarks.registry import Figure, installed, median_seconds
 from instruments import open_bench
 from instruments.drivers.agilentb1500_connection import MainframeConnection
 from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
 from instruments.simulated.clock import VirtualClock
-from instruments.simulated.visa import register_rack, unregister_rack
 
 QUERIES = 5000
 GPIB = "GPIB0::17::INSTR"
@@ -77,15 +76,11 @@ def run(repeat: int) -> list[Figure]:
 def _b1500(rate: Callable[..., float]) -> list[Figure]:
     """Measure the driver that wraps PyMeasure's, beside PyMeasure's."""
     device = SimulatedAgilentB1500(VirtualClock(), np.random.default_rng(0), {})
-    register_rack("bus", SimpleNamespace(devices={GPIB: device}, clock=device.clock))
-    try:
-        with closing(MainframeConnection(GPIB, "bus@mho", 5.0)) as ours:
-            theirs = AgilentB1500(GPIB, visa_library="bus@mho")
-            reached = rate(ours.identify, ours.identify())
-            peer = rate(lambda: theirs.ask("*IDN?"), ours.identify())
-            theirs.adapter.close()
-    finally:
-        unregister_rack("bus")
+    with on_rack({GPIB: device}) as library, closing(MainframeConnection(GPIB, library, 5.0)) as ours:
+        theirs = AgilentB1500(GPIB, visa_library=library)
+        reached = rate(ours.identify, ours.identify())
+        peer = rate(lambda: theirs.ask("*IDN?"), ours.identify())
+        theirs.adapter.close()
     return [
         Figure(
             "*IDN? of a B1500 through PyVISA and driver",

@@ -4,30 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pyvisa
 
+from benchmarks._twins import Resistor, on_rack
 from benchmarks.registry import Figure, median_seconds
 from instruments import Cell, Pulse, open_bench
 from instruments.drivers.agilentb1500 import AgilentB1500
 from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
-from instruments.simulated.visa import register_rack, unregister_rack
 
 READS, POINTS, LEVELS = 2000, 100_000, 2500
 ADDRESS = "USB0::0x0957::0x8E18::SIM00001::INSTR"  # whatever stands there
-
-
-class _Resistor:
-    def drive(self, volts: float, *, connected: bool) -> None:
-        pass
-
-    def current(self, volts: float, aperture: float) -> float:
-        return volts * 1e-5
 
 
 def run(repeat: int) -> list[Figure]:
@@ -58,8 +48,8 @@ def _reads(repeat: int) -> Figure:
 
 
 def _reads_of_b1500(repeat: int) -> Figure:
-    device = SimulatedAgilentB1500(VirtualClock(), np.random.default_rng(0), {1: _Resistor()})
-    with _rack(device) as library, closing(AgilentB1500(ADDRESS, library)) as smu:
+    device = SimulatedAgilentB1500(VirtualClock(), np.random.default_rng(0), {1: Resistor(1e-5)})
+    with on_rack({ADDRESS: device}) as library, closing(AgilentB1500(ADDRESS, library)) as smu:
         smu.configure(current_limit=1e-4, current_range=1e-4, nplc=0.01)
         smu.enable()
         levels = [1e-4 * index for index in range(READS)]
@@ -102,19 +92,10 @@ def _transfer(repeat: int) -> Figure:
 @contextmanager
 def _b2912a() -> Iterator[pyvisa.resources.MessageBasedResource]:
     device = SimulatedKeysightB2912A(
-        VirtualClock(), np.random.default_rng(0), {1: _Resistor(), 2: _Resistor()}
+        VirtualClock(), np.random.default_rng(0), {1: Resistor(1e-5), 2: Resistor(1e-5)}
     )
-    with _rack(device) as library:
+    with on_rack({ADDRESS: device}) as library:
         manager = pyvisa.ResourceManager(library)
         connection = manager.open_resource(ADDRESS, read_termination="\n", write_termination="\n")
         yield connection  # type: ignore[misc]
         connection.close()
-
-
-@contextmanager
-def _rack(device: Any) -> Iterator[str]:
-    register_rack("transfers", SimpleNamespace(devices={ADDRESS: device}, clock=device.clock))
-    try:
-        yield "transfers@mho"
-    finally:
-        unregister_rack("transfers")

@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing, contextmanager
-from types import SimpleNamespace
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pyvisa
 from lupa import lua51
 
+from benchmarks._twins import Resistor, on_rack
 from benchmarks.registry import Figure, median_seconds
 from instruments.drivers.keithley707b import Keithley707B
 from instruments.drivers.keithley2636b import Keithley2636B
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.keithley707b import SimulatedKeithley707B
 from instruments.simulated.keithley2636b import SimulatedKeithley2636B
-from instruments.simulated.visa import register_rack, unregister_rack
 
 QUERIES, READS, POINTS, SWITCHES = 5000, 2000, 100_000, 500
 LOOP = "local s = 0 for i = 1, 1e7 do s = s + i * 2 end x = s"
-SOURCE_METER, MATRIX, RACK = "TCPIP0::192.0.2.36::inst0::INSTR", "GPIB0::16::INSTR", "benchmark-tsp"
-
-
-class _Resistor:
-    """Ten kilohm at a channel's terminals."""
-
-    def drive(self, volts: float, *, connected: bool) -> None:
-        pass
-
-    def current(self, volts: float, aperture: float) -> float:
-        return volts * 1e-4
+SOURCE_METER, MATRIX = "TCPIP0::192.0.2.36::inst0::INSTR", "GPIB0::16::INSTR"
 
 
 def run(repeat: int) -> list[Figure]:
     """Measure the 2636B and the 707B, with their drivers and without."""
     clock = VirtualClock()
-    twin = SimulatedKeithley2636B(clock, np.random.default_rng(1), {1: _Resistor()})
+    twin = SimulatedKeithley2636B(clock, np.random.default_rng(1), {1: Resistor(1e-4)})
     matrix = SimulatedKeithley707B(clock, np.random.default_rng(1))
-    devices = {SOURCE_METER: twin, MATRIX: matrix}
-    with _rack(SimpleNamespace(clock=clock, devices=devices, faults=[])) as library:
+    with on_rack({SOURCE_METER: twin, MATRIX: matrix}) as library:
         return [
             _loop(twin, repeat),
             *_prints(twin, library, repeat),
@@ -48,15 +36,6 @@ def run(repeat: int) -> list[Figure]:
             _block(twin, library, repeat),
             _switching(library, repeat),
         ]
-
-
-@contextmanager
-def _rack(rack: Any) -> Any:
-    register_rack(RACK, rack)
-    try:
-        yield f"{RACK}@mho"
-    finally:
-        unregister_rack(RACK)
 
 
 def _loop(twin: SimulatedKeithley2636B, repeat: int) -> Figure:
