@@ -207,6 +207,11 @@ class SimulatedAgilentB1500(Measurements):
         if kind == 0:
             on = [str(slot) for slot, smu in self.smus.items() if smu.on]
             return f"CN{','.join(on)}" if on else "CL"
+        if kind == 55:
+            return ";".join(f"AAD{slot},{smu.converter}" for slot, smu in self.smus.items())
+        if kind == 56:
+            times = (f"AIT{kind},{mode},{number:g}" for kind, (mode, number) in self._integration.items())
+            return ";".join([*times, f"AZ{self.plan.auto_zero}"])
         learned = self.plan.learn(int(kind), self.slots(), self.format_kind)
         if learned is not None:
             return learned

@@ -38,6 +38,15 @@ class Staircase(NamedTuple):
         return levels + levels[::-1] if self.mode in (3, 4) else levels
 
 
+class Bias(NamedTuple):
+    """``MV``: what a source is at before and while samples are taken, V."""
+
+    span: int
+    base: float
+    bias: float
+    limit: float | None
+
+
 @dataclass
 class Plan:
     """What ``XE`` will do, as ``*RST`` leaves it."""
@@ -48,10 +57,22 @@ class Plan:
     abort: int = 1
     post: int = 1
     staircase: Staircase | None = None
-    sampling: tuple[float, float, int] = (0.0, 2e-3, 1000)  # hold, interval, samples
+    sampling: tuple[float, float, int, float] = (
+        0.0,
+        2e-3,
+        1000,
+        0.0,
+    )  # hold, interval, samples, hold at the base
+    biases: dict[int, Bias] = field(default_factory=dict)
+    sampling_ends: tuple[int, int] = (
+        1,
+        1,
+    )  # automatic abort, and what sources are at afterwards: base or bias
     measured: dict[int, int] = field(default_factory=dict)  # CMM by slot: 0 is the compliance side
     ranges: dict[tuple[str, int], int] = field(default_factory=dict)  # of I or V by slot; 0 is automatic
     filters: set[int] = field(default_factory=set)
+    resistors: set[int] = field(default_factory=set)
+    ranging: dict[int, tuple[int, int]] = field(default_factory=dict)  # RM by slot
     averaging: tuple[int, int] = (1, 0)
     auto_zero: int = 0
     time_stamps: int = 0
@@ -75,8 +96,12 @@ class Plan:
         if kind == 46:
             return ";".join(f"CMM{slot},{self.measured.get(slot, 0)}" for slot in slots)
         if kind == 47:
-            hold, interval, samples = self.sampling
-            return f"MT{hold:.4f},{interval:.4f},{samples}"
-        if kind == 56:
-            return f"AZ{self.auto_zero}"
+            hold, interval, samples, base = self.sampling
+            abort, post = self.sampling_ends
+            return f"MSC{abort},{post};ML1;MT{hold:.4f},{interval:.4f},{samples},{base:.4f}"
+        if kind == 53:
+            return ";".join(f"SSR{slot},{int(slot in self.resistors)}" for slot in slots)
+        if kind == 54:
+            modes = ((slot, *self.ranging.get(slot, (1, 50))) for slot in slots)
+            return ";".join(f"RM{slot},{mode},{rate}" for slot, mode, rate in modes)
         return f"TSC{self.time_stamps}" if kind == 60 else None

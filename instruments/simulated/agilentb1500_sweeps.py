@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from instruments.simulated.agilentb1500_language import FlexDevice, flex
-from instruments.simulated.agilentb1500_plan import SAMPLING, SPOT, STAIRCASE, Plan, Staircase
+from instruments.simulated.agilentb1500_plan import SAMPLING, SPOT, STAIRCASE, Bias, Plan, Staircase
 from instruments.simulated.clock import VirtualClock
 
 LIMITED = 8  # bit of a datum's status
@@ -57,6 +57,10 @@ class Measurements(FlexDevice):
 
     # --- settings ---
 
+    def _one_of(self, number: float, *choices: int) -> None:
+        if number not in choices:
+            self._refuse()
+
     @flex("MM", 1, 11)
     def _set_mode(self, mode: float, *channels: float) -> None:
         if mode not in (SPOT, STAIRCASE, SAMPLING) or (mode == SPOT and not channels):
@@ -67,8 +71,7 @@ class Measurements(FlexDevice):
     @flex("CMM", 2)
     def _set_measured(self, channel: float, mode: float) -> None:
         slot = self.slot_of(channel)
-        if mode not in (0, 1, 2, 3):
-            self._refuse()
+        self._one_of(mode, 0, 1, 2, 3)
         self.plan.measured[slot] = int(mode)
 
     @flex("RI", 2)
@@ -127,19 +130,46 @@ class Measurements(FlexDevice):
         fits = 0.0 <= hold <= LONGEST_HOLD and 1e-4 <= interval <= LONGEST_DELAY and base >= 0.0
         if not fits or samples != int(samples) or not 1 <= samples <= MOST_SAMPLES:
             self._refuse()
-        self.plan.sampling = (hold, interval, int(samples))
+        self.plan.sampling = (hold, interval, int(samples), base)
+
+    @flex("MV", 4, 5)
+    def _set_bias(
+        self, channel: float, index: float, base: float, bias: float, limit: float | None = None
+    ) -> None:
+        slot = self.slot_of(channel)
+        self.check_range("V", index)
+        self.check_level(index, max(base, bias, key=abs), limit)
+        self.plan.biases[slot] = Bias(int(index), base, bias, limit)
+
+    @flex("MSC", 1, 2)
+    def _set_sampling_ends(self, abort: float, post: float = 1.0) -> None:
+        self._one_of(abort, 1, 2)
+        self._one_of(post, 1, 2)
+        self.plan.sampling_ends = (int(abort), int(post))
 
     @flex("ML", 1)
     def _set_sampling_mode(self, mode: float) -> None:
-        if mode != 1:  # the logarithmic ones
-            self._refuse()
+        self._one_of(mode, 1)  # no logarithmic ones
 
     @flex("FL", 1, 11)
     def _set_filters(self, on: float, *channels: float) -> None:
         slots = {self.slot_of(channel) for channel in channels} or set(self.slots())
-        if on not in (0, 1):
-            self._refuse()
+        self._one_of(on, 0, 1)
         self.plan.filters = self.plan.filters | slots if on else self.plan.filters - slots
+
+    @flex("SSR", 2)
+    def _set_resistor(self, channel: float, on: float) -> None:
+        slot = self.slot_of(channel)
+        self._one_of(on, 0, 1)
+        self.plan.resistors = self.plan.resistors | {slot} if on else self.plan.resistors - {slot}
+
+    @flex("RM", 2, 3)
+    def _set_ranging(self, channel: float, mode: float, rate: float = 50.0) -> None:
+        slot = self.slot_of(channel)
+        self._one_of(mode, 1, 2, 3)
+        if not 11 <= rate <= 100:
+            self._refuse()
+        self.plan.ranging[slot] = (int(mode), int(rate))
 
     @flex("AV", 1, 2)
     def _set_averaging(self, number: float, mode: float = 0.0) -> None:
@@ -149,19 +179,16 @@ class Measurements(FlexDevice):
 
     @flex("AZ", 1)
     def _set_auto_zero(self, on: float) -> None:
-        if on not in (0, 1):
-            self._refuse()
+        self._one_of(on, 0, 1)
         self.plan.auto_zero = int(on)
 
     @flex("CM", 1)
     def _set_auto_calibration(self, on: float) -> None:
-        if on not in (0, 1):
-            self._refuse()
+        self._one_of(on, 0, 1)
 
     @flex("TSC", 1)
     def _set_time_stamps(self, on: float) -> None:
-        if on not in (0, 1):
-            self._refuse()
+        self._one_of(on, 0, 1)
         self.plan.time_stamps = int(on)
 
     @flex("TSR", 0, 1)
@@ -224,9 +251,18 @@ class Measurements(FlexDevice):
         self.source(slot, stairs.span, levels[0] if plan.post == 1 else levels[-1], stairs.limit)
 
     def _sample(self) -> Iterator[list[str]]:
-        hold, interval, samples = self.plan.sampling
+        hold, interval, samples, base_hold = self.plan.sampling
+        biases = {self.slot_of(slot, on=True): bias for slot, bias in self.plan.biases.items()}
+        for slot, bias in biases.items():
+            self.source(slot, bias.span, bias.base, bias.limit)
+        self.clock.advance(base_hold)
+        for slot, bias in biases.items():
+            self.source(slot, bias.span, bias.bias, bias.limit)
         self.clock.advance(hold)
         start = self.clock.now
         for number in range(samples):
             yield self._point()[0]
             self.clock.advance(max(0.0, start + (number + 1) * interval - self.clock.now))
+        if self.plan.sampling_ends[1] == 1:
+            for slot, bias in biases.items():
+                self.source(slot, bias.span, bias.base, bias.limit)

@@ -105,6 +105,12 @@ class SimulatedKeithleyDAQ6510(ChannelConfiguration):
         time = (_EPOCH + timedelta(seconds=error.time)).strftime("%Y/%m/%d %H:%M:%S.%f")[:-3]
         return f'{error.code},"{error.text};1;{time}"'
 
+    @command(
+        ":SYSTem:BEEPer[:IMMediate]", Numeric(0.0, 20, 8000, unit="HZ"), Numeric(0.0, 1e-3, 100.0, unit="S")
+    )
+    def _beep(self, frequency: float, duration: float) -> None:
+        self.clock.advance(duration)
+
     @query(":SYSTem:LFRequency")
     def _query_line_frequency(self) -> str:
         return f"{self.line_frequency:.0f}"

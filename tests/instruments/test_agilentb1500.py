@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.instruments.agilent import AgilentB1500 as PyMeasureB1500
+from pymeasure.instruments.agilent.agilentB1500 import ADCType
 from pymeasure.test import expected_protocol
 from qcodes.instrument import Instrument as QCoDeSInstrument
 from qcodes.instrument_drivers.Keysight import KeysightB1500
@@ -312,17 +313,23 @@ def test_pymeasures_own_driver_works_on_it(rack, twin):
     b1500.adapter.close()
 
 
-def test_pymeasures_staircase_sweep_runs_on_it(rack, twin):
-    """The steps of PyMeasure's own example: a staircase with time stamps, and samples of a level that is held."""
+@pytest.fixture
+def pymeasure_b1500(rack):
     b1500 = PyMeasureB1500(ADDRESS, visa_library="bench-b1500@mho")
     b1500.initialize_all_smus()
+    b1500.smu1.enable()
+    yield b1500
+    b1500.adapter.close()
+
+
+def test_pymeasures_staircase_sweep_runs_on_it(pymeasure_b1500):
+    """The steps of PyMeasure's own example."""
+    b1500, smu = pymeasure_b1500, pymeasure_b1500.smu1
     b1500.data_format(21, mode=1)
     b1500.meas_mode("STAIRCASE_SWEEP", b1500.smu1)
     b1500.adc_setup("HSADC", "MANUAL", 1)
     b1500.adc_auto_zero = True
     b1500.time_stamp = True
-    smu = b1500.smu1
-    smu.enable()
     smu.adc_type = "HSADC"
     smu.meas_range_current = "100 uA"
     smu.meas_op_mode = "COMPLIANCE_SIDE"
@@ -340,17 +347,38 @@ def test_pymeasures_staircase_sweep_runs_on_it(rack, twin):
     b1500.adapter.connection.clear()  # PyMeasure leaves the line feed
     assert b1500.query_learn(33)["WM"] == ["1", "2"]
     assert b1500.query_learn(32)["RI2"] == "16"
-    b1500.time_stamp = False
+
+
+def test_pymeasures_samples_of_a_level_come_one_by_one(pymeasure_b1500, twin):
+    b1500, smu = pymeasure_b1500, pymeasure_b1500.smu1
     b1500.data_format(1)
     b1500.meas_mode("SAMPLING", b1500.smu1)
     b1500.sampling_mode = "LINEAR"
     b1500.sampling_timing(0, 0.01, 3)
-    smu.force("Voltage", "2 V", 0.1, 1e-3)
+    smu.sampling_source("VOLTAGE", "2 V", 0.0, 0.1, 1e-3)
+    b1500.sampling_auto_abort(False, post="Bias")
     b1500.send_trigger()
     assert [point[0][3] for point in (b1500.read_channels(1) for _ in range(3))] == pytest.approx(
         3 * [2e-6], rel=1e-3
     )
-    b1500.adapter.close()
+    assert twin.outputs[2].volts == pytest.approx(0.1)
+
+
+def test_pymeasures_queries_of_settings_are_answered(pymeasure_b1500):
+    b1500, smu = pymeasure_b1500, pymeasure_b1500.smu1
+    b1500.adc_auto_zero = True
+    smu.adc_type = "HSADC"
+    smu.series_resistor = True
+    smu.meas_range_current_auto(2, 60)
+    assert (b1500.adc_auto_zero, smu.adc_type, smu.series_resistor) == (
+        True,
+        ADCType.HSADC,
+        True,
+    )
+    for query in ("adc_setup", "meas_op_mode", "meas_range_current_auto", "meas_ranges", "meas_settings",
+                  "sampling_settings", "series_resistor", "staircase_sweep_settings", "time_stamp_setting"):  # fmt: skip
+        assert getattr(b1500, f"query_{query}")(), query
+    b1500.check_errors()
 
 
 @pytest.fixture

@@ -389,6 +389,7 @@ def test_pymeasures_daq6510_measures_and_switches(rack, daq):
     assert found(daq, values) == pytest.approx(values)
     assert isinstance(daq.voltage, float)
     daq.open_channels([101])
+    daq.beep(440, 0.1)
     assert rack.devices[DAQ].closed == set()
     # What the instrument answers is none of the values that the driver knows.
     with pytest.raises(KeyError):
