@@ -493,6 +493,8 @@ def main() -> NoReturn:
         _complain(error, EXIT_ABORTED)
     except MhoError as error:
         _complain(error, EXIT_USER)
+    except OSError as error:  # a full disk, a folder without permission: nothing that a traceback explains
+        _complain(MhoError(f"{error.filename or 'the output'}: {error.strerror or error}"), EXIT_USER)
     except KeyboardInterrupt:
         _complain(MhoError("interrupted; the bench was made safe"), EXIT_ABORTED)
     sys.exit(code or 0)

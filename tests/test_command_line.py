@@ -419,3 +419,13 @@ def test_the_console_script_refuses_in_one_line(tmp_path):
     assert (child.returncode, out) == (2, "")
     assert err == f"mho: {tmp_path}/nowhere.mtx does not exist; give the path of the matrix.\n"
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full, as Linux has it")
+def test_an_output_that_takes_nothing_is_told_in_one_line(finished):
+    with open("/dev/full", "w") as full:
+        told = subprocess.run(
+            [sys.executable, "-m", "mho", "show", str(finished)],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+        )  # fmt: skip
+    assert (told.returncode, told.stderr) == (2, "mho: the output: No space left on device\n")
