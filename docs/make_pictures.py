@@ -55,7 +55,7 @@ def main() -> None:
         run = solve(Path(folder))
         analysis.plot(run, PICTURES / "plot.png")
         grab_window(run, PICTURES / "window.png")
-        grab_main_window(run, PICTURES)
+        grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)
         grab_panels(run, PICTURES)
     del app

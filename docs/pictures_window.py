@@ -1,82 +1,123 @@
-"""Makes the pictures of the window as a whole: a solve being watched, the form, the bench, the dark theme."""
+"""Makes the pictures of the window as a whole: a real runner carries out a real queue while the window watches."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QSettings
 from PySide6.QtTest import QTest
 
 import gui
 from gui import theme
-from procedures.queue import JobStatus, Order, Queue
-from procedures.queue.messages import RunnerState
+from gui.main_window import MainWindow
+from procedures.queue import Answer, JobStatus, Order, Policy, Queue
 
-MATRIX = str(Path("data", "matrices", "mimo-16x16.mtx"))
-INSTRUMENT = "InstrumentError: pulser (USB0::0x0957::0x2C07::SIM00003::INSTR) does not answer; check its cable and power"
+MATRIX = str(Path("data", "matrices", "mimo-16x16.mtx").resolve())
+HALF, MOST = 0.55, 0.85  # how far cells are programmed when the pictures are taken
+PATIENCE = 180.0  # s
 
 
-def grab_main_window(solved: Path, pictures: Path) -> None:
-    """Save what the window on the run file `solved` looks like; needs a QApplication."""
-    with tempfile.TemporaryDirectory() as folder:
-        running = _fill_queue(Path(folder), solved)
-        settings = QSettings(str(Path(folder, "settings.ini")), QSettings.Format.IniFormat)
-        window = gui.open_main_window(folder, settings=settings)
-        window.resize(1280, 800)
-        session = window.session
-        _wait(lambda: bool(session.jobs) and bool(window.panel("Experiments").list.names()))
-        session.runner = RunnerState(
-            "simulated", 4711, "running", running, stage="refining", done=5, total=50, seconds_left=21.0
-        )
-        session.runner_changed.emit(session.runner)
-        window.panel("Experiments").show_form("solve", {"matrix": MATRIX, "bits": "24"})
-        session.open_run(solved)
-        _wait(lambda: window.panel("Experiments").expected is not None)
-        QTest.qWait(1000)
-        window.grab().save(str(pictures / "window-main.png"))
-        window.panel("Experiments").form.fields["bits"].show_value("24 V")
+def grab_main_window(pictures: Path) -> None:
+    """Save what the window looks like while a solve is programmed, refined and over; needs a QApplication."""
+    with tempfile.TemporaryDirectory() as name, _window(Path(name)) as window, _runner(Path(name)):
+        session, form = window.session, window.panel("Experiments")
+        running = _fill_queue(Path(name))
+        form.show_form("solve", {"matrix": MATRIX, "bits": "24"})
+        _wait(lambda: _progress(window, running) > HALF)
+        window.messages.clear()  # that job 2 failed; the queue tells it too
+        _grab(window, pictures / "window-main.png")
+        form.form.fields["bits"].show_value("24 V")
         window.show_panel("Bench")
         window.show_panel("Log")
-        QTest.qWait(500)
-        window.grab().save(str(pictures / "window-bench.png"))
-        window.panel("Experiments").form.fields["bits"].show_value("24")
+        _wait(lambda: _progress(window, running) > MOST)
+        _grab(window, pictures / "window-bench.png")
+        form.form.fields["bits"].show_value("24")
         theme.choose("dark")
         window.show_panel("Solve")
         window.show_panel("Queue")
-        session.tell("ERROR", f"job 2 failed: read: {INSTRUMENT}")
-        QTest.qWait(1000)
-        window.grab().save(str(pictures / "window-dark.png"))
+        _wait(lambda: _status(window, running) is JobStatus.FINISHED)
+        _wait(lambda: session.runner is not None and bool(session.runner.total))
+        session.open_run(next(job.run for job in session.jobs if job.id == running))
+        _grab(window, pictures / "window-dark.png")
         theme.choose("system")
-        window.close()
-        window.deleteLater()
-        QTest.qWait(50)
 
 
-def _fill_queue(folder: Path, solved: Path) -> int:
-    """Queue what a morning may have left, and return the job that runs."""
+@contextmanager
+def _runner(folder: Path) -> Iterator[None]:
+    """A runner, which ends with the pictures; with the job that it may still carry out."""
+    runner = subprocess.Popen(
+        [sys.executable, "-m", "mho", "runner"],
+        env=os.environ | {"MHO_RUNS": str(folder)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        runner.terminate()
+        runner.wait(60)
+
+
+@contextmanager
+def _window(folder: Path) -> Iterator[MainWindow]:
+    """The window on an empty folder."""
+    settings = QSettings(str(folder / "settings.ini"), QSettings.Format.IniFormat)
+    settings.setValue("guided", True)
+    window = gui.open_main_window(folder, settings=settings)
+    window.resize(1280, 800)
+    _wait(lambda: bool(window.panel("Experiments").list.names()))
+    yield window
+    window.close()
+    window.deleteLater()
+    QTest.qWait(500)  # gone before its application is
+
+
+def _fill_queue(folder: Path) -> int:
+    """Queue what a morning may bring, a matrix that has no inverse among it; return the job to be watched."""
+    singular = folder / "singular-8x8.csv"
+    np.savetxt(singular, np.ones((8, 8)), delimiter=",")
+    small = str(Path("data", "matrices", "zuo2025-4x4.mtx").resolve())
     with Queue(folder / "queue.sqlite") as queue:
-        orders = [
-            Order("solve", {"matrix": MATRIX, "bits": 16}, seed=1),
-            Order("read", {"rows": "0:32", "columns": "0:32", "repeats": 10}),
-            Order("solve", {"matrix": MATRIX, "bits": 24}, seed=1),
-            Order("read", {"rows": "0:64", "columns": "0:64", "interval": "60 s", "repeats": 60}),
-            Order("solve", {"matrix": str(Path("data", "matrices", "dominant-8x8.mtx")), "bits": 32}),
-        ]
-        jobs = [job.id for job in queue.add_all([(order, 30.0) for order in orders])]
-        for number, status, reason in (
-            (jobs[0], JobStatus.FINISHED, ""),
-            (jobs[1], JobStatus.FAILED, INSTRUMENT),
-        ):
-            queue.begin(number, run=folder / f"{number}.h5", worker=1, worker_started=0.0)
-            queue.end(number, status, reason)
-        queue.begin(jobs[2], run=solved, worker=1, worker_started=0.0)
-    return jobs[2]
+        queue.set_policy("simulated", Policy(on_failure=Answer.SKIP))
+        jobs = queue.add_all(
+            [
+                (Order("solve", {"matrix": small, "bits": 16}, seed=1), 3.0),
+                (Order("solve", {"matrix": str(singular)}), 4.0),
+                (Order("solve", {"matrix": MATRIX, "bits": 24}, seed=1), 14.0),
+                (Order("read", {"rows": "0:64", "columns": "0:64", "interval": "60 s", "repeats": 60}), 90.0),
+                (Order("sweep", {"rows": "0:4", "columns": "0:4"}), 3.0),
+            ]
+        )
+    return jobs[2].id
+
+
+def _status(window: MainWindow, number: int) -> JobStatus | None:
+    return next((job.status for job in window.session.jobs if job.id == number), None)
+
+
+def _progress(window: MainWindow, number: int) -> float:
+    """How far the cells of a job are programmed."""
+    state = window.session.runner
+    if state is None or state.job != number or state.stage != "programming" or not state.total:
+        return 0.0
+    return float(state.done / state.total)
+
+
+def _grab(window: MainWindow, picture: Path) -> None:
+    QTest.qWait(400)  # layouts settle
+    window.grab().save(str(picture))
 
 
 def _wait(done: Callable[[], bool]) -> None:
-    for _ in range(600):
+    for _ in range(round(PATIENCE / 0.05)):
         QTest.qWait(50)
         if done():
             return
+    raise TimeoutError("the window does not come to show what its picture is of")

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSplitter,
-    QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -23,22 +22,25 @@ from PySide6.QtWidgets import (
 from analysis.cells import read_chip
 from gui import theme
 from gui.bench_facts import BenchFacts, Extremes, in_units, last_in_words, margin, read_facts
+from gui.bench_trees import (
+    ADDRESS,
+    COLUMNS,
+    CONNECTION,
+    LIMITS,
+    OUTPUT,
+    UNKNOWN,
+    UNSEEN,
+    output_in_words,
+    show_known,
+    table,
+    tell_below,
+)
 from gui.elided_label import ElidedLabel
 from gui.following import News
 from gui.output_window import end, python_process
 from gui.session import Session
 from mho_errors import RunFileError
 from runs import RunFile
-
-UNKNOWN = "not looked at"
-COLUMNS = {"Instrument": 150, "Driver": 290, "Terminal": 210, "Connection": 100, "Output": 130}
-"""Headings and widths, pixels; below an instrument the second column holds what is known of it, the longest texts."""
-
-DRIVER, CONNECTION, OUTPUT = (list(COLUMNS).index(name) for name in ("Driver", "Connection", "Output"))
-ADDRESS = Qt.ItemDataRole.UserRole
-LIMITS = {"Terminal": 150, "Quantity": 140, "Seen in this run": 140, "Limit": 110, "Margin": 90}
-UNSEEN = {"current of reads": "not measured"}
-"""What stands where a run tells nothing of a quantity; of all others that they were not used."""
 
 
 class BenchPanel(QWidget):
@@ -61,7 +63,7 @@ class BenchPanel(QWidget):
             "open each instrument and look at it: identity, error queue, outputs; changes no output"
         )
         self.check.clicked.connect(self._check)
-        self.instruments, self.limits = _tree(COLUMNS), _tree(LIMITS)
+        self.instruments, self.limits = table(COLUMNS), table(LIMITS)
         self.limits.setRootIsDecorated(False)
         top = QHBoxLayout()
         top.addWidget(self.name)
@@ -101,7 +103,7 @@ class BenchPanel(QWidget):
         for one in facts.instruments:
             item = QTreeWidgetItem(self.instruments, [one.role, one.driver, one.terminals, UNKNOWN, ""])
             item.setData(0, ADDRESS, one.address)
-            _show_known(item, {})
+            show_known(item, {})
         self._show_limits()
         self._show_standing()
         self._take_run(self.session.run)
@@ -202,10 +204,10 @@ class BenchPanel(QWidget):
             settings = dict(instruments.get(item.text(0), {})) if item is not None else {}
             if item is None or not settings:
                 continue
-            _show_known(item, settings)
+            show_known(item, settings)
             item.setText(CONNECTION, "answered")
             item.setToolTip(CONNECTION, f"in {source}: {settings.get('identity', '')}")
-            item.setText(OUTPUT, _output(settings) if over else item.text(OUTPUT))
+            item.setText(OUTPUT, output_in_words(settings) if over else item.text(OUTPUT))
 
     def _show_limits(self) -> None:
         self.limits.clear()
@@ -222,7 +224,12 @@ class BenchPanel(QWidget):
                 if limit == float("inf"):
                     continue
                 unseen = "" if self._extremes.last is None else UNSEEN.get(name, "not used")
-                texts = [terminal, name, unseen if seen is None else in_units(seen, unit), in_units(limit, unit)]
+                texts = [
+                    terminal,
+                    name,
+                    unseen if seen is None else in_units(seen, unit),
+                    in_units(limit, unit),
+                ]
                 item = QTreeWidgetItem(self.limits, [*texts, "" if seen is None else margin(limit, seen)])
                 if seen is None:
                     item.setForeground(2, QBrush(QColor(now.faint)))
@@ -266,7 +273,7 @@ class BenchPanel(QWidget):
             if (item := self.instruments.topLevelItem(index)) is not None
         }
         for item in rows.values():
-            _show_known(item, {})
+            show_known(item, {})
         worst = {"ok": 0, "note": 1, "wrong": 2}
         for one in findings:
             text = f"{one['detail']}; {one['advice']}" if one["advice"] else str(one["detail"])
@@ -276,9 +283,8 @@ class BenchPanel(QWidget):
                 self.session.tell(level, f"{one['subject']}, {one['what']}: {text}")
             if parent is None:
                 continue
-            child = QTreeWidgetItem(parent, [one["what"], text])
-            child.setForeground(DRIVER, QBrush(QColor(colour[one["verdict"]])))
-            child.setToolTip(DRIVER, text)
+            child = tell_below(parent, one["what"], text)
+            child.setForeground(0, QBrush(QColor(colour[one["verdict"]])))
             column = {"connection": CONNECTION, "output": OUTPUT, "mode": OUTPUT}.get(one["what"])
             if column is not None:
                 parent.setText(column, one["detail"] if worst[one["verdict"]] < 2 else "fails")
@@ -296,31 +302,3 @@ class BenchPanel(QWidget):
         if self._process is not None:
             process, self._process = self._process, None
             end(process)
-
-
-def _output(settings: dict[str, str]) -> str:
-    """Say from an instrument's settings whether its outputs are on; empty when they do not tell."""
-    told = [value for name, value in settings.items() if name == "mode" or name.endswith("output_enabled")]
-    if not told:
-        return ""
-    if any(value not in ("True", "False") for value in told):
-        return told[0]
-    return "ON" if "True" in told else "off"
-
-
-def _show_known(item: QTreeWidgetItem, settings: dict[str, str]) -> None:
-    """Show below an instrument its address and what is known of its settings."""
-    item.takeChildren()
-    for name, value in {"address": item.data(0, ADDRESS), **settings}.items():
-        if value:
-            QTreeWidgetItem(item, [name.replace("_", " "), value]).setToolTip(DRIVER, value)
-
-
-def _tree(columns: dict[str, int]) -> QTreeWidget:
-    tree = QTreeWidget()
-    tree.setHeaderLabels(list(columns))
-    for column, width in enumerate(columns.values()):
-        tree.setColumnWidth(column, width)
-    tree.setAlternatingRowColors(True)
-    tree.setUniformRowHeights(True)
-    return tree

@@ -71,6 +71,7 @@ class MainWindow(QMainWindow):
         session.jobs_changed.connect(self._offer_guide)
         session.message.connect(self.messages.say)
         session.event_heard.connect(self._take_event)
+        session.lane_changed.connect(self._take_lane)
         self._show_title(None)
         self._restore_layout()
 
@@ -166,6 +167,11 @@ class MainWindow(QMainWindow):
             self.messages.say(event.level, event.text)
         elif kind == "JobChanged" and str(event.job.status) in ("failed", "interrupted"):
             self.messages.say("ERROR", job_sentence(event.job))
+
+    def _take_lane(self, lane: Any) -> None:
+        """Say no more that the queue is held once it is not."""
+        if not lane.held and self.messages.level == "CRITICAL":
+            self.messages.clear()
 
     def show_shortcuts(self) -> None:
         """List the keys."""

@@ -33,6 +33,9 @@ PROGRESS = COLUMNS.index("Progress")
 DONE = Qt.ItemDataRole.UserRole
 """Role under which the progress column tells done and total; None where no bar belongs."""
 
+MANY = 10_000
+"""Steps from which on their share is told instead of their number, which would not fit."""
+
 MIME = "application/x-mho-job"
 RUNNING = ("running", "paused")
 
@@ -101,7 +104,7 @@ class JobsModel(QAbstractTableModel):
                 return self._tip(job)
             case Qt.ItemDataRole.ForegroundRole:
                 if column in ("Status", "Outcome") and str(job.status) != "finished":
-                    return QColor(theme.status_colour(job.status))
+                    return QColor(theme.status_colour("interrupted" if self._is_left(job) else job.status))
             case Qt.ItemDataRole.FontRole:
                 if column == "Status" and str(job.status) in RUNNING:
                     bold = QFont()
@@ -158,7 +161,7 @@ class JobsModel(QAbstractTableModel):
             case "Job":
                 return str(job.id)
             case "Status":
-                return str(job.status)
+                return f"{job.status}?" if self._is_left(job) else str(job.status)
             case "What":
                 return what(job)
             case "Progress":
@@ -174,7 +177,7 @@ class JobsModel(QAbstractTableModel):
         state = self._state_of(job)
         if state is not None and state.seconds_left is not None:
             return f"{duration_text(state.seconds_left)} left"
-        if str(job.status) in RUNNING and job.started is not None:
+        if str(job.status) in RUNNING and job.started is not None and not self._is_left(job):
             return f"since {duration_text(max(time.time() - job.started, 0.0))}"
         return "" if job.estimate is None else f"about {duration_text(job.estimate)}"
 
@@ -186,7 +189,15 @@ class JobsModel(QAbstractTableModel):
             lines.append(f"priority {job.priority}")
         if job.attempts > 1:
             lines.append(f"attempt {job.attempts}")
+        if self._is_left(job):
+            lines.append(
+                "no runner answers for it; the next one will say what became of it, and make the bench safe"
+            )
         return "\n".join([*lines, job.reason, "" if job.run is None else str(job.run)]).strip()
+
+    def _is_left(self, job: Job) -> bool:
+        """Whether it was being run, and no runner is there that does."""
+        return self._runner is None and str(job.status) in RUNNING
 
     def _state_of(self, job: Job) -> RunnerState | None:
         state = self._runner
@@ -215,6 +226,8 @@ def job_sentence(job: Job) -> str:
 def _progress(state: RunnerState) -> str:
     if not state.total:
         return state.stage or str(state.state)
+    if state.total >= MANY:
+        return f"{state.stage} {100 * state.done // state.total} %"
     return f"{state.stage} {state.done} of {state.total}"
 
 

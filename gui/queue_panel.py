@@ -269,7 +269,7 @@ def _table(model: JobsModel) -> QTableView:
     header = view.horizontalHeader()
     header.setHighlightSections(False)
     header.setStretchLastSection(True)
-    for column, width in enumerate((40, 78, 290, 160, 124)):
+    for column, width in enumerate((38, 74, 248, 184, 112)):
         header.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
         header.resizeSection(column, width)
     return view

@@ -45,14 +45,14 @@ def _started(run: IndexedRun) -> str:
 COLUMNS = (
     Column("Started", "start", _started),
     Column("Run", "title", lambda run: run.facts.title),
-    Column("Procedure", "procedure", lambda run: run.facts.procedure),
     Column("Status", "status", lambda run: run.status),
     Column("Took", "duration", lambda run: "" if run.duration is None else duration_text(run.duration)),
     Column("Tags", "", lambda run: " ".join(run.tags)),
+    Column("Procedure", "procedure", lambda run: run.facts.procedure),
     Column("File", "path", lambda run: run.path.as_posix()),
 )
-STATUS = 3
-WIDTHS = (142, 220, 74, 68, 58, 70)  # pixels; the last column takes the rest
+STATUS = 2
+WIDTHS = (140, 230, 74, 66, 84, 78)  # pixels; the last column takes the rest
 
 
 class RunsTable(QAbstractTableModel):

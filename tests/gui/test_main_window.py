@@ -18,7 +18,7 @@ from gui.first_start import DONE, FORM, OFFER, QUEUED
 from gui.main_window import MainWindow
 from gui.shortcuts import ShortcutsDialog
 from gui.stop import EscapeTwice
-from procedures.queue import JobStatus, Order, Queue
+from procedures.queue import JobStatus, Lane, Order, Queue
 from procedures.queue.messages import JobChanged, RunnerState
 from procedures.stream import Message
 
@@ -221,6 +221,14 @@ def test_a_message_that_comes_and_goes_leaves_the_queue_as_high_as_it_was(window
         assert queue.height() + chip.height() < sum(heights)
         window.messages.clear()
         qtbot.waitUntil(lambda: (queue.height(), chip.height()) == heights, timeout=SOON)
+
+
+def test_a_queue_that_goes_on_takes_the_message_of_its_hold_away(window: MainWindow) -> None:
+    window.session.tell("CRITICAL", "emergency stop: the queue is held")
+    window.session.lane_changed.emit(Lane("simulated", held=True, reason="emergency stop"))
+    assert window.messages.level == "CRITICAL"
+    window.session.lane_changed.emit(Lane("simulated"))
+    assert window.messages.level == ""
 
 
 def test_panels_come_to_the_front_by_keys(window: MainWindow, qtbot) -> None:

@@ -83,15 +83,22 @@ def test_files_are_named_in_short(panel: QueuePanel, queue: Queue, qtbot) -> Non
 def test_how_far_the_running_job_is(panel: QueuePanel, queue: Queue, qtbot) -> None:
     (number,) = add(queue, panel, 1, qtbot)
     queue.begin(number, run=None, worker=1, worker_started=0.0)
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=SOON)
+    # As long as no runner is heard of, nobody can say whether it still runs.
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running?", timeout=SOON)
+    assert text(panel, 0, "Time") == ""
     state = RunnerState(
         "simulated", 1, "running", number, stage="programming", done=3, total=12, seconds_left=61.0
     )
     panel.session.runner_changed.emit(state)
+    assert text(panel, 0, "Status") == "running"
     assert text(panel, 0, "Progress") == "programming 3 of 12"
     assert panel.model.index(0, PROGRESS).data(DONE) == (3, 12)
     assert text(panel, 0, "Time") == "61.0 s left"
     assert not panel.grab().isNull()  # the bar is drawn
+    panel.session.runner_changed.emit(
+        RunnerState("simulated", 1, "running", number, stage="reading", done=492_928, total=2_048_000)
+    )
+    assert text(panel, 0, "Progress") == "reading 24 %"
 
 
 def test_a_job_is_dragged_to_another_place(panel: QueuePanel, queue: Queue, qtbot) -> None:
@@ -154,9 +161,16 @@ def test_the_result_of_a_job_is_opened_by_a_double_click(
     assert panel.session.run_path == run
 
 
-def test_a_job_is_shown_in_the_form(panel: QueuePanel, queue: Queue, qtbot) -> None:
-    add(queue, panel, 1, qtbot)
+def test_a_job_that_waits_is_changed_and_one_that_does_not_is_copied_in_the_form(
+    panel: QueuePanel, queue: Queue, qtbot
+) -> None:
+    (number,) = add(queue, panel, 1, qtbot)
     click(panel, 0, qtbot)
+    with qtbot.waitSignal(panel.session.edit_wanted) as wanted:
+        qtbot.keyClick(panel.view, Qt.Key.Key_F2)
+    assert wanted.args[0].id == number
+    queue.skip(number, "not wanted")
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "skipped", timeout=SOON)
     with qtbot.waitSignal(panel.session.form_wanted) as wanted:
         qtbot.keyClick(panel.view, Qt.Key.Key_F2)
     assert wanted.args == ["read", {"repeats": 1}]
@@ -187,7 +201,7 @@ def test_what_cannot_be_done_with_a_job_is_off(panel: QueuePanel, queue: Queue, 
     assert not any(action.isEnabled() for action in panel._actions.values())
     (one,) = add(queue, panel, 1, qtbot)
     queue.begin(one, run=None, worker=1, worker_started=0.0)
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=SOON)
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running?", timeout=SOON)
     click(panel, 0, qtbot)
     on = {name for name, action in panel._actions.items() if action.isEnabled()}
     assert on == {"Abort", "Clone", "Edit"}

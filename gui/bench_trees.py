@@ -1,0 +1,53 @@
+"""The two tables of the bench panel: what they tell in which column, and the lines below an instrument."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem
+
+UNKNOWN = "not looked at"
+COLUMNS = {"Instrument": 100, "Driver": 130, "Terminal": 210, "Connection": 100, "Output": 330}
+"""Headings and widths, pixels."""
+
+CONNECTION, OUTPUT = (list(COLUMNS).index(name) for name in ("Connection", "Output"))
+ADDRESS = Qt.ItemDataRole.UserRole
+LIMITS = {"Terminal": 150, "Quantity": 140, "Seen in this run": 140, "Limit": 110, "Margin": 90}
+UNSEEN = {"current of reads": "not measured"}
+"""What stands where a run tells nothing of a quantity; of all others that they were not used."""
+
+
+def output_in_words(settings: dict[str, str]) -> str:
+    """Say from an instrument's settings whether its outputs are on; empty when they do not tell."""
+    told = [value for name, value in settings.items() if name == "mode" or name.endswith("output_enabled")]
+    if not told:
+        return ""
+    if any(value not in ("True", "False") for value in told):
+        return told[0]
+    return "ON" if "True" in told else "off"
+
+
+def show_known(item: QTreeWidgetItem, settings: dict[str, str]) -> None:
+    """Show below an instrument its address and what is known of its settings."""
+    item.takeChildren()
+    for name, value in {"address": item.data(0, ADDRESS), **settings}.items():
+        if value:
+            tell_below(item, name.replace("_", " "), value)
+
+
+def tell_below(item: QTreeWidgetItem, name: str, value: str) -> QTreeWidgetItem:
+    """Add a line below an instrument, over the whole width."""
+    line = QTreeWidgetItem(item, [f"{name}: {value}"])
+    line.setFirstColumnSpanned(True)
+    line.setToolTip(0, value)
+    return line
+
+
+def table(columns: dict[str, int]) -> QTreeWidget:
+    """Return an empty tree with these headings and widths, in pixels."""
+    tree = QTreeWidget()
+    tree.setHeaderLabels(list(columns))
+    for column, width in enumerate(columns.values()):
+        tree.setColumnWidth(column, width)
+    tree.setAlternatingRowColors(True)
+    tree.setUniformRowHeights(True)
+    return tree
