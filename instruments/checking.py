@@ -115,7 +115,8 @@ class _Checker:
         live = self._live()
         if live:
             moved = "not tried: " + "; ".join(live)
-            advice = "`mho bench safe`, then check again"
+            left = any(reason.endswith(("is on", "is not SAFE")) for reason in live)
+            advice = f"{'`mho bench safe`' if left else 'mend the connection'}, then check again"
             self.findings.append(Finding("board", "switches", "note", moved, advice))
             if self._bench.check is not None:
                 self.findings.append(Finding("bench", "contact", "note", moved, advice))
@@ -208,7 +209,7 @@ class _Checker:
                 self._bench, check, used["smu"], used.get("gate"), used.get("board"), used.get("switch")
             )
         contact, ohms = classify_contact(readings, check.resistor, check.tolerance)
-        detail = f"{contact}: {ohms:.4g} ohm where {check.resistor:.4g} ohm are expected"
+        detail = f"{contact}: {ohms / 1e3:.4g} kohm where {check.resistor / 1e3:.4g} kohm are expected"
         if contact is Contact.SHORT and not ohms:
             detail = f"{contact}: more than {CURRENT:g} A at {readings[-1].voltage:.2g} V"
         return Seen("ok" if contact is Contact.OK else "wrong", detail, ADVICE.get(contact, ""))

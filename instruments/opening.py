@@ -245,5 +245,10 @@ def lock_bench(source: BenchSource) -> ExitStack:
                 raise BenchError(
                     f"bench {source.bench.name!r} is in use: another process has {used}; end it, or wait"
                 ) from None
+            except OSError as error:
+                raise BenchError(
+                    f"bench {source.bench.name!r} cannot be locked for this process: {error}; the folder for temporary "
+                    "files (TMPDIR) must let everybody write to it who uses the bench"
+                ) from None
             stack.callback(lock.release)
         return stack.pop_all()

@@ -181,6 +181,13 @@ def test_a_bench_of_real_instruments_is_locked_by_its_addresses(tmp_path):
         pass  # free again
 
 
+def test_a_lock_that_cannot_be_had_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    with pytest.raises(BenchError, match=r"cannot be locked for this process: .*TMPDIR"):
+        lock_bench(load_bench_file(real(tmp_path)))
+
+
 def test_benches_that_share_one_instrument_exclude_each_other(tmp_path):
     source = load_bench_file(real(tmp_path))
     other = tmp_path / "other.toml"

@@ -116,6 +116,8 @@ def test_one_that_does_not_answer_keeps_no_other_from_being_checked(lab, tmp_pat
     assert finding.verdict == "wrong"
     assert address in finding.detail
     assert "check the cable" in finding.advice
+    if role in SOURCES:
+        assert found(report, "board", "switches").advice == "mend the connection, then check again"
     others = {"smu", "gate", "pulser", "daq", "board"} - {role}
     assert all(found(report, other, "identity").verdict == "ok" for other in others)
     assert (lab.board.mode, lab.board.path) == ("SAFE", "OPEN")
@@ -188,6 +190,7 @@ def test_what_somebody_left_on_stays_so_and_no_switch_moves(lab, tmp_path, role,
     assert "mho bench safe" in found(report, role, "mode" if role == "board" else "output").advice
     for what in (("board", "switches"), ("bench", "contact")):
         assert found(report, *what).detail.startswith("not tried: ")
+        assert found(report, *what).advice == "`mho bench safe`, then check again"
 
 
 @pytest.mark.parametrize("setting", ["path", "mode"])
