@@ -102,6 +102,6 @@ class Plan:
         if kind == 53:
             return ";".join(f"SSR{slot},{int(slot in self.resistors)}" for slot in slots)
         if kind == 54:
-            modes = ((slot, *self.ranging.get(slot, (1, 50))) for slot in slots)
-            return ";".join(f"RM{slot},{mode},{rate}" for slot, mode, rate in modes)
+            ranging = ((slot, *self.ranging.get(slot, (1, 50))) for slot in slots)
+            return ";".join(f"RM{slot},{mode},{rate}" for slot, mode, rate in ranging)
         return f"TSC{self.time_stamps}" if kind == 60 else None
