@@ -169,7 +169,7 @@ class Keysight33522B(WaveformInstrument):
         source = f":SOUR{channel}"
         arb = f"{source}:FUNC:ARB"
         return [
-            f"{source}:VOLT:OFFS 0", f'{arb} "{name}"',
+            f'{arb} "{name}"',
             # This filter joins samples without overshoot, which would stress a cell.
             f"{arb}:ADV SRAT", f"{arb}:FILT STEP", f"{arb}:SRAT {1.0 / interval:.9e}", f"{source}:FUNC ARB",
         ]  # fmt: skip

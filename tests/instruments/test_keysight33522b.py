@@ -140,6 +140,23 @@ def test_from_whatever_state_it_is_configured_without_a_conflict(before):
         unregister_rack("states")
 
 
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(STATES)), st.sampled_from([[1.5, 2.5], [-2.5], [0.5, -2.5]]))
+def test_from_whatever_state_it_plays_a_waveform_without_a_conflict(before, volts):
+    twin = new_twin()
+    for command in before:
+        twin.write(command.encode())
+    twin.write(b"*CLS")
+    register_rack("states", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
+    try:
+        pulser = Keysight33522B(ADDRESS, "states@mho")
+        pulser.shape_waveform(1, volts, interval=20e-9)
+        pulser.fire(1)
+        assert [pulse[0] for pulse in twin.ports[1].pulses] == pytest.approx(volts, abs=2e-3)
+    finally:
+        unregister_rack("states")
+
+
 shapes = st.tuples(
     st.one_of(st.floats(0.002, 10.0), st.floats(-10.0, -0.002)), st.floats(-7.7, 0.0).map(lambda x: 10**x)
 )

@@ -173,6 +173,23 @@ def test_from_whatever_state_it_is_configured_without_a_conflict(before):
         unregister_rack("states")
 
 
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(STATES)), st.sampled_from([[1.5, 2.5], [-2.5], [0.5, -2.5]]))
+def test_from_whatever_state_it_plays_a_waveform_without_a_conflict(before, volts):
+    twin = SimulatedTektronixAFG31000(VirtualClock(), np.random.default_rng(0), {1: Line()})
+    for command in before:
+        twin.write(command.encode())
+    twin.write(b"*CLS")
+    register_rack("states", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
+    try:
+        pulser = TektronixAFG31000(ADDRESS, "states@mho")
+        pulser.shape_waveform(1, volts, interval=20e-9)
+        pulser.fire(1)
+        assert [pulse[0] for pulse in twin.ports[1].pulses] == pytest.approx(volts, abs=2e-3)
+    finally:
+        unregister_rack("states")
+
+
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=200))
 def test_a_waveform_arrives_within_half_a_step_of_14_bits(samples):
     twin = SimulatedTektronixAFG31000(VirtualClock(), np.random.default_rng(0), {})

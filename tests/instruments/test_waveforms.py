@@ -94,6 +94,22 @@ def test_pulses_follow_a_waveform_and_a_waveform_pulses(wired):
     assert twin.status.events & 0x3C == 0
 
 
+def test_voltage_limits_hold_for_waveforms_too(wired):
+    pulser, twin = wired
+    pulser.configure(1)
+    pulser.shape(1, voltage=2.0, width=1e-6)
+    pulser.ch_1.limit_low, pulser.ch_1.limit_high = -0.001, 2.5
+    if hasattr(pulser.ch_1, "limits_enabled"):
+        pulser.ch_1.limits_enabled = True
+    pulser.shape_waveform(1, [1.0, 2.4], interval=1e-6)
+    pulser.fire(1)
+    with pytest.raises(InstrumentError, match=r"-22[12]"):
+        pulser.shape_waveform(1, [1.0, 2.6], interval=1e-6)
+    with pytest.raises(InstrumentError, match="configure channel 1"):
+        pulser.fire(1)
+    assert [volts for volts, _ in seen(twin.ports[1])] == pytest.approx([1.0, 2.4], abs=1e-3)
+
+
 def test_a_long_waveform_is_waited_for(wired):
     pulser, twin = wired
     pulser.shape_waveform(1, [1.0, 2.0, 1.0], interval=100.0)
@@ -192,7 +208,7 @@ def test_a_waveform_of_the_33522b_on_the_wire():
             (":OUTP1 OFF;:SOUR1:BURS:STAT OFF;:SOUR1:FREQ:MODE CW;:SOUR1:VOLT:UNIT VPP;:OUTP1:POL NORM;:SYST:ERR?", FINE),
             (":SOUR1:DATA:VOL:CAT?", '"INT:\\BUILTIN\\EXP_RISE.ARB"'),
             (header + samples + b";:SYST:ERR?\n", FINE),
-            (':SOUR1:VOLT:OFFS 0;:SOUR1:FUNC:ARB "MHO4D2CD181";:SOUR1:FUNC:ARB:ADV SRAT;:SOUR1:FUNC:ARB:FILT STEP;'
+            (':SOUR1:FUNC:ARB "MHO4D2CD181";:SOUR1:FUNC:ARB:ADV SRAT;:SOUR1:FUNC:ARB:FILT STEP;'
              ":SOUR1:FUNC:ARB:SRAT 1.000000000e+06;:SOUR1:FUNC ARB;:SYST:ERR?", FINE),
             (":SOUR1:VOLT 1.000000000e-02;:SOUR1:VOLT:OFFS 5.000000000e-03;:SOUR1:VOLT:LOW 0;"
              ":SOUR1:VOLT:LOW 0.000000000e+00;:SOUR1:VOLT:HIGH 2.000000000e+00;:SYST:ERR?", FINE),
