@@ -212,6 +212,9 @@ def rehearse(
     preset: Annotated[str | None, typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random; fresh when left out")] = None,
     output: Annotated[Path | None, typer.Option(help="leave the run file (.h5) here")] = None,
+    beyond: Annotated[
+        bool, typer.Option("--beyond", help="go on beyond limits, and report them all")
+    ] = False,
     help_: Help = False,
 ) -> None:
     """Run a procedure on the simulated twins of a real bench, and report what it would do there."""
@@ -225,7 +228,9 @@ def rehearse(
         procedure, words, seed=seed, program=f"mho rehearse {bench}", beside=beside
     )
     with RunDisplay() as display:
-        result = carry_out(made, bench, seed=seed, preset=preset, output=output, observers=[display.observe])
+        result = carry_out(
+            made, bench, seed=seed, preset=preset, output=output, beyond=beyond, observers=[display.observe]
+        )
     print_rehearsal(result)
     if not result.passed:
         raise typer.Exit(EXIT_UNFINISHED)

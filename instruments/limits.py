@@ -44,6 +44,10 @@ class Limits:
 
     terminals: dict[str, TerminalLimits] = field(default_factory=dict)
 
+    def lift(self) -> None:
+        """Allow whatever the terminals have limits for: only where nothing can be hurt, in a rehearsal."""
+        self.terminals.update({name: TerminalLimits(math.inf) for name in self.terminals})
+
     def check_voltage(self, terminal: str, volts: float) -> None:
         """Raise `LimitError` when |volts| exceeds the terminal's limit or is not a finite number."""
         self._check(terminal, "voltage", volts, self._of(terminal).voltage, "V")

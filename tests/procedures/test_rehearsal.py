@@ -152,6 +152,22 @@ def test_a_limit_of_the_bench_stops_the_rehearsal_with_its_reason(real):
     assert "NOT finished: LimitError" in printed(rehearsal)
 
 
+def test_a_rehearsal_may_go_on_beyond_the_limits_and_tell_all_that_exceed_them(real):
+    tight = edited(edited(real, "voltage = 3.3", "voltage = 2.0"), "slew = 400e6", "slew = 100e6")
+    rehearsal = rehearse(Solve(matrix=MATRIX, bits=12), tight, seed=3, beyond=True)
+    assert rehearsal.finished
+    assert not rehearsal.passed
+    exceeded = {(q.terminal, q.name) for q in rehearsal.quantities if not q.within}
+    assert exceeded == {("source line", "voltage"), ("bit line", "slew")}
+    assert {incident.kind for incident in rehearsal.incidents} == {"over limit"}
+    source = quantity(rehearsal, "source line", "voltage")
+    assert source.limit == 2.0
+    assert source.margin == pytest.approx(2.0 - source.highest)
+    text = printed(rehearsal)
+    assert text.count("EXCEEDED") == 2
+    assert "NOT passed" in text
+
+
 def test_what_fails_on_the_way_is_reported_with_what_happened_before(real):
     def fail(bench: Bench) -> None:
         raise InstrumentError("the meter is gone")
