@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from mho_errors import InputError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+FIRST_WORKER = 10.0  # s that a scheduler may be without one
 AHEAD = 4  # items a worker has at hand, so that it never waits for the next
 
 
@@ -80,7 +83,7 @@ def dask_workers(workers: int = 2, scheduler: str = "") -> Iterator[Workers]:
     Raises
     ------
     InputError
-        dask.distributed is not installed, or nobody answers at `scheduler`.
+        dask.distributed is not installed, nobody answers at `scheduler`, or it has no workers.
     """
     try:
         import dask
@@ -89,6 +92,7 @@ def dask_workers(workers: int = 2, scheduler: str = "") -> Iterator[Workers]:
         raise InputError(
             "workers need dask.distributed; install mho with its extra: 'mho[campaigns]'"
         ) from None
+    logging.getLogger("distributed").setLevel(logging.ERROR)  # its news are of no use in the middle of a bar
     with ExitStack() as stack:
         # A worker that is killed again and again may take a healthy item with it: give that item more chances.
         stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 10}))
@@ -109,4 +113,18 @@ def dask_workers(workers: int = 2, scheduler: str = "") -> Iterator[Workers]:
                 )
             )
             client = Client(cluster)
-        yield Workers(stack.enter_context(client))
+        started = Workers(stack.enter_context(client))
+        if scheduler:
+            _see_to_workers(started, scheduler)
+        yield started
+
+
+def _see_to_workers(joined: Workers, scheduler: str) -> None:
+    """Wait a little for the first worker: without any, whatever is asked for would wait without a word."""
+    deadline = time.monotonic() + FIRST_WORKER
+    while joined.count() == 0:
+        if time.monotonic() > deadline:
+            raise InputError(
+                f"the dask scheduler at {scheduler!r} has no worker; start one: dask worker {scheduler} --nthreads 1"
+            )
+        time.sleep(0.1)

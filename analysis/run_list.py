@@ -26,11 +26,11 @@ def print_runs(runs: Sequence[IndexedRun], total: int, console: Console) -> None
     """Print a line a run, and how many of the `total` are shown."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("run", "started", "took", "status", "title", "tags"):
-        table.add_column(name, overflow="fold", no_wrap=name == "run")  # a path is for copying
+        table.add_column(name, overflow="fold", no_wrap=name in ("run", "started", "took", "status"))
     for run in runs:
         table.add_row(
             Text(str(run.path)),
-            _when(run.facts.start),
+            _when(run.facts.start)[:-3],
             "" if run.duration is None else duration_text(run.duration),
             Text(run.status, style=STATUS_STYLES.get(run.status, "")),
             Text(run.facts.title if run.status != UNREADABLE else run.reason),

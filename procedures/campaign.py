@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from instruments.bench_file import load_bench_file
 from mho_errors import InputError, MhoError, RunFileError
+from procedures.conditions import load_conditions
 from procedures.plan import Plan, PlannedRun
 from procedures.runner import run
 from runs import RunFile, Status
@@ -56,8 +56,8 @@ class Campaign:
     """
 
     def __init__(self, plan: Plan, folder: Path, *, tries: int = 2) -> None:
-        for bench in {planned.bench for planned in plan.runs}:
-            if load_bench_file(bench).bench.simulation is None:
+        for bench, preset in {(planned.bench, planned.preset) for planned in plan.runs}:
+            if load_conditions(bench, preset).bench.simulation is None:
                 raise InputError(
                     f"bench {bench!r} has real instruments; a campaign runs on simulated benches, several at once: "
                     "put its runs into the queue instead"

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from instruments.bench_file import load_bench_file
 from mho_errors import Aborted, InputError, MhoError
+from procedures.conditions import load_conditions
 from procedures.plan import Plan, PlannedRun, load_plan
 from procedures.queue.ordering import expected_seconds
 from procedures.queue.tables import duration
@@ -31,12 +31,19 @@ def check_beside_plan(context: typer.Context, plan: str, *fitting: str) -> None:
         raise InputError(f"a plan says itself what its runs are; leave out {words}, or write it into {plan}")
 
 
+def check_output(output: Path | None, runs: int) -> None:
+    """Raise `InputError` where several runs would have to go into one file."""
+    if output is not None and output.suffix == ".h5" and runs > 1:
+        raise InputError(f"--output {output} is one file, and the plan has {runs} runs; name a folder")
+
+
 def run_plan(path: Path, output: Path | None, dry_run: bool) -> int:
     """Carry out a plan here, run after run; return how many runs failed, or would for what is known now.
 
     A run that fails is said and the next one begins; Ctrl-C ends the whole.
     """
     plan = load_plan(path)
+    check_output(output, len(plan.runs))
     if dry_run:
         return len(print_plan(plan, Console()))
     console, failed = Console(stderr=True), 0
@@ -94,7 +101,7 @@ def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
 
 def _expected(planned: PlannedRun) -> float | None:
     """Check what can be checked without opening a bench; return the wall time the run will take, s."""
-    source = load_bench_file(planned.bench)
+    source = load_conditions(planned.bench, planned.preset, planned.seed)
     procedure = planned.make()
     procedure.check()
     simulated = source.bench.simulation is not None

@@ -186,7 +186,7 @@ def _bench_file_differs(bench: str, source: BenchSource) -> list[str]:
     changed = [
         what
         for what, one, other in (
-            ("bench", now.text, source.text),
+            ("file", now.text, source.text),
             ("chip map", now.chip_text, source.chip_text),
         )
         if one != other

@@ -20,6 +20,7 @@ from instruments import Bench, open_bench
 from instruments.stopping import STOPPING
 from mho_errors import Aborted, InputError, MhoError
 from procedures.base import Procedure
+from procedures.conditions import check_seed
 from procedures.origin import bench_key, origin
 from procedures.overheard import overheard
 from procedures.stream import Control, Ended, Observer, Started, Stream
@@ -71,6 +72,7 @@ def run(
         For what is wrong with the input, before a file exists or anything is sent.
     """
     started = time.monotonic()
+    check_seed(seed)
     if seed is None:
         seed = secrets.randbits(32)
     notes = dict(provenance or {})

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from instruments.bench_file import load_bench_file
 from procedures.arguments import parameters_from_arguments
 from procedures.origin import bench_key
 from procedures.queue.client import NoRunnerError, RunnerClient
 from procedures.queue.job import ENDED, Job, JobStatus, Order
+from procedures.queue.messages import RunnerState
 from procedures.queue.ordering import checked, order_of_run, orders_of_plan
 from procedures.queue.policy import Answer, Policy
 from procedures.queue.runner import EMERGENCY
@@ -59,11 +61,13 @@ def add(
 ) -> None:
     """Put a run, or all runs of a plan, at the end of the queue, after checking their input."""
     if procedure.endswith(".toml"):
-        from procedures.plan_terminal import check_beside_plan
+        from procedures.plan_terminal import check_beside_plan, check_output
 
         check_beside_plan(context, procedure, "procedure", "output", "priority", "json_")
+        planned = orders_of_plan(Path(procedure))
+        check_output(output, len(planned))
         with Queue() as queue:
-            orders = [checked(replace(one, output=output), queue) for one in orders_of_plan(Path(procedure))]
+            orders = [checked(replace(one, output=output), queue) for one in planned]
             _report_all(queue.add_all(orders, priority=priority or 0), json_)
         return
     words = parameters_from_arguments(procedure, context.args, seed=seed, program="mho queue add")
@@ -81,11 +85,12 @@ def list_jobs(
 ) -> None:
     """Show what has run, what runs, and what waits, in this order."""
     with Queue() as queue:
-        jobs = queue.jobs(None if bench is None else bench_key(bench), status or tuple(JobStatus))
+        jobs = queue.jobs(None if bench is None else _known(bench, queue), status or tuple(JobStatus))
         if json_:
             typer.echo(as_json(jobs))
         else:
-            print_jobs(jobs, queue.lanes(), Console())
+            busy = dict.fromkeys(job.order.bench for job in jobs if job.status not in ENDED)
+            print_jobs(jobs, queue.lanes(), {one: _runner(queue, one) for one in busy}, Console())
 
 
 @queue_app.command()
@@ -102,7 +107,7 @@ def pause(bench: Bench = "simulated") -> None:
         RunnerClient(queue_path(), bench).pause()
     except NoRunnerError:
         with Queue() as queue:
-            queue.hold(bench_key(bench), "paused by hand")
+            queue.hold(_known(bench, queue), "paused by hand")
 
 
 @queue_app.command()
@@ -112,7 +117,7 @@ def resume(bench: Bench = "simulated") -> None:
         RunnerClient(queue_path(), bench).resume()
     except NoRunnerError:
         with Queue() as queue:
-            queue.release(bench_key(bench))
+            queue.release(_known(bench, queue))
 
 
 @queue_app.command()
@@ -138,8 +143,11 @@ def stop(bench: Bench = "simulated") -> None:
         RunnerClient(queue_path(), bench).emergency_stop()
     except NoRunnerError:
         with Queue() as queue:
-            queue.hold(bench_key(bench), EMERGENCY)
-        raise
+            queue.hold(_known(bench, queue), EMERGENCY)
+        raise NoRunnerError(
+            f"no runner serves bench {bench!r}, so nothing was stopped; its queue is held. What a script or `mho run` is "
+            f"doing there ends by Ctrl-C, and `mho bench safe {bench}` switches off what is left on"
+        ) from None
 
 
 @queue_app.command()
@@ -216,7 +224,7 @@ def clear(
     """Forget all jobs that have ended; run files stay."""
     statuses = (*ENDED, JobStatus.QUEUED) if waiting else ENDED
     with Queue() as queue:
-        count = queue.clear(None if bench is None else bench_key(bench), statuses)
+        count = queue.clear(None if bench is None else _known(bench, queue), statuses)
     typer.echo(f"{count} job{'' if count == 1 else 's'} forgotten")
 
 
@@ -232,7 +240,7 @@ def policy(
 ) -> None:
     """Say what follows when a run fails or is interrupted; without options, show it."""
     with Queue() as queue:
-        lane = queue.lane(bench_key(bench))
+        lane = queue.lane(_known(bench, queue))
         given = {"on_failure": on_failure, "on_interruption": on_interruption, "retries": retries}
         wanted = {name: value for name, value in given.items() if value is not None}
         if wanted:
@@ -249,6 +257,21 @@ def watch(bench: Bench = "simulated") -> None:
     with RunnerClient(queue_path(), bench).watch() as events, RunnerDisplay(Console(stderr=True)) as display:
         for event in events:
             display.observe(event)
+
+
+def _known(bench: str, queue: Queue) -> str:
+    """Return the one name of a bench that the queue knows, or that can be loaded; else say what is wrong with it."""
+    key = bench_key(bench)
+    if key not in (lane.bench for lane in queue.lanes()):
+        load_bench_file(key)
+    return key
+
+
+def _runner(queue: Queue, bench: str) -> RunnerState | None:
+    try:
+        return RunnerClient(queue.path, bench).status()
+    except NoRunnerError:
+        return None
 
 
 def _report_all(jobs: list[Job], json_: bool) -> None:

@@ -6,10 +6,10 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
-from instruments.bench_file import load_bench_file
 from mho_errors import QueueError
 from procedures.base import Estimate, Procedure
 from procedures.catalogue import known_procedures, make_procedure
+from procedures.conditions import load_conditions
 from procedures.origin import bench_key, import_procedure
 from procedures.plan import load_plan
 from procedures.queue.job import Job, JobStatus, Order
@@ -41,11 +41,11 @@ def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
     Raises
     ------
     MhoError
-        As the bench file and the procedure's own check raise; for a run or job that nothing can go on from.
+        As `load_conditions` and the procedure's own check raise; for a run or job that nothing can go on from.
     """
     with contextlib.chdir(order.folder):
         bench = bench_key(order.bench)
-        source = load_bench_file(bench)
+        source = load_conditions(bench, order.preset, order.seed)
         procedure = make_procedure(order.procedure, order.parameters)
         procedure.check()
         expected = procedure.estimate(source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from procedures.queue.job import Job, JobStatus, Lane
+from procedures.queue.job import ACTIVE, Job, JobStatus, Lane
+from procedures.queue.messages import RunnerState
 
 COLOURS = {
     JobStatus.RUNNING: "bold green",
@@ -26,8 +27,16 @@ COLOURS = {
 }
 
 
-def print_jobs(jobs: Sequence[Job], lanes: Iterable[Lane], console: Console) -> None:
-    """Print the jobs as a table, and below it which queue is held and why."""
+def print_jobs(
+    jobs: Sequence[Job], lanes: Iterable[Lane], runners: Mapping[str, RunnerState | None], console: Console
+) -> None:
+    """Print the jobs as a table, and below it what is still to come, and which queue stands still and why.
+
+    Parameters
+    ----------
+    runners : mapping
+        How the runner of each bench stands whose jobs are not through; None where there is none.
+    """
     if not jobs:
         console.print("the queue is empty")
     else:
@@ -42,20 +51,52 @@ def print_jobs(jobs: Sequence[Job], lanes: Iterable[Lane], console: Console) -> 
             "took",
             "what",
         ):
-            table.add_column(name, justify="right" if name in ("job", "expected", "took") else "left")
+            table.add_column(
+                name,
+                justify="right" if name in ("job", "expected", "took") else "left",
+                no_wrap=name not in ("procedure", "bench", "what"),
+                overflow="fold",
+            )
         for job in jobs:
             bench = [Path(job.order.bench).stem] if several else []
-            outcome = job.reason or ("" if job.run is None else job.run.name)
+            outcome = _so_far(job, runners) or job.reason or ("" if job.run is None else job.run.name)
             status = Text(job.status, COLOURS.get(job.status, ""))
             table.add_row(
                 str(job.id), status, what(job), *bench, duration(job.estimate), duration(took(job)), outcome
             )
         console.print(table)
+    for bench, runner in runners.items():
+        waiting = [job for job in jobs if job.order.bench == bench and job.status is JobStatus.QUEUED]
+        if waiting:
+            expected = sum(job.estimate or 0.0 for job in waiting)
+            number = (
+                f"{len(waiting)} job{'' if len(waiting) == 1 else 's'} wait{'s' if len(waiting) == 1 else ''}"
+            )
+            console.print(f"{number} for {bench}: {duration(expected)} expected", highlight=False)
+        if runner is None:
+            console.print(
+                f"no runner serves {bench}; begin with `mho runner --bench {bench}`",
+                style="bold yellow",
+                highlight=False,
+            )
     for lane in lanes:
         if lane.held:
             console.print(
                 f"the queue of {lane.bench} is held: {lane.reason}", style="bold yellow", highlight=False
             )
+
+
+def _so_far(job: Job, runners: Mapping[str, RunnerState | None]) -> str:
+    """Say how far a job is that is being run; "" for any other."""
+    if job.status not in ACTIVE:
+        return ""
+    runner = runners.get(job.order.bench)
+    if runner is None:
+        return "left by a runner that is gone"
+    if runner.job != job.id or not runner.total:
+        return ""
+    left = "" if runner.seconds_left is None else f", {duration(runner.seconds_left)} left"
+    return f"{runner.stage} {runner.done} of {runner.total}{left}"
 
 
 def print_job(job: Job, console: Console) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from instruments.bench_file import load_bench_file
 from procedures import stream
 from procedures.notifications import Notifier, addresses
 from procedures.queue.job import ENDED, Job, JobStatus
@@ -38,6 +39,8 @@ class RunnerDisplay:
         self._task: TaskID = self._bar.add_task("idle", total=None, left="", visible=False)
         self._live = Live(self._bar, console=console, refresh_per_second=8, transient=True)
         self._held = ""
+        self._said = ""  # last
+        self._greeted = False
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -60,10 +63,17 @@ class RunnerDisplay:
             self._show(event)
 
     def _show(self, state: RunnerState) -> None:
+        if not self._greeted and state.state != "making safe":
+            self._greeted = True
+            at = f" at job {state.job}, {state.stage} {state.done} of {state.total}" if state.job else ""
+            self._line(f"the runner of {state.bench} is {state.state}{at}", "")
         held = state.reason if state.held else ""
         if held != self._held:
             self._held = held
-            self._line(f"held: {held}" if held else "the queue goes on", "bold yellow" if held else "")
+            if held and held not in self._said:  # else the line above says it
+                self._line(f"held: {held}", "bold yellow")
+            elif not held:
+                self._line("the queue goes on", "")
         left = "" if state.seconds_left is None else f"{duration(state.seconds_left)} left"
         self._bar.update(
             self._task,
@@ -75,6 +85,7 @@ class RunnerDisplay:
         )
 
     def _line(self, text: str, style: str) -> None:
+        self._said = text
         self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -83,9 +94,11 @@ def run_queue(bench: str, *, once: bool, drain: bool, notify: Sequence[str] = ()
 
     Who is at the addresses `notify`, or those in ``MHO_NOTIFY``, is told of jobs that end, and of trouble.
     """
+    load_bench_file(bench)  # a bench that is not there would wait for ever for its first job
     logging.getLogger("procedures.queue.child").setLevel(
         logging.WARNING
     )  # what workers complain of, tracebacks too
+    logging.getLogger("procedures.queue.runner").setLevel(logging.CRITICAL + 1)  # the display says it all
     wanted = addresses(notify)
     notifier = None if wanted is None else Notifier(wanted)
     with RunnerDisplay(Console(stderr=True)) as display:

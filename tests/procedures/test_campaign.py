@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet
 import pytest
+from distributed import LocalCluster
 
-from mho_errors import InputError
+from mho_errors import BenchError, InputError
 from mho_workers import Workers, dask_workers
 from procedures import run
 from procedures.campaign import Campaign, carry_out
@@ -126,6 +127,22 @@ def test_a_bench_of_real_instruments_is_refused(tmp_path):
     (tmp_path / "real.toml").write_text(text[:start] + text[end:])
     with pytest.raises(InputError, match="has real instruments"):
         campaign(tmp_path, READS.replace('name = "reads"', 'name = "reads"\nbench = "real.toml"'))
+
+
+def test_a_preset_that_is_not_there_is_said_before_anything_runs(tmp_path):
+    with pytest.raises(BenchError, match="unknown cell preset 'pko'"):
+        campaign(tmp_path / "out", READS.replace('name = "reads"', 'name = "reads"\npreset = "pko"'))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scheduler_without_workers_is_said(monkeypatch):
+    monkeypatch.setattr("mho_workers.FIRST_WORKER", 0.2)
+    with (
+        LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
+        pytest.raises(InputError, match=r"has no worker; start one: dask worker tcp://127"),
+        dask_workers(scheduler=cluster.scheduler_address),
+    ):
+        pass
 
 
 def test_a_scheduler_that_is_not_there_is_said(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -11,13 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from queue_procedures import Reading
-from queue_runners import TESTS, Desk, order, running
+from queue_runners import TESTS, Desk, eventually, order, running
+from rich.console import Console
 
 import mho
 from procedures import run
 from procedures.queue import Answer, Job, JobStatus, Queue
-from procedures.queue.messages import JobChanged
+from procedures.queue.messages import JobChanged, RunnerState
 from procedures.queue.telling import telling
+from procedures.queue.terminal import RunnerDisplay
 from procedures.stream import Message
 from runs import RunFile
 
@@ -82,7 +85,9 @@ def test_the_queue_is_held_and_released_without_a_runner(shell, json_of, desk):
     assert "held" not in shell("list")[1]
     code, _, err = shell("stop")
     assert code == 2
-    assert err.startswith("mho: no runner serves bench 'simulated'")
+    assert err.startswith(
+        "mho: no runner serves bench 'simulated', so nothing was stopped; its queue is held"
+    )
     assert desk.change(lambda queue: queue.lane("simulated")).reason == "emergency stop"
 
 
@@ -137,6 +142,12 @@ def test_a_job_whose_ground_failed_fails_and_says_so(shell, desk, tmp_path):
         (["add", "solve", "b.npy"], "b.npy"),
         (["add", "solve", "a.npy", "--bits", "99"], "bits is 99; it must be a whole number from 3"),
         (["add", "solve", "a.npy", "--bench", "moon"], "cannot read bench 'moon'"),
+        (["add", "solve", "a.npy", "--preset", "pko"], "unknown cell preset 'pko'; there are ideal"),
+        (["add", "read", "--seed", "-3"], "seed is -3; it must be a whole number from 0"),
+        (["pause", "--bench", "moon"], "cannot read bench 'moon'"),
+        (["resume", "--bench", "moon"], "cannot read bench 'moon'"),
+        (["policy", "--bench", "moon"], "cannot read bench 'moon'"),
+        (["list", "--bench", "moon"], "cannot read bench 'moon'"),
         (["add", "nowhere:Procedure"], "there is no procedure 'nowhere:Procedure'"),
         (["show", "7"], "there is no job 7"),
         (["move", "7", "1"], "there is no job 7"),
@@ -249,3 +260,53 @@ def test_commands_reach_the_runner(shell, desk, tmp_path):
         assert shell("abort", number) == (0, "", "")
     assert desk.job(number).status is JobStatus.ABORTED
     assert desk.change(lambda queue: queue.lane("simulated")).policy.on_failure is Answer.STOP
+
+
+def test_the_list_says_how_far_a_job_is_and_what_is_still_to_come(shell, desk, tmp_path):
+    first, _ = desk.add(order(seconds=600), order(repeats=1))
+    assert "no runner serves simulated; begin with `mho runner --bench simulated`" in shell("list")[1]
+    with running(desk):
+        desk.wait_begun(first)
+        eventually(lambda: re.search(r"1 +running .* \d+ of \d+", shell("list")[1]))
+        out = shell("list")[1]
+        assert "1 job waits for simulated: " in out
+        assert "no runner" not in out
+        shell("abort", first)
+
+
+def test_a_job_that_a_killed_runner_left_is_listed_as_such(shell, desk):
+    (number,) = desk.add(order(seconds=600))
+    desk.change(lambda queue: queue.begin(number, run=None, worker=1, worker_started=0.0))
+    assert "left by a runner that is gone" in shell("list")[1]
+
+
+def test_several_runs_do_not_go_into_one_file(shell, tmp_path):
+    (tmp_path / "plan.toml").write_text(
+        'name = "p"\n[[steps]]\nprocedure = "read"\n[[sweep]]\nseed = [1, 2]\n'
+    )
+    code, _, err = shell("add", "plan.toml", "--output", "one.h5")
+    assert (code, err) == (2, "mho: --output one.h5 is one file, and the plan has 2 runs; name a folder\n")
+
+
+def test_a_display_begins_with_how_the_runner_stands_and_says_nothing_twice():
+    heard = io.StringIO()
+    display = RunnerDisplay(Console(file=heard, width=200))
+    state = RunnerState("simulated", 1, "running", 7, False, "", "reading", 3, 50, 9.0)
+    held = replace(state, state="idle", job=None, held=True, reason="job 7 (read): it failed: no ℧")
+    display.observe(state)
+    display.observe(Message("ERROR", f"the queue of simulated is held: {held.reason}"))
+    display.observe(held)
+    display.observe(state)
+    assert heard.getvalue().splitlines() == [
+        "the runner of simulated is running at job 7, reading 3 of 50",
+        "the queue of simulated is held: job 7 (read): it failed: no ℧",
+        "the queue goes on",
+    ]
+
+
+def test_a_runner_for_no_bench_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mho", "runner", "--bench", "moon"])
+    with pytest.raises(SystemExit) as left:
+        mho.main()
+    assert left.value.code == 2
+    assert "cannot read bench 'moon'" in capsys.readouterr().err

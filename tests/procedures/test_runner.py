@@ -306,6 +306,13 @@ def test_bad_input_leaves_no_file_and_opens_no_bench(folder, monkeypatch):
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_that_cannot_be_is_refused(folder, seed):
+    with pytest.raises(InputError, match=f"seed is {seed}; it must be a whole number from 0"):
+        run(Visit(), seed=seed, output=folder)
+    assert not folder.exists() or not list(folder.iterdir())
+
+
 def test_a_plan_that_fails_leaves_no_file_and_changes_no_output(folder):
     class Misplanned(Visit):
         def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
