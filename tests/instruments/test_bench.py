@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -179,6 +181,27 @@ def test_a_bench_of_real_instruments_is_locked_by_its_addresses(tmp_path):
         lock_bench(source)
     with lock_bench(source):
         pass  # free again
+
+
+def test_another_process_is_kept_out_until_the_first_one_is_gone_however_it_goes(tmp_path):
+    path = real(tmp_path)
+    script = (
+        "import sys, time; from instruments.bench_file import load_bench_file; from instruments.opening import lock_bench\n"
+        "held = lock_bench(load_bench_file(sys.argv[1])); print('held', flush=True); time.sleep(60)"
+    )
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, cwd=root) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            with pytest.raises(
+                BenchError, match=r"'simulated' is in use: another process has .*; end it, or wait"
+            ):
+                open_bench(path)
+        finally:
+            holder.kill()
+    with lock_bench(load_bench_file(path)):
+        pass
 
 
 def test_a_lock_that_cannot_be_had_is_one_sentence(tmp_path, monkeypatch):
