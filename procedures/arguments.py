@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from pymeasure.experiment import BooleanParameter, ListParameter
@@ -12,6 +12,7 @@ from pymeasure.experiment import Parameter as FormParameter
 from mho_errors import InputError
 from procedures.base import Procedure
 from procedures.catalogue import find_procedure, known_procedures, make_procedure, nearest, plain_value
+from runs.units import converted
 
 __all__ = ["known_procedures", "parameters_from_arguments", "procedure_from_arguments"]
 
@@ -86,12 +87,19 @@ def parameters_from_arguments(
     if rest:
         own = ("--" + key.replace("_", "-") for key, one in form.items() if not is_positional(one))
         options = dict.fromkeys((*own, *beside))
-        raise InputError(f"{parser.prog} has no argument {rest[0]!r}; {nearest(rest[0], options)}")
+        meant = nearest(rest[0], options)
+        if any(converted(1.0, rest[0], unit) is not None for unit in _units(form)):
+            meant = f"a number and its unit are one word: 200{rest[0]}"
+        raise InputError(f"{parser.prog} has no argument {rest[0]!r}; {meant}")
     words = {key: value for key, value in vars(understood).items() if value is not None}
     given = {key: plain_value(key, form[key], value) for key, value in words.items()}
     if seed is not None and "seed" in form:
         given.setdefault("seed", seed)
     return given
+
+
+def _units(form: Mapping[str, FormParameter]) -> set[str]:
+    return {unit for one in form.values() if (unit := getattr(one, "units", None))}
 
 
 def is_positional(parameter: FormParameter) -> bool:

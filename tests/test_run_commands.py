@@ -56,6 +56,10 @@ def test_a_person_gets_the_summary_and_the_file(shell):
             ("read", "--interval", "100mV"),
             "interval is '100mV'; 'mV' is not a unit of its kind: give it in s",
         ),
+        (
+            ("read", "--interval", "100", "ms"),
+            "mho run read has no argument 'ms'; a number and its unit are one word: 200ms",
+        ),
         (("read", "--interval", "soon"), "interval is 'soon'; give a number and a unit, such as 200ms"),
         (("read", "--repeats", "1.5"), "repeats is 1.5; it is a whole number"),
         (("read", "--repeats", "0"), "repeats is 0; it must be a whole number from 1 to 1e+06"),

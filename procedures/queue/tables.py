@@ -65,17 +65,17 @@ def print_jobs(
                 str(job.id), status, what(job), *bench, duration(job.estimate), duration(took(job)), outcome
             )
         console.print(table)
-    for bench, runner in runners.items():
-        waiting = [job for job in jobs if job.order.bench == bench and job.status is JobStatus.QUEUED]
+    for name, runner in runners.items():
+        waiting = [job for job in jobs if job.order.bench == name and job.status is JobStatus.QUEUED]
         if waiting:
             expected = sum(job.estimate or 0.0 for job in waiting)
             number = (
                 f"{len(waiting)} job{'' if len(waiting) == 1 else 's'} wait{'s' if len(waiting) == 1 else ''}"
             )
-            console.print(f"{number} for {bench}: {duration(expected)} expected", highlight=False)
+            console.print(f"{number} for {name}: {duration(expected)} expected", highlight=False)
         if runner is None:
             console.print(
-                f"no runner serves {bench}; begin with `mho runner --bench {bench}`",
+                f"no runner serves {name}; begin with `mho runner --bench {name}`",
                 style="bold yellow",
                 highlight=False,
             )
