@@ -7,6 +7,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+POLE_RATIO = (
+    4.0  # unity-gain frequency over second pole, amplifier and row together; the reference board has about 2
+)
+
 
 def contraction(matrix: Floats, inverse_of: Floats) -> Floats:
     """Spectral radius of I - A A0^-1: the factor by which a cycle shrinks the error.
@@ -51,3 +55,13 @@ def slowest_eigenvalue(network: Floats, row_load: Floats) -> complex:
     """
     values = np.linalg.eigvals(network / row_load[:, None])
     return complex(values[np.argmin(values.real)])
+
+
+def damping(network: Floats, row_load: Floats, ratio: float = POLE_RATIO) -> float:
+    """Least of Re l - ratio (Im l)^2 over the eigenvalues l of D^-1 G: where it is not positive, the loop may oscillate.
+
+    An amplifier with a second pole w_2 turns each eigenvalue into s (1 + s / w_2) + w_u l = 0, whose roots lie in the
+    left half plane exactly when Re l > (w_u / w_2) (Im l)^2. Parameters as for `slowest_eigenvalue`.
+    """
+    values = np.linalg.eigvals(network / row_load[:, None])
+    return float((values.real - ratio * values.imag**2).min())

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chip_maps.forecast import contraction, slowest_eigenvalue
+from chip_maps.forecast import contraction, damping, slowest_eigenvalue
 from chip_maps.levels import Levels
 from mho_errors import ConvergenceError
 
@@ -112,16 +112,24 @@ class Candidate:
         Median contraction over draws of the expected cell errors.
     slowest : complex
         Worst eigenvalue of D^-1 G over the nominal network: the loop is stable when Re > 0.
+    damping : float
+        Of the same network: above 0 the loop settles with amplifiers that have a second pole, too.
     """
 
     encoding: InverseEncoding
     rho: float
     slowest: complex
+    damping: float
 
     @property
     def stable(self) -> bool:
         """Whether the loop settles at all."""
         return self.slowest.real > 0.0
+
+    @property
+    def damped(self) -> bool:
+        """Whether it settles with real amplifiers, as far as one can tell."""
+        return self.damping > 0.0
 
 
 def _bias(matrix: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
@@ -190,11 +198,11 @@ def assess(
     rho = float(np.median(contraction(matrix, encoding.represented(network, levels.step))))
     nominal = levels.conductance(encoding.positive)
     nominal_negative = None if encoding.negative is None else levels.conductance(encoding.negative)
-    slowest = slowest_eigenvalue(
+    loop = (
         encoding.network(nominal, nominal_negative, diagonal),
         encoding.row_load(nominal, nominal_negative, diagonal, input_conductance),
     )
-    return Candidate(encoding, rho, slowest)
+    return Candidate(encoding, rho, slowest_eigenvalue(*loop), damping(*loop))
 
 
 def choose_encoding(
@@ -209,7 +217,8 @@ def choose_encoding(
 ) -> tuple[Candidate, tuple[Candidate, ...]]:
     """Forecast every encoding and return the stable one with the smallest rho, and the best of each name.
 
-    With one of `arrays` only, encodings that need a second are left out.
+    One that may oscillate with real amplifiers comes after all others. With one of `arrays` only, encodings that
+    need a second are left out.
 
     Raises
     ------
@@ -235,7 +244,7 @@ def choose_encoding(
             "reorder or negate rows so that the eigenvalues of A lie in the right half plane"
         )
     per_name: dict[str, Candidate] = {}
-    for candidate in sorted(stable, key=lambda candidate: candidate.rho):
+    for candidate in sorted(stable, key=lambda candidate: (not candidate.damped, candidate.rho)):
         per_name.setdefault(candidate.encoding.name, candidate)
     ranked = tuple(per_name.values())
     return ranked[0], ranked

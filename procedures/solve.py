@@ -203,11 +203,18 @@ class Solve(Procedure):
         """Program, forecast, refine."""
         plan, levels = self._plan, self._plan.levels
         encoding, chosen = plan.encoding, plan.candidate
-        others = ", ".join(f"{c.encoding.name} {c.rho:.3f}" for c in plan.ranked[1:])
+        others = ", ".join(
+            f"{c.encoding.name} {c.rho:.3f}{'' if c.damped else ', which may oscillate'}"
+            for c in plan.ranked[1:]
+        )
         stream.say(
             f"INV encoding: {encoding.name}, because its expected rho of {chosen.rho:.3f} is the smallest"
             + (f" (next: {others})" if others else "")
         )
+        if not chosen.damped:
+            stream.say(
+                "the INV circuit may oscillate: eigenvalues of D^-1 G far from the real axis", "WARNING"
+            )
         names = [array.name for array in plan.chip.arrays]
         programmer = Programmer(bench, stream, levels, names, self._settings)
         programmer.program(plan.blocks())

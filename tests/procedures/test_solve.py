@@ -82,6 +82,20 @@ def test_a_matrix_is_sliced_into_as_many_bits_as_a_cell_of_the_chip_holds(tmp_pa
         assert file.array("digits_multiply").max() == 2**digit_bits - 1
 
 
+# --- complex eigenvalues ---
+
+
+def test_an_encoding_that_would_oscillate_with_real_amplifiers_is_not_chosen(tmp_path):
+    matrix = np.diag([1.0 + 1.0j, 1.0 - 2.0j])
+    result = solve(tmp_path, matrix=matrix, bits=6).result
+    assert result.converged
+    assert result.summary["encoding"].startswith("bias column")
+    with pytest.raises(ConvergenceError, match="the INV loop rails"):
+        solve(tmp_path / "other", matrix=matrix, bits=6, encoding="differential")
+    with RunFile(next((tmp_path / "other").glob("*.h5"))) as file:
+        assert any("may oscillate" in entry.message for entry in file.log())
+
+
 # --- precision ---
 
 
