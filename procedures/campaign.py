@@ -52,7 +52,8 @@ class Campaign:
     Raises
     ------
     InputError
-        For a plan with a bench of real instruments, and for a folder that holds another plan.
+        For a plan with a bench of real instruments or with steps that go on after others, and for a folder that
+        holds another plan.
     """
 
     def __init__(self, plan: Plan, folder: Path, *, tries: int = 2) -> None:
@@ -61,6 +62,12 @@ class Campaign:
                 raise InputError(
                     f"bench {bench!r} has real instruments; a campaign runs on simulated benches, several at once: "
                     "put its runs into the queue instead"
+                )
+        for planned in plan.runs:
+            if planned.after is not None:
+                raise InputError(
+                    f"run {planned.number} of the plan goes on with the chip of run {planned.after}, and the runs of a "
+                    "campaign stand alone; run the plan, or put it into the queue"
                 )
         kept = folder / "plan.toml"
         try:

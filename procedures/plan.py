@@ -81,10 +81,14 @@ Axis = dict[str, Range | Files | Annotated[list[Scalar], Field(min_length=1)]]
 
 
 class Step(StrictModel):
-    """One procedure with the values that stay; `name` tells apart two steps of the same procedure."""
+    """One procedure with the values that stay; `name` tells apart two steps of the same procedure.
+
+    `after` names an earlier step, with whose simulated chip this one goes on.
+    """
 
     procedure: str
     name: str = ""
+    after: str = ""
     parameters: dict[str, Scalar] = {}
 
 
@@ -114,6 +118,8 @@ class PlannedRun:
         Plain values, in the parameters' units.
     bench, preset, seed
         As `procedures.run` takes them.
+    after : int or None
+        Number of the run with whose simulated chip this one goes on; its cells are then those of that run.
     point : mapping
         What was swept, with the values of this run.
     """
@@ -124,6 +130,7 @@ class PlannedRun:
     bench: str
     preset: str | None
     seed: int | None
+    after: int | None = None
     point: Mapping[str, Any] = field(default_factory=dict)
 
     def make(self) -> Procedure:
@@ -181,6 +188,7 @@ class _Layout:
 
     def plan(self) -> Plan:
         forms = [self._form(number, step) for number, step in enumerate(self._file.steps)]
+        self._grounds = [self._ground(number, step) for number, step in enumerate(self._file.steps)]
         axes = [self._axis(number, axis, forms) for number, axis in enumerate(self._file.sweep)]
         count = len(forms) * int(np.prod([len(points) for points in axes], dtype=float))
         if count > MOST_RUNS:
@@ -212,7 +220,23 @@ class _Layout:
         with self._at("steps", place):
             made = make_procedure(step.procedure, values)
         plain = {key: getattr(made, key) for key in values}
-        return PlannedRun(number, step.procedure.lower(), plain, **settings, point=mine)
+        ground, after = self._grounds[place], None
+        if ground is not None:
+            settings["preset"], after = None, number - place + ground
+        return PlannedRun(number, step.procedure.lower(), plain, **settings, after=after, point=mine)
+
+    def _ground(self, number: int, step: Step) -> int | None:
+        """Return the place of the step after which this one goes on; None for a fresh chip."""
+        if not step.after:
+            return None
+        earlier = self._file.steps[:number]
+        for place in reversed(range(number)):
+            if step.after in (earlier[place].name, earlier[place].procedure):
+                return place
+        with self._at("steps", number, "after"):
+            known = {one.name or one.procedure: one for one in earlier}
+            told = nearest(step.after, known) if known else "it is the first"
+            raise InputError(f"no step before this one is called {step.after!r}; {told}")
 
     def _form(self, number: int, step: Step) -> dict[str, Any]:
         with self._at("steps", number, "procedure"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
@@ -14,6 +15,7 @@ from procedures.plan import Plan, PlannedRun, load_plan
 from procedures.queue.ordering import expected_seconds
 from procedures.queue.tables import duration
 from procedures.runner import run
+from procedures.stream import Event, Started
 from procedures.terminal import RunDisplay
 
 SHOWN = 40  # runs listed before the rest is only counted
@@ -47,18 +49,12 @@ def run_plan(path: Path, output: Path | None, dry_run: bool) -> int:
     if dry_run:
         return len(print_plan(plan, Console()))
     console, failed = Console(stderr=True), 0
+    finished: dict[int, Path] = {}
     for planned in plan.runs:
         console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
         try:
             with RunDisplay() as display:
-                run(
-                    planned.make(),
-                    planned.bench,
-                    seed=planned.seed,
-                    preset=planned.preset,
-                    output=output,
-                    observers=[display.observe],
-                )
+                finished[planned.number] = _carry_out(planned, output, finished, display)
         except Aborted:
             raise
         except MhoError as error:
@@ -66,6 +62,36 @@ def run_plan(path: Path, output: Path | None, dry_run: bool) -> int:
             console.print(f"run {planned.number} failed: {error}", style="red", markup=False, highlight=False)
     console.print(f"{len(plan.runs) - failed} of {len(plan.runs)} runs finished", highlight=False)
     return failed
+
+
+def _carry_out(
+    planned: PlannedRun, output: Path | None, finished: Mapping[int, Path], display: RunDisplay
+) -> Path:
+    """Carry out one run; return its file."""
+    after = None
+    if planned.after is not None:
+        if planned.after not in finished:
+            raise InputError(f"run {planned.after}, with whose chip it goes on, did not finish")
+        if (
+            load_conditions(planned.bench).bench.simulation is not None
+        ):  # a real chip is as it was left anyway
+            after = finished[planned.after]
+    begun: list[Path] = []
+
+    def notice(event: Event) -> None:
+        if isinstance(event, Started):
+            begun.append(event.path)
+
+    run(
+        planned.make(),
+        planned.bench,
+        seed=planned.seed,
+        preset=planned.preset,
+        after=after,
+        output=output,
+        observers=[notice, display.observe],
+    )
+    return begun[0]
 
 
 def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
@@ -84,11 +110,13 @@ def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
         title=f"{plan.name}: {_count(len(plan.runs))}", title_justify="left", box=None, pad_edge=False
     )
     table.add_column("run", justify="right")
-    for name in ("procedure", "bench", *swept):
+    chained = any(planned.after is not None for planned in plan.runs)
+    for name in ("procedure", "bench", *(["after"] if chained else []), *swept):
         table.add_column(name)
     for planned in plan.runs[:SHOWN]:
         values = (str(planned.point.get(key, "")) for key in swept)
-        table.add_row(str(planned.number), planned.procedure, planned.bench, *values)
+        after = [f"run {planned.after}" if planned.after else ""] if chained else []
+        table.add_row(str(planned.number), planned.procedure, planned.bench, *after, *values)
     console.print(table)
     if len(plan.runs) > SHOWN:
         console.print(f"  and {len(plan.runs) - SHOWN} more", highlight=False)

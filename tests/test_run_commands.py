@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet
 import pytest
 
@@ -85,6 +86,39 @@ def test_a_dry_run_lists_every_run_and_does_none(shell, plan):
     assert total == "expected: < 1 s, one after the other"
     assert [line.split() for line in runs] == [[str(n), "read", "simulated", str(n)] for n in (1, 2, 3)]
     assert not shell.folder.exists()
+
+
+def test_the_steps_of_a_plan_go_on_with_one_chip_here_and_in_the_queue(shell, plan, tmp_path):
+    (tmp_path / "digits.csv").write_text("1,5\n7,3\n")
+    plan.write_text(
+        """name = "program, then read"
+        [[steps]]
+        procedure = "program"
+        parameters = { digits = "digits.csv" }
+        [[steps]]
+        procedure = "read"
+        after = "program"
+        parameters = { rows = "0:2", columns = "0:2" }
+        [[sweep]]
+        preset = ["quiet", "ideal"]
+        """
+    )
+    assert "run 3" in shell("run", plan, "--dry-run")[1]
+    assert "the runs of a campaign stand alone" in shell.refused("campaign", plan)
+    code, _, err = shell("run", plan, "--output", tmp_path / "runs")
+    assert code == 0, err
+    read = sorted((tmp_path / "runs").glob("*-read*.h5"))
+    assert len(read) == 2
+    for path in read:
+        with RunFile(path) as run:
+            assert run.map("multiply_conductance") == pytest.approx(
+                1e-6 * np.array([[5, 25], [35, 15]]), abs=1.5e-6
+            )
+    shell("queue", "add", plan)
+    orders = json.loads(shell("queue", "list", "--json")[1])
+    assert [(job["after"], job["preset"]) for job in orders] == [
+        (None, "quiet"), ("#1", None), (None, "ideal"), ("#3", None),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("verb", [("run",), ("queue", "add")])

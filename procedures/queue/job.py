@@ -35,6 +35,10 @@ ENDED = (
 )
 
 
+WITHIN = "@"
+"""Before the place, from 1, of another order among those that are added together; in the queue it is that job's number."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What a job is to do.

@@ -12,7 +12,7 @@ from procedures.catalogue import known_procedures, make_procedure
 from procedures.conditions import load_conditions
 from procedures.origin import bench_key, import_procedure
 from procedures.plan import load_plan
-from procedures.queue.job import Job, JobStatus, Order
+from procedures.queue.job import WITHIN, Job, JobStatus, Order
 from procedures.queue.store import Queue
 from runs import RunFile, new_run_path
 
@@ -58,7 +58,7 @@ def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
     )
 
 
-def ground(order: Order, queue: Queue, *, simulated: bool) -> str:
+def ground(order: Order, queue: Queue, *, simulated: bool) -> str | None:
     """Return in full after what an order goes on, as far as that can be checked before it runs.
 
     Raises
@@ -67,6 +67,8 @@ def ground(order: Order, queue: Queue, *, simulated: bool) -> str:
         For a file or job that is not there, one of another bench, or a bench of real instruments.
     """
     after = order.after or ""
+    if after.startswith(WITHIN):  # of a plan; real instruments have the chip that the step before has left
+        return after if simulated else None
     if not simulated:
         raise QueueError(
             f"bench {order.bench} has real instruments, whose chip is as it is; leave out --after {after}"
@@ -172,9 +174,12 @@ def orders_of_plan(path: Path) -> list[Order]:
     """
     folder = path.resolve().parent
     return [
-        Order(run.procedure, dict(run.parameters), run.bench, run.seed, run.preset, folder=folder)
+        Order(
+            run.procedure, dict(run.parameters), run.bench, run.seed, run.preset, folder=folder,
+            after=None if run.after is None else f"{WITHIN}{run.after}",
+        )
         for run in load_plan(path.resolve()).runs
-    ]
+    ]  # fmt: skip
 
 
 def order_of_run(path: Path) -> Order:

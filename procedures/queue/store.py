@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from mho_errors import QueueError
 from procedures.queue.database import Database, order_row
-from procedures.queue.job import ACTIVE, ENDED, Job, JobStatus, Lane, Order
+from procedures.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order
 from procedures.queue.policy import Decision, Policy
 from runs.paths import DEFAULT_FOLDER
 
@@ -122,9 +122,18 @@ class Queue:
         return self.add_all([(order, estimate)], priority=priority)[0]
 
     def add_all(self, orders: Sequence[tuple[Order, float | None]], *, priority: int = 0) -> list[Job]:
-        """Put jobs, each with its estimate (s), behind all others of their priority: all of them or none."""
+        """Put jobs, each with its estimate (s), behind all others of their priority: all of them or none.
+
+        One that goes on after ``@2`` goes on after the second of them.
+        """
+        jobs: list[Job] = []
         with self._database.changing():
-            return [self._insert(order, priority, estimate) for order, estimate in orders]
+            for order, estimate in orders:
+                if order.after is not None and order.after.startswith(WITHIN):
+                    ground = jobs[int(order.after.removeprefix(WITHIN)) - 1]
+                    order = replace(order, after=f"#{ground.id}")
+                jobs.append(self._insert(order, priority, estimate))
+        return jobs
 
     def clone(self, number: int) -> Job:
         """Put a copy of a job, whatever became of it, behind all others of its priority."""

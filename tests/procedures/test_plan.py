@@ -49,6 +49,15 @@ def test_a_step_is_singled_out_by_its_name():
     assert [r.make().repeats for r in planned] == [1, 1, 1, 5]
 
 
+def test_a_step_goes_on_with_the_chip_of_the_last_one_of_that_name_before_it():
+    first = SOLVE.replace("procedure", 'name = "first"\nprocedure', 1)
+    then, last = (READ.replace("procedure", f'after = "{name}"\nprocedure', 1) for name in ("first", "read"))
+    planned = runs(first + then + last + '[[sweep]]\npreset = ["quiet", "pku"]\n')
+    assert [r.after for r in planned] == [None, 1, 2, None, 4, 5]
+    assert [r.preset for r in planned] == ["quiet", None, None, "pku", None, None]
+    assert planned[4].point == {"preset": "pku"}
+
+
 def test_what_stands_in_one_sweep_moves_together():
     planned = runs(SOLVE + "[[sweep]]\nbits = [12, 24]\ntolerance = [1e-3, 1e-6]\n")
     assert [(r.parameters["bits"], r.parameters["tolerance"]) for r in planned] == [(12, 1e-3), (24, 1e-6)]
@@ -101,6 +110,21 @@ def test_an_error_names_the_key_the_line_and_what_to_do(text, said):
     with pytest.raises(InputError) as caught:
         runs(text)
     assert said in str(caught.value), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("after", "said"), [("frist", "did you mean 'first'?"), ("read", "there are first"), ("", "")]
+)
+def test_a_step_goes_on_only_after_one_before_it(after, said):
+    steps = SOLVE.replace("procedure", 'name = "first"\nprocedure', 1) + READ + f"after = '{after}'\n"
+    if not after:
+        assert runs(steps)[1].after is None
+        return
+    with pytest.raises(
+        InputError, match=rf"steps\.1\.after \(line 9\): no step before this one .*{after}.*"
+    ) as told:
+        runs(steps)
+    assert said in str(told.value)
 
 
 def test_a_plan_that_is_not_there_is_one_sentence(tmp_path):
