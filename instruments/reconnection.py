@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ASKING = ("identify", "settings", "closed")  # methods of the roles that change nothing
+AT_REST = (*ASKING, "arm_watchdog")  # methods that leave every output as it is
 LOST = (StatusCode.error_connection_lost, StatusCode.error_io, StatusCode.error_invalid_object)
 LOST_DAQ = (-201003, -88709, -200324)  # gone from the bus, or without power (as in `drivers.ni_daq_errors`)
 
@@ -197,7 +198,7 @@ class Reconnecting:
 
     def _call(self, name: str, *arguments: Any, **options: Any) -> Any:
         repeat = name in ASKING and not self._driven
-        if name not in ASKING:
+        if name not in AT_REST:
             self._driven = True
         return self._attempt(
             name, lambda: getattr(self._instrument, name)(*arguments, **options), repeat=repeat

@@ -120,6 +120,15 @@ def test_a_property_is_asked_again(bench):
     assert bench.instruments.board.input_conductance == pytest.approx(35e-6)
 
 
+def test_a_board_whose_watchdog_was_disarmed_is_at_rest(bench):
+    """As on the way out of every run, before its settings are kept."""
+    bench.read(CELL)
+    bench.safe()
+    bench.instruments.board.arm_watchdog(0.0)
+    lose(bench, "board", match=b":MODE?")
+    assert bench.instruments.board.settings()["mode"] == "SAFE"
+
+
 # --- what acts ---
 
 
