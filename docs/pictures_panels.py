@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from gui.session import Session
 from gui.signals_panel import SignalsPanel
 from gui.solve_panel import SolvePanel
 from gui.watch import WatchServer
-from procedures import Solve, run
+from procedures import Solve, Sweep, run
 
 PANEL = (1000, 560)  # pixels
 WHOLE = (1280, 560)
@@ -37,17 +38,27 @@ def grab_panels(solved: Path, pictures: Path) -> None:
     session.open_run(solved)
     solve, signals, table = SolvePanel(session), SignalsPanel(session), RunsPanel(session)
     _grab(solve, PANEL, pictures / "panel-solve.png")
-    signals.log_y.setChecked(True)
-    signals.cursors.setChecked(True)
     for one in others:
         signals.lay_over(one)
     _grab(signals, PANEL, pictures / "panel-signals.png", lambda: len(signals.plot.drawn) > len(others))
+    with tempfile.TemporaryDirectory() as elsewhere:
+        session.open_run(_swept(solved, Path(elsewhere)))
+        sweeps = SignalsPanel(session)
+        sweeps.cursors.setChecked(True)
+        _grab(sweeps, PANEL, pictures / "panel-signals-sweep.png", lambda: bool(sweeps.plot.drawn))
     table.show()
     _wait(lambda: len(table.model.runs) > len(others))
     table.table.selectRow(1)
     _grab(table, WHOLE, pictures / "panel-runs.png", table.preview.convergence.isVisible)
     session.close()
     grab_page(folder, pictures / "watch.png")
+
+
+def _swept(solved: Path, folder: Path) -> Path:
+    """Sweep cells of the chip that a solve left, and return the run file."""
+    cells = Sweep(rows="1:2", columns="16:24", highest=0.5, lowest=-0.5)
+    path: Path = run(cells, after=solved, output=folder / "sweep.h5").path
+    return path
 
 
 def _grab(

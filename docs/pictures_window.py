@@ -44,7 +44,7 @@ def grab_main_window(pictures: Path) -> None:
         window.show_panel("Queue")
         _wait(lambda: _status(window, running) is JobStatus.FINISHED)
         _wait(lambda: session.runner is not None and bool(session.runner.total))
-        session.open_run(next(job.run for job in session.jobs if job.id == running))
+        session.open_run(next(job.run for job in session.jobs if job.id == running and job.run))
         _grab(window, pictures / "window-dark.png")
         theme.choose("system")
 

@@ -164,7 +164,7 @@ class LogPanel(QWidget):
         self.view.verticalHeader().setDefaultSectionSize(20)
         self.view.horizontalHeader().setHighlightSections(False)
         self.view.horizontalHeader().setStretchLastSection(True)
-        for column, width in enumerate((74, 80, 190)):
+        for column, width in enumerate((70, 76, 150)):
             self.view.horizontalHeader().resizeSection(column, width)
         copy = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.view)
         copy.setContext(Qt.ShortcutContext.WidgetShortcut)

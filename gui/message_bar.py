@@ -40,7 +40,8 @@ class WrappedLabel(QLabel):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Ask for another height."""
         super().resizeEvent(event)
-        QTimer.singleShot(0, self, self.updateGeometry)  # not while the layout is at work, which would forget it
+        # Not while the layout is at work, which would forget it.
+        QTimer.singleShot(0, self, self.updateGeometry)
 
 
 class MessageBar(QWidget):

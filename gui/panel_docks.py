@@ -107,7 +107,7 @@ class PanelDocks:
 
     def arrange(self) -> None:
         """Put every panel where it is at first."""
-        first: dict[Qt.DockWidgetArea, QDockWidget] = {}
+        first: dict[Qt.DockWidgetArea, PanelDock] = {}
         for title, dock in self._docks.items():
             area = PLACES.get(title, MIDDLE)
             dock.setFloating(False)
@@ -133,7 +133,9 @@ class PanelDocks:
 
     def restore(self, heights: dict[PanelDock, int]) -> None:
         """Give docks the heights that they had, once whatever took their room has gone."""
-        self._window.layout().activate()
+        layout = self._window.layout()
+        assert layout is not None
+        layout.activate()
         kept = {dock: height for dock, height in heights.items() if dock.is_in_view()}
         self._window.resizeDocks(list(kept), list(kept.values()), Qt.Orientation.Vertical)
 

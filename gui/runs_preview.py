@@ -75,6 +75,8 @@ class RunPreview(QWidget):
         self.facts.verticalHeader().setVisible(False)
         self.facts.verticalHeader().setDefaultSectionSize(21)
         self.facts.setShowGrid(False)
+        self.facts.setWordWrap(False)
+        self.facts.setTextElideMode(Qt.TextElideMode.ElideLeft)  # of a path the end tells most
         self.facts.setAlternatingRowColors(True)
         self.facts.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.convergence = ConvergenceView(legend=False)
