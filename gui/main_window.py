@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QSettings, Qt, QTimer
+from PySide6.QtCore import QEvent, QSettings, Qt, QTimer
 from PySide6.QtGui import (
     QAction,
     QActionGroup,
@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QKeySequence,
+    QResizeEvent,
     QShowEvent,
 )
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QToolBar, QWidget
@@ -116,7 +117,7 @@ class MainWindow(QMainWindow):
             )
         view.addSeparator()
         view.addMenu(self._theme_menu())
-        self._add(view, "Default layout", "", "every panel to its place", self.panels.arrange)
+        self._add(view, "Default layout", "", "every panel to its place", self._arrange)
         help_ = self.menuBar().addMenu("&Help")
         self._add(help_, "Keyboard shortcuts", "F1", "list the keys", self.show_shortcuts)
         self._add(help_, "Guided run", "", "two minutes on the simulated bench", self.show_guide)
@@ -246,6 +247,10 @@ class MainWindow(QMainWindow):
         kept = self.settings.value("theme", "system")
         return next((name for name in THEMES if name == kept), "system")
 
+    def _arrange(self) -> None:
+        self.panels.arrange()
+        QTimer.singleShot(0, self, self.panels.remember)
+
     def _choose_theme(self, name: theme.Choice, _checked: bool = True) -> None:
         self.settings.setValue("theme", name)
         theme.choose(name)
@@ -265,7 +270,20 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         QTimer.singleShot(0, self, self._begin)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Let the panels in the middle have what was gained."""
+        super().resizeEvent(event)
+        self.panels.hold()
+
+    def event(self, event: QEvent) -> bool:
+        """Notice when the user has moved the line between two docks."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.MouseButtonRelease:
+            self.panels.remember()
+        return done
+
     def _begin(self) -> None:
+        self.panels.remember()
         if not self.session.listens:
             self.session.start()
 

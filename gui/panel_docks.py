@@ -83,6 +83,8 @@ class PanelDocks:
 
     def __init__(self, window: QMainWindow, session: Session) -> None:
         self._window = window
+        self._widths: dict[PanelDock, int] = {}
+        self._heights: dict[PanelDock, int] = {}
         window.setDockNestingEnabled(True)
         window.setCorner(Qt.Corner.BottomLeftCorner, LEFT)
         window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
@@ -138,6 +140,38 @@ class PanelDocks:
         layout.activate()
         kept = {dock: height for dock, height in heights.items() if dock.is_in_view()}
         self._window.resizeDocks(list(kept), list(kept.values()), Qt.Orientation.Vertical)
+
+    def remember(self) -> None:
+        """Keep in mind how wide the docks at the left and how high those at the bottom are, as the user has them."""
+        self._widths = {dock: dock.width() for dock in self._in(LEFT)}
+        heights = self.heights()
+        self._heights = {dock: heights[dock] for dock in self._in(BOTTOM)}
+
+    def hold(self) -> None:
+        """Give the docks in the middle all that a window has gained, or take from them what it has lost.
+
+        Qt would share it among all.
+        """
+        heights = self.heights()
+        widths = {dock: dock.width() for dock in heights}
+        for way, now, kept in (
+            (Qt.Orientation.Horizontal, widths, self._widths),
+            (Qt.Orientation.Vertical, heights, self._heights),
+        ):
+            asked = {dock: size for dock, size in kept.items() if dock in now}
+            gained = sum(now[dock] - size for dock, size in asked.items())
+            middle = self._in(MIDDLE)
+            if gained and middle:
+                asked |= {dock: now[dock] + gained for dock in middle}
+                self._window.resizeDocks(list(asked), list(asked.values()), way)
+
+    def _in(self, area: Qt.DockWidgetArea) -> list[PanelDock]:
+        """Return the docks of an area that are in view."""
+        return [
+            dock
+            for dock in self._docks.values()
+            if dock.is_in_view() and self._window.dockWidgetArea(dock) == area
+        ]
 
     def close(self) -> None:
         """Let panels that have something going on end it."""

@@ -231,6 +231,15 @@ def test_a_queue_that_goes_on_takes_the_message_of_its_hold_away(window: MainWin
     assert window.messages.level == ""
 
 
+def test_a_larger_window_is_a_larger_chip(window: MainWindow, qtbot) -> None:
+    chip, queue, form = (window.findChild(QDockWidget, name) for name in ("Chip", "Queue", "Experiments"))
+    before, height, width = chip.size(), queue.height(), form.width()
+    for wide, high in ((1800, 1000), (1280, 800)):
+        window.resize(wide, high)
+        qtbot.waitUntil(lambda: (queue.height(), form.width()) == (height, width), timeout=SOON)
+    assert chip.size() == before
+
+
 def test_panels_come_to_the_front_by_keys(window: MainWindow, qtbot) -> None:
     qtbot.keyClick(window, Qt.Key.Key_8, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: not window.panel("Log").visibleRegion().isEmpty(), timeout=SOON)
