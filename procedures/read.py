@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,8 +17,9 @@ from instruments import Bench, Cell
 from instruments.bench_file import BenchSource
 from procedures.base import Estimate, Procedure
 from procedures.cell_range import check_inside, parse_lines
+from procedures.earlier_reads import CLOCK_ZERO, EarlierReads, earlier_reads
 from procedures.stream import Stream
-from runs import Column, Layout, Map, Table
+from runs import Array, Column, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
@@ -108,7 +110,10 @@ class Read(Procedure):
             self._columns[order[1]],
             f"{self.array}: conductance",
         )
-        return Layout((table,), (image,), default=f"maps/{image.name}")
+        zero = Array(
+            CLOCK_ZERO, np.array([np.nan]), "s", "Unix time of the run's clock at 0; NaN on a simulated bench"
+        )
+        return Layout((table,), (image,), (zero,), default=f"maps/{image.name}")
 
     def describe_cells(self) -> str:
         """Array and ranges."""
@@ -133,36 +138,43 @@ class Read(Procedure):
         shape = (self.repeats, len(self._rows), len(self._columns))
         conductance, deviation = np.full(shape, np.nan), np.full(shape, np.nan)
         times = np.zeros(self.repeats)
-        order = np.ix_(np.argsort(self._rows), np.argsort(self._columns))
-        announced, start = stream.now(), bench.now()
-        for repeat in range(self.repeats):
-            bench.wait_until(start + repeat * self.interval)
-            times[repeat] = bench.now()
+        image, order = f"{self.array}_conductance", np.ix_(np.argsort(self._rows), np.argsort(self._columns))
+        done, clock = 0, bench.now()
+        earlier = self._earlier(bench, image)
+        if earlier is not None and earlier.repeats:
+            done, clock = earlier.repeats, earlier.elapsed
+            stream.say(f"{done} of {self.repeats} repeats are taken over from {self.resume_from}")
+            taken = earlier.rows["conductance"].reshape(done, *shape[1:], self.samples)
+            conductance[:done] = taken.mean(axis=-1)
+            if self.samples > 1:
+                deviation[:done] = taken.std(axis=-1, ddof=1)
+            times[:done] = earlier.times
+            stream.record_block("reads", earlier.rows)
+            for repeat in range(done):
+                stream.snapshot(image, conductance[repeat][order], times[repeat])
+        shift = clock - bench.now()  # from the bench's clock to that of the run's rows
+        start = (
+            clock if not done else max(times[0], clock - done * self.interval)
+        )  # none is made up for in haste
+        if bench.laboratory is None:
+            stream.set_array(CLOCK_ZERO, np.array([time.time() - clock]))
+        announced = stream.now()
+        for repeat in range(done, self.repeats):
+            bench.wait_until(start + repeat * self.interval - shift)
+            times[repeat] = bench.now() + shift
             for i, row in enumerate(self._rows.tolist()):
                 for j, column in enumerate(self._columns.tolist()):
-                    where = {"repeat": repeat, "row": row, "column": column}
-                    here = repeat, i, j
-                    if self.samples == 1:
-                        conductance[here] = value = bench.read(Cell(self.array, row, column), self._volts)
-                        stream.record("reads", time=bench.now(), sample=0, conductance=value, **where)
-                    else:
-                        values = bench.read_list(Cell(self.array, row, column), self.samples, self._volts)
-                        conductance[here], deviation[here] = values.mean(), values.std(ddof=1)
-                        block = {"time": bench.now(), **where}
-                        stream.record_block(
-                            "reads",
-                            {
-                                "sample": np.arange(self.samples),
-                                "conductance": values,
-                                **{name: np.full(self.samples, value) for name, value in block.items()},
-                            },
-                        )
+                    values = self._read(bench, Cell(self.array, row, column))
+                    conductance[repeat, i, j] = values.mean()
+                    if self.samples > 1:
+                        deviation[repeat, i, j] = values.std(ddof=1)
+                    where = {"time": bench.now() + shift, "repeat": repeat, "row": row, "column": column}
+                    self._record(stream, where, values)
                 if stream.now() - announced > ANNOUNCED:
                     announced = stream.now()
                     stream.check()
-                    done = (repeat * shape[1] + i + 1) * shape[2]
-                    stream.progress("reading", done, conductance.size)
-            stream.snapshot(f"{self.array}_conductance", conductance[repeat][order], times[repeat])
+                    stream.progress("reading", (repeat * shape[1] + i + 1) * shape[2], conductance.size)
+            stream.snapshot(image, conductance[repeat][order], times[repeat])
         stream.progress("reading", conductance.size, conductance.size)
         summary = {
             "cells": int(np.prod(shape[1:])),
@@ -174,3 +186,25 @@ class Read(Procedure):
         if self.samples > 1:
             summary["mean_deviation"] = float(deviation.mean())
         return Reads(conductance, deviation, times, summary)
+
+    def _earlier(self, bench: Bench, image: str) -> EarlierReads | None:
+        """Return what is to be taken over; on a simulated bench the chip was another one, so nothing is."""
+        if self.resume_from is None or bench.laboratory is not None:
+            return None
+        same = ("array", "rows", "columns", "read_voltage", "samples", "repeats", "interval")
+        per_repeat = len(self._rows) * len(self._columns) * self.samples
+        return earlier_reads(
+            self.resume_from, {name: getattr(self, name) for name in same}, per_repeat, image
+        )
+
+    def _read(self, bench: Bench, cell: Cell) -> Floats:
+        if self.samples == 1:
+            return np.array([bench.read(cell, self._volts)])
+        return bench.read_list(cell, self.samples, self._volts)
+
+    def _record(self, stream: Stream, where: dict[str, float], values: Floats) -> None:
+        if self.samples == 1:
+            stream.record("reads", sample=0, conductance=values[0], **where)
+            return
+        block = {name: np.full(self.samples, value) for name, value in where.items()}
+        stream.record_block("reads", {"sample": np.arange(self.samples), "conductance": values, **block})
