@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -214,26 +214,6 @@ def memory(path: Path, rows: float) -> dict[str, Any]:
             wait(300.0, lambda share=share: panel.rows_seen >= share * rows)
             taken.append(process.memory_info().rss / 2**20)
         return {"taken": [round(mib, 1) for mib in taken], "rows": panel.rows_seen}
-
-
-def start(_: Path, __: float) -> dict[str, Any]:
-    """Run ``mho gui`` until the window answers; the time of day at which it does."""
-    import mho
-
-    answered: list[float] = []
-
-    def run_until_it_answers(*_: Any) -> int:
-        wait(0.0)
-        for _ in range(3):
-            QApplication.processEvents()
-        answered.append(time.time())
-        return 0
-
-    QApplication.exec = run_until_it_answers  # type: ignore[method-assign,assignment]
-    sys.argv = ["mho", "gui"]
-    with suppress(SystemExit):
-        mho.main()
-    return {"answered": answered[0]}
 
 
 if __name__ == "__main__":

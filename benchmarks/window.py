@@ -40,17 +40,21 @@ def run(repeat: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         starts = [_start(place) for _ in range(repeat)]
+        answered = [one for one, _ in starts]
         return [
             *_streaming(place / "stream.h5"),
             *_long(place / "long.h5"),
             *_memory(place / "hour.h5"),
             Figure(
                 "start of `mho gui` to a window that answers",
-                statistics.median(starts),
+                statistics.median(answered),
                 "s",
                 target=f"below {STARTED:.0f} s",
-                met=statistics.median(starts) < STARTED,
-                detail={"slowest, s": max(starts)},
+                met=statistics.median(answered) < STARTED,
+                detail={
+                    "slowest, s": max(answered),
+                    "until a procedure can be chosen, s": statistics.median(offers for _, offers in starts),
+                },
                 threads=WINDOW_THREADS,
             ),
         ]
@@ -177,20 +181,25 @@ def _memory(path: Path) -> list[Figure]:
     ]
 
 
-def _start(folder: Path) -> float:
+def _start(folder: Path) -> tuple[float, float]:
+    """Return how long ``mho gui`` takes until it answers, and until a procedure can be chosen, s."""
     began = time.time()
-    answered: float = found(observe("start", folder, 0.0, folder=folder))["answered"]
-    return answered - began
+    private = {"XDG_CONFIG_HOME": str(folder), "MHO_RUNS": str(folder)}
+    times = found(_in_a_process("benchmarks._window_start", [], private))
+    return times["answered"] - began, times["offers"] - began
 
 
-def observe(what: str, path: Path, number: float, folder: Path | None = None) -> subprocess.Popen[str]:
-    """Begin to observe a window, see `benchmarks._window`; with `folder` one that keeps its settings there."""
-    private = {"XDG_CONFIG_HOME": str(folder), "MHO_RUNS": str(folder)} if folder else {}
+def observe(what: str, path: Path, number: float) -> subprocess.Popen[str]:
+    """Begin to observe a window, see `benchmarks._window`."""
+    return _in_a_process("benchmarks._window", [what, str(path), str(number)], {})
+
+
+def _in_a_process(module: str, words: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks._window", what, str(path), str(number)],
+        [sys.executable, "-m", module, *words],
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"} | private,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"} | environment,
     )
 
 

@@ -33,3 +33,9 @@ def test_a_long_run_is_opened_and_a_cell_s_history_found(pulses):
     seen = window.found(window.observe("opening", pulses.writer.path, 30.0))
     assert 0 < seen["opened"] <= seen["whole"]
     assert seen["found"] == 0  # cell [500, 500] comes later
+
+
+@pytest.mark.slow
+def test_a_start_is_timed_to_the_first_answer_and_to_the_procedures(tmp_path):
+    answered, offers = window._start(tmp_path)
+    assert 0.0 < answered <= offers < 60.0
