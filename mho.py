@@ -38,9 +38,6 @@ app = typer.Typer(
     "`mho VERB --help` says more about one.",
 )
 
-bench_app = typer.Typer(no_args_is_help=True, help="Check benches, make them safe, serve them.")
-app.add_typer(bench_app, name="bench", rich_help_panel=BENCHES)
-
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
 Runs = Annotated[list[Path], typer.Argument(help="run files (.h5)", show_default=False)]
 Help = Annotated[bool, typer.Option("--help", "-h", help="of this verb, or of the procedure that is named")]
@@ -322,6 +319,14 @@ def queue(context: typer.Context) -> None:
     _hand_on(queue_app, context)
 
 
+@app.command(context_settings=HANDED_ON, rich_help_panel=BENCHES)
+def bench(context: typer.Context) -> None:
+    """Check benches, make them safe, show and serve them."""
+    from instruments.bench_commands import bench_app
+
+    _hand_on(bench_app, context)
+
+
 def _hand_on(verbs: typer.Typer, context: typer.Context) -> None:
     """Let other verbs understand the words of this one."""
     code = verbs(context.args, prog_name=context.command_path, standalone_mode=False, help_option_names=HELP)
@@ -427,64 +432,6 @@ def recover(runs: Runs) -> None:
             failed = True
     if failed:
         raise typer.Exit(EXIT_UNFINISHED)
-
-
-@bench_app.command("check")
-def bench_check(
-    bench: Annotated[str, typer.Argument(help="a packaged bench or a bench file")] = "simulated",
-) -> None:
-    """Open every instrument of a bench and say what is wrong with it and what to do."""
-    from rich.console import Console
-
-    from instruments.checking import check_bench, print_report
-
-    report = check_bench(bench)
-    print_report(report, Console())
-    if not report.ok:
-        raise typer.Exit(EXIT_UNFINISHED)
-
-
-@bench_app.command("show")
-def bench_show(
-    bench: Annotated[str, typer.Argument(help="a packaged bench or a bench file")] = "simulated",
-) -> None:
-    """Print a bench file, to begin one's own with: `mho bench show simulated > lab.toml`."""
-    from instruments.bench_file import load_bench_file
-
-    typer.echo(load_bench_file(bench).text, nl=False)
-
-
-@bench_app.command("safe")
-def bench_safe(
-    bench: Annotated[str, typer.Argument(help="a packaged bench or a bench file")] = "simulated",
-) -> None:
-    """Bring every output of a bench to 0 V and off, and read that back: after a crash, or what somebody left on."""
-    from instruments.safing import make_bench_safe
-
-    for role, identity in make_bench_safe(bench).items():
-        typer.echo(f"{role:7s} safe  {identity}")
-
-
-@bench_app.command("serve")
-def bench_serve(
-    bench: Annotated[str, typer.Argument(help="a packaged bench or a bench file")] = "simulated",
-    port: Annotated[int, typer.Option(help="of the first instrument; 0 takes any that are free")] = 5025,
-    write: Annotated[
-        Path | None, typer.Option(help="a bench file to write that reaches them as real instruments")
-    ] = None,
-) -> None:
-    """Offer the instruments of a bench, simulated, on loopback sockets until Ctrl-C."""
-    from instruments.bench_file import BenchSource
-    from instruments.simulated.served_file import served_text, write_served
-    from instruments.simulated.serving import Server, serve_bench
-
-    def announce(source: BenchSource, server: Server) -> None:
-        typer.echo(server.listing())
-        if write is not None:
-            write_served(write, served_text(source, server.endpoints))
-            typer.echo(f"{write}  reaches them as real instruments")
-
-    serve_bench(bench, port, announce)
 
 
 def main() -> NoReturn:

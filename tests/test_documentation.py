@@ -18,6 +18,7 @@ from typer.main import get_command
 import mho
 from analysis.runs_commands import runs_app
 from chip_maps.chip import ChipMap
+from instruments.bench_commands import bench_app
 from instruments.bench_file import BenchFile
 from instruments.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES
 from procedures.catalogue import known_procedures
@@ -128,6 +129,7 @@ def tree() -> dict[tuple[str, ...], Any]:
             walk(one, (*words, name))
 
     walk(get_command(mho.app), ())
+    walk(get_command(bench_app), ("bench",))
     walk(get_command(queue_app), ("queue",))
     walk(get_command(runs_app), ("runs",))
     return found

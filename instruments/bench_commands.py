@@ -1,0 +1,77 @@
+"""``mho bench …``: benches checked, made safe, shown and served on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXIT_WRONG = 1
+
+bench_app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Check benches, make them safe, show and serve them.",
+)
+
+Bench = Annotated[str, typer.Argument(help="a packaged bench or a bench file")]
+
+
+@bench_app.command("check")
+def check(
+    bench: Bench = "simulated",
+) -> None:
+    """Open every instrument of a bench and say what is wrong with it and what to do."""
+    from rich.console import Console
+
+    from instruments.checking import check_bench, print_report
+
+    report = check_bench(bench)
+    print_report(report, Console())
+    if not report.ok:
+        raise typer.Exit(EXIT_WRONG)
+
+
+@bench_app.command("show")
+def show(
+    bench: Bench = "simulated",
+) -> None:
+    """Print a bench file, to begin one's own with: `mho bench show simulated > lab.toml`."""
+    from instruments.bench_file import load_bench_file
+
+    typer.echo(load_bench_file(bench).text, nl=False)
+
+
+@bench_app.command("safe")
+def safe(
+    bench: Bench = "simulated",
+) -> None:
+    """Bring every output of a bench to 0 V and off, and read that back: after a crash, or what somebody left on."""
+    from instruments.safing import make_bench_safe
+
+    for role, identity in make_bench_safe(bench).items():
+        typer.echo(f"{role:7s} safe  {identity}")
+
+
+@bench_app.command("serve")
+def serve(
+    bench: Bench = "simulated",
+    port: Annotated[int, typer.Option(help="of the first instrument; 0 takes any that are free")] = 5025,
+    write: Annotated[
+        Path | None, typer.Option(help="a bench file to write that reaches them as real instruments")
+    ] = None,
+) -> None:
+    """Offer the instruments of a bench, simulated, on loopback sockets until Ctrl-C."""
+    from instruments.bench_file import BenchSource
+    from instruments.simulated.served_file import served_text, write_served
+    from instruments.simulated.serving import Server, serve_bench
+
+    def announce(source: BenchSource, server: Server) -> None:
+        typer.echo(server.listing())
+        if write is not None:
+            write_served(write, served_text(source, server.endpoints))
+            typer.echo(f"{write}  reaches them as real instruments")
+
+    serve_bench(bench, port, announce)
