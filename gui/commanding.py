@@ -44,10 +44,7 @@ def carry_out(command: str, path: Path, bench: str, job: int | None = None) -> S
                 client.abort(job)
             case "emergency":
                 client.emergency_stop()
-                return (
-                    "CRITICAL",
-                    "emergency stop: the job is broken off, the bench is made safe, the queue is held",
-                )
+                return "CRITICAL", client.confirm_safe()
             case _:
                 raise ValueError(f"{command!r} is no command")
     except NoRunnerError:
@@ -150,7 +147,7 @@ def _stop_without_runner(jobs: Any, bench: str) -> Said:
         jobs.confirm_safe(key)
         return (
             "CRITICAL",
-            f"emergency stop: no runner was there; bench {key} was made safe, the queue is held",
+            f"emergency stop: no runner was there; bench {key} is safe, the queue is held",
         )
     reason = child.done.reason if child.done else child.how_it_ended()
     raise QueueError(

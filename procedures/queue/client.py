@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from multiprocessing import AuthenticationError
 from pathlib import Path
@@ -13,10 +14,12 @@ from mho_errors import QueueError
 from procedures.origin import bench_key
 from procedures.queue.meeting import MeetingPlace
 from procedures.queue.messages import Event, Refused, Request, RunnerState, decode
-from procedures.queue.store import queue_path
+from procedures.queue.store import Queue, queue_path
 from procedures.queue.wire import Wire
 
 ANSWER_WITHIN = 40.0  # s; the runner gives up after 30
+SAFE_WITHIN = 90.0  # s; more than the runner grants a worker and the process that makes safe after it
+LOOK = 0.05  # s between two looks
 
 
 class RunnerClient:
@@ -37,7 +40,8 @@ class RunnerClient:
 
     def __init__(self, queue: Path | None = None, bench: str = "simulated") -> None:
         self.bench = bench_key(bench)
-        self._place = MeetingPlace((queue or queue_path()).resolve(), self.bench)
+        self._queue_path = (queue or queue_path()).resolve()
+        self._place = MeetingPlace(self._queue_path, self.bench)
 
     def status(self) -> RunnerState:
         """Return how the runner stands."""
@@ -58,6 +62,33 @@ class RunnerClient:
     def emergency_stop(self) -> RunnerState:
         """Break off the running job at once, make the bench safe, and hold the queue."""
         return self._ask(Request(command="emergency"))
+
+    def confirm_safe(self) -> str:
+        """Wait until what an emergency stop broke off is over; return in words that the bench is safe.
+
+        Raises
+        ------
+        QueueError
+            The runner could not make the bench safe, or takes too long.
+        NoRunnerError
+            The runner is gone: nobody has confirmed anything.
+        """
+        deadline = time.monotonic() + SAFE_WITHIN
+        while self.status().state != "idle":
+            if time.monotonic() > deadline:
+                raise QueueError(
+                    f"emergency stop: the runner of bench {self.bench!r} has not confirmed within {SAFE_WITHIN:.0f} s that "
+                    "the bench is safe; see to the bench"
+                )
+            time.sleep(LOOK)
+        with Queue(self._queue_path) as queue:
+            lane = queue.lane(self.bench)
+        if lane.unsafe:
+            raise QueueError(
+                f"emergency stop: bench {self.bench} is NOT confirmed safe: {lane.reason}. The queue is held; see to "
+                "the bench"
+            )
+        return f"emergency stop: bench {self.bench} is safe, the queue is held"
 
     def watch(self) -> Watch:
         """Hear everything that the runner announces from now on, beginning with how it stands."""

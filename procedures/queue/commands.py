@@ -140,7 +140,9 @@ def abort(
 def stop(bench: Bench = "simulated") -> None:
     """Emergency stop: break off the running job at once, make the bench safe, and hold the queue."""
     try:
-        RunnerClient(queue_path(), bench).emergency_stop()
+        client = RunnerClient(queue_path(), bench)
+        client.emergency_stop()
+        typer.echo(client.confirm_safe())
     except NoRunnerError:
         with Queue() as queue:
             queue.hold(_known(bench, queue), EMERGENCY)

@@ -206,7 +206,8 @@ def job_of(row: sqlite3.Row) -> Job:
     fields.update(
         status=JobStatus(fields["status"]), run=path(fields["run"]), resume_of=path(fields["resume_of"])
     )
-    return Job(order=order, **fields)
+    known = {name: value for name, value in fields.items() if name in Job.__dataclass_fields__}
+    return Job(order=order, **known)  # a newer mho may have added columns while we were running
 
 
 def order_row(order: Order) -> dict[str, str | int | None]:

@@ -76,6 +76,7 @@ class Runner:
         self._pace = Pace()
         self._state: State = "idle"
         self._ending = ""
+        self._safing_asked = False
         self._look_at = 0.0
 
     # --- life ---
@@ -100,6 +101,9 @@ class Runner:
                 self._settle_leftovers()
                 self._presence.announce(self.state())
                 while not self._ending:
+                    if self._safing_asked:
+                        self._safing_asked = False
+                        self._make_safe()
                     job = self._next()
                     if job is not None:
                         self._carry_out(job)
@@ -279,9 +283,11 @@ class Runner:
                     raise QueueError(f"job {request.job} is not being run; job {job.id} is")
                 worker.stop("aborted by hand")
             case "emergency":
-                self._queue.hold(self.bench, EMERGENCY)
+                self._queue.hold(self.bench, EMERGENCY, unsafe=worker is None)
                 if worker is not None:
                     worker.stop(EMERGENCY, emergency=True, patience=self._grace.emergency)
+                elif self._state == "idle":  # somebody else may have left an output on
+                    self._safing_asked, self._state = True, "making safe"
         if request.command in ("pause", "resume", "emergency"):
             self._presence.announce(self.state())
 

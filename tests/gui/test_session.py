@@ -169,7 +169,7 @@ def test_pausing_and_stopping_work_without_a_runner(session: Session, said: list
     session.command("emergency")
     qtbot.waitUntil(lambda: len(said) == 2, timeout=3 * SOON)
     assert said[1][0] == "CRITICAL"
-    assert "was made safe, the queue is held" in said[1][1]
+    assert "is safe, the queue is held" in said[1][1]
     qtbot.waitUntil(lambda: session.lane.held and not session.lane.unsafe, timeout=SOON)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from queue_runners import Desk, eventually, order, running
 
 from instruments.bench_file import load_bench_file
 from mho_errors import QueueError
-from procedures.queue import Answer, Grace, JobStatus, Policy, Runner
+from procedures.queue import Answer, Grace, JobStatus, NoRunnerError, Policy, Runner
 from procedures.queue.messages import JobChanged, RunnerState
 from procedures.stream import Paused, Progress, Resumed, Started
 from runs import RunFile, Status
@@ -161,6 +162,35 @@ def test_an_emergency_stop_does_not_wait_for_the_instrument(desk, tmp_path, how,
     lane = desk.change(lambda queue: queue.lane("simulated"))
     assert (lane.held, lane.reason, lane.unsafe) == (True, "emergency stop", False)
     assert desk.job(other).status is JobStatus.QUEUED
+
+
+def serves(desk: Desk) -> bool:
+    with suppress(NoRunnerError):
+        return bool(desk.client.status())
+    return False
+
+
+def test_an_emergency_stop_of_a_runner_without_a_job_makes_the_bench_safe_all_the_same(desk):
+    with running(desk, drain=False):
+        eventually(lambda: serves(desk))
+        desk.client.emergency_stop()
+        assert desk.client.confirm_safe() == "emergency stop: bench simulated is safe, the queue is held"
+    assert "bench simulated was made safe by a fresh process" in desk.said()
+    lane = desk.change(lambda queue: queue.lane("simulated"))
+    assert (lane.held, lane.reason, lane.unsafe) == (True, "emergency stop", False)
+
+
+def test_nobody_is_told_that_a_bench_is_safe_when_the_runner_is_gone_or_could_not_see_to_it(desk, tmp_path):
+    bench = tmp_path / "far.toml"
+    bench.write_text(on_hardware(load_bench_file("simulated").text), "utf-8")
+    desk.bench = str(bench)
+    with running(desk, drain=False):
+        eventually(lambda: serves(desk))
+        desk.client.emergency_stop()
+        with pytest.raises(QueueError, match="is NOT confirmed safe: "):
+            desk.client.confirm_safe()
+    with pytest.raises(NoRunnerError):
+        desk.client.confirm_safe()
 
 
 def test_a_bench_that_cannot_be_made_safe_holds_the_queue_whatever_the_policy(desk, tmp_path):

@@ -301,6 +301,15 @@ def test_a_queue_of_before_is_taken_over(path):
         assert queue.add(replace(Order("read"), after="#1")).order.after == "#1"
 
 
+def test_a_runner_goes_on_when_a_newer_mho_has_added_a_column(path):
+    with Queue(path) as queue:
+        queue.add(Order("read"))
+        with sqlite3.connect(path) as connection:
+            connection.execute("ALTER TABLE jobs ADD COLUMN colour TEXT")
+        connection.close()
+        assert queue.job(1).order == Order("read")
+
+
 def test_a_newer_queue_is_refused(path):
     Queue(path).close()
     with sqlite3.connect(path) as connection:
