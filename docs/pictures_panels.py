@@ -55,8 +55,8 @@ def grab_panels(solved: Path, pictures: Path) -> None:
 
 
 def _swept(solved: Path, folder: Path) -> Path:
-    """Sweep cells of the chip that a solve left, and return the run file."""
-    cells = Sweep(rows="1:2", columns="16:24", highest=0.5, lowest=-0.5)
+    """Sweep programmed cells of the chip that a solve left, SET and RESET, and return the run file."""
+    cells = Sweep(rows="1, 2", columns="33, 34", highest=2.0, lowest=-1.6, step=0.05, gate=1.8)
     path: Path = run(cells, after=solved, output=folder / "sweep.h5").path
     return path
 

@@ -127,7 +127,7 @@ class Bench(GuardedBench):
         if self._mode == "PROGRAM":
             words["board"] += f", {self._cells.where()}"
         if self._last is not None:
-            words["smu"] += f"; last read {self._last.voltage:.3g} V, {self._last.current:.3g} A"
+            words["smu"] += f"; last read {self._last.voltage:.3g} V, {1e6 * self._last.current:.3g} µA"
         return words
 
     # --- cells ---
