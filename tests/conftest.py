@@ -6,6 +6,7 @@ it they run with all others, on the simulated bench.
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import sys
@@ -48,6 +49,13 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("MHO_RUNS", str(folder))
         patch.setattr(provenance, "git_state", cache(provenance.git_state))
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def patience(request: pytest.FixtureRequest) -> None:
+    """Let a soak test run for an hour: what prints where a test hangs looks into running code, which may crash it."""
+    if request.node.get_closest_marker("slow"):
+        faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
