@@ -144,25 +144,26 @@ class MhoVisaLibrary(EventLibrary):
     def read(self, session: VISASession, count: int) -> tuple[bytes, StatusCode]:
         """Receive at most `count` bytes, up to the end of the reply or the termination character."""
         reader = self._enter(session)
-        data = reader.buffer or reader.device.read()
+        data, start = reader.buffer, reader.taken
+        if not data:
+            data, start = reader.device.read(), 0
         if not data:
             self._time_out(session, reader, reader.timeout)
-        reader.buffer = b""
-        status = _SUCCESS
+        end, status = len(data), _SUCCESS
         if reader.frames:
-            end = data.find(reader.frames) + 1
+            found = data.find(reader.frames, start) + 1
             # END counts more than a termination character on the same byte (VPP-4.3, viRead (?)).
-            if end and (reader.is_stream or end < len(data)):
-                data, reader.buffer = data[:end], data[end:]
-                status = _TERMCHAR
-        if len(data) > count:
-            data, reader.buffer = data[:count], data[count:] + reader.buffer
-            status = _MAX_COUNT
+            if found and (reader.is_stream or found < end):
+                end, status = found, _TERMCHAR
+        if end - start > count:
+            end, status = start + count, _MAX_COUNT
         else:
             reader.traffic.replies += 1
-        reader.traffic.bytes_received += len(data)
+        # A long reply is read in hundreds of parts: what is left of it stays where it is.
+        reader.buffer, reader.taken = (data, end) if end < len(data) else (b"", 0)
+        reader.traffic.bytes_received += end - start
         self._last_status_in_session[session] = status
-        return data, status
+        return data[start:end], status
 
     def _write_with_faults(self, handle: VISASession, sender: Session, data: bytes, faults: Any) -> None:
         striking_now = striking(faults, sender.line.name, data)

@@ -141,7 +141,7 @@ class Session:
 
     __slots__ = (
         "attributes", "buffer", "completions", "device", "events", "frames", "handled", "handled_requests",
-        "interface", "is_stream", "line", "seen_requests", "send_end", "timeout", "traffic",
+        "interface", "is_stream", "line", "seen_requests", "send_end", "taken", "timeout", "traffic",
     )  # fmt: skip
 
     def __init__(self, line: Line, manager: int) -> None:
@@ -149,7 +149,7 @@ class Session:
         self.line = line
         self.device = line.device
         self.traffic = line.traffic
-        self.buffer = b""
+        self.buffer, self.taken = b"", 0  # a reply, and how much of it was read
         self.interface = (parsed.interface_type_const, str(parsed.resource_class))
         self.attributes = _defaults(line, self.interface, manager)
         self.events: set[int] = set()  # kinds that are queued
@@ -173,7 +173,7 @@ class Session:
     def get(self, attribute: int) -> tuple[Any, StatusCode]:
         """Return an attribute's value and a status."""
         if attribute == constants.VI_ATTR_ASRL_AVAIL_NUM and self.is_stream:
-            self.buffer += self.device.read()
+            self.buffer, self.taken = self.buffer[self.taken :] + self.device.read(), 0
             return len(self.buffer), StatusCode.success
         if attribute == Attr.resource_lock_state:
             return self._lock_state(), StatusCode.success

@@ -80,16 +80,14 @@ class FlickerNoise:
     def advance(self, index: Index, now: float) -> Values:
         """Bring the cells at `index` to clock time `now`; return their processes, (..., decades)."""
         now = now + POWER_UP
-        last = self._time[index]
-        if last.ndim == 0:  # one cell, as a meter reads: plain numbers, for an array of one takes three times as long
+        last: Values = self._time[index]
+        if last.ndim == 0:  # one cell, as a meter reads it: plain numbers take a third of the time
             passed: Values = np.float32(max(now - last, 0.0) if last > 0.0 else math.inf)
             self._time[index] = max(last, now)
         else:
             passed = np.where(last > 0.0, np.maximum(now - last, 0.0), np.inf).astype(np.float32)
-            if passed.size > 1 and (passed == passed.flat[0]).all():
-                passed = passed.flat[0]  # cells read together need one exponential for all
-            else:
-                passed = passed[..., None]
+            together = passed.size > 1 and (passed == passed.flat[0]).all()  # one exponential for all
+            passed = passed.flat[0] if together else passed[..., None]
             self._time[index] = np.maximum(last, now)
         fresh = -np.expm1(-2.0 * passed * self._rates)  # share of the variance that is new
         state = self._state[index]
