@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QApplication
 from benchmarks.window import READY
 from gui.app import open_main_window
 from gui.main_window import MainWindow
+from gui.panel_docks import PANELS
 
 SIZE = 1280, 800
 FRAME = 16  # ms between two movements of the view
@@ -74,12 +75,14 @@ def wait(seconds: float, done: Callable[[], bool] = lambda: False) -> float:
 
 @contextmanager
 def window() -> Iterator[MainWindow]:
-    """The window with the chip in front."""
+    """The window with every panel made, for each has been looked at, and the chip in front."""
     app = QApplication.instance() or QApplication([])
     with tempfile.TemporaryDirectory() as folder:
         shown = open_main_window(folder, settings=QSettings(f"{folder}/ini", QSettings.Format.IniFormat))
         shown.resize(*SIZE)
-        shown.show_panel("Chip")
+        for title in (*PANELS, "Chip"):
+            shown.show_panel(title)
+            app.processEvents()
         wait(0.5)
         yield shown
         shown.close()
