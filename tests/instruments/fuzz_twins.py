@@ -31,6 +31,7 @@ from instruments.simulated.tsp import TspDevice
 
 BATCH = 20  # messages between two looks at the error queue
 LIFETIME = 20_000  # messages until it is switched off and on
+MOST_POINTS = 500  # of a list of the B2912A
 MOST_STEPS = 10_000_000  # of clock and terminals in a message: three sweeps of 100,000 points on two channels, and more
 LONGEST = 60.0  # s of the processor's time, for a message that takes them all
 LATEST = 1e15  # s of virtual time in a lifetime: each message may wait 100,000 times, up to 1e5 s each
@@ -113,12 +114,19 @@ def tsp_queue(device: TspDevice) -> Queue:
     return Queue(b"print(errorqueue.next())\n", entry, device.status.capacity)
 
 
+def shorten(device: SimulatedKeysightB2912A) -> None:
+    """Cut short the lists of points that random counts make 50,000 long in the mean: one in a hundred messages runs one."""
+    for channel, count in device.count.items():
+        device.count[channel] = min(count, MOST_POINTS)
+
+
 class Twin(NamedTuple):
-    """A simulated instrument as the soak sees it."""
+    """A simulated instrument as the soak sees it; `calm` is done after each message."""
 
     make: Callable[[CountingClock, np.random.Generator, Port], Any]
     messages: Callable[[Any], fuzz_messages.Messages]
     queue: Callable[[Any], Queue]
+    calm: Callable[[Any], None] = lambda device: None
 
 
 def _scpi(make: Callable[[CountingClock, np.random.Generator, Port], ScpiDevice]) -> Twin:
@@ -137,7 +145,12 @@ TWINS = {
         fuzz_messages.flex,
         lambda device: Queue(b"ERRX?\r\n", FLEX_ERROR, 30, waiting=1 | 32),
     ),
-    "B2912A": _scpi(lambda clock, rng, port: SimulatedKeysightB2912A(clock, rng, {1: port, 2: port})),
+    "B2912A": Twin(
+        lambda clock, rng, port: SimulatedKeysightB2912A(clock, rng, {1: port, 2: port}),
+        fuzz_messages.scpi,
+        scpi_queue,
+        shorten,
+    ),
     "33522B": _scpi(lambda clock, rng, port: SimulatedKeysight33522B(clock, rng, {1: port, 2: port})),
     "33622A": _scpi(lambda clock, rng, port: SimulatedKeysight33622A(clock, rng, {1: port, 2: port})),
     "AFG31000": _scpi(lambda clock, rng, port: SimulatedTektronixAFG31000(clock, rng, {1: port, 2: port})),
@@ -214,6 +227,7 @@ def _live(outcome: Outcome, count: int, chance: random.Random) -> None:
             latest = [*latest[-BATCH:], message]
             begun = time.process_time()
             outcome.replies += _send(device, message + b"\n", chance)
+            twin.calm(device)
             outcome.slowest = max(outcome.slowest, time.process_time() - begun)
             assert clock.steps <= MOST_STEPS  # a script's pcall may have caught what the clock raised
             if number % BATCH == 0:
