@@ -72,9 +72,7 @@ def _carry_out(
     if planned.after is not None:
         if planned.after not in finished:
             raise InputError(f"run {planned.after}, with whose chip it goes on, did not finish")
-        if (
-            load_conditions(planned.bench).bench.simulation is not None
-        ):  # a real chip is as it was left anyway
+        if load_conditions(planned.bench).bench.simulation is not None:  # real chips are as they were left
             after = finished[planned.after]
     begun: list[Path] = []
 

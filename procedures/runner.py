@@ -104,8 +104,8 @@ def run(
                     stream.set_summary(result.summary)
             finally:
                 writer.finish(outcome.status, outcome.reason)
-                opened.past = {"after": str(path.resolve()), "after_run": read_card(path).facts.run_id}
                 stream.announce(Ended(outcome.status, outcome.reason, path, outcome.safe))
+                opened.past = _past(opened, path)
     if dataclasses.is_dataclass(result) and not isinstance(result, type) and hasattr(result, "path"):
         return dataclasses.replace(result, path=path)
     return result
@@ -132,6 +132,17 @@ def _simulated(bench: Bench) -> dict[str, str]:
         return {}
     lab = bench.laboratory
     return {"preset": lab.chip.preset.name, "chip_seed": str(lab.seed), **bench.past}
+
+
+def _past(bench: Bench, path: Path) -> dict[str, str]:
+    """What the next run on this bench keeps of the one in `path`: on a simulated one, that it found its chip so."""
+    if bench.laboratory is None:
+        return {}
+    try:
+        identity = read_card(path).facts.run_id
+    except MhoError:  # how that run ended must not be covered up; there is no going on from it
+        identity = ""
+    return {"after": str(path.resolve()), "after_run": identity}
 
 
 class _Outcome:

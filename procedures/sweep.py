@@ -25,6 +25,7 @@ from runs import Column, Layout, Map, Table
 Floats = NDArray[np.float64]
 
 MOST_POINTS = 2500  # what the list of every supported source-measure unit holds
+MOST_IN_ALL = 50_000_000  # points of a run: what it found is in memory too, 0.5 GB of it
 SIMULATED_POINT, HARDWARE_POINT, HARDWARE_SWEEP = 0.05e-3, 1e-3, 0.1  # s of wall time beside the aperture (?)
 LINE_FREQUENCY = 50.0  # Hz
 
@@ -125,6 +126,12 @@ class Sweep(Procedure):
         """Understand the ranges and lay out the levels."""
         self._rows, self._columns = parse_lines(self.rows, "rows"), parse_lines(self.columns, "columns")
         self._volts = levels(self.highest, self.lowest, self.step)
+        points = len(self._rows) * len(self._columns) * self.cycles * len(self._volts)
+        if points > MOST_IN_ALL:
+            raise InputError(
+                f"{points:,} points are more than the {MOST_IN_ALL:,} a run may have; sweep fewer cells or less often, or "
+                "choose a larger step"
+            )
 
     def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
         """Check that the array has these cells and that the bench allows the levels."""

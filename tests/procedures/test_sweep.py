@@ -127,6 +127,11 @@ def test_a_shorted_cell_runs_into_compliance_and_says_so_point_by_point(tmp_path
         (Sweep(lowest=-5.0), LimitError, "bit line: voltage of -5 V exceeds the limit of 4.6 V"),
         (Sweep(gate=4.5), LimitError, "word line: voltage of 4.5 V"),
         (Sweep(highest=0.0), InputError, "goes nowhere"),
+        (
+            Sweep(cycles=100_000, step=1e-3),
+            InputError,
+            "400,400,000 points are more than the 50,000,000 a run may",
+        ),
     ],
 )
 def test_what_cannot_be_swept_is_refused_before_a_file_exists(procedure, error, said, tmp_path):
