@@ -15,7 +15,7 @@ from mho_errors import Aborted, InputError, MhoError
 if TYPE_CHECKING:
     from procedures import Solution
 
-EXIT_USER, EXIT_UNFINISHED, EXIT_ABORTED = 2, 1, 130
+EXIT_USER, EXIT_UNFINISHED, EXIT_NOT_CONVERGED, EXIT_ABORTED = 2, 1, 3, 130
 HELP = ["--help", "-h"]
 HANDED_ON: dict[str, Any] = {
     "allow_extra_args": True,
@@ -87,10 +87,10 @@ def solve(
         matrix=str(matrix),
         rhs=rhs,
         bits=bits,
-        tolerance=tolerance or 0.0,
         max_cycles=max_cycles,
         encoding=encoding,
         seed=seed or 0,
+        **({} if tolerance is None else {"tolerance": tolerance}),
     )
     with RunDisplay(quiet=as_json) as display:
         result: Solution = run(
@@ -101,7 +101,7 @@ def solve(
     else:
         print_solution(result)
     if not result.converged:
-        raise typer.Exit(EXIT_UNFINISHED)
+        raise typer.Exit(EXIT_NOT_CONVERGED)
 
 
 @app.command(context_settings=HANDED_ON, rich_help_panel=EXPERIMENTS)
@@ -142,6 +142,8 @@ def run(
         typer.echo(json.dumps(result.summary))
     else:
         print_result(result)
+    if getattr(result, "converged", True) is False:
+        raise typer.Exit(EXIT_NOT_CONVERGED)
 
 
 def _own_words(context: typer.Context, procedure: str, wants_help: bool) -> tuple[list[str], list[str]]:

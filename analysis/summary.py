@@ -77,6 +77,10 @@ class Summary:
         None for a run that refines nothing.
     converged : bool or None
         None before it is known.
+    reason_not_converged : str
+        Why a solve ended before; empty for one that converged, or that older versions made.
+    proved_bits, asked_bits : float or None
+        What a solve's certificate proves, and what was asked for; None where there is no certificate.
     encoding : str
         How INV held the matrix; empty before it is known.
     mvm_outputs, mvm_wrong : int or None
@@ -105,6 +109,9 @@ class Summary:
     arrays: tuple[ArrayFacts, ...]
     convergence: Convergence | None
     converged: bool | None
+    reason_not_converged: str
+    proved_bits: float | None
+    asked_bits: float | None
     encoding: str
     mvm_outputs: int | None
     mvm_wrong: int | None
@@ -143,6 +150,9 @@ def summarise(run: RunFile) -> Summary:
         arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)),
         convergence=read_convergence(run),
         converged=told.get("converged"),
+        reason_not_converged=str(told.get("reason", "")),
+        proved_bits=told.get("bits") if "certificate" in told else None,
+        asked_bits=told.get("bits_asked"),
         encoding=str(told.get("encoding", "")),
         mvm_outputs=mvm_outputs,
         mvm_wrong=mvm_wrong,

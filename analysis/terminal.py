@@ -164,6 +164,11 @@ def _refinement(summary: Summary, convergence: Convergence) -> Iterator[Renderab
     cycles = f"{count} cycle{'' if count == 1 else 's'}"
     table = _pairs()
     table.add_row(Text("result", style="dim"), Text(f"{verdict} after {cycles}"))
+    if summary.proved_bits is not None and summary.asked_bits is not None:
+        proof = f"{summary.proved_bits:.1f} bits, {summary.asked_bits:g} were asked for"
+        table.add_row(Text("proved", style="dim"), Text(proof))
+    if summary.reason_not_converged:
+        table.add_row(Text("why", style="dim"), Text(summary.reason_not_converged))
     if convergence.rho is not None:
         bits = f" ({-np.log2(convergence.rho):.1f} bits a cycle)" if 0.0 < convergence.rho < 1.0 else ""
         table.add_row(Text("forecast", style="dim"), Text(f"rho {convergence.rho:.3f}{bits}"))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from chip_maps.fixed_point import FixedPoint, slice_count, slice_digits, to_fixed_point
+from chip_maps.fixed_point import MAX_BITS, FixedPoint, slice_count, slice_digits, to_fixed_point
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
@@ -69,6 +69,33 @@ def encode_multiply(matrix: Floats, bits: int, digit_bits: int = 3) -> MultiplyE
         np.concatenate(outputs),
         np.concatenate(weights),
     )
+
+
+def slices_needed(matrix: Floats, bits: int, error: float, digit_bits: int = 3) -> int:
+    """How many slices of at least `bits` bits hold a matrix so that rounding it is within `error`.
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+    bits : int
+        The least bits to hold.
+    error : float
+        Largest norm ||A - A as held||_2.
+    digit_bits : int
+        Bits of a digit.
+
+    Returns
+    -------
+    int
+        The most that fixed point can hold (52 bits) where no number of slices does.
+    """
+    slices, most = slice_count(bits, digit_bits), MAX_BITS // digit_bits
+    while slices < most:
+        held = to_fixed_point(matrix, slices * digit_bits).values
+        if float(np.linalg.norm(matrix - held, 2)) <= error:
+            break
+        slices += 1
+    return slices
 
 
 def group_lines(errors: Floats, noise: Floats, *, sigmas: float = 5.0) -> list[Digits]:

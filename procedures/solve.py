@@ -12,19 +12,20 @@ from pymeasure.experiment import FloatParameter, IntegerParameter, ListParameter
 from pymeasure.experiment import Parameter as FormParameter
 
 from chip_maps.chip import parse_chip_map
-from chip_maps.fixed_point import MAX_BITS
+from chip_maps.fixed_point import MAX_BITS, slice_count
 from chip_maps.inverse_encoding import KINDS
 from chip_maps.matrix_files import from_real_vector, load_matrix, load_vector, to_real, to_real_vector
-from chip_maps.multiply_encoding import encode_multiply
+from chip_maps.multiply_encoding import encode_multiply, slices_needed
 from instruments import Bench
 from instruments.bench_file import BenchSource
 from mho_errors import InputError
 from procedures.base import Estimate, Procedure
+from procedures.certificate import Certificate, Certifier
 from procedures.inversion import AnalogueInverse
 from procedures.products import SlicedProduct
 from procedures.programming import PULSES, PULSES_PER_CELL, BlockMaps, Programmer
 from procedures.refinement import Cycle, refine
-from procedures.solve_plan import plan_solve
+from procedures.solve_plan import encode_fitting, plan_solve
 from procedures.stream import Stream
 from procedures.write_verify import WriteVerifySettings
 from runs import Array, Column, Layout, Table
@@ -32,7 +33,7 @@ from runs import Array, Column, Layout, Table
 Floats = NDArray[np.float64]
 
 DIGIT_BITS = 3  # of a cell, until the chip says how many levels it has
-NEAR_ONE = 0.95  # forecast from where the line search takes over
+NEAR_ONE = 0.95  # contraction from where refinement is too slow to be of use
 VECTOR_VOLTS = 0.2  # volts that stand for a 1 in MULTIPLY
 INVERT_VOLTS = 1.0  # full scale of the INV inputs; they feed rows through resistors, no cell sees them
 
@@ -46,10 +47,13 @@ class Solution:
     solution : (n,) array
         x, complex when A or b is.
     converged : bool
-        Whether the residual passed the tolerance.
+        Whether the certificate proves the bits asked for, or the tolerance of the residual where one was given.
+    certificate : Certificate
+        What the residual, recomputed in float64 from matrix and solution as given and handed out, proves.
     cycles : list of dict
-        Per cycle: cycle, residual (relative to b), relative_error (to a float64 solve of the matrix as
-        given), sliced_error (to the solution of the matrix as held), bits = -log2 relative_error.
+        Per cycle: cycle, residual (relative to b, as the products carried it on), relative_error (to a float64
+        solve of the matrix as given), sliced_error (to the solution of the matrix as held), bits = -log2
+        relative_error.
     summary : dict
         What ``mho solve --json`` prints.
     path : Path
@@ -58,6 +62,7 @@ class Solution:
 
     solution: NDArray[Any]
     converged: bool
+    certificate: Certificate
     cycles: list[dict[str, float]]
     summary: dict[str, Any]
     path: Path = field(default=Path())
@@ -72,7 +77,7 @@ class Solve(Procedure):
     matrix = FormParameter("Matrix", default="")
     rhs = FormParameter("Right-hand side", default="random")
     bits = IntegerParameter("Precision", units="bit", minimum=3, maximum=MAX_BITS - 2, default=24)
-    tolerance = FloatParameter("Tolerance of the relative residual", minimum=0.0, maximum=1.0, default=0.0)
+    tolerance = FloatParameter("Tolerance of the relative residual", minimum=0.0, maximum=1.0, default=None)
     max_cycles = IntegerParameter("Most cycles", minimum=1, maximum=10_000, default=50)
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     correction_bits = IntegerParameter(
@@ -91,25 +96,30 @@ class Solve(Procedure):
         self._matrix, self._rhs = to_real(given), to_real_vector(rhs)
         if not np.any(self._rhs):
             raise InputError("the right-hand side is zero everywhere; so is the solution")
-        self._hold(DIGIT_BITS)
+        self._multiply = encode_multiply(self._matrix, self.bits, DIGIT_BITS)
+        self._certifier = Certifier(self._matrix, self._rhs)
+        self._certifier.require(self.bits if self.tolerance is None else 0)
         self._exact: Floats = np.asarray(np.linalg.solve(self._matrix, self._rhs), dtype=np.float64)
 
-    def _hold(self, digit_bits: int) -> None:
-        """Slice the matrix into digits of a cell, and refuse what is singular then."""
-        self._multiply = encode_multiply(self._matrix, self.bits, digit_bits)
-        condition = float(np.linalg.cond(self._multiply.matrix))
-        if not condition < 2.0**self.bits:
-            raise InputError(
-                f"the matrix is singular to {self.bits} bits (condition number {condition:.3g}); use more bits "
-                "or another matrix"
-            )
-        self._sliced: Floats = np.asarray(np.linalg.solve(self._multiply.matrix, self._rhs), dtype=np.float64)
-        self._smallest = float(np.linalg.svd(self._multiply.matrix, compute_uv=False)[-1])
+    def _slices_wanted(self, digit_bits: int) -> int:
+        """How many slices make rounding the matrix move the solution by less than the bits asked for."""
+        error = 2.0**-self.bits / self._certifier.inverse_norm
+        return slices_needed(self._matrix, self.bits, error, digit_bits)
 
     def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
         """Choose the encoding, place the blocks, check stability and limits."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
-        self._hold(chip.level_scale().bits)
+        digit_bits = chip.level_scale().bits
+        self._wanted = self._slices_wanted(digit_bits)
+        least = min(self._wanted, slice_count(self.correction_bits, digit_bits))
+        self._multiply = encode_fitting(chip, self._matrix, self._wanted, least)
+        try:
+            sliced = np.linalg.solve(self._multiply.matrix, self._rhs)
+        except np.linalg.LinAlgError:
+            raise InputError(
+                f"the matrix is singular to {self._multiply.fixed.bits} bits; use more bits or another matrix"
+            ) from None
+        self._sliced: Floats = np.asarray(sliced, dtype=np.float64)
         self._plan = plan_solve(
             chip,
             self._multiply,
@@ -138,7 +148,10 @@ class Solve(Procedure):
             (
                 Column("cycle", dtype="u4"),
                 Column("time", "s", description="bench time"),
-                Column("residual", description="norm of the residual relative to the right-hand side"),
+                Column(
+                    "residual", description="relative to the right-hand side, as the products carried it on"
+                ),
+                Column("true_residual", description="recomputed in float64; NaN where it was not"),
                 Column("relative_error", description="to a float64 solve of the matrix as given"),
                 Column("sliced_error", description="to the solution of the matrix as held by the slices"),
                 Column("bits", description="-log2 relative_error"),
@@ -207,6 +220,7 @@ class Solve(Procedure):
             f"{c.encoding.name} {c.rho:.3f}{'' if c.damped else ', which may oscillate'}"
             for c in plan.ranked[1:]
         )
+        self._say_what_slices_hold(stream)
         stream.say(
             f"INV encoding: {encoding.name}, because its expected rho of {chosen.rho:.3f} is the smallest"
             + (f" (next: {others})" if others else "")
@@ -225,7 +239,6 @@ class Solve(Procedure):
                 "WARNING",
             )
         rho = self._forecast(bench, stream)
-        line_search = rho >= NEAR_ONE
         full_scale = min(INVERT_VOLTS, bench.file.limits["vector"].voltage)
         inverse = AnalogueInverse(bench, encoding, plan.positive, plan.negative, levels.step, full_scale)
         product = SlicedProduct(bench, plan.multiply, plan.tiles, levels.step, VECTOR_VOLTS)
@@ -237,19 +250,28 @@ class Solve(Procedure):
         stream.say(
             f"MVM: {_count(len(plan.tiles), 'tile')}, {_count(len(sizes), 'group')} of {active} active at once"
         )
-        rows, last, converged = self._cycles(bench, stream, inverse, product, line_search)
+        rows, last = self._cycles(bench, stream, inverse, product)
+        certificate = self._certify(last)
+        converged = last.end == "converged"
+        reason = "" if converged else self._shortfall(last, certificate, rho, failed, product)
         solution = from_real_vector(last.solution) if self._complex else last.solution
         stream.set_array("solution", last.solution)
+        if product.wrong:
+            stream.say(f"{product.wrong} of {product.outputs} MVM integers were wrong", "WARNING")
+        if reason:
+            stream.say(f"not converged: {reason}", "WARNING")
         summary = {
             "converged": converged,
-            "bits": int(self.bits),
+            "reason": reason,
+            "bits_asked": int(self.bits),
+            "bits": certificate.bits,
+            "certificate": certificate.plain(),
             "encoding": encoding.name,
             "forecast_rho": rho,
             "solution": _plain(solution),
             "relative_error": rows[-1]["relative_error"],
             "sliced_error": rows[-1]["sliced_error"],
             "cycles": rows,
-            "line_search": line_search,
             "mvm_outputs": product.outputs,
             "mvm_wrong": product.wrong,
             "cells": sum(b.digits.size for b in plan.blocks()),
@@ -258,17 +280,64 @@ class Solve(Procedure):
             "reads": programmer.reads,
             "virtual_seconds": bench.now(),
         }
-        if product.wrong:
-            stream.say(f"{product.wrong} of {product.outputs} MVM integers were wrong", "WARNING")
-        return Solution(solution, converged, rows, summary)
+        return Solution(solution, converged, certificate, rows, summary)
+
+    def _say_what_slices_hold(self, stream: Stream) -> None:
+        """Say so where the products cannot hold what the bits ask for: the residual is then recomputed more often."""
+        held = self._multiply.fixed.bits
+        wanted = self._wanted * self._plan.levels.bits
+        if held < wanted:
+            stream.say(
+                f"there is room for {held} of {wanted} bits of the matrix on the multiplying array; the residual is "
+                "recomputed digitally for the rest",
+                "WARNING",
+            )
+        rounding = self._certifier.inverse_norm * np.linalg.norm(self._matrix - self._multiply.matrix, 2)
+        if held >= wanted and rounding > 2.0**-self.bits:
+            stream.say(
+                f"{held} bits of the matrix are all that fixed point holds, {self.bits} of the solution would need more; "
+                "the residual is recomputed digitally for the rest",
+                "WARNING",
+            )
+
+    def _certify(self, cycle: Cycle) -> Certificate:
+        return self._certifier.certify(cycle.solution, float(np.linalg.norm(cycle.residual)))
+
+    def _enough(self, solution: Floats, residual: float) -> bool:
+        """Tell whether a solution with this norm of the residual has the bits, or meets the tolerance."""
+        certificate = self._certifier.certify(solution, residual)
+        if self.tolerance is not None:
+            return bool(certificate.relative_residual <= self.tolerance)
+        return bool(certificate.bits >= self.bits)
+
+    def _shortfall(
+        self, last: Cycle, certificate: Certificate, rho: float, failed: int, product: SlicedProduct
+    ) -> str:
+        """Say why the solve ended before it converged, and what would help."""
+        why = {
+            "cycles": f"all cycles allowed ({self.max_cycles}) are used up",
+            "stalled": "the residual falls no more",
+            "railed": "the INV loop rails",
+        }[last.end]
+        help_ = []
+        if last.end == "cycles":
+            help_.append("allow more cycles")
+        if rho >= NEAR_ONE:
+            help_.append(f"choose another encoding or a chip with tighter cells (rho is {rho:.2f})")
+        if product.wrong or failed:
+            help_.append(
+                f"program again, or use quieter cells ({failed} cells outside their window, {product.wrong} of "
+                f"{product.outputs} MVM integers wrong)"
+            )
+        help_ = help_ or ["scale or reorder the matrix"]
+        return f"{why}, {certificate.bits:.1f} of {self.bits} bits are proved; {', or '.join(help_)}"
 
     def _forecast(self, bench: Bench, stream: Stream) -> float:
         """Contraction and stability from the achieved conductances, said before the first cycle."""
         achieved, rho = self._plan.forecast(bench.input_conductance)
         stream.set_array("matrix_achieved", achieved)
         if rho < 1.0:
-            text = f"forecast: rho(I - A A0^-1) = {rho:.3f}, {-np.log2(rho):.1f} bits a cycle"
-            stream.say(text + (", so near 1 that the line search is used" if rho >= NEAR_ONE else ""))
+            stream.say(f"forecast: rho(I - A A0^-1) = {rho:.3f}, {-np.log2(rho):.1f} bits a cycle")
         else:
             stream.say(
                 f"forecast: rho(I - A A0^-1) = {rho:.3f}, plain refinement would diverge; the line search keeps "
@@ -278,23 +347,24 @@ class Solve(Procedure):
         return rho
 
     def _cycles(
-        self,
-        bench: Bench,
-        stream: Stream,
-        inverse: AnalogueInverse,
-        product: SlicedProduct,
-        line_search: bool,
-    ) -> tuple[list[dict[str, float]], Cycle, bool]:
+        self, bench: Bench, stream: Stream, inverse: AnalogueInverse, product: SlicedProduct
+    ) -> tuple[list[dict[str, float]], Cycle]:
         rows: list[dict[str, float]] = []
         outputs = wrong = 0
         for cycle in refine(
-            self._rhs, inverse, product, correction_bits=self.correction_bits, line_search=line_search
+            self._rhs,
+            inverse,
+            product,
+            self._certifier.residual,
+            self._enough,
+            correction_bits=self.correction_bits,
+            max_cycles=self.max_cycles,
         ):
             stream.check()
             error = _relative(cycle.solution, self._exact)
             row = {
                 "cycle": cycle.number,
-                "residual": cycle.relative_residual,
+                "residual": cycle.carried,
                 "relative_error": error,
                 "sliced_error": _relative(cycle.solution, self._sliced),
                 "bits": float(-np.log2(max(error, 1e-300))),
@@ -303,6 +373,7 @@ class Solve(Procedure):
             stream.emit(
                 "cycles",
                 **row,
+                true_residual=cycle.recomputed,
                 time=bench.now(),
                 step=cycle.step,
                 mvm_outputs=product.outputs - outputs,
@@ -314,21 +385,7 @@ class Solve(Procedure):
             for expected, measured in product.sample.T:
                 stream.record("products", cycle=cycle.number, expected=expected, measured=measured)
             outputs, wrong = product.outputs, product.wrong
-            if cycle.relative_residual <= self._tolerance_for(cycle):
-                return rows, cycle, True
-            if cycle.number >= self.max_cycles:
-                break
-        return rows, cycle, False
-
-    def _tolerance_for(self, cycle: Cycle) -> float:
-        """Relative residual at which the solution has `bits` bits, unless the user said which.
-
-        ||x* - x|| <= ||A^-1|| ||r||, so ||r|| / ||b|| must fall below 2^-bits ||x|| / (||A^-1|| ||b||).
-        """
-        if self.tolerance:
-            return float(self.tolerance)
-        relative = np.linalg.norm(cycle.solution) * self._smallest / np.linalg.norm(self._rhs)
-        return float(2.0**-self.bits * relative)
+        return rows, cycle
 
 
 def _count(number: int, thing: str) -> str:

@@ -12,7 +12,7 @@ from chip_maps.chip import ArrayMap, ChipMap
 from chip_maps.forecast import contraction, slowest_eigenvalue
 from chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind, choose_encoding
 from chip_maps.levels import Levels
-from chip_maps.multiply_encoding import MultiplyEncoding
+from chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
 from chip_maps.placement import place, place_tiles
 from mho_errors import ChipMapError, ConvergenceError
 from procedures.programming import Block
@@ -111,16 +111,38 @@ def plan_solve(
     loops, products = chip.arrays_for("invert"), chip.arrays_for("multiply")
     if not loops or not products:
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
-    matrix, levels, n = multiply.matrix, chip.level_scale(), len(multiply.matrix)
+    matrix, levels = multiply.matrix, chip.level_scale()
     kinds = _fitting_kinds(chip, loops, matrix, encoding, lines)
     best, ranked = choose_encoding(
         matrix, levels, rng, input_conductance=input_conductance, kinds=kinds, arrays=len(loops)
     )
     positive, negative = _place_loop(loops, best.encoding)
-    places = place_tiles(products[0], n, multiply.digits.shape[1], TILE_WIDTH)
+    places = place_tiles(products[0], len(matrix), multiply.digits.shape[1], TILE_WIDTH)
     starts = np.cumsum([0] + [len(p.columns) for p in places])
     tiles = [Block(p, multiply.digits[:, a:b]) for p, a, b in zip(places, starts, starts[1:], strict=False)]
     return SolvePlan(chip, levels, multiply, tiles, best, ranked, positive, negative)
+
+
+def encode_fitting(chip: ChipMap, matrix: Floats, slices: int, least: int) -> MultiplyEncoding:
+    """Slice a matrix for the products into `slices` slices, or as many of them, but `least`, as there is room for.
+
+    Raises
+    ------
+    ChipMapError
+        When even the least do not fit; says what would.
+    """
+    products, digit_bits = chip.arrays_for("multiply"), chip.level_scale().bits
+    for count in range(slices, least - 1, -1):
+        encoding = encode_multiply(matrix, count * digit_bits, digit_bits)
+        try:
+            if products:  # without any, `plan_solve` says so
+                place_tiles(products[0], len(matrix), encoding.digits.shape[1], TILE_WIDTH)
+        except ChipMapError:
+            if count == least:
+                raise
+        else:
+            break
+    return encoding
 
 
 def _fitting_kinds(

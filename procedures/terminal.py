@@ -149,13 +149,18 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
     s = result.summary
     out = console or Console(soft_wrap=True)
     count = len(result.cycles)
-    verdict = "converged" if result.converged else "NOT converged"
-    out.print(
-        f"{verdict} in {count} cycle{'' if count == 1 else 's'}: relative error {s['relative_error']:.2e} against float64 "
-        f"({result.cycles[-1]['bits']:.1f} bits)",
-        style="bold green" if result.converged else "bold red",
-        highlight=False,
-    )
+    cycles = f"{count} cycle{'' if count == 1 else 's'}"
+    if result.converged:
+        proof = result.certificate
+        out.print(
+            f"converged in {cycles}: {proof.bits:.1f} bits are proved, {s['bits_asked']} were asked for; residual "
+            f"{proof.relative_residual:.2e}, error below {proof.error_bound:.2e}",
+            style="bold green",
+            highlight=False,
+        )
+    else:
+        out.print(f"NOT converged in {cycles}: {s['reason']}", style="bold red", highlight=False)
+    out.print(f"error {s['relative_error']:.2e} against a float64 solve", highlight=False)
     out.print(f"INV {s['encoding']}, forecast rho {s['forecast_rho']:.3f}", highlight=False)
     out.print(
         f"{s['cells']} cells, {s['pulses']} pulses, {s['cells_failed']} cells outside their window; "

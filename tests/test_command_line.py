@@ -23,7 +23,7 @@ RHS = str(ROOT / "data/matrices/zuo2025-4x4-rhs.mtx")
 BENCH = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
 KEYS = {
     "converged", "bits", "encoding", "forecast_rho", "solution", "relative_error", "cycles", "mvm_outputs",
-    "mvm_wrong", "cells", "pulses", "virtual_seconds", "wall_seconds", "run_file",
+    "bits_asked", "reason", "certificate", "mvm_wrong", "cells", "pulses", "virtual_seconds", "wall_seconds", "run_file",
 }  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def test_json_is_one_object_with_the_documented_keys(shell):
     summary = json.loads(out)
     assert set(summary) >= KEYS
     assert summary["converged"] is True
-    assert summary["bits"] == 12
+    assert summary["bits_asked"] == 12 <= summary["bits"] == -np.log2(summary["certificate"]["error_bound"])
     assert 0.0 < summary["forecast_rho"] < 1.0
     assert [cycle["cycle"] for cycle in summary["cycles"]] == list(range(1, len(summary["cycles"]) + 1))
     assert set(summary["cycles"][0]) >= {"cycle", "residual", "relative_error", "bits"}
@@ -90,17 +90,22 @@ def test_people_get_a_summary_and_the_path(shell):
     assert "Traceback" not in err
 
 
-def test_a_solve_that_does_not_get_there_exits_with_1(shell):
+def test_a_solve_that_does_not_get_there_exits_with_3_and_says_why(shell):
     code, out, err = shell("solve", ZUO, "--bits", 24, "--max-cycles", 1, "--seed", 1, "--json")
     summary = json.loads(out)
-    assert (code, err) == (1, "")
+    assert code == 3
+    assert err.startswith("not converged: all cycles allowed (1) are used up")
     assert summary["converged"] is False
+    assert 0.0 < summary["bits"] < 24.0
+    assert "all cycles allowed (1) are used up" in summary["reason"]
     assert len(summary["cycles"]) == 1
     with RunFile(summary["run_file"]) as file:
         assert file.status is Status.FINISHED
     code, out, _ = shell("solve", ZUO, "--bits", 24, "--max-cycles", 1, "--seed", 1)
-    assert code == 1
-    assert out.startswith("NOT converged in 1 cycle")
+    assert code == 3
+    assert out.startswith("NOT converged in 1 cycle: all cycles allowed (1) are used up")
+    code, *_ = shell("run", "solve", ZUO, "--max-cycles", 1, "--seed", 1)
+    assert code == 3
 
 
 def test_a_tolerance_of_one_s_own(shell):
@@ -161,8 +166,8 @@ def test_an_output_that_cannot_be_a_folder_is_refused(shell, tmp_path):
         ([[1.0, np.nan], [0.0, 1.0]], "entry [0, 1], counted from 0, is nan"),
         ([[1.0, 0.0], [-np.inf, 1.0]], "entry [1, 0], counted from 0, is -inf"),
         (np.zeros((0, 0)), "is empty"),
-        (np.ones((3, 3)), "singular to 12 bits"),
-        (np.diag([1.0, 2.0**-14]), "singular to 12 bits"),
+        (np.ones((3, 3)), "singular in float64"),
+        (np.diag([1.0, 2.0**-45]), "12 bits cannot be had with a condition number of 3.57e+13"),
         (np.zeros((2, 2)), "nothing but zeros"),
         (np.eye(2) * 1e-300, "scale it to between"),
         (-np.eye(2), "eigenvalue -0."),
@@ -182,7 +187,9 @@ def test_a_rank_deficient_matrix_is_singular_at_any_precision(shell, tmp_path, s
     n = 2 + seed
     half = rng.standard_normal((n, n - 1))
     matrix = half @ rng.standard_normal((n - 1, n)) + 0.0
-    assert f"singular to {bits} bits" in shell.refused("solve", save(tmp_path, matrix), "--bits", bits)
+    assert "the matrix is singular in float64" in shell.refused(
+        "solve", save(tmp_path, matrix), "--bits", bits
+    )
 
 
 def test_a_missing_or_unknown_file_is_named(shell, tmp_path):

@@ -1,9 +1,9 @@
-"""The refinement loop on plain arrays: as fast as forecast, never worse with a line search, exact in the end."""
+"""The refinement loop on plain arrays: as fast as forecast, never worse, and true whatever the products are worth."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,21 +12,50 @@ from hypothesis import strategies as st
 
 from chip_maps.fixed_point import FixedPoint
 from chip_maps.forecast import contraction
-from procedures.refinement import Cycle, refine
+from mho_errors import ConvergenceError
+from procedures.certificate import exact_residual
+from procedures.refinement import STALL_CYCLES, Cycle, refine
 
 Floats = np.ndarray
+Product = Callable[[FixedPoint], Floats]
 
 
-def exactly(matrix: Floats) -> Callable[[FixedPoint], Floats]:
+def exactly(matrix: Floats) -> Product:
     return lambda vector: matrix @ vector.values
+
+
+def with_wrong_integers(matrix: Floats, seed: int, size: float) -> Product:
+    """Products that are off by about `size`, in the same way each time a line is used: a cell that moved."""
+    wrong = matrix + size * np.random.default_rng(seed).standard_normal(matrix.shape)
+    return lambda vector: wrong @ vector.values
 
 
 def roughly(matrix: Floats) -> Callable[[Floats], Floats]:
     return lambda residual: np.linalg.solve(matrix, residual)
 
 
-def cycles(matrix: Floats, inverse_of: Floats, rhs: Floats, count: int, **options: object) -> list[Cycle]:
-    return list(islice(refine(rhs, roughly(inverse_of), exactly(matrix), **options), count))
+def cycles(
+    matrix: Floats,
+    inverse_of: Floats,
+    rhs: Floats,
+    count: int,
+    *,
+    product: Product | None = None,
+    tolerance: float = 0.0,
+    correction_bits: int = 12,
+) -> list[Cycle]:
+    limit = tolerance * np.linalg.norm(rhs)
+    return list(
+        refine(
+            rhs,
+            roughly(inverse_of),
+            product or exactly(matrix),
+            lambda solution: exact_residual(matrix, solution, rhs),
+            lambda solution, norm: norm <= limit,
+            correction_bits=correction_bits,
+            max_cycles=count,
+        )
+    )
 
 
 def system(seed: int, error: float, n: int = 6) -> tuple[Floats, Floats, Floats]:
@@ -36,53 +65,37 @@ def system(seed: int, error: float, n: int = 6) -> tuple[Floats, Floats, Floats]
     return matrix, matrix + error * rng.standard_normal((n, n)), rng.standard_normal(n)
 
 
+def relative(matrix: Floats, cycle: Cycle, rhs: Floats) -> float:
+    return float(np.linalg.norm(exact_residual(matrix, cycle.solution, rhs)) / np.linalg.norm(rhs))
+
+
+# --- convergence ---
+
+
 @pytest.mark.parametrize("seed", range(5))
-def test_it_converges_at_the_rate_forecast(seed):
+def test_it_converges_no_slower_than_forecast(seed):
     matrix, inverse_of, rhs = system(seed, 0.1)
     rho = float(contraction(matrix, inverse_of))
     assert 0.05 < rho < 0.9
-    norms = [cycle.relative_residual for cycle in cycles(matrix, inverse_of, rhs, 60, correction_bits=24)]
+    norms = [cycle.carried for cycle in cycles(matrix, inverse_of, rhs, 60, correction_bits=24)]
     tail = [norm for norm in norms if norm > 1e-14]
     start = min(8, len(tail) // 3)
-    rate = (tail[-1] / tail[start]) ** (1 / (len(tail) - 1 - start))
-    assert rate == pytest.approx(rho, rel=0.2)
+    assert (tail[-1] / tail[start]) ** (1 / (len(tail) - 1 - start)) < 1.2 * rho
 
 
 def test_an_exact_inverse_takes_one_cycle_a_correction_s_bits():
     matrix, _, rhs = system(0, 0.0)
     (first, second) = cycles(matrix, matrix, rhs, 2, correction_bits=12)
-    assert first.relative_residual < 2.0**-10
-    assert second.relative_residual < 2.0**-20
+    assert first.carried < 2.0**-10
+    assert second.carried < 2.0**-20
 
 
-@given(st.integers(0, 10_000), st.sampled_from([0.3, 1.0, 3.0]))
-@settings(max_examples=60)
-def test_with_a_line_search_the_residual_never_grows(seed, error):
-    matrix, inverse_of, rhs = system(seed, error)
-    norms = [
-        1.0,
-        *(
-            c.relative_residual
-            for c in cycles(matrix, inverse_of, rhs, 25, correction_bits=6, line_search=True)
-        ),
-    ]
-    assert all(after <= before * (1.0 + 1e-12) for before, after in pairwise(norms))
-
-
-def test_without_a_line_search_a_poor_inverse_diverges():
-    matrix, inverse_of, rhs = system(1, 1.0)
-    assert contraction(matrix, inverse_of) > 1.0
-    assert cycles(matrix, inverse_of, rhs, 40)[-1].relative_residual > 10.0
-
-
-def test_a_line_search_takes_the_full_step_along_an_exact_correction():
+@pytest.mark.parametrize("gain", [1.0, -3.0, 0.1])
+def test_the_full_step_is_taken_along_an_exact_correction(gain):
     matrix, _, rhs = system(2, 0.0)
-    for gain in (1.0, -3.0, 0.1):
-        first = next(
-            refine(rhs, lambda r, g=gain: g * np.linalg.solve(matrix, r), exactly(matrix), line_search=True)
-        )
-        assert first.step == pytest.approx(1.0 / gain, rel=1e-2)
-        assert first.relative_residual < 1e-3
+    first = cycles(matrix, matrix / gain, rhs, 1)[0]
+    assert first.step == pytest.approx(1.0 / gain, rel=1e-2)
+    assert first.carried < 1e-3
 
 
 @pytest.mark.parametrize("bits", [3, 6, 12])
@@ -91,25 +104,145 @@ def test_rounding_the_corrections_costs_cycles_but_no_precision(bits):
     last = cycles(matrix, inverse_of, rhs, 60, correction_bits=bits)[-1]
     exact = np.linalg.solve(matrix, rhs)
     assert np.linalg.norm(last.solution - exact) < 1e-13 * np.linalg.norm(exact)
-    assert np.linalg.norm(rhs - matrix @ last.solution - last.residual) < 1e-13 * np.linalg.norm(rhs)
 
 
 def test_the_residual_is_relative_to_the_right_hand_side():
     matrix, inverse_of, rhs = system(4, 0.1)
-    small, large = (next(refine(scale * rhs, roughly(inverse_of), exactly(matrix))) for scale in (1e-9, 1e6))
-    assert small.relative_residual == pytest.approx(large.relative_residual, rel=1e-6)
-    assert large.relative_residual == pytest.approx(
-        np.linalg.norm(large.residual) / np.linalg.norm(1e6 * rhs)
+    small, large = (cycles(matrix, inverse_of, scale * rhs, 1)[0] for scale in (1e-9, 1e6))
+    assert small.carried == pytest.approx(large.carried, rel=1e-6)
+    assert large.recomputed == pytest.approx(np.linalg.norm(large.residual) / np.linalg.norm(1e6 * rhs))
+
+
+# --- the invariant: what is reported is b - A x ---
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.02, 0.3, 1.0, 3.0]), st.sampled_from([3, 6, 12]))
+@settings(max_examples=60)
+def test_with_exact_products_every_residual_is_that_of_its_solution(seed, error, bits):
+    matrix, inverse_of, rhs = system(seed, error)
+    found = cycles(matrix, inverse_of, rhs, 25, correction_bits=bits)
+    for cycle in found:
+        off = np.linalg.norm(rhs - matrix @ cycle.solution - cycle.residual)
+        assert off < 1e-13 * np.linalg.norm(rhs)
+        norm = relative(matrix, cycle, rhs)
+        if np.isnan(cycle.recomputed):
+            assert cycle.carried == pytest.approx(norm, rel=1e-6, abs=1e-13)
+        else:  # where the way was measured digitally, it is better than what the products said
+            assert cycle.recomputed == pytest.approx(norm, rel=1e-9, abs=1e-300)
+            assert norm <= cycle.carried * (1.0 + 1e-9) + 1e-13
+    norms = [1.0, *(cycle.carried for cycle in found)]
+    assert all(after <= before * (1.0 + 1e-12) + 1e-15 for before, after in pairwise(norms))
+
+
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([0.02, 0.3, 1.0]),
+    st.sampled_from([1e-9, 1e-3, 0.1, 1.0, 10.0]),
+    st.sampled_from([0.0, 1e-7, 1e-2]),
+)
+@settings(max_examples=100)
+def test_whatever_the_products_are_worth_the_recomputed_residual_is_true_and_never_grows(
+    seed, error, size, tolerance
+):
+    matrix, inverse_of, rhs = system(seed, error)
+    product = with_wrong_integers(matrix, seed, size)
+    found = cycles(matrix, inverse_of, rhs, 25, product=product, tolerance=tolerance)
+    sure = [cycle for cycle in found if not np.isnan(cycle.recomputed)]
+    for cycle in sure:
+        assert cycle.recomputed == pytest.approx(relative(matrix, cycle, rhs), rel=1e-9, abs=1e-300)
+    norms = [1.0, *(cycle.recomputed for cycle in sure)]
+    assert all(after <= before * (1.0 + 1e-12) for before, after in pairwise(norms))
+    last = found[-1]
+    assert (last.end == "converged") == (relative(matrix, last, rhs) <= tolerance)
+    assert last.recomputed == min(norms)
+    assert [bool(cycle.end) for cycle in found] == [False] * (len(found) - 1) + [True]
+
+
+@pytest.mark.parametrize("size", [1e-4, 1e-2, 0.1])
+def test_products_that_are_off_cost_cycles_but_no_precision(size):
+    matrix, inverse_of, rhs = system(1, 0.02)
+    product = with_wrong_integers(matrix, 7, size)
+    found = cycles(matrix, inverse_of, rhs, 50, product=product, tolerance=1e-9)
+    assert found[-1].end == "converged"
+    assert relative(matrix, found[-1], rhs) <= 1e-9
+    assert len(found) <= 12
+
+
+def test_the_residual_is_recomputed_at_first_and_at_the_end_but_not_always():
+    matrix, inverse_of, rhs = system(0, 0.05)
+    found = cycles(matrix, inverse_of, rhs, 50, tolerance=1e-9)
+    known = [not np.isnan(cycle.recomputed) for cycle in found]
+    assert known[0]
+    assert known[-1]
+    assert sum(known) <= 3 < len(known)
+
+
+# --- the end ---
+
+
+def test_a_poor_inverse_ends_as_stalled_with_its_best_solution():
+    rng = np.random.default_rng(0)
+    matrix, rhs = np.diag([1.0, -1.0]), rng.standard_normal(2)
+    rotated = np.array([[0.0, 1.0], [1.0, 0.0]])  # r and A dx are orthogonal: no step helps
+    found = list(
+        refine(
+            rhs,
+            lambda residual: rotated @ residual,
+            exactly(matrix),
+            lambda solution: exact_residual(matrix, solution, rhs),
+            lambda solution, norm: False,
+        )
     )
+    assert found[-1].end == "stalled"
+    assert len(found) == STALL_CYCLES
+    assert found[-1].recomputed <= 1.0
 
 
 def test_an_inverse_that_answers_nothing_changes_nothing():
     matrix, _, rhs = system(5, 0.0)
-    for line_search in (False, True):
-        silent = refine(rhs, np.zeros_like, exactly(matrix), line_search=line_search)
-        for number, cycle in enumerate(islice(silent, 3), 1):
-            assert (cycle.number, cycle.step, cycle.relative_residual) == (number, 0.0, 1.0)
-            assert not cycle.solution.any()
+    silent = refine(
+        rhs,
+        np.zeros_like,
+        exactly(matrix),
+        lambda solution: exact_residual(matrix, solution, rhs),
+        lambda solution, norm: False,
+        max_cycles=3,
+    )
+    for number, cycle in enumerate(silent, 1):
+        assert (cycle.number, cycle.step, cycle.carried) == (number, 0.0, 1.0)
+        assert not cycle.solution.any()
+
+
+def test_cycles_that_are_used_up_are_told_from_a_stall():
+    matrix, inverse_of, rhs = system(0, 0.05)
+    assert cycles(matrix, inverse_of, rhs, 3)[-1].end == "cycles"
+
+
+@pytest.mark.parametrize("rails_in", [1, 3])
+def test_a_loop_that_rails_later_leaves_what_was_found_until_then(rails_in):
+    matrix, inverse_of, rhs = system(0, 0.05)
+    calls = iter(range(1, 100))
+
+    def invert(residual: Floats) -> Floats:
+        if next(calls) >= rails_in:
+            raise ConvergenceError("the INV loop rails")
+        return np.linalg.solve(inverse_of, residual)
+
+    loop = refine(
+        rhs,
+        invert,
+        exactly(matrix),
+        lambda solution: exact_residual(matrix, solution, rhs),
+        lambda solution, norm: False,
+    )
+    if rails_in == 1:
+        with pytest.raises(ConvergenceError, match="rails"):
+            list(loop)
+        return
+    found = list(loop)
+    assert found[-1].end == "railed"
+    assert len(found) == rails_in
+    assert found[-1].recomputed == pytest.approx(relative(matrix, found[-1], rhs))
 
 
 def test_a_cycle_s_arrays_are_its_own():

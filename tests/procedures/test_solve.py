@@ -19,6 +19,7 @@ from instruments import Bench, open_bench
 from instruments.bench_file import load_bench_file
 from mho_errors import ConvergenceError, InputError
 from procedures import Solution, Solve, run
+from procedures.certificate import exact_residual
 from procedures.stream import Message, Progress, Row
 from runs import RunFile, Status
 
@@ -177,8 +178,29 @@ def test_the_errors_reported_are_the_errors_made(solved):
         error = np.linalg.norm(solution - exact) / np.linalg.norm(exact)
         assert cycle["relative_error"] == pytest.approx(error, rel=1e-9)
         assert cycle["bits"] == pytest.approx(-np.log2(error), rel=1e-9)
-    residual = np.linalg.norm(rhs - held @ result.solution) / np.linalg.norm(rhs)
-    assert result.cycles[-1]["residual"] == pytest.approx(residual, rel=0.1, abs=1e-15)
+    residual = np.linalg.norm(rhs - matrix @ result.solution) / np.linalg.norm(rhs)
+    slicing = np.linalg.norm(matrix - held, 2) * np.linalg.norm(exact) / np.linalg.norm(rhs)
+    assert result.cycles[-1]["residual"] == pytest.approx(residual, rel=0.1, abs=2.0 * slicing + 1e-15)
+
+
+def test_the_certificate_is_of_the_matrix_as_given_and_the_solution_as_handed_out(solved):
+    result = solved.result
+    with RunFile(result.path) as file:
+        matrix, rhs, kept = file.array("matrix"), file.array("rhs"), file.summary
+        last = file.column("cycles", "true_residual")[-1]
+    residual = np.linalg.norm(exact_residual(matrix, result.solution, rhs))
+    certificate = result.certificate
+    assert certificate.residual == pytest.approx(residual, rel=1e-12)
+    assert last == pytest.approx(residual / np.linalg.norm(rhs), rel=1e-12)
+    assert certificate.rhs_norm == pytest.approx(np.linalg.norm(rhs))
+    assert certificate.inverse_norm == pytest.approx(np.linalg.norm(np.linalg.inv(matrix), 2))
+    error = np.linalg.norm(result.solution - np.linalg.solve(matrix, rhs)) / np.linalg.norm(result.solution)
+    assert error <= certificate.error_bound * (1 + 1e-6)
+    assert certificate.error_bound <= 2.0 ** -kept["bits_asked"]
+    assert kept["bits"] == certificate.bits == pytest.approx(-np.log2(certificate.error_bound))
+    assert kept["certificate"] == certificate.plain()
+    assert kept["converged"]
+    assert kept["reason"] == ""
 
 
 def test_every_integer_was_exact(solved):
@@ -270,11 +292,12 @@ def hard() -> np.ndarray:
 
 
 def assert_warned_and_never_grew(outcome: SimpleNamespace) -> None:
-    assert outcome.result.summary["line_search"]
     warnings = [e.text for e in outcome.events if isinstance(e, Message) and e.level == "WARNING"]
     assert any("plain refinement would diverge; the line search" in text for text in warnings)
-    residuals = [1.0, *(cycle["residual"] for cycle in outcome.result.cycles)]
-    assert all(after <= before * (1 + 1e-9) for before, after in itertools.pairwise(residuals))
+    with RunFile(outcome.result.path) as file:
+        residuals = file.column("cycles", "true_residual")
+    known = [1.0, *residuals[~np.isnan(residuals)]]
+    assert all(after <= before * (1 + 1e-9) for before, after in itertools.pairwise(known))
     assert outcome.result.summary["mvm_wrong"] == 0
 
 
@@ -314,6 +337,11 @@ def test_max_cycles_ends_a_solve_that_does_not_converge(tmp_path):
     outcome = solve(tmp_path, matrix=ZUO, rhs=ZUO_RHS, bits=24, max_cycles=2)
     assert not outcome.result.converged
     assert len(outcome.result.cycles) == 2
+    reason = outcome.result.summary["reason"]
+    assert reason.startswith(
+        f"all cycles allowed (2) are used up, {outcome.result.certificate.bits:.1f} of 24 bits"
+    )
+    assert "allow more cycles" in reason
     with RunFile(outcome.result.path) as file:
         assert file.status is Status.FINISHED
         assert file.summary["converged"] is False
@@ -322,8 +350,45 @@ def test_max_cycles_ends_a_solve_that_does_not_converge(tmp_path):
 def test_the_tolerance_follows_from_the_bits_unless_it_is_given(tmp_path):
     loose = solve(tmp_path, matrix=ZUO, rhs=ZUO_RHS, bits=12, tolerance=0.05).result
     assert loose.converged
-    assert loose.cycles[-1]["residual"] <= 0.05
+    assert loose.certificate.relative_residual <= 0.05
     assert len(loose.cycles) < 4
+
+
+@pytest.mark.parametrize(
+    ("matrix", "preset", "seed"),
+    [
+        ("dominant-8x8", "relaxing", 1),
+        ("zuo2025-4x4", "quiet", 67),
+        pytest.param("mimo-16x16", "quiet", 1, marks=pytest.mark.slow),
+    ],
+)
+def test_wrong_integers_cost_cycles_but_no_solve_says_converged_that_is_not(tmp_path, matrix, preset, seed):
+    bits = 12 if matrix.startswith("zuo") else 24
+    outcome = solve(tmp_path, matrix=str(MATRICES / f"{matrix}.mtx"), bits=bits, preset=preset, seed=seed)
+    assert outcome.result.summary["mvm_wrong"] > 0
+    assert outcome.result.converged
+    assert outcome.result.cycles[-1]["relative_error"] <= 2.0**-bits
+    assert outcome.result.summary["bits"] >= bits
+
+
+def test_the_bits_are_those_of_the_matrix_as_given_at_a_high_condition_number_too(tmp_path):
+    rng = np.random.default_rng(4)
+    turn = np.linalg.qr(rng.standard_normal((4, 4)))[0]
+    matrix = turn @ np.diag(np.geomspace(1.0, 0.02, 4)) @ turn.T
+    outcome = solve(tmp_path, matrix=matrix, rhs="ones", bits=16, preset="ideal", max_cycles=200)
+    with RunFile(outcome.result.path) as file:
+        held = file.array("matrix_held")
+    rounding = np.linalg.norm(np.linalg.inv(matrix), 2) * np.linalg.norm(matrix - held, 2)
+    assert rounding <= 2.0**-16
+    assert outcome.result.converged
+    assert outcome.result.cycles[-1]["relative_error"] <= 2.0**-16
+
+
+def test_bits_that_no_float64_can_be_proved_to_have_are_refused_before_anything_is_programmed(tmp_path):
+    matrix = np.diag([1.0, 1e-4])
+    with pytest.raises(InputError, match="40 bits cannot be had"):
+        run(Solve(matrix=matrix, bits=40), output=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_arrays_of_a_script_are_refused_like_files(tmp_path):

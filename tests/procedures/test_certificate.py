@@ -1,0 +1,118 @@
+"""A certificate proves what it says: against exact fractions, and never more than is so."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mho_errors import InputError
+from procedures.certificate import Certificate, Certifier, exact_residual
+
+Floats = np.ndarray
+
+
+def in_fractions(matrix: Floats, solution: Floats, rhs: Floats) -> list[Fraction]:
+    return [
+        Fraction(float(b))
+        - sum(Fraction(float(a)) * Fraction(float(x)) for a, x in zip(row, solution, strict=True))
+        for row, b in zip(matrix, rhs, strict=True)
+    ]
+
+
+def solved_in_fractions(matrix: Floats, rhs: Floats) -> list[Fraction]:
+    """Gauss-Jordan over the rationals."""
+    rows = [[Fraction(float(v)) for v in (*row, b)] for row, b in zip(matrix, rhs, strict=True)]
+    for k in range(len(rows)):
+        pivot = max(range(k, len(rows)), key=lambda i: abs(rows[i][k]))
+        rows[k], rows[pivot] = rows[pivot], rows[k]
+        rows[k] = [v / rows[k][k] for v in rows[k]]
+        for i, row in enumerate(rows):
+            if i != k:
+                rows[i] = [v - row[k] * w for v, w in zip(row, rows[k], strict=True)]
+    return [row[-1] for row in rows]
+
+
+def certify(certifier: Certifier, solution: Floats) -> Certificate:
+    return certifier.certify(solution, float(np.linalg.norm(certifier.residual(solution))))
+
+
+def a_system(seed: int, n: int, condition: float) -> tuple[Floats, Floats]:
+    rng = np.random.default_rng(seed)
+    left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for _ in range(2))
+    return left @ np.diag(np.geomspace(1.0, 1.0 / condition, n)) @ right, rng.standard_normal(n)
+
+
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 6),
+    st.sampled_from([1.0, 1e-100, 1e100]),
+    st.sampled_from([1.0, 1e-30, 1e30]),
+)
+@settings(max_examples=100)
+def test_the_residual_is_exact_to_the_last_bit(seed, n, scale_a, scale_b):
+    rng = np.random.default_rng(seed)
+    matrix, solution = scale_a * rng.standard_normal((n, n)), scale_b * rng.standard_normal(n)
+    rhs = matrix @ solution  # so that nearly everything cancels
+    exact = in_fractions(matrix, solution, rhs)
+    assert exact_residual(matrix, solution, rhs).tolist() == [float(value) for value in exact]
+
+
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 5),
+    st.sampled_from([1.0, 10.0, 1e3, 1e6]),
+    st.integers(2, 56),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_bound_is_never_below_the_error(seed, n, condition, bits):
+    matrix, rhs = a_system(seed, n, condition)
+    truth = solved_in_fractions(matrix, rhs)
+    exact = np.array([float(value) for value in truth])
+    rng = np.random.default_rng(seed + 1)
+    solution = exact + 2.0**-bits * np.linalg.norm(exact) * rng.standard_normal(n)
+    certifier = Certifier(matrix, rhs)
+    certificate = certify(certifier, solution)
+    off = [Fraction(float(x)) - t for x, t in zip(solution, truth, strict=True)]
+    error = float(sum(v * v for v in off)) ** 0.5 / float(sum(t * t for t in truth)) ** 0.5
+    assert error <= certificate.error_bound * (1.0 + 1e-12)
+    assert certificate.bits <= max(-np.log2(max(error, 2.0**-53)), 0.0) + 1e-9
+    if 0.0 < error < 0.1 / condition:
+        assert certificate.error_bound <= 2.0 * condition * error + 2.0**-50
+
+
+def test_nothing_is_proved_of_a_solution_whose_residual_leaves_all_open():
+    matrix, rhs = a_system(0, 4, 10.0)
+    certifier = Certifier(matrix, rhs)
+    certificate = certify(certifier, np.zeros(4))
+    assert certificate.error_bound == np.inf
+    assert certificate.bits == 0.0
+    assert certificate.plain()["error_bound"] is None
+    assert certificate.relative_residual == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("condition", [10.0, 1e4, 1e8])
+def test_a_solve_in_float64_reaches_about_the_bits_that_are_said_to_be_provable(condition):
+    matrix, rhs = a_system(3, 8, condition)
+    certifier = Certifier(matrix, rhs)
+    assert certifier.condition == pytest.approx(condition, rel=1e-6)
+    solution = np.linalg.solve(matrix, rhs)
+    for _ in range(3):  # refined with the exact residual: as near as a double comes
+        solution = solution + np.linalg.solve(matrix, certifier.residual(solution))
+    reached = certify(certifier, solution).bits
+    assert certifier.provable_bits - 1.0 < reached
+
+
+def test_what_cannot_be_proved_is_refused_beforehand():
+    matrix, rhs = a_system(0, 4, 1e6)
+    Certifier(matrix, rhs).require(33)
+    with pytest.raises(
+        InputError, match="condition number of 1e\\+06: a solution in float64 can be proved to 33"
+    ):
+        Certifier(matrix, rhs).require(34)
+    singular = np.outer([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
+    with pytest.raises(InputError, match="singular in float64"):
+        Certifier(singular, np.ones(3)).require(3)
