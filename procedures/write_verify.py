@@ -7,7 +7,8 @@ shrinks after a large one. Everything takes plain numbers for one cell and array
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from copy import copy
+from dataclasses import dataclass, field
 from math import nan
 from typing import Any, NamedTuple
 
@@ -111,8 +112,11 @@ class WriteVerify:
 
     def of(self, cells: NDArray[np.bool_]) -> WriteVerify:
         """The state of some of the cells alone."""
-        held = {one.name: getattr(self, one.name) for one in fields(self)}
-        return replace(self, **{name: v[cells] for name, v in held.items() if isinstance(v, np.ndarray)})
+        some = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                setattr(some, name, value[cells])
+        return some
 
     def done(self, conductance: Values) -> Values:
         """Whether the verify read (S) lies in the window."""
@@ -136,9 +140,7 @@ class WriteVerify:
         """
         s, where, g = self.settings, _ops(conductance).where, conductance
         far = (self.low <= 0.0) | (g > 2.5 * self.target)
-        act = where(
-            self._must_form(g), FORM, where(g > self.high, where(far, AFRESH, LOWER), RAISE)
-        )
+        act = where(self._must_form(g), FORM, where(g > self.high, where(far, AFRESH, LOWER), RAISE))
         gate, gate_step = self._raised(act, g)
         reset, reset_step = self._lowered(act, g)
         pulses = Pulses(
