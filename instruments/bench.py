@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
@@ -20,9 +20,23 @@ from instruments.reconnection import once_more
 from instruments.roles import Cell, Mode, Path, Pulse, Reading
 
 if TYPE_CHECKING:
+    from instruments.simulated.clock import VirtualClock
     from instruments.simulated.laboratory import Laboratory
+    from instruments.simulated.physics.chip import SimulatedChip
 
 NOTHING: frozenset[str] = frozenset()  # no crosspoint
+
+
+class Simulated(Protocol):
+    """What a simulated bench has besides its instruments, if any."""
+
+    clock: VirtualClock
+    seed: int
+
+    @property
+    def chip(self) -> SimulatedChip:
+        """The simulated chip."""
+        ...
 
 
 class Bench(GuardedBench):
@@ -39,7 +53,9 @@ class Bench(GuardedBench):
     now : callable
         Seconds on the bench's clock since it was opened; virtual on a simulated bench.
     laboratory : Laboratory or None
-        What stands behind a simulated bench.
+        What stands behind simulated instruments.
+    simulated : Simulated or None
+        The chip, clock and seed of any simulated bench; None with real instruments.
     checkpoint : callable
         Called before anything is sent by `read`, `sweep`, `pulse`, `multiply` and `invert`: whoever runs a procedure may
         pause there (`rest`, then wait) or raise what ends it. By default it does nothing.
@@ -54,6 +70,7 @@ class Bench(GuardedBench):
         *,
         now: Callable[[], float] = time.monotonic,
         laboratory: Laboratory | None = None,
+        simulated: Simulated | None = None,
         release: Callable[[], None] = lambda: None,
         every: Every = every,
     ) -> None:
@@ -64,6 +81,7 @@ class Bench(GuardedBench):
         super().__init__(instruments, watchdog, release)
         self.now = now
         self.laboratory = laboratory
+        self.simulated: Simulated | None = laboratory if simulated is None else simulated
         self.checkpoint: Callable[[], None] = lambda: None
         self.past: dict[str, str] = {}
         self._mode: Mode | Literal[""] = ""
@@ -82,8 +100,8 @@ class Bench(GuardedBench):
         """Let time pass until `moment` on the bench's clock (s); a simulated bench is there at once."""
         self.checkpoint()
         while (left := moment - self.now()) > 0.0:
-            if self.laboratory is not None:
-                self.laboratory.clock.advance(left)
+            if self.simulated is not None:
+                self.simulated.clock.advance(left)
             else:
                 time.sleep(min(left, 0.05))
             self.checkpoint()

@@ -48,11 +48,18 @@ class LimitEntry(StrictModel):
 
 
 class Simulation(StrictModel):
-    """What stands behind a simulated bench: the cells' preset and the amplifiers'."""
+    """What stands behind a simulated bench: the cells' preset and the amplifiers'.
+
+    Without `instruments` nothing is between the chip and whoever asks: it is evaluated a whole array at a time.
+    `stuck` is the share of cells that no pulse changes, instead of the preset's; the chip map does not know them.
+    """
+
+    instruments: bool = True
 
     preset: str = "pku"
     amplifier: str = "AD823"
     inverse_bits: Annotated[int, Field(ge=1, le=16)] | None = None
+    stuck: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: int = 0
 
 

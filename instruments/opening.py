@@ -65,6 +65,10 @@ def open_bench(bench: str = "simulated", *, preset: str | None = None, seed: int
 
 def open_simulated(source: BenchSource, preset: str | None, seed: int | None) -> Bench:
     """Open a bench file that has a ``[simulation]`` section; parameters and errors as for `open_bench`."""
+    if without_instruments(source):
+        from instruments.array_bench import ArrayBench
+
+        return ArrayBench(source, preset, seed)
     with ExitStack() as stack:
         laboratory, visa = stack.enter_context(simulated_rack(source, preset, seed))
         clock = laboratory.clock
@@ -82,6 +86,11 @@ def open_simulated(source: BenchSource, preset: str | None, seed: int | None) ->
     )
 
 
+def without_instruments(source: BenchSource) -> bool:
+    """Whether a bench is the chip alone, evaluated a whole array at a time."""
+    return source.bench.simulation is not None and not source.bench.simulation.instruments
+
+
 @contextmanager
 def simulated_rack(
     source: BenchSource, preset: str | None = None, seed: int | None = None
@@ -90,6 +99,11 @@ def simulated_rack(
     from instruments.simulated.laboratory import Laboratory
     from instruments.simulated.visa import register_rack, unregister_rack
 
+    if without_instruments(source):
+        raise BenchError(
+            f"bench {source.bench.name!r} has no instruments ([simulation] instruments = false): there is nothing to "
+            "connect to; name the bench with them, as 'simulated'"
+        )
     laboratory = Laboratory(source, preset=preset, seed=seed)
     name = f"laboratory-{next(_racks)}"
     register_rack(name, laboratory)

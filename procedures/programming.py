@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from chip_maps.levels import Levels
 from chip_maps.placement import Placement
-from instruments import Bench, Cell, Pulse
+from instruments import ArrayBench, Bench, Cell, Pulse
+from procedures.array_programming import FlatCells, Verified, read_cells, verify_cells
 from procedures.stream import Stream
 from procedures.write_verify import WriteVerify, WriteVerifySettings
 from runs import Column, Map, Table
@@ -165,6 +166,9 @@ class Programmer:
         stage: str,
         total: int,
     ) -> None:
+        if isinstance(self._bench, ArrayBench):
+            self._visit_at_once(self._bench, blocks, masks, maps, stage, total)
+            return
         done, announced = 0, self._stream.now()
         pictured, at = 0, self._bench.now()
         for block, mask in zip(blocks, masks, strict=True):
@@ -185,6 +189,39 @@ class Programmer:
                     pictured, at = done, self._bench.now()
                     self._snapshot(maps, blocks)
         self._stream.progress(stage, done, total, pulses=self.pulses)
+
+    def _visit_at_once(
+        self,
+        bench: ArrayBench,
+        blocks: Sequence[Block],
+        masks: Sequence[NDArray[np.bool_]],
+        maps: Sequence[BlockMaps],
+        stage: str,
+        total: int,
+    ) -> None:
+        done, pictured, at = 0, 0, bench.now()
+        placements = [block.placement for block in blocks]
+        for cells in FlatCells.of(placements, masks).batches():
+            digits = cells.taken([block.digits for block in blocks])
+            verified = verify_cells(bench, cells, placements, digits, self._levels, self._settings)
+            self._keep(blocks, cells, verified)
+            done += len(digits)
+            self._stream.check()
+            self._stream.progress(stage, done, total, pulses=self.pulses)
+            if done < total and done - pictured >= PICTURED * total and bench.now() - at > PICTURE_PERIOD:
+                pictured, at = done, bench.now()
+                self._snapshot(maps, blocks)
+
+    def _keep(self, blocks: Sequence[Block], cells: FlatCells, verified: Verified) -> None:
+        """Put what was found of cells into their blocks and into the table."""
+        cells.put([block.achieved for block in blocks], verified.achieved)
+        before = cells.taken([block.pulses for block in blocks])
+        cells.put([block.pulses for block in blocks], before + verified.pulses)
+        self.pulses += int(verified.pulses.sum())
+        rows = dict(verified.rows)
+        self.reads += len(rows["time"])
+        codes = np.array([self._codes[block.placement.array] for block in blocks])
+        self._stream.record_block("pulses", {"array": codes[rows.pop("block")], **rows})
 
     def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int]:
         levels = self._levels
@@ -218,6 +255,15 @@ class Programmer:
 
     def _reread(self, blocks: Sequence[Block], masks: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
         """Read the cells in `masks` again; return which of them are outside their window."""
+        if isinstance(self._bench, ArrayBench):
+            placements = [block.placement for block in blocks]
+            for cells in FlatCells.of(placements, masks).batches():
+                self._keep(blocks, cells, read_cells(self._bench, cells, placements))
+                self._stream.check()
+            return [
+                mask & ~self._levels.inside(block.achieved, block.digits)
+                for block, mask in zip(blocks, masks, strict=True)
+            ]
         out = []
         for block, mask in zip(blocks, masks, strict=True):
             rows, columns = block.placement.cells()

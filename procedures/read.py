@@ -156,7 +156,7 @@ class Read(Procedure):
         start = (
             clock if not done else max(times[0], clock - done * self.interval)
         )  # none is made up for in haste
-        if bench.laboratory is None:
+        if bench.simulated is None:
             stream.set_array(CLOCK_ZERO, np.array([time.time() - clock]))
         announced = stream.now()
         for repeat in range(done, self.repeats):
@@ -189,7 +189,7 @@ class Read(Procedure):
 
     def _earlier(self, bench: Bench, image: str) -> EarlierReads | None:
         """Return what is to be taken over; on a simulated bench the chip was another one, so nothing is."""
-        if self.resume_from is None or bench.laboratory is not None:
+        if self.resume_from is None or bench.simulated is not None:
             return None
         same = ("array", "rows", "columns", "read_voltage", "samples", "repeats", "interval")
         per_repeat = len(self._rows) * len(self._columns) * self.samples

@@ -23,7 +23,7 @@ from procedures.base import Procedure
 from procedures.conditions import check_seed
 from procedures.origin import bench_key, origin
 from procedures.overheard import overheard
-from procedures.stream import Control, Ended, Observer, Started, Stream
+from procedures.stream import Control, Ended, NullStream, Observer, Started, Stream
 from runs import RunHeader, RunWriter, Status, collect, new_run_path
 from runs.card import read_card
 from runs.provenance import input_files
@@ -111,6 +111,31 @@ def run(
     return result
 
 
+def evaluate(procedure: Procedure, bench: Bench, *, seed: int) -> Any:
+    """Run a procedure on an open bench and return its result; nothing is kept, and nobody watches.
+
+    For thousands of runs on a bench without instruments. The bench is made safe and stays open.
+
+    Parameters
+    ----------
+    procedure : Procedure
+    bench : Bench
+    seed : int
+        Of the plan; the bench has its own.
+
+    Raises
+    ------
+    MhoError
+        As `run`.
+    """
+    procedure.check()
+    procedure.prepare(bench, np.random.default_rng([seed, 1]))
+    try:
+        return procedure.execute(bench, NullStream())
+    finally:
+        bench.safe()
+
+
 def _header(procedure: Procedure, bench: Bench, seed: int, notes: Mapping[str, str]) -> RunHeader:
     parameters = procedure.recorded_parameters()
     return RunHeader(
@@ -128,15 +153,15 @@ def _header(procedure: Procedure, bench: Bench, seed: int, notes: Mapping[str, s
 
 def _simulated(bench: Bench) -> dict[str, str]:
     """What a simulated bench was besides its file: cells and seed, and the run that left its chip as it is."""
-    if bench.laboratory is None:
+    if bench.simulated is None:
         return {}
-    lab = bench.laboratory
+    lab = bench.simulated
     return {"preset": lab.chip.preset.name, "chip_seed": str(lab.seed), **bench.past}
 
 
 def _past(bench: Bench, path: Path) -> dict[str, str]:
     """What the next run on this bench keeps of the one in `path`: on a simulated one, that it found its chip so."""
-    if bench.laboratory is None:
+    if bench.simulated is None:
         return {}
     try:
         identity = read_card(path).facts.run_id

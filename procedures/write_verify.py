@@ -1,15 +1,26 @@
-"""How one cell is brought to its level: the decisions of write-verify, without any instrument.
+"""How cells are brought to their levels: the decisions of write-verify, without any instrument.
 
 The scheme is the published one ("ASAP", Zuo 2025): RESET, one coarse SET whose gate voltage comes from
 the measured G(V_WL) curve, then fine SET and RESET pulses whose step grows after a small change and
-shrinks after a large one.
+shrinks after a large one. Everything takes plain numbers for one cell and arrays for many, with equal results.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
+from math import nan
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from instruments.roles import Pulse
+
+Values = Any  # a number for one cell, an array for many
+
+SET, RESET = 1, 2  # kinds of pulses; 0 stands for none yet
+FORM, RAISE, AFRESH, LOWER = range(4)  # what a pulse is for: forming, SET, full RESET, fine RESET
 
 
 @dataclass(frozen=True)
@@ -55,100 +66,164 @@ class WriteVerifySettings:
         )
 
 
+class Pulses(NamedTuple):
+    """Decided pulses as numbers: kind (`SET` or `RESET`), V, s, and V on the word line, as `Pulse` has them."""
+
+    kind: Values
+    voltage: Values
+    width: Values
+    gate: Values
+
+
 @dataclass
 class WriteVerify:
-    """The state of one cell on its way to `target`; `next_pulse` decides from each verify read.
+    """The state of cells on their way to `target`; `next_pulses` decides from each verify read.
 
     Attributes
     ----------
-    target, low, high : float
+    target, low, high : float or array
         Level and the window to aim for, S.
-    pulses : int
+    pulses : int or array
         Pulses decided so far.
     """
 
-    target: float
-    low: float
-    high: float
+    target: Values
+    low: Values
+    high: Values
     settings: WriteVerifySettings = field(default_factory=WriteVerifySettings)
-    pulses: int = 0
-    _forming: int = 0
-    _last: Pulse | None = None
-    _before: float = 0.0
-    _gate: float | None = None
-    _reset: float | None = None
-    _gate_step: float = 0.0
-    _reset_step: float = 0.0
+    pulses: Values = 0
+    _forming: Values = 0
+    _last: Values = 0
+    _before: Values = 0.0
+    _gate: Values = nan  # V; NaN as long as no SET or RESET has been tried
+    _reset: Values = nan
+    _gate_step: Values = nan
+    _reset_step: Values = nan
 
     def __post_init__(self) -> None:
-        self._gate_step, self._reset_step = self.settings.gate_step, self.settings.reset_step
+        if self._gate_step is nan:
+            self._gate_step, self._reset_step = self.settings.gate_step, self.settings.reset_step
 
     @classmethod
-    def towards(cls, target: float, low: float, high: float, settings: WriteVerifySettings) -> WriteVerify:
+    def towards(cls, target: Values, low: Values, high: Values, settings: WriteVerifySettings) -> WriteVerify:
         """Aim for the inner part of the verify window `low` to `high` (S) around `target`."""
         margin = (1.0 - settings.inner) * (high - target)
-        return cls(target, low + margin if low > 0.0 else low, high - margin, settings)
+        return cls(target, _ops(low).where(low > 0.0, low + margin, low), high - margin, settings)
 
-    def done(self, conductance: float) -> bool:
+    def of(self, cells: NDArray[np.bool_]) -> WriteVerify:
+        """The state of some of the cells alone."""
+        some = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                setattr(some, name, value[cells])
+        return some
+
+    def done(self, conductance: Values) -> Values:
         """Whether the verify read (S) lies in the window."""
-        return self.low <= conductance <= self.high
+        return (self.low <= conductance) & (conductance <= self.high)
 
-    def given_up(self, conductance: float) -> bool:
-        """Whether the cell is given up, its verify read being `conductance` (S)."""
-        unformed = self._must_form(conductance) and self._forming >= len(self.settings.forming_voltages)
-        return unformed or self.pulses >= self.settings.max_pulses
+    def given_up(self, conductance: Values) -> Values:
+        """Whether a cell is given up, its verify read being `conductance` (S)."""
+        unformed = self._must_form(conductance) & (self._forming >= len(self.settings.forming_voltages))
+        return unformed | (self.pulses >= self.settings.max_pulses)
 
     def next_pulse(self, conductance: float) -> Pulse:
-        """Decide the next pulse from the last verify read (S); call only while not `done` nor `given_up`."""
-        s = self.settings
-        if self._must_form(conductance):
-            pulse = Pulse("set", s.forming_voltages[self._forming], s.forming_width, s.forming_gate)
-            self._forming += 1
-        elif conductance > self.high:
-            pulse = self._lower(conductance)
-        else:
-            pulse = self._raise(conductance)
-        self._last, self._before = pulse, conductance
-        self.pulses += 1
-        return pulse
+        """Decide one cell's next pulse from its last verify read (S); only while not `done` nor `given_up`."""
+        kind, voltage, width, gate = self.next_pulses(conductance)
+        return Pulse("set" if kind == SET else "reset", voltage, width, gate)
 
-    def _must_form(self, conductance: float) -> bool:
-        """A cell that has conducted nothing yet is a virgin, or its forming pulse was too weak."""
-        untouched = self._gate is None and self._reset is None
-        return untouched and conductance < self.settings.formed_above
+    def next_pulses(self, conductance: Values) -> Pulses:
+        """Decide the next pulse of each cell from its last verify read (S).
 
-    def _raise(self, conductance: float) -> Pulse:
-        s = self.settings
-        if self._gate is None:
-            self._gate = s.set_offset + s.coarse_share * self.target / s.set_slope
-        elif self._last is not None and self._last.kind == "set":
-            self._gate += self._adapted("_gate_step", s.gate_step, conductance - self._before)
-        # After a RESET the gate that nearly reached the level is tried again.
-        self._gate = min(max(self._gate, s.gate_range[0]), s.gate_range[1])
-        return Pulse("set", s.set_voltage, s.width, self._gate)
-
-    def _lower(self, conductance: float) -> Pulse:
-        s = self.settings
-        if self.low <= 0.0 or conductance > 2.5 * self.target:
-            # Far above, or aiming for digit 0: start afresh from a full RESET.
-            self._reset = None
-            return Pulse("reset", s.reset_full, s.width, s.reset_gate)
-        if self._reset is None or self._last is None or self._last.kind != "reset":
-            self._reset = s.reset_fine[0] if self._reset is None else self._reset - self._reset_step
-            if self._last is not None and self._last.kind == "set" and self._gate is not None:
-                self._gate -= 0.5 * self._gate_step  # the SET overshot: come back a little lower
-        else:
-            self._reset += self._adapted("_reset_step", s.reset_step, self._before - conductance)
-        self._reset = min(max(self._reset, s.reset_fine[0]), s.reset_fine[1])
-        return Pulse("reset", self._reset, s.width, s.reset_gate)
-
-    def _adapted(self, name: str, first: float, change: float) -> float:
-        """Grow the step after a small change, shrink it after a large one."""
-        s = self.settings
-        window = self.high - self.low
-        step = getattr(self, name) * (
-            s.grow if change < 0.25 * window else s.shrink if change > window else 1.0
+        A cell that has not conducted yet is formed; one above its window is lowered, by a full RESET when it is
+        far above or aims for digit 0; any other is raised.
+        """
+        s, where, g = self.settings, _ops(conductance).where, conductance
+        far = (self.low <= 0.0) | (g > 2.5 * self.target)
+        act = where(self._must_form(g), FORM, where(g > self.high, where(far, AFRESH, LOWER), RAISE))
+        gate, gate_step = self._raised(act, g)
+        reset, reset_step = self._lowered(act, g)
+        pulses = Pulses(
+            where(act <= RAISE, SET, RESET),
+            where(
+                act == FORM,
+                _ops(g).take(s.forming_voltages, self._forming),
+                where(act == RAISE, s.set_voltage, where(act == LOWER, reset, s.reset_full)),
+            ),
+            where(act == FORM, s.forming_width, s.width),
+            where(act == FORM, s.forming_gate, where(act == RAISE, gate, s.reset_gate)),
         )
-        step = min(max(step, s.smallest_step * first), 8.0 * first)
-        setattr(self, name, step)
-        return float(step)
+        self._gate, self._gate_step, self._reset, self._reset_step = gate, gate_step, reset, reset_step
+        self._forming = self._forming + (act == FORM)
+        self._last, self._before = pulses.kind, g
+        self.pulses = self.pulses + 1
+        return pulses
+
+    def _must_form(self, conductance: Values) -> Values:
+        """A cell that has conducted nothing yet is a virgin, or its forming pulse was too weak."""
+        untouched = (self._gate != self._gate) & (self._reset != self._reset)  # both are NaN
+        return untouched & (conductance < self.settings.formed_above)
+
+    def _raised(self, act: Values, conductance: Values) -> tuple[Values, Values]:
+        """Gate voltage (V) and its step after this decision."""
+        s, ops = self.settings, _ops(conductance)
+        first, after_set = self._gate != self._gate, self._last == SET
+        step = self._adapted(self._gate_step, s.gate_step, conductance - self._before)
+        coarse = s.set_offset + s.coarse_share * self.target / s.set_slope
+        # After a RESET the gate that nearly reached the level is tried again.
+        tried = ops.where(first, coarse, ops.where(after_set, self._gate + step, self._gate))
+        overshot = (act == LOWER) & after_set  # come back a little lower
+        gate = ops.where(overshot, self._gate - 0.5 * self._gate_step, self._gate)
+        gate = ops.where(act == RAISE, ops.clip(tried, *s.gate_range), gate)
+        return gate, ops.where((act == RAISE) & (first < after_set), step, self._gate_step)
+
+    def _lowered(self, act: Values, conductance: Values) -> tuple[Values, Values]:
+        """RESET voltage (V) and its step after this decision; a full RESET starts afresh."""
+        s, ops = self.settings, _ops(conductance)
+        first, after_reset = self._reset != self._reset, self._last == RESET
+        step = self._adapted(self._reset_step, s.reset_step, self._before - conductance)
+        again = ops.where(after_reset, self._reset + step, self._reset - self._reset_step)
+        tried = ops.clip(ops.where(first, s.reset_fine[0], again), *s.reset_fine)
+        reset = ops.where(act == LOWER, tried, ops.where(act == AFRESH, nan, self._reset))
+        return reset, ops.where((act == LOWER) & (first < after_reset), step, self._reset_step)
+
+    def _adapted(self, step: Values, first: float, change: Values) -> Values:
+        """Grow the step after a small change, shrink it after a large one."""
+        s, ops = self.settings, _ops(change)
+        window = self.high - self.low
+        factor = ops.where(change < 0.25 * window, s.grow, ops.where(change > window, s.shrink, 1.0))
+        return ops.clip(step * factor, s.smallest_step * first, 8.0 * first)
+
+
+class _Number:
+    """What decisions are made of, for one cell."""
+
+    @staticmethod
+    def where(condition: bool, yes: Any, no: Any) -> Any:
+        return yes if condition else no
+
+    @staticmethod
+    def clip(value: float, low: float, high: float) -> float:
+        return min(max(value, low), high)
+
+    @staticmethod
+    def take(table: tuple[float, ...], index: int) -> float:
+        return table[min(index, len(table) - 1)]
+
+
+class _Numbers:
+    """The same for arrays of cells."""
+
+    where = staticmethod(np.where)
+
+    @staticmethod
+    def clip(value: Values, low: float, high: float) -> Values:
+        return np.minimum(np.maximum(value, low), high)
+
+    @staticmethod
+    def take(table: tuple[float, ...], index: Values) -> Values:
+        return np.take(table, index, mode="clip")
+
+
+def _ops(values: Values) -> Any:
+    return _Numbers if isinstance(values, np.ndarray) else _Number

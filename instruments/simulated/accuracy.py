@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+
+Value = TypeVar("Value", float, NDArray[np.float64])
 
 OVERFLOW = 9.9e37
 OVERSHOOT = 1.01  # how far beyond its overrange a meter still shows a reading
@@ -58,12 +62,16 @@ class Converter:
         """Tell whether the range `span` holds `value`."""
         return abs(value) <= self.overrange * span * (1 + 1e-9)
 
-    def convert(self, value: float, span: float, nplc: float = 1.0) -> float:
-        """Return what comes out (of a source) or is read (by a meter) for `value` on the range `span`."""
+    def convert(self, value: Value, span: float, nplc: float = 1.0) -> Value:
+        """Return what comes out (of a source) or is read (by a meter) for `value` on the range `span`.
+
+        `value` is a number, or an array of them.
+        """
         gain, offset = self._specification[span]
         result = value * (1.0 + gain * self._gain) + offset * self._offset
         if self._noise:
-            result += self._noise * span / math.sqrt(nplc) * self._rng.standard_normal()
+            draws: Any = self._rng.standard_normal(getattr(value, "shape", None) or None)
+            result = result + self._noise * span / math.sqrt(nplc) * draws
         return result
 
     def read(self, value: float, span: float, nplc: float = 1.0) -> float:

@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.simulated.array_board import SimulatedArrayBoard
-from instruments.simulated.physics.amplifiers import AmplifierBank
+from instruments.bench_file import Simulation
+from instruments.simulated.physics.amplifiers import CLAMP, AmplifierBank, amplifier_preset
 from instruments.simulated.physics.chip import SimulatedChip
 from instruments.simulated.physics.converters import Converter
 from instruments.simulated.physics.inverse_circuit import InverseCircuit
 from instruments.simulated.physics.loop_network import LoopNetwork
 from instruments.simulated.physics.multiply_circuit import MultiplyCircuit
 
+if TYPE_CHECKING:
+    from instruments.simulated.array_board import SimulatedArrayBoard
+
 Floats = NDArray[np.float64]
 Block = tuple[str, tuple[int, ...], tuple[int, ...]]
 
 CONVERSION_DELAY = 20e-6  # s between an update and its conversion, as the DAQ's driver sets it
 BANDWIDTH = 1e6  # Hz, noise bandwidth of the board's amplifiers behind their filters
+LINES = 4096  # amplifiers on the board: more than any block has lines
+
+
+@dataclass
+class ConnectedBlock:
+    """What a board has closed around the chip, where no simulated board keeps it; names and units as there."""
+
+    mode: str = "SAFE"
+    block: Block | None = None
+    negative: str | None = None
+    diagonal: float = 0.0
+    diagonal_count: int = 0
+    transimpedance: float = 20e3
+    input_conductance: float = 35e-6
 
 
 @dataclass(frozen=True)
@@ -37,13 +55,29 @@ class BlockCircuits:
     """
 
     chip: SimulatedChip
-    board: SimulatedArrayBoard
+    board: SimulatedArrayBoard | ConnectedBlock
     rng: np.random.Generator
     inverters: AmplifierBank
     loop: AmplifierBank
     transimpedance: AmplifierBank
     diagonal_errors: Floats
     inverse_adc: Converter | None
+
+    @classmethod
+    def drawn(
+        cls,
+        chip: SimulatedChip,
+        board: SimulatedArrayBoard | ConnectedBlock,
+        simulation: Simulation,
+        rng: np.random.Generator,
+    ) -> Self:
+        """Draw the board's amplifiers and resistors, as the bench file's ``[simulation]`` has them."""
+        amplifier = amplifier_preset(simulation.amplifier)
+        inverters, loop, transimpedance = (AmplifierBank.draw(amplifier, LINES, rng) for _ in range(3))
+        diagonal_errors = 1e-3 * rng.standard_normal(LINES)
+        bits = simulation.inverse_bits
+        adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
+        return cls(chip, board, rng, inverters, loop, transimpedance, diagonal_errors, adc)
 
     def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Answer of the connected block to a batch of input vectors (samples, inputs), V; none is all zero."""

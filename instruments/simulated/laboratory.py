@@ -16,9 +16,7 @@ from instruments.simulated.block_circuits import BlockCircuits
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.faults import DaqFault, Fault
 from instruments.simulated.monitor import Incident, Monitor, Traffic
-from instruments.simulated.physics.amplifiers import CLAMP, AmplifierBank, amplifier_preset
 from instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
-from instruments.simulated.physics.converters import Converter
 from instruments.simulated.physics.presets import cell_preset
 from mho_errors import BenchError
 
@@ -26,7 +24,6 @@ Floats = NDArray[np.float64]
 
 HOT = 5e-3  # V: what counts as a live source when a switch moves, or as two sources that disagree
 LEAKAGE = 1e-12  # S, an open path
-LINES = 4096  # amplifiers on the board: more than any block has lines
 GENERATOR_RESISTANCE = 50.0  # ohm, behind a pulse generator's output
 
 
@@ -66,8 +63,7 @@ class Laboratory:
             raise BenchError(
                 f"bench {bench.name!r} has no [simulation] section: it stands for real instruments"
             )
-        cells = cell_preset(preset or bench.simulation.preset)
-        amplifier = amplifier_preset(bench.simulation.amplifier)
+        cells = cell_preset(preset or bench.simulation.preset, bench.simulation.stuck)
         self.clock = VirtualClock()
         self.monitor = Monitor(self.clock, bench.terminal_limits())
         self.faults: list[Fault | DaqFault] = []
@@ -77,27 +73,12 @@ class Laboratory:
         chip_rng, board_rng, *device_rngs = (np.random.default_rng(s) for s in sequence.spawn(8))
         self.chip = SimulatedChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
         self._live: dict[str, float] = {}
-        inverters, loop, self._transimpedance = (
-            AmplifierBank.draw(amplifier, LINES, board_rng) for _ in range(3)
-        )
-        diagonal_errors = 1e-3 * board_rng.standard_normal(LINES)
-        bits = bench.simulation.inverse_bits
-        inverse_adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
         self._outputs = bench.instruments.daq.outputs
         twins = BenchTwins(self, bench.instruments, device_rngs)
         self.devices, self.board, self.daq = twins.devices, twins.board, twins.daq
         self._matrix = twins.matrix
         self._compliance, self._edges, self._idle = twins.compliance, twins.edges, twins.idle
-        self._circuits = BlockCircuits(
-            self.chip,
-            self.board,
-            board_rng,
-            inverters,
-            loop,
-            self._transimpedance,
-            diagonal_errors,
-            inverse_adc,
-        )
+        self._circuits = BlockCircuits.drawn(self.chip, self.board, bench.simulation, board_rng)
 
     def daq_session(self) -> AbstractContextManager[Any]:
         """Within it, `nidaqmx` talks to this laboratory's simulated devices."""

@@ -94,6 +94,28 @@ class CellArray:
         self._noise = ReadNoise(trapped, preset, rng)
         self._loss_deviate = deviate_exceeded_by(preset.deep_reset_loss)
 
+    def extend(self, rows: int) -> None:
+        """Add `rows` of further cells below, drawn now; those that are there keep their state."""
+        more = CellArray(rows, self.shape[1], self.preset, self._clock, self._rng)
+        for name, state in vars(more).items():
+            if isinstance(state, np.ndarray):
+                setattr(self, name, np.concatenate([getattr(self, name), state]))
+        self._noise.extend(more._noise)
+
+    def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
+        """Move what happened to the cells at `index` in time: a cell's own time differs from the clock's by that.
+
+        Parameters
+        ----------
+        begun : float
+            Clock time, s: what happened from then on moves by `late`, what happened before by `early`.
+        early, late : array
+            How much later it shall have happened, s.
+        """
+        since = self._since[index]
+        self._since[index] = since + np.where(since >= begun, late, early)
+        self._noise.postpone(index, begun, early, late)
+
     # --- what a cell is ---
 
     @property

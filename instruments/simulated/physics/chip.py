@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +90,10 @@ class SimulatedChip:
         for cells in self.cells.values():
             cells.temperature = kelvin
 
+    def at(self, array: str, rows: Index, columns: Index) -> tuple[CellArray, Any]:
+        """Where the cells are in which these lines cross: the cells, and what indexes a block (R, C) of them."""
+        return self.cells[array], (rows[:, None], columns[None, :])
+
     def read(self, array: str, row: int, column: int, aperture: float, voltage: float) -> float:
         """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` for `aperture` s."""
         g = float(self.cells[array].read((row, column), aperture, voltage))
@@ -96,13 +101,13 @@ class SimulatedChip:
 
     def block(self, array: str, rows: Index, columns: Index) -> WiredBlock:
         """A block between its wires, without noise; the same object until its array's cells change."""
-        cells = self.cells[array]
+        cells, index = self.at(array, rows, columns)
         key = (array, rows.tobytes(), columns.tobytes())
         kept = self._blocks.pop(key, None)
         age = self._clock.now - cells.changed_at
         if kept is None or kept.version != cells.version or self._clock.now - kept.at > STALE * age:
             wires = self.geometry[array].wire_resistance
-            g = cells.conductance((rows[:, None], columns[None, :]))
+            g = cells.conductance(index)
             block = WiredBlock.from_lines(g, rows, columns, wires)
             kept = _Kept(cells.version, self._clock.now, block)
         self._blocks[key] = kept
@@ -116,8 +121,7 @@ class SimulatedChip:
         Relative deviations carry over from cells to the transfer conductances between their lines' ends:
         what the wires redistribute of a deviation of a percent is of second order.
         """
-        index = (rows[:, None], columns[None, :])
-        cells = self.cells[array]
+        cells, index = self.at(array, rows, columns)
         g = cells.conductance(index)
         now, variance = cells.noise_split(index, window, shot)
         return BlockNoise(now / g - 1.0, variance / g**2)

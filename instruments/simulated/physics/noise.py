@@ -96,6 +96,17 @@ class FlickerNoise:
         self._state[index] = state
         return state
 
+    def extend(self, more: FlickerNoise) -> None:
+        """Take in the cells of `more`, below these."""
+        self._state = np.concatenate([self._state, more._state])
+        self._time = np.concatenate([self._time, more._time])
+
+    def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
+        """Move in time when the cells at `index` were looked at last, as `CellArray.postpone`."""
+        looked = self._time[index]
+        moved = looked + np.where(looked >= begun + POWER_UP, late, early)
+        self._time[index] = np.where(looked > 0.0, moved, 0.0)
+
     def average(self, index: Index, now: float, aperture: float) -> Values:
         """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there."""
         state = self.advance(index, now)
@@ -154,6 +165,21 @@ class TelegraphNoise:
         """Number of the trap of each cell at `index`; 0 where there is none."""
         return self._slot[index]
 
+    def extend(self, more: TelegraphNoise) -> None:
+        """Take in the cells of `more`, below these."""
+        numbers = np.where(more._slot > 0, more._slot + (len(self.times) - 1), 0).astype(np.int32)
+        self._slot = np.concatenate([self._slot, numbers])
+        for name in ("times", "occupancy", "step", "_up", "_time"):  # entry 0 is no trap
+            setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)[1:]]))
+
+    def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
+        """Move in time when the traps at `index` were looked at last, as `CellArray.postpone`."""
+        slots = self._slot[index]
+        trapped = slots != 0
+        looked = self._time[slots]
+        moved = looked + np.where(looked >= begun, late, early)
+        self._time[slots[trapped]] = moved[trapped]
+
     def average(self, index: Index, now: float, aperture: float) -> Values:
         """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there.
 
@@ -204,11 +230,31 @@ class ReadNoise:
 
     def __init__(self, trapped: NDArray[np.bool_], preset: CellPreset, rng: np.random.Generator) -> None:
         self._shape = trapped.shape
+        self._preset, self._rng = preset, rng
         self._parts: list[FlickerNoise | TelegraphNoise] = []
         if preset.read_noise:
             self._parts.append(FlickerNoise(trapped.shape, preset, rng))
         if preset.rtn_noise and trapped.any():
             self._parts.append(TelegraphNoise(trapped, preset, rng))
+
+    def extend(self, more: ReadNoise) -> None:
+        """Take in the cells of `more`, below these."""
+        kinds = {type(part) for part in self._parts} | {type(part) for part in more._parts}
+        if TelegraphNoise in kinds:
+            self._with_traps()
+            more._with_traps()
+        for part, further in zip(self._parts, more._parts, strict=True):
+            part.extend(further)  # type: ignore[arg-type]
+        self._shape = (self._shape[0] + more._shape[0], self._shape[1])
+
+    def _with_traps(self) -> None:
+        if not any(isinstance(part, TelegraphNoise) for part in self._parts):
+            self._parts.append(TelegraphNoise(np.zeros(self._shape, bool), self._preset, self._rng))
+
+    def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
+        """Move in time what is remembered of the cells at `index`, as `CellArray.postpone`."""
+        for part in self._parts:
+            part.postpone(index, begun, early, late)
 
     def average(self, index: Index, now: float, aperture: float) -> Values:
         """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there."""
