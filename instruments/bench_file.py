@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -92,6 +93,27 @@ class BenchSource(StrictModel):
     bench: BenchFile
     text: str
     chip_text: str
+
+
+def with_stuck_cells(source: BenchSource, share: float) -> BenchSource:
+    """Return a simulated bench on whose chip a `share` of the cells, drawn at random, is stuck; its text says so.
+
+    Raises
+    ------
+    BenchError
+        For a share outside 0 to 1, or a bench of real instruments.
+    """
+    simulation = source.bench.simulation
+    if simulation is None:
+        raise BenchError(
+            f"bench {source.bench.name!r} has real instruments: `stuck` is for simulated cells only"
+        )
+    if not 0.0 <= share <= 1.0:
+        raise BenchError(f"stuck is {share:g}; give the share of stuck cells, 0 to 1")
+    bench = source.bench.model_copy(update={"simulation": simulation.model_copy(update={"stuck": share})})
+    others = re.sub(r"(?m)^stuck\s*=.*\n", "", source.text)
+    text = re.sub(r"(?m)^(\[simulation\].*)$", rf"\1\nstuck = {share!r}", others, count=1)
+    return source.model_copy(update={"bench": bench, "text": text})
 
 
 def _packaged(package: str, folder: str) -> dict[str, str]:

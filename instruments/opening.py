@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from instruments.bench import Bench
 from instruments.bench_entries import BoardEntry, DaqEntry, Entry, PulserEntry, SourceMeterEntry, SwitchEntry
-from instruments.bench_file import BenchSource, load_bench_file
+from instruments.bench_file import BenchSource, load_bench_file, with_stuck_cells
 from instruments.bench_instruments import BenchInstruments
 from instruments.reconnection import Connection, Reconnecting
 from instruments.roles import Daq
@@ -26,17 +26,25 @@ if TYPE_CHECKING:
 _racks = itertools.count(1)
 
 
-def open_bench(bench: str = "simulated", *, preset: str | None = None, seed: int | None = None) -> Bench:
+def open_bench(
+    bench: str = "simulated",
+    *,
+    preset: str | None = None,
+    seed: int | None = None,
+    stuck: float | None = None,
+) -> Bench:
     """Open the bench described by a packaged name or a TOML file.
 
     Parameters
     ----------
     bench : str
-        "simulated", another packaged bench, or the path of a bench file.
+        "simulated", "arrays" (the same chip without instruments), another packaged bench, or the path of a bench file.
     preset : str, optional
         Cell preset of a simulated bench ("ideal", "quiet", "pku", "relaxing").
     seed : int, optional
         Seed of a simulated bench.
+    stuck : float, optional
+        Share of cells that no pulse changes, 0 to 1, drawn at random on a simulated bench; half of them conduct.
 
     Returns
     -------
@@ -51,6 +59,8 @@ def open_bench(bench: str = "simulated", *, preset: str | None = None, seed: int
         When an instrument does not answer as its driver expects.
     """
     source = load_bench_file(bench)
+    if stuck is not None:
+        source = with_stuck_cells(source, stuck)
     if source.bench.simulation is not None:
         return open_simulated(source, preset, seed)
     if preset is not None:

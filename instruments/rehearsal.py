@@ -14,7 +14,7 @@ from mho_errors import BenchError
 
 
 def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
-    """Return a bench file whose instruments are twins; one that is simulated already stays as it is.
+    """Return a bench file whose instruments are twins; one that has simulated ones already stays as it is.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
     """
     bench = source.bench
     if bench.simulation is not None:
-        return source
+        with_twins = bench.simulation.model_copy(update={"instruments": True})
+        return source.model_copy(update={"bench": bench.model_copy(update={"simulation": with_twins})})
     simulation = Simulation() if preset is None else Simulation(preset=preset)
     daq = bench.instruments.daq
     wired = daq.model_copy(update={"products": _products(daq)})

@@ -39,5 +39,11 @@ def pieces(index: Index, shape: tuple[int, int], size: int = PIECE) -> Iterator[
         yield (_as_slice(some) if isinstance(some, range) else some, columns), part
 
 
+def is_whole(index: Index) -> bool:
+    """Whether `pieces` leaves in one piece what `index` takes, whatever its size."""
+    rows = index[0] if isinstance(index, tuple) and len(index) == 2 else index
+    return isinstance(rows, np.ndarray) and not (rows.ndim == 2 and rows.shape[1] == 1)
+
+
 def _as_slice(lines: range) -> slice:
     return slice(lines.start, None if lines.stop < 0 else lines.stop, lines.step)

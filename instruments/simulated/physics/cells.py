@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.simulated.clock import VirtualClock
-from instruments.simulated.physics.blocks import pieces
+from instruments.simulated.physics.blocks import is_whole, pieces
 from instruments.simulated.physics.noise import ReadNoise, white_variance
 from instruments.simulated.physics.presets import CellPreset
 from instruments.simulated.physics.relaxation import ThermalHistory, heavy_tailed, relaxed
@@ -196,6 +196,11 @@ class CellArray:
         """`conductance_now` and `fast_variance` of a batch lasting `window` s, `shot` s a shot."""
         return self.conductance_now(index, window), self.fast_variance(index, window, shot)
 
+    def relative_noise(self, index: Index, window: float, shot: float) -> tuple[Floats, Floats]:
+        """What `noise_split` adds to the conductance, relative to it: deviation for the batch, variance a shot."""
+        frozen = self._noise.frozen(index, self._clock.now, window)
+        return _floats(frozen), _floats(self._noise.fast_variance(index, window, shot))
+
     def disturb(self, index: Index, voltage: float, seconds: float) -> None:
         """Hold `voltage` (V) on the bit lines of the cells for `seconds`: far below SET, but not nothing."""
         rate = set_rate(self.preset, voltage, self._set_threshold[index])
@@ -238,6 +243,9 @@ class CellArray:
 
     def _each(self, act: Callable[..., None], index: Index, *pulse: Values) -> None:
         check_pulse(*pulse)
+        if is_whole(index):
+            act(index, *pulse)
+            return
         block = self._status[index].shape
         pulse = tuple(np.broadcast_to(value, block) if np.ndim(value) else value for value in pulse)
         for piece, part in pieces(index, self.shape):

@@ -55,7 +55,15 @@ class _Kept:
 
 
 class SimulatedChip:
-    """All arrays of a chip on one clock and one random generator, which nothing else may draw from."""
+    """All arrays of a chip on one clock and one random generator, which nothing else may draw from.
+
+    Attributes
+    ----------
+    stale : float
+        Share of a chip's age after which what has relaxed is looked at anew.
+    """
+
+    stale = STALE
 
     def __init__(
         self,
@@ -105,7 +113,7 @@ class SimulatedChip:
         key = (array, rows.tobytes(), columns.tobytes())
         kept = self._blocks.pop(key, None)
         age = self._clock.now - cells.changed_at
-        if kept is None or kept.version != cells.version or self._clock.now - kept.at > STALE * age:
+        if kept is None or kept.version != cells.version or self._clock.now - kept.at > self.stale * age:
             wires = self.geometry[array].wire_resistance
             g = cells.conductance(index)
             block = WiredBlock.from_lines(g, rows, columns, wires)

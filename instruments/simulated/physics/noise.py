@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.simulated.physics.blocks import pieces
+from instruments.simulated.physics.blocks import is_whole, pieces
 from instruments.simulated.physics.presets import CellPreset
 from instruments.simulated.physics.relaxation import BOLTZMANN
 
@@ -76,6 +76,7 @@ class FlickerNoise:
         self._state = np.zeros((*shape, len(self.times)), np.float32)
         self._time = np.zeros(shape)
         self._aperture = lru_cache(maxsize=8)(self._coefficients)
+        self._fast = lru_cache(maxsize=64)(self._fast_variance)
 
     def advance(self, index: Index, now: float) -> Values:
         """Bring the cells at `index` to clock time `now`; return their processes, (..., decades)."""
@@ -124,8 +125,11 @@ class FlickerNoise:
 
     def fast_variance(self, index: Index, window: float, shot: float) -> float:
         """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
-        fast = self.times[self.times < window]
-        return float(self.amplitude**2 * mean_variance(shot / fast).sum())
+        return self._fast(int(np.searchsorted(self.times, window)), shot)
+
+    def _fast_variance(self, count: int, shot: float) -> float:
+        """The same of the `count` fastest processes."""
+        return float(self.amplitude**2 * mean_variance(shot / self.times[:count]).sum())
 
     def _coefficients(self, aperture: float) -> tuple[NDArray[np.float32], ...]:
         """The joint law of (mean over the aperture, value at its end), given the value at its start."""
@@ -202,6 +206,8 @@ class TelegraphNoise:
     def fast_variance(self, index: Index, window: float, shot: float) -> Values:
         """Relative variance, of a mean over `shot` seconds, of the traps faster than `window` seconds."""
         slots = self._slot[index]
+        if not slots.any():
+            return np.zeros(slots.shape)
         times, p = self.times[slots], self.occupancy[slots]
         fast = (slots != 0) & (times < window)
         return fast * self.step[slots] ** 2 * p * (1.0 - p) * mean_variance(shot / times)
@@ -271,6 +277,8 @@ class ReadNoise:
     def _sum(self, index: Index, of: Callable[[FlickerNoise | TelegraphNoise, Index], Values]) -> Values:
         if isinstance(index, tuple) and isinstance(index[0], int):
             return sum(of(part, index) for part in self._parts)  # one cell, the fast way
+        if self._parts and is_whole(index):
+            return np.asarray(sum(of(part, index) for part in self._parts), np.float64)
         total = np.zeros(np.broadcast_to(np.int8(0), self._shape)[index].shape)
         for piece, place in pieces(index, self._shape):
             for part in self._parts:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.physics.cells import CellArray
-from instruments.simulated.physics.chip import ArrayGeometry, Index, SimulatedChip
+from instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, Index, SimulatedChip
 from instruments.simulated.physics.presets import CellPreset
 from instruments.simulated.physics.wires import series_resistance
 from mho_errors import BenchError
@@ -31,6 +31,8 @@ class SparseChip(SimulatedChip):
         The cells so far, (count, 1).
     """
 
+    stale = 0.05
+
     def __init__(
         self,
         arrays: tuple[ArrayGeometry, ...],
@@ -40,6 +42,7 @@ class SparseChip(SimulatedChip):
     ) -> None:
         super().__init__(arrays, preset, clock, rng)
         self.population = CellArray(0, 1, preset, clock, rng)
+        self._found: dict[tuple[str, bytes, bytes], Slots] = {}
         # Numbers from 1, 0 where no cell is drawn; memory of zeros is not there before it is written.
         self._numbers = {array.name: np.zeros((array.rows, array.columns), np.int32) for array in arrays}
 
@@ -76,7 +79,16 @@ class SparseChip(SimulatedChip):
 
     def at(self, array: str, rows: Index, columns: Index) -> tuple[CellArray, Any]:
         """The population, and what indexes a block (R, C) of it."""
-        return self.population, (self.slots(array, rows[:, None], columns), 0)
+        key = (array, rows.tobytes(), columns.tobytes())
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self.slots(array, rows[:, None], columns)
+        return self.population, (found, 0)
+
+    def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
+        """Noise of a block for a batch, as `SimulatedChip.noise`, without the conductances that cancel."""
+        cells, index = self.at(array, rows, columns)
+        return BlockNoise(*cells.relative_noise(index, window, shot))
 
     def read(self, array: str, row: int, column: int, aperture: float, voltage: float) -> float:
         """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` for `aperture` s."""

@@ -1,0 +1,113 @@
+"""What one simulated chip does, as numbers whose distribution over chips tells two benches apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import ks_2samp
+
+from chip_maps.chip import parse_chip_map
+from chip_maps.placement import Placement
+from instruments import Bench, open_bench
+from procedures import Solve
+from procedures.programming import Block, Programmer
+from procedures.runner import evaluate
+from procedures.stream import NullStream
+from procedures.write_verify import WriteVerifySettings
+
+Floats = NDArray[np.float64]
+Samples = Mapping[str, Floats]
+
+SIDE = 14  # rows and columns of the block in the multiplying array
+LOOP = 5  # of the one in the inverting array
+SHOTS = 48
+VOLTS = 0.2
+DAY = 86_400.0  # s
+MATRIX = (
+    np.array([[3, 2, 0, 0], [0, 2, 5, 0], [1, 2, 7, 1], [0, 1, 0, 1]]) / 8
+    + np.array([[7, 0, 0, 0], [0, 6, 1, 1], [1, 0, 0, 1], [1, 2, 0, 6]]) / 64
+)  # the published example to six bits
+BITS = 12
+CYCLES = 3  # whose errors are compared
+
+
+def sample_chip(bench: str, preset: str, seed: int) -> Samples:
+    """Program a block and a loop, and measure what they hold, multiply and invert.
+
+    Returns
+    -------
+    dict
+        ``level``: verify read less level (S), ``pulses`` of each cell; ``product`` and ``product noise``: each
+        column's rms error of MVM, and its deviation from shot to shot, in digits; ``inverse``: each output's rms error of
+        INV relative to the largest; ``day``: change of the verified conductance within a day (S).
+    """
+    draws = np.random.default_rng(0)
+    digits = draws.integers(0, 8, (SIDE, SIDE))
+    loop = draws.integers(0, 2, (LOOP, LOOP)) + 5 * np.eye(LOOP, dtype=np.int64)
+    patterns = VOLTS * (draws.random((SHOTS, SIDE)) < 0.3)
+    inputs = draws.uniform(-0.1, 0.1, (SHOTS, LOOP))
+    blocks = [Block(_place("multiply", SIDE), digits), Block(_place("invert_positive", LOOP), loop)]
+    with open_bench(bench, preset=preset, seed=seed) as opened:
+        step = _program(opened, blocks)
+        block, inverting = blocks
+        opened.connect_multiply("multiply", range(SIDE), range(SIDE))
+        first, second = (opened.multiply(patterns) / VOLTS / step for _ in range(2))
+        error = first - patterns / VOLTS @ (block.achieved / step)
+        opened.connect_invert("invert_positive", range(LOOP), range(LOOP))
+        outputs = opened.invert(inputs)
+        settled = -np.linalg.solve(inverting.achieved, opened.input_conductance * inputs.T).T
+        missed = (outputs - settled) / np.abs(settled).max(axis=1, keepdims=True)
+        opened.wait_until(opened.now() + DAY)
+        later = Block(block.placement, digits)
+        _program(opened, [later], WriteVerifySettings(max_pulses=0))
+    levels = step * digits
+    return {
+        "level": (block.achieved - levels)[digits > 0],
+        "pulses": block.pulses.ravel().astype(float),
+        "product": np.sqrt((error**2).mean(axis=0)),
+        "product noise": (first - second).std(axis=0),
+        "inverse": np.sqrt(np.nanmean(missed**2, axis=0)),
+        "day": (later.achieved - block.achieved)[digits > 0],
+    }
+
+
+def sample_solve(bench: str, preset: str, seed: int) -> Samples:
+    """Solve the published matrix: log10 of the error after each of the first cycles, and the share of wrong integers."""
+    solve = Solve(matrix=MATRIX, bits=BITS, max_cycles=CYCLES, tolerance=1e-9)
+    with open_bench(bench, preset=preset, seed=seed) as opened:
+        summary = evaluate(solve, opened, seed=0).summary
+    errors = [np.log10(row["relative_error"]) for row in summary["cycles"]]
+    names = [f"log error after cycle {number}" for number in range(1, CYCLES + 1)]
+    return {
+        **{name: np.array([error]) for name, error in zip(names, errors, strict=True)},
+        "wrong share": np.array([summary["mvm_wrong"] / summary["mvm_outputs"]]),
+    }
+
+
+def pooled(samples: Iterable[Samples]) -> dict[str, Floats]:
+    """Put the samples of several chips together."""
+    listed = list(samples)
+    return {name: np.concatenate([one[name] for one in listed]) for name in listed[0]}
+
+
+def alike(ours: Samples, theirs: Samples) -> dict[str, tuple[float, float]]:
+    """Kolmogorov-Smirnov distance and its p-value by name."""
+    return {
+        name: (float(found.statistic), float(found.pvalue))
+        for name in ours
+        for found in [ks_2samp(ours[name], theirs[name])]
+    }
+
+
+def _place(array: str, side: int) -> Placement:
+    return Placement(array, np.arange(side), np.arange(side))
+
+
+def _program(bench: Bench, blocks: list[Block], settings: WriteVerifySettings | None = None) -> float:
+    chip = parse_chip_map(bench.chip_text, bench.file.chip)
+    levels = chip.level_scale()
+    names = [array.name for array in chip.arrays]
+    Programmer(bench, NullStream(), levels, names, settings or WriteVerifySettings()).program(blocks)
+    return levels.step
