@@ -30,6 +30,13 @@ class AnalogueInverse:
         Conductance of one digit, S.
     full_scale : float
         Largest input voltage, V.
+
+    Attributes
+    ----------
+    last : tuple of (n,) arrays
+        Input and output of the last inversion, V.
+    clamped : int
+        Inversions of which the largest input drove an output out of its linear range, so that a smaller one counted.
     """
 
     def __init__(
@@ -45,6 +52,7 @@ class AnalogueInverse:
         self._positive, self._negative = positive, negative
         self._step, self._full_scale = step, full_scale
         self.last: tuple[Floats, Floats] = (np.zeros(0), np.zeros(0))
+        self.clamped = 0
 
     def connect(self) -> None:
         """Close the loop."""
@@ -82,6 +90,7 @@ class AnalogueInverse:
                 "the stability of the matrix"
             )
         best = linear[0]
+        self.clamped += int(best > 0)
         self.last = (inputs[best, :n], outputs[best, :n])
         amperes_per_unit = self._bench.input_conductance * LADDER[best] * self._full_scale / peak
         return np.asarray(-outputs[best, :n] * (self._step / self._encoding.unit) / amperes_per_unit)

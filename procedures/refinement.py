@@ -49,6 +49,9 @@ class Cycle:
         ||r|| / ||b|| as the products carried it on.
     recomputed : float
         ||b - A x|| / ||b||, digitally; NaN where it was not recomputed.
+    off : float
+        Norm of what the products had made of the residual less the recomputed one, relative to the one recomputed
+        before; NaN where it was not.
     step : float
         Length of the step along dx.
     end : str
@@ -60,6 +63,7 @@ class Cycle:
     residual: Floats
     carried: float
     recomputed: float
+    off: float
     step: float
     end: End = ""
 
@@ -120,14 +124,16 @@ def refine(
         carried = float(np.linalg.norm(state.residual))
         state.note(number, carried)
         over = railed or number == max_cycles or number - state.fell >= STALL_CYCLES
-        recomputed = math.nan
+        recomputed = off = math.nan
         end: End = ""
         if over or carried <= state.worth or enough(state.solution, carried):
-            recomputed = state.recompute(number, recompute)
+            recomputed, off = state.recompute(number, recompute)
             end = (
                 "converged" if enough(state.solution, recomputed) else _end(railed, number, state, max_cycles)
             )
-        yield Cycle(number, state.solution, state.residual, carried / length, recomputed / length, step, end)
+        yield Cycle(
+            number, state.solution, state.residual, carried / length, recomputed / length, off, step, end
+        )
         if end:
             return
 
@@ -168,8 +174,8 @@ class _State:
         if norm < STALL_FACTOR * self._mark:
             self._mark, self.fell = norm, number
 
-    def recompute(self, number: int, recompute: Callable[[Floats], Floats]) -> float:
-        """Start afresh from the residual as it is; return its norm.
+    def recompute(self, number: int, recompute: Callable[[Floats], Floats]) -> tuple[float, float]:
+        """Start afresh from the residual as it is; return its norm, and how far off the carried one was.
 
         Where the products were worth little, how far the whole way since the last recomputation is worth going is
         found from the two residuals, both digital: so what was sure before never gets worse.
@@ -194,4 +200,4 @@ class _State:
         if norm < STALL_FACTOR * self._sure_mark:
             self._sure_mark, self._surely_fell = norm, number
         self._mark, self.fell = norm, self._surely_fell
-        return norm
+        return norm, lost

@@ -83,6 +83,9 @@ class Solve(Procedure):
     correction_bits = IntegerParameter(
         "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
     )
+    wait = FloatParameter(
+        "Wait between programming and the first cycle", units="s", minimum=0.0, maximum=1e8, default=0.0
+    )
     seed = IntegerParameter("Seed of the right-hand side", minimum=0, default=0)
 
     def check(self) -> None:
@@ -239,6 +242,9 @@ class Solve(Procedure):
                 "WARNING",
             )
         rho = self._forecast(bench, stream)
+        if self.wait > 0.0:
+            bench.rest()
+            bench.wait_until(bench.now() + self.wait)
         full_scale = min(INVERT_VOLTS, bench.file.limits["vector"].voltage)
         inverse = AnalogueInverse(bench, encoding, plan.positive, plan.negative, levels.step, full_scale)
         product = SlicedProduct(bench, plan.multiply, plan.tiles, levels.step, VECTOR_VOLTS)
@@ -250,7 +256,7 @@ class Solve(Procedure):
         stream.say(
             f"MVM: {_count(len(plan.tiles), 'tile')}, {_count(len(sizes), 'group')} of {active} active at once"
         )
-        rows, last = self._cycles(bench, stream, inverse, product)
+        rows, off, last = self._cycles(bench, stream, inverse, product)
         certificate = self._certify(last)
         converged = last.end == "converged"
         reason = "" if converged else self._shortfall(last, certificate, rho, failed, product)
@@ -274,6 +280,8 @@ class Solve(Procedure):
             "cycles": rows,
             "mvm_outputs": product.outputs,
             "mvm_wrong": product.wrong,
+            "products_off": max(off),
+            "inv_clamped": inverse.clamped,
             "cells": sum(b.digits.size for b in plan.blocks()),
             "cells_failed": failed,
             "pulses": programmer.pulses,
@@ -348,8 +356,9 @@ class Solve(Procedure):
 
     def _cycles(
         self, bench: Bench, stream: Stream, inverse: AnalogueInverse, product: SlicedProduct
-    ) -> tuple[list[dict[str, float]], Cycle]:
+    ) -> tuple[list[dict[str, float]], list[float], Cycle]:
         rows: list[dict[str, float]] = []
+        off = [0.0]  # what the products were seen to lose
         outputs = wrong = 0
         for cycle in refine(
             self._rhs,
@@ -370,6 +379,7 @@ class Solve(Procedure):
                 "bits": float(-np.log2(max(error, 1e-300))),
             }
             rows.append(row)
+            off += [cycle.off] if cycle.off == cycle.off else []
             stream.emit(
                 "cycles",
                 **row,
@@ -385,7 +395,7 @@ class Solve(Procedure):
             for expected, measured in product.sample.T:
                 stream.record("products", cycle=cycle.number, expected=expected, measured=measured)
             outputs, wrong = product.outputs, product.wrong
-        return rows, cycle
+        return rows, off, cycle
 
 
 def _count(number: int, thing: str) -> str:

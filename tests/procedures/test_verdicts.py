@@ -1,0 +1,91 @@
+"""No solve says converged that is not: over families of systems, cells, stuck cells, waits, benches."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from benchmarks._families import FAMILIES, draw
+from benchmarks.verdicts import BITS, NOISY, Case, Verdict, cases, judge, judge_all
+from chip_maps.fixed_point import to_fixed_point
+from procedures.refinement import Cycle
+
+
+def assert_true(verdicts: list[Verdict]) -> None:
+    false = [verdict for verdict in verdicts if verdict.false]
+    assert not false, f"{len(false)} of {len(verdicts)} say converged and are not, {false[0]}"
+    assert all(verdict.bits >= BITS for verdict in verdicts if verdict.converged)
+    assert all(
+        verdict.error <= 2.0**-verdict.bits * (1.0 + 1e-6) for verdict in verdicts if verdict.bits > 0.0
+    )
+
+
+def test_the_cases_cover_every_family_preset_share_and_wait():
+    drawn = list(islice(cases("arrays"), 400))
+    assert {case.family for case in drawn} == set(FAMILIES)
+    assert len({(case.preset, case.stuck, case.wait) for case in drawn}) == 64
+    assert drawn == list(islice(cases("arrays"), 400))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_is_the_same_for_the_same_seed_and_square(family):
+    one, again, other = (draw(family, 4, seed) for seed in (1, 1, 2))
+    assert np.array_equal(one.matrix, again.matrix)
+    assert not np.array_equal(one.matrix, other.matrix)
+    assert one.matrix.shape[0] == one.matrix.shape[1] == len(one.rhs)
+
+
+@pytest.mark.parametrize("condition", ["1", "3", "10", "100", "1e3", "1e4"])
+def test_a_condition_number_is_what_its_family_says(condition):
+    assert draw(f"condition {condition}", 6, 3).condition == pytest.approx(float(condition), rel=1e-6)
+
+
+@pytest.mark.parametrize("first", [0, 12, 24, 36])
+def test_no_solve_on_arrays_says_converged_that_is_not(first):
+    assert_true([judge(case) for case in islice(cases("arrays"), first, first + 12)])
+
+
+@pytest.mark.parametrize("preset", NOISY)
+def test_noisy_cells_converge_all_the_same(preset):
+    verdicts = [
+        judge(Case(seed, family, 4, preset, 0.0, wait, "arrays"))
+        for seed, (family, wait) in enumerate([("dominant", 0.0), ("Gram", 3600.0), ("condition 3", 86400.0)])
+    ]
+    assert_true(verdicts)
+    assert all(verdict.converged for verdict in verdicts)
+
+
+def believing_the_products(rhs, invert, multiply, recompute, enough, *, correction_bits, max_cycles):
+    """Refine as `refine` does, but never look at the matrix again."""
+    solution, residual = np.zeros_like(rhs), rhs
+    for number in range(1, max_cycles + 1):
+        correction = to_fixed_point(invert(residual), correction_bits)
+        solution, residual = solution + correction.values, residual - multiply(correction)
+        carried = float(np.linalg.norm(residual))
+        end = "converged" if enough(solution, carried) else ""
+        yield Cycle(number, solution, residual, carried, np.nan, np.nan, 1.0, end)
+        if end:
+            return
+
+
+def test_a_false_claim_would_be_found(monkeypatch):
+    monkeypatch.setattr("procedures.solve.refine", believing_the_products)
+    verdicts = [judge(Case(seed, "dominant", 8, "relaxing", 0.0, 0.0, "arrays")) for seed in range(2)]
+    assert any(verdict.false for verdict in verdicts)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_none_of_two_thousand_solves_on_arrays_says_converged_that_is_not():
+    verdicts = judge_all(list(islice(cases("arrays"), 2000)))
+    assert_true(verdicts)
+    easy = [v for v in verdicts if v.case.preset in NOISY and v.condition < 10.0 and not v.refused]
+    assert sum(verdict.converged for verdict in easy) >= 0.95 * len(easy)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_none_of_thirty_solves_at_the_wire_says_converged_that_is_not():
+    assert_true(judge_all(list(islice(cases("simulated"), 30))))
