@@ -48,9 +48,9 @@ def sample_chip(bench: str, preset: str, seed: int) -> Samples:
     loop = draws.integers(0, 2, (LOOP, LOOP)) + 5 * np.eye(LOOP, dtype=np.int64)
     patterns = VOLTS * (draws.random((SHOTS, SIDE)) < 0.3)
     inputs = draws.uniform(-0.1, 0.1, (SHOTS, LOOP))
-    blocks = [Block(_place("multiply", SIDE), digits), Block(_place("invert_positive", LOOP), loop)]
+    blocks = [Block(square("multiply", SIDE), digits), Block(square("invert_positive", LOOP), loop)]
     with open_bench(bench, preset=preset, seed=seed) as opened:
-        step = _program(opened, blocks)
+        step = program_blocks(opened, blocks)
         block, inverting = blocks
         opened.connect_multiply("multiply", range(SIDE), range(SIDE))
         first, second = (opened.multiply(patterns) / VOLTS / step for _ in range(2))
@@ -61,7 +61,7 @@ def sample_chip(bench: str, preset: str, seed: int) -> Samples:
         missed = (outputs - settled) / np.abs(settled).max(axis=1, keepdims=True)
         opened.wait_until(opened.now() + DAY)
         later = Block(block.placement, digits)
-        _program(opened, [later], WriteVerifySettings(max_pulses=0))
+        program_blocks(opened, [later], WriteVerifySettings(max_pulses=0))
     levels = step * digits
     return {
         "level": (block.achieved - levels)[digits > 0],
@@ -101,11 +101,13 @@ def alike(ours: Samples, theirs: Samples) -> dict[str, tuple[float, float]]:
     }
 
 
-def _place(array: str, side: int) -> Placement:
+def square(array: str, side: int) -> Placement:
+    """The first lines of an array."""
     return Placement(array, np.arange(side), np.arange(side))
 
 
-def _program(bench: Bench, blocks: list[Block], settings: WriteVerifySettings | None = None) -> float:
+def program_blocks(bench: Bench, blocks: list[Block], settings: WriteVerifySettings | None = None) -> float:
+    """Program blocks, keeping nothing; returns the conductance of one digit, S."""
     chip = parse_chip_map(bench.chip_text, bench.file.chip)
     levels = chip.level_scale()
     names = [array.name for array in chip.arrays]

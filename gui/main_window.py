@@ -104,6 +104,7 @@ class MainWindow(QMainWindow):
         self._add(files, "Quit", "Ctrl+Q", "close the window; the runner goes on", self.close)
         bench = self.menuBar().addMenu("&Bench")
         self._add(bench, "Simulated bench", "", "no hardware", lambda: self._turn_to("simulated"))
+        self._add(bench, "Chip without instruments", "", "many solves, fast", lambda: self._turn_to("arrays"))
         self._add(bench, "Open bench file…", "Ctrl+B", "turn to another bench", self._choose_bench)
         bench.addSeparator()
         bench.addActions(list(self.commands.commands.values()))

@@ -29,6 +29,8 @@ def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
         When no simulated DAQ has the channels in use.
     """
     bench = source.bench
+    if bench.simulation is not None and bench.simulation.instruments:
+        return source
     if bench.simulation is not None:
         with_twins = bench.simulation.model_copy(update={"instruments": True})
         return source.model_copy(update={"bench": bench.model_copy(update={"simulation": with_twins})})

@@ -150,7 +150,7 @@ def test_one_seed_is_one_laboratory():
         form(lab)
     assert conductance(first) == conductance(same) != conductance(other)
     assert first.current("bit line", 0.2, 1e-3) == same.current("bit line", 0.2, 1e-3)
-    assert_array_equal(first._transimpedance.offsets, same._transimpedance.offsets)
+    assert_array_equal(first._circuits.transimpedance.offsets, same._circuits.transimpedance.offsets)
 
 
 def test_geometry_is_taken_from_the_chip_map():

@@ -255,7 +255,7 @@ def test_a_share_that_cannot_be_is_refused(tmp_path: Path):
         open_bench("arrays", stuck=1.5)
     real = tmp_path / "real.toml"
     text = load_bench_file("simulated").text
-    real.write_text(text[: text.index("[simulation]")] + text[text.index("[instruments.smu]") :])
+    real.write_text(text[: text.index("\n[simulation]")] + "\n" + text[text.index("[instruments.smu]") :])
     with pytest.raises(BenchError, match="has real instruments"):
         open_bench(str(real), stuck=0.01)
 

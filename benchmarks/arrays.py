@@ -1,0 +1,97 @@
+"""The bench without instruments beside the one at the wire: time of a solve, and whether both distribute alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks._chip_samples import (
+    Samples,
+    alike,
+    pooled,
+    program_blocks,
+    sample_chip,
+    sample_solve,
+    square,
+)
+from benchmarks._solves import MATRICES, threads
+from benchmarks.registry import Figure
+from chip_maps.matrix_files import load_matrix
+from instruments import open_bench
+from procedures import Solve
+from procedures.programming import Block
+from procedures.runner import evaluate
+
+WIRE = "the same on the bench `simulated`"
+BITS = 24
+PRESETS = ("pku", "quiet", "relaxing")
+CHIPS_A_REPEAT, SOLVES_A_REPEAT = 2, 6  # at the wire
+MORE = 8  # times as many without instruments
+ALIKE = 1e-3  # p from which two samples count as of one distribution
+SIDE = 20  # of the block that is programmed
+
+
+def run(repeat: int) -> list[Figure]:
+    """Time solves and programming, then compare the distributions of each preset."""
+    figures = [_solving("zuo2025-4x4.mtx", repeat), _solving("dominant-8x8.mtx", repeat)]
+    figures.append(_programming(repeat))
+    figures.extend(_likeness(preset, repeat) for preset in PRESETS)
+    return figures
+
+
+def _solving(name: str, repeat: int) -> Figure:
+    matrix = load_matrix(str(Path(MATRICES / name)))
+
+    def solve(bench: str, seed: int) -> None:
+        with open_bench(bench, preset="quiet", seed=seed) as opened:
+            evaluate(Solve(matrix=matrix, bits=BITS, max_cycles=12, seed=seed), opened, seed=seed)
+
+    return _timed(f"a solve of {Path(name).stem} to {BITS} bits, bench and chip included", solve, repeat)
+
+
+def _programming(repeat: int) -> Figure:
+    digits = np.random.default_rng(0).integers(0, 8, (SIDE, SIDE))
+
+    def program(bench: str, seed: int) -> None:
+        with open_bench(bench, preset="quiet", seed=seed) as opened:
+            program_blocks(opened, [Block(square("multiply", SIDE), digits)])
+
+    return _timed(f"write-verify of {SIDE} x {SIDE} cells, bench and chip included", program, repeat)
+
+
+def _timed(name: str, work: Callable[[str, int], None], repeat: int) -> Figure:
+    """Time the same work on both benches in turn, a chip a time."""
+    taken: dict[str, list[float]] = {"arrays": [], "simulated": []}
+    for bench in taken:
+        work(bench, 0)  # what is imported and cached
+    for seed in range(1, repeat + 1):
+        for bench, seconds in taken.items():
+            start = time.perf_counter()
+            work(bench, seed)
+            seconds.append(time.perf_counter() - start)
+    ours, theirs = (1e3 * statistics.median(seconds) for seconds in taken.values())
+    return Figure(name, ours, "ms", WIRE, theirs, threads=threads())
+
+
+def _likeness(preset: str, repeat: int) -> Figure:
+    """The least likely of all compared samples, if both benches were one."""
+    found: dict[str, tuple[float, float]] = {}
+    sample: Callable[[str, str, int], Samples]
+    for sample, count in ((sample_chip, CHIPS_A_REPEAT * repeat), (sample_solve, SOLVES_A_REPEAT * repeat)):
+        wire = pooled(sample("simulated", preset, seed) for seed in range(count))
+        arrays = pooled(sample("arrays", preset, seed) for seed in range(10_000, 10_000 + MORE * count))
+        found |= alike(arrays, wire)
+    least = min(p for _, p in found.values())
+    return Figure(
+        f"cells {preset}: least p of {len(found)} Kolmogorov-Smirnov tests against the wire",
+        least,
+        "",
+        target=f">= {ALIKE:g}",
+        met=least >= ALIKE,
+        detail={name: {"distance": round(d, 4), "p": round(p, 4)} for name, (d, p) in found.items()},
+        threads=threads(),
+    )
