@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from instruments.bench import Bench
 from instruments.bench_entries import BoardEntry, DaqEntry, Entry, PulserEntry, SourceMeterEntry, SwitchEntry
 from instruments.bench_file import BenchSource, load_bench_file
 from instruments.bench_instruments import BenchInstruments
+from instruments.locking import lock_bench
 from instruments.reconnection import Connection, Reconnecting
 from instruments.roles import Daq
 from mho_errors import BenchError
@@ -221,34 +219,3 @@ def _forgetful(bench: Bench) -> Bench:
         if isinstance(instrument, Reconnecting):
             instrument.connection.reopened = bench.forget
     return bench
-
-
-def lock_bench(source: BenchSource) -> ExitStack:
-    """Lock every instrument of a real bench for this process, by its address; returns what lets go of them.
-
-    Raises
-    ------
-    BenchError
-        When another process has one.
-    """
-    from filelock import FileLock, Timeout
-
-    entries = source.bench.instruments
-    with ExitStack() as stack:
-        for used in sorted({*entries.addresses(), *entries.daq.names()}):
-            digest = hashlib.sha256(used.encode()).hexdigest()[:16]
-            # Benches share instruments, and a computer has several users: a lock each, open to all.
-            lock = FileLock(Path(tempfile.gettempdir()) / f"mho-bench-{digest}.lock", mode=0o666)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                raise BenchError(
-                    f"bench {source.bench.name!r} is in use: another process has {used}; end it, or wait"
-                ) from None
-            except OSError as error:
-                raise BenchError(
-                    f"bench {source.bench.name!r} cannot be locked for this process: {error}; the folder for temporary "
-                    "files (TMPDIR) must let everybody write to it who uses the bench"
-                ) from None
-            stack.callback(lock.release)
-        return stack.pop_all()

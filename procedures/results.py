@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,8 @@ def kept_result(result: object) -> dict[str, Any]:
     Parameters
     ----------
     result : object
-        A mapping, an object with one as its `summary`, or one value, which is kept as ``result``. None is nothing.
+        A mapping, an object with one as its `summary`, a dataclass (its `path` is the run file's, and left out), or one
+        value, which is kept as ``result``. None is nothing.
 
     Raises
     ------
@@ -29,6 +31,12 @@ def kept_result(result: object) -> dict[str, Any]:
     if result is None:
         return {}
     told = getattr(result, "summary", result)
+    if dataclasses.is_dataclass(told) and not isinstance(told, type):
+        told = {
+            field.name: getattr(told, field.name)
+            for field in dataclasses.fields(told)
+            if field.name != "path"
+        }
     if isinstance(told, Mapping):
         kept: dict[str, Any] = _plain(told, "result", DEEPEST)
         return kept

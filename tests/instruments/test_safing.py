@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from instruments.bench_file import load_bench_file
-from instruments.opening import lock_bench, open_bench
+from instruments.locking import lock_bench
+from instruments.opening import open_bench
 from instruments.safing import make_bench_safe
 from instruments.simulated.faults import Fault
 from instruments.simulated.laboratory import Laboratory

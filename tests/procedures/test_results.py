@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,12 @@ class Found:
     summary: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Cell:
+    conductance: float
+    path: Path = Path()
+
+
 @pytest.mark.parametrize(
     ("value", "kept"),
     [
@@ -59,11 +66,12 @@ class Found:
         ({"curve": np.arange(3.0)}, {"curve": [0.0, 1.0, 2.0]}),
         (np.float64(2.0), {"result": 2.0}),
         (Found({"bits": 24}), {"bits": 24}),
+        (Cell(1e-6), {"conductance": 1e-6}),
     ],
 )
 def test_what_is_returned_is_kept(value, kept, tmp_path):
     returned = carried_out(value, tmp_path / "a.h5")
-    assert returned is value
+    assert returned is value or returned.path == tmp_path / "a.h5"
     with RunFile(tmp_path / "a.h5") as file:
         assert file.status is Status.FINISHED
         assert {
