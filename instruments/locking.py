@@ -31,8 +31,7 @@ from mho_errors import BenchError
 PREFIX = "mho-bench"
 NAMES = Path("/proc/net/unix")  # where Linux lists them
 COMMAND_SHOWN = 80  # characters
-SHARED = {"darwin": ("/Users/Shared", "/tmp"), "win32": ()}
-SHARED_ELSEWHERE = ("/var/lock", "/var/tmp", "/tmp")
+SHARED = ("/var/lock", "/var/tmp", "/tmp")  # the first to which every user may write
 
 _held: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
@@ -174,7 +173,7 @@ def shared_folder() -> Path:
     """Return the folder of lock files, the same for every user whatever his environment says."""
     if sys.platform == "win32":
         return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / PREFIX
-    for name in SHARED.get(sys.platform, SHARED_ELSEWHERE):
+    for name in SHARED:
         with suppress(OSError):
             if (mode := os.stat(name).st_mode) & stat.S_IWOTH and stat.S_ISDIR(mode):
                 return Path(name) / PREFIX
