@@ -87,10 +87,10 @@ def solve(
         matrix=str(matrix),
         rhs=rhs,
         bits=bits,
+        tolerance=tolerance,
         max_cycles=max_cycles,
         encoding=encoding,
         seed=seed or 0,
-        **({} if tolerance is None else {"tolerance": tolerance}),
     )
     with RunDisplay(quiet=as_json) as display:
         result: Solution = run(
@@ -128,6 +128,7 @@ def run(
     from procedures import run as carry_out
     from procedures.arguments import procedure_from_arguments
     from procedures.plan_terminal import check_beside_plan, run_plan
+    from procedures.results import kept_result
     from procedures.terminal import RunDisplay, print_result
 
     if procedure.endswith(".toml"):
@@ -139,7 +140,7 @@ def run(
             made, bench, seed=seed, preset=preset, after=after, output=output, observers=[display.observe]
         )
     if as_json:
-        typer.echo(json.dumps(result.summary))
+        typer.echo(json.dumps(kept_result(result)))
     else:
         print_result(result)
     if getattr(result, "converged", True) is False:

@@ -33,4 +33,5 @@ def parameter_text(parameter: Parameter) -> str:
             text = f"{parameter.value:.6g}"
         case _:
             text = str(parameter.value)
-    return f"{text} {parameter.unit}".rstrip()
+    origin = f" ({parameter.origin})" if parameter.origin else ""
+    return f"{text} {parameter.unit}".rstrip() + origin

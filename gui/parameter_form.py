@@ -184,6 +184,9 @@ class TextField(Field):
         super().__init__(name, parameter, self._line, judge)
         self._label = parameter.name
         self._needed = parameter.default == ""
+        self._optional = parameter.default is None
+        if self._optional:
+            self._line.setPlaceholderText("not given")
         if self._needed:
             self._line.setPlaceholderText("a file")
             browse = QToolButton()
@@ -196,9 +199,9 @@ class TextField(Field):
         self._line.textChanged.connect(self._typed)
         self.problem = self._trouble()  # known, but not held against somebody who has not yet typed
 
-    def value(self) -> str:
-        """Return what is typed."""
-        return self._line.text().strip()
+    def value(self) -> str | None:
+        """Return what is typed; None where nothing is and nothing need be."""
+        return self._line.text().strip() or (None if self._optional else "")
 
     def show_value(self, value: Any) -> None:
         """Show `value`."""
@@ -209,7 +212,7 @@ class TextField(Field):
 
     def is_default(self) -> bool:
         """Whether it reads as the default does."""
-        return self.value() == _text(self.default)
+        return _text(self.value()) == _text(self.default)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Take a file that is dropped as its path."""
@@ -221,12 +224,12 @@ class TextField(Field):
         return super().eventFilter(watched, event)
 
     def _trouble(self) -> str:
-        if not self.value():
+        if not self.value() and not self._optional:
             return f"{self._label}: name a file" if self._needed else f"{self._label} is empty"
         return super()._trouble()
 
     def _browse(self) -> None:
-        folder = str(Path(self.value()).parent) if self.value() else ""
+        folder = str(Path(typed).parent) if (typed := self.value()) else ""
         chosen, _ = QFileDialog.getOpenFileName(self, self._label, folder)
         if chosen:
             self._line.setText(chosen)
@@ -278,6 +281,8 @@ def limits(parameter: Any) -> str:
     unit = getattr(parameter, "units", None) or ""
     default = _text(parameter.default)
     said = f"default {default} {unit}".rstrip() if default else "must be given"
+    if parameter.default is None:
+        said = "may be left out"
     low, high = getattr(parameter, "minimum", None), getattr(parameter, "maximum", None)
     if low is None or high is None:
         return said

@@ -242,8 +242,12 @@ class RunsPanel(QWidget):
 
     def _fill_form(self) -> None:
         def read() -> tuple[str, dict[str, Any]]:
+            from procedures.catalogue import known_procedures
+
             with RunFile(path) as run:
-                return run.procedure.lower(), {name: one.value for name, one in run.parameters.items()}
+                name, values = run.procedure.lower(), run.given
+                kind = known_procedures().get(name)
+                return name, values if kind is None else kind.from_version(run.version, values)
 
         path = self._path(self.chosen()[0])
         self._files.ask(

@@ -19,6 +19,7 @@ from instruments.bench import Bench
 from instruments.bench_cells import conductance
 from instruments.bench_file import BenchSource
 from instruments.bench_instruments import BenchInstruments
+from instruments.limits import Limits
 from instruments.roles import Cell, Reading
 from instruments.simulated.array_laboratory import ArrayLaboratory, CellLines
 
@@ -35,9 +36,17 @@ class ArrayBench(Bench):
         A bench file whose ``[simulation]`` says ``instruments = false``.
     preset, seed
         As for `open_bench`.
+    limits : Limits, optional
+        Instead of the file's own.
     """
 
-    def __init__(self, source: BenchSource, preset: str | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        source: BenchSource,
+        preset: str | None = None,
+        seed: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self.arrays = arrays = ArrayLaboratory(source, preset=preset, seed=seed)
         board = ArrayBoard(arrays)
         entries = source.bench.instruments
@@ -53,6 +62,7 @@ class ArrayBench(Bench):
             roles,
             now=lambda: arrays.clock.now,
             simulated=arrays,
+            limits=limits,
             every=lambda period, act: lambda: None,  # nothing here falls silent
         )
 
@@ -110,7 +120,7 @@ class CellVisit:
         beyond = np.flatnonzero(~(np.abs(amperes) <= read.current_limit))
         if beyond.size:
             limited = Reading(read.voltage, float(amperes[beyond[0]]), True)
-            conductance(self._name(int(which[beyond[0]])), limited, read.voltage, read.current_limit)
+            conductance(self._name(int(which[beyond[0]])), limited, read.voltage, read)
         return amperes / read.voltage, times
 
     def pulse(

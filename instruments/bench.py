@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from instruments import bench_arguments as given
 from instruments.bench_cells import CellLines, check_levels, conductance
 from instruments.bench_file import BenchFile, BenchSource
 from instruments.bench_instruments import BenchInstruments
@@ -16,8 +17,10 @@ from instruments.bench_vectors import Floats, Index, Vectors
 from instruments.bench_watchdog import Every, Watchdog, every
 from instruments.guarded_bench import GuardedBench
 from instruments.limits import Limits
+from instruments.protection import protect
 from instruments.reconnection import once_more
 from instruments.roles import Cell, Mode, Path, Pulse, Reading
+from mho_errors import BenchError, InputError
 
 if TYPE_CHECKING:
     from instruments.simulated.clock import VirtualClock
@@ -71,12 +74,14 @@ class Bench(GuardedBench):
         now: Callable[[], float] = time.monotonic,
         laboratory: Laboratory | None = None,
         simulated: Simulated | None = None,
+        limits: Limits | None = None,
         release: Callable[[], None] = lambda: None,
         every: Every = every,
     ) -> None:
         self.file: BenchFile = source.bench
         self.text, self.chip_text = source.text, source.chip_text
-        self.limits: Limits = source.bench.terminal_limits()
+        self._limits = source.bench.terminal_limits() if limits is None else limits
+        self._arrays = given.shapes_of_arrays(source.chip_text)
         watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every)
         super().__init__(instruments, watchdog, release)
         self.now = now
@@ -88,16 +93,22 @@ class Bench(GuardedBench):
         self._last: Reading | None = None
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
-        self._cells = CellLines(instruments, self._crosspoints, self.limits)
-        self._vectors = Vectors(instruments.daq, instruments.board, self.limits, self._enter)
+        self._cells = CellLines(instruments, self._crosspoints, self._limits)
+        self._vectors = Vectors(instruments.daq, instruments.board, self._limits, self._enter)
         self._channels: dict[str, int] = {
             line: channel for channel, line in source.bench.instruments.pulser.channels.items()
         }
+
+    @property
+    def limits(self) -> Limits:
+        """What the terminals may see; nobody changes it while the bench is open."""
+        return self._limits
 
     # --- time and rest ---
 
     def wait_until(self, moment: float) -> None:
         """Let time pass until `moment` on the bench's clock (s); a simulated bench is there at once."""
+        moment = given.finite(moment, "moment to wait for", "s")
         self.checkpoint()
         while (left := moment - self.now()) > 0.0:
             if self.simulated is not None:
@@ -154,6 +165,7 @@ class Bench(GuardedBench):
         """Set up reading and pulsing: current limits read back, outputs on at 0 V, then the board in PROGRAM mode."""
         self.check_read()
         self._watchdog.arm()
+        protect(self.instruments, self.file, self.limits)
         self._cells.prepare(self.file.read, self._channels.values())
         self._mode = "PROGRAM"
 
@@ -162,26 +174,26 @@ class Bench(GuardedBench):
 
         Raises
         ------
-        LimitError
-            When the voltage is not allowed on the bit line; nothing is sent.
+        InputError, LimitError
+            When there is no such cell, or the voltage is none or not allowed on the bit line; nothing is sent.
         BenchError
-            When the reading ran into compliance or overflowed (the cell is shorted, or the limit too low), or
-            was not taken at the read voltage.
+            When the reading ran into compliance, overflowed its range, or was not taken at the read voltage.
         """
-        self.checkpoint()
+        cell = given.cell(cell, self._arrays)
         volts = self._read_voltage(voltage)
+        self.checkpoint()
         reading = self._last = self._read(cell, self.file.read.gate, volts)
-        return conductance(cell, reading, volts, self.file.read.current_limit)
+        return conductance(cell, reading, volts, self.file.read)
 
     def read_list(self, cell: Cell, count: int, voltage: float | None = None) -> Floats:
         """Conductances (S) of one cell, read `count` times as fast as the source-measure unit can by itself.
 
         `count` is 1 to 2500. One `read` goes before, see `sweep`. Errors as `read`: one bad reading is one of all.
         """
+        count = given.count(count, "count of reads", given.MOST_LEVELS)
         volts = self._read_voltage(voltage)
         readings = self.sweep(cell, [volts] * count)
-        limit = self.file.read.current_limit
-        return np.array([conductance(cell, reading, volts, limit) for reading in readings])
+        return np.array([conductance(cell, reading, volts, self.file.read) for reading in readings])
 
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
         def read() -> Reading:
@@ -193,8 +205,13 @@ class Bench(GuardedBench):
     def _read_voltage(self, voltage: float | None) -> float:
         if voltage is None:
             return self.file.read.voltage
-        self.limits.check_level("bit line", voltage)
-        return voltage
+        volts = given.number(voltage, "read voltage", "V")
+        if volts == 0.0:
+            raise InputError(
+                "read voltage is 0 V, at which no current flows; leave it out for the bench's own"
+            )
+        self.limits.check_level("bit line", volts)
+        return volts
 
     def sweep(
         self, cell: Cell, volts: Sequence[float], *, gate: float | None = None, delay: float = 0.0
@@ -221,15 +238,22 @@ class Bench(GuardedBench):
 
         Raises
         ------
-        LimitError
-            When a level or the gate is not allowed; nothing is sent.
+        InputError, LimitError
+            When there is no such cell, or a level, the gate or the wait is none or not allowed; nothing is sent.
         BenchError
             When points are missing or were not taken at their levels.
         """
-        self.checkpoint()
-        gate = self.file.read.gate if gate is None else gate
+        cell = given.cell(cell, self._arrays)
+        gate = self.file.read.gate if gate is None else given.number(gate, "word-line voltage", "V")
+        delay = given.finite(delay, "wait at each level", "s", least=0.0)
         self.check_read()
-        self.check_sweep(volts, gate)
+        volts = self.check_sweep(volts, gate)
+        able = getattr(
+            self.instruments.smu, "check_sweep", None
+        )  # a driver of one's own need not know beforehand
+        if able is not None:
+            able(volts, delay)
+        self.checkpoint()
         low = self.file.read.voltage
         check_levels(cell, [self._read(cell, gate, low)], [low])
         readings = self.instruments.smu.sweep(volts, delay)
@@ -237,18 +261,28 @@ class Bench(GuardedBench):
         self._last = readings[-1]
         return readings
 
-    def check_sweep(self, volts: Sequence[float], gate: float) -> None:
-        """Raise `LimitError` when a sweep through `volts` (V) is not allowed at this `gate` (V); nothing is sent."""
+    def check_sweep(self, volts: Sequence[float], gate: float) -> list[float]:
+        """Return the levels of a sweep through `volts` (V) at this `gate` (V); nothing is sent.
+
+        Raises `InputError` for what is no list of voltages, and `LimitError` for what is not allowed.
+        """
+        volts = given.levels(volts, "levels of a sweep")
         self.limits.check_voltage("bit line", max(volts, key=abs, default=0.0))  # the worst is what is told
         for before, level in pairwise([0.0, *volts, 0.0]):
             self.limits.check_level("bit line", level, before)
-        self.limits.check_level("word line", gate)
+        self.limits.check_level("word line", given.number(gate, "word-line voltage", "V"))
+        return volts
 
     def pulse(self, cell: Cell, pulse: Pulse, count: int = 1) -> None:
-        """Deliver `count` equal pulses: word line on first, the path closed at 0 V, then the pulses as one burst."""
+        """Deliver `count` equal pulses: word line on first, the path closed at 0 V, then the pulses as one burst.
+
+        Raises `InputError` for what is no cell, pulse or count, and `LimitError` for what is not allowed; nothing is sent.
+        """
+        cell = given.cell(cell, self._arrays)
+        count = given.count(count, "count of pulses")
+        pulse = self.check_pulse(pulse, count)
+        line = given.driven_line(pulse.kind)
         self.checkpoint()
-        line = "bit line" if pulse.kind == "set" else "source line"
-        self.check_pulse(pulse)
 
         def aim() -> None:
             self._program(cell, "SET" if pulse.kind == "set" else "RESET", pulse.gate)
@@ -257,16 +291,74 @@ class Bench(GuardedBench):
         once_more(aim)
         self.instruments.pulser.fire(self._channels[line], count)
 
+    def waveform(
+        self,
+        cell: Cell,
+        kind: Literal["set", "reset"],
+        volts: Sequence[float] | Floats,
+        *,
+        interval: float,
+        gate: float,
+        count: int = 1,
+    ) -> None:
+        """Play a waveform at one cell `count` times, as `pulse` delivers pulses; it begins and ends at 0 V.
+
+        Parameters
+        ----------
+        cell : Cell
+        kind : {"set", "reset"}
+            Bit line or source line; the other one is grounded.
+        volts : (n,) array_like
+            Samples, V.
+        interval : float
+            From sample to sample, s.
+        gate : float
+            Word-line voltage, V.
+
+        Raises
+        ------
+        InputError, LimitError
+            For what is no such thing, is not allowed (a step from sample to sample counts as steep as the generator's
+            fastest edge, a stretch away from 0 V as a pulse), or is beyond the generator's abilities.
+        BenchError
+            When the bench's generator plays no waveforms.
+        """
+        cell = given.cell(cell, self._arrays)
+        count = given.count(count, "count of waveforms")
+        line = given.driven_line(kind)
+        values = given.samples(volts, "waveform")
+        interval = given.finite(interval, "interval from sample to sample", "s")
+        gate = given.number(gate, "word-line voltage", "V")
+        pulser: Any = self.instruments.pulser
+        if getattr(pulser, "shape_waveform", None) is None:
+            raise BenchError("this bench's pulse generator plays no waveforms; use pulses")
+        self.limits.check_waveform(line, values, interval, pulser.step_edge)
+        self.limits.check_level("word line", gate)
+        pulser.check_waveform(values, interval=interval, count=count)
+        self.checkpoint()
+
+        def aim() -> None:
+            self._program(cell, "SET" if kind == "set" else "RESET", gate)
+            pulser.shape_waveform(self._channels[line], values, interval=interval)
+
+        once_more(aim)
+        pulser.fire(self._channels[line], count)
+
     def _program(self, cell: Cell, path: Path, gate: float) -> None:
         if self._mode != "PROGRAM":
             self.prepare()
         self._cells.reach(cell, path, gate)
 
-    def check_pulse(self, pulse: Pulse) -> None:
-        """Raise `LimitError` when a pulse is not allowed here; nothing is sent."""
-        line = "bit line" if pulse.kind == "set" else "source line"
+    def check_pulse(self, pulse: Pulse, count: int = 1) -> Pulse:
+        """Return a pulse that is allowed here; raises `InputError` for what is none, else `LimitError`; nothing is sent."""
+        pulse = given.pulse(pulse)
+        line = given.driven_line(pulse.kind)
         self.limits.check_pulse(line, pulse.voltage, pulse.width, self.instruments.pulser.edge)
         self.limits.check_level("word line", pulse.gate)
+        able = getattr(self.instruments.pulser, "check_shape", None)
+        if able is not None:
+            able(voltage=pulse.voltage, width=pulse.width, count=count)
+        return pulse
 
     def check_read(self) -> None:
         """Raise `LimitError` when the bench file's way of reading a cell exceeds its limits; nothing is sent."""
@@ -290,9 +382,9 @@ class Bench(GuardedBench):
     def connect_multiply(self, array: str, rows: Index, columns: Index) -> None:
         """Connect a block for `multiply`; `rows` are driven, `columns` measured.
 
-        Raises `BenchError` when the DAQ has not so many outputs or inputs.
+        Raises `InputError` for lines that the array has not, `BenchError` when the DAQ has not so many outputs or inputs.
         """
-        self._vectors.connect_multiply(array, rows, columns)
+        self._vectors.connect_multiply(array, *given.block_lines(array, rows, columns, self._arrays))
 
     def multiply(self, volts: Floats) -> Floats:
         """Currents (samples, columns), A, out of the connected columns for `volts` (samples, rows).
@@ -301,9 +393,12 @@ class Bench(GuardedBench):
 
         Raises
         ------
+        InputError, LimitError
+            When `volts` are no real numbers, not one for each row, or not allowed; nothing is sent.
         BenchError
             When no block is connected for it.
         """
+        volts = given.vectors(volts, "voltages to multiply")
         self.checkpoint()
         return self._vectors.multiply(volts)
 
@@ -319,10 +414,21 @@ class Bench(GuardedBench):
     ) -> None:
         """Close the inverting loop around a block; the caller has checked that it is stable.
 
-        Raises `BenchError` when the DAQ has not so many outputs or inputs.
+        Raises `InputError` for lines that the arrays have not, as many rows as columns not given, or a diagonal that cannot
+        be; `BenchError` when the DAQ has not so many outputs or inputs.
         """
+        driven, read = given.block_lines(positive, rows, columns, self._arrays)
+        if negative is not None:
+            given.block_lines(negative, rows, columns, self._arrays)
+        if len(driven) != len(read):
+            raise InputError(
+                f"an inverting loop of {len(driven)} rows and {len(read)} columns is none; give as many"
+            )
+        siemens = given.finite(diagonal, "diagonal", "S", least=0.0)
+        if diagonal_count != 0:
+            diagonal_count = given.count(diagonal_count, "rows with a diagonal", len(driven))
         self._vectors.connect_invert(
-            positive, rows, columns, negative=negative, diagonal=diagonal, diagonal_count=diagonal_count
+            positive, driven, read, negative=negative, diagonal=siemens, diagonal_count=diagonal_count
         )
 
     def invert(self, volts: Floats) -> Floats:
@@ -333,11 +439,14 @@ class Bench(GuardedBench):
 
         Raises
         ------
+        InputError, LimitError
+            When `volts` are no real numbers, not one for each row, or not allowed; nothing is sent.
         BenchError
             When no block is connected for it.
         ConvergenceError
             When an output sits in its clamp with nothing at the inputs: the loop rails, whatever is played.
         """
+        volts = given.vectors(volts, "voltages to invert")
         self.checkpoint()
         return self._vectors.invert(volts)
 

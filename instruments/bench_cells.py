@@ -126,20 +126,25 @@ class CellLines:
             self._path = path
 
 
-def conductance(cell: Cell, reading: Reading, volts: float, current_limit: float) -> float:
-    """Conductance (S) of a cell by one reading at `volts` (V) within `current_limit` (A).
+def conductance(cell: Cell, reading: Reading, volts: float, read: ReadSettings) -> float:
+    """Conductance (S) of a cell by one reading at `volts` (V), set up as `read` says.
 
     Raises
     ------
     BenchError
         When it ran into compliance, overflowed, or was not taken at the read voltage.
     """
-    if reading.tripped or not math.isfinite(reading.current):
+    if reading.tripped:
         raise BenchError(
-            f"{_name(cell)}: the read of {volts} V ran into the current limit of {current_limit} A; the "
+            f"{_name(cell)}: the read of {volts} V ran into the current limit of {read.current_limit} A; the "
             "cell is shorted or the limit too low"
         )
-    if not abs(reading.voltage - volts) <= 0.1 * volts:
+    if not math.isfinite(reading.current):
+        raise BenchError(
+            f"{_name(cell)}: the read of {volts} V overflowed the measurement range of {read.current_range} A; give "
+            "[read] a larger `current_range`"
+        )
+    if not abs(reading.voltage - volts) <= 0.1 * abs(volts):
         raise BenchError(
             f"{_name(cell)}: the read was taken at {reading.voltage:.3g} V instead of {volts} V; check whether the "
             "output of the source-measure unit was switched off by hand"

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from instruments.addresses import canonical_address
 from instruments.models import (
     PULSE_GENERATORS,
     SOURCE_METERS,
@@ -136,10 +137,10 @@ class DaqEntry(Entry):
             raise ValueError(f"inputs {self.inputs!r}: no channel, or one twice")
         return channels
 
-    def names(self) -> list[str]:
-        """Return the channels and addresses that it occupies for itself."""
-        used = [self.outputs, self.address if self.driver == "keithleydaq6510" else self.inputs]
-        return [] if self.driver == "array_board" else used
+    def channels(self) -> list[str]:
+        """Return the lists of NI-DAQmx channels that it uses."""
+        used = {"ni_daq": [self.outputs, self.inputs], "keithleydaq6510": [self.outputs]}
+        return used.get(self.driver, [])
 
 
 class SwitchEntry(ModelEntry):
@@ -191,8 +192,13 @@ class Instruments(StrictModel):
 
     @model_validator(mode="after")
     def _addresses_differ(self) -> Instruments:
-        used = self.addresses()
-        if self.smu.address == self.gate.address:
+        used = [canonical_address(address) for address in self.addresses()]
+        one = canonical_address(self.smu.address)
+        if one == canonical_address(self.gate.address):
+            if self.smu.address != self.gate.address:
+                raise ValueError(
+                    f"`smu` and `gate` name one instrument as {self.smu.address} and {self.gate.address}: write it alike"
+                )
             if self.smu.channel == self.gate.channel:
                 raise ValueError(
                     f"`smu` and `gate` share the address {self.smu.address}: give each its own `channel`"
@@ -201,7 +207,7 @@ class Instruments(StrictModel):
                 raise ValueError("`smu` and `gate` name different drivers for one address")
             if self.smu.reconnect != self.gate.reconnect:
                 raise ValueError("`smu` and `gate` share an address: give both the same `reconnect`")
-            used.remove(self.gate.address)  # two channels of one instrument
+            used.remove(one)  # two channels of one instrument
         for address in used:
             if used.count(address) > 1:
                 raise ValueError(f"two instruments share the address {address}")

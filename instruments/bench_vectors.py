@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from instruments.bench_arguments import check_fits
 from instruments.limits import Limits
 from instruments.reconnection import once_more
 from instruments.roles import ArrayBoard, Daq
@@ -24,9 +25,10 @@ CLAMPED = 0.39  # V: an INV output beyond sits in its clamp of +-0.4 V
 
 @dataclass(frozen=True)
 class Block:
-    """A connected block: its mode, how many of its columns are read, and what connects it again."""
+    """A connected block: its mode, the rows that are driven, how many columns are read, and what connects it again."""
 
     mode: VectorMode
+    rows: Index
     answers: int
     connect: Callable[[], None]
 
@@ -55,7 +57,7 @@ class Vectors:
     def connect_multiply(self, array: str, rows: Index, columns: Index) -> None:
         """Connect a block for `multiply`."""
         connect = partial(self._board.connect_multiply, array, _ints(rows), _ints(columns))
-        self._connect(Block("MULTIPLY", len(columns), connect), len(rows))
+        self._connect(Block("MULTIPLY", rows, len(columns), connect))
 
     def connect_invert(
         self,
@@ -77,7 +79,7 @@ class Vectors:
             diagonal=diagonal,
             diagonal_count=diagonal_count,
         )
-        self._connect(Block("INVERT", len(columns), connect), len(rows))
+        self._connect(Block("INVERT", rows, len(columns), connect))
 
     def multiply(self, volts: Floats) -> Floats:
         """Currents (samples, columns), A, for `volts` (samples, rows)."""
@@ -96,8 +98,9 @@ class Vectors:
         clamped = np.abs(outputs).max(axis=1, keepdims=True, initial=0.0) > CLAMPED
         return np.where(clamped, np.nan, outputs - resting)
 
-    def _connect(self, block: Block, driven: int) -> None:
+    def _connect(self, block: Block) -> None:
         self._block = None
+        driven = len(block.rows)
         outputs, inputs = self._daq.output_count, self._daq.input_count
         if driven > outputs or block.answers > inputs:
             raise BenchError(
@@ -114,10 +117,12 @@ class Vectors:
 
     def _exchange(self, mode: VectorMode, volts: Floats) -> tuple[Floats, Floats]:
         """What the connected columns answer, and how they rest with nothing played."""
+        block = self._block
+        if block is not None and block.mode == mode:
+            check_fits(block.rows, volts, "vectors")
         samples = np.zeros((len(volts) + 1, volts.shape[1]))
         samples[1:] = volts
         self._limits.check_vectors("vector", samples, lambda: self._daq.sample_period)
-        block = self._block
         if block is None or block.mode != mode:
             raise BenchError(
                 f"no block is connected in mode {mode}; call connect_{mode.lower()} first, and again after the bench "

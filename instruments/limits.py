@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,13 +41,21 @@ class TerminalLimits:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of all terminals of a bench, by terminal name."""
+    """The limits of all terminals of a bench, by terminal name; whoever holds them cannot change them."""
 
-    terminals: dict[str, TerminalLimits] = field(default_factory=dict)
+    terminals: Mapping[str, TerminalLimits] = field(default_factory=dict)
 
-    def lift(self) -> None:
-        """Allow whatever the terminals have limits for: only where nothing can be hurt, in a rehearsal."""
-        self.terminals.update({name: TerminalLimits(math.inf) for name in self.terminals})
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "terminals", MappingProxyType(dict(self.terminals)))
+
+    def lifted(self) -> Limits:
+        """Return limits that allow whatever the terminals can see: only where nothing can be hurt, in a rehearsal."""
+        return Limits({name: TerminalLimits(math.inf) for name in self.terminals})
+
+    def highest(self, terminal: str) -> float:
+        """Return the largest voltage (V) that a terminal may see; infinite where it has no limits."""
+        limits = self.terminals.get(terminal)
+        return math.inf if limits is None else limits.voltage
 
     def check_voltage(self, terminal: str, volts: float) -> None:
         """Raise `LimitError` when |volts| exceeds the terminal's limit or is not a finite number."""
@@ -66,6 +75,26 @@ class Limits:
         self.check_voltage(terminal, volts)
         self._check(terminal, "pulse width", width, self._of(terminal).pulse_width, "s")
         self._check_slew(terminal, RISE * volts / edge, "give [instruments.pulser] a longer `edge`")
+
+    def check_waveform(self, terminal: str, volts: NDArray[np.float64], interval: float, edge: float) -> None:
+        """Raise `LimitError` when a waveform from 0 V and back to it is too high, away from 0 V too long, or too steep.
+
+        Parameters
+        ----------
+        volts : (n,) array
+            Its samples, V.
+        interval : float
+            From sample to sample, s.
+        edge : float
+            In which the output steps from one to the next, 10 to 90 %, s.
+        """
+        self.check_voltage(terminal, float(volts[np.argmax(np.abs(volts))]))
+        framed = np.concatenate([[0.0], volts, [0.0]])
+        at_rest = np.flatnonzero(framed == 0.0)
+        longest = int(np.diff(at_rest).max()) - 1
+        self._check(terminal, "pulse width", longest * interval, self._of(terminal).pulse_width, "s")
+        steepest = RISE * float(np.abs(np.diff(framed)).max()) / edge
+        self._check_slew(terminal, steepest, "choose smaller steps from sample to sample")
 
     def check_vectors(self, terminal: str, volts: NDArray[np.float64], period: Callable[[], float]) -> None:
         """Raise `LimitError` when vectors, (samples, lines), are too high, or the steps between them too steep.

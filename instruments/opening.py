@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from instruments.bench import Bench
 from instruments.bench_entries import BoardEntry, DaqEntry, Entry, PulserEntry, SourceMeterEntry, SwitchEntry
 from instruments.bench_file import BenchSource, load_bench_file, with_stuck_cells
 from instruments.bench_instruments import BenchInstruments
+from instruments.limits import Limits
+from instruments.locking import lock_bench
 from instruments.reconnection import Connection, Reconnecting
 from instruments.roles import Daq
 from mho_errors import BenchError
 
 if TYPE_CHECKING:
     from instruments.simulated.laboratory import Laboratory
+
+NI_OUTPUTS = 10.0  # V, what the outputs of NI's devices reach
 
 _racks = itertools.count(1)
 
@@ -73,16 +74,21 @@ def open_bench(
     return _forgetful(Bench(source, instruments, now=lambda: time.monotonic() - opened, release=release))
 
 
-def open_simulated(source: BenchSource, preset: str | None, seed: int | None) -> Bench:
-    """Open a bench file that has a ``[simulation]`` section; parameters and errors as for `open_bench`."""
+def open_simulated(
+    source: BenchSource, preset: str | None, seed: int | None, limits: Limits | None = None
+) -> Bench:
+    """Open a bench file that has a ``[simulation]`` section; parameters and errors as for `open_bench`.
+
+    `limits` stand for the file's own, in a rehearsal: nothing can be hurt there.
+    """
     if without_instruments(source):
         from instruments.array_bench import ArrayBench
 
-        return ArrayBench(source, preset, seed)
+        return ArrayBench(source, preset, seed, limits)
     with ExitStack() as stack:
         laboratory, visa = stack.enter_context(simulated_rack(source, preset, seed))
         clock = laboratory.clock
-        instruments = connect_instruments(source, visa, laboratory.daq_session, clock.advance)
+        instruments = connect_instruments(source, visa, laboratory.daq_session, clock.advance, limits)
         release = stack.pop_all().close
     return _forgetful(
         Bench(
@@ -90,6 +96,7 @@ def open_simulated(source: BenchSource, preset: str | None, seed: int | None) ->
             instruments,
             now=lambda: clock.now,
             laboratory=laboratory,
+            limits=limits,
             release=release,
             every=clock.every,
         )
@@ -140,7 +147,11 @@ def bench_openers(
 
 
 def role_openers(
-    source: BenchSource, visa: str, session: Callable[[], Any], sleep: Callable[[float], None] | None
+    source: BenchSource,
+    visa: str,
+    session: Callable[[], Any],
+    sleep: Callable[[float], None] | None,
+    limits: Limits | None = None,
 ) -> dict[str, Callable[[], Any]]:
     """Return what opens the instrument of each role of a bench; roles that share an instrument open it once.
 
@@ -154,11 +165,14 @@ def role_openers(
         Context within which NI-DAQmx tasks are made.
     sleep : callable or None
         Lets seconds pass before a lost connection is opened anew; None leaves it lost, whatever the file says.
+    limits : Limits, optional
+        Instead of the file's own.
     """
     from instruments.drivers.array_board import ArrayBoardDriver
 
     entries = source.bench.instruments
     shared: dict[str, Connection] = {}
+    highest = (limits or source.bench.terminal_limits()).highest("vector")
 
     def connect(entry: Entry, open_driver: Callable[[], Any]) -> Connection:
         reconnect = None if sleep is None else entry.reconnect
@@ -190,7 +204,7 @@ def role_openers(
     def daq(entry: DaqEntry) -> Any:
         if entry.driver == "array_board":
             return board(entries.board).role(lambda whole: whole.converters)
-        return single(entry, partial(_open_daq, entry, visa, session))
+        return single(entry, partial(_open_daq, entry, visa, session, highest))
 
     def switch(entry: SwitchEntry) -> Any:
         driver = entry.model.load_driver()
@@ -207,17 +221,20 @@ def role_openers(
     return openers if matrix is None else {**openers, "switch": lambda: switch(matrix)}
 
 
-def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any]) -> Daq:
-    """Open a DAQ that has a connection of its own."""
+def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any], highest: float) -> Daq:
+    """Open a DAQ that has a connection of its own; its outputs refuse what is beyond +-`highest` (V)."""
+    span = min(highest, NI_OUTPUTS)
     if entry.driver == "ni_daq":
         from instruments.drivers.ni_daq import NIDaq
 
-        return NIDaq(entry.outputs, entry.inputs, rate=entry.rate, session=session)
+        return NIDaq(
+            entry.outputs, entry.inputs, rate=entry.rate, output_range=(-span, span), session=session
+        )
     from instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
     from instruments.drivers.ni_outputs import NIOutputs
     from instruments.drivers.scanned_daq import ScannedDaq
 
-    outputs = NIOutputs(entry.outputs, session=session)
+    outputs = NIOutputs(entry.outputs, output_range=(-span, span), session=session)
     try:
         inputs = KeithleyDAQ6510(entry.address, visa_library=visa, channels=entry.scanned_channels())
     except BaseException:
@@ -227,12 +244,16 @@ def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any]) -> Daq:
 
 
 def connect_instruments(
-    source: BenchSource, visa: str, session: Callable[[], Any], sleep: Callable[[float], None] = time.sleep
+    source: BenchSource,
+    visa: str,
+    session: Callable[[], Any],
+    sleep: Callable[[float], None] = time.sleep,
+    limits: Limits | None = None,
 ) -> BenchInstruments:
     """Open the instrument of each role; parameters as for `role_openers`."""
     with ExitStack() as opened:  # closes what was opened when a later one fails
         instruments: dict[str, Any] = {}
-        for role, open_role in role_openers(source, visa, session, sleep).items():
+        for role, open_role in role_openers(source, visa, session, sleep, limits).items():
             instruments[role] = open_role()
             opened.callback(instruments[role].close)
         opened.pop_all()
@@ -245,34 +266,3 @@ def _forgetful(bench: Bench) -> Bench:
         if isinstance(instrument, Reconnecting):
             instrument.connection.reopened = bench.forget
     return bench
-
-
-def lock_bench(source: BenchSource) -> ExitStack:
-    """Lock every instrument of a real bench for this process, by its address; returns what lets go of them.
-
-    Raises
-    ------
-    BenchError
-        When another process has one.
-    """
-    from filelock import FileLock, Timeout
-
-    entries = source.bench.instruments
-    with ExitStack() as stack:
-        for used in sorted({*entries.addresses(), *entries.daq.names()}):
-            digest = hashlib.sha256(used.encode()).hexdigest()[:16]
-            # Benches share instruments, and a computer has several users: a lock each, open to all.
-            lock = FileLock(Path(tempfile.gettempdir()) / f"mho-bench-{digest}.lock", mode=0o666)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                raise BenchError(
-                    f"bench {source.bench.name!r} is in use: another process has {used}; end it, or wait"
-                ) from None
-            except OSError as error:
-                raise BenchError(
-                    f"bench {source.bench.name!r} cannot be locked for this process: {error}; the folder for temporary "
-                    "files (TMPDIR) must let everybody write to it who uses the bench"
-                ) from None
-            stack.callback(lock.release)
-        return stack.pop_all()

@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ASKING = ("identify", "settings", "closed")  # methods of the roles that change nothing
-AT_REST = (*ASKING, "arm_watchdog")  # methods that leave every output as it is
+CHECKS = ("check_shape", "check_sweep", "check_waveform")  # methods of drivers that send nothing
+AT_REST = (*ASKING, *CHECKS, "arm_watchdog", "protect")  # methods that leave every output as it is
 LOST = (StatusCode.error_connection_lost, StatusCode.error_io, StatusCode.error_invalid_object)
 LOST_DAQ = (-201003, -88709, -200324)  # gone from the bus, or without power (as in `drivers.ni_daq_errors`)
 

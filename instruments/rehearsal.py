@@ -48,7 +48,9 @@ def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
     )
 
 
-def open_rehearsal(source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> Bench:
+def open_rehearsal(
+    source: BenchSource, *, preset: str | None = None, seed: int | None = None, beyond: bool = False
+) -> Bench:
     """Open a bench file with twins for its instruments; takes no lock and needs no hardware.
 
     Parameters
@@ -59,13 +61,16 @@ def open_rehearsal(source: BenchSource, *, preset: str | None = None, seed: int 
         Cells of the simulated chip.
     seed : int, optional
         Of everything random on the bench.
+    beyond : bool
+        Lift the file's limits; the laboratory's monitor has its own, and tells what exceeds them.
 
     Raises
     ------
     BenchError
         As `stand_in`, or for an unknown preset.
     """
-    return open_simulated(stand_in(source, preset), preset, seed)
+    limits = source.bench.terminal_limits().lifted() if beyond else None
+    return open_simulated(stand_in(source, preset), preset, seed, limits)
 
 
 def _products(daq: DaqEntry) -> dict[str, str]:

@@ -113,7 +113,8 @@ def _add(parser: argparse.ArgumentParser, key: str, parameter: FormParameter, pa
         return
     option = "--" + key.replace("_", "-")
     units = getattr(parameter, "units", None)
-    text = f"{parameter.name}{f', {units}' if units else ''} (default {parameter.default})".replace("%", "%%")
+    default = "" if parameter.default is None else f" (default {parameter.default})"
+    text = f"{parameter.name}{f', {units}' if units else ''}{default}".replace("%", "%%")
     if isinstance(parameter, BooleanParameter):
         parser.add_argument(option, action=argparse.BooleanOptionalAction, default=None, help=text)
     elif isinstance(parameter, ListParameter):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -55,13 +57,13 @@ class Procedure(PyMeasureProcedure):
             if name not in self._parameters:
                 known = ", ".join(self._parameters)
                 raise InputError(f"{type(self).__name__} has no parameter {name!r}; it has {known}")
-            try:
-                self._parameters[name].value = value
-            except ValueError:
-                raise InputError(
-                    f"{name} is {value!r}; it must be {_allowed(self._parameters[name])}"
-                ) from None
-            setattr(self, name, self._parameters[name].value)
+            if value is not None or self._parameters[name].default is not None:
+                setattr(self, name, _taken(name, self._parameters[name], value))
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters of a run of an earlier `version` of this procedure, as they are understood now."""
+        return dict(values)
 
     def check(self) -> None:
         """Check the parameters and read the input files.
@@ -74,6 +76,10 @@ class Procedure(PyMeasureProcedure):
 
     def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
         """Plan the run on this bench: what fits, where, within which limits. Sends nothing that acts."""
+
+    def in_use(self) -> Mapping[str, tuple[float | str, str]]:
+        """Say, after `prepare`, what is used for parameters that were not given: value, and whose it is, by name."""
+        return {}
 
     def layout(self) -> Layout:
         """Declare what the run file will hold."""
@@ -103,21 +109,42 @@ class Procedure(PyMeasureProcedure):
         return dict(self.parameter_objects())
 
     def recorded_parameters(self) -> dict[str, Parameter]:
-        """The parameters as the run file keeps them."""
-        recorded = {}
+        """The parameters as the run file keeps them; one that was not given with the value in use."""
+        recorded, in_use = {}, self.in_use()
         for name, parameter in self._parameters.items():
-            value = getattr(self, name)
+            value, origin = getattr(self, name), ""
+            if value is None and name in in_use:
+                value, origin = in_use[name]
             if isinstance(value, np.ndarray):
                 value = f"array of shape {'x'.join(map(str, value.shape))}, {value.dtype}"
             elif not isinstance(value, bool | int | float | str | None):
                 value = str(value)
-            recorded[name] = Parameter(value, getattr(parameter, "units", None) or "", parameter.name)
+            unit = getattr(parameter, "units", None) or ""
+            recorded[name] = Parameter(value, unit, parameter.name, origin)
         return recorded
+
+
+def _taken(name: str, parameter: FormParameter, value: Any) -> Any:
+    """Return what `parameter` makes of `value`; `InputError` for what it refuses, would round, or is no number."""
+    try:
+        parameter.value = value
+        taken = parameter.value
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{name} is {value!r}; it must be {_allowed(parameter)}") from None
+    if isinstance(taken, float) and not math.isfinite(taken):
+        raise InputError(f"{name} is {value!r}; it must be {_allowed(parameter)}")
+    if isinstance(parameter, IntegerParameter) and isinstance(value, float) and taken != value:
+        raise InputError(
+            f"{name} is {value!r}; it must be {_allowed(parameter)}"
+        )  # PyMeasure would cut it down
+    return taken
 
 
 def _allowed(parameter: FormParameter) -> str:
     """What a parameter may be, in words."""
     if getattr(parameter, "choices", None):
         return "one of " + ", ".join(map(str, parameter.choices))
+    if not hasattr(parameter, "minimum"):
+        return "given"
     kind = "a whole number" if isinstance(parameter, IntegerParameter) else "a number"
     return f"{kind} from {parameter.minimum:g} to {parameter.maximum:g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from instruments.bench_file import ReadSettings
 from mho_errors import InputError
 from runs import RunFile
 
@@ -53,7 +55,7 @@ def earlier_reads(path: Path, parameters: Mapping[str, Any], per_repeat: int, im
     """
     with RunFile(path) as run:
         for name, value in parameters.items():
-            before = run.parameters[name].value if name in run.parameters else None
+            before = _in_use(run, name)
             if before != value:
                 raise InputError(
                     f"{path} cannot be taken up: its {name} is {before!r}, not {value!r}; take the same, or begin anew"
@@ -63,3 +65,11 @@ def earlier_reads(path: Path, parameters: Mapping[str, Any], per_repeat: int, im
         since = time.time() - float(run.array(CLOCK_ZERO)[0]) if CLOCK_ZERO in run.arrays else 0.0
         last = float(rows["time"][-1]) if repeats else 0.0
         return EarlierReads(repeats, rows, run.map_times(image)[:repeats], float(np.fmax(since, last)))
+
+
+def _in_use(run: RunFile, name: str) -> Any:
+    """Return what a parameter was in `run`; `Read` version 1 kept 0 V for the read voltage of its bench file."""
+    value = run.parameters[name].value if name in run.parameters else None
+    if (name, run.version, value) == ("read_voltage", "1", 0.0):
+        return tomllib.loads(run.bench).get("read", {}).get("voltage", ReadSettings().voltage)
+    return value

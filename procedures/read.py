@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from pymeasure.experiment import Parameter as FormParameter
 from chip_maps.chip import parse_chip_map
 from instruments import Bench, Cell
 from instruments.bench_file import BenchSource
+from mho_errors import InputError
 from procedures.base import Estimate, Procedure
 from procedures.cell_range import check_inside, parse_lines
 from procedures.earlier_reads import CLOCK_ZERO, EarlierReads, earlier_reads
@@ -57,6 +59,7 @@ class Reads:
 class Read(Procedure):
     """Read a block of cells, once or repeatedly."""
 
+    version: ClassVar[str] = "2"  # 1: a read voltage of 0 was none given
     title: ClassVar[str] = "Read cells"
     group: ClassVar[str] = "Cells"
 
@@ -64,7 +67,7 @@ class Read(Procedure):
     rows = FormParameter("Rows", default="0:8")
     columns = FormParameter("Columns", default="0:8")
     read_voltage = FloatParameter(
-        "Read voltage, 0 for the bench's", units="V", minimum=0.0, maximum=10.0, default=0.0
+        "Read voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0
     )
     samples = IntegerParameter(
         "Reads in a row of each cell, timed by the instrument", minimum=1, maximum=2500, default=1
@@ -75,16 +78,30 @@ class Read(Procedure):
     )
 
     def check(self) -> None:
-        """Understand the ranges."""
+        """Understand the ranges, and refuse a voltage at which no current flows."""
         self._rows, self._columns = parse_lines(self.rows, "rows"), parse_lines(self.columns, "columns")
+        if self.read_voltage == 0.0:
+            raise InputError(
+                "read_voltage is 0 V, at which no current flows; leave it out for the bench's own"
+            )
 
     def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
         """Check that the array has these cells and that the bench may read them."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
         check_inside(chip.array(self.array), self._rows, self._columns)
         bench.check_read()
-        self._volts = float(self.read_voltage) or bench.file.read.voltage
+        self._volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
         bench.limits.check_level("bit line", self._volts)
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out a read voltage of 0 V, which once stood for the bench's."""
+        old = version == "1" and values.get("read_voltage") == 0
+        return {name: one for name, one in values.items() if not (old and name == "read_voltage")}
+
+    def in_use(self) -> Mapping[str, tuple[float, str]]:
+        """The voltage at the bit line."""
+        return {"read_voltage": (self._volts, "the bench's")}
 
     def layout(self) -> Layout:
         """One table of reads, one map of conductances a repeat."""
@@ -191,11 +208,10 @@ class Read(Procedure):
         """Return what is to be taken over; on a simulated bench the chip was another one, so nothing is."""
         if self.resume_from is None or bench.simulated is not None:
             return None
-        same = ("array", "rows", "columns", "read_voltage", "samples", "repeats", "interval")
+        same = ("array", "rows", "columns", "samples", "repeats", "interval")
+        wanted = {name: getattr(self, name) for name in same} | {"read_voltage": self._volts}
         per_repeat = len(self._rows) * len(self._columns) * self.samples
-        return earlier_reads(
-            self.resume_from, {name: getattr(self, name) for name in same}, per_repeat, image
-        )
+        return earlier_reads(self.resume_from, wanted, per_repeat, image)
 
     def _read(self, bench: Bench, cell: Cell) -> Floats:
         if self.samples == 1:

@@ -98,6 +98,7 @@ def read_recipe(path: Path) -> Recipe:
         with _in_folder(folder):  # where a procedure of the user's own is
             kind = _kind_of(file)
         values, remarks = _parameters_of(file)
+        values = kind.from_version(file.version, values)
     after = provenance.get("after", "")
     return Recipe(
         path=path,
@@ -145,11 +146,12 @@ def _parameters_of(file: RunFile) -> tuple[dict[str, Any], list[str]]:
     hashes = dict(line.split(" ", 1) for line in file.provenance.get("inputs", "").splitlines())
     values: dict[str, Any] = {}
     remarks: list[str] = []
+    given = file.given
     with _in_folder(folder):
         for name, parameter in file.parameters.items():
-            if parameter.value is None:
+            if name not in given:
                 continue
-            values[name] = parameter.value
+            values[name] = given[name]
             trouble = _trouble_with(parameter, hashes.get(name), has_array=name in file.arrays)
             if trouble:
                 if name not in file.arrays:

@@ -196,11 +196,9 @@ def rehearse(
     with ExitStack() as stack:
         if output is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mho-rehearsal-"))
-        opened = stack.enter_context(open_rehearsal(source, preset=preset, seed=seed))
+        opened = stack.enter_context(open_rehearsal(source, preset=preset, seed=seed, beyond=beyond))
         lab = opened.laboratory
         assert lab is not None  # a rehearsal always has one
-        if beyond:
-            opened.limits.lift()  # the laboratory's monitor has its own, and tells what exceeds them
         try:
             result = run(
                 procedure,

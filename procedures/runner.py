@@ -23,6 +23,7 @@ from procedures.base import Procedure
 from procedures.conditions import check_seed
 from procedures.origin import bench_key, origin
 from procedures.overheard import overheard
+from procedures.results import kept_result
 from procedures.stream import Control, Ended, NullStream, Observer, Started, Stream
 from runs import RunHeader, RunWriter, Status, collect, new_run_path
 from runs.card import read_card
@@ -92,16 +93,14 @@ def run(
             stream.announce(Started(procedure.run_title(), path))
             outcome = _Outcome()
             try:
-                with (
-                    outcome,
-                    overheard(stream),
-                    _made_safe(opened, writer, stream, outcome),
-                    control.governing(opened, stream),
-                ):
-                    result = procedure.execute(opened, stream)
-                if hasattr(result, "summary"):
-                    result.summary.update(wall_seconds=time.monotonic() - started, run_file=str(path))
-                    stream.set_summary(result.summary)
+                with outcome:
+                    with (
+                        overheard(stream),
+                        _made_safe(opened, writer, stream, outcome),
+                        control.governing(opened, stream),
+                    ):
+                        result = procedure.execute(opened, stream)
+                    stream.set_summary(_summary(result, time.monotonic() - started, path))
             finally:
                 writer.finish(outcome.status, outcome.reason)
                 stream.announce(Ended(outcome.status, outcome.reason, path, outcome.safe))
@@ -134,6 +133,15 @@ def evaluate(procedure: Procedure, bench: Bench, *, seed: int) -> Any:
         return procedure.execute(bench, NullStream())
     finally:
         bench.safe()
+
+
+def _summary(result: object, seconds: float, path: Path) -> dict[str, Any]:
+    """Return what the run file keeps of a result; its own `summary` gets how long it took, and where the file is."""
+    kept = kept_result(result)
+    took = {"wall_seconds": seconds, "run_file": str(path)}
+    if isinstance(own := getattr(result, "summary", None), dict):
+        own.update(took)
+    return kept | took
 
 
 def _header(procedure: Procedure, bench: Bench, seed: int, notes: Mapping[str, str]) -> RunHeader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -71,13 +72,14 @@ class Solution:
 class Solve(Procedure):
     """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
 
+    version: ClassVar[str] = "2"  # 1: a tolerance of 0 was none given, and the carried residual was believed
     title: ClassVar[str] = "Solve A x = b"
     group: ClassVar[str] = "Linear equations"
 
     matrix = FormParameter("Matrix", default="")
     rhs = FormParameter("Right-hand side", default="random")
     bits = IntegerParameter("Precision", units="bit", minimum=3, maximum=MAX_BITS - 2, default=24)
-    tolerance = FloatParameter("Tolerance of the relative residual", minimum=0.0, maximum=1.0, default=None)
+    tolerance = FloatParameter("Tolerance of the residual instead of the bits", minimum=0.0, maximum=1.0)
     max_cycles = IntegerParameter("Most cycles", minimum=1, maximum=10_000, default=50)
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     correction_bits = IntegerParameter(
@@ -196,6 +198,12 @@ class Solve(Procedure):
             for one in BlockMaps.covering(name, plan.blocks()).declared()
         ]
         return Layout((PULSES, cycles, products), tuple(maps), arrays, default="cycles")
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out a tolerance of 0, which once stood for the bits'."""
+        old = version == "1" and values.get("tolerance") == 0
+        return {name: one for name, one in values.items() if not (old and name == "tolerance")}
 
     def describe_cells(self) -> str:
         """Arrays and cell ranges in use."""

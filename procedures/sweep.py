@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -107,6 +108,7 @@ def conductance_left(voltages: Floats, currents: Floats, limited: NDArray[np.boo
 class Sweep(Procedure):
     """Sweep the voltage at cells, up, down and back, and record the current (I-V curves)."""
 
+    version: ClassVar[str] = "2"  # 1: a gate of 0 was none given
     title: ClassVar[str] = "Sweep cells (I-V)"
     group: ClassVar[str] = "Cells"
 
@@ -116,9 +118,7 @@ class Sweep(Procedure):
     highest = FloatParameter("Highest voltage", units="V", minimum=0.0, maximum=10.0, default=0.5)
     lowest = FloatParameter("Lowest voltage", units="V", minimum=-10.0, maximum=0.0, default=0.0)
     step = FloatParameter("Largest step", units="V", minimum=1e-4, maximum=1.0, default=0.02)
-    gate = FloatParameter(
-        "Word-line voltage, 0 for the bench's", units="V", minimum=0.0, maximum=10.0, default=0.0
-    )
+    gate = FloatParameter("Word-line voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0)
     delay = FloatParameter("Wait at each level", units="s", minimum=0.0, maximum=100.0, default=0.0)
     cycles = IntegerParameter("Sweeps of each cell", minimum=1, maximum=100_000, default=1)
 
@@ -138,9 +138,19 @@ class Sweep(Procedure):
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
         check_inside(chip.array(self.array), self._rows, self._columns)
         bench.check_read()
-        self._gate = float(self.gate) or bench.file.read.gate
+        self._gate = bench.file.read.gate if self.gate is None else float(self.gate)
         bench.check_sweep(self._volts.tolist(), self._gate)
         self._window = max(bench.file.read.voltage, float(self.step))
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out a gate of 0 V, which once stood for the bench's."""
+        old = version == "1" and values.get("gate") == 0
+        return {name: one for name, one in values.items() if not (old and name == "gate")}
+
+    def in_use(self) -> Mapping[str, tuple[float, str]]:
+        """The word line's voltage."""
+        return {"gate": (self._gate, "the bench's")}
 
     def layout(self) -> Layout:
         """One table of points, and a map of what each round of sweeps left."""

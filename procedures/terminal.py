@@ -21,6 +21,7 @@ from rich.table import Table
 from procedures import stream
 from procedures.arguments import is_positional
 from procedures.catalogue import known_procedures
+from procedures.results import kept_result
 from procedures.solve import Solution
 
 
@@ -116,14 +117,13 @@ def print_result(result: Any, console: Console | None = None) -> None:
         print_solution(result, console)
         return
     out = console or Console(soft_wrap=True)
-    plain = {
-        k: v for k, v in getattr(result, "summary", {}).items() if isinstance(v, bool | int | float | str)
-    }
+    plain = {k: v for k, v in kept_result(result).items() if isinstance(v, bool | int | float | str)}
     for name, value in plain.items():
         if name != "run_file":
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
             out.print(f"{name.replace('_', ' '):<24}{shown}", highlight=False)
-    out.print(str(getattr(result, "path", "")), highlight=False)
+    if path := getattr(result, "path", None):
+        out.print(str(path), highlight=False)
 
 
 def print_procedures(console: Console | None = None) -> None:

@@ -21,6 +21,16 @@ BLOCK_BYTES = 8 << 20
 OF_THE_MOMENT = ("wall_seconds", "run_file")
 """Of a summary: what no two runs share."""
 
+PROTECTION = (
+    "voltage_protection",
+    "limits_enabled",
+    "limit_high",
+    "limit_low",
+    "voltage_limit",
+    "output_range",
+)
+"""Ends of the names of settings that only keep an output in bounds, which older versions of mho left as they were."""
+
 _SURROUNDINGS = ("mho_version", "git_commit", "git_diff", "python", "platform")
 
 
@@ -63,13 +73,13 @@ def compare_runs(first: Path, second: Path, *, as_far_as_first: bool = False) ->
         data = tuple(_data(one["entry"], two["entry"], as_far_as_first))
     with RunFile(first) as old, RunFile(second) as new:
         told: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
-            ("instruments", old.instruments, new.instruments),
+            ("instruments", _measuring(old.instruments), _measuring(new.instruments)),
             ("cells", {"": old.cells}, {"": new.cells}),
         ]
         if not as_far_as_first:
             told += [
                 ("log", _messages(old), _messages(new)),
-                ("instruments afterwards", old.settings_after, new.settings_after),
+                ("instruments afterwards", _measuring(old.settings_after), _measuring(new.settings_after)),
                 (
                     "outcome",
                     {"status": old.status, "reason": old.reason},
@@ -170,6 +180,14 @@ def _messages(run: RunFile) -> dict[str, str]:
 
 def _lasting(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in summary.items() if name not in OF_THE_MOMENT}
+
+
+def _measuring(instruments: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """Return the settings that a value may depend on, by instrument."""
+    return {
+        name: {key: text for key, text in settings.items() if not key.endswith(PROTECTION)}
+        for name, settings in instruments.items()
+    }
 
 
 def _mappings_differ(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -92,6 +92,15 @@ class RunRecord:
             }
 
     @property
+    def given(self) -> dict[str, bool | int | float | str]:
+        """The values of the parameters that were given, by name."""
+        return {
+            name: one.value
+            for name, one in self.parameters.items()
+            if one.value is not None and not one.origin
+        }
+
+    @property
     def bench(self) -> str:
         """The bench file, as text."""
         return self._text("bench/file")
@@ -154,7 +163,8 @@ class RunRecord:
 def _parameter(dataset: h5py.Dataset) -> Parameter:
     """Return a parameter as `runs.structure` stored it."""
     read = _READ[dataset.attrs["kind"]]
-    return Parameter(read(dataset[()]), unit_of(dataset), str(dataset.attrs.get("long_name", "")))
+    label, origin = (str(dataset.attrs.get(name, "")) for name in ("long_name", "origin"))
+    return Parameter(read(dataset[()]), unit_of(dataset), label, origin)
 
 
 def unit_of(dataset: h5py.Dataset) -> str:

@@ -130,11 +130,15 @@ class Layout:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A procedure's parameter as it was set: value, unit ("" for none) and the label of its form."""
+    """A procedure's parameter: value, unit ("" for none) and the label of its form.
+
+    One that was not given keeps the value in use, and as `origin` whose that is: ``the bench's``.
+    """
 
     value: bool | int | float | str | None
     unit: str = ""
     label: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)

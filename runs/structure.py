@@ -202,6 +202,8 @@ def _parameter(group: h5py.Group, name: str, parameter: Parameter) -> None:
                 f"parameter {name!r} is a {type(value).__name__}; a number, text, bool or None fits"
             )
     dataset.attrs["kind"] = kind
+    if parameter.origin:
+        dataset.attrs["origin"] = parameter.origin
     _describe(dataset, parameter.unit, parameter.label)
 
 

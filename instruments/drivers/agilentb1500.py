@@ -240,6 +240,16 @@ class AgilentB1500(MainframeConnection):
             f"TV {self._slot},{AUTO}",
         ]
 
+    def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
+        """Raise when a sweep through `voltages` (V) with `delay` (s) a point cannot be; nothing is sent."""
+        if not 1 <= len(voltages) <= LIST_SIZE:
+            raise InstrumentError(f"{self._title}: a sweep has 1 to {LIST_SIZE} levels, not {len(voltages)}")
+        for voltage in voltages:
+            within(voltage, self.voltage_span)
+        within(delay, DELAY)
+        if abs(delay - round(delay / DELAY_STEP) * DELAY_STEP) > 1e-9:
+            raise LimitError(f"delay {delay:g} s is no multiple of {DELAY_STEP:g} s; choose one that is")
+
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Run a list from the program memory, timed by the instrument, ending at 0 V; output as before.
 
@@ -255,13 +265,7 @@ class AgilentB1500(MainframeConnection):
         list of Reading
             One a level.
         """
-        if not 1 <= len(voltages) <= LIST_SIZE:
-            raise InstrumentError(f"{self._title}: a sweep has 1 to {LIST_SIZE} levels, not {len(voltages)}")
-        for voltage in voltages:
-            within(voltage, self.voltage_span)
-        within(delay, DELAY)
-        if abs(delay - round(delay / DELAY_STEP) * DELAY_STEP) > 1e-9:
-            raise LimitError(f"delay {delay:g} s is no multiple of {DELAY_STEP:g} s; choose one that is")
+        self.check_sweep(voltages, delay)
         was_on = self.output_enabled
         lines = [";".join(self._point(voltage, delay)) for voltage in voltages]
         try:

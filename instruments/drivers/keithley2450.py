@@ -13,7 +13,7 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from instruments.drivers.scpi import ScpiInstrument, Span, choice, control, switch, within
-from instruments.drivers.source_meters import VoltageSourceMeter, readings
+from instruments.drivers.source_meters import PROTECTED, VoltageSourceMeter, readings
 from instruments.roles import Reading
 from mho_errors import InstrumentError, LimitError
 
@@ -24,6 +24,20 @@ SOURCE_RANGE = Span(-200.0, 200.0, "source range", "V")
 DELAY = Span(0.0, 1e4, "delay", "s")
 SHORTEST_DELAY = 5e-5  # s, of a sweep that has one (p. 6-82)
 NPLC = Span(0.01, 10.0, "integration time", "power line cycles")
+PROTECTIONS = (
+    2,
+    5,
+    10,
+    20,
+    40,
+    60,
+    80,
+    100,
+    120,
+    140,
+    160,
+    180,
+)  # V, the steps of its overvoltage protection (p. 6-76 (?))
 LIMITED = 32  # bit 5 of a reading's source status: in compliance (p. 8-29)
 
 
@@ -46,12 +60,12 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         When the instrument is not a 2450 or does not speak SCPI (``*LANG?``).
     """
 
-    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC
+    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
 
     model = "MODEL 2450"
     recorded = (
         "source_voltage_range", "source_delay", "current_limit", "current_range", "nplc",
-        "four_wire", "source_readback", "output_off_mode", "line_frequency", "output_enabled",
+        "four_wire", "source_readback", "output_off_mode", "line_frequency", "output_enabled", "voltage_protection",
     )  # fmt: skip
 
     source_function = choice(
@@ -62,6 +76,13 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         ":SOUR:VOLT:RANG", "Control the source range, V; setting it switches auto range off.", SOURCE_RANGE
     )
     source_voltage_range_auto = switch(":SOUR:VOLT:RANG:AUTO", "Control whether the range follows the level.")
+    voltage_protection = choice(
+        ":SOUR:VOLT:PROT", "Control beyond which voltage the source is held back (p. 6-76 (?)).",
+        ("NONE", *(f"PROT{volts}" for volts in PROTECTIONS)),
+    )  # fmt: skip
+    protection_tripped = Instrument.measurement(
+        ":SOUR:VOLT:PROT:TRIP?", "Get whether the source is held back right now (?).", cast=bool
+    )
     source_delay = control(":SOUR:VOLT:DEL", "Control the wait between level and measurement, s.", DELAY)
     source_readback = switch(
         ":SOUR:VOLT:READ:BACK", "Control whether the source value of a reading is measured (p. 6-78)."
@@ -133,6 +154,24 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         self.source_readback = True
         self.sense_function = "CURR:DC"
 
+    def protect(self, voltage: float) -> None:
+        """Hold the source back beyond `voltage` (V), or the next of the instrument's steps above; read back.
+
+        Raises
+        ------
+        LimitError
+            When `voltage` is not above 0.
+        InstrumentError
+            When the instrument refuses, or does not confirm.
+        """
+        within(voltage, PROTECTED)
+        wanted = next((f"PROT{volts}" for volts in PROTECTIONS if volts >= voltage), "NONE")
+        self.voltage_protection = wanted
+        if self.voltage_protection != wanted:
+            raise InstrumentError(
+                f"{self._title} set its overvoltage protection to {self.voltage_protection}, not {wanted}"
+            )
+
     def _seconds(self, nplc: float) -> float:
         return float(nplc / self.line_frequency)
 
@@ -156,6 +195,14 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         reply = self.exchange(f':SOUR:VOLT {voltage:.9e};:READ? "defbuffer1",SOUR,READ,SOURSTAT;:SOUR:VOLT 0')
         return readings(map(float, reply.split(",")), LIMITED)[0]
 
+    def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
+        """Raise when such a sweep cannot be, as the instrument has a shortest wait, too."""
+        super().check_sweep(voltages, delay)
+        if 0.0 < delay < SHORTEST_DELAY:
+            raise LimitError(
+                f"{self._title}: a delay of {delay:g} s is too short; choose 0 or {SHORTEST_DELAY:g} s and more"
+            )
+
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before.
 
@@ -171,11 +218,7 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         list of Reading
             One a level.
         """
-        within(delay, DELAY)
-        if 0.0 < delay < SHORTEST_DELAY:
-            raise LimitError(
-                f"{self._title}: a delay of {delay:g} s is too short; choose 0 or {SHORTEST_DELAY:g} s and more"
-            )
+        self.check_sweep(voltages, delay)
         pieces = self._listed(voltages)
         was_on = self.output_enabled
         for number, piece in enumerate(pieces):

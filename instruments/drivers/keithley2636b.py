@@ -14,7 +14,7 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from instruments.drivers.keithley2636b_script import SCRIPT
-from instruments.drivers.keithley2636b_settings import SOURCE_RANGE, VOLTAGE, Keithley2636BSettings
+from instruments.drivers.keithley2636b_settings import DELAY, SOURCE_RANGE, VOLTAGE, Keithley2636BSettings
 from instruments.drivers.source_meters import SourceMeterPair, readings
 from instruments.drivers.tsp import Span, TspInstrument, lua_list, reading, within
 from instruments.roles import Reading
@@ -22,7 +22,6 @@ from mho_errors import InstrumentError, LimitError
 
 COMPLIANCE = 0x40  # bit of a reading's status: limited (p. 7-238 (?))
 OFF_LIMIT = 1e-3  # A, the largest current the output may carry when it is off
-DELAY = Span(0.0, 1e4, "delay", "s")
 PULSE_WIDTH = Span(1e-4, 1e4, "pulse width", "s")
 PULSE_PERIOD = Span(2e-4, 1e5, "pulse period", "s")
 TIMERS = {"smua": 1, "smub": 3}  # the first of the two timers that a channel's pulses need
@@ -53,6 +52,18 @@ class Keithley2636BChannel(Keithley2636BSettings):
         self.output_off_function = "VOLTS"
         self.output_off_limit = min(current_limit, OFF_LIMIT)
         self.output_off_mode = "NORMAL"
+
+    def protect(self, voltage: float) -> None:
+        """Limit what amperes may bring about to `voltage` (V), read back; it has no protection where volts are sourced.
+
+        Raises
+        ------
+        LimitError
+            When `voltage` is below 20 mV.
+        InstrumentError
+            When the instrument refuses, or does not confirm.
+        """
+        self._keep_voltage_limit(voltage)
 
     def _seconds(self, nplc: float) -> float:
         factor = AUTOZERO_FACTOR if self.autozero == "AUTO" else 1

@@ -8,14 +8,16 @@ from instruments.drivers.tsp import Span, TspChannel, choice, control, reading, 
 VOLTAGE = Span(-202.0, 202.0, "source voltage", "V")
 SOURCE_RANGE = Span(-200.0, 200.0, "source range", "V")
 CURRENT_LIMIT = Span(1e-10, 1.5, "current limit", "A")
+VOLTAGE_LIMIT = Span(0.02, 200.0, "voltage limit", "V")
 CURRENT_RANGE = Span(1e-10, 1.5, "current range", "A")
+DELAY = Span(0.0, 1e4, "delay", "s")
 NPLC = Span(0.001, 25.0, "integration time", "power line cycles")
 
 
 class Keithley2636BSettings(SourceMeterChannel, TspChannel):
     """The settings of one channel; ``{ch}`` is ``smua`` or ``smub``."""
 
-    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC
+    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
 
     recorded = (
         "source_voltage_range", "source_voltage_range_auto", "source_delay", "current_limit", "current_range", "nplc",
@@ -35,10 +37,11 @@ class Keithley2636BSettings(SourceMeterChannel, TspChannel):
     source_voltage_range_auto = switch(
         "{ch}.source.autorangev", "Control whether the range follows the level."
     )
-    source_delay = control(
-        "{ch}.source.delay", "Control the wait between level and measurement, s.", Span(0, 1e4, "delay", "s")
-    )
+    source_delay = control("{ch}.source.delay", "Control the wait between level and measurement, s.", DELAY)
     current_limit = control("{ch}.source.limiti", "Control the current limit, A.", CURRENT_LIMIT)
+    voltage_limit = control(
+        "{ch}.source.limitv", "Control the voltage limit when amperes are sourced, V.", VOLTAGE_LIMIT
+    )
     current_limit_tripped = reading(
         "{ch}.source.compliance", "Get whether the source is limited right now.",
         cast=lambda text: text.strip() == "true",

@@ -151,6 +151,11 @@ class Keysight33522B(WaveformInstrument):
             f"{source}:BURS:STAT ON", f":OUTP{channel} ON",
         ]  # fmt: skip
 
+    def _limiting(self, channel: int, volts: float) -> list[str]:
+        """Set the limits while they do not hold, and let them hold; the signal lies within."""
+        state = f":SOUR{channel}:VOLT:LIM:STAT"
+        return [f"{state} OFF", *super()._limiting(channel, volts), f"{state} ON"]
+
     def _trigger(self, channel: int, seconds: float) -> None:
         message = f":TRIG{channel};*OPC?"
         if seconds < 1.0:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 VOLTAGE = Span(-210.0, 210.0, "source voltage", "V")
 CURRENT_LIMIT = Span(1e-9, 3.03, "current limit", "A")
+VOLTAGE_LIMIT = Span(1e-3, 210.0, "voltage limit", "V")
 CURRENT_RANGE = Span(1e-8, 3.03, "current range", "A")
 NPLC = Span(4e-4, 100.0, "integration time", "power line cycles")
 DELAY = Span(0.0, 1e5, "delay", "s")
@@ -40,7 +41,7 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
     It comes from `KeysightB2912A.channel`, and closes the connection when the other channel is not in use.
     """
 
-    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC
+    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
 
     recorded = (
         "shape", "voltage_range", "current_limit", "current_range", "nplc", "four_wire", "output_off_mode",
@@ -60,6 +61,11 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
     pulse_width = control(":SOUR{ch}:PULS:WIDT", "Control the pulse width, s (?).", PULSE_WIDTH)
     pulse_delay = control(":SOUR{ch}:PULS:DEL", "Control the wait before the pulse, s (?).", PULSE_DELAY)
     current_limit = control(":SENS{ch}:CURR:PROT", "Control the compliance, A (p. 4-68).", CURRENT_LIMIT)
+    voltage_limit = control(
+        ":SENS{ch}:VOLT:PROT",
+        "Control the voltage limit when amperes are sourced, V (p. 4-80 (?)).",
+        VOLTAGE_LIMIT,
+    )
     current_limit_tripped = Instrument.measurement(
         ":SENS{ch}:CURR:PROT:TRIP?", "Get whether the channel is in compliance.", cast=bool
     )
@@ -98,6 +104,18 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
             f":SOUR{number}:FUNC:SHAP DC;:SOUR{number}:VOLT:MODE FIX;:SOUR{number}:VOLT:RANG:AUTO ON;"
             f':SENS{number}:FUNC "VOLT","CURR";:FORM ASC;:FORM:ELEM:SENS VOLT,CURR,STAT'
         )
+
+    def protect(self, voltage: float) -> None:
+        """Limit what amperes may bring about to `voltage` (V), read back; it has no protection where volts are sourced.
+
+        Raises
+        ------
+        LimitError
+            When `voltage` is below 20 mV.
+        InstrumentError
+            When the instrument refuses, or does not confirm.
+        """
+        self._keep_voltage_limit(voltage)
 
     def _seconds(self, nplc: float) -> float:
         return float(nplc / self.parent.line_frequency)

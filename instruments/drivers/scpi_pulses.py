@@ -6,6 +6,7 @@ low one, the width fits the period, and the output idles at 0 V or is off.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from mho_errors import InstrumentError, LimitError
 
 CHANNELS = (1, 2)
 REST = 10e-3  # V, the amplitude that a channel is configured with
+BOUND = Span(REST, math.inf, "limit", "V")
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,25 @@ class PulseInstrument(ScpiInstrument):
     ) -> None:
         self.edge = within(edge, self.abilities.edge)
         self._shapes: dict[int, Shape | Trace | None] = {}
+        self._bounds: dict[int, float] = {}  # V, what `protect` wants of a channel
         self._live: set[int] = set()  # channels whose output is not confirmed off
         super().__init__(address, visa_library, timeout=timeout, **connection)
 
     # --- roles.PulseGenerator ---
+
+    def protect(self, channel: int, voltage: float) -> None:
+        """Keep `channel` within -`voltage` to `voltage` (V) by the instrument's own limits, from its next `configure` on.
+
+        Nothing is sent now: the limits go out, and are read back, while the output is off. They stay on the instrument.
+
+        Raises
+        ------
+        LimitError
+            When `voltage` is not above what the channel is configured with.
+        """
+        one_of(channel, CHANNELS, f"channel of {self._title}")
+        within(voltage, BOUND)
+        self._bounds[channel] = min(float(voltage), self.abilities.amplitude.maximum)
 
     def configure(self, channel: int) -> None:
         """Prepare triggered pulses of 0 V base level on `channel` and switch its output on.
@@ -113,9 +130,24 @@ class PulseInstrument(ScpiInstrument):
         self._shapes[channel] = None
         self._live.add(channel)
         width = max(1e-6, 2.0 * self.edge)
-        for commands in self._preparation(channel, width):
+        *preparation, arming = self._preparation(channel, width)
+        preparation[-1] += self._bounding(channel)
+        for commands in preparation:
             self.exchange(";".join(commands))
+        self._confirm_bound(channel)
+        self.exchange(";".join(arming))
         self._shapes[channel] = Shape(REST, width)
+
+    def check_shape(self, *, voltage: float, width: float, count: int = 1) -> None:
+        """Raise `LimitError` for pulses beyond the instrument's abilities; nothing is sent."""
+        within(abs(voltage), self.abilities.amplitude)
+        within(width, self.abilities.width)
+        whole(count, self.abilities.cycles)
+        if self.edge > self.abilities.edge_share * width:
+            raise LimitError(
+                f"pulse width {width:g} s is too short for edges of {self.edge:g} s; choose a width of "
+                f"{self.edge / self.abilities.edge_share:.3g} s or more, or faster edges"
+            )
 
     def shape(self, channel: int, *, voltage: float, width: float) -> None:
         """Set amplitude and width of the next pulses; sends only what changes.
@@ -136,13 +168,8 @@ class PulseInstrument(ScpiInstrument):
         """
         if channel not in self._shapes:
             raise InstrumentError(f"{self._title}: configure channel {channel} before shaping its pulses")
-        within(abs(voltage), self.abilities.amplitude)
-        within(width, self.abilities.width)
-        if self.edge > self.abilities.edge_share * width:
-            raise LimitError(
-                f"pulse width {width:g} s is too short for edges of {self.edge:g} s; choose a width of "
-                f"{self.edge / self.abilities.edge_share:.3g} s or more, or faster edges"
-            )
+        self.check_shape(voltage=voltage, width=width)
+        self._check_bound(channel, abs(voltage))
         before = self._shapes[channel]
         if not isinstance(before, Shape):  # a waveform, or an earlier command failed and nothing is known
             self.configure(channel)
@@ -179,10 +206,40 @@ class PulseInstrument(ScpiInstrument):
         self._trigger(channel, self._duration(shape))
         self._shapes[channel] = shape
 
+    def _check_bound(self, channel: int, highest: float) -> None:
+        bound = self._bounds.get(channel)
+        if bound is not None and highest > bound:
+            raise LimitError(
+                f"{self._title}, channel {channel}: {highest:g} V is beyond the {bound:g} V that the bench's limits allow "
+                "there; lower it, or raise the limit in the bench file if the chip allows"
+            )
+
+    def _bounding(self, channel: int) -> list[str]:
+        """Return the commands for the limits that `protect` wants; the output is off and the signal at `REST`."""
+        bound = self._bounds.get(channel)
+        return [] if bound is None else self._limiting(channel, bound)
+
+    def _confirm_bound(self, channel: int) -> None:
+        """Read the limits back before the output goes on."""
+        bound = self._bounds.get(channel)
+        if bound is None:
+            return
+        settings = self._channels()[channel - 1]
+        high, low = settings.limit_high, settings.limit_low
+        if max(abs(high - bound), abs(low + bound)) > 1e-3 * bound + 1e-3:
+            raise InstrumentError(
+                f"{self._title} set limits of {low:g} V and {high:g} V on channel {channel} instead of {bound:g} V"
+            )
+
     # --- what a model adds ---
 
+    def _limiting(self, channel: int, volts: float) -> list[str]:
+        """Return the commands that keep the channel's levels within `volts` of 0 V."""
+        limits = f":SOUR{channel}:VOLT:LIM"
+        return [f"{limits}:HIGH {volts:.9e}", f"{limits}:LOW {-volts:.9e}"]
+
     def _preparation(self, channel: int, width: float) -> list[list[str]]:
-        """Return the messages that lead from any state, output off, to `REST` volts and `width`, output on."""
+        """Return the messages from any state, output off, to `REST` volts and `width`; the last switches it on."""
         raise NotImplementedError
 
     def _idling(self, channel: int) -> list[str]:

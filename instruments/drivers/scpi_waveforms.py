@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instruments.drivers.scpi import CHECK, Span, one_of, within
+from instruments.drivers.scpi import CHECK, Span, one_of, whole, within
 from instruments.drivers.scpi_pulses import CHANNELS, PulseInstrument, Trace
 from mho_errors import LimitError
 
@@ -31,6 +31,32 @@ class WaveformInstrument(PulseInstrument):
     interval: ClassVar[Span]
     fastest_cycle: ClassVar[float] = 0.0
 
+    @property
+    def step_edge(self) -> float:
+        """Shortest time (10 to 90 %) in which the output steps from one sample to the next, s."""
+        return self.abilities.edge.minimum
+
+    def check_waveform(self, volts: ArrayLike, *, interval: float, count: int = 1) -> Floats:
+        """Return the samples as they are played, from 0 V and back to it; nothing is sent.
+
+        Raises
+        ------
+        LimitError
+            For a value beyond the instrument's abilities.
+        """
+        values = _framed(_waveform(volts), int(self.waveform_size.minimum))
+        within(values.size, self.waveform_size)
+        within(interval, self.interval)
+        within(float(np.abs(values).max()), self.abilities.amplitude)
+        whole(count, self.abilities.cycles)
+        cycle = values.size * interval
+        if cycle < self.fastest_cycle:
+            raise LimitError(
+                f"{self._title} takes {self.fastest_cycle:g} s for a waveform at least, not {cycle:g} s; "
+                "choose a longer interval, or more samples"
+            )
+        return values
+
     def shape_waveform(self, channel: int, volts: ArrayLike, *, interval: float) -> None:
         """Have `fire` play a waveform on `channel`, from now on and instead of pulses; its output is on then.
 
@@ -53,16 +79,9 @@ class WaveformInstrument(PulseInstrument):
             When the instrument has no such channel, or refuses.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
-        values = _framed(_waveform(volts), int(self.waveform_size.minimum))
-        within(values.size, self.waveform_size)
-        within(interval, self.interval)
-        within(float(np.abs(values).max()), self.abilities.amplitude)
+        values = self.check_waveform(volts, interval=interval)
+        self._check_bound(channel, float(np.abs(values).max()))
         cycle = values.size * interval
-        if cycle < self.fastest_cycle:
-            raise LimitError(
-                f"{self._title} takes {self.fastest_cycle:g} s for a waveform at least, not {cycle:g} s; "
-                "choose a longer interval, or more samples"
-            )
         high, low = _levels(values)
         self._shapes[channel] = None
         self._live.add(channel)
@@ -70,7 +89,9 @@ class WaveformInstrument(PulseInstrument):
         self.exchange(";".join(self._idling(channel)))
         self.exchange(";".join(self._stored(channel, fractions, interval)))
         level = f":SOUR{channel}:VOLT"
-        self.exchange(";".join([*self._rest(channel), f"{level}:LOW {low:.9e}", f"{level}:HIGH {high:.9e}"]))
+        levels = [f"{level}:LOW {low:.9e}", f"{level}:HIGH {high:.9e}"]
+        self.exchange(";".join([*self._rest(channel), *self._bounding(channel), *levels]))
+        self._confirm_bound(channel)
         self.exchange(";".join(self._arming(channel)))
         self._shapes[channel] = Trace(cycle)
 

@@ -12,6 +12,8 @@ from mho_errors import InstrumentError
 
 LIST_SIZE = 2500  # levels a list may have (B2900: p. 4-105; Keithley: (?))
 LISTED_AT_ONCE = 100  # levels in one message
+PROTECTED = Span(0.02, math.inf, "voltage limit", "V")
+UNLOCKED = 20.0  # V, below which no interlock is asked for
 NOT_A_NUMBER = 9.9e37  # what a reading beyond its range is at least
 
 
@@ -22,11 +24,13 @@ class VoltageSourceMeter:
     CURRENT_LIMIT: ClassVar[Span]
     CURRENT_RANGE: ClassVar[Span]
     NPLC: ClassVar[Span]
+    DELAY: ClassVar[Span] = Span(0.0, 1e4, "delay", "s")
 
     current_limit: Any
     current_range: Any
     nplc: Any
     output_enabled: Any
+    voltage_limit: Any
     _title: Any
     _aperture: float  # s a reading takes
 
@@ -88,9 +92,34 @@ class VoltageSourceMeter:
         if self.output_enabled:
             raise InstrumentError(f"{self._title} still has its output on; switch it off by hand")
 
+    def _keep_voltage_limit(self, voltage: float) -> None:
+        """Set the voltage limit that holds when somebody lets the source give amperes; read back.
+
+        With volts sourced these instruments limit the current alone. It stays below what their interlock asks for.
+        """
+        wanted = min(within(voltage, PROTECTED), UNLOCKED)
+        self.voltage_limit = wanted
+        if not abs(self.voltage_limit - wanted) <= 1e-3 * wanted + 1e-3:
+            raise InstrumentError(
+                f"{self._title} set a voltage limit of {self.voltage_limit} V instead of {wanted:g} V"
+            )
+
     def _go_to_zero(self) -> None:
         """Interrupt whatever runs, and set the level to 0 V."""
         raise NotImplementedError
+
+    def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
+        """Raise when a sweep through `voltages` (V) with `delay` (s) a point cannot be; nothing is sent.
+
+        Raises
+        ------
+        LimitError
+            For a value beyond the instrument's abilities.
+        InstrumentError
+            For too many levels, or none.
+        """
+        within(delay, self.DELAY)
+        self._listed(voltages)
 
     def _listed(self, voltages: Sequence[float]) -> Iterator[Sequence[float]]:
         """Check the levels (V) of a list, and return them in pieces that fit a message."""

@@ -7,6 +7,8 @@ are a settings conflict.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from instruments.simulated.accuracy import Converter
@@ -24,6 +26,7 @@ SENSED = {"CURR": "CURRent[:DC]", "VOLT": "VOLTage[:DC]", "RES": "RESistance"}
 OFF_MODES = ("NORMal", "HIMPedance", "ZERO", "GUARd")
 INTERLOCK_VOLTAGE = 42.0
 FULL_CURRENT_VOLTAGE, FULL_VOLTAGE_CURRENT = 21.0, 0.105  # beyond the one, no more than the other: 20 W
+PROTECTIONS = tuple(f"PROT{volts}" for volts in (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180))
 SETTLING = 1e-4  # s in which a current source finds its voltage
 DELAY = Numeric(0.0, 0.0, 1e4, unit="S")
 LEVELS = {"VOLT": Numeric(0.0, -210.0, 210.0, unit="V"), "CURR": Numeric(0.0, -1.05, 1.05, unit="A")}
@@ -44,6 +47,9 @@ class Source(ReadingBuffers):
     )
     current_limit = Setting(":SOURce[1]:VOLTage:ILIMit[:LEVel]", Numeric(1.05e-4, 1e-9, 1.05, unit="A"))
     voltage_limit = Setting(":SOURce[1]:CURRent:VLIMit[:LEVel]", Numeric(21.0, 0.02, 210.0, unit="V"))
+    protections = FunctionSetting(
+        ":SOURce[1]:<function>:PROTection[:LEVel]", SOURCED, Choice("NONE", ("NONE", *PROTECTIONS))
+    )
     delays = FunctionSetting(":SOURce[1]:<function>:DELay", SOURCED, DELAY)
     delay_auto = FunctionSetting(":SOURce[1]:<function>:DELay:AUTO", SOURCED, Boolean(True))
     voltage_user_delay = IndexedSetting(":SOURce[1]:VOLTage:DELay:USER[1|2|3|4|5]", DELAY)
@@ -141,7 +147,14 @@ class Source(ReadingBuffers):
         self.source_ranges[function] = self._sources[function].range_for(span)
         self._apply()
 
+    @property
+    def highest(self) -> float:
+        """What the overvoltage protection lets the source reach, V."""
+        chosen = self.protections[self.function]
+        return float(chosen.removeprefix("PROT")) if chosen != "NONE" else math.inf
+
     @levels.on_change
+    @protections.on_change
     @source_auto.on_change
     @off_modes.on_change
     def _setting_changed(self, function: str, value: object) -> None:
@@ -192,6 +205,8 @@ class Source(ReadingBuffers):
         if self.source_auto[function] or self.sensing == "RES":
             self.source_ranges[function] = source.range_for(level)
         self._actual = source.convert(level, self.source_ranges[function])
+        if function == "VOLT":
+            self._actual = min(max(self._actual, -self.highest), self.highest)
         self._tripped = None
         if not self.output_on:
             self._tripped = False
@@ -205,7 +220,7 @@ class Source(ReadingBuffers):
 
     def _regulate(self, aperture: float) -> Regulated:
         """Let the current source find its voltage."""
-        limit = OHM_LIMIT if self.sensing == "RES" else self.voltage_limit
+        limit = OHM_LIMIT if self.sensing == "RES" else min(self.voltage_limit, self.highest)
         found = regulate(lambda volts: self.output.current(volts, aperture), self._actual, limit, self._volts)
         if found.volts != self._volts:
             self._volts = found.volts
@@ -240,6 +255,10 @@ class Source(ReadingBuffers):
     @query(":SOURce[1]:CURRent:VLIMit[:LEVel]:TRIPped")
     def _query_voltage_limited(self) -> str:
         return self._is_tripped("CURR")
+
+    @query(":SOURce[1]:VOLTage:PROTection[:LEVel]:TRIPped")
+    def _query_protecting(self) -> str:
+        return "1" if self.output_on and self.function == "VOLT" and abs(self.level) > self.highest else "0"
 
     @query(":OUTPut[1]:INTerlock:TRIPped")
     def _query_interlock(self) -> str:

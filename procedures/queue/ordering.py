@@ -194,7 +194,7 @@ def order_of_run(path: Path) -> Order:
     """
     with RunFile(path) as file:
         origin = file.provenance
-        values = {name: one.value for name, one in file.parameters.items() if one.value is not None}
+        values, version = file.given, file.version
     missing = [name for name in ("procedure", "bench", "folder") if not origin.get(name)]
     if missing:
         raise QueueError(
@@ -203,7 +203,7 @@ def order_of_run(path: Path) -> Order:
     kind = import_procedure(origin["procedure"])
     return Order(
         procedure=_short_name(kind) or origin["procedure"],
-        parameters=values,
+        parameters=kind.from_version(version, values),
         bench=origin["bench"],
         seed=int(origin["seed"]) if origin.get("seed") else None,
         preset=None if "after" in origin else origin.get("preset"),

@@ -83,6 +83,25 @@ def test_what_cannot_be_used_is_marked_as_it_is_typed(panel: ExperimentsPanel, q
     assert "whole number" in panel.form.problems()["repeats"]
 
 
+def test_a_number_that_need_not_be_given_is_empty_and_a_zero_is_a_zero(
+    panel: ExperimentsPanel, qtbot
+) -> None:
+    choose(panel, "sweep", qtbot)
+    gate = panel.form.fields["gate"]
+    assert isinstance(gate.editor, QLineEdit)
+    assert (gate.editor.text(), gate.editor.placeholderText()) == ("", "not given")
+    assert "may be left out" in gate.toolTip()
+    assert panel.form.problems() == {}
+    assert "gate" not in panel.form.values()
+    type_into(panel, "gate", "0", qtbot)
+    assert panel.form.values()["gate"] == "0"
+    assert panel.form.problems() == {}
+    panel.form.fill({"gate": 1.5})
+    assert panel.form.values()["gate"] == "1.5"
+    panel.form.fill({})
+    assert "gate" not in panel.form.values()
+
+
 def test_units_and_limits_are_shown(panel: ExperimentsPanel, qtbot) -> None:
     choose(panel, "solve", qtbot)
     bits = panel.form.fields["bits"]

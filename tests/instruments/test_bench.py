@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -17,7 +15,8 @@ import pytest
 
 from instruments import Bench, Cell, Pulse, open_bench
 from instruments.bench_file import load_bench_file
-from instruments.opening import connect_instruments, lock_bench
+from instruments.locking import lock_bench
+from instruments.opening import connect_instruments
 from instruments.simulated.faults import Fault
 from instruments.simulated.laboratory import Laboratory
 from instruments.simulated.racks import rack_names
@@ -170,69 +169,6 @@ def test_a_closed_bench_leaves_no_rack_behind():
     with open_bench():
         assert len(rack_names()) == len(before) + 1
     assert rack_names() == before
-
-
-def test_a_bench_of_real_instruments_is_locked_by_its_addresses(tmp_path):
-    source = load_bench_file(real(tmp_path))
-    with (
-        lock_bench(source),
-        pytest.raises(BenchError, match=r"'simulated' is in use: another process has .*; end it"),
-    ):
-        lock_bench(source)
-    with lock_bench(source):
-        pass  # free again
-
-
-def test_another_process_is_kept_out_until_the_first_one_is_gone_however_it_goes(tmp_path):
-    path = real(tmp_path)
-    script = (
-        "import sys, time; from instruments.bench_file import load_bench_file; from instruments.opening import lock_bench\n"
-        "held = lock_bench(load_bench_file(sys.argv[1])); print('held', flush=True); time.sleep(60)"
-    )
-    root = Path(__file__).resolve().parents[2]
-    with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, cwd=root) as holder:
-        try:
-            assert holder.stdout is not None
-            assert holder.stdout.readline() == b"held\n"
-            with pytest.raises(
-                BenchError, match=r"'simulated' is in use: another process has .*; end it, or wait"
-            ):
-                open_bench(path)
-        finally:
-            holder.kill()
-    with lock_bench(load_bench_file(path)):
-        pass
-
-
-def test_a_lock_that_cannot_be_had_is_one_sentence(tmp_path, monkeypatch):
-    (tmp_path / "file").touch()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
-    with pytest.raises(BenchError, match=r"cannot be locked for this process: .*TMPDIR"):
-        lock_bench(load_bench_file(real(tmp_path)))
-
-
-def test_benches_that_share_one_instrument_exclude_each_other(tmp_path):
-    source = load_bench_file(real(tmp_path))
-    other = tmp_path / "other.toml"
-    text = Path(real(tmp_path)).read_text("utf-8")
-    for number in (1, 2, 3):
-        text = text.replace(f"SIM0000{number}", f"OTHER{number}")
-    other.write_text(text.replace("PXI1Slot2/", "PXI9Slot2/").replace("Dev1/", "Dev9/"), encoding="utf-8")
-    with lock_bench(source), pytest.raises(BenchError, match="another process has ASRL3::INSTR"):
-        lock_bench(load_bench_file(str(other)))
-    other.write_text(other.read_text("utf-8").replace("ASRL3", "ASRL4"), encoding="utf-8")
-    with lock_bench(source), lock_bench(load_bench_file(str(other))):
-        pass
-
-
-def test_two_channels_of_one_instrument_are_locked_once(tmp_path):
-    path = Path(real(tmp_path))
-    text = path.read_text("utf-8").replace("SIM00002", "SIM00001").replace("keithley2450", "keithley2636b")
-    path.write_text(
-        text.replace('terminal = "word line"', 'terminal = "word line"\nchannel = 2'), encoding="utf-8"
-    )
-    with lock_bench(load_bench_file(str(path))), pytest.raises(BenchError, match="in use"):
-        lock_bench(load_bench_file(str(path)))
 
 
 def test_a_wrong_instrument_at_an_address_is_named_and_everything_let_go(tmp_path):

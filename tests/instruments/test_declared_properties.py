@@ -321,9 +321,15 @@ def source_meter(module: Any, **more: Any) -> dict[str, tuple[dict[str, Any], di
             {"voltages": [0.1], "delay": 0.0},
             {"voltages": LEVELS, "delay": outside(Span(0.0, 1e5, ""))},
         ),
+        "check_sweep": (
+            {"voltages": [0.1], "delay": 0.0},
+            {"voltages": LEVELS, "delay": outside(Span(0.0, 1e5, ""))},
+        ),
         **more,
     }
 
+
+PROTECT = ({"voltage": 5.0}, {"voltage": outside(Span(0.02, math.inf, ""))})
 
 # The width holds a measurement, and the period the width.
 PULSE = (
@@ -340,6 +346,22 @@ def pulser(module: Any, **more: Any) -> dict[str, tuple[dict[str, Any], dict[str
         "shape": (
             {"channel": 1, "voltage": 1.0, "width": 1e-6},
             {"channel": NUMBERS, "voltage": volts, "width": outside(module.WIDTH)},
+        ),
+        "check_shape": (
+            {"voltage": 1.0, "width": 1e-6, "count": 1},
+            {"voltage": volts, "width": outside(module.WIDTH), "count": COUNTS},
+        ),
+        "check_waveform": (
+            {"volts": [0.1, 1.0], "interval": 1e-6, "count": 1},
+            {
+                "volts": listed(volts, 1.0) | st.just([0.0, 1e-3]),
+                "interval": outside(module.SAMPLE_INTERVAL),
+                "count": COUNTS,
+            },
+        ),
+        "protect": (
+            {"channel": 1, "voltage": 5.0},
+            {"channel": NUMBERS, "voltage": outside(Span(1e-2, math.inf, ""))},
         ),
         "fire": ({"channel": 1, "count": 1}, {"channel": NUMBERS, "count": COUNTS}),
         "shape_waveform": (
@@ -373,16 +395,18 @@ def keysight_pulser(module: Any) -> dict[str, tuple[dict[str, Any], dict[str, An
 
 # model: method: right arguments, and what may be wrong with each
 METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
-    "2450": source_meter(keithley2450),
+    "2450": source_meter(keithley2450, protect=PROTECT),
     "2400": source_meter(keithley2400),
     "2636B": source_meter(
         keithley2636b_settings,
         read_list=({"voltages": [0.1]}, {"voltages": LEVELS}),
         pulse=PULSE,
+        protect=PROTECT,
     ),
     "B2912A": source_meter(
         keysightb2912a_channel,
         pulse=PULSE,
+        protect=PROTECT,
     ),
     "33522B": keysight_pulser(keysight33522b),
     "33622A": keysight_pulser(keysight33622a),
@@ -435,7 +459,7 @@ PLUMBING = {base.__module__ for base in (BusInstrument, ScpiInstrument, BlockIns
 UNCHECKED = {"ask", "exchange", "exchange_samples", "channel", "release", "fetch"}
 # Classes without a bus of messages, and the tests that hold their methods to the same rule.
 ELSEWHERE = {
-    "AgilentB1500": ("test_agilentb1500", {"configure", "hold", "read", "sweep"}),
+    "AgilentB1500": ("test_agilentb1500", {"check_sweep", "configure", "hold", "read", "sweep"}),
     "ArrayBoardConverters": ("test_output_vectors", {"exchange"}),
     "NIDaq": ("test_ni_daq", {"exchange", "write", "write_lines"}),
     "ClockedExchange": ("test_ni_daq", {"play"}),

@@ -18,7 +18,7 @@ from rich.console import Console
 import procedures
 from instruments import Bench, Cell, Pulse
 from instruments.bench_file import load_bench_file
-from instruments.opening import lock_bench
+from instruments.locking import lock_bench
 from instruments.rehearsal import open_rehearsal, stand_in
 from instruments.simulated.racks import rack_names
 from mho_errors import Aborted, BenchError, InputError, InstrumentError
