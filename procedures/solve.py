@@ -205,6 +205,10 @@ class Solve(Procedure):
         old = version == "1" and values.get("tolerance") == 0
         return {name: one for name, one in values.items() if not (old and name == "tolerance")}
 
+    def in_use(self) -> Mapping[str, tuple[str, str]]:
+        """The residual that the bits ask for, where no tolerance was given."""
+        return {"tolerance": (f"what proves {self.bits} bits", "the bits'")}
+
     def describe_cells(self) -> str:
         """Arrays and cell ranges in use."""
         return "; ".join(
