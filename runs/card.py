@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import secrets
-import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
@@ -24,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho_errors import RunFileError
+from mho_toml import load_toml
 from runs.liveness import Writer
 from runs.opening import intact, open_run_file, writer_of
 from runs.paths import SUFFIX
@@ -243,8 +243,8 @@ def _derived_id(writer: Writer, start: datetime) -> str:
 def _name_in(text: str) -> str:
     """Return the name that a bench file or chip map gives itself."""
     try:
-        return str(tomllib.loads(text).get("name", ""))
-    except tomllib.TOMLDecodeError:
+        return str(load_toml(text, "text", RunFileError).get("name", ""))
+    except RunFileError:
         return ""
 
 
