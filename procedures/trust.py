@@ -6,14 +6,14 @@ They are looked for on the import path and in the current folder, never in a fol
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from instruments.models import modules_beside
 from mho_errors import InputError, RunFileError
 from mho_toml import load_toml
 from runs import RunFile, Verdict, verify
@@ -151,10 +151,13 @@ def check_chain(path: Path, trust: Trust) -> None:
 
 def place_of(name: str) -> str:
     """Return where ``module:Class`` would be imported from, without importing anything; "" for nowhere."""
-    package = _package(name)
-    found = PathFinder.find_spec(package, [*sys.path, os.getcwd()])
+    try:
+        with modules_beside(Path()):
+            found = find_spec(_package(name))
+    except ValueError:  # __main__ of this process, or no name of a module
+        return ""
     if found is None:
-        return "this Python" if package in sys.builtin_module_names else ""
+        return ""
     return found.origin or next(iter(found.submodule_search_locations or ()), "")
 
 
