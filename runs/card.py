@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from mho_errors import RunFileError
 from mho_toml import load_toml
-from runs.containment import check_dataset, check_datasets
+from runs.containment import check_contained, open_dataset
 from runs.liveness import Writer
 from runs.opening import intact, open_run_file, writer_of
 from runs.paths import SUFFIX
@@ -137,7 +137,7 @@ def read_card(path: Path) -> Card:
         entry = file["entry"]
         status = Status(_text(path, entry, "status"))
         if status is not Status.FINISHED or CARD not in entry:
-            check_datasets(path, file)  # more of them are read then
+            check_contained(path, file)  # more of it is read then
         if status is Status.RUNNING:
             status = record.status  # whether its writer lives takes a closer look
         told = json.loads(_text(path, entry, CARD) if CARD in entry else _gathered(record, entry))
@@ -159,8 +159,7 @@ def read_card(path: Path) -> Card:
 
 def _text(path: Path, entry: h5py.Group, name: str) -> str:
     """Return a text of fixed length by h5py's low-level calls, in a third of the time."""
-    dataset = h5py.h5d.open(entry.id, name.encode())
-    check_dataset(path, dataset)
+    dataset = open_dataset(path, entry.id, name.encode())
     kind = dataset.get_type()
     stored = np.empty((), f"S{kind.get_size()}")
     dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, stored, kind)

@@ -6,6 +6,7 @@ than it holds, which read as fill values. mho writes neither but for arrays that
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import stat
@@ -55,60 +56,53 @@ def check_regular(path: Path) -> None:
         raise RunFileError(f"{path} is a pipe, a device or a socket, no file; name a run file written by mho")
 
 
-def check_links(path: Path, file: h5py.File) -> None:
-    """Refuse a file that shows another one by a link.
+def check_contained(path: Path, file: h5py.File) -> None:
+    """Refuse a file that shows what is in another one, or declares more than it can hold.
+
+    What is damaged is left to who reads it.
 
     Raises
     ------
     RunFileError
-        Naming the link.
-    """
-    for name, kind in _links(file):
-        if kind not in (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT):
-            raise RunFileError(
-                f"run file {path} is not read: /{name} is a link into another file, which mho never writes"
-            )
-
-
-def check_datasets(path: Path, file: h5py.File) -> None:
-    """Refuse a file with a dataset that `check_dataset` refuses, or that declares too much in all of them together.
-
-    What cannot be opened is left to who reads it.
+        Naming the link or dataset.
     """
     root = h5py.h5g.open(file.id, b"/")
     declared = chunks = 0
-    for name, kind in _links(file):
-        if kind != h5py.h5l.TYPE_HARD:
-            continue
-        try:
-            item = h5py.h5o.open(root, name.encode("utf-8", "surrogateescape"))
-        except DAMAGED:
-            continue
-        if isinstance(item, h5py.h5d.DatasetID):
-            own = check_dataset(path, item)
-            declared, chunks = declared + own[0], chunks + own[1]
+    for name, kind in _links(path, root):
+        check_link(path, name, kind)
+        if kind == h5py.h5l.TYPE_HARD:
+            with contextlib.suppress(*DAMAGED):
+                item = h5py.h5o.open(root, name)
+                if isinstance(item, h5py.h5d.DatasetID):
+                    own = _check_dataset(path, item)
+                    declared, chunks = declared + own[0], chunks + own[1]
     _check_size(path, "it", declared, chunks)
 
 
-def check_dataset(path: Path, dataset: h5py.h5d.DatasetID) -> tuple[int, int]:
-    """Refuse a dataset whose values are in another file, or that is larger than the file can be.
+def open_dataset(path: Path, group: h5py.h5g.GroupID, name: bytes) -> h5py.h5d.DatasetID:
+    """Open one dataset of a group for reading, if it is the file's own; errors as `check_contained`."""
+    check_link(path, name, group.links.get_info(name).type)
+    dataset = h5py.h5d.open(group, name)
+    _check_dataset(path, dataset)
+    return dataset
 
-    Returns
-    -------
-    tuple of int
-        Bytes and chunks that it declares.
 
-    Raises
-    ------
-    RunFileError
-        Naming the dataset.
-    """
+def check_link(path: Path, name: bytes, kind: int) -> None:
+    """Refuse a link of a `kind` that leads out of the file."""
+    if kind not in (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT):
+        raise RunFileError(
+            f"run file {path} is not read: {name.decode('utf-8', 'replace')} is a link into another file, which mho never "
+            "writes"
+        )
+
+
+def _check_dataset(path: Path, dataset: h5py.h5d.DatasetID) -> tuple[int, int]:
+    """Refuse a dataset whose values are in another file, or beyond all size; return its bytes and chunks."""
     properties = dataset.get_create_plist()
     layout = properties.get_layout()
-    name = (h5py.h5i.get_name(dataset) or b"a dataset").decode("utf-8", "replace")
     if layout == h5py.h5d.VIRTUAL or properties.get_external_count():
         raise RunFileError(
-            f"run file {path} is not read: the values of {name} are in another file, where mho never puts them"
+            f"run file {path} is not read: the values of {_name(dataset)} are in another file, where mho never puts them"
         )
     shape = dataset.shape or ()
     declared = math.prod(shape) * dataset.get_type().get_size()
@@ -116,8 +110,13 @@ def check_dataset(path: Path, dataset: h5py.h5d.DatasetID) -> tuple[int, int]:
     if layout == h5py.h5d.CHUNKED:
         cut = properties.get_chunk()
         chunks = math.prod(-(-length // step) for length, step in zip(shape, cut, strict=True))
-    _check_size(path, name, declared, chunks)
+    if declared > ROOM or chunks > CHUNK_ROOM:
+        _check_size(path, _name(dataset), declared, chunks)
     return declared, chunks
+
+
+def _name(dataset: h5py.h5d.DatasetID) -> str:
+    return (h5py.h5i.get_name(dataset) or b"a dataset").decode("utf-8", "replace")  # takes its time
 
 
 def _check_size(path: Path, name: str, declared: int, chunks: int) -> None:
@@ -129,51 +128,46 @@ def _check_size(path: Path, name: str, declared: int, chunks: int) -> None:
         )
 
 
-def _links(file: h5py.File) -> Iterator[tuple[str, int]]:
-    """Yield path and type of every link, those of a group once, whatever leads to it."""
-    root = h5py.h5g.open(file.id, b"/")
-    found: list[tuple[str, int]] = []
+def _links(path: Path, root: h5py.h5g.GroupID) -> list[tuple[bytes, int]]:
+    """Return name and type of every link, those of a group once, whatever leads to it."""
+    found: list[tuple[bytes, int]] = []
 
     def note(name: bytes, info: h5py.h5l.LinkInfo) -> bool | None:
-        found.append((name.decode("utf-8", "surrogateescape"), info.type))
+        found.append((name, info.type))
         return True if _is_too_deep(name) else None  # True ends the visit, in which HDF5 fills the stack
 
     try:
         root.links.visit(note, info=True)
     except DAMAGED:
         found = list(_links_past_damage(root))
-    if found and _is_too_deep(found[-1][0].encode("utf-8", "surrogateescape")):
+    if found and _is_too_deep(found[-1][0]):
         raise RunFileError(
-            f"run file {file.filename} is damaged: its groups lie more than {DEEPEST} deep within each other; restore it "
-            "from a copy"
+            f"run file {path} is damaged: its groups lie more than {DEEPEST} deep within each other; restore it from a "
+            "copy"
         )
-    yield from found
+    return found
 
 
-def _is_too_deep(path: bytes) -> bool:
-    return path.count(b"/") >= DEEPEST
+def _is_too_deep(name: bytes) -> bool:
+    return name.count(b"/") >= DEEPEST
 
 
-def _links_past_damage(root: h5py.h5g.GroupID) -> Iterator[tuple[str, int]]:
-    """Yield path and type of each link that can be read, down to the first that lies too deep."""
+def _links_past_damage(root: h5py.h5g.GroupID) -> Iterator[tuple[bytes, int]]:
+    """Yield name and type of each link that can be read, down to the first that lies too deep."""
     waiting, seen = [(b"", root)], set()
     while waiting:
         above, group = waiting.pop()
-        try:
-            if (address := h5py.h5o.get_info(group).addr) in seen:
-                continue
+        names: list[bytes] = []
+        with contextlib.suppress(*DAMAGED):
+            address = h5py.h5o.get_info(group).addr
+            names = [] if address in seen else [bytes(name) for name in group]
             seen.add(address)
-            names = [bytes(name) for name in group]
-        except DAMAGED:
-            continue
         for name in names:
-            try:
+            with contextlib.suppress(*DAMAGED):
                 kind = group.links.get_info(name).type
-                yield (above + name).decode("utf-8", "surrogateescape"), kind
+                yield above + name, kind
                 member = h5py.h5o.open(group, name) if kind == h5py.h5l.TYPE_HARD else None
-            except DAMAGED:
-                continue
-            if _is_too_deep(above + name):
-                return
-            if isinstance(member, h5py.h5g.GroupID):
-                waiting.append((above + name + b"/", member))
+                if _is_too_deep(above + name):
+                    return
+                if isinstance(member, h5py.h5g.GroupID):
+                    waiting.append((above + name + b"/", member))
