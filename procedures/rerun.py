@@ -41,7 +41,7 @@ class Rerun:
 
     @property
     def equal(self) -> bool:
-        """Whether the run was repeated bit for bit."""
+        """Whether the run was repeated: bit for bit, but for digital computations within their tolerance."""
         return all(one.equal for one in self.compared)
 
 

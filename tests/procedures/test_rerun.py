@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -232,3 +236,37 @@ def test_a_run_on_real_instruments_is_not_repeated(copy: Path):
 def test_a_run_that_goes_on_is_not_repeated(tmp_path: Path):
     with run_samples.SampleRun(tmp_path / "run.h5"), pytest.raises(InputError, match="is still running"):
         rerun(tmp_path / "run.h5")
+
+
+OTHER_PROCESSOR = """
+import json, sys
+from procedures import Read, run
+from procedures.rerun import rerun
+from procedures.rerun_report import rerun_as_json
+again = rerun(sys.argv[1], output=sys.argv[2])
+run(Read(rows="0", columns="0"), after=sys.argv[1], output=sys.argv[3])
+print(json.dumps(rerun_as_json(again)))
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="kernels of other processors are for this family")
+def test_on_another_processor_only_digital_results_differ_and_a_run_can_go_on(tmp_path: Path):
+    matrix = Path(__file__).parents[2] / "data/matrices/dominant-8x8.mtx"
+    here = run(Solve(matrix=str(matrix), bits=12), seed=1, output=tmp_path / "solve.h5")
+    with RunFile(here.path) as file:
+        kernel = file.provenance["blas"]
+    if "openblas" not in kernel:
+        pytest.skip(f"kernels are chosen in OpenBLAS, not in {kernel}")
+    outputs = tmp_path / "again.h5", tmp_path / "read.h5"
+    child = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESSOR, str(here.path), *map(str, outputs)],
+        env=os.environ | {"OPENBLAS_CORETYPE": "Prescott", "OPENBLAS_NUM_THREADS": "1"},
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert child.returncode == 0, child.stderr
+    told = json.loads(child.stdout)
+    assert told["equal"], told["differences"]
+    assert set(told["rounded"]) >= {"cycles/relative_error", "arrays/reference"}
+    assert not {"pulses/conductance", "cycles/output", "products/measured"} & set(told["rounded"])
+    assert "blas" in [change["name"] for change in told["changes"]]
+    assert outputs[1].exists()
