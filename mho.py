@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from mho_errors import Aborted, InputError, MhoError
+from mho_escaping import visible
 
 if TYPE_CHECKING:
     from procedures import Solution
@@ -40,6 +41,7 @@ app = typer.Typer(
 
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
 Runs = Annotated[list[Path], typer.Argument(help="run files (.h5)", show_default=False)]
+Trusted = Annotated[bool, typer.Option("--trust", help="run code that a run file names, without asking")]
 Help = Annotated[bool, typer.Option("--help", "-h", help="of this verb, or of the procedure that is named")]
 
 
@@ -121,6 +123,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="of a plan, only list what would happen")
     ] = False,
+    trust: Trusted = False,
     help_: Help = False,
 ) -> None:
     """Run any procedure, its parameters being options with units (`--interval 100ms`), or a plan of many."""
@@ -129,7 +132,7 @@ def run(
     from procedures.arguments import procedure_from_arguments
     from procedures.plan_terminal import check_beside_plan, run_plan
     from procedures.results import kept_result
-    from procedures.terminal import RunDisplay, print_result
+    from procedures.terminal import RunDisplay, asking, print_result
 
     if procedure.endswith(".toml"):
         check_beside_plan(context, procedure, "procedure", "output", "dry_run")
@@ -137,8 +140,9 @@ def run(
     made = procedure_from_arguments(procedure, words, seed=seed, program="mho run", beside=beside)
     with RunDisplay(quiet=as_json) as display:
         result = carry_out(
-            made, bench, seed=seed, preset=preset, after=after, output=output, observers=[display.observe]
-        )
+            made, bench, seed=seed, preset=preset, after=after, output=output, observers=[display.observe],
+            trust=asking(trust),
+        )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(kept_result(result)))
     else:
@@ -170,11 +174,10 @@ def procedures() -> None:
 @app.command(rich_help_panel=RUNS)
 def show(run: Run) -> None:
     """Print what a run file holds."""
-    from rich.console import Console
-
     import analysis
+    from mho_terminal import Terminal
 
-    analysis.show(run, Console())
+    analysis.show(run, Terminal())
 
 
 @app.command(rich_help_panel=RUNS)
@@ -187,7 +190,7 @@ def plot(
     """Draw convergence, level histogram and error map of a run."""
     import analysis
 
-    typer.echo(analysis.plot(run, output))
+    _say(analysis.plot(run, output))
 
 
 @app.command(rich_help_panel=EXPERIMENTS)
@@ -248,15 +251,14 @@ def campaign(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what would happen")] = False,
 ) -> None:
     """Carry out a plan's runs on simulated benches, several at once; what is finished is not repeated."""
-    from rich.console import Console
-
+    from mho_terminal import Terminal
     from procedures.campaign_terminal import carry_out_campaign
     from procedures.plan import load_plan
     from procedures.plan_terminal import print_plan
 
     planned = load_plan(plan)
     if dry_run:
-        raise typer.Exit(EXIT_UNFINISHED if print_plan(planned, Console()) else 0)
+        raise typer.Exit(EXIT_UNFINISHED if print_plan(planned, Terminal()) else 0)
     if not carry_out_campaign(planned, workers, scheduler, output, tries):
         raise typer.Exit(EXIT_UNFINISHED)
 
@@ -273,8 +275,8 @@ def table(
 
     read, skipped = tabulate(runs, output, workers, scheduler)
     for one in skipped:
-        typer.echo(f"skipped: {one.reason}", err=True)
-    typer.echo(f"{output}: {read} runs")
+        _say(f"skipped: {one.reason}", err=True)
+    _say(f"{output}: {read} runs")
 
 
 @app.command(rich_help_panel=MANY)
@@ -345,7 +347,7 @@ def export(
     """Write a run in another form: CSV tables, .mat, NetCDF, or a folder with everything, to publish."""
     from analysis.export import export as write
 
-    typer.echo(write(run, to, output))
+    _say(write(run, to, output))
 
 
 @app.command("import", rich_help_panel=RUNS)
@@ -365,7 +367,7 @@ def import_(
     from analysis.table_import import import_table
 
     columns, units = (_pairs("column", column), _pairs("unit", unit))
-    typer.echo(import_table(table, output, columns=columns, units=units, array=array, chip=chip))
+    _say(import_table(table, output, columns=columns, units=units, array=array, chip=chip))
 
 
 def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
@@ -383,20 +385,20 @@ def rerun(
     as_json: Annotated[
         bool, typer.Option("--json", help="print the comparison for machines instead")
     ] = False,
+    trust: Trusted = False,
 ) -> None:
     """Repeat a run on a simulated bench, and say whether all is equal bit for bit, and what differs."""
-    from rich.console import Console
-
+    from mho_terminal import Terminal
     from procedures.rerun import rerun as repeat
     from procedures.rerun_report import print_rerun, rerun_as_json
-    from procedures.terminal import RunDisplay
+    from procedures.terminal import RunDisplay, asking
 
     with RunDisplay(quiet=as_json) as display:
-        result = repeat(run, output=output, observers=[display.observe])
+        result = repeat(run, output=output, observers=[display.observe], trust=asking(trust))
     if as_json:
         typer.echo(json.dumps(rerun_as_json(result)))
     else:
-        print_rerun(result, Console())
+        print_rerun(result, Terminal())
     if not result.equal:
         raise typer.Exit(EXIT_UNFINISHED)
 
@@ -407,8 +409,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="print a list for machines instead")] = False,
 ) -> None:
     """Say which run files are damaged, interrupted, or changed since they were written."""
-    from rich.console import Console
-
+    from mho_terminal import Terminal
     from runs import Verdict, verification_table
     from runs import verify as look_at
 
@@ -416,7 +417,7 @@ def verify(
     if as_json:
         typer.echo(verification_table.as_json(found))
     else:
-        verification_table.print_verifications(found, Console())
+        verification_table.print_verifications(found, Terminal())
     if any(one.verdict is not Verdict.SOUND for one in found):
         raise typer.Exit(EXIT_UNFINISHED)
 
@@ -429,9 +430,9 @@ def recover(runs: Runs) -> None:
     failed = False
     for run in runs:
         try:
-            typer.echo(f"{run}  {'recovered' if make_whole(run) else 'needs no recovery'}")
+            _say(f"{run}  {'recovered' if make_whole(run) else 'needs no recovery'}")
         except MhoError as error:
-            typer.echo(f"mho: {error}", err=True)
+            _say(f"mho: {error}", err=True)
             failed = True
     if failed:
         raise typer.Exit(EXIT_UNFINISHED)
@@ -465,8 +466,13 @@ def _told(error: Any) -> str:
     return message if message.endswith("?") else f"{message}; `{verb} --help` says more"
 
 
+def _say(what: object, *, err: bool = False) -> None:
+    """Print a path or a sentence on a line of its own."""
+    typer.echo(visible(str(what), lines=False), err=err)
+
+
 def _complain(error: MhoError, code: int) -> NoReturn:
-    sys.stderr.write(f"mho: {error}\n")
+    sys.stderr.write(f"mho: {visible(str(error), lines=False)}\n")
     sys.exit(code)
 
 

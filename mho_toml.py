@@ -14,11 +14,45 @@ from mho_errors import MhoError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+DEEPEST = 50
+"""Levels of tables and arrays within each other that are read; the deepest of mho's own files has five."""
+
 
 class StrictModel(BaseModel):
     """A file's section: unknown keys are typos, values do not change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def load_toml(text: str, source: str, error: type[MhoError]) -> dict[str, Any]:
+    """Return what a TOML text holds.
+
+    Raises
+    ------
+    MhoError
+        Of the class `error`: `source` is no TOML, nested deeper than `DEEPEST`, or has a number beyond all reading.
+    """
+    try:
+        found = tomllib.loads(text)
+        depth = _depth(found)
+    except (ValueError, RecursionError) as flaw:
+        if not isinstance(flaw, RecursionError):
+            raise error(f"{source} is not valid TOML: {flaw}") from None
+        depth = DEEPEST + 1
+    if depth > DEEPEST:
+        raise error(
+            f"{source} is nested deeper than {DEEPEST} levels; no file of mho's is, so it is not read"
+        )
+    return found
+
+
+def _depth(value: Any) -> int:
+    """Return how many tables and arrays lie within each other, as far as `DEEPEST` and one more."""
+    level, depth = [value], 0
+    while depth <= DEEPEST and (level := [one for one in level if isinstance(one, dict | list)]):
+        depth += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
 
 
 def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]) -> Model:
@@ -29,10 +63,9 @@ def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]
     MhoError
         Of the class `error`, for the first thing that is wrong: file, key, line and what to do.
     """
+    found = load_toml(text, source, error)
     try:
-        return model.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as flaw:
-        raise error(f"{source} is not valid TOML: {flaw}") from None
+        return model.model_validate(found)
     except ValidationError as problems:
         problem = _most_telling(problems)
         path = tuple(part for part in problem["loc"] if part != "[key]")  # pydantic's mark on a dict's key

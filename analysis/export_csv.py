@@ -8,7 +8,7 @@ that they read back exactly.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.series import Group, Series, read_contents
+from mho_escaping import csv_cell, visible
 from runs import RunFile
 
 
@@ -37,16 +38,20 @@ def write_csv(run: RunFile, file: h5py.File, folder: Path) -> None:
     with (folder / "run.csv").open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text)
         writer.writerow(["what", "name", "value", "unit"])
-        writer.writerows(_facts(run))
+        writer.writerows(map(_cells, _facts(run)))
     with (folder / "log.csv").open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text)
         writer.writerow(["time (s)", "level", "message"])
-        writer.writerows((entry.time, entry.level, entry.message) for entry in run.log())
+        writer.writerows(_cells((entry.time, entry.level, entry.message)) for entry in run.log())
+
+
+def _cells(row: Iterable[object]) -> list[object]:
+    return [csv_cell(value) for value in row]
 
 
 def _write_table(table: Group, text: Any) -> None:
     writer = csv.writer(text)
-    writer.writerow([header for series in table.series for header in _headers(series)])
+    writer.writerow(_cells(header for series in table.series for header in _headers(series)))
     rows = min(series.block_rows for series in table.series)
     for start in range(0, table.series[0].length, rows):
         columns = [values for series in table.series for values in _split(series.read(start, start + rows))]
@@ -75,7 +80,7 @@ def _write_map(image: Group, text: Any) -> None:
     writer = csv.writer(text)
     value = image["value"]
     unit = f" ({value.unit})" if value.unit else ""
-    writer.writerow([f"time ({image['time'].unit})", "row", "column", f"value{unit}"])
+    writer.writerow(_cells((f"time ({image['time'].unit})", "row", "column", f"value{unit}")))
     rows, columns = (image[axis].read() for axis in ("row", "column"))
     row, column = (grid.ravel().tolist() for grid in np.meshgrid(rows, columns, indexing="ij"))
     times = image["time"].read().tolist()
@@ -88,7 +93,7 @@ def _write_array(array: Group, text: Any) -> None:
     value = array["value"]
     unit = f", in {value.unit}" if value.unit else ""
     shape = "x".join(map(str, value.shape)) or "a number"
-    text.write(f"# {array.name} ({shape}){unit}: {value.description}\n".replace("\r", " "))
+    text.write(visible(f"# {array.name} ({shape}){unit}: {value.description}", lines=False) + "\n")
     writer = csv.writer(text)
     for _, values in value.blocks():
         rows = np.atleast_1d(values)

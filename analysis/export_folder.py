@@ -15,6 +15,7 @@ import h5py
 from analysis.export_csv import write_csv
 from analysis.quantities import parameter_text
 from mho_errors import InputError
+from mho_escaping import markdown, visible
 from runs import RunFile, Status, recover
 from runs.provenance import file_hash
 
@@ -116,23 +117,31 @@ def _readme(run: RunFile, folder: Path) -> str:
     present = {run.path.name: "the run file"} | {
         name: what for name, what in _WHAT.items() if name == "SHA256SUMS" or (folder / name).exists()
     }
+    code = _code(run.path.name)
     commit = provenance.get("git_commit", "")
     repeat = _REPEAT.format(
-        seed=provenance.get("seed", ""),
-        version=provenance.get("mho_version", ""),
-        commit=f" (commit {commit[:12]})" if commit else "",
-        name=run.path.name,
+        seed=markdown(provenance.get("seed", "")),
+        version=markdown(provenance.get("mho_version", "")),
+        commit=f" (commit {markdown(commit[:12])})" if commit else "",
+        name=code,
     )
     return _README.format(
-        title=run.title,
+        title=markdown(run.title),
         facts=_rows(facts),
-        files=_rows({f"`{name}`": what for name, what in present.items()}),
-        name=run.path.name,
+        files=_rows({f"`{_code(name)}`": what for name, what in present.items()}),
+        name=code,
         repeat=repeat if "preset" in provenance else "",
     )
 
 
+def _code(text: str) -> str:
+    """Return text that stands between backticks or in a block of code, where nothing can be escaped."""
+    return visible(text, lines=False).replace("`", "'")
+
+
 def _rows(pairs: dict[str, str]) -> str:
     return "\n".join(
-        f"| {name} | {' '.join(text.split()).replace('|', '/')} |" for name, text in pairs.items() if text
+        f"| {name if name.startswith('`') else markdown(name)} | {markdown(text)} |"
+        for name, text in pairs.items()
+        if text
     )

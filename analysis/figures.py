@@ -17,6 +17,7 @@ from analysis.contents import draw_contents
 from analysis.convergence import read_convergence
 from analysis.panels import draw_convergence, draw_error_maps, draw_levels
 from analysis.summary import read_bench
+from mho_escaping import visible
 from runs import RunFile, Status
 
 SIZE = (11.0, 7.0)  # inches
@@ -36,6 +37,7 @@ STYLE: dict[Any, object] = {
     "ytick.labelsize": 9.0,
     "legend.fontsize": 9.0,
     "legend.frameon": False,
+    "text.parse_math": False,  # a $ in a title is a $
     "svg.hashsalt": "mho",  # the same run gives the same file
 }
 
@@ -88,7 +90,7 @@ def _title(run: RunFile) -> str:
         parts.append(str(status))
     if read_bench(run).preset is not None:
         parts.append("SIMULATED")
-    return "   ·   ".join(parts)
+    return visible("   ·   ".join(parts), lines=False)
 
 
 def _draw_maps(figure: SubFigure, arrays: tuple[ArrayCells, ...]) -> None:

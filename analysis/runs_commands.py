@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from analysis.run_list import links_as_json, print_links, print_runs, runs_as_json
 from mho_errors import RunFileError
+from mho_terminal import Terminal
 from runs import IndexedRun, RunIndex, runs_folder
 from runs.index import NEWEST_FIRST
 
@@ -58,9 +58,9 @@ def runs(
         most = (None if json_ else SHOWN) if limit is None else limit or None
         found = index.search(where, sort, most)
         if json_:
-            typer.echo(json.dumps(runs_as_json(found, index), ensure_ascii=False))
+            typer.echo(json.dumps(runs_as_json(found, index)))
         else:
-            print_runs(found, index.count(where), Console())
+            print_runs(found, index.count(where), Terminal())
 
 
 @runs_app.command()
@@ -99,16 +99,16 @@ def about(context: typer.Context, run: Name, folder: Folder = None, json_: AsJso
         index.update()
         found = index.find(run)
         if json_:
-            typer.echo(json.dumps(links_as_json(found, index), ensure_ascii=False))
+            typer.echo(json.dumps(links_as_json(found, index)))
         else:
-            print_links(found, index, Console())
+            print_links(found, index, Terminal())
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
     """Show how far the reading of many files is, on a terminal."""
     columns = (TextColumn("reading run files"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks: list[TaskID] = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,8 @@ import numpy as np
 from analysis.cells import ArrayCells, read_arrays, read_chip
 from analysis.convergence import Convergence, read_convergence
 from chip_maps.levels import Levels
+from mho_errors import RunFileError
+from mho_toml import load_toml
 from runs import LogEntry, Parameter, RunFile, Status
 
 
@@ -166,8 +167,8 @@ def summarise(run: RunFile) -> Summary:
 def read_bench(run: RunFile) -> BenchFacts:
     """Return name and, for a simulated bench, cell preset of the bench that `run` was made on."""
     try:
-        text = tomllib.loads(run.bench)
-    except tomllib.TOMLDecodeError:
+        text = load_toml(run.bench, "the bench file", RunFileError)
+    except RunFileError:
         return BenchFacts("", None)
     simulation = text.get("simulation")
     preset = None

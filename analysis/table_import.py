@@ -70,6 +70,8 @@ def import_table(
         The file cannot be read, its columns are not understood, or lines are wrong: each is named.
     """
     source = Path(path)
+    if source.exists() and not source.is_file():  # reading a pipe waits for a writer, for ever
+        raise InputError(f"table {source} is no file; name one that holds cell reads")
     text = _ForeignTable(source, columns or {}, units or {})
     survey = text.survey()
     name = f"{array}_conductance" if array else "conductance"

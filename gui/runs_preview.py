@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from analysis.convergence import Convergence
 from gui.convergence_view import ConvergenceView
+from mho_escaping import html as escape
 from runs.card import Quantity
 from runs.comparison import OF_THE_MOMENT
 from runs.index import IndexedRun, RunIndex

@@ -24,12 +24,11 @@ def check(
     bench: Bench = "simulated",
 ) -> None:
     """Open every instrument of a bench and say what is wrong with it and what to do."""
-    from rich.console import Console
-
     from instruments.checking import check_bench, print_report
+    from mho_terminal import Terminal
 
     report = check_bench(bench)
-    print_report(report, Console())
+    print_report(report, Terminal())
     if not report.ok:
         raise typer.Exit(EXIT_WRONG)
 

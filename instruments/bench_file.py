@@ -13,7 +13,7 @@ from instruments.bench_entries import Instruments, Positive
 from instruments.limits import Limits, TerminalLimits
 from instruments.models import modules_beside
 from mho_errors import BenchError
-from mho_toml import StrictModel, parse_toml
+from mho_toml import StrictModel, load_toml, parse_toml
 
 LimitedTerminal = Literal["bit line", "source line", "word line", "vector"]
 
@@ -134,6 +134,23 @@ def _read(name: str, what: str, packaged: dict[str, str], folder: Path) -> tuple
         ) from None
 
 
+def _bench_text(name: str) -> tuple[str, Path]:
+    return _read(name, "bench", _packaged("instruments", "benches"), Path())
+
+
+def read_bench_texts(name: str) -> tuple[str, str]:
+    """Return the texts of a bench file and of the chip map that it names, without importing any driver.
+
+    Raises
+    ------
+    BenchError
+        One of them cannot be read, or the bench file is no TOML.
+    """
+    text, folder = _bench_text(name)
+    chip = load_toml(text, f"bench file {name}", BenchError).get("chip", "")
+    return text, _read(str(chip), "chip map", _packaged("chip_maps", "maps"), folder)[0]
+
+
 def load_bench_file(name: str) -> BenchSource:
     """Read and check a bench file by packaged name or path, and fetch the chip map it names.
 
@@ -142,7 +159,7 @@ def load_bench_file(name: str) -> BenchSource:
     BenchError
         Naming the file, the key, the line and what is wrong.
     """
-    text, folder = _read(name, "bench", _packaged("instruments", "benches"), Path())
+    text, folder = _bench_text(name)
     with modules_beside(folder):  # a driver of the user's own lies there
         bench = parse_toml(text, BenchFile, f"bench file {name}", BenchError)
     chip_text, _ = _read(bench.chip, "chip map", _packaged("chip_maps", "maps"), folder)

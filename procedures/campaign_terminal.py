@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from mho_terminal import Terminal
 from mho_workers import dask_workers
 from procedures.campaign import Campaign
 from procedures.plan import Plan
@@ -33,7 +33,7 @@ def carry_out_campaign(plan: Plan, workers: int, scheduler: str, output: Path | 
     output : Path, optional
         The campaign's folder; ``campaigns/<plan>`` in the runs' folder if not given.
     """
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     name = re.sub(r"[^\w.-]+", "-", plan.name).strip("-.") or "plan"
     campaign = Campaign(plan, output or runs_folder() / "campaigns" / name, tries=tries)
     with ExitStack() as stack:
@@ -41,10 +41,10 @@ def carry_out_campaign(plan: Plan, workers: int, scheduler: str, output: Path | 
         console.print(f"dashboard   {started.dashboard}", highlight=False)
         bar = stack.enter_context(
             Progress(
-                TextColumn(plan.name),
+                TextColumn(plan.name, markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("runs  {task.fields[failed]} failed"),
+                TextColumn("runs  {task.fields[failed]} failed", markup=False),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),

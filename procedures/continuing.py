@@ -17,6 +17,7 @@ from mho_errors import InputError
 from procedures.recipe import Recipe, read_recipe
 from procedures.runner import run
 from procedures.stream import Control, Event, Observer, Progress
+from procedures.trust import Trust, nobody
 from runs import Status
 from runs.comparison import compare_runs
 
@@ -28,6 +29,7 @@ def continued(
     *,
     observers: Sequence[Observer] = (),
     control: Control | None = None,
+    trust: Trust = nobody,
 ) -> Iterator[Bench]:
     """Open the simulated bench of the run in the file at `path`, its chip as that run left it.
 
@@ -41,37 +43,39 @@ def continued(
         Called with the progress of what is repeated.
     control : Control, optional
         Through which another thread may pause and stop it.
+    trust : callable
+        Asked for code that the files name and that is none of mho's own, see `procedures.trust`.
 
     Raises
     ------
     RunFileError
-        A file cannot be read.
+        A file cannot be read, or is not as its run wrote it.
     InputError
-        There is no going on from this run: real instruments, not finished, on another bench, or it comes out
-        differently now.
+        There is no going on from this run: real instruments, not finished, on another bench, code that is not trusted,
+        or it comes out differently now.
     """
-    last = read_recipe(Path(path))
+    last = read_recipe(Path(path), trust)
     if bench is not None and last.bench and bench != last.bench:
         raise InputError(
             f"{path} was made on bench {last.bench}, not on {bench}; choose that bench to go on with its chip"
         )
-    with _replayed(_chain(last), observers, control) as opened:
+    with _replayed(_chain(last, trust), observers, control) as opened:
         yield opened
 
 
 @contextmanager
-def as_found(recipe: Recipe) -> Iterator[Bench]:
+def as_found(recipe: Recipe, trust: Trust = nobody) -> Iterator[Bench]:
     """Open the bench of a run, its chip as that run found it: fresh, or as an earlier run had left it."""
     if recipe.after is None:
         with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
             yield opened
     else:
-        before = _chain(recipe)[:-1]
+        before = _chain(recipe, trust)[:-1]
         with _replayed(before, (), None) as opened:
             yield opened
 
 
-def _chain(last: Recipe) -> list[Recipe]:
+def _chain(last: Recipe, trust: Trust) -> list[Recipe]:
     """Return the runs on the chip of `last`, the one with the fresh chip first."""
     chain = [last]
     while (path := chain[0].after) is not None:
@@ -79,7 +83,7 @@ def _chain(last: Recipe) -> list[Recipe]:
             raise InputError(
                 f"{chain[0].path} went on with the chip that {path} left, and that file is gone; put it back"
             )
-        earlier = read_recipe(path)
+        earlier = read_recipe(path, trust)
         if earlier.run_id != chain[0].after_run or earlier.run_id in (one.run_id for one in chain):
             raise InputError(
                 f"{chain[0].path} went on with the chip that {path} left, and that file holds another run now; put "

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mho_errors import Aborted, InputError, MhoError
+from mho_terminal import Terminal
 from procedures.conditions import load_conditions
 from procedures.plan import Plan, PlannedRun, load_plan
 from procedures.queue.ordering import expected_seconds
@@ -47,8 +48,8 @@ def run_plan(path: Path, output: Path | None, dry_run: bool) -> int:
     plan = load_plan(path)
     check_output(output, len(plan.runs))
     if dry_run:
-        return len(print_plan(plan, Console()))
-    console, failed = Console(stderr=True), 0
+        return len(print_plan(plan, Terminal()))
+    console, failed = Terminal(stderr=True), 0
     finished: dict[int, Path] = {}
     for planned in plan.runs:
         console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)

@@ -1,24 +1,28 @@
 """What it takes to repeat a run on a simulated bench, read from its file alone.
 
 Seed, bench, chip and parameters are the file's. An input file is read again if it is still what it was;
-otherwise its values are taken from the array of the same name as the parameter.
+otherwise its values are taken from the array of the same name as the parameter. A file that was changed is refused,
+and code that it names is imported as `procedures.trust` says.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from instruments.bench_file import BenchFile, BenchSource, load_bench_file
+from instruments.bench_file import BenchFile, BenchSource, read_bench_texts
 from instruments.models import modules_beside
 from mho_errors import InputError, MhoError
 from mho_toml import parse_toml
 from procedures.base import Procedure
 from procedures.catalogue import find_procedure
 from procedures.origin import import_procedure
+from procedures.trust import Trust, check_trusted, check_unchanged, foreign, nobody
 from runs import Parameter, RunFile, Status
 from runs.card import read_card
 from runs.provenance import file_hash, is_file
@@ -75,28 +79,37 @@ class Recipe:
             yield made
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
     """Read what it takes to repeat the run in the file at `path`.
+
+    Parameters
+    ----------
+    trust : callable
+        Asked for a procedure or driver that the file names and that is none of mho's own.
 
     Raises
     ------
     RunFileError
-        The file cannot be read.
+        The file cannot be read, or is not as its run wrote it.
     InputError
-        The run cannot be repeated: real instruments, still running, an input that is nowhere to be had.
+        The run cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is
+        not trusted.
     """
     path = path.resolve()
     with RunFile(path) as file:
         status, provenance = file.status, file.provenance
         if status is Status.RUNNING:
             raise InputError(f"{path} is still running; repeat it when it is over")
+        _check_has_bench(file)
+        check_unchanged(path)
+        code = foreign(provenance.get("procedure", ""), file.bench, f"bench file in {path}")
+        check_trusted(path, code, trust)
         source = _bench_of(file)
         seed = provenance.get("seed", "")
         if not seed:
             raise InputError(f"{path} does not say its seed, so it cannot be repeated")
         folder, bench = provenance.get("folder", ""), provenance.get("bench", "")
-        with _in_folder(folder):  # where a procedure of the user's own is
-            kind = _kind_of(file)
+        kind = _kind_of(file)
         values, remarks = _parameters_of(file)
         values = kind.from_version(file.version, values)
     after = provenance.get("after", "")
@@ -119,13 +132,16 @@ def read_recipe(path: Path) -> Recipe:
     )
 
 
-def _bench_of(file: RunFile) -> BenchSource:
-    """Return the bench and chip that the run file itself describes."""
+def _check_has_bench(file: RunFile) -> None:
     if not file.bench.strip():
         raise InputError(
             f"{file.path} was not made on a bench ({file.procedure}), so there is nothing to repeat"
         )
-    with modules_beside(Path(file.provenance.get("bench", "")).parent):  # of a driver of the user's own
+
+
+def _bench_of(file: RunFile) -> BenchSource:
+    """Return the bench and chip that the run file itself describes; imports the drivers that it names."""
+    with modules_beside(Path()):
         bench = parse_toml(file.bench, BenchFile, f"bench file in {file.path}", InputError)
     if bench.simulation is None:
         raise InputError(
@@ -182,14 +198,14 @@ def _bench_file_differs(bench: str, source: BenchSource) -> list[str]:
     if not bench:
         return []
     try:
-        now = load_bench_file(bench)
+        text, chip_text = read_bench_texts(bench)
     except MhoError:
         return [f"bench {bench} is gone: the one in the run file is used"]
     changed = [
         what
         for what, one, other in (
-            ("file", now.text, source.text),
-            ("chip map", now.chip_text, source.chip_text),
+            ("file", text, source.text),
+            ("chip map", chip_text, source.chip_text),
         )
         if one != other
     ]
@@ -200,6 +216,17 @@ def _bench_file_differs(bench: str, source: BenchSource) -> list[str]:
 
 @contextlib.contextmanager
 def _in_folder(folder: str) -> Iterator[None]:
-    """Be where the run was started, if that place is there, so that relative paths mean what they meant."""
-    with contextlib.chdir(folder) if Path(folder or ".").is_dir() and folder else contextlib.nullcontext():
+    """Be where the run was started, if that place is there, so that relative paths mean what they meant.
+
+    No module is found there: what the import path has of the current folder stays what it is.
+    """
+    if not folder or not Path(folder).is_dir():
         yield
+        return
+    kept = list(sys.path)
+    sys.path[:] = [os.path.abspath(place) for place in kept]
+    try:
+        with contextlib.chdir(folder):
+            yield
+    finally:
+        sys.path[:] = kept

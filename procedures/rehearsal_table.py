@@ -8,7 +8,9 @@ from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from mho_terminal import Terminal
 from procedures.rehearsal import Quantity, Rehearsal
 
 PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}
@@ -24,11 +26,13 @@ def print_rehearsal(rehearsal: Rehearsal, console: Console | None = None) -> Non
     console : rich.console.Console, optional
         Default standard output.
     """
-    out = console or Console(soft_wrap=True)
+    out = console or Terminal(soft_wrap=True)
     r = rehearsal
     out.print(
-        f"[bold]{r.procedure}[/bold], rehearsed on the twins of bench {r.bench!r} (cells {r.preset}, seed {r.seed})",
-        highlight=False,
+        Text.assemble(
+            (r.procedure, "bold"),
+            f", rehearsed on the twins of bench {r.bench!r} (cells {r.preset}, seed {r.seed})",
+        )
     )
     out.print(_terminals(r))
     out.print(_buses(r))

@@ -12,6 +12,7 @@ from procedures.continuing import as_found
 from procedures.recipe import read_recipe
 from procedures.runner import run
 from procedures.stream import Event, Observer, Started
+from procedures.trust import Trust, nobody
 from runs import RunFile, Status, new_run_path
 from runs.comparison import Change, Compared, compare_runs, compare_surroundings
 
@@ -40,7 +41,7 @@ class Rerun:
 
     @property
     def equal(self) -> bool:
-        """Whether the run was repeated bit for bit."""
+        """Whether the run was repeated: bit for bit, but for digital computations within their tolerance."""
         return all(one.equal for one in self.compared)
 
 
@@ -49,6 +50,7 @@ def rerun(
     *,
     output: str | os.PathLike[str] | None = None,
     observers: Sequence[Observer] = (),
+    trust: Trust = nobody,
 ) -> Rerun:
     """Repeat the run in the file at `path` and compare the two.
 
@@ -60,15 +62,18 @@ def rerun(
         Run file or folder, as for `procedures.run`.
     observers : sequence of callables
         As for `procedures.run`.
+    trust : callable
+        Asked for code that the file names and that is none of mho's own, see `procedures.trust`.
 
     Raises
     ------
     RunFileError
-        The file cannot be read.
+        The file cannot be read, or is not as its run wrote it.
     InputError
-        The run cannot be repeated: real instruments, still running, an input that is nowhere to be had.
+        The run cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is
+        not trusted.
     """
-    recipe = read_recipe(Path(path))
+    recipe = read_recipe(Path(path), trust)
     target = new_run_path(
         recipe.kind.__name__.lower(), output
     ).resolve()  # from this folder, not from the run's
@@ -79,7 +84,7 @@ def rerun(
             begun.append(event.path)
 
     kept = {"bench": recipe.bench} if recipe.bench else {}
-    with as_found(recipe) as bench, recipe.procedure() as procedure:
+    with as_found(recipe, trust) as bench, recipe.procedure() as procedure:
         try:
             run(
                 procedure,

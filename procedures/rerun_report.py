@@ -34,8 +34,12 @@ def print_rerun(result: Rerun, console: Console) -> None:
         if len(result.changes) > SHOWN:
             say(f"  and {len(result.changes) - SHOWN} more; --json lists them")
     different = [one for one in result.compared if not one.equal]
+    rounded = [one.name for one in result.compared if one.rounded]
+    if rounded:
+        say(f"Equal within the rounding of digital computations: {', '.join(rounded)}")
     if not different:
-        say(f"Equal bit for bit: {len(result.compared)} datasets and records.", "bold green")
+        count = len(result.compared) - len(rounded)
+        say(f"Equal bit for bit: {count} {'other ' if rounded else ''}datasets and records.", "bold green")
         return
     say(f"{len(different)} of {len(result.compared)} datasets and records differ:", "bold red")
     for one in different[:SHOWN]:
@@ -53,6 +57,7 @@ def rerun_as_json(result: Rerun) -> dict[str, Any]:
         "remarks": list(result.remarks),
         "changes": [asdict(change) for change in result.changes],
         "compared": len(result.compared),
+        "rounded": [one.name for one in result.compared if one.rounded],
         "differences": {one.name: one.difference for one in result.compared if not one.equal},
     }
 

@@ -25,6 +25,7 @@ from procedures.origin import bench_key, origin
 from procedures.overheard import overheard
 from procedures.results import kept_result
 from procedures.stream import Control, Ended, NullStream, Observer, Started, Stream
+from procedures.trust import Trust, nobody
 from runs import RunHeader, RunWriter, Status, collect, new_run_path
 from runs.card import read_card
 from runs.provenance import input_files
@@ -42,6 +43,7 @@ def run(
     control: Control | None = None,
     resume_of: str | Path | None = None,
     provenance: Mapping[str, str] | None = None,
+    trust: Trust = nobody,
 ) -> Any:
     """Run a procedure and return its result, `path` filled in.
 
@@ -66,6 +68,8 @@ def run(
         The run file of an earlier attempt; kept in the file, and offered to the procedure as `resume_from`.
     provenance : mapping, optional
         What else to keep about where the run comes from, text by name.
+    trust : callable
+        Asked for code that the run files behind `after` name and that is none of mho's own, see `procedures.trust`.
 
     Raises
     ------
@@ -84,7 +88,10 @@ def run(
     path = new_run_path(type(procedure).__name__.lower(), None if output is None else str(output))
     control = control or Control()
     name = bench if isinstance(bench, str) else None
-    with _stopping_on_signals(control), _opened(bench, preset, seed, after, observers, control) as opened:
+    with (
+        _stopping_on_signals(control),
+        _opened(bench, preset, seed, after, observers, control, trust) as opened,
+    ):
         procedure.prepare(opened, np.random.default_rng([seed, 1]))
         control.check_stop()
         header = _header(procedure, opened, seed, origin(procedure, name) | notes)
@@ -223,6 +230,7 @@ def _opened(
     after: str | Path | None,
     observers: Sequence[Observer],
     control: Control,
+    trust: Trust,
 ) -> Iterator[Bench]:
     if after is not None:
         if not isinstance(bench, str) or preset is not None:
@@ -230,7 +238,7 @@ def _opened(
             raise InputError(f"a run after {after} takes bench and cells from there; leave out {given}")
         from procedures.continuing import continued
 
-        with continued(after, bench_key(bench), observers=observers, control=control) as opened:
+        with continued(after, bench_key(bench), observers=observers, control=control, trust=trust) as opened:
             yield opened
     elif isinstance(bench, str):
         with open_bench(bench, preset=preset, seed=seed) as opened:

@@ -154,18 +154,28 @@ class Solve(Procedure):
                 Column("cycle", dtype="u4"),
                 Column("time", "s", description="bench time"),
                 Column(
-                    "residual", description="relative to the right-hand side, as the products carried it on"
+                    "residual",
+                    description="relative to the right-hand side, as the products carried it on",
+                    digital=1e-11,
                 ),
-                Column("true_residual", description="recomputed in float64; NaN where it was not"),
-                Column("relative_error", description="to a float64 solve of the matrix as given"),
-                Column("sliced_error", description="to the solution of the matrix as held by the slices"),
-                Column("bits", description="-log2 relative_error"),
-                Column("step", description="length of the step along the correction"),
+                Column(
+                    "true_residual", description="recomputed in float64; NaN where it was not", digital=1e-11
+                ),
+                Column(
+                    "relative_error", description="to a float64 solve of the matrix as given", digital=1e-11
+                ),
+                Column(
+                    "sliced_error",
+                    description="to the solution of the matrix as held by the slices",
+                    digital=1e-11,
+                ),
+                Column("bits", description="-log2 relative_error", digital=1e-2),
+                Column("step", description="length of the step along the correction", digital=1e-6),
                 Column("mvm_outputs", dtype="u8", description="integers read in this cycle"),
                 Column("mvm_wrong", dtype="u8", description="of these, not the digits' exact sum"),
                 vector("input", "volts at the INV inputs", "V"),
                 vector("output", "volts at the INV outputs", "V"),
-                vector("solution", "x after this cycle"),
+                Column("solution", shape=(n,), description="x after this cycle", digital=1e-9),
             ),
             signal="relative_error",
             axis="cycle",
@@ -186,11 +196,15 @@ class Solve(Procedure):
             Array("matrix", given, description="A as given"),
             Array("matrix_held", self._multiply.matrix, description="A as the slices hold it"),
             Array("rhs", rhs, description="b as given"),
-            Array("reference", self._exact, description="float64 solution of the matrix as given"),
-            Array("solution", np.full(n, np.nan), description="x"),
+            Array(
+                "reference", self._exact, description="float64 solution of the matrix as given", digital=1e-9
+            ),
+            Array("solution", np.full(n, np.nan), description="x", digital=1e-9),
             Array("digits_multiply", self._multiply.digits, description="digits (inputs, columns)"),
             Array("digits_invert", plan.positive.digits, description="digits of the inverting array"),
-            Array("matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts"),
+            Array(
+                "matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9
+            ),
         )
         maps = [
             one

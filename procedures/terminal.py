@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
+import typer
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import (
@@ -17,12 +20,16 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
+from mho_escaping import visible
+from mho_terminal import Terminal
 from procedures import stream
 from procedures.arguments import is_positional
 from procedures.catalogue import known_procedures
 from procedures.results import kept_result
 from procedures.solve import Solution
+from procedures.trust import Code, Trust, anybody, nobody
 
 
 class RunDisplay:
@@ -36,13 +43,13 @@ class RunDisplay:
     """
 
     def __init__(self, quiet: bool = False, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or Terminal(stderr=True)
         self._quiet = quiet
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -75,7 +82,7 @@ class RunDisplay:
         elif self._quiet:
             return
         elif isinstance(event, stream.Started):
-            self._console.print(f"[bold]{event.title}[/bold]  ->  {event.path}", highlight=False)
+            self._console.print(Text.assemble((event.title, "bold"), f"  ->  {event.path}"))
         elif isinstance(event, stream.Progress):
             self._advance(event)
         elif isinstance(event, stream.Row) and event.table == "cycles":
@@ -111,12 +118,27 @@ class RunDisplay:
         self._live.update(Group(*parts))
 
 
+def asking(trusted: bool) -> Trust:
+    """Return who answers whether code that a run file names may be run: ``--trust``, a person at a terminal, or nobody."""
+    if trusted:
+        return anybody
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return nobody
+    return _ask
+
+
+@cache
+def _ask(code: Code) -> bool:
+    told = f"{code.run} names {code.name}, which is none of mho's own. It would run {code.place}"
+    return typer.confirm(f"{visible(told)}\nRun it?", default=False, err=True)
+
+
 def print_result(result: Any, console: Console | None = None) -> None:
     """Print what a procedure found: a solution in words, any other by the plain values of its summary."""
     if isinstance(result, Solution):
         print_solution(result, console)
         return
-    out = console or Console(soft_wrap=True)
+    out = console or Terminal(soft_wrap=True)
     plain = {k: v for k, v in kept_result(result).items() if isinstance(v, bool | int | float | str)}
     for name, value in plain.items():
         if name != "run_file":
@@ -128,9 +150,9 @@ def print_result(result: Any, console: Console | None = None) -> None:
 
 def print_procedures(console: Console | None = None) -> None:
     """Print which procedures there are, each with its parameters, units and defaults."""
-    out = console or Console()
+    out = console or Terminal()
     for name, kind in sorted(known_procedures().items()):
-        out.print(f"[bold]{name}[/bold]  {(kind.__doc__ or '').splitlines()[0]}", highlight=False)
+        out.print(Text.assemble((name, "bold"), f"  {(kind.__doc__ or '').splitlines()[0]}"))
         table = Table(box=None, pad_edge=False, show_header=False)
         for key, parameter in kind().form().items():
             option = key if is_positional(parameter) else "--" + key.replace("_", "-")
@@ -147,7 +169,7 @@ def print_procedures(console: Console | None = None) -> None:
 def print_solution(result: Solution, console: Console | None = None) -> None:
     """Print the short summary and the run file's path."""
     s = result.summary
-    out = console or Console(soft_wrap=True)
+    out = console or Terminal(soft_wrap=True)
     count = len(result.cycles)
     cycles = f"{count} cycle{'' if count == 1 else 's'}"
     if result.converged:

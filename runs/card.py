@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import secrets
-import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, fields
@@ -24,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho_errors import RunFileError
+from mho_toml import load_toml
+from runs.containment import check_contained, open_dataset
 from runs.liveness import Writer
 from runs.opening import intact, open_run_file, writer_of
 from runs.paths import SUFFIX
@@ -131,15 +132,17 @@ def read_card(path: Path) -> Card:
     RunFileError
         The file cannot be read as a run file; the message says why.
     """
-    with closing(open_run_file(path)) as file, intact(path):
+    with closing(open_run_file(path, whole=False)) as file, intact(path):
         record = RunRecord(path, file)
         entry = file["entry"]
-        status = Status(_text(entry, "status"))
+        status = Status(_text(path, entry, "status"))
+        if status is not Status.FINISHED or CARD not in entry:
+            check_contained(path, file)  # more of it is read then
         if status is Status.RUNNING:
             status = record.status  # whether its writer lives takes a closer look
-        told = json.loads(_text(entry, CARD) if CARD in entry else _gathered(record, entry))
-        end = _text(entry, "end_time") if status is not Status.RUNNING else ""
-        results = json.loads(_text(entry, "summary"))
+        told = json.loads(_text(path, entry, CARD) if CARD in entry else _gathered(record, entry))
+        end = _text(path, entry, "end_time") if status is not Status.RUNNING else ""
+        results = json.loads(_text(path, entry, "summary"))
         return Card(
             Facts(**{name: fact for name, fact in told["facts"].items() if name in _FACTS}),
             status,
@@ -154,9 +157,9 @@ def read_card(path: Path) -> Card:
         )
 
 
-def _text(entry: h5py.Group, name: str) -> str:
+def _text(path: Path, entry: h5py.Group, name: str) -> str:
     """Return a text of fixed length by h5py's low-level calls, in a third of the time."""
-    dataset = h5py.h5d.open(entry.id, name.encode())
+    dataset = open_dataset(path, entry.id, name.encode())
     kind = dataset.get_type()
     stored = np.empty((), f"S{kind.get_size()}")
     dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, stored, kind)
@@ -243,8 +246,8 @@ def _derived_id(writer: Writer, start: datetime) -> str:
 def _name_in(text: str) -> str:
     """Return the name that a bench file or chip map gives itself."""
     try:
-        return str(tomllib.loads(text).get("name", ""))
-    except tomllib.TOMLDecodeError:
+        return str(load_toml(text, "text", RunFileError).get("name", ""))
+    except RunFileError:
         return ""
 
 

@@ -1,4 +1,8 @@
-"""Two run files compared: their data bit for bit, a block at a time, and what surrounded the runs."""
+"""Two run files compared: their data bit for bit, a block at a time, and what surrounded the runs.
+
+Only what a digital computation found is compared within a tolerance: its last digits depend on the processor, for which
+the BLAS has kernels of its own. A declaration says so (`runs.schema.Column.digital`), for older files the name does.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from numpy.typing import NDArray
 
 from runs.opening import intact, open_run_file
 from runs.reader import RunFile
+from runs.schema import DIGITAL_ATTRIBUTE
 
 BLOCK_BYTES = 8 << 20
 
@@ -31,15 +36,35 @@ PROTECTION = (
 )
 """Ends of the names of settings that only keep an output in bounds, which older versions of mho left as they were."""
 
-_SURROUNDINGS = ("mho_version", "git_commit", "git_diff", "python", "platform")
+_SURROUNDINGS = ("mho_version", "git_commit", "git_diff", "python", "platform", "processor", "blas")
+
+DIGITAL = {
+    "residual": 1e-11, "relative_error": 1e-11, "sliced_error": 1e-11, "bits": 1e-2, "step": 1e-6, "solution": 1e-9,
+    "reference": 1e-9, "matrix_achieved": 1e-9, "forecast_rho": 1e-9, "certificate": 1e-6,
+    "true_residual": 1e-11, "products_off": 1e-9,
+}  # fmt: skip
+"""Tolerances, relative to the largest value, of what older files and results name so."""
+
+LARGEST_TOLERANCE = 0.05
+"""More than this no file may ask for."""
+
+_RELATIVE = 1e-6
+"""Tolerance of each digital value relative to itself, which the small ones of a column need."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One dataset, or one thing told of both runs; `difference` is empty where they are equal."""
+    """One dataset, or one thing told of both runs; `difference` is empty where they are equal.
+
+    Attributes
+    ----------
+    rounded : bool
+        Equal within the tolerance of digital computations, and not bit for bit.
+    """
 
     name: str
     difference: str = ""
+    rounded: bool = False
 
     @property
     def equal(self) -> bool:
@@ -85,8 +110,8 @@ def compare_runs(first: Path, second: Path, *, as_far_as_first: bool = False) ->
                     {"status": old.status, "reason": old.reason},
                     {"status": new.status, "reason": new.reason},
                 ),
-                ("result", _lasting(old.summary), _lasting(new.summary)),
             ]
+            data += (_results(_lasting(old.summary), _lasting(new.summary)),)
     return data + tuple(Compared(name, _mappings_differ(then, now)) for name, then, now in told)
 
 
@@ -115,7 +140,10 @@ def _data(one: h5py.Group, two: h5py.Group, as_far: bool) -> Iterator[Compared]:
         if name not in old or name not in new:
             yield Compared(name, f"only in the {'second' if name not in old else 'first'} run")
         else:
-            yield Compared(name, _datasets_differ(old[name], new[name], as_far))
+            difference = _datasets_differ(old[name], new[name], as_far)
+            tolerance = _tolerance(name, old[name]) if difference else 0.0
+            within = bool(tolerance) and not _datasets_differ(old[name], new[name], as_far, tolerance)
+            yield Compared(name, "" if within else difference, within)
 
 
 def _datasets(entry: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
@@ -133,18 +161,31 @@ def _datasets(entry: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
                 yield name.removesuffix("/value") if name.startswith("arrays/") else name, item
 
 
-def _datasets_differ(old: h5py.Dataset, new: h5py.Dataset, as_far: bool) -> str:
+def _tolerance(name: str, dataset: h5py.Dataset) -> float:
+    """Return the tolerance that a dataset says of itself, or else its name; 0 is bit for bit."""
+    if dataset.dtype.kind not in "fc":
+        return 0.0
+    with intact(Path(dataset.file.filename)):
+        said = dataset.attrs.get(DIGITAL_ATTRIBUTE)
+    group, _, last = name.rpartition("/")
+    named = DIGITAL.get(last, 0.0) if group in ("cycles", "arrays") else 0.0
+    return min(named if said is None else float(said), LARGEST_TOLERANCE)
+
+
+def _datasets_differ(old: h5py.Dataset, new: h5py.Dataset, as_far: bool, tolerance: float = 0.0) -> str:
     if old.dtype != new.dtype or old.shape[1:] != new.shape[1:]:
         return f"{old.dtype} {old.shape} and {new.dtype} {new.shape}"
     if as_far and old.name.startswith("/entry/arrays/") and _is_unfilled(old):
         return ""
     if not old.shape:
-        return _values_differ(_block(old, ()), _block(new, ()), 0)
+        return _values_differ(_block(old, ()), _block(new, ()), 0, tolerance)
     common = min(len(old), len(new))
     rows = max(1, BLOCK_BYTES // max(1, old.dtype.itemsize * int(np.prod(old.shape[1:]))))
     for start in range(0, common, rows):
         stop = min(start + rows, common)
-        difference = _values_differ(_block(old, np.s_[start:stop]), _block(new, np.s_[start:stop]), start)
+        difference = _values_differ(
+            _block(old, np.s_[start:stop]), _block(new, np.s_[start:stop]), start, tolerance
+        )
         if difference:
             return difference
     if len(old) != len(new) and not (as_far and len(old) <= len(new)):
@@ -162,11 +203,18 @@ def _block(dataset: h5py.Dataset, place: Any) -> NDArray[Any]:
         return np.atleast_1d(np.asarray(dataset[place]))
 
 
-def _values_differ(old: NDArray[Any], new: NDArray[Any], start: int) -> str:
-    """Say where two blocks of one type and shape first differ, and how; "" when every bit is the same."""
+def _values_differ(old: NDArray[Any], new: NDArray[Any], start: int, tolerance: float) -> str:
+    """Say where two blocks of one type and shape first differ, and how; "" when every bit is the same, or near enough."""
     if old.tobytes() == new.tobytes():
         return ""
-    place = np.argwhere((old != new) & ~((old != old) & (new != new)))  # two NaN are no difference
+    differ = (old != new) & ~((old != old) & (new != new))  # two NaN are no difference
+    if tolerance:
+        finite = np.abs(old[np.isfinite(old)])
+        near = tolerance * (float(finite.max()) if finite.size else 0.0)
+        differ &= ~np.isclose(new, old, rtol=_RELATIVE, atol=near)
+    place = np.argwhere(differ)
+    if not len(place) and tolerance:
+        return ""
     if not len(place):
         return "the same numbers with other bits (signs of 0, or kinds of NaN)"
     first = tuple(place[0])
@@ -188,6 +236,28 @@ def _measuring(instruments: Mapping[str, Mapping[str, str]]) -> dict[str, dict[s
         name: {key: text for key, text in settings.items() if not key.endswith(PROTECTION)}
         for name, settings in instruments.items()
     }
+
+
+def _results(then: Mapping[str, Any], now: Mapping[str, Any]) -> Compared:
+    """Compare two results; what digital computations found, by the names in `DIGITAL`, within their tolerance."""
+    exact = _mappings_differ(then, now)
+    near = _near(then, now, 0.0)
+    return Compared("result", "" if near else exact, bool(exact) and near)
+
+
+def _near(then: Any, now: Any, tolerance: float) -> bool:
+    match then, now:
+        case Mapping(), Mapping():
+            return then.keys() == now.keys() and all(
+                _near(value, now[name], DIGITAL.get(name, tolerance)) for name, value in then.items()
+            )
+        case list(), list():
+            return len(then) == len(now) and all(
+                _near(one, other, tolerance) for one, other in zip(then, now, strict=True)
+            )
+        case float(), float() if tolerance:
+            return bool(np.isclose(now, then, rtol=max(_RELATIVE, tolerance), atol=tolerance, equal_nan=True))
+    return json.dumps(then) == json.dumps(now)
 
 
 def _mappings_differ(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:

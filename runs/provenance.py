@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import getpass
 import hashlib
 import importlib.metadata
@@ -13,9 +14,13 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
+
+import numpy as np
 
 from runs.schema import Parameter
 from runs.text import cut
@@ -38,14 +43,16 @@ def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
     Returns
     -------
     dict
-        ``mho_version``, ``python``, ``platform``, ``host``, ``user``, ``time_zone``, ``seed``,
-        ``command_line``, ``packages`` (``name==version`` a line); from a git checkout also ``git_commit``,
-        ``git_status`` and ``git_diff`` (against the commit, cut at 256 KiB).
+        ``mho_version``, ``python``, ``platform``, ``processor``, ``blas`` (and which of its kernels), ``host``,
+        ``user``, ``time_zone``, ``seed``, ``command_line``, ``packages`` (``name==version`` a line); from a git
+        checkout also ``git_commit``, ``git_status`` and ``git_diff`` (against the commit, cut at 256 KiB).
     """
     found = {
         "mho_version": _version(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "platform": platform.platform(),
+        "processor": processor(),
+        "blas": blas_kernel(),
         "host": socket.gethostname(),
         "user": _user(),
         "time_zone": f"{datetime.now().astimezone():%Z %z}",
@@ -54,6 +61,39 @@ def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:
         "packages": "\n".join(installed_packages(sys.path)),
     }
     return found | git_state(_HOUSE)
+
+
+@cache
+def processor() -> str:
+    """Return the model of the processor."""
+    with suppress(OSError), open("/proc/cpuinfo", encoding="utf-8", errors="replace") as told:
+        for line in told:
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine() or "unknown"
+
+
+@cache
+def blas_kernel() -> str:
+    """Return numpy's BLAS and the kernel that it has chosen for this processor: last digits depend on it."""
+    config: Any = np.show_config(mode="dicts")
+    blas = config.get("Build Dependencies", {}).get("blas", {})
+    name = f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+    house = Path(np.__file__).parent
+    for library in (*house.parent.glob("numpy.libs/*openblas*"), *house.glob(".dylibs/*openblas*")):
+        with suppress(OSError):
+            loaded = ctypes.CDLL(str(library))  # numpy has loaded it already
+            for symbol in (
+                "scipy_openblas_get_corename64_",
+                "openblas_get_corename64_",
+                "openblas_get_corename",
+            ):
+                with suppress(AttributeError):
+                    ask = getattr(loaded, symbol)
+                    ask.restype = ctypes.c_char_p
+                    return f"{name} {ask().decode()}"
+    return name
 
 
 def installed_packages(folders: Sequence[str]) -> list[str]:

@@ -17,12 +17,13 @@ from mho_errors import RunFileError
 from runs.chunks import BLOCK_BYTES, create_growing, is_growing, read_torn
 from runs.growing import Growing
 from runs.live_file import RESERVE
-from runs.opening import DAMAGE, open_run_file
+from runs.opening import DAMAGE, intact, open_run_file
 from runs.outcome import plain_words
 from runs.record import RunRecord
 from runs.schema import Status
 from runs.seal import SEAL, prepare_seal, write_seal
 from runs.text import decode, write_text
+from runs.tree import walk
 from runs.verification import Verdict, verify
 from runs.wreck import abandon
 
@@ -51,6 +52,7 @@ def recover(path: str | os.PathLike[str]) -> bool:
             raise RunFileError(f"run file {path} is still being written; recover it when its run is over")
         if not record.is_unclosed:
             return False
+        _check_tree(path, source)
         before = path.stat()
         _see_to_room(path, before.st_size)
         draft = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -73,6 +75,16 @@ def _see_to_room(path: Path, size: int) -> None:
         raise RunFileError(
             f"run file {path} cannot be recovered: the copy needs {(size + RESERVE) / 1e6:.0f} MB and its disk has "
             f"{free / 1e6:.0f} MB left; free the disk, or recover a copy of the file elsewhere"
+        )
+
+
+def _check_tree(path: Path, source: h5py.File) -> None:
+    """Refuse to copy by what names there are a file in which one thing has many."""
+    with intact(path):
+        strange = next((name for name, item in walk(source, lambda *_: None) if item is None), "")
+    if strange:
+        raise RunFileError(
+            f"run file {path} cannot be recovered and stays as it is: {strange} is a link that mho did not write"
         )
 
 

@@ -17,6 +17,10 @@ SCHEMA_VERSION = 2
 """Of the run files written. 2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed."""
 
 
+DIGITAL_ATTRIBUTE = "digital"
+"""The HDF5 attribute that keeps `Column.digital` and `Array.digital`."""
+
+
 class Status(StrEnum):
     """How a run stands. INTERRUPTED is what a reader calls RUNNING without a writer; only `recover` writes it."""
 
@@ -46,6 +50,9 @@ class Column:
     ragged : bool
         A row's value may be shorter than ``shape[0]``. It is stored filled up with NaN (0 in integers), and its
         own length in a column ``NAME_length``: HDF5's single-writer mode knows no datasets of variable length.
+    digital : float
+        Tolerance, relative to the column's largest value, of what a digital computation (a solve, a norm) finds: its
+        last digits differ from processor to processor. 0 is for what was measured, sent or counted: bit for bit.
     """
 
     name: str
@@ -54,6 +61,7 @@ class Column:
     shape: tuple[int, ...] = ()
     description: str = ""
     ragged: bool = False
+    digital: float = 0.0
 
     @property
     def length_name(self) -> str:
@@ -110,12 +118,19 @@ class Map:
 
 @dataclass(frozen=True)
 class Array:
-    """A fixed array known before the run (a matrix) or filled in by it (a solution, NaN until then)."""
+    """A fixed array known before the run (a matrix) or filled in by it (a solution, NaN until then).
+
+    Attributes
+    ----------
+    digital : float
+        As of a `Column`.
+    """
 
     name: str
     values: NDArray[np.generic]
     unit: str = ""
     description: str = ""
+    digital: float = 0.0
 
 
 @dataclass(frozen=True)

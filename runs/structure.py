@@ -15,7 +15,17 @@ from mho_errors import RunFileError
 from runs.card import CARD, card_text
 from runs.chunks import create_array, create_growing
 from runs.liveness import Writer
-from runs.schema import SCHEMA_VERSION, Array, Layout, Map, Parameter, RunHeader, Status, Table
+from runs.schema import (
+    DIGITAL_ATTRIBUTE,
+    SCHEMA_VERSION,
+    Array,
+    Layout,
+    Map,
+    Parameter,
+    RunHeader,
+    Status,
+    Table,
+)
 from runs.seal import prepare_seal
 from runs.text import create_text
 
@@ -219,7 +229,7 @@ def _table(entry: h5py.Group, table: Table) -> None:
         group.attrs["series"] = table.series
     for column in stored.values():
         dataset = create_growing(group, column.name, column.dtype, column.shape)
-        _describe(dataset, column.unit, column.description)
+        _describe(dataset, column.unit, column.description, column.digital)
 
 
 def _map(maps: h5py.Group, image: Map) -> None:
@@ -243,7 +253,7 @@ def _array(arrays: h5py.Group, array: Array) -> None:
     if values.ndim:
         group.attrs["axes"] = ["."] * values.ndim
     group.attrs["title"] = array.description or array.name
-    _describe(create_array(group, "value", values), array.unit, array.description)
+    _describe(create_array(group, "value", values), array.unit, array.description, array.digital)
 
 
 def _log(entry: h5py.Group) -> None:
@@ -276,8 +286,10 @@ def _number(group: h5py.Group, name: str, value: float, unit: str = "", descript
     _describe(group.create_dataset(name, data=value), unit, description)
 
 
-def _describe(dataset: h5py.Dataset, unit: str, description: str) -> None:
+def _describe(dataset: h5py.Dataset, unit: str, description: str, digital: float = 0.0) -> None:
     dataset.attrs["units"] = unit
+    if digital:
+        dataset.attrs[DIGITAL_ATTRIBUTE] = digital
     if description:
         dataset.attrs["long_name"] = description
 

@@ -13,22 +13,27 @@ Unreadable = Callable[[str, Exception], None]
 
 
 def walk(
-    item: h5py.HLObject, unreadable: Unreadable, above: tuple[int, ...] = ()
+    item: h5py.HLObject, unreadable: Unreadable, seen: set[int] | None = None
 ) -> Iterator[tuple[str, h5py.HLObject | None]]:
-    """Yield `item` and everything below it, each with its path; None where a link leads nowhere.
+    """Yield `item` and everything below it, each with its path; None where a link leads nowhere, or to a group again.
 
     Parameters
     ----------
     unreadable : callable
         Told of damage, which is then passed by.
-    above : tuple of int
-        Addresses of the groups that have led here: a link back to one of them is not followed.
+    seen : set of int
+        Addresses of the groups that were walked through: mho writes no second link to one, which could lead back, or
+        double the way at every step.
     """
+    seen = set() if seen is None else seen
+    if isinstance(item, h5py.Group):
+        address = h5py.h5o.get_info(item.id).addr
+        if address in seen:
+            yield item.name, None
+            return
+        seen.add(address)
     yield item.name, item
     if not isinstance(item, h5py.Group):
-        return
-    address = h5py.h5o.get_info(item.id).addr
-    if address in above:
         return
     try:
         names = list(item)
@@ -45,4 +50,4 @@ def walk(
             else:  # mho writes no such links: it was added
                 yield path, None
             continue
-        yield from walk(member, unreadable, (*above, address))
+        yield from walk(member, unreadable, seen)

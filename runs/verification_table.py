@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from runs.verification import Verdict, Verification
 
@@ -22,10 +23,10 @@ def print_verifications(found: Sequence[Verification], console: Console) -> None
         if len(one.findings) > FINDINGS_SHOWN:
             shown.append(f"and {len(one.findings) - FINDINGS_SHOWN} more, see --json")
         table.add_row(
-            str(one.path),
-            f"[{STYLES.get(one.verdict, 'red')}]{one.verdict}[/]",
-            one.status,
-            "\n".join(shown).replace("[", r"\["),
+            Text(str(one.path)),
+            Text(one.verdict, STYLES.get(one.verdict, "red")),
+            Text(one.status),
+            Text("\n".join(shown)),
         )
     console.print(table)
 

@@ -12,11 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import h5py
 import numpy as np
 
 from chip_maps.chip import parse_chip_map, read_chip_text
 from mho_errors import Aborted
 from runs import Array, Column, Layout, Map, Parameter, RunHeader, RunWriter, Status, Table
+from runs.seal import SEAL, prepare_seal, write_seal
 
 CHIP = read_chip_text("reference")
 BENCH = 'name = "simulated"\nchip = "reference"\n\n[simulation]\npreset = "pku"\n'
@@ -208,6 +210,15 @@ def empty_run(path: Path) -> Path:
     header = RunHeader("Nothing", "Nothing", "1", {"note": Parameter(None)}, bench="not = [toml")
     with RunWriter.create(path, header, Layout()):
         pass
+    return path
+
+
+def seal_again(path: Path) -> Path:
+    """Seal a file that a test has changed, as whoever means harm would."""
+    with h5py.File(path, "r+", libver="latest") as file:
+        del file[SEAL]
+        prepare_seal(file.create_group(SEAL))
+        write_seal(file, {})
     return path
 
 

@@ -1,13 +1,13 @@
-"""The page as HTML. Whatever comes from a file or a runner passes through `html.escape` on its way."""
+"""The page as HTML. Whatever comes from a file or a runner passes through `mho_escaping.html` on its way."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from html import escape
 
 from analysis.quantities import duration_text
 from gui.watch.looking import Glance, Line, RunGlance, version
+from mho_escaping import html as escape
 from procedures.queue import Job
 from procedures.queue.messages import RunnerState
 from runs import LogEntry

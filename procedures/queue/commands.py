@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from instruments.bench_file import load_bench_file
+from mho_terminal import Terminal
 from procedures.arguments import parameters_from_arguments
 from procedures.origin import bench_key
 from procedures.queue.client import NoRunnerError, RunnerClient
@@ -21,6 +21,7 @@ from procedures.queue.runner import EMERGENCY
 from procedures.queue.store import Queue, queue_path
 from procedures.queue.tables import as_json, print_job, print_jobs, print_lanes
 from procedures.queue.terminal import RunnerDisplay
+from procedures.terminal import asking
 
 queue_app = typer.Typer(
     no_args_is_help=True,
@@ -39,6 +40,7 @@ After = Annotated[
     str | None, typer.Option(help="go on with the simulated chip that this run left: a run file, or #JOB")
 ]
 Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default beside the queue")]
+Trusted = Annotated[bool, typer.Option("--trust", help="run code that a run file names, without asking")]
 _WORDS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -57,23 +59,24 @@ def add(
     after: After = None,
     output: Output = None,
     priority: Priority = None,
+    trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
     """Put a run, or all runs of a plan, at the end of the queue, after checking their input."""
     if procedure.endswith(".toml"):
         from procedures.plan_terminal import check_beside_plan, check_output
 
-        check_beside_plan(context, procedure, "procedure", "output", "priority", "json_")
+        check_beside_plan(context, procedure, "procedure", "output", "priority", "trust", "json_")
         planned = orders_of_plan(Path(procedure))
         check_output(output, len(planned))
         with Queue() as queue:
-            orders = [checked(replace(one, output=output), queue) for one in planned]
+            orders = [checked(replace(one, output=output), queue, asking(trust)) for one in planned]
             _report_all(queue.add_all(orders, priority=priority or 0), json_)
         return
     words = parameters_from_arguments(procedure, context.args, seed=seed, program="mho queue add")
     order = Order(procedure, words, bench, seed, preset, output, Path.cwd(), after)
     with Queue() as queue:
-        order, estimate = checked(order, queue)
+        order, estimate = checked(order, queue, asking(trust))
         _report(queue.add(order, priority=priority or 0, estimate=estimate), json_)
 
 
@@ -90,7 +93,7 @@ def list_jobs(
             typer.echo(as_json(jobs))
         else:
             busy = dict.fromkeys(job.order.bench for job in jobs if job.status not in ENDED)
-            print_jobs(jobs, queue.lanes(), {one: _runner(queue, one) for one in busy}, Console())
+            print_jobs(jobs, queue.lanes(), {one: _runner(queue, one) for one in busy}, Terminal())
 
 
 @queue_app.command()
@@ -172,6 +175,7 @@ def edit(
     after: After = None,
     output: Output = None,
     priority: Priority = None,
+    trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
     """Change a waiting job: its bench, seed, preset, ground, output, priority, and any argument of its procedure."""
@@ -190,7 +194,7 @@ def edit(
             **{name: value for name, value in given.items() if value is not None},
         )
         if order != before:
-            order, estimate = checked(order, queue)
+            order, estimate = checked(order, queue, asking(trust))
             job = queue.edit(number, order, estimate=estimate)
         if priority is not None:
             job = queue.set_priority(number, priority)
@@ -200,6 +204,7 @@ def edit(
 @queue_app.command()
 def clone(
     source: Annotated[str, typer.Argument(help="a job's number, or a run file", show_default=False)],
+    trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
     """Put a copy of a job, or of a run of the past, at the end of the queue."""
@@ -207,7 +212,8 @@ def clone(
         if source.isdecimal():
             _report(queue.clone(int(source)), json_)
             return
-        order, estimate = checked(order_of_run(Path(source)), queue)
+        agreed = asking(trust)
+        order, estimate = checked(order_of_run(Path(source), agreed), queue, agreed)
         _report(queue.add(order, estimate=estimate), json_)
 
 
@@ -250,13 +256,13 @@ def policy(
         if json_:
             typer.echo(as_json(lane))
         else:
-            print_lanes([lane], Console())
+            print_lanes([lane], Terminal())
 
 
 @queue_app.command()
 def watch(bench: Bench = "simulated") -> None:
     """Show what the runner does until it ends, or until Ctrl-C, which only ends the watching."""
-    with RunnerClient(queue_path(), bench).watch() as events, RunnerDisplay(Console(stderr=True)) as display:
+    with RunnerClient(queue_path(), bench).watch() as events, RunnerDisplay(Terminal(stderr=True)) as display:
         for event in events:
             display.observe(event)
 
@@ -294,6 +300,6 @@ def _report(job: Job, json_: bool, *, whole: bool = False) -> None:
     if json_:
         typer.echo(as_json(job))
     elif whole:
-        print_job(job, Console())
+        print_job(job, Terminal())
     else:
         typer.echo(f"job {job.id}")

@@ -6,7 +6,9 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
-from mho_errors import QueueError
+from instruments.bench_file import read_bench_texts
+from mho_errors import InputError, QueueError
+from mho_toml import load_toml
 from procedures.base import Estimate, Procedure
 from procedures.catalogue import known_procedures, make_procedure
 from procedures.conditions import load_conditions
@@ -14,6 +16,16 @@ from procedures.origin import bench_key, import_procedure
 from procedures.plan import load_plan
 from procedures.queue.job import WITHIN, Job, JobStatus, Order
 from procedures.queue.store import Queue
+from procedures.trust import (
+    Code,
+    Trust,
+    check_agreed,
+    check_chain,
+    check_trusted,
+    check_unchanged,
+    foreign,
+    nobody,
+)
 from runs import RunFile, new_run_path
 
 SIMULATED_PULSE = 0.5e-3
@@ -21,7 +33,7 @@ HARDWARE_PULSE = 20e-3
 """Wall time of a programming pulse with its verify read and all messages before any was measured, s (?)."""
 
 
-def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
+def checked(order: Order, queue: Queue, trust: Trust = nobody) -> tuple[Order, float | None]:
     """Check an order as far as that goes without a bench; return it in full, and its estimate.
 
     Parameters
@@ -30,6 +42,8 @@ def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
         Relative paths start from its folder.
     queue : Queue
         Knows how long such runs took before.
+    trust : callable
+        Asked for code that a run file behind the order names and that is none of mho's own: its worker asks nobody.
 
     Returns
     -------
@@ -53,6 +67,8 @@ def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
         order = replace(order, bench=bench, output=output)
         if order.after is not None:
             order = replace(order, after=ground(order, queue, simulated=source.bench.simulation is not None))
+            if order.after is not None and not order.after.startswith((WITHIN, "#")):
+                check_chain(Path(order.after), trust)
     return order, expected_seconds(
         expected, queue.last_finished(order), simulated=source.bench.simulation is not None
     )
@@ -182,13 +198,23 @@ def orders_of_plan(path: Path) -> list[Order]:
     ]  # fmt: skip
 
 
-def order_of_run(path: Path) -> Order:
+def order_of_run(path: Path, trust: Trust = nobody) -> Order:
     """Return the order that repeats a run of the past, with a fresh seed if it had drawn one.
+
+    Its folder is the current one, where code that is trusted must be, and the input files have absolute paths: no
+    module is found in a folder that the run file names.
+
+    Parameters
+    ----------
+    trust : callable
+        Asked for code that the file names and that is none of mho's own, see `procedures.trust`.
 
     Raises
     ------
     RunFileError
-        It is no run file that can be read.
+        It is no run file that can be read, or it is not as its run wrote it.
+    InputError
+        It names code that is not trusted.
     QueueError
         It does not say enough: an older one, or run from a script on a bench that was open already.
     """
@@ -200,6 +226,12 @@ def order_of_run(path: Path) -> Order:
         raise QueueError(
             f"run file {path} does not say its {' and '.join(missing)}; add the job by `mho queue add`"
         )
+    check_unchanged(path)
+    _check_code(path, origin["procedure"], origin["bench"], trust)
+    for line in origin.get("inputs", "").splitlines():
+        name = line.partition(" ")[0]
+        if isinstance(value := values.get(name), str):
+            values[name] = str(Path(origin["folder"]) / value)
     kind = import_procedure(origin["procedure"])
     return Order(
         procedure=_short_name(kind) or origin["procedure"],
@@ -207,9 +239,31 @@ def order_of_run(path: Path) -> Order:
         bench=origin["bench"],
         seed=int(origin["seed"]) if origin.get("seed") else None,
         preset=None if "after" in origin else origin.get("preset"),
-        folder=Path(origin["folder"]),
+        folder=Path.cwd(),
         after=origin.get("after"),
     )
+
+
+def _check_code(run: Path, procedure: str, bench: str, trust: Trust) -> None:
+    """Ask for what a job that repeats `run` would load: its procedure, and what its bench file names now.
+
+    Raises
+    ------
+    InputError
+        It is not trusted; or it lies beside the bench file only, a place that the run file names.
+    """
+    code = foreign(procedure, "", str(run))
+    text, _ = read_bench_texts(bench)
+    drivers = foreign("", text, f"bench file {bench}")
+    if drivers and Path(bench).parent.resolve() != Path.cwd():
+        raise InputError(
+            f"{run} names bench {bench}, which brings drivers of its own ({', '.join(drivers)}); go to that file's "
+            "folder to take them from there"
+        )
+    check_trusted(run, (*code, *drivers), trust, elsewhere=True)
+    library = str(load_toml(text, f"bench file {bench}", InputError).get("visa", "")).partition("@")[0]
+    if library:  # PyVISA loads it as a shared library
+        check_agreed(Code(run, "a VISA library", library), trust)
 
 
 def _short_name(kind: type[Procedure]) -> str:

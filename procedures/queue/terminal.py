@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from instruments.bench_file import load_bench_file
+from mho_terminal import Terminal
 from procedures import stream
 from procedures.notifications import Notifier, addresses
 from procedures.queue.job import ENDED, Job, JobStatus
@@ -34,7 +35,10 @@ class RunnerDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}"), console=console
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
+            console=console,
         )
         self._task: TaskID = self._bar.add_task("idle", total=None, left="", visible=False)
         self._live = Live(self._bar, console=console, refresh_per_second=8, transient=True)
@@ -101,7 +105,7 @@ def run_queue(bench: str, *, once: bool, drain: bool, notify: Sequence[str] = ()
     logging.getLogger("procedures.queue.runner").setLevel(logging.CRITICAL + 1)  # the display says it all
     wanted = addresses(notify)
     notifier = None if wanted is None else Notifier(wanted)
-    with RunnerDisplay(Console(stderr=True)) as display:
+    with RunnerDisplay(Terminal(stderr=True)) as display:
         listeners = [display.observe] if notifier is None else [display.observe, telling(notifier)]
         try:
             return Runner(queue_path(), bench, listeners=listeners).serve(once=once, drain=drain)

@@ -24,6 +24,7 @@ from procedures.queue.pace import Pace
 from procedures.queue.sending import Outbox
 from procedures.runner import run
 from procedures.stream import Control, Ended, Event, Started
+from procedures.trust import anybody
 from runs import Status
 
 LAST_WORDS = 10.0  # s that the runner may take to hear the end
@@ -132,6 +133,7 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Do
             control=control,
             resume_of=job.resume_of,
             provenance={"queue_job": str(job.job), "queue_attempt": str(job.attempt)},
+            trust=anybody,  # who ordered the job was asked, see `ordering.checked`
         )
     except (Aborted, KeyboardInterrupt) as error:
         return Done(Status.ABORTED, control.reason or str(error) or "interrupted", witness.left_safe(error))

@@ -174,7 +174,7 @@ def test_a_folder_to_publish_holds_everything_and_its_checksums(tmp_path: Path):
     } <= present
     assert (folder / "run.h5").read_bytes() == run.read_bytes()
     readme = (folder / "README.md").read_text()
-    assert "# Solve [bold]4x4[/bold]" in readme
+    assert r"# Solve \[bold\]4x4\[/bold\]" in readme
     assert "| Precision | 24 bit |" in readme
 
 

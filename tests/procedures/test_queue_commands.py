@@ -239,8 +239,8 @@ def test_an_estimate_comes_from_the_last_run_of_its_kind(json_of, desk, tmp_path
 def test_a_run_of_the_past_is_cloned(json_of, desk, tmp_path, monkeypatch):
     monkeypatch.chdir(TESTS)
     run(Reading(seconds=0.01), "simulated", seed=6, preset="ideal", output=tmp_path / "old.h5")
+    job = json_of("clone", tmp_path / "old.h5", "--trust")
     monkeypatch.chdir(tmp_path)
-    job = json_of("clone", tmp_path / "old.h5")
     assert (job["procedure"], job["parameters"]["seconds"]) == ("queue_procedures:Reading", 0.01)
     assert (job["seed"], job["preset"], job["folder"]) == (6, "ideal", str(TESTS))
     with running(desk):

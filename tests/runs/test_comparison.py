@@ -137,3 +137,65 @@ def test_surroundings_are_compared_package_by_package():
         Change("numpy", "2.0", "2.1"),
         Change("old", "3", ""),
     )
+
+
+def digital(path: Path, error: float, read: float, tolerance: float, **found: object) -> Path:
+    table = Table(
+        "cycles", (Column("error", digital=tolerance), Column("read", "S"), Column("count", dtype="i4")), "error", "count"
+    )  # fmt: skip
+    layout = Layout((table,), (), (Array("x", np.array([error, 1.0]), digital=tolerance),))
+    with RunWriter.create(path, RunHeader("t", "p", "1", {}), layout) as run:
+        run.emit("cycles", error=1.0, read=1.0, count=1)
+        run.emit("cycles", error=error, read=read, count=2)
+        run.set_summary(found)
+    return path
+
+
+LAST = 0.1 * (1 + 2**-52)
+
+
+@pytest.mark.parametrize(
+    ("second", "differ"),
+    [
+        ((LAST, 0.1, 1e-11), set()),
+        ((0.1 + 1e-3, 0.1, 1e-11), {"cycles/error", "arrays/x"}),
+        ((LAST, LAST, 1e-11), {"cycles/read"}),
+        ((LAST, 0.1, 0.0), {"cycles/error", "arrays/x"}),
+        ((0.9, 0.1, 1e9), {"cycles/error", "arrays/x"}),
+    ],
+    ids=["last digit", "more", "what was read", "not declared", "a file that forgives all"],
+)
+def test_what_was_computed_digitally_has_a_tolerance_and_nothing_else(second, differ, tmp_path: Path):
+    first = digital(tmp_path / "a.h5", 0.1, 0.1, second[2])
+    found = compare_runs(first, digital(tmp_path / "b.h5", *second))
+    assert set(differences(found)) == differ
+    assert {one.name for one in found if one.rounded} == (
+        {"cycles/error", "arrays/x"} - differ if second[2] else set()
+    )
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "equal"),
+    [
+        ({"relative_error": 0.1}, {"relative_error": LAST}, True),
+        (
+            {"certificate": {"residual": 0.1}, "bits": 24},
+            {"certificate": {"residual": LAST}, "bits": 24},
+            True,
+        ),
+        ({"cycles": [{"bits": 3.1, "cycle": 1}]}, {"cycles": [{"bits": 3.1 + 1e-9, "cycle": 1}]}, True),
+        ({"conductance": 0.1}, {"conductance": LAST}, False),
+        ({"bits": 24}, {"bits": 23}, False),
+        ({"certificate": {"residual": 0.1}}, {"certificate": {}}, False),
+        (
+            {"certificate": {"residual": 0.1, "why": "a"}},
+            {"certificate": {"residual": 0.1, "why": "b"}},
+            False,
+        ),
+    ],
+)
+def test_a_result_has_the_tolerance_of_its_names(then, now, equal, tmp_path: Path):
+    first = digital(tmp_path / "a.h5", 0.1, 0.1, 0.0, **then)
+    found = compare_runs(first, digital(tmp_path / "b.h5", 0.1, 0.1, 0.0, **now))
+    assert (differences(found) == {}) is equal
+    assert ("result" in [one.name for one in found if one.rounded]) is equal

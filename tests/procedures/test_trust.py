@@ -1,0 +1,251 @@
+"""A run file makes no code run but mho's own, unless a person agrees, and then not from a folder that the file names."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import run_samples
+from command_line import Shell
+
+from mho_errors import InputError, RunFileError
+from procedures import Program, Read, run
+from procedures import terminal as procedures_terminal
+from procedures.queue.ordering import order_of_run
+from procedures.rerun import rerun
+from procedures.trust import Code, anybody, foreign
+from runs import RunFile
+
+DIGITS = np.array([[1, 5]])
+
+MODULE = '''
+from pathlib import Path
+Path("{mark}").touch()
+from instruments.drivers.keithley2450 import Keithley2450
+from instruments.simulated.keithley2450 import SimulatedKeithley2450
+from procedures import Program
+
+
+class Mine(Program):
+    """One of the user's own."""
+
+
+class Driver(Keithley2450):
+    """A driver of the user's own."""
+
+
+class Twin(SimulatedKeithley2450):
+    """Its twin."""
+'''
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with a module of somebody's own, of a name that no other test uses, which says when it is imported."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    name = f"strange_{abs(hash(tmp_path)):x}"
+    np.save(folder / "digits.npy", DIGITS)
+    (folder / f"{name}.py").write_text(MODULE.format(mark=tmp_path / "imported"), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    yield folder / f"{name}.py"
+    sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("honest")
+    np.save(folder / "digits.npy", DIGITS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return run(Program(digits="digits.npy"), preset="quiet", seed=7, output=folder / "run.h5").path
+
+
+def forged(honest: Path, place: Path, what: str, target: Path) -> Path:
+    """A run file that names the module, and the folder where it lies, in one of the ways in which a file can."""
+    target.write_bytes(honest.read_bytes())
+    with RunFile(honest) as file:
+        bench = file.bench
+    texts = {"provenance/folder": str(place.parent)}
+    if what == "procedure":
+        texts["provenance/procedure"] = f"{place.stem}:Mine"
+    else:
+        own = f'driver = "{place.stem}:Driver"\ntwin = "{place.stem}:Twin"'
+        texts["bench/file"] = bench.replace('driver = "keithley2450"', own, 1)
+        assert own in texts["bench/file"]
+    if what == "bench file":
+        (place.parent / "bench.toml").write_text(texts.pop("bench/file"), "utf-8")
+        texts["provenance/bench"] = str(place.parent / "bench.toml")
+    with h5py.File(target, "r+") as file:
+        for name, text in texts.items():
+            del file[f"entry/{name}"]
+            file[f"entry/{name}"] = np.bytes_(text.encode())
+    return run_samples.seal_again(target)
+
+
+def refused(shell: Shell, *words: object) -> str:
+    """Run what must be refused, though a verb of the queue leaves an empty queue."""
+    code, out, err = shell(*words)
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert not list(shell.folder.glob("*.h5"))
+    return line
+
+
+def imported(tmp_path: Path) -> bool:
+    return (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize("what", ["procedure", "driver"])
+def test_no_verb_runs_code_that_a_file_names(what, honest, place, tmp_path, shell: Shell, monkeypatch):
+    path = forged(honest, place, what, tmp_path / "forged.h5")
+    for verb in (["rerun"], ["run", "read", "--after"], ["queue", "add", "read", "--after"]):
+        said = refused(shell, *verb, path)
+        assert "is none of mho's own" in said
+        assert "a folder that the file names is not searched" in said
+    # Not even with everybody's blessing from the folder that the file names.
+    assert "there is no module" in refused(shell, "rerun", path, "--trust")
+    assert not imported(tmp_path)
+    # In this folder, it is found; and still nobody has agreed.
+    monkeypatch.chdir(place.parent)
+    said = refused(shell, "rerun", path)
+    assert f"from {place}" in said
+    assert "say --trust" in said
+    assert not imported(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["procedure", "driver"])
+def test_with_trust_it_is_repeated_from_this_folder(what, honest, place, tmp_path, shell: Shell, monkeypatch):
+    path = forged(honest, place, what, tmp_path / "forged.h5")
+    monkeypatch.chdir(place.parent)
+    _code, out, err = shell("rerun", path, "--trust")
+    assert imported(tmp_path), err
+    assert "repeated as" in out
+
+
+@pytest.mark.parametrize("what", ["procedure", "bench file"])
+def test_a_clone_asks_too(what, honest, place, tmp_path, shell: Shell, monkeypatch):
+    path = forged(honest, place, what, tmp_path / "forged.h5")
+    assert place.stem in refused(shell, "queue", "clone", path)
+    assert place.stem in refused(shell, "queue", "clone", path, "--trust")
+    assert not imported(tmp_path)
+    monkeypatch.chdir(place.parent)
+    assert "say --trust" in refused(shell, "queue", "clone", path)
+    assert not imported(tmp_path)
+    code, _out, err = shell("queue", "clone", path, "--trust")
+    assert (code, err, imported(tmp_path)) == (0, "", True)
+
+
+def test_a_bench_file_that_a_run_names_is_only_read(honest, place, tmp_path):
+    path = forged(honest, place, "bench file", tmp_path / "forged.h5")
+    again = rerun(path, output=tmp_path / "again.h5")
+    assert again.equal
+    assert "has changed since: the one in the run file is used" in again.remarks[0]
+    assert not imported(tmp_path)
+
+
+def test_a_clone_has_no_folder_of_the_files_choice(honest, place, tmp_path):
+    path = forged(honest, place, "procedure", tmp_path / "forged.h5")
+    with h5py.File(path, "r+") as file:
+        del file["entry/provenance/procedure"]
+        file["entry/provenance/procedure"] = np.bytes_(b"procedures.read:Read")
+    run_samples.seal_again(path)
+    order = order_of_run(path)
+    assert order.folder == tmp_path
+    assert order.parameters["digits"] == str(place.parent / "digits.npy")
+
+
+def test_modules_are_not_found_in_the_folder_of_a_run_while_it_is_repeated(
+    honest, place, tmp_path, monkeypatch
+):
+    path = tmp_path / "elsewhere.h5"
+    path.write_bytes(honest.read_bytes())
+    with h5py.File(path, "r+") as file:
+        del file["entry/provenance/folder"]
+        file["entry/provenance/folder"] = np.bytes_(str(place.parent).encode())
+    found = []
+    check = Program.check
+
+    def look(self: Program) -> None:
+        found.append((Path.cwd(), importlib.util.find_spec(place.stem)))
+        check(self)
+
+    monkeypatch.syspath_prepend("")  # as `python -c` and an interactive Python have it
+    monkeypatch.setattr(Program, "check", look)
+    rerun(run_samples.seal_again(path), output=tmp_path / "again.h5")
+    assert found[0] == (place.parent, None)
+    assert "" in sys.path  # what was relative is so again
+
+
+@pytest.mark.parametrize("verb", [["rerun"], ["run", "read", "--after"], ["queue", "clone"]])
+def test_a_changed_file_is_refused_whatever_is_trusted(verb, honest, tmp_path, shell: Shell):
+    path = tmp_path / "changed.h5"
+    path.write_bytes(honest.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file["entry/pulses/conductance"][0] = 1.0
+    said = refused(shell, *verb, path, "--trust")
+    assert "is changed, so it is not repeated: /entry/pulses/conductance was changed" in said
+
+
+def test_a_chain_is_asked_for_from_its_beginning(honest, place, tmp_path, monkeypatch):
+    first = forged(honest, place, "procedure", tmp_path / "forged.h5")
+    second = run(Read(rows="0:1", columns="0:2"), after=honest, output=tmp_path / "read.h5").path
+    with h5py.File(second, "r+") as file:
+        del file["entry/provenance/after"]
+        file["entry/provenance/after"] = np.bytes_(str(first).encode())
+    run_samples.seal_again(second)
+    monkeypatch.chdir(place.parent)
+    asked: list[Code] = []
+    with pytest.raises(InputError, match=r"forged\.h5 would run"):
+        rerun(second, output=tmp_path / "again.h5", trust=lambda code: bool(asked.append(code)))
+    assert [(code.name, code.place) for code in asked] == [(f"{place.stem}:Mine", str(place))]
+    assert not imported(tmp_path)
+
+
+@pytest.mark.parametrize("answer", ["y\n", "n\n", ""])
+def test_on_a_terminal_a_person_is_asked(answer, monkeypatch):
+    import typer
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    told = []
+
+    def confirm(question: str, **_: object) -> bool:
+        told.append(question)
+        return answer == "y\n"
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(typer, "confirm", confirm)
+    procedures_terminal._ask.cache_clear()
+    code = Code(Path("a\x1b[31m.h5"), "strange:Mine", "/where/strange.py")
+    agreed = procedures_terminal.asking(False)
+    assert agreed(code) is (answer == "y\n")
+    assert agreed(code) is (answer == "y\n")  # asked once
+    assert told == [
+        "a\\x1b[31m.h5 names strange:Mine, which is none of mho's own. It would run /where/strange.py\nRun it?"
+    ]
+    assert procedures_terminal.asking(True) is anybody
+
+
+def test_what_is_mhos_own_needs_no_trust():
+    bench = (
+        '[instruments.smu]\ndriver = "instruments.drivers.keithley2450:Keithley2450"\ntwin = "os:system"\n'
+    )
+    assert foreign("procedures.read:Read", bench, "x") == ("os:system",)
+    assert foreign("proceduresx.read:Read", "", "x") == ("proceduresx.read:Read",)
+    with pytest.raises(InputError, match="nested deeper"):
+        foreign("", "a = " + "[" * 9999 + "]" * 9999, "x")
+
+
+def test_a_file_that_is_no_run_is_refused(tmp_path):
+    (tmp_path / "no.h5").write_text("no")
+    with pytest.raises(RunFileError):
+        order_of_run(tmp_path / "no.h5")
