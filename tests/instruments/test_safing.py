@@ -17,7 +17,7 @@ from instruments.safing import make_bench_safe
 from instruments.simulated.faults import Fault
 from instruments.simulated.laboratory import Laboratory
 from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import BenchError
+from mho_errors import BenchError, UnsafeError
 
 BENCHES = resources.files("instruments") / "benches"
 SOURCES = {
@@ -83,9 +83,10 @@ def test_everything_goes_off_bit_line_first_word_line_last(lab, real):
 def test_one_that_cannot_be_reached_keeps_no_other_from_going_off(lab, real, role):
     address = getattr(load_bench_file(real).bench.instruments, role).address
     lab.faults.append(Fault(address, "disconnect", times=10**6))
-    with pytest.raises(BenchError, match=f"NOT CONFIRMED SAFE: {role} .*{address}") as told:
+    with pytest.raises(UnsafeError, match=f"NOT CONFIRMED SAFE: {role} .*{address}") as told:
         make_bench_safe(real)
     assert "by hand" in str(told.value)
+    assert told.value.live == (role,)  # what is decided by: never the words
     assert on(lab) == {role}
 
 

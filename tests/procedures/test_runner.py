@@ -289,7 +289,7 @@ def test_a_run_whose_bench_is_not_confirmed_safe_has_failed(folder):
         assert bench.instruments.board.make_safe is raising_make_safe
         bench.instruments.board.make_safe = make_safe
     status, reason = outcome(only_file(folder))
-    assert (status, reason[:37]) == (Status.FAILED, "BenchError: NOT CONFIRMED SAFE: board")
+    assert (status, reason[:38]) == (Status.FAILED, "UnsafeError: NOT CONFIRMED SAFE: board")
 
 
 # --- what is refused before anything happens ---
