@@ -55,12 +55,7 @@ class Procedure(PyMeasureProcedure):
             if name not in self._parameters:
                 known = ", ".join(self._parameters)
                 raise InputError(f"{type(self).__name__} has no parameter {name!r}; it has {known}")
-            try:
-                self._parameters[name].value = value
-            except ValueError:
-                raise InputError(
-                    f"{name} is {value!r}; it must be {_allowed(self._parameters[name])}"
-                ) from None
+            set_parameter(self._parameters[name], name, value)
             setattr(self, name, self._parameters[name].value)
 
     def check(self) -> None:
@@ -113,6 +108,14 @@ class Procedure(PyMeasureProcedure):
                 value = str(value)
             recorded[name] = Parameter(value, getattr(parameter, "units", None) or "", parameter.name)
         return recorded
+
+
+def set_parameter(parameter: FormParameter, name: str, value: Any) -> None:
+    """Give a parameter a value; `InputError` with what it may be when it refuses."""
+    try:
+        parameter.value = value
+    except ValueError:
+        raise InputError(f"{name} is {value!r}; it must be {_allowed(parameter)}") from None
 
 
 def _allowed(parameter: FormParameter) -> str:
