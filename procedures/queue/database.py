@@ -7,6 +7,8 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,11 @@ _STEPS = {
         "CREATE INDEX finished ON jobs (bench, procedure, status, ended)",
     ],
 }  # from one version of the tables to the next
+
+
+_ORDER = ("procedure", "parameters", "bench", "seed", "preset", "output", "folder", "after")
+_OF_JOB = [field.name for field in fields(Job) if field.name != "order"]
+_COLUMNS = ", ".join([*_ORDER, *_OF_JOB])  # by name: a newer mho may have added others while we were running
 
 
 class StorageError(QueueError):
@@ -115,7 +122,10 @@ class Database:
     def jobs(self, clause: str, values: Sequence[Any] = ()) -> list[Job]:
         """Return the jobs that a clause (WHERE…) selects."""
         with self._named():
-            return [job_of(row) for row in self._connection.execute(f"SELECT * FROM jobs {clause}", values)]
+            return [
+                _job_of(row)
+                for row in self._connection.execute(f"SELECT {_COLUMNS} FROM jobs {clause}", values)
+            ]
 
     def insert(self, columns: Mapping[str, Any]) -> int:
         """Add a job; return its number."""
@@ -217,25 +227,23 @@ class Database:
             ) from error
 
 
-def job_of(row: sqlite3.Row) -> Job:
-    """Return the job that a row of `jobs` holds."""
-    fields = dict(row)
-    path = lambda text: None if text is None else Path(text)  # noqa: E731
+def _job_of(row: Sequence[Any]) -> Job:
+    """Return the job that the `_COLUMNS` of a row of `jobs` hold."""
+    procedure, parameters, bench, seed, preset, output, folder, after = row[: len(_ORDER)]
     order = Order(
-        procedure=fields.pop("procedure"),
-        parameters=json.loads(fields.pop("parameters")),
-        bench=fields.pop("bench"),
-        seed=fields.pop("seed"),
-        preset=fields.pop("preset"),
-        output=path(fields.pop("output")),
-        folder=Path(fields.pop("folder")),
-        after=fields.pop("after"),
+        procedure, json.loads(parameters), bench, seed, preset, _path(output), _path(folder) or Path(), after
     )
-    fields.update(
-        status=JobStatus(fields["status"]), run=path(fields["run"]), resume_of=path(fields["resume_of"])
+    of_job = dict(zip(_OF_JOB, row[len(_ORDER) :], strict=True))
+    of_job.update(
+        status=JobStatus(of_job["status"]), run=_path(of_job["run"]), resume_of=_path(of_job["resume_of"])
     )
-    known = {name: value for name, value in fields.items() if name in Job.__dataclass_fields__}
-    return Job(order=order, **known)  # a newer mho may have added columns while we were running
+    return Job(order=order, **of_job)
+
+
+@lru_cache(1024)
+def _path(text: str | None) -> Path | None:
+    """Return a path; many jobs share the folder that they start from."""
+    return None if text is None else Path(text)
 
 
 def order_row(order: Order) -> dict[str, str | int | None]:
