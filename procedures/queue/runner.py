@@ -164,8 +164,8 @@ class Runner:
         except StorageError:
             worker.hang_up()
             self._writes.write(
-                lambda: self._queue.mark(job.id, JobStatus.QUEUED)
-            )  # as it is: until that can be written
+                lambda: self._queue.touch(self.bench)
+            )  # nothing is begun before that is written
             return
         if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
             worker.hang_up()
@@ -264,8 +264,8 @@ class Runner:
                 self._wind_up(item.reason)
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK
-            self._writes.catch_up()
-            if self._writes.changed():
+            settled = self._writes.settled
+            if self._writes.changed() or (self._writes.catch_up() and not settled):
                 self._follow_queue()
 
     def _hear(self, event: stream.Event) -> None:
@@ -288,7 +288,7 @@ class Runner:
 
     def _follow_queue(self) -> None:
         """Follow what others have changed: holding and releasing pauses and resumes the running job too."""
-        if self._worker is not None:
+        if self._worker is not None and self._writes.settled:  # a full disk lets the job go on as it does
             self._worker.tell(Command("pause" if self._writes.lane.held else "resume"))
         self._presence.announce(QueueChanged())
         self._presence.announce(self.state())

@@ -267,6 +267,11 @@ class Queue:
             lane = self._database.lane(bench)
             return self._database.put_lane(replace(lane, unsafe=False, unsafe_reason="", live=()))
 
+    def touch(self, bench: str) -> Lane:
+        """Write how the queue of `bench` stands, as it is: whether anything can be written."""
+        with self._database.changing():
+            return self._database.put_lane(self._database.lane(bench))
+
     def set_policy(self, bench: str, policy: Policy) -> Lane:
         """Say what follows when a run on `bench` fails or is interrupted."""
         with self._database.changing():

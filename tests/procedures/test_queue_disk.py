@@ -13,7 +13,7 @@ from queue_runners import ROOT, TESTS, Desk, eventually, order, running
 from mho_errors import QueueError
 from procedures.queue import JobStatus, Runner
 from procedures.queue.messages import QueueChanged
-from procedures.stream import Ended, Message, Started
+from procedures.stream import Ended, Message, Resumed, Started
 
 
 @pytest.fixture
@@ -58,6 +58,21 @@ def test_a_job_that_ends_while_the_disk_is_full_is_settled_when_there_is_room(de
     assert [("written again" in text) for text in said] == [False, True]
 
 
+def test_what_others_change_meanwhile_is_followed_when_there_is_room(desk):
+    with running(desk, drain=False) as runner:
+        disk = Disk(runner, Started)
+        (number,) = desk.add(order(seconds=600))
+        eventually(lambda: any(isinstance(event, Started) for event in desk.heard))
+        desk.change(lambda queue: queue.hold("simulated", "tea"))
+        eventually(lambda: "cannot be used" in desk.said())  # that the job rests is to be noted
+        desk.change(lambda queue: queue.release("simulated"))
+        mend(disk, desk)
+        eventually(lambda: any(isinstance(event, Resumed) for event in desk.heard))
+        desk.wait(number, JobStatus.RUNNING)
+        desk.client.abort(number)
+        desk.wait(number, JobStatus.ABORTED)
+
+
 def test_an_emergency_stop_on_a_full_disk_breaks_off_first_and_is_noted_later(desk):
     with running(desk, drain=False) as runner:
         disk = Disk(runner, Started)
@@ -76,7 +91,10 @@ def test_an_emergency_stop_on_a_full_disk_breaks_off_first_and_is_noted_later(de
 def test_a_job_that_cannot_be_noted_is_not_begun(desk):
     with running(desk, drain=False) as runner:
         disk = Disk(runner, QueueChanged)
+        desk.change(lambda queue: queue.hold("simulated", "tea"))
+        eventually(lambda: disk.broken)
         (number,) = desk.add(order(seconds=0))
+        desk.change(lambda queue: queue.release("simulated"))
         eventually(lambda: "cannot be used" in desk.said())
         assert desk.job(number).status is JobStatus.QUEUED
         with pytest.raises(QueueError, match="readonly database"):
