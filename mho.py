@@ -327,7 +327,7 @@ def queue(context: typer.Context) -> None:
 @app.command(context_settings=HANDED_ON, rich_help_panel=BENCHES)
 def bench(context: typer.Context) -> None:
     """Check benches, make them safe, show and serve them."""
-    from instruments.bench_commands import bench_app
+    from procedures.bench_commands import bench_app
 
     _hand_on(bench_app, context)
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import queue
 import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from mho_errors import QueueError
 
@@ -29,9 +26,11 @@ def carry_out(command: str, path: Path, bench: str, job: int | None = None) -> S
     ------
     QueueError
         The runner refuses, or does not answer.
+    UnsafeError
+        The bench could not be confirmed safe by an emergency stop.
     """
     from procedures.origin import bench_key
-    from procedures.queue import NoRunnerError, Queue, RunnerClient
+    from procedures.queue import NoRunnerError, Queue, RunnerClient, emergency_stop
 
     client = RunnerClient(path, bench)
     try:
@@ -43,8 +42,7 @@ def carry_out(command: str, path: Path, bench: str, job: int | None = None) -> S
             case "abort":
                 client.abort(job)
             case "emergency":
-                client.emergency_stop()
-                return "CRITICAL", client.confirm_safe()
+                return "CRITICAL", emergency_stop(path, bench)
             case _:
                 raise ValueError(f"{command!r} is no command")
     except NoRunnerError:
@@ -54,8 +52,6 @@ def carry_out(command: str, path: Path, bench: str, job: int | None = None) -> S
                     jobs.hold(bench_key(bench), "paused by hand")
                 case "resume":
                     jobs.release(bench_key(bench))
-                case "emergency":
-                    return _stop_without_runner(jobs, bench)
                 case _:
                     raise
     return None
@@ -124,32 +120,3 @@ def _last_words(log: Path, began: int) -> str:
         return f"and {log} cannot be read ({error.strerror})"
     said = [line.strip() for line in lines if line.strip()]
     return said[-1].removeprefix("mho: ") if said else "it said nothing"
-
-
-def _stop_without_runner(jobs: Any, bench: str) -> Said:
-    """Hold the queue, and make the bench safe from a fresh process, as a runner would."""
-    from procedures.origin import bench_key
-    from procedures.queue.child import Child, ChildEnded
-    from procedures.queue.messages import Safing
-    from procedures.queue.runner import EMERGENCY, GRACE
-
-    key = bench_key(bench)
-    jobs.hold(key, EMERGENCY, unsafe=True)
-    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    child = Child(inbox)
-    child.expect_end(GRACE.safing)
-    child.tell(Safing(key, Path.cwd()))
-    while not child.ended:
-        with suppress(queue.Empty):
-            child.ended = isinstance(inbox.get(timeout=LOOK), ChildEnded)
-        child.press(GRACE.emergency)
-    if child.done is not None and child.done.safe:
-        jobs.confirm_safe(key)
-        return (
-            "CRITICAL",
-            f"emergency stop: no runner was there; bench {key} is safe, the queue is held",
-        )
-    reason = child.done.reason if child.done else child.how_it_ended()
-    raise QueueError(
-        f"emergency stop: bench {key} is NOT confirmed safe: {reason}. The queue is held; see to the bench"
-    )

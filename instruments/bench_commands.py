@@ -43,17 +43,6 @@ def show(
     typer.echo(load_bench_file(bench).text, nl=False)
 
 
-@bench_app.command("safe")
-def safe(
-    bench: Bench = "simulated",
-) -> None:
-    """Bring every output of a bench to 0 V and off, and read that back: after a crash, or what somebody left on."""
-    from instruments.safing import make_bench_safe
-
-    for role, identity in make_bench_safe(bench).items():
-        typer.echo(f"{role:7s} safe  {identity}")
-
-
 @bench_app.command("serve")
 def serve(
     bench: Bench = "simulated",

@@ -58,7 +58,7 @@ class Procedure(PyMeasureProcedure):
                 known = ", ".join(self._parameters)
                 raise InputError(f"{type(self).__name__} has no parameter {name!r}; it has {known}")
             if value is not None or self._parameters[name].default is not None:
-                setattr(self, name, _taken(name, self._parameters[name], value))
+                setattr(self, name, set_parameter(self._parameters[name], name, value))
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,8 +124,14 @@ class Procedure(PyMeasureProcedure):
         return recorded
 
 
-def _taken(name: str, parameter: FormParameter, value: Any) -> Any:
-    """Return what `parameter` makes of `value`; `InputError` for what it refuses, would round, or is no number."""
+def set_parameter(parameter: FormParameter, name: str, value: Any) -> Any:
+    """Give a parameter a value and return what it makes of it.
+
+    Raises
+    ------
+    InputError
+        For what it refuses, would round, or is no number.
+    """
     try:
         parameter.value = value
         taken = parameter.value

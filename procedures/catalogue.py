@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Hashable, Mapping
+from copy import copy
+from functools import cache
+from typing import Any, cast
 
 from pymeasure.experiment import BooleanParameter, FloatParameter, IntegerParameter
 from pymeasure.experiment import Parameter as FormParameter
 
 from mho_errors import InputError
-from procedures.base import Procedure
+from procedures.base import Procedure, set_parameter
 from procedures.origin import import_procedure
 from procedures.quantities import parse_quantity
 
 
 def known_procedures() -> dict[str, type[Procedure]]:
     """Return the procedures that `procedures` offers, by their name in lower case."""
+    return dict(_offered())
+
+
+@cache
+def _offered() -> Mapping[str, type[Procedure]]:
     import procedures
 
     offered = [getattr(procedures, name) for name in procedures.__all__]
@@ -49,11 +56,22 @@ def make_procedure(name: str, values: Mapping[str, Any]) -> Procedure:
         parameter refuses.
     """
     kind = find_procedure(name)
-    form = kind().form()
+    form = form_of(kind)
     for key in values:
         if key not in form:
             raise InputError(f"{name} has no parameter {key!r}; {nearest(key, form)}")
     return kind(**{key: plain_value(key, form[key], value) for key, value in values.items()})
+
+
+def form_of(kind: type[Procedure]) -> Mapping[str, FormParameter]:
+    """Return the parameters of a procedure by name, to be looked at only; made once, for that takes a millisecond."""
+    return _form(cast(Hashable, kind))
+
+
+@cache
+def _form(kind: Any) -> Mapping[str, FormParameter]:
+    form: Mapping[str, FormParameter] = kind().form()
+    return form
 
 
 def plain_value(key: str, parameter: FormParameter, value: Any) -> Any:
@@ -74,6 +92,12 @@ def plain_value(key: str, parameter: FormParameter, value: Any) -> Any:
             raise InputError(f"{key} is {value:g}; it is a whole number")
         value = int(value)
     return value
+
+
+def accepted(parameter: FormParameter, key: str, value: Any) -> Any:
+    """Return what a procedure has after its parameter was given `value`; errors as `make_procedure`."""
+    one = copy(parameter)
+    return set_parameter(one, key, plain_value(key, one, value))
 
 
 def _truth(key: str, value: Any) -> bool:

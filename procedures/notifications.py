@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mho_errors import InputError
+from mho_errors import InputError, LimitError
 from procedures.stream import Ended, Event
 from runs import Status
 
@@ -28,7 +28,7 @@ def occasion_of(event: Ended) -> Occasion | None:
         return "finish"
     if event.status is Status.ABORTED:
         return None
-    return "limit" if event.reason.startswith("LimitError") else "failure"
+    return "limit" if event.error == LimitError.__name__ else "failure"
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from pydantic import Field, model_validator
 from mho_errors import InputError, MhoError
 from mho_toml import StrictModel, line_of, parse_toml
 from procedures.base import Procedure
-from procedures.catalogue import find_procedure, make_procedure, nearest, plain_value
+from procedures.catalogue import accepted, find_procedure, form_of, make_procedure, nearest, plain_value
 
 MOST_RUNS = 1_000_000
 Scalar = bool | int | float | str
@@ -175,6 +175,7 @@ class _Layout:
     def __init__(self, text: str, folder: Path, source: str) -> None:
         self._text, self._folder, self._source = text, folder, source
         self._file = parse_toml(text, PlanFile, source, InputError)
+        self._known: dict[tuple[int, str, str], Any] = {}
 
     @contextmanager
     def _at(self, *path: str | int) -> Iterator[None]:
@@ -188,6 +189,11 @@ class _Layout:
 
     def plan(self) -> Plan:
         forms = [self._form(number, step) for number, step in enumerate(self._file.steps)]
+        self._forms = forms
+        self._given = [
+            {key: self._located(value) for key, value in step.parameters.items()} for step in self._file.steps
+        ]
+        self._settings = {key: self._located(getattr(self._file, key)) for key in SETTINGS}
         self._grounds = [self._ground(number, step) for number, step in enumerate(self._file.steps)]
         axes = [self._axis(number, axis, forms) for number, axis in enumerate(self._file.sweep)]
         count = len(forms) * int(np.prod([len(points) for points in axes], dtype=float))
@@ -203,9 +209,9 @@ class _Layout:
                 yield self._run(next(numbers), number, step, point)
 
     def _run(self, number: int, place: int, step: Step, point: Mapping[str, Any]) -> PlannedRun:
-        form = find_procedure(step.procedure)().form()
-        values = {key: self._located(value) for key, value in step.parameters.items()}
-        settings: dict[str, Any] = {key: self._located(getattr(self._file, key)) for key in SETTINGS}
+        form = self._forms[place]
+        values = dict(self._given[place])
+        settings = dict(self._settings)
         mine: dict[str, Any] = {}
         for key, value in point.items():
             owner, _, parameter = key.rpartition(".")
@@ -218,12 +224,18 @@ class _Layout:
         if settings["seed"] is not None and "seed" in form:
             values.setdefault("seed", settings["seed"])
         with self._at("steps", place):
-            made = make_procedure(step.procedure, values)
-        plain = {key: getattr(made, key) for key in values}
+            plain = {key: self._plain(place, key, value) for key, value in values.items()}
         ground, after = self._grounds[place], None
         if ground is not None:
             settings["preset"], after = None, number - place + ground
         return PlannedRun(number, step.procedure.lower(), plain, **settings, after=after, point=mine)
+
+    def _plain(self, place: int, key: str, value: Any) -> Any:
+        """What a procedure makes of a value; asked once, for runs of a sweep share most of theirs."""
+        known = (place, key, repr(value))
+        if known not in self._known:
+            self._known[known] = accepted(self._forms[place][key], key, value)
+        return self._known[known]
 
     def _ground(self, number: int, step: Step) -> int | None:
         """Return the place of the step after which this one goes on; None for a fresh chip."""
@@ -238,9 +250,9 @@ class _Layout:
             told = nearest(step.after, known) if known else "it is the first"
             raise InputError(f"no step before this one is called {step.after!r}; {told}")
 
-    def _form(self, number: int, step: Step) -> dict[str, Any]:
+    def _form(self, number: int, step: Step) -> Mapping[str, Any]:
         with self._at("steps", number, "procedure"):
-            form = find_procedure(step.procedure)().form()
+            form = form_of(find_procedure(step.procedure))
         for key in step.parameters:
             if key not in form:
                 with self._at("steps", number, "parameters", key):
@@ -295,10 +307,7 @@ class _Layout:
             if name == "seed" and any(isinstance(v, bool) or not isinstance(v, int) or v < 0 for v in values):
                 raise InputError("a seed is a whole number from 0")
             return [self._located(value) for value in values]
-        plain: list[Any] = [plain_value(name, parameter, self._located(value)) for value in values]
-        for value in plain:
-            make_procedure(procedure, {name: value})  # refused here, its line can be named
-        return plain
+        return [accepted(parameter, name, self._located(value)) for value in values]
 
     def _located(self, value: Any) -> Any:
         """A text that names a file beside the plan, as an absolute path."""

@@ -110,7 +110,7 @@ def run(
                     stream.set_summary(_summary(result, time.monotonic() - started, path))
             finally:
                 writer.finish(outcome.status, outcome.reason)
-                stream.announce(Ended(outcome.status, outcome.reason, path, outcome.safe))
+                stream.announce(Ended(outcome.status, outcome.reason, path, outcome.safe, outcome.error))
                 opened.past = _past(opened, path)
     if dataclasses.is_dataclass(result) and not isinstance(result, type) and hasattr(result, "path"):
         return dataclasses.replace(result, path=path)
@@ -189,7 +189,7 @@ class _Outcome:
     """How the run ended: finished unless an exception says otherwise."""
 
     def __init__(self) -> None:
-        self.status, self.reason, self.safe = Status.FINISHED, "", False
+        self.status, self.reason, self.safe, self.error = Status.FINISHED, "", False, ""
 
     def __enter__(self) -> None:
         pass
@@ -200,7 +200,8 @@ class _Outcome:
         if isinstance(error, Aborted | KeyboardInterrupt):
             self.status, self.reason = Status.ABORTED, str(error) or "interrupted from the keyboard"
         elif error is not None:
-            self.status, self.reason = Status.FAILED, f"{type(error).__name__}: {error}"
+            self.error = type(error).__name__
+            self.status, self.reason = Status.FAILED, f"{self.error}: {error}"
 
 
 @contextmanager

@@ -72,12 +72,15 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Ended:
-    """The run is over and its file closed; `safe` tells whether the bench was confirmed safe."""
+    """The run is over and its file closed; `safe` tells whether the bench was confirmed safe, `error` the class of
+    the error that ended it.
+    """
 
     status: Status
     reason: str
     path: Path
     safe: bool = True
+    error: str = ""
 
 
 Event = Started | Progress | Row | Message | Standing | Paused | Resumed | Ended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,8 @@ class Writer:
     started : float
         When the process started, Unix time in s; it tells apart two processes that had the same id.
     birth : str
-        The same, told without the wall clock, which may be set while a run lasts; see `birth_of`.
+        The same, told without the wall clock, which may be set while a run lasts; see `birth_of`. Empty in files
+        that do not say it.
     """
 
     host: str
@@ -54,29 +56,45 @@ class Writer:
         """
         if self.host != socket.gethostname():
             return now - heartbeat <= HEARTBEAT_LIMIT
-        try:
+        if self.birth:
+            return lives(self.pid, self.birth)
+        try:  # of a file that does not say it
             process = psutil.Process(self.pid)
-            # A killed child whose parent has not noticed yet still has an entry in the process table.
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return False
-            if self.birth and (birth := birth_of(self.pid)):
-                return birth == self.birth
-            return abs(process.create_time() - self.started) <= START_TOLERANCE
+            same = abs(process.create_time() - self.started) <= START_TOLERANCE
+            return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.NoSuchProcess:
             return False
         except psutil.AccessDenied:
             return True
 
 
-def birth_of(pid: int) -> str:
-    """Return which boot of Linux a process belongs to and how many ticks after it started; "" elsewhere.
+def lives(pid: int, birth: str) -> bool:
+    """Return whether the process that had this id and this birth is still there; of an unknown birth there is none."""
+    if not birth or birth_of(pid) != birth:
+        return False
+    try:  # a killed child whose parent has not noticed yet still has an entry in the process table
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
 
-    From ``/proc/PID/stat``, field 22 (proc_pid_stat(5)), counted behind the command's name, which may hold
-    blanks and parentheses.
+
+def birth_of(pid: int) -> str:
+    """Return what tells a process from all others that have or had its id; "" when there is none.
+
+    On Linux the boot and how many ticks after it the process started, from ``/proc/PID/stat``, field 22
+    (proc_pid_stat(5)), counted behind the command's name, which may hold blanks and parentheses: no setting of the
+    clock changes them. Elsewhere the start time that the kernel noted.
     """
+    if sys.platform == "linux":
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            return f"{boot} {fields[22 - 3]}"
+        except (OSError, IndexError):
+            return ""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {fields[22 - 3]}"
-    except (OSError, IndexError):
+        return repr(psutil.Process(pid).create_time())
+    except psutil.Error:
         return ""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,14 +112,16 @@ def running(desk: Desk, *, drain: bool = True, grace: Grace = GRACE) -> Iterator
         assert not thread.is_alive()
 
 
-def start_runner(desk: Desk, *options: str) -> subprocess.Popen[bytes]:
+def start_runner(
+    desk: Desk, *options: str, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Start `mho runner` on the desk's queue; what it shows goes to `desk.log`."""
     desk.log.parent.mkdir(parents=True, exist_ok=True)
     with desk.log.open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "mho", "runner", "--bench", desk.bench, *options],
             cwd=ROOT,
-            env=os.environ | {"MHO_RUNS": str(desk.path.parent)},
+            env=os.environ | {"MHO_RUNS": str(desk.path.parent)} | dict(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,

@@ -13,8 +13,8 @@ from analysis.convergence import Convergence, read_convergence
 from analysis.summary import read_bench
 from gui.pictures import first_choice
 from mho_errors import MhoError, QueueError, RunFileError
-from procedures.queue import Job, JobStatus, Queue, RunnerClient
-from procedures.queue.job import ACTIVE
+from procedures.queue import Job, Lane, NoRunnerError, Queue, RunnerClient
+from procedures.queue.job import ACTIVE, ENDED
 from procedures.queue.messages import RunnerState
 from procedures.queue.store import NAME
 from runs import LogEntry, RunFile, Status
@@ -32,12 +32,15 @@ LAST_ENTRIES = 8
 
 @dataclass(frozen=True)
 class Line:
-    """The queue of one bench; `runner` is None when none serves it or it does not answer."""
+    """The queue of one bench, and its runner: how it stands, why it does not answer, or None when there is none."""
 
-    bench: str
-    held: bool
-    reason: str
-    runner: RunnerState | None
+    lane: Lane
+    runner: RunnerState | str | None
+
+    @property
+    def warning(self) -> str:
+        """What of the bench is not confirmed safe, as the queue or its runner knows; empty when nothing."""
+        return self.lane.warning or (self.runner.warning if isinstance(self.runner, RunnerState) else "")
 
 
 @dataclass(frozen=True)
@@ -82,23 +85,20 @@ def look(folder: Path) -> Glance:
     """Look at the queue, the runners and the current run of a runs folder."""
     jobs: Sequence[Job] = ()
     lines: tuple[Line, ...] = ()
-    trouble = ""
+    trouble, count = "", 0
     if (folder / NAME).exists():  # opening a queue would make it
         try:
             with Queue(folder / NAME) as queue:
-                jobs = queue.jobs()
-                lines = tuple(
-                    Line(lane.bench, lane.held, lane.reason, _ask(folder / NAME, lane.bench))
-                    for lane in queue.lanes()
-                )
+                jobs = queue.shown(ended=MOST_ENDED, waiting=MOST_WAITING)
+                count = sum(total.count for total in queue.totals())
+                lines = tuple(Line(lane, _ask(folder / NAME, lane.bench)) for lane in queue.lanes())
         except QueueError as error:
             trouble = str(error)
-    ended = [job for job in jobs if job.ended is not None and job.status is not JobStatus.QUEUED]
-    going = [job for job in jobs if job not in ended]
-    shown = (*going[:MOST_WAITING], *reversed(ended[-MOST_ENDED:]))
+    ended = [job for job in jobs if job.status in ENDED]
+    shown = (*jobs[len(ended) :], *reversed(ended))
     path = _current(folder, jobs)
     run = None if path is None else look_at_run(path)
-    return Glance(time.time(), lines, shown, len(jobs) - len(shown), run, trouble)
+    return Glance(time.time(), lines, shown, max(count - len(shown), 0), run, trouble)
 
 
 def look_at_run(path: Path) -> RunGlance:
@@ -130,14 +130,13 @@ def version(glance: RunGlance) -> str:
     return hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
-def _ask(queue: Path, bench: str) -> RunnerState | None:
-    with contextlib.suppress(MhoError), RunnerClient(queue, bench).watch() as events:
-        deadline = time.monotonic() + ANSWER_WITHIN
-        while not events.over and (left := deadline - time.monotonic()) > 0.0:
-            event = events.receive(left)
-            if isinstance(event, RunnerState):
-                return event
-    return None
+def _ask(queue: Path, bench: str) -> RunnerState | str | None:
+    try:
+        return RunnerClient(queue, bench).status(ANSWER_WITHIN)
+    except NoRunnerError:
+        return None
+    except MhoError as error:
+        return str(error)
 
 
 def _current(folder: Path, jobs: Sequence[Job]) -> Path | None:

@@ -26,6 +26,8 @@ p { margin: 4px 0; } .faint { color: var(--faint); } .bad { color: light-dark(#b
 .running, .paused { background: #0072b2; } .finished { background: #00795a; }
 .failed, .unreadable { background: #b54700; } .aborted, .interrupted, .held { background: #8a5a00; }
 .queued, .skipped, .idle { background: #5c5c5c; } .simulated { background: #7a3e9d; } .making { background: #b54700; }
+.badge.unsafe { background: #c8102e; }
+p.unsafe { background: #c8102e; color: #fff; font-weight: 700; padding: 8px 12px; border-radius: 4px; }
 progress { width: 100%; height: 14px; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 570px)); gap: 12px; }
 .pictures img { width: 100%; height: auto; background: #fff; border-radius: 6px; border: 1px solid var(--rule); }
@@ -73,7 +75,8 @@ def page(glance: Glance) -> str:
 
 def body(glance: Glance) -> str:
     """Return the part that changes."""
-    parts = [_trouble(glance.trouble)]
+    parts = [_unsafe(line.warning) for line in glance.lines]
+    parts.append(_trouble(glance.trouble))
     parts += [_line(line) for line in glance.lines]
     parts.append(
         _run(glance.run) if glance.run else '<h1>mho</h1><p class="faint">no run in this folder yet</p>'
@@ -90,13 +93,19 @@ def _trouble(text: str) -> str:
     return f'<p class="bad">{escape(text)}</p>' if text else ""
 
 
+def _unsafe(text: str) -> str:
+    return f'<p class="unsafe" role="alert">{escape(text)}</p>' if text else ""
+
+
 def _line(line: Line) -> str:
-    state = line.runner
-    told = _badge(state.state) if state else '<span class="faint">no runner</span>'
-    held = line.held or bool(state and state.held)
-    reason = line.reason or (state.reason if state else "")
+    state = line.runner if isinstance(line.runner, RunnerState) else None
+    silent = line.runner if isinstance(line.runner, str) else "no runner"
+    told = _badge(state.state) if state else f'<span class="faint">{escape(silent)}</span>'
+    held = line.lane.held or bool(state and state.held)
+    reason = line.lane.reason or (state.reason if state else "")
+    badges = f"{_badge('unsafe') if line.warning else ''} {told} {_badge('held') if held else ''}"
     return (
-        f"<p>bench <b>{escape(line.bench)}</b> {told} {_badge('held') if held else ''} "
+        f"<p>bench <b>{escape(line.lane.bench)}</b> {badges} "
         f'<span class="faint">{escape(reason)}</span></p>{_progress(state)}'
     )
 

@@ -1,7 +1,8 @@
 """The durable queue of jobs, the runner that carries them out one by one, and the clients that watch and command it."""
 
 from procedures.queue.child import Grace
-from procedures.queue.client import NoRunnerError, RunnerClient, Watch
+from procedures.queue.client import NoRunnerError, RunnerBusyError, RunnerClient, Watch
+from procedures.queue.emergency import emergency_stop
 from procedures.queue.job import Job, JobStatus, Lane, Order
 from procedures.queue.policy import Answer, Policy
 from procedures.queue.runner import Runner
@@ -18,7 +19,9 @@ __all__ = [
     "Policy",
     "Queue",
     "Runner",
+    "RunnerBusyError",
     "RunnerClient",
     "Watch",
+    "emergency_stop",
     "queue_path",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,15 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from instruments.bench_file import load_bench_file
+from mho_errors import QueueError
 from mho_terminal import Terminal
 from procedures.arguments import parameters_from_arguments
 from procedures.origin import bench_key
 from procedures.queue.client import NoRunnerError, RunnerClient
+from procedures.queue.database import StorageError
+from procedures.queue.emergency import emergency_stop
 from procedures.queue.job import ENDED, Job, JobStatus, Order
 from procedures.queue.messages import RunnerState
-from procedures.queue.ordering import checked, order_of_run, orders_of_plan
+from procedures.queue.ordering import checked, checked_all, order_of_run, orders_of_plan
 from procedures.queue.policy import Answer, Policy
-from procedures.queue.runner import EMERGENCY
 from procedures.queue.store import Queue, queue_path
 from procedures.queue.tables import as_json, print_job, print_jobs, print_lanes
 from procedures.queue.terminal import RunnerDisplay
@@ -41,6 +44,10 @@ After = Annotated[
 ]
 Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default beside the queue")]
 Trusted = Annotated[bool, typer.Option("--trust", help="run code that a run file names, without asking")]
+MOST_ENDED, MOST_WAITING = 20, 40
+"""Jobs that `list` shows of those that have ended, and of those that wait."""
+
+ANSWER_SOON = 5.0  # s that a runner may take to say how it stands
 _WORDS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -70,7 +77,7 @@ def add(
         planned = orders_of_plan(Path(procedure))
         check_output(output, len(planned))
         with Queue() as queue:
-            orders = [checked(replace(one, output=output), queue, asking(trust)) for one in planned]
+            orders = checked_all([replace(one, output=output) for one in planned], queue)
             _report_all(queue.add_all(orders, priority=priority or 0), json_)
         return
     words = parameters_from_arguments(procedure, context.args, seed=seed, program="mho queue add")
@@ -84,16 +91,27 @@ def add(
 def list_jobs(
     bench: Annotated[str | None, typer.Option(help="only jobs for this bench")] = None,
     status: Annotated[list[JobStatus] | None, typer.Option(help="only such jobs; may be repeated")] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="not only the last that ended and the first that wait")
+    ] = False,
     json_: AsJson = False,
 ) -> None:
-    """Show what has run, what runs, and what waits, in this order."""
+    """Show what is not safe, what has run, what runs, and what waits, in this order."""
+    wanted = status or tuple(JobStatus)
     with Queue() as queue:
-        jobs = queue.jobs(None if bench is None else _known(bench, queue), status or tuple(JobStatus))
+        key = None if bench is None else _known(bench, queue)
+        lanes = [lane for lane in queue.lanes() if key in (None, lane.bench)]
         if json_:
-            typer.echo(as_json(jobs))
-        else:
-            busy = dict.fromkeys(job.order.bench for job in jobs if job.status not in ENDED)
-            print_jobs(jobs, queue.lanes(), {one: _runner(queue, one) for one in busy}, Terminal())
+            typer.echo(as_json({"benches": lanes, "jobs": queue.jobs(key, wanted)}))
+            return
+        jobs = (
+            queue.jobs(key, wanted)
+            if all_
+            else queue.shown(key, wanted, ended=MOST_ENDED, waiting=MOST_WAITING)
+        )
+        totals = [total for total in queue.totals() if key in (None, total.bench) and total.status in wanted]
+        busy = dict.fromkeys(total.bench for total in totals if total.status not in ENDED)
+        print_jobs(jobs, lanes, {one: _runner(queue, one) for one in busy}, Terminal(), totals)
 
 
 @queue_app.command()
@@ -142,17 +160,20 @@ def abort(
 @queue_app.command()
 def stop(bench: Bench = "simulated") -> None:
     """Emergency stop: break off the running job at once, make the bench safe, and hold the queue."""
-    try:
-        client = RunnerClient(queue_path(), bench)
-        client.emergency_stop()
-        typer.echo(client.confirm_safe())
-    except NoRunnerError:
-        with Queue() as queue:
-            queue.hold(_known(bench, queue), EMERGENCY)
-        raise NoRunnerError(
-            f"no runner serves bench {bench!r}, so nothing was stopped; its queue is held. What a script or `mho run` is "
-            f"doing there ends by Ctrl-C, and `mho bench safe {bench}` switches off what is left on"
-        ) from None
+    with suppress(StorageError), Queue() as queue:  # a full disk keeps nobody from the bench
+        _known(bench, queue)
+    typer.echo(emergency_stop(queue_path(), bench))
+
+
+@queue_app.command()
+def acknowledge(bench: Bench = "simulated") -> None:
+    """Say that outputs which could not be confirmed safe were seen to by hand: the queue no longer warns of them."""
+    with Queue() as queue:
+        lane = queue.lane(_known(bench, queue))
+        if not lane.unsafe:
+            raise QueueError(f"nothing of bench {lane.bench} waits to be confirmed safe")
+        queue.confirm_safe(lane.bench)
+    typer.echo(f"taken on your word, no longer said: {lane.warning}")
 
 
 @queue_app.command()
@@ -275,11 +296,13 @@ def _known(bench: str, queue: Queue) -> str:
     return key
 
 
-def _runner(queue: Queue, bench: str) -> RunnerState | None:
+def _runner(queue: Queue, bench: str) -> RunnerState | str | None:
     try:
-        return RunnerClient(queue.path, bench).status()
+        return RunnerClient(queue.path, bench).status(ANSWER_SOON)
     except NoRunnerError:
         return None
+    except QueueError as error:
+        return str(error)
 
 
 def _report_all(jobs: list[Job], json_: bool) -> None:

@@ -8,6 +8,7 @@ import queue
 import socket
 import threading
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError
 from types import TracebackType
@@ -18,7 +19,9 @@ from procedures.queue.messages import Event, Refused, Request, RunnerState, deco
 from procedures.queue.sending import Outbox
 from procedures.queue.wire import Wire
 
-CLIENTS = 64  # at once
+WATCHERS = 64  # at once
+SEATS = 64  # for those who do not watch; each is given up soon, so that whoever comes gets one
+REQUEST_WITHIN = 5.0  # s that one who does not watch may take for his next request
 ANSWER_WITHIN = 30.0  # s that the runner may take
 FAREWELL = 1.0  # s that clients may take to hear the last
 LOOK = 0.25  # s between looks whether to close
@@ -59,7 +62,7 @@ class ControlServer:
         self._clients: list[_Client] = []
         self._watching: list[_Client] = []
         self._lock = threading.Lock()
-        self._seats = threading.Semaphore(CLIENTS)
+        self._seats = threading.Semaphore(SEATS)
         self._closing = threading.Event()
         self._listener.settimeout(LOOK)
         self._thread = threading.Thread(target=self._accept, name="control", daemon=True)
@@ -96,37 +99,48 @@ class ControlServer:
 
     def _accept(self) -> None:
         while not self._closing.is_set():
-            try:
-                sock, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            except OSError as error:  # such as too many open files
-                if not self._closing.wait(LOOK):
-                    log.warning("no client can be let in: %s", error)
-                continue
-            if self._seats.acquire(blocking=False):
-                threading.Thread(target=self._receive, args=(sock,), name="client", daemon=True).start()
+            if not self._seats.acquire(timeout=LOOK):
+                continue  # until somebody's time is over; who comes meanwhile waits at the door
+            sock = self._next_client()
+            if sock is None:
+                self._seats.release()
             else:
-                log.warning("a client is refused: there are %d already", CLIENTS)
-                sock.close()
+                threading.Thread(target=self._receive, args=(sock,), name="client", daemon=True).start()
+
+    def _next_client(self) -> socket.socket | None:
+        try:
+            return self._listener.accept()[0]
+        except TimeoutError:
+            return None
+        except OSError as error:  # such as too many open files
+            if not self._closing.wait(LOOK):
+                log.warning("no client can be let in: %s", error)
+            return None
 
     def _receive(self, sock: socket.socket) -> None:
         """Let a client prove itself, and serve it until it leaves."""
-        try:
-            with contextlib.closing(sock):
-                wire = Wire.accepted(sock, self._secret)
-            self._serve(_Client(wire, Outbox(wire.send)))
-        except (OSError, EOFError, AuthenticationError) as error:
-            log.warning("a client is refused: %s", str(error) or "it hung up")
-        finally:
-            self._seats.release()
+        with ExitStack() as seat:
+            seat.callback(self._seats.release)
+            try:
+                with contextlib.closing(sock):
+                    wire = Wire.accepted(sock, self._secret)
+                self._serve(_Client(wire, Outbox(wire.send)), seat)
+            except (OSError, EOFError, AuthenticationError) as error:
+                log.warning("a client is refused: %s", str(error) or "it hung up")
 
-    def _serve(self, client: _Client) -> None:
+    def _serve(self, client: _Client, seat: ExitStack) -> None:
         with self._lock:
             self._clients.append(client)
         try:
             while not self._closing.is_set():
-                client.outbox.offer(self._answer(client, client.wire.receive() or b""))
+                watches = client in self._watching
+                line = client.wire.receive(None if watches else REQUEST_WITHIN)
+                if line is None:
+                    log.debug("a client has said nothing for %g s and is hung up on", REQUEST_WITHIN)
+                    break
+                client.outbox.offer(self._answer(client, line))
+                if client in self._watching:
+                    seat.close()  # it may stay for days
         except EOFError:
             log.debug("a client has left")
         except OSError as error:
@@ -135,19 +149,26 @@ class ControlServer:
             with self._lock:
                 self._clients.remove(client)
                 self._watching = [one for one in self._watching if one is not client]
-            client.wire.close()
             client.outbox.close(FAREWELL)
+            client.wire.close()
             client.wire.release()
 
     def _answer(self, client: _Client, line: bytes) -> RunnerState | Refused:
         try:
             asked = Asked(decode_request(line))
-            if asked.request.command == "watch":
-                with self._lock:
-                    self._watching.append(client)
+            if asked.request.command == "watch" and not self._may_watch(client):
+                return Refused(f"the runner is watched by {WATCHERS} already; end one of them", busy=True)
             self._inbox.put(asked)
             return asked.answer.result(ANSWER_WITHIN)
         except TimeoutError:
-            return Refused("the runner is busy and has not answered yet")
+            return Refused("the runner is busy and has not answered yet", busy=True)
         except MhoError as error:
             return Refused(str(error))
+
+    def _may_watch(self, client: _Client) -> bool:
+        with self._lock:
+            if client not in self._watching:
+                if len(self._watching) >= WATCHERS:
+                    return False
+                self._watching.append(client)
+        return True

@@ -7,6 +7,8 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,8 @@ from mho_errors import QueueError
 from procedures.queue.job import Job, JobStatus, Lane, Order
 from procedures.queue.policy import Answer, Policy
 
-VERSION = 2
-"""Of the tables. 2: jobs say after which run they go on."""
+VERSION = 3
+"""Of the tables. 2: jobs say after which run they go on. 3: who runs them, which error ended them, what may be live."""
 
 BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
 
@@ -25,15 +27,40 @@ CREATE TABLE jobs (
     procedure TEXT NOT NULL, parameters TEXT NOT NULL, bench TEXT NOT NULL, seed INTEGER, preset TEXT,
     output TEXT, folder TEXT NOT NULL,
     status TEXT NOT NULL, priority INTEGER NOT NULL, position INTEGER NOT NULL, reason TEXT NOT NULL,
-    run TEXT, resume_of TEXT, attempts INTEGER NOT NULL, worker INTEGER, worker_started REAL,
-    added REAL NOT NULL, started REAL, ended REAL, estimate REAL, seconds REAL, pulses INTEGER, after TEXT
+    run TEXT, resume_of TEXT, attempts INTEGER NOT NULL, worker INTEGER, worker_birth TEXT,
+    runner INTEGER, runner_birth TEXT,
+    added REAL NOT NULL, started REAL, ended REAL, estimate REAL, seconds REAL, pulses INTEGER, after TEXT,
+    error TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX waiting ON jobs (bench, status, priority DESC, position);
+CREATE INDEX finished ON jobs (bench, procedure, status, ended);
 CREATE TABLE lanes (
     bench TEXT PRIMARY KEY, held INTEGER NOT NULL, reason TEXT NOT NULL, unsafe INTEGER NOT NULL,
-    on_failure TEXT NOT NULL, on_interruption TEXT NOT NULL, retries INTEGER NOT NULL
+    on_failure TEXT NOT NULL, on_interruption TEXT NOT NULL, retries INTEGER NOT NULL,
+    unsafe_reason TEXT NOT NULL DEFAULT '', live TEXT NOT NULL DEFAULT '[]'
 ) STRICT;
 """
+_STEPS = {
+    1: ["ALTER TABLE jobs ADD COLUMN after TEXT"],
+    2: [
+        "ALTER TABLE jobs ADD COLUMN worker_birth TEXT",
+        "ALTER TABLE jobs ADD COLUMN runner INTEGER",
+        "ALTER TABLE jobs ADD COLUMN runner_birth TEXT",
+        "ALTER TABLE jobs ADD COLUMN error TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE lanes ADD COLUMN unsafe_reason TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE lanes ADD COLUMN live TEXT NOT NULL DEFAULT '[]'",
+        "CREATE INDEX finished ON jobs (bench, procedure, status, ended)",
+    ],
+}  # from one version of the tables to the next
+
+
+_ORDER = ("procedure", "parameters", "bench", "seed", "preset", "output", "folder", "after")
+_OF_JOB = [field.name for field in fields(Job) if field.name != "order"]
+_COLUMNS = ", ".join([*_ORDER, *_OF_JOB])  # by name: a newer mho may have added others while we were running
+
+
+class StorageError(QueueError):
+    """The file cannot be read or written at the moment: a full or broken disk, one that is read-only, a long wait."""
 
 
 class Database:
@@ -42,7 +69,9 @@ class Database:
     Raises
     ------
     QueueError
-        The file cannot be opened, is no queue, or comes from a newer mho; by every method, it cannot be used.
+        The file is no queue, or comes from a newer mho.
+    StorageError
+        It cannot be opened; by every method, it cannot be used at the moment.
     """
 
     def __init__(self, path: Path) -> None:
@@ -75,10 +104,11 @@ class Database:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk may have ended it
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def version_of_data(self) -> int:
         """Return a number that changes whenever another connection has changed something."""
@@ -92,7 +122,10 @@ class Database:
     def jobs(self, clause: str, values: Sequence[Any] = ()) -> list[Job]:
         """Return the jobs that a clause (WHERE…) selects."""
         with self._named():
-            return [job_of(row) for row in self._connection.execute(f"SELECT * FROM jobs {clause}", values)]
+            return [
+                _job_of(row)
+                for row in self._connection.execute(f"SELECT {_COLUMNS} FROM jobs {clause}", values)
+            ]
 
     def insert(self, columns: Mapping[str, Any]) -> int:
         """Add a job; return its number."""
@@ -107,9 +140,19 @@ class Database:
         values = {**columns, "number": number}
         self._connection.execute(f"UPDATE jobs SET {changes} WHERE id = :number", values)
 
-    def delete(self, numbers: Sequence[int]) -> None:
-        """Remove jobs."""
-        self._connection.executemany("DELETE FROM jobs WHERE id = ?", [(number,) for number in numbers])
+    def place(self, numbers: Sequence[int]) -> None:
+        """Give jobs the positions 1, 2, … in this order."""
+        places = [(place, number) for place, number in enumerate(numbers, 1)]
+        self._connection.executemany("UPDATE jobs SET position = ? WHERE id = ?", places)
+
+    def delete(self, clause: str, values: Sequence[Any] = ()) -> int:
+        """Remove the jobs that a clause (WHERE…) selects; return how many."""
+        return self._connection.execute(f"DELETE FROM jobs {clause}", values).rowcount
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Return what a statement gives."""
+        with self._named():
+            return self._connection.execute(statement, values).fetchall()
 
     def lane(self, bench: str) -> Lane:
         """Return how the queue of a bench stands."""
@@ -125,20 +168,12 @@ class Database:
 
     def put_lane(self, lane: Lane) -> Lane:
         """Note how the queue of a bench stands."""
-        policy = lane.policy
-        self._connection.execute(
-            "INSERT OR REPLACE INTO lanes (bench, held, reason, unsafe, on_failure, on_interruption, retries) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                lane.bench,
-                lane.held,
-                lane.reason,
-                lane.unsafe,
-                policy.on_failure,
-                policy.on_interruption,
-                policy.retries,
-            ),
-        )
+        row = {
+            "bench": lane.bench, "held": lane.held, "reason": lane.reason, "unsafe": lane.unsafe,
+            "unsafe_reason": lane.unsafe_reason, "live": json.dumps(lane.live), **vars(lane.policy),
+        }  # fmt: skip
+        names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+        self._connection.execute(f"INSERT OR REPLACE INTO lanes ({names}) VALUES ({marks})", row)
         return lane
 
     def _check(self) -> None:
@@ -168,46 +203,47 @@ class Database:
             time.sleep(0.01)
 
     def _see_to_tables(self) -> None:
+        if int(self.value("PRAGMA user_version")) == VERSION:
+            return  # one that may only be read can still be shown
         with self.changing():
             version = int(self.value("PRAGMA user_version"))
-            if version == 0:
-                for statement in _TABLES.split(";"):
-                    self._connection.execute(statement)
-            elif version == 1:
-                self._connection.execute("ALTER TABLE jobs ADD COLUMN after TEXT")
-            if version != VERSION:
-                self._connection.execute(f"PRAGMA user_version = {VERSION}")
+            steps = (
+                [one for step in range(version, VERSION) for one in _STEPS[step]]
+                if version
+                else _TABLES.split(";")
+            )
+            for statement in steps:
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """Turn what SQLite raises into `QueueError`."""
+        """Turn what SQLite raises into `StorageError`."""
         try:
             yield
         except sqlite3.Error as error:
-            raise QueueError(
+            raise StorageError(
                 f"queue {self._path} cannot be used: {error}; see to the disk, or move the file away to begin a new one"
             ) from error
 
 
-def job_of(row: sqlite3.Row) -> Job:
-    """Return the job that a row of `jobs` holds."""
-    fields = dict(row)
-    path = lambda text: None if text is None else Path(text)  # noqa: E731
+def _job_of(row: Sequence[Any]) -> Job:
+    """Return the job that the `_COLUMNS` of a row of `jobs` hold."""
+    procedure, parameters, bench, seed, preset, output, folder, after = row[: len(_ORDER)]
     order = Order(
-        procedure=fields.pop("procedure"),
-        parameters=json.loads(fields.pop("parameters")),
-        bench=fields.pop("bench"),
-        seed=fields.pop("seed"),
-        preset=fields.pop("preset"),
-        output=path(fields.pop("output")),
-        folder=Path(fields.pop("folder")),
-        after=fields.pop("after"),
+        procedure, json.loads(parameters), bench, seed, preset, _path(output), _path(folder) or Path(), after
     )
-    fields.update(
-        status=JobStatus(fields["status"]), run=path(fields["run"]), resume_of=path(fields["resume_of"])
+    of_job = dict(zip(_OF_JOB, row[len(_ORDER) :], strict=True))
+    of_job.update(
+        status=JobStatus(of_job["status"]), run=_path(of_job["run"]), resume_of=_path(of_job["resume_of"])
     )
-    known = {name: value for name, value in fields.items() if name in Job.__dataclass_fields__}
-    return Job(order=order, **known)  # a newer mho may have added columns while we were running
+    return Job(order=order, **of_job)
+
+
+@lru_cache(1024)
+def _path(text: str | None) -> Path | None:
+    """Return a path; many jobs share the folder that they start from."""
+    return None if text is None else Path(text)
 
 
 def order_row(order: Order) -> dict[str, str | int | None]:
@@ -243,4 +279,7 @@ def order_row(order: Order) -> dict[str, str | int | None]:
 def lane_of(row: sqlite3.Row) -> Lane:
     """Return the lane that a row of `lanes` holds."""
     policy = Policy(Answer(row["on_failure"]), Answer(row["on_interruption"]), row["retries"])
-    return Lane(row["bench"], bool(row["held"]), row["reason"], bool(row["unsafe"]), policy)
+    return Lane(
+        row["bench"], bool(row["held"]), row["reason"], bool(row["unsafe"]), policy, row["unsafe_reason"],
+        tuple(json.loads(row["live"])),
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -93,8 +94,10 @@ class Job:
         The run file of the attempt that the next one takes up.
     attempts : int
         How often it was begun.
-    worker, worker_started : int, float or None
-        Process id and start time (Unix, s) of the worker that has it.
+    worker, worker_birth : int, str or None
+        Process id of the worker that has it, and what tells that process from others (`runs.liveness.birth_of`).
+    runner, runner_birth : int, str or None
+        The same of the runner that began it.
     added, started, ended : float or None
         Unix time, s.
     estimate : float or None
@@ -103,6 +106,8 @@ class Job:
         What the finished run itself took, s: without its worker's start, and without pauses.
     pulses : int or None
         Pulses that it took.
+    error : str
+        Class of the error that ended it, such as ``LimitError``; empty without one.
     """
 
     id: int
@@ -115,13 +120,36 @@ class Job:
     resume_of: Path | None
     attempts: int
     worker: int | None
-    worker_started: float | None
+    worker_birth: str | None
+    runner: int | None
+    runner_birth: str | None
     added: float
     started: float | None
     ended: float | None
     estimate: float | None
     seconds: float | None
     pulses: int | None
+    error: str = ""
+
+
+LOUD = "NOT CONFIRMED SAFE"
+
+
+@dataclass(frozen=True)
+class Total:
+    """How many jobs of one status there are for a bench, and how long they are expected to take, s."""
+
+    bench: str
+    status: JobStatus
+    count: int
+    seconds: float
+
+
+def unsafe_text(bench: str, live: Sequence[str], reason: str) -> str:
+    """Say loudly which outputs of a bench are not confirmed safe: by role, or any when none is named."""
+    what = " and ".join(filter(None, [", ".join(live[:-1]), *live[-1:]])) or "any output"
+    why = reason.removeprefix(f"{LOUD}: ")
+    return f"{LOUD}: bench {bench}, {what} may be live" + (f" ({why})" if why else "")
 
 
 @dataclass(frozen=True)
@@ -135,9 +163,14 @@ class Lane:
     reason : str
         Why it is held.
     unsafe : bool
-        Whether the bench could not be confirmed safe; it is made safe before anything else.
+        Whether the bench is not confirmed safe. It stays so until somebody has made it safe, whatever becomes of the
+        queue, and it is made safe before anything else.
     policy : Policy
         What follows on a failure or an interruption.
+    unsafe_reason : str
+        Why it could not be confirmed.
+    live : tuple of str
+        Roles that may be live; empty when nothing is known of any.
     """
 
     bench: str
@@ -145,3 +178,10 @@ class Lane:
     reason: str = ""
     unsafe: bool = False
     policy: Policy = field(default_factory=Policy)
+    unsafe_reason: str = ""
+    live: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """What is to be said before anything else; empty for a bench that is safe as far as the queue knows."""
+        return unsafe_text(self.bench, self.live, self.unsafe_reason) if self.unsafe else ""

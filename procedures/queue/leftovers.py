@@ -1,17 +1,22 @@
-"""What becomes of a worker whose runner was killed: it ends by itself, or is ended."""
+"""What becomes of a worker whose runner is gone or does not answer: it ends by itself, or is ended."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 
 from procedures.queue.job import Job
-from runs.liveness import START_TOLERANCE
+from runs.liveness import lives
+
+LOOK = 0.05  # s
 
 
-def wait_for_worker(job: Job, patience: float, attend: Callable[[], None]) -> str:
+def wait_for_worker(job: Job, patience: float, attend: Callable[[], object]) -> str:
     """Wait until the worker that had `job` is gone; say how it ended.
 
     Its input has ended with its runner, so it stops at its next safe point and makes the bench safe; one that
@@ -25,27 +30,47 @@ def wait_for_worker(job: Job, patience: float, attend: Callable[[], None]) -> st
     attend : callable
         Does other work for a moment.
     """
-    process = _worker(job)
-    if process is None:
+    if not worker_lives(job):
         return "runner and worker were gone"
     deadline = time.monotonic() + patience
-    while _worker(job) is not None:
+    while worker_lives(job):
         if time.monotonic() >= deadline:
-            process.kill()
-            process.wait(patience)
+            _kill(job, patience)
             return f"its worker {job.worker} did not end within {patience:g} s after its runner was gone, and was killed"
         attend()
     return "the runner was gone"
 
 
-def _worker(job: Job) -> psutil.Process | None:
-    """Return the job's worker if it lives; a process that only has its number by now is another."""
-    if job.worker is None or job.worker_started is None:
-        return None
-    try:
-        process = psutil.Process(job.worker)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        return process if abs(process.create_time() - job.worker_started) <= START_TOLERANCE else None
-    except psutil.NoSuchProcess:
-        return None
+def break_off(job: Job, patience: float) -> None:
+    """End the worker that has `job` at once, without its runner: it makes the bench safe itself, or is killed."""
+    deadline = time.monotonic() + patience
+    while worker_lives(job) and time.monotonic() < deadline:
+        if os.name == "posix":
+            with suppress(ProcessLookupError):
+                os.kill(job.worker or 0, signal.SIGINT)  # the second one waits for no safe point
+        time.sleep(patience / 10)
+    if worker_lives(job):
+        _kill(job, patience)
+
+
+def worker_lives(job: Job) -> bool:
+    """Tell whether the job's worker lives; a process that only has its number by now is another."""
+    return job.worker is not None and lives(job.worker, job.worker_birth or "")
+
+
+def runner_lives(job: Job) -> bool:
+    """Tell whether another process that began the job as its runner lives."""
+    return job.runner not in (None, os.getpid()) and lives(job.runner or 0, job.runner_birth or "")
+
+
+def _kill(job: Job, patience: float) -> None:
+    """Kill the worker, with what it started, and wait until it is gone."""
+    number = job.worker or 0
+    with suppress(ProcessLookupError, psutil.NoSuchProcess):
+        if os.name == "posix" and os.getpgid(number) == number:
+            os.killpg(number, signal.SIGKILL)
+        else:
+            psutil.Process(number).kill()
+    deadline = time.monotonic() + patience
+    while worker_lives(job) and time.monotonic() < deadline:
+        time.sleep(LOOK)

@@ -1,4 +1,4 @@
-"""Where a runner and its clients meet: a private folder with the runner's socket, its lock and its secret."""
+"""Where a runner and its clients meet: a private folder beside the queue, with the runner's socket, lock and secret."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import secrets
 import socket
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from mho_errors import QueueError
+from runs.liveness import birth_of, lives
 
 LOOPBACK = "127.0.0.1"
 SOCKET_NAME_LIMIT = 100  # bytes; the system takes little more (sun_path, 108 on Linux and 104 on macOS)
+SUFFIX = ".runners"
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Card:
 
     Attributes
     ----------
-    pid, started : int, float
-        Its process and start time.
+    pid, birth : int, str
+        Its process, as `runs.liveness.birth_of` tells it from others.
     address : str or (str, int)
         Of its socket: a path, or loopback host and port where there are no Unix sockets.
     secret : bytes
@@ -36,23 +37,35 @@ class Card:
     """
 
     pid: int
-    started: float
+    birth: str
     address: str | tuple[str, int]
     secret: bytes
 
+    def lives(self) -> bool:
+        """Tell whether the runner's process is still there."""
+        return lives(self.pid, self.birth)
+
 
 class MeetingPlace:
-    """The place for one queue and one bench.
+    """The place for one queue and one bench: the same for every process, whatever its environment says.
+
+    Parameters
+    ----------
+    queue : Path
+        The queue's file, by whatever name.
+    bench : str
+        As `procedures.origin.bench_key` names it.
 
     Raises
     ------
     QueueError
-        The folder cannot be made, or is open to others.
+        By every method: the folder cannot be made, or is open to others.
     """
 
     def __init__(self, queue: Path, bench: str) -> None:
-        self.folder = _private_folder()
-        self._stem = hashlib.sha256(f"{queue}\0{bench}".encode()).hexdigest()[:16]
+        queue = queue.resolve()
+        self.folder = queue.with_name(f".{queue.name}{SUFFIX}")
+        self._stem = hashlib.sha256(bench.encode()).hexdigest()[:12]
 
     @property
     def lock(self) -> Path:
@@ -63,47 +76,52 @@ class MeetingPlace:
     def _card(self) -> Path:
         return self.folder / f"{self._stem}.json"
 
+    def prepare(self) -> None:
+        """Make the folder if it is not there; only a runner needs it."""
+        _make_private(self.folder)
+
     def listen(self) -> socket.socket:
         """Return a socket that listens here; only for the runner that holds the lock."""
         if not hasattr(socket, "AF_UNIX"):
             return socket.create_server((LOOPBACK, 0))
-        path = self.folder / f"{self._stem}.socket"
+        beside = self.folder / f"{self._stem}.socket"
+        if len(os.fsencode(beside)) <= SOCKET_NAME_LIMIT:
+            with suppress(OSError):  # not every file system has sockets
+                return _listening(beside)
+        path = self._elsewhere()
+        _make_private(path.parent)
         if len(os.fsencode(path)) > SOCKET_NAME_LIMIT:
-            raise QueueError(
-                f"{path} is too long a name for a socket; set XDG_RUNTIME_DIR to a shorter folder"
-            )
-        path.unlink(missing_ok=True)  # left by a runner that was killed
-        listener = socket.socket(socket.AF_UNIX)
+            raise QueueError(f"{path} is too long a name for a socket; set TMPDIR to a shorter folder")
         try:
-            listener.bind(str(path))
-            path.chmod(0o600)
-            listener.listen()
+            return _listening(path)
         except OSError as error:
-            listener.close()
             raise QueueError(f"the runner's socket {path} cannot be made: {error.strerror}") from None
-        return listener
 
     def publish(self, listener: socket.socket) -> Card:
         """Leave a card with a fresh secret; it is there as a whole or not at all."""
-        card = Card(
-            os.getpid(), psutil.Process().create_time(), listener.getsockname(), secrets.token_bytes(32)
-        )
+        pid = os.getpid()
+        card = Card(pid, birth_of(pid), listener.getsockname(), secrets.token_bytes(32))
         draft = self._card.with_suffix(f".{card.pid}.part")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(vars(card) | {"secret": card.secret.hex()}, file)
-        os.replace(draft, self._card)
+        try:
+            draft.unlink(missing_ok=True)
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(vars(card) | {"secret": card.secret.hex()}, file)
+            os.replace(draft, self._card)
+        except OSError as error:
+            raise QueueError(f"the runner's card {self._card} cannot be written: {error.strerror}") from None
         return card
 
     def card(self) -> Card | None:
         """Return the card of the runner that was here last, or None; it may be gone."""
+        if self.folder.exists():
+            _see_that_private(self.folder)
         try:
             content: dict[str, Any] = json.loads(self._card.read_text("utf-8"))
             address = content["address"]
             return Card(
                 int(content["pid"]),
-                float(content["started"]),
+                str(content["birth"]),
                 address if isinstance(address, str) else (str(address[0]), int(address[1])),
                 bytes.fromhex(content["secret"]),
             )
@@ -114,29 +132,46 @@ class MeetingPlace:
 
     def withdraw(self) -> None:
         """Take the card and the socket away."""
-        self._card.unlink(missing_ok=True)
-        (self.folder / f"{self._stem}.socket").unlink(missing_ok=True)
+        for path in (self._card, self.folder / f"{self._stem}.socket", self._elsewhere()):
+            with suppress(OSError):
+                path.unlink()
 
-
-def _private_folder() -> Path:
-    """Return this user's folder for sockets, made if it is not there."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    if base and Path(base).is_dir():
-        folder = Path(base) / "mho"
-    else:
+    def _elsewhere(self) -> Path:
+        """Where the socket is when its name beside the queue would be too long; the card says where that was."""
         user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-        folder = Path(tempfile.gettempdir()) / f"mho-{user}"
+        whose = hashlib.sha256(f"{self.folder}\0{self._stem}".encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"mho-{user}" / f"{whose}.socket"
+
+
+def _listening(path: Path) -> socket.socket:
+    """Return a Unix socket that listens at `path`, for its user alone."""
+    path.unlink(missing_ok=True)  # left by a runner that was killed
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _make_private(folder: Path) -> None:
+    """Make this user's folder if it is not there, and see that nobody else gets in."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
     except OSError as error:
-        raise QueueError(
-            f"the folder {folder} for the runner's socket cannot be made: {error.strerror}"
-        ) from None
+        raise QueueError(f"the folder {folder} for runners cannot be made: {error.strerror}") from None
+    _see_that_private(folder)
+
+
+def _see_that_private(folder: Path) -> None:
     if hasattr(os, "getuid"):
+        found = folder.lstat()
         private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
         if not private:
             raise QueueError(
-                f"the folder {folder} must be yours, and closed to others: chmod 700, or remove it"
+                f"the folder {folder} must be yours, and closed to others: give the command as its owner, or see that "
+                "no runner is there and remove it"
             )
-    return folder

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from mho_errors import QueueError
 from mho_toml import StrictModel
 from procedures import stream
-from procedures.queue.job import Job, Order
+from procedures.queue.job import Job, Order, unsafe_text
 from runs import Status
 
 RUNNER_GONE = "the runner is gone"
@@ -63,6 +63,10 @@ class Done:
         Whether the bench was confirmed safe, or nothing was ever sent to it.
     seconds, pulses : float, int or None
         What a finished run took.
+    error : str
+        Class of the error that ended it; empty without one.
+    live : tuple of str
+        Roles that are not confirmed safe, as far as they are known.
     """
 
     status: Status
@@ -70,6 +74,8 @@ class Done:
     safe: bool
     seconds: float | None = None
     pulses: int | None = None
+    error: str = ""
+    live: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,9 +87,10 @@ class Missed:
 
 @dataclass(frozen=True)
 class Refused:
-    """The runner's answer to a request that it does not follow."""
+    """The runner's answer to a request that it does not follow; `busy` when it would at another time."""
 
     reason: str
+    busy: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,8 @@ class RunnerState:
         Of the running job.
     seconds_left : float or None
         Expected for the running job, s.
+    unsafe, unsafe_reason, live : bool, str, tuple of str
+        Whether the bench is not confirmed safe, why, and which roles may be live, as `Lane` has them.
     """
 
     bench: str
@@ -126,6 +135,14 @@ class RunnerState:
     done: int = 0
     total: int = 0
     seconds_left: float | None = None
+    unsafe: bool = False
+    unsafe_reason: str = ""
+    live: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """What is to be said before anything else; empty for a bench that is safe as far as the runner knows."""
+        return unsafe_text(self.bench, self.live, self.unsafe_reason) if self.unsafe else ""
 
 
 Event = stream.Event | Missed | JobChanged | QueueChanged | RunnerState

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from mho_errors import InputError, QueueError
 from mho_toml import load_toml
 from procedures.base import Estimate, Procedure
 from procedures.catalogue import known_procedures, make_procedure
-from procedures.conditions import load_conditions
+from procedures.conditions import check_seed, load_conditions
 from procedures.origin import bench_key, import_procedure
 from procedures.plan import load_plan
 from procedures.queue.job import WITHIN, Job, JobStatus, Order
@@ -72,6 +73,25 @@ def checked(order: Order, queue: Queue, trust: Trust = nobody) -> tuple[Order, f
     return order, expected_seconds(
         expected, queue.last_finished(order), simulated=source.bench.simulation is not None
     )
+
+
+def checked_all(
+    orders: Sequence[Order], queue: Queue, trust: Trust = nobody
+) -> list[tuple[Order, float | None]]:
+    """Check many orders as `checked` does, those only once that differ in nothing but their seed."""
+    known: dict[str, tuple[Order, float | None]] = {}
+    found = []
+    for order in orders:
+        same = {key: v for key, v in order.parameters.items() if key != "seed" or v != order.seed}
+        key = repr(replace(order, seed=None, parameters=same))
+        if order.after is None and key in known:
+            check_seed(order.seed)
+            first, estimate = known[key]
+            found.append((replace(order, bench=first.bench, output=first.output), estimate))
+        else:
+            found.append(checked(order, queue, trust))
+            known.setdefault(key, found[-1])
+    return found
 
 
 def ground(order: Order, queue: Queue, *, simulated: bool) -> str | None:

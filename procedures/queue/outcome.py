@@ -13,20 +13,21 @@ from runs import RunFile, Status
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it ended; `safe` only when the bench is known to be."""
+    """How it ended; `safe` only when the bench is known to be, `error` the class of the error that ended it."""
 
     status: JobStatus
     reason: str
     safe: bool = False
     seconds: float | None = None
     pulses: int | None = None
+    error: str = ""
 
 
 def told(done: Done) -> Outcome:
     """Return the outcome that a worker told; nobody asked for an abort whose reason is that the runner was gone."""
     lost = done.status is Status.ABORTED and done.reason == RUNNER_GONE
     status = JobStatus.INTERRUPTED if lost else JobStatus(done.status)
-    return Outcome(status, done.reason, done.safe, done.seconds, done.pulses)
+    return Outcome(status, done.reason, done.safe, done.seconds, done.pulses, done.error)
 
 
 def found(run: Path | None, end: str, asked: str = "") -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import threading
@@ -16,7 +17,7 @@ from filelock import FileLock, Timeout
 from instruments.stopping import STOPPING
 from mho_errors import QueueError
 from procedures.queue.control import ControlServer
-from procedures.queue.meeting import MeetingPlace
+from procedures.queue.meeting import Card, MeetingPlace
 from procedures.queue.messages import Event
 
 
@@ -86,19 +87,27 @@ class Presence:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
+        self._place.prepare()
         lock = FileLock(self._place.lock, mode=0o600)
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            card = self._place.card()
-            holder = f"process {card.pid}" if card else "another process"
-            raise QueueError(
-                f"bench {self._bench!r} has a runner already ({holder}); command it with `mho queue`, or end it"
-            ) from None
+            raise self._taken(self._place.card()) from None
+        except OSError as error:
+            raise QueueError(f"the lock {self._place.lock} cannot be had: {error.strerror}") from None
         try:
+            card = self._place.card()
+            if card is not None and card.pid != os.getpid() and card.lives():
+                raise self._taken(card)  # somebody has removed the lock that it holds
             yield
         finally:
             lock.release()
+
+    def _taken(self, card: Card | None) -> QueueError:
+        holder = f"process {card.pid}" if card else "another process"
+        return QueueError(
+            f"bench {self._bench!r} has a runner already ({holder}); command it with `mho queue`, or end it"
+        )
 
     @contextmanager
     def _ended_by_signals(self) -> Iterator[None]:

@@ -15,8 +15,10 @@ from procedures import stream
 from procedures.origin import bench_key
 from procedures.queue.child import Child, ChildEnded, ChildSaid, Grace
 from procedures.queue.control import Asked
+from procedures.queue.database import StorageError
+from procedures.queue.deferred import DeferredWrites
 from procedures.queue.job import ACTIVE, Job, JobStatus
-from procedures.queue.leftovers import wait_for_worker
+from procedures.queue.leftovers import runner_lives, wait_for_worker
 from procedures.queue.meeting import MeetingPlace
 from procedures.queue.messages import (
     Assignment,
@@ -33,10 +35,11 @@ from procedures.queue.messages import (
 from procedures.queue.ordering import next_run_path, run_before
 from procedures.queue.outcome import Outcome, found, told
 from procedures.queue.pace import Pace
-from procedures.queue.policy import Policy, decide
+from procedures.queue.policy import decide
 from procedures.queue.presence import EndAsked, Presence
 from procedures.queue.store import Queue
 from runs import Status
+from runs.liveness import birth_of
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
 EMERGENCY = "emergency stop"
@@ -70,10 +73,12 @@ class Runner:
         self.bench = bench_key(bench)
         self._queue = Queue(path)
         self._presence = Presence(MeetingPlace(self._queue.path, self.bench), self.bench, listeners)
+        self._writes = DeferredWrites(self._queue, self.bench, self._say)
         self._grace = grace
         self._worker: Child | None = None  # while it has a job
         self._job: Job | None = None
         self._pace = Pace()
+        self._measures = False  # whether the job has begun to use the bench
         self._state: State = "idle"
         self._ending = ""
         self._safing_asked = False
@@ -96,7 +101,12 @@ class Runner:
         QueueError
             Another runner serves this queue and bench, or the queue cannot be used.
         """
-        with closing(self._queue), self._presence:
+        with closing(self._queue):
+            self._see_that_alone()
+            return self._serve(drain, once)
+
+    def _serve(self, drain: bool, once: bool) -> str:
+        with self._presence:
             try:
                 self._settle_leftovers()
                 self._presence.announce(self.state())
@@ -109,11 +119,16 @@ class Runner:
                         self._carry_out(job)
                         if once:
                             break
-                    elif drain or once:
+                    elif (drain or once) and self._writes.settled:
                         break
                     else:
                         self._attend()
-                return self._queue.lane(self.bench).reason
+                if not self._writes.catch_up():
+                    raise QueueError(
+                        f"the runner of bench {self.bench!r} ends before the queue could be written: "
+                        f"{self._writes.lane.reason}. The next runner settles what is left"
+                    )
+                return self._writes.lane.reason
             finally:
                 if self._worker is not None:  # the queue failed us: nobody looks after it any more
                     self._worker.hang_up()
@@ -126,12 +141,12 @@ class Runner:
 
     def _next(self) -> Job | None:
         """Return the job to run now: none while the queue is held or the bench is not safe."""
-        lane = self._queue.lane(self.bench)
-        if lane.held:
+        lane = self._writes.lane
+        if lane.held or not self._writes.settled:
             return None
         if lane.unsafe and not self._make_safe():
             return None
-        return self._queue.next(self.bench)
+        return self._writes.next()
 
     def _carry_out(self, job: Job) -> None:
         """Run one job from its beginning to the decision what follows on it."""
@@ -144,13 +159,21 @@ class Runner:
         # A worker begins when it is told to. Were we killed before that it would have nothing to do; killed after
         # it, the queue knows of both, and of the run file.
         worker = Child(self._presence.inbox)
-        begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_started=worker.started)
+        try:
+            begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_birth=birth_of(worker.pid))
+        except StorageError:
+            worker.hang_up()
+            self._writes.write(
+                lambda: self._queue.touch(self.bench)
+            )  # nothing is begun before that is written
+            return
         if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
             worker.hang_up()
             if begun is not None:
                 self._settle(begun, Outcome(JobStatus.FAILED, trouble, safe=True))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
+        self._measures = False
         worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after))
         self._tell_job(job.id)
         self._wait_for(worker)
@@ -162,23 +185,40 @@ class Runner:
 
     def _settle(self, job: Job, outcome: Outcome) -> None:
         """See to a safe bench first, then note how the job ended and what follows: a crash in between repeats both."""
-        if not outcome.safe:
+        stopped = (
+            self._writes.lane.unsafe
+        )  # an emergency stop wants it confirmed, also when nothing was begun
+        if not outcome.safe or (stopped and not self._measures):
             self._make_safe()
-        decision = decide(self._policy, outcome.status, job.attempts)
+        elif stopped:
+            self._writes.confirm_safe()
+        self._writes.write(lambda: self._note_end(job, outcome))
+
+    def _note_end(self, job: Job, outcome: Outcome) -> None:
+        decision = decide(self._queue.lane(self.bench).policy, outcome.status, job.attempts)
         self._queue.end(
-            job.id, outcome.status, outcome.reason, decision, seconds=outcome.seconds, pulses=outcome.pulses
-        )
+            job.id, outcome.status, outcome.reason, decision,
+            seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error,
+        )  # fmt: skip
         self._tell_job(job.id)
         if decision.hold:
             self._say("ERROR", f"the queue of {self.bench} is held: {self._queue.lane(self.bench).reason}")
 
-    @property
-    def _policy(self) -> Policy:
-        return self._queue.lane(self.bench).policy
+    def _see_that_alone(self) -> None:
+        """Refuse when a job's own runner lives, whatever became of the lock that it holds."""
+        for job in self._queue.jobs(self.bench, ACTIVE):
+            if runner_lives(job):
+                raise QueueError(
+                    f"job {job.id} of bench {self.bench!r} has a runner already (process {job.runner}); command it with "
+                    "`mho queue`, or end it"
+                )
 
     def _settle_leftovers(self) -> None:
-        """Settle what a runner that was killed left behind, before anything else."""
-        for job in self._queue.jobs(self.bench, ACTIVE):
+        """Settle what a runner that was killed left behind, before anything else, a bench that it left live too."""
+        left = self._queue.jobs(self.bench, ACTIVE)
+        if self._queue.lane(self.bench).unsafe and not left:
+            self._make_safe()
+        for job in left:
             self._say("WARNING", f"job {job.id} was left by a runner that is gone")
             end = wait_for_worker(job, self._grace.orphan, self._attend)
             self._settle(job, found(job.run, end))
@@ -193,11 +233,11 @@ class Runner:
         self._wait_for(child)
         done = child.done or Done(Status.FAILED, child.how_it_ended(), False)
         if done.safe:
-            self._queue.confirm_safe(self.bench)
+            self._writes.confirm_safe()
             self._say("WARNING", f"bench {self.bench} was made safe by a fresh process")
         else:
             reason = f"bench {self.bench} is not confirmed safe: {done.reason}"
-            self._queue.hold(self.bench, reason, unsafe=True)
+            self._writes.hold_unsafe(reason, done.reason, done.live)
             self._say("CRITICAL", f"{reason}. The queue is held; see to the bench, then `mho queue resume`")
         self._state = "idle"
         return done.safe
@@ -224,7 +264,8 @@ class Runner:
                 self._wind_up(item.reason)
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK
-            if self._queue.changed():
+            settled = self._writes.settled
+            if self._writes.changed() or (self._writes.catch_up() and not settled):
                 self._follow_queue()
 
     def _hear(self, event: stream.Event) -> None:
@@ -232,19 +273,23 @@ class Runner:
         if job is None:
             return
         self._pace.take(event)
+        self._measures |= isinstance(event, stream.Started)
         if isinstance(event, stream.Paused | stream.Resumed):
             paused = isinstance(event, stream.Paused)
-            self._queue.mark(job.id, JobStatus.PAUSED if paused else JobStatus.RUNNING)
             self._state = "paused" if paused else "running"
-            self._tell_job(job.id)
+            self._writes.write(lambda: self._mark(job, JobStatus(self._state)))
         self._presence.announce(event)
         if isinstance(event, stream.Progress | stream.Paused | stream.Resumed):
             self._presence.announce(self.state())
 
+    def _mark(self, job: Job, status: JobStatus) -> None:
+        self._queue.mark(job.id, status)
+        self._tell_job(job.id)
+
     def _follow_queue(self) -> None:
         """Follow what others have changed: holding and releasing pauses and resumes the running job too."""
-        if self._worker is not None:
-            self._worker.tell(Command("pause" if self._queue.lane(self.bench).held else "resume"))
+        if self._worker is not None and self._writes.settled:  # a full disk lets the job go on as it does
+            self._worker.tell(Command("pause" if self._writes.lane.held else "resume"))
         self._presence.announce(QueueChanged())
         self._presence.announce(self.state())
 
@@ -269,9 +314,9 @@ class Runner:
         worker, job = self._worker, self._job
         match request.command:
             case "pause":
-                self._queue.hold(self.bench, "paused by hand")
                 if worker is not None:
                     worker.tell(Command("pause"))
+                self._queue.hold(self.bench, "paused by hand")
             case "resume":
                 self._queue.release(self.bench)
                 if worker is not None:
@@ -283,11 +328,11 @@ class Runner:
                     raise QueueError(f"job {request.job} is not being run; job {job.id} is")
                 worker.stop("aborted by hand")
             case "emergency":
-                self._queue.hold(self.bench, EMERGENCY, unsafe=worker is None)
-                if worker is not None:
+                if worker is not None:  # first of all; what is noted may have to wait
                     worker.stop(EMERGENCY, emergency=True, patience=self._grace.emergency)
                 elif self._state == "idle":  # somebody else may have left an output on
                     self._safing_asked, self._state = True, "making safe"
+                self._writes.hold_unsafe(EMERGENCY, f"{EMERGENCY}, not confirmed yet")
         if request.command in ("pause", "resume", "emergency"):
             self._presence.announce(self.state())
 
@@ -295,7 +340,7 @@ class Runner:
 
     def state(self) -> RunnerState:
         """Return how the runner stands."""
-        lane, progress = self._queue.lane(self.bench), self._pace.progress
+        lane, progress = self._writes.lane, self._pace.progress
         job = self._job
         return RunnerState(
             bench=self.bench,
@@ -308,10 +353,14 @@ class Runner:
             done=progress.done if job and progress else 0,
             total=progress.total if job and progress else 0,
             seconds_left=self._pace.seconds_left() if job else None,
+            unsafe=lane.unsafe,
+            unsafe_reason=lane.unsafe_reason,
+            live=lane.live,
         )
 
     def _tell_job(self, number: int) -> None:
-        self._presence.announce(JobChanged(self._queue.job(number)))
+        with suppress(StorageError):
+            self._presence.announce(JobChanged(self._queue.job(number)))
 
     def _say(self, level: str, text: str) -> None:
         log.log(logging.getLevelNamesMapping()[level], text)

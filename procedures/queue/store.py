@@ -16,8 +16,9 @@ from typing import Any, Self
 
 from mho_errors import QueueError
 from procedures.queue.database import Database, order_row
-from procedures.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order
+from procedures.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order, Total
 from procedures.queue.policy import Decision, Policy
+from runs.liveness import birth_of
 from runs.paths import DEFAULT_FOLDER
 
 NAME = "queue.sqlite"
@@ -26,7 +27,7 @@ _ORDER = """
 ORDER BY CASE status WHEN 'queued' THEN 2 WHEN 'running' THEN 1 WHEN 'paused' THEN 1 ELSE 0 END,
     CASE status WHEN 'queued' THEN -priority END, CASE status WHEN 'queued' THEN position END, ended, id
 """
-
+_WAITING = "ORDER BY priority DESC, position, id"
 
 GO_ON = Decision()
 
@@ -89,10 +90,42 @@ class Queue:
             )
         return found[0]
 
+    def shown(
+        self,
+        bench: str | None = None,
+        statuses: Sequence[JobStatus] = tuple(JobStatus),
+        *,
+        ended: int,
+        waiting: int,
+    ) -> list[Job]:
+        """Return what `jobs` does, but of what has ended only the last, and of what waits only the first."""
+        marks = lambda group: ", ".join(f"'{one}'" for one in group if one in statuses)  # noqa: E731
+        where = "WHERE status IN ({}) AND (bench = ? OR ? IS NULL) {} LIMIT ?"
+        parts = (
+            reversed(
+                self._jobs(where.format(marks(ENDED), "ORDER BY ended DESC, id DESC"), bench, bench, ended)
+            ),
+            self._jobs(where.format(marks(ACTIVE), _ORDER), bench, bench, -1),
+            self._jobs(where.format(marks([JobStatus.QUEUED]), _WAITING), bench, bench, waiting),
+        )
+        return [job for part in parts for job in part]
+
+    def totals(self) -> list[Total]:
+        """Return how many jobs of each status there are for each bench, and how long they are expected to take."""
+        return [
+            Total(bench, JobStatus(status), count, seconds)
+            for bench, status, count, seconds in self._database.rows(
+                "SELECT bench, status, count(*), total(estimate) FROM jobs GROUP BY bench, status"
+            )
+        ]
+
     def next(self, bench: str) -> Job | None:
         """Return the job that goes next on `bench`, or None."""
-        waiting = self.jobs(bench, [JobStatus.QUEUED])
+        waiting = self._jobs(f"WHERE bench = ? AND status = 'queued' {_WAITING} LIMIT 1", bench)
         return waiting[0] if waiting else None
+
+    def _jobs(self, clause: str, *values: Any) -> list[Job]:
+        return self._database.jobs(clause, values)
 
     def lane(self, bench: str) -> Lane:
         """Return how the queue of `bench` stands."""
@@ -126,14 +159,23 @@ class Queue:
 
         One that goes on after ``@2`` goes on after the second of them.
         """
-        jobs: list[Job] = []
+        numbers: list[int] = []
+        places: dict[str, int] = {}
         with self._database.changing():
             for order, estimate in orders:
                 if order.after is not None and order.after.startswith(WITHIN):
-                    ground = jobs[int(order.after.removeprefix(WITHIN)) - 1]
-                    order = replace(order, after=f"#{ground.id}")
-                jobs.append(self._insert(order, priority, estimate))
-        return jobs
+                    ground = numbers[int(order.after.removeprefix(WITHIN)) - 1]
+                    order = replace(order, after=f"#{ground}")
+                if order.bench not in places:
+                    places[order.bench] = self._end_of_line(order.bench)
+                row = order_row(order) | {
+                    "status": JobStatus.QUEUED, "priority": priority, "reason": "", "attempts": 0,
+                    "added": time.time(), "estimate": estimate, "position": places[order.bench],
+                }  # fmt: skip
+                numbers.append(self._database.insert(row))
+                places[order.bench] += 1
+            # Nobody else adds any meanwhile.
+            return self._jobs("WHERE id >= ? ORDER BY id", numbers[0]) if numbers else []
 
     def clone(self, number: int) -> Job:
         """Put a copy of a job, whatever became of it, behind all others of its priority."""
@@ -162,17 +204,19 @@ class Queue:
         """
         with self._database.changing():
             job = self._waiting(number)
-            others = [one for one in self.jobs(job.order.bench, [JobStatus.QUEUED]) if one.id != number]
+            others = self._database.rows(
+                f"SELECT id, priority FROM jobs WHERE bench = ? AND status = 'queued' AND id != ? {_WAITING}",
+                (job.order.bench, number),
+            )
             index = min(max(place - 1, 0), len(others))
             priority = job.priority
             if index > 0:
-                priority = min(priority, others[index - 1].priority)
+                priority = min(priority, others[index - 1]["priority"])
             if index < len(others):
-                priority = max(priority, others[index].priority)
-            self._set(number, priority=priority)
-            for position, one in enumerate([*others[:index], job, *others[index:]], 1):
-                self._set(one.id, position=position)
-            return self.job(number)
+                priority = max(priority, others[index]["priority"])
+            line = [one["id"] for one in others]
+            self._database.place([*line[:index], number, *line[index:]])
+            return self._set(number, priority=priority)
 
     def skip(self, number: int, reason: str) -> Job:
         """Take a job that waits out of the line, and keep it on record."""
@@ -185,24 +229,31 @@ class Queue:
         with self._database.changing():
             if self.job(number).status in ACTIVE:
                 raise QueueError(f"job {number} is being run; abort it before it is removed")
-            self._database.delete([number])
+            self._database.delete("WHERE id = ?", (number,))
 
     def clear(self, bench: str | None = None, statuses: Sequence[JobStatus] = ENDED) -> int:
         """Forget all jobs of `statuses`, none of which may be being run; return how many. Run files stay."""
+        wanted = [status for status in statuses if status not in ACTIVE]
+        marks = ", ".join("?" * len(wanted))
         with self._database.changing():
-            going = [job for job in self.jobs(bench, statuses) if job.status not in ACTIVE]
-            self._database.delete([job.id for job in going])
-            return len(going)
+            return self._database.delete(
+                f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL)", (*wanted, bench, bench)
+            )
 
-    def hold(self, bench: str, reason: str, *, unsafe: bool = False) -> Lane:
-        """Begin no further job on `bench`, and let a running one rest, until `release`.
+    def hold(self, bench: str, reason: str) -> Lane:
+        """Begin no further job on `bench`, and let a running one rest, until `release`."""
+        with self._database.changing():
+            return self._database.put_lane(replace(self._database.lane(bench), held=True, reason=reason))
 
-        `unsafe` notes that the bench could not be made safe, until `confirm_safe`.
+    def hold_unsafe(self, bench: str, hold: str, reason: str, live: Sequence[str] = ()) -> Lane:
+        """Hold the queue of `bench` for the reason `hold`, for its outputs are not confirmed safe until `confirm_safe`.
+
+        `reason` says why they are not; `live` names the roles, none when nothing is known of any.
         """
         with self._database.changing():
             lane = self._database.lane(bench)
             return self._database.put_lane(
-                replace(lane, held=True, reason=reason, unsafe=unsafe or lane.unsafe)
+                replace(lane, held=True, reason=hold, unsafe=True, unsafe_reason=reason, live=tuple(live))
             )
 
     def release(self, bench: str) -> Lane:
@@ -213,7 +264,13 @@ class Queue:
     def confirm_safe(self, bench: str) -> Lane:
         """Note that `bench` was made safe."""
         with self._database.changing():
-            return self._database.put_lane(replace(self._database.lane(bench), unsafe=False))
+            lane = self._database.lane(bench)
+            return self._database.put_lane(replace(lane, unsafe=False, unsafe_reason="", live=()))
+
+    def touch(self, bench: str) -> Lane:
+        """Write how the queue of `bench` stands, as it is: whether anything can be written."""
+        with self._database.changing():
+            return self._database.put_lane(self._database.lane(bench))
 
     def set_policy(self, bench: str, policy: Policy) -> Lane:
         """Say what follows when a run on `bench` fails or is interrupted."""
@@ -222,15 +279,16 @@ class Queue:
 
     # --- carrying out ---
 
-    def begin(self, number: int, *, run: Path | None, worker: int, worker_started: float) -> Job | None:
-        """Note that a worker has the job, which is about to write `run`; None when it does not wait any more."""
+    def begin(self, number: int, *, run: Path | None, worker: int, worker_birth: str = "") -> Job | None:
+        """Note that a worker of this process has the job, and is about to write `run`; None if it waits no more."""
         with self._database.changing():
             found = self._database.jobs("WHERE id = ? AND status = 'queued'", (number,))
             if not found:
                 return None
             return self._set(
                 number, status=JobStatus.RUNNING, reason="", run=run and str(run), attempts=found[0].attempts + 1,
-                worker=worker, worker_started=worker_started, started=time.time(), ended=None,
+                worker=worker, worker_birth=worker_birth, runner=os.getpid(), runner_birth=birth_of(os.getpid()),
+                started=time.time(), ended=None, error="",
             )  # fmt: skip
 
     def mark(self, number: int, status: JobStatus) -> Job:
@@ -247,24 +305,23 @@ class Queue:
         *,
         seconds: float | None = None,
         pulses: int | None = None,
+        error: str = "",
     ) -> Job:
         """Note how a job ended, and what follows, in one change: no crash can come between the two."""
         with self._database.changing():
             job = self.job(number)
             ended: dict[str, Any] = {
                 "status": status, "reason": reason, "ended": time.time(), "seconds": seconds, "pulses": pulses,
-                "worker": None, "worker_started": None,
+                "worker": None, "worker_birth": None, "runner": None, "runner_birth": None, "error": error,
             }  # fmt: skip
             if decision.again:
-                first = self._database.jobs(
-                    "WHERE bench = ? AND status = 'queued' " + _ORDER, (job.order.bench,)
-                )[:1]
+                first = self.next(job.order.bench)
                 ended |= {
                     "status": JobStatus.QUEUED,
                     "reason": f"attempt {job.attempts} {status}: {reason}",
                     "resume_of": str(job.run) if decision.resume and job.run else None,
-                    "position": first[0].position - 1 if first else job.position,
-                    "priority": max(job.priority, first[0].priority) if first else job.priority,
+                    "position": first.position - 1 if first else job.position,
+                    "priority": max(job.priority, first.priority) if first else job.priority,
                 }
             if decision.hold:
                 hold = f"job {number} ({job.order.procedure}): {decision.hold}: {reason}"
@@ -273,17 +330,6 @@ class Queue:
             return self._set(number, **ended)
 
     # --- parts of changes ---
-
-    def _insert(self, order: Order, priority: int, estimate: float | None) -> Job:
-        return self.job(
-            self._database.insert(
-                order_row(order)
-                | {
-                    "status": JobStatus.QUEUED, "priority": priority, "reason": "", "attempts": 0,
-                    "added": time.time(), "estimate": estimate, "position": self._end_of_line(order.bench),
-                }
-            )
-        )  # fmt: skip
 
     def _set(self, number: int, **columns: Any) -> Job:
         self._database.update(number, columns)

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from procedures.queue.job import ACTIVE, Job, JobStatus, Lane
+from procedures.queue.job import ACTIVE, Job, JobStatus, Lane, Total
 from procedures.queue.messages import RunnerState
 
 COLOURS = {
@@ -28,71 +28,88 @@ COLOURS = {
 
 
 def print_jobs(
-    jobs: Sequence[Job], lanes: Iterable[Lane], runners: Mapping[str, RunnerState | None], console: Console
+    jobs: Sequence[Job],
+    lanes: Sequence[Lane],
+    runners: Mapping[str, RunnerState | str | None],
+    console: Console,
+    totals: Sequence[Total],
 ) -> None:
-    """Print the jobs as a table, and below it what is still to come, and which queue stands still and why.
+    """Print what is not safe, the jobs as a table, what is still to come, and which queue stands still and why.
 
     Parameters
     ----------
+    jobs : sequence of Job
+        Those to be shown.
     runners : mapping
-        How the runner of each bench stands whose jobs are not through; None where there is none.
+        How the runner of each bench stands whose jobs are not through; a text says why one does not answer, None that
+        there is none.
+    totals : sequence of Total
+        Of the whole queue, as far as it is looked at.
     """
+    _print_warnings(lanes, console)
     if not jobs:
         console.print("the queue is empty")
     else:
-        several = len({job.order.bench for job in jobs}) > 1
-        table = Table(box=None, pad_edge=False)
-        for name in (
-            "job",
-            "status",
-            "procedure",
-            *(["bench"] if several else []),
-            "expected",
-            "took",
-            "what",
-        ):
-            table.add_column(
-                name,
-                justify="right" if name in ("job", "expected", "took") else "left",
-                no_wrap=name not in ("procedure", "bench", "what"),
-                overflow="fold",
-            )
-        for job in jobs:
-            bench = [Path(job.order.bench).stem] if several else []
-            outcome = _so_far(job, runners) or job.reason or ("" if job.run is None else job.run.name)
-            status = Text(job.status, COLOURS.get(job.status, ""))
-            table.add_row(
-                str(job.id), status, what(job), *bench, duration(job.estimate), duration(took(job)), outcome
-            )
-        console.print(table)
+        console.print(_table(jobs, runners))
+    left_out = sum(total.count for total in totals) - len(jobs)
+    if left_out > 0:
+        console.print(f"and {left_out} more: --all shows them", highlight=False)
+    waiting = {total.bench: total for total in totals if total.status is JobStatus.QUEUED}
     for name, runner in runners.items():
-        waiting = [job for job in jobs if job.order.bench == name and job.status is JobStatus.QUEUED]
-        if waiting:
-            expected = sum(job.estimate or 0.0 for job in waiting)
-            number = (
-                f"{len(waiting)} job{'' if len(waiting) == 1 else 's'} wait{'s' if len(waiting) == 1 else ''}"
-            )
-            console.print(f"{number} for {name}: {duration(expected)} expected", highlight=False)
-        if runner is None:
-            console.print(
-                f"no runner serves {name}; begin with `mho runner --bench {name}`",
-                style="bold yellow",
-                highlight=False,
-            )
+        if name in waiting:
+            count = waiting[name].count
+            number = f"{count} job{'' if count == 1 else 's'} wait{'s' if count == 1 else ''}"
+            console.print(f"{number} for {name}: {duration(waiting[name].seconds)} expected", highlight=False)
+        if not isinstance(runner, RunnerState):
+            said = runner or f"no runner serves {name}; begin with `mho runner --bench {name}`"
+            console.print(said, style="bold yellow", highlight=False)
     for lane in lanes:
         if lane.held:
             console.print(
                 f"the queue of {lane.bench} is held: {lane.reason}", style="bold yellow", highlight=False
             )
+    if jobs:
+        _print_warnings(lanes, console)  # a long table has scrolled it away
 
 
-def _so_far(job: Job, runners: Mapping[str, RunnerState | None]) -> str:
+def _print_warnings(lanes: Iterable[Lane], console: Console) -> None:
+    for lane in lanes:
+        if lane.unsafe:
+            console.print(
+                f"{lane.warning}; `mho bench safe {lane.bench}` makes it safe", style="bold red", highlight=False,
+                markup=False,
+            )  # fmt: skip
+
+
+def _table(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None]) -> Table:
+    several = len({job.order.bench for job in jobs}) > 1
+    table = Table(box=None, pad_edge=False)
+    for name in ("job", "status", "procedure", *(["bench"] if several else []), "expected", "took", "what"):
+        table.add_column(
+            name,
+            justify="right" if name in ("job", "expected", "took") else "left",
+            no_wrap=name not in ("procedure", "bench", "what"),
+            overflow="fold",
+        )
+    for job in jobs:
+        bench = [Path(job.order.bench).stem] if several else []
+        outcome = _so_far(job, runners) or job.reason or ("" if job.run is None else job.run.name)
+        status = Text(job.status, COLOURS.get(job.status, ""))
+        table.add_row(
+            str(job.id), status, what(job), *bench, duration(job.estimate), duration(took(job)), outcome
+        )
+    return table
+
+
+def _so_far(job: Job, runners: Mapping[str, RunnerState | str | None]) -> str:
     """Say how far a job is that is being run; "" for any other."""
     if job.status not in ACTIVE:
         return ""
     runner = runners.get(job.order.bench)
     if runner is None:
         return "left by a runner that is gone"
+    if not isinstance(runner, RunnerState):
+        return "its runner does not answer"
     if runner.job != job.id or not runner.total:
         return ""
     left = "" if runner.seconds_left is None else f", {duration(runner.seconds_left)} left"
@@ -111,7 +128,8 @@ def print_job(job: Job, console: Console) -> None:
 
 
 def print_lanes(lanes: Sequence[Lane], console: Console) -> None:
-    """Print how the queue of each bench stands, and its policy."""
+    """Print what is not safe, how the queue of each bench stands, and its policy."""
+    _print_warnings(lanes, console)
     table = Table(box=None, pad_edge=False)
     for name in ("bench", "held", "on failure", "on interruption", "retries"):
         table.add_column(name)
@@ -123,8 +141,16 @@ def print_lanes(lanes: Sequence[Lane], console: Console) -> None:
 
 
 def as_json(thing: Any) -> str:
-    """Return jobs or lanes as JSON; times as ISO 8601."""
-    return json.dumps([_plain(one) for one in thing] if isinstance(thing, list) else _plain(thing))
+    """Return jobs or lanes, or a mapping of lists of them, as JSON; times as ISO 8601."""
+    return json.dumps(_jsonable(thing))
+
+
+def _jsonable(thing: Any) -> Any:
+    if isinstance(thing, list):
+        return [_plain(one) for one in thing]
+    if isinstance(thing, dict):
+        return {name: _jsonable(one) for name, one in thing.items()}
+    return _plain(thing)
 
 
 def what(job: Job) -> str:
@@ -158,7 +184,7 @@ def _plain(thing: Job | Lane) -> dict[str, Any]:
             content |= _plain(value)
         elif one.name in ("added", "started", "ended") and value is not None:
             content[one.name] = datetime.fromtimestamp(value).astimezone().isoformat(timespec="milliseconds")
-        elif isinstance(value, bool | int | float | str | dict | None):
+        elif isinstance(value, bool | int | float | str | dict | tuple | None):
             content[one.name] = value
         else:
             content[one.name] = str(value)

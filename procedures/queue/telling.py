@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mho_errors import LimitError
 from procedures import stream
 from procedures.notifications import Notifier, Occasion
 from procedures.queue.job import JobStatus
@@ -23,8 +24,7 @@ def telling(notifier: Notifier) -> Callable[[Event], None]:
     def listen(event: Event) -> None:
         if isinstance(event, JobChanged) and event.job.status in OCCASIONS:
             job = event.job
-            limit = job.reason.startswith("LimitError")
-            occasion: Occasion = "limit" if limit else OCCASIONS[job.status]
+            occasion: Occasion = "limit" if job.error == LimitError.__name__ else OCCASIONS[job.status]
             notifier.send(
                 f"mho: job {job.id} {job.status}", f"{job.reason or what(job)}\n{job.run}", occasion
             )

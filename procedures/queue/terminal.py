@@ -42,7 +42,7 @@ class RunnerDisplay:
         )
         self._task: TaskID = self._bar.add_task("idle", total=None, left="", visible=False)
         self._live = Live(self._bar, console=console, refresh_per_second=8, transient=True)
-        self._held = ""
+        self._held = self._warning = ""
         self._said = ""  # last
         self._greeted = False
 
@@ -67,6 +67,10 @@ class RunnerDisplay:
             self._show(event)
 
     def _show(self, state: RunnerState) -> None:
+        if state.warning != self._warning:  # first of all
+            said = state.warning or f"bench {state.bench} is confirmed safe"
+            self._line(said, "bold red" if state.warning else "bold green")
+            self._warning = state.warning
         if not self._greeted and state.state != "making safe":
             self._greeted = True
             at = f" at job {state.job}, {state.stage} {state.done} of {state.total}" if state.job else ""
@@ -81,11 +85,15 @@ class RunnerDisplay:
         left = "" if state.seconds_left is None else f"{duration(state.seconds_left)} left"
         self._bar.update(
             self._task,
-            description=f"job {state.job} {state.state} {state.stage}",
+            description=" ".join(
+                part
+                for part in (self._warning, f"job {state.job}" if state.job else "", state.state, state.stage)
+                if part
+            ),
             completed=state.done,
             total=state.total or None,
             left=left,
-            visible=state.job is not None,
+            visible=state.job is not None or state.unsafe,
         )
 
     def _line(self, text: str, style: str) -> None:

@@ -41,10 +41,10 @@ class Wire:
 
     def _proving(self, secret: bytes, *, first: _Challenge, then: _Challenge) -> Wire:
         try:
-            self._set_patience(PATIENCE)
+            set_patience(self._sock, PATIENCE)
             first(self._connection, secret)
             then(self._connection, secret)
-            self._set_patience(0.0)
+            set_patience(self._sock, 0.0)
         except AssertionError:  # of the library: the other side said something else
             self.release()
             raise AuthenticationError("it does not speak as a runner or a client does") from None
@@ -52,13 +52,6 @@ class Wire:
             self.release()
             raise
         return self
-
-    def _set_patience(self, seconds: float) -> None:
-        """Bound how long a read or write may block; 0 is for ever."""
-        if os.name == "posix":
-            time = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, time)
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, time)
 
     def send(self, message: bytes) -> None:
         """Send a message; `OSError` when the other side is gone."""
@@ -88,3 +81,11 @@ class Wire:
         """Give the connection back to the system, when no thread uses it any more."""
         self.close()
         self._connection.close()
+
+
+def set_patience(sock: socket.socket, seconds: float) -> None:
+    """Bound how long connecting, reading or writing may block; 0 is for ever."""
+    if os.name == "posix":
+        time = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, time)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, time)

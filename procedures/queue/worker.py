@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from instruments.safing import make_bench_safe
-from mho_errors import Aborted, BenchError, InstrumentError, MhoError, QueueError
+from mho_errors import Aborted, BenchError, InstrumentError, MhoError, QueueError, UnsafeError
 from procedures.catalogue import make_procedure
 from procedures.queue.messages import RUNNER_GONE, Assignment, Command, Done, Safing, decode
 from procedures.queue.pace import Pace
@@ -108,7 +108,7 @@ class _Witness:
 
     def left_safe(self, error: BaseException | None) -> bool:
         """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
-        if str(error).startswith("NOT CONFIRMED SAFE"):
+        if isinstance(error, UnsafeError):
             return False
         if self.ended is not None:
             return self.ended.safe
@@ -137,11 +137,13 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Do
         )
     except (Aborted, KeyboardInterrupt) as error:
         return Done(Status.ABORTED, control.reason or str(error) or "interrupted", witness.left_safe(error))
-    except (MhoError, OSError) as error:
-        return Done(Status.FAILED, f"{type(error).__name__}: {error}", witness.left_safe(error))
-    except Exception as error:  # a procedure's own fault: its traceback goes to the runner's log
-        log.exception("job %d failed", job.job)
-        return Done(Status.FAILED, f"{type(error).__name__}: {error}", witness.left_safe(error))
+    except Exception as error:
+        if not isinstance(
+            error, MhoError | OSError
+        ):  # a procedure's own fault: its traceback goes to the log
+            log.exception("job %d failed", job.job)
+        name = type(error).__name__
+        return Done(Status.FAILED, f"{name}: {error}", witness.left_safe(error), error=name)
     pulses = getattr(result, "summary", {}).get("pulses")
     return Done(Status.FINISHED, "", witness.left_safe(None), witness.seconds, pulses)
 
@@ -151,11 +153,12 @@ def _make_safe(order: Safing) -> Done:
     try:
         os.chdir(order.folder)
         make_bench_safe(order.bench)
-    except (MhoError, OSError, KeyboardInterrupt) as error:
-        return Done(Status.FAILED, str(error) or type(error).__name__, False)
-    except Exception as error:
-        log.exception("bench %s was not made safe", order.bench)
-        return Done(Status.FAILED, f"{type(error).__name__}: {error}", False)
+    except (Exception, KeyboardInterrupt) as error:
+        if not isinstance(error, MhoError | OSError | KeyboardInterrupt):
+            log.exception("bench %s was not made safe", order.bench)
+        name = type(error).__name__
+        live = error.live if isinstance(error, UnsafeError) else ()
+        return Done(Status.FAILED, str(error) or name, False, error=name, live=live)
     return Done(Status.FINISHED, "", True)
 
 

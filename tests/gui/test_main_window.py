@@ -151,7 +151,7 @@ def test_errors_stay_until_they_are_closed(window: MainWindow, qtbot) -> None:
 def test_a_job_that_fails_is_said_with_its_reason(window: MainWindow, folder: Path) -> None:
     with Queue(folder / "queue.sqlite") as queue:
         number = queue.add(Order("read")).id
-        queue.begin(number, run=folder / "full.h5", worker=1, worker_started=0.0)
+        queue.begin(number, run=folder / "full.h5", worker=1)
         job = queue.end(number, JobStatus.FAILED, "RunFileError: full.h5: no space left on device; make room")
     window.session.event_heard.emit(JobChanged(job))
     assert window.messages.text.text() == (

@@ -65,7 +65,7 @@ def drop(panel: QueuePanel, number: int, row: int) -> None:
 
 def test_jobs_are_shown_with_their_reason(panel: QueuePanel, queue: Queue, qtbot) -> None:
     first, second = add(queue, panel, 2, qtbot)
-    queue.begin(first, run=Path("one.h5"), worker=1, worker_started=0.0)
+    queue.begin(first, run=Path("one.h5"), worker=1)
     queue.end(first, JobStatus.FAILED, "InstrumentError: the smu\nis cross")
     qtbot.waitUntil(lambda: text(panel, 0, "Status") == "failed", timeout=SOON)
     assert text(panel, 0, "Outcome") == "InstrumentError: the smu is cross"
@@ -82,7 +82,7 @@ def test_files_are_named_in_short(panel: QueuePanel, queue: Queue, qtbot) -> Non
 
 def test_how_far_the_running_job_is(panel: QueuePanel, queue: Queue, qtbot) -> None:
     (number,) = add(queue, panel, 1, qtbot)
-    queue.begin(number, run=None, worker=1, worker_started=0.0)
+    queue.begin(number, run=None, worker=1)
     # As long as no runner is heard of, nobody can say whether it still runs.
     qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running?", timeout=SOON)
     assert text(panel, 0, "Time") == ""
@@ -151,7 +151,7 @@ def test_the_result_of_a_job_is_opened_by_a_double_click(
 ) -> None:
     run = run_samples.whole_run(tmp_path / "runs" / "done.h5")
     (one,) = add(queue, panel, 1, qtbot)
-    queue.begin(one, run=run, worker=1, worker_started=0.0)
+    queue.begin(one, run=run, worker=1)
     queue.end(one, JobStatus.FINISHED, "")
     qtbot.waitUntil(lambda: text(panel, 0, "Outcome") == "done.h5", timeout=SOON)
     panel.session.close_run()
@@ -200,7 +200,7 @@ def test_that_no_runner_is_there_is_said_with_a_button_to_start_one(
 def test_what_cannot_be_done_with_a_job_is_off(panel: QueuePanel, queue: Queue, qtbot) -> None:
     assert not any(action.isEnabled() for action in panel._actions.values())
     (one,) = add(queue, panel, 1, qtbot)
-    queue.begin(one, run=None, worker=1, worker_started=0.0)
+    queue.begin(one, run=None, worker=1)
     qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running?", timeout=SOON)
     click(panel, 0, qtbot)
     on = {name for name, action in panel._actions.items() if action.isEnabled()}

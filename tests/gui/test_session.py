@@ -114,7 +114,7 @@ def test_a_run_that_the_user_opens_stays_until_the_next_job_begins(
     session.start()
     with Queue(session.queue_path) as queue:
         number = queue.add(order()).id
-        queue.begin(number, run=live, worker=1, worker_started=0.0)
+        queue.begin(number, run=live, worker=1)
         qtbot.waitUntil(lambda: session.run_path == live, timeout=SOON)
         session.open_run(solved)
         queue.hold("simulated", "a change that is none of this run")
@@ -129,7 +129,7 @@ def test_nothing_is_followed_that_is_not_wanted(session: Session, tmp_path: Path
     session.follow_current(False)
     session.start()
     with Queue(session.queue_path) as queue:
-        queue.begin(queue.add(order()).id, run=live, worker=1, worker_started=0.0)
+        queue.begin(queue.add(order()).id, run=live, worker=1)
     qtbot.waitUntil(lambda: len(session.jobs) == 1, timeout=SOON)
     qtbot.wait(100)
     assert session.run_path is None
@@ -179,7 +179,7 @@ def test_a_bench_that_is_not_there_is_said_by_stop_and_by_the_runner(
     session.set_bench("nowhere.toml")
     session.command("emergency")
     qtbot.waitUntil(lambda: bool(said), timeout=3 * SOON)
-    assert "NOT confirmed safe" in said[0][1]
+    assert "NOT CONFIRMED SAFE" in said[0][1]
     assert "nowhere.toml" in said[0][1]
 
 

@@ -19,6 +19,7 @@ from gui.watch import WatchServer
 from gui.watch.looking import MOST_ENDED, look
 from mho_errors import InputError
 from procedures.queue import JobStatus, Queue
+from procedures.queue.meeting import MeetingPlace
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -98,6 +99,32 @@ def test_the_queue_with_its_hold(server, tmp_path):
     assert "expected 42.0 s" in page
     assert "and 3 more: mho queue list" in page
     assert "no runner" in page
+
+
+def test_what_is_not_safe_comes_first_and_stays(server, tmp_path):
+    with Queue(tmp_path / "queue.sqlite") as queue:
+        queue.hold_unsafe("simulated", "unsafe", "no <answer>", ["gate"])
+        queue.hold("simulated", "job 1 (solve): it failed, and the policy is to stop")
+        warning = "NOT CONFIRMED SAFE: bench simulated, gate may be live (no &lt;answer&gt;)"
+        shown = text(server, "/body")
+        assert shown.startswith(f'<p class="unsafe" role="alert">{warning}</p>')
+        assert "UNSAFE" in shown
+        queue.release("simulated")
+        eventually(lambda: "HELD" not in (shown := text(server, "/body")) and warning in shown)
+        queue.confirm_safe("simulated")
+    eventually(lambda: "UNSAFE" not in (shown := text(server)) and "NOT CONFIRMED" not in shown)
+
+
+def test_a_runner_that_does_not_answer_is_not_taken_for_none(server, tmp_path):
+    with Queue(tmp_path / "queue.sqlite") as queue:
+        queue.add(order())
+    place = MeetingPlace(tmp_path / "queue.sqlite", "simulated")
+    place.prepare()
+    with place.listen() as listener:
+        place.publish(listener)  # of this process, which does not listen any more
+    shown = text(server)
+    assert f"(process {os.getpid()}) does not answer" in shown
+    assert "no runner" not in shown
 
 
 def test_a_job_in_progress(tmp_path, server):

@@ -18,6 +18,7 @@ from rich.console import Console
 import mho
 from procedures import run
 from procedures.queue import Answer, Job, JobStatus, Queue
+from procedures.queue.commands import MOST_WAITING
 from procedures.queue.messages import JobChanged, RunnerState
 from procedures.queue.telling import telling
 from procedures.queue.terminal import RunnerDisplay
@@ -66,10 +67,12 @@ def test_a_job_is_added_shown_changed_moved_and_taken_out(shell, json_of, desk, 
     assert (shown["seed"], shown["priority"], shown["folder"]) == (4, 2, str(tmp_path))
     assert json_of("edit", 1, "--bits", "6", "--priority", 0)["parameters"]["bits"] == 6
     assert shell("move", 2, 1)[0] == 0
-    assert [job["id"] for job in json_of("list")] == [2, 1]
+    assert [job["id"] for job in json_of("list")["jobs"]] == [2, 1]
     assert json_of("clone", 1)["parameters"] == {"matrix": "a.npy", "bits": 6, "seed": 4}
     shell("abort", 2)
-    assert [(j["id"], j["status"]) for j in json_of("list", "--status", "skipped")] == [(2, "skipped")]
+    assert [(j["id"], j["status"]) for j in json_of("list", "--status", "skipped")["jobs"]] == [
+        (2, "skipped")
+    ]
     assert shell("clear")[1] == "1 job forgotten\n"
     assert shell("remove", 3)[0] == 0
     code, out, _ = shell("list")
@@ -83,12 +86,54 @@ def test_the_queue_is_held_and_released_without_a_runner(shell, json_of, desk):
     assert "the queue of simulated is held: paused by hand" in shell("list")[1]
     assert shell("resume")[0] == 0
     assert "held" not in shell("list")[1]
-    code, _, err = shell("stop")
-    assert code == 2
-    assert err.startswith(
-        "mho: no runner serves bench 'simulated', so nothing was stopped; its queue is held"
+
+
+def test_without_a_runner_stop_makes_the_bench_safe_and_says_so(shell, desk):
+    assert shell("stop") == (
+        0,
+        "emergency stop: no runner was there; bench simulated is safe, the queue is held\n",
+        "",
     )
-    assert desk.change(lambda queue: queue.lane("simulated")).reason == "emergency stop"
+    lane = desk.change(lambda queue: queue.lane("simulated"))
+    assert (lane.held, lane.reason, lane.unsafe) == (True, "emergency stop", False)
+    assert shell("stop", "--bench", "moon")[0] == 2
+
+
+def test_what_is_not_safe_comes_first_and_stays_until_it_is_safe_or_acknowledged(shell, json_of, desk):
+    shell("add", "solve", "a.npy")
+    desk.change(lambda queue: queue.hold_unsafe("simulated", "unsafe", "no [answer]", ["gate", "smu"]))
+    desk.change(lambda queue: queue.hold("simulated", "job 1 (solve): it failed, and the policy is to stop"))
+    warning = "NOT CONFIRMED SAFE: bench simulated, gate and smu may be live (no [answer])"
+    for words in (["list"], ["policy"]):
+        lines = shell(*words)[1].splitlines()
+        assert lines[0] == f"{warning}; `mho bench safe simulated` makes it safe"
+    shell("resume")
+    shell("clear", "--waiting")
+    (lane,) = json_of("list")["benches"]
+    assert (lane["unsafe"], lane["live"], lane["unsafe_reason"]) == (True, ["gate", "smu"], "no [answer]")
+    assert shell("acknowledge")[1] == f"taken on your word, no longer said: {warning}\n"
+    assert "SAFE" not in shell("list")[1]
+    code, _, err = shell("acknowledge")
+    assert (code, err) == (2, "mho: nothing of bench simulated waits to be confirmed safe\n")
+
+
+def test_bench_safe_tells_the_queue(shell, desk, monkeypatch, capsys):
+    desk.change(lambda queue: queue.hold_unsafe("simulated", "unsafe", "no answer", ["gate"]))
+    monkeypatch.setattr(sys, "argv", ["mho", "bench", "safe"])
+    with pytest.raises(SystemExit):
+        mho.main()
+    assert "the queue warns of it no more" in capsys.readouterr().out
+    assert not desk.change(lambda queue: queue.lane("simulated")).unsafe
+
+
+def test_a_long_queue_is_shown_in_part(shell, json_of, desk):
+    desk.change(lambda queue: queue.add_all([(order(), 1.0)] * (MOST_WAITING + 7)))
+    out = shell("list")[1]
+    assert out.count("queue_procedures:Reading") == MOST_WAITING
+    assert "and 7 more: --all shows them" in out
+    assert f"{MOST_WAITING + 7} jobs wait for simulated: {MOST_WAITING + 7} s expected" in out
+    assert shell("list", "--all")[1].count("queue_procedures:Reading") == MOST_WAITING + 7
+    assert len(json_of("list")["jobs"]) == MOST_WAITING + 7
 
 
 def test_the_policy_is_set_in_parts(shell, json_of):
@@ -173,12 +218,12 @@ def test_the_runs_of_a_plan_are_added_together_or_not_at_all(shell, json_of, tmp
         "utf-8",
     )
     assert [job["parameters"]["bits"] for job in json_of("add", plan, "--priority", 1)] == [4, 5, 6]
-    assert {job["priority"] for job in json_of("list")} == {1}
+    assert {job["priority"] for job in json_of("list")["jobs"]} == {1}
     plan.write_text(plan.read_text("utf-8").replace("[4, 5, 6]", "[4, 99]"), "utf-8")
     code, _, err = shell("add", plan)
     assert code == 2
     assert "99" in err
-    assert len(json_of("list")) == 3
+    assert len(json_of("list")["jobs"]) == 3
 
 
 def test_trouble_and_ends_are_told_elsewhere():
@@ -190,32 +235,17 @@ def test_trouble_and_ends_are_told_elsewhere():
 
     tell = telling(Sender())
     job = Job(
-        3,
-        order(),
-        JobStatus.FINISHED,
-        0,
-        1,
-        "",
-        Path("a.h5"),
+        3, order(), JobStatus.FINISHED, 0, 1, "", Path("a.h5"), None, 1, None, None, None, None, 0.0, 0.0, 1.0, None, None,
         None,
-        1,
-        None,
-        None,
-        0.0,
-        0.0,
-        1.0,
-        None,
-        None,
-        None,
-    )
-    for status, reason in (
+    )  # fmt: skip
+    for status, error in (
         (JobStatus.RUNNING, ""),
         (JobStatus.FINISHED, ""),
-        (JobStatus.FAILED, "LimitError: 5 V"),
-        (JobStatus.INTERRUPTED, "power cut"),
-        (JobStatus.ABORTED, "by hand"),
+        (JobStatus.FAILED, "LimitError"),
+        (JobStatus.INTERRUPTED, ""),
+        (JobStatus.ABORTED, ""),
     ):
-        tell(JobChanged(replace(job, status=status, reason=reason)))
+        tell(JobChanged(replace(job, status=status, reason="LimitError: no", error=error)))
     tell(Message("WARNING", "hm"))
     tell(Message("CRITICAL", "not safe"))
     assert sent == [
@@ -230,7 +260,7 @@ def test_an_estimate_comes_from_the_last_run_of_its_kind(json_of, desk, tmp_path
     first = json_of("add", "solve", "a.npy", "--bits", "3")
     assert 0.01 < first["estimate"] < 1.0  # nothing is known of this bench's pace yet
     with Queue(desk.path) as queue:
-        queue.begin(first["id"], run=tmp_path / "a.h5", worker=1, worker_started=1.0)
+        queue.begin(first["id"], run=tmp_path / "a.h5", worker=1)
         queue.end(first["id"], JobStatus.FINISHED, "", seconds=50.0, pulses=100)
     second = json_of("add", "solve", "a.npy", "--bits", "3")
     assert second["estimate"] == pytest.approx(1000 * first["estimate"])  # 0.5 s a pulse instead of 0.5 ms
@@ -276,7 +306,7 @@ def test_the_list_says_how_far_a_job_is_and_what_is_still_to_come(shell, desk, t
 
 def test_a_job_that_a_killed_runner_left_is_listed_as_such(shell, desk):
     (number,) = desk.add(order(seconds=600))
-    desk.change(lambda queue: queue.begin(number, run=None, worker=1, worker_started=0.0))
+    desk.change(lambda queue: queue.begin(number, run=None, worker=1))
     assert "left by a runner that is gone" in shell("list")[1]
 
 
@@ -297,10 +327,16 @@ def test_a_display_begins_with_how_the_runner_stands_and_says_nothing_twice():
     display.observe(Message("ERROR", f"the queue of simulated is held: {held.reason}"))
     display.observe(held)
     display.observe(state)
+    display.observe(replace(state, unsafe=True, live=("smu",), unsafe_reason="mute"))
+    display.observe(replace(held, unsafe=True, live=("smu",), unsafe_reason="mute"))
+    display.observe(replace(state, held=True, reason=held.reason))
     assert heard.getvalue().splitlines() == [
         "the runner of simulated is running at job 7, reading 3 of 50",
         "the queue of simulated is held: job 7 (read): it failed: no ℧",
         "the queue goes on",
+        "NOT CONFIRMED SAFE: bench simulated, smu may be live (mute)",
+        "held: job 7 (read): it failed: no ℧",
+        "bench simulated is confirmed safe",
     ]
 
 

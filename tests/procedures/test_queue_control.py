@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ from hypothesis import strategies as st
 from queue_runners import Desk, eventually, running
 
 from mho_errors import QueueError
-from procedures.queue import NoRunnerError, Queue, RunnerClient
+from procedures.queue import NoRunnerError, Queue, RunnerBusyError, RunnerClient, control
+from procedures.queue.control import SEATS, WATCHERS
 from procedures.queue.meeting import MeetingPlace
 from procedures.queue.messages import Missed, QueueChanged, RunnerState, decode, decode_request, encode
 from procedures.queue.sending import ROOM, Outbox
@@ -67,19 +69,46 @@ def listens(place: MeetingPlace, message: bytes) -> object:
 
 
 def test_only_the_user_can_reach_the_socket_and_read_the_secret(runner, place):
-    modes = {
-        path.suffix: stat.S_IMODE(path.stat().st_mode) for path in place.folder.glob(f"{place.lock.stem}*")
-    }
-    assert modes == {".lock": 0o600, ".socket": 0o600, ".json": 0o600}
-    assert stat.S_IMODE(place.folder.stat().st_mode) == 0o700
+    found = [place.lock, place._card, Path(place.card().address)]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in found] == [0o600] * 3
+    assert {stat.S_IMODE(path.parent.stat().st_mode) for path in found} == {0o700}
 
 
-def test_a_folder_that_is_open_to_others_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    (tmp_path / "mho").mkdir()
-    (tmp_path / "mho").chmod(0o755)
-    with pytest.raises(QueueError, match="must be yours, and closed to others"):
-        MeetingPlace(tmp_path / "q.sqlite", "simulated")
+def test_a_folder_that_is_open_to_others_is_refused(desk, place):
+    place.folder.mkdir(mode=0o755)
+    for meet in (place.prepare, desk.client.status):
+        with pytest.raises(QueueError, match="must be yours, and closed to others"):
+            meet()
+
+
+def test_the_place_is_one_whatever_the_environment_and_the_queue_s_name_say(
+    desk, place, tmp_path, monkeypatch
+):
+    (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "other.sqlite").symlink_to(desk.path)
+    for name in ("TMPDIR", "XDG_RUNTIME_DIR", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for path in ("link/queue.sqlite", "other.sqlite", "queue.sqlite"):
+        assert MeetingPlace(Path(path), "simulated").lock == place.lock
+    assert place.lock.parent.parent == desk.path.parent
+
+
+@pytest.mark.parametrize("name", ["q", "q" * 90])
+def test_a_client_with_another_environment_finds_the_runner_wherever_its_socket_is(name, monkeypatch):
+    with tempfile.TemporaryDirectory(prefix="mho", dir="/tmp") as folder:
+        desk = Desk(Path(folder) / name)
+        place = MeetingPlace(desk.path, "simulated")
+        with running(desk, drain=False):
+            card = eventually(place.card)
+            assert (Path(card.address).parent == place.folder) is (
+                name == "q"
+            )  # else its name is too long for one
+            monkeypatch.setenv("TMPDIR", "/var/tmp")
+            monkeypatch.setenv("XDG_RUNTIME_DIR", "/run")
+            assert desk.client.status().pid == os.getpid()
+            monkeypatch.undo()
+        assert not Path(card.address).exists()
 
 
 def test_a_client_with_a_wrong_key_is_refused(runner, desk, place, monkeypatch):
@@ -93,6 +122,7 @@ def test_a_client_with_a_wrong_key_is_refused(runner, desk, place, monkeypatch):
 
 def test_a_runner_that_does_not_know_the_key_is_no_runner(desk, place):
     """Somebody who took over the socket's name cannot pass for the runner."""
+    place.prepare()
     with place.listen() as listener:
         card = place.publish(listener)
 
@@ -126,6 +156,20 @@ def test_without_a_runner_that_is_said(desk, place):
         eventually(place.card)
         desk.client.status()
     assert place.card() is None
+    with pytest.raises(NoRunnerError):
+        desk.client.status()
+
+
+def test_a_card_that_a_killed_runner_left_is_nobody_and_one_of_a_runner_that_hangs_is_somebody(desk, place):
+    place.prepare()
+    with place.listen() as listener:
+        card = place.publish(listener)  # of this process; from now on nobody listens
+    with pytest.raises(RunnerBusyError, match=rf"\(process {os.getpid()}\) does not answer"):
+        desk.client.status()
+    content = place._card.read_text("utf-8")
+    place._card.write_text(
+        content.replace(card.birth, "another boot 1")
+    )  # its number is another process's now
     with pytest.raises(NoRunnerError):
         desk.client.status()
 
@@ -182,6 +226,29 @@ def test_whatever_arrives_is_understood_or_refused(noise, kind, content):
 def test_rows_cross_with_arrays_as_lists():
     row = Row("cycles", {"x": np.arange(3.0), "n": np.uint32(2), "z": np.complex128(1 + 2j), "name": "a"})
     assert decode(encode(row)) == Row("cycles", {"x": [0.0, 1.0, 2.0], "n": 2, "z": [1.0, 2.0], "name": "a"})
+
+
+# --- there is always a seat ---
+
+
+def test_with_as_many_watchers_as_may_be_the_next_is_told_so_and_a_command_is_heard(runner, desk):
+    with contextlib.ExitStack() as stack:
+        for _ in range(WATCHERS):
+            stack.enter_context(desk.client.watch()).receive(5.0)
+        late = stack.enter_context(desk.client.watch())
+        with pytest.raises(RunnerBusyError, match=f"watched by {WATCHERS} already"):
+            late.receive(5.0)
+        assert late.over
+        assert desk.client.pause().held
+        assert desk.client.emergency_stop().unsafe
+
+
+def test_clients_that_say_nothing_give_up_their_seats(runner, desk, place, monkeypatch):
+    monkeypatch.setattr(control, "REQUEST_WITHIN", 0.3)
+    silent = [wire(place) for _ in range(SEATS)]
+    assert desk.client.status().state == "idle"
+    for one in silent:
+        one.release()
 
 
 # --- nobody is held up ---

@@ -24,8 +24,11 @@ from queue_runners import (
     unsafe_roles,
 )
 
+from instruments.bench_file import load_bench_file
 from instruments.simulated.laboratory import Laboratory
-from procedures.queue import Answer, Job, JobStatus, Policy, Queue
+from mho_errors import UnsafeError
+from procedures.queue import Answer, Job, JobStatus, Policy, Queue, emergency_stop
+from procedures.queue.meeting import MeetingPlace
 from procedures.queue.messages import RUNNER_GONE
 from runs import RunFile, Status
 
@@ -143,6 +146,89 @@ def test_after_a_kill_everything_is_right(desk, laboratory, runners, who, delay)
         assert queue.lane(desk.bench).held
         assert queue.next(desk.bench).id == jobs[1]
     assert laboratory.incidents == []
+
+
+def test_a_gate_that_stays_live_is_said_first_until_it_is_safe_whatever_the_policy_says(desk, laboratory):
+    bench = Path(desk.bench)
+    wired = bench.read_text("utf-8")
+    address = load_bench_file(desk.bench).bench.instruments.gate.address
+    number, _ = desk.add(*[order(desk.bench, seconds=600)] * 2)
+    with running(desk, drain=False):
+        job = desk.wait_begun(number)
+        eventually(lambda: unsafe_roles(laboratory) == ROLES)
+        bench.write_text(wired.replace(address, "TCPIP0::127.0.0.1::9::SOCKET"), "utf-8")  # its cable is out
+        os.kill(job.worker, signal.SIGKILL)
+        desk.wait(number, JobStatus.INTERRUPTED)
+        assert unsafe_roles(laboratory) == {"gate"}
+        state, lane = desk.client.status(), desk.change(lambda queue: queue.lane(desk.bench))
+        assert f"job {number} " in lane.reason  # the policy's word for the hold takes nothing away
+        for standing in (state, lane):
+            assert (standing.unsafe, standing.live) == (True, ("gate",))
+            assert standing.warning.startswith(
+                f"NOT CONFIRMED SAFE: bench {desk.bench}, gate may be live (gate ("
+            )
+        desk.client.pause()
+        bench.write_text(wired, "utf-8")
+        assert emergency_stop(desk.path, desk.bench).endswith("is safe, the queue is held")
+        assert unsafe_roles(laboratory) == set()
+        assert not desk.client.status().unsafe
+
+
+def left_on(laboratory: Laboratory) -> None:
+    entries = load_bench_file("simulated").bench.instruments
+    laboratory.devices[entries.gate.address].write(b":SOUR:VOLT 1.0;:OUTP ON\n")
+    laboratory.devices[entries.smu.address].write(b":SOUR:VOLT 0.3;:OUTP ON\n")
+
+
+def test_an_emergency_stop_without_a_runner_makes_safe_what_somebody_left_on(desk, laboratory):
+    left_on(laboratory)
+    assert unsafe_roles(laboratory) == {"smu", "gate"}
+    said = emergency_stop(desk.path, desk.bench)
+    assert said.startswith(f"emergency stop: no runner was there; bench {desk.bench} is safe")
+    assert unsafe_roles(laboratory) == set()
+    lane = desk.change(lambda queue: queue.lane(desk.bench))
+    assert (lane.held, lane.reason, lane.unsafe) == (True, "emergency stop", False)
+    Path(desk.bench).write_text(Path(desk.bench).read_text("utf-8").replace("::SOCKET", "9::SOCKET"), "utf-8")
+    with pytest.raises(UnsafeError, match="NOT CONFIRMED SAFE") as told:
+        emergency_stop(desk.path, desk.bench)
+    assert "gate" in told.value.live
+    assert desk.change(lambda queue: queue.lane(desk.bench)).live == told.value.live
+
+
+@pytest.mark.slow
+def test_an_emergency_stop_past_a_runner_that_hangs_ends_its_worker(desk, laboratory, runners):
+    (number,) = desk.add(order(desk.bench, seconds=600))
+    runners.append(start_runner(desk))
+    job = desk.wait_begun(number)
+    eventually(lambda: unsafe_roles(laboratory) == ROLES)
+    runners[-1].send_signal(signal.SIGSTOP)
+    said = emergency_stop(desk.path, desk.bench)
+    assert f"(process {runners[-1].pid}) does not answer" in said
+    assert unsafe_roles(laboratory) == set()
+    assert not psutil.pid_exists(job.worker) or psutil.Process(job.worker).status() == psutil.STATUS_ZOMBIE
+    runners[-1].send_signal(signal.SIGCONT)
+    assert desk.wait(number, JobStatus.ABORTED, JobStatus.INTERRUPTED)
+    assert desk.change(lambda queue: queue.lane(desk.bench)).held
+
+
+def test_a_second_runner_from_another_environment_leaves_the_first_one_s_job_alone(desk, laboratory, runners):
+    (number,) = desk.add(order(desk.bench, seconds=600))
+    runners.append(start_runner(desk))
+    job = desk.wait_begun(number)
+    place = MeetingPlace(desk.path, desk.bench)
+    link = desk.path.parent.with_name("link")
+    link.symlink_to(desk.path.parent, target_is_directory=True)
+    elsewhere = {"TMPDIR": "/var/tmp", "XDG_RUNTIME_DIR": str(link), "HOME": str(link), "MHO_RUNS": str(link)}
+    for taken_away in (None, place.lock, place._card):  # what somebody tidied away does not matter, either
+        if taken_away is not None:
+            taken_away.unlink()
+        refused = start_runner(desk, environment=elsewhere)
+        assert refused.wait(60) == 2
+        assert unsafe_roles(laboratory) == ROLES
+        assert desk.job(number) == job
+    assert desk.log.read_text("utf-8").count(f"(process {runners[-1].pid})") == 3
+    runners[-1].terminate()
+    assert runners[-1].wait(60) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])

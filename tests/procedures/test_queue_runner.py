@@ -11,7 +11,7 @@ import pytest
 from queue_runners import Desk, eventually, order, running
 
 from instruments.bench_file import load_bench_file
-from mho_errors import QueueError
+from mho_errors import QueueError, UnsafeError
 from procedures.queue import Answer, Grace, JobStatus, NoRunnerError, Policy, Runner
 from procedures.queue.messages import JobChanged, RunnerState
 from procedures.stream import Paused, Progress, Resumed, Started
@@ -187,8 +187,10 @@ def test_nobody_is_told_that_a_bench_is_safe_when_the_runner_is_gone_or_could_no
     with running(desk, drain=False):
         eventually(lambda: serves(desk))
         desk.client.emergency_stop()
-        with pytest.raises(QueueError, match="is NOT confirmed safe: "):
+        with pytest.raises(UnsafeError, match=r"NOT CONFIRMED SAFE: bench .*far\.toml, smu, ") as told:
             desk.client.confirm_safe()
+        assert set(told.value.live) == {"smu", "pulser", "daq", "board", "gate"}
+        assert desk.client.status().live == told.value.live
     with pytest.raises(NoRunnerError):
         desk.client.confirm_safe()
 
@@ -204,6 +206,7 @@ def test_a_bench_that_cannot_be_made_safe_holds_the_queue_whatever_the_policy(de
     assert desk.job(number).status is JobStatus.FAILED  # its instruments are not there
     lane = desk.change(lambda queue: queue.lane(str(bench)))
     assert lane.unsafe
+    assert "gate" in lane.live
     assert lane.reason.startswith(f"bench {bench} is not confirmed safe: ")
     assert f"CRITICAL: {lane.reason}" in desk.said()
     assert desk.job(other).status is JobStatus.QUEUED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from mho_errors import QueueError
 from procedures.base import Estimate
 from procedures.queue import Answer, Job, JobStatus, Order, Policy, Queue
+from procedures.queue.database import StorageError
 from procedures.queue.ordering import expected_seconds
 from procedures.queue.policy import Decision, decide
 
@@ -36,7 +38,7 @@ def line(queue: Queue, bench: str | None = None) -> list[int]:
 
 
 def begin(queue: Queue, job: Job) -> Job | None:
-    return queue.begin(job.id, run=Path("/runs/a.h5"), worker=1, worker_started=1.0)
+    return queue.begin(job.id, run=Path("/runs/a.h5"), worker=1)
 
 
 # --- order ---
@@ -200,11 +202,17 @@ def test_a_held_queue_says_which_job_held_it_and_why(queue):
     assert queue.release("simulated").reason == ""
 
 
-def test_holding_by_hand_does_not_make_an_unsafe_bench_safe(queue):
-    queue.hold("simulated", "not safe", unsafe=True)
+def test_what_is_not_safe_stays_said_until_somebody_has_made_it_safe(queue):
+    queue.hold_unsafe("simulated", "bench is not safe", "gate: no answer", ["gate"])
+    job = begin(queue, queue.add(SOLVE))
+    queue.end(job.id, JobStatus.FAILED, "smoke", decide(Policy(), "failed", 1))
     queue.hold("simulated", "tea")
-    assert queue.release("simulated").unsafe
-    assert not queue.confirm_safe("simulated").unsafe
+    queue.set_policy("simulated", Policy(Answer.SKIP))
+    for lane in (queue.lane("simulated"), queue.release("simulated"), queue.lanes()[0]):
+        assert (lane.unsafe, lane.live, lane.unsafe_reason) == (True, ("gate",), "gate: no answer")
+        assert lane.warning.startswith("NOT CONFIRMED SAFE: bench simulated, gate may be live")
+    lane = queue.confirm_safe("simulated")
+    assert (lane.unsafe, lane.live, lane.warning) == (False, (), "")
 
 
 def test_the_last_finished_run_of_its_kind_is_found(queue):
@@ -234,6 +242,63 @@ def test_what_is_expected_follows_the_last_run_then_the_procedure_then_a_guess(q
     ):
         assert expected_seconds(estimate, job, simulated=True) == pytest.approx(expected)
     assert expected_seconds(Estimate(1000), None, simulated=False) == 20.0
+
+
+# --- many ---
+
+
+def test_of_a_long_queue_only_what_is_asked_for_is_shown_and_all_are_counted(queue):
+    jobs = queue.add_all([(SOLVE, 2.0)] * 6)
+    other = queue.add(Order("solve", bench="/lab/b.toml"))
+    for job in jobs[:3]:
+        begin(queue, job)
+        queue.end(job.id, JobStatus.FINISHED, "")
+    begin(queue, jobs[3])
+    queue.set_priority(jobs[5].id, 1)
+    shown = queue.shown("simulated", ended=2, waiting=1)
+    assert [job.id for job in shown] == [jobs[i].id for i in (1, 2, 3, 5)]
+    assert queue.shown(ended=9, waiting=9) == queue.jobs()
+    assert queue.shown(statuses=[JobStatus.FINISHED], ended=1, waiting=9) == queue.jobs()[2:3]
+    assert {(one.bench, one.status): (one.count, one.seconds) for one in queue.totals()} == {
+        ("simulated", JobStatus.FINISHED): (3, 6.0),
+        ("simulated", JobStatus.RUNNING): (1, 2.0),
+        ("simulated", JobStatus.QUEUED): (2, 4.0),
+        (other.order.bench, JobStatus.QUEUED): (1, 0.0),
+    }
+
+
+def test_jobs_that_are_added_together_go_on_after_each_other(queue):
+    queue.add(SOLVE)
+    jobs = queue.add_all(
+        [(SOLVE, None), (replace(SOLVE, after="@1"), 1.0), (replace(SOLVE, bench="b"), None)]
+    )
+    assert [job.order.after for job in jobs] == [None, f"#{jobs[0].id}", None]
+    assert [job.position for job in jobs] == [2, 3, 1]
+    assert queue.add_all([]) == []
+
+
+# --- a disk that fails ---
+
+
+def test_a_full_disk_is_told_apart_and_leaves_nothing_half_done(queue):
+    queue.add_all([(SOLVE, None)] * 50)
+    connection = queue._database._connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    long = Order("solve", {"matrix": "a" * 10_000})
+    with pytest.raises(StorageError, match="database or disk is full"):
+        queue.add_all([(SOLVE, None), (long, None)])
+    assert len(queue.jobs()) == 50
+    connection.execute(f"PRAGMA max_page_count = {10 * pages}")
+    assert len(queue.add_all([(SOLVE, None), (long, None)])) == 2
+
+
+def test_a_queue_that_may_only_be_read_is_shown(queue, path):
+    queue.add(SOLVE)
+    queue._database._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StorageError, match="attempt to write a readonly database"):
+        queue.add(SOLVE)
+    assert queue.next("simulated").id == 1
 
 
 # --- several processes ---
@@ -292,13 +357,22 @@ def test_a_file_that_is_no_queue_is_refused_and_left_alone(tmp_path):
 def test_a_queue_of_before_is_taken_over(path):
     with Queue(path) as queue:
         queue.add(Order("read"))
+        queue.hold("simulated", "tea")
     with sqlite3.connect(path) as connection:
-        connection.execute("ALTER TABLE jobs DROP COLUMN after")
+        connection.execute("DROP INDEX finished")
+        for table, columns in {
+            "jobs": ("after", "error", "worker_birth", "runner", "runner_birth"), "lanes": ("unsafe_reason", "live")
+        }.items():  # fmt: skip
+            for column in columns:
+                connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("ALTER TABLE jobs ADD COLUMN worker_started REAL")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     with Queue(path) as queue:
         assert queue.job(1).order == Order("read")
         assert queue.add(replace(Order("read"), after="#1")).order.after == "#1"
+        assert begin(queue, queue.job(1)).runner == os.getpid()
+        assert queue.hold_unsafe("simulated", "", "", ["smu"]) == queue.lane("simulated")
 
 
 def test_a_runner_goes_on_when_a_newer_mho_has_added_a_column(path):
@@ -315,5 +389,5 @@ def test_a_newer_queue_is_refused(path):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(QueueError, match="version 99, this mho reads up to 2; update mho"):
+    with pytest.raises(QueueError, match="version 99, this mho reads up to 3; update mho"):
         Queue(path)

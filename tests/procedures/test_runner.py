@@ -197,7 +197,8 @@ def test_every_exception_ends_with_its_reason_in_the_file_and_a_safe_bench(folde
     assert caught.value is error
     path = only_file(folder)
     assert outcome(path) == (status, reason)
-    assert events[-1] == Ended(status, reason, path)
+    kind = type(error).__name__ if status is Status.FAILED else ""
+    assert events[-1] == Ended(status, reason, path, error=kind)
     with RunFile(path) as file:
         assert len(file.table("reads")["time"]) == 2
         assert file.settings_after["board"]["mode"] == "SAFE"

@@ -1,0 +1,86 @@
+"""The one emergency stop that every surface calls: by the runner of a bench, and without one from a fresh process."""
+
+from __future__ import annotations
+
+import queue
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mho_errors import QueueError, UnsafeError
+from procedures.queue.child import Child, ChildEnded
+from procedures.queue.client import NoRunnerError, RunnerClient
+from procedures.queue.job import ACTIVE, unsafe_text
+from procedures.queue.leftovers import break_off
+from procedures.queue.messages import Done, Safing
+from procedures.queue.runner import EMERGENCY, GRACE
+from procedures.queue.store import Queue, queue_path
+from runs import Status
+
+LOOK = 0.1  # s
+
+
+def emergency_stop(path: Path | None = None, bench: str = "simulated") -> str:
+    """Break off what a queue does on a bench, make the bench safe, hold the queue; return in words what was confirmed.
+
+    The runner does it. Without one, or when it does not answer, its worker is ended, and a fresh process makes the
+    bench safe.
+
+    Parameters
+    ----------
+    path : path, optional
+        The queue's file, `queue_path` if not given.
+    bench : str
+        Packaged name or bench file.
+
+    Raises
+    ------
+    UnsafeError
+        The bench could not be confirmed safe; `live` names what may be live, as far as that is known.
+    """
+    path = path or queue_path()
+    client = RunnerClient(path, bench)
+    try:
+        client.emergency_stop()
+        return client.confirm_safe()
+    except NoRunnerError:
+        return _stop_without_runner(path, client.bench, "no runner was there")
+    except QueueError as error:
+        return _stop_without_runner(path, client.bench, str(error))
+
+
+def make_safe_apart(bench: str) -> Done:
+    """Make a bench safe from a process of its own, which owes nothing to this one; return how that ended."""
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    child = Child(inbox)
+    child.expect_end(GRACE.safing)
+    child.tell(Safing(bench, Path.cwd()))
+    while not child.ended:
+        with suppress(queue.Empty):
+            child.ended = isinstance(inbox.get(timeout=LOOK), ChildEnded)
+        child.press(GRACE.emergency)
+    return child.done or Done(Status.FAILED, child.how_it_ended(), False)
+
+
+def _stop_without_runner(path: Path, bench: str, why: str) -> str:
+    held = "the queue is held"
+    try:
+        with Queue(path) as jobs:
+            jobs.hold_unsafe(bench, EMERGENCY, f"{EMERGENCY}, not confirmed yet")
+    except QueueError as error:  # a full disk, or a queue of tomorrow, keeps nobody from the bench
+        held = f"the queue is NOT held ({error})"
+    with suppress(QueueError), Queue(path) as jobs:
+        for job in jobs.jobs(bench, ACTIVE):  # left behind by its runner, or by one that does not answer
+            break_off(job, GRACE.emergency)
+    done = make_safe_apart(bench)
+    with suppress(QueueError), Queue(path) as jobs:
+        if done.safe:
+            jobs.confirm_safe(bench)
+        else:
+            jobs.hold_unsafe(bench, EMERGENCY, done.reason, done.live)
+    if not done.safe:
+        raise UnsafeError(
+            f"emergency stop: {why}; {unsafe_text(bench, done.live, done.reason)}; {held}. See to the bench",
+            live=done.live,
+        )
+    return f"emergency stop: {why}; bench {bench} is safe, {held}"
