@@ -4,6 +4,8 @@ It lies below every package, so that floors which know nothing of each other rai
 A message says what happened, to which thing, with which value, and what to do about it.
 """
 
+from collections.abc import Sequence
+
 
 class MhoError(Exception):
     """Base of everything mho raises on purpose; the command line prints it as one line."""
@@ -19,6 +21,20 @@ class LimitError(MhoError):
 
 class BenchError(MhoError):
     """A bench description that is wrong, a bench that is busy, or an unsafe state on it."""
+
+
+class UnsafeError(BenchError):
+    """Outputs of a bench that are not confirmed safe, after all were tried.
+
+    Attributes
+    ----------
+    live : tuple of str
+        The roles of the instruments whose outputs may still be on.
+    """
+
+    def __init__(self, message: str, live: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.live = tuple(live)
 
 
 class InstrumentError(MhoError):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from instruments.roles import ArrayBoard, Daq, Instrument, PulseGenerator, SourceMeter, SwitchMatrix
-from mho_errors import BenchError
+from mho_errors import BenchError, UnsafeError
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +60,15 @@ def make_safe(
     return failed
 
 
-def not_confirmed(failed: Mapping[str, Exception]) -> BenchError:
+def not_confirmed(failed: Mapping[str, Exception]) -> UnsafeError:
     """Log, and return as an error to raise, what `make_safe` could not confirm."""
     for name, error in failed.items():
         log.critical("%s is not confirmed safe: %s", name, error)
-    return BenchError(
+    return UnsafeError(
         "NOT CONFIRMED SAFE: "
         + "; ".join(f"{name} ({error})" for name, error in failed.items())
-        + ". Switch these outputs off by hand before touching the chip"
+        + ". Switch these outputs off by hand before touching the chip",
+        tuple(failed),
     )
 
 

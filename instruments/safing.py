@@ -28,8 +28,10 @@ def make_bench_safe(name: str) -> dict[str, str]:
 
     Raises
     ------
+    UnsafeError
+        After all were tried, naming what could not be confirmed.
     BenchError
-        For a wrong bench file, or a bench in use; after all were tried, naming what could not be confirmed.
+        For a wrong bench file, or a bench in use; nothing was tried.
     """
     failed: dict[str, Exception] = {}
     opened: dict[str, Any] = {}

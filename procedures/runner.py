@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from instruments import Bench, open_bench
-from instruments.stopping import STOPPING
+from instruments.stopping import STOPPING, handled
 from mho_errors import Aborted, InputError, MhoError
 from procedures.base import Procedure
 from procedures.conditions import check_seed
@@ -218,12 +218,11 @@ def _stopping_on_signals(control: Control) -> Iterator[None]:
             raise KeyboardInterrupt(control.reason)
         control.abort(f"{signal.Signals(number).name} received")
 
-    wanted = set(STOPPING)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        wanted.discard(signal.SIGHUP)  # `nohup` says that the run is to outlive its terminal
-    previous = {number: signal.signal(number, request) for number in wanted}
-    try:
+    wanted = [
+        number
+        for number in STOPPING
+        # `nohup` says that the run is to outlive its terminal
+        if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    with handled(dict.fromkeys(wanted, request)):
         yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from instruments.safing import make_bench_safe
-from mho_errors import Aborted, BenchError, InstrumentError, MhoError, QueueError
+from mho_errors import Aborted, BenchError, InstrumentError, MhoError, QueueError, UnsafeError
 from procedures.catalogue import make_procedure
 from procedures.queue.messages import RUNNER_GONE, Assignment, Command, Done, Safing, decode
 from procedures.queue.pace import Pace
@@ -107,7 +107,7 @@ class _Witness:
 
     def left_safe(self, error: BaseException | None) -> bool:
         """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
-        if str(error).startswith("NOT CONFIRMED SAFE"):
+        if isinstance(error, UnsafeError):
             return False
         if self.ended is not None:
             return self.ended.safe
