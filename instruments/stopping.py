@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from mho_processes import shares_group
+
 log = logging.getLogger(__name__)
 
 STOPPING: tuple[signal.Signals, ...] = (
@@ -101,7 +103,7 @@ def _parent_watched() -> Iterator[None]:
         yield
         return
     parent = os.getppid()
-    if not _shares_group(parent) or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    if not shares_group(parent) or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         yield
         return
     ended = threading.Event()
@@ -118,10 +120,3 @@ def _parent_watched() -> Iterator[None]:
         yield
     finally:
         ended.set()
-
-
-def _shares_group(process: int) -> bool:
-    try:
-        return os.getpgid(process) == os.getpgrp()
-    except OSError:  # gone, or another user's
-        return False

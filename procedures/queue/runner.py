@@ -7,10 +7,12 @@ import os
 import queue
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
 from mho_errors import MhoError, QueueError
+from mho_processes import make_safe_apart
 from procedures import stream
 from procedures.origin import bench_key
 from procedures.queue.child import Child, ChildEnded, ChildSaid, Grace
@@ -21,13 +23,11 @@ from procedures.queue.meeting import MeetingPlace
 from procedures.queue.messages import (
     Assignment,
     Command,
-    Done,
     Event,
     JobChanged,
     QueueChanged,
     Request,
     RunnerState,
-    Safing,
     State,
 )
 from procedures.queue.ordering import next_run_path, run_before
@@ -36,7 +36,6 @@ from procedures.queue.pace import Pace
 from procedures.queue.policy import Policy, decide
 from procedures.queue.presence import EndAsked, Presence
 from procedures.queue.store import Queue
-from runs import Status
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
 EMERGENCY = "emergency stop"
@@ -143,7 +142,7 @@ class Runner:
             trouble = f"{type(error).__name__}: {error}"
         # A worker begins when it is told to. Were we killed before that it would have nothing to do; killed after
         # it, the queue knows of both, and of the run file.
-        worker = Child(self._presence.inbox)
+        worker = Child(self._presence.inbox, self._mark)
         begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_started=worker.started)
         if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
             worker.hang_up()
@@ -173,6 +172,11 @@ class Runner:
             self._say("ERROR", f"the queue of {self.bench} is held: {self._queue.lane(self.bench).reason}")
 
     @property
+    def _mark(self) -> str:
+        """By which workers of this queue on this bench are known, those of a runner before this one too."""
+        return f"{self._queue.path} {self.bench}"
+
+    @property
     def _policy(self) -> Policy:
         return self._queue.lane(self.bench).policy
 
@@ -180,18 +184,18 @@ class Runner:
         """Settle what a runner that was killed left behind, before anything else."""
         for job in self._queue.jobs(self.bench, ACTIVE):
             self._say("WARNING", f"job {job.id} was left by a runner that is gone")
-            end = wait_for_worker(job, self._grace.orphan, self._attend)
+            end = wait_for_worker(job, self._mark, self._grace.orphan, self._attend)
             self._settle(job, found(job.run, end))
 
     def _make_safe(self) -> bool:
         """Make the bench safe from a fresh process; what cannot be confirmed holds the queue, whatever its policy."""
         self._state = "making safe"
         self._presence.announce(self.state())
-        child = Child(self._presence.inbox)
-        child.expect_end(self._grace.safing)
-        child.tell(Safing(self.bench, Path.cwd()))
-        self._wait_for(child)
-        done = child.done or Done(Status.FAILED, child.how_it_ended(), False)
+        with ThreadPoolExecutor(1, "making safe") as apart:
+            making = apart.submit(make_safe_apart, self.bench, Path.cwd(), self._grace.safing)
+            while not making.done():
+                self._attend()
+        done = making.result()
         if done.safe:
             self._queue.confirm_safe(self.bench)
             self._say("WARNING", f"bench {self.bench} was made safe by a fresh process")

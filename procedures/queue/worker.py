@@ -14,11 +14,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO
 
+from instruments.bench_file import load_bench_file
 from instruments.safing import make_bench_safe
 from mho_errors import Aborted, BenchError, InstrumentError, MhoError, QueueError, UnsafeError
+from mho_processes import end_alone, interrupt
 from procedures.catalogue import make_procedure
+from procedures.queue.job import Order
 from procedures.queue.messages import RUNNER_GONE, Assignment, Command, Done, Safing, decode
 from procedures.queue.pace import Pace
 from procedures.queue.sending import Outbox
@@ -34,6 +38,8 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Carry out the one job that standard input names."""
     faulthandler.enable()
+    # A runner in the background ignores SIGINT, and so would this process, which is broken off by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
     told = io.FileIO(0, "r", closefd=False)  # unbuffered: a thread that reads it holds no lock when all ends
     assignment = told.readline()
@@ -58,12 +64,21 @@ def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) 
     if isinstance(assignment, Safing):
         return _make_safe(assignment)
     control = Control()
-    threading.Thread(target=_obey, args=(told, control), name="commands", daemon=True).start()
+    obey = partial(_obey, told, control, _real(assignment.order))
+    threading.Thread(target=obey, name="commands", daemon=True).start()
     return _run(assignment, control, tell)
 
 
-def _obey(told: io.FileIO, control: Control) -> None:
-    """Take the runner's commands until there is no runner any more."""
+def _real(order: Order) -> str:
+    """Return the order's bench, empty when it is simulated: that is gone with this process."""
+    try:
+        return "" if load_bench_file(order.bench).bench.simulation else order.bench
+    except MhoError:  # nor can a run open it
+        return ""
+
+
+def _obey(told: io.FileIO, control: Control, bench: str) -> None:
+    """Take the runner's commands until there is no runner any more; then end, one way or another."""
     while (line := told.readline()).endswith(b"\n"):
         try:
             command: Command = decode(line)
@@ -75,16 +90,8 @@ def _obey(told: io.FileIO, control: Control) -> None:
         else:
             control.abort(command.reason)
             if command.command == "emergency":
-                _interrupt()
-    control.abort(RUNNER_GONE)
-
-
-def _interrupt() -> None:
-    """Break off whatever the main thread is doing, a blocking read too: there it raises `KeyboardInterrupt`."""
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-    else:  # Windows: as soon as the main thread is back in Python
-        signal.raise_signal(signal.SIGINT)
+                interrupt()
+    end_alone(lambda: control.abort(RUNNER_GONE), lambda: bench)
 
 
 class _Witness:

@@ -145,6 +145,23 @@ def test_after_a_kill_everything_is_right(desk, laboratory, runners, who, delay)
     assert laboratory.incidents == []
 
 
+@pytest.mark.parametrize("how", ["daemon", pytest.param("child", marks=pytest.mark.slow)])
+def test_a_killed_worker_takes_along_what_it_has_forked(desk, laboratory, tmp_path, how):
+    """A child that lives on has all that its parent had: the pipes to the runner, the connections, the bench's lock."""
+    marker = tmp_path / "marker"
+    (number,) = desk.add(order(desk.bench, how=how, marker=str(marker)))
+    with running(desk):
+        job = desk.wait_begun(number)
+        eventually(marker.exists)
+        time.sleep(0.5)  # it has forked by then
+        assert unsafe_roles(laboratory) == ROLES
+        os.kill(job.worker, signal.SIGKILL)
+        settled = desk.wait(number, JobStatus.INTERRUPTED)
+        assert unsafe_roles(laboratory) == set()
+    assert "was made safe by a fresh process" in desk.said()
+    assert settled.reason.startswith("the worker was ended by SIGKILL")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_runner_that_is_asked_to_end_aborts_its_job_in_good_order(desk, laboratory, runners, number):
     jobs = desk.add(*[order(desk.bench, seconds=600)] * 2)
