@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from mho_processes import (
@@ -41,6 +40,7 @@ class Report:
 
     def __init__(self, pipe: int | None = None) -> None:
         self._pipe, self._pid = pipe, os.getpid()
+        self._node = None if pipe is None else os.fstat(pipe).st_ino
         self.bench = ""
 
     def using(self, bench: str) -> None:
@@ -48,18 +48,21 @@ class Report:
         self.bench = bench
         self._say(bench=bench, folder=os.getcwd())
 
-    def left(self, *, safe: bool) -> None:
-        """Say that the bench was left, and whether it is known to be safe."""
-        self.bench = "" if safe else self.bench
-        self._say(safe=safe)
+    def left(self, bench: str) -> None:
+        """Say that the bench was left, and is known to be safe."""
+        self.bench = ""
+        self._say(safe=bench)
 
     def leaving(self) -> None:
         """Say that this process comes to its end by itself."""
         self._say(leaving=True)
 
     def _say(self, **words: Any) -> None:
-        if self._pipe is not None and os.getpid() == self._pid:  # a child that was forked does not speak for it
-            os.write(self._pipe, json.dumps(words).encode() + b"\n")
+        if self._pipe is None or os.getpid() != self._pid:  # a child that was forked does not speak for it
+            return
+        with suppress(OSError):  # the supervisor is gone, or somebody has closed what was not his
+            if os.fstat(self._pipe).st_ino == self._node:
+                os.write(self._pipe, json.dumps(words).encode() + b"\n")
 
 
 def supervise() -> Report:
@@ -105,15 +108,6 @@ def _adopt_orphans() -> None:
             ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
 
 
-@dataclass
-class _Known:
-    """What the worker has told."""
-
-    bench: str = ""  # not known to be safe
-    folder: str = "."
-    leaving: bool = False
-
-
 class _Supervisor:
     """Waits for a worker, hands signals on, and sees to a safe bench."""
 
@@ -121,7 +115,8 @@ class _Supervisor:
         self._worker, self._told = worker, told
         os.set_blocking(told, False)
         self._rest = b""
-        self._known = _Known()
+        self._benches: dict[str, str] = {}  # not known to be safe, with the folder they were named from
+        self._leaving = False
         self._asked = ""  # by which signal the run was asked to stop
         self._stage = 0  # 1: asked to stop, 2: broken off, 3: killed
         self._due = float("inf")
@@ -133,11 +128,13 @@ class _Supervisor:
         """Look after the worker until it is gone and the bench is safe; exit as it did."""
         while not self._is_gone():
             patience = max(0.0, min(self._due - time.monotonic(), GLANCE))
-            select.select([self._signals, self._told], [], [], patience)
+            select.select([self._signals], [], [], patience)
             self._hear()
             for number in self._received():
                 self._hand_on(signal.Signals(number))
-            if not self._lost and os.getppid() != self._parent:  # as without a supervisor: nobody is left in charge
+            if (
+                not self._lost and os.getppid() != self._parent
+            ):  # as without a supervisor: nobody is left in charge
                 self._lost = True
                 self._hand_on(signal.SIGTERM)
             if time.monotonic() >= self._due:
@@ -167,16 +164,17 @@ class _Supervisor:
             return b""
 
     def _hear(self) -> None:
-        """Take what the worker has told; its pipe may stay open behind it."""
+        """Take what the worker has told; its pipe may stay open behind it, and anybody may have written to that."""
         with suppress(BlockingIOError):
             while chunk := os.read(self._told, 1 << 12):
                 *lines, self._rest = (self._rest + chunk).split(b"\n")
-                for words in map(json.loads, lines):
-                    if words.get("safe"):
-                        self._known.bench = ""
-                    words.pop("safe", None)
-                    for name, value in words.items():
-                        setattr(self._known, name, value)
+                for line in lines:
+                    with suppress(ValueError, TypeError, AttributeError):
+                        words = json.loads(line)
+                        self._leaving |= "leaving" in words
+                        self._benches.pop(words.get("safe"), None)
+                        if "bench" in words:
+                            self._benches[words["bench"]] = words["folder"]
 
     def _is_gone(self) -> bool:
         return os.waitid(os.P_PID, self._worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -205,32 +203,35 @@ class _Supervisor:
 
     def _settle(self, status: int) -> int:
         """See to a safe bench, say what has happened unless the worker did, and return the exit status."""
-        known, words = self._known, []
-        if not known.leaving:
-            words.append(self._how_it_ended(status))
-            if sys.stderr.isatty():
-                sys.stderr.write(SHOW_CURSOR)
-        if known.bench:
-            words.append(self._made_safe())
+        words = [] if self._leaving else [self._how_it_ended(status)]
+        if words and sys.stderr.isatty():
+            sys.stderr.write(SHOW_CURSOR)
+        words += [self._made_safe(bench, folder) for bench, folder in self._benches.items()]
         if words:
             _complain("; ".join(words))
-        if known.leaving and status >= 0:
+        if self._leaving and status > 0:
             return status
-        if self._asked:
+        if self._asked and words:
             return EXIT_STOPPED
-        return status or EXIT_LOST if status > 0 else 128 - status if status else EXIT_LOST
+        if status < 0:
+            return 128 - status
+        return status if self._leaving and not words else status or EXIT_LOST
 
     def _how_it_ended(self, status: int) -> str:
         if self._stage == 3:
-            return f"{self._asked} received; the run did not stop within {ABORT + BREAK_OFF:g} s and was killed"
-        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
-        return f"{self._asked} received; the run {how}" if self._asked else f"the run {how}, without a word"
+            return (
+                f"{self._asked} received; the run did not stop within {ABORT + BREAK_OFF:g} s and was killed"
+            )
+        how = (
+            f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
+        )
+        return f"{self._asked} received; the run {how}" if self._asked else f"the run {how}"
 
-    def _made_safe(self) -> str:
-        found = make_safe_apart(self._known.bench, self._known.folder)
+    def _made_safe(self, bench: str, folder: str) -> str:
+        found = make_safe_apart(bench, folder)
         if found.safe:
-            return f"bench {self._known.bench} was made safe by a fresh process"
-        return f"bench {self._known.bench} is NOT confirmed safe: {found.reason}"
+            return f"bench {bench} was made safe by a fresh process"
+        return f"bench {bench} is NOT confirmed safe: {found.reason}"
 
 
 def _complain(words: str) -> None:

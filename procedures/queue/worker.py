@@ -17,17 +17,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO
 
-from instruments.bench_file import load_bench_file
 from instruments.safing import make_bench_safe
-from mho_errors import Aborted, BenchError, InstrumentError, MhoError, QueueError, UnsafeError
+from mho_errors import Aborted, MhoError, QueueError
 from mho_processes import end_alone, interrupt
 from procedures.catalogue import make_procedure
-from procedures.queue.job import Order
 from procedures.queue.messages import RUNNER_GONE, Assignment, Command, Done, Safing, decode
 from procedures.queue.pace import Pace
 from procedures.queue.sending import Outbox
 from procedures.runner import run
 from procedures.stream import Control, Ended, Event, Started
+from procedures.witness import Witness, is_real
 from runs import Status
 
 LAST_WORDS = 10.0  # s that the runner may take to hear the end
@@ -64,17 +63,10 @@ def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) 
     if isinstance(assignment, Safing):
         return _make_safe(assignment)
     control = Control()
-    obey = partial(_obey, told, control, _real(assignment.order))
+    bench = assignment.order.bench
+    obey = partial(_obey, told, control, bench if is_real(bench) else "")
     threading.Thread(target=obey, name="commands", daemon=True).start()
     return _run(assignment, control, tell)
-
-
-def _real(order: Order) -> str:
-    """Return the order's bench, empty when it is simulated: that is gone with this process."""
-    try:
-        return "" if load_bench_file(order.bench).bench.simulation else order.bench
-    except MhoError:  # nor can a run open it
-        return ""
 
 
 def _obey(told: io.FileIO, control: Control, bench: str) -> None:
@@ -94,37 +86,28 @@ def _obey(told: io.FileIO, control: Control, bench: str) -> None:
     end_alone(lambda: control.abort(RUNNER_GONE), lambda: bench)
 
 
-class _Witness:
-    """Passes the run's events on, and remembers what tells whether the bench is safe and how long it took."""
+class _Watch(Witness):
+    """Passes the run's events on, and remembers how long it took as well."""
 
     def __init__(self, tell: Callable[[Event], None]) -> None:
+        super().__init__()
         self._tell = tell
         self._pace: Pace | None = None
         self.seconds: float | None = None
-        self.ended: Ended | None = None
 
     def __call__(self, event: Event) -> None:
+        super().__call__(event)
         if isinstance(event, Started):
             self._pace = Pace()
         elif self._pace is not None:
             self._pace.take(event)
             if isinstance(event, Ended):
-                self.ended, self.seconds = event, self._pace.elapsed()
+                self.seconds = self._pace.elapsed()
         self._tell(event)
-
-    def left_safe(self, error: BaseException | None) -> bool:
-        """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
-        if isinstance(error, UnsafeError):
-            return False
-        if self.ended is not None:
-            return self.ended.safe
-        # Before the run file is there nothing acts; but an instrument may have been found in disorder.
-        in_order = isinstance(error, MhoError) and not isinstance(error, BenchError | InstrumentError)
-        return in_order and self._pace is None
 
 
 def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Done:
-    order, witness = job.order, _Witness(tell)
+    order, witness = job.order, _Watch(tell)
     try:
         os.chdir(order.folder)
         sys.path.append(str(order.folder))  # where procedures of the user's own are
