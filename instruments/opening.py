@@ -77,7 +77,7 @@ def open_simulated(source: BenchSource, preset: str | None, seed: int | None) ->
             now=lambda: clock.now,
             laboratory=laboratory,
             release=release,
-            every=clock.every,
+            every=partial(clock.every, skip=laboratory.board.heard),
         )
     )
 
