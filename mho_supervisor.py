@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from mho_processes import (
     ABORT,
     BREAK_OFF,
+    SAFING,
     end_alone,
     end_whole,
     make_safe_apart,
@@ -52,6 +53,10 @@ class Report:
         """Say that the bench was left, and is known to be safe."""
         self.bench = ""
         self._say(safe=bench)
+
+    def making_safe(self) -> None:
+        """Say that the procedure is over and the bench is being made safe."""
+        self._say(making_safe=True)
 
     def leaving(self) -> None:
         """Say that this process comes to its end by itself."""
@@ -116,7 +121,7 @@ class _Supervisor:
         os.set_blocking(told, False)
         self._rest = b""
         self._benches: dict[str, str] = {}  # not known to be safe, with the folder they were named from
-        self._leaving = False
+        self._leaving = self._safing = False
         self._asked = ""  # by which signal the run was asked to stop
         self._stage = 0  # 1: asked to stop, 2: broken off, 3: killed
         self._due = float("inf")
@@ -129,7 +134,6 @@ class _Supervisor:
         while not self._is_gone():
             patience = max(0.0, min(self._due - time.monotonic(), GLANCE))
             select.select([self._signals], [], [], patience)
-            self._hear()
             for number in self._received():
                 self._hand_on(signal.Signals(number))
             if (
@@ -137,6 +141,7 @@ class _Supervisor:
             ):  # as without a supervisor: nobody is left in charge
                 self._lost = True
                 self._hand_on(signal.SIGTERM)
+            self._hear()
             if time.monotonic() >= self._due:
                 self._go_further()
         status = os.waitstatus_to_exitcode(os.waitpid(self._worker, 0)[1])
@@ -173,6 +178,9 @@ class _Supervisor:
                         words = json.loads(line)
                         self._leaving |= "leaving" in words
                         self._benches.pop(words.get("safe"), None)
+                        self._safing = "making_safe" in words
+                        if self._safing and self._stage:
+                            self._due = time.monotonic() + SAFING  # nobody could do it sooner
                         if "bench" in words:
                             self._benches[words["bench"]] = words["folder"]
 
@@ -186,11 +194,12 @@ class _Supervisor:
         if self._stage == 0:
             self._asked, self._stage = number.name, 1
             os.kill(self._worker, signal.SIGINT if number is signal.SIGQUIT else number)
-            self._due = time.monotonic() + ABORT
+            self._due = time.monotonic() + (SAFING if self._safing else ABORT)
         elif self._stage == 1 and number in (signal.SIGINT, signal.SIGQUIT):
             self._go_further()
 
     def _go_further(self) -> None:
+        """Break the run off; the next time, kill it."""
         self._stage += 1
         if self._stage == 2:
             os.kill(self._worker, signal.SIGINT)

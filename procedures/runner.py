@@ -23,7 +23,7 @@ from procedures.base import Procedure
 from procedures.conditions import check_seed
 from procedures.origin import bench_key, origin
 from procedures.overheard import overheard
-from procedures.stream import Control, Ended, Observer, Started, Stream
+from procedures.stream import Control, Ended, MakingSafe, Observer, Started, Stream
 from runs import RunHeader, RunWriter, Status, collect, new_run_path
 from runs.card import read_card
 from runs.provenance import input_files
@@ -171,6 +171,7 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
         yield
         failed = False
     finally:
+        stream.announce(MakingSafe())
         try:
             bench.safe()
             outcome.safe = True

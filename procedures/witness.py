@@ -8,11 +8,16 @@ from contextlib import contextmanager
 from instruments.bench_file import load_bench_file
 from mho_errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
 from mho_supervisor import Report
-from procedures.stream import Ended, Event, Started
+from procedures.stream import Ended, Event, MakingSafe, Started
 
 
 class Witness:
     """An observer of one run.
+
+    Parameters
+    ----------
+    report : Report, optional
+        By which a supervisor hears of it.
 
     Attributes
     ----------
@@ -20,7 +25,8 @@ class Witness:
         The run's last announcement.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, report: Report | None = None) -> None:
+        self._report = report or Report()
         self._begun = False
         self.ended: Ended | None = None
 
@@ -28,6 +34,8 @@ class Witness:
         """Take one event of the run."""
         if isinstance(event, Started):
             self._begun = True
+        elif isinstance(event, MakingSafe):
+            self._report.making_safe()
         elif self._begun and isinstance(event, Ended):
             self.ended = event
 
@@ -51,9 +59,9 @@ def witnessed(bench: str, report: Report) -> Iterator[Witness]:
     Aborted
         In the place of a `KeyboardInterrupt`, with the reason.
     """
-    witness = Witness()
-    ended: BaseException | None = None
     real = is_real(bench)
+    witness = Witness(report if real else None)
+    ended: BaseException | None = None
     if real:
         report.using(bench)
     try:

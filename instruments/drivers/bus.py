@@ -104,7 +104,7 @@ class BusInstrument(Instrument):
             # Left by someone else: they would be blamed on our first command.
             self.found_errors = tuple(map(str, self._drop_errors()))
             self.verify()
-        except InstrumentError:
+        except BaseException:
             self.close()
             raise
 

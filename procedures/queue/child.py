@@ -17,8 +17,9 @@ from typing import Any
 import psutil
 
 from mho_errors import QueueError
-from mho_processes import MARK, end_whole, environment
+from mho_processes import MARK, SAFING, end_whole, environment
 from procedures.queue.messages import Command, Done, decode, encode
+from procedures.stream import MakingSafe
 
 FAREWELL = 10.0  # s from its last words to its end: a thread of its own must not keep it
 UNREAD = 2.0  # s to read what a process that is gone has still said
@@ -179,8 +180,10 @@ class Child:
                 if isinstance(event, Done):
                     self.done = event
                     self.expect_end(FAREWELL)
-                else:
-                    self._inbox.put(ChildSaid(self, event))
+                    continue
+                if isinstance(event, MakingSafe) and self._due is not None:
+                    self.expect_end(SAFING)  # nobody could do it sooner
+                self._inbox.put(ChildSaid(self, event))
 
     def _see_end(self) -> None:
         """Wait for the process itself, not for the ends of its pipes: what it started may hold those for ever."""

@@ -135,7 +135,7 @@ _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         stream.Started, stream.Progress, stream.Row, stream.Message, stream.Standing, stream.Paused, stream.Resumed,
-        stream.Ended,
+        stream.MakingSafe, stream.Ended,
         Assignment, Safing, Command, Done, Refused, Missed, JobChanged, QueueChanged, RunnerState,
     )
 }  # fmt: skip
