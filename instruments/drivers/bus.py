@@ -207,6 +207,11 @@ class BusInstrument(Instrument):
         self.wait_for(query_delay)
         return self.receive()
 
+    def values(self, command: str, cast: Callable[[Any], Any] = float, **options: Any) -> list[Any]:
+        """Send a query and return its comma-separated values; `InstrumentError` when they are no numbers, but should be."""
+        found: list[Any] = super().values(command, cast=cast, **options)
+        return _understood(found, cast, self._title, command)
+
     @contextmanager
     def _patience(self, seconds: float) -> Iterator[None]:
         """Let replies take `seconds` longer than usual; for work whose time is known beforehand."""
@@ -362,10 +367,22 @@ class BusChannel(Channel):
         reply: str = self.parent.ask(self.insert_id(command), query_delay)
         return reply
 
+    def values(self, command: str, cast: Callable[[Any], Any] = float, **options: Any) -> list[Any]:
+        """Send a query and return its values, as the instrument does."""
+        found: list[Any] = super().values(command, cast=cast, **options)
+        return _understood(found, cast, self.parent._title, self.insert_id(command))
+
     def check_set_errors(self) -> list[str]:
         """Read the answer to the check which a setting command ends with."""
         errors: list[str] = self.parent.check_set_errors()
         return errors
+
+
+def _understood(values: list[Any], cast: Callable[[Any], Any], title: str, query: str) -> list[Any]:
+    """Return `values`, which PyMeasure leaves as text where they are not what was expected."""
+    if cast in (float, int, bool) and any(isinstance(value, str) for value in values):
+        raise InstrumentError(f"{title} answered {','.join(map(str, values))!r} to {query!r}: no number")
+    return values
 
 
 def _ways(adapter: Adapter) -> tuple[Callable[..., Any], Callable[[], str]]:
