@@ -30,6 +30,7 @@ from mho_processes import (
 
 EXIT_LOST, EXIT_STOPPED = 1, 130
 GLANCE = 0.5  # s from one look at the parent to the next
+LARGEST = 100_000_000  # bytes of a run file that is closed at once: a second's work
 SHOW_CURSOR = "\x1b[?25h"  # a progress display that is killed leaves it hidden
 
 
@@ -48,6 +49,10 @@ class Report:
         """Say that a bench of real instruments is about to be opened."""
         self.bench = bench
         self._say(bench=bench, folder=os.getcwd())
+
+    def writing(self, path: str) -> None:
+        """Say which run file has been begun; it is closed by the end of this process, or never."""
+        self._say(file=os.path.abspath(path))
 
     def left(self, bench: str) -> None:
         """Say that the bench was left, and is known to be safe."""
@@ -122,6 +127,7 @@ class _Supervisor:
         self._rest = b""
         self._benches: dict[str, str] = {}  # not known to be safe, with the folder they were named from
         self._leaving = self._safing = False
+        self._file = ""  # the last run file that was begun
         self._asked = ""  # by which signal the run was asked to stop
         self._stage = 0  # 1: asked to stop, 2: broken off, 3: killed
         self._due = float("inf")
@@ -179,6 +185,7 @@ class _Supervisor:
                         self._leaving |= "leaving" in words
                         self._benches.pop(words.get("safe"), None)
                         self._safing = "making_safe" in words
+                        self._file = words.get("file", self._file)
                         if self._safing and self._stage:
                             self._due = time.monotonic() + SAFING  # nobody could do it sooner
                         if "bench" in words:
@@ -218,6 +225,8 @@ class _Supervisor:
         words += [self._made_safe(bench, folder) for bench, folder in self._benches.items()]
         if words:
             _complain("; ".join(words))
+        if not self._leaving:
+            _keep_reason(self._file, "; ".join(words))
         if self._leaving and status > 0:
             return status
         if self._asked and words:
@@ -241,6 +250,17 @@ class _Supervisor:
         if found.safe:
             return f"bench {bench} was made safe by a fresh process"
         return f"bench {bench} is NOT confirmed safe: {found.reason}"
+
+
+def _keep_reason(path: str, words: str) -> None:
+    """Close the run file that the worker has left, with the reason, unless that takes long; else it is `interrupted`."""
+    try:
+        if path and os.path.getsize(path) <= LARGEST:
+            from runs import recover
+
+            recover(path, words)
+    except Exception as error:  # it reads as interrupted all the same
+        _complain(f"{path} does not say why: {error}; `mho recover` closes it")
 
 
 def _complain(words: str) -> None:

@@ -34,6 +34,7 @@ class Witness:
         """Take one event of the run."""
         if isinstance(event, Started):
             self._begun = True
+            self._report.writing(str(event.path))
         elif isinstance(event, MakingSafe):
             self._report.making_safe()
         elif self._begun and isinstance(event, Ended):
@@ -60,7 +61,7 @@ def witnessed(bench: str, report: Report) -> Iterator[Witness]:
         In the place of a `KeyboardInterrupt`, with the reason.
     """
     real = is_real(bench)
-    witness = Witness(report if real else None)
+    witness = Witness(report)
     ended: BaseException | None = None
     if real:
         report.using(bench)

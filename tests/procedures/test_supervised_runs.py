@@ -95,6 +95,7 @@ def test_a_run_that_ends_its_process_leaves_a_safe_bench_and_says_so(runs, how, 
     assert f"mho: {words}; bench {runs.bench} was made safe by a fresh process" in said
     with RunFile(runs.path) as file:
         assert file.status is Status.INTERRUPTED
+        assert file.reason.startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +125,8 @@ def test_a_procedure_that_sleeps_is_ended_when_it_is_asked_to(runs, how, numbers
         assert file.status is status
         if status is Status.ABORTED:
             assert file.reason == f"{numbers[0].name} received"
+        else:
+            assert file.reason.startswith(f"{numbers[0].name} received; the run did not stop within 10 s")
 
 
 @pytest.mark.parametrize("kind", ["nohup", pytest.param("background", marks=pytest.mark.slow)])
