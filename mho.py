@@ -12,9 +12,11 @@ import typer
 
 from mho_errors import Aborted, InputError, MhoError
 from mho_escaping import visible
+from mho_supervisor import Report, supervise
 
 if TYPE_CHECKING:
     from procedures import Solution
+    from procedures.stream import Observer
 
 EXIT_USER, EXIT_UNFINISHED, EXIT_NOT_CONVERGED, EXIT_ABORTED = 2, 1, 3, 130
 HELP = ["--help", "-h"]
@@ -65,6 +67,7 @@ def before_the_verb(
 
 @app.command(rich_help_panel=EXPERIMENTS)
 def solve(
+    context: typer.Context,
     matrix: Annotated[
         Path, typer.Argument(help="A: .npy, .csv or .mtx, real or complex", show_default=False)
     ],
@@ -82,8 +85,10 @@ def solve(
     as_json: Annotated[bool, typer.Option("--json", help="print a summary for machines instead")] = False,
 ) -> None:
     """Solve A x = b on the chip: program it, invert, multiply and refine, into one run file."""
+    report = _apart(context)
     from procedures import Solve, run
     from procedures.terminal import RunDisplay, print_solution
+    from procedures.witness import witnessed
 
     procedure = Solve(
         matrix=str(matrix),
@@ -94,10 +99,9 @@ def solve(
         encoding=encoding,
         seed=seed or 0,
     )
-    with RunDisplay(quiet=as_json) as display:
-        result: Solution = run(
-            procedure, bench, seed=seed, preset=preset, output=output, observers=[display.observe]
-        )
+    with RunDisplay(quiet=as_json) as display, witnessed(bench, report) as witness:
+        observers: list[Observer] = [display.observe, witness]
+        result: Solution = run(procedure, bench, seed=seed, preset=preset, output=output, observers=observers)
     if as_json:
         typer.echo(json.dumps(result.summary))
     else:
@@ -128,19 +132,22 @@ def run(
 ) -> None:
     """Run any procedure, its parameters being options with units (`--interval 100ms`), or a plan of many."""
     words, beside = _own_words(context, procedure, help_)
+    report = _apart(context)
     from procedures import run as carry_out
     from procedures.arguments import procedure_from_arguments
     from procedures.plan_terminal import check_beside_plan, run_plan
     from procedures.results import kept_result
     from procedures.terminal import RunDisplay, asking, print_result
+    from procedures.witness import witnessed
 
     if procedure.endswith(".toml"):
         check_beside_plan(context, procedure, "procedure", "output", "dry_run")
-        raise typer.Exit(EXIT_UNFINISHED if run_plan(Path(procedure), output, dry_run) else 0)
+        raise typer.Exit(EXIT_UNFINISHED if run_plan(Path(procedure), output, dry_run, report) else 0)
     made = procedure_from_arguments(procedure, words, seed=seed, program="mho run", beside=beside)
-    with RunDisplay(quiet=as_json) as display:
+    with RunDisplay(quiet=as_json) as display, witnessed(bench, report) as witness:
+        observers: list[Observer] = [display.observe, witness]
         result = carry_out(
-            made, bench, seed=seed, preset=preset, after=after, output=output, observers=[display.observe],
+            made, bench, seed=seed, preset=preset, after=after, output=output, observers=observers,
             trust=asking(trust),
         )  # fmt: skip
     if as_json:
@@ -149,6 +156,11 @@ def run(
         print_result(result)
     if getattr(result, "converged", True) is False:
         raise typer.Exit(EXIT_NOT_CONVERGED)
+
+
+def _apart(context: typer.Context) -> Report:
+    """Go on in a process of its own, looked after by this one, before anything large is imported."""
+    return supervise() if context.obj else Report()
 
 
 def _own_words(context: typer.Context, procedure: str, wants_help: bool) -> tuple[list[str], list[str]]:
@@ -438,11 +450,17 @@ def recover(runs: Runs) -> None:
         raise typer.Exit(EXIT_UNFINISHED)
 
 
-def main() -> NoReturn:
-    """Run the command line; what a user did wrong is answered in one line, without a traceback."""
+def main(*, supervised: bool = True) -> NoReturn:
+    """Run the command line; what a user did wrong is answered in one line, without a traceback.
+
+    Parameters
+    ----------
+    supervised : bool
+        Whether runs are carried out by a process of their own, which this one looks after.
+    """
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s: %(message)s", stream=sys.stderr)
     try:
-        code = app(prog_name="mho", standalone_mode=False)
+        code = app(prog_name="mho", standalone_mode=False, obj=supervised)
     except UsageError as error:
         _complain(MhoError(_told(error)), EXIT_USER)
     except Aborted as error:
@@ -451,8 +469,8 @@ def main() -> NoReturn:
         _complain(error, EXIT_USER)
     except OSError as error:  # a full disk, a folder without permission: nothing that a traceback explains
         _complain(MhoError(f"{error.filename or 'the output'}: {error.strerror or error}"), EXIT_USER)
-    except KeyboardInterrupt:
-        _complain(MhoError("interrupted; the bench was made safe"), EXIT_ABORTED)
+    except KeyboardInterrupt as error:
+        _complain(MhoError(str(error) or "interrupted"), EXIT_ABORTED)
     sys.exit(code or 0)
 
 

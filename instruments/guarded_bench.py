@@ -69,7 +69,7 @@ class GuardedBench:
 
         Raises
         ------
-        BenchError
+        UnsafeError
             After all steps were tried, naming what could not be confirmed.
         """
         self.forget()

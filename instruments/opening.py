@@ -98,7 +98,7 @@ def open_simulated(
             laboratory=laboratory,
             limits=limits,
             release=release,
-            every=clock.every,
+            every=partial(clock.every, skip=laboratory.board.heard),
         )
     )
 

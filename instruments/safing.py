@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -9,6 +13,8 @@ from instruments.bench_file import load_bench_file
 from instruments.bench_instruments import SAFE_ORDER, make_safe, not_confirmed
 from instruments.opening import bench_openers
 from instruments.stopping import signals_held
+from mho_errors import MhoError, UnsafeError
+from mho_processes import end_whole
 
 
 def make_bench_safe(name: str) -> dict[str, str]:
@@ -28,8 +34,10 @@ def make_bench_safe(name: str) -> dict[str, str]:
 
     Raises
     ------
+    UnsafeError
+        After all were tried, naming what could not be confirmed.
     BenchError
-        For a wrong bench file, or a bench in use; after all were tried, naming what could not be confirmed.
+        For a wrong bench file, or a bench in use; nothing was tried.
     """
     failed: dict[str, Exception] = {}
     opened: dict[str, Any] = {}
@@ -46,3 +54,33 @@ def make_bench_safe(name: str) -> dict[str, str]:
         if failed:
             raise not_confirmed(failed)
         return {role: instrument.identify() for role, instrument in opened.items()}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Make a bench safe and print as JSON what came of it.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        The bench; and what is ended before, if anything: a process id, and a mark as for `end_whole`.
+    """
+    name, *before = arguments
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    if before:
+        end_whole(int(before[0]), *before[1:])
+    reason = ""
+    live: tuple[str, ...] = ()
+    try:
+        make_bench_safe(name)
+    except UnsafeError as error:
+        reason, live = str(error), error.live
+    except (MhoError, OSError) as error:
+        reason = str(error) or type(error).__name__
+    except Exception as error:  # a driver's bug, too, is an answer to who waits for one
+        logging.getLogger(__name__).exception("bench %s was not made safe", name)
+        reason = f"{type(error).__name__}: {error}"
+    print(json.dumps({"safe": not reason, "reason": reason, "live": live}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -6,9 +6,12 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+from mho_processes import shares_group
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +24,32 @@ STOPPING: tuple[signal.Signals, ...] = (
 GLANCE = 0.5  # s from one look at the parent to the next
 
 
+Handler = Callable[[int, FrameType | None], object] | int | None
+
+
+@contextmanager
+def handled(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
+    """Handle signals so within, and as before afterwards; what was not installed from Python stays as it is."""
+    before = {number: signal.getsignal(number) for number in handlers}
+    taken = {number: handler for number, handler in before.items() if handler is not None}
+    try:
+        for number in taken:
+            signal.signal(number, handlers[number])
+        yield
+    finally:
+        _put_back(list(taken.items()))
+
+
+def _put_back(handlers: list[tuple[signal.Signals, Any]]) -> None:
+    """Install `handlers`, the last one first: one that raises meanwhile must not keep the others from it."""
+    if handlers:
+        number, handler = handlers[0]
+        try:
+            _put_back(handlers[1:])
+        finally:
+            signal.signal(number, handler)
+
+
 @contextmanager
 def signals_held() -> Iterator[None]:
     """Hold the signals back within, and deliver them afterwards; only Python's main thread gets any."""
@@ -28,14 +57,10 @@ def signals_held() -> Iterator[None]:
         yield
         return
     held: list[int] = []
-    previous = {number: signal.getsignal(number) for number in STOPPING}
     try:
-        for number in STOPPING:
-            signal.signal(number, lambda received, frame: held.append(received))
-        yield
+        with handled(dict.fromkeys(STOPPING, lambda received, frame: held.append(received))):
+            yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
         for received in held:
             signal.raise_signal(received)
 
@@ -63,14 +88,8 @@ def ended_by_signals() -> Iterator[None]:
         for number in STOPPING
         if number != signal.SIGINT and signal.getsignal(number) is signal.SIG_DFL
     ]
-    try:
-        for number in taken:
-            signal.signal(number, leave)
-        with _parent_watched():
-            yield
-    finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+    with handled(dict.fromkeys(taken, leave)), _parent_watched():
+        yield
 
 
 @contextmanager
@@ -84,7 +103,7 @@ def _parent_watched() -> Iterator[None]:
         yield
         return
     parent = os.getppid()
-    if not _shares_group(parent) or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    if not shares_group(parent) or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         yield
         return
     ended = threading.Event()
@@ -101,10 +120,3 @@ def _parent_watched() -> Iterator[None]:
         yield
     finally:
         ended.set()
-
-
-def _shares_group(process: int) -> bool:
-    try:
-        return os.getpgid(process) == os.getpgrp()
-    except OSError:  # gone, or another user's
-        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -10,14 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from mho_errors import Aborted, InputError, MhoError
+from mho_supervisor import Report
 from mho_terminal import Terminal
 from procedures.conditions import load_conditions
 from procedures.plan import Plan, PlannedRun, load_plan
 from procedures.queue.ordering import expected_seconds
 from procedures.queue.tables import duration
 from procedures.runner import run
-from procedures.stream import Event, Started
+from procedures.stream import Event, Observer, Started
 from procedures.terminal import RunDisplay
+from procedures.witness import witnessed
 
 SHOWN = 40  # runs listed before the rest is only counted
 
@@ -40,10 +42,11 @@ def check_output(output: Path | None, runs: int) -> None:
         raise InputError(f"--output {output} is one file, and the plan has {runs} runs; name a folder")
 
 
-def run_plan(path: Path, output: Path | None, dry_run: bool) -> int:
+def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> int:
     """Carry out a plan here, run after run; return how many runs failed, or would for what is known now.
 
-    A run that fails is said and the next one begins; Ctrl-C ends the whole.
+    A run that fails is said and the next one begins; Ctrl-C ends the whole. The supervisor hears by `report` of the
+    benches in use.
     """
     plan = load_plan(path)
     check_output(output, len(plan.runs))
@@ -54,8 +57,9 @@ def run_plan(path: Path, output: Path | None, dry_run: bool) -> int:
     for planned in plan.runs:
         console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
         try:
-            with RunDisplay() as display:
-                finished[planned.number] = _carry_out(planned, output, finished, display)
+            with RunDisplay() as display, witnessed(planned.bench, report) as witness:
+                observers = (display.observe, witness)
+                finished[planned.number] = _carry_out(planned, output, finished, observers)
         except Aborted:
             raise
         except MhoError as error:
@@ -66,7 +70,7 @@ def run_plan(path: Path, output: Path | None, dry_run: bool) -> int:
 
 
 def _carry_out(
-    planned: PlannedRun, output: Path | None, finished: Mapping[int, Path], display: RunDisplay
+    planned: PlannedRun, output: Path | None, finished: Mapping[int, Path], observers: Sequence[Observer]
 ) -> Path:
     """Carry out one run; return its file."""
     after = None
@@ -88,7 +92,7 @@ def _carry_out(
         preset=planned.preset,
         after=after,
         output=output,
-        observers=[notice, display.observe],
+        observers=[notice, *observers],
     )
     return begun[0]
 

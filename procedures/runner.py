@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from instruments import Bench, open_bench
-from instruments.stopping import STOPPING
+from instruments.stopping import STOPPING, handled
 from mho_errors import Aborted, InputError, MhoError
 from procedures.base import Procedure
 from procedures.conditions import check_seed
 from procedures.origin import bench_key, origin
 from procedures.overheard import overheard
 from procedures.results import kept_result
-from procedures.stream import Control, Ended, NullStream, Observer, Started, Stream
+from procedures.stream import Control, Ended, MakingSafe, NullStream, Observer, Started, Stream
 from procedures.trust import Trust, nobody
 from runs import RunHeader, RunWriter, Status, collect, new_run_path
 from runs.card import read_card
@@ -212,6 +212,7 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
         yield
         failed = False
     finally:
+        stream.announce(MakingSafe())
         try:
             bench.safe()
             outcome.safe = True
@@ -260,12 +261,11 @@ def _stopping_on_signals(control: Control) -> Iterator[None]:
             raise KeyboardInterrupt(control.reason)
         control.abort(f"{signal.Signals(number).name} received")
 
-    wanted = set(STOPPING)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        wanted.discard(signal.SIGHUP)  # `nohup` says that the run is to outlive its terminal
-    previous = {number: signal.signal(number, request) for number in wanted}
-    try:
+    wanted = [
+        number
+        for number in STOPPING
+        # `nohup` says that the run is to outlive its terminal
+        if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    with handled(dict.fromkeys(wanted, request)):
         yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

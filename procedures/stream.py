@@ -71,6 +71,11 @@ class Resumed:
 
 
 @dataclass(frozen=True)
+class MakingSafe:
+    """The procedure is over, one way or another, and its bench is being made safe, which takes as long as it takes."""
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run is over and its file closed; `safe` tells whether the bench was confirmed safe, `error` the class of
     the error that ended it.
@@ -83,7 +88,7 @@ class Ended:
     error: str = ""
 
 
-Event = Started | Progress | Row | Message | Standing | Paused | Resumed | Ended
+Event = Started | Progress | Row | Message | Standing | Paused | Resumed | MakingSafe | Ended
 Observer = Callable[[Event], None]
 
 

@@ -27,13 +27,20 @@ from runs.tree import walk
 from runs.verification import Verdict, verify
 from runs.wreck import abandon
 
+GONE = "the process that wrote this file was gone before the run ended; recovered"
 
-def recover(path: str | os.PathLike[str]) -> bool:
+
+def recover(path: str | os.PathLike[str], reason: str = GONE) -> bool:
     """Replace an interrupted run file by a whole, closed and sealed one that says so.
 
     The data are copied into a new file beside it, the copy is verified, and then takes the place of the
     original in one step. Its status is *interrupted*, its end the writer's last sign of life; the columns of a
     table are cut to the rows that all have. Without that need nothing is done.
+
+    Parameters
+    ----------
+    reason : str
+        Why the run ended, for who knows it.
 
     Returns
     -------
@@ -57,7 +64,7 @@ def recover(path: str | os.PathLike[str]) -> bool:
         _see_to_room(path, before.st_size)
         draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            _write_copy(source, draft, path)
+            _write_copy(source, draft, path, reason)
             _check(draft, path)
             shutil.copymode(path, draft)
             if (now := path.stat()).st_mtime_ns != before.st_mtime_ns or now.st_size != before.st_size:
@@ -88,7 +95,7 @@ def _check_tree(path: Path, source: h5py.File) -> None:
         )
 
 
-def _write_copy(source: h5py.File, draft: Path, path: Path) -> None:
+def _write_copy(source: h5py.File, draft: Path, path: Path, reason: str) -> None:
     """Write all of `source` into a new file at `draft`, with outcome and seal."""
     try:
         target = h5py.File(draft, "w-", libver="latest", locking="best-effort", rdcc_nbytes=0)
@@ -98,7 +105,7 @@ def _write_copy(source: h5py.File, draft: Path, path: Path) -> None:
         ) from error
     try:
         digests = dict(_copy(source, target))
-        _settle(target["entry"])
+        _settle(target["entry"], reason)
         prepare_seal(target["entry"].create_group(SEAL.rpartition("/")[2], track_order=True))
         target[SEAL].attrs["NX_class"] = "NXcollection"
         write_seal(target, digests)
@@ -140,14 +147,14 @@ def _copy_rows(source: h5py.Dataset, group: h5py.Group, name: str, length: int) 
     return growing
 
 
-def _settle(entry: h5py.Group) -> None:
+def _settle(entry: h5py.Group, reason: str) -> None:
     """Write how the run ended, if its writer could not."""
     if decode(entry["status"][()]) != Status.RUNNING:
         return
     zone = datetime.fromisoformat(decode(entry["start_time"][()])).tzinfo
     end = datetime.fromtimestamp(float(entry["heartbeat"][()]), zone)
     write_text(entry["end_time"], end.isoformat(timespec="milliseconds"))
-    write_text(entry["reason"], "the process that wrote this file was gone before the run ended; recovered")
+    write_text(entry["reason"], reason)
     write_text(entry["status"], Status.INTERRUPTED)
 
 

@@ -24,7 +24,7 @@ class Shell:
         self._monkeypatch.setattr(sys, "argv", ["mho", *map(str, arguments)])
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as left:
-            mho.main()
+            mho.main(supervised=False)
         out, err = self._capsys.readouterr()
         return int(left.value.code or 0), out, err
 

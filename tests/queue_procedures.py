@@ -101,7 +101,26 @@ def be_deaf() -> None:
     time.sleep(600)
 
 
+def leave_a_child() -> None:
+    """As a library does that forks: its child has the connections, the bench's lock and all pipes, and lives on."""
+    if os.fork() == 0:
+        time.sleep(600)
+    time.sleep(600)
+
+
+def leave_a_daemon() -> None:
+    """The same of a child that has left session, group and parent behind."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        time.sleep(600)
+    os.wait()
+    time.sleep(600)
+
+
 WAYS: dict[str, Any] = {
+    "child": leave_a_child, "daemon": leave_a_daemon,
     "fail": fail, "segfault": segfault, "kill": kill, "leave": leave, "block": block, "deaf": be_deaf,
     "bug": lambda: np.zeros(1)[2],
 }  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, NamedTuple
 
 from pymeasure.adapters import Adapter, VISAAdapter
@@ -16,7 +16,7 @@ from pymeasure.instruments import Channel, Instrument
 from pyvisa import VisaIOError
 from pyvisa.constants import StatusCode
 from pyvisa.errors import InvalidSession
-from pyvisa.resources import MessageBasedResource, TCPIPSocket
+from pyvisa.resources import MessageBasedResource, SerialInstrument, TCPIPSocket
 
 from mho_errors import InstrumentError
 
@@ -29,6 +29,7 @@ BUS_ERRORS = (
 )  # PyVISA-py lets the errors of sockets through as they are
 LONGEST_QUEUE = 100  # errors an instrument may hold
 UNREAD_REPLIES = 1000  # on a socket, at most
+NONCES = 5  # in step by one more `*OPC?` each time, up to so many
 QUIET = 100  # ms without a byte: nothing more is on its way
 
 
@@ -71,6 +72,7 @@ class BusInstrument(Instrument):
     """
 
     CHECK: ClassVar[str]  # what a command ends with, so that the instrument says what it makes of it
+    ANSWERED: ClassVar[tuple[str, ...]] = ("?",)  # what is in a message that is replied to
     model: ClassVar[str] = ""  # what *IDN? must contain
     recorded: ClassVar[tuple[str, ...]] = ()  # properties worth keeping in a run file
 
@@ -84,6 +86,10 @@ class BusInstrument(Instrument):
         **connection: Any,
     ) -> None:
         self._last = ""
+        self._in_step = True  # nothing is on its way that was not asked for by the last message
+        self._stale = ""  # a reply that nobody had read: those before it may have been taken for each other's
+        self._identity = ""
+        self._nonce = 0
         self.resource = str(getattr(address, "resource_name", None) or address)
         if isinstance(address, str):
             options = {"read_termination": "\n", "write_termination": "\n", **connection}
@@ -98,7 +104,7 @@ class BusInstrument(Instrument):
             # Left by someone else: they would be blamed on our first command.
             self.found_errors = tuple(map(str, self._drop_errors()))
             self.verify()
-        except InstrumentError:
+        except BaseException:
             self.close()
             raise
 
@@ -108,6 +114,7 @@ class BusInstrument(Instrument):
             raise InstrumentError(
                 f"{self._title}: expected a {self.model}, but {identity!r} answered; check the address"
             )
+        self._identity = identity
 
     # PyMeasure looks up reserved names at every attribute access; without `dynamic` properties there are
     # none, and a plain look-up makes a message several microseconds cheaper.
@@ -124,7 +131,7 @@ class BusInstrument(Instrument):
 
     def write(self, command: str, **kwargs: Any) -> None:
         """Send a command; raises `InstrumentError` when the bus refuses it."""
-        self._last = command
+        self._begin(command)
         try:
             self._send(command, **kwargs)
         except BUS_ERRORS as error:
@@ -132,7 +139,8 @@ class BusInstrument(Instrument):
 
     def write_bytes(self, content: bytes, **kwargs: Any) -> None:
         """Send bytes; raises `InstrumentError` when the bus refuses them."""
-        self._last = content.partition(b"#")[0].decode("latin-1")
+        self._begin(content.decode("latin-1"))
+        self._last = self._last.partition("#")[0]
         try:
             self.adapter.write_bytes(content, **kwargs)
         except BUS_ERRORS as error:
@@ -149,16 +157,60 @@ class BusInstrument(Instrument):
             When none comes; with the instrument's own reason, if it has one.
         """
         try:
-            return self._take()
+            reply = self._take()
         except BUS_ERRORS as error:
             reason = self._reason() if _timed_out(error) else ""
             raise self._bus_error(error, reason) from error
+        except UnicodeDecodeError as error:
+            raise InstrumentError(
+                f"{self._title} answered {error.object[:40]!r} to {self._last.removesuffix(self.CHECK)!r}: no text"
+            ) from error
+        self._in_step = True
+        return reply
+
+    def _begin(self, message: str) -> None:
+        """Note what is sent next; get in step before it, when the reply to an earlier message is still owed."""
+        if not self._in_step and self._identity:
+            self._get_in_step()
+        self._last = message
+        self._in_step = not any(token in message for token in self.ANSWERED)
+
+    def _question(self) -> tuple[str, str]:
+        """Return a question that no driver asks, and the reply to it; another one with another `_nonce`."""
+        # IEEE 488.2, 10.14: *IDN? is the last query of a message.
+        return "*OPC?;" * self._nonce + "*IDN?", "1;" * self._nonce + self._identity
+
+    def _get_in_step(self) -> None:
+        """Read what is still on its way, up to the reply to a question that was never asked before.
+
+        An instrument answers in order: a reply that was too late comes before that one, however late it is.
+        """
+        self._nonce = self._nonce % NONCES + 1
+        self._last, wanted = self._question()
+        try:
+            self._clear()
+            self._send(self._last)
+            for _ in range(UNREAD_REPLIES):
+                with suppress(UnicodeDecodeError):
+                    if self._take().strip() == wanted:
+                        self._in_step = True
+                        return
+        except BUS_ERRORS as error:
+            raise self._bus_error(error) from error
+        raise InstrumentError(
+            f"{self._title} does not come to the end of its replies; switch it off and on again"
+        )
 
     def ask(self, command: str, query_delay: float | None = None) -> str:
         """Send a query and return its reply; raises `InstrumentError` as `receive` does."""
         self.write(command)
         self.wait_for(query_delay)
         return self.receive()
+
+    def values(self, command: str, cast: Callable[[Any], Any] = float, **options: Any) -> list[Any]:
+        """Send a query and return its comma-separated values; `InstrumentError` when they are no numbers, but should be."""
+        found: list[Any] = super().values(command, cast=cast, **options)
+        return _understood(found, cast, self._title, command)
 
     @contextmanager
     def _patience(self, seconds: float) -> Iterator[None]:
@@ -177,27 +229,34 @@ class BusInstrument(Instrument):
     def interrupt(self) -> None:
         """Device clear: unfinished messages and waits end, unread replies go, so that it listens again."""
         try:
-            self._clear()
+            unread = self._clear()
         except BUS_ERRORS as error:
             self._last = "device clear"
             raise self._bus_error(error) from error
+        if self._in_step and unread:
+            self._stale = unread
+        # What is still on its way comes after it: on a stream nothing but the next reply tells.
+        self._in_step &= not isinstance(self.adapter.connection, TCPIPSocket | SerialInstrument)
 
-    def _clear(self) -> None:
+    def _clear(self) -> str:
+        """Clear the device; return what was unread, as far as it can be known."""
         connection = self.adapter.connection
         if not isinstance(connection, TCPIPSocket):
             connection.clear()
-            return
+            return ""
         # A raw socket has no device clear: unread replies are taken from it until it is quiet. (PyVISA-py's `clear` does
         # that too, but for ever when the other end has closed.)
         usual, connection.timeout = connection.timeout, QUIET
+        unread = b""
         try:
             for _ in range(UNREAD_REPLIES):
-                connection.read_raw()
+                unread = connection.read_raw()
         except VisaIOError as error:
             if error.error_code != StatusCode.error_timeout:
                 raise
         finally:
             connection.timeout = usual
+        return unread.decode("latin-1").strip()
 
     def _bus_error(self, error: Exception, reason: str = "") -> InstrumentError:
         advice = "" if reason else "; check the cable and the address"
@@ -245,6 +304,7 @@ class BusInstrument(Instrument):
     def _reason(self) -> str:
         """Ask an instrument that has not answered for its errors; it may have discarded the message."""
         reasons: list[ReportedError] = []
+        self._in_step = False
         try:
             self._clear()
             while len(reasons) < LONGEST_QUEUE:
@@ -253,15 +313,29 @@ class BusInstrument(Instrument):
                 if reported is None or not reported.code:
                     break
                 reasons.append(reported)
-        except BUS_ERRORS:
+        except (*BUS_ERRORS, UnicodeDecodeError):
             return ""
         return f"; the instrument says {reasons[0]}" if reasons else ""
 
     # --- roles.Instrument ---
 
     def identify(self) -> str:
-        """Return the reply to ``*IDN?``."""
-        return self.ask("*IDN?").strip()
+        """Return the reply to ``*IDN?``.
+
+        Raises
+        ------
+        InstrumentError
+            Also when it is not that of the opening, or replies were left unread in between: what was read before
+            may then be the replies to other questions.
+        """
+        identity = self.ask("*IDN?").strip()
+        strange, self._stale = self._stale or (identity if self._identity else ""), ""
+        if strange not in ("", self._identity):
+            raise InstrumentError(
+                f"{self._title} is out of step: {strange!r} came where it was not asked for; what was read before "
+                "may be the replies to other questions"
+            )
+        return identity
 
     def settings(self) -> dict[str, str]:
         """Return the properties named in `recorded`, as text."""
@@ -293,10 +367,22 @@ class BusChannel(Channel):
         reply: str = self.parent.ask(self.insert_id(command), query_delay)
         return reply
 
+    def values(self, command: str, cast: Callable[[Any], Any] = float, **options: Any) -> list[Any]:
+        """Send a query and return its values, as the instrument does."""
+        found: list[Any] = super().values(command, cast=cast, **options)
+        return _understood(found, cast, self.parent._title, self.insert_id(command))
+
     def check_set_errors(self) -> list[str]:
         """Read the answer to the check which a setting command ends with."""
         errors: list[str] = self.parent.check_set_errors()
         return errors
+
+
+def _understood(values: list[Any], cast: Callable[[Any], Any], title: str, query: str) -> list[Any]:
+    """Return `values`, which PyMeasure leaves as text where they are not what was expected."""
+    if cast in (float, int, bool) and any(isinstance(value, str) for value in values):
+        raise InstrumentError(f"{title} answered {','.join(map(str, values))!r} to {query!r}: no number")
+    return values
 
 
 def _ways(adapter: Adapter) -> tuple[Callable[..., Any], Callable[[], str]]:

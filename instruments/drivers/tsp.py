@@ -38,6 +38,7 @@ class TspInstrument(BusInstrument):
     """
 
     CHECK = CHECK
+    ANSWERED = ("print", "mho_", "?")  # the functions of our scripts print
     script: ClassVar[str] = ""  # Lua functions the driver calls, loaded when they are first needed
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -82,6 +83,7 @@ class TspInstrument(BusInstrument):
         """Make the functions of `script` known to the instrument; no output and no setting changes."""
         if not self._loaded:
             self.write(f"loadandrunscript\n{self.script.strip()}\nendscript")
+            self._in_step = True  # it defines what prints, and prints nothing
             self.exchange("")
             self._loaded = True
 
@@ -100,7 +102,11 @@ class TspInstrument(BusInstrument):
             raise self._bus_error(error, self._reason()) from error
         if len(data) != size or data[:2] != b"#0":
             raise InstrumentError(f"{self._title} answered {data[:20]!r} to {self._last!r}: not understood")
+        self._in_step = True
         return np.frombuffer(data[2:-1], "<f8")
+
+    def _question(self) -> tuple[str, str]:
+        return f'print("in step {self._nonce}")', f"in step {self._nonce}"
 
     def _error_in(self, reply: str) -> ReportedError | None:
         match = _ERROR_REPLY.match(reply)

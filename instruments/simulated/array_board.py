@@ -71,6 +71,13 @@ class SimulatedArrayBoard(BoardConverters):
         super().write(data, end)
         self._last_message = self.clock.now
 
+    def heard(self, last: float, until: float) -> bool:
+        """Take for heard what a computer sends that is alive `until` then, if its `last` message came (s); tell whether."""
+        came = self._last_message >= last
+        if came:
+            self._last_message = max(self._last_message, until)
+        return came
+
     def watch(self) -> None:
         """Go safe when the last message is longer ago than the watchdog allows.
 

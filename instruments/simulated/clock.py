@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+AFRESH = 16  # times that something is done before the like of it may be passed over
+
+Skip = Callable[[float, float], bool]
+
 
 class VirtualClock:
     """Seconds since the bench was switched on; only ever goes forward."""
@@ -14,7 +18,7 @@ class VirtualClock:
     def __init__(self) -> None:
         self.now = 0.0
         self._due = math.inf
-        self._repeated: dict[object, tuple[float, float, Callable[[], None]]] = {}
+        self._repeated: dict[object, tuple[float, float, Callable[[], None], Skip | None]] = {}
 
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass at no cost of wall time."""
@@ -25,10 +29,17 @@ class VirtualClock:
             self._act_until(end)
         self.now = max(end, self.now)
 
-    def every(self, period: float, act: Callable[[], None]) -> Callable[[], None]:
-        """Call `act` every `period` seconds from now on, while time passes; return what ends it."""
+    def every(self, period: float, act: Callable[[], None], skip: Skip | None = None) -> Callable[[], None]:
+        """Call `act` every `period` seconds from now on, while time passes; return what ends it.
+
+        Parameters
+        ----------
+        skip : callable, optional
+            Asked in a long wait, given when `act` was called last and when it would be called last but one (s):
+            True lets all in between be left out, so that a day costs no more than a minute.
+        """
         key = object()
-        self._repeated[key] = (self.now + period, period, act)
+        self._repeated[key] = (self.now + period, period, act, skip)
         self._look_ahead()
 
         def end() -> None:
@@ -38,12 +49,24 @@ class VirtualClock:
         return end
 
     def _act_until(self, end: float) -> None:
+        acted = 0
         while self._due <= end:
-            key, (due, period, act) = min(self._repeated.items(), key=lambda item: item[1][0])
+            key, (due, period, act, skip) = min(self._repeated.items(), key=lambda item: item[1][0])
+            left = int((end - due) / period)
+            if (
+                skip
+                and acted >= AFRESH
+                and left > 1
+                and len(self._repeated) == 1
+                and skip(due - period, due + (left - 1) * period)
+            ):
+                due += left * period
             self.now = max(self.now, due)
-            self._repeated[key] = (due + period, period, act)  # first, for an act that takes time itself
+            # First, for an act that takes time itself.
+            self._repeated[key] = (due + period, period, act, skip)
             self._look_ahead()
             act()
+            acted += 1
 
     def _look_ahead(self) -> None:
-        self._due = min((due for due, _, _ in self._repeated.values()), default=math.inf)
+        self._due = min((due for due, _, _, _ in self._repeated.values()), default=math.inf)

@@ -12,15 +12,15 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import psutil
-
 from mho_errors import QueueError
+from mho_processes import MARK, SAFING, end_whole, environment
 from procedures.queue.messages import Command, Done, decode, encode
+from procedures.stream import MakingSafe
 
-HOUSE = Path(__file__).resolve().parents[2]
+FAREWELL = 10.0  # s from its last words to its end: a thread of its own must not keep it
+UNREAD = 2.0  # s to read what a process that is gone has still said
 LAST_LINES = 50  # of what it wrote to standard error, kept to explain its end
 WORDS = 200  # characters of the line that explains it
 
@@ -71,11 +71,13 @@ class Child:
     ----------
     inbox : queue.SimpleQueue
         Gets a `ChildSaid` for every event and one `ChildEnded`.
+    mark : str
+        By which all that it starts is known, as for `mho_processes.end_whole`.
 
     Attributes
     ----------
-    pid, started : int, float
-        Process id, and start time (Unix, s) as in `runs.liveness`.
+    pid : int
+        Process id.
     done : Done or None
         Its last words.
     ended : bool
@@ -84,9 +86,8 @@ class Child:
         Why it was asked to stop; empty otherwise.
     """
 
-    def __init__(self, inbox: queue.SimpleQueue[Any]) -> None:
-        self._inbox = inbox
-        path = os.pathsep.join(filter(None, [str(HOUSE), os.environ.get("PYTHONPATH", "")]))
+    def __init__(self, inbox: queue.SimpleQueue[Any], mark: str = "") -> None:
+        self._inbox, self._mark = inbox, mark
         # A session of its own: Ctrl-C in the terminal is the runner's to pass on, in good order. Without the
         # current folder on its path (-P), for a file there must not pass for one of our modules.
         self._process = subprocess.Popen(
@@ -95,20 +96,22 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env=os.environ | {"PYTHONPATH": path},
+            env=environment(**{MARK: mark}),
             start_new_session=True,
         )
         self.pid = self._process.pid
-        self.started = psutil.Process(self.pid).create_time()
         self.done: Done | None = None
         self.ended = False
         self.asked = ""
         self._due: float | None = None
         self._broken_off = False
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
-        self._stderr = threading.Thread(target=self._listen_to_errors, name="worker's errors", daemon=True)
-        self._stderr.start()
-        threading.Thread(target=self._listen, name="worker's events", daemon=True).start()
+        self._listeners = [
+            threading.Thread(target=listen, name="worker's words", daemon=True)
+            for listen in (self._listen, self._listen_to_errors)
+        ]
+        for thread in (*self._listeners, threading.Thread(target=self._see_end, name="its end", daemon=True)):
+            thread.start()
 
     def tell(self, message: Any) -> None:
         """Send it a message; one that is gone hears nothing."""
@@ -139,7 +142,7 @@ class Child:
             self.stop(self.asked, emergency=True, patience=patience)
         else:
             log.critical("worker %d did not end in time and is killed", self.pid)
-            self._process.kill()
+            end_whole(self.pid, self._mark)
 
     def hang_up(self) -> None:
         """Let it go as if the runner were gone: it stops at its next safe point."""
@@ -164,7 +167,6 @@ class Child:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        assert self._process.stdin is not None
         with self._process.stdout as lines:
             for line in _lines(lines):
                 try:
@@ -174,10 +176,23 @@ class Child:
                     continue
                 if isinstance(event, Done):
                     self.done = event
-                else:
-                    self._inbox.put(ChildSaid(self, event))
+                    self.expect_end(FAREWELL)
+                    continue
+                if isinstance(event, MakingSafe) and self._due is not None:
+                    self.expect_end(SAFING)  # nobody could do it sooner
+                self._inbox.put(ChildSaid(self, event))
+
+    def _see_end(self) -> None:
+        """Wait for the process itself, not for the ends of its pipes: what it started may hold those for ever."""
+        assert self._process.stdin is not None
+        if hasattr(
+            os, "waitid"
+        ):  # its number, and so its session's, is still its own while nobody has collected it
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            end_whole(self.pid, self._mark)
         self._process.wait()
-        self._stderr.join(1.0)  # what it started may keep standard error open
+        for thread in self._listeners:
+            thread.join(UNREAD)
         self._process.stdin.close()
         self._inbox.put(ChildEnded(self))
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import queue
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from mho_errors import QueueError, UnsafeError
-from procedures.queue.child import Child, ChildEnded
+from mho_processes import make_safe_apart
 from procedures.queue.client import NoRunnerError, RunnerClient
 from procedures.queue.job import ACTIVE, unsafe_text
-from procedures.queue.leftovers import break_off
-from procedures.queue.messages import Done, Safing
+from procedures.queue.leftovers import break_off, family_of_workers
 from procedures.queue.runner import EMERGENCY, GRACE
 from procedures.queue.store import Queue, queue_path
-from runs import Status
-
-LOOK = 0.1  # s
 
 
 def emergency_stop(path: Path | None = None, bench: str = "simulated") -> str:
@@ -38,7 +32,7 @@ def emergency_stop(path: Path | None = None, bench: str = "simulated") -> str:
     UnsafeError
         The bench could not be confirmed safe; `live` names what may be live, as far as that is known.
     """
-    path = path or queue_path()
+    path = (path or queue_path()).resolve()
     client = RunnerClient(path, bench)
     try:
         client.emergency_stop()
@@ -47,19 +41,6 @@ def emergency_stop(path: Path | None = None, bench: str = "simulated") -> str:
         return _stop_without_runner(path, client.bench, "no runner was there")
     except QueueError as error:
         return _stop_without_runner(path, client.bench, str(error))
-
-
-def make_safe_apart(bench: str) -> Done:
-    """Make a bench safe from a process of its own, which owes nothing to this one; return how that ended."""
-    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    child = Child(inbox)
-    child.expect_end(GRACE.safing)
-    child.tell(Safing(bench, Path.cwd()))
-    while not child.ended:
-        with suppress(queue.Empty):
-            child.ended = isinstance(inbox.get(timeout=LOOK), ChildEnded)
-        child.press(GRACE.emergency)
-    return child.done or Done(Status.FAILED, child.how_it_ended(), False)
 
 
 def _stop_without_runner(path: Path, bench: str, why: str) -> str:
@@ -71,8 +52,8 @@ def _stop_without_runner(path: Path, bench: str, why: str) -> str:
         held = f"the queue is NOT held ({error})"
     with suppress(QueueError), Queue(path) as jobs:
         for job in jobs.jobs(bench, ACTIVE):  # left behind by its runner, or by one that does not answer
-            break_off(job, GRACE.emergency)
-    done = make_safe_apart(bench)
+            break_off(job, family_of_workers(path, bench), GRACE.emergency)
+    done = make_safe_apart(bench, patience=GRACE.safing)
     with suppress(QueueError), Queue(path) as jobs:
         if done.safe:
             jobs.confirm_safe(bench)

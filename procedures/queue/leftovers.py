@@ -7,17 +7,20 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
-import psutil
-
+from mho_processes import end_whole
 from procedures.queue.job import Job
 from runs.liveness import lives
 
-LOOK = 0.05  # s
+
+def family_of_workers(queue: Path, bench: str) -> str:
+    """Return the mark of all that workers of a queue on a bench start, as `mho_processes.end_whole` looks for it."""
+    return f"{queue} {bench}"
 
 
-def wait_for_worker(job: Job, patience: float, attend: Callable[[], object]) -> str:
-    """Wait until the worker that had `job` is gone; say how it ended.
+def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[], object]) -> str:
+    """Wait until the worker that had `job` is gone, with all that it started; say how it ended.
 
     Its input has ended with its runner, so it stops at its next safe point and makes the bench safe; one that
     does not is killed.
@@ -25,23 +28,29 @@ def wait_for_worker(job: Job, patience: float, attend: Callable[[], object]) -> 
     Parameters
     ----------
     job : Job
+        As the queue knows it.
+    family : str
+        Mark of all that it started.
     patience : float
         How long it may take, s.
     attend : callable
         Does other work for a moment.
     """
-    if not worker_lives(job):
-        return "runner and worker were gone"
-    deadline = time.monotonic() + patience
-    while worker_lives(job):
-        if time.monotonic() >= deadline:
-            _kill(job, patience)
-            return f"its worker {job.worker} did not end within {patience:g} s after its runner was gone, and was killed"
-        attend()
-    return "the runner was gone"
+    try:
+        if not worker_lives(job):
+            return "runner and worker were gone"
+        deadline = time.monotonic() + patience
+        while worker_lives(job):
+            if time.monotonic() >= deadline:
+                end_whole(job.worker, family)
+                return f"its worker {job.worker} did not end within {patience:g} s after its runner was gone, and was killed"
+            attend()
+        return "the runner was gone"
+    finally:
+        end_whole(None, family)
 
 
-def break_off(job: Job, patience: float) -> None:
+def break_off(job: Job, family: str, patience: float) -> None:
     """End the worker that has `job` at once, without its runner: it makes the bench safe itself, or is killed."""
     deadline = time.monotonic() + patience
     while worker_lives(job) and time.monotonic() < deadline:
@@ -49,8 +58,7 @@ def break_off(job: Job, patience: float) -> None:
             with suppress(ProcessLookupError):
                 os.kill(job.worker or 0, signal.SIGINT)  # the second one waits for no safe point
         time.sleep(patience / 10)
-    if worker_lives(job):
-        _kill(job, patience)
+    end_whole(job.worker if worker_lives(job) else None, family)
 
 
 def worker_lives(job: Job) -> bool:
@@ -61,16 +69,3 @@ def worker_lives(job: Job) -> bool:
 def runner_lives(job: Job) -> bool:
     """Tell whether another process that began the job as its runner lives."""
     return job.runner not in (None, os.getpid()) and lives(job.runner or 0, job.runner_birth or "")
-
-
-def _kill(job: Job, patience: float) -> None:
-    """Kill the worker, with what it started, and wait until it is gone."""
-    number = job.worker or 0
-    with suppress(ProcessLookupError, psutil.NoSuchProcess):
-        if os.name == "posix" and os.getpgid(number) == number:
-            os.killpg(number, signal.SIGKILL)
-        else:
-            psutil.Process(number).kill()
-    deadline = time.monotonic() + patience
-    while worker_lives(job) and time.monotonic() < deadline:
-        time.sleep(LOOK)

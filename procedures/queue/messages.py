@@ -36,14 +36,6 @@ class Assignment:
 
 
 @dataclass(frozen=True)
-class Safing:
-    """Runner to worker, instead: make this bench safe."""
-
-    bench: str
-    folder: Path
-
-
-@dataclass(frozen=True)
 class Command:
     """Runner to worker, meanwhile; "emergency" does not wait for the instrument's current message."""
 
@@ -152,8 +144,8 @@ _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
         stream.Started, stream.Progress, stream.Row, stream.Message, stream.Standing, stream.Paused, stream.Resumed,
-        stream.Ended,
-        Assignment, Safing, Command, Done, Refused, Missed, JobChanged, QueueChanged, RunnerState,
+        stream.MakingSafe, stream.Ended,
+        Assignment, Command, Done, Refused, Missed, JobChanged, QueueChanged, RunnerState,
     )
 }  # fmt: skip
 

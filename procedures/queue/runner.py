@@ -7,10 +7,12 @@ import os
 import queue
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
 from mho_errors import MhoError, QueueError
+from mho_processes import make_safe_apart
 from procedures import stream
 from procedures.origin import bench_key
 from procedures.queue.child import Child, ChildEnded, ChildSaid, Grace
@@ -18,18 +20,16 @@ from procedures.queue.control import Asked
 from procedures.queue.database import StorageError
 from procedures.queue.deferred import DeferredWrites
 from procedures.queue.job import ACTIVE, Job, JobStatus
-from procedures.queue.leftovers import runner_lives, wait_for_worker
+from procedures.queue.leftovers import family_of_workers, runner_lives, wait_for_worker
 from procedures.queue.meeting import MeetingPlace
 from procedures.queue.messages import (
     Assignment,
     Command,
-    Done,
     Event,
     JobChanged,
     QueueChanged,
     Request,
     RunnerState,
-    Safing,
     State,
 )
 from procedures.queue.ordering import next_run_path, run_before
@@ -38,7 +38,6 @@ from procedures.queue.pace import Pace
 from procedures.queue.policy import decide
 from procedures.queue.presence import EndAsked, Presence
 from procedures.queue.store import Queue
-from runs import Status
 from runs.liveness import birth_of
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
@@ -74,6 +73,7 @@ class Runner:
         self._queue = Queue(path)
         self._presence = Presence(MeetingPlace(self._queue.path, self.bench), self.bench, listeners)
         self._writes = DeferredWrites(self._queue, self.bench, self._say)
+        self._family = family_of_workers(self._queue.path, self.bench)
         self._grace = grace
         self._worker: Child | None = None  # while it has a job
         self._job: Job | None = None
@@ -158,7 +158,7 @@ class Runner:
             trouble = f"{type(error).__name__}: {error}"
         # A worker begins when it is told to. Were we killed before that it would have nothing to do; killed after
         # it, the queue knows of both, and of the run file.
-        worker = Child(self._presence.inbox)
+        worker = Child(self._presence.inbox, self._family)
         try:
             begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_birth=birth_of(worker.pid))
         except StorageError:
@@ -220,18 +220,18 @@ class Runner:
             self._make_safe()
         for job in left:
             self._say("WARNING", f"job {job.id} was left by a runner that is gone")
-            end = wait_for_worker(job, self._grace.orphan, self._attend)
+            end = wait_for_worker(job, self._family, self._grace.orphan, self._attend)
             self._settle(job, found(job.run, end))
 
     def _make_safe(self) -> bool:
         """Make the bench safe from a fresh process; what cannot be confirmed holds the queue, whatever its policy."""
         self._state = "making safe"
         self._presence.announce(self.state())
-        child = Child(self._presence.inbox)
-        child.expect_end(self._grace.safing)
-        child.tell(Safing(self.bench, Path.cwd()))
-        self._wait_for(child)
-        done = child.done or Done(Status.FAILED, child.how_it_ended(), False)
+        with ThreadPoolExecutor(1, "making safe") as apart:
+            making = apart.submit(make_safe_apart, self.bench, Path.cwd(), self._grace.safing)
+            while not making.done():
+                self._attend()
+        done = making.result()
         if done.safe:
             self._writes.confirm_safe()
             self._say("WARNING", f"bench {self.bench} was made safe by a fresh process")

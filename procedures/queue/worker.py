@@ -1,6 +1,6 @@
 """The process that carries out one job: ``python -m procedures.queue.worker``, started by a runner.
 
-It hears an `Assignment` (or `Safing`) and then commands as lines of JSON on standard input, and tells what happens as
+It hears an `Assignment` and then commands as lines of JSON on standard input, and tells what happens as
 lines of JSON on standard output. When its input ends the runner is gone: it stops at the next safe point.
 """
 
@@ -14,17 +14,19 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO
 
-from instruments.safing import make_bench_safe
-from mho_errors import Aborted, BenchError, InstrumentError, MhoError, QueueError, UnsafeError
+from mho_errors import Aborted, MhoError, QueueError
+from mho_processes import end_alone, interrupt
 from procedures.catalogue import make_procedure
-from procedures.queue.messages import RUNNER_GONE, Assignment, Command, Done, Safing, decode
+from procedures.queue.messages import RUNNER_GONE, Assignment, Command, Done, decode
 from procedures.queue.pace import Pace
 from procedures.queue.sending import Outbox
 from procedures.runner import run
 from procedures.stream import Control, Ended, Event, Started
 from procedures.trust import anybody
+from procedures.witness import Witness, is_real
 from runs import Status
 
 LAST_WORDS = 10.0  # s that the runner may take to hear the end
@@ -35,6 +37,8 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Carry out the one job that standard input names."""
     faulthandler.enable()
+    # A runner in the background ignores SIGINT, and so would this process, which is broken off by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
     told = io.FileIO(0, "r", closefd=False)  # unbuffered: a thread that reads it holds no lock when all ends
     assignment = told.readline()
@@ -56,15 +60,15 @@ def _private_output() -> BinaryIO:
 
 
 def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) -> Done:
-    if isinstance(assignment, Safing):
-        return _make_safe(assignment)
     control = Control()
-    threading.Thread(target=_obey, args=(told, control), name="commands", daemon=True).start()
+    bench = assignment.order.bench
+    obey = partial(_obey, told, control, bench if is_real(bench) else "")
+    threading.Thread(target=obey, name="commands", daemon=True).start()
     return _run(assignment, control, tell)
 
 
-def _obey(told: io.FileIO, control: Control) -> None:
-    """Take the runner's commands until there is no runner any more."""
+def _obey(told: io.FileIO, control: Control, bench: str) -> None:
+    """Take the runner's commands until there is no runner any more; then end, one way or another."""
     while (line := told.readline()).endswith(b"\n"):
         try:
             command: Command = decode(line)
@@ -76,49 +80,32 @@ def _obey(told: io.FileIO, control: Control) -> None:
         else:
             control.abort(command.reason)
             if command.command == "emergency":
-                _interrupt()
-    control.abort(RUNNER_GONE)
+                interrupt()
+    end_alone(lambda: control.abort(RUNNER_GONE), lambda: bench)
 
 
-def _interrupt() -> None:
-    """Break off whatever the main thread is doing, a blocking read too: there it raises `KeyboardInterrupt`."""
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-    else:  # Windows: as soon as the main thread is back in Python
-        signal.raise_signal(signal.SIGINT)
-
-
-class _Witness:
-    """Passes the run's events on, and remembers what tells whether the bench is safe and how long it took."""
+class _Watch(Witness):
+    """Passes the run's events on, and remembers how long it took as well."""
 
     def __init__(self, tell: Callable[[Event], None]) -> None:
+        super().__init__()
         self._tell = tell
         self._pace: Pace | None = None
         self.seconds: float | None = None
-        self.ended: Ended | None = None
 
     def __call__(self, event: Event) -> None:
+        super().__call__(event)
         if isinstance(event, Started):
             self._pace = Pace()
         elif self._pace is not None:
             self._pace.take(event)
             if isinstance(event, Ended):
-                self.ended, self.seconds = event, self._pace.elapsed()
+                self.seconds = self._pace.elapsed()
         self._tell(event)
-
-    def left_safe(self, error: BaseException | None) -> bool:
-        """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
-        if isinstance(error, UnsafeError):
-            return False
-        if self.ended is not None:
-            return self.ended.safe
-        # Before the run file is there nothing acts; but an instrument may have been found in disorder.
-        in_order = isinstance(error, MhoError) and not isinstance(error, BenchError | InstrumentError)
-        return in_order and self._pace is None
 
 
 def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Done:
-    order, witness = job.order, _Witness(tell)
+    order, witness = job.order, _Watch(tell)
     try:
         os.chdir(order.folder)
         sys.path.append(str(order.folder))  # where procedures of the user's own are
@@ -146,20 +133,6 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Do
         return Done(Status.FAILED, f"{name}: {error}", witness.left_safe(error), error=name)
     pulses = getattr(result, "summary", {}).get("pulses")
     return Done(Status.FINISHED, "", witness.left_safe(None), witness.seconds, pulses)
-
-
-def _make_safe(order: Safing) -> Done:
-    """Make the bench safe, whichever of its instruments can be reached."""
-    try:
-        os.chdir(order.folder)
-        make_bench_safe(order.bench)
-    except (Exception, KeyboardInterrupt) as error:
-        if not isinstance(error, MhoError | OSError | KeyboardInterrupt):
-            log.exception("bench %s was not made safe", order.bench)
-        name = type(error).__name__
-        live = error.live if isinstance(error, UnsafeError) else ()
-        return Done(Status.FAILED, str(error) or name, False, error=name, live=live)
-    return Done(Status.FINISHED, "", True)
 
 
 if __name__ == "__main__":

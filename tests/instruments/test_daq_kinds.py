@@ -221,7 +221,7 @@ def test_a_scanner_whose_connection_comes_back_is_configured_anew(tmp_path):
 def test_a_board_whose_connection_comes_back_serves_both_of_its_roles_again(tmp_path, lost, caplog):
     again = (
         'address = "ASRL3::INSTR"',
-        'address = "ASRL3::INSTR"\nreconnect = { tries = 3, wait = 0.1 }\nwatchdog = 2',
+        'address = "ASRL3::INSTR"\nreconnect = { tries = 3, wait = 0.1 }',
     )
     with open_bench(bench_file(tmp_path, SECTIONS["array_board"], again), preset="ideal", seed=1) as bench:
 

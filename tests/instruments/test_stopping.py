@@ -122,16 +122,16 @@ def test_handlers_go_back_to_what_they_were():
 
 
 def test_another_thread_leaves_signals_alone():
-    seen = []
+    seen, before = [], [signal.getsignal(number) for number in STOPPING]
 
     def look() -> None:
         with ended_by_signals(), signals_held():
-            seen.append(signal.getsignal(signal.SIGTERM))
+            seen.extend(signal.getsignal(number) for number in STOPPING)
 
     thread = threading.Thread(target=look)
     thread.start()
     thread.join()
-    assert seen == [signal.SIG_DFL]
+    assert seen == before
 
 
 def lines_of_the_way_out() -> Iterator[int]:
@@ -145,7 +145,7 @@ def lines_of_the_way_out() -> Iterator[int]:
 
 def test_a_signal_at_any_line_of_the_way_out_leaves_a_safe_bench(monkeypatch):
     """From within the `try` of `__exit__` on: before it, Python has no protection to offer."""
-    usual = sys.gettrace()
+    usual, handlers = sys.gettrace(), [signal.getsignal(number) for number in STOPPING]
     files = {bench_module.__file__, stopping_module.__file__}
     with open_bench(preset="ideal", seed=1) as bench:
         monkeypatch.setattr(bench, "close", lambda: None)
@@ -173,6 +173,7 @@ def test_a_signal_at_any_line_of_the_way_out_leaves_a_safe_bench(monkeypatch):
                 sys.settrace(usual)
             assert bench.laboratory.board.mode == "SAFE", wanted
             assert not bench.laboratory.gate, wanted
+            assert [signal.getsignal(number) for number in STOPPING] == handlers, wanted
             if lines < wanted + 2:
                 break
             assert interrupted, wanted

@@ -42,7 +42,7 @@ def shell(desk, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["mho", "queue", *map(str, words)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:
-            mho.main()
+            mho.main(supervised=False)
         return (int(left.value.code or 0), *capsys.readouterr())
 
     return type_
@@ -343,6 +343,6 @@ def test_a_display_begins_with_how_the_runner_stands_and_says_nothing_twice():
 def test_a_runner_for_no_bench_is_refused(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["mho", "runner", "--bench", "moon"])
     with pytest.raises(SystemExit) as left:
-        mho.main()
+        mho.main(supervised=False)
     assert left.value.code == 2
     assert "cannot read bench 'moon'" in capsys.readouterr().err

@@ -231,6 +231,62 @@ def test_a_second_runner_from_another_environment_leaves_the_first_one_s_job_alo
     assert runners[-1].wait(60) == 0
 
 
+@pytest.mark.parametrize("how", ["daemon", pytest.param("child", marks=pytest.mark.slow)])
+def test_a_killed_worker_takes_along_what_it_has_forked(desk, laboratory, tmp_path, how):
+    """A child that lives on has all that its parent had: the pipes to the runner, the connections, the bench's lock."""
+    marker = tmp_path / "marker"
+    (number,) = desk.add(order(desk.bench, how=how, marker=str(marker)))
+    with running(desk):
+        job = desk.wait_begun(number)
+        eventually(marker.exists)
+        time.sleep(0.5)  # it has forked by then
+        assert unsafe_roles(laboratory) == ROLES
+        os.kill(job.worker, signal.SIGKILL)
+        settled = desk.wait(number, JobStatus.INTERRUPTED)
+        assert unsafe_roles(laboratory) == set()
+    assert "was made safe by a fresh process" in desk.said()
+    assert settled.reason.startswith("the worker was ended by SIGKILL")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["block", "deaf"])
+def test_a_worker_that_hangs_when_its_runner_is_killed_ends_safe_without_another_runner(
+    desk, laboratory, runners, tmp_path, how
+):
+    marker = tmp_path / "marker"
+    (number,) = desk.add(order(desk.bench, how=how, marker=str(marker)))
+    runners.append(start_runner(desk))
+    job = desk.wait_begun(number)
+    eventually(marker.exists)
+    time.sleep(0.5)
+    assert unsafe_roles(laboratory) == ROLES
+    runners[-1].kill()
+    runners[-1].wait()
+    worker = psutil.Process(job.worker)
+    eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: unsafe_roles(laboratory) == set())
+
+
+@pytest.mark.slow
+def test_an_emergency_stop_reaches_the_worker_of_a_runner_in_the_background(
+    desk, laboratory, runners, tmp_path
+):
+    """Which ignores SIGINT, as a shell's script starts it, and so would all that it starts."""
+    marker = tmp_path / "marker"
+    (number,) = desk.add(order(desk.bench, how="block", marker=str(marker)))
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        runners.append(start_runner(desk))
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    desk.wait_begun(number)
+    eventually(marker.exists)
+    desk.client.emergency_stop()
+    job = desk.wait(number, JobStatus.ABORTED)
+    assert job.reason == "emergency stop"  # its own words: it was broken off, not killed
+    assert unsafe_roles(laboratory) == set()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_runner_that_is_asked_to_end_aborts_its_job_in_good_order(desk, laboratory, runners, number):
     jobs = desk.add(*[order(desk.bench, seconds=600)] * 2)

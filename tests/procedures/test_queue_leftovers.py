@@ -19,6 +19,7 @@ from procedures.queue.leftovers import break_off, runner_lives, wait_for_worker,
 from runs.liveness import birth_of
 
 DEAF = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+FAMILY = "a queue and a bench of their own"
 
 
 @pytest.fixture
@@ -49,15 +50,15 @@ def test_a_clock_that_was_set_does_not_let_a_hanging_worker_pass_for_gone(job, h
     monkeypatch.setattr(time, "time", lambda: now() + 3600.0)
     assert worker_lives(job)
     attended = []
-    end = wait_for_worker(job, 0.2, lambda: attended.append(time.sleep(0.01)))
+    end = wait_for_worker(job, FAMILY, 0.2, lambda: attended.append(time.sleep(0.01)))
     assert end.endswith("and was killed")
     assert attended
     assert hanging.wait(5) < 0
-    assert wait_for_worker(job, 0.2, lambda: None) == "runner and worker were gone"
+    assert wait_for_worker(job, FAMILY, 0.2, lambda: None) == "runner and worker were gone"
 
 
 def test_a_worker_that_does_not_hear_is_broken_off_all_the_same(job, hanging):
-    break_off(job, 0.3)
+    break_off(job, FAMILY, 0.3)
     assert not worker_lives(job)
     assert hanging.wait(5) == -9
 
@@ -65,8 +66,8 @@ def test_a_worker_that_does_not_hear_is_broken_off_all_the_same(job, hanging):
 def test_a_process_that_only_has_the_number_is_left_alone(job, hanging):
     other = replace(job, worker_birth=f"{job.worker_birth}0")
     for unknown in (other, replace(job, worker_birth=""), replace(job, worker_birth=None)):
-        break_off(unknown, 0.1)
-        assert wait_for_worker(unknown, 0.1, lambda: None) == "runner and worker were gone"
+        break_off(unknown, FAMILY, 0.1)
+        assert wait_for_worker(unknown, FAMILY, 0.1, lambda: None) == "runner and worker were gone"
     assert hanging.poll() is None
 
 

@@ -17,7 +17,7 @@ from instruments import Bench, Cell, Pulse, open_bench
 from instruments.simulated.faults import Fault
 from mho_errors import Aborted, BenchError, InputError, InstrumentError, LimitError, RunFileError
 from procedures import Procedure, Solve, run
-from procedures.stream import Ended, Message, Progress, Row, Standing, Started, Stream
+from procedures.stream import Ended, MakingSafe, Message, Progress, Row, Standing, Started, Stream
 from runs import Array, Column, Layout, RunFile, Status, Table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,7 +135,7 @@ def test_observers_see_everything_in_order(folder):
     events = []
     run(Visit(lambda bench, stream: stream.say("done")), seed=1, output=folder, observers=[events.append])
     kinds = [type(event) for event in events]
-    assert kinds == [Started, Row, Progress, Standing, Row, Progress, Message, Ended]
+    assert kinds == [Started, Row, Progress, Standing, Row, Progress, Message, MakingSafe, Ended]
     assert (events[0].title, events[0].path) == ("Visit a cell", only_file(folder))
     assert events[-1].status is Status.FINISHED
 
@@ -147,7 +147,7 @@ def test_an_observer_that_fails_does_not_harm_the_run(folder, caplog):
     seen = []
     run(Visit(), seed=1, output=folder, observers=[faint, seen.append])
     assert outcome(only_file(folder)) == (Status.FINISHED, "")
-    assert len(seen) == 7
+    assert len(seen) == 8
     assert caplog.text.count("an observer failed") == 1
 
 

@@ -126,8 +126,8 @@ def test_a_copy_that_is_not_sound_never_takes_the_place(left: Path, monkeypatch:
     original = left.read_bytes()
     settle = runs.recovery._settle
 
-    def settle_and_spoil(entry: h5py.Group) -> None:
-        settle(entry)
+    def settle_and_spoil(entry: h5py.Group, reason: str) -> None:
+        settle(entry, reason)
         entry.file.attrs["mho_schema"] = 99
 
     monkeypatch.setattr(runs.recovery, "_settle", settle_and_spoil)

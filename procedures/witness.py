@@ -1,0 +1,86 @@
+"""Whether a run left its bench safe, from what it announced and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from instruments.bench_file import load_bench_file
+from mho_errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
+from mho_supervisor import Report
+from procedures.stream import Ended, Event, MakingSafe, Started
+
+
+class Witness:
+    """An observer of one run.
+
+    Parameters
+    ----------
+    report : Report, optional
+        By which a supervisor hears of it.
+
+    Attributes
+    ----------
+    ended : Ended or None
+        The run's last announcement.
+    """
+
+    def __init__(self, report: Report | None = None) -> None:
+        self._report = report or Report()
+        self._begun = False
+        self.ended: Ended | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take one event of the run."""
+        if isinstance(event, Started):
+            self._begun = True
+            self._report.writing(str(event.path))
+        elif isinstance(event, MakingSafe):
+            self._report.making_safe()
+        elif self._begun and isinstance(event, Ended):
+            self.ended = event
+
+    def left_safe(self, error: BaseException | None) -> bool:
+        """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
+        if isinstance(error, UnsafeError):
+            return False
+        if self.ended is not None:
+            return self.ended.safe
+        # Before the run file is there nothing acts; but an instrument may have been found in disorder.
+        in_order = isinstance(error, MhoError) and not isinstance(error, BenchError | InstrumentError)
+        return in_order and not self._begun
+
+
+@contextmanager
+def witnessed(bench: str, report: Report) -> Iterator[Witness]:
+    """Let the supervisor know how the bench of the run within was left; give the observer that finds out.
+
+    Raises
+    ------
+    Aborted
+        In the place of a `KeyboardInterrupt`, with the reason.
+    """
+    real = is_real(bench)
+    witness = Witness(report)
+    ended: BaseException | None = None
+    if real:
+        report.using(bench)
+    try:
+        yield witness
+    except KeyboardInterrupt as error:
+        ended = error
+        raise Aborted(str(error) or "interrupted from the keyboard") from error
+    except BaseException as error:
+        ended = error
+        raise
+    finally:
+        if real and witness.left_safe(ended):
+            report.left(bench)
+
+
+def is_real(bench: str) -> bool:
+    """Tell whether a bench has real instruments; a simulated one is gone with its process."""
+    try:
+        return load_bench_file(bench).bench.simulation is None
+    except MhoError:  # nor can a run open it
+        return False

@@ -1,0 +1,159 @@
+"""Procedures that treat their process badly, one way each: they read a cell, note that they begin, and do it."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pymeasure.experiment import Parameter as FormParameter
+from queue_procedures import CELL, Reading, be_deaf, leave_a_child, leave_a_daemon
+
+from instruments import Bench
+from procedures.stream import Stream
+
+LONG = 600.0  # s
+
+
+class Bad(Reading):
+    """Forms and reads a cell, all outputs on, and then does what `how` names."""
+
+    how = FormParameter("How", default="")
+
+    def execute(self, bench: Bench, stream: Stream) -> Any:
+        super().execute(bench, stream)
+        bench.read(CELL)
+        Path(self.marker).touch()
+        return WAYS[self.how](bench, stream)
+
+
+def busy(bench: Bench, stream: Stream) -> None:
+    """Computes in Python."""
+    for _ in itertools.count():
+        pass
+
+
+def busy_in_c(bench: Bench, stream: Stream) -> None:
+    """Computes in C and does not let go of the interpreter: no thread of this process runs, no handler is called."""
+    sum(range(10**13))
+
+
+def ignore_signals(bench: Bench, stream: Stream) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    time.sleep(LONG)
+
+
+def handle_signals(bench: Bench, stream: Stream) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    time.sleep(LONG)
+
+
+def swallow(bench: Bench, stream: Stream) -> None:
+    """Takes every error, a stop too, for one that passes."""
+    while True:
+        with suppress(Exception):
+            stream.record("reads", time=0.0, conductance=bench.read(CELL))
+
+
+def swallow_all(bench: Bench, stream: Stream) -> None:
+    while True:
+        with suppress(BaseException):
+            stream.record("reads", time=0.0, conductance=bench.read(CELL))
+
+
+def leave_a_thread(bench: Bench, stream: Stream) -> None:
+    threading.Thread(target=time.sleep, args=(LONG,)).start()
+
+
+def close_output(bench: Bench, stream: Stream) -> None:
+    for number in (0, 1, 2):
+        os.close(number)
+    time.sleep(LONG)
+
+
+def close_everything(bench: Bench, stream: Stream) -> None:
+    """As who makes a daemon of himself does: connections, run file and all."""
+    os.closerange(0, 256)
+    time.sleep(LONG)
+
+
+def change_folder(bench: Bench, stream: Stream) -> None:
+    os.chdir("/")
+    os._exit(1)
+
+
+def fill_memory(bench: Bench, stream: Stream) -> None:
+    filled = b"x" * 300_000_000
+    time.sleep(LONG + len(filled) * 0)
+
+
+def return_garbage(bench: Bench, stream: Stream) -> Any:
+    return object()
+
+
+def raise_in_the_end(bench: Bench, stream: Stream) -> Any:
+    class Worse:
+        def __del__(self) -> None:
+            raise RuntimeError("worse")
+
+    raise RuntimeError(Worse())
+
+
+def recurse(bench: Bench, stream: Stream) -> None:
+    recurse(bench, stream)
+
+
+def delete_the_file(bench: Bench, stream: Stream) -> None:
+    for path in Path(os.environ["RUN_FILE"]).parent.glob("*.h5"):
+        path.unlink()
+    raise RuntimeError("gone")
+
+
+def raise_base(bench: Bench, stream: Stream) -> None:
+    raise BaseException("not an Exception")
+
+
+def become_another(bench: Bench, stream: Stream) -> None:
+    os.execvp("sleep", ["sleep", str(LONG)])
+
+
+WAYS: dict[str, Callable[[Bench, Stream], Any]] = {
+    "sleep": lambda bench, stream: time.sleep(LONG),
+    "busy": busy,
+    "busy in C": busy_in_c,
+    "deaf": lambda bench, stream: be_deaf(),
+    "ignore signals": ignore_signals,
+    "handle signals": handle_signals,
+    "swallow stops": swallow,
+    "swallow all": swallow_all,
+    "os._exit": lambda bench, stream: os._exit(0),
+    "sys.exit": lambda bench, stream: sys.exit(0),
+    "segfault": lambda bench, stream: ctypes.string_at(0),
+    "abort": lambda bench, stream: os.abort(),
+    "kill group": lambda bench, stream: os.killpg(0, signal.SIGKILL),
+    "stop itself": lambda bench, stream: os.kill(os.getpid(), signal.SIGSTOP),
+    "kill parent": lambda bench, stream: (os.kill(os.getppid(), signal.SIGKILL), time.sleep(LONG)),
+    "another program": become_another,
+    "fork": lambda bench, stream: leave_a_child(),
+    "fork a daemon": lambda bench, stream: leave_a_daemon(),
+    "thread stays": leave_a_thread,
+    "close output": close_output,
+    "close everything": close_everything,
+    "change folder": change_folder,
+    "fill memory": fill_memory,
+    "return garbage": return_garbage,
+    "raise in __del__": raise_in_the_end,
+    "recurse": recurse,
+    "delete the file": delete_the_file,
+    "raise BaseException": raise_base,
+}

@@ -1,0 +1,170 @@
+"""`mho run` under its supervisor: whatever a procedure does to its process, and whoever is killed, the bench ends safe."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from queue_runners import ROOT, TESTS, eventually, served_bench, unsafe_roles
+
+from instruments.simulated.laboratory import Laboratory
+from runs import RunFile, Status
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked on POSIX")
+
+ROLES = {"smu", "gate", "pulser", "board"}  # what is on while a cell is measured
+LONGEST = 60.0  # s for a run to end, on a busy computer
+
+
+class Runs:
+    """Starts `mho run` on a served bench, in a session of its own, and ends what is left."""
+
+    def __init__(self, folder: Path, bench: str, laboratory: Laboratory) -> None:
+        self.folder, self.bench, self.laboratory = folder, bench, laboratory
+        self.started: list[subprocess.Popen[str]] = []
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "run.h5"
+
+    def start(self, how: str, *words: str, **options: Any) -> subprocess.Popen[str]:
+        """Start a run that goes wrong in this way, and wait until it is about to."""
+        marker = self.folder / "marker"
+        command = [sys.executable, "-m", "mho", "run", "queue_procedures:Going", how]
+        command += ["--marker", str(marker), "--bench", self.bench, "--output", str(self.path), *words]
+        process = subprocess.Popen(
+            command,
+            cwd=TESTS,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            **options,
+        )
+        self.started.append(process)
+        eventually(lambda: marker.exists() or process.poll() is not None)
+        return process
+
+    def end(self, process: subprocess.Popen[str]) -> tuple[int, str]:
+        """Wait for its end; return exit status and what was said."""
+        _, said = process.communicate(timeout=LONGEST)
+        assert "Traceback" not in said
+        return process.returncode, said
+
+    def worker_of(self, process: subprocess.Popen[str]) -> psutil.Process:
+        (worker,) = psutil.Process(process.pid).children()
+        return worker
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    with served_bench(tmp_path) as (bench, laboratory):
+        made = Runs(tmp_path, bench, laboratory)
+        yield made
+        for process in made.started:
+            process.kill()
+            process.communicate()
+
+
+def ignoring(*numbers: signal.Signals) -> Callable[[], None]:
+    return lambda: [signal.signal(number, signal.SIG_IGN) for number in numbers] and None
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "words"),
+    [
+        ("leave", 3, "the run ended with exit code 3"),
+        pytest.param("segfault", 139, "the run was ended by SIGSEGV", marks=pytest.mark.slow),
+        pytest.param("kill", 137, "the run was ended by SIGKILL", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_that_ends_its_process_leaves_a_safe_bench_and_says_so(runs, how, code, words):
+    status, said = runs.end(runs.start(how))
+    assert unsafe_roles(runs.laboratory) == set()
+    assert status == code, said
+    assert f"mho: {words}; bench {runs.bench} was made safe by a fresh process" in said
+    with RunFile(runs.path) as file:
+        assert file.status is Status.INTERRUPTED
+        assert file.reason.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("how", "numbers", "status"),
+    [
+        ("block", [signal.SIGTERM], Status.ABORTED),
+        ("block", [signal.SIGINT, signal.SIGINT], Status.ABORTED),
+        ("deaf", [signal.SIGINT], Status.INTERRUPTED),
+        pytest.param("block", [signal.SIGTERM] * 2, Status.ABORTED, marks=pytest.mark.slow),
+        pytest.param("block", [signal.SIGHUP], Status.ABORTED, marks=pytest.mark.slow),
+        pytest.param("daemon", [signal.SIGHUP], Status.ABORTED, marks=pytest.mark.slow),
+        pytest.param("child", [signal.SIGINT], Status.ABORTED, marks=pytest.mark.slow),
+    ],
+)
+def test_a_procedure_that_sleeps_is_ended_when_it_is_asked_to(runs, how, numbers, status):
+    process = runs.start(how)
+    time.sleep(0.3)
+    assert unsafe_roles(runs.laboratory) == ROLES
+    for number in numbers:
+        process.send_signal(number)
+        time.sleep(0.1)
+    code, said = runs.end(process)
+    assert unsafe_roles(runs.laboratory) == set()
+    assert code == 130, said
+    assert f"{numbers[0].name} received" in said
+    with RunFile(runs.path) as file:
+        assert file.status is status
+        if status is Status.ABORTED:
+            assert file.reason == f"{numbers[0].name} received"
+        else:
+            assert file.reason.startswith(f"{numbers[0].name} received; the run did not stop within 10 s")
+
+
+@pytest.mark.parametrize("kind", ["nohup", pytest.param("background", marks=pytest.mark.slow)])
+def test_what_the_shell_lets_a_run_ignore_stays_ignored_and_the_rest_is_heard(runs, kind):
+    """`nohup mho run …`, and `mho run … &` in a script, which ignores SIGINT."""
+    ignored = signal.SIGHUP if kind == "nohup" else signal.SIGINT
+    process = runs.start("block", preexec_fn=ignoring(ignored))
+    process.send_signal(ignored)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert runs.end(process)[0] == 130
+    assert unsafe_roles(runs.laboratory) == set()
+    with RunFile(runs.path) as file:
+        assert (file.status, file.reason) == (Status.ABORTED, "SIGTERM received")
+
+
+@pytest.mark.parametrize("how", ["block", pytest.param("deaf", marks=pytest.mark.slow)])
+def test_a_worker_whose_supervisor_is_killed_ends_on_a_safe_bench(runs, how):
+    process = runs.start(how)
+    worker = runs.worker_of(process)
+    time.sleep(0.3)
+    process.kill()
+    eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: unsafe_roles(runs.laboratory) == set())
+    with RunFile(runs.path) as file:
+        assert file.status is (Status.ABORTED if how == "block" else Status.INTERRUPTED)
+
+
+def test_a_solve_is_supervised_as_well(runs):
+    command = [sys.executable, "-m", "mho", "solve", "data/matrices/mimo-16x16.mtx", "--bench", runs.bench]
+    process = subprocess.Popen(
+        [*command, "--output", str(runs.path)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    runs.started.append(process)
+    eventually(lambda: unsafe_roles(runs.laboratory) == ROLES)
+    runs.worker_of(process).kill()
+    code, said = runs.end(process)
+    assert unsafe_roles(runs.laboratory) == set()
+    assert code == 137, said
+    assert "was made safe by a fresh process" in said
