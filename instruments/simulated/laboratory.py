@@ -20,13 +20,16 @@ from instruments.simulated.physics.amplifiers import CLAMP, AmplifierBank, ampli
 from instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from instruments.simulated.physics.converters import Converter
 from instruments.simulated.physics.presets import cell_preset
+from instruments.simulated.physics.pulse_trains import Level, pulse_train
+from instruments.simulated.running_sources import PATHS, REST, RunningSources
 from mho_errors import BenchError
 
 Floats = NDArray[np.float64]
 
-HOT = 5e-3  # V: what counts as a live source when a switch moves, or as two sources that disagree
+HOT = REST  # what counts as a live source when a switch moves, or as two sources that disagree
 LEAKAGE = 1e-12  # S, an open path
 LINES = 4096  # amplifiers on the board: more than any block has lines
+ONE_BY_ONE = 1000  # pulses of a burst that are drawn one by one
 GENERATOR_RESISTANCE = 50.0  # ohm, behind a pulse generator's output
 
 
@@ -87,7 +90,7 @@ class Laboratory:
         twins = BenchTwins(self, bench.instruments, device_rngs)
         self.devices, self.board, self.daq = twins.devices, twins.board, twins.daq
         self._matrix = twins.matrix
-        self._compliance, self._edges, self._idle = twins.compliance, twins.edges, twins.idle
+        self._compliance, self._edges, self._playing = twins.compliance, twins.edges, twins.playing
         self._circuits = BlockCircuits(
             self.chip,
             self.board,
@@ -98,6 +101,9 @@ class Laboratory:
             diagonal_errors,
             inverse_adc,
         )
+        reached = (lambda line: [line]) if self._matrix is None else self._matrix.terminals
+        self._running = RunningSources(self, twins.generators, reached)
+        self.clock.follow(self._running)
 
     def daq_session(self) -> AbstractContextManager[Any]:
         """Within it, `nidaqmx` talks to this laboratory's simulated devices."""
@@ -147,14 +153,17 @@ class Laboratory:
         cell = self.board.cell
         if terminal != "bit line" or cell is None or not self.closed("READ"):
             return volts * LEAKAGE
+        self._running.measure(aperture)
         amperes = self._cell_current(cell, volts, aperture)
         if "SET" in self.welded:
-            if abs(volts) > HOT:
+            waveform = self._playing["bit line"]()
+            extreme, mean = (0.0, 0.0) if waveform is None else (waveform.extreme, waveform.mean)
+            if abs(volts - extreme) > HOT:
                 self.monitor.record(
                     "contention",
-                    f"bit line: {volts:.3g} V against a generator at 0 V; the SET switch is welded",
+                    f"bit line: {volts:.3g} V against a generator at {extreme:.3g} V; the SET switch is welded",
                 )
-            amperes += volts / GENERATOR_RESISTANCE
+            amperes += (volts - mean) / GENERATOR_RESISTANCE
         self.monitor.terminals[terminal].take_current(amperes, self._compliance[terminal])
         return amperes
 
@@ -167,18 +176,30 @@ class Laboratory:
         if gate <= self.chip.preset.gate_threshold:
             return volts * LEAKAGE
         if abs(volts) > self.chip.preset.disturb_voltage:
-            cells = self.chip.cells[array]
-            act = cells.set if volts > 0 else cells.reset
-            act((row, column), abs(volts), aperture, gate)
+            self.stress(cell, volts, aperture, gate)
         return volts * self.chip.read(array, row, column, aperture, volts)
+
+    def stress(self, cell: tuple[str, int, int], volts: float, seconds: float, gate: float) -> None:
+        """Let the bit line's source-measure unit hold `volts` at a cell for `seconds`, within its current limit."""
+        array, row, column = cell
+        cells = self.chip.cells[array]
+        act = cells.set if volts > 0 else cells.reset
+        act((row, column), abs(volts), seconds, gate, current=self._compliance["bit line"]())
+
+    def held_line(self, line: str) -> float:
+        """What a source-measure unit holds a line at, V; 0 where none does."""
+        return self._live.get(line, 0.0)
+
+    def edge(self, line: str) -> float:
+        """The faster edge of the pulse generator on a line, s."""
+        return self._edges[line]()
 
     def pulse(self, terminal: str, volts: float, width: float, count: int) -> None:
         """Pulses left a generator's channel; they reach the cell only where the board routes them."""
         self.monitor.terminals[terminal].take_pulses(volts, width, self._edges[terminal](), count)
         self.board.watch()
         path, cell = self.board.path, self.board.cell
-        wanted = {"SET": "bit line", "RES": "source line"}.get(path)
-        if wanted != terminal or cell is None:
+        if PATHS.get(terminal) != path or cell is None:
             return
         held = self._live.get("bit line")
         # A source at rest at 0 V stands behind its open switch, as the bench leaves it.
@@ -194,11 +215,9 @@ class Laboratory:
             )
             return
         array, row, column = cell
-        cells = self.chip.cells[array]
-        act = cells.set if path == "SET" else cells.reset
         self.monitor.pulses += count
-        for _ in range(count):
-            act((row, column), volts, width, self.gate)
+        pulse = Level(volts if path == "SET" else -volts, width)
+        pulse_train(self.chip.cells[array], (row, column), [pulse], count, self.gate, single=ONE_BY_ONE)
 
     def switching(self, what: str) -> None:
         """A switch is about to move: every source on the chip's lines must be at 0 V."""
@@ -207,7 +226,8 @@ class Laboratory:
             line, volts = "bit line", self._live.get("bit line", 0.0)
         elif path in ("SET", "RES"):
             line = "bit line" if path == "SET" else "source line"
-            volts = self._idle[line]()
+            waveform = self._playing[line]()
+            volts = 0.0 if waveform is None else waveform.extreme
         elif self.board.block is not None:
             line, volts = "vector", float(np.abs(self.held_vector()).max(initial=0.0))
         else:

@@ -189,7 +189,7 @@ def test_a_generator_that_idles_above_zero_makes_switching_hot(bench, lab):
     pulser.write(b"SOUR1:VOLT:HIGH 2;:SOUR1:VOLT:LOW 1\n")
     bench.instruments.board.select(CELL)
     bench.instruments.board.route("SET")
-    assert kinds(lab) == ["hot switch"]
+    assert kinds(lab) == ["hot switch", "running generator"]
     assert "path changed with 1 V on the bit line" in lab.incidents[0].detail
 
 
