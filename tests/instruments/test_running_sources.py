@@ -230,7 +230,7 @@ def test_how_long_a_generator_runs_costs_nothing(desk, frequency):
 
 @pytest.fixture(scope="module")
 def two_labs() -> tuple[Laboratory, Laboratory, Iterator[int]]:
-    """Two equal benches, and numbers of columns whose cells nobody has used."""
+    """Two equal benches, and numbers of columns whose cells are virgin."""
     free, loop = (Laboratory(load_bench_file("simulated"), preset="ideal", seed=1) for _ in range(2))
     for lab in (free, loop):
         lab.drive("word line", 1.8, True)
@@ -253,6 +253,7 @@ def test_running_is_the_same_as_pulse_by_pulse(two_labs, volts, period, duty, pa
     generator.write(b"OUTP1 OFF")
     for lab in (free, loop):
         lab.board.write(f':ROUT:PATH OPEN;:ROUT:CELL "multiply",0,{column};:ROUT:PATH SET'.encode())
+        lab.chip.cells["multiply"].set((0, column), 4.2, 1e-6, 1.1)  # formed, and low
     generator.write(
         f"OUTP1:LOAD INF;:FUNC PULS;:VOLT:LOW 0;HIGH {volts:.9e};:FUNC:PULS:PER {period:.9e};"
         f":FUNC:PULS:WIDT {duty * period:.9e};:OUTP1 ON".encode()

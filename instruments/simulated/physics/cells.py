@@ -276,7 +276,7 @@ class CellArray:
         limit = compliance(p, gate, self._set_factor[index], wear)
         threshold = self._set_threshold[index]
         if current != math.inf:
-            limit = np.minimum(limit, limited_conductance(p, current, voltage, width, threshold))
+            limit = np.minimum(limit, limited_conductance(p, current, voltage, width, threshold, limit))
         progress = -np.expm1(-width * times * set_rate(p, voltage, threshold))
         after = after_set(p, g, limit, progress, self._draw(g))
         changed = (forms | (status == FORMED)) & (after > g)

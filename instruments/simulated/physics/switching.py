@@ -3,16 +3,15 @@
     SET      G -> G + (G_c - G) (1 - exp(-width rate)),  G_c = set_slope (V_WL - gate_threshold), at most maximum
              rate = exp(min(V_BL - V_set, 0)/set_acceleration) / set_time
     RESET    ln G -> ln G - reset_slope (V_SL - V_reset) sqrt(width/100 ns),  not below the floor
-    limited  a source that may give no more than I_cc ends a SET at I_cc / V_stop,  V_stop = V_set - set_acceleration
-             ln(width/set_time): there the voltage I_cc/G that is left for the cell no longer sets it in the time
+    limited  a source that may give no more than I leaves I/G to the cell: dG/dt = (G_c - G) rate(I/G) ends at I/V_stop,
+             V_stop = V_set - set_acceleration ln(width/set_time (G_c V_stop/I - 1) V_stop/set_acceleration)
     forming  V_BL >= V_form + what too low a gate or too short a pulse costs
     wear     full cycles, each change counted as its share of one and times exp((V - wear_voltage)/acceleration)
 
 Above its threshold a SET has one rate: the transistor pins the voltage that is left for the cell. Below it,
-the rate falls exponentially (the voltage-time dilemma), which is also what makes a read disturb a cell. Current
-limits follow from the same rate: dG/dt = (G_c - G) rate(I_cc/G) once the source is in its limit, so the resistance
-after a SET is a voltage over the compliance, as measured on oxide RRAM (Ielmini, IEEE TED 58, 4309 (2011): about 0.4 V;
-here 0.8 V after 20 ms).
+the rate falls exponentially (the voltage-time dilemma), which is also what makes a read disturb a cell. A limit
+of the current follows from that rate: the resistance after a SET is a voltage over the compliance, as measured on
+oxide RRAM (Ielmini, IEEE Trans. Electron Devices 58, 4309 (2011), where it is about 0.4 V; here 0.7 V after 20 ms).
 Every function takes scalars as well as arrays, and standard normal draws where nature draws.
 """
 
@@ -31,6 +30,7 @@ Values = Any  # numpy scalar or array, float32 or float64; the result has the op
 LN10 = math.log(10.0)
 RESET_WIDTH = 100e-9  # s, of reset_slope
 FORMING_WIDTH = 1e-6  # s, of forming_voltage
+HALVINGS = 16  # of a volt: to some 20 uV
 
 
 def compliance(preset: CellPreset, gate: Values, factor: Values, wear: Values) -> Values:
@@ -53,19 +53,29 @@ def set_rate(preset: CellPreset, voltage: Values, threshold: Values) -> Values:
 
 
 def limited_conductance(
-    preset: CellPreset, current: Values, voltage: Values, width: Values, threshold: Values
+    preset: CellPreset, current: float, voltage: Values, width: Values, threshold: Values, limit: Values
 ) -> Values:
     """Conductance (S) at which a SET stops because its source gives no more than `current` (A).
+
+    The time that the state equation takes is nearly all spent at its end, so that its integral is the end's value over
+    the slope of its logarithm (Laplace's method).
 
     Parameters
     ----------
     voltage, width : array
         On the bit line, V, and for how long, s.
-    threshold : array
-        Of the cell, V.
+    threshold, limit : array
+        Of the cell, V; what a SET without the limit approaches, S.
     """
-    stop = threshold - preset.set_acceleration * np.log(width / preset.set_time)
-    return current / np.maximum(np.minimum(stop, voltage), preset.disturb_voltage)
+    scale = preset.set_acceleration
+    least = current / np.maximum(limit, preset.unformed)  # V: at less the limit is never felt
+    low, high = least, np.maximum(threshold, least)
+    for _ in range(HALVINGS):
+        stop = (low + high) / 2.0
+        room = np.maximum(stop / least - 1.0, 1e-12)
+        late = stop < threshold - scale * np.log(width / preset.set_time * room * stop / scale)
+        low, high = np.where(late, stop, low), np.where(late, high, stop)
+    return current / np.minimum(high, voltage)
 
 
 def after_set(preset: CellPreset, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
