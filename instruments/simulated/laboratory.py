@@ -153,7 +153,7 @@ class Laboratory:
         cell = self.board.cell
         if terminal != "bit line" or cell is None or not self.closed("READ"):
             return volts * LEAKAGE
-        self._running.measure(aperture)
+        self._running.measure(volts, aperture)
         amperes = self._cell_current(cell, volts, aperture)
         if "SET" in self.welded:
             waveform = self._playing["bit line"]()

@@ -38,11 +38,11 @@ class RunningSources:
         self._lab, self._playing, self._lines = lab, playing, lines
         self._began: dict[str, tuple[Waveform, float]] = {}
         self._told: dict[str, tuple[object, ...]] = {}  # the last incident of a source: each is told once
-        self._measured = 0.0  # until then a measurement has acted already
+        self._measured = 0.0, 0.0  # a measurement has acted already: at which level (V), until when (s)
 
-    def measure(self, seconds: float) -> None:
-        """Told when a current has been measured, and the cell has borne it, for `seconds` from now on."""
-        self._measured = self._lab.clock.now + seconds
+    def measure(self, volts: float, seconds: float) -> None:
+        """Told when a current has been measured, and the cell has borne `volts`, for `seconds` from now on."""
+        self._measured = volts, self._lab.clock.now + seconds
 
     def __call__(self, start: float, end: float) -> None:
         """Let the time from `start` to `end` (s) have passed."""
@@ -61,7 +61,7 @@ class RunningSources:
                 if start < grounded:
                     trains = waveform.between(start - began, min(end, grounded) - began)
                     self._reach_cell(source, line, waveform, trains, start)
-        self._hold(max(start, self._measured), min(end, grounded))
+        self._hold(start, min(end, grounded))
 
     def _watch(self, line: str, waveform: Waveform, trains: list[Train]) -> None:
         trace = self._lab.monitor.terminals[line]
@@ -107,6 +107,8 @@ class RunningSources:
         """Let the level of a source-measure unit act while nobody measures."""
         lab = self._lab
         volts, cell, gate = lab.held_line("bit line"), lab.board.cell, lab.gate
+        if volts == self._measured[0]:
+            start = max(start, self._measured[1])
         if not (end > start and abs(volts) > lab.chip.preset.disturb_voltage):
             return
         if cell is None or gate is None or not lab.closed("READ"):
