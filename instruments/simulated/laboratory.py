@@ -87,6 +87,7 @@ class Laboratory:
         bits = bench.simulation.inverse_bits
         inverse_adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
         self._outputs = bench.instruments.daq.outputs
+        self._block_gate = bench.read.gate
         twins = BenchTwins(self, bench.instruments, device_rngs)
         self.devices, self.board, self.daq = twins.devices, twins.board, twins.daq
         self._matrix = twins.matrix
@@ -229,7 +230,8 @@ class Laboratory:
             waveform = self._playing[line]()
             volts = 0.0 if waveform is None else waveform.extreme
         elif self.board.block is not None:
-            line, volts = "vector", float(np.abs(self.held_vector()).max(initial=0.0))
+            reached = self.daq.reach(self._outputs) if self._outputs else np.zeros(0)
+            line, volts = "vector", float(reached.max(initial=0.0))
         else:
             return
         if abs(volts) > HOT:
@@ -240,11 +242,38 @@ class Laboratory:
         """What the outputs of an NI DAQ hold now, V; the board's own converters hold nothing."""
         return self.daq.levels(self._outputs) if self._outputs else np.zeros(0)
 
+    def hold_vectors(self, volts: Floats, period: float) -> None:
+        """A DAQ's outputs stay at their levels, or play samples over and over, (samples, outputs), V."""
+        self.monitor.terminals["vector"].take_samples(volts, period)
+
     def vectors(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Answer of the connected block to a batch of input vectors, (samples, inputs), V."""
         self.monitor.terminals["vector"].take_samples(volts, period)
         self.board.watch()
+        if volts.size and np.abs(volts).max() > self.chip.preset.disturb_voltage:
+            self._disturb_block(volts, period)
         return self._circuits.answer(volts, input_count, period)
+
+    def _disturb_block(self, volts: Floats, period: float) -> None:
+        """Let vectors that are too high for a read act on the cells of a block whose columns are at virtual ground.
+
+        The board opens all transistors of a block as far as for a read. In a loop the amplifiers hold the rows.
+        """
+        block = self.board.block
+        if block is None or self.board.mode != "MULT":
+            return
+        array, rows, columns = block
+        cells, least = self.chip.cells[array], self.chip.preset.disturb_voltage
+        for sign, act in ((1.0, cells.set_cells), (-1.0, cells.reset_cells)):
+            driven = sign * volts[:, : len(rows)]
+            times, peaks = (driven > least).sum(axis=0), driven.max(axis=0)
+            hot = np.flatnonzero(times)
+            if hot.size:
+                index = (np.asarray(rows)[hot][:, None], np.asarray(columns)[None, :])
+                act(index, peaks[hot][:, None], (times[hot] * period)[:, None], self._block_gate)
+                self.monitor.record(
+                    "disturb", f"vector: {sign * peaks.max():.3g} V, at which cells of {array} switch"
+                )
 
 
 def read_geometry(chip_text: str) -> tuple[ArrayGeometry, ...]:

@@ -31,7 +31,7 @@ class Incident:
     time : float
         On the bench's clock, s.
     kind : str
-        ``contention``, ``floating gate``, ``hot switch``, ``over limit`` or ``running generator``.
+        ``contention``, ``disturb``, ``floating gate``, ``hot switch``, ``over limit`` or ``running generator``.
     detail : str
         Which terminal, which value.
     """
