@@ -46,22 +46,25 @@ class RunningSources:
 
     def __call__(self, start: float, end: float) -> None:
         """Let the time from `start` to `end` (s) have passed."""
-        grounded = self._lab.board.goes_safe_at
         for source, playing in self._playing.items():
             waveform = playing()
-            if waveform is None:
-                self._began.pop(source, None)
+            if waveform is not None:
+                self._play(source, waveform, start, end)
+            elif source in self._began:
+                del self._began[source]
                 self._told.pop(source, None)
-                continue
-            if source not in self._began or self._began[source][0] != waveform:
-                self._began[source] = waveform, start
-            began = self._began[source][1]
-            for line in self._lines(source):
-                self._watch(line, waveform, waveform.between(start - began, end - began))
-                if start < grounded:
-                    trains = waveform.between(start - began, min(end, grounded) - began)
-                    self._reach_cell(source, line, waveform, trains, start)
-        self._hold(start, min(end, grounded))
+        if abs(self._lab.held_line("bit line")) > self._lab.chip.preset.disturb_voltage:
+            self._hold(start, min(end, self._lab.board.goes_safe_at))
+
+    def _play(self, source: str, waveform: Waveform, start: float, end: float) -> None:
+        if source not in self._began or self._began[source][0] != waveform:
+            self._began[source] = waveform, start
+        began, grounded = self._began[source][1], self._lab.board.goes_safe_at
+        for line in self._lines(source):
+            self._watch(line, waveform, waveform.between(start - began, end - began))
+            if start < grounded:
+                trains = waveform.between(start - began, min(end, grounded) - began)
+                self._reach_cell(source, line, waveform, trains, start)
 
     def _watch(self, line: str, waveform: Waveform, trains: list[Train]) -> None:
         trace = self._lab.monitor.terminals[line]
@@ -109,11 +112,8 @@ class RunningSources:
         volts, cell, gate = lab.held_line("bit line"), lab.board.cell, lab.gate
         if volts == self._measured[0]:
             start = max(start, self._measured[1])
-        if not (end > start and abs(volts) > lab.chip.preset.disturb_voltage):
-            return
-        if cell is None or gate is None or not lab.closed("READ"):
-            return
-        lab.stress(cell, volts, end - start, gate)
+        if end > start and cell is not None and gate is not None and lab.closed("READ"):
+            lab.stress(cell, volts, end - start, gate)
 
 
 def _told(waveform: Waveform) -> str:

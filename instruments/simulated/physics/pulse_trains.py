@@ -44,20 +44,18 @@ def pulse_train(
         So many at the end are played one by one, draw by draw.
     """
     cycle = [level for level in cycle if level.volts and level.seconds > 0.0]
-    if not cycle:
-        return
     rest = max(count - single, 0)
-    if rest:
+    if rest and cycle:
         swings = len({level.volts > 0.0 for level in cycle}) > 1
         merged = _merged(cycle)
         for times in _portions(rest, swings):
             for level in merged:
                 _act(cells, cell, level, gate, times)
-    for _ in range(count - rest - 1):
+    for _ in range(count - rest - (rest > 0)):
         for level in cycle:
             _act(cells, cell, level, gate)
-    worn = sum(_act_and_tell_wear(cells, cell, level, gate) for level in cycle)
     if rest:
+        worn = sum(_act_and_tell_wear(cells, cell, level, gate) for level in cycle)
         cells.age(cell, rest * worn * cells.preset.endurance)
 
 
