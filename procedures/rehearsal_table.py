@@ -9,7 +9,7 @@ from datetime import timedelta
 from rich.console import Console
 from rich.table import Table
 
-from procedures.rehearsal import Quantity, Rehearsal
+from procedures.rehearsal import UNSEEN, Quantity, Rehearsal
 
 PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}
 SHOWN = 5  # incidents in full; the others are counted by kind
@@ -41,8 +41,12 @@ def print_rehearsal(rehearsal: Rehearsal, console: Console | None = None) -> Non
     )
     if r.run_file is not None:
         out.print(str(r.run_file), highlight=False)
+    out.print(f"not seen by any rehearsal: {', '.join(UNSEEN)}; check the bench before", highlight=False)
     if r.passed:
-        out.print("passed: it finished within all limits, and nothing would have hurt", style="bold green")
+        out.print(
+            "passed: it finished within all limits, and nothing that can be seen here would have hurt",
+            style="bold green",
+        )
     elif not r.finished:
         out.print(f"NOT finished: {r.reason}", style="bold red", highlight=False, markup=False)
     else:

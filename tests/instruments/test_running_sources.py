@@ -12,6 +12,7 @@ import pyvisa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instruments import Bench, Cell, Pulse, open_bench
 from instruments.bench_file import load_bench_file
 from instruments.simulated.laboratory import Laboratory
 from instruments.simulated.physics.cells import FORMED, STUCK_ON, VIRGIN
@@ -294,3 +295,34 @@ def seconds_by_level(waveform: Waveform, start: float, end: float) -> dict[float
         for volts, seconds, times in levels:
             found[volts] = found.get(volts, 0.0) + seconds * times * count
     return found
+
+
+# --- on a whole bench ---
+
+
+def left_on(bench: Bench, volts: float = 4.0) -> None:
+    """Somebody has left the pulser running free at its front panel."""
+    pulser = bench.laboratory.devices[bench.file.instruments.pulser.address]
+    pulser.write((PULSES.format(volts=volts) + ":BURS:STAT OFF;:OUTP1 ON").encode())
+
+
+def kinds_of(bench: Bench) -> list[str]:
+    return [incident.kind for incident in bench.laboratory.incidents]
+
+
+def test_through_a_switch_matrix_a_running_generator_acts_where_it_is_joined():
+    cell = Cell("multiply", 3, 7)
+    with open_bench("switched", preset="ideal", seed=1) as bench:
+        left_on(bench)
+        bench.laboratory.clock.advance(1.0)
+        assert kinds_of(bench) == []  # all its crosspoints are open
+    with open_bench("switched", preset="ideal", seed=1) as bench:
+        bench.pulse(cell, Pulse("set", 2.0, 1e-7, 1.6))  # too low to form; the path stays closed
+        assert bench.laboratory.chip.cells["multiply"].status((3, 7)) == VIRGIN
+        left_on(bench)
+        bench.laboratory.clock.advance(1.0)
+        assert bench.laboratory.chip.cells["multiply"].status((3, 7)) == FORMED
+        assert kinds_of(bench) == ["running generator"]
+        bench.laboratory.devices["GPIB0::16::INSTR"].write(b"channel.open('1C01')")
+        assert kinds_of(bench)[1:] == ["hot switch"]
+        assert "4 V of pulser 1" in bench.laboratory.incidents[-1].detail
