@@ -11,7 +11,8 @@
 Above its threshold a SET has one rate: the transistor pins the voltage that is left for the cell. Below it,
 the rate falls exponentially (the voltage-time dilemma), which is also what makes a read disturb a cell. A limit
 of the current follows from that rate: the resistance after a SET is a voltage over the compliance, as measured on
-oxide RRAM (Ielmini, IEEE Trans. Electron Devices 58, 4309 (2011), where it is about 0.4 V; here 0.7 V after 20 ms).
+oxide RRAM ((?) from memory: Ielmini, IEEE Trans. Electron Devices 58, 4309 (2011), about 0.4 V; here 0.6 V and
+more after 20 ms).
 Every function takes scalars as well as arrays, and standard normal draws where nature draws.
 """
 
