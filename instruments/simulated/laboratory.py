@@ -88,6 +88,8 @@ class Laboratory:
         inverse_adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
         self._outputs = bench.instruments.daq.outputs
         self._block_gate = bench.read.gate
+        self._held_vectors: Floats = np.zeros((1, 0))  # what a DAQ plays over and over; one sample is a level
+        self._disturbed: dict[float, object] = {}  # the block that was told of last, by sign
         twins = BenchTwins(self, bench.instruments, device_rngs)
         self.devices, self.board, self.daq = twins.devices, twins.board, twins.daq
         self._matrix = twins.matrix
@@ -245,12 +247,21 @@ class Laboratory:
     def hold_vectors(self, volts: Floats, period: float) -> None:
         """A DAQ's outputs stay at their levels, or play samples over and over, (samples, outputs), V."""
         self.monitor.terminals["vector"].take_samples(volts, period)
+        self._held_vectors = volts if self._switches(volts) else np.zeros((1, 0))
+
+    def pass_vectors(self, seconds: float) -> None:
+        """Let what a DAQ's outputs do without a measurement act for so long."""
+        if self._held_vectors.size:
+            self._disturb_block(self._held_vectors, seconds / len(self._held_vectors))
+
+    def _switches(self, volts: Floats) -> bool:
+        return bool(volts.size and np.abs(volts).max() > self.chip.preset.disturb_voltage)
 
     def vectors(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Answer of the connected block to a batch of input vectors, (samples, inputs), V."""
         self.monitor.terminals["vector"].take_samples(volts, period)
         self.board.watch()
-        if volts.size and np.abs(volts).max() > self.chip.preset.disturb_voltage:
+        if self._switches(volts):
             self._disturb_block(volts, period)
         return self._circuits.answer(volts, input_count, period)
 
@@ -271,9 +282,10 @@ class Laboratory:
             if hot.size:
                 index = (np.asarray(rows)[hot][:, None], np.asarray(columns)[None, :])
                 act(index, peaks[hot][:, None], (times[hot] * period)[:, None], self._block_gate)
-                self.monitor.record(
-                    "disturb", f"vector: {sign * peaks.max():.3g} V, at which cells of {array} switch"
-                )
+                if self._disturbed.get(sign) != block:
+                    self._disturbed[sign] = block
+                    told = f"vector: {sign * peaks.max():.3g} V, at which cells of {array} switch"
+                    self.monitor.record("disturb", told)
 
 
 def read_geometry(chip_text: str) -> tuple[ArrayGeometry, ...]:

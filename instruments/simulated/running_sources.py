@@ -1,4 +1,4 @@
-"""What sources do to the chip while time passes: generators that run, and levels that source-measure units hold.
+"""What sources do to the chip while time passes: generators that run, levels that source-measure units or DAQs hold.
 
 The twins say what their terminals do (`running_waveforms`); this follows the clock, and lets a cell that the board has
 connected to one of them go through all that falls into the time that has passed.
@@ -55,6 +55,7 @@ class RunningSources:
                 self._told.pop(source, None)
         if abs(self._lab.held_line("bit line")) > self._lab.chip.preset.disturb_voltage:
             self._hold(start, min(end, self._lab.board.goes_safe_at))
+        self._lab.pass_vectors(end - start)
 
     def _play(self, source: str, waveform: Waveform, start: float, end: float) -> None:
         if source not in self._began or self._began[source][0] != waveform:

@@ -216,6 +216,8 @@ def test_a_generation_that_goes_on_makes_switching_hot_and_is_watched(bench, lab
         task.write([0.0, 3.0, 0.0])
         task.start()
         assert kinds(lab)[:1] == ["over limit"]  # 1 V, with nobody measuring
+        lab.clock.advance(1.0)
+        assert "disturb" in kinds(lab)
         bench.instruments.board.set_mode("SAFE")
     assert "3 V on the vector's lines" in lab.incidents[-1].detail
 
