@@ -104,7 +104,9 @@ def _buses(rehearsal: Rehearsal) -> Table:
 
 def _print_incidents(rehearsal: Rehearsal, out: Console) -> None:
     if not rehearsal.incidents:
-        out.print("no contention, no floating gate, no hot switch, no generator running free, nothing beyond a limit")
+        out.print(
+            "no contention, no floating gate, no hot switch, no generator running free, nothing beyond a limit"
+        )
         return
     for incident in rehearsal.incidents[:SHOWN]:
         out.print(f"{incident.time:.6f} s  {incident.kind}: {incident.detail}", style="red", highlight=False)

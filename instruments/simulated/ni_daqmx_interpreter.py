@@ -263,8 +263,17 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
             raise refusal(
                 Code.INVALID_ATTRIBUTE_VALUE, found.name, Sample_Rate=rate, Samples_per_Channel=samps_per_chan
             )
+        mode = AcquisitionType(sample_mode)
+        if mode is AcquisitionType.HW_TIMED_SINGLE_POINT:  # not simulated; a USB device has none
+            raise refusal(
+                Code.INVALID_ATTRIBUTE_VALUE,
+                found.name,
+                Property="DAQmx_SampQuant_SampMode",
+                Requested_Value="DAQmx_Val_HWTimedSinglePoint",
+                Possible_Values="DAQmx_Val_FiniteSamps, DAQmx_Val_ContSamps",
+            )
         found.timing.rate, found.timing.source = rate, source
-        found.timing.mode, found.timing.samples = AcquisitionType(sample_mode), samps_per_chan
+        found.timing.mode, found.timing.samples = mode, samps_per_chan
 
     def cfg_dig_edge_start_trig(self, task: int, trigger_source: str, trigger_edge: int) -> None:
         """Let a task start with an edge at a terminal."""

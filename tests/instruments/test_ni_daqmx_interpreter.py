@@ -549,6 +549,11 @@ def refuse_a_scale_of_ones_own(task: Make) -> None:
     task().ao_channels.add_ao_voltage_chan("PXI1Slot2/ao0", units=units, custom_scale_name="mine")
 
 
+def refuse_single_points_timed_by_hardware(task: Make) -> None:
+    mode = AcquisitionType.HW_TIMED_SINGLE_POINT
+    inputs(task()).timing.cfg_samp_clk_timing(1e3, sample_mode=mode)
+
+
 def refuse_the_same_channel_twice(task: Make) -> None:
     inputs(inputs(task()), "Dev1/ai3")
 
@@ -684,6 +689,7 @@ REFUSALS = {
     refuse_a_differential_input_without_a_partner: -200077,
     refuse_pseudodifferential_wiring: -200077,
     refuse_a_scale_of_ones_own: -200077,
+    refuse_single_points_timed_by_hardware: -200077,
     refuse_the_same_channel_twice: -200489,
     refuse_inputs_beside_outputs: -200559,
     refuse_value_beyond_range: -200561,

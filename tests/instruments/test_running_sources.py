@@ -208,6 +208,15 @@ def test_a_welded_switch_joins_a_running_generator_to_a_read(desk):
     )  # in compliance: 0.2 V less 0.4 V on average, over 50 ohm
 
 
+def test_a_generators_pulse_knows_no_current_limit(desk):
+    """At nanoseconds a source-measure unit's limit protects nothing: the gate does."""
+    desk.route(gate=2.0)
+    desk.smu.write(":SOUR:VOLT:ILIM 1e-6;:OUTP ON")
+    desk.pulser.write(PULSES.format(volts=4) + ":TRIG1:SOUR BUS;:BURS:STAT ON;:OUTP1 ON;:TRIG1")
+    assert desk.conductance == pytest.approx(35e-6 * (2.0 - 0.8), rel=1e-3)
+    assert desk.kinds == []
+
+
 def test_a_source_that_holds_a_voltage_sets_without_a_measurement(desk):
     desk.route("READ")
     desk.smu.write(":SOUR:VOLT 3.5;:OUTP ON")
