@@ -62,21 +62,21 @@ class RunningSources:
             self._began[source] = waveform, start
         began, grounded = self._began[source][1], self._lab.board.goes_safe_at
         for line in self._lines(source):
-            self._watch(line, waveform, waveform.between(start - began, end - began))
+            self._watch(line, waveform, start - began, end - began)
             if start < grounded:
                 trains = waveform.between(start - began, min(end, grounded) - began)
                 self._reach_cell(source, line, waveform, trains, start)
 
-    def _watch(self, line: str, waveform: Waveform, trains: list[Train]) -> None:
+    def _watch(self, line: str, waveform: Waveform, start: float, end: float) -> None:
+        """Show the monitor the levels of all cycles that begin from `start` to `end`, s since the waveform began."""
         trace = self._lab.monitor.terminals[line]
         if math.isinf(waveform.period):
             trace.take_held(waveform.extreme)
             return
-        edge = self._lab.edge(line)
-        for levels, count in trains:
-            for volts, seconds, times in levels:
-                if abs(volts) > REST:
-                    trace.take_pulses(volts, seconds, edge, times * count)
+        cycles = math.ceil(end / waveform.period) - math.ceil(start / waveform.period)
+        for volts, seconds, times in waveform.cycle if cycles else ():
+            if abs(volts) > REST:
+                trace.take_pulses(volts, seconds, self._lab.edge(line), times * cycles)
 
     def _reach_cell(
         self, source: str, line: str, waveform: Waveform, trains: list[Train], start: float

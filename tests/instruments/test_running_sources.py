@@ -123,7 +123,9 @@ def test_too_high_a_voltage_left_on_loses_the_cell_within_a_second(desk):
     desk.pulser.write(PULSES.format(volts=4.5) + ":OUTP1 ON")
     desk.lab.clock.advance(1.0)
     assert desk.status == STUCK_ON
-    assert desk.lab.monitor.terminals["bit line"].pulses == pytest.approx(1e5, abs=2)
+    seen = desk.lab.monitor.extremes()["bit line"]
+    assert seen.pulses == pytest.approx(1e5, abs=2)
+    assert seen.shortest_pulse == seen.longest_pulse == pytest.approx(1e-6)
 
 
 def test_a_running_generator_beyond_a_limit_is_an_incident_behind_an_open_path_too(desk):
