@@ -15,6 +15,8 @@ from instruments.simulated.physics.cells import CellArray
 from instruments.simulated.physics.switching import wear_of
 
 SINGLE = 8  # cycles at the end that are played one by one
+SWINGS = 64  # of cycles that go up and down
+MOST = 1000  # pulses that are played one by one, or those of one cycle
 ALIKE = 4  # portions of the same size, where a cycle goes up and down
 RUNS = 32  # levels of a cycle in a portion; of more, those of the same sign are taken together
 
@@ -44,9 +46,10 @@ def pulse_train(
         So many at the end are played one by one, draw by draw.
     """
     cycle = [level for level in cycle if level.volts and level.seconds > 0.0]
-    rest = max(count - single, 0)
+    swings = len({level.volts > 0.0 for level in cycle}) > 1
+    alone = min(max(single, SWINGS if swings else 0), max(MOST // max(len(cycle), 1), 1))
+    rest = max(count - alone, 0)
     if rest and cycle:
-        swings = len({level.volts > 0.0 for level in cycle}) > 1
         merged = _merged(cycle)
         for times in _portions(rest, swings):
             for level in merged:

@@ -91,6 +91,17 @@ def test_trains_scatter_as_the_pulses_do():
     assert found[0].std() == pytest.approx(found[1].std(), rel=0.25)
 
 
+def test_a_waveform_of_many_levels_costs_no_more_than_a_few_of_its_cycles():
+    """Each level of a cycle is an act on the cell; a thousand million cycles of a thousand levels are some thousands."""
+    array, acts = cells(), []
+    for name in ("_set", "_reset"):
+        method = getattr(array, name)
+        setattr(array, name, lambda *a, method=method: (acts.append(1), method(*a)))
+    sine = [Level(3.0 * float(np.sin(x)), 1e-9) for x in np.linspace(0.0, 6.28, 1000)]
+    pulse_train(array, CELL, sine, 10**9, 2.0)
+    assert len(acts) < 2500
+
+
 @given(count=st.integers(1, 10**18), swings=st.booleans())
 def test_portions_add_up_and_are_few(count, swings):
     portions = list(_portions(count, swings))
