@@ -20,7 +20,7 @@ from instruments.simulated.physics.amplifiers import CLAMP, AmplifierBank, ampli
 from instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from instruments.simulated.physics.converters import Converter
 from instruments.simulated.physics.presets import cell_preset
-from instruments.simulated.physics.pulse_trains import Level, pulse_train
+from instruments.simulated.physics.pulse_trains import MOST, Level, pulse_train
 from instruments.simulated.running_sources import PATHS, REST, RunningSources
 from mho_errors import BenchError
 
@@ -29,7 +29,6 @@ Floats = NDArray[np.float64]
 HOT = REST  # what counts as a live source when a switch moves, or as two sources that disagree
 LEAKAGE = 1e-12  # S, an open path
 LINES = 4096  # amplifiers on the board: more than any block has lines
-ONE_BY_ONE = 1000  # pulses of a burst that are drawn one by one
 GENERATOR_RESISTANCE = 50.0  # ohm, behind a pulse generator's output
 
 
@@ -220,7 +219,7 @@ class Laboratory:
         array, row, column = cell
         self.monitor.pulses += count
         pulse = Level(volts if path == "SET" else -volts, width)
-        pulse_train(self.chip.cells[array], (row, column), [pulse], count, self.gate, single=ONE_BY_ONE)
+        pulse_train(self.chip.cells[array], (row, column), [pulse], count, self.gate, single=MOST)
 
     def switching(self, what: str) -> None:
         """A switch is about to move: every source on the chip's lines must be at 0 V."""
