@@ -19,7 +19,7 @@ sys.path.insert(0, str(DOCS.parent))
 from docs.cell_figures.bench import Row  # noqa: E402
 from docs.cell_figures.levels import levels  # noqa: E402
 from docs.cell_figures.noise import noise  # noqa: E402
-from docs.cell_figures.pulses import forming, reset_curve, set_curve  # noqa: E402
+from docs.cell_figures.pulses import forming, limited_set, reset_curve, set_curve  # noqa: E402
 from docs.cell_figures.waiting import lifetime, relaxation  # noqa: E402
 from instruments.simulated.physics.presets import CELL_PRESETS, CellPreset  # noqa: E402
 
@@ -29,7 +29,7 @@ def main() -> None:
     mpl.rcParams.update({"font.size": 9, "axes.grid": True, "grid.alpha": 0.3, "savefig.dpi": 130})
     rows = [
         row
-        for draw in (set_curve, reset_curve, forming, levels, relaxation, noise, lifetime)
+        for draw in (set_curve, limited_set, reset_curve, forming, levels, relaxation, noise, lifetime)
         for row in draw()
     ]
     page = DOCS / "cells.md"

@@ -26,6 +26,15 @@ from procedures.stream import Ended, Event, Observer, Started
 MESSAGE_TIMES: Mapping[str, float] = {"USB": 1e-3, "TCPIP": 1e-3, "GPIB": 2e-3, "ASRL": 2e-3, "DAQ": 5e-3}
 _OTHER = 2e-3
 
+# The twins are wired by the bench file that is being rehearsed, and begin as they are after power-on.
+UNSEEN = (
+    "wires and channels other than the bench file says",
+    "contacts",
+    "your chip's own cells",
+    "how the instruments stand now",
+)
+"""What no rehearsal can see."""
+
 
 @dataclass(frozen=True)
 class Quantity:

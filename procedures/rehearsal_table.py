@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mho_terminal import Terminal
-from procedures.rehearsal import Quantity, Rehearsal
+from procedures.rehearsal import UNSEEN, Quantity, Rehearsal
 
 PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}
 SHOWN = 5  # incidents in full; the others are counted by kind
@@ -45,8 +45,12 @@ def print_rehearsal(rehearsal: Rehearsal, console: Console | None = None) -> Non
     )
     if r.run_file is not None:
         out.print(str(r.run_file), highlight=False)
+    out.print(f"not seen by any rehearsal: {', '.join(UNSEEN)}; check the bench before", highlight=False)
     if r.passed:
-        out.print("passed: it finished within all limits, and nothing would have hurt", style="bold green")
+        out.print(
+            "passed: it finished within all limits, and nothing that can be seen here would have hurt",
+            style="bold green",
+        )
     elif not r.finished:
         out.print(f"NOT finished: {r.reason}", style="bold red", highlight=False, markup=False)
     else:
@@ -104,7 +108,9 @@ def _buses(rehearsal: Rehearsal) -> Table:
 
 def _print_incidents(rehearsal: Rehearsal, out: Console) -> None:
     if not rehearsal.incidents:
-        out.print("no contention, no floating gate, no hot switch, nothing beyond a limit")
+        out.print(
+            "no contention, no floating gate, no hot switch, no generator running free, nothing beyond a limit"
+        )
         return
     for incident in rehearsal.incidents[:SHOWN]:
         out.print(f"{incident.time:.6f} s  {incident.kind}: {incident.detail}", style="red", highlight=False)

@@ -64,6 +64,22 @@ def _set_again(preset: CellPreset) -> Floats:
     return np.array(logs)
 
 
+def limited_set() -> Iterator[Row]:
+    """What a source-measure unit's current limit leaves of a DC SET."""
+    preset, gate = CELL_PRESETS["pku"], 2.5
+    for current in (1e-6, 1e-5, 1e-4):
+        array, _ = formed(preset, 1, 400)
+        for column in range(400):
+            array.set((0, column), 3.0, 20e-3, gate, current=current)
+        g = np.median(array.conductance())
+        yield (
+            f"G after a DC SET within {MICRO * current:g} uA, V_WL = {gate} V; limit/G",
+            "pku",
+            f"{MICRO * g:.3g} uS; {current / g:.2f} V",
+            "a voltage over the limit: 0.4 V in Ielmini, TED 58, 4309 (2011) (?), until the gate limits",
+        )
+
+
 def reset_curve() -> Iterator[Row]:
     """G after one RESET from 35 uS against the source-line voltage."""
     figure = Figure((9, 3.4), layout="constrained")

@@ -5,6 +5,8 @@ The protocol is ours and stands in docs/array-board.md; a test holds page and cl
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,6 +89,11 @@ class SimulatedArrayBoard(BoardConverters):
         if self.watchdog and silent > self.watchdog and self.mode != "SAFE":
             self._ground()
             self.push_error(-300, "watchdog expired; board is SAFE")
+
+    @property
+    def goes_safe_at(self) -> float:
+        """When the watchdog grounds the board unless a message comes, s; infinite when it does not."""
+        return self._last_message + self.watchdog if self.watchdog and self.mode != "SAFE" else math.inf
 
     def _reset(self) -> None:
         self._ground()  # first, while it is known what is connected

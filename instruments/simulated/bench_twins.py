@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from instruments.bench_entries import Instruments, SourceMeterEntry
 from instruments.simulated.array_board import SimulatedArrayBoard
 from instruments.simulated.matrix_wires import MatrixPulse, MatrixSource, MatrixWires
+from instruments.simulated.running_waveforms import Playing, waveform_of
 from instruments.simulated.wiring import (
     Carrier,
     ConverterWires,
@@ -48,9 +48,11 @@ class BenchTwins:
         Without a device when the bench has no NI DAQ.
     matrix : MatrixWires or None
         The wires behind a switch matrix.
-    compliance, edges, idle : dict
+    compliance, edges, playing : dict
         By line: the current limit (A) of its source-measure unit; the faster edge (s) of its pulse generator's
-        channel, and the voltage at which that idles.
+        channel, and what that puts on its terminal without a trigger.
+    generators : dict
+        The last of them by source: by line, or by name in front of a switch matrix.
 
     Raises
     ------
@@ -62,7 +64,8 @@ class BenchTwins:
         self.devices: dict[str, Any] = {}
         self.compliance: dict[str, Callable[[], float]] = {}
         self.edges: dict[str, Callable[[], float]] = {}
-        self.idle: dict[str, Callable[[], float]] = {}
+        self.playing: dict[str, Playing] = {}
+        self.generators: dict[str, Playing] = {}
         self._lab, self._entries, self._rngs = lab, entries, rngs
         self.matrix = self._build_switch()
         self.board = SimulatedArrayBoard(lab.clock, rngs[2], Carrier(lab), serial="SIM00004")
@@ -111,9 +114,10 @@ class BenchTwins:
         generator = twin(self._lab.clock, self._rngs[2], lines, serial="SIM00003")
         for channel, line in entry.channels.items():
             self.edges[line] = edge_of(generator, channel)
-            self.idle[line] = partial(generator.idle_voltage, channel)
+            source = line if self.matrix is None else f"pulser {channel}"
+            self.playing[line] = self.generators[source] = waveform_of(generator, channel)
             if self.matrix is not None:
-                self.matrix.know_idle(f"pulser {channel}", self.idle[line])
+                self.matrix.know_waveform(source, self.playing[line])
         self.devices[entry.address] = generator
 
     def _build_daq(self) -> DaqSystem:

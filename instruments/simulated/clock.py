@@ -13,11 +13,12 @@ Skip = Callable[[float, float], bool]
 class VirtualClock:
     """Seconds since the bench was switched on; only ever goes forward."""
 
-    __slots__ = ("_due", "_repeated", "now")
+    __slots__ = ("_due", "_followers", "_repeated", "now")
 
     def __init__(self) -> None:
         self.now = 0.0
         self._due = math.inf
+        self._followers: tuple[Callable[[float, float], None], ...] = ()
         self._repeated: dict[object, tuple[float, float, Callable[[], None], Skip | None]] = {}
 
     def advance(self, seconds: float) -> None:
@@ -27,7 +28,14 @@ class VirtualClock:
         end = self.now + seconds
         if end >= self._due:
             self._act_until(end)
-        self.now = max(end, self.now)
+        self._pass_until(end)
+
+    def follow(self, act: Callable[[float, float], None]) -> None:
+        """Call `act` with where the clock was and where it is now (s), whenever time has passed.
+
+        Nothing else happens in between, so whatever lasts (a level, a waveform) lasted all the while.
+        """
+        self._followers += (act,)
 
     def every(self, period: float, act: Callable[[], None], skip: Skip | None = None) -> Callable[[], None]:
         """Call `act` every `period` seconds from now on, while time passes; return what ends it.
@@ -61,12 +69,19 @@ class VirtualClock:
                 and skip(due - period, due + (left - 1) * period)
             ):
                 due += left * period
-            self.now = max(self.now, due)
+            self._pass_until(due)
             # First, for an act that takes time itself.
             self._repeated[key] = (due + period, period, act, skip)
             self._look_ahead()
             act()
             acted += 1
+
+    def _pass_until(self, end: float) -> None:
+        start = self.now
+        if end > start:
+            self.now = end
+            for act in self._followers:
+                act(start, end)
 
     def _look_ahead(self) -> None:
         self._due = min((due for due, _, _, _ in self._repeated.values()), default=math.inf)

@@ -2,11 +2,13 @@
 
 33500 Series Operating and Service Guide, 33500-90901, and data sheet. Not simulated, and refused as unknown:
 modulation (AM, FM, PM, FSK, PWM, SUM), sweeps and lists beyond ``FREQ:MODE``, ``APPLy``, ``UNIT:ANGL``, coupling
-of the channels, gated output and mass memory. Bursts do not fire by themselves: with the immediate source or the
-timer they wait, as with the external one.
+of the channels, gated output and mass memory. Nothing is connected to the trigger inputs: a burst with the external
+source waits, and a gated one runs with the inverted gate only (?).
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +75,7 @@ class SimulatedKeysight33522B(Levels, Timing, WaveformMemory):
 
     @bursting.on_change
     def _bursting_changed(self, channel: int, on: bool) -> None:
+        self._endless.discard(channel)
         if on and self.frequency_mode[channel] in ("LIST", "SWE"):
             self.frequency_mode[channel] = "CW"
             self.adjusted("sweep turned off by selection of other mode or modulation")
@@ -95,6 +98,7 @@ class SimulatedKeysight33522B(Levels, Timing, WaveformMemory):
     @cycles.on_change
     @burst_period.on_change
     def _burst_changed(self, channel: int, value: float) -> None:
+        self._endless.discard(channel)
         self.timing_changed(channel)
 
     @frequency_mode.on_change
@@ -129,6 +133,17 @@ class SimulatedKeysight33522B(Levels, Timing, WaveformMemory):
     def _fire(self, channels: list[int]) -> None:
         self.fire({channel: self.trigger_delay[channel] for channel in channels})
 
+    def fires_every(self, channel: int) -> float:
+        """Return after how long the next burst fires by itself, s; 0 when its gate is open, infinite when it waits."""
+        if self.burst_mode[channel] == "GAT":
+            return 0.0 if self.gate_polarity[channel] == "INV" else math.inf
+        every = {"IMM": self.burst_period, "TIM": self.trigger_timer}.get(self.trigger_source[channel])
+        return math.inf if every is None else every[channel]
+
+    def high_share(self, channel: int) -> float:
+        """Return the duty cycle of a square wave; other waveforms are at either peak for half a cycle."""
+        return self.square_duty[channel] / 100.0 if self.function[channel] == "SQU" else 0.5
+
     def cycle(self, channel: int) -> float:
         """Return how long one cycle of a burst takes, s."""
         if self.function[channel] == "ARB":
@@ -148,7 +163,8 @@ class SimulatedKeysight33522B(Levels, Timing, WaveformMemory):
 
     @command(":ABORt")
     def _abort(self) -> None:
-        """Nothing runs between two messages on the virtual clock."""
+        """End the bursts that have no end; others are over when their command is done."""
+        self._endless.clear()
 
     # --- the front panel ---
 

@@ -1,7 +1,8 @@
 """Levels of the simulated 33522B: what does not fit is adjusted, and reported as a conflict.
 
 33500 Series Operating and Service Guide, 33500-90901, pp 61, 215 and 324. (?) the least amplitude at loads between
-50 ohm and an open line, and V rms of noise and of arbitrary waveforms.
+50 ohm and an open line, V rms of noise and of arbitrary waveforms, and that DC keeps the amplitude for the next
+waveform.
 """
 
 from __future__ import annotations
@@ -77,9 +78,8 @@ class Levels(PulseOutputs):
 
     @limited.check
     def _check_limited(self, channel: int, on: bool) -> None:
-        if on and not (
-            self.limit_low[channel] <= self.low[channel] and self.high[channel] <= self.limit_high[channel]
-        ):
+        high, low = self.reaches(channel)
+        if on and not (self.limit_low[channel] <= low and high <= self.limit_high[channel]):
             raise ScpiError(-221, "signal exceeds the limits")
 
     # --- amplitude and offset ---
@@ -89,6 +89,9 @@ class Levels(PulseOutputs):
         half = _clamped(volts, self.least_amplitude(channel), self.most_amplitude(channel)) / 2
         if abs(2 * half - volts) > 1e-9 * half:
             self.push_error(-222, "amplitude; value clipped to limit")
+        if self.function[channel] == "DC":
+            self._put_levels(channel, self.offset(channel), half)
+            return
         room = self.highest_level(channel) - half
         middle = _clamped(self.offset(channel), -room, room)
         if abs(middle - self.offset(channel)) > 1e-9 * half:
@@ -102,11 +105,31 @@ class Levels(PulseOutputs):
     @command("[:SOURce[1|2]]:VOLTage:OFFSet", Numeric(0.0, unit="V"))
     def _set_offset(self, channel: int, volts: float) -> None:
         half = self.amplitude(channel) / 2
-        room = self.highest_level(channel) - half
-        middle = _clamped(volts, -room, room)
-        if abs(middle - volts) > 1e-9 * half:
+        if self.function[channel] == "DC":
+            lowest, highest, _ = self._bounds(channel)
+        else:
+            highest = self.highest_level(channel) - half
+            lowest = -highest
+        middle = _clamped(volts, lowest, highest)
+        if abs(middle - volts) > 1e-9 * self.highest_level(channel):
             self.push_error(-222, "offset; value clipped to limit")
-        self._set_levels(channel, middle + half, middle - half)
+        if self.function[channel] == "DC":
+            self._put_levels(channel, middle, half)
+        else:
+            self._set_levels(channel, middle + half, middle - half)
+
+    def _put_levels(self, channel: int, middle: float, half: float) -> None:
+        """Store levels that DC does not reach."""
+        self.high[channel], self.low[channel] = middle + half, middle - half
+
+    def leave_dc(self, channel: int) -> None:
+        """Make room for the amplitude, which DC lacks."""
+        lowest, highest, _ = self._bounds(channel)
+        half = min(self.amplitude(channel), highest - lowest) / 2
+        middle = _clamped(self.offset(channel), lowest + half, highest - half)
+        if self.high[channel] > highest or self.low[channel] < lowest:
+            self._put_levels(channel, middle, half)
+            self.adjusted("offset changed on exit from dc function")
 
     @query("[:SOURce[1|2]]:VOLTage:OFFSet")
     def _query_offset(self, channel: int) -> str:

@@ -124,9 +124,14 @@ class Timing(PulseOutputs):
             self.adjusted("frequency reduced for the new function")
         if function == "PULS":
             self._fit_pulse(channel)
+        if function != "DC":
+            self.leave_dc(channel)
         if function not in self.rms:
             self.unit[channel] = "VPP"
         self.timing_changed(channel)
+
+    def leave_dc(self, channel: int) -> None:
+        """Let levels fit a waveform that has an amplitude."""
 
     def timing_changed(self, channel: int) -> None:
         """Let bursts fit the waveform again."""

@@ -18,11 +18,13 @@ from instruments.simulated.faults import DaqFault, Fault
 from instruments.simulated.monitor import Incident, Monitor, Traffic
 from instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from instruments.simulated.physics.presets import cell_preset
+from instruments.simulated.physics.pulse_trains import MOST, Level, pulse_train
+from instruments.simulated.running_sources import PATHS, REST, RunningSources
 from mho_errors import BenchError
 
 Floats = NDArray[np.float64]
 
-HOT = 5e-3  # V: what counts as a live source when a switch moves, or as two sources that disagree
+HOT = REST  # what counts as a live source when a switch moves, or as two sources that disagree
 LEAKAGE = 1e-12  # S, an open path
 GENERATOR_RESISTANCE = 50.0  # ohm, behind a pulse generator's output
 
@@ -74,11 +76,17 @@ class Laboratory:
         self.chip = SimulatedChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
         self._live: dict[str, float] = {}
         self._outputs = bench.instruments.daq.outputs
+        self._block_gate = bench.read.gate
+        self._held_vectors: Floats = np.zeros((1, 0))  # what a DAQ plays over and over; one sample is a level
+        self._disturbed: dict[float, object] = {}  # the block that was told of last, by sign
         twins = BenchTwins(self, bench.instruments, device_rngs)
         self.devices, self.board, self.daq = twins.devices, twins.board, twins.daq
         self._matrix = twins.matrix
-        self._compliance, self._edges, self._idle = twins.compliance, twins.edges, twins.idle
+        self._compliance, self._edges, self._playing = twins.compliance, twins.edges, twins.playing
         self._circuits = BlockCircuits.drawn(self.chip, self.board, bench.simulation, board_rng)
+        reached = (lambda line: [line]) if self._matrix is None else self._matrix.terminals
+        self._running = RunningSources(self, twins.generators, reached)
+        self.clock.follow(self._running)
 
     def daq_session(self) -> AbstractContextManager[Any]:
         """Within it, `nidaqmx` talks to this laboratory's simulated devices."""
@@ -128,14 +136,17 @@ class Laboratory:
         cell = self.board.cell
         if terminal != "bit line" or cell is None or not self.closed("READ"):
             return volts * LEAKAGE
+        self._running.measure(volts, aperture)
         amperes = self._cell_current(cell, volts, aperture)
         if "SET" in self.welded:
-            if abs(volts) > HOT:
+            waveform = self._playing["bit line"]()
+            extreme, mean = (0.0, 0.0) if waveform is None else (waveform.extreme, waveform.mean)
+            if abs(volts - extreme) > HOT:
                 self.monitor.record(
                     "contention",
-                    f"bit line: {volts:.3g} V against a generator at 0 V; the SET switch is welded",
+                    f"bit line: {volts:.3g} V against a generator at {extreme:.3g} V; the SET switch is welded",
                 )
-            amperes += volts / GENERATOR_RESISTANCE
+            amperes += (volts - mean) / GENERATOR_RESISTANCE
         self.monitor.terminals[terminal].take_current(amperes, self._compliance[terminal])
         return amperes
 
@@ -148,18 +159,30 @@ class Laboratory:
         if gate <= self.chip.preset.gate_threshold:
             return volts * LEAKAGE
         if abs(volts) > self.chip.preset.disturb_voltage:
-            cells = self.chip.cells[array]
-            act = cells.set if volts > 0 else cells.reset
-            act((row, column), abs(volts), aperture, gate)
+            self.stress(cell, volts, aperture, gate)
         return volts * self.chip.read(array, row, column, aperture, volts)
+
+    def stress(self, cell: tuple[str, int, int], volts: float, seconds: float, gate: float) -> None:
+        """Let the bit line's source-measure unit hold `volts` at a cell for `seconds`, within its current limit."""
+        array, row, column = cell
+        cells = self.chip.cells[array]
+        act = cells.set if volts > 0 else cells.reset
+        act((row, column), abs(volts), seconds, gate, current=self._compliance["bit line"]())
+
+    def held_line(self, line: str) -> float:
+        """What a source-measure unit holds a line at, V; 0 where none does."""
+        return self._live.get(line, 0.0)
+
+    def edge(self, line: str) -> float:
+        """The faster edge of the pulse generator on a line, s."""
+        return self._edges[line]()
 
     def pulse(self, terminal: str, volts: float, width: float, count: int) -> None:
         """Pulses left a generator's channel; they reach the cell only where the board routes them."""
         self.monitor.terminals[terminal].take_pulses(volts, width, self._edges[terminal](), count)
         self.board.watch()
         path, cell = self.board.path, self.board.cell
-        wanted = {"SET": "bit line", "RES": "source line"}.get(path)
-        if wanted != terminal or cell is None:
+        if PATHS.get(terminal) != path or cell is None:
             return
         held = self._live.get("bit line")
         # A source at rest at 0 V stands behind its open switch, as the bench leaves it.
@@ -175,11 +198,9 @@ class Laboratory:
             )
             return
         array, row, column = cell
-        cells = self.chip.cells[array]
-        act = cells.set if path == "SET" else cells.reset
         self.monitor.pulses += count
-        for _ in range(count):
-            act((row, column), volts, width, self.gate)
+        pulse = Level(volts if path == "SET" else -volts, width)
+        pulse_train(self.chip.cells[array], (row, column), [pulse], count, self.gate, single=MOST)
 
     def switching(self, what: str) -> None:
         """A switch is about to move: every source on the chip's lines must be at 0 V."""
@@ -188,9 +209,11 @@ class Laboratory:
             line, volts = "bit line", self._live.get("bit line", 0.0)
         elif path in ("SET", "RES"):
             line = "bit line" if path == "SET" else "source line"
-            volts = self._idle[line]()
+            waveform = self._playing[line]()
+            volts = 0.0 if waveform is None else waveform.extreme
         elif self.board.block is not None:
-            line, volts = "vector", float(np.abs(self.held_vector()).max(initial=0.0))
+            reached = self.daq.reach(self._outputs) if self._outputs else np.zeros(0)
+            line, volts = "vector", float(reached.max(initial=0.0))
         else:
             return
         if abs(volts) > HOT:
@@ -201,11 +224,48 @@ class Laboratory:
         """What the outputs of an NI DAQ hold now, V; the board's own converters hold nothing."""
         return self.daq.levels(self._outputs) if self._outputs else np.zeros(0)
 
+    def hold_vectors(self, volts: Floats, period: float) -> None:
+        """A DAQ's outputs stay at their levels, or play samples over and over, (samples, outputs), V."""
+        self.monitor.terminals["vector"].take_samples(volts, period)
+        self._held_vectors = volts if self._switches(volts) else np.zeros((1, 0))
+
+    def pass_vectors(self, seconds: float) -> None:
+        """Let what a DAQ's outputs do without a measurement act for so long."""
+        if self._held_vectors.size:
+            self._disturb_block(self._held_vectors, seconds / len(self._held_vectors))
+
+    def _switches(self, volts: Floats) -> bool:
+        return bool(volts.size and np.abs(volts).max() > self.chip.preset.disturb_voltage)
+
     def vectors(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Answer of the connected block to a batch of input vectors, (samples, inputs), V."""
         self.monitor.terminals["vector"].take_samples(volts, period)
         self.board.watch()
+        if self._switches(volts):
+            self._disturb_block(volts, period)
         return self._circuits.answer(volts, input_count, period)
+
+    def _disturb_block(self, volts: Floats, period: float) -> None:
+        """Let vectors that are too high for a read act on the cells of a block whose columns are at virtual ground.
+
+        The board opens all transistors of a block as far as for a read. In a loop the amplifiers hold the rows.
+        """
+        block = self.board.block
+        if block is None or self.board.mode != "MULT":
+            return
+        array, rows, columns = block
+        cells, least = self.chip.cells[array], self.chip.preset.disturb_voltage
+        for sign, act in ((1.0, cells.set_cells), (-1.0, cells.reset_cells)):
+            driven = sign * volts[:, : len(rows)]
+            times, peaks = (driven > least).sum(axis=0), driven.max(axis=0)
+            hot = np.flatnonzero(times)
+            if hot.size:
+                index = (np.asarray(rows)[hot][:, None], np.asarray(columns)[None, :])
+                act(index, peaks[hot][:, None], (times[hot] * period)[:, None], self._block_gate)
+                if self._disturbed.get(sign) != block:
+                    self._disturbed[sign] = block
+                    told = f"vector: {sign * peaks.max():.3g} V, at which cells of {array} switch"
+                    self.monitor.record("disturb", told)
 
 
 def read_geometry(chip_text: str) -> tuple[ArrayGeometry, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from instruments.simulated.running_waveforms import Playing
 from instruments.switch_paths import GROUND, row_and_column
 
 if TYPE_CHECKING:
@@ -49,9 +50,14 @@ class MatrixWires:
         """Return the port of a pulse generator's channel."""
         return MatrixPulse(self, source)
 
-    def know_idle(self, source: str, idle: Callable[[], float]) -> None:
-        """Say what a pulse generator's channel holds between pulses."""
-        self._levels[source] = idle
+    def know_waveform(self, source: str, playing: Playing) -> None:
+        """Say what a pulse generator's channel puts out without a trigger; what counts is how far it goes."""
+
+        def level() -> float:
+            waveform = playing()
+            return 0.0 if waveform is None else waveform.extreme
+
+        self._levels[source] = level
 
     def take_closed(self, closed: frozenset[str]) -> None:
         """Take note of the crosspoints that are closed now; what the matrix reports when relays move."""

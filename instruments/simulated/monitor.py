@@ -31,7 +31,7 @@ class Incident:
     time : float
         On the bench's clock, s.
     kind : str
-        ``contention``, ``floating gate``, ``hot switch`` or ``over limit``.
+        ``contention``, ``disturb``, ``floating gate``, ``hot switch``, ``over limit`` or ``running generator``.
     detail : str
         Which terminal, which value.
     """
@@ -114,6 +114,11 @@ class Trace:
                 self._steepen(slew)
             if volts > self.highest or volts < self.lowest:
                 self._reach(volts)
+
+    def take_held(self, volts: float) -> None:
+        """A generator is at `volts` for longer than a pulse."""
+        if volts > self.highest or volts < self.lowest:
+            self._reach(volts)
 
     def take_current(self, amperes: float, compliance: Callable[[], float]) -> None:
         """A source was asked for `amperes`; it carries no more than its compliance."""
@@ -205,9 +210,9 @@ class Monitor:
         }
         self.traffic: defaultdict[str, Traffic] = defaultdict(Traffic)
 
-    def record(self, kind: str, detail: str) -> None:
-        """Note an incident."""
-        self.incidents.append(Incident(self._clock.now, kind, detail))
+    def record(self, kind: str, detail: str, at: float | None = None) -> None:
+        """Note an incident, of now or of an earlier time (s)."""
+        self.incidents.append(Incident(self._clock.now if at is None else at, kind, detail))
 
     def extremes(self) -> dict[str, Extremes]:
         """Return what every terminal has seen so far."""

@@ -118,9 +118,16 @@ class DaqSystem:
 
     def levels(self, outputs: str) -> Floats:
         """Return the volts that `outputs` (names, ranges) hold now, errors of the converters included."""
-        numbers = [self._rack.outputs.number[name.lower()] for name in expand([outputs])]
-        held: Floats = self._rack.levels[numbers]
+        held: Floats = self._rack.levels[self._numbers(outputs)]
         return held
+
+    def reach(self, outputs: str) -> Floats:
+        """Return how far from 0 V `outputs` are now, V, or go in a generation that is under way."""
+        reached: Floats = self._interpreter.reach()[self._numbers(outputs)]
+        return reached
+
+    def _numbers(self, outputs: str) -> list[int]:
+        return [self._rack.outputs.number[name.lower()] for name in expand([outputs])]
 
     def lines(self, lines: str) -> list[bool]:
         """Return the states of digital `lines` (``Dev1/port0/line0:7``)."""

@@ -18,7 +18,6 @@ from nidaqmx.constants import (
     RegenerationMode,
     ResolutionType,
     SampleTimingType,
-    TerminalConfiguration,
     TriggerType,
     UsageTypeAI,
     UsageTypeAO,
@@ -142,11 +141,7 @@ CHANNEL: dict[int, Callable[[SimulatedTask, Channel], object]] = {
     0x1108: lambda task, channel: UsageTypeAO.VOLTAGE.value,
     0x1094: lambda task, channel: VoltageUnits.VOLTS.value,
     0x1184: lambda task, channel: VoltageUnits.VOLTS.value,
-    0x1097: lambda task, channel: (
-        (
-            TerminalConfiguration.DIFF if channel.device.product.simultaneous else TerminalConfiguration.RSE
-        ).value
-    ),
+    0x1097: lambda task, channel: channel.config.value,
     0x2178: lambda task, channel: len(channel.lines),
     0x2179: lambda task, channel: len(channel.lines),
 }

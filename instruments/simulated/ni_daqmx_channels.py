@@ -1,4 +1,7 @@
-"""Virtual channels from the names and limits that a program gives, or the error NI-DAQmx would give."""
+"""Virtual channels from the names and limits that a program gives, or the error NI-DAQmx would give.
+
+Terminals: X Series User Manual, table 4-2, and NI-DAQmx Help, "Default Input/Output Terminal Configurations".
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,13 @@ from instruments.simulated.ni_daqmx_tasks import Channel
 from instruments.simulated.ni_rack import Device, Rack, expand
 
 MONITOR = re.compile(r"_(ao\d+)_vs_aognd", re.IGNORECASE)
+AI = re.compile(r"ai(\d+)", re.IGNORECASE)
+SPELLED = {
+    TerminalConfiguration.DIFF: "DAQmx_Val_Diff",
+    TerminalConfiguration.RSE: "DAQmx_Val_RSE",
+    TerminalConfiguration.NRSE: "DAQmx_Val_NRSE",
+    TerminalConfiguration.PSEUDO_DIFF: "DAQmx_Val_PseudoDiff",
+}
 
 
 def analogue_inputs(
@@ -36,17 +46,51 @@ def analogue_inputs(
                 raise refusal(Code.PHYSICAL_CHAN_DOES_NOT_EXIST, task, Physical_Channel_Name=name)
             largest = max(product.input_noise)
             raise _out_of_range("DAQmx_AI_Max", high, largest, name, task)
-        if product.simultaneous and config in (TerminalConfiguration.RSE, TerminalConfiguration.NRSE):
-            raise refusal(
-                Code.INVALID_ATTRIBUTE_VALUE,
-                task,
-                Property="DAQmx_AI_TermCfg",
-                Requested_Value=config.name,
-                You_Can_Select="DIFF, PSEUDO_DIFF",
-                Channel_Name=name,
+        used, negative = _terminals(device, terminal, config, task, name)
+        channels.append(
+            Channel(
+                name,
+                name,
+                device,
+                low,
+                high,
+                scale,
+                number,
+                monitors,
+                config=used,
+                negative=rack.inputs.number[f"{device.name}/{negative}".lower()] if negative else -1,
             )
-        channels.append(Channel(name, name, device, low, high, scale, number, monitors))
+        )
     return channels
+
+
+def _terminals(
+    device: Device, terminal: str, config: TerminalConfiguration, task: str, name: str
+) -> tuple[TerminalConfiguration, str]:
+    """Return how an input is connected, and the input that is its negative terminal; "" when it is no other one.
+
+    With one converter, inputs 0 to 7 of each 16 have the next eight as their negative terminals, which is also how
+    they are connected by default; the others have none. With a converter each, every input is differential.
+    """
+    forms = TerminalConfiguration
+    matched = AI.fullmatch(terminal)
+    if device.product.simultaneous or not matched:
+        allowed, partner = [forms.DIFF], ""
+    elif int(matched[1]) % 16 < 8:
+        allowed, partner = [forms.DIFF, forms.RSE, forms.NRSE], f"ai{int(matched[1]) + 8}"
+    else:
+        allowed, partner = [forms.RSE, forms.NRSE], ""
+    used = allowed[0] if config is forms.DEFAULT else config
+    if used not in allowed:
+        raise refusal(
+            Code.INVALID_ATTRIBUTE_VALUE,
+            task,
+            Property="DAQmx_AI_TermCfg",
+            Requested_Value=SPELLED[used],
+            Possible_Values=", ".join(SPELLED[form] for form in allowed),
+            Channel_Name=name,
+        )
+    return used, partner if used is forms.DIFF else ""
 
 
 def analogue_outputs(rack: Rack, names: str, low: float, high: float, task: str) -> list[Channel]:

@@ -99,9 +99,8 @@ class StruckStreams(SampleStreams):
             return
         if fault.kind == "underflow" and task.kind == "ao" and len(task.waveform):
             self._clock.stop(task)
-            self._rack.levels[[channel.number for channel in task.channels]] = task.waveform[
-                len(task.waveform) // 2
-            ]
+            numbers = [channel.number for channel in task.channels]
+            self._rack.put(numbers, task.waveform[len(task.waveform) // 2])
         elif fault.kind == "overrun" and task.kind == "ai":
             task.acquired, task.done = task.acquired[:0], True
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nidaqmx._base_interpreter import BaseInterpreter
-from nidaqmx.constants import AcquisitionType, LineGrouping, TaskMode, TerminalConfiguration
+from nidaqmx.constants import AcquisitionType, LineGrouping, TaskMode, TerminalConfiguration, VoltageUnits
 from nidaqmx.error_codes import DAQmxErrors as Code
 from nidaqmx.errors import DaqFunctionNotSupportedError
 from nidaqmx.types import DriverVersion
@@ -24,6 +24,7 @@ from instruments.simulated.ni_daqmx_channels import analogue_inputs, analogue_ou
 from instruments.simulated.ni_daqmx_errors import refusal, text
 from instruments.simulated.ni_daqmx_faults import StruckStreams, exposed
 from instruments.simulated.ni_daqmx_tasks import Channel, Kind, SimulatedTask, Timing
+from instruments.simulated.ni_devices import Floats
 from instruments.simulated.ni_rack import Rack
 
 VERSION = DriverVersion(25, 3, 0)
@@ -76,6 +77,10 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         super().__init__(rack, faults)
         self._count = 0
         self._last_created = ""
+
+    def reach(self) -> Floats:
+        """Return how far from 0 V each output is now, V, or goes in a generation that is under way."""
+        return self._clock.reach()
 
     # Properties -----------------------------------------------------------------------------------
 
@@ -198,6 +203,7 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
     ) -> None:
         """Add voltage inputs to a task."""
         found = self._task(task)
+        _only_volts(units, found.name)
         config = TerminalConfiguration(terminal_config)
         channels = analogue_inputs(self._rack, physical_channel, config, min_val, max_val, found.name)
         self._add(found, "ai", channels, name_to_assign_to_channel)
@@ -214,6 +220,7 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
     ) -> None:
         """Add voltage outputs to a task."""
         found = self._task(task)
+        _only_volts(units, found.name)
         channels = analogue_outputs(self._rack, physical_channel, min_val, max_val, found.name)
         self._add(found, "ao", channels, name_to_assign_to_channel)
 
@@ -256,8 +263,17 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
             raise refusal(
                 Code.INVALID_ATTRIBUTE_VALUE, found.name, Sample_Rate=rate, Samples_per_Channel=samps_per_chan
             )
+        mode = AcquisitionType(sample_mode)
+        if mode is AcquisitionType.HW_TIMED_SINGLE_POINT:  # not simulated; a USB device has none
+            raise refusal(
+                Code.INVALID_ATTRIBUTE_VALUE,
+                found.name,
+                Property="DAQmx_SampQuant_SampMode",
+                Requested_Value="DAQmx_Val_HWTimedSinglePoint",
+                Possible_Values="DAQmx_Val_FiniteSamps, DAQmx_Val_ContSamps",
+            )
         found.timing.rate, found.timing.source = rate, source
-        found.timing.mode, found.timing.samples = AcquisitionType(sample_mode), samps_per_chan
+        found.timing.mode, found.timing.samples = mode, samps_per_chan
 
     def cfg_dig_edge_start_trig(self, task: int, trigger_source: str, trigger_edge: int) -> None:
         """Let a task start with an edge at a terminal."""
@@ -270,6 +286,16 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         found = self._task(task)
         found.refuse_while_running()
         found.timing.trigger, found.timing.trigger_delay = "", Timing.trigger_delay
+
+
+def _only_volts(units: int, task: str) -> None:
+    if units != VoltageUnits.VOLTS.value:
+        raise refusal(
+            Code.INVALID_ATTRIBUTE_VALUE,
+            task,
+            Requested_Value=VoltageUnits(units).name,
+            You_Can_Select="VOLTS",
+        )
 
 
 def _known(table: dict[int, Any], attribute: int, task: str = "") -> Any:

@@ -114,7 +114,7 @@ class SampleStreams:
             if auto_start:
                 self._clock.start(found)
             return num_samps_per_chan
-        self._on_demand(found, auto_start, lambda: self._rack.levels.__setitem__(numbers, volts[-1]))
+        self._on_demand(found, auto_start, lambda: self._rack.put(numbers, volts[-1]))
         return num_samps_per_chan
 
     def write_analog_scalar_f64(self, task: int, auto_start: bool, timeout: float, value: float) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from nidaqmx.constants import AcquisitionType, OverwriteMode, RegenerationMode
+from nidaqmx.constants import AcquisitionType, OverwriteMode, RegenerationMode, TerminalConfiguration
 from nidaqmx.error_codes import DAQmxErrors as Code
 from numpy.typing import NDArray
 
@@ -32,6 +32,10 @@ class Channel:
         Range of the converter, V.
     lines : tuple of str
         Digital lines, lowest bit first.
+    config : TerminalConfiguration
+        How an input is connected.
+    negative : int
+        Entry in the rack's `inputs` of the negative terminal of a differential input, else -1.
     """
 
     name: str
@@ -43,6 +47,8 @@ class Channel:
     number: int = -1
     monitors: int = -1
     lines: tuple[str, ...] = ()
+    config: TerminalConfiguration = TerminalConfiguration.RSE
+    negative: int = -1
 
     def renamed(self, name: str) -> Channel:
         """Return the same channel under the user's name."""

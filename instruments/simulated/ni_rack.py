@@ -156,7 +156,8 @@ class Rack:
 
     def power_down(self, device: Device) -> None:
         """Bring the outputs of a device to 0 V and its lines low."""
-        self.levels[[owner is device for owner in self.outputs.devices]] = 0.0
+        owned = [number for number, owner in enumerate(self.outputs.devices) if owner is device]
+        self.put(owned, np.zeros(len(owned)))
         self.lines.update({line: False for line in self.lines if line.startswith(f"{device.name}/")})
 
     def peers(self, terminal: str) -> set[str]:
@@ -176,6 +177,17 @@ class Rack:
             raise refusal(
                 Code.TRIG_LINE_NOT_FOUND_ROUTING, task, Source_Terminal=terminal, Destination_Device=user.name
             )
+
+    def put(self, numbers: Sequence[int], volts: Floats) -> None:
+        """Bring outputs to `volts` (V) and hold them there."""
+        self.levels[numbers] = volts
+        self.tell(self.levels[None], 0.0)
+
+    def tell(self, frame: Floats, period: float) -> None:
+        """Tell a port that wants to know what the outputs do without a measurement: (samples, all outputs), V."""
+        hold = getattr(self.port, "hold", None)
+        if hold is not None:
+            hold(frame[:, self._port_order], period)
 
     def frame(self, samples: int) -> Floats:
         """Return the volts that all outputs hold now, `samples` times over, (samples, all outputs)."""

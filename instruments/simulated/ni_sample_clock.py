@@ -53,8 +53,8 @@ class SampleClock:
     def stop(self, task: SimulatedTask) -> None:
         """Stop `task` and release what it had not been told to keep; outputs stay where they are."""
         if task in self._playing:
-            self._rack.levels[_numbers(task)] = task.waveform_at(np.array([self._elapsed(task)]))[0]
             self._playing.remove(task)
+            self._rack.put(_numbers(task), task.waveform_at(np.array([self._elapsed(task)]))[0])
         if task in self._armed:
             self._armed.remove(task)
         task.running = False
@@ -89,6 +89,13 @@ class SampleClock:
             return len(task.acquired)
         return int(self._elapsed(task) * task.timing.rate + 1e-6) - task.read_position
 
+    def reach(self) -> Floats:
+        """Return how far from 0 V each output of the rack is now, V, or goes in a generation that is under way."""
+        reached = np.abs(self._rack.levels)
+        for task in self._playing:
+            reached[_numbers(task)] = np.abs(task.waveform).max(axis=0)
+        return reached
+
     def _elapsed(self, task: SimulatedTask) -> float:
         return self._rack.clock.now - task.started_at
 
@@ -110,7 +117,12 @@ class SampleClock:
         outputs = [task for task in group if task.kind == "ao"]
         inputs = [task for task in group if task.kind == "ai"]
         finite = [task for task in outputs if task.timing.mode is AcquisitionType.FINITE]
-        self._playing += [task for task in outputs if task not in finite]
+        for task in outputs:
+            if task not in finite:
+                self._playing.append(task)
+                frame = self._rack.frame(len(task.waveform))
+                frame[:, _numbers(task)] = task.waveform
+                self._rack.tell(frame, task.timing.period)
         if finite:
             self._generate(finite, inputs)
             return
@@ -143,7 +155,7 @@ class SampleClock:
                 duration = max(duration, len(rows) * task.timing.period + task.timing.trigger_delay)
         rack.clock.advance(duration)
         for task in outputs:
-            rack.levels[_numbers(task)] = task.waveform_at(np.array([duration]))[0]
+            rack.put(_numbers(task), task.waveform_at(np.array([duration]))[0])
             task.done = True
 
     def _frame(self, times: Times, outputs: Sequence[SimulatedTask] = ()) -> Floats:
@@ -192,18 +204,24 @@ class SampleClock:
 
     def _terminal_volts(self, task: SimulatedTask, response: Floats, rows: Rows) -> Floats:
         """Pick `rows` (samples, channels) of the response; open inputs read 0 V, monitors their output."""
-        columns = np.array(
-            [self._rack.inputs.column[c.number] if c.number >= 0 else -1 for c in task.channels]
-        )
+        volts = self._wired_volts([channel.number for channel in task.channels], response, rows)
+        negative = [channel.negative for channel in task.channels]
+        if max(negative) >= 0:
+            volts = volts - self._wired_volts(negative, response, rows)
+        for k, channel in enumerate(task.channels):
+            if channel.monitors >= 0:
+                volts[:, k] = self._rack.levels[channel.monitors]
+        return volts
+
+    def _wired_volts(self, numbers: Sequence[int], response: Floats, rows: Rows) -> Floats:
+        """Return the volts at inputs, (samples, channels); 0 at those that are open or none (-1)."""
+        columns = np.array([self._rack.inputs.column[number] if number >= 0 else -1 for number in numbers])
         if (columns >= 0).all():
             picked: Floats = response[rows, columns]
             return picked
         volts = np.zeros(rows.shape)
         wired = columns >= 0
         volts[:, wired] = response[rows[:, wired], columns[wired]]
-        for k, channel in enumerate(task.channels):
-            if channel.monitors >= 0:
-                volts[:, k] = self._rack.levels[channel.monitors]
         return volts
 
     def _store(self, task: SimulatedTask, volts: Floats) -> None:

@@ -33,7 +33,7 @@ class PulsePort(Protocol):
     """A terminal that emits voltage pulses from a base of 0 V."""
 
     def pulse(self, volts: float, width: float, period: float, count: int) -> None:
-        """Deliver `count` pulses of `volts` (V) and `width` (s), one every `period` (s).
+        """Deliver `count` pulses of `volts` (V) and `width` (s), one every `period` (s): those of a triggered burst.
 
         The caller advances the clock.
         """
@@ -41,7 +41,10 @@ class PulsePort(Protocol):
 
 
 class ConverterPort(Protocol):
-    """All analogue outputs and inputs of a data acquisition device, on one sample clock."""
+    """All analogue outputs and inputs of a data acquisition device, on one sample clock.
+
+    One that has ``hold(volts, period)`` is told of levels that stay, and of samples that are played over and over.
+    """
 
     def exchange(self, volts: Floats, period: float) -> Floats:
         """Play `volts` (samples, outputs) at one sample per `period` seconds.

@@ -1,11 +1,12 @@
 """What the simulated pulse generators share: levels that mean volts at a load, and bursts that leave the terminals.
 
-A model declares the settings with the headers of its manual, and says what fits together. What a waveform without
-bursts would put on the terminals is not simulated: its ports carry the pulses of triggered bursts.
+A model declares the settings with the headers of its manual, and says what fits together. Its ports carry the pulses
+of triggered bursts; what an output does without a trigger, `running` says to whoever is wired to it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -15,13 +16,20 @@ from numpy.typing import NDArray
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.ports import PulsePort
 from instruments.simulated.pulse_amplitude import UNITS, in_unit, peak_to_peak
+from instruments.simulated.running_waveforms import Waveform
 from instruments.simulated.scpi import IndexedSetting, ScpiDevice, ScpiError
+from instruments.simulated.scpi_language import Call
 from instruments.simulated.scpi_parameters import Choice, Numeric
 from instruments.simulated.stored_waveforms import Excursion, excursions, repeated
 
 CHANNELS = (1, 2)
 INFINITE = 9.9e37
 SOURCE_RESISTANCE = 50.0
+FROM_THE_LOW_LEVEL = (
+    "PULS",
+    "SQU",
+    "PRBS",
+)  # the others begin in the middle, a stored one at its first sample (?)
 
 
 def load_factor(load: float) -> float:
@@ -71,12 +79,20 @@ class PulseOutputs(ScpiDevice):
     ) -> None:
         super().__init__(clock, rng, serial=serial)
         self.ports = ports
+        self._endless: set[int] = set()  # channels that a trigger has set going for good
+        self._running: dict[int, Waveform | None] = {}  # as long as no command has come since
         self.reset()
 
     def reset(self) -> None:
         """Power-on state; ``*RST`` has restored the settings."""
         super().reset()
         self._loads = dict(self.load)
+        self._endless.clear()
+
+    def _run(self, calls: list[Call]) -> None:
+        self._running.clear()
+        super()._run(calls)
+        self._running.clear()
 
     def adjusted(self, what: str) -> None:
         """Report that a setting made another one change."""
@@ -108,6 +124,12 @@ class PulseOutputs(ScpiDevice):
         """Return the middle between the levels, V at the load."""
         return (self.high[channel] + self.low[channel]) / 2
 
+    def reaches(self, channel: int) -> tuple[float, float]:
+        """Return the highest and the lowest level of the waveform, V at the load; DC has an offset alone."""
+        if self.function[channel] == "DC":
+            return self.offset(channel), self.offset(channel)
+        return self.high[channel], self.low[channel]
+
     def restate(self, channel: int, ohms: float) -> None:
         """Restate the levels for a new load: the signal itself stays."""
         ratio = load_factor(ohms) / load_factor(self._loads[channel])
@@ -117,12 +139,12 @@ class PulseOutputs(ScpiDevice):
 
     @limit_high.check
     def _check_limit_high(self, channel: int, volts: float) -> None:
-        if self.limits_hold(channel) and volts < self.high[channel]:
+        if self.limits_hold(channel) and volts < self.reaches(channel)[0]:
             raise ScpiError(-221, "signal exceeds the limits")
 
     @limit_low.check
     def _check_limit_low(self, channel: int, volts: float) -> None:
-        if self.limits_hold(channel) and volts > self.low[channel]:
+        if self.limits_hold(channel) and volts > self.reaches(channel)[1]:
             raise ScpiError(-221, "signal exceeds the limits")
 
     # --- units of the amplitude ---
@@ -149,11 +171,60 @@ class PulseOutputs(ScpiDevice):
     # --- terminals ---
 
     def idle_voltage(self, channel: int) -> float:
-        """Return the open-circuit voltage between pulses: the low level, or the high one when inverted."""
+        """Return the open-circuit voltage between bursts: that at which the waveform begins."""
         if not self.output_on[channel]:
             return 0.0
-        levels = self.low if self.polarity[channel] == "NORM" else self.high
-        return self._open_circuit(channel, levels[channel])
+        function, upright = self.function[channel], self.polarity[channel] == "NORM"
+        high, low = self.reaches(channel)
+        stored = self.stored(channel)
+        if stored:
+            volts = self._volts(channel, stored[0][0][:1])[0]
+        elif function in FROM_THE_LOW_LEVEL:
+            volts = low if upright else high
+        else:
+            volts = (high + low) / 2
+        return self._open_circuit(channel, volts)
+
+    def running(self, channel: int) -> Waveform | None:
+        """Return what the terminal does until the next command or trigger; None when it is open or rests at 0 V."""
+        if channel not in self._running:
+            self._running[channel] = self._runs(channel) if self.output_on[channel] else None
+        return self._running[channel]
+
+    def _runs(self, channel: int) -> Waveform | None:
+        idle, interval = self.idle_voltage(channel), self.burst_interval(channel)
+        if math.isinf(interval) or self.function[channel] == "DC":
+            return Waveform.constant(idle) if idle else None
+        cycle = self._whole_cycle(channel)
+        if interval:
+            burst = repeated(cycle, int(self.cycles[channel]))
+            rest = interval - self.cycles[channel] * self.cycle(channel)
+            cycle = [*burst, Excursion(idle, rest)] if rest > 0.0 else burst
+        return Waveform(tuple(cycle)) if any(level.volts for level in cycle) else None
+
+    def _whole_cycle(self, channel: int) -> list[Excursion]:
+        """Return all levels of a cycle, V into an open line, and the level between pulses among them."""
+        cycle = self.cycle(channel)
+        levels = self.excursions(channel, cycle)
+        rest = cycle - sum(level.seconds * level.times for level in levels)
+        found = [each._replace(volts=self._open_circuit(channel, each.volts)) for each in levels]
+        if self.function[channel] == "PULS" and rest > 0.0:
+            found.append(Excursion(self.idle_voltage(channel), rest))
+        return found
+
+    def burst_interval(self, channel: int) -> float:
+        """Return the time from burst to burst, s: 0 where cycles follow each other without end, infinite where it waits."""
+        if not self.bursting[channel] or channel in self._endless:
+            return 0.0
+        every = self.fires_every(channel)
+        if math.isinf(every):
+            return math.inf
+        endless = not every or self.cycles[channel] >= INFINITE
+        return 0.0 if endless else max(every, self.cycles[channel] * self.cycle(channel))
+
+    def fires_every(self, channel: int) -> float:
+        """Return after how long the next burst fires by itself, s; 0 when its gate is open, infinite when it waits."""
+        return math.inf
 
     def _open_circuit(self, channel: int, volts: float) -> float:
         return volts * 2.0 / load_factor(self.load[channel])
@@ -166,9 +237,15 @@ class PulseOutputs(ScpiDevice):
         """Let a burst out of each channel named, so long (s) after the trigger; time passes until all are over."""
         if not delays:
             raise ScpiError(-211)
-        if any(self.cycles[channel] >= INFINITE for channel in delays):
-            raise ScpiError(-221, "an endless burst does not end on the virtual clock")
-        self.clock.advance(max(delay + self._deliver(channel) for channel, delay in delays.items()))
+        endless = {channel for channel in delays if self.cycles[channel] >= INFINITE}
+        self._running.clear()
+        self.clock.advance(
+            max(
+                delay + (0.0 if channel in endless else self._deliver(channel))
+                for channel, delay in delays.items()
+            )
+        )
+        self._endless |= endless
 
     def _deliver(self, channel: int) -> float:
         """Put one burst on the terminal; returns how long it takes, s."""
@@ -189,16 +266,26 @@ class PulseOutputs(ScpiDevice):
 
         Pulses are exact, and so are stored waveforms; of another one the terminal sees half a cycle at either peak.
         """
-        high, low = self.high[channel], self.low[channel]
+        high, low = self.reaches(channel)
         if self.function[channel] == "PULS":
             level = high if self.polarity[channel] == "NORM" else low
             return [Excursion(level, self.width[channel])]
         found: list[Excursion] = []
         for fractions, share, times in self.stored(channel):
-            upright = fractions if self.polarity[channel] == "NORM" else -fractions
-            volts = (high + low) / 2 + (high - low) / 2 * upright
+            volts = self._volts(channel, fractions)
             found += repeated(excursions(volts, share * cycle / times), times)
-        return found or [Excursion(level, cycle / 2) for level in (high, low)]
+        share = self.high_share(channel)
+        peaks = [Excursion(high, share * cycle), Excursion(low, (1.0 - share) * cycle)]
+        return found or (peaks if self.polarity[channel] == "NORM" else peaks[::-1])
+
+    def _volts(self, channel: int, fractions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the levels (V at the load) of a stored waveform's samples, -1 to 1."""
+        upright = fractions if self.polarity[channel] == "NORM" else -fractions
+        return self.offset(channel) + self.amplitude(channel) / 2 * upright
+
+    def high_share(self, channel: int) -> float:
+        """Return the share of a cycle, of a waveform that is neither pulses nor stored, at its high level."""
+        return 0.5
 
     def stored(self, channel: int) -> list[tuple[NDArray[np.float64], float, int]]:
         """Return the stored waveforms that a cycle plays; none where the waveform is not a stored one.

@@ -1,9 +1,8 @@
-"""The simulated Tektronix AFG31000 (an AFG31052): two channels of pulses, fired as bursts by one trigger.
+"""The simulated Tektronix AFG31000 (an AFG31052): two channels of pulses, fired as bursts by one trigger or by the timer.
 
 AFG31000 Series Programmer Manual, 077-1148, and data sheet. (?) from memory: the limits of width and edges,
-their limits relative to each other, the format of numbers, and that an empty memory is no waveform. Bursts do
-not fire from the timer: switching such a burst on with the output closed is refused as a conflict, where the
-instrument would pulse for ever.
+their limits relative to each other, the format of numbers, that an empty memory is no waveform, and that DC keeps
+the amplitude for the next waveform. Nothing is connected to the trigger input: a gated burst waits.
 """
 
 from __future__ import annotations
@@ -124,17 +123,31 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
         self._check_levels(channel, self.high[channel], volts)
 
     def _check_levels(self, channel: int, high: float, low: float) -> None:
+        self._check_reach(channel, high, low)
+        if high - low < self.least_amplitude(channel) * (1 - 1e-9):
+            raise ScpiError(-221, "high level must exceed low level")
+
+    def _check_reach(self, channel: int, high: float, low: float) -> None:
         if max(abs(high), abs(low)) > self.highest_level(channel) * (1 + 1e-9):
             raise ScpiError(-222)
         if high > self.limit_high[channel] or low < self.limit_low[channel]:
             raise ScpiError(-222, "voltage limit")
-        if high - low < self.least_amplitude(channel) * (1 - 1e-9):
-            raise ScpiError(-221, "high level must exceed low level")
 
     @function.on_change
     def _function_changed(self, channel: int, function: str) -> None:
         if function not in self.rms:
             self.unit[channel] = "VPP"
+        if function != "DC":
+            self._leave_dc(channel)
+
+    def _leave_dc(self, channel: int) -> None:
+        """Make room for the amplitude, which DC lacks."""
+        highest = min(self.highest_level(channel), self.limit_high[channel])
+        lowest = max(-self.highest_level(channel), self.limit_low[channel])
+        if self.high[channel] > highest or self.low[channel] < lowest:
+            half = min(self.amplitude(channel), highest - lowest) / 2
+            middle = min(max(self.offset(channel), lowest + half), highest - half)
+            self.high[channel], self.low[channel] = middle + half, middle - half
 
     @load.on_change
     def _load_changed(self, channel: int, ohms: float) -> None:
@@ -142,33 +155,22 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
         if ohms >= INFINITE and self.unit[channel] == "DBM":
             self.unit[channel] = "VPP"
 
-    @output_on.check
-    def _check_output(self, channel: int, on: bool) -> None:
-        self._check_timer(on and self.bursting[channel])
-
-    @bursting.check
-    def _check_bursting(self, channel: int, on: bool) -> None:
-        self._check_timer(on and self.output_on[channel])
-
-    @trigger_source.check
-    def _check_trigger_source(self, source: str) -> None:
-        if source == "TIM" and any(self.output_on[n] and self.bursting[n] for n in CHANNELS):
-            raise ScpiError(-221, "bursts from the timer are not simulated")
-
-    def _check_timer(self, live: bool) -> None:
-        if live and self.trigger_source == "TIM":
-            raise ScpiError(-221, "bursts from the timer are not simulated")
-
     @cycles.on_change
     def _cycles_changed(self, channel: int, cycles: float) -> None:
+        self._endless.discard(channel)
         self.cycles[channel] = cycles if cycles >= INFINITE else float(round(cycles))
 
     @bursting.on_change
     def _bursting_changed(self, channel: int, on: bool) -> None:
+        self._endless.discard(channel)
+        self._update_condition()
+
+    @trigger_source.on_change
+    def _trigger_source_changed(self, source: str) -> None:
         self._update_condition()
 
     def _update_condition(self) -> None:
-        waits = any(self.bursting.values())
+        waits = any(math.isinf(self.burst_interval(channel)) for channel in CHANNELS)
         self.status.operation.update(WAITING_FOR_TRIGGER if waits else 0)
 
     # --- other ways to say the same ---
@@ -208,7 +210,11 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
     @command(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:OFFSet", Numeric(0.0, -10.0, 10.0, unit="V"))
     def _set_offset(self, channel: int, volts: float) -> None:
         half = self.amplitude(channel) / 2
-        self._set_levels(channel, volts + half, volts - half)
+        if self.function[channel] == "DC":
+            self._check_reach(channel, volts, volts)
+            self.high[channel], self.low[channel] = volts + half, volts - half
+        else:
+            self._set_levels(channel, volts + half, volts - half)
 
     @query(f"{_SOURCE}:VOLTage[:LEVel][:IMMediate]:OFFSet")
     def _query_offset(self, channel: int) -> str:
@@ -232,10 +238,16 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
 
     # --- triggers ---
 
+    def fires_every(self, channel: int) -> float:
+        """Return after how long the next burst fires by itself, s; infinite when it waits."""
+        waits = self.burst_mode[channel] == "GAT" or self.trigger_source != "TIM"
+        return math.inf if waits else self.timer
+
     @command(":TRIGger[:SEQuence][:IMMediate]")
     def on_trigger(self) -> None:
         """Fire every channel that waits; advances the clock to the end of the bursts."""
         self.fire({n: self.burst_delay[n] for n in CHANNELS if self.triggers_burst(n)})
+        self._update_condition()
 
     @command(":SYSTem:BEEPer[:IMMediate]")
     def _beep(self) -> None:
@@ -243,4 +255,6 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
 
     @command(":ABORt")
     def _abort(self) -> None:
-        """Nothing runs between two messages on the virtual clock."""
+        """End the bursts that have no end; others are over when their command is done."""
+        self._endless.clear()
+        self._update_condition()

@@ -63,6 +63,10 @@ class ConverterWires:
         traffic.bytes_received += answer.nbytes
         return answer
 
+    def hold(self, volts: Floats, period: float) -> None:
+        """Keep outputs at a level, or play samples over and over, while nobody measures."""
+        self.lab.hold_vectors(volts, period)
+
 
 @dataclass(frozen=True)
 class InputWire:

@@ -25,6 +25,7 @@ from instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
 from instruments.simulated.keysight33522b import SimulatedKeysight33522B
 from instruments.simulated.keysight33622a import SimulatedKeysight33622A
 from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
+from instruments.simulated.pulse_outputs import CHANNELS, PulseOutputs
 from instruments.simulated.scpi import ScpiDevice
 from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
 from instruments.simulated.tsp import TspDevice
@@ -120,6 +121,17 @@ def shorten(device: SimulatedKeysightB2912A) -> None:
         device.count[channel] = min(count, MOST_POINTS)
 
 
+def follow(device: PulseOutputs) -> None:
+    """Whatever the outputs do without a trigger lasts as long as it is looked at."""
+    for channel in CHANNELS:
+        waveform = device.running(channel)
+        if waveform is not None:
+            parts = waveform.between(1234.5, 1235.5)
+            seconds = [each.seconds * each.times * count for levels, count in parts for each in levels]
+            assert min(seconds) > 0.0
+            assert abs(sum(seconds) - 1.0) < 1e-3
+
+
 class Twin(NamedTuple):
     """A simulated instrument as the soak sees it; `calm` is done after each message."""
 
@@ -131,6 +143,10 @@ class Twin(NamedTuple):
 
 def _scpi(make: Callable[[CountingClock, np.random.Generator, Port], ScpiDevice]) -> Twin:
     return Twin(make, fuzz_messages.scpi, scpi_queue)
+
+
+def _pulser(make: Callable[[CountingClock, np.random.Generator, Port], PulseOutputs]) -> Twin:
+    return Twin(make, fuzz_messages.scpi, scpi_queue, follow)
 
 
 TWINS = {
@@ -151,9 +167,9 @@ TWINS = {
         scpi_queue,
         shorten,
     ),
-    "33522B": _scpi(lambda clock, rng, port: SimulatedKeysight33522B(clock, rng, {1: port, 2: port})),
-    "33622A": _scpi(lambda clock, rng, port: SimulatedKeysight33622A(clock, rng, {1: port, 2: port})),
-    "AFG31000": _scpi(lambda clock, rng, port: SimulatedTektronixAFG31000(clock, rng, {1: port, 2: port})),
+    "33522B": _pulser(lambda clock, rng, port: SimulatedKeysight33522B(clock, rng, {1: port, 2: port})),
+    "33622A": _pulser(lambda clock, rng, port: SimulatedKeysight33622A(clock, rng, {1: port, 2: port})),
+    "AFG31000": _pulser(lambda clock, rng, port: SimulatedTektronixAFG31000(clock, rng, {1: port, 2: port})),
     "2450": _scpi(lambda clock, rng, port: SimulatedKeithley2450(clock, rng, port)),
     "2400": _scpi(lambda clock, rng, port: SimulatedKeithley2400(clock, rng, port)),
     "DAQ6510": _scpi(lambda clock, rng, port: SimulatedKeithleyDAQ6510(clock, rng, {})),

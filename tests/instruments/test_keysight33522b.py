@@ -365,8 +365,7 @@ def test_into_fifty_ohms_half_the_voltage_counts(twin):
      ("FUNC:PULS:TRAN 5e-9", -222), ("FUNC:PULS:WIDT 20e-9;TRAN 20e-9", -221), ("BURS:NCYC 0", -222),
      ("*TRG", -211), ("TRIG", -211), ("FUNC SAW", -224), ("VOLT:LIM:HIGH 0.01;STAT ON", -221),
      ("DATA:ARB:DAC x,#216" + "a" * 15, -161), ("DATA:ARB:DAC x,#217" + "a" * 17, 800),
-         ("DATA:ARB:DAC x,#15aaaaa", 800), ("DATA:ARB:DAC x,#16aaaaaa", -161), ("FUNC:ARB nothing", 785),
-     ("BURS:NCYC INF;:BURS:STAT ON;:TRIG:SOUR BUS;*TRG", -221)],
+         ("DATA:ARB:DAC x,#15aaaaa", 800), ("DATA:ARB:DAC x,#16aaaaaa", -161), ("FUNC:ARB nothing", 785)],
 )  # fmt: skip
 def test_what_the_instrument_refuses(twin, message, code):
     twin.write(message.encode())
@@ -459,6 +458,53 @@ def test_a_burst_of_another_waveform_reaches_its_peaks(twin):
     assert twin.read() == b"1\n"
     assert twin.ports[1].pulses == 4 * [(6.0, 4e-3, 8e-3, 1), (-2.0, 4e-3, 8e-3, 1)]
     assert twin.clock.now == pytest.approx(32e-3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "volts"),
+    [("PULS", -2.0), ("SQU", -2.0), ("SIN", 1.0), ("RAMP", 1.0), ("DC", 1.0), ("ARB", 1.0)],
+)
+def test_a_burst_idles_where_its_waveform_begins(twin, shape, volts):
+    twin.write(f"OUTP1:LOAD INF;:FUNC {shape};:VOLT 6;:VOLT:OFFS 1;:OUTP1 ON".encode())
+    assert twin.idle_voltage(1) == pytest.approx(volts)
+    twin.write(b"OUTP1 OFF")
+    assert twin.idle_voltage(1) == 0.0
+
+
+def test_dc_has_an_offset_and_no_amplitude(twin):
+    """What DC is told reaches the terminal; the next waveform has to have room."""
+    assert (
+        ask(twin, "OUTP1:LOAD INF;:VOLT 4;:FUNC DC;:VOLT:OFFS -10;:OUTP1 ON;:VOLT:OFFS?")
+        == "-1.000000000000000E+01"
+    )
+    assert error_of(twin) == 0
+    assert twin.running(1).extreme == -10.0
+    twin.write(b"VOLT:OFFS 11")
+    assert error_of(twin) == -222
+    twin.write(b"VOLT:OFFS 3;:VOLT:LIM:HIGH 3.5;LOW -3.5;STAT ON;:VOLT:OFFS 4")
+    assert error_of(twin) == -222
+    assert twin.idle_voltage(1) == 3.5
+    twin.write(b"FUNC SQU")
+    assert error_of(twin) == -221
+    assert (twin.high[1], twin.low[1]) == (3.5, -0.5)
+
+
+def test_a_square_wave_keeps_its_duty_cycle(twin):
+    twin.write(b"OUTP1:LOAD INF;:FUNC SQU;:FREQ 1000;:FUNC:SQU:DCYC 20;:VOLT:HIGH 3;LOW 0;:OUTP1 ON")
+    assert twin.running(1).cycle == ((3.0, pytest.approx(2e-4), 1), (0.0, pytest.approx(8e-4), 1))
+
+
+def test_bursts_that_need_no_trigger_come_at_their_period(twin):
+    twin.write(
+        b"OUTP1:LOAD INF;:FUNC PULS;:VOLT:LOW 0;HIGH 3;:BURS:NCYC 2;INT:PER 0.01;:BURS:STAT ON;:OUTP1 ON"
+    )
+    running = twin.running(1)
+    assert running.period == pytest.approx(0.01)
+    assert sum(seconds * times for volts, seconds, times in running.cycle if volts) == pytest.approx(2e-4)
+    twin.write(b"TRIG1:SOUR TIM;TIM 0.5")
+    assert twin.running(1).period == pytest.approx(0.5)
+    twin.write(b"TRIG1:SOUR BUS")
+    assert twin.running(1) is None
 
 
 def test_a_sequence_is_played_step_by_step(twin):

@@ -41,6 +41,26 @@ def test_every_source_meter_reads_and_holds_the_gate(tmp_path: Path, model: str)
     form_and_read(bench_file(tmp_path, smu=model))
 
 
+@pytest.mark.parametrize("model", SOURCE_METERS)
+def test_every_source_meters_limit_ends_a_set(tmp_path: Path, model: str) -> None:
+    """As on a bench: the conductance after a sweep is the compliance over a voltage, or what the gate allows."""
+    ended = {}
+    for limit in (1e-6, 1e-5, 1e-3):
+        path = Path(bench_file(tmp_path, smu=model))
+        text = path.read_text("utf-8")
+        for name in ("current_limit", "current_range"):
+            text = text.replace(f"{name} = 1e-4", f"{name} = {limit}")
+        path.write_text(text, "utf-8")
+        with open_bench(str(path), seed=1, preset="ideal") as bench:
+            readings = bench.sweep(CELL, [1.0, 2.0, 3.6, 1.0])
+            assert bench.laboratory is not None
+            ended[limit] = float(bench.laboratory.chip.cells["multiply"].conductance((CELL.row, CELL.column)))
+            assert [reading.tripped for reading in readings[2:]] == [limit < 1e-3] * 2
+    assert ended[1e-3] == pytest.approx(35e-6 * (2.5 - 0.8), rel=0.02)  # the gate's
+    for limit in (1e-6, 1e-5):
+        assert 0.6 < limit / ended[limit] < 1.0
+
+
 @pytest.mark.parametrize("model", PULSE_GENERATORS)
 def test_every_pulse_generator_programs_a_cell(tmp_path: Path, model: str) -> None:
     form_and_read(bench_file(tmp_path, pulser=model))

@@ -189,7 +189,7 @@ def test_a_generator_that_idles_above_zero_makes_switching_hot(bench, lab):
     pulser.write(b"SOUR1:VOLT:HIGH 2;:SOUR1:VOLT:LOW 1\n")
     bench.instruments.board.select(CELL)
     bench.instruments.board.route("SET")
-    assert kinds(lab) == ["hot switch"]
+    assert kinds(lab) == ["hot switch", "running generator"]
     assert "path changed with 1 V on the bit line" in lab.incidents[0].detail
 
 
@@ -203,6 +203,35 @@ def test_an_output_of_the_daq_that_stays_up_makes_switching_hot(bench, lab):
         bench.instruments.board.set_mode("SAFE")
     assert kinds(lab) == ["hot switch"]
     assert "0.5 V on the vector's lines" in lab.incidents[0].detail
+
+
+def test_a_generation_that_goes_on_makes_switching_hot_and_is_watched(bench, lab):
+    import nidaqmx
+    from nidaqmx.constants import AcquisitionType
+
+    bench.connect_multiply("multiply", range(4), range(4))
+    with lab.daq_session(), nidaqmx.Task() as task:
+        task.ao_channels.add_ao_voltage_chan("PXI1Slot2/ao0")
+        task.timing.cfg_samp_clk_timing(1e3, sample_mode=AcquisitionType.CONTINUOUS)
+        task.write([0.0, 3.0, 0.0])
+        task.start()
+        assert kinds(lab)[:1] == ["over limit"]  # 1 V, with nobody measuring
+        lab.clock.advance(1.0)
+        assert "disturb" in kinds(lab)
+        bench.instruments.board.set_mode("SAFE")
+    assert "3 V on the vector's lines" in lab.incidents[-1].detail
+
+
+def test_vectors_too_high_for_a_read_switch_the_cells(bench, lab):
+    for row in range(2):
+        bench.pulse(Cell("multiply", row, 0), Pulse("set", 4.0, 1e-6, 1.2))
+    low = lab.chip.cells["multiply"].conductance((slice(0, 2), 0)).copy()
+    bench.connect_multiply("multiply", range(4), range(4))
+    bench.multiply(np.array([[0.9, 0.5, 0.0, 0.0]] * 10))
+    high = lab.chip.cells["multiply"].conductance((slice(0, 2), 0))
+    assert high[0] > 1.5 * low[0]
+    assert high[1] == low[1]
+    assert kinds(lab) == ["disturb"]
 
 
 def test_traffic_is_counted_at_the_wire():

@@ -20,6 +20,7 @@ from nidaqmx.constants import (
     OverwriteMode,
     TaskMode,
     TerminalConfiguration,
+    VoltageUnits,
 )
 from nidaqmx.errors import DaqError, DaqFunctionNotSupportedError, DaqNotFoundError, DaqNotSupportedError
 from nidaqmx.stream_readers import AnalogMultiChannelReader
@@ -535,6 +536,24 @@ def refuse_single_ended_wiring(task: Make) -> None:
     task().ai_channels.add_ai_voltage_chan("PXI1Slot3/ai0", terminal_config=TerminalConfiguration.RSE)
 
 
+def refuse_a_differential_input_without_a_partner(task: Make) -> None:
+    task().ai_channels.add_ai_voltage_chan("Dev1/ai8", terminal_config=TerminalConfiguration.DIFF)
+
+
+def refuse_pseudodifferential_wiring(task: Make) -> None:
+    task().ai_channels.add_ai_voltage_chan("Dev1/ai0", terminal_config=TerminalConfiguration.PSEUDO_DIFF)
+
+
+def refuse_a_scale_of_ones_own(task: Make) -> None:
+    units = VoltageUnits.FROM_CUSTOM_SCALE
+    task().ao_channels.add_ao_voltage_chan("PXI1Slot2/ao0", units=units, custom_scale_name="mine")
+
+
+def refuse_single_points_timed_by_hardware(task: Make) -> None:
+    mode = AcquisitionType.HW_TIMED_SINGLE_POINT
+    inputs(task()).timing.cfg_samp_clk_timing(1e3, sample_mode=mode)
+
+
 def refuse_the_same_channel_twice(task: Make) -> None:
     inputs(inputs(task()), "Dev1/ai3")
 
@@ -667,6 +686,10 @@ REFUSALS = {
     refuse_range: -200077,
     refuse_output_range: -200077,
     refuse_single_ended_wiring: -200077,
+    refuse_a_differential_input_without_a_partner: -200077,
+    refuse_pseudodifferential_wiring: -200077,
+    refuse_a_scale_of_ones_own: -200077,
+    refuse_single_points_timed_by_hardware: -200077,
     refuse_the_same_channel_twice: -200489,
     refuse_inputs_beside_outputs: -200559,
     refuse_value_beyond_range: -200561,
@@ -775,3 +798,42 @@ def test_no_reading_leaves_its_range(volts: float, scale: float) -> None:
         np.array([[volts]]), scale * one, 0 * one, 0 * one, 1e-3 * one, np.random.default_rng(0)
     )
     assert -scale <= read.item() < scale
+
+
+# --- terminals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "used"),
+    [("Dev1/ai0", "DEFAULT", "DIFF"), ("Dev1/ai8", "DEFAULT", "RSE"), ("Dev1/ai23", "DEFAULT", "DIFF"),
+     ("Dev1/ai31", "DEFAULT", "RSE"), ("Dev1/ai7", "DIFF", "DIFF"), ("Dev1/ai0", "RSE", "RSE"),
+     ("Dev1/ai9", "NRSE", "NRSE"), ("PXI1Slot3/ai9", "DEFAULT", "DIFF"), ("Dev1/_ao0_vs_aognd", "DEFAULT", "DIFF")],
+)  # fmt: skip
+def test_an_input_is_connected_as_the_device_can(task: Make, name: str, asked: str, used: str) -> None:
+    channel = task().ai_channels.add_ai_voltage_chan(name, terminal_config=TerminalConfiguration[asked])
+    assert channel.ai_term_cfg is TerminalConfiguration[used]
+
+
+def test_a_differential_input_reads_the_difference_to_its_partner() -> None:
+    """ai0 less ai8: what is connected to ai8 alone comes with the other sign."""
+    system = DaqSystem(
+        DEVICES, VirtualClock(), np.random.default_rng(0), Loopback(), outputs=["Dev1/ao0:1"], inputs=["Dev1/ai0,Dev1/ai8"]
+    )  # fmt: skip
+    with system.selected(), nidaqmx.Task() as out, nidaqmx.Task() as differential, nidaqmx.Task() as single:
+        out.ao_channels.add_ao_voltage_chan("Dev1/ao0:1")
+        out.write([3.0, 1.0])
+        differential.ai_channels.add_ai_voltage_chan("Dev1/ai0")
+        single.ai_channels.add_ai_voltage_chan("Dev1/ai0", terminal_config=TerminalConfiguration.RSE)
+        assert differential.read() == pytest.approx(2.0, abs=5e-3)
+        assert single.read() == pytest.approx(3.0, abs=5e-3)
+
+
+def test_what_outputs_do_without_a_measurement_is_told_to_the_port(lab: Lab, task: Make) -> None:
+    told: list[tuple[float, float]] = []
+    lab.wired.hold = lambda volts, period: told.append((float(np.abs(volts).max()), period))  # type: ignore[attr-defined]
+    outputs(task(), "PXI1Slot2/ao0").write(2.0)
+    generator = continuous(outputs(task(), "PXI1Slot2/ao1"), 1e3)
+    generator.write([0.0, 5.0, -7.0])
+    generator.start()
+    assert told == [(pytest.approx(2.0, abs=5e-3), 0.0), (pytest.approx(7.0, abs=5e-3), 1e-3)]
+    assert lab.system.reach("PXI1Slot2/ao0:1").tolist() == pytest.approx([2.0, 7.0], abs=5e-3)

@@ -96,6 +96,16 @@ def test_the_instrument_of_the_page_is_rehearsed_for_a_real_bench(folder: Path):
     assert smu.messages > 100
 
 
+def test_its_current_limit_ends_a_set(folder: Path):
+    cell, limit = Cell("multiply", 2, 3), 1e-5
+    with open_bench(bench(folder, PAGES_SECTION), seed=1, preset="ideal") as opened:
+        opened.prepare()
+        opened.instruments.smu.configure(current_limit=limit, current_range=limit, nplc=0.01)
+        readings = opened.sweep(cell, [1.0, 3.6, 0.2])
+        assert [reading.tripped for reading in readings] == [False, True, False]
+        assert 0.6 < limit / opened.read(cell) < 1.0
+
+
 def test_a_read_is_one_message():
     with expected_protocol(
         Keithley2400,

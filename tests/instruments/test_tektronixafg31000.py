@@ -113,8 +113,33 @@ def test_the_timer_never_fires(pulser, twin):
     pulser.configure(2)
     assert pulser.trigger_source == "EXT"
     assert twin.ports[2].pulses == []
-    with pytest.raises(InstrumentError, match=r"-221.*timer"):
-        pulser.trigger_source = "TIM"
+    assert twin.running(2) is None
+    pulser.trigger_source = "TIM"
+    assert twin.running(2).period == twin.timer
+
+
+def test_dc_has_an_offset_and_no_amplitude(twin):
+    twin.write(b"OUTP1:IMP INF;:SOUR1:VOLT 4;:SOUR1:FUNC DC;:SOUR1:VOLT:OFFS 9.5;:OUTP1 ON")
+    assert error_of(twin) == 0
+    assert twin.running(1).extreme == twin.idle_voltage(1) == 9.5
+    twin.write(b"SOUR1:VOLT:OFFS 10.5")
+    assert error_of(twin) == -222
+    twin.write(b"SOUR1:FUNC SIN")
+    assert (twin.high[1], twin.low[1]) == (10.0, 6.0)
+
+
+def test_a_burst_without_end_runs_until_it_is_aborted(twin):
+    twin.write(
+        b"TRIG:SOUR EXT;:OUTP1:IMP INF;:SOUR1:FUNC PULS;:SOUR1:VOLT:HIGH 3;LOW 0;:SOUR1:BURS:NCYC INF;STAT ON;:OUTP1 ON"
+    )
+    assert twin.running(1) is None
+    assert ask(twin, "STAT:OPER:COND?") == "32"
+    twin.write(b"*TRG")
+    assert twin.running(1).period == pytest.approx(1e-6)
+    assert ask(twin, "STAT:OPER:COND?") == "0"
+    twin.write(b"ABOR")
+    assert twin.running(1) is None
+    assert ask(twin, "STAT:OPER:COND?") == "32"
 
 
 def test_a_duty_cycle_that_was_held_does_not_change_the_width(pulser, twin):
@@ -302,7 +327,6 @@ def test_into_fifty_ohms_half_the_voltage_counts(twin):
      ("SOUR2:VOLT:HIGH 6", -222), ("SOUR2:VOLT:HIGH -1", -221), ("SOUR1:VOLT:LIM:HIGH 0.1", -221),
      ("SOUR1:VOLT:LIM:HIGH 1;:SOUR1:VOLT:HIGH 2", -222), ("SOUR1:BURS:NCYC 0", -222), ("SOUR3:VOLT 1", -114),
      ("*TRG", -211), ("TRIG:SEQ:IMM", -211), ("SOUR1:FUNC SAW", -224), ("OUTP1:IMP 1e6", -222),
-     ("SOUR1:BURS:STAT ON;:OUTP1 ON", -221), ("SOUR1:BURS:NCYC INF;STAT ON;*TRG", -221),
      ("DATA:COPY USER1,USER2", -221), ("DATA EMEM,#13abc", -161), ("DATA EMEM,#14\xff\xff\xff\xff", -222),
      ("DATA:POIN EMEM,1", -222), ("DATA:DEL USER4", -221), ("SOUR1:FREQ 45MHZ", -222)],
 )  # fmt: skip

@@ -93,6 +93,36 @@ def quantity(rehearsal: Rehearsal, terminal: str, name: str) -> Quantity:
     return found
 
 
+def test_a_procedure_that_leaves_a_generator_running_does_not_pass(real):
+    """A burst switched off is not a pulse less: without it the generator runs free."""
+
+    def forget(bench: Bench) -> None:
+        bench.instruments.pulser.ch_1.burst_enabled = False
+        bench.laboratory.clock.advance(0.1)
+
+    found = rehearse(Touch(forget), real, seed=1, preset="ideal")
+    assert found.finished
+    assert not found.passed
+    assert [incident.kind for incident in found.incidents] == ["running generator", "hot switch"]
+    assert "4 V on the bit line" in found.incidents[1].detail
+    assert "running generator: bit line: up to 4 V every" in printed(found)
+
+
+def test_a_level_left_on_the_pulser_is_switched_hot_at_what_it_is(real):
+    def hold(bench: Bench) -> None:
+        bench.instruments.pulser.write(":SOUR1:BURS:STAT OFF;:SOUR1:FUNC DC;:SOUR1:VOLT:OFFS 2.5")
+
+    found = rehearse(Touch(hold), real, seed=1, preset="ideal")
+    assert not found.passed
+    assert "2.5 V on the bit line" in found.incidents[0].detail
+
+
+def test_what_no_rehearsal_can_see_is_said_where_it_reports(real):
+    text = printed(rehearse(Touch(), real, seed=1))
+    assert "passed: it finished" in text
+    assert "not seen by any rehearsal: wires and channels other than the bench file says" in text
+
+
 def test_a_solve_is_rehearsed_without_its_bench(real, tmp_path, monkeypatch):
     monkeypatch.setenv("MHO_RUNS", str(tmp_path / "runs"))
     rehearsal = rehearse(Solve(matrix=MATRIX, bits=12), real, seed=3)

@@ -25,8 +25,10 @@ from instruments.simulated.physics.switching import (
     after_set,
     check_pulse,
     compliance,
+    deepest_of,
     deviate_exceeded_by,
     forming_cost,
+    limited_conductance,
     set_rate,
     wear_of,
 )
@@ -213,15 +215,51 @@ class CellArray:
 
     # --- pulses ---
 
-    def set(self, cell: tuple[int, int], voltage: float, width: float, gate: float) -> None:
-        """A pulse of `voltage` (V) and `width` (s) on the bit line: forms a virgin cell, SETs a formed one."""
-        check_pulse(voltage, width, gate)
-        self._set(cell, voltage, width, gate)
+    def set(
+        self,
+        cell: tuple[int, int],
+        voltage: float,
+        width: float,
+        gate: float,
+        *,
+        times: int = 1,
+        current: float = math.inf,
+    ) -> None:
+        """A pulse of `voltage` (V) and `width` (s) on the bit line: forms a virgin cell, SETs a formed one.
 
-    def reset(self, cell: tuple[int, int], voltage: float, width: float, gate: float) -> None:
-        """A pulse of `voltage` (V) on the source line: lowers the conductance gradually to the floor."""
+        Parameters
+        ----------
+        times : int
+            So many of them, of which one draw is made.
+        current : float
+            What the source gives at most, A: in its limit it leaves less voltage to the cell. Infinite for a pulse
+            generator: at nanoseconds no limit acts, the charge of the lines is there first.
+        """
         check_pulse(voltage, width, gate)
-        self._reset(cell, voltage, width, gate)
+        self._set(cell, self._left(cell, voltage, current), width, gate, times, current)
+
+    def reset(
+        self,
+        cell: tuple[int, int],
+        voltage: float,
+        width: float,
+        gate: float,
+        *,
+        times: int = 1,
+        current: float = math.inf,
+    ) -> None:
+        """A pulse of `voltage` (V) on the source line: lowers the conductance gradually to the floor.
+
+        `times` and `current` are those of `set`; a RESET that the limit starves does not begin.
+        """
+        check_pulse(voltage, width, gate)
+        self._reset(cell, self._left(cell, voltage, current), width, gate, times)
+
+    def _left(self, cell: tuple[int, int], voltage: float, current: float) -> float:
+        """Return the volts that a source with a limit leaves to a cell as it is now."""
+        if current == math.inf:
+            return voltage
+        return min(voltage, current / float(self._now(cell)))
 
     def set_cells(self, index: Index, voltage: Values, width: Values, gate: Values) -> None:
         """One bit-line pulse on each cell at `index`; numbers, or arrays of the block's shape."""
@@ -251,27 +289,39 @@ class CellArray:
         for piece, part in pieces(index, self.shape):
             act(piece, *(value[part] if np.ndim(value) else value for value in pulse))
 
-    def _set(self, index: Index, voltage: Values, width: Values, gate: Values) -> None:
+    def _set(
+        self,
+        index: Index,
+        voltage: Values,
+        width: Values,
+        gate: Values,
+        times: int = 1,
+        current: float = math.inf,
+    ) -> None:
         p = self.preset
         self._overvoltage(index, voltage)
         status, wear, g = self._status[index], self._wear[index], self._now(index)
         needed = self._forming_voltage[index] + forming_cost(p, width, gate)
         forms = (status == VIRGIN) & (voltage >= needed)
         limit = compliance(p, gate, self._set_factor[index], wear)
-        progress = -np.expm1(-width * set_rate(p, voltage, self._set_threshold[index]))
+        threshold = self._set_threshold[index]
+        if current != math.inf:
+            limit = np.minimum(limit, limited_conductance(p, current, voltage, width, threshold, limit))
+        progress = -np.expm1(-width * times * set_rate(p, voltage, threshold))
         after = after_set(p, g, limit, progress, self._draw(g))
         changed = (forms | (status == FORMED)) & (after > g)
         self._status[index] = status + (forms & changed)  # VIRGIN + 1 is FORMED
         self._program(index, changed, g, after, voltage, wear)
 
-    def _reset(self, index: Index, voltage: Values, width: Values, gate: Values) -> None:
+    def _reset(self, index: Index, voltage: Values, width: Values, gate: Values, times: int = 1) -> None:
         p = self.preset
         self._overvoltage(index, voltage)
         status, wear, g = self._status[index], self._wear[index], self._now(index)
-        deviate, draw = self._reset_deviate[index], self._draw(g)
+        deviate = self._reset_deviate[index]
+        draw = self._draw(g) if times == 1 else deepest_of(times, self._rng.random())
         over = voltage - p.reset_threshold - p.reset_threshold_spread * deviate
         formed = (status == FORMED) & (gate >= p.reset_gate) & (over > 0.0)
-        after = after_reset(p, g, np.maximum(over, 0.0), width, draw, deviate, wear)
+        after = after_reset(p, g, np.maximum(over, 0.0), width, draw, deviate, wear, times)
         self._program(index, formed & (after < g), g, after, voltage, wear)
         # The deepest of the pulses on a cell that is already deep in HRS tear it open for good.
         lost = formed & (g < p.deep_reset) & (draw > self._loss_deviate)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
 from instruments.simulated.clock import VirtualClock
@@ -55,6 +56,53 @@ def test_set_saturates_and_never_lowers():
     array.set((0, 0), 3.0, 100e-9, 1.2)
     assert array.conductance((0, 0)) == pytest.approx(IDEAL.maximum, rel=2e-4)
     assert array.version == version
+
+
+@pytest.mark.parametrize("current", [1e-6, 5e-6, 2e-5, 5e-5])
+@pytest.mark.parametrize("width", [1e-4, 2e-2, 1.0])
+@pytest.mark.parametrize("voltage", [1.0, 1.2, 4.0])
+def test_a_source_in_its_limit_ends_a_set_as_the_state_equation_says(current, width, voltage):
+    """dG/dt = (G_c - G) rate(min(V, I/G)), integrated over the logarithm of the time."""
+    array, gate = cells(IDEAL), 2.5
+    before, limit = float(array.conductance((0, 0))), 35e-6 * (gate - 0.8)
+
+    def slope(log_time: float, state: np.ndarray) -> list[float]:
+        left = min(voltage, current / state[0])
+        rate = np.exp(min(left - IDEAL.set_threshold, 0.0) / IDEAL.set_acceleration) / IDEAL.set_time
+        return [(limit - state[0]) * rate * np.exp(log_time)]
+
+    solved = solve_ivp(slope, np.log([1e-12, width]), [before], method="LSODA", rtol=1e-8, atol=1e-14)
+    array.set((0, 0), voltage, width, gate, current=current)
+    assert array.conductance((0, 0)) == pytest.approx(solved.y[0, -1], rel=0.05)
+
+
+def test_resistance_after_a_limited_set_goes_as_one_over_the_limit():
+    ends = []
+    for current in (1e-7, 1e-6, 1e-5):
+        array = cells(IDEAL, formed=False)
+        array.set((0, 0), 4.0, 20e-3, 2.5, current=current)
+        ends.append(current / float(array.conductance((0, 0))))
+    assert 0.4 < min(ends) <= max(ends) < 0.8  # V over the cell
+
+
+def test_a_limit_that_nothing_reaches_changes_nothing():
+    plain, limited = (cells(PKU, 1, 40) for _ in range(2))
+    for column in range(40):
+        plain.set((0, column), 3.0, 1e-3, 1.8)
+        limited.set((0, column), 3.0, 1e-3, 1.8, current=1.0)
+        plain.reset((0, column), 1.4, 1e-3, 2.8)
+        limited.reset((0, column), 1.4, 1e-3, 2.8, current=1.0)
+    assert np.array_equal(plain.conductance(), limited.conductance())
+
+
+def test_a_source_in_its_limit_neither_destroys_nor_resets():
+    array = cells(IDEAL)
+    array.set((0, 0), 3.0, 1e-6, 2.0)
+    before = array.conductance((0, 0))
+    array.set((0, 0), 4.5, 1e-3, 2.0, current=1e-6)
+    array.reset((0, 0), 3.0, 1e-3, 2.8, current=1e-6)
+    assert array.status((0, 0)) == FORMED
+    assert array.conductance((0, 0)) == before
 
 
 def test_two_short_set_pulses_do_what_one_long_one_does():
