@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Rows = Mapping[str, NDArray[Any]]
 
+FEW = 3  # cells that are quicker decided one by one: most of the time they are the stuck ones
 BATCH = 16_384  # cells visited at once: a few ten MB while they are
 STEPS_PER_CELL = 5.5  # reads: when a cell's turn comes, for what it holds already
 
@@ -90,8 +91,9 @@ class _Record:
 
     def take(self, which: Numbers, times: Floats, conductance: Floats, pulses: Pulses | None) -> None:
         """Keep a read of some cells, and the pulses before it."""
-        filled = (np.broadcast_to(value, which.shape) for value in pulses or self._resting)
-        self._steps.append((which, times, conductance, *filled))
+        if pulses is None:
+            pulses = Pulses(*(np.full(which.shape, value) for value in self._resting))
+        self._steps.append((which, times, conductance, *pulses))
 
     def rows(self, begun: Floats) -> dict[str, NDArray[Any]]:
         """Give the rows, cell by cell; each cell's turn began at `begun` (s)."""
@@ -145,7 +147,8 @@ def verify_cells(
     settings: WriteVerifySettings,
 ) -> Verified:
     """Bring each cell to its digit: read, and pulse and read again until it is there or given up."""
-    state = WriteVerify.towards(levels.nominal[digits], levels.low[digits], levels.high[digits], settings)
+    windows = levels.nominal[digits], levels.low[digits], levels.high[digits]
+    state: WriteVerify | _Few = WriteVerify.towards(*windows, settings)
     which = np.arange(len(digits))
     pulses = np.zeros(len(digits), np.int64)
     record = _Record(cells, _resting(bench))
@@ -155,11 +158,33 @@ def verify_cells(
         while (going := ~(state.done(read) | state.given_up(read))).any():
             if not going.all():
                 which, read, state = which[going], read[going], state.of(going)
+                if len(which) <= FEW and isinstance(state, WriteVerify):
+                    state = _Few([state.alone(number) for number in range(len(which))])
             decided = state.next_pulses(read)
             visit.pulse(which, decided.kind == SET, decided.voltage, decided.width, decided.gate)
             read = achieved[which] = _read(visit, which, record, decided)
             pulses[which] += 1
     return Verified(achieved, pulses, record.rows(visit.begun))
+
+
+class _Few:
+    """The states of a few cells, decided one by one; as `WriteVerify` of all of them."""
+
+    def __init__(self, states: Sequence[WriteVerify]) -> None:
+        self._states = states
+
+    def of(self, cells: NDArray[np.bool_]) -> _Few:
+        return _Few([state for state, taken in zip(self._states, cells, strict=True) if taken])
+
+    def done(self, read: Floats) -> NDArray[np.bool_]:
+        return np.array([state.done(g) for state, g in zip(self._states, read.tolist(), strict=True)])
+
+    def given_up(self, read: Floats) -> NDArray[np.bool_]:
+        return np.array([state.given_up(g) for state, g in zip(self._states, read.tolist(), strict=True)])
+
+    def next_pulses(self, read: Floats) -> Pulses:
+        each = [state.next_pulses(g) for state, g in zip(self._states, read.tolist(), strict=True)]
+        return Pulses(*map(np.array, zip(*each, strict=True)))
 
 
 def _read(visit: CellVisit, which: Numbers, record: _Record, pulses: Pulses | None) -> Floats:

@@ -34,6 +34,10 @@ class WriteVerifySettings:
     inner : float
         Share of the verify window aimed for, so that relaxation and read noise do not carry a cell out of
         it again.
+    max_pulses : int
+        After so many pulses a cell is given up.
+    futile : int
+        So is one that is outside its window after so many pulses of one kind in a row: it is stuck.
     """
 
     width: float = 100e-9
@@ -56,6 +60,7 @@ class WriteVerifySettings:
     smallest_step: float = 0.15
     inner: float = 0.8
     max_pulses: int = 200
+    futile: int = 200
 
     def largest_pulses(self) -> tuple[Pulse, ...]:
         """Return the largest pulse of each kind: what a bench's limits must allow before any is sent."""
@@ -93,6 +98,7 @@ class WriteVerify:
     settings: WriteVerifySettings = field(default_factory=WriteVerifySettings)
     pulses: Values = 0
     _forming: Values = 0
+    _in_a_row: Values = 0  # pulses of the last kind
     _last: Values = 0
     _before: Values = 0.0
     _gate: Values = nan  # V; NaN as long as no SET or RESET has been tried
@@ -118,6 +124,14 @@ class WriteVerify:
                 setattr(some, name, value[cells])
         return some
 
+    def alone(self, cell: int) -> WriteVerify:
+        """The state of one of the cells, in plain numbers."""
+        one = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                setattr(one, name, value[cell].item())
+        return one
+
     def done(self, conductance: Values) -> Values:
         """Whether the verify read (S) lies in the window."""
         return (self.low <= conductance) & (conductance <= self.high)
@@ -125,7 +139,8 @@ class WriteVerify:
     def given_up(self, conductance: Values) -> Values:
         """Whether a cell is given up, its verify read being `conductance` (S)."""
         unformed = self._must_form(conductance) & (self._forming >= len(self.settings.forming_voltages))
-        return unformed | (self.pulses >= self.settings.max_pulses)
+        stuck = self._in_a_row >= self.settings.futile
+        return unformed | stuck | (self.pulses >= self.settings.max_pulses)
 
     def next_pulse(self, conductance: float) -> Pulse:
         """Decide one cell's next pulse from its last verify read (S); only while not `done` nor `given_up`."""
@@ -155,6 +170,7 @@ class WriteVerify:
         )
         self._gate, self._gate_step, self._reset, self._reset_step = gate, gate_step, reset, reset_step
         self._forming = self._forming + (act == FORM)
+        self._in_a_row = where(pulses.kind == self._last, self._in_a_row + 1, 1)
         self._last, self._before = pulses.kind, g
         self.pulses = self.pulses + 1
         return pulses

@@ -99,7 +99,7 @@ class BlockCircuits:
     def _multiply_circuit(self, block: Block, window: float) -> MultiplyCircuit:
         array, rows, columns = block
         lines = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
-        transfer = self.chip.block(array, *lines).admittance.transfer
+        transfer = self.chip.transfer(array, *lines)
         noise = self.chip.noise(array, *lines, window, 1.0 / BANDWIDTH)
         ports = transfer * (1.0 + noise.frozen)
         return MultiplyCircuit(

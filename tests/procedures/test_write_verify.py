@@ -156,6 +156,37 @@ def test_a_stuck_cell_is_given_up(fault, digit):
     assert not LEVELS.inside(conductance, digit)
 
 
+@pytest.mark.parametrize("digit", [1, 6])
+def test_a_cell_that_the_same_pulses_do_not_move_is_given_up_before(digit):
+    device = Device(replace(CELL_PRESETS["pku"], stuck_on=1.0), 1)
+    conductance, state = device.program(0, digit, replace(SETTINGS, futile=25))
+    assert state.given_up(conductance)
+    assert state.pulses == 25
+
+
+def test_many_cells_are_decided_as_each_by_itself():
+    rng = np.random.default_rng(2)
+    digits = rng.integers(0, 8, 300)
+    windows = LEVELS.nominal[digits], LEVELS.low[digits], LEVELS.high[digits]
+    reads = np.abs(LEVELS.nominal[digits] + 4e-6 * rng.standard_normal((40, 300)))
+    reads[:9][rng.random((9, 300)) < 0.2] = 1e-9  # as of cells that have to be formed
+    reads[rng.random(reads.shape) < 0.1] = 60e-6
+    each = [WriteVerify.towards(*map(float, window), SETTINGS) for window in zip(*windows, strict=True)]
+    together, which = WriteVerify.towards(*windows, SETTINGS), np.arange(300)
+    for read in reads:
+        one_by_one = [state.done(g) or state.given_up(g) for state, g in zip(each, read, strict=True)]
+        left = ~(together.done(read[which]) | together.given_up(read[which]))
+        which, together = which[left], together.of(left)
+        each_left = [number for number in which if not one_by_one[number]]
+        assert each_left == which.tolist()
+        decided = together.next_pulses(read[which])
+        expected = [each[number].next_pulses(read[number]) for number in which]
+        assert list(zip(*(value.tolist() for value in decided), strict=True)) == [
+            tuple(pulse) for pulse in expected
+        ]
+    assert max(state.pulses for state in each) > 10
+
+
 def test_the_coarse_set_comes_from_the_measured_curve():
     state = WriteVerify.towards(20e-6, 18.8e-6, 21.2e-6, SETTINGS)
     first = state.next_pulse(0.4e-6)

@@ -123,6 +123,10 @@ class SimulatedChip:
             del self._blocks[next(iter(self._blocks))]
         return kept.block
 
+    def transfer(self, array: str, rows: Index, columns: Index) -> Floats:
+        """Transfer conductances (R, C) between the ends of a block's lines, S, without noise."""
+        return self.block(array, rows, columns).admittance.transfer
+
     def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
         """Noise of a block for a batch that lasts `window` s, `shot` s a shot; slow noise has memory.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.physics.cells import CellArray
-from instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, Index, SimulatedChip
+from instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, Floats, Index, SimulatedChip
 from instruments.simulated.physics.presets import CellPreset
 from instruments.simulated.physics.wires import series_resistance
 from mho_errors import BenchError
@@ -84,6 +84,10 @@ class SparseChip(SimulatedChip):
         if found is None:
             found = self._found[key] = self.slots(array, rows[:, None], columns)
         return self.population, (found, 0)
+
+    def transfer(self, array: str, rows: Index, columns: Index) -> Floats:
+        """Transfer conductances (R, C) between the ends of a block's lines, S, found the cheaper way round."""
+        return self.block(array, rows, columns).transfer
 
     def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
         """Noise of a block for a batch, as `SimulatedChip.noise`, without the conductances that cancel."""

@@ -25,6 +25,7 @@ from mho_errors import BenchError
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
+STEP = 30_000  # operations that eliminating a column costs beside its arithmetic
 CHUNK = 1 << 21  # numbers held at once while columns are eliminated, 16 MiB
 
 
@@ -125,6 +126,14 @@ class WiredBlock:
         return PortAdmittance(result, self.as_asked(transfer))
 
     @cached_property
+    def transfer(self) -> Floats:
+        """The transfer admittance alone, found the cheaper way round; computed once."""
+        n_rows, n_columns = self.shape
+        if n_columns * (n_rows**3 + STEP) <= n_rows * (n_columns**3 + STEP):
+            return self.admittance.transfer
+        return np.ascontiguousarray(self.transposed().admittance.transfer.T)
+
+    @cached_property
     def column_admittance(self) -> Floats:
         """Current into column ends per volt at column ends (C, C), S, all row ends at 0 V; computed once."""
         return self.transposed().admittance.row_row
@@ -150,10 +159,7 @@ def port_matrix(
         Current into the end of column c, held at 0 V, per volt at the end of row r. By reciprocity the
         same numbers are the currents into the row ends per volt at the column ends. S.
     """
-    block = WiredBlock.from_lines(conductance, rows, columns, wire_resistance)
-    if block.shape[0] > block.shape[1]:  # the cheaper way round: work grows as columns x rows^3
-        return block.transposed().admittance.transfer.T.copy()
-    return block.admittance.transfer
+    return WiredBlock.from_lines(conductance, rows, columns, wire_resistance).transfer
 
 
 def series_resistance(row: int, column: int, wire_resistance: float) -> float:

@@ -263,3 +263,11 @@ def test_a_megabit_array_fits_in_a_gibibyte(wire):
     assert solution.iterations <= 25
     assert peak < 2**30
     assert abs(solution.row_currents.sum() + solution.column_currents.sum()) < 1e-12
+
+
+@pytest.mark.parametrize("shape", [(4, 32), (40, 3), (16, 16)])
+def test_the_cheaper_way_round_leads_to_the_same_transfer(shape: tuple[int, int]):
+    rng = np.random.default_rng(1)
+    lines = np.arange(shape[0]) * 2, rng.permutation(shape[1])
+    block = WiredBlock.from_lines(rng.uniform(0.0, 35e-6, shape), *lines, 1.73)
+    np.testing.assert_allclose(block.transfer, block.admittance.transfer, rtol=1e-12)
