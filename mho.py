@@ -40,6 +40,7 @@ app = typer.Typer(
 
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
 Runs = Annotated[list[Path], typer.Argument(help="run files (.h5)", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="take limits that can hardly be meant as they are")]
 Help = Annotated[bool, typer.Option("--help", "-h", help="of this verb, or of the procedure that is named")]
 
 
@@ -77,6 +78,7 @@ def solve(
     preset: Annotated[str | None, typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random; fresh when left out")] = None,
     output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="print a summary for machines instead")] = False,
 ) -> None:
     """Solve A x = b on the chip: program it, invert, multiply and refine, into one run file."""
@@ -94,7 +96,13 @@ def solve(
     )
     with RunDisplay(quiet=as_json) as display:
         result: Solution = run(
-            procedure, bench, seed=seed, preset=preset, output=output, observers=[display.observe]
+            procedure,
+            bench,
+            seed=seed,
+            preset=preset,
+            force=force,
+            output=output,
+            observers=[display.observe],
         )
     if as_json:
         typer.echo(json.dumps(result.summary))
@@ -117,6 +125,7 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random; fresh when left out")] = None,
     output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="print a summary for machines instead")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="of a plan, only list what would happen")
@@ -137,7 +146,14 @@ def run(
     made = procedure_from_arguments(procedure, words, seed=seed, program="mho run", beside=beside)
     with RunDisplay(quiet=as_json) as display:
         result = carry_out(
-            made, bench, seed=seed, preset=preset, after=after, output=output, observers=[display.observe]
+            made,
+            bench,
+            seed=seed,
+            preset=preset,
+            after=after,
+            force=force,
+            output=output,
+            observers=[display.observe],
         )
     if as_json:
         typer.echo(json.dumps(kept_result(result)))
@@ -213,6 +229,7 @@ def rehearse(
     beyond: Annotated[
         bool, typer.Option("--beyond", help="go on beyond limits, and report them all")
     ] = False,
+    force: Force = False,
     help_: Help = False,
 ) -> None:
     """Run a procedure on the simulated twins of a real bench, and report what it would do there."""
@@ -227,7 +244,14 @@ def rehearse(
     )
     with RunDisplay() as display:
         result = carry_out(
-            made, bench, seed=seed, preset=preset, output=output, beyond=beyond, observers=[display.observe]
+            made,
+            bench,
+            seed=seed,
+            preset=preset,
+            output=output,
+            beyond=beyond,
+            force=force,
+            observers=[display.observe],
         )
     print_rehearsal(result)
     if not result.passed:

@@ -15,6 +15,7 @@ from instruments.bench_file import BenchSource, load_bench_file
 from instruments.bench_instruments import BenchInstruments
 from instruments.limits import Limits
 from instruments.locking import lock_bench
+from instruments.plausibility import NI_OUTPUTS, check_limits
 from instruments.reconnection import Connection, Reconnecting
 from instruments.roles import Daq
 from mho_errors import BenchError
@@ -22,12 +23,12 @@ from mho_errors import BenchError
 if TYPE_CHECKING:
     from instruments.simulated.laboratory import Laboratory
 
-NI_OUTPUTS = 10.0  # V, what the outputs of NI's devices reach
-
 _racks = itertools.count(1)
 
 
-def open_bench(bench: str = "simulated", *, preset: str | None = None, seed: int | None = None) -> Bench:
+def open_bench(
+    bench: str = "simulated", *, preset: str | None = None, seed: int | None = None, force: bool = False
+) -> Bench:
     """Open the bench described by a packaged name or a TOML file.
 
     Parameters
@@ -38,6 +39,8 @@ def open_bench(bench: str = "simulated", *, preset: str | None = None, seed: int
         Cell preset of a simulated bench ("ideal", "quiet", "pku", "relaxing").
     seed : int, optional
         Seed of a simulated bench.
+    force : bool
+        Take limits that can hardly be meant (`instruments.plausibility`) as they are.
 
     Returns
     -------
@@ -47,11 +50,13 @@ def open_bench(bench: str = "simulated", *, preset: str | None = None, seed: int
     Raises
     ------
     BenchError
-        For a wrong bench file, a bench in use, or a preset on a bench of real instruments.
+        For a wrong bench file, limits that can hardly be meant, a bench in use, or a preset on a bench of real
+        instruments.
     InstrumentError
         When an instrument does not answer as its driver expects.
     """
     source = load_bench_file(bench)
+    check_limits(source, force)
     if source.bench.simulation is not None:
         return open_simulated(source, preset, seed)
     if preset is not None:

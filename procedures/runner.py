@@ -37,6 +37,7 @@ def run(
     seed: int | None = None,
     preset: str | None = None,
     after: str | Path | None = None,
+    force: bool = False,
     output: str | Path | None = None,
     observers: Sequence[Observer] = (),
     control: Control | None = None,
@@ -56,6 +57,8 @@ def run(
         Cell preset of a simulated bench.
     after : path, optional
         A finished run on the same simulated bench: its chip is gone on with, by repeating it first.
+    force : bool
+        Take limits of a bench file that can hardly be meant as they are.
     output : path, optional
         Run file (``.h5``) or folder; default ``data/runs`` or ``MHO_RUNS``.
     observers : sequence of callables
@@ -84,7 +87,10 @@ def run(
     path = new_run_path(type(procedure).__name__.lower(), None if output is None else str(output))
     control = control or Control()
     name = bench if isinstance(bench, str) else None
-    with _stopping_on_signals(control), _opened(bench, preset, seed, after, observers, control) as opened:
+    with (
+        _stopping_on_signals(control),
+        _opened(bench, preset, seed, after, force, observers, control) as opened,
+    ):
         procedure.prepare(opened, np.random.default_rng([seed, 1]))
         control.check_stop()
         header = _header(procedure, opened, seed, origin(procedure, name) | notes)
@@ -196,6 +202,7 @@ def _opened(
     preset: str | None,
     seed: int,
     after: str | Path | None,
+    force: bool,
     observers: Sequence[Observer],
     control: Control,
 ) -> Iterator[Bench]:
@@ -208,7 +215,7 @@ def _opened(
         with continued(after, bench_key(bench), observers=observers, control=control) as opened:
             yield opened
     elif isinstance(bench, str):
-        with open_bench(bench, preset=preset, seed=seed) as opened:
+        with open_bench(bench, preset=preset, seed=seed, force=force) as opened:
             yield opened
     else:
         yield bench
