@@ -44,6 +44,7 @@ app = typer.Typer(
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
 Runs = Annotated[list[Path], typer.Argument(help="run files (.h5)", show_default=False)]
 Trusted = Annotated[bool, typer.Option("--trust", help="run code that a run file names, without asking")]
+Force = Annotated[bool, typer.Option("--force", help="take limits that can hardly be meant as they are")]
 Help = Annotated[bool, typer.Option("--help", "-h", help="of this verb, or of the procedure that is named")]
 
 
@@ -82,6 +83,7 @@ def solve(
     preset: Annotated[str | None, typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random; fresh when left out")] = None,
     output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="print a summary for machines instead")] = False,
 ) -> None:
     """Solve A x = b on the chip: program it, invert, multiply and refine, into one run file."""
@@ -101,7 +103,9 @@ def solve(
     )
     with RunDisplay(quiet=as_json) as display, witnessed(bench, report) as witness:
         observers: list[Observer] = [display.observe, witness]
-        result: Solution = run(procedure, bench, seed=seed, preset=preset, output=output, observers=observers)
+        result: Solution = run(
+            procedure, bench, seed=seed, preset=preset, force=force, output=output, observers=observers
+        )
     if as_json:
         typer.echo(json.dumps(result.summary))
     else:
@@ -123,6 +127,7 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="of everything random; fresh when left out")] = None,
     output: Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")] = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="print a summary for machines instead")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="of a plan, only list what would happen")
@@ -147,7 +152,7 @@ def run(
     with RunDisplay(quiet=as_json) as display, witnessed(bench, report) as witness:
         observers: list[Observer] = [display.observe, witness]
         result = carry_out(
-            made, bench, seed=seed, preset=preset, after=after, output=output, observers=observers,
+            made, bench, seed=seed, preset=preset, after=after, force=force, output=output, observers=observers,
             trust=asking(trust),
         )  # fmt: skip
     if as_json:
@@ -230,6 +235,7 @@ def rehearse(
     beyond: Annotated[
         bool, typer.Option("--beyond", help="go on beyond limits, and report them all")
     ] = False,
+    force: Force = False,
     help_: Help = False,
 ) -> None:
     """Run a procedure on the simulated twins of a real bench, and report what it would do there."""
@@ -244,7 +250,14 @@ def rehearse(
     )
     with RunDisplay() as display:
         result = carry_out(
-            made, bench, seed=seed, preset=preset, output=output, beyond=beyond, observers=[display.observe]
+            made,
+            bench,
+            seed=seed,
+            preset=preset,
+            output=output,
+            beyond=beyond,
+            force=force,
+            observers=[display.observe],
         )
     print_rehearsal(result)
     if not result.passed:

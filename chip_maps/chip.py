@@ -79,12 +79,28 @@ class ArrayMap(StrictModel):
         return self
 
 
+class Bears(StrictModel):
+    """What a cell bears without harm: volts at its lines, and the current through it, A. Limits beyond are questioned."""
+
+    bit_line: Positive | None = None
+    source_line: Positive | None = None
+    word_line: Positive | None = None
+    current: Positive | None = None
+
+
+class CellMap(StrictModel):
+    """What is known of every cell."""
+
+    bears: Bears = Bears()
+
+
 class ChipMap(StrictModel):
     """A whole chip as its TOML file describes it."""
 
     name: str
     description: str = ""
     levels: LevelMap
+    cells: CellMap = CellMap()
     arrays: tuple[ArrayMap, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

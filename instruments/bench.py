@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 from instruments import bench_arguments as given
-from instruments.bench_cells import CellLines, check_levels, conductance
+from instruments.bench_cells import REST, CellLines, check_levels, conductance
 from instruments.bench_file import BenchFile, BenchSource
 from instruments.bench_instruments import BenchInstruments
 from instruments.bench_vectors import Floats, Index, Vectors
@@ -20,6 +20,7 @@ from instruments.limits import Limits
 from instruments.protection import protect
 from instruments.reconnection import once_more
 from instruments.roles import Cell, Mode, Path, Pulse, Reading
+from instruments.standing import OutputState, OutputStates
 from mho_errors import BenchError, InputError
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Bench(GuardedBench):
         self._last: Reading | None = None
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
-        self._cells = CellLines(instruments, self._crosspoints, self._limits)
+        self._states = OutputStates(now)
+        self._cells = CellLines(instruments, self._crosspoints, self._limits, self._states)
         self._vectors = Vectors(instruments.daq, instruments.board, self._limits, self._enter)
         self._channels: dict[str, int] = {
             line: channel for channel, line in source.bench.instruments.pulser.channels.items()
@@ -120,6 +122,7 @@ class Bench(GuardedBench):
     def forget(self) -> None:
         """Take nothing for granted of what was set up: the next use prepares the bench anew."""
         self._mode = ""
+        self._states.forget()
         self._cells.forget()
         self._vectors.forget()
 
@@ -147,17 +150,25 @@ class Bench(GuardedBench):
 
         once_more(rest)
 
+    def states(self) -> dict[str, OutputState]:
+        """Say what is known of each role's output, from where and since when; sends nothing.
+
+        Nothing is known of a bench before it was prepared or made safe, nor after a connection was lost.
+        """
+        return {role: self._states.of(role) for role in ("smu", "gate", "pulser", "daq", "board")}
+
     def standing(self) -> dict[str, str]:
-        """Say how the outputs stand, by role, as the bench has set them and had them confirmed; sends nothing."""
-        on = self._cells.standing()
-        words = {role: on.get(role, "off") for role in ("smu", "gate", "pulser")}
-        words["daq"] = "0 V between vectors"
-        words["board"] = self._mode or "SAFE"
+        """Say how the outputs stand, by role, in words: what is known by `states`, or ``unknown``."""
+        words = {role: state.value for role, state in self.states().items()}
         if self._mode == "PROGRAM":
             words["board"] += f", {self._cells.where()}"
         if self._last is not None:
             words["smu"] += f"; last read {self._last.voltage:.3g} V, {1e6 * self._last.current:.3g} µA"
         return words
+
+    def _note_safe(self, roles: Set[str]) -> None:
+        for role in roles:
+            self._states.note(role, "SAFE" if role == "board" else "off", "read")
 
     # --- cells ---
 
@@ -168,6 +179,7 @@ class Bench(GuardedBench):
         protect(self.instruments, self.file, self.limits)
         self._cells.prepare(self.file.read, self._channels.values())
         self._mode = "PROGRAM"
+        self._states.note("board", "PROGRAM", "read")
 
     def read(self, cell: Cell, voltage: float | None = None) -> float:
         """Conductance (S) of one cell at `voltage` (V), word line on; without it, at the bench's read voltage.
@@ -198,7 +210,8 @@ class Bench(GuardedBench):
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
         def read() -> Reading:
             self._program(cell, "READ", gate)
-            return self.instruments.smu.read(volts)
+            with self._states.moving("smu", REST):
+                return self.instruments.smu.read(volts)
 
         return once_more(read)
 
@@ -256,7 +269,8 @@ class Bench(GuardedBench):
         self.checkpoint()
         low = self.file.read.voltage
         check_levels(cell, [self._read(cell, gate, low)], [low])
-        readings = self.instruments.smu.sweep(volts, delay)
+        with self._states.moving("smu", REST):
+            readings = self.instruments.smu.sweep(volts, delay)
         check_levels(cell, readings, volts)
         self._last = readings[-1]
         return readings
@@ -289,7 +303,8 @@ class Bench(GuardedBench):
             self.instruments.pulser.shape(self._channels[line], voltage=pulse.voltage, width=pulse.width)
 
         once_more(aim)
-        self.instruments.pulser.fire(self._channels[line], count)
+        with self._states.moving("pulser", REST):
+            self.instruments.pulser.fire(self._channels[line], count)
 
     def waveform(
         self,
@@ -342,7 +357,8 @@ class Bench(GuardedBench):
             pulser.shape_waveform(self._channels[line], values, interval=interval)
 
         once_more(aim)
-        pulser.fire(self._channels[line], count)
+        with self._states.moving("pulser", REST):
+            pulser.fire(self._channels[line], count)
 
     def _program(self, cell: Cell, path: Path, gate: float) -> None:
         if self._mode != "PROGRAM":
@@ -400,7 +416,8 @@ class Bench(GuardedBench):
         """
         volts = given.vectors(volts, "voltages to multiply")
         self.checkpoint()
-        return self._vectors.multiply(volts)
+        with self._states.moving("daq", "0 V between vectors"):  # where an exchange ends
+            return self._vectors.multiply(volts)
 
     def connect_invert(
         self,
@@ -448,7 +465,8 @@ class Bench(GuardedBench):
         """
         volts = given.vectors(volts, "voltages to invert")
         self.checkpoint()
-        return self._vectors.invert(volts)
+        with self._states.moving("daq", "0 V between vectors"):
+            return self._vectors.invert(volts)
 
     def _enter(self, mode: Mode) -> bool:
         """Take the bench into a mode for vectors; tell whether it was in another one."""
@@ -459,8 +477,10 @@ class Bench(GuardedBench):
         elif self._mode == "PROGRAM":
             self._cells.idle()
         self._mode = ""
+        self._states.forget("board")
         self._cells.switch_to(self._crosspoints.get(mode, NOTHING))
         self._watchdog.arm()
         self.instruments.board.set_mode(mode)
         self._mode = mode
+        self._states.note("board", mode, "read")
         return True

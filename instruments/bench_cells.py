@@ -10,11 +10,13 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from instruments.bench_file import ReadSettings
-from instruments.bench_instruments import BenchInstruments
+from instruments.bench_instruments import SOURCES, BenchInstruments
 from instruments.limits import Limits
 from instruments.roles import Cell, Path, Reading
+from instruments.standing import OutputStates
 from mho_errors import BenchError
 
+REST = "ON, at rest at 0 V"
 OFFSET = 10e-3  # V, more than a source-measure unit errs at 0 V
 
 
@@ -27,12 +29,18 @@ class CellLines:
     crosspoints : mapping
         Of a switch matrix: what is closed, by path.
     limits : Limits
+    states : OutputStates
+        Where is noted how the sources stand.
     """
 
     def __init__(
-        self, tools: BenchInstruments, crosspoints: Mapping[str, frozenset[str]], limits: Limits
+        self,
+        tools: BenchInstruments,
+        crosspoints: Mapping[str, frozenset[str]],
+        limits: Limits,
+        states: OutputStates,
     ) -> None:
-        self._tools, self._crosspoints, self._limits = tools, crosspoints, limits
+        self._tools, self._crosspoints, self._limits, self._states = tools, crosspoints, limits, states
         self.forget()
 
     def forget(self) -> None:
@@ -41,14 +49,7 @@ class CellLines:
         self._path: Path | None = None
         self._gate: float | None = None
         self._closed: frozenset[str] | None = None
-        self._sources_on = False
-
-    def standing(self) -> dict[str, str]:
-        """Say how the sources stand, by role; empty when nothing is taken for granted of them."""
-        if not self._sources_on:
-            return {}
-        gate = "changing" if self._gate is None else f"{self._gate:g} V"
-        return {"smu": "ON, at rest at 0 V", "gate": f"ON, {gate}", "pulser": "ON, at rest at 0 V"}
+        self._states.forget(*SOURCES)
 
     def where(self) -> str:
         """Say which path is closed to which cell."""
@@ -64,10 +65,12 @@ class CellLines:
                 current_limit=read.current_limit, current_range=read.current_range, nplc=read.nplc
             )
         tools.smu.enable()
+        self._states.note("smu", REST)
         for channel in channels:
             tools.pulser.configure(channel)
+        self._states.note("pulser", REST)
         tools.gate.enable()
-        self._sources_on = True
+        self._states.note("gate", "ON, 0 V")
         tools.board.set_mode("PROGRAM")
         self._path, self._gate = "OPEN", 0.0
 
@@ -96,6 +99,7 @@ class CellLines:
         """Take the sources to 0 V and open the path, which is read back; the word line is last."""
         self._path = None
         self._tools.smu.hold(0.0)
+        self._states.note("smu", REST)
         self._route("OPEN")
         self._word_line(0.0)
 
@@ -114,8 +118,10 @@ class CellLines:
         if volts != self._gate:
             self._limits.check_level("word line", volts, self._gate or 0.0)
             self._gate = None
+            self._states.forget("gate")
             self._tools.gate.hold(volts)
             self._gate = volts
+            self._states.note("gate", f"ON, {volts:g} V")
 
     def _route(self, path: Path) -> None:
         # Sources are at 0 V whenever this runs: a read returns the SMU to 0 V in its own message and the

@@ -22,12 +22,15 @@ Bench = Annotated[str, typer.Argument(help="a packaged bench or a bench file")]
 @bench_app.command("check")
 def check(
     bench: Bench = "simulated",
+    force: Annotated[
+        bool, typer.Option("--force", help="take limits that can hardly be meant as they are")
+    ] = False,
 ) -> None:
     """Open every instrument of a bench and say what is wrong with it and what to do."""
     from instruments.checking import check_bench, print_report
     from mho_terminal import Terminal
 
-    report = check_bench(bench)
+    report = check_bench(bench, force=force)
     print_report(report, Terminal())
     if not report.ok:
         raise typer.Exit(EXIT_WRONG)

@@ -137,7 +137,7 @@ class DaqEntry(Entry):
             raise ValueError(f"inputs {self.inputs!r}: no channel, or one twice")
         return channels
 
-    def channels(self) -> list[str]:
+    def daqmx_lists(self) -> list[str]:
         """Return the lists of NI-DAQmx channels that it uses."""
         used = {"ni_daq": [self.outputs, self.inputs], "keithleydaq6510": [self.outputs]}
         return used.get(self.driver, [])

@@ -40,12 +40,13 @@ class CheckSettings(StrictModel):
 
 
 class LimitEntry(StrictModel):
-    """Limits of one terminal."""
+    """Limits of one terminal; `insist` says that one which can hardly be meant is (`instruments.plausibility`)."""
 
     voltage: Positive
     current: Positive | None = None
     pulse_width: Positive | None = None
     slew: Positive | None = None
+    insist: bool = False
 
 
 class Simulation(StrictModel):
@@ -81,7 +82,7 @@ class BenchFile(StrictModel):
         """Return the limits to check against."""
         return Limits(
             {
-                name: TerminalLimits(**entry.model_dump(exclude_none=True))
+                name: TerminalLimits(**entry.model_dump(exclude_none=True, exclude={"insist"}))
                 for name, entry in self.limits.items()
             }
         )

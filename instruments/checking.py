@@ -20,6 +20,7 @@ from instruments.bench_instruments import make_safe
 from instruments.contact import CURRENT, Contact, classify_contact, read_contact
 from instruments.inspection import LOOKS, Seen, Verdict, look_at_reading
 from instruments.opening import bench_openers
+from instruments.plausibility import doubtful_limits
 from instruments.roles import Cell
 from instruments.stopping import signals_held
 from mho_errors import MhoError
@@ -71,7 +72,7 @@ class BenchReport:
 
 
 def check_bench(
-    name: str = "simulated", *, preset: str | None = None, seed: int | None = None
+    name: str = "simulated", *, preset: str | None = None, seed: int | None = None, force: bool = False
 ) -> BenchReport:
     """Open every instrument of a bench by itself and look at it; one that fails does not keep the others from it.
 
@@ -81,6 +82,8 @@ def check_bench(
         A packaged bench or a bench file.
     preset, seed : optional
         Of a simulated bench, as for `open_bench`. The known resistor sits on the simulated chip, too.
+    force : bool
+        Note limits that can hardly be meant, instead of finding them wrong.
 
     Raises
     ------
@@ -94,7 +97,7 @@ def check_bench(
         if laboratory is not None and check is not None and check.cell is not None:
             array, row, column = check.cell
             laboratory.chip.cells[array].fix((row, column), 1.0 / check.resistor)
-        checker = _Checker(source, stack)
+        checker = _Checker(source, stack, force)
         checker.check(openers)
     return BenchReport(source.bench.name, tuple(checker.findings))
 
@@ -102,14 +105,16 @@ def check_bench(
 class _Checker:
     """Looks at one thing after the other and notes what it finds."""
 
-    def __init__(self, source: BenchSource, stack: ExitStack) -> None:
+    def __init__(self, source: BenchSource, stack: ExitStack, force: bool = False) -> None:
         self.findings: list[Finding] = []
         self._source, self._bench, self._stack = source, source.bench, stack
         self._opened: dict[str, Any] = {}
+        self._force = force
 
     def check(self, openers: Mapping[str, Callable[[], Any]]) -> None:
         """Check everything; closes nothing, which is the stack's business."""
         self._look("bench", "reading", lambda: look_at_reading(self._bench))
+        self._look("bench", "limits", self._limits)
         for role, open_role in openers.items():
             self._check_instrument(role, open_role)
         live = self._live()
@@ -126,6 +131,13 @@ class _Checker:
         if "switch" in self._opened:
             self._look("switch", "relays", self._relays)
         self._look("bench", "contact", self._contact)
+
+    def _limits(self) -> Seen:
+        doubts = doubtful_limits(self._source)
+        if not doubts:
+            return Seen("ok", "within what instruments deliver and cells bear, as far as known")
+        advice = "correct what is a slip; --force insists, `insist = true` beside the limit for good"
+        return Seen("note" if self._force else "wrong", "; ".join(doubts), advice)
 
     def _check_instrument(self, role: str, open_role: Callable[[], Any]) -> None:
         def connect() -> Seen:

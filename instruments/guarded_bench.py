@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -78,12 +78,16 @@ class GuardedBench:
     def _make_safe(self) -> None:
         with signals_held():
             failed = make_safe(self.instruments.by_name())
+            self._note_safe({role for role in self.instruments.by_name() if role not in failed})
             if "board" in failed:
                 self._watchdog.abandon()
             else:
                 self._watchdog.disarm()
         if failed:
             raise not_confirmed(failed)
+
+    def _note_safe(self, roles: Set[str]) -> None:
+        """Note which roles were confirmed safe just now."""
 
     def forget(self) -> None:
         """Take nothing for granted of what was set up."""

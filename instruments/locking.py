@@ -80,7 +80,7 @@ def lock_bench(source: BenchSource) -> ExitStack:
     with ExitStack() as stack:
         for key, written in sorted(_keys(source.bench.instruments).items()):
             try:
-                stack.callback(take(hashlib.sha256(key.encode()).hexdigest()[:32], Holder.this()))
+                stack.callback(take(_digest(key), Holder.this()))
             except Taken as error:
                 raise BenchError(
                     f"bench {source.bench.name!r} is in use: {error.holder or 'another process'} has {written}; "
@@ -91,13 +91,50 @@ def lock_bench(source: BenchSource) -> ExitStack:
                     f"bench {source.bench.name!r} cannot be locked for this process ({error}), so another one could use "
                     "it, too; let mho take a Unix socket's name on Linux, and write to the shared folder elsewhere"
                 ) from None
+        for key in _keys(source.bench.instruments):
+            _stamp(_digest(key))
         return stack.pop_all()
+
+
+def last_taken(source: BenchSource) -> float | None:
+    """Return when a process last locked one of a bench's instruments, Unix time, s; None where none is known to.
+
+    Whoever takes a lock leaves a stamp, so this asks nobody and is in nobody's way; a cleaner may remove stamps.
+    """
+    times = []
+    for key in _keys(source.bench.instruments):
+        with suppress(OSError):
+            times.append((shared_folder() / f"{_digest(key)}.taken").stat().st_mtime)
+    return max(times, default=None)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def _stamp(digest: str) -> None:
+    with suppress(OSError):
+        path = _made(shared_folder()) / f"{digest}.taken"
+        if not path.exists():
+            path.touch(0o666)
+            path.chmod(0o666)  # every user may stamp it
+        os.utime(path)
+
+
+def _made(folder: Path) -> Path:
+    """Return a folder to which every user may write, made if it is not there."""
+    folder.mkdir(exist_ok=True)
+    with suppress(PermissionError):  # another user's, who has done it
+        folder.chmod(0o1777)
+    return folder
 
 
 def _keys(entries: Instruments) -> dict[str, str]:
     """Return what names each instrument, with how the bench file writes it."""
     keys = {key: written for written in entries.addresses() for key in every_spelling(written)}
-    return keys | {device: written for written in entries.daq.channels() for device in daq_devices(written)}
+    return keys | {
+        device: written for written in entries.daq.daqmx_lists() for device in daq_devices(written)
+    }
 
 
 def take_name(key: str, holder: Holder) -> Callable[[], None]:
@@ -153,10 +190,7 @@ def _named(key: str) -> Holder | None:
 
 def take_file(key: str, holder: Holder, folder: Path | None = None) -> Callable[[], None]:
     """Lock the file for `key` in `folder` (by default the shared one); returns what lets go. Raises as `take_name`."""
-    folder = folder or shared_folder()
-    folder.mkdir(exist_ok=True)
-    with suppress(PermissionError):  # another user's, who has done it
-        folder.chmod(0o1777)
+    folder = _made(folder or shared_folder())
     path, told = folder / f"{key}.lock", folder / f"{key}.json"
     lock = FileLock(path, mode=0o666)
     try:

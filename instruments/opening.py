@@ -15,14 +15,13 @@ from instruments.bench_file import BenchSource, load_bench_file, with_stuck_cell
 from instruments.bench_instruments import BenchInstruments
 from instruments.limits import Limits
 from instruments.locking import lock_bench
+from instruments.plausibility import NI_OUTPUTS, check_limits
 from instruments.reconnection import Connection, Reconnecting
 from instruments.roles import Daq
 from mho_errors import BenchError
 
 if TYPE_CHECKING:
     from instruments.simulated.laboratory import Laboratory
-
-NI_OUTPUTS = 10.0  # V, what the outputs of NI's devices reach
 
 _racks = itertools.count(1)
 
@@ -33,6 +32,7 @@ def open_bench(
     preset: str | None = None,
     seed: int | None = None,
     stuck: float | None = None,
+    force: bool = False,
 ) -> Bench:
     """Open the bench described by a packaged name or a TOML file.
 
@@ -46,6 +46,8 @@ def open_bench(
         Seed of a simulated bench.
     stuck : float, optional
         Share of cells that no pulse changes, 0 to 1, drawn at random on a simulated bench; half of them conduct.
+    force : bool
+        Take limits that can hardly be meant (`instruments.plausibility`) as they are.
 
     Returns
     -------
@@ -55,13 +57,15 @@ def open_bench(
     Raises
     ------
     BenchError
-        For a wrong bench file, a bench in use, or a preset on a bench of real instruments.
+        For a wrong bench file, limits that can hardly be meant, a bench in use, or a preset on a bench of real
+        instruments.
     InstrumentError
         When an instrument does not answer as its driver expects.
     """
     source = load_bench_file(bench)
     if stuck is not None:
         source = with_stuck_cells(source, stuck)
+    check_limits(source, force)
     if source.bench.simulation is not None:
         return open_simulated(source, preset, seed)
     if preset is not None:

@@ -9,6 +9,7 @@ from instruments.bench import Bench
 from instruments.bench_entries import DaqEntry
 from instruments.bench_file import BenchSource, Simulation
 from instruments.opening import open_simulated
+from instruments.plausibility import check_limits
 from instruments.simulated.ni_devices import PRODUCTS
 from mho_errors import BenchError
 
@@ -49,7 +50,12 @@ def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
 
 
 def open_rehearsal(
-    source: BenchSource, *, preset: str | None = None, seed: int | None = None, beyond: bool = False
+    source: BenchSource,
+    *,
+    preset: str | None = None,
+    seed: int | None = None,
+    beyond: bool = False,
+    force: bool = False,
 ) -> Bench:
     """Open a bench file with twins for its instruments; takes no lock and needs no hardware.
 
@@ -63,12 +69,15 @@ def open_rehearsal(
         Of everything random on the bench.
     beyond : bool
         Lift the file's limits; the laboratory's monitor has its own, and tells what exceeds them.
+    force : bool
+        Take limits that can hardly be meant as they are.
 
     Raises
     ------
     BenchError
-        As `stand_in`, or for an unknown preset.
+        As `stand_in`, for limits that can hardly be meant, or for an unknown preset.
     """
+    check_limits(source, force)
     limits = source.bench.terminal_limits().lifted() if beyond else None
     return open_simulated(stand_in(source, preset), preset, seed, limits)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from instruments.bench_file import BenchSource, load_bench_file
+from instruments.plausibility import check_limits
 from instruments.simulated.physics.presets import cell_preset
 from mho_errors import BenchError, InputError
 
@@ -18,9 +19,11 @@ def load_conditions(bench: str, preset: str | None = None, seed: int | None = No
     Raises
     ------
     MhoError
-        For a wrong bench file, a preset that is unknown or for a bench of real instruments, or a seed below 0.
+        For a wrong bench file or limits in it that can hardly be meant, a preset that is unknown or for a bench of real
+        instruments, or a seed below 0.
     """
     source = load_bench_file(bench)
+    check_limits(source)
     simulation = source.bench.simulation
     if simulation is not None:
         cell_preset(preset or simulation.preset)

@@ -161,6 +161,7 @@ def rehearse(
     preset: str | None = None,
     output: str | Path | None = None,
     beyond: bool = False,
+    force: bool = False,
     message_times: Mapping[str, float] = MESSAGE_TIMES,
     observers: Sequence[Observer] = (),
 ) -> Rehearsal:
@@ -182,6 +183,8 @@ def rehearse(
     beyond : bool
         Go on beyond the bench's limits, which stop the procedure otherwise; what exceeds them, and by how much, is
         in the report.
+    force : bool
+        Take limits of the bench file that can hardly be meant as they are.
     message_times : mapping
         Assumed time (s) of a message by interface, as `MESSAGE_TIMES`.
     observers : sequence of callables
@@ -205,7 +208,9 @@ def rehearse(
     with ExitStack() as stack:
         if output is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mho-rehearsal-"))
-        opened = stack.enter_context(open_rehearsal(source, preset=preset, seed=seed, beyond=beyond))
+        opened = stack.enter_context(
+            open_rehearsal(source, preset=preset, seed=seed, beyond=beyond, force=force)
+        )
         lab = opened.laboratory
         assert lab is not None  # a rehearsal always has one
         try:

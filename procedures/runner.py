@@ -38,6 +38,7 @@ def run(
     seed: int | None = None,
     preset: str | None = None,
     after: str | Path | None = None,
+    force: bool = False,
     output: str | Path | None = None,
     observers: Sequence[Observer] = (),
     control: Control | None = None,
@@ -58,6 +59,8 @@ def run(
         Cell preset of a simulated bench.
     after : path, optional
         A finished run on the same simulated bench: its chip is gone on with, by repeating it first.
+    force : bool
+        Take limits of a bench file that can hardly be meant as they are.
     output : path, optional
         Run file (``.h5``) or folder; default ``data/runs`` or ``MHO_RUNS``.
     observers : sequence of callables
@@ -90,7 +93,7 @@ def run(
     name = bench if isinstance(bench, str) else None
     with (
         _stopping_on_signals(control),
-        _opened(bench, preset, seed, after, observers, control, trust) as opened,
+        _opened(bench, preset, seed, after, force, observers, control, trust) as opened,
     ):
         procedure.prepare(opened, np.random.default_rng([seed, 1]))
         control.check_stop()
@@ -230,6 +233,7 @@ def _opened(
     preset: str | None,
     seed: int,
     after: str | Path | None,
+    force: bool,
     observers: Sequence[Observer],
     control: Control,
     trust: Trust,
@@ -243,7 +247,7 @@ def _opened(
         with continued(after, bench_key(bench), observers=observers, control=control, trust=trust) as opened:
             yield opened
     elif isinstance(bench, str):
-        with open_bench(bench, preset=preset, seed=seed) as opened:
+        with open_bench(bench, preset=preset, seed=seed, force=force) as opened:
             yield opened
     else:
         yield bench

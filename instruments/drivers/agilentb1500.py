@@ -63,6 +63,8 @@ class AgilentB1500(MainframeConnection):
         When it cannot be opened, another model answers, or it has no such SMU.
     """
 
+    VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the most that any module can do
+
     def __init__(
         self,
         address: str | Adapter,

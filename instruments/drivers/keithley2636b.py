@@ -14,7 +14,13 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from instruments.drivers.keithley2636b_script import SCRIPT
-from instruments.drivers.keithley2636b_settings import DELAY, SOURCE_RANGE, VOLTAGE, Keithley2636BSettings
+from instruments.drivers.keithley2636b_settings import (
+    CURRENT_LIMIT,
+    DELAY,
+    SOURCE_RANGE,
+    VOLTAGE,
+    Keithley2636BSettings,
+)
 from instruments.drivers.source_meters import SourceMeterPair, readings
 from instruments.drivers.tsp import Span, TspInstrument, lua_list, reading, within
 from instruments.roles import Reading
@@ -219,6 +225,7 @@ class Keithley2636B(SourceMeterPair, TspInstrument):
         When the instrument is not a 2636B.
     """
 
+    VOLTAGE, CURRENT_LIMIT = VOLTAGE, CURRENT_LIMIT
     model = "2636B"
     script = SCRIPT
 

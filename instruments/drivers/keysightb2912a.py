@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pymeasure.instruments import Instrument
 
-from instruments.drivers.keysightb2912a_channel import ELEMENTS, SourceChannel
+from instruments.drivers.keysightb2912a_channel import CURRENT_LIMIT, ELEMENTS, VOLTAGE, SourceChannel
 from instruments.drivers.scpi_blocks import BlockInstrument, Floats
 from instruments.drivers.source_meters import SourceMeterPair
 from mho_errors import InstrumentError
@@ -27,6 +27,7 @@ class KeysightB2912A(SourceMeterPair, BlockInstrument):
         As for `ScpiInstrument`.
     """
 
+    VOLTAGE, CURRENT_LIMIT = VOLTAGE, CURRENT_LIMIT
     model = "B2912"
     setting_name = "ch{channel}_{setting}"
     ch_1: SourceChannel = Instrument.ChannelCreator(SourceChannel, 1)

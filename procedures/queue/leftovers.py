@@ -43,7 +43,8 @@ def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[],
         while worker_lives(job):
             if time.monotonic() >= deadline:
                 end_whole(job.worker, family)
-                return f"its worker {job.worker} did not end within {patience:g} s after its runner was gone, and was killed"
+                late = f"did not end within {patience:g} s after its runner was gone, and was killed"
+                return f"its worker {job.worker} {late}"
             attend()
         return "the runner was gone"
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import time
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -21,7 +22,7 @@ from instruments.simulated.faults import Fault
 from instruments.simulated.laboratory import Laboratory
 from instruments.simulated.racks import rack_names
 from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import Aborted, BenchError, ConvergenceError, InstrumentError, LimitError
+from mho_errors import Aborted, BenchError, ConvergenceError, InstrumentError, LimitError, UnsafeError
 
 TEXT = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
 CELL = Cell("multiply", 3, 7)
@@ -711,8 +712,8 @@ def test_a_loop_that_rails_by_itself_is_an_error(one_cell):
 
 def test_how_the_outputs_stand_is_said_as_it_was_set():
     with open_bench(preset="ideal", seed=1) as bench:
-        assert bench.standing()["smu"] == bench.standing()["gate"] == "off"
-        assert bench.standing()["board"] == "SAFE"
+        assert set(bench.standing().values()) == {"unknown"}  # nobody has asked, and idle is not off
+        assert {state.source for state in bench.states().values()} == {"unknown"}
         bench.read(CELL)
         standing = bench.standing()
         assert standing["smu"].startswith("ON, at rest at 0 V; last read 0.2 V, ")
@@ -725,3 +726,50 @@ def test_how_the_outputs_stand_is_said_as_it_was_set():
         bench.safe()
         assert bench.standing()["gate"] == "off"
         assert bench.standing()["board"] == "SAFE"
+
+
+def test_a_state_says_from_where_it_is_known_and_since_when():
+    with open_bench(preset="ideal", seed=1) as bench:
+        before = time.time()
+        bench.safe()
+        off = bench.states()["gate"]
+        assert (off.value, off.source) == ("off", "read")
+        assert before <= off.wall <= time.time()
+        bench.read(CELL)
+        bench.wait_until(100.0)
+        on = bench.states()["gate"]
+        assert (on.value, on.source) == ("ON, 2.5 V", "set and confirmed")
+        assert off.at < on.at < 1.0 < bench.now()  # when it was set, not when somebody asked
+        bench.read(Cell("multiply", 3, 8))
+        assert bench.states()["gate"] == on
+        assert bench.states()["smu"].at > 100.0
+        bench.forget()
+        assert bench.states()["gate"].value == "unknown"
+
+
+@pytest.mark.parametrize(("role", "use"), [("smu", "read"), ("pulser", "pulse")])
+def test_what_fails_half_way_leaves_an_output_unknown(bench, role, use, monkeypatch):
+    bench.read(CELL)
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise InstrumentError("no answer")
+
+    monkeypatch.setattr(getattr(bench.instruments, role), "read" if use == "read" else "fire", fail)
+    with pytest.raises(InstrumentError):
+        bench.read(CELL) if use == "read" else bench.pulse(CELL, SET)
+    assert bench.states()[role].value == "unknown"
+    assert bench.states()["gate"].value.startswith("ON, ")
+
+
+def test_what_is_not_confirmed_safe_is_unknown(bench, monkeypatch):
+    bench.read(CELL)
+
+    def fail() -> None:
+        raise InstrumentError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.instruments.gate, "make_safe", fail)
+        with pytest.raises(UnsafeError):
+            bench.safe()
+    assert bench.standing()["gate"] == "unknown"
+    assert bench.standing()["pulser"] == "off"

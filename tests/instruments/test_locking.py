@@ -196,6 +196,18 @@ def test_where_files_are_locked_the_holder_is_named_too(tmp_path):
     take_file("a", holder, tmp_path / "locks")()
 
 
+def test_when_a_bench_was_last_taken_is_known_afterwards(text, tmp_path):
+    source = load_bench_file(written(tmp_path, text))
+    before = time.time()
+    with lock_bench(source):
+        pass
+    taken = locking.last_taken(source)
+    assert taken is not None
+    assert before - 1.0 <= taken <= time.time() + 1.0
+    nobody = load_bench_file(written(tmp_path, bench_text(f"{MINE}x").replace("localhost", "192.0.2.77")))
+    assert locking.last_taken(nobody) is None
+
+
 def test_the_folder_of_lock_files_is_nobody_s_own(monkeypatch, tmp_path):
     before = locking.shared_folder()
     for name in ("TMPDIR", "TEMP", "TMP", "XDG_RUNTIME_DIR", "HOME"):

@@ -24,7 +24,7 @@ def opened(tmp_path: Path, *changes: tuple[str, str]) -> Bench:
         text = text.replace(old, new)
     path = tmp_path / "bench.toml"
     path.write_text(text, encoding="utf-8")
-    return open_bench(str(path), preset="ideal", seed=1)
+    return open_bench(str(path), preset="ideal", seed=1, force=True)
 
 
 @pytest.fixture(params=GENERATORS)
