@@ -9,10 +9,14 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mho_errors import QueueError
+from mho_errors import MhoError, QueueError
+
+if TYPE_CHECKING:
+    from gui.session import Command
 
 HOUSE = Path(__file__).resolve().parent.parent
 STARTED_WITHIN = 40.0  # s; the imports of a cold machine
@@ -22,7 +26,15 @@ Said = tuple[str, str] | None
 """Level and text of what the user is to be told; None for nothing."""
 
 
-def carry_out(command: str, path: Path, bench: str, job: int | None = None) -> Said:
+@dataclass(frozen=True)
+class StopTold:
+    """What came of an emergency stop: whether the bench was confirmed safe, and what is to be said."""
+
+    safe: bool
+    text: str
+
+
+def carry_out(command: Command, path: Path, bench: str, job: int | None = None) -> None:
     """Give a command to the runner of the queue at `path`; without one, do what can be done without.
 
     Raises
@@ -42,11 +54,6 @@ def carry_out(command: str, path: Path, bench: str, job: int | None = None) -> S
                 client.resume()
             case "abort":
                 client.abort(job)
-            case "emergency":
-                client.emergency_stop()
-                return "CRITICAL", client.confirm_safe()
-            case _:
-                raise ValueError(f"{command!r} is no command")
     except NoRunnerError:
         with Queue(path) as jobs:
             match command:
@@ -54,11 +61,27 @@ def carry_out(command: str, path: Path, bench: str, job: int | None = None) -> S
                     jobs.hold(bench_key(bench), "paused by hand")
                 case "resume":
                     jobs.release(bench_key(bench))
-                case "emergency":
-                    return _stop_without_runner(jobs, bench)
                 case _:
                     raise
-    return None
+
+
+def stop_at_once(path: Path, bench: str) -> StopTold:
+    """Let the runner of the queue at `path` break off its job and make the bench safe; without a runner, make it safe here.
+
+    Whatever goes wrong is in what is told: nobody has confirmed anything then.
+    """
+    from procedures.queue import NoRunnerError, Queue, RunnerClient
+
+    try:
+        client = RunnerClient(path, bench)
+        try:
+            client.emergency_stop()
+            return StopTold(True, client.confirm_safe())
+        except NoRunnerError:
+            with Queue(path) as jobs:
+                return StopTold(True, _stop_without_runner(jobs, bench))
+    except MhoError as error:
+        return StopTold(False, str(error))
 
 
 def start_runner(path: Path, bench: str) -> Said:
@@ -126,7 +149,7 @@ def _last_words(log: Path, began: int) -> str:
     return said[-1].removeprefix("mho: ") if said else "it said nothing"
 
 
-def _stop_without_runner(jobs: Any, bench: str) -> Said:
+def _stop_without_runner(jobs: Any, bench: str) -> str:
     """Hold the queue, and make the bench safe from a fresh process, as a runner would."""
     from procedures.origin import bench_key
     from procedures.queue.child import Child, ChildEnded
@@ -145,10 +168,7 @@ def _stop_without_runner(jobs: Any, bench: str) -> Said:
         child.press(GRACE.emergency)
     if child.done is not None and child.done.safe:
         jobs.confirm_safe(key)
-        return (
-            "CRITICAL",
-            f"emergency stop: no runner was there; bench {key} is safe, the queue is held",
-        )
+        return f"emergency stop: no runner was there; bench {key} is safe, the queue is held"
     reason = child.done.reason if child.done else child.how_it_ended()
     raise QueueError(
         f"emergency stop: bench {key} is NOT confirmed safe: {reason}. The queue is held; see to the bench"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -236,9 +237,9 @@ def lock_bench(source: BenchSource) -> ExitStack:
     entries = source.bench.instruments
     with ExitStack() as stack:
         for used in sorted({*entries.addresses(), *entries.daq.names()}):
-            digest = hashlib.sha256(used.encode()).hexdigest()[:16]
             # Benches share instruments, and a computer has several users: a lock each, open to all.
-            lock = FileLock(Path(tempfile.gettempdir()) / f"mho-bench-{digest}.lock", mode=0o666)
+            path = _lock_path(used)
+            lock = FileLock(path, mode=0o666)
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -251,4 +252,24 @@ def lock_bench(source: BenchSource) -> ExitStack:
                     "files (TMPDIR) must let everybody write to it who uses the bench"
                 ) from None
             stack.callback(lock.release)
+            with suppress(OSError):
+                os.utime(path)  # for `last_taken`
         return stack.pop_all()
+
+
+def last_taken(source: BenchSource) -> float | None:
+    """Return when a process last locked one of a bench's instruments, Unix time, s; None where none ever did.
+
+    Whoever locks it touches the lock's file, so this asks nobody and is in nobody's way.
+    """
+    entries = source.bench.instruments
+    times = []
+    for used in {*entries.addresses(), *entries.daq.names()}:
+        with suppress(OSError):
+            times.append(_lock_path(used).stat().st_mtime)
+    return max(times, default=None)
+
+
+def _lock_path(used: str) -> Path:
+    digest = hashlib.sha256(used.encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"mho-bench-{digest}.lock"

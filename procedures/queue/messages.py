@@ -110,6 +110,8 @@ class RunnerState:
         Being run.
     held : bool
         Whether no further job will be begun; `reason` says why.
+    unsafe : bool
+        Whether the bench could not be confirmed safe, as on its lane.
     stage, done, total : str, int, int
         Of the running job.
     seconds_left : float or None
@@ -126,6 +128,7 @@ class RunnerState:
     done: int = 0
     total: int = 0
     seconds_left: float | None = None
+    unsafe: bool = False
 
 
 Event = stream.Event | Missed | JobChanged | QueueChanged | RunnerState

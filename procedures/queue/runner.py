@@ -200,6 +200,8 @@ class Runner:
             self._queue.hold(self.bench, reason, unsafe=True)
             self._say("CRITICAL", f"{reason}. The queue is held; see to the bench, then `mho queue resume`")
         self._state = "idle"
+        if self._job is None:  # else the end of the job says it
+            self._presence.announce(self.state())
         return done.safe
 
     # --- what comes in ---
@@ -308,6 +310,7 @@ class Runner:
             done=progress.done if job and progress else 0,
             total=progress.total if job and progress else 0,
             seconds_left=self._pace.seconds_left() if job else None,
+            unsafe=lane.unsafe,
         )
 
     def _tell_job(self, number: int) -> None:
