@@ -119,7 +119,7 @@ class BenchPanel(QWidget):
         state, safety, now = self.session.runner, self.session.safety, theme.colours()
         busy = state is not None and (state.job is not None or state.state != "idle")
         self.check.setEnabled(not busy and self._process is None)
-        colour = {Verdict.SAFE: now.good, Verdict.UNKNOWN: now.faint, Verdict.LIVE: now.bad}[safety.verdict]
+        colour = {Verdict.SAFE: now.good, Verdict.UNKNOWN: now.faint}.get(safety.verdict, now.bad)
         self.standing.setText(f"{safety.verdict.value}: {safety.text}")
         self.standing.setStyleSheet(f"color: {colour}; font-weight: bold;")
 

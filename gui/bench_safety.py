@@ -22,7 +22,8 @@ class Verdict(Enum):
 
     SAFE = "SAFE"
     UNKNOWN = "NOT KNOWN"
-    LIVE = "NOT SAFE"
+    LIVE = "LIVE"
+    UNSAFE = "NOT SAFE"
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,11 @@ class SafetyRecord:
             text = f"{', '.join(silent)} did not answer Check bench at {clock(now)}"
             self._found = Evidence(now, Verdict.UNKNOWN, text)
         elif any(one["what"] == "output" for one in findings):
-            self.confirm(now, "read by Check bench")
+            off = [
+                f"{one['subject']} {one['detail']}" for one in findings if one["what"] in ("output", "mode")
+            ]
+            text = f"{', '.join(off)}, read by Check bench at {clock(now)}"
+            self._found = Evidence(now, Verdict.SAFE, text)
 
     def take_use(self, taken: datetime | None) -> None:
         """Take when any process last took the bench for itself."""
@@ -143,17 +148,17 @@ class SafetyRecord:
         runner, lane, found = self._runner, self._lane, self._found
         outputs = f": {self._outputs}" if self._outputs else ""
         if runner is not None and runner.state == "making safe":
-            return Safety(Verdict.LIVE, "it is being made safe, which is not confirmed yet")
+            return Safety(Verdict.UNSAFE, "it is being made safe, which is not confirmed yet")
         if lane is not None and lane.unsafe:
             return Safety(
-                Verdict.LIVE, f"not confirmed: {lane.reason or 'it is made safe before the next job'}"
+                Verdict.UNSAFE, f"not confirmed: {lane.reason or 'it is made safe before the next job'}"
             )
         if runner is not None and runner.unsafe:
-            return Safety(Verdict.LIVE, f"not confirmed: {runner.reason}")
+            return Safety(Verdict.UNSAFE, f"not confirmed: {runner.reason}")
         if runner is not None and runner.job is not None:
             return Safety(Verdict.LIVE, f"job {runner.job} {runner.state}{outputs}")
         if runner is None and self._left is not None:
-            return Safety(Verdict.LIVE, f"job {self._left.id} was left by a runner that is gone{outputs}")
+            return Safety(Verdict.UNSAFE, f"job {self._left.id} was left by a runner that is gone{outputs}")
         if found.verdict is Verdict.SAFE and self._taken is not None and self._taken > found.when:
             return Safety(
                 Verdict.UNKNOWN,
@@ -175,3 +180,25 @@ def is_live(words: str) -> bool:
 def clock(when: datetime) -> str:
     """Return a time of today as ``14:03:12``, any other with its date."""
     return f"{when:%H:%M:%S}" if when.date() == datetime.now().date() else f"{when:%Y-%m-%d %H:%M:%S}"
+
+
+def say_runner_gone(before: RunnerState, outputs: str, waiting: int) -> tuple[str, str]:
+    """Return level and text of what is to be said when a runner is gone that stood as `before`.
+
+    Parameters
+    ----------
+    before : RunnerState
+    outputs : str
+        What is known of the outputs of its job.
+    waiting : int
+        Jobs that nobody will begin now.
+    """
+    gone = f"the runner of bench {before.bench} (process {before.pid}) is gone"
+    if before.job is None and before.state != "making safe":
+        return "WARNING" if waiting else "INFO", f"{gone}; {waiting} job{'' if waiting == 1 else 's'} waiting"
+    what = "the bench was being made safe" if before.job is None else f"job {before.job} was {before.state}"
+    known = f"its outputs: {outputs}" if outputs else "nothing is known of its outputs"
+    return "CRITICAL", (
+        f"{gone} while {what}. The bench is NOT confirmed safe; {known}. Start a runner, which settles this and makes "
+        "the bench safe, or press STOP"
+    )

@@ -179,7 +179,9 @@ class JobsModel(QAbstractTableModel):
             return f"{duration_text(state.seconds_left)} left"
         if str(job.status) in RUNNING and job.started is not None and not self._is_left(job):
             return f"since {duration_text(max(time.time() - job.started, 0.0))}"
-        return "" if job.estimate is None else f"about {duration_text(job.estimate)}"
+        from procedures.queue.expectation import expected_text  # loaded with the job
+
+        return expected_text(job.estimate) if str(job.status) == "queued" else ""
 
     def _tip(self, job: Job) -> str:
         lines = [what(job), *(f"{name} = {value}" for name, value in job.order.parameters.items())]

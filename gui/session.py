@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from gui.bench_safety import SafetyRecord
+from gui.bench_safety import SafetyRecord, say_runner_gone
 from gui.errands import Errands
 from gui.listening import QueueListener, RunnerListener
 from gui.shown_run import ShownRun
@@ -299,29 +299,8 @@ class Session(QObject):
         before, self.runner = self.runner, state
         self._record.take_runner(state, datetime.now())
         if state is None and before is not None:
-            self._say_runner_gone(before, self._record.outputs)
-
-    def _say_runner_gone(self, before: RunnerState, known: str) -> None:
-        """Say that the runner is gone, and what is known of the bench that it leaves."""
-        gone = f"the runner of bench {self.bench} (process {before.pid}) is gone"
-        if before.job is not None or before.state == "making safe":
-            what = (
-                f"job {before.job} was {before.state}"
-                if before.job is not None
-                else "the bench was being made safe"
-            )
-            outputs = f"its outputs: {known}" if known else "nothing is known of its outputs"
-            self.tell(
-                "CRITICAL",
-                f"{gone} while {what}. The bench is NOT confirmed safe; {outputs}. Start a runner, which settles "
-                "this and makes the bench safe, or press STOP",
-            )
-        else:
             waiting = sum(job.status == "queued" for job in self.jobs)
-            self.tell(
-                "WARNING" if waiting else "INFO",
-                f"{gone}; {waiting} job{'' if waiting == 1 else 's'} waiting",
-            )
+            self.tell(*say_runner_gone(before, self._record.outputs, waiting))
 
     def _assess(self) -> None:
         """Say how the bench stands when that has changed."""

@@ -50,10 +50,9 @@ class SafetyLight(ElidedLabel):
     def show_safety(self, safety: Safety) -> None:
         """Show how the bench stands."""
         self.setText(f"{safety.verdict.value}: {safety.text}")
-        ground = {Verdict.SAFE: palette.GOOD, Verdict.UNKNOWN: palette.FAINT, Verdict.LIVE: theme.STOP}
+        ground = {Verdict.SAFE: palette.GOOD, Verdict.UNKNOWN: palette.FAINT}.get(safety.verdict, theme.STOP)
         self.setStyleSheet(
-            f"background: {ground[safety.verdict]}; color: white; font-weight: bold; padding: 3px 10px;"
-            " border-radius: 4px;"
+            f"background: {ground}; color: white; font-weight: bold; padding: 3px 10px; border-radius: 4px;"
         )
 
 

@@ -15,7 +15,7 @@ from procedures.origin import bench_key
 from procedures.queue.client import NoRunnerError, RunnerClient
 from procedures.queue.job import ENDED, Job, JobStatus, Order
 from procedures.queue.messages import RunnerState
-from procedures.queue.ordering import checked, order_of_run, orders_of_plan
+from procedures.queue.ordering import checked, checked_all, order_of_run, orders_of_plan
 from procedures.queue.policy import Answer, Policy
 from procedures.queue.runner import EMERGENCY
 from procedures.queue.store import Queue, queue_path
@@ -67,7 +67,7 @@ def add(
         planned = orders_of_plan(Path(procedure))
         check_output(output, len(planned))
         with Queue() as queue:
-            orders = [checked(replace(one, output=output), queue) for one in planned]
+            orders = checked_all([replace(one, output=output) for one in planned], queue)
             _report_all(queue.add_all(orders, priority=priority or 0), json_)
         return
     words = parameters_from_arguments(procedure, context.args, seed=seed, program="mho queue add")

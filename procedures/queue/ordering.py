@@ -3,26 +3,57 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mho_errors import QueueError
-from procedures.base import Estimate, Procedure
+from procedures.base import Procedure
 from procedures.catalogue import known_procedures, make_procedure
 from procedures.conditions import load_conditions
 from procedures.origin import bench_key, import_procedure
 from procedures.plan import load_plan
+from procedures.queue.expectation import expected_seconds
 from procedures.queue.job import WITHIN, Job, JobStatus, Order
 from procedures.queue.store import Queue
 from runs import RunFile, new_run_path
 
-SIMULATED_PULSE = 0.5e-3
-HARDWARE_PULSE = 20e-3
-"""Wall time of a programming pulse with its verify read and all messages before any was measured, s (?)."""
+
+@dataclass(frozen=True)
+class Expected:
+    """An order that was checked, and what it will take.
+
+    Attributes
+    ----------
+    order : Order
+        With absolute paths.
+    pulses : int or None
+        Programming pulses; None when that is not known.
+    seconds : float or None
+        Wall time of the job, s; None when that is not known.
+    """
+
+    order: Order
+    pulses: int | None
+    seconds: float | None
 
 
-def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
-    """Check an order as far as that goes without a bench; return it in full, and its estimate.
+def checked(order: Order, queue: Queue, planned: Sequence[float | None] = ()) -> tuple[Order, float | None]:
+    """As `expect`; returns the order in full and its estimate (s)."""
+    expected = expect(order, queue, planned)
+    return expected.order, expected.seconds
+
+
+def checked_all(orders: Sequence[Order], queue: Queue) -> list[tuple[Order, float | None]]:
+    """Check the orders of a plan, which may go on from one another; as `checked`."""
+    found: list[tuple[Order, float | None]] = []
+    for order in orders:
+        found.append(checked(order, queue, [seconds for _, seconds in found]))
+    return found
+
+
+def expect(order: Order, queue: Queue, planned: Sequence[float | None] = ()) -> Expected:
+    """Check an order as far as that goes without a bench; return it in full, and what it will take.
 
     Parameters
     ----------
@@ -30,13 +61,8 @@ def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
         Relative paths start from its folder.
     queue : Queue
         Knows how long such runs took before.
-
-    Returns
-    -------
-    Order
-        With absolute paths.
-    float or None
-        Expected wall time, s; None when nothing is known.
+    planned : sequence of float or None
+        What the orders before it in a plan are expected to take, s.
 
     Raises
     ------
@@ -48,14 +74,12 @@ def checked(order: Order, queue: Queue) -> tuple[Order, float | None]:
         source = load_conditions(bench, order.preset, order.seed)
         procedure = make_procedure(order.procedure, order.parameters)
         procedure.check()
-        expected = procedure.estimate(source)
+        own = procedure.estimate(source)
         output = None if order.output is None else order.output.resolve()
         order = replace(order, bench=bench, output=output)
         if order.after is not None:
             order = replace(order, after=ground(order, queue, simulated=source.bench.simulation is not None))
-    return order, expected_seconds(
-        expected, queue.last_finished(order), simulated=source.bench.simulation is not None
-    )
+    return Expected(order, own.pulses, expected_seconds(order, own, queue, source, planned))
 
 
 def ground(order: Order, queue: Queue, *, simulated: bool) -> str | None:
@@ -114,36 +138,6 @@ def run_before(order: Order, queue: Queue) -> Path | None:
             f"job {number}, whose chip this one goes on with, is {job.status}; run that one first, and this one again"
         )
     return job.run
-
-
-def expected_seconds(estimate: Estimate, last: Job | None, *, simulated: bool) -> float | None:
-    """Return what a run is expected to take, s; None when nothing is known.
-
-    Parameters
-    ----------
-    estimate : Estimate
-        The procedure's own.
-    last : Job or None
-        That last finished with the same procedure on the same bench: its pace is taken.
-    simulated : bool
-        Which pace to assume otherwise.
-    """
-    if estimate.pulses is not None and last is not None and last.seconds and last.pulses:
-        return _start(last) + estimate.pulses * last.seconds / last.pulses
-    if estimate.seconds is not None:
-        return estimate.seconds
-    if last is not None and last.seconds is not None:
-        return _start(last) + last.seconds
-    pace = SIMULATED_PULSE if simulated else HARDWARE_PULSE
-    return None if estimate.pulses is None else estimate.pulses * pace
-
-
-def _start(last: Job) -> float:
-    """What a job takes beside its run: the start of its worker, the opening of the bench, s."""
-    assert last.started is not None
-    assert last.ended is not None
-    assert last.seconds is not None
-    return max(last.ended - last.started - last.seconds, 0.0)
 
 
 def next_run_path(job: Job, folder: Path) -> Path:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from procedures.queue.expectation import duration, expected_text, expected_together
 from procedures.queue.job import ACTIVE, Job, JobStatus, Lane
 from procedures.queue.messages import RunnerState
 
@@ -62,17 +63,23 @@ def print_jobs(
             outcome = _so_far(job, runners) or job.reason or ("" if job.run is None else job.run.name)
             status = Text(job.status, COLOURS.get(job.status, ""))
             table.add_row(
-                str(job.id), status, what(job), *bench, duration(job.estimate), duration(took(job)), outcome
+                str(job.id),
+                status,
+                what(job),
+                *bench,
+                expected_text(job.estimate),
+                duration(took(job)),
+                outcome,
             )
         console.print(table)
     for name, runner in runners.items():
         waiting = [job for job in jobs if job.order.bench == name and job.status is JobStatus.QUEUED]
         if waiting:
-            expected = sum(job.estimate or 0.0 for job in waiting)
             number = (
                 f"{len(waiting)} job{'' if len(waiting) == 1 else 's'} wait{'s' if len(waiting) == 1 else ''}"
             )
-            console.print(f"{number} for {name}: {duration(expected)} expected", highlight=False)
+            expected = expected_together([job.estimate for job in waiting])
+            console.print(f"{number} for {name}: {expected}", highlight=False)
         if runner is None:
             console.print(
                 f"no runner serves {name}; begin with `mho runner --bench {name}`",
@@ -136,18 +143,6 @@ def what(job: Job) -> str:
 def took(job: Job) -> float | None:
     """Return how long a job took, its worker's start and all, s; None before its end."""
     return None if job.started is None or job.ended is None else job.ended - job.started
-
-
-def duration(seconds: float | None) -> str:
-    """Write seconds as people say them: ``12 s``, ``3 min``, ``2 h 5 min``."""
-    if seconds is None:
-        return ""
-    if seconds < 1.0:
-        return "< 1 s"
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _plain(thing: Job | Lane) -> dict[str, Any]:

@@ -158,8 +158,9 @@ def test_the_check_opens_each_instrument_in_a_process_of_its_own(panel: BenchPan
     assert found["smu"][CONNECTION:KNOWN] == ["answers", "off"]
     assert "errors: none in the queue" in below(panel, "smu")
     assert panel.session.safety.verdict is Verdict.SAFE
-    assert panel.session.safety.text.endswith("read by Check bench")
-    assert panel.standing.text().startswith("SAFE: every output off since ")
+    assert panel.standing.text().startswith(
+        "SAFE: smu off, gate off, pulser off, board SAFE, read by Check bench at "
+    )
 
 
 def test_an_output_that_somebody_left_on_is_never_shown_as_off(

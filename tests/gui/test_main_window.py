@@ -367,7 +367,9 @@ def test_a_queue_that_goes_on_takes_the_message_of_its_stop_away_and_no_other(wi
     assert [one.text for one in window.messages._said] == ["the runner is gone"]
 
 
-LIGHTS = {Verdict.SAFE: palette.GOOD, Verdict.UNKNOWN: palette.FAINT, Verdict.LIVE: theme.STOP}
+LIGHTS = {
+    Verdict.SAFE: palette.GOOD, Verdict.UNKNOWN: palette.FAINT, Verdict.LIVE: theme.STOP, Verdict.UNSAFE: theme.STOP,
+}  # fmt: skip
 
 
 def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: MainWindow) -> None:
@@ -380,13 +382,13 @@ def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: Mai
          "job 4 running: gate ON, 2.5 V, set and confirmed at "),
         (lambda: session._record.take_event(Ended(Status.FINISHED, "", Path("a.h5")), NOW), Verdict.LIVE, "job 4"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.SAFE, "run a.h5 had ended"),
-        (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.LIVE, "being made safe"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.UNSAFE, "being made safe"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle", unsafe=True, reason="gate is on")),
-         Verdict.LIVE, "not confirmed: gate is on"),
+         Verdict.UNSAFE, "not confirmed: gate is on"),
         (lambda: session._take_jobs("simulated", [], Lane("simulated", True, "gate is on", unsafe=True), None),
-         Verdict.LIVE, "not confirmed: gate is on"),
-        (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.LIVE, "being made safe"),
-        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.LIVE, "gate is on"),
+         Verdict.UNSAFE, "not confirmed: gate is on"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.UNSAFE, "being made safe"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.UNSAFE, "gate is on"),
         (lambda: session._take_jobs("simulated", [], Lane("simulated", True, "stopped"), None), Verdict.SAFE, ""),
     ):  # fmt: skip
         act()
@@ -401,7 +403,7 @@ def test_nothing_of_one_bench_is_said_of_the_next(window: MainWindow, qtbot) -> 
     session = window.session
     qtbot.waitUntil(lambda: session.lane is not None, timeout=SOON)
     session._take_jobs("simulated", [], Lane("simulated", True, "gate is on", unsafe=True), None)
-    assert session.safety.verdict is Verdict.LIVE
+    assert session.safety.verdict is Verdict.UNSAFE
     session.set_bench("other.toml")
     assert session.safety == Safety(Verdict.UNKNOWN, NEVER_READ)
     assert (session.lane, session.jobs, session.runner) == (None, [], None)

@@ -194,7 +194,7 @@ def test_a_stop_of_an_idle_runner_comes_to_its_end(session: Session, said: list,
         assert session.safety.verdict is Verdict.UNKNOWN  # idle is not safe
         session.emergency_stop()
         qtbot.waitUntil(lambda: session.runner.state == "making safe", timeout=SOON)
-        assert session.safety.verdict is Verdict.LIVE
+        assert session.safety.verdict is Verdict.UNSAFE
         qtbot.waitUntil(lambda: session.runner.state == "idle" and len(stop) == 2, timeout=3 * SOON)
         assert stop[1][0] == "INFO"
         qtbot.waitUntil(lambda: session.safety.verdict is Verdict.SAFE, timeout=SOON)
@@ -217,7 +217,7 @@ def test_a_stop_that_cannot_be_confirmed_is_red_on_every_surface(
         assert "NOT confirmed safe" in stop[1][1]
         qtbot.waitUntil(lambda: session.runner.state == "idle" and session.lane.unsafe, timeout=SOON)
         assert session.runner.unsafe
-        assert session.safety.verdict is Verdict.LIVE
+        assert session.safety.verdict is Verdict.UNSAFE
         assert session.lane.reason in session.safety.text
 
 
@@ -241,7 +241,7 @@ def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_
         assert level == "CRITICAL"
         assert f"(process {process.pid}) is gone while job {number} was running" in text
         assert "gate ON" in text
-        assert session.safety.verdict is Verdict.LIVE
+        assert session.safety.verdict is Verdict.UNSAFE
         assert f"job {number} was left by a runner that is gone: " in session.safety.text
         with running(desk):
             pass  # settles what was left
