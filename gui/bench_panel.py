@@ -33,7 +33,7 @@ from gui.following import News
 from gui.output_window import end, python_process
 from gui.session import Session
 from mho_errors import RunFileError
-from runs import RunFile
+from runs import GOING_ON, RunFile
 
 
 class BenchPanel(QWidget):
@@ -178,7 +178,7 @@ class BenchPanel(QWidget):
             return
         with self._said_if_damaged():
             self._extend(run)
-            if (news.status != "running") != self._shown:
+            if (news.status not in GOING_ON) != self._shown:
                 self._show_settings(run)
 
     @contextmanager
@@ -196,7 +196,7 @@ class BenchPanel(QWidget):
 
     def _show_settings(self, run: RunFile) -> None:
         """Show what the run file keeps of each instrument: as the run found it, and once it is over as it left it."""
-        self._shown = over = run.status != "running"
+        self._shown = over = run.status not in GOING_ON
         after, end = run.settings_after, run.end_time
         left = over and bool(after) and end is not None
         when = (end if left and end is not None else run.start_time).astimezone().replace(tzinfo=None)

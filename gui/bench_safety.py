@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from procedures.queue.job import Job, Lane
     from procedures.queue.messages import RunnerState
 
-ACTIVE = ("running", "paused")
 NEVER_READ = "nothing was read of this bench yet; Check bench looks at it"
 
 
@@ -77,7 +76,8 @@ class SafetyRecord:
 
         Of a job that failed or was aborted that is not sure: it may never have come to the bench.
         """
-        self._left = next((job for job in jobs if job.status in ACTIVE), None)
+        begun = (job for job in jobs if job.started is not None and job.ended is None)
+        self._left = next((job for job in begun if job.status != "queued"), None)
         for job in jobs:
             if job.ended is not None and job.status in ("finished", "interrupted"):
                 ended = datetime.fromtimestamp(job.ended)

@@ -127,21 +127,33 @@ class QueueListener:
 
     def _follow(self) -> None:
         from procedures.origin import bench_key
+        from procedures.queue.job import ACTIVE
+        from procedures.queue.leftovers import as_it_stands
         from procedures.queue.store import Queue
 
         bench = bench_key(self._bench)
         use = self._uses()
+        active: dict[int, str] = {}  # jobs that are being run, and how they stand
         taken, look_at = use(), time.monotonic() + USE_LOOK
         with Queue(self._path) as queue:
             fresh = True
             while not self._over.is_set():
                 if fresh:
-                    self._changed(queue.jobs(bench), queue.lane(bench), taken)
+                    jobs = queue.jobs(bench)
+                    standing = [as_it_stands(job) for job in jobs]
+                    active = {
+                        job.id: now.status
+                        for job, now in zip(jobs, standing, strict=True)
+                        if job.status in ACTIVE
+                    }
+                    self._changed(standing, queue.lane(bench), taken)
                 self._over.wait(LOOK)
                 fresh = queue.changed()
                 if time.monotonic() >= look_at:
                     before, taken, look_at = taken, use(), time.monotonic() + USE_LOOK
-                    fresh |= taken != before
+                    fresh |= taken != before or any(
+                        as_it_stands(queue.job(number)).status != word for number, word in active.items()
+                    )
 
     def _uses(self) -> Callable[[], float | None]:
         """Return what tells when the bench was taken last; nothing does of a simulated one, or of none."""

@@ -19,7 +19,7 @@ from mho_toml import parse_toml
 from procedures.base import Procedure
 from procedures.catalogue import find_procedure
 from procedures.origin import import_procedure
-from runs import Parameter, RunFile, Status
+from runs import GOING_ON, Parameter, RunFile, Status
 from runs.card import read_card
 from runs.provenance import file_hash, is_file
 
@@ -88,7 +88,7 @@ def read_recipe(path: Path) -> Recipe:
     path = path.resolve()
     with RunFile(path) as file:
         status, provenance = file.status, file.provenance
-        if status is Status.RUNNING:
+        if status in GOING_ON:
             raise InputError(f"{path} is still running; repeat it when it is over")
         source = _bench_of(file)
         seed = provenance.get("seed", "")

@@ -28,7 +28,7 @@ from runs.liveness import Writer
 from runs.opening import intact, open_run_file, writer_of
 from runs.paths import SUFFIX
 from runs.record import RunRecord
-from runs.schema import Array, Parameter, RunHeader, Status
+from runs.schema import GOING_ON, Array, Parameter, RunHeader, Status
 from runs.text import decode
 
 CARD = "card"
@@ -135,10 +135,10 @@ def read_card(path: Path) -> Card:
         record = RunRecord(path, file)
         entry = file["entry"]
         status = Status(_text(entry, "status"))
-        if status is Status.RUNNING:
+        if status in GOING_ON:
             status = record.status  # whether its writer lives takes a closer look
         told = json.loads(_text(entry, CARD) if CARD in entry else _gathered(record, entry))
-        end = _text(entry, "end_time") if status is not Status.RUNNING else ""
+        end = _text(entry, "end_time") if status not in GOING_ON else ""
         results = json.loads(_text(entry, "summary"))
         return Card(
             Facts(**{name: fact for name, fact in told["facts"].items() if name in _FACTS}),

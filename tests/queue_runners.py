@@ -15,6 +15,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import psutil
+
 from instruments.bench_file import load_bench_file
 from instruments.simulated.laboratory import Laboratory
 from instruments.simulated.serving import Server
@@ -26,6 +28,8 @@ from procedures.stream import Message
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 PATIENCE = 60.0
+LIVING: dict[str, Any] = {"worker": os.getpid(), "worker_started": psutil.Process().create_time()}
+"""A worker that is there: the test itself."""
 
 
 def eventually(true: Callable[[], Any], patience: float = PATIENCE) -> Any:

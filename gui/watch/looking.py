@@ -15,6 +15,7 @@ from gui.pictures import first_choice
 from mho_errors import MhoError, QueueError, RunFileError
 from procedures.queue import Job, JobStatus, Queue, RunnerClient
 from procedures.queue.job import ACTIVE
+from procedures.queue.leftovers import as_it_stands
 from procedures.queue.messages import RunnerState
 from procedures.queue.store import NAME
 from runs import LogEntry, RunFile, Status
@@ -86,7 +87,7 @@ def look(folder: Path) -> Glance:
     if (folder / NAME).exists():  # opening a queue would make it
         try:
             with Queue(folder / NAME) as queue:
-                jobs = queue.jobs()
+                jobs = [as_it_stands(job) for job in queue.jobs()]
                 lines = tuple(
                     Line(lane.bench, lane.held, lane.reason, _ask(folder / NAME, lane.bench))
                     for lane in queue.lanes()

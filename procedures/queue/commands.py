@@ -14,6 +14,7 @@ from procedures.arguments import parameters_from_arguments
 from procedures.origin import bench_key
 from procedures.queue.client import NoRunnerError, RunnerClient
 from procedures.queue.job import ENDED, Job, JobStatus, Order
+from procedures.queue.leftovers import as_it_stands
 from procedures.queue.messages import RunnerState
 from procedures.queue.ordering import checked, checked_all, order_of_run, orders_of_plan
 from procedures.queue.policy import Answer, Policy
@@ -86,10 +87,11 @@ def list_jobs(
     """Show what has run, what runs, and what waits, in this order."""
     with Queue() as queue:
         jobs = queue.jobs(None if bench is None else _known(bench, queue), status or tuple(JobStatus))
+        busy = dict.fromkeys(job.order.bench for job in jobs if job.status not in ENDED)
+        jobs = [as_it_stands(job) for job in jobs]
         if json_:
             typer.echo(as_json(jobs))
         else:
-            busy = dict.fromkeys(job.order.bench for job in jobs if job.status not in ENDED)
             print_jobs(jobs, queue.lanes(), {one: _runner(queue, one) for one in busy}, Console())
 
 
@@ -97,7 +99,7 @@ def list_jobs(
 def show(number: Number, json_: AsJson = False) -> None:
     """Show everything about a job."""
     with Queue() as queue:
-        _report(queue.job(number), json_, whole=True)
+        _report(as_it_stands(queue.job(number)), json_, whole=True)
 
 
 @queue_app.command()

@@ -1,13 +1,15 @@
-"""What becomes of a worker whose runner was killed: it ends by itself, or is ended."""
+"""What becomes of a job whose runner was killed: its worker ends by itself, or is ended, and it is interrupted."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import psutil
 
-from procedures.queue.job import Job
+from procedures.queue.job import ACTIVE, Job
+from procedures.queue.outcome import found
 from runs.liveness import START_TOLERANCE
 
 
@@ -36,6 +38,17 @@ def wait_for_worker(job: Job, patience: float, attend: Callable[[], None]) -> st
             return f"its worker {job.worker} did not end within {patience:g} s after its runner was gone, and was killed"
         attend()
     return "the runner was gone"
+
+
+def as_it_stands(job: Job) -> Job:
+    """Return a job as it is now: one whose worker is gone is no longer being run, whatever the queue still says.
+
+    The word for it is that of its run file, so that it is called the same wherever it is shown. A runner settles it.
+    """
+    if job.status not in ACTIVE or _worker(job) is not None:
+        return job
+    outcome = found(job.run, "left by a runner that is gone")
+    return replace(job, status=outcome.status, reason=outcome.reason)
 
 
 def _worker(job: Job) -> psutil.Process | None:

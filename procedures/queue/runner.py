@@ -35,7 +35,7 @@ from procedures.queue.outcome import Outcome, found, told
 from procedures.queue.pace import Pace
 from procedures.queue.policy import Policy, decide
 from procedures.queue.presence import EndAsked, Presence
-from procedures.queue.store import Queue
+from procedures.queue.store import GO_ON, Queue
 from runs import Status
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
@@ -164,7 +164,7 @@ class Runner:
         """See to a safe bench first, then note how the job ended and what follows: a crash in between repeats both."""
         if not outcome.safe:
             self._make_safe()
-        decision = decide(self._policy, outcome.status, job.attempts)
+        decision = GO_ON if outcome.asked else decide(self._policy, outcome.status, job.attempts)
         self._queue.end(
             job.id, outcome.status, outcome.reason, decision, seconds=outcome.seconds, pulses=outcome.pulses
         )

@@ -98,9 +98,7 @@ def _so_far(job: Job, runners: Mapping[str, RunnerState | None]) -> str:
     if job.status not in ACTIVE:
         return ""
     runner = runners.get(job.order.bench)
-    if runner is None:
-        return "left by a runner that is gone"
-    if runner.job != job.id or not runner.total:
+    if runner is None or runner.job != job.id or not runner.total:
         return ""
     left = "" if runner.seconds_left is None else f", {duration(runner.seconds_left)} left"
     return f"{runner.stage} {runner.done} of {runner.total}{left}"

@@ -76,7 +76,7 @@ def _obey(told: io.FileIO, control: Control) -> None:
             control.abort(command.reason)
             if command.command == "emergency":
                 _interrupt()
-    control.abort(RUNNER_GONE)
+    control.abort(RUNNER_GONE, lost=True)
 
 
 def _interrupt() -> None:
@@ -104,6 +104,10 @@ class _Witness:
             if isinstance(event, Ended):
                 self.ended, self.seconds = event, self._pace.elapsed()
         self._tell(event)
+
+    def done(self, status: Status, reason: str, error: BaseException) -> Done:
+        """Return the last words on a run that did not come to its end; what its file says of it comes first."""
+        return Done(self.ended.status if self.ended is not None else status, reason, self.left_safe(error))
 
     def left_safe(self, error: BaseException | None) -> bool:
         """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
@@ -134,12 +138,13 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Do
             provenance={"queue_job": str(job.job), "queue_attempt": str(job.attempt)},
         )
     except (Aborted, KeyboardInterrupt) as error:
-        return Done(Status.ABORTED, control.reason or str(error) or "interrupted", witness.left_safe(error))
+        status = Status.INTERRUPTED if control.lost else Status.ABORTED
+        return witness.done(status, control.reason or str(error) or "interrupted", error)
     except (MhoError, OSError) as error:
-        return Done(Status.FAILED, f"{type(error).__name__}: {error}", witness.left_safe(error))
+        return witness.done(Status.FAILED, f"{type(error).__name__}: {error}", error)
     except Exception as error:  # a procedure's own fault: its traceback goes to the runner's log
         log.exception("job %d failed", job.job)
-        return Done(Status.FAILED, f"{type(error).__name__}: {error}", witness.left_safe(error))
+        return witness.done(Status.FAILED, f"{type(error).__name__}: {error}", error)
     pulses = getattr(result, "summary", {}).get("pulses")
     return Done(Status.FINISHED, "", witness.left_safe(None), witness.seconds, pulses)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import run_samples
-from queue_runners import Desk, order, running, served_bench, start_runner
+from queue_runners import LIVING, Desk, order, running, served_bench, start_runner
 from run_writers import WriterProcess
 
 from gui.bench_safety import Verdict
@@ -115,7 +115,7 @@ def test_a_run_that_the_user_opens_stays_until_the_next_job_begins(
     session.start()
     with Queue(session.queue_path) as queue:
         number = queue.add(order()).id
-        queue.begin(number, run=live, worker=1, worker_started=0.0)
+        queue.begin(number, run=live, **LIVING)
         qtbot.waitUntil(lambda: session.run_path == live, timeout=SOON)
         session.open_run(solved)
         queue.hold("simulated", "a change that is none of this run")
@@ -130,7 +130,7 @@ def test_nothing_is_followed_that_is_not_wanted(session: Session, tmp_path: Path
     session.follow_current(False)
     session.start()
     with Queue(session.queue_path) as queue:
-        queue.begin(queue.add(order()).id, run=live, worker=1, worker_started=0.0)
+        queue.begin(queue.add(order()).id, run=live, **LIVING)
     qtbot.waitUntil(lambda: len(session.jobs) == 1, timeout=SOON)
     qtbot.wait(100)
     assert session.run_path is None
