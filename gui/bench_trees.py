@@ -5,13 +5,8 @@ from __future__ import annotations
 from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem
 
 COLUMNS = {
-    "Instrument": 90,
-    "Driver": 115,
-    "Terminal": 190,
-    "Connection": 90,
-    "Output": 210,
-    "Known since": 230,
-}
+    "Instrument": 90, "Driver": 115, "Terminal": 130, "Connection": 85, "Output": 190, "Known since": 255,
+}  # fmt: skip
 """Headings and widths, pixels."""
 
 CONNECTION, OUTPUT, KNOWN = (list(COLUMNS).index(name) for name in ("Connection", "Output", "Known since"))

@@ -119,7 +119,7 @@ class SolvePanel(QWidget):
         self.verdict.setVisible(verdict is not None)
         if verdict is not None:
             self.verdict.setText(verdict.text)
-            colour = now.good if verdict.converged else now.bad
+            colour = now.bad if not verdict.converged else now.good if verdict.proved else now.doubtful
             self.verdict.setStyleSheet(f"color: {colour}; font-weight: bold;")
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802

@@ -55,10 +55,11 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a solve converged, in words."""
+    """Whether a solve converged, in words; `proved` by a certificate in the file."""
 
     converged: bool
     text: str
+    proved: bool = False
 
 
 def read_verdict(run: RunFile) -> Verdict | None:
@@ -83,7 +84,9 @@ def read_verdict(run: RunFile) -> Verdict | None:
     text = "converged"
     if isinstance(reached, int | float) and isinstance(asked, int | float):
         text += f": {reached:.1f} of {asked:g} bits"
-    return Verdict(True, text + (f" (proved bound {bound:.1e})" if isinstance(bound, int | float) else ""))
+    return Verdict(
+        True, text + (f" (proved bound {bound:.1e})" if isinstance(bound, int | float) else ""), proved=True
+    )
 
 
 def has_solutions(run: RunFile) -> bool:

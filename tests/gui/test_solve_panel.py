@@ -90,12 +90,12 @@ CERTIFICATE = {
 
 
 @pytest.mark.parametrize(
-    ("result", "text", "good"),
+    ("result", "text", "colour"),
     [
         (
             {"converged": True, "bits_asked": 24, "bits": 24.6, "reason": "", "certificate": CERTIFICATE},
             "converged: 24.6 of 24 bits (proved bound 3.9e-08)",
-            True,
+            "good",
         ),
         (
             {
@@ -106,22 +106,26 @@ CERTIFICATE = {
                 "certificate": CERTIFICATE,
             },
             "NOT converged: the residual grew",
-            False,
+            "bad",
         ),
-        ({"converged": True, "bits": 24}, "converged by the residual of the iteration; no certificate", True),
-        ({"converged": False}, "NOT converged", False),
+        (
+            {"converged": True, "bits": 24},
+            "converged by the residual of the iteration; no certificate",
+            "doubtful",
+        ),
+        ({"converged": False}, "NOT converged", "bad"),
         ({"pulses": 7}, "", None),
         (None, "", None),
     ],
 )
 def test_the_verdict_is_the_files_and_an_old_one_is_not_called_proved(
-    session, panel, tmp_path, result, text, good
+    session, panel, tmp_path, result, text, colour
 ):
     session.open_run(write_solve(tmp_path / "run.h5", np.eye(2), np.array([1.0, 2.0]), result=result))
-    assert panel.verdict.isVisible() is (good is not None)
-    if good is not None:
+    assert panel.verdict.isVisible() is (colour is not None)
+    if colour is not None:
         assert panel.verdict.text() == text
-        assert (colours().good if good else colours().bad) in panel.verdict.styleSheet()
+        assert getattr(colours(), colour) in panel.verdict.styleSheet()
 
 
 def test_the_verdict_of_one_run_is_not_left_over_the_next(session, panel, tmp_path):
