@@ -64,3 +64,7 @@ class QueueError(MhoError):
 
 class Aborted(MhoError):
     """The user or the system asked the run to stop."""
+
+
+class Interrupted(Aborted):
+    """The run stops because what it depends on is gone; nobody asked for that."""

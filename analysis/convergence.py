@@ -36,6 +36,8 @@ class Convergence:
         Precision asked for.
     tolerance : float or None
         Relative residual to stop at, when the user gave one.
+    true_residual : (k,) array or None
+        As `residual`, but recomputed in float64 from the matrix as given; NaN where it was not, None in files without.
     """
 
     cycle: Floats
@@ -44,6 +46,7 @@ class Convergence:
     rho: float | None
     bits: int | None
     tolerance: float | None
+    true_residual: Floats | None = None
 
     @property
     def precision(self) -> float | None:
@@ -73,6 +76,8 @@ def read_convergence(run: RunFile) -> Convergence | None:
         return None
     # Column by column: the table also holds vectors.
     cycle, residual, error = (run.column("cycles", name).astype(float) for name in _COLUMNS)
+    recomputed = "true_residual" in run.units("cycles")
+    true_residual = run.column("cycles", "true_residual").astype(float)[: len(cycle)] if recomputed else None
     parameters = run.parameters
     bits = parameters["bits"].value if "bits" in parameters else None
     tolerance = parameters["tolerance"].value if "tolerance" in parameters else None
@@ -83,6 +88,7 @@ def read_convergence(run: RunFile) -> Convergence | None:
         read_forecast(run),
         int(bits) if isinstance(bits, int | float) else None,
         float(tolerance) if isinstance(tolerance, int | float) and tolerance else None,
+        true_residual,
     )
 
 

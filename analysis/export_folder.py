@@ -16,7 +16,7 @@ from analysis.export_csv import write_csv
 from analysis.quantities import parameter_text
 from mho_errors import InputError
 from mho_escaping import markdown, visible
-from runs import RunFile, Status, recover
+from runs import GOING_ON, RunFile, Status, recover
 from runs.provenance import file_hash
 
 _README = """\
@@ -55,7 +55,7 @@ def write_folder(run: RunFile, file: h5py.File, folder: Path) -> None:
     InputError
         The run is not over.
     """
-    if run.status is Status.RUNNING:
+    if run.status in GOING_ON:
         raise InputError(f"{run.path} is still being written; publish it when its run is over")
     folder.mkdir()
     copy = folder / run.path.name

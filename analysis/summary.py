@@ -14,7 +14,7 @@ from analysis.convergence import Convergence, read_convergence
 from chip_maps.levels import Levels
 from mho_errors import RunFileError
 from mho_toml import load_toml
-from runs import LogEntry, Parameter, RunFile, Status
+from runs import GOING_ON, LogEntry, Parameter, RunFile, Status
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _seed(run: RunFile) -> int | None:
 
 
 def _duration(run: RunFile, status: Status) -> float | None:
-    end = datetime.now().astimezone() if status is Status.RUNNING else run.end_time
+    end = datetime.now().astimezone() if status in GOING_ON else run.end_time
     return None if end is None else (end - run.start_time).total_seconds()
 
 

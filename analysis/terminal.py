@@ -14,10 +14,11 @@ from rich.text import Text
 from analysis.convergence import Convergence
 from analysis.quantities import duration_text, handy_unit, parameter_text
 from analysis.summary import Summary, summarise
-from runs import RunFile, Status
+from runs import GOING_ON, RunFile, Status
 
 STYLES = {
     Status.RUNNING: "bold blue",
+    Status.PAUSED: "bold yellow",
     Status.FINISHED: "bold green",
     Status.FAILED: "bold red",
     Status.ABORTED: "bold yellow",
@@ -67,7 +68,7 @@ def _heading(summary: Summary) -> Text:
     text = Text.assemble((summary.title, "bold"), "  ", (str(summary.status), STYLES[summary.status]))
     if summary.reason:
         text.append(f": {summary.reason}")
-    if summary.status is Status.INTERRUPTED:
+    if summary.status is Status.INTERRUPTED and not summary.reason:
         text.append(": its writer is gone; all but its last moment is here")
     return text
 
@@ -116,7 +117,7 @@ def _facts(summary: Summary) -> RenderableType:
 
 
 def _took(summary: Summary) -> str:
-    return "for" if summary.status is Status.RUNNING else "took"
+    return "for" if summary.status in GOING_ON else "took"
 
 
 def _parameters(summary: Summary) -> RenderableType:

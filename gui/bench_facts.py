@@ -41,6 +41,8 @@ class BenchFacts:
     Attributes
     ----------
     name, description, chip : str
+    key, text : str
+        The one name under which runs and the queue know the bench, and its file.
     preset : str or None
         Of the simulated cells; None for a bench of real instruments.
     instruments : tuple of Instrument
@@ -53,6 +55,8 @@ class BenchFacts:
     name: str
     description: str
     chip: str
+    key: str
+    text: str
     preset: str | None
     instruments: tuple[Instrument, ...]
     limits: Mapping[str, tuple[float, float, float]]
@@ -62,8 +66,10 @@ class BenchFacts:
 def read_facts(bench: str) -> BenchFacts:
     """Return what the bench file says; `BenchError` for a wrong one."""
     from instruments.bench_file import load_bench_file
+    from procedures.origin import bench_key
 
-    file = load_bench_file(bench).bench
+    source = load_bench_file(bench)
+    file = source.bench
     limits = {
         name: (one.voltage, one.current, one.pulse_width)
         for name, one in file.terminal_limits().terminals.items()
@@ -72,6 +78,8 @@ def read_facts(bench: str) -> BenchFacts:
         file.name,
         file.description,
         file.chip,
+        bench_key(bench),
+        source.text,
         None if file.simulation is None else file.simulation.preset,
         tuple(_instruments(file)),
         limits,

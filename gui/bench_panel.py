@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QEvent, QProcess, Qt
@@ -22,25 +25,15 @@ from PySide6.QtWidgets import (
 from analysis.cells import read_chip
 from gui import theme
 from gui.bench_facts import BenchFacts, Extremes, in_units, last_in_words, margin, read_facts
-from gui.bench_trees import (
-    ADDRESS,
-    COLUMNS,
-    CONNECTION,
-    LIMITS,
-    OUTPUT,
-    UNKNOWN,
-    UNSEEN,
-    output_in_words,
-    show_known,
-    table,
-    tell_below,
-)
+from gui.bench_instruments import Details, InstrumentTable, Seen, of_findings
+from gui.bench_safety import Verdict, clock
+from gui.bench_trees import LIMITS, UNSEEN, output_in_words, table
 from gui.elided_label import ElidedLabel
 from gui.following import News
 from gui.output_window import end, python_process
 from gui.session import Session
 from mho_errors import RunFileError
-from runs import RunFile
+from runs import GOING_ON, RunFile
 
 
 class BenchPanel(QWidget):
@@ -55,6 +48,8 @@ class BenchPanel(QWidget):
         self._extremes = Extremes()
         self._arrays: tuple[str, ...] = ()
         self._process: QProcess | None = None
+        self._stood: set[str] = set()  # of which a running job has told
+        self._shown: bool | None = None  # whether the run whose settings are shown is over; None: none are
         self.name, self.standing, self.last = QLabel(), ElidedLabel(), ElidedLabel()
         self.name.setTextFormat(Qt.TextFormat.PlainText)
         theme.embolden(self.name)
@@ -63,7 +58,7 @@ class BenchPanel(QWidget):
             "open each instrument and look at it: identity, error queue, outputs; changes no output"
         )
         self.check.clicked.connect(self._check)
-        self.instruments, self.limits = table(COLUMNS), table(LIMITS)
+        self.instruments, self.limits = InstrumentTable(), table(LIMITS)
         self.limits.setRootIsDecorated(False)
         top = QHBoxLayout()
         top.addWidget(self.name)
@@ -81,7 +76,7 @@ class BenchPanel(QWidget):
         layout.addWidget(self.last)
         session.bench_changed.connect(self._turn_to)
         session.runner_changed.connect(lambda _: self._show_standing())
-        session.lane_changed.connect(lambda _: self._show_standing())
+        session.safety_changed.connect(lambda _: self._show_standing())
         session.event_heard.connect(self._take_event)
         session.run_opened.connect(self._take_run)
         session.run_news.connect(self._take_news)
@@ -92,18 +87,20 @@ class BenchPanel(QWidget):
     def _turn_to(self, bench: str) -> None:
         self.facts = None
         self.name.setText(f"Bench {bench}")
-        self.session.ask(lambda: read_facts(bench), self._show_facts)
+        self.instruments.show_instruments(())
+        self._extremes = Extremes()
+        self._show_limits()
+        self._show_standing()
+        self.session.ask(lambda: read_facts(bench), partial(self._show_facts, bench))
 
-    def _show_facts(self, facts: BenchFacts) -> None:
+    def _show_facts(self, bench: str, facts: BenchFacts) -> None:
+        if bench != self.session.bench:
+            return
         self.facts = facts
         cells = "" if facts.preset is None else f", SIMULATED with cells {facts.preset!r}"
         self.name.setText(f"Bench {facts.name}{cells}, chip {facts.chip}")
         self.name.setToolTip(facts.description)
-        self.instruments.clear()
-        for one in facts.instruments:
-            item = QTreeWidgetItem(self.instruments, [one.role, one.driver, one.terminals, UNKNOWN, ""])
-            item.setData(0, ADDRESS, one.address)
-            show_known(item, {})
+        self.instruments.show_instruments(facts.instruments)
         self._show_limits()
         self._show_standing()
         self._take_run(self.session.run)
@@ -114,41 +111,33 @@ class BenchPanel(QWidget):
         """Follow the theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
+            self.instruments.redraw()
             self._show_limits()
             self._show_standing()
 
     def _show_standing(self) -> None:
-        state, lane, now = self.session.runner, self.session.lane, theme.colours()
-        busy = state is not None and state.state != "idle"
+        state, safety, now = self.session.runner, self.session.safety, theme.colours()
+        busy = state is not None and (state.job is not None or state.state != "idle")
         self.check.setEnabled(not busy and self._process is None)
-        if lane is not None and lane.unsafe:
-            text, colour = (
-                f"NOT CONFIRMED SAFE: {lane.reason or 'it is made safe before the next job'}",
-                now.bad,
-            )
-        elif state is None:
-            text, colour = "no runner: nothing of this queue drives it", now.faint
-        elif busy:
-            text, colour = (
-                f"{state.state}, job {state.job}" if state.job is not None else str(state.state),
-                now.busy,
-            )
-        else:
-            text, colour = "idle: outputs off", now.good
-        self.standing.setText(text)
+        colour = {Verdict.SAFE: now.good, Verdict.UNKNOWN: now.faint}.get(safety.verdict, now.bad)
+        self.standing.setText(f"{safety.verdict.value}: {safety.text}")
         self.standing.setStyleSheet(f"color: {colour}; font-weight: bold;")
 
     def _take_event(self, event: Any) -> None:
-        """Show how the outputs stand while a run goes on; at its end the run file says how they were left."""
-        if type(event).__name__ != "Standing":  # the class is in a package that takes its time to load
-            return
-        for index in range(self.instruments.topLevelItemCount()):
-            item = self.instruments.topLevelItem(index)
-            words = "" if item is None else event.outputs.get(item.text(0), "")
-            if item is not None and words:
-                item.setText(CONNECTION, "answers")
-                item.setText(OUTPUT, words)
-                item.setToolTip(OUTPUT, words)
+        """Show how the outputs stand while a run goes on, and that they were confirmed off at its end."""
+        kind = type(event).__name__  # the classes are in a package that takes its time to load
+        if kind == "Standing":
+            state = self.session.runner
+            job = "a job" if state is None or state.job is None else f"job {state.job}"
+            for role, words in event.outputs.items():
+                self.instruments.see(
+                    role, Seen(datetime.now(), f"set and confirmed by {job}", "answers", words)
+                )
+            self._stood = set(event.outputs)
+        elif kind == "Ended" and event.safe:
+            for role in self._stood:
+                source = f"read back when {event.path.name} had ended"
+                self.instruments.see(role, Seen(datetime.now(), source, "answers", "off"))
 
     # --- what the run tells ---
 
@@ -159,30 +148,38 @@ class BenchPanel(QWidget):
             self._show_run(self.session.run)
 
     def _take_run(self, run: RunFile | None) -> None:
-        self._extremes, self._arrays = Extremes(), ()
+        self._extremes, self._arrays, self._shown = Extremes(), (), None
         self.last.clear()
-        if run is None:
-            self._show_limits()
-            return
-        if self.isVisible():
+        self.instruments.detail("run", None)
+        self._show_limits()
+        if run is not None and self.isVisible():
             self._show_run(run)
 
     def _show_run(self, run: RunFile) -> None:
+        """Show what `run` tells of this bench; what it tells of another bench has no place here."""
+        if self.facts is None:
+            return
         with self._said_if_damaged():
+            bench = run.provenance.get("bench", "")
+            if bench != self.facts.key and run.bench != self.facts.text:
+                name = Path(bench).name or "a bench that was handed over open"
+                self.last.setText(
+                    f"{run.path.name} was run on another bench ({name}): nothing of it is shown here"
+                )
+                return
             chip = read_chip(run)
             self._arrays = () if chip is None else tuple(array.name for array in chip.arrays)
-            over = run.status != "running"
-            self._show_settings(run.settings_after or run.instruments, run.path.name, over=over)
+            self._show_settings(run)
             self._extend(run)
 
     def _take_news(self, news: News) -> None:
         run = self.session.run
-        if run is None or not self.isVisible():
+        if run is None or not self.isVisible() or self._shown is None:
             return
         with self._said_if_damaged():
             self._extend(run)
-            if news.status != "running":
-                self._show_settings(run.settings_after or run.instruments, run.path.name, over=True)
+            if (news.status not in GOING_ON) != self._shown:
+                self._show_settings(run)
 
     @contextmanager
     def _said_if_damaged(self) -> Iterator[None]:
@@ -197,17 +194,22 @@ class BenchPanel(QWidget):
             if self._extremes.last is not None:
                 self.last.setText(f"last: {last_in_words(self._extremes.last, self._arrays)}")
 
-    def _show_settings(self, instruments: dict[str, dict[str, str]], source: str, *, over: bool) -> None:
-        """Show below each instrument what the run file keeps of it, and how a run that is `over` left its outputs."""
-        for index in range(self.instruments.topLevelItemCount()):
-            item = self.instruments.topLevelItem(index)
-            settings = dict(instruments.get(item.text(0), {})) if item is not None else {}
-            if item is None or not settings:
-                continue
-            show_known(item, settings)
-            item.setText(CONNECTION, "answered")
-            item.setToolTip(CONNECTION, f"in {source}: {settings.get('identity', '')}")
-            item.setText(OUTPUT, output_in_words(settings) if over else item.text(OUTPUT))
+    def _show_settings(self, run: RunFile) -> None:
+        """Show what the run file keeps of each instrument: as the run found it, and once it is over as it left it."""
+        self._shown = over = run.status not in GOING_ON
+        after, end = run.settings_after, run.end_time
+        left = over and bool(after) and end is not None
+        when = (end if left and end is not None else run.start_time).astimezone().replace(tzinfo=None)
+        source = f"{'after' if left else 'before'} {run.path.name}"
+        settings = after if left else run.instruments
+        lines = {
+            role: [(name.replace("_", " "), value, "") for name, value in told.items() if value]
+            for role, told in settings.items()
+        }
+        self.instruments.detail("run", Details(f"read at {clock(when)} {source}", lines))
+        for role, told in settings.items():
+            # What an output was before a run says nothing of what the run has made of it.
+            self.instruments.see(role, Seen(when, source, "answered", output_in_words(told) if left else ""))
 
     def _show_limits(self) -> None:
         self.limits.clear()
@@ -240,7 +242,8 @@ class BenchPanel(QWidget):
 
     def _check(self) -> None:
         process = python_process(["-m", "gui.bench_check", self.session.bench], self)
-        process.finished.connect(self._checked)
+        bench = self.session.bench
+        process.finished.connect(lambda code, _: self._checked(bench, code))
         process.errorOccurred.connect(
             lambda _: self.session.tell("ERROR", f"the check: {process.errorString()}")
         )
@@ -249,7 +252,7 @@ class BenchPanel(QWidget):
         self.check.setText("Checking…")
         process.start()
 
-    def _checked(self, code: int) -> None:
+    def _checked(self, bench: str, code: int) -> None:
         process, self._process = self._process, None
         assert process is not None
         self.check.setText("Check bench")
@@ -262,40 +265,25 @@ class BenchPanel(QWidget):
                 "ERROR", complaint.rpartition("\n")[2] or f"the check ended with exit code {code}"
             )
             return
-        self._show_findings(json.loads(said))
+        if bench == self.session.bench:
+            self._show_findings(json.loads(said))
 
     def _show_findings(self, findings: list[dict[str, Any]]) -> None:
-        now = theme.colours()
-        colour = {"ok": now.good, "note": now.doubtful, "wrong": now.bad}
-        rows = {
-            item.text(0): item
-            for index in range(self.instruments.topLevelItemCount())
-            if (item := self.instruments.topLevelItem(index)) is not None
-        }
-        for item in rows.values():
-            show_known(item, {})
-        worst = {"ok": 0, "note": 1, "wrong": 2}
+        """Show what the check has found, until the next one, and say what is not as it should be."""
+        details, seen = of_findings(findings, datetime.now())
+        self.instruments.detail("check", details)
+        for role, state in seen.items():
+            self.instruments.see(role, state)
+        self.session.take_findings(self.session.bench, findings)
+        told: dict[str, list[str]] = {"wrong": [], "note": []}
         for one in findings:
-            text = f"{one['detail']}; {one['advice']}" if one["advice"] else str(one["detail"])
-            parent = rows.get(one["subject"])
-            if one["verdict"] != "ok":
-                level = "WARNING" if one["verdict"] == "note" else "ERROR"
-                self.session.tell(level, f"{one['subject']}, {one['what']}: {text}")
-            if parent is None:
-                continue
-            child = tell_below(parent, one["what"], text)
-            child.setForeground(0, QBrush(QColor(colour[one["verdict"]])))
-            column = {"connection": CONNECTION, "output": OUTPUT, "mode": OUTPUT}.get(one["what"])
-            if column is not None:
-                parent.setText(column, one["detail"] if worst[one["verdict"]] < 2 else "fails")
-                parent.setForeground(column, QBrush(QColor(colour[one["verdict"]])))
-        wrong = sum(one["verdict"] == "wrong" for one in findings)
-        self.session.tell(
-            "ERROR" if wrong else "INFO",
-            f"bench check: {wrong} {'thing is' if wrong == 1 else 'things are'} wrong; see below each instrument"
-            if wrong
-            else "bench check: nothing is wrong",
-        )
+            if one["verdict"] in told:
+                told[one["verdict"]].append(
+                    f"{one['subject']}, {one['what']}: {one['detail']}; {one['advice']}"
+                )
+        level = "ERROR" if told["wrong"] else "WARNING" if told["note"] else "INFO"
+        counts = f"{len(told['wrong']) or 'nothing'} wrong, {len(told['note']) or 'nothing'} to note"
+        self.session.tell(level, ". ".join([f"bench check: {counts}", *told["wrong"], *told["note"]]))
 
     def close_down(self) -> None:
         """End a check that is going on."""

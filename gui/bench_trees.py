@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem
 
-UNKNOWN = "not looked at"
-COLUMNS = {"Instrument": 100, "Driver": 130, "Terminal": 210, "Connection": 100, "Output": 330}
+COLUMNS = {
+    "Instrument": 90, "Driver": 115, "Terminal": 130, "Connection": 85, "Output": 190, "Known since": 255,
+}  # fmt: skip
 """Headings and widths, pixels."""
 
-CONNECTION, OUTPUT = (list(COLUMNS).index(name) for name in ("Connection", "Output"))
-ADDRESS = Qt.ItemDataRole.UserRole
+CONNECTION, OUTPUT, KNOWN = (list(COLUMNS).index(name) for name in ("Connection", "Output", "Known since"))
 LIMITS = {"Terminal": 150, "Quantity": 140, "Seen in this run": 140, "Limit": 110, "Margin": 90}
 UNSEEN = {"current of reads": "not measured"}
 """What stands where a run tells nothing of a quantity; of all others that they were not used."""
@@ -26,14 +25,6 @@ def output_in_words(settings: dict[str, str]) -> str:
     return "ON" if "True" in told else "off"
 
 
-def show_known(item: QTreeWidgetItem, settings: dict[str, str]) -> None:
-    """Show below an instrument its address and what is known of its settings."""
-    item.takeChildren()
-    for name, value in {"address": item.data(0, ADDRESS), **settings}.items():
-        if value:
-            tell_below(item, name.replace("_", " "), value)
-
-
 def tell_below(item: QTreeWidgetItem, name: str, value: str) -> QTreeWidgetItem:
     """Add a line below an instrument, over the whole width."""
     line = QTreeWidgetItem(item, [f"{name}: {value}"])
@@ -45,9 +36,14 @@ def tell_below(item: QTreeWidgetItem, name: str, value: str) -> QTreeWidgetItem:
 def table(columns: dict[str, int]) -> QTreeWidget:
     """Return an empty tree with these headings and widths, in pixels."""
     tree = QTreeWidget()
+    prepare_table(tree, columns)
+    return tree
+
+
+def prepare_table(tree: QTreeWidget, columns: dict[str, int]) -> None:
+    """Give a tree these headings and widths, in pixels."""
     tree.setHeaderLabels(list(columns))
     for column, width in enumerate(columns.values()):
         tree.setColumnWidth(column, width)
     tree.setAlternatingRowColors(True)
     tree.setUniformRowHeights(True)
-    return tree

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from chip_maps.chip import ChipMap
 from gui.cell_grid import CellGrid, CellRows
-from runs import RunFile, Status
+from runs import GOING_ON, RunFile
 
 QUANTITIES = ("target", "conductance", "pulses")
 
@@ -136,7 +136,7 @@ class CellFeed:
 
     def look(self) -> Changes:
         """Take over what has come since the last look, or a part of it, and return what it changed."""
-        if self.run.status is Status.RUNNING:
+        if self.run.status in GOING_ON:
             self.run.refresh()
         changed = self._take_images()
         if self._pending:

@@ -32,7 +32,7 @@ from gui.chip_selection_bar import SelectionBar
 from gui.chip_shown import ShownChip
 from gui.session import Session
 from mho_errors import RunFileError
-from runs import RunFile, Status
+from runs import GOING_ON, RunFile
 
 FRAME = 30
 """Time between two looks for pulses while a run lasts, ms; `HIDDEN` behind another panel."""
@@ -240,7 +240,7 @@ class ChipPanel(QWidget):
             return
         self._timer.setInterval(FRAME if self.isVisible() else HIDDEN)
         with self._said_if_damaged():
-            running = feed.run.status is Status.RUNNING
+            running = feed.run.status in GOING_ON
             changes = feed.look()
             changes = feed.look_back() if not changes and not feed.complete else changes
             self._paint(changes)

@@ -1,4 +1,4 @@
-"""The bar above the panels: pause, resume, abort, how the bench stands, whether it is simulated, and STOP."""
+"""The bar above the panels: commands, how the runner stands, whether the bench is simulated and safe, and STOP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gui import theme
 from gui.elided_label import ElidedLabel
 from gui.header import Badge
 from gui.session import Command, Session
-from gui.stop import StopButton
+from gui.stop import SafetyLight, StopButton
 
 COMMANDS: tuple[tuple[Command, str, str], ...] = (
     ("pause", "F6", "let the running job rest, outputs idle, and begin no other"),
@@ -45,6 +45,7 @@ class CommandBar(QToolBar):
         self.standing = ElidedLabel()  # a plain one would push STOP out of sight
         self.simulated = Badge()
         self.simulated.paint("SIMULATED", theme.SIMULATED)
+        self.light = SafetyLight()
         self.stop = StopButton()
         self.stop.clicked.connect(self.stop_wanted)
         row = QWidget()
@@ -54,11 +55,14 @@ class CommandBar(QToolBar):
         layout.setSpacing(12)
         layout.addWidget(self.standing, 1)
         layout.addWidget(self.simulated)
+        layout.addWidget(self.light, 1)
         layout.addWidget(self.stop)
         self.addWidget(row)
         session.bench_changed.connect(self._turn_to)
         session.runner_changed.connect(lambda _: self._show_standing())
         session.lane_changed.connect(lambda _: self._show_standing())
+        session.safety_changed.connect(self.light.show_safety)
+        self.light.show_safety(session.safety)
         self._turn_to(session.bench)
 
     def _command(self, name: Command, _checked: bool = False) -> None:

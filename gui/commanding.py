@@ -7,9 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mho_errors import QueueError
+from mho_errors import MhoError, QueueError
+
+if TYPE_CHECKING:
+    from gui.session import Command
 
 HOUSE = Path(__file__).resolve().parent.parent
 STARTED_WITHIN = 40.0  # s; the imports of a cold machine
@@ -19,18 +24,24 @@ Said = tuple[str, str] | None
 """Level and text of what the user is to be told; None for nothing."""
 
 
-def carry_out(command: str, path: Path, bench: str, job: int | None = None) -> Said:
+@dataclass(frozen=True)
+class StopTold:
+    """What came of an emergency stop: whether the bench was confirmed safe, and what is to be said."""
+
+    safe: bool
+    text: str
+
+
+def carry_out(command: Command, path: Path, bench: str, job: int | None = None) -> None:
     """Give a command to the runner of the queue at `path`; without one, do what can be done without.
 
     Raises
     ------
     QueueError
         The runner refuses, or does not answer.
-    UnsafeError
-        The bench could not be confirmed safe by an emergency stop.
     """
     from procedures.origin import bench_key
-    from procedures.queue import NoRunnerError, Queue, RunnerClient, emergency_stop
+    from procedures.queue import NoRunnerError, Queue, RunnerClient
 
     client = RunnerClient(path, bench)
     try:
@@ -41,10 +52,6 @@ def carry_out(command: str, path: Path, bench: str, job: int | None = None) -> S
                 client.resume()
             case "abort":
                 client.abort(job)
-            case "emergency":
-                return "CRITICAL", emergency_stop(path, bench)
-            case _:
-                raise ValueError(f"{command!r} is no command")
     except NoRunnerError:
         with Queue(path) as jobs:
             match command:
@@ -54,7 +61,19 @@ def carry_out(command: str, path: Path, bench: str, job: int | None = None) -> S
                     jobs.release(bench_key(bench))
                 case _:
                     raise
-    return None
+
+
+def stop_at_once(path: Path, bench: str) -> StopTold:
+    """Let the runner of the queue at `path` break off its job and make the bench safe; without a runner, make it safe here.
+
+    Whatever goes wrong is in what is told: nobody has confirmed anything then.
+    """
+    from procedures.queue import emergency_stop
+
+    try:
+        return StopTold(True, emergency_stop(path, bench))
+    except MhoError as error:
+        return StopTold(False, str(error))
 
 
 def start_runner(path: Path, bench: str) -> Said:

@@ -40,6 +40,9 @@ class ConvergenceView(ThemedPlot):
         self.forecast = self._line(palette.FORECAST, dash_dotted, NO_FORECAST)
         self.residual = self._points(palette.RESIDUAL, "s", "residual")
         self.relative_error = self._points(palette.RELATIVE_ERROR, "o", "relative error")
+        self.true_residual = self.plot(
+            pen=None, symbol="d", symbolSize=13, symbolBrush=None, symbolPen=pg.mkPen(palette.TARGET, width=2)
+        )
         self._precision, self._tolerance = self._level(0.03), self._level(0.35)
         self.paint_ground()
         self.show_convergence(None)
@@ -58,6 +61,7 @@ class ConvergenceView(ThemedPlot):
         if convergence is None:
             for item in (self.ideal, self.forecast, self.residual, self.relative_error):
                 item.setData([], [])
+            self._show_true(None)
             self._mark(self._precision, None, "")
             self._mark(self._tolerance, None, "")
             self.say("no refinement in this run")
@@ -68,6 +72,7 @@ class ConvergenceView(ThemedPlot):
         cycle = np.append(0.0, convergence.cycle)
         self.residual.setData(cycle, _positive(np.append(1.0, convergence.residual)))
         self.relative_error.setData(cycle, _positive(np.append(1.0, convergence.relative_error)))
+        self._show_true(convergence)
         last = max(float(cycle[-1]), float(AHEAD) if len(cycle) < AHEAD else 0.0)
         ends = np.array([0.0, last])
         self.ideal.setData(ends, ideal(ends))
@@ -83,6 +88,19 @@ class ConvergenceView(ThemedPlot):
         self._mark(self._tolerance, convergence.tolerance, "tolerance of the residual")
         self._fit(convergence, last)
 
+    def _show_true(self, convergence: Convergence | None) -> None:
+        """Mark the residuals that were recomputed, beside those that the iteration carries along."""
+        true = None if convergence is None else convergence.true_residual
+        if convergence is None or true is None or not np.isfinite(true).any():
+            self.true_residual.setData([], [])
+            if self._legend is not None:
+                self._legend.removeItem(self.true_residual)
+            return
+        found = np.isfinite(true) & (true > 0.0)
+        self.true_residual.setData(convergence.cycle[: len(true)][found], true[found])
+        if self._legend is not None and self._legend.getLabel(self.true_residual) is None:
+            self._legend.addItem(self.true_residual, "residual, recomputed")
+
     def labels(self) -> dict[str, str]:
         """Return what the legend calls the curves; empty while there is nothing to show."""
         if self.convergence is None or self._legend is None:
@@ -92,7 +110,8 @@ class ConvergenceView(ThemedPlot):
 
     def _fit(self, convergence: Convergence, last: float) -> None:
         """Show all that was measured and the precision asked for; the forecast may leave the picture."""
-        measured = np.concatenate([[1.0], convergence.residual, convergence.relative_error])
+        true = np.array([]) if convergence.true_residual is None else convergence.true_residual
+        measured = np.concatenate([[1.0], convergence.residual, convergence.relative_error, true])
         levels = [level for level in (convergence.precision, convergence.tolerance) if level]
         shown = np.append(_positive(measured), levels)
         shown = np.log10(shown[np.isfinite(shown)])

@@ -46,7 +46,8 @@ class Errands(QObject):
         It begins at the next turn of the event loop: what is asked while a window is built waits until that is done,
         for two threads of Python take twice as long.
         """
-        QTimer.singleShot(0, self, lambda: self._submit(work, then, refused))
+        if self._open:
+            QTimer.singleShot(0, self, lambda: self._submit(work, then, refused))
 
     def run_at_once(self, work: Callable[[], Any], then: Then | None = None) -> None:
         """Do `work` whatever else is being done."""

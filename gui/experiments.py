@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from gui import theme
 from gui.experiments_buttons import OrderButtons
 from gui.experiments_list import Offer, ProceduresList
-from gui.experiments_orders import Expected, expect, in_words, is_simulated, known_offers, offer_of
+from gui.experiments_orders import expect_at, in_words, is_simulated, known_offers, offer_of
 from gui.experiments_run import Conditions
 from gui.parameter_form import ParameterForm
 from gui.session import Session
@@ -29,6 +29,7 @@ from mho_errors import MhoError
 
 if TYPE_CHECKING:
     from procedures.queue.job import Order
+    from procedures.queue.ordering import Expected
 
 THINKING = 400
 """How long somebody pauses in typing before the whole is checked and estimated, ms."""
@@ -265,7 +266,7 @@ class ExperimentsPanel(QWidget):
                 self._say(str(error), bad=True)
                 self.buttons.enable(False)
 
-        self.session.ask(lambda: expect(order, path), then, refused)
+        self.session.ask(lambda: expect_at(order, path), then, refused)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Follow the theme."""

@@ -11,6 +11,7 @@ from runs import Status
 
 STATUS_COLOURS = {
     Status.RUNNING: palette.BUSY,
+    Status.PAUSED: palette.DOUBTFUL,
     Status.FINISHED: palette.GOOD,
     Status.FAILED: palette.BAD,
     Status.ABORTED: palette.DOUBTFUL,

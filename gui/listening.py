@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,6 +22,7 @@ KEPT = 5000
 """Events that wait to be shown; of more than these the oldest are forgotten, for the run file has them all."""
 
 LOOK = 0.2  # s between looks into the queue
+USE_LOOK = 1.0  # s between looks whether somebody has taken the bench
 RETRY = 0.5  # s between attempts to find a runner
 
 
@@ -81,7 +83,7 @@ class RunnerListener:
 
 
 class QueueListener:
-    """Reads a bench's jobs whenever the queue has changed.
+    """Reads a bench's jobs whenever the queue has changed, or any process has taken the bench for itself.
 
     Parameters
     ----------
@@ -90,7 +92,8 @@ class QueueListener:
     bench : str
         Packaged name or bench file.
     changed : callable
-        Called in the listening thread with the jobs and how their lane stands.
+        Called in the listening thread with the jobs, how their lane stands, and when the bench was taken last (Unix
+        time, s; None where that is not known).
     failed : callable
         Called in the listening thread with what is wrong, once until it is right again.
     """
@@ -99,7 +102,7 @@ class QueueListener:
         self,
         queue: Path,
         bench: str,
-        changed: Callable[[list[Job], Lane], None],
+        changed: Callable[[list[Job], Lane, float | None], None],
         failed: Callable[[MhoError], None],
     ) -> None:
         self._path, self._bench, self._changed, self._failed = queue, bench, changed, failed
@@ -124,13 +127,41 @@ class QueueListener:
 
     def _follow(self) -> None:
         from procedures.origin import bench_key
+        from procedures.queue.job import ACTIVE
+        from procedures.queue.leftovers import as_it_stands
         from procedures.queue.store import Queue
 
         bench = bench_key(self._bench)
+        use = self._uses()
+        active: dict[int, str] = {}  # jobs that are being run, and how they stand
+        taken, look_at = use(), time.monotonic() + USE_LOOK
         with Queue(self._path) as queue:
             fresh = True
             while not self._over.is_set():
                 if fresh:
-                    self._changed(queue.jobs(bench), queue.lane(bench))
+                    jobs = queue.jobs(bench)
+                    standing = [as_it_stands(job) for job in jobs]
+                    active = {
+                        job.id: now.status
+                        for job, now in zip(jobs, standing, strict=True)
+                        if job.status in ACTIVE
+                    }
+                    self._changed(standing, queue.lane(bench), taken)
                 self._over.wait(LOOK)
                 fresh = queue.changed()
+                if time.monotonic() >= look_at:
+                    before, taken, look_at = taken, use(), time.monotonic() + USE_LOOK
+                    fresh |= taken != before or any(
+                        as_it_stands(queue.job(number)).status != word for number, word in active.items()
+                    )
+
+    def _uses(self) -> Callable[[], float | None]:
+        """Return what tells when the bench was taken last; nothing does of a simulated one, or of none."""
+        from instruments.bench_file import load_bench_file
+        from instruments.locking import last_taken
+
+        try:
+            source = load_bench_file(self._bench)
+        except MhoError:  # the panels say so
+            return lambda: None
+        return lambda: last_taken(source)

@@ -182,7 +182,8 @@ class LogPanel(QWidget):
         session.run_opened.connect(self._turn_to)
         session.run_news.connect(self._take_news)
         session.event_heard.connect(self._take_event)
-        session.message.connect(lambda level, text: self._add([Entry(datetime.now(), level, WINDOW, text)]))
+        for told in (session.message, session.stop_told):
+            told.connect(lambda level, text: self._add([Entry(datetime.now(), level, WINDOW, text)]))
 
     def _turn_to(self, run: RunFile | None) -> None:
         """Begin with the log of another run."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QSettings, Qt, QTimer
 from PySide6.QtGui import (
@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QToolBar, QWidget
 from gui import theme
 from gui.command_bar import CommandBar
 from gui.first_start import GuidedRun
-from gui.message_bar import MessageBar
+from gui.message_bar import CONFIRMED, MessageBar
 from gui.panel_docks import PANELS, PanelDock, PanelDocks
 from gui.queue_model import job_sentence
 from gui.session import Session
@@ -30,6 +30,10 @@ from gui.shortcuts import ShortcutsDialog, rows_of
 from gui.stop import EscapeTwice
 from runs import RunFile
 
+if TYPE_CHECKING:
+    from procedures.queue.job import Lane
+
+STOP = "stop"  # the topic of what is said of an emergency stop
 LAYOUT = 1  # of the docks; another number forgets layouts that were kept before
 THEMES: dict[theme.Choice, str] = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
@@ -71,6 +75,7 @@ class MainWindow(QMainWindow):
         session.run_opened.connect(self._show_title)
         session.jobs_changed.connect(self._offer_guide)
         session.message.connect(self.messages.say)
+        session.stop_told.connect(self._take_stop)
         session.event_heard.connect(self._take_event)
         session.lane_changed.connect(self._take_lane)
         self._show_title(None)
@@ -170,10 +175,14 @@ class MainWindow(QMainWindow):
         elif kind == "JobChanged" and str(event.job.status) in ("failed", "interrupted"):
             self.messages.say("ERROR", job_sentence(event.job))
 
-    def _take_lane(self, lane: Any) -> None:
-        """Say no more that the queue is held once it is not."""
-        if not lane.held and self.messages.level == "CRITICAL":
-            self.messages.clear()
+    def _take_stop(self, level: str, text: str) -> None:
+        """Say how an emergency stop stands, in the place of how it stood before."""
+        self.messages.say(CONFIRMED if level == "INFO" else level, text, STOP)
+
+    def _take_lane(self, lane: Lane) -> None:
+        """Say no more of an emergency stop once somebody has let the queue of a safe bench go on."""
+        if not lane.held and not lane.unsafe:
+            self.messages.withdraw(STOP)
 
     def show_shortcuts(self) -> None:
         """List the keys."""
@@ -213,8 +222,7 @@ class MainWindow(QMainWindow):
 
     def emergency_stop(self) -> None:
         """Break off the running job at once, make the bench safe, and hold the queue."""
-        self.session.tell("CRITICAL", "emergency stop: asked for, not yet confirmed…")
-        self.session.command("emergency")
+        self.session.emergency_stop()
 
     def _turn_to(self, bench: str) -> None:
         if bench != self.session.bench:

@@ -1,6 +1,8 @@
-"""The strip that says what has happened and what to do: the last word stays until it is closed, or fades by itself."""
+"""The strip that says what has happened and what to do: the gravest first, and what is grave until somebody closes it."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
@@ -10,9 +12,16 @@ from analysis import palette
 from gui import theme
 
 FADES = {"DEBUG": 3000, "INFO": 6000, "WARNING": 20_000}
-"""After how long a message goes by itself, ms; what is graver stays."""
+"""After how long a message goes by itself, ms; any other stays."""
 
-GROUNDS = {"WARNING": palette.DOUBTFUL, "ERROR": palette.BAD, "CRITICAL": theme.STOP}
+CONFIRMED = "CONFIRMED"
+"""The level of what was asked for and is done; it stays as an error does, for somebody waits for it."""
+
+GROUNDS = {
+    CONFIRMED: palette.GOOD, "WARNING": palette.DOUBTFUL, "ERROR": palette.BAD, "CRITICAL": theme.STOP,
+}  # fmt: skip
+GRAVITY = ("DEBUG", "INFO", CONFIRMED, "WARNING", "ERROR", "CRITICAL")
+KEPT = 50  # that nobody has closed
 
 
 class WrappedLabel(QLabel):
@@ -44,8 +53,26 @@ class WrappedLabel(QLabel):
         QTimer.singleShot(0, self, self.updateGeometry)
 
 
+@dataclass(frozen=True)
+class Said:
+    """A message; one of a topic takes the place of what was said of the topic before, however grave that was."""
+
+    level: str
+    text: str
+    topic: str = ""
+
+    @property
+    def gravity(self) -> int:
+        """How grave it is; a level that is not known counts as INFO."""
+        return GRAVITY.index(self.level) if self.level in GRAVITY else GRAVITY.index("INFO")
+
+
 class MessageBar(QWidget):
-    """One message at a time, the newest; `shown` tells whether there is one."""
+    """One message at a time, the gravest and of these the newest; `shown` tells whether there is one.
+
+    Every critical message, and of errors the newest, waits behind it until it has been closed. What fades is not shown
+    over anything graver.
+    """
 
     shown = Signal(bool)
 
@@ -54,35 +81,69 @@ class MessageBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.text = WrappedLabel()
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.more = QLabel()
+        self.more.setToolTip("that wait until this message is closed")
         self.close_button = QToolButton()
         self.close_button.setText("✕")
         self.close_button.setToolTip("close this message; it stays in the log")
-        self.close_button.clicked.connect(self.clear)
+        self.close_button.clicked.connect(self.close_message)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 4, 4, 4)
         layout.addWidget(self.text, 1)
+        layout.addWidget(self.more)
         layout.addWidget(self.close_button)
-        self.level = ""
+        self._said: list[Said] = []  # the one that is shown comes last
         self._fading = QTimer(self, singleShot=True)
-        self._fading.timeout.connect(self.clear)
+        self._fading.timeout.connect(self.close_message)
 
-    def say(self, level: str, text: str) -> None:
-        """Show a message; one that is less grave does not push an error away."""
-        if self.level in ("ERROR", "CRITICAL") and level in ("DEBUG", "INFO"):
-            return
-        self.level = level
-        self.text.setText(text)
-        self.setStyleSheet(
-            f"MessageBar {{ background: {GROUNDS.get(level, palette.BUSY)}; }} QLabel {{ color: white; }}"
-        )
-        self._fading.stop()
-        if level in FADES:
-            self._fading.start(FADES[level])
-        self.shown.emit(True)
+    @property
+    def level(self) -> str:
+        """Of the message that is shown; empty without one."""
+        return self._said[-1].level if self._said else ""
+
+    def say(self, level: str, text: str, topic: str = "") -> None:
+        """Show a message, or keep it until what is graver has been closed."""
+        new = Said(level, text, topic)
+        others = [one for one in self._said if one != new and not (topic and one.topic == topic)]
+        if level in FADES and others and new.gravity < others[-1].gravity:
+            return  # it is in the log
+        others = [one for one in others if one.gravity > new.gravity or not self._gives_way(one, new)]
+        self._said = sorted([*others, new], key=lambda one: one.gravity)[-KEPT:]  # keeps the order of equals
+        self._show()
+
+    @staticmethod
+    def _gives_way(old: Said, new: Said) -> bool:
+        """Whether `new`, which is no less grave, takes the place of `old`; each critical one is to be seen."""
+        return old.level in FADES or (old.level == new.level and new.level != "CRITICAL")
+
+    def close_message(self) -> None:
+        """Show the next message that waits, or none."""
+        if self._said:
+            self._said.pop()
+        self._show()
+
+    def withdraw(self, topic: str) -> None:
+        """Say nothing more of a topic."""
+        self._said = [one for one in self._said if one.topic != topic]
+        self._show()
 
     def clear(self) -> None:
         """Show nothing."""
-        self.level = ""
-        self.text.clear()
+        self._said = []
+        self._show()
+
+    def _show(self) -> None:
         self._fading.stop()
-        self.shown.emit(False)
+        if not self._said:
+            self.text.clear()
+            self.shown.emit(False)
+            return
+        shown, others = self._said[-1], len(self._said) - 1
+        self.text.setText(shown.text)
+        self.more.setText(f"{others} more" if others else "")
+        self.more.setVisible(others > 0)
+        ground = GROUNDS.get(shown.level, palette.BUSY)
+        self.setStyleSheet(f"MessageBar {{ background: {ground}; }} QLabel {{ color: white; }}")
+        if shown.level in FADES:
+            self._fading.start(FADES[shown.level])
+        self.shown.emit(True)

@@ -104,7 +104,7 @@ class JobsModel(QAbstractTableModel):
                 return self._tip(job)
             case Qt.ItemDataRole.ForegroundRole:
                 if column in ("Status", "Outcome") and str(job.status) != "finished":
-                    return QColor(theme.status_colour("interrupted" if self._is_left(job) else job.status))
+                    return QColor(theme.status_colour(job.status))
             case Qt.ItemDataRole.FontRole:
                 if column == "Status" and str(job.status) in RUNNING:
                     bold = QFont()
@@ -161,7 +161,7 @@ class JobsModel(QAbstractTableModel):
             case "Job":
                 return str(job.id)
             case "Status":
-                return f"{job.status}?" if self._is_left(job) else str(job.status)
+                return str(job.status)
             case "What":
                 return what(job)
             case "Progress":
@@ -177,9 +177,11 @@ class JobsModel(QAbstractTableModel):
         state = self._state_of(job)
         if state is not None and state.seconds_left is not None:
             return f"{duration_text(state.seconds_left)} left"
-        if str(job.status) in RUNNING and job.started is not None and not self._is_left(job):
+        if str(job.status) in RUNNING and job.started is not None:
             return f"since {duration_text(max(time.time() - job.started, 0.0))}"
-        return "" if job.estimate is None else f"about {duration_text(job.estimate)}"
+        from procedures.queue.expectation import expected_text  # loaded with the job
+
+        return expected_text(job.estimate) if str(job.status) == "queued" else ""
 
     def _tip(self, job: Job) -> str:
         lines = [what(job), *(f"{name} = {value}" for name, value in job.order.parameters.items())]
@@ -189,15 +191,11 @@ class JobsModel(QAbstractTableModel):
             lines.append(f"priority {job.priority}")
         if job.attempts > 1:
             lines.append(f"attempt {job.attempts}")
-        if self._is_left(job):
+        if is_left(job):
             lines.append(
                 "no runner answers for it; the next one will say what became of it, and make the bench safe"
             )
         return "\n".join([*lines, job.reason, "" if job.run is None else str(job.run)]).strip()
-
-    def _is_left(self, job: Job) -> bool:
-        """Whether it was being run, and no runner is there that does."""
-        return self._runner is None and str(job.status) in RUNNING
 
     def _state_of(self, job: Job) -> RunnerState | None:
         state = self._runner
@@ -206,6 +204,11 @@ class JobsModel(QAbstractTableModel):
     def _redraw(self, first: int, last: int) -> None:
         if last >= first:
             self.dataChanged.emit(self.index(first, 0), self.index(last, len(COLUMNS) - 1))
+
+
+def is_left(job: Job) -> bool:
+    """Whether its worker is gone, and no runner has said yet what became of it."""
+    return str(job.status) not in ("queued", *RUNNING) and job.started is not None and job.ended is None
 
 
 def what(job: Job) -> str:

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from gui import theme
 from gui.elided_label import ElidedLabel
-from gui.queue_model import DONE, PROGRESS, RUNNING, JobsModel
+from gui.queue_model import DONE, PROGRESS, RUNNING, JobsModel, is_left
 from gui.session import Session
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class QueuePanel(QWidget):
         can = {
             "Abort": waits or runs, "Clone": bool(job), "Up": waits, "Down": waits, "Edit": bool(job),
             "Open": job is not None and job.run is not None, "Reveal": job is not None and job.run is not None,
-            "Forget": bool(job) and not runs,
+            "Forget": job is not None and not runs and not is_left(job),
         }  # fmt: skip
         for name, action in self._actions.items():
             action.setEnabled(bool(can[name]))

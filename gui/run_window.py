@@ -31,7 +31,7 @@ from gui.header import Header
 from gui.map_view import MapView
 from gui.pictures import first_choice, picture_names, read_picture, sources
 from mho_errors import RunFileError
-from runs import LogEntry, RunFile, Status
+from runs import GOING_ON, LogEntry, RunFile, Status
 
 LOOK_PERIOD = 200
 """How often a run is looked at while it lasts, ms."""
@@ -111,7 +111,7 @@ class RunWindow(QMainWindow):
             self._say_unreadable(error)
         else:
             self.message.setVisible(False)
-        busy = self._status is Status.RUNNING and self._follower is not None
+        busy = self._status in GOING_ON and self._follower is not None
         self._timer.start(LOOK_PERIOD if busy else REST_PERIOD)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
@@ -170,7 +170,7 @@ class RunWindow(QMainWindow):
         arrays = read_arrays(run)
         cells = sum(int(array.used.sum()) for array in arrays)
         programmed = sum(int(array.programmed.sum()) for array in arrays)
-        self.header.show_progress(programmed, cells, running=self._status is Status.RUNNING)
+        self.header.show_progress(programmed, cells, running=self._status in GOING_ON)
         facts = [self._path.name]
         if arrays:
             facts.append(f"{programmed} of {cells} cells verified")

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from gui.bench_safety import SafetyRecord, say_runner_gone
 from gui.errands import Errands
 from gui.listening import QueueListener, RunnerListener
 from gui.shown_run import ShownRun
@@ -19,11 +21,12 @@ from mho_errors import MhoError
 from runs import RunFile
 
 if TYPE_CHECKING:
+    from gui.commanding import StopTold
     from procedures.queue.job import Job, Lane
     from procedures.queue.messages import RunnerState
     from procedures.queue.store import Queue
 
-Command = Literal["pause", "resume", "abort", "emergency"]
+Command = Literal["pause", "resume", "abort"]
 
 HEAR_PERIOD = 40  # ms between two times at which what the runner said is passed on
 HEARD_AT_ONCE = 200  # events; a runner that says more has some of them shown later
@@ -50,6 +53,8 @@ class Session(QObject):
         How the bench's queue stands; None before it was read.
     runner : RunnerState or None
         How the runner stands; None without one.
+    safety : gui.bench_safety.Safety
+        Whether the bench is safe, and who says so.
 
     Signals
     -------
@@ -69,6 +74,10 @@ class Session(QObject):
     edit_wanted(Job)
         Somebody wants to change this job, which waits.
     bench_changed(bench)
+        Another bench; nothing that was known of the one before holds any more.
+    safety_changed(Safety)
+    stop_told(level, text)
+        How the emergency stop that was asked for stands: CRITICAL until it is confirmed, then INFO.
     """
 
     run_opened = Signal(object)
@@ -82,6 +91,8 @@ class Session(QObject):
     form_wanted = Signal(str, object)
     edit_wanted = Signal(object)
     bench_changed = Signal(str)
+    safety_changed = Signal(object)
+    stop_told = Signal(str, str)
 
     def __init__(self, folder: Path, bench: str = "simulated", parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -91,6 +102,8 @@ class Session(QObject):
         self.jobs: list[Job] = []
         self.lane: Lane | None = None
         self.runner: RunnerState | None = None
+        self._record = SafetyRecord()
+        self.safety = self._record.safety()
         self._following = True
         self._followed: Path | None = None  # the last run file of the runner that was to be shown
         self._errands = Errands(self)
@@ -108,12 +121,15 @@ class Session(QObject):
 
     def start(self) -> None:
         """Begin to listen to the queue and the runner."""
-        self._queue_listener = QueueListener(
-            self.queue_path,
-            self.bench,
-            lambda jobs, lane: self._errands.deliver(lambda: self._take_jobs(jobs, lane)),
-            lambda error: self._errands.deliver(lambda: self.tell("ERROR", str(error))),
-        )
+        bench = self.bench
+
+        def changed(jobs: list[Job], lane: Lane, taken: float | None) -> None:
+            self._errands.deliver(lambda: self._take_jobs(bench, jobs, lane, taken))
+
+        def failed(error: MhoError) -> None:
+            self._errands.deliver(lambda: self.tell("ERROR", str(error)))
+
+        self._queue_listener = QueueListener(self.queue_path, bench, changed, failed)
         self._runner_listener = RunnerListener(self.queue_path, self.bench)
         self._hearing.start(HEAR_PERIOD)
 
@@ -133,8 +149,12 @@ class Session(QObject):
         listening = self.listens
         self._stop_listening()
         self.bench, self._followed = bench, None
-        self._take_runner(None)
+        self.jobs, self.lane, self.runner = [], None, None
+        self._record = SafetyRecord()
+        self.jobs_changed.emit([])
+        self.runner_changed.emit(None)
         self.bench_changed.emit(bench)
+        self._assess()
         if listening:
             self.start()
 
@@ -198,7 +218,30 @@ class Session(QObject):
         """Send a command to the runner; its refusal is told. Without a runner the queue is held or released."""
         from gui.commanding import carry_out
 
-        self._errands.run_at_once(lambda: carry_out(name, self.queue_path, self.bench, job), self._pass_on)
+        bench = self.bench
+        self._errands.run_at_once(lambda: carry_out(name, self.queue_path, bench, job))
+
+    def emergency_stop(self) -> None:
+        """Break off the running job at once, make the bench safe, and hold the queue; `stop_told` says what comes of it."""
+        from gui.commanding import stop_at_once
+
+        bench = self.bench
+        self.stop_told.emit("CRITICAL", f"emergency stop of bench {bench}: asked for, not yet confirmed…")
+        self._errands.run_at_once(
+            lambda: stop_at_once(self.queue_path, bench), lambda told: self._stopped(bench, told)
+        )
+
+    def _stopped(self, bench: str, told: StopTold) -> None:
+        self.stop_told.emit("INFO" if told.safe else "CRITICAL", told.text)
+        if told.safe and bench == self.bench:
+            self._record.confirm(datetime.now(), "read back by the emergency stop")
+            self._assess()
+
+    def take_findings(self, bench: str, findings: list[dict[str, Any]]) -> None:
+        """Take what *Check bench* has found on `bench`."""
+        if bench == self.bench:
+            self._record.take_findings(findings, datetime.now())
+            self._assess()
 
     def ensure_runner(self) -> None:
         """Start a runner for the bench, as a process that outlives the window, unless there is one."""
@@ -238,27 +281,46 @@ class Session(QObject):
 
     # --- what comes in from threads ---
 
-    def _take_jobs(self, jobs: list[Job], lane: Lane) -> None:
+    def _take_jobs(self, bench: str, jobs: list[Job], lane: Lane, taken: float | None) -> None:
+        if bench != self.bench:
+            return  # read a moment before the window turned to another
+        self._record.take_lane(lane, datetime.now())
+        self._record.take_jobs(jobs)
+        self._record.take_use(None if taken is None else datetime.fromtimestamp(taken))
         self.jobs = jobs
         self.jobs_changed.emit(jobs)
         if lane != self.lane:
             self.lane = lane
             self.lane_changed.emit(lane)
+        self._assess()
         self._follow(jobs)
 
     def _take_runner(self, state: RunnerState | None) -> None:
-        self.runner = state
-        self.runner_changed.emit(state)
+        before, self.runner = self.runner, state
+        self._record.take_runner(state, datetime.now())
+        if state is None and before is not None:
+            waiting = sum(job.status == "queued" for job in self.jobs)
+            self.tell(*say_runner_gone(before, self._record.outputs, waiting))
+
+    def _assess(self) -> None:
+        """Say how the bench stands when that has changed."""
+        safety = self._record.safety()
+        if safety != self.safety:
+            self.safety = safety
+            self.safety_changed.emit(safety)
 
     def _hear(self) -> None:
         if self._runner_listener is None:
             return
         self._follow(self.jobs)  # whose file may not have been there when the queue named it
-        states: list[RunnerState | None] = []
+        told = False
         for event in self._runner_listener.take(HEARD_AT_ONCE):
             if event is None or type(event).__name__ == "RunnerState":
-                states.append(event)  # type: ignore[arg-type]
+                self._take_runner(event)  # type: ignore[arg-type]
+                told = True
             else:
+                self._record.take_event(event, datetime.now())
                 self.event_heard.emit(event)
-        if states:
-            self._take_runner(states[-1])
+        if told:
+            self.runner_changed.emit(self.runner)
+        self._assess()

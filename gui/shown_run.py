@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from gui.errands import Errands
 from gui.following import RunFollower
 from mho_errors import MhoError, RunFileError
-from runs import RunFile, Status
+from runs import GOING_ON, RunFile
 
 LOOK_PERIOD = 100
 """How often a run is looked at while it lasts, ms."""
@@ -100,7 +100,7 @@ class ShownRun(QObject):
                 self._take(RunFollower(self.path))
             assert self._follower is not None
             news = self._follower.look()
-            self._looking.start(LOOK_PERIOD if news.status is Status.RUNNING else REST_PERIOD)
+            self._looking.start(LOOK_PERIOD if news.status in GOING_ON else REST_PERIOD)
             self.news.emit(news)
         except RunFileError as error:
             self._give_up(error)

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from analysis.convergence import read_convergence
 from gui.convergence_view import ConvergenceView
+from gui.elided_label import ElidedLabel
 from gui.following import News
 from gui.session import Session
 from gui.solve_reading import (
     SolveFrame,
+    Verdict,
     checked_table,
     has_solutions,
     read_checked,
     read_frame,
     read_solution,
+    read_verdict,
     read_wrong,
 )
 from gui.solve_views import CheckView, ConstellationView, FieldView, SolutionView
+from gui.theme import colours
 from mho_errors import RunFileError
-from runs import RunFile
+from runs import GOING_ON, RunFile
 
 
 class SolvePanel(QWidget):
@@ -37,7 +41,9 @@ class SolvePanel(QWidget):
         self._frame: SolveFrame | None = None
         self._cycles = self._checks = 0
         self._stale = False
+        self._verdict: Verdict | None = None
         self.convergence = ConvergenceView()
+        self.verdict = ElidedLabel()
         self.solution, self.check = SolutionView(), CheckView()
         self.constellation, self.field = ConstellationView(), FieldView()
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -69,7 +75,8 @@ class SolvePanel(QWidget):
         halves.setChildrenCollapsible(False)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(6, 6, 6, 6)
-        whole.addWidget(halves)
+        whole.addWidget(self.verdict)
+        whole.addWidget(halves, 1)
 
         session.run_opened.connect(self._open)
         session.run_news.connect(self._take)
@@ -84,6 +91,7 @@ class SolvePanel(QWidget):
         self.check.show_wrong(None)
         self._offer(self._frame)
         self._limit_slider()
+        self._show_verdict(None)
         if run is None:
             return
         try:
@@ -101,8 +109,24 @@ class SolvePanel(QWidget):
             self.convergence.show_convergence(read_convergence(run))
             self._take_cycles(run)
             self._take_checks(run)
+            self._show_verdict(read_verdict(run))
         except RunFileError as error:
             self._session.tell("ERROR", str(error))
+
+    def _show_verdict(self, verdict: Verdict | None) -> None:
+        """Say whether the solution may be believed; nothing while that is open."""
+        self._verdict, now = verdict, colours()
+        self.verdict.setVisible(verdict is not None)
+        if verdict is not None:
+            self.verdict.setText(verdict.text)
+            colour = now.bad if not verdict.converged else now.good if verdict.proved else now.doubtful
+            self.verdict.setStyleSheet(f"color: {colour}; font-weight: bold;")
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._show_verdict(self._verdict)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Catch up with what came while nobody looked."""
@@ -122,6 +146,8 @@ class SolvePanel(QWidget):
                 self.convergence.show_convergence(news.convergence)
                 self._take_cycles(run)
             self._take_checks(run)
+            if news.status not in GOING_ON and self._verdict is None:
+                self._show_verdict(read_verdict(run))
         except RunFileError as error:
             self._session.tell("ERROR", str(error))
 

@@ -53,6 +53,42 @@ class Wrong:
     wrong: Floats
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a solve converged, in words; `proved` by a certificate in the file."""
+
+    converged: bool
+    text: str
+    proved: bool = False
+
+
+def read_verdict(run: RunFile) -> Verdict | None:
+    """Return what the result of `run` says of its solution; None where it says nothing, as while it goes on.
+
+    A file without a certificate was judged by the residual that the iteration carries along, and is said to be.
+    """
+    result = run.summary
+    converged = result.get("converged")
+    if not isinstance(converged, bool):
+        return None
+    certificate = result.get("certificate")
+    bound = certificate.get("error_bound") if isinstance(certificate, dict) else None
+    reached, asked = result.get("bits"), result.get("bits_asked")
+    if not isinstance(certificate, dict):
+        return Verdict(
+            converged,
+            "converged by the residual of the iteration; no certificate" if converged else "NOT converged",
+        )
+    if not converged:
+        return Verdict(False, f"NOT converged: {result.get('reason') or 'the certificate did not pass'}")
+    text = "converged"
+    if isinstance(reached, int | float) and isinstance(asked, int | float):
+        text += f": {reached:.1f} of {asked:g} bits"
+    return Verdict(
+        True, text + (f" (proved bound {bound:.1e})" if isinstance(bound, int | float) else ""), proved=True
+    )
+
+
 def has_solutions(run: RunFile) -> bool:
     """Tell whether `run` records a solution a cycle."""
     return "cycles" in run.tables and "solution" in run.units("cycles")

@@ -1,4 +1,4 @@
-"""The red STOP: always in sight, and on the keyboard as Escape pressed twice."""
+"""The red STOP, always in sight, and on the keyboard as Escape pressed twice; beside it whether the bench is safe."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QWindow
-from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QDialog, QPushButton, QSizePolicy, QWidget
 
+from analysis import palette
 from gui import theme
+from gui.bench_safety import Safety, Verdict
+from gui.elided_label import ElidedLabel
 
 TWICE_WITHIN = 0.8  # s between the two presses
 NEVER = -math.inf
+LIGHT = 150, 420  # pixels that the light is wide, at least and at most
 
 
 class StopButton(QPushButton):
@@ -34,11 +38,30 @@ class StopButton(QPushButton):
         )
 
 
+class SafetyLight(ElidedLabel):
+    """Says in one word and a colour whether the bench is safe, as `gui.bench_safety` has it, and why."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setMinimumWidth(LIGHT[0])
+        self.setMaximumWidth(LIGHT[1])
+
+    def show_safety(self, safety: Safety) -> None:
+        """Show how the bench stands."""
+        self.setText(f"{safety.verdict.value}: {safety.text}")
+        ground = {Verdict.SAFE: palette.GOOD, Verdict.UNKNOWN: palette.FAINT}.get(safety.verdict, theme.STOP)
+        self.setStyleSheet(
+            f"background: {ground}; color: white; font-weight: bold; padding: 3px 10px; border-radius: 4px;"
+        )
+
+
 class EscapeTwice(QObject):
-    """Hears Escape pressed twice in any window of the program, dialogs and open menus too.
+    """Hears Escape pressed twice in any window of the program, where Escape has nothing else to do.
 
     It looks at the keys as they reach a window of the system, before Qt decides whose they are, and keeps none of
-    them back: Escape still closes what it closes.
+    them back. A press that closes or leaves something (a menu, a list that has dropped down, a dialog, a cell that is
+    being edited) does not count: who leaves a menu by Escape, and presses once too often, wants no emergency stop.
     """
 
     pressed = Signal()
@@ -60,7 +83,7 @@ class EscapeTwice(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         """Count presses of Escape."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and not event.isAutoRepeat():
-            if event.key() == Qt.Key.Key_Escape:
+            if event.key() == Qt.Key.Key_Escape and not _escape_closes_something():
                 self._press()
             else:
                 self._last = NEVER
@@ -71,3 +94,15 @@ class EscapeTwice(QObject):
         if self._last - before <= TWICE_WITHIN:
             self._last = NEVER
             self.pressed.emit()
+
+
+def _escape_closes_something() -> bool:
+    """Tell whether Escape would close or leave something where the keyboard is now."""
+    if QApplication.activePopupWidget() is not None or QApplication.activeModalWidget() is not None:
+        return True
+    if isinstance(QApplication.activeWindow(), QDialog):
+        return True
+    focus = QApplication.focusWidget()
+    viewport = None if focus is None else focus.parentWidget()
+    view = None if viewport is None else viewport.parentWidget()
+    return isinstance(view, QAbstractItemView) and viewport is view.viewport()  # an editor in a cell

@@ -14,7 +14,7 @@ from mho_errors import InputError, MhoError, RunFileError
 from procedures.conditions import load_conditions
 from procedures.plan import Plan, PlannedRun
 from procedures.runner import run
-from runs import RunFile, Status
+from runs import GOING_ON, RunFile, Status
 from runs.parquet import write_parquet
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _finished(task: Task, attempt: int = 0) -> Row | None:
         with RunFile(task.path) as file:
             if file.status is Status.FINISHED:
                 return describe_run(task, file.status, "", file.summary, attempt)
-            if file.status is Status.RUNNING:
+            if file.status in GOING_ON:
                 raise InputError(f"{task.path} is being written by another process; wait until it has ended")
     except RunFileError:
         if not task.path.exists():

@@ -14,8 +14,7 @@ from mho_supervisor import Report
 from mho_terminal import Terminal
 from procedures.conditions import load_conditions
 from procedures.plan import Plan, PlannedRun, load_plan
-from procedures.queue.ordering import expected_seconds
-from procedures.queue.tables import duration
+from procedures.queue.expectation import expected_together, own_seconds
 from procedures.runner import run
 from procedures.stream import Event, Observer, Started
 from procedures.terminal import RunDisplay
@@ -99,15 +98,13 @@ def _carry_out(
 
 def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
     """Print the runs of `plan` with what each varies; return those whose procedure refuses its parameters."""
-    refused, seconds, unknown = {}, 0.0, 0
+    refused: dict[int, str] = {}
+    seconds: dict[int, float | None] = {}
     for planned in plan.runs:
         try:
-            expected = _expected(planned)
+            seconds[planned.number] = _expected(planned, seconds)
         except MhoError as error:
             refused[planned.number] = str(error)
-        else:
-            seconds += expected or 0.0
-            unknown += expected is None
     swept = list(dict.fromkeys(key for planned in plan.runs for key in planned.point))
     table = Table(
         title=f"{plan.name}: {_count(len(plan.runs))}", title_justify="left", box=None, pad_edge=False
@@ -123,20 +120,26 @@ def print_plan(plan: Plan, console: Console) -> list[PlannedRun]:
     console.print(table)
     if len(plan.runs) > SHOWN:
         console.print(f"  and {len(plan.runs) - SHOWN} more", highlight=False)
-    missing = f", beside {unknown} runs of which nothing is known" if unknown else ""
-    console.print(f"expected: {duration(seconds)}, one after the other{missing}", highlight=False)
+    total = expected_together(list(seconds.values()))
+    console.print(f"one after the other: {total}", highlight=False)
     for number, reason in refused.items():
         console.print(f"run {number} would fail: {reason}", style="red", markup=False, highlight=False)
     return [planned for planned in plan.runs if planned.number in refused]
 
 
-def _expected(planned: PlannedRun) -> float | None:
-    """Check what can be checked without opening a bench; return the wall time the run will take, s."""
+def _expected(planned: PlannedRun, before: Mapping[int, float | None]) -> float | None:
+    """Check what can be checked without opening a bench; return the wall time the run will take, s.
+
+    `before` has that of the runs before it: a run that goes on with a simulated chip repeats the one that left it.
+    """
     source = load_conditions(planned.bench, planned.preset, planned.seed)
     procedure = planned.make()
     procedure.check()
-    simulated = source.bench.simulation is not None
-    return expected_seconds(procedure.estimate(source), None, simulated=simulated)
+    seconds = own_seconds(procedure.estimate(source), source)
+    if planned.after is None or source.bench.simulation is None:
+        return seconds
+    repeated = before.get(planned.after)
+    return None if seconds is None or repeated is None else seconds + repeated
 
 
 def _count(runs: int) -> str:

@@ -23,7 +23,7 @@ from procedures.base import Procedure
 from procedures.catalogue import find_procedure
 from procedures.origin import import_procedure
 from procedures.trust import Trust, check_trusted, check_unchanged, foreign, nobody
-from runs import Parameter, RunFile, Status
+from runs import GOING_ON, Parameter, RunFile, Status
 from runs.card import read_card
 from runs.provenance import file_hash, is_file
 
@@ -98,7 +98,7 @@ def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
     path = path.resolve()
     with RunFile(path) as file:
         status, provenance = file.status, file.provenance
-        if status is Status.RUNNING:
+        if status in GOING_ON:
             raise InputError(f"{path} is still running; repeat it when it is over")
         _check_has_bench(file)
         check_unchanged(path)

@@ -18,7 +18,7 @@ import numpy as np
 
 from instruments import Bench, open_bench
 from instruments.stopping import STOPPING, handled
-from mho_errors import Aborted, InputError, MhoError
+from mho_errors import Aborted, InputError, Interrupted, MhoError
 from procedures.base import Procedure
 from procedures.conditions import check_seed
 from procedures.origin import bench_key, origin
@@ -200,7 +200,9 @@ class _Outcome:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, Aborted | KeyboardInterrupt):
+        if isinstance(error, Interrupted):
+            self.status, self.reason = Status.INTERRUPTED, str(error)
+        elif isinstance(error, Aborted | KeyboardInterrupt):
             self.status, self.reason = Status.ABORTED, str(error) or "interrupted from the keyboard"
         elif error is not None:
             self.error = type(error).__name__

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from instruments import Bench
-from mho_errors import Aborted
+from mho_errors import Aborted, Interrupted
 from runs import RunWriter, Status
 
 log = logging.getLogger(__name__)
@@ -102,6 +102,8 @@ class Control:
     ----------
     reason : str
         Why to stop; empty while the run may go on.
+    lost : bool
+        Whether that is nobody's wish: what the run depends on is gone.
     pausing : bool
         Whether to pause at the next safe point, or to stay paused.
     """
@@ -110,13 +112,15 @@ class Control:
 
     def __init__(self) -> None:
         self.reason = ""
+        self.lost = False
         self.pausing = False
         self._rest: Callable[[], None] = lambda: None
         self._announce: Observer = lambda event: None
 
-    def abort(self, reason: str) -> None:
+    def abort(self, reason: str, *, lost: bool = False) -> None:
         """Ask the run to stop; the first reason counts."""
-        self.reason = self.reason or reason
+        if not self.reason:
+            self.lost, self.reason = lost, reason
 
     def check(self) -> None:
         """Raise `Aborted` when a stop was requested; wait here, outputs idle, while a pause is."""
@@ -130,16 +134,16 @@ class Control:
         self.check_stop()
 
     def check_stop(self) -> None:
-        """Raise `Aborted` when a stop was requested; never pause."""
+        """Raise `Aborted` when a stop was requested, `Interrupted` when the run lost its runner; never pause."""
         if self.reason:
-            raise Aborted(self.reason)
+            raise (Interrupted if self.lost else Aborted)(self.reason)
 
     @contextmanager
     def governing(self, bench: Bench, stream: Stream) -> Iterator[None]:
         """Within, every operation of `bench` is a safe point, and a pause rests it and is told to `stream`."""
 
         def announce(event: Event) -> None:
-            stream.say("paused, outputs idle" if isinstance(event, Paused) else "going on after the pause")
+            stream.pause(isinstance(event, Paused))
             stream.announce(event)
             stream.announce(Standing(bench.standing()))
 
@@ -189,6 +193,11 @@ class Stream:
         """Log a message and announce it."""
         self._writer.log(level, text)
         self.announce(Message(level, text))
+
+    def pause(self, paused: bool) -> None:
+        """Note in the file, and say, that the run rests or goes on."""
+        self._writer.pause(paused)
+        self.say("paused, outputs idle" if paused else "going on after the pause")
 
     def progress(self, stage: str, done: int, total: int, **detail: float) -> None:
         """Announce how far the run is, and now and then how the bench's outputs stand."""

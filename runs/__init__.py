@@ -7,6 +7,7 @@ from runs.provenance import collect
 from runs.reader import LogEntry, RunFile
 from runs.recovery import recover
 from runs.schema import (
+    GOING_ON,
     SCHEMA_VERSION,
     Array,
     Column,
@@ -21,6 +22,7 @@ from runs.verification import Verdict, Verification, verify
 from runs.writer import RunWriter
 
 __all__ = [
+    "GOING_ON",
     "SCHEMA_VERSION",
     "Array",
     "Column",

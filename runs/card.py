@@ -29,7 +29,7 @@ from runs.liveness import Writer
 from runs.opening import intact, open_run_file, writer_of
 from runs.paths import SUFFIX
 from runs.record import RunRecord
-from runs.schema import Array, Parameter, RunHeader, Status
+from runs.schema import GOING_ON, Array, Parameter, RunHeader, Status
 from runs.text import decode
 
 CARD = "card"
@@ -138,10 +138,10 @@ def read_card(path: Path) -> Card:
         status = Status(_text(path, entry, "status"))
         if status is not Status.FINISHED or CARD not in entry:
             check_contained(path, file)  # more of it is read then
-        if status is Status.RUNNING:
+        if status in GOING_ON:
             status = record.status  # whether its writer lives takes a closer look
         told = json.loads(_text(path, entry, CARD) if CARD in entry else _gathered(record, entry))
-        end = _text(path, entry, "end_time") if status is not Status.RUNNING else ""
+        end = _text(path, entry, "end_time") if status not in GOING_ON else ""
         results = json.loads(_text(path, entry, "summary"))
         return Card(
             Facts(**{name: fact for name, fact in told["facts"].items() if name in _FACTS}),

@@ -25,7 +25,7 @@ from runs.index_store import open_store, restored, rows
 from runs.index_update import FACTS, Changes, Progress, quoted, read_anew, update
 from runs.paths import SUFFIX
 from runs.query_sql import SOURCES, Vocabulary, condition, sort_key
-from runs.schema import Status
+from runs.schema import GOING_ON
 
 NEWEST_FIRST = "-start"
 
@@ -54,7 +54,7 @@ class IndexedRun:
     @property
     def duration(self) -> float | None:
         """Seconds from start to end, or until now while it runs; None when that is not known."""
-        end = time.time() if self.status == Status.RUNNING else self.end
+        end = time.time() if self.status in GOING_ON else self.end
         return None if end is None or self.facts.start is None else end - self.facts.start
 
 

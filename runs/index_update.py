@@ -12,7 +12,7 @@ from mho_errors import RunFileError
 from runs.card import UNREADABLE, Card, Facts, read_card, unreadable
 from runs.index_store import rows, writing
 from runs.paths import SUFFIX
-from runs.schema import Status
+from runs.schema import GOING_ON
 
 BATCH = 200
 """Files read between two writes: others may write too, and no more is lost when a rebuild is stopped."""
@@ -55,7 +55,7 @@ def update(store: sqlite3.Connection, folder: Path, progress: Progress) -> Chang
     stale = [
         (path, state)
         for path, state in found.items()
-        if path not in known or known[path][:2] != state or known[path][2] == Status.RUNNING
+        if path not in known or known[path][:2] != state or known[path][2] in GOING_ON
     ]
     gone = [(path,) for path in known if path not in found]
     unread = 0

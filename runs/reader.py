@@ -23,7 +23,7 @@ from mho_errors import RunFileError
 from runs.chunks import read_torn
 from runs.opening import ATTEMPTS, PAUSE, intact, open_run_file
 from runs.record import RunRecord, unit_of
-from runs.schema import Status
+from runs.schema import GOING_ON
 from runs.text import decode
 
 
@@ -90,7 +90,7 @@ class RunFile(RunRecord):
         if self._final:
             return
         # Asked before refreshing: what a finished run has written is all there to be refreshed.
-        over = self.status is not Status.RUNNING
+        over = self.status not in GOING_ON
         with intact(self.path):
             for dataset in self._growing.values():
                 dataset.refresh()

@@ -13,7 +13,7 @@ import h5py
 
 from mho_errors import RunFileError
 from runs.opening import intact, writer_of
-from runs.schema import Parameter, Status
+from runs.schema import GOING_ON, Parameter, Status
 from runs.superblock import is_marked
 from runs.text import decode
 
@@ -38,19 +38,17 @@ class RunRecord:
         """How the run stands now; INTERRUPTED when the file says running and its writer is gone."""
         with intact(self.path):
             status = Status(self._text("status"))
-            if status is Status.RUNNING and not self._writer_lives():
+            if status in GOING_ON and not self._writer_lives():
                 # It may have finished and left between the two looks.
                 status = Status(self._text("status"))
-                return Status.INTERRUPTED if status is Status.RUNNING else status
+                return Status.INTERRUPTED if status in GOING_ON else status
         return status
 
     @property
     def is_unclosed(self) -> bool:
         """Whether no writer has closed the file: it is being written, or was left behind."""
         with intact(self.path):
-            return (
-                bool(self._file.swmr_mode) or self._text("status") == Status.RUNNING or is_marked(self.path)
-            )
+            return bool(self._file.swmr_mode) or self._text("status") in GOING_ON or is_marked(self.path)
 
     @property
     def reason(self) -> str:

@@ -20,7 +20,7 @@ from runs.live_file import RESERVE
 from runs.opening import DAMAGE, intact, open_run_file
 from runs.outcome import plain_words
 from runs.record import RunRecord
-from runs.schema import Status
+from runs.schema import GOING_ON, Status
 from runs.seal import SEAL, prepare_seal, write_seal
 from runs.text import decode, write_text
 from runs.tree import walk
@@ -55,7 +55,7 @@ def recover(path: str | os.PathLike[str], reason: str = GONE) -> bool:
     path = Path(path)
     with closing(open_run_file(path)) as source:
         record = RunRecord(path, source)
-        if record.status is Status.RUNNING:
+        if record.status in GOING_ON:
             raise RunFileError(f"run file {path} is still being written; recover it when its run is over")
         if not record.is_unclosed:
             return False
@@ -149,7 +149,7 @@ def _copy_rows(source: h5py.Dataset, group: h5py.Group, name: str, length: int) 
 
 def _settle(entry: h5py.Group, reason: str) -> None:
     """Write how the run ended, if its writer could not."""
-    if decode(entry["status"][()]) != Status.RUNNING:
+    if decode(entry["status"][()]) not in GOING_ON:
         return
     zone = datetime.fromisoformat(decode(entry["start_time"][()])).tzinfo
     end = datetime.fromtimestamp(float(entry["heartbeat"][()]), zone)

@@ -22,13 +22,22 @@ DIGITAL_ATTRIBUTE = "digital"
 
 
 class Status(StrEnum):
-    """How a run stands. INTERRUPTED is what a reader calls RUNNING without a writer; only `recover` writes it."""
+    """How a run stands: the one word for it, wherever a run or its job is shown.
+
+    INTERRUPTED is a run that was broken off by something that nobody had asked for. A reader finds it where the file
+    still goes on and its writer is gone; `recover` writes it, and a run that has lost its runner.
+    """
 
     RUNNING = "running"
+    PAUSED = "paused"
     FINISHED = "finished"
     FAILED = "failed"
     ABORTED = "aborted"
     INTERRUPTED = "interrupted"
+
+
+GOING_ON = (Status.RUNNING, Status.PAUSED)
+"""A writer has the file; unless it is gone, which makes it INTERRUPTED."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from mho_errors import RunFileError
 from runs.chunks import damaged_rows
 from runs.opening import DAMAGE, intact, open_run_file
 from runs.record import RunRecord
-from runs.schema import Status
+from runs.schema import GOING_ON, Status
 from runs.seal import SEAL, SEALED_SINCE, changes, is_sealed
 from runs.tree import walk
 
@@ -70,7 +70,7 @@ def verify(path: str | os.PathLike[str]) -> Verification:
         try:
             record = RunRecord(path, file)
             status = record.status
-            if status is Status.RUNNING:
+            if status in GOING_ON:
                 note = "it is being written; verify it when its run is over"
                 return Verification(path, Verdict.RUNNING, status, (note,))
             with intact(path):

@@ -18,9 +18,9 @@ from mho_errors import Aborted, RunFileError
 from runs.creation import create_run_file
 from runs.fitting import fit
 from runs.live_file import LiveFile
-from runs.schema import Layout, RunHeader, Status
+from runs.schema import GOING_ON, Layout, RunHeader, Status
 from runs.streams import LogStream, MapStream, Stream, TableStream
-from runs.text import write_json
+from runs.text import write_json, write_text
 
 
 class RunWriter:
@@ -167,6 +167,11 @@ class RunWriter:
         with self._writing():
             write_json(self._entry["summary"], summary, "the summary")
 
+    def pause(self, paused: bool) -> None:
+        """Say in the file that the run rests, or goes on."""
+        with self._writing():
+            write_text(self._entry["status"], Status.PAUSED if paused else Status.RUNNING)
+
     def flush(self) -> None:
         """Make everything so far visible to readers now; the writer does so by itself every 50 ms."""
         with self._writing():
@@ -180,7 +185,7 @@ class RunWriter:
         RunFileError
             The data could not all be written; the file then says failed, if it can still be written at all.
         """
-        if status in (Status.RUNNING, Status.INTERRUPTED):
+        if status in GOING_ON:
             raise ValueError(f"a run cannot finish as {status}")
         self._live.finish(status, reason)
 

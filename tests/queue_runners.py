@@ -22,10 +22,13 @@ from procedures.queue import Grace, Job, JobStatus, Order, Queue, Runner, Runner
 from procedures.queue.messages import Event
 from procedures.queue.runner import GRACE
 from procedures.stream import Message
+from runs.liveness import birth_of
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 PATIENCE = 60.0
+LIVING: dict[str, Any] = {"worker": os.getpid(), "worker_birth": birth_of(os.getpid())}
+"""A worker that is there: the test itself."""
 
 
 def eventually(true: Callable[[], Any], patience: float = PATIENCE) -> Any:

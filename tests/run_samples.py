@@ -130,6 +130,10 @@ class SampleRun:
     ) -> None:
         self.writer.__exit__(kind, error, trace)
 
+    def pause(self) -> None:
+        """Rest."""
+        self.writer.pause(True)
+
     def plan(self) -> None:
         """Targets are known, no cell is programmed."""
         for cells in self.cells:

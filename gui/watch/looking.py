@@ -15,6 +15,7 @@ from gui.pictures import first_choice
 from mho_errors import MhoError, QueueError, RunFileError
 from procedures.queue import Job, Lane, NoRunnerError, Queue, RunnerClient
 from procedures.queue.job import ACTIVE, ENDED
+from procedures.queue.leftovers import as_it_stands
 from procedures.queue.messages import RunnerState
 from procedures.queue.store import NAME
 from runs import LogEntry, RunFile, Status
@@ -89,7 +90,7 @@ def look(folder: Path) -> Glance:
     if (folder / NAME).exists():  # opening a queue would make it
         try:
             with Queue(folder / NAME) as queue:
-                jobs = queue.shown(ended=MOST_ENDED, waiting=MOST_WAITING)
+                jobs = [as_it_stands(job) for job in queue.shown(ended=MOST_ENDED, waiting=MOST_WAITING)]
                 count = sum(total.count for total in queue.totals())
                 lines = tuple(Line(lane, _ask(folder / NAME, lane.bench)) for lane in queue.lanes())
         except QueueError as error:

@@ -18,6 +18,7 @@ from procedures.queue.client import NoRunnerError, RunnerClient
 from procedures.queue.database import StorageError
 from procedures.queue.emergency import emergency_stop
 from procedures.queue.job import ENDED, Job, JobStatus, Order
+from procedures.queue.leftovers import as_it_stands
 from procedures.queue.messages import RunnerState
 from procedures.queue.ordering import checked, checked_all, order_of_run, orders_of_plan
 from procedures.queue.policy import Answer, Policy
@@ -102,7 +103,8 @@ def list_jobs(
         key = None if bench is None else _known(bench, queue)
         lanes = [lane for lane in queue.lanes() if key in (None, lane.bench)]
         if json_:
-            typer.echo(as_json({"benches": lanes, "jobs": queue.jobs(key, wanted)}))
+            jobs = [as_it_stands(job) for job in queue.jobs(key, wanted)]
+            typer.echo(as_json({"benches": lanes, "jobs": jobs}))
             return
         jobs = (
             queue.jobs(key, wanted)
@@ -111,6 +113,7 @@ def list_jobs(
         )
         totals = [total for total in queue.totals() if key in (None, total.bench) and total.status in wanted]
         busy = dict.fromkeys(total.bench for total in totals if total.status not in ENDED)
+        jobs = [as_it_stands(job) for job in jobs]
         print_jobs(jobs, lanes, {one: _runner(queue, one) for one in busy}, Terminal(), totals)
 
 
@@ -118,7 +121,7 @@ def list_jobs(
 def show(number: Number, json_: AsJson = False) -> None:
     """Show everything about a job."""
     with Queue() as queue:
-        _report(queue.job(number), json_, whole=True)
+        _report(as_it_stands(queue.job(number)), json_, whole=True)
 
 
 @queue_app.command()

@@ -137,11 +137,12 @@ LOUD = "NOT CONFIRMED SAFE"
 
 @dataclass(frozen=True)
 class Total:
-    """How many jobs of one status there are for a bench, and how long they are expected to take, s."""
+    """How many jobs of one status there are for a bench, and how long those take of which that is known, s."""
 
     bench: str
     status: JobStatus
     count: int
+    known: int
     seconds: float
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a worker whose runner is gone or does not answer: it ends by itself, or is ended."""
+"""What becomes of a job whose runner was killed: its worker ends by itself, or is ended, and it is interrupted."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from mho_processes import end_whole
-from procedures.queue.job import Job
+from procedures.queue.job import ACTIVE, Job
+from procedures.queue.outcome import found
 from runs.liveness import lives
 
 
@@ -60,6 +62,17 @@ def break_off(job: Job, family: str, patience: float) -> None:
                 os.kill(job.worker or 0, signal.SIGINT)  # the second one waits for no safe point
         time.sleep(patience / 10)
     end_whole(job.worker if worker_lives(job) else None, family)
+
+
+def as_it_stands(job: Job) -> Job:
+    """Return a job as it is now: one whose worker is gone is no longer being run, whatever the queue still says.
+
+    The word for it is that of its run file, so that it is called the same wherever it is shown. A runner settles it.
+    """
+    if job.status not in ACTIVE or worker_lives(job):
+        return job
+    outcome = found(job.run, "left by a runner that is gone")
+    return replace(job, status=outcome.status, reason=outcome.reason)
 
 
 def worker_lives(job: Job) -> bool:

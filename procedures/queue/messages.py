@@ -109,6 +109,8 @@ class RunnerState:
         Being run.
     held : bool
         Whether no further job will be begun; `reason` says why.
+    unsafe : bool
+        Whether the bench could not be confirmed safe, as on its lane.
     stage, done, total : str, int, int
         Of the running job.
     seconds_left : float or None

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from instruments.bench_file import read_bench_texts
 from mho_errors import InputError, QueueError
 from mho_toml import load_toml
-from procedures.base import Estimate, Procedure
+from procedures.base import Procedure
 from procedures.catalogue import known_procedures, make_procedure
 from procedures.conditions import check_seed, load_conditions
 from procedures.origin import bench_key, import_procedure
 from procedures.plan import load_plan
+from procedures.queue.expectation import expected_seconds
 from procedures.queue.job import WITHIN, Job, JobStatus, Order
 from procedures.queue.store import Queue
 from procedures.trust import (
@@ -29,13 +30,59 @@ from procedures.trust import (
 )
 from runs import RunFile, new_run_path
 
-SIMULATED_PULSE = 0.5e-3
-HARDWARE_PULSE = 20e-3
-"""Wall time of a programming pulse with its verify read and all messages before any was measured, s (?)."""
+
+@dataclass(frozen=True)
+class Expected:
+    """An order that was checked, and what it will take.
+
+    Attributes
+    ----------
+    order : Order
+        With absolute paths.
+    pulses : int or None
+        Programming pulses; None when that is not known.
+    seconds : float or None
+        Wall time of the job, s; None when that is not known.
+    """
+
+    order: Order
+    pulses: int | None
+    seconds: float | None
 
 
-def checked(order: Order, queue: Queue, trust: Trust = nobody) -> tuple[Order, float | None]:
-    """Check an order as far as that goes without a bench; return it in full, and its estimate.
+def checked(
+    order: Order, queue: Queue, trust: Trust = nobody, planned: Sequence[float | None] = ()
+) -> tuple[Order, float | None]:
+    """As `expect`; returns the order in full and its estimate (s)."""
+    expected = expect(order, queue, trust, planned)
+    return expected.order, expected.seconds
+
+
+def checked_all(
+    orders: Sequence[Order], queue: Queue, trust: Trust = nobody
+) -> list[tuple[Order, float | None]]:
+    """Check the orders of a plan, which may go on from one another; those only once that differ in their seed alone."""
+    known: dict[str, tuple[Order, float | None]] = {}
+    found: list[tuple[Order, float | None]] = []
+    planned: list[float | None] = []
+    for order in orders:
+        same = {key: v for key, v in order.parameters.items() if key != "seed" or v != order.seed}
+        key = repr(replace(order, seed=None, parameters=same))
+        if order.after is None and key in known:
+            check_seed(order.seed)
+            first, estimate = known[key]
+            found.append((replace(order, bench=first.bench, output=first.output), estimate))
+        else:
+            found.append(checked(order, queue, trust, planned))
+            known.setdefault(key, found[-1])
+        planned.append(found[-1][1])
+    return found
+
+
+def expect(
+    order: Order, queue: Queue, trust: Trust = nobody, planned: Sequence[float | None] = ()
+) -> Expected:
+    """Check an order as far as that goes without a bench; return it in full, and what it will take.
 
     Parameters
     ----------
@@ -45,13 +92,8 @@ def checked(order: Order, queue: Queue, trust: Trust = nobody) -> tuple[Order, f
         Knows how long such runs took before.
     trust : callable
         Asked for code that a run file behind the order names and that is none of mho's own: its worker asks nobody.
-
-    Returns
-    -------
-    Order
-        With absolute paths.
-    float or None
-        Expected wall time, s; None when nothing is known.
+    planned : sequence of float or None
+        What the orders before it in a plan are expected to take, s.
 
     Raises
     ------
@@ -63,35 +105,14 @@ def checked(order: Order, queue: Queue, trust: Trust = nobody) -> tuple[Order, f
         source = load_conditions(bench, order.preset, order.seed)
         procedure = make_procedure(order.procedure, order.parameters)
         procedure.check()
-        expected = procedure.estimate(source)
+        own = procedure.estimate(source)
         output = None if order.output is None else order.output.resolve()
         order = replace(order, bench=bench, output=output)
         if order.after is not None:
             order = replace(order, after=ground(order, queue, simulated=source.bench.simulation is not None))
             if order.after is not None and not order.after.startswith((WITHIN, "#")):
                 check_chain(Path(order.after), trust)
-    return order, expected_seconds(
-        expected, queue.last_finished(order), simulated=source.bench.simulation is not None
-    )
-
-
-def checked_all(
-    orders: Sequence[Order], queue: Queue, trust: Trust = nobody
-) -> list[tuple[Order, float | None]]:
-    """Check many orders as `checked` does, those only once that differ in nothing but their seed."""
-    known: dict[str, tuple[Order, float | None]] = {}
-    found = []
-    for order in orders:
-        same = {key: v for key, v in order.parameters.items() if key != "seed" or v != order.seed}
-        key = repr(replace(order, seed=None, parameters=same))
-        if order.after is None and key in known:
-            check_seed(order.seed)
-            first, estimate = known[key]
-            found.append((replace(order, bench=first.bench, output=first.output), estimate))
-        else:
-            found.append(checked(order, queue, trust))
-            known.setdefault(key, found[-1])
-    return found
+    return Expected(order, own.pulses, expected_seconds(order, own, queue, source, planned))
 
 
 def ground(order: Order, queue: Queue, *, simulated: bool) -> str | None:
@@ -150,36 +171,6 @@ def run_before(order: Order, queue: Queue) -> Path | None:
             f"job {number}, whose chip this one goes on with, is {job.status}; run that one first, and this one again"
         )
     return job.run
-
-
-def expected_seconds(estimate: Estimate, last: Job | None, *, simulated: bool) -> float | None:
-    """Return what a run is expected to take, s; None when nothing is known.
-
-    Parameters
-    ----------
-    estimate : Estimate
-        The procedure's own.
-    last : Job or None
-        That last finished with the same procedure on the same bench: its pace is taken.
-    simulated : bool
-        Which pace to assume otherwise.
-    """
-    if estimate.pulses is not None and last is not None and last.seconds and last.pulses:
-        return _start(last) + estimate.pulses * last.seconds / last.pulses
-    if estimate.seconds is not None:
-        return estimate.seconds
-    if last is not None and last.seconds is not None:
-        return _start(last) + last.seconds
-    pace = SIMULATED_PULSE if simulated else HARDWARE_PULSE
-    return None if estimate.pulses is None else estimate.pulses * pace
-
-
-def _start(last: Job) -> float:
-    """What a job takes beside its run: the start of its worker, the opening of the bench, s."""
-    assert last.started is not None
-    assert last.ended is not None
-    assert last.seconds is not None
-    return max(last.ended - last.started - last.seconds, 0.0)
 
 
 def next_run_path(job: Job, folder: Path) -> Path:

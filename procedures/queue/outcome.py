@@ -7,13 +7,23 @@ from pathlib import Path
 
 from mho_errors import RunFileError
 from procedures.queue.job import JobStatus
-from procedures.queue.messages import RUNNER_GONE, Done
-from runs import RunFile, Status
+from procedures.queue.messages import Done
+from runs import GOING_ON, RunFile, Status
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it ended; `safe` only when the bench is known to be, `error` the class of the error that ended it."""
+    """How it ended.
+
+    Attributes
+    ----------
+    safe : bool
+        Whether the bench is known to be safe.
+    error : str
+        The class of the error that ended it.
+    asked : bool
+        Whether somebody had asked it to stop: no policy has it run again.
+    """
 
     status: JobStatus
     reason: str
@@ -21,13 +31,12 @@ class Outcome:
     seconds: float | None = None
     pulses: int | None = None
     error: str = ""
+    asked: bool = False
 
 
 def told(done: Done) -> Outcome:
-    """Return the outcome that a worker told; nobody asked for an abort whose reason is that the runner was gone."""
-    lost = done.status is Status.ABORTED and done.reason == RUNNER_GONE
-    status = JobStatus.INTERRUPTED if lost else JobStatus(done.status)
-    return Outcome(status, done.reason, done.safe, done.seconds, done.pulses, done.error)
+    """Return the outcome that a worker told: what it wrote into its run file, too."""
+    return Outcome(JobStatus(done.status), done.reason, done.safe, done.seconds, done.pulses, done.error)
 
 
 def found(run: Path | None, end: str, asked: str = "") -> Outcome:
@@ -42,19 +51,16 @@ def found(run: Path | None, end: str, asked: str = "") -> Outcome:
     asked : str
         Why it had been asked to stop; empty otherwise.
     """
-    if asked:
-        return Outcome(JobStatus.ABORTED, f"{asked}; {end}")
+    why = f"{asked}; {end}" if asked else end
     try:
         if run is None or not run.exists():
+            if asked:
+                return Outcome(JobStatus.ABORTED, why, asked=True)
             return Outcome(JobStatus.INTERRUPTED, f"{end}, before its run file was begun")
         with RunFile(run) as file:
             status, reason = file.status, file.reason
     except RunFileError as error:
-        return Outcome(JobStatus.INTERRUPTED, f"{end}; {error}")
-    if status is Status.FINISHED:
-        return Outcome(JobStatus.FINISHED, "")
-    if status is Status.FAILED:
-        return Outcome(JobStatus.FAILED, reason)
-    if status is Status.ABORTED and reason != RUNNER_GONE:
-        return Outcome(JobStatus.ABORTED, reason)
-    return Outcome(JobStatus.INTERRUPTED, reason or end)
+        return Outcome(JobStatus.INTERRUPTED, f"{why}; {error}", asked=bool(asked))
+    if status in GOING_ON:  # the file is not the worker's that is gone, or its end is not yet to be seen
+        status = Status.INTERRUPTED
+    return Outcome(JobStatus(status), reason or ("" if status is Status.FINISHED else why), asked=bool(asked))

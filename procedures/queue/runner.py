@@ -37,7 +37,7 @@ from procedures.queue.outcome import Outcome, found, told
 from procedures.queue.pace import Pace
 from procedures.queue.policy import decide
 from procedures.queue.presence import EndAsked, Presence
-from procedures.queue.store import Queue
+from procedures.queue.store import GO_ON, Queue
 from runs.liveness import birth_of
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
@@ -195,7 +195,8 @@ class Runner:
         self._writes.write(lambda: self._note_end(job, outcome))
 
     def _note_end(self, job: Job, outcome: Outcome) -> None:
-        decision = decide(self._queue.lane(self.bench).policy, outcome.status, job.attempts)
+        policy = self._queue.lane(self.bench).policy
+        decision = GO_ON if outcome.asked else decide(policy, outcome.status, job.attempts)
         self._queue.end(
             job.id, outcome.status, outcome.reason, decision,
             seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error,
@@ -240,6 +241,8 @@ class Runner:
             self._writes.hold_unsafe(reason, done.reason, done.live)
             self._say("CRITICAL", f"{reason}. The queue is held; see to the bench, then `mho queue resume`")
         self._state = "idle"
+        if self._job is None:  # else the end of the job says it
+            self._presence.announce(self.state())
         return done.safe
 
     # --- what comes in ---

@@ -22,6 +22,7 @@ from runs.liveness import birth_of
 from runs.paths import DEFAULT_FOLDER
 
 NAME = "queue.sqlite"
+LAST = 20  # jobs that finished and are asked what such jobs take
 # What has ended comes first, in the order in which it ended; what waits comes last, in the order in which it will go.
 _ORDER = """
 ORDER BY CASE status WHEN 'queued' THEN 2 WHEN 'running' THEN 1 WHEN 'paused' THEN 1 ELSE 0 END,
@@ -113,9 +114,9 @@ class Queue:
     def totals(self) -> list[Total]:
         """Return how many jobs of each status there are for each bench, and how long they are expected to take."""
         return [
-            Total(bench, JobStatus(status), count, seconds)
-            for bench, status, count, seconds in self._database.rows(
-                "SELECT bench, status, count(*), total(estimate) FROM jobs GROUP BY bench, status"
+            Total(bench, JobStatus(status), count, known, seconds)
+            for bench, status, count, known, seconds in self._database.rows(
+                "SELECT bench, status, count(*), count(estimate), total(estimate) FROM jobs GROUP BY bench, status"
             )
         ]
 
@@ -140,13 +141,14 @@ class Queue:
         before, self._version = self._version, self._database.version_of_data()
         return self._version != before
 
-    def last_finished(self, order: Order) -> Job | None:
-        """Return the job that last finished with this order's procedure on its bench, or None."""
-        found = self._database.jobs(
-            "WHERE bench = ? AND procedure = ? AND status = 'finished' ORDER BY ended DESC LIMIT 1",
-            (order.bench, order.procedure),
+    def finished(self, bench: str, like: Order | None = None) -> list[Job]:
+        """Return the last jobs that finished on `bench`, the newest first; with `like`, of its procedure and cells."""
+        clause, values = "", (bench,)  # type: tuple[str, tuple[str | None, ...]]
+        if like is not None:
+            clause, values = "AND procedure = ? AND preset IS ?", (bench, like.procedure, like.preset)
+        return self._database.jobs(
+            f"WHERE bench = ? {clause} AND status = 'finished' ORDER BY ended DESC LIMIT {LAST}", values
         )
-        return found[0] if found else None
 
     # --- ordering ---
 
@@ -180,7 +182,12 @@ class Queue:
     def clone(self, number: int) -> Job:
         """Put a copy of a job, whatever became of it, behind all others of its priority."""
         job = self.job(number)
-        return self.add(job.order, priority=job.priority, estimate=job.estimate)
+        took = (
+            job.ended - job.started
+            if job.status == "finished" and job.ended and job.started
+            else job.estimate
+        )
+        return self.add(job.order, priority=job.priority, estimate=took)
 
     def edit(self, number: int, order: Order, *, estimate: float | None = None) -> Job:
         """Give a job that waits another order; on another bench it goes behind all others."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from procedures.queue.expectation import duration, expected_sum, expected_text
 from procedures.queue.job import ACTIVE, Job, JobStatus, Lane, Total
 from procedures.queue.messages import RunnerState
 
@@ -57,9 +58,12 @@ def print_jobs(
     waiting = {total.bench: total for total in totals if total.status is JobStatus.QUEUED}
     for name, runner in runners.items():
         if name in waiting:
-            count = waiting[name].count
-            number = f"{count} job{'' if count == 1 else 's'} wait{'s' if count == 1 else ''}"
-            console.print(f"{number} for {name}: {duration(waiting[name].seconds)} expected", highlight=False)
+            total = waiting[name]
+            number = (
+                f"{total.count} job{'' if total.count == 1 else 's'} wait{'s' if total.count == 1 else ''}"
+            )
+            expected = expected_sum(total.seconds, total.known, total.count - total.known)
+            console.print(f"{number} for {name}: {expected}", highlight=False)
         if not isinstance(runner, RunnerState):
             said = runner or f"no runner serves {name}; begin with `mho runner --bench {name}`"
             console.print(said, style="bold yellow", highlight=False)
@@ -96,7 +100,7 @@ def _table(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None])
         outcome = _so_far(job, runners) or job.reason or ("" if job.run is None else job.run.name)
         status = Text(job.status, COLOURS.get(job.status, ""))
         table.add_row(
-            str(job.id), status, what(job), *bench, duration(job.estimate), duration(took(job)), outcome
+            str(job.id), status, what(job), *bench, expected_text(job.estimate), duration(took(job)), outcome
         )
     return table
 
@@ -162,18 +166,6 @@ def what(job: Job) -> str:
 def took(job: Job) -> float | None:
     """Return how long a job took, its worker's start and all, s; None before its end."""
     return None if job.started is None or job.ended is None else job.ended - job.started
-
-
-def duration(seconds: float | None) -> str:
-    """Write seconds as people say them: ``12 s``, ``3 min``, ``2 h 5 min``."""
-    if seconds is None:
-        return ""
-    if seconds < 1.0:
-        return "< 1 s"
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _plain(thing: Job | Lane) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from instruments.bench_file import load_bench_file
 from mho_terminal import Terminal
 from procedures import stream
 from procedures.notifications import Notifier, addresses
+from procedures.queue.expectation import duration
 from procedures.queue.job import ENDED, Job, JobStatus
 from procedures.queue.messages import Event, JobChanged, RunnerState
 from procedures.queue.runner import Runner
 from procedures.queue.store import queue_path
-from procedures.queue.tables import COLOURS, duration, took, what
+from procedures.queue.tables import COLOURS, took, what
 from procedures.queue.telling import telling
 
 

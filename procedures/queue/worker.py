@@ -81,7 +81,7 @@ def _obey(told: io.FileIO, control: Control, bench: str) -> None:
             control.abort(command.reason)
             if command.command == "emergency":
                 interrupt()
-    end_alone(lambda: control.abort(RUNNER_GONE), lambda: bench)
+    end_alone(lambda: control.abort(RUNNER_GONE, lost=True), lambda: bench)
 
 
 class _Watch(Witness):
@@ -103,6 +103,12 @@ class _Watch(Witness):
                 self.seconds = self._pace.elapsed()
         self._tell(event)
 
+    def done(self, status: Status, reason: str, error: BaseException) -> Done:
+        """Return the last words on a run that did not come to its end; what its file says of it comes first."""
+        name = type(error).__name__ if status is Status.FAILED else ""
+        status = self.ended.status if self.ended is not None else status
+        return Done(status, reason, self.left_safe(error), error=name)
+
 
 def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Done:
     order, witness = job.order, _Watch(tell)
@@ -123,14 +129,13 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Do
             trust=anybody,  # who ordered the job was asked, see `ordering.checked`
         )
     except (Aborted, KeyboardInterrupt) as error:
-        return Done(Status.ABORTED, control.reason or str(error) or "interrupted", witness.left_safe(error))
-    except Exception as error:
-        if not isinstance(
-            error, MhoError | OSError
-        ):  # a procedure's own fault: its traceback goes to the log
-            log.exception("job %d failed", job.job)
-        name = type(error).__name__
-        return Done(Status.FAILED, f"{name}: {error}", witness.left_safe(error), error=name)
+        status = Status.INTERRUPTED if control.lost else Status.ABORTED
+        return witness.done(status, control.reason or str(error) or "interrupted", error)
+    except (MhoError, OSError) as error:
+        return witness.done(Status.FAILED, f"{type(error).__name__}: {error}", error)
+    except Exception as error:  # a procedure's own fault: its traceback goes to the runner's log
+        log.exception("job %d failed", job.job)
+        return witness.done(Status.FAILED, f"{type(error).__name__}: {error}", error)
     pulses = getattr(result, "summary", {}).get("pulses")
     return Done(Status.FINISHED, "", witness.left_safe(None), witness.seconds, pulses)
 

@@ -1,20 +1,28 @@
 """The bench panel: what the bench file says, what the shown run tells, limits and margins, and the check."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import run_samples
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTreeWidget
+from queue_procedures import Reading
+from queue_runners import Desk, running, served_bench
 
 from gui.bench_facts import in_units, margin
+from gui.bench_instruments import NEVER, UNTOLD
 from gui.bench_panel import BenchPanel
-from gui.bench_trees import UNKNOWN
+from gui.bench_safety import Verdict
+from gui.bench_trees import CONNECTION, KNOWN, OUTPUT
 from gui.session import Session
+from instruments import open_bench
+from instruments.bench_file import load_bench_file
 from procedures import Solve, run
 from procedures.queue import Lane
 from procedures.queue.messages import RunnerState
-from procedures.stream import Standing
+from procedures.stream import Ended, Standing
+from runs import Layout, RunFile, RunHeader, RunWriter, Status
 
 SOON = 20_000  # ms
 
@@ -44,19 +52,26 @@ def test_the_bench_file_is_shown(panel: BenchPanel) -> None:
     assert panel.name.text() == "Bench simulated, SIMULATED with cells 'pku', chip reference"
     found = {row[0]: row for row in rows(panel.instruments)}
     assert {"smu", "gate", "pulser", "daq", "board"} <= set(found)
-    assert found["smu"][1:] == ["keithley2450", "bit line", UNKNOWN, ""]
+    assert found["smu"][1:] == ["keithley2450", "bit line", NEVER, "", ""]
     assert found["pulser"][2] == "bit line (ch 1), source line (ch 2)"
     assert ["bit line", "voltage", "", "4.6 V", ""] in rows(panel.limits)
     assert ["bit line", "pulse width", "", "10 µs", ""] in rows(panel.limits)
 
 
+def below(panel: BenchPanel, role: str) -> list[str]:
+    item = panel.instruments.topLevelItem(panel.instruments.roles.index(role))
+    return [item.child(one).text(0) for one in range(item.childCount())]
+
+
 def test_a_run_tells_identities_what_was_seen_and_what_is_left(panel: BenchPanel, real_solve: Path) -> None:
     panel.session.open_run(real_solve)
     found = {row[0]: row for row in rows(panel.instruments)}
-    assert found["pulser"][3:] == ["answered", "off"]
-    assert found["board"][4] == "SAFE"
-    smu = panel.instruments.topLevelItem(0)
-    known = dict(smu.child(one).text(0).split(": ", 1) for one in range(smu.childCount()))
+    assert found["pulser"][CONNECTION:KNOWN] == ["answered", "off"]
+    assert found["board"][OUTPUT] == "SAFE"
+    with RunFile(real_solve) as run:
+        end = f"{run.end_time.astimezone():%H:%M:%S}"
+    assert found["pulser"][KNOWN].endswith(f"{end}, after solve.h5")
+    known = dict(line.split(": ", 1) for line in below(panel, "smu") if ": " in line)
     assert "MODEL 2450" in known["identity"]
     assert known["address"].startswith("USB0::")
     limits = {(row[0], row[1]): row[2:] for row in rows(panel.limits)}
@@ -71,18 +86,57 @@ def test_a_run_tells_identities_what_was_seen_and_what_is_left(panel: BenchPanel
     assert panel.last.text().startswith("last: ")
 
 
-def test_how_outputs_stand_is_shown_while_a_run_goes_on(panel: BenchPanel) -> None:
+def test_how_outputs_stand_is_shown_with_its_age_and_source(panel: BenchPanel) -> None:
+    panel.session.runner = RunnerState("simulated", 1, "running", 4)
+    before = datetime.now()
     panel.session.event_heard.emit(Standing({"gate": "ON, 2.5 V", "board": "PROGRAM, path READ"}))
     found = {row[0]: row for row in rows(panel.instruments)}
-    assert found["gate"][3:] == ["answers", "ON, 2.5 V"]
-    assert found["board"][4] == "PROGRAM, path READ"
-    assert found["smu"][3:] == [UNKNOWN, ""]
+    assert found["gate"][CONNECTION:KNOWN] == ["answers", "ON, 2.5 V"]
+    assert found["gate"][KNOWN] in {
+        f"{when:%H:%M:%S}, set and confirmed by job 4" for when in (before, datetime.now())
+    }
+    assert found["board"][OUTPUT] == "PROGRAM, path READ"
+    assert found["smu"][CONNECTION:] == [NEVER, "", ""]
+    panel.session.event_heard.emit(Ended(Status.FINISHED, "", Path("read-4.h5")))
+    gate = next(row for row in rows(panel.instruments) if row[0] == "gate")
+    assert gate[OUTPUT] == "off"
+    assert "read-4.h5" in gate[KNOWN]
+
+
+def test_a_run_on_another_bench_tells_nothing_of_this_one(
+    panel: BenchPanel, tmp_path: Path, real_solve: Path
+) -> None:
+    other = tmp_path / "other.toml"
+    text = load_bench_file("simulated").text
+    other.write_text(text.replace("[limits", "# another bench\n[limits", 1), encoding="utf-8")
+    run(Reading(), str(other), seed=1, output=tmp_path / "there.h5")
+    panel.session.open_run(tmp_path / "there.h5")
+    assert all(row[CONNECTION:] == [NEVER, "", ""] for row in rows(panel.instruments))
+    assert all(row[2] == "" for row in rows(panel.limits))
+    assert "other.toml" in panel.last.text()
+    panel.session.open_run(real_solve)
+    assert {row[CONNECTION] for row in rows(panel.instruments)} == {"answered"}
+    assert panel.last.text().startswith("last: ")
+
+
+def test_a_run_that_goes_on_says_nothing_of_outputs_by_how_it_found_them(
+    panel: BenchPanel, tmp_path: Path, real_solve: Path
+) -> None:
+    going = tmp_path / "going.h5"
+    with RunFile(real_solve) as run:
+        header = RunHeader("going", "Solve", "1", {}, bench=run.bench, instruments=run.instruments)
+        with RunWriter.create(going, header, Layout()) as writer:
+            panel.session.open_run(going)
+            smu = next(row for row in rows(panel.instruments) if row[0] == "smu")
+            assert smu[CONNECTION:KNOWN] == ["answered", UNTOLD]
+            assert "before going.h5" in smu[KNOWN]
+            writer.log("INFO", "still going")
 
 
 def test_a_long_reason_never_makes_the_panel_wider(panel: BenchPanel) -> None:
     before = panel.minimumSizeHint().width()
-    panel.session.lane = Lane("simulated", held=True, reason="the-smu-is-silent" * 50, unsafe=True)
-    panel.session.lane_changed.emit(panel.session.lane)
+    lane = Lane("simulated", held=True, reason="the-smu-is-silent" * 50, unsafe=True)
+    panel.session._take_jobs("simulated", [], lane, None)
     assert panel.minimumSizeHint().width() == before
     assert panel.standing.toolTip() == panel.standing.text()
 
@@ -93,16 +147,63 @@ def test_a_run_without_pulses_tells_nothing_of_limits(panel: BenchPanel, tmp_pat
 
 
 def test_the_check_opens_each_instrument_in_a_process_of_its_own(panel: BenchPanel, qtbot) -> None:
-    said = []
-    panel.session.message.connect(lambda level, text: said.append((level, text)))
     qtbot.mouseClick(panel.check, Qt.MouseButton.LeftButton)
     assert not panel.check.isEnabled()
-    qtbot.waitUntil(lambda: ("INFO", "bench check: nothing is wrong") in said, timeout=3 * SOON)
+    with qtbot.waitSignal(panel.session.message, timeout=3 * SOON) as said:
+        pass
+    assert said.args[0] == "WARNING"
+    assert said.args[1].startswith("bench check: nothing wrong, 1 to note. bench, contact: ")
     assert panel.check.isEnabled()
     found = {row[0]: row for row in rows(panel.instruments)}
-    assert found["smu"][3:] == ["answers", "off"]
-    smu = panel.instruments.topLevelItem(0)
-    assert "errors: none in the queue" in {smu.child(one).text(0) for one in range(smu.childCount())}
+    assert found["smu"][CONNECTION:KNOWN] == ["answers", "off"]
+    assert "errors: none in the queue" in below(panel, "smu")
+    assert panel.session.safety.verdict is Verdict.SAFE
+    assert panel.standing.text().startswith(
+        "SAFE: smu off, gate off, pulser off, board SAFE, read by Check bench at "
+    )
+
+
+def test_an_output_that_somebody_left_on_is_never_shown_as_off(
+    session: Session, tmp_path: Path, real_solve: Path, qtbot
+) -> None:
+    """The fault itself: an SMU drives 4.5 V on a bench whose runner is idle, and a run of another bench is shown."""
+    desk = Desk(session.queue_path)
+    with served_bench(tmp_path) as (bench, laboratory):
+        desk.bench = bench
+        session.set_bench(bench)
+        panel = BenchPanel(session)
+        qtbot.addWidget(panel)
+        panel.show()
+        session.start()
+        smu = laboratory.devices[load_bench_file("simulated").bench.instruments.smu.address]
+        smu.write(b":SOUR:VOLT 4.5;:OUTP ON\n")  # by its own knobs
+        with running(desk, drain=False):
+            qtbot.waitUntil(lambda: session.runner is not None and panel.facts is not None, timeout=SOON)
+            session.open_run(real_solve)
+            assert session.runner.state == "idle"
+            assert session.safety.verdict is Verdict.UNKNOWN
+            assert "nothing was read" in panel.standing.text()
+            assert all(row[CONNECTION:] == [NEVER, "", ""] for row in rows(panel.instruments))
+            with qtbot.waitSignal(session.message, timeout=3 * SOON) as said:
+                qtbot.mouseClick(panel.check, Qt.MouseButton.LeftButton)
+            assert said.args[0] == "ERROR"
+            assert session.safety.verdict is Verdict.LIVE
+            assert session.safety.text.startswith("smu: on, read by Check bench at ")
+            qtbot.wait(
+                2500
+            )  # long enough for the ended run to be looked at again, which once wiped this away
+            found = {row[0]: row for row in rows(panel.instruments)}
+            assert found["smu"][CONNECTION:KNOWN] == ["answers", "on"]
+            assert any(line.startswith("output: on") for line in below(panel, "smu"))
+            assert session.safety.verdict is Verdict.LIVE
+            smu.write(b":OUTP OFF\n")
+            with qtbot.waitSignal(session.message, timeout=3 * SOON):
+                qtbot.mouseClick(panel.check, Qt.MouseButton.LeftButton)
+            assert session.safety.verdict is Verdict.SAFE
+            qtbot.wait(50)
+            with open_bench(bench):  # a script, of which the queue knows nothing
+                qtbot.waitUntil(lambda: session.safety.verdict is Verdict.UNKNOWN, timeout=SOON)
+            assert "another process took the bench" in session.safety.text
 
 
 def test_a_bench_that_is_not_there_is_said(panel: BenchPanel, qtbot) -> None:
@@ -115,20 +216,12 @@ def test_a_bench_that_is_not_there_is_said(panel: BenchPanel, qtbot) -> None:
     assert "nowhere.toml" in said.args[1]
 
 
-def test_how_the_bench_stands(panel: BenchPanel) -> None:
+def test_a_bench_is_checked_while_no_job_has_it(panel: BenchPanel) -> None:
     session = panel.session
-    assert "no runner" in panel.standing.text()
-    session.runner = RunnerState("simulated", 1, "running", 4)
-    session.runner_changed.emit(session.runner)
-    assert panel.standing.text() == "running, job 4"
-    assert not panel.check.isEnabled()  # a bench is used by one at a time
-    session.runner = RunnerState("simulated", 1, "idle")
-    session.runner_changed.emit(session.runner)
-    assert panel.standing.text() == "idle: outputs off"
-    assert panel.check.isEnabled()
-    session.lane = Lane("simulated", held=True, reason="the smu is silent", unsafe=True)
-    session.lane_changed.emit(session.lane)
-    assert panel.standing.text() == "NOT CONFIRMED SAFE: the smu is silent"
+    for state, free in (("running", False), ("idle", True), ("making safe", False)):
+        session.runner = RunnerState("simulated", 1, state, 4 if state == "running" else None)
+        session.runner_changed.emit(session.runner)
+        assert panel.check.isEnabled() is free
 
 
 @pytest.mark.parametrize(

@@ -3,27 +3,43 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import run_samples
 from PySide6.QtCore import QPoint, QSettings, Qt, QTimer
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QDockWidget, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QCompleter,
+    QDockWidget,
+    QLineEdit,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+from shiboken6 import Shiboken
 from window_steps import drop_file
 
 import gui
+from analysis import palette
 from gui import theme
+from gui.bench_safety import NEVER_READ, Safety, Verdict
 from gui.first_start import DONE, FORM, OFFER, QUEUED
 from gui.main_window import MainWindow
 from gui.shortcuts import ShortcutsDialog
 from gui.stop import EscapeTwice
 from procedures.queue import JobStatus, Lane, Order, Queue
 from procedures.queue.messages import JobChanged, RunnerState
-from procedures.stream import Message
+from procedures.stream import Ended, Message, Standing
+from runs import Status
 
 SOON = 20_000  # ms
 LEFT = Qt.MouseButton.LeftButton
+NOW = datetime.now()
 
 
 @pytest.fixture
@@ -43,6 +59,7 @@ def window(open_main: Callable[..., MainWindow], folder: Path) -> MainWindow:
 def commands(window: MainWindow) -> list[str]:
     given: list[str] = []
     window.session.command = lambda name, job=None: given.append(name)
+    window.session.emergency_stop = lambda: given.append("emergency")
     return given
 
 
@@ -70,9 +87,9 @@ def test_stop_is_always_in_sight_and_needs_no_confirmation(
         )
         window.session.runner_changed.emit(window.session.runner)
         assert inside(window, stop)
+        assert inside(window, window.commands.light)
     qtbot.mouseClick(stop, LEFT)
     assert commands == ["emergency"]
-    assert window.messages.level == "CRITICAL"
 
 
 def test_escape_twice_stops_and_once_does_not(window: MainWindow, commands: list[str], qtbot) -> None:
@@ -87,14 +104,92 @@ def test_escape_twice_stops_and_once_does_not(window: MainWindow, commands: list
     assert commands == ["emergency"]
 
 
-def test_escape_twice_stops_from_a_dialog_too(window: MainWindow, commands: list[str], qtbot) -> None:
+def escape_twice(widget: QWidget, qtbot) -> None:
+    """Press Escape twice as a keyboard does: into the window that is in front."""
+    native = widget.window().windowHandle()
+    qtbot.keyClick(native, Qt.Key.Key_Escape)
+    qtbot.keyClick(native, Qt.Key.Key_Escape)
+
+
+def test_an_escape_that_closes_a_dialog_does_not_count(
+    window: MainWindow, commands: list[str], qtbot
+) -> None:
     qtbot.keyClick(window, Qt.Key.Key_F1)
     (dialog,) = window.findChildren(ShortcutsDialog)
     qtbot.waitExposed(dialog)
     dialog.activateWindow()
     qtbot.waitUntil(lambda: QApplication.focusWindow() is dialog.windowHandle(), timeout=SOON)
     qtbot.keyClick(dialog.windowHandle(), Qt.Key.Key_Escape)
-    qtbot.keyClick(window.windowHandle(), Qt.Key.Key_Escape)  # the first has closed the dialog
+    assert not Shiboken.isValid(dialog) or not dialog.isVisible()
+    window.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.focusWindow() is window.windowHandle(), timeout=SOON)
+    qtbot.keyClick(window.windowHandle(), Qt.Key.Key_Escape)
+    assert commands == []
+    qtbot.keyClick(window.windowHandle(), Qt.Key.Key_Escape)
+    assert commands == ["emergency"]
+
+
+def test_an_escape_that_closes_a_menu_does_not_count(window: MainWindow, commands: list[str], qtbot) -> None:
+    menu = window.menuBar().actions()[0].menu()
+    menu.popup(window.mapToGlobal(QPoint(20, 20)))
+    qtbot.waitUntil(menu.isVisible, timeout=SOON)
+    escape_twice(window, qtbot)
+    assert commands == []
+    assert not menu.isVisible()
+    menu.popup(window.mapToGlobal(QPoint(20, 20)))
+    qtbot.keyClick(window.windowHandle(), Qt.Key.Key_Escape)  # with the second of before it is no pair
+    assert commands == []
+    escape_twice(window, qtbot)
+    assert commands == ["emergency"]
+
+
+def test_an_escape_that_leaves_a_list_or_a_cell_does_not_count(
+    window: MainWindow, commands: list[str], qtbot
+) -> None:
+    box, field, table = QComboBox(), QLineEdit(), QTableWidget(1, 1)
+    box.addItems(["read", "reset"])
+    field.setCompleter(QCompleter(["read", "reset"], field))
+    table.setItem(0, 0, QTableWidgetItem("1.0"))
+    other = QWidget()
+    for widget in (box, field, table):
+        (other.layout() or QVBoxLayout(other)).addWidget(widget)
+    qtbot.addWidget(other)
+    other.show()
+    qtbot.waitExposed(other)
+    other.activateWindow()
+
+    def popup() -> bool:
+        return QApplication.activePopupWidget() is not None
+
+    def type_re() -> None:
+        field.setFocus()
+        qtbot.keyClicks(field, "re")
+
+    def edit() -> None:
+        table.setFocus()
+        table.editItem(table.item(0, 0))
+
+    def editing() -> bool:
+        return isinstance(QApplication.focusWidget(), QLineEdit) and QApplication.focusWidget() is not field
+
+    for begin, begun in ((box.showPopup, popup), (type_re, popup), (edit, editing)):
+        other.activateWindow()
+        qtbot.waitUntil(lambda: QApplication.focusWindow() is other.windowHandle(), timeout=SOON)
+        begin()
+        qtbot.waitUntil(begun, timeout=SOON)
+        escape_twice(other, qtbot)
+        assert commands == [], begin
+        assert not begun()
+        qtbot.keyClick(other.windowHandle(), Qt.Key.Key_Shift)  # so that the next begins anew
+
+
+def test_somebody_at_the_form_can_still_stop_by_the_keyboard(
+    window: MainWindow, commands: list[str], qtbot
+) -> None:
+    field = window.panel("Experiments").list.search
+    field.setFocus()
+    qtbot.keyClicks(field, "read")
+    escape_twice(window, qtbot)
     assert commands == ["emergency"]
 
 
@@ -223,12 +318,113 @@ def test_a_message_that_comes_and_goes_leaves_the_queue_as_high_as_it_was(window
         qtbot.waitUntil(lambda: (queue.height(), chip.height()) == heights, timeout=SOON)
 
 
-def test_a_queue_that_goes_on_takes_the_message_of_its_hold_away(window: MainWindow) -> None:
-    window.session.tell("CRITICAL", "emergency stop: the queue is held")
-    window.session.lane_changed.emit(Lane("simulated", held=True, reason="emergency stop"))
-    assert window.messages.level == "CRITICAL"
-    window.session.lane_changed.emit(Lane("simulated"))
-    assert window.messages.level == ""
+def ground(window: MainWindow) -> str:
+    return window.messages.styleSheet().partition("background: ")[2].partition(";")[0]
+
+
+def test_a_stop_is_red_until_it_is_confirmed_and_green_then(window: MainWindow) -> None:
+    told, messages = window.session.stop_told, window.messages
+    told.emit("CRITICAL", "asked for, not yet confirmed")
+    assert (messages.text.text(), ground(window)) == ("asked for, not yet confirmed", theme.STOP)
+    told.emit("INFO", "bench simulated is safe, the queue is held")
+    assert (messages.text.text(), ground(window)) == (
+        "bench simulated is safe, the queue is held",
+        palette.GOOD,
+    )
+    told.emit("CRITICAL", "bench simulated is NOT confirmed safe")
+    assert (messages.text.text(), ground(window)) == ("bench simulated is NOT confirmed safe", theme.STOP)
+
+
+def test_what_is_less_grave_never_takes_the_place_of_what_is_graver(window: MainWindow, qtbot) -> None:
+    say, messages = window.session.tell, window.messages
+    say("CRITICAL", "the gate is live")
+    for level in ("ERROR", "WARNING", "INFO", "DEBUG"):
+        say(level, "something less")
+        assert messages.text.text() == "the gate is live"
+    say("CRITICAL", "the smu is live, too")
+    shown = []
+    while messages.level:
+        shown.append(messages.text.text())
+        qtbot.mouseClick(messages.close_button, LEFT)
+    assert shown == ["the smu is live, too", "the gate is live", "something less"]
+    say("WARNING", "it is late")
+    say("INFO", "job 3 is in the queue")
+    assert messages.text.text() == "it is late"
+
+
+def test_a_queue_that_goes_on_takes_the_message_of_its_stop_away_and_no_other(window: MainWindow) -> None:
+    session = window.session
+    session.tell("CRITICAL", "the runner is gone")
+    session.stop_told.emit("INFO", "emergency stop: the queue is held")
+    session._take_jobs("simulated", [], Lane("simulated", held=True, reason="emergency stop"), None)
+    assert [one.text for one in window.messages._said] == [
+        "emergency stop: the queue is held",
+        "the runner is gone",
+    ]
+    session._take_jobs("simulated", [], Lane("simulated", unsafe=True), None)
+    assert len(window.messages._said) == 2
+    session._take_jobs("simulated", [], Lane("simulated"), None)
+    assert [one.text for one in window.messages._said] == ["the runner is gone"]
+
+
+LIGHTS = {
+    Verdict.SAFE: palette.GOOD, Verdict.UNKNOWN: palette.FAINT, Verdict.LIVE: theme.STOP, Verdict.UNSAFE: theme.STOP,
+}  # fmt: skip
+
+
+def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: MainWindow) -> None:
+    session, light = window.session, window.commands.light
+    assert light.text().startswith("NOT KNOWN: nothing was read of this bench")
+    for act, verdict, words in (
+        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.UNKNOWN, "nothing was read"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "running", 4)), Verdict.LIVE, "job 4 running"),
+        (lambda: session._record.take_event(Standing({"gate": "ON, 2.5 V", "smu": "off"}), NOW), Verdict.LIVE,
+         "job 4 running: gate ON, 2.5 V, set and confirmed at "),
+        (lambda: session._record.take_event(Ended(Status.FINISHED, "", Path("a.h5")), NOW), Verdict.LIVE, "job 4"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.SAFE, "run a.h5 had ended"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.UNSAFE, "being made safe"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "idle", unsafe=True, reason="gate is on")),
+         Verdict.UNSAFE, "not confirmed: gate is on"),
+        (lambda: session._take_jobs("simulated", [], Lane("simulated", True, "gate is on", unsafe=True), None),
+         Verdict.UNSAFE, "not confirmed: gate is on"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.UNSAFE, "being made safe"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.UNSAFE, "gate is on"),
+        (lambda: session._take_jobs("simulated", [], Lane("simulated", True, "stopped"), None), Verdict.SAFE, ""),
+    ):  # fmt: skip
+        act()
+        session._assess()
+        assert session.safety.verdict is verdict, words
+        assert words in session.safety.text
+        assert light.text() == f"{verdict.value}: {session.safety.text}"
+        assert f"background: {LIGHTS[verdict]};" in light.styleSheet()
+
+
+def test_nothing_of_one_bench_is_said_of_the_next(window: MainWindow, qtbot) -> None:
+    session = window.session
+    qtbot.waitUntil(lambda: session.lane is not None, timeout=SOON)
+    session._take_jobs("simulated", [], Lane("simulated", True, "gate is on", unsafe=True), None)
+    assert session.safety.verdict is Verdict.UNSAFE
+    session.set_bench("other.toml")
+    assert session.safety == Safety(Verdict.UNKNOWN, NEVER_READ)
+    assert (session.lane, session.jobs, session.runner) == (None, [], None)
+    session._take_jobs(
+        "simulated", [], Lane("simulated", True, "gate is on", unsafe=True), None
+    )  # read before
+    assert session.safety.verdict is Verdict.UNKNOWN
+
+
+def test_a_runner_that_is_gone_is_said_aloud_with_what_is_known(window: MainWindow) -> None:
+    session, messages = window.session, window.messages
+    session._take_runner(RunnerState("simulated", 77, "running", 4))
+    session._record.take_event(Standing({"gate": "ON, 2.5 V"}), NOW)
+    session._take_runner(None)
+    assert messages.level == "CRITICAL"
+    assert "(process 77) is gone while job 4 was running" in messages.text.text()
+    assert "gate ON, 2.5 V, set and confirmed at" in messages.text.text()
+    messages.clear()
+    session._take_runner(RunnerState("simulated", 78, "idle"))
+    session._take_runner(None)
+    assert messages.level == "INFO"  # it had nothing to do
 
 
 def test_a_larger_window_is_a_larger_chip(window: MainWindow, qtbot) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import run_samples
 from PySide6.QtCore import QModelIndex, Qt
-from queue_runners import order
+from queue_runners import LIVING, order
 
 from gui.queue_model import COLUMNS, DONE, PROGRESS
 from gui.queue_panel import QueuePanel
@@ -65,7 +65,7 @@ def drop(panel: QueuePanel, number: int, row: int) -> None:
 
 def test_jobs_are_shown_with_their_reason(panel: QueuePanel, queue: Queue, qtbot) -> None:
     first, second = add(queue, panel, 2, qtbot)
-    queue.begin(first, run=Path("one.h5"), worker=1)
+    queue.begin(first, run=Path("one.h5"), **LIVING)
     queue.end(first, JobStatus.FAILED, "InstrumentError: the smu\nis cross")
     qtbot.waitUntil(lambda: text(panel, 0, "Status") == "failed", timeout=SOON)
     assert text(panel, 0, "Outcome") == "InstrumentError: the smu is cross"
@@ -82,10 +82,8 @@ def test_files_are_named_in_short(panel: QueuePanel, queue: Queue, qtbot) -> Non
 
 def test_how_far_the_running_job_is(panel: QueuePanel, queue: Queue, qtbot) -> None:
     (number,) = add(queue, panel, 1, qtbot)
-    queue.begin(number, run=None, worker=1)
-    # As long as no runner is heard of, nobody can say whether it still runs.
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running?", timeout=SOON)
-    assert text(panel, 0, "Time") == ""
+    queue.begin(number, run=None, **LIVING)
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=SOON)
     state = RunnerState(
         "simulated", 1, "running", number, stage="programming", done=3, total=12, seconds_left=61.0
     )
@@ -151,7 +149,7 @@ def test_the_result_of_a_job_is_opened_by_a_double_click(
 ) -> None:
     run = run_samples.whole_run(tmp_path / "runs" / "done.h5")
     (one,) = add(queue, panel, 1, qtbot)
-    queue.begin(one, run=run, worker=1)
+    queue.begin(one, run=run, **LIVING)
     queue.end(one, JobStatus.FINISHED, "")
     qtbot.waitUntil(lambda: text(panel, 0, "Outcome") == "done.h5", timeout=SOON)
     panel.session.close_run()
@@ -197,11 +195,23 @@ def test_that_no_runner_is_there_is_said_with_a_button_to_start_one(
     assert panel.standing.text() == "1 waiting; runner idle"
 
 
+def test_a_job_whose_worker_is_gone_is_interrupted_before_a_runner_says_so(
+    panel: QueuePanel, queue: Queue, qtbot
+) -> None:
+    (number,) = add(queue, panel, 1, qtbot)
+    queue.begin(number, run=None, worker=1, worker_birth="long ago")
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "interrupted", timeout=SOON)
+    assert "left by a runner that is gone" in text(panel, 0, "Outcome")
+    click(panel, 0, qtbot)
+    on = {name for name, action in panel._actions.items() if action.isEnabled()}
+    assert on == {"Clone", "Edit"}
+
+
 def test_what_cannot_be_done_with_a_job_is_off(panel: QueuePanel, queue: Queue, qtbot) -> None:
     assert not any(action.isEnabled() for action in panel._actions.values())
     (one,) = add(queue, panel, 1, qtbot)
-    queue.begin(one, run=None, worker=1)
-    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running?", timeout=SOON)
+    queue.begin(one, run=None, **LIVING)
+    qtbot.waitUntil(lambda: text(panel, 0, "Status") == "running", timeout=SOON)
     click(panel, 0, qtbot)
     on = {name for name, action in panel._actions.items() if action.isEnabled()}
     assert on == {"Abort", "Clone", "Edit"}

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import run_samples
-from queue_runners import Desk, order, running
+from queue_runners import LIVING, Desk, order, running, served_bench, start_runner
 from run_writers import WriterProcess
 
+from gui.bench_safety import Verdict
 from gui.session import Session
 from mho_errors import InputError
 from procedures.queue import Queue
@@ -114,7 +115,7 @@ def test_a_run_that_the_user_opens_stays_until_the_next_job_begins(
     session.start()
     with Queue(session.queue_path) as queue:
         number = queue.add(order()).id
-        queue.begin(number, run=live, worker=1)
+        queue.begin(number, run=live, **LIVING)
         qtbot.waitUntil(lambda: session.run_path == live, timeout=SOON)
         session.open_run(solved)
         queue.hold("simulated", "a change that is none of this run")
@@ -129,7 +130,7 @@ def test_nothing_is_followed_that_is_not_wanted(session: Session, tmp_path: Path
     session.follow_current(False)
     session.start()
     with Queue(session.queue_path) as queue:
-        queue.begin(queue.add(order()).id, run=live, worker=1)
+        queue.begin(queue.add(order()).id, run=live, **LIVING)
     qtbot.waitUntil(lambda: len(session.jobs) == 1, timeout=SOON)
     qtbot.wait(100)
     assert session.run_path is None
@@ -166,21 +167,101 @@ def test_pausing_and_stopping_work_without_a_runner(session: Session, said: list
     session.command("abort")
     qtbot.waitUntil(lambda: bool(said), timeout=SOON)
     assert "no runner serves" in said[0][1]
-    session.command("emergency")
-    qtbot.waitUntil(lambda: len(said) == 2, timeout=3 * SOON)
-    assert said[1][0] == "CRITICAL"
-    assert "is safe, the queue is held" in said[1][1]
+    assert session.safety.verdict is Verdict.UNKNOWN
+    stop = stop_told(session)
+    session.emergency_stop()
+    qtbot.waitUntil(lambda: len(stop) == 2, timeout=3 * SOON)
+    assert [level for level, _ in stop] == ["CRITICAL", "INFO"]
+    assert "not yet confirmed" in stop[0][1]
+    assert "is safe, the queue is held" in stop[1][1]
     qtbot.waitUntil(lambda: session.lane.held and not session.lane.unsafe, timeout=SOON)
+    qtbot.waitUntil(lambda: session.safety.verdict is Verdict.SAFE, timeout=SOON)
+
+
+def stop_told(session: Session) -> list[tuple[str, str]]:
+    told: list[tuple[str, str]] = []
+    session.stop_told.connect(lambda level, text: told.append((level, text)))
+    return told
+
+
+def test_a_stop_of_an_idle_runner_comes_to_its_end(session: Session, said: list, qtbot) -> None:
+    """The runner had said "making safe" and never again that it was done."""
+    session.start()
+    states, stop = [], stop_told(session)
+    session.runner_changed.connect(lambda state: states.append(state and state.state))
+    with running(Desk(session.queue_path), drain=False):
+        qtbot.waitUntil(lambda: session.runner is not None, timeout=SOON)
+        assert session.safety.verdict is Verdict.UNKNOWN  # idle is not safe
+        session.emergency_stop()
+        qtbot.waitUntil(lambda: session.runner.state == "making safe", timeout=SOON)
+        assert session.safety.verdict is Verdict.UNSAFE
+        qtbot.waitUntil(lambda: session.runner.state == "idle" and len(stop) == 2, timeout=3 * SOON)
+        assert stop[1][0] == "INFO"
+        qtbot.waitUntil(lambda: session.safety.verdict is Verdict.SAFE, timeout=SOON)
+        assert session.lane.held
+
+
+def test_a_stop_that_cannot_be_confirmed_is_red_on_every_surface(
+    session: Session, said: list, tmp_path: Path, qtbot
+) -> None:
+    with served_bench(tmp_path) as (bench, _):
+        pass  # its instruments are gone: nobody answers
+    session.set_bench(bench)
+    session.start()
+    stop = stop_told(session)
+    with running(Desk(session.queue_path, bench), drain=False):
+        qtbot.waitUntil(lambda: session.runner is not None and session.lane is not None, timeout=SOON)
+        session.emergency_stop()
+        qtbot.waitUntil(lambda: len(stop) == 2, timeout=6 * SOON)
+        assert [level for level, _ in stop] == ["CRITICAL", "CRITICAL"]
+        assert "NOT confirmed safe" in stop[1][1]
+        qtbot.waitUntil(lambda: session.runner.state == "idle" and session.lane.unsafe, timeout=SOON)
+        assert session.runner.unsafe
+        assert session.safety.verdict is Verdict.UNSAFE
+        assert session.lane.reason in session.safety.text
+
+
+def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_safe(
+    session: Session, said: list, qtbot
+) -> None:
+    desk = Desk(session.queue_path)
+    (number,) = desk.add(order(seconds=600.0))
+    session.start()
+    process = start_runner(desk)
+    try:
+        qtbot.waitUntil(
+            lambda: session.runner is not None and session.runner.stage == "reading", timeout=6 * SOON
+        )
+        qtbot.waitUntil(lambda: "gate ON" in session.safety.text, timeout=SOON)
+        assert session.safety.verdict is Verdict.LIVE
+        process.kill()
+        process.wait(10)
+        qtbot.waitUntil(lambda: bool(said), timeout=SOON)
+        level, text = said[-1]
+        assert level == "CRITICAL"
+        assert f"(process {process.pid}) is gone while job {number} was running" in text
+        assert "gate ON" in text
+        assert session.safety.verdict is Verdict.UNSAFE
+        assert f"job {number} was left by a runner that is gone: " in session.safety.text
+        with running(desk):
+            pass  # settles what was left
+        qtbot.waitUntil(lambda: session.safety.verdict is Verdict.SAFE, timeout=SOON)
+        assert session.safety.text.startswith("every output off since ")
+    finally:
+        process.kill()
 
 
 def test_a_bench_that_is_not_there_is_said_by_stop_and_by_the_runner(
     session: Session, said: list, qtbot
 ) -> None:
     session.set_bench("nowhere.toml")
-    session.command("emergency")
-    qtbot.waitUntil(lambda: bool(said), timeout=3 * SOON)
-    assert "NOT CONFIRMED SAFE" in said[0][1]
-    assert "nowhere.toml" in said[0][1]
+    stop = stop_told(session)
+    session.emergency_stop()
+    qtbot.waitUntil(lambda: len(stop) == 2, timeout=3 * SOON)
+    assert stop[1][0] == "CRITICAL"
+    assert "NOT confirmed safe" in stop[1][1]
+    assert "nowhere.toml" in stop[1][1]
+    assert session.safety.verdict is Verdict.UNKNOWN
 
 
 def test_a_runner_that_ends_at_once_is_said_in_its_own_words(session: Session, said: list, qtbot) -> None:
@@ -211,7 +292,7 @@ def test_a_closed_session_hears_nothing_more(session: Session, qtbot) -> None:
         return 1
 
     session.ask(work, told.append)
-    began.wait(10)
+    qtbot.waitUntil(began.is_set, timeout=SOON)
     session.close()
     go_on.set()
     qtbot.wait(100)

@@ -10,6 +10,7 @@ from chip_maps.matrix_files import to_real_vector
 from gui.session import Session
 from gui.solve_panel import SolvePanel
 from gui.solve_reading import grid_of, read_checked
+from gui.theme import colours
 from runs import Array, Column, Layout, RunFile, RunHeader, RunWriter, Table
 
 WAIT = 10_000  # ms
@@ -31,7 +32,7 @@ def panel(session, qtbot):
     return made
 
 
-def write_solve(path, matrix, exact, cycles=3):
+def write_solve(path, matrix, exact, cycles=3, result=None, true_residual=()):
     """Write a solve of `matrix` whose solutions come nearer to `exact` by a factor of ten a cycle."""
     reference = to_real_vector(exact) if np.iscomplexobj(exact) else exact
     n = len(reference)
@@ -40,6 +41,7 @@ def write_solve(path, matrix, exact, cycles=3):
         "cycles",
         (
             Column("cycle", dtype="u4"), Column("residual"), Column("relative_error"),
+            *([Column("true_residual")] if len(true_residual) else []),
             Column("mvm_outputs", dtype="u8"), Column("mvm_wrong", dtype="u8"),
             Column("input", "V", shape=(n,)), Column("output", "V", shape=(n,)), Column("solution", shape=(n,)),
         ),
@@ -55,7 +57,10 @@ def write_solve(path, matrix, exact, cycles=3):
             run.emit(
                 "cycles", cycle=cycle, residual=error, relative_error=error, mvm_outputs=100, mvm_wrong=cycle,
                 input=0.2 * reference, output=-0.3 * reference, solution=reference * (1.0 + error),
+                **({"true_residual": true_residual[cycle - 1]} if len(true_residual) else {}),
             )  # fmt: skip
+        if result is not None:
+            run.set_summary(result)
     return path
 
 
@@ -77,6 +82,69 @@ def test_solution_beside_its_reference_and_what_is_between_them(session, panel, 
     np.testing.assert_allclose(values(panel.solution.solution), exact * 1.001)
     np.testing.assert_allclose(values(panel.solution.error), np.abs(exact) * 1e-3)
     assert tabs(panel) == ["Solution", "Expected and measured"]
+
+
+CERTIFICATE = {
+    "residual": 1e-9, "rhs_norm": 1.0, "inverse_norm": 2.0, "error_bound": 3.94e-8, "bits": 24.6,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("result", "text", "colour"),
+    [
+        (
+            {"converged": True, "bits_asked": 24, "bits": 24.6, "reason": "", "certificate": CERTIFICATE},
+            "converged: 24.6 of 24 bits (proved bound 3.9e-08)",
+            "good",
+        ),
+        (
+            {
+                "converged": False,
+                "bits_asked": 24,
+                "bits": 5.1,
+                "reason": "the residual grew",
+                "certificate": CERTIFICATE,
+            },
+            "NOT converged: the residual grew",
+            "bad",
+        ),
+        (
+            {"converged": True, "bits": 24},
+            "converged by the residual of the iteration; no certificate",
+            "doubtful",
+        ),
+        ({"converged": False}, "NOT converged", "bad"),
+        ({"pulses": 7}, "", None),
+        (None, "", None),
+    ],
+)
+def test_the_verdict_is_the_files_and_an_old_one_is_not_called_proved(
+    session, panel, tmp_path, result, text, colour
+):
+    session.open_run(write_solve(tmp_path / "run.h5", np.eye(2), np.array([1.0, 2.0]), result=result))
+    assert panel.verdict.isVisible() is (colour is not None)
+    if colour is not None:
+        assert panel.verdict.text() == text
+        assert getattr(colours(), colour) in panel.verdict.styleSheet()
+
+
+def test_the_verdict_of_one_run_is_not_left_over_the_next(session, panel, tmp_path):
+    session.open_run(write_solve(tmp_path / "a.h5", np.eye(2), np.ones(2), result={"converged": True}))
+    session.open_run(write_solve(tmp_path / "b.h5", np.eye(2), np.ones(2)))
+    assert not panel.verdict.isVisible()
+
+
+def test_recomputed_residuals_are_marked_where_there_are_any(session, panel, tmp_path):
+    true = [np.nan, 2e-2, 3e-2]
+    session.open_run(write_solve(tmp_path / "new.h5", np.eye(2), np.ones(2), true_residual=true))
+    cycles, marked = panel.convergence.true_residual.getOriginalDataset()
+    np.testing.assert_allclose(cycles, [2, 3])
+    np.testing.assert_allclose(marked, [2e-2, 3e-2])
+    legend = panel.convergence._legend
+    assert legend.getLabel(panel.convergence.true_residual).text == "residual, recomputed"
+    session.open_run(write_solve(tmp_path / "old.h5", np.eye(2), np.ones(2)))
+    assert panel.convergence.true_residual.getOriginalDataset()[0] in (None, [])
+    assert legend.getLabel(panel.convergence.true_residual) is None
 
 
 def test_the_slider_goes_back_to_an_earlier_cycle(qtbot, session, panel, tmp_path):

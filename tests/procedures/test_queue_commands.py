@@ -19,6 +19,7 @@ import mho
 from procedures import run
 from procedures.queue import Answer, Job, JobStatus, Queue
 from procedures.queue.commands import MOST_WAITING
+from procedures.queue.expectation import START
 from procedures.queue.messages import JobChanged, RunnerState
 from procedures.queue.telling import telling
 from procedures.queue.terminal import RunnerDisplay
@@ -256,14 +257,23 @@ def test_trouble_and_ends_are_told_elsewhere():
     ]
 
 
-def test_an_estimate_comes_from_the_last_run_of_its_kind(json_of, desk, tmp_path):
+def test_an_estimate_counts_the_start_and_comes_from_the_last_run_of_its_kind(json_of, desk, tmp_path):
     first = json_of("add", "solve", "a.npy", "--bits", "3")
-    assert 0.01 < first["estimate"] < 1.0  # nothing is known of this bench's pace yet
+    assert START < first["estimate"] < START + 2.0  # nothing is known of this bench's pace yet
     with Queue(desk.path) as queue:
         queue.begin(first["id"], run=tmp_path / "a.h5", worker=1)
         queue.end(first["id"], JobStatus.FINISHED, "", seconds=50.0, pulses=100)
     second = json_of("add", "solve", "a.npy", "--bits", "3")
-    assert second["estimate"] == pytest.approx(1000 * first["estimate"])  # 0.5 s a pulse instead of 0.5 ms
+    assert second["estimate"] == pytest.approx(50.0)  # as it took, with a start that took nothing
+    third = json_of("add", "solve", "a.npy", "--bits", "4")
+    assert third["estimate"] == pytest.approx(50.0, rel=0.2)  # nearly as many pulses, at half a second each
+
+
+def test_what_is_not_known_is_listed_as_unknown(shell, desk):
+    desk.add(order())
+    out = shell("list")[1]
+    assert re.search(r"1 +queued .* unknown", out)
+    assert "1 job waits for simulated: how long is unknown" in out
 
 
 def test_a_run_of_the_past_is_cloned(json_of, desk, tmp_path, monkeypatch):

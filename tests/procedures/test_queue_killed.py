@@ -93,7 +93,7 @@ def check_file(job: Job, who: str, killed: float) -> None:
         return
     with RunFile(job.run) as file:
         if who == RUNNER:  # its worker ended by itself, in good order
-            assert (file.status, file.reason) == (Status.ABORTED, RUNNER_GONE)
+            assert (file.status, file.reason) == (Status.INTERRUPTED, RUNNER_GONE)
             assert file.settings_after["board"]["mode"] == "SAFE"
             return
         assert file.status is Status.INTERRUPTED

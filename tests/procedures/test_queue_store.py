@@ -13,10 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho_errors import QueueError
-from procedures.base import Estimate
 from procedures.queue import Answer, Job, JobStatus, Order, Policy, Queue
 from procedures.queue.database import StorageError
-from procedures.queue.ordering import expected_seconds
 from procedures.queue.policy import Decision, decide
 
 SOLVE = Order("solve", {"matrix": "a.npy", "bits": 12}, folder=Path("/lab"))
@@ -215,33 +213,23 @@ def test_what_is_not_safe_stays_said_until_somebody_has_made_it_safe(queue):
     assert (lane.unsafe, lane.live, lane.warning) == (False, (), "")
 
 
-def test_the_last_finished_run_of_its_kind_is_found(queue):
-    assert queue.last_finished(SOLVE) is None
+def test_the_last_finished_runs_of_a_kind_are_found(queue):
+    assert queue.finished("simulated", SOLVE) == []
     for number in range(3):
         job = begin(queue, queue.add(SOLVE))
         queue.end(job.id, JobStatus.FAILED if number == 2 else JobStatus.FINISHED, "", pulses=number)
-    assert queue.last_finished(SOLVE).pulses == 1
-    assert queue.last_finished(Order("solve", bench="other")) is None
+    assert [job.pulses for job in queue.finished("simulated", SOLVE)] == [1, 0]
+    assert len(queue.finished("simulated")) == 2
+    assert queue.finished("simulated", replace(SOLVE, preset="quiet")) == []
+    assert queue.finished("simulated", replace(SOLVE, procedure="read")) == []
+    assert queue.finished("other") == []
 
 
-def test_what_is_expected_follows_the_last_run_then_the_procedure_then_a_guess(queue):
-    job = begin(queue, queue.add(SOLVE))
-    last = replace(
-        queue.end(job.id, JobStatus.FINISHED, ""), started=100.0, ended=108.0, seconds=6.0, pulses=3000
-    )
-    unknown = replace(last, pulses=None)
-    for estimate, job, expected in (
-        (Estimate(1000), last, 2.0 + 1000 * 6.0 / 3000),
-        (Estimate(1000, 5.0), last, 4.0),
-        (Estimate(None, 5.0), last, 5.0),
-        (Estimate(1000, 5.0), None, 5.0),
-        (Estimate(None), last, 8.0),
-        (Estimate(1000), unknown, 8.0),
-        (Estimate(1000), None, 0.5),
-        (Estimate(None), None, None),
-    ):
-        assert expected_seconds(estimate, job, simulated=True) == pytest.approx(expected)
-    assert expected_seconds(Estimate(1000), None, simulated=False) == 20.0
+def test_a_copy_of_what_has_run_is_expected_to_take_as_long(queue):
+    job = begin(queue, queue.add(SOLVE, estimate=0.9))
+    assert queue.clone(job.id).estimate == 0.9
+    ended = queue.end(job.id, JobStatus.FINISHED, "")
+    assert queue.clone(job.id).estimate == ended.ended - ended.started
 
 
 # --- many ---

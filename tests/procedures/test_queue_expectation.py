@@ -1,0 +1,137 @@
+"""What a job is expected to take: start, repeated runs, its own run by the last of its kind, and unknown where it is."""
+
+from itertools import pairwise
+
+import pytest
+from queue_runners import order
+
+from instruments.bench_file import load_bench_file
+from procedures import Read, run
+from procedures.base import Estimate
+from procedures.queue import JobStatus, Order, Queue
+from procedures.queue.expectation import (
+    HARDWARE_PULSE,
+    RUN,
+    SIMULATED_PULSE,
+    START,
+    duration,
+    expected_seconds,
+    expected_text,
+    expected_together,
+    own_seconds,
+    run_seconds,
+)
+from procedures.queue.ordering import checked, checked_all
+
+SOURCE = load_bench_file("simulated")
+READ = Order("read", {"rows": "0:4", "columns": "0:4", "repeats": 3})
+
+
+@pytest.fixture
+def queue(tmp_path):
+    with Queue(tmp_path / "queue.sqlite") as queue:
+        yield queue
+
+
+def finish(queue, wanted, *, start=2.0, seconds=6.0, pulses=None):
+    """Put a job on record that finished: its worker's start took `start`, its run `seconds`."""
+    job = queue.add(wanted)
+    queue.begin(job.id, run=None, worker=1, worker_birth="long ago")
+    queue.end(job.id, JobStatus.FINISHED, "", seconds=seconds, pulses=pulses)
+    with queue._database.changing():
+        queue._set(job.id, started=1000.0 * job.id, ended=1000.0 * job.id + start + seconds)
+    return queue.job(job.id)
+
+
+def test_without_a_record_the_procedure_says_it_and_a_worker_has_to_start(queue):
+    for own, expected in (
+        (Estimate(1000), START + RUN + 1000 * SIMULATED_PULSE),
+        (Estimate(0, 5.0), START + RUN + 5.0),
+        (Estimate(), None),
+    ):
+        assert expected_seconds(READ, own, queue, SOURCE) == (expected and pytest.approx(expected))
+    real = SOURCE.bench.model_copy(update={"simulation": None})
+    assert (
+        own_seconds(Estimate(10), type(SOURCE)(**{**vars(SOURCE), "bench": real}))
+        == RUN + 10 * HARDWARE_PULSE
+    )
+
+
+def test_the_same_order_takes_what_it_took(queue):
+    for seconds in (100.0, 6.0, 7.0, 6.5, 6.8, 6.4):
+        finish(queue, READ, seconds=seconds)
+    assert expected_seconds(READ, Estimate(0, 0.1), queue, SOURCE) == pytest.approx(
+        2.0 + 6.5
+    )  # the median of five
+
+
+def test_another_of_its_kind_goes_at_the_pace_of_the_last(queue):
+    solve = Order("solve", {"matrix": "a.npy"})
+    finish(queue, Order("solve", {"matrix": "b.npy"}), seconds=6.0, pulses=3000)
+    pace = 6.0 / (RUN + 3000 * SIMULATED_PULSE)
+    expected = 2.0 + pace * (RUN + 1000 * SIMULATED_PULSE)
+    assert expected_seconds(solve, Estimate(1000), queue, SOURCE) == pytest.approx(expected)
+    finish(
+        queue, READ, seconds=8.0
+    )  # a procedure that tells seconds is asked what it would have said of that one
+    longer = Order("read", READ.parameters | {"repeats": 30})
+    shorter_own, longer_own = (_estimate(one.parameters) for one in (READ, longer))
+    assert longer_own > shorter_own
+    expected = 2.0 + 8.0 / (RUN + shorter_own) * (RUN + longer_own)
+    assert checked(longer, queue)[1] == pytest.approx(expected)
+    assert run_seconds(solve, Estimate(), queue.finished("simulated", solve), SOURCE) == 6.0
+
+
+def _estimate(parameters):
+    procedure = Read(**parameters)
+    procedure.check()
+    return procedure.estimate(SOURCE).seconds
+
+
+def test_each_of_a_chain_repeats_all_before_it(queue, tmp_path):
+    first = finish(queue, READ, start=3.0, seconds=1.0)
+    second = finish(queue, Order("read", READ.parameters, after=f"#{first.id}"), start=4.0, seconds=1.5)
+    third = Order("read", READ.parameters, after=f"#{second.id}")
+    complete, seconds = checked(third, queue)
+    assert seconds == pytest.approx(3.0 + (1.0 + 1.5) + 1.25)  # start, repeated, its own as the median of two
+    waiting = queue.add(complete, estimate=seconds)
+    _, fourth = checked(Order("read", READ.parameters, after=f"#{waiting.id}"), queue)
+    assert fourth == pytest.approx(seconds + 1.25)
+    unknown = queue.add(READ)  # of which nobody knows how long it takes
+    assert checked(Order("read", READ.parameters, after=f"#{unknown.id}"), queue)[1] is None
+
+
+def test_ten_chained_reads_are_expected_to_take_ever_longer(queue, tmp_path):
+    plan = [Order("read", READ.parameters, after=f"@{number}" if number else None) for number in range(10)]
+    found = [seconds for _, seconds in checked_all(plan, queue)]
+    steps = [b - a for a, b in pairwise(found)]
+    assert found[0] >= START
+    assert steps == pytest.approx([found[0] - START] * 9)
+
+
+def test_runs_that_files_name_are_counted(queue, tmp_path):
+    run(Read(**READ.parameters), seed=1, output=tmp_path / "a.h5")
+    run(Read(**READ.parameters), after=tmp_path / "a.h5", seed=2, output=tmp_path / "b.h5")
+    finish(queue, READ, start=0.0, seconds=0.0)
+    _, one = checked(Order("read", READ.parameters, after=str(tmp_path / "a.h5")), queue)
+    _, two = checked(Order("read", READ.parameters, after=str(tmp_path / "b.h5")), queue)
+    assert 0.0 < one < two
+    (tmp_path / "b.h5").write_bytes(b"damaged")
+    assert checked(Order("read", READ.parameters, after=str(tmp_path / "b.h5")), queue)[1] is None
+
+
+def test_a_procedure_that_says_nothing_is_unknown_and_then_as_the_last(queue):
+    going = order(seconds=3.0)
+    assert checked(going, queue)[1] is None
+    finish(queue, going, start=1.0, seconds=3.2)
+    assert checked(going, queue)[1] == pytest.approx(4.2)
+
+
+def test_what_is_not_known_is_written_so():
+    assert [expected_text(one) for one in (None, 0.2, 7.0, 7200.0)] == [
+        "unknown", "< 1 s", "about 7 s", "about 2 h 0 min",
+    ]  # fmt: skip
+    assert expected_together([None, None]) == "how long is unknown"
+    assert expected_together([3.0, None, 4.0]) == "about 7 s expected, and 1 of unknown length"
+    assert expected_together([3.0]) == "about 3 s expected"
+    assert duration(None) == ""
