@@ -172,7 +172,10 @@ def test_queries_find_what_the_files_say(indexed: RunIndex, where: str, names: s
         ("bitz>=24", "'▲bitz>=24': no run has anything called 'bitz'; did you mean 'bits'?"),
         ("status=finished and relativ_error<1", "did you mean 'relative_error'?"),
         ("parameter.bitz=1", "did you mean 'bits'?"),
-        ("status=finshed", "a status is one of running, finished, failed, aborted, interrupted, unreadable"),
+        (
+            "status=finshed",
+            "a status is one of running, paused, finished, failed, aborted, interrupted, unreadable",
+        ),
         ("read_voltage>=200mA", "'mA' is no unit of it; give it in V"),
         ("relative_error<1mV", "'mV' is no unit of it; it has none"),
         ("date>=yesterda", "it is compared with a date"),
