@@ -11,6 +11,7 @@ from scipy.stats import ks_2samp
 from chip_maps.chip import parse_chip_map
 from chip_maps.placement import Placement
 from instruments import Bench, open_bench
+from mho_errors import ConvergenceError
 from procedures import Solve
 from procedures.programming import Block, Programmer
 from procedures.runner import evaluate
@@ -56,9 +57,14 @@ def sample_chip(bench: str, preset: str, seed: int) -> Samples:
         first, second = (opened.multiply(patterns) / VOLTS / step for _ in range(2))
         error = first - patterns / VOLTS @ (block.achieved / step)
         opened.connect_invert("invert_positive", range(LOOP), range(LOOP))
-        outputs = opened.invert(inputs)
+        try:
+            outputs = opened.invert(inputs)
+        except ConvergenceError:  # a stuck cell in the loop
+            outputs = np.zeros((0, LOOP))
         settled = -np.linalg.solve(inverting.achieved, opened.input_conductance * inputs.T).T
+        settled = settled[: len(outputs)]
         missed = (outputs - settled) / np.abs(settled).max(axis=1, keepdims=True)
+        missed = missed[np.isfinite(missed).all(axis=1)]  # without what was clamped
         opened.wait_until(opened.now() + DAY)
         later = Block(block.placement, digits)
         program_blocks(opened, [later], WriteVerifySettings(max_pulses=0))
@@ -68,22 +74,28 @@ def sample_chip(bench: str, preset: str, seed: int) -> Samples:
         "pulses": block.pulses.ravel().astype(float),
         "product": np.sqrt((error**2).mean(axis=0)),
         "product noise": (first - second).std(axis=0),
-        "inverse": np.sqrt(np.nanmean(missed**2, axis=0)),
+        "inverse": np.sqrt((missed**2).mean(axis=0)) if missed.size else np.zeros(0),
         "day": (later.achieved - block.achieved)[digits > 0],
     }
 
 
 def sample_solve(bench: str, preset: str, seed: int) -> Samples:
-    """Solve the published matrix: log10 of the error after each of the first cycles, and the share of wrong integers."""
+    """Solve the published matrix: log10 of the error after each of the first cycles, the share of wrong integers.
+
+    ``railed`` is 1 where the loop was not stable, and nothing else was found.
+    """
     solve = Solve(matrix=MATRIX, bits=BITS, max_cycles=CYCLES, tolerance=1e-9)
-    with open_bench(bench, preset=preset, seed=seed) as opened:
-        summary = evaluate(solve, opened, seed=0).summary
-    errors = [np.log10(row["relative_error"]) for row in summary["cycles"]]
     names = [f"log error after cycle {number}" for number in range(1, CYCLES + 1)]
-    return {
-        **{name: np.array([error]) for name, error in zip(names, errors, strict=True)},
-        "wrong share": np.array([summary["mvm_wrong"] / summary["mvm_outputs"]]),
-    }
+    found = {name: np.zeros(0) for name in names}
+    with open_bench(bench, preset=preset, seed=seed) as opened:
+        try:
+            summary = evaluate(solve, opened, seed=0).summary
+        except ConvergenceError:  # a stuck cell in the loop
+            return {**found, "wrong share": np.zeros(0), "railed": np.ones(1)}
+    for name, row in zip(names, summary["cycles"], strict=False):
+        found[name] = np.log10([row["relative_error"]])
+    share = np.array([summary["mvm_wrong"] / summary["mvm_outputs"]])
+    return {**found, "wrong share": share, "railed": np.zeros(1)}
 
 
 def pooled(samples: Iterable[Samples]) -> dict[str, Floats]:
@@ -97,6 +109,7 @@ def alike(ours: Samples, theirs: Samples) -> dict[str, tuple[float, float]]:
     return {
         name: (float(found.statistic), float(found.pvalue))
         for name in ours
+        if ours[name].size and theirs[name].size
         for found in [ks_2samp(ours[name], theirs[name])]
     }
 

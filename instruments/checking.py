@@ -19,7 +19,7 @@ from instruments.bench_file import BenchSource, load_bench_file
 from instruments.bench_instruments import make_safe
 from instruments.contact import CURRENT, Contact, classify_contact, read_contact
 from instruments.inspection import LOOKS, Seen, Verdict, look_at_reading
-from instruments.opening import bench_openers
+from instruments.opening import bench_openers, need_instruments
 from instruments.plausibility import doubtful_limits
 from instruments.roles import Cell
 from instruments.stopping import signals_held
@@ -91,6 +91,7 @@ def check_bench(
         For a wrong bench file, or a bench in use.
     """
     source = load_bench_file(name)
+    need_instruments(source)
     check = source.bench.check
     with ExitStack() as stack:
         openers, laboratory = stack.enter_context(bench_openers(source, preset, seed))

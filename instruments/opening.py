@@ -112,6 +112,15 @@ def without_instruments(source: BenchSource) -> bool:
     return source.bench.simulation is not None and not source.bench.simulation.instruments
 
 
+def need_instruments(source: BenchSource) -> None:
+    """Raise `BenchError` for a bench that is the chip alone."""
+    if without_instruments(source):
+        raise BenchError(
+            f"bench {source.bench.name!r} has no instruments ([simulation] instruments = false): there is nothing to "
+            "connect to; name the bench with them, as 'simulated'"
+        )
+
+
 @contextmanager
 def simulated_rack(
     source: BenchSource, preset: str | None = None, seed: int | None = None
@@ -120,11 +129,7 @@ def simulated_rack(
     from instruments.simulated.laboratory import Laboratory
     from instruments.simulated.visa import register_rack, unregister_rack
 
-    if without_instruments(source):
-        raise BenchError(
-            f"bench {source.bench.name!r} has no instruments ([simulation] instruments = false): there is nothing to "
-            "connect to; name the bench with them, as 'simulated'"
-        )
+    need_instruments(source)
     laboratory = Laboratory(source, preset=preset, seed=seed)
     name = f"laboratory-{next(_racks)}"
     register_rack(name, laboratory)
@@ -145,6 +150,9 @@ def bench_openers(
     if source.bench.simulation is None:
         with lock_bench(source):
             yield role_openers(source, source.bench.visa, nullcontext, None), None
+    elif without_instruments(source):
+        roles = open_simulated(source, preset, seed).instruments.by_name()
+        yield {role: partial(roles.__getitem__, role) for role in roles}, None
     else:
         with simulated_rack(source, preset, seed) as (laboratory, visa):
             yield role_openers(source, visa, laboratory.daq_session, None), laboratory

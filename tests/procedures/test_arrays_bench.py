@@ -18,6 +18,7 @@ from chip_maps.placement import Placement
 from instruments import ArrayBench, Cell, Pulse, open_bench
 from instruments.bench_file import load_bench_file
 from instruments.checking import check_bench
+from instruments.safing import make_bench_safe
 from instruments.simulated.array_laboratory import CellLines
 from instruments.simulated.physics.cells import STUCK_OFF, STUCK_ON
 from mho_errors import BenchError, LimitError
@@ -306,6 +307,10 @@ def test_it_is_named_as_any_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
     assert code == 0
     assert json.loads(out)["converged"]
+
+
+def test_there_is_nothing_that_could_be_unsafe():
+    assert set(make_bench_safe("arrays")) == {"smu", "gate", "pulser", "daq", "board"}
 
 
 def test_there_are_no_instruments_to_check():
