@@ -194,6 +194,6 @@ def _array_facts(cells: ArrayCells, levels: Levels | None) -> ArrayFacts:
 def _count_products(run: RunFile) -> tuple[int | None, int | None]:
     """MVM integers read, and the wrong ones of them."""
     if "cycles" in run.tables and {"mvm_outputs", "mvm_wrong"} <= set(run.units("cycles")):
-        cycles = run.table("cycles")
-        return int(cycles["mvm_outputs"].sum()), int(cycles["mvm_wrong"].sum())
+        outputs, wrong = (run.column("cycles", name) for name in ("mvm_outputs", "mvm_wrong"))
+        return int(outputs.sum()), int(wrong.sum())
     return run.summary.get("mvm_outputs"), run.summary.get("mvm_wrong")
