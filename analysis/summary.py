@@ -15,6 +15,7 @@ from chip_maps.levels import Levels
 from mho_errors import RunFileError
 from mho_toml import load_toml
 from runs import LogEntry, Parameter, RunFile, Status
+from runs.card import plain_results
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class Summary:
         Time that passed on the bench, s.
     warnings : tuple of LogEntry
         What was logged above INFO.
+    result : mapping
+        What the procedure returned, its numbers and words by name, see `runs.card.plain_results`.
     contents : mapping
         Rows or images by the name of each table and map (as ``maps/NAME``).
     """
@@ -111,6 +114,7 @@ class Summary:
     mvm_wrong: int | None
     bench_seconds: float | None
     warnings: tuple[LogEntry, ...]
+    result: Mapping[str, bool | int | float | str | None]
     contents: Mapping[str, int]
 
 
@@ -149,6 +153,7 @@ def summarise(run: RunFile) -> Summary:
         mvm_wrong=mvm_wrong,
         bench_seconds=told.get("virtual_seconds"),
         warnings=tuple(entry for entry in run.log() if entry.level not in ("DEBUG", "INFO")),
+        result=plain_results(told),
         contents={name: run.length(name) for name in run.tables}
         | {f"maps/{name}": len(run.map_times(name)) for name in run.maps},
     )
