@@ -18,6 +18,8 @@ from runs import RunFile
 Floats = NDArray[np.float64]
 
 POINTS = 20_000  # drawn of a table at most: more cannot be told apart
+BLOCK_ROWS = 1 << 18  # of a table in memory at a time
+NEWEST = 1 << 20  # rows of a table of several curves among which the newest are looked for
 CURVES = len(palette.SERIES)  # of a table of several curves, the newest
 
 
@@ -58,40 +60,65 @@ def draw_table(axes: Axes, run: RunFile, name: str) -> None:
     Of a waveform per row, the last one is drawn over its samples.
     """
     signal, axis = run.plotted(name)
-    units = run.units(name)
+    units, length = run.units(name), run.length(name)
     factor, unit = handy_unit(units[signal])
-    values = factor * run.column(name, signal).astype(float)
-    if values.ndim > 1:
-        places, label = np.arange(values[-1].size, dtype=float), "sample of the last row"
-        values = values[-1].ravel()
-    elif axis:
-        scale, of = handy_unit(units[axis])
-        places, label = scale * run.column(name, axis).astype(float), f"{axis} / {of or '1'}"
-    else:
-        places, label = np.arange(len(values), dtype=float), "row of the table"
-    count = min(len(values), len(places))
+    scale, of = handy_unit(units[axis]) if axis else (1.0, "")
+    label = f"{axis} / {of or '1'}" if axis else "row of the table"
+    last = run.column(name, signal, max(length - 1, 0))
     series = run.series(name)
-    if series:
-        left_out = _draw_curves(
-            axes, places[:count], values[:count], run.column(name, series)[:count], series
-        )
+    if last.ndim > 1:
+        label = "sample of the last row"
+        waveform = factor * last[-1].ravel().astype(float)
+        left_out = _draw_points(axes, np.arange(waveform.size, dtype=float), waveform, 1)
+    elif series:
+        start = max(length - NEWEST, 0)
+        rows, values = _read(run, name, signal, axis, start, length)
+        keys = run.column(name, series, start, length)
+        left_out = _draw_curves(axes, scale * rows, factor * values, keys, series)
     else:
-        every = max(len(values) // POINTS, 1)
-        left_out = f", every {every}th row" if every > 1 else ""
-        axes.plot(
-            places[:count:every],
-            values[:count:every],
-            ".",
-            ms=3,
-            color=palette.INSIDE,
-            rasterized=count > 2000,
-        )
+        rows, values, every = _thinned(run, name, signal, axis, length)
+        left_out = _draw_points(axes, scale * rows, factor * values, every)
     axes.set_title(f"{name.replace('_', ' ')}{left_out}", loc="left")
     axes.set_xlabel(label)
     axes.set_ylabel(f"{signal} / {unit or '1'}")
     axes.grid(True, color="0.9", lw=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _read(run: RunFile, name: str, signal: str, axis: str, start: int, stop: int) -> tuple[Floats, Floats]:
+    """Return places and values of rows of a table, by number where there is no axis."""
+    values = run.column(name, signal, start, stop).astype(float)
+    stop = start + len(values)
+    rows = run.column(name, axis, start, stop).astype(float) if axis else np.arange(start, stop, dtype=float)
+    return rows[: len(values)], values[: len(rows)]
+
+
+def _thinned(run: RunFile, name: str, signal: str, axis: str, length: int) -> tuple[Floats, Floats, int]:
+    """Return places and values of at most `POINTS` rows and of how many each is one, a block in memory at a time.
+
+    Of every stretch of rows the lowest and the highest are kept: no outlier is lost.
+    """
+    stretch = -(-2 * length // POINTS) if length > POINTS else 1
+    if stretch == 1:
+        return *_read(run, name, signal, axis, 0, length), 1
+    kept: list[tuple[Floats, Floats]] = []
+    block = max(BLOCK_ROWS // stretch, 1) * stretch
+    for start in range(0, length, block):
+        rows, values = _read(run, name, signal, axis, start, min(start + block, length))
+        filled = np.append(values, np.full(-len(values) % stretch, values[-1]))
+        cut = np.nan_to_num(filled).reshape(-1, stretch)
+        ends = np.stack((cut.argmin(axis=1), cut.argmax(axis=1)), axis=1)
+        places = (np.sort(ends, axis=1) + stretch * np.arange(len(cut))[:, None]).ravel()
+        places = np.minimum(places, len(values) - 1)
+        kept.append((rows[places], values[places]))
+    return np.concatenate([one for one, _ in kept]), np.concatenate([one for _, one in kept]), stretch
+
+
+def _draw_points(axes: Axes, places: Floats, values: Floats, every: int) -> str:
+    """Draw points; return what the title says of those left out."""
+    axes.plot(places, values, ".", ms=3, color=palette.INSIDE, rasterized=len(values) > 2000)
+    return f", lowest and highest of every {every} rows" if every > 1 else ""
 
 
 def _draw_curves(axes: Axes, places: Floats, values: Floats, keys: NDArray[Any], series: str) -> str:

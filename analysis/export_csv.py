@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from analysis.series import Group, Series, read_contents
 from mho_escaping import csv_cell, visible
 from runs import RunFile
+from runs.card import plain_results
 
 
 def write_csv(run: RunFile, file: h5py.File, folder: Path) -> None:
@@ -110,9 +111,8 @@ def _facts(run: RunFile) -> Iterator[tuple[str, str, Any, str]]:
     yield "run", "end", "" if end is None else end.isoformat(), ""
     for name, parameter in run.parameters.items():
         yield "parameter", name, parameter.value, parameter.unit
-    for name, value in run.summary.items():
-        if not isinstance(value, list | dict):
-            yield "result", name, value, ""
+    for name, value in plain_results(run.summary).items():
+        yield "result", name, value, ""
     for name, text in run.provenance.items():
         if name not in ("git_diff", "packages"):
             yield "provenance", name, text, ""

@@ -15,6 +15,7 @@ from chip_maps.levels import Levels
 from mho_errors import RunFileError
 from mho_toml import load_toml
 from runs import GOING_ON, LogEntry, Parameter, RunFile, Status
+from runs.card import plain_results
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class Summary:
         Time that passed on the bench, s.
     warnings : tuple of LogEntry
         What was logged above INFO.
+    result : mapping
+        What the procedure returned, its numbers and words by name, see `runs.card.plain_results`.
     contents : mapping
         Rows or images by the name of each table and map (as ``maps/NAME``).
     """
@@ -118,6 +121,7 @@ class Summary:
     mvm_wrong: int | None
     bench_seconds: float | None
     warnings: tuple[LogEntry, ...]
+    result: Mapping[str, bool | int | float | str | None]
     contents: Mapping[str, int]
 
 
@@ -159,6 +163,7 @@ def summarise(run: RunFile) -> Summary:
         mvm_wrong=mvm_wrong,
         bench_seconds=told.get("virtual_seconds"),
         warnings=tuple(entry for entry in run.log() if entry.level not in ("DEBUG", "INFO")),
+        result=plain_results(told),
         contents={name: run.length(name) for name in run.tables}
         | {f"maps/{name}": len(run.map_times(name)) for name in run.maps},
     )
@@ -204,6 +209,6 @@ def _array_facts(cells: ArrayCells, levels: Levels | None) -> ArrayFacts:
 def _count_products(run: RunFile) -> tuple[int | None, int | None]:
     """MVM integers read, and the wrong ones of them."""
     if "cycles" in run.tables and {"mvm_outputs", "mvm_wrong"} <= set(run.units("cycles")):
-        cycles = run.table("cycles")
-        return int(cycles["mvm_outputs"].sum()), int(cycles["mvm_wrong"].sum())
+        outputs, wrong = (run.column("cycles", name) for name in ("mvm_outputs", "mvm_wrong"))
+        return int(outputs.sum()), int(wrong.sum())
     return run.summary.get("mvm_outputs"), run.summary.get("mvm_wrong")

@@ -14,7 +14,8 @@ from rich.text import Text
 from analysis.convergence import Convergence
 from analysis.quantities import duration_text, handy_unit, parameter_text
 from analysis.summary import Summary, summarise
-from runs import GOING_ON, RunFile, Status
+from runs import GOING_ON, Parameter, RunFile, Status
+from runs.comparison import OF_THE_MOMENT
 
 STYLES = {
     Status.RUNNING: "bold blue",
@@ -57,6 +58,8 @@ def _report(summary: Summary) -> RenderableType:
         sections += [Text("Programming", style="bold"), _programming(summary)]
     if summary.convergence is not None:
         sections += [Text("Refinement", style="bold"), *_refinement(summary, summary.convergence)]
+    if summary.result:
+        sections += [Text("Result", style="bold"), _result(summary)]
     if not summary.arrays and summary.convergence is None:
         sections += [Text("Contents", style="bold"), _contents(summary)]
     if summary.warnings:
@@ -201,6 +204,14 @@ def _cycles(convergence: Convergence) -> Table:
             f"{bits:.1f}",
         )
     return table
+
+
+def _result(summary: Summary) -> RenderableType:
+    table = _pairs()
+    for name, value in summary.result.items():
+        if name not in OF_THE_MOMENT:
+            table.add_row(Text(name, style="dim"), Text(parameter_text(Parameter(value))))
+    return _indented(table)
 
 
 def _contents(summary: Summary) -> RenderableType:

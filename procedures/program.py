@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -85,7 +85,8 @@ class Program(Procedure):
         """Every pulse, the maps of the block, and the digits wanted."""
         maps = BlockMaps.covering(self.array, [self._block]).declared()
         digits = Array("digits", self._digits, description="digit wanted of each cell")
-        return Layout((PULSES,), maps, (digits,), default=f"maps/{maps[0].name}")
+        pulses = replace(PULSES, rows=round(PULSES_PER_CELL * self._digits.size))
+        return Layout((pulses,), maps, (digits,), default=f"maps/{maps[0].name}")
 
     def describe_cells(self) -> str:
         """Array and range."""

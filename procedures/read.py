@@ -118,6 +118,7 @@ class Read(Procedure):
             signal="conductance",
             axis="time",
             title="every read",
+            rows=len(self._rows) * len(self._columns) * self.samples * self.repeats,
         )
         order = np.argsort(self._rows), np.argsort(self._columns)
         image = Map(
@@ -126,6 +127,7 @@ class Read(Procedure):
             self._rows[order[0]],
             self._columns[order[1]],
             f"{self.array}: conductance",
+            images=self.repeats,
         )
         zero = Array(
             CLOCK_ZERO, np.array([np.nan]), "s", "Unix time of the run's clock at 0; NaN on a simulated bench"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -180,6 +180,7 @@ class Solve(Procedure):
             signal="relative_error",
             axis="cycle",
             title="refinement",
+            rows=min(self.max_cycles, 50),
         )
         products = Table(
             "products",
@@ -191,6 +192,7 @@ class Solve(Procedure):
             signal="measured",
             axis="expected",
             title="a sample of each product's outputs",
+            rows=1000,
         )
         arrays = (
             Array("matrix", given, description="A as given"),
@@ -211,7 +213,9 @@ class Solve(Procedure):
             for name in dict.fromkeys(b.placement.array for b in plan.blocks())
             for one in BlockMaps.covering(name, plan.blocks()).declared()
         ]
-        return Layout((PULSES, cycles, products), tuple(maps), arrays, default="cycles")
+        cells = sum(block.digits.size for block in plan.blocks())
+        pulses = replace(PULSES, rows=round(PULSES_PER_CELL * cells))
+        return Layout((pulses, cycles, products), tuple(maps), arrays, default="cycles")
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:

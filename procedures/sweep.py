@@ -169,6 +169,7 @@ class Sweep(Procedure):
             axis="voltage",
             title="I-V curves",
             series="sweep",
+            rows=len(self._rows) * len(self._columns) * self.cycles * len(self._volts),
         )
         image = Map(
             f"{self.array}_conductance",

@@ -149,12 +149,19 @@ def read_card(path: Path) -> Card:
             "" if status is Status.FINISHED else record.reason,
             datetime.fromisoformat(end).timestamp() if end else None,
             tuple(_quantity(name, value, unit) for name, (value, unit) in told["parameters"].items()),
-            tuple(
-                _quantity(name, value)
-                for name, value in results.items()
-                if not isinstance(value, list | dict)
-            ),
+            tuple(_quantity(name, value) for name, value in plain_results(results).items()),
         )
+
+
+def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers and words of a run's summary; those of a mapping in it are ``NAME.KEY``, lists are left out."""
+    found: dict[str, Any] = {}
+    for name, value in results.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{key}": one for key, one in plain_results(value).items()}
+        elif not isinstance(value, list):
+            found[name] = value
+    return found
 
 
 def _text(path: Path, entry: h5py.Group, name: str) -> str:

@@ -19,6 +19,9 @@ CHUNK_ROWS = 2048
 CHUNK_BYTES = 16 * 1024
 """Size of a chunk of small rows: small enough to be written whole at each flush."""
 
+FEW_BYTES, FEWEST_ROWS = 2048, 16
+"""Size of a chunk where few rows are expected, and the rows that it has all the same, as far as `CHUNK_BYTES` go."""
+
 LARGE_BYTES = 4096
 """Rows and arrays of at least this size are compressed."""
 
@@ -28,12 +31,23 @@ BLOCK_BYTES = 1 << 20
 _LARGE: dict[str, Any] = {"shuffle": True, "compression": "gzip", "compression_opts": 1, "fletcher32": True}
 
 
-def create_growing(group: h5py.Group, name: str, dtype: object, shape: tuple[int, ...]) -> h5py.Dataset:
-    """Create an empty dataset that grows along its first axis; floats read NaN where nothing was written."""
+def create_growing(
+    group: h5py.Group, name: str, dtype: object, shape: tuple[int, ...], expected: int = 0
+) -> h5py.Dataset:
+    """Create an empty dataset that grows along its first axis; floats read NaN where nothing was written.
+
+    Parameters
+    ----------
+    expected : int
+        About how many rows there will be; 0 where nobody knows. A chunk is no larger than half of them take, as the
+        last one takes all its room in the file.
+    """
     numpy_dtype = np.dtype(dtype)  # type: ignore[call-overload]
     row_bytes = numpy_dtype.itemsize * int(np.prod(shape))
     large = row_bytes >= LARGE_BYTES
     rows = 1 if large else max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes))
+    if expected:
+        rows = min(rows, max(-(-expected // 2), min(FEWEST_ROWS, FEW_BYTES // row_bytes), 1))
     return group.create_dataset(
         name,
         shape=(0, *shape),
@@ -64,6 +78,17 @@ def create_array(group: h5py.Group, name: str, values: NDArray[np.generic]) -> h
     # Filled in for the first time, it then gets new chunks: a reader sees either nothing or all of it.
     if values.dtype.kind not in "fc" or not np.isnan(values).all():
         dataset[...] = values
+    return dataset
+
+
+def create_rewritten_text(group: h5py.Group, name: str, text: str, size: int) -> h5py.Dataset:
+    """Create a text dataset that has room for `size` bytes and takes as much of the file as its text needs.
+
+    Unlike one in place, it cannot be written past HDF5 on a full disk.
+    """
+    dtype = h5py.string_dtype("utf-8", size)
+    dataset = group.create_dataset(name, shape=(1,), chunks=(1,), dtype=dtype, **_LARGE)
+    dataset[0] = text
     return dataset
 
 

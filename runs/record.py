@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 import h5py
 
 from mho_errors import RunFileError
-from runs.opening import intact, writer_of
+from runs.opening import ATTEMPTS, PAUSE, intact, writer_of
 from runs.schema import GOING_ON, Parameter, Status
 from runs.superblock import is_marked
 from runs.text import decode
@@ -142,6 +143,12 @@ class RunRecord:
     def _text(self, name: str) -> str:
         # Opened anew each time: an open dataset would answer from its buffer.
         with intact(self.path):
+            for _ in range(ATTEMPTS if self._file and self._file.swmr_mode else 0):
+                dataset = self._group(name)
+                with contextlib.suppress(OSError):  # its writer may be at it
+                    dataset.refresh()  # where a chunk is may be remembered from an earlier look
+                    return decode(dataset[()])
+                time.sleep(PAUSE)
             return decode(self._group(name)[()])
 
     def _writer_lives(self) -> bool:

@@ -88,6 +88,9 @@ class Table:
         The columns plotted by default against each other.
     series : str
         The column that tells the curves of a plot apart: where it changes, another begins. "" where all is one.
+    rows : int
+        About how many rows there will be, so that a small table takes little room; 0 where nobody knows. Any number
+        of rows can be written.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Table:
     axis: str
     title: str = ""
     series: str = ""
+    rows: int = 0
 
     @property
     def stored(self) -> tuple[Column, ...]:
@@ -116,6 +120,8 @@ class Map:
     ----------
     rows, columns : array of int
         The cells' physical row and column numbers: the image's axes.
+    images : int
+        About how many images there will be, as `Table.rows`.
     """
 
     name: str
@@ -123,6 +129,7 @@ class Map:
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
     title: str = ""
+    images: int = 2
 
 
 @dataclass(frozen=True)

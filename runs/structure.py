@@ -13,7 +13,7 @@ import numpy as np
 
 from mho_errors import RunFileError
 from runs.card import CARD, card_text
-from runs.chunks import create_array, create_growing
+from runs.chunks import create_array, create_growing, create_rewritten_text
 from runs.liveness import Writer
 from runs.schema import (
     DIGITAL_ATTRIBUTE,
@@ -35,6 +35,9 @@ REASON_BYTES = 2048
 LEVEL_BYTES = 16
 MESSAGE_BYTES = 1024
 JSON_BYTES = 64 * 1024
+
+ENTRIES = 16
+"""How many entries the log of a run is expected to have: a guess, for the size of its chunks."""
 
 KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 """Kinds of number a table or array may hold; a value fits a column of its own or a higher rank."""
@@ -136,7 +139,7 @@ def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, 
     create_text(entry, "end_time", "", TIME_BYTES)
     create_text(entry, "status", Status.RUNNING, STATUS_BYTES)
     create_text(entry, "reason", "", REASON_BYTES)
-    create_text(entry, "summary", "{}", JSON_BYTES)
+    create_rewritten_text(entry, "summary", "{}", JSON_BYTES)
     _number(entry, "heartbeat", start.timestamp(), "s", "Unix time of the writer's last sign of life")
 
     process = _group(entry, "writer", "NXcollection")
@@ -177,7 +180,7 @@ def _header(entry: h5py.Group, header: RunHeader) -> None:
         instrument = _group(bench, _plain_name(name, "instrument"), "NXcollection")
         create_text(instrument, "identity", settings.get("identity", ""))
         create_text(instrument, "settings", json.dumps(dict(settings), ensure_ascii=False))
-        create_text(instrument, "settings_after", "{}", JSON_BYTES)
+        create_rewritten_text(instrument, "settings_after", "{}", JSON_BYTES)
 
     chip = _group(entry, "chip", "NXcollection")
     create_text(chip, "map", header.chip)
@@ -228,7 +231,7 @@ def _table(entry: h5py.Group, table: Table) -> None:
     if table.series:
         group.attrs["series"] = table.series
     for column in stored.values():
-        dataset = create_growing(group, column.name, column.dtype, column.shape)
+        dataset = create_growing(group, column.name, column.dtype, column.shape, table.rows)
         _describe(dataset, column.unit, column.description, column.digital)
 
 
@@ -237,11 +240,11 @@ def _map(maps: h5py.Group, image: Map) -> None:
     group.attrs["signal"] = "value"
     group.attrs["axes"] = ["time", "row", "column"]
     group.attrs["title"] = image.title or image.name
-    _describe(create_growing(group, "time", "f8", ()), "s", "time since the run started")
+    _describe(create_growing(group, "time", "f8", (), image.images), "s", "time since the run started")
     for name, numbers in (("row", image.rows), ("column", image.columns)):
         axis = group.create_dataset(name, data=np.asarray(numbers, dtype="i8"))
         _describe(axis, "", f"physical {name}")
-    value = create_growing(group, "value", "f8", (len(image.rows), len(image.columns)))
+    value = create_growing(group, "value", "f8", (len(image.rows), len(image.columns)), image.images)
     _describe(value, image.unit, image.title or image.name)
 
 
@@ -258,9 +261,9 @@ def _array(arrays: h5py.Group, array: Array) -> None:
 
 def _log(entry: h5py.Group) -> None:
     group = _group(entry, "log", "NXcollection")
-    _describe(create_growing(group, "time", "f8", ()), "s", "time since the run started")
-    create_growing(group, "level", h5py.string_dtype("utf-8", LEVEL_BYTES), ())
-    create_growing(group, "message", h5py.string_dtype("utf-8", MESSAGE_BYTES), ())
+    _describe(create_growing(group, "time", "f8", (), ENTRIES), "s", "time since the run started")
+    create_growing(group, "level", h5py.string_dtype("utf-8", LEVEL_BYTES), (), ENTRIES)
+    create_growing(group, "message", h5py.string_dtype("utf-8", MESSAGE_BYTES), (), ENTRIES // 4)
 
 
 def _point_at_default(entry: h5py.Group, layout: Layout) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from mho_errors import RunFileError
 
@@ -19,9 +20,9 @@ def encode(text: str) -> bytes:
     return text.replace("\0", "␀").encode("utf-8", "backslashreplace")
 
 
-def decode(stored: bytes) -> str:
-    """Return stored text."""
-    return bytes(stored).decode("utf-8")
+def decode(stored: bytes | NDArray[np.bytes_]) -> str:
+    """Return stored text, also that of a dataset with one element."""
+    return bytes(stored.item() if isinstance(stored, np.ndarray) else stored).decode("utf-8")
 
 
 def cut(text: str, size: int) -> bytes:
@@ -86,7 +87,7 @@ def write_json(dataset: h5py.Dataset, values: Mapping[str, Any], what: str) -> N
         raise RunFileError(
             f"{what} takes {len(data)} bytes and the file has room for {size}; put long data into an array"
         )
-    dataset[()] = data
+    dataset[...] = data
 
 
 def _plain(value: object) -> object:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 import pytest
+import run_samples
 
 from runs import RunFile
 
@@ -167,3 +168,24 @@ def test_an_error_in_a_plan_names_the_line(shell, plan):
     said = "steps.0.parameters.rwos (line 5): read has no parameter 'rwos'; did you mean 'rows'?"
     assert said in shell.refused("run", plan)
     assert said in shell.refused("campaign", plan)
+
+
+def test_a_result_within_a_mapping_is_shown_and_found(shell):
+    shell.folder.mkdir()
+    path = shell.folder / "run.h5"
+    with run_samples.SampleRun(path) as run:
+        run.writer.set_summary(
+            {
+                "bits": 24,
+                "reason": "the residual passes",
+                "certificate": {"residual": 1.5e-9, "bound": {"error": 0.25}},
+            }
+        )
+    _, out, _ = shell("show", path)
+    assert {"certificate.residual", "certificate.bound.error", "1.5e-09"} <= set(out.split())
+    assert "the residual passes" in out
+    for where, found in (("bits>=24", 1), ("bits>24", 0), ("certificate.residual<1e-8", 1)):
+        (told,) = [json.loads(shell("runs", "--json", "--where", where)[1])]
+        assert len(told) == found, where
+    with RunFile(path) as file:
+        assert file.summary["certificate"] == {"residual": 1.5e-9, "bound": {"error": 0.25}}

@@ -3,7 +3,9 @@
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import run_samples
@@ -12,7 +14,7 @@ from matplotlib.text import Text
 from numpy.testing import assert_array_equal
 from run_samples import LEVELS, SampleRun
 
-from analysis import plot
+from analysis import contents, plot
 from analysis.figures import draw_run
 from mho_errors import InputError, RunFileError
 from procedures import Sweep, run
@@ -206,3 +208,43 @@ def test_analysis_is_light_and_leaves_pyplot_alone(solved):
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+LONG = 20_000_000
+
+MEASURED = """
+import resource, sys
+import analysis.figures
+from analysis import plot
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+plot(sys.argv[1], sys.argv[2])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_a_table_of_many_rows_is_drawn_in_little_memory_with_its_outliers(tmp_path: Path) -> None:
+    path = run_samples.other_run(tmp_path / "run.h5")
+    with h5py.File(path, "r+", libver="latest") as file:
+        group = file["entry/points"]
+        for name in ("voltage", "current"):
+            attributes = dict(group[name].attrs)
+            del group[name]
+            data = group.create_dataset(
+                name,
+                (LONG,),
+                "f8",
+                maxshape=(None,),
+                chunks=(1 << 18,),
+                compression="gzip",
+                compression_opts=1,
+            )
+            data.attrs.update(attributes)
+        group["current"][LONG // 2 + 17] = 1.0
+    with RunFile(path) as run:
+        places, values, every = contents._thinned(run, "points", "current", "", LONG)
+        assert len(values) <= contents.POINTS + 2
+        assert every == 2 * LONG // contents.POINTS
+        assert places[values == 1.0].tolist() == [LONG // 2 + 17]
+    code = [sys.executable, "-c", MEASURED, str(path), str(tmp_path / "run.png")]
+    child = subprocess.run(code, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert int(child.stdout) < 150  # MB; two columns of it alone are 320
