@@ -62,4 +62,5 @@ class TestTheWholeTable:
         assert_clean(misbehave(Tally("bad procedures, mho run"), list(WAYS), tmp_path))
 
     def test_bad_procedures_in_the_queue(self, tmp_path):
-        assert_clean(misbehave_in_queue(Tally("bad procedures, queue"), list(WAYS), tmp_path))
+        ways = [how for how in WAYS if how != "kill parent"]  # which is this test's own process
+        assert_clean(misbehave_in_queue(Tally("bad procedures, queue"), ways, tmp_path))
