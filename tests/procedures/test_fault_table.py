@@ -29,8 +29,8 @@ def assert_clean(tally: Tally) -> None:
     assert not tally.wrong, "\n".join(tally.wrong)
 
 
-def test_a_bad_reply_of_each_kind(tmp_path):
-    assert_clean(spoil_replies(Tally("bad replies"), BAD_KINDS, len(BAD_KINDS), tmp_path, 2))
+def test_some_bad_replies(tmp_path):
+    assert_clean(spoil_replies(Tally("bad replies"), ["cut", "earlier", "non-ASCII"], 3, tmp_path, 2))
 
 
 def test_a_late_reply(tmp_path):
@@ -38,7 +38,7 @@ def test_a_late_reply(tmp_path):
 
 
 def test_some_bad_procedures(tmp_path):
-    assert_clean(misbehave(Tally("bad procedures, mho run"), ["busy", "fork a daemon"], tmp_path))
+    assert_clean(misbehave(Tally("bad procedures, mho run"), ["fork a daemon"], tmp_path))
 
 
 @pytest.mark.slow
@@ -62,4 +62,5 @@ class TestTheWholeTable:
         assert_clean(misbehave(Tally("bad procedures, mho run"), list(WAYS), tmp_path))
 
     def test_bad_procedures_in_the_queue(self, tmp_path):
-        assert_clean(misbehave_in_queue(Tally("bad procedures, queue"), list(WAYS), tmp_path))
+        ways = [how for how in WAYS if how != "kill parent"]  # which is this test's own process
+        assert_clean(misbehave_in_queue(Tally("bad procedures, queue"), ways, tmp_path))

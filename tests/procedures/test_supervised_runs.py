@@ -103,7 +103,7 @@ def test_a_run_that_ends_its_process_leaves_a_safe_bench_and_says_so(runs, how, 
     [
         ("block", [signal.SIGTERM], Status.ABORTED),
         ("block", [signal.SIGINT, signal.SIGINT], Status.ABORTED),
-        ("deaf", [signal.SIGINT], Status.INTERRUPTED),
+        pytest.param("deaf", [signal.SIGINT], Status.INTERRUPTED, marks=pytest.mark.slow),
         pytest.param("block", [signal.SIGTERM] * 2, Status.ABORTED, marks=pytest.mark.slow),
         pytest.param("block", [signal.SIGHUP], Status.ABORTED, marks=pytest.mark.slow),
         pytest.param("daemon", [signal.SIGHUP], Status.ABORTED, marks=pytest.mark.slow),
@@ -129,7 +129,8 @@ def test_a_procedure_that_sleeps_is_ended_when_it_is_asked_to(runs, how, numbers
             assert file.reason.startswith(f"{numbers[0].name} received; the run did not stop within 10 s")
 
 
-@pytest.mark.parametrize("kind", ["nohup", pytest.param("background", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["nohup", "background"])
 def test_what_the_shell_lets_a_run_ignore_stays_ignored_and_the_rest_is_heard(runs, kind):
     """`nohup mho run …`, and `mho run … &` in a script, which ignores SIGINT."""
     ignored = signal.SIGHUP if kind == "nohup" else signal.SIGINT
