@@ -150,11 +150,9 @@ class SafetyRecord:
         if runner is not None and runner.state == "making safe":
             return Safety(Verdict.UNSAFE, "it is being made safe, which is not confirmed yet")
         if lane is not None and lane.unsafe:
-            return Safety(
-                Verdict.UNSAFE, f"not confirmed: {lane.reason or 'it is made safe before the next job'}"
-            )
+            return Safety(Verdict.UNSAFE, lane.warning)
         if runner is not None and runner.unsafe:
-            return Safety(Verdict.UNSAFE, f"not confirmed: {runner.reason}")
+            return Safety(Verdict.UNSAFE, runner.warning)
         if runner is not None and runner.job is not None:
             return Safety(Verdict.LIVE, f"job {runner.job} {runner.state}{outputs}")
         if runner is None and self._left is not None:

@@ -117,7 +117,7 @@ class Solve(Procedure):
         digit_bits = chip.level_scale().bits
         self._wanted = self._slices_wanted(digit_bits)
         least = min(self._wanted, slice_count(self.correction_bits, digit_bits))
-        self._multiply = encode_fitting(chip, self._matrix, self._wanted, least)
+        self._multiply = encode_fitting(chip, self._matrix, self._wanted, least, bench.vector_size)
         try:
             sliced = np.linalg.solve(self._multiply.matrix, self._rhs)
         except np.linalg.LinAlgError:

@@ -117,14 +117,19 @@ def plan_solve(
         matrix, levels, rng, input_conductance=input_conductance, kinds=kinds, arrays=len(loops)
     )
     positive, negative = _place_loop(loops, best.encoding)
-    places = place_tiles(products[0], len(matrix), multiply.digits.shape[1], TILE_WIDTH)
+    width = min(TILE_WIDTH, lines[1])
+    places = place_tiles(products[0], len(matrix), multiply.digits.shape[1], width)
     starts = np.cumsum([0] + [len(p.columns) for p in places])
     tiles = [Block(p, multiply.digits[:, a:b]) for p, a, b in zip(places, starts, starts[1:], strict=False)]
     return SolvePlan(chip, levels, multiply, tiles, best, ranked, positive, negative)
 
 
-def encode_fitting(chip: ChipMap, matrix: Floats, slices: int, least: int) -> MultiplyEncoding:
+def encode_fitting(
+    chip: ChipMap, matrix: Floats, slices: int, least: int, lines: tuple[int, int]
+) -> MultiplyEncoding:
     """Slice a matrix for the products into `slices` slices, or as many of them, but `least`, as there is room for.
+
+    `lines` as for `plan_solve`.
 
     Raises
     ------
@@ -136,7 +141,7 @@ def encode_fitting(chip: ChipMap, matrix: Floats, slices: int, least: int) -> Mu
         encoding = encode_multiply(matrix, count * digit_bits, digit_bits)
         try:
             if products:  # without any, `plan_solve` says so
-                place_tiles(products[0], len(matrix), encoding.digits.shape[1], TILE_WIDTH)
+                place_tiles(products[0], len(matrix), encoding.digits.shape[1], min(TILE_WIDTH, lines[1]))
         except ChipMapError:
             if count == least:
                 raise

@@ -373,10 +373,15 @@ def test_a_procedure_of_one_s_own_is_found_in_the_current_folder(shell, tmp_path
     code, out, _ = shell("run", "own_read:Twice", "--rows", "0:2", "--columns", "0:2", "--json")
     assert code == 0
     assert json.loads(out)["cells"] == 4
-    monkeypatch.chdir(ROOT)  # and where it was run from, when it is repeated
     monkeypatch.delitem(sys.modules, "own_read")
-    code, _, _ = shell("rerun", json.loads(out)["run_file"])
-    assert code == 0
+    run_file = json.loads(out)["run_file"]
+    code, _, err = shell("rerun", run_file)
+    assert (code, "own_read:Twice" in err) == (2, True)  # nobody has agreed to run it
+    assert shell("rerun", run_file, "--trust")[0] == 0
+    monkeypatch.chdir(ROOT)  # a folder that the file names is not looked into
+    monkeypatch.delitem(sys.modules, "own_read")
+    code, _, err = shell("rerun", run_file, "--trust")
+    assert (code, "own_read" in err) == (2, True)
 
 
 def test_a_bench_file_is_printed_to_begin_with(shell):

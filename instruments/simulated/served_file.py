@@ -15,18 +15,20 @@ FIRST_LINE = (
     "# Written by `mho bench serve`: simulated instruments on this computer's sockets, used as real ones."
 )
 _SIMULATION = re.compile(r"^\[simulation\][^\n]*\n(?:(?!\[)[^\n]*\n)*", re.MULTILINE)
+# It would fall silent: the twins' clock is virtual, and runs ahead of the computer's by which the board is fed.
+_WATCHDOG = re.compile(r"^watchdog\s*=[^\n]*\n", re.MULTILINE)
 _VISA = re.compile(r"^visa\s*=[^\n]*\n", re.MULTILINE)
 
 
 def served_text(source: BenchSource, endpoints: Iterable[Endpoint]) -> str:
-    """Return a bench file's text with the sockets in the place of the addresses, and nothing simulated in it.
+    """Return a bench file's text with the sockets in the place of the addresses, and nothing simulated in it; no watchdog.
 
     Raises
     ------
     BenchError
         When the file is written in such a way that this does not come out.
     """
-    text = _VISA.sub("", _SIMULATION.sub("", source.text))
+    text = _WATCHDOG.sub("", _VISA.sub("", _SIMULATION.sub("", source.text)))
     for endpoint in endpoints:
         text = text.replace(f'"{endpoint.resource}"', f'"{endpoint.address}"')
     text = f'{FIRST_LINE}\nvisa = "@py"\n{text}'

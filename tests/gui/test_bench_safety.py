@@ -16,7 +16,7 @@ LATER, EARLIER = NOW + timedelta(seconds=10), NOW - timedelta(seconds=10)
 def job(status: JobStatus, ended: datetime | None = NOW, number: int = 4) -> Job:
     end = None if ended is None else ended.timestamp()
     return Job(
-        number, Order("read", folder=Path("/")), status, 0, 1, "", None, None, 1, None, None,
+        number, Order("read", folder=Path("/")), status, 0, 1, "", None, None, 1, None, None, None, None,
         added=1.0, started=2.0, ended=end, estimate=None, seconds=None, pulses=None,
     )  # fmt: skip
 
