@@ -439,7 +439,7 @@ class Bench(GuardedBench):
             given.block_lines(negative, rows, columns, self._arrays)
         if len(driven) != len(read):
             raise InputError(
-                f"an inverting loop of {len(driven)} rows and {len(read)} columns is none; give as many"
+                f"an inverting loop has as many rows as columns, not {len(driven)} and {len(read)}; give as many"
             )
         siemens = given.finite(diagonal, "diagonal", "S", least=0.0)
         if diagonal_count != 0:

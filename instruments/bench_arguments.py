@@ -118,7 +118,7 @@ def lines(given: Any, available: float, name: str) -> list[int]:
             or not 0 <= line < available
         ):
             there = f" from 0 to {available - 1:g}" if math.isfinite(available) else " from 0"
-            raise InputError(f"{name} {_shown(line)} is none; there are{there}")
+            raise InputError(f"there is no {name} {_shown(line)}; give one{there}")
     if not wanted or len(set(wanted)) != len(wanted):
         raise InputError(f"{name}: no line, or one twice; name each once")
     return [int(line) for line in wanted]

@@ -19,11 +19,6 @@ from procedures.quantities import parse_quantity
 
 def known_procedures() -> dict[str, type[Procedure]]:
     """Return the procedures that `procedures` offers, by their name in lower case."""
-    return dict(_offered())
-
-
-@cache
-def _offered() -> Mapping[str, type[Procedure]]:
     import procedures
 
     offered = [getattr(procedures, name) for name in procedures.__all__]

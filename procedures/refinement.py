@@ -109,7 +109,7 @@ def refine(
     ConvergenceError
         From `invert` in the first cycle; later it ends the loop with the best solution.
     """
-    length = float(np.linalg.norm(rhs))
+    length = _norm(rhs)
     state = _State(rhs)
     for number in range(1, max_cycles + 1):
         step, railed = 0.0, False
@@ -121,7 +121,7 @@ def refine(
             correction, railed = np.zeros_like(rhs), True
         if np.any(correction):
             step = state.advance(to_fixed_point(correction, correction_bits), multiply)
-        carried = float(np.linalg.norm(state.residual))
+        carried = _norm(state.residual)
         state.note(number, carried)
         over = railed or number == max_cycles or number - state.fell >= STALL_CYCLES
         recomputed = off = math.nan
@@ -146,6 +146,15 @@ def _end(railed: bool, number: int, state: _State, max_cycles: int) -> End:
     return "cycles" if number == max_cycles else ""
 
 
+def _dot(one: Floats, other: Floats) -> float:
+    """Sum of products, rounded once: the same on every processor, and so are the volts that follow from it."""
+    return math.fsum((one * other).tolist())
+
+
+def _norm(vector: Floats) -> float:
+    return math.sqrt(_dot(vector, vector))
+
+
 class _State:
     """Solution and residual on their way, and what was last known for sure.
 
@@ -158,13 +167,13 @@ class _State:
         self._sure = self.solution, self.residual
         self.worth = math.inf
         self.fell = self._surely_fell = 0
-        self._mark = self._sure_mark = float(np.linalg.norm(rhs))
+        self._mark = self._sure_mark = _norm(rhs)
 
     def advance(self, correction: FixedPoint, multiply: Callable[[FixedPoint], Floats]) -> float:
         """Go along the correction as far as shrinks the residual most; return how far."""
         product = multiply(correction)
-        energy = float(product @ product)
-        step = float(self.residual @ product) / energy if energy > 0.0 else 0.0
+        energy = _dot(product, product)
+        step = _dot(self.residual, product) / energy if energy > 0.0 else 0.0
         self.solution = self.solution + step * correction.values
         self.residual = self.residual - step * product
         return step
@@ -181,21 +190,21 @@ class _State:
         found from the two residuals, both digital: so what was sure before never gets worse.
         """
         before, start = self._sure
-        length = float(np.linalg.norm(start))
+        length = _norm(start)
         residual = recompute(self.solution)
-        lost = float(np.linalg.norm(residual - self.residual)) / length
-        if float(np.linalg.norm(residual)) > DISTRUST * length:
+        lost = _norm(residual - self.residual) / length
+        if _norm(residual) > DISTRUST * length:
             change = start - residual
-            energy = float(change @ change)
-            part = float(start @ change) / energy if energy > 0.0 else 0.0
+            energy = _dot(change, change)
+            part = _dot(start, change) / energy if energy > 0.0 else 0.0
             trial = before + part * (self.solution - before)
             residual = recompute(trial)
             self.solution = trial
-            if float(np.linalg.norm(residual)) >= length:
+            if _norm(residual) >= length:
                 self.solution, residual = before, start
         self.residual = residual
         self._sure = self.solution, residual
-        norm = float(np.linalg.norm(residual))
+        norm = _norm(residual)
         self.worth = min(MARGIN * lost, 1.0) * norm
         if norm < STALL_FACTOR * self._sure_mark:
             self._sure_mark, self._surely_fell = norm, number

@@ -145,7 +145,7 @@ class Child:
             end_whole(self.pid, self._mark)
 
     def hang_up(self) -> None:
-        """Let it go as if the runner were gone: it stops at its next safe point."""
+        """Close its input: it stops at its next safe point, as when the runner is gone."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 

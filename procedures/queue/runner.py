@@ -162,13 +162,13 @@ class Runner:
         try:
             begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_birth=birth_of(worker.pid))
         except StorageError:
-            worker.hang_up()
+            self._dismiss(worker)
             self._writes.write(
                 lambda: self._queue.touch(self.bench)
             )  # nothing is begun before that is written
             return
         if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
-            worker.hang_up()
+            self._dismiss(worker)
             if begun is not None:
                 self._settle(begun, Outcome(JobStatus.FAILED, trouble, safe=True))
             return
@@ -182,6 +182,11 @@ class Runner:
         self._settle(begun, told(done) if done else found(run, worker.how_it_ended(), worker.asked))
         self._job, self._state = None, "idle"
         self._presence.announce(self.state())
+
+    def _dismiss(self, worker: Child) -> None:
+        """Let a worker go that was told nothing, and wait until it is gone: its end takes all of its family along."""
+        worker.hang_up()
+        self._wait_for(worker)
 
     def _settle(self, job: Job, outcome: Outcome) -> None:
         """See to a safe bench first, then note how the job ended and what follows: a crash in between repeats both."""

@@ -21,7 +21,7 @@ from instruments.checking import check_bench
 from instruments.safing import make_bench_safe
 from instruments.simulated.array_laboratory import CellLines
 from instruments.simulated.physics.cells import STUCK_OFF, STUCK_ON
-from mho_errors import BenchError, LimitError
+from mho_errors import BenchError, InputError, LimitError
 from procedures import Program, Read, Solve, run
 from procedures.programming import Block, Programmer
 from procedures.rehearsal import rehearse
@@ -229,11 +229,11 @@ def test_a_pulse_beyond_a_limit_reaches_no_cell():
 
 def test_lines_that_the_chip_lacks_are_refused():
     with array_bench() as bench:
-        with pytest.raises(BenchError, match="no array 'mutiply'"):
+        with pytest.raises(InputError, match="no array 'mutiply'"):
             bench.connect_multiply("mutiply", range(2), range(2))
-        with pytest.raises(BenchError, match="no column 1024"):
+        with pytest.raises(InputError, match="no column of multiply 1024"):
             bench.connect_multiply("multiply", range(2), [1023, 1024])
-        with pytest.raises(BenchError, match="as many rows as columns"):
+        with pytest.raises(InputError, match="as many rows as columns"):
             bench.connect_invert("invert_positive", range(2), range(3))
         with pytest.raises(BenchError, match="does not fit the DAQ's 32 outputs"):
             bench.connect_multiply("multiply", range(33), range(2))

@@ -18,6 +18,7 @@ from procedures.catalogue import known_procedures, make_procedure
 from procedures.queue.ordering import order_of_run
 from procedures.rerun import rerun
 from runs import Parameter, RunFile
+from runs.seal import write_seal
 
 CELLS = {"rows": "0:2", "columns": "0"}
 SMALL = {**CELLS, "highest": 0.2, "step": 0.1}
@@ -33,6 +34,7 @@ def aged(path: Path, name: str) -> Path:
         dataset[()] = 0.0
         if "origin" in dataset.attrs:
             del dataset.attrs["origin"]
+        write_seal(file, {})
     return path
 
 

@@ -6,6 +6,7 @@ import pytest
 from queue_runners import order
 
 from instruments.bench_file import load_bench_file
+from mho_errors import RunFileError
 from procedures import Read, run
 from procedures.base import Estimate
 from procedures.queue import JobStatus, Order, Queue
@@ -117,7 +118,8 @@ def test_runs_that_files_name_are_counted(queue, tmp_path):
     _, two = checked(Order("read", READ.parameters, after=str(tmp_path / "b.h5")), queue)
     assert 0.0 < one < two
     (tmp_path / "b.h5").write_bytes(b"damaged")
-    assert checked(Order("read", READ.parameters, after=str(tmp_path / "b.h5")), queue)[1] is None
+    with pytest.raises(RunFileError, match="not an HDF5 file"):
+        checked(Order("read", READ.parameters, after=str(tmp_path / "b.h5")), queue)
 
 
 def test_a_procedure_that_says_nothing_is_unknown_and_then_as_the_last(queue):
