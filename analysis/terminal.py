@@ -187,7 +187,8 @@ def _refinement(summary: Summary, convergence: Convergence) -> Iterator[Renderab
 
 
 def _cycles(convergence: Convergence) -> Table:
-    table = _columns("cycle", "residual", "relative error", "bits")
+    true = convergence.true_residual
+    table = _columns("cycle", "residual", *([] if true is None else ["recomputed"]), "relative error", "bits")
     count = len(convergence.cycle)
     for index in range(count):
         if HEAD_CYCLES <= index < count - TAIL_CYCLES:
@@ -200,6 +201,7 @@ def _cycles(convergence: Convergence) -> Table:
         table.add_row(
             f"{convergence.cycle[index]:.0f}",
             f"{convergence.residual[index]:.2e}",
+            *([] if true is None else ["" if np.isnan(true[index]) else f"{true[index]:.2e}"]),
             f"{error:.2e}",
             f"{bits:.1f}",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from functools import cache
 from types import TracebackType
@@ -102,12 +103,13 @@ class RunDisplay:
     def _add_cycle(self, event: stream.Row) -> None:
         if self._cycles is None:
             self._cycles = Table(box=None, pad_edge=False)
-            for name in ("cycle", "residual", "relative error", "bits"):
+            for name in ("cycle", "residual", "recomputed", "relative error", "bits"):
                 self._cycles.add_column(name, justify="right")
         values = event.values
         self._cycles.add_row(
             str(values["cycle"]),
             f"{values['residual']:.3e}",
+            "" if math.isnan(values["true_residual"]) else f"{values['true_residual']:.3e}",
             f"{values['relative_error']:.3e}",
             f"{values['bits']:.1f}",
         )
