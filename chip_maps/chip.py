@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from chip_maps.levels import Levels
 from mho_errors import ChipMapError
+from mho_reading import check_ordinary
 from mho_toml import StrictModel, parse_toml
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -156,6 +157,7 @@ def read_chip_text(source: str | Path, relative_to: Path | None = None) -> str:
     if relative_to is not None and not path.is_absolute():
         path = relative_to / path
     try:
+        check_ordinary(path)
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(packaged_chip_maps())

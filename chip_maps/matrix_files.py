@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chip_maps.matrix_formats import read_csv, read_mtx, read_npy
 from mho_errors import InputError
+from mho_reading import check_ordinary
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.float64] | NDArray[np.complex128]
@@ -173,6 +174,7 @@ def _read(source: Source, role: str) -> tuple[str, NDArray[Any]]:
         kinds = ", ".join(_READERS)
         raise InputError(f"{path} has the unknown suffix '{path.suffix}'; {role} is read from {kinds}.")
     try:
+        check_ordinary(path)
         content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; give the path of {role}.") from None

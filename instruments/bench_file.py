@@ -13,6 +13,7 @@ from instruments.bench_entries import Instruments, Positive
 from instruments.limits import Limits, TerminalLimits
 from instruments.models import modules_beside
 from mho_errors import BenchError
+from mho_reading import check_ordinary
 from mho_toml import StrictModel, load_toml, parse_toml
 
 LimitedTerminal = Literal["bit line", "source line", "word line", "vector"]
@@ -127,6 +128,7 @@ def _read(name: str, what: str, packaged: dict[str, str], folder: Path) -> tuple
         return packaged[name], folder
     path = folder / name
     try:
+        check_ordinary(path)
         return path.read_text("utf-8"), path.parent
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"

@@ -28,6 +28,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mho_errors import InputError, MhoError
+from mho_reading import check_ordinary
 from mho_toml import StrictModel, line_of, parse_toml
 from procedures.base import Procedure
 from procedures.catalogue import accepted, find_procedure, form_of, make_procedure, nearest, plain_value
@@ -157,6 +158,7 @@ def load_plan(path: str | Path) -> Plan:
     """
     path = Path(path)
     try:
+        check_ordinary(path)
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"

@@ -159,6 +159,18 @@ def test_an_output_that_cannot_be_a_folder_is_refused(shell, tmp_path):
 # --- what is refused ---
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.parametrize(
+    "words",
+    [("solve", "PIPE"), ("solve", ZUO, "--rhs", "PIPE"), ("solve", ZUO, "--bench", "PIPE"), ("run", "PIPE")],
+)
+def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(shell, tmp_path, words):
+    pipe = tmp_path / ("a.mtx" if words[-2:] != ("--bench", "PIPE") and words[0] == "solve" else "a.toml")
+    os.mkfifo(pipe)
+    told = shell.refused(*(str(pipe) if word == "PIPE" else word for word in words))
+    assert "a pipe, a device or a socket, no file" in told
+
+
 @pytest.mark.parametrize(
     ("matrix", "answer"),
     [
