@@ -150,9 +150,9 @@ class SafetyRecord:
         if runner is not None and runner.state == "making safe":
             return Safety(Verdict.UNSAFE, "it is being made safe, which is not confirmed yet")
         if lane is not None and lane.unsafe:
-            return Safety(Verdict.UNSAFE, lane.warning)
+            return Safety(Verdict.UNSAFE, _unconfirmed(lane))
         if runner is not None and runner.unsafe:
-            return Safety(Verdict.UNSAFE, runner.warning)
+            return Safety(Verdict.UNSAFE, _unconfirmed(runner))
         if runner is not None and runner.job is not None:
             return Safety(Verdict.LIVE, f"job {runner.job} {runner.state}{outputs}")
         if runner is None and self._left is not None:
@@ -168,6 +168,12 @@ class SafetyRecord:
     def outputs(self) -> str:
         """What the running job told last of its outputs, and when; empty when there is none, or it told nothing."""
         return self._outputs
+
+
+def _unconfirmed(standing: Lane | RunnerState) -> str:
+    """Say which outputs of a bench are not confirmed safe, and why."""
+    why = f" ({standing.unsafe_reason})" if standing.unsafe_reason else ""
+    return f"not confirmed: {', '.join(standing.live) or 'any output'} may be live{why}"
 
 
 def is_live(words: str) -> bool:

@@ -375,6 +375,7 @@ LIGHTS = {
 def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: MainWindow) -> None:
     session, light = window.session, window.commands.light
     assert light.text().startswith("NOT KNOWN: nothing was read of this bench")
+    unsafe = Lane("simulated", True, "stopped", unsafe=True, unsafe_reason="no answer")
     for act, verdict, words in (
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.UNKNOWN, "nothing was read"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "running", 4)), Verdict.LIVE, "job 4 running"),
@@ -383,12 +384,12 @@ def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: Mai
         (lambda: session._record.take_event(Ended(Status.FINISHED, "", Path("a.h5")), NOW), Verdict.LIVE, "job 4"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.SAFE, "run a.h5 had ended"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.UNSAFE, "being made safe"),
-        (lambda: session._take_runner(RunnerState("simulated", 1, "idle", unsafe=True, reason="gate is on")),
-         Verdict.UNSAFE, "not confirmed: gate is on"),
-        (lambda: session._take_jobs("simulated", [], Lane("simulated", True, "gate is on", unsafe=True), None),
-         Verdict.UNSAFE, "not confirmed: gate is on"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "idle", unsafe=True, live=("gate",))),
+         Verdict.UNSAFE, "not confirmed: gate may be live"),
+        (lambda: session._take_jobs("simulated", [], unsafe, None),
+         Verdict.UNSAFE, "not confirmed: any output may be live (no answer)"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.UNSAFE, "being made safe"),
-        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.UNSAFE, "gate is on"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.UNSAFE, "may be live"),
         (lambda: session._take_jobs("simulated", [], Lane("simulated", True, "stopped"), None), Verdict.SAFE, ""),
     ):  # fmt: skip
         act()
