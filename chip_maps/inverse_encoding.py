@@ -31,6 +31,10 @@ DIAGONAL_SHARES = (0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)  # of the mean diagon
 SATURATIONS = (1.0, 1.04, 1.07)  # largest entry in units of the top digit: up to 7.49 still rounds to 7
 
 
+SMALLEST_REST = 2.0**-10
+"""Of the diagonal in resistors: a rest below it is rounding noise, and no resistor makes up for digits so small."""
+
+
 @dataclass(frozen=True)
 class InverseEncoding:
     """Digits of the inverting array(s) and what they mean.
@@ -143,7 +147,7 @@ def _bias(matrix: Floats, diagonal: float, saturation: float, top: int) -> Inver
     shifts = np.arange(1, top)
     units = np.maximum(max(highest, 0.0) / (top * saturation - shifts), lowest / shifts)
     best = int(np.argmin(units))
-    unit, shift = float(units[best]), int(shifts[best])
+    unit, shift = max(float(units[best]), SMALLEST_REST * abs(diagonal) / top), int(shifts[best])
     positive = np.full((n + 1, n + 1), top, dtype=np.int64)
     positive[:n, :n] = np.clip(np.rint(rest / unit) + shift, 0, top)
     positive[:n, n] = shift
@@ -156,7 +160,7 @@ def _differential(matrix: Floats, diagonal: float, saturation: float, top: int) 
     peak = float(np.abs(rest).max())
     if peak == 0.0:
         peak = abs(diagonal)  # the resistors hold all of it; the array stays at zero
-    unit = peak / (top * saturation)
+    unit = max(peak / (top * saturation), SMALLEST_REST * abs(diagonal) / top)
     digits = np.clip(np.rint(rest / unit), -top, top).astype(np.int64)
     negative = np.maximum(-digits, 0)
     return InverseEncoding(

@@ -211,3 +211,12 @@ def test_cells_of_two_levels_have_no_bias_column():
     assert chosen.encoding.kind == "differential"
     with pytest.raises(ConvergenceError, match="nor cells of two levels: use the differential encoding"):
         choose_encoding(matrix, two, np.random.default_rng(0), input_conductance=INPUT, kinds=("bias",))
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-16, 1e-9, 1e-4, 1e-2])
+def test_no_diagonal_asks_for_resistors_that_cannot_be_had(noise):
+    rng = np.random.default_rng(0)
+    matrix = np.eye(4) + noise * rng.standard_normal((4, 4))
+    step = 5e-6
+    largest = [abs(one.diagonal_conductance(step)) for one in candidates(matrix, LEVELS)]
+    assert max(largest) < 0.1  # S, what the array board's resistors go up to
