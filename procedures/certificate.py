@@ -111,7 +111,7 @@ class Certifier:
 
     def __init__(self, matrix: Floats, rhs: Floats) -> None:
         self._matrix, self._rhs = matrix, rhs
-        self._rhs_norm = float(np.linalg.norm(rhs))
+        self._rhs_norm = math.hypot(*rhs.tolist())  # its squares stay in range, whatever the scale
         values = np.linalg.svd(matrix, compute_uv=False)
         largest = float(values[0])
         smallest = float(values[-1]) - len(matrix) * EPSILON * largest
@@ -143,7 +143,7 @@ class Certifier:
     def certify(self, solution: Floats, residual: float) -> Certificate:
         """Return what `residual`, the norm of b - A x, proves of the solution."""
         norm = residual * (1.0 + len(solution) * EPSILON)
-        error, length = self.inverse_norm * norm, float(np.linalg.norm(solution))
-        bound = error / (length - error) if error < length else math.inf
+        error, length = self.inverse_norm * norm, math.hypot(*solution.tolist())
+        bound = error / (length - error) if error < length < math.inf else math.inf
         bits = min(max(-math.log2(bound), 0.0), float(MANTISSA)) if bound > 0.0 else float(MANTISSA)
         return Certificate(norm, self._rhs_norm, self.inverse_norm, bound, bits)

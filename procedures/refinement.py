@@ -146,13 +146,22 @@ def _end(railed: bool, number: int, state: _State, max_cycles: int) -> End:
     return "cycles" if number == max_cycles else ""
 
 
-def _dot(one: Floats, other: Floats) -> float:
-    """Sum of products, rounded once: the same on every processor, and so are the volts that follow from it."""
-    return math.fsum((one * other).tolist())
+def _share(vector: Floats, along: Floats) -> float:
+    """How many times `along` brings one nearest to `vector`; 0 where it is zero.
+
+    Scaled by a power of two, so that no square leaves the range of a double. Sums are rounded once: the same on every
+    processor, and so are the volts that follow from them.
+    """
+    peak = float(np.abs(along).max())
+    if peak == 0.0:
+        return 0.0
+    scale = 2.0 ** math.frexp(peak)[1]
+    unit = along / scale
+    return math.fsum((vector * unit).tolist()) / math.fsum((unit * unit).tolist()) / scale
 
 
 def _norm(vector: Floats) -> float:
-    return math.sqrt(_dot(vector, vector))
+    return math.hypot(*vector.tolist())
 
 
 class _State:
@@ -172,8 +181,7 @@ class _State:
     def advance(self, correction: FixedPoint, multiply: Callable[[FixedPoint], Floats]) -> float:
         """Go along the correction as far as shrinks the residual most; return how far."""
         product = multiply(correction)
-        energy = _dot(product, product)
-        step = _dot(self.residual, product) / energy if energy > 0.0 else 0.0
+        step = _share(self.residual, product)
         self.solution = self.solution + step * correction.values
         self.residual = self.residual - step * product
         return step
@@ -195,8 +203,7 @@ class _State:
         lost = _norm(residual - self.residual) / length
         if _norm(residual) > DISTRUST * length:
             change = start - residual
-            energy = _dot(change, change)
-            part = _dot(start, change) / energy if energy > 0.0 else 0.0
+            part = _share(start, change)
             trial = before + part * (self.solution - before)
             residual = recompute(trial)
             self.solution = trial

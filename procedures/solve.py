@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from pymeasure.experiment import FloatParameter, IntegerParameter, ListParameter
 from pymeasure.experiment import Parameter as FormParameter
 
 from chip_maps.chip import parse_chip_map
-from chip_maps.fixed_point import MAX_BITS, slice_count
+from chip_maps.fixed_point import MAX_BITS, PEAKS, slice_count
 from chip_maps.inverse_encoding import KINDS
 from chip_maps.matrix_files import from_real_vector, load_matrix, load_vector, to_real, to_real_vector
 from chip_maps.multiply_encoding import encode_multiply, slices_needed
@@ -105,6 +106,13 @@ class Solve(Procedure):
         self._certifier = Certifier(self._matrix, self._rhs)
         self._certifier.require(self.bits if self.tolerance is None else 0)
         self._exact: Floats = np.asarray(np.linalg.solve(self._matrix, self._rhs), dtype=np.float64)
+        for what, values in (("right-hand side", self._rhs), ("solution", self._exact)):
+            peak = float(np.abs(values).max())
+            if not PEAKS[0] <= peak <= PEAKS[1]:
+                raise InputError(
+                    f"the largest magnitude of the {what} is {peak:.3g}; scale the system to between {PEAKS[0]:.0e} and "
+                    f"{PEAKS[1]:.0e}"
+                )
 
     def _slices_wanted(self, digit_bits: int) -> int:
         """How many slices make rounding the matrix move the solution by less than the bits asked for."""
@@ -339,7 +347,7 @@ class Solve(Procedure):
             )
 
     def _certify(self, cycle: Cycle) -> Certificate:
-        return self._certifier.certify(cycle.solution, float(np.linalg.norm(cycle.residual)))
+        return self._certifier.certify(cycle.solution, math.hypot(*cycle.residual.tolist()))
 
     def _enough(self, solution: Floats, residual: float) -> bool:
         """Tell whether a solution with this norm of the residual has the bits, or meets the tolerance."""
@@ -433,7 +441,7 @@ def _count(number: int, thing: str) -> str:
 
 
 def _relative(value: Floats, reference: Floats) -> float:
-    return float(np.linalg.norm(value - reference) / np.linalg.norm(reference))
+    return math.hypot(*(value - reference).tolist()) / math.hypot(*reference.tolist())
 
 
 def _plain(vector: NDArray[Any]) -> list[Any]:

@@ -94,6 +94,16 @@ def test_nothing_is_proved_of_a_solution_whose_residual_leaves_all_open():
     assert certificate.relative_residual == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("scale", [1e-240, 1e-160, 1e160, 1e240])
+def test_no_scale_makes_a_wrong_solution_look_right(scale):
+    matrix, rhs = a_system(0, 4, 10.0)
+    certifier = Certifier(matrix / scale, rhs)
+    wrong = np.linalg.solve(matrix, rhs) * scale * 1.1
+    certificate = certify(certifier, wrong)
+    assert certificate.error_bound > 0.05
+    assert certificate.bits < 4.5
+
+
 @pytest.mark.parametrize("condition", [10.0, 1e4, 1e8])
 def test_a_solve_in_float64_reaches_about_the_bits_that_are_said_to_be_provable(condition):
     matrix, rhs = a_system(3, 8, condition)
