@@ -106,7 +106,7 @@ def test_pulses_are_shaped_and_fired(bench):
         assert settings[f"ch{channel}_output_enabled"] == "False"
 
 
-def test_a_pulse_beyond_the_limits_is_refused_before_anything_is_sent(bench):
+def test_a_pulse_beyond_the_limits_is_refused_before_anything_is_sent(bench, cell):
     limits = bench.limits.terminals["bit line"]
     for pulse in (
         Pulse("set", 1.01 * limits.voltage, 1e-7, 1.0),
@@ -114,7 +114,7 @@ def test_a_pulse_beyond_the_limits_is_refused_before_anything_is_sent(bench):
         Pulse("set", 1.0, 1e-7, 1.01 * bench.limits.terminals["word line"].voltage),
     ):
         with pytest.raises(LimitError):
-            bench.pulse(Cell("none", 0, 0), pulse)
+            bench.pulse(cell, pulse)
 
 
 # --- the DAQ ---
