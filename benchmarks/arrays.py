@@ -32,13 +32,17 @@ PRESETS = ("pku", "quiet", "relaxing")
 CHIPS_A_REPEAT, SOLVES_A_REPEAT = 2, 6  # at the wire
 MORE = 8  # times as many without instruments
 ALIKE = 1e-3  # p from which two samples count as of one distribution
-SIDE = 20  # of the block that is programmed
+SOLVED = ("zuo2025-4x4.mtx", "dominant-8x8.mtx", "mimo-16x16.mtx")
+SIDES = (
+    20,
+    64,
+)  # of the blocks that are programmed: the more cells at once, the less each costs without instruments
 
 
 def run(repeat: int) -> list[Figure]:
     """Time solves and programming, then compare the distributions of each preset."""
-    figures = [_solving("zuo2025-4x4.mtx", repeat), _solving("dominant-8x8.mtx", repeat)]
-    figures.append(_programming(repeat))
+    figures = [_solving(name, repeat) for name in SOLVED]
+    figures.extend(_programming(side, repeat) for side in SIDES)
     figures.extend(_likeness(preset, repeat) for preset in PRESETS)
     return figures
 
@@ -53,14 +57,14 @@ def _solving(name: str, repeat: int) -> Figure:
     return _timed(f"a solve of {Path(name).stem} to {BITS} bits, bench and chip included", solve, repeat)
 
 
-def _programming(repeat: int) -> Figure:
-    digits = np.random.default_rng(0).integers(0, 8, (SIDE, SIDE))
+def _programming(side: int, repeat: int) -> Figure:
+    digits = np.random.default_rng(0).integers(0, 8, (side, side))
 
     def program(bench: str, seed: int) -> None:
         with open_bench(bench, preset="quiet", seed=seed) as opened:
-            program_blocks(opened, [Block(square("multiply", SIDE), digits)])
+            program_blocks(opened, [Block(square("multiply", side), digits)])
 
-    return _timed(f"write-verify of {SIDE} x {SIDE} cells, bench and chip included", program, repeat)
+    return _timed(f"write-verify of {side} x {side} cells, bench and chip included", program, repeat)
 
 
 def _timed(name: str, work: Callable[[str, int], None], repeat: int) -> Figure:

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -23,7 +23,6 @@ PRESETS = ("ideal", "quiet", "pku", "relaxing")
 STUCK = (0.0, 0.01, 0.02, 0.05)
 WAITS = (0.0, 1.0, 3600.0, 86400.0)  # s
 SIZES = (2, 3, 4, 6, 8)
-FUTILE = 25  # pulses of one kind in a row after which a cell is given up
 ON_ARRAYS, AT_THE_WIRE = 400, 6  # solves a repeat
 MARGIN = 4.0  # times 2^-bits that a solve said to have converged may err
 WANTED = 0.95  # of the solves below a condition number of 10 on these presets:
@@ -91,21 +90,14 @@ def cases(bench: str) -> Iterator[Case]:
 
 def judge(case: Case) -> Verdict:
     """Solve, and hold what was claimed to the solution of the system."""
-    from instruments import Bench, open_bench
+    from instruments import open_bench
     from mho_errors import ChipMapError, ConvergenceError, InputError
     from procedures import Solve
     from procedures.runner import evaluate
 
     system = draw(case.family, case.size, case.number)
 
-    class Impatient(Solve):
-        """Gives a stuck cell up after a few pulses that change nothing: two hundred take most of a solve's time."""
-
-        def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
-            super().prepare(bench, rng)
-            self._settings = replace(self._settings, futile=FUTILE)
-
-    solve = Impatient(matrix=system.matrix, rhs=system.rhs, bits=BITS, wait=case.wait)
+    solve = Solve(matrix=system.matrix, rhs=system.rhs, bits=BITS, wait=case.wait)
     try:
         with open_bench(case.bench, preset=case.preset, seed=case.number, stuck=case.stuck) as bench:
             found = evaluate(solve, bench, seed=case.number)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,25 +45,32 @@ def contraction(matrix: Floats, inverse_of: Floats) -> Floats:
     return rho
 
 
-def slowest_eigenvalue(network: Floats, row_load: Floats) -> complex:
-    """Eigenvalue of D^-1 G with the smallest real part: not positive means the loop rails.
+def loop_eigenvalues(network: Floats, row_load: Floats) -> NDArray[Any]:
+    """Eigenvalues of D^-1 G: how the loop settles (physics: dx/dt = -w_u D^-1 (G x + i)).
 
     Parameters
     ----------
     network : (n, n) array
         G, signed: the current (S per volt of output) into each amplifier's input.
     row_load : (n,) array
-        D, the sum of all conductances on each row, S (physics: dx/dt = -w_u D^-1 (G x + i)).
+        D, the sum of all conductances on each row, S.
+
+    Returns
+    -------
+    (n,) array, complex where some are.
     """
-    values = np.linalg.eigvals(network / row_load[:, None])
-    return complex(values[np.argmin(values.real)])
+    return np.asarray(np.linalg.eigvals(network / row_load[:, None]))
 
 
-def damping(network: Floats, row_load: Floats, ratio: float = POLE_RATIO) -> float:
-    """Least of Re l - ratio (Im l)^2 over the eigenvalues l of D^-1 G: where it is not positive, the loop may oscillate.
+def slowest_eigenvalue(eigenvalues: NDArray[Any]) -> complex:
+    """Of a loop's eigenvalues the one with the smallest real part: not positive means the loop rails."""
+    return complex(eigenvalues[np.argmin(eigenvalues.real)])
+
+
+def damping(eigenvalues: NDArray[Any], ratio: float = POLE_RATIO) -> float:
+    """Least of Re l - ratio (Im l)^2 over a loop's eigenvalues l: where it is not positive, the loop may oscillate.
 
     An amplifier with a second pole w_2 turns each eigenvalue into s (1 + s / w_2) + w_u l = 0, whose roots lie in the
-    left half plane exactly when Re l > (w_u / w_2) (Im l)^2. Parameters as for `slowest_eigenvalue`.
+    left half plane exactly when Re l > (w_u / w_2) (Im l)^2.
     """
-    values = np.linalg.eigvals(network / row_load[:, None])
-    return float((values.real - ratio * values.imag**2).min())
+    return float((eigenvalues.real - ratio * eigenvalues.imag**2).min())

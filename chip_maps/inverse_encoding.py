@@ -11,14 +11,15 @@ Diagonal: A = n I + B with n I in resistors beside the array, so the digits reso
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chip_maps.forecast import contraction, damping, slowest_eigenvalue
+from chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
 from chip_maps.levels import Levels
 from mho_errors import ConvergenceError
 
@@ -29,7 +30,8 @@ Kind = Literal["bias", "differential"]
 KINDS: tuple[Kind, ...] = ("bias", "differential")
 DIAGONAL_SHARES = (0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)  # of the mean diagonal of A
 SATURATIONS = (1.0, 1.04, 1.07)  # largest entry in units of the top digit: up to 7.49 still rounds to 7
-
+SCREENING, DRAWS = 8, 48  # draws of cell errors: for every encoding, and for the finalists of each name
+FINALISTS = 2
 
 SMALLEST_REST = 2.0**-10
 """Of the diagonal in resistors: a rest below it is rounding noise, and no resistor makes up for digits so small."""
@@ -192,7 +194,7 @@ def assess(
     rng: np.random.Generator,
     *,
     input_conductance: float,
-    draws: int = 48,
+    draws: int = DRAWS,
 ) -> Candidate:
     """Forecast one encoding: contraction from drawn cell errors, stability of the nominal loop."""
     diagonal = encoding.diagonal_conductance(levels.step)
@@ -202,11 +204,11 @@ def assess(
     rho = float(np.median(contraction(matrix, encoding.represented(network, levels.step))))
     nominal = levels.conductance(encoding.positive)
     nominal_negative = None if encoding.negative is None else levels.conductance(encoding.negative)
-    loop = (
+    eigenvalues = loop_eigenvalues(
         encoding.network(nominal, nominal_negative, diagonal),
         encoding.row_load(nominal, nominal_negative, diagonal, input_conductance),
     )
-    return Candidate(encoding, rho, slowest_eigenvalue(*loop), damping(*loop))
+    return Candidate(encoding, rho, slowest_eigenvalue(eigenvalues), damping(eigenvalues))
 
 
 def choose_encoding(
@@ -222,18 +224,24 @@ def choose_encoding(
     """Forecast every encoding and return the stable one with the smallest rho, and the best of each name.
 
     One that may oscillate with real amplifiers comes after all others. With one of `arrays` only, encodings that
-    need a second are left out.
+    need a second are left out. A few draws tell which encodings are far off; the finalists get all of them.
 
     Raises
     ------
     ConvergenceError
         When no encoding gives a stable loop; names the offending eigenvalue.
     """
-    assessed = [
-        assess(encoding, matrix, levels, rng, input_conductance=input_conductance)
-        for encoding in candidates(matrix, levels, kinds, diagonal)
-        if arrays > 1 or encoding.negative is None
-    ]
+
+    def forecast(encodings: Iterable[InverseEncoding], draws: int) -> list[Candidate]:
+        return [
+            assess(one, matrix, levels, rng, input_conductance=input_conductance, draws=draws)
+            for one in encodings
+        ]
+
+    assessed = forecast(
+        (one for one in candidates(matrix, levels, kinds, diagonal) if arrays > 1 or one.negative is None),
+        SCREENING,
+    )
     if not assessed:
         raise ConvergenceError(
             "the bias column serves neither a matrix without negative entries nor cells of two levels: use the "
@@ -247,8 +255,17 @@ def choose_encoding(
             f"positive real part (best of {len(assessed)} encodings, {nearest.encoding.name}); "
             "reorder or negate rows so that the eigenvalues of A lie in the right half plane"
         )
-    per_name: dict[str, Candidate] = {}
-    for candidate in sorted(stable, key=lambda candidate: (not candidate.damped, candidate.rho)):
-        per_name.setdefault(candidate.encoding.name, candidate)
-    ranked = tuple(per_name.values())
+    finalists = _best_of_each_name(stable, FINALISTS)
+    ranked = _best_of_each_name(forecast((one.encoding for one in finalists), DRAWS), 1)
     return ranked[0], ranked
+
+
+def _best_of_each_name(assessed: Iterable[Candidate], count: int) -> tuple[Candidate, ...]:
+    """Return the best `count` of each name, best first; what may oscillate comes last."""
+    taken: Counter[str] = Counter()
+    best = []
+    for candidate in sorted(assessed, key=lambda candidate: (not candidate.damped, candidate.rho)):
+        taken[candidate.encoding.name] += 1
+        if taken[candidate.encoding.name] <= count:
+            best.append(candidate)
+    return tuple(best)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from instruments.bench_file import BenchFile, BenchSource, LimitEntry
@@ -30,20 +30,20 @@ def check_limits(source: BenchSource, force: bool = False) -> None:
 
 def doubtful_limits(source: BenchSource) -> tuple[str, ...]:
     """Return what is to be said of each limit that can hardly be meant; a limit with `insist = true` is passed over."""
+    borne = _borne(source.chip_text)
     return tuple(
         doubt
         for terminal, entry in source.bench.limits.items()
         if not entry.insist
-        for doubt in _doubts(terminal, entry, source)
+        for doubt in _doubts(terminal, entry, borne, source.bench)
     )
 
 
-def _doubts(terminal: str, entry: LimitEntry, source: BenchSource) -> Iterator[str]:
-    borne = _borne(source.chip_text)
+def _doubts(terminal: str, entry: LimitEntry, borne: Mapping[str, float], bench: BenchFile) -> Iterator[str]:
     bears = {"voltage": borne.get(terminal.replace(" ", "_")), "current": borne.get("current")}
     if terminal == "vector":
         bears = {}
-    able = _deliverable(terminal, source.bench)
+    able = _deliverable(terminal, bench)
     for quantity, unit in UNITS.items():
         limit, most, cell = getattr(entry, quantity), able.get(quantity), bears.get(quantity)
         said = f"{terminal}: {quantity.replace('_', ' ')} limit of"

@@ -145,18 +145,16 @@ class SlicedProduct:
 
     def _patterns(self, vector: FixedPoint) -> tuple[Digits, Floats]:
         """Binary input patterns (shots, lines), and the weight of each shot's integers."""
-        shots, weights = [], []
-        for sign in (1, -1):
-            magnitude = np.maximum(sign * vector.integers, 0)
-            for bit in range(vector.bits):
-                pattern = (magnitude >> bit) & 1
-                for group in self.groups:
-                    shot = np.zeros_like(pattern)
-                    shot[group] = pattern[group]
-                    if shot.any():
-                        shots.append(shot)
-                        weights.append(sign * 2.0**bit)
-        return np.array(shots, dtype=np.int64), np.array(weights)
+        magnitudes = np.maximum(np.multiply.outer((1, -1), vector.integers), 0)
+        bits = np.arange(vector.bits)
+        patterns = (magnitudes[:, None] >> bits[:, None]) & 1
+        chosen = np.zeros((len(self.groups), len(vector.integers)), np.int64)
+        for mask, group in zip(chosen, self.groups, strict=True):
+            mask[group] = 1
+        shots = patterns[:, :, None] * chosen  # (signs, bits, groups, lines)
+        weights = np.broadcast_to(np.multiply.outer((1.0, -1.0), 2.0**bits)[..., None], shots.shape[:-1])
+        played = shots.any(axis=-1)
+        return shots[played], weights[played]
 
     def _play(self, tile: Block, trim: Trim, shots: Digits) -> Floats:
         self._connect(tile)

@@ -430,8 +430,9 @@ class Solve(Procedure):
                 output=inverse.last[1],
                 solution=cycle.solution,
             )
-            for expected, measured in product.sample.T:
-                stream.record("products", cycle=cycle.number, expected=expected, measured=measured)
+            expected, measured = product.sample
+            numbers = np.full(expected.shape, cycle.number)
+            stream.record_block("products", {"cycle": numbers, "expected": expected, "measured": measured})
             outputs, wrong = product.outputs, product.wrong
         return rows, off, cycle
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chip_maps.chip import ArrayMap, ChipMap
-from chip_maps.forecast import contraction, slowest_eigenvalue
+from chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
 from chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind, choose_encoding
 from chip_maps.levels import Levels
 from chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
@@ -71,7 +71,7 @@ class SolvePlan:
         diagonal = encoding.diagonal_conductance(step)
         network = encoding.network(positive, negative, diagonal)
         load = encoding.row_load(positive, negative, diagonal, input_conductance)
-        slowest = slowest_eigenvalue(network, load)
+        slowest = slowest_eigenvalue(loop_eigenvalues(network, load))
         if slowest.real <= 0.0:
             raise ConvergenceError(
                 f"the programmed INV circuit would be unstable: eigenvalue {slowest:.4g} of D^-1 G has no "
