@@ -7,6 +7,8 @@ the BLAS has kernels of its own. A declaration says so (`runs.schema.Column.digi
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -47,6 +49,11 @@ DIGITAL = {
 
 LARGEST_TOLERANCE = 0.05
 """More than this no file may ask for."""
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+
+_NO_RESIDUAL = 1e-11
+"""Numbers in a sentence that differ by less are told apart by float64's rounding alone."""
 
 _RELATIVE = 1e-6
 """Tolerance of each digital value relative to itself, which the small ones of a column need."""
@@ -103,15 +110,17 @@ def compare_runs(first: Path, second: Path, *, as_far_as_first: bool = False) ->
         ]
         if not as_far_as_first:
             told += [
-                ("log", _messages(old), _messages(new)),
                 ("instruments afterwards", _measuring(old.settings_after), _measuring(new.settings_after)),
-                (
+            ]
+            data += (
+                _told("log", _messages(old), _messages(new)),
+                _told(
                     "outcome",
                     {"status": old.status, "reason": old.reason},
                     {"status": new.status, "reason": new.reason},
                 ),
-            ]
-            data += (_results(_lasting(old.summary), _lasting(new.summary)),)
+                _told("result", _lasting(old.summary), _lasting(new.summary)),
+            )
     return data + tuple(Compared(name, _mappings_differ(then, now)) for name, then, now in told)
 
 
@@ -238,11 +247,14 @@ def _measuring(instruments: Mapping[str, Mapping[str, str]]) -> dict[str, dict[s
     }
 
 
-def _results(then: Mapping[str, Any], now: Mapping[str, Any]) -> Compared:
-    """Compare two results; what digital computations found, by the names in `DIGITAL`, within their tolerance."""
+def _told(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Compared:
+    """Compare what is told of two runs; what digital computations found, within its tolerance.
+
+    That is values by the names in `DIGITAL`, and in sentences every number that is no integer.
+    """
     exact = _mappings_differ(then, now)
     near = _near(then, now, 0.0)
-    return Compared("result", "" if near else exact, bool(exact) and near)
+    return Compared(name, "" if near else exact, bool(exact) and near)
 
 
 def _near(then: Any, now: Any, tolerance: float) -> bool:
@@ -257,7 +269,27 @@ def _near(then: Any, now: Any, tolerance: float) -> bool:
             )
         case float(), float() if tolerance:
             return bool(np.isclose(now, then, rtol=max(_RELATIVE, tolerance), atol=tolerance, equal_nan=True))
+        case str(), str():
+            return then == now or _sentences_near(then, now)
     return json.dumps(then) == json.dumps(now)
+
+
+def _sentences_near(then: str, now: str) -> bool:
+    """Whether two sentences differ in nothing but a digit, the last shown, of numbers that are no integers."""
+    if _NUMBER.sub("", then) != _NUMBER.sub("", now):
+        return False
+    numbers = list(zip(_NUMBER.findall(then), _NUMBER.findall(now), strict=False))
+    return len(numbers) == len(_NUMBER.findall(now)) and all(
+        one == other or abs(float(one) - float(other)) <= max(1.5 * _last_digit(one), _NO_RESIDUAL)
+        for one, other in numbers
+    )
+
+
+def _last_digit(number: str) -> float:
+    """Return what one unit of the last digit shown is worth; of an integer nothing, it is to be the same."""
+    digits, _, exponent = number.lower().partition("e")
+    decimals = len(digits.partition(".")[2])
+    return 10.0 ** (int(exponent or 0) - decimals) if decimals or exponent else -math.inf
 
 
 def _mappings_differ(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -199,3 +199,25 @@ def test_a_result_has_the_tolerance_of_its_names(then, now, equal, tmp_path: Pat
     found = compare_runs(first, digital(tmp_path / "b.h5", 0.1, 0.1, 0.0, **now))
     assert (differences(found) == {}) is equal
     assert ("result" in [one.name for one in found if one.rounded]) is equal
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "equal"),
+    [
+        ("rho is 0.914, 0.1 bits a cycle", "rho is 0.915, 0.1 bits a cycle", True),  # rounded the other way
+        ("residual 1.27e-12 of 8 rows", "residual 1.28e-12 of 8 rows", True),
+        ("residual 9.9e-16", "residual 1.3e-15", True),  # both are rounding
+        ("rho is 0.914", "rho is 0.924", False),
+        ("residual 1.27e-9", "residual 1.37e-9", False),
+        ("3 of 80 integers were wrong", "4 of 80 integers were wrong", False),
+        ("3 cells", "3 lines", False),
+        ("block 0.5", "block 0.5 0.5", False),
+    ],
+)
+def test_a_sentence_may_differ_in_the_last_digit_of_a_number_and_nothing_else(then, now, equal, tmp_path):
+    (log,) = (
+        one
+        for one in compare_runs(write(tmp_path / "a.h5", message=then), write(tmp_path / "b.h5", message=now))
+        if one.name == "log"
+    )
+    assert (log.equal, log.rounded) == (equal, equal)
