@@ -95,11 +95,25 @@ def _family(leader: int | None, mark: str, heirs: bool) -> set[psutil.Process]:
     return {process for process in found if process.pid != os.getpid() and _lives(process)}
 
 
+def still_runs(process: psutil.Process) -> bool:
+    """Tell whether any thread of a process runs; what it has open, it keeps as long.
+
+    Raises
+    ------
+    psutil.Error
+        There is no such process, or it cannot be asked.
+    """
+    import psutil
+
+    # One whose first thread has ended is a zombie by name while others still end; so is every killed one for a moment.
+    return bool(process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
+
+
 def _lives(process: psutil.Process) -> bool:
     import psutil
 
     try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
+        return still_runs(process)
     except psutil.Error:
         return False
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from mho_processes import still_runs
+
 HEARTBEAT_PERIOD = 1.0
 """How often a writer beats, s."""
 
@@ -61,7 +63,7 @@ class Writer:
         try:  # of a file that does not say it
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started) <= START_TOLERANCE
-            return same and process.status() != psutil.STATUS_ZOMBIE
+            return same and still_runs(process)
         except psutil.NoSuchProcess:
             return False
         except psutil.AccessDenied:
@@ -73,7 +75,7 @@ def lives(pid: int, birth: str) -> bool:
     if not birth or birth_of(pid) != birth:
         return False
     try:  # a killed child whose parent has not noticed yet still has an entry in the process table
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+        return still_runs(psutil.Process(pid))
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from mho_processes import still_runs
 from runs.liveness import Writer, birth_of
 
 NOW = 1e9
@@ -35,8 +36,7 @@ def test_a_process_that_is_gone_is_gone_reaped_or_not() -> None:
     writer = replace(writer, host=Writer.this_process().host)
     assert writer.lives(heartbeat=0, now=NOW)
     child.kill()
-    psutil.wait_procs([], timeout=0)
-    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+    while still_runs(psutil.Process(child.pid)):
         pass
     assert not writer.lives(heartbeat=NOW, now=NOW)
     child.communicate()

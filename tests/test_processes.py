@@ -1,0 +1,49 @@
+"""Processes ended whole: nothing that one has open outlives what is said of its end."""
+
+from __future__ import annotations
+
+import fcntl
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mho_processes import end_whole
+
+EXIT = {"x86_64": 60, "aarch64": 93}  # exit(2), which ends the calling thread alone
+HEADLESS = """
+import ctypes, fcntl, sys, threading, time
+held = open(sys.argv[1], "w")
+fcntl.flock(held, fcntl.LOCK_EX)
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+print(flush=True)
+ctypes.CDLL(None).syscall(int(sys.argv[2]), 0)
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in EXIT,
+    reason="ends one thread alone, by Linux's numbers",
+)
+def test_a_process_whose_first_thread_is_gone_is_ended_and_its_locks_with_it(tmp_path: Path):
+    """For a moment every killed process is so: a zombie by name, with threads that still hold its files."""
+    lock = tmp_path / "lock"
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEADLESS, str(lock), str(EXIT[platform.machine()])],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+            assert process.poll() is None
+        assert end_whole(process.pid) == []
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody has it
+    finally:
+        process.kill()
+        process.communicate()
