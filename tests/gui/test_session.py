@@ -1,17 +1,23 @@
 """What the panels share: runs that are shown and followed, the queue as others change it, work in other threads."""
 
+import os
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import run_samples
-from queue_runners import LIVING, Desk, order, running, served_bench, start_runner
+from queue_runners import LIVING, Desk, eventually, order, running, served_bench, start_runner
 from run_writers import WriterProcess
 
 from gui.bench_safety import Verdict
+from gui.command_bar import CommandBar
+from gui.queue_panel import QueuePanel
 from gui.session import Session
 from mho_errors import InputError
 from procedures.queue import Queue
+from procedures.queue.control import WATCHERS
+from procedures.queue.meeting import MeetingPlace
 from runs import Status
 
 SOON = 10_000  # ms
@@ -249,6 +255,54 @@ def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_
         assert session.safety.text.startswith("every output off since ")
     finally:
         process.kill()
+
+
+def test_a_window_for_which_no_seat_is_left_asks_the_runner_and_says_why(
+    session: Session, said: list, qtbot
+) -> None:
+    panel, bar = QueuePanel(session), CommandBar(session)
+    for widget in (panel, bar):
+        qtbot.addWidget(widget)
+    desk = Desk(session.queue_path)
+    with running(desk, drain=False) as runner, ExitStack() as watchers:
+        eventually(lambda: runner._presence._server)
+        for _ in range(WATCHERS):
+            watchers.enter_context(desk.client.watch()).receive(5.0)
+        session.start()
+        qtbot.waitUntil(lambda: session.runner is not None, timeout=SOON)
+        assert session.runner.state == "idle"
+        assert [text.partition(",")[0] for _, text in said] == [
+            f"a runner serves this bench (process {os.getpid()})"
+        ]
+        assert "no runner" not in panel.standing.text() + bar.standing.text()
+        assert panel.start.isHidden()
+        desk.change(lambda queue: queue.hold("simulated", "for tea"))
+        qtbot.waitUntil(lambda: session.runner.held, timeout=SOON)  # it is asked again and again
+        watchers.close()
+        desk.add(order())
+        desk.change(lambda queue: queue.release("simulated"))
+        qtbot.waitUntil(lambda: [job.status for job in session.jobs] == ["finished"], timeout=3 * SOON)
+    qtbot.waitUntil(lambda: session.runner is None, timeout=SOON)
+    assert "no runner serves" in panel.standing.text()
+
+
+def test_a_runner_that_does_not_answer_is_not_taken_for_none(session: Session, said: list, qtbot) -> None:
+    panel, bar = QueuePanel(session), CommandBar(session)
+    for widget in (panel, bar):
+        qtbot.addWidget(widget)
+    place = MeetingPlace(session.queue_path, "simulated")
+    place.prepare()
+    with place.listen() as listener:
+        place.publish(listener)  # of this process, which does not listen any more
+    session.start()
+    qtbot.waitUntil(lambda: bool(session.silent), timeout=SOON)
+    assert f"(process {os.getpid()}) does not answer" in panel.standing.text()
+    assert "the runner is not heard" in bar.standing.text()
+    assert panel.start.isHidden()
+    assert [level for level, _ in said] == ["WARNING"]
+    place.withdraw()
+    qtbot.waitUntil(lambda: not session.silent, timeout=SOON)
+    assert "no runner serves" in panel.standing.text()
 
 
 def test_a_bench_that_is_not_there_is_said_by_stop_and_by_the_runner(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import mho
 from procedures import run
 from procedures.queue import Answer, Job, JobStatus, Queue
 from procedures.queue.commands import MOST_WAITING
+from procedures.queue.control import WATCHERS
 from procedures.queue.expectation import START
 from procedures.queue.messages import JobChanged, RunnerState
 from procedures.queue.telling import telling
@@ -312,6 +315,19 @@ def test_the_list_says_how_far_a_job_is_and_what_is_still_to_come(shell, desk, t
         assert "1 job waits for simulated: " in out
         assert "no runner" not in out
         shell("abort", first)
+
+
+def test_one_watcher_too_many_is_told_that_a_runner_serves_the_bench(shell, desk):
+    desk.add(order())
+    desk.change(lambda queue: queue.hold("simulated", "for tea"))
+    with running(desk, drain=False), ExitStack() as stack:
+        eventually(lambda: "no runner" not in shell("list")[1])
+        for _ in range(WATCHERS):
+            stack.enter_context(desk.client.watch()).receive(5.0)
+        code, _, told = shell("watch")
+        assert code == 2
+        assert f"a runner serves this bench (process {os.getpid()}), but all 64 seats" in told
+        assert "runner" not in shell("list")[1]  # which says so when there is none, or it does not answer
 
 
 def test_a_job_that_a_killed_runner_left_is_listed_as_such(shell, desk):
