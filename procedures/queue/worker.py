@@ -80,6 +80,7 @@ def _obey(told: io.FileIO, control: Control, bench: str) -> None:
         else:
             control.abort(command.reason)
             if command.command == "emergency":
+                control.reason = command.reason or control.reason  # it says to what the first one came
                 interrupt()
     end_alone(lambda: control.abort(RUNNER_GONE, lost=True), lambda: bench)
 
