@@ -122,6 +122,7 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Do
             seed=order.seed,
             preset=order.preset,
             after=job.after,
+            force=order.force,
             output=job.run,
             observers=[witness],
             control=control,

@@ -18,6 +18,7 @@ from queue_runners import TESTS, Desk, eventually, order, running
 from rich.console import Console
 
 import mho
+from instruments.bench_file import load_bench_file
 from procedures import run
 from procedures.queue import Answer, Job, JobStatus, Queue
 from procedures.queue.commands import MOST_WAITING
@@ -138,6 +139,29 @@ def test_a_long_queue_is_shown_in_part(shell, json_of, desk):
     assert f"{MOST_WAITING + 7} jobs wait for simulated: about {MOST_WAITING + 7} s expected" in out
     assert shell("list", "--all")[1].count("queue_procedures:Reading") == MOST_WAITING + 7
     assert len(json_of("list")["jobs"]) == MOST_WAITING + 7
+
+
+def test_a_job_may_insist_on_limits_and_goes_on_insisting(shell, json_of, desk, tmp_path):
+    bench = tmp_path / "bold.toml"
+    bench.write_text(load_bench_file("simulated").text.replace("voltage = 4.6 ", "voltage = 46 "), "utf-8")
+    read = ("add", "read", "--rows", "0", "--columns", "0", "--bench", bench)
+    code, _, told = shell(*read)
+    assert code == 2
+    assert "46 V is beyond" in told
+    assert json_of(*read, "--force")["force"] is True
+    assert shell("edit", 1, "--rows", "0:2")[0] == 0  # what insists stays so
+    assert json_of("clone", 1)["force"] is True
+    assert re.search(r"(?m)^force +True", shell("show", 1)[1])
+    assert shell("edit", 2, "--no-force")[0] == 2
+    assert json_of("edit", 2, "--no-force", "--bench", "simulated")["force"] is False
+    assert "force" not in shell("show", 2)[1]
+    desk.bench = str(bench)
+    with running(desk):
+        pass
+    done = desk.job(1)
+    assert done.status is JobStatus.FINISHED, done.reason
+    assert shell("clone", done.run)[0] == 2
+    assert json_of("clone", done.run, "--force")["force"] is True
 
 
 def test_the_policy_is_set_in_parts(shell, json_of):
