@@ -156,24 +156,26 @@ class QueueListener:
         from procedures.origin import bench_key
         from procedures.queue.job import ACTIVE
         from procedures.queue.leftovers import as_it_stands
-        from procedures.queue.store import Queue
+        from procedures.queue.store import NOTHING, Queue
 
         bench = bench_key(self._bench)
         use = self._uses()
+        known: dict[int, Job] = {}  # by number, as they stood at `revision`
+        revision = NOTHING
         active: dict[int, str] = {}  # jobs that are being run, and how they stand
         taken, look_at = use(), time.monotonic() + USE_LOOK
         with Queue(self._path) as queue:
             fresh = True
             while not self._over.is_set():
                 if fresh:
-                    jobs = queue.jobs(bench)
-                    standing = [as_it_stands(job) for job in jobs]
-                    active = {
-                        job.id: now.status
-                        for job, now in zip(jobs, standing, strict=True)
-                        if job.status in ACTIVE
+                    revision, changed, order = queue.changes(bench, revision)
+                    known |= {job.id: job for job in changed}
+                    known = {number: known[number] for number in order}
+                    standing = {
+                        number: as_it_stands(job) for number, job in known.items() if job.status in ACTIVE
                     }
-                    self._changed(standing, queue.lane(bench), taken)
+                    active = {number: job.status for number, job in standing.items()}
+                    self._changed([*(known | standing).values()], queue.lane(bench), taken)
                 self._over.wait(LOOK)
                 fresh = queue.changed()
                 if time.monotonic() >= look_at:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from gui.command_bar import CommandBar
 from gui.queue_panel import QueuePanel
 from gui.session import Session
 from mho_errors import InputError
-from procedures.queue import Queue
+from procedures.queue import Queue, database
 from procedures.queue.control import WATCHERS
 from procedures.queue.meeting import MeetingPlace
 from runs import Status
@@ -88,6 +89,48 @@ def test_jobs_that_another_process_queues_are_seen(session: Session, qtbot) -> N
         queue.hold("simulated", "for tea")
     qtbot.waitUntil(lambda: session.lane.held, timeout=SOON)
     assert session.lane.reason == "for tea"
+
+
+def test_of_a_long_queue_only_what_has_changed_is_read(session: Session, monkeypatch, qtbot) -> None:
+    read: list[int] = []
+    made = database._job_of
+
+    def counted(row):
+        job = made(row)
+        if threading.current_thread().name == "queue":  # the window's, not the test's own
+            read.append(job.id)
+        return job
+
+    with Queue(session.queue_path) as queue:
+        jobs = queue.add_all([(order(), None)] * 300)
+        queue.add(order("other"))
+    monkeypatch.setattr(database, "_job_of", counted)  # by which every job goes that is read
+    session.start()
+    qtbot.waitUntil(lambda: len(session.jobs) == 300, timeout=SOON)
+    assert sorted(read) == [job.id for job in jobs]
+
+    def change(act: Callable[[Queue], object]) -> list[int]:
+        """Let another connection change the queue; return what was read when the window has seen it."""
+        read.clear()
+        with Queue(session.queue_path) as queue:
+            act(queue)
+            wanted = queue.jobs("simulated")
+            qtbot.waitUntil(lambda: session.jobs == wanted, timeout=SOON)
+        return sorted(read)
+
+    first, second, last = jobs[0].id, jobs[1].id, jobs[-1].id
+    assert change(lambda queue: queue.skip(last, "not wanted")) == [last]
+    assert change(lambda queue: queue.move(second, 1)) == [first, second]
+    assert change(lambda queue: queue.remove(first)) == []
+    assert change(lambda queue: queue.edit(second, order("other"))) == []
+    added = jobs[-1].id + 2
+    assert change(lambda queue: queue.add(order())) == [added]
+    assert change(lambda queue: queue.edit(second, order())) == [second]
+    read.clear()
+    with Queue(session.queue_path) as queue:
+        queue.hold("simulated", "for tea")
+    qtbot.waitUntil(lambda: session.lane.held, timeout=SOON)
+    assert read == []
 
 
 def test_a_queue_that_cannot_be_read_is_said(session: Session, said: list, qtbot) -> None:
