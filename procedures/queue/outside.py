@@ -5,7 +5,8 @@ from __future__ import annotations
 from mho_errors import QueueError, UnsafeError
 from mho_processes import Safed, make_safe_apart
 from procedures.origin import bench_key
-from procedures.queue.job import unsafe_text
+from procedures.queue.job import ACTIVE, unsafe_text
+from procedures.queue.leftovers import worker_lives
 from procedures.queue.store import Queue, queue_path
 
 
@@ -40,12 +41,12 @@ def tell_queue(bench: str, found: Safed) -> str:
 
 
 def see_that_safe(bench: str) -> str:
-    """Make a bench safe that the queue of the runs folder warns of, as a runner does before its next job.
+    """Make a bench safe of which its queue warns, or on which a job has lost its worker, as a runner does before all else.
 
     Returns
     -------
     str
-        What is to be said of it; empty when the queue does not warn, or there is none.
+        What is to be said of it; empty when the queue knows of nothing, or there is none.
 
     Raises
     ------
@@ -58,9 +59,10 @@ def see_that_safe(bench: str) -> str:
     try:
         with Queue(path) as queue:
             lane = queue.lane(key)
+            left = [job.id for job in queue.jobs(key, ACTIVE) if not worker_lives(job)]
     except QueueError:  # it says so wherever it is used; who does not use it is not kept from the bench
         return ""
-    if not lane.unsafe:
+    if not lane.unsafe and not left:
         return ""
     found = make_safe_apart(bench)
     if not found.safe:
@@ -70,4 +72,8 @@ def see_that_safe(bench: str) -> str:
             f"`mho queue acknowledge --bench {key}` on your own word",
             live=live,
         )
-    return f"bench {key} was not confirmed safe, and was made safe by a fresh process first; {tell_queue(bench, found)}"
+    told = (
+        f"bench {key} was not confirmed safe, and was made safe by a fresh process first",
+        tell_queue(bench, found),
+    )
+    return "; ".join(filter(None, told))

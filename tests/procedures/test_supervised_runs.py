@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from queue_runners import ROOT, TESTS, eventually, served_bench, unsafe_roles
+from queue_runners import ROOT, TESTS, eventually, order, served_bench, unsafe_roles
 
 import mho
 from instruments.bench_file import load_bench_file
@@ -21,7 +21,7 @@ from instruments.simulated.laboratory import Laboratory
 from mho_errors import UnsafeError
 from mho_supervisor import Report
 from procedures.queue import Queue, queue_path
-from procedures.stream import Ended, Started
+from procedures.stream import Ended, Message, Started
 from procedures.witness import witnessed
 from runs import RunFile, Status
 
@@ -239,3 +239,18 @@ def test_without_a_supervisor_the_run_itself_tells_the_queue(tmp_path, monkeypat
             witness(Started("a run", tmp_path / "run.h5"))
             witness(Ended(Status.FINISHED, "", tmp_path / "run.h5", safe=True))
         assert not queue.lane(bench).unsafe
+
+
+def test_a_run_after_a_job_whose_worker_was_killed_makes_the_bench_safe_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("MHO_RUNS", str(tmp_path))
+    said: list[Message] = []
+    with served_bench(tmp_path) as (bench, laboratory), Queue(queue_path()) as queue:
+        job = queue.add(order(bench))
+        queue.begin(job.id, run=None, worker=os.getpid(), worker_birth="of a process that is gone")
+        gate = load_bench_file("simulated").bench.instruments.gate
+        laboratory.devices[gate.address].write(b":SOUR:VOLT 1.0;:OUTP ON\n")
+        assert unsafe_roles(laboratory) == {"gate"}
+        with witnessed(bench, Report(), said.append):
+            assert unsafe_roles(laboratory) == set()
+    (message,) = said
+    assert message.text == f"bench {bench} was not confirmed safe, and was made safe by a fresh process first"
