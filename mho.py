@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -15,6 +16,7 @@ from mho_escaping import visible
 from mho_supervisor import Report, supervise
 
 if TYPE_CHECKING:
+    from mho_processes import Safed
     from procedures import Solution
     from procedures.stream import Observer
 
@@ -101,7 +103,7 @@ def solve(
         encoding=encoding,
         seed=seed or 0,
     )
-    with RunDisplay(quiet=as_json) as display, witnessed(bench, report) as witness:
+    with RunDisplay(quiet=as_json) as display, witnessed(bench, report, display.observe) as witness:
         observers: list[Observer] = [display.observe, witness]
         result: Solution = run(
             procedure, bench, seed=seed, preset=preset, force=force, output=output, observers=observers
@@ -149,7 +151,7 @@ def run(
         check_beside_plan(context, procedure, "procedure", "output", "dry_run")
         raise typer.Exit(EXIT_UNFINISHED if run_plan(Path(procedure), output, dry_run, report) else 0)
     made = procedure_from_arguments(procedure, words, seed=seed, program="mho run", beside=beside)
-    with RunDisplay(quiet=as_json) as display, witnessed(bench, report) as witness:
+    with RunDisplay(quiet=as_json) as display, witnessed(bench, report, display.observe) as witness:
         observers: list[Observer] = [display.observe, witness]
         result = carry_out(
             made, bench, seed=seed, preset=preset, after=after, force=force, output=output, observers=observers,
@@ -165,7 +167,15 @@ def run(
 
 def _apart(context: typer.Context) -> Report:
     """Go on in a process of its own, looked after by this one, before anything large is imported."""
-    return supervise() if context.obj else Report()
+    return supervise(_tell_queue) if context.obj else Report()
+
+
+def _tell_queue(bench: str, folder: str, found: Safed) -> str:
+    """Note in the queue, if there is one, how a bench was left that a run did not leave safe itself."""
+    from procedures.queue.outside import tell_queue  # by the supervisor, which is small until then
+
+    with chdir(folder):
+        return tell_queue(bench, found)
 
 
 def _own_words(context: typer.Context, procedure: str, wants_help: bool) -> tuple[list[str], list[str]]:

@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -22,6 +23,7 @@ from mho_processes import (
     ABORT,
     BREAK_OFF,
     SAFING,
+    Safed,
     end_alone,
     end_whole,
     make_safe_apart,
@@ -31,6 +33,7 @@ from mho_processes import (
 EXIT_LOST, EXIT_STOPPED = 1, 130
 GLANCE = 0.5  # s from one look at the parent to the next
 LARGEST = 100_000_000  # bytes of a run file that is closed at once: a second's work
+Note = Callable[[str, str, Safed], str]
 SHOW_CURSOR = "\x1b[?25h"  # a progress display that is killed leaves it hidden
 
 
@@ -43,6 +46,7 @@ class Report:
     def __init__(self, pipe: int | None = None) -> None:
         self._pipe, self._pid = pipe, os.getpid()
         self._node = None if pipe is None else os.fstat(pipe).st_ino
+        self.supervised = pipe is not None
         self.bench = ""
 
     def using(self, bench: str) -> None:
@@ -75,11 +79,17 @@ class Report:
                 os.write(self._pipe, json.dumps(words).encode() + b"\n")
 
 
-def supervise() -> Report:
+def supervise(note: Note = lambda bench, folder, found: "") -> Report:
     """Go on in a process of its own, which this one looks after; it comes back only there, and exits as that one does.
 
     Signals that this process ignores stay ignored: `nohup`, a job in the background. Where there is no fork (Windows)
     it goes on here, without a supervisor.
+
+    Parameters
+    ----------
+    note : callable
+        Told of every bench that a fresh process had to make safe, with the folder it was named from and what came of
+        it; returns what is to be said of that.
     """
     if not hasattr(os, "fork"):
         return Report()
@@ -92,7 +102,7 @@ def supervise() -> Report:
     if worker:
         os.close(tell)
         os.close(leash)
-        _Supervisor(worker, told).serve()
+        _Supervisor(worker, told, note).serve()
     os.close(told)
     os.close(held)
     os.setsid()  # Ctrl-C in the terminal is the supervisor's to hand on
@@ -121,8 +131,8 @@ def _adopt_orphans() -> None:
 class _Supervisor:
     """Waits for a worker, hands signals on, and sees to a safe bench."""
 
-    def __init__(self, worker: int, told: int) -> None:
-        self._worker, self._told = worker, told
+    def __init__(self, worker: int, told: int, note: Note) -> None:
+        self._worker, self._told, self._note = worker, told, note
         os.set_blocking(told, False)
         self._rest = b""
         self._benches: dict[str, str] = {}  # not known to be safe, with the folder they were named from
@@ -247,9 +257,12 @@ class _Supervisor:
 
     def _made_safe(self, bench: str, folder: str) -> str:
         found = make_safe_apart(bench, folder)
-        if found.safe:
-            return f"bench {bench} was made safe by a fresh process"
-        return f"bench {bench} is NOT confirmed safe: {found.reason}"
+        try:
+            more = self._note(bench, folder, found)
+        except Exception as error:  # whatever it is, the rest is to be said
+            more = f"the queue was not told: {error}"
+        made = "was made safe by a fresh process" if found.safe else f"is NOT confirmed safe: {found.reason}"
+        return f"bench {bench} {made}" + (f"; {more}" if more else "")
 
 
 def _keep_reason(path: str, words: str) -> None:

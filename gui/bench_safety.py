@@ -84,8 +84,8 @@ class SafetyRecord:
                 if ended > self._found.when:
                     self.confirm(ended, f"read back when job {job.id} had ended")
 
-    def take_runner(self, state: RunnerState | None, now: datetime) -> None:
-        """Take how the runner stands; None when it is gone, or when there is none."""
+    def take_runner(self, state: RunnerState | None, now: datetime, *, gone: bool = True) -> None:
+        """Take how the runner stands; None when there is none, or, not `gone`, when that is not known."""
         before, self._runner = self._runner, state
         if before is not None and before.state == "making safe":
             if state is not None and state.state != "making safe" and not state.unsafe:
@@ -93,9 +93,8 @@ class SafetyRecord:
         elif state is not None and state.state == "making safe":
             self._found = Evidence(now, Verdict.UNKNOWN, "nobody has said how making it safe has ended")
         if state is None and before is not None and before.job is not None:
-            self._found = Evidence(
-                now, Verdict.UNKNOWN, f"job {before.job} was being run when its runner went"
-            )
+            last = "its runner went" if gone else "its runner was heard last"
+            self._found = Evidence(now, Verdict.UNKNOWN, f"job {before.job} was being run when {last}")
         if state is not None and state.job is None:
             self._outputs = ""
 

@@ -91,7 +91,7 @@ class CommandBar(QToolBar):
         self.commands["abort"].setEnabled(runs)
         facts = [f"Bench {Path(session.bench).name}"]
         if state is None:
-            facts.append("no runner")
+            facts.append("the runner is not heard" if session.silent else "no runner")
         elif state.job is None:
             facts.append(str(state.state))
         else:

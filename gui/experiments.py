@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +162,7 @@ class ExperimentsPanel(QWidget):
         self.defaults.setEnabled(True)
         self.name = name
         self.buttons.edit(None)
+        self.conditions.show_force(False)
         self._fill_last(quietly=True)
         self._edited()
 
@@ -183,7 +185,8 @@ class ExperimentsPanel(QWidget):
         assert self.form is not None
         jobs = [job for job in self.session.jobs if job.order.procedure.lower() == self.name.lower()]
         if jobs:
-            self._fill(max(jobs, key=lambda job: job.id).order)
+            last = max(jobs, key=lambda job: job.id).order
+            self._fill(replace(last, force=False))  # nobody has insisted for this one
         elif not quietly:
             self.session.tell("INFO", f"no job of {self.name} is in the queue or was; nothing was filled in")
 
@@ -246,6 +249,7 @@ class ExperimentsPanel(QWidget):
             self.conditions.preset(),
             folder=Path.cwd(),
             after=self.conditions.after(),
+            force=self.conditions.insist.isChecked(),
         )
 
     def _words(self) -> list[str]:

@@ -120,6 +120,7 @@ class OrderButtons(QWidget):
         arguments = ["rehearse", self.session.bench, order.procedure, *self._words()]
         for option, value in (("--seed", order.seed), ("--preset", order.preset)):
             arguments += [] if value is None else [f"{option}={value}"]
+        arguments += ["--force"] * order.force
         OutputWindow(f"Rehearsal: {order.procedure}", ["-m", "mho", *arguments], self).show()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Signal
-from PySide6.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QLabel, QLineEdit, QWidget
 
 from gui import theme
 
@@ -45,16 +45,23 @@ class Conditions(QWidget):
         self.cells.addItems([AS_IN_FILE, *PRESETS])
         self.cells.setToolTip("how the cells of the simulated chip behave")
         self.cells.currentTextChanged.connect(self.edited)
+        self.insist = QCheckBox("take the bench's as they are (--force)")
+        self.insist.setToolTip(
+            "limits of the bench file that can hardly be meant are not questioned for this job"
+        )
+        self.insist.toggled.connect(self.edited)
         self._jobs: list[tuple[str, str]] = []
         self._layout = QFormLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         for text, widget in (
             ("Seed of the run", self.seed_line), ("Simulated chip", self.chip), ("Simulated cells", self.cells),
+            ("Limits", self.insist),
         ):  # fmt: skip
             label = QLabel(text)
             label.setMinimumWidth(110)
             self._layout.addRow(label, widget)
         self._only_where_simulated(False)
+        self.show_force(False)
 
     def _only_where_simulated(self, simulated: bool) -> None:
         for widget in (self.chip, self.cells):
@@ -92,6 +99,12 @@ class Conditions(QWidget):
         self.seed_line.setText("" if order.seed is None else str(order.seed))
         self.cells.setCurrentText(order.preset or AS_IN_FILE)
         self._show_chip(order.after)
+        self.show_force(order.force)
+
+    def show_force(self, force: bool) -> None:
+        """Show whether limits that can hardly be meant are taken; it can be taken back here, and given by `--force`."""
+        self.insist.setChecked(force)
+        self._layout.setRowVisible(self.insist, force)
 
     def _show_chip(self, after: str | None, words: str = "") -> None:
         """Choose the chip that a run left, which is offered from then on; None for a fresh one."""

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,9 @@ from gui.loading import load_procedures
 from mho_errors import MhoError, QueueError
 
 if TYPE_CHECKING:
-    from procedures.queue.client import Watch
+    from procedures.queue.client import RunnerClient, Watch
     from procedures.queue.job import Job, Lane
-    from procedures.queue.messages import Event
+    from procedures.queue.messages import Event, RunnerState
 
 KEPT = 5000
 """Events that wait to be shown; of more than these the oldest are forgotten, for the run file has them all."""
@@ -24,10 +25,21 @@ KEPT = 5000
 LOOK = 0.2  # s between looks into the queue
 USE_LOOK = 1.0  # s between looks whether somebody has taken the bench
 RETRY = 0.5  # s between attempts to find a runner
+ANSWER_WITHIN = 2.0  # s that a runner may take to say how it stands to one whom it lets not watch
+
+
+@dataclass(frozen=True)
+class Unwatched:
+    """There is a runner that cannot be watched: why, and how it says that it stands; None when it does not answer."""
+
+    reason: str
+    state: RunnerState | None = None
 
 
 class RunnerListener:
     """Hears what the runner of a bench announces; a runner that ends is waited for again.
+
+    One that cannot be watched, for its seats are taken, is asked now and then how it stands.
 
     Parameters
     ----------
@@ -39,17 +51,17 @@ class RunnerListener:
 
     def __init__(self, queue: Path, bench: str) -> None:
         self._queue, self._bench = queue, bench
-        self._heard: deque[Event | None] = deque(maxlen=KEPT)
+        self._heard: deque[Event | Unwatched | None] = deque(maxlen=KEPT)
         self._over = threading.Event()
         self._watch: Watch | None = None
         threading.Thread(target=self._listen, name="runner", daemon=True).start()
 
-    def take(self, most: int) -> list[Event | None]:
+    def take(self, most: int) -> list[Event | Unwatched | None]:
         """Return what was heard since the last time, the oldest first, `most` at once.
 
         None among them tells that there is no runner, or none any more.
         """
-        heard: list[Event | None] = []
+        heard: list[Event | Unwatched | None] = []
         with suppress(IndexError):
             while len(heard) < most:
                 heard.append(self._heard.popleft())
@@ -66,20 +78,35 @@ class RunnerListener:
         from procedures.queue.client import RunnerClient
 
         client = RunnerClient(self._queue, self._bench)
-        there = True
+        last: object = self  # nothing was heard yet
         while not self._over.is_set():
-            with suppress(QueueError):
+            now = None
+            try:
                 with client.watch() as self._watch:
-                    there = True
                     while not self._over.is_set() and not self._watch.over:
                         event = self._watch.receive(RETRY)
                         if event is not None:
                             self._heard.append(event)
-                self._watch = None
-            if there and not self._over.is_set():
-                there = False
-                self._heard.append(None)
+                            last = event
+            except QueueError as error:
+                now = _asked(client, error)
+            self._watch = None
+            if now != last and not self._over.is_set():
+                self._heard.append(now)
+                last = now
             self._over.wait(RETRY)
+
+
+def _asked(client: RunnerClient, error: QueueError) -> Unwatched | None:
+    """Ask a runner that cannot be watched for the reason `error` how it stands; None when there is none."""
+    from procedures.queue.client import NoRunnerError
+
+    try:
+        return Unwatched(str(error), client.status(ANSWER_WITHIN))
+    except NoRunnerError:
+        return None
+    except QueueError as silent:
+        return Unwatched(str(silent))
 
 
 class QueueListener:
@@ -129,24 +156,26 @@ class QueueListener:
         from procedures.origin import bench_key
         from procedures.queue.job import ACTIVE
         from procedures.queue.leftovers import as_it_stands
-        from procedures.queue.store import Queue
+        from procedures.queue.store import NOTHING, Queue
 
         bench = bench_key(self._bench)
         use = self._uses()
+        known: dict[int, Job] = {}  # by number, as they stood at `revision`
+        revision = NOTHING
         active: dict[int, str] = {}  # jobs that are being run, and how they stand
         taken, look_at = use(), time.monotonic() + USE_LOOK
         with Queue(self._path) as queue:
             fresh = True
             while not self._over.is_set():
                 if fresh:
-                    jobs = queue.jobs(bench)
-                    standing = [as_it_stands(job) for job in jobs]
-                    active = {
-                        job.id: now.status
-                        for job, now in zip(jobs, standing, strict=True)
-                        if job.status in ACTIVE
+                    revision, changed, order = queue.changes(bench, revision)
+                    known |= {job.id: job for job in changed}
+                    known = {number: known[number] for number in order}
+                    standing = {
+                        number: as_it_stands(job) for number, job in known.items() if job.status in ACTIVE
                     }
-                    self._changed(standing, queue.lane(bench), taken)
+                    active = {number: job.status for number, job in standing.items()}
+                    self._changed([*(known | standing).values()], queue.lane(bench), taken)
                 self._over.wait(LOOK)
                 fresh = queue.changed()
                 if time.monotonic() >= look_at:

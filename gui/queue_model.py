@@ -187,6 +187,8 @@ class JobsModel(QAbstractTableModel):
         lines = [what(job), *(f"{name} = {value}" for name, value in job.order.parameters.items())]
         if job.order.seed is not None:
             lines.append(f"seed {job.order.seed}")
+        if job.order.force:
+            lines.append("takes limits that can hardly be meant as they are (--force)")
         if job.priority:
             lines.append(f"priority {job.priority}")
         if job.attempts > 1:

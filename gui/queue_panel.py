@@ -131,7 +131,7 @@ class QueuePanel(QWidget):
         now, session = theme.colours(), self.session
         state, lane = session.runner, session.lane
         held = lane is not None and lane.held
-        self.start.setVisible(state is None)
+        self.start.setVisible(state is None and not session.silent)
         self.release.setVisible(held)
         if held:
             assert lane is not None
@@ -141,7 +141,7 @@ class QueuePanel(QWidget):
         waiting = sum(job.status == "queued" for job in self.model.jobs)
         text = f"{waiting} waiting"
         if state is None:
-            text += f"; no runner serves bench {session.bench}"
+            text += f"; {session.silent or f'no runner serves bench {session.bench}'}"
         else:
             text += f"; runner {state.state}" + (f", job {state.job}" if state.job is not None else "")
         self.standing.setText(text)

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from gui.bench_safety import SafetyRecord, say_runner_gone
 from gui.errands import Errands
-from gui.listening import QueueListener, RunnerListener
+from gui.listening import QueueListener, RunnerListener, Unwatched
 from gui.shown_run import ShownRun
 from mho_errors import MhoError
 from runs import RunFile
@@ -52,7 +52,9 @@ class Session(QObject):
     lane : Lane or None
         How the bench's queue stands; None before it was read.
     runner : RunnerState or None
-        How the runner stands; None without one.
+        How the runner stands; None without one, and when that is not known.
+    silent : str
+        Why it is not known how the runner stands that there is; empty otherwise.
     safety : gui.bench_safety.Safety
         Whether the bench is safe, and who says so.
 
@@ -102,6 +104,7 @@ class Session(QObject):
         self.jobs: list[Job] = []
         self.lane: Lane | None = None
         self.runner: RunnerState | None = None
+        self.silent = self._unwatched = ""
         self._record = SafetyRecord()
         self.safety = self._record.safety()
         self._following = True
@@ -150,6 +153,7 @@ class Session(QObject):
         self._stop_listening()
         self.bench, self._followed = bench, None
         self.jobs, self.lane, self.runner = [], None, None
+        self.silent = self._unwatched = ""
         self._record = SafetyRecord()
         self.jobs_changed.emit([])
         self.runner_changed.emit(None)
@@ -295,12 +299,18 @@ class Session(QObject):
         self._assess()
         self._follow(jobs)
 
-    def _take_runner(self, state: RunnerState | None) -> None:
+    def _take_runner(self, state: RunnerState | None, unwatched: str = "") -> None:
+        """Take how the runner stands, and why it cannot be watched; neither when there is none."""
         before, self.runner = self.runner, state
-        self._record.take_runner(state, datetime.now())
-        if state is None and before is not None:
+        gone = state is None and not unwatched
+        self.silent = unwatched if state is None else ""
+        self._record.take_runner(state, datetime.now(), gone=gone)
+        if gone and before is not None:
             waiting = sum(job.status == "queued" for job in self.jobs)
             self.tell(*say_runner_gone(before, self._record.outputs, waiting))
+        if unwatched and unwatched != self._unwatched:
+            self.tell("WARNING", unwatched)
+        self._unwatched = unwatched
 
     def _assess(self) -> None:
         """Say how the bench stands when that has changed."""
@@ -315,7 +325,10 @@ class Session(QObject):
         self._follow(self.jobs)  # whose file may not have been there when the queue named it
         told = False
         for event in self._runner_listener.take(HEARD_AT_ONCE):
-            if event is None or type(event).__name__ == "RunnerState":
+            if isinstance(event, Unwatched):
+                self._take_runner(event.state, event.reason)
+                told = True
+            elif event is None or type(event).__name__ == "RunnerState":
                 self._take_runner(event)  # type: ignore[arg-type]
                 told = True
             else:

@@ -8,12 +8,14 @@ from instruments.simulated.physics.presets import cell_preset
 from mho_errors import BenchError, InputError
 
 
-def load_conditions(bench: str, preset: str | None = None, seed: int | None = None) -> BenchSource:
+def load_conditions(
+    bench: str, preset: str | None = None, seed: int | None = None, force: bool = False
+) -> BenchSource:
     """Return what a bench's file says, when a run may take place there with this preset and seed.
 
     Parameters
     ----------
-    bench, preset, seed
+    bench, preset, seed, force
         As `procedures.run` takes them.
 
     Raises
@@ -23,7 +25,7 @@ def load_conditions(bench: str, preset: str | None = None, seed: int | None = No
         instruments, or a seed below 0.
     """
     source = load_bench_file(bench)
-    check_limits(source)
+    check_limits(source, force)
     simulation = source.bench.simulation
     if simulation is not None:
         cell_preset(preset or simulation.preset)

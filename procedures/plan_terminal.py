@@ -56,7 +56,7 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
     for planned in plan.runs:
         console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
         try:
-            with RunDisplay() as display, witnessed(planned.bench, report) as witness:
+            with RunDisplay() as display, witnessed(planned.bench, report, display.observe) as witness:
                 observers = (display.observe, witness)
                 finished[planned.number] = _carry_out(planned, output, finished, observers)
         except Aborted:

@@ -61,14 +61,14 @@ def _plain(value: object, name: str, depth: int) -> Any:
         for key in value:
             if not isinstance(key, str):
                 raise RunFileError(
-                    f"what the procedure returned cannot be kept: {name} has the key {key!r}, a "
-                    f"{type(key).__name__}; name what it holds by text"
+                    f"what the procedure returned cannot be kept: {name} has the key {key!r} of "
+                    f"type {type(key).__name__}; name what it holds by text"
                 )
         return {key: _plain(one, f"{name}.{key}", depth - 1) for key, one in value.items()}
     what = (
         f"an array of {value.size} {value.dtype}"
         if isinstance(value, np.ndarray)
-        else f"a {type(value).__name__}"
+        else f"of type {type(value).__name__}"
     )
     raise RunFileError(
         f"what the procedure returned cannot be kept: {name} is {what}; return numbers, text, lists and mappings of "

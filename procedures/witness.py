@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 from instruments.bench_file import load_bench_file
 from mho_errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
+from mho_processes import Safed
 from mho_supervisor import Report
-from procedures.stream import Ended, Event, MakingSafe, Started
+from procedures.stream import Ended, Event, MakingSafe, Message, Observer, Started
 
 
 class Witness:
@@ -52,18 +53,27 @@ class Witness:
 
 
 @contextmanager
-def witnessed(bench: str, report: Report) -> Iterator[Witness]:
+def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness]:
     """Let the supervisor know how the bench of the run within was left; give the observer that finds out.
+
+    A bench that its queue warns of is made safe first, which `display` is told. Without a supervisor it is here that the
+    queue hears of a bench that was not left safe.
 
     Raises
     ------
     Aborted
         In the place of a `KeyboardInterrupt`, with the reason.
+    UnsafeError
+        At the beginning, when the queue warns of the bench and it could not be made safe.
     """
+    from procedures.queue.outside import see_that_safe, tell_queue  # the queue's worker needs this module
+
     real = is_real(bench)
     witness = Witness(report)
     ended: BaseException | None = None
     if real:
+        if said := see_that_safe(bench):
+            display(Message("WARNING", said))
         report.using(bench)
     try:
         yield witness
@@ -76,6 +86,8 @@ def witnessed(bench: str, report: Report) -> Iterator[Witness]:
     finally:
         if real and witness.left_safe(ended):
             report.left(bench)
+        elif real and not report.supervised:
+            tell_queue(bench, Safed(False, str(ended), getattr(ended, "live", ())))
 
 
 def is_real(bench: str) -> bool:

@@ -34,7 +34,7 @@ class Grace:
     Attributes
     ----------
     abort : float
-        To come to a safe point when the runner itself must end; then it is broken off.
+        To come to a safe point when somebody aborts its job, or the runner itself must end; then it is broken off.
     emergency : float
         To make the bench safe after it was broken off; then it is killed, and a fresh process makes it safe.
     safing : float
@@ -83,7 +83,7 @@ class Child:
     ended : bool
         Whether the process is gone.
     asked : str
-        Why it was asked to stop; empty otherwise.
+        Why it was asked to stop, and what had to be done then; empty otherwise.
     """
 
     def __init__(self, inbox: queue.SimpleQueue[Any], mark: str = "") -> None:
@@ -104,7 +104,8 @@ class Child:
         self.ended = False
         self.asked = ""
         self._due: float | None = None
-        self._broken_off = False
+        self._patience = 0.0
+        self._broken_off = self._killed = False
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._listeners = [
             threading.Thread(target=listen, name="worker's words", daemon=True)
@@ -123,26 +124,34 @@ class Child:
 
     def stop(self, reason: str, *, emergency: bool = False, patience: float | None = None) -> None:
         """Ask it to stop: at its next safe point, or at once; after `patience` seconds `press` goes further."""
+        again = bool(self.asked)
         self.asked = self.asked or reason
         self.tell(Command("emergency" if emergency else "abort", reason))
-        self._broken_off |= emergency
-        if patience is not None:
+        further = emergency and not self._broken_off
+        if patience is not None and (further or not again):  # asking again grants no more time
             self.expect_end(patience)
+        self._broken_off |= emergency
 
     def expect_end(self, patience: float) -> None:
         """Expect it to end within `patience` seconds; `press` goes further after that."""
-        self._due = time.monotonic() + patience
+        self._patience, self._due = patience, time.monotonic() + patience
 
-    def press(self, patience: float) -> None:
-        """Break it off when it has not ended in time; kill it when it still has not `patience` seconds later."""
+    def press(self, patience: float) -> str:
+        """Break it off when it has not ended in time; kill it when it still has not `patience` seconds later.
+
+        Returns what was done, in words; empty for nothing.
+        """
         if self._due is None or time.monotonic() < self._due or self.ended:
-            return
+            return ""
         self._due = None
         if self.asked and not self._broken_off:
+            done = f"it did not stop within {self._patience:g} s and was broken off"
+            self.asked += f"; {done}"
             self.stop(self.asked, emergency=True, patience=patience)
-        else:
-            log.critical("worker %d did not end in time and is killed", self.pid)
-            end_whole(self.pid, self._mark)
+            return done
+        self._killed = True
+        end_whole(self.pid, self._mark)
+        return "it did not end in time and was killed"
 
     def hang_up(self) -> None:
         """Close its input: it stops at its next safe point, as when the runner is gone."""
@@ -155,7 +164,8 @@ class Child:
         if code is not None and code < 0:
             name = signal.Signals(-code).name
             text = f"the worker was ended by {name}"
-            text += " (by hand, or for want of memory)" if -code == signal.SIGKILL else ""
+            if -code == signal.SIGKILL:
+                text += ", for it did not end" if self._killed else " (by hand, or for want of memory)"
         else:
             text = f"the worker ended with exit code {code}"
         lines = [line.strip() for line in self._last_lines if line.strip()]

@@ -44,6 +44,12 @@ After = Annotated[
     str | None, typer.Option(help="go on with the simulated chip that this run left: a run file, or #JOB")
 ]
 Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default beside the queue")]
+Force = Annotated[
+    bool | None,
+    typer.Option(
+        "--force/--no-force", help="take limits that can hardly be meant as they are", show_default=False
+    ),
+]
 Trusted = Annotated[bool, typer.Option("--trust", help="run code that a run file names, without asking")]
 MOST_ENDED, MOST_WAITING = 20, 40
 """Jobs that `list` shows of those that have ended, and of those that wait."""
@@ -67,6 +73,7 @@ def add(
     after: After = None,
     output: Output = None,
     priority: Priority = None,
+    force: Force = None,
     trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
@@ -82,7 +89,7 @@ def add(
             _report_all(queue.add_all(orders, priority=priority or 0), json_)
         return
     words = parameters_from_arguments(procedure, context.args, seed=seed, program="mho queue add")
-    order = Order(procedure, words, bench, seed, preset, output, Path.cwd(), after)
+    order = Order(procedure, words, bench, seed, preset, output, Path.cwd(), after, bool(force))
     with Queue() as queue:
         order, estimate = checked(order, queue, asking(trust))
         _report(queue.add(order, priority=priority or 0, estimate=estimate), json_)
@@ -199,10 +206,11 @@ def edit(
     after: After = None,
     output: Output = None,
     priority: Priority = None,
+    force: Force = None,
     trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
-    """Change a waiting job: its bench, seed, preset, ground, output, priority, and any argument of its procedure."""
+    """Change a waiting job: bench, seed, preset, ground, output, priority, force, and any argument of its procedure."""
     with Queue() as queue:
         job = queue.job(number)
         before = job.order
@@ -211,6 +219,7 @@ def edit(
         )
         given: dict[str, Any] = {
             "bench": bench, "seed": seed, "preset": preset, "after": after, "output": output and output.resolve(),
+            "force": force,
         }  # fmt: skip
         order = replace(
             before,
@@ -228,6 +237,9 @@ def edit(
 @queue_app.command()
 def clone(
     source: Annotated[str, typer.Argument(help="a job's number, or a run file", show_default=False)],
+    force: Annotated[
+        bool, typer.Option("--force", help="of a run file, take limits that can hardly be meant as they are")
+    ] = False,
     trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
@@ -237,7 +249,8 @@ def clone(
             _report(queue.clone(int(source)), json_)
             return
         agreed = asking(trust)
-        order, estimate = checked(order_of_run(Path(source), agreed), queue, agreed)
+        order = replace(order_of_run(Path(source), agreed), force=force)
+        order, estimate = checked(order, queue, agreed)
         _report(queue.add(order, estimate=estimate), json_)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
 import socket
 import threading
@@ -157,7 +158,11 @@ class ControlServer:
         try:
             asked = Asked(decode_request(line))
             if asked.request.command == "watch" and not self._may_watch(client):
-                return Refused(f"the runner is watched by {WATCHERS} already; end one of them", busy=True)
+                return Refused(
+                    f"a runner serves this bench (process {os.getpid()}), but all {WATCHERS} seats of those who watch "
+                    "are taken; end one of them, or look by `mho queue list`",
+                    busy=True,
+                )
             self._inbox.put(asked)
             return asked.answer.result(ANSWER_WITHIN)
         except TimeoutError:

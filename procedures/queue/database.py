@@ -1,4 +1,4 @@
-"""The queue's SQLite file: its tables, its statements, and how rows become jobs."""
+"""The queue's SQLite file: its statements, and how rows become jobs."""
 
 from __future__ import annotations
 
@@ -15,46 +15,11 @@ from typing import Any
 from mho_errors import QueueError
 from procedures.queue.job import Job, JobStatus, Lane, Order
 from procedures.queue.policy import Answer, Policy
-
-VERSION = 3
-"""Of the tables. 2: jobs say after which run they go on. 3: who runs them, which error ended them, what may be live."""
+from procedures.queue.schema import VERSION, statements
 
 BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
 
-_TABLES = """
-CREATE TABLE jobs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    procedure TEXT NOT NULL, parameters TEXT NOT NULL, bench TEXT NOT NULL, seed INTEGER, preset TEXT,
-    output TEXT, folder TEXT NOT NULL,
-    status TEXT NOT NULL, priority INTEGER NOT NULL, position INTEGER NOT NULL, reason TEXT NOT NULL,
-    run TEXT, resume_of TEXT, attempts INTEGER NOT NULL, worker INTEGER, worker_birth TEXT,
-    runner INTEGER, runner_birth TEXT,
-    added REAL NOT NULL, started REAL, ended REAL, estimate REAL, seconds REAL, pulses INTEGER, after TEXT,
-    error TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE INDEX waiting ON jobs (bench, status, priority DESC, position);
-CREATE INDEX finished ON jobs (bench, procedure, status, ended);
-CREATE TABLE lanes (
-    bench TEXT PRIMARY KEY, held INTEGER NOT NULL, reason TEXT NOT NULL, unsafe INTEGER NOT NULL,
-    on_failure TEXT NOT NULL, on_interruption TEXT NOT NULL, retries INTEGER NOT NULL,
-    unsafe_reason TEXT NOT NULL DEFAULT '', live TEXT NOT NULL DEFAULT '[]'
-) STRICT;
-"""
-_STEPS = {
-    1: ["ALTER TABLE jobs ADD COLUMN after TEXT"],
-    2: [
-        "ALTER TABLE jobs ADD COLUMN worker_birth TEXT",
-        "ALTER TABLE jobs ADD COLUMN runner INTEGER",
-        "ALTER TABLE jobs ADD COLUMN runner_birth TEXT",
-        "ALTER TABLE jobs ADD COLUMN error TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE lanes ADD COLUMN unsafe_reason TEXT NOT NULL DEFAULT ''",
-        "ALTER TABLE lanes ADD COLUMN live TEXT NOT NULL DEFAULT '[]'",
-        "CREATE INDEX finished ON jobs (bench, procedure, status, ended)",
-    ],
-}  # from one version of the tables to the next
-
-
-_ORDER = ("procedure", "parameters", "bench", "seed", "preset", "output", "folder", "after")
+_ORDER = ("procedure", "parameters", "bench", "seed", "preset", "output", "folder", "after", "force")
 _OF_JOB = [field.name for field in fields(Job) if field.name != "order"]
 _COLUMNS = ", ".join([*_ORDER, *_OF_JOB])  # by name: a newer mho may have added others while we were running
 
@@ -110,6 +75,16 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See within everything as it stands at one moment, whatever others change meanwhile."""
+        with self._named():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("COMMIT")
+
     def version_of_data(self) -> int:
         """Return a number that changes whenever another connection has changed something."""
         return int(self.value("PRAGMA data_version"))
@@ -142,8 +117,8 @@ class Database:
 
     def place(self, numbers: Sequence[int]) -> None:
         """Give jobs the positions 1, 2, … in this order."""
-        places = [(place, number) for place, number in enumerate(numbers, 1)]
-        self._connection.executemany("UPDATE jobs SET position = ? WHERE id = ?", places)
+        places = [(place, number, place) for place, number in enumerate(numbers, 1)]
+        self._connection.executemany("UPDATE jobs SET position = ? WHERE id = ? AND position != ?", places)
 
     def delete(self, clause: str, values: Sequence[Any] = ()) -> int:
         """Remove the jobs that a clause (WHERE…) selects; return how many."""
@@ -207,12 +182,7 @@ class Database:
             return  # one that may only be read can still be shown
         with self.changing():
             version = int(self.value("PRAGMA user_version"))
-            steps = (
-                [one for step in range(version, VERSION) for one in _STEPS[step]]
-                if version
-                else _TABLES.split(";")
-            )
-            for statement in steps:
+            for statement in statements(version):
                 self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -229,10 +199,11 @@ class Database:
 
 def _job_of(row: Sequence[Any]) -> Job:
     """Return the job that the `_COLUMNS` of a row of `jobs` hold."""
-    procedure, parameters, bench, seed, preset, output, folder, after = row[: len(_ORDER)]
+    procedure, parameters, bench, seed, preset, output, folder, after, force = row[: len(_ORDER)]
     order = Order(
-        procedure, json.loads(parameters), bench, seed, preset, _path(output), _path(folder) or Path(), after
-    )
+        procedure, json.loads(parameters), bench, seed, preset, _path(output), _path(folder) or Path(), after,
+        bool(force),
+    )  # fmt: skip
     of_job = dict(zip(_OF_JOB, row[len(_ORDER) :], strict=True))
     of_job.update(
         status=JobStatus(of_job["status"]), run=_path(of_job["run"]), resume_of=_path(of_job["resume_of"])
@@ -273,6 +244,7 @@ def order_row(order: Order) -> dict[str, str | int | None]:
         "output": None if order.output is None else str(order.output),
         "folder": str(order.folder),
         "after": order.after,
+        "force": order.force,
     }
 
 

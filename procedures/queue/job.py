@@ -62,6 +62,8 @@ class Order:
         Absolute; relative paths start here.
     after : str or None
         A run file, or ``#5`` for the run of job 5: whose simulated chip is gone on with. None for a fresh chip.
+    force : bool
+        Whether limits of the bench file that can hardly be meant are taken as they are.
     """
 
     procedure: str
@@ -72,6 +74,7 @@ class Order:
     output: Path | None = None
     folder: Path = field(default_factory=Path.cwd)
     after: str | None = None
+    force: bool = False
 
 
 @dataclass(frozen=True)

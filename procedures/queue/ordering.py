@@ -102,7 +102,7 @@ def expect(
     """
     with contextlib.chdir(order.folder):
         bench = bench_key(order.bench)
-        source = load_conditions(bench, order.preset, order.seed)
+        source = load_conditions(bench, order.preset, order.seed, order.force)
         procedure = make_procedure(order.procedure, order.parameters)
         procedure.check()
         own = procedure.estimate(source)

@@ -256,7 +256,9 @@ class Runner:
         """Attend to everything until a child is gone, which is seen to."""
         while not child.ended:
             self._attend()
-            child.press(self._grace.emergency)
+            if done := child.press(self._grace.emergency):
+                who = f"worker {child.pid}" if self._job is None else f"job {self._job.id}"
+                self._say("WARNING", f"{who}: {done}")
 
     def _attend(self) -> None:
         """Attend to what comes in next, and look around now and then."""
@@ -334,7 +336,7 @@ class Runner:
                     raise QueueError(f"no job is being run on bench {self.bench!r}")
                 if request.job not in (None, job.id):
                     raise QueueError(f"job {request.job} is not being run; job {job.id} is")
-                worker.stop("aborted by hand")
+                worker.stop("aborted by hand", patience=self._grace.abort)
             case "emergency":
                 if worker is not None:  # first of all; what is noted may have to wait
                     worker.stop(EMERGENCY, emergency=True, patience=self._grace.emergency)

@@ -31,6 +31,9 @@ ORDER BY CASE status WHEN 'queued' THEN 2 WHEN 'running' THEN 1 WHEN 'paused' TH
 _WAITING = "ORDER BY priority DESC, position, id"
 
 GO_ON = Decision()
+Revision = tuple[int, int]
+"""Number of the last change of a job that was there, and id of the last that was added."""
+NOTHING: Revision = (-1, 0)
 
 
 def queue_path(folder: str | os.PathLike[str] | None = None) -> Path:
@@ -81,6 +84,18 @@ class Queue:
             f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL) {_ORDER}",
             (*statuses, bench, bench),
         )
+
+    def changes(self, bench: str, since: Revision = NOTHING) -> tuple[Revision, list[Job], list[int]]:
+        """Return what has changed of the jobs of a bench since a revision: the one now, those jobs, the ids of all.
+
+        The ids stand in the order of `jobs`; what is not among them is not there any more.
+        """
+        last = "SELECT last, (SELECT coalesce(max(id), 0) FROM jobs) FROM revisions"
+        with self._database.reading():
+            ((change, newest),) = self._database.rows(last)
+            changed = self._jobs("WHERE bench = ? AND (revision > ? OR id > ?)", bench, *since)
+            order = self._database.rows(f"SELECT id FROM jobs WHERE bench = ? {_ORDER}", (bench,))
+        return (change, newest), changed, [number for (number,) in order]
 
     def job(self, number: int) -> Job:
         """Return the job with the id `number`."""

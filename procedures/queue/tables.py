@@ -126,7 +126,7 @@ def print_job(job: Job, console: Console) -> None:
     for name, value in _plain(job).items():
         if isinstance(value, dict):
             value = ", ".join(f"{key} = {one}" for key, one in value.items())
-        if value not in (None, ""):
+        if value not in (None, "") and value is not False:
             table.add_row(name, str(value))
     console.print(table, highlight=False)
 

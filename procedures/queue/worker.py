@@ -80,6 +80,7 @@ def _obey(told: io.FileIO, control: Control, bench: str) -> None:
         else:
             control.abort(command.reason)
             if command.command == "emergency":
+                control.reason = command.reason or control.reason  # it says to what the first one came
                 interrupt()
     end_alone(lambda: control.abort(RUNNER_GONE, lost=True), lambda: bench)
 
@@ -121,6 +122,7 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Do
             seed=order.seed,
             preset=order.preset,
             after=job.after,
+            force=order.force,
             output=job.run,
             observers=[witness],
             control=control,

@@ -14,6 +14,7 @@ from gui.experiments_list import Offer
 from gui.output_window import OutputWindow
 from gui.parameter_form import ParameterForm
 from gui.session import Session
+from instruments.bench_file import load_bench_file
 from procedures import Procedure
 from procedures.queue import Order, Queue
 
@@ -171,6 +172,28 @@ def test_a_job_that_waits_is_changed_in_the_form_and_keeps_its_place(panel: Expe
     assert [job.id for job in panel.session.jobs] == [first.id, first.id + 1]
     assert panel.session.jobs[0].order.seed == 3
     qtbot.waitUntil(panel.buttons.queue.isVisible, timeout=SOON)
+
+
+def test_a_job_that_insists_on_limits_keeps_that_when_it_is_changed_and_no_other_gets_it(
+    panel: ExperimentsPanel, tmp_path: Path, qtbot
+) -> None:
+    bench = tmp_path / "bold.toml"
+    bench.write_text(load_bench_file("simulated").text.replace("voltage = 4.6 ", "voltage = 46 "), "utf-8")
+    panel.session.set_bench(str(bench))
+    with Queue(panel.session.queue_path) as queue:
+        queue.add(Order("read", {"repeats": 2}, bench=str(bench), force=True))
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+    panel.session.edit_wanted.emit(panel.session.jobs[0])
+    assert not panel.conditions.insist.isHidden()
+    type_into(panel, "repeats", "5", qtbot)
+    qtbot.waitUntil(lambda: panel.expected is not None, timeout=SOON)  # it is not refused
+    press(panel.buttons.change, qtbot)
+    qtbot.waitUntil(lambda: panel.session.jobs[0].order.parameters == {"repeats": "5"}, timeout=SOON)
+    assert panel.session.jobs[0].order.force
+    choose(panel, "read", qtbot)
+    assert panel.conditions.insist.isHidden()
+    assert not panel.order().force
+    qtbot.waitUntil(lambda: "46 V is beyond" in panel.estimate.text(), timeout=SOON)
 
 
 def test_a_job_that_begins_meanwhile_is_not_changed_and_that_is_said(panel: ExperimentsPanel, qtbot) -> None:

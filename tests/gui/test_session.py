@@ -1,17 +1,24 @@
 """What the panels share: runs that are shown and followed, the queue as others change it, work in other threads."""
 
+import os
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import run_samples
-from queue_runners import LIVING, Desk, order, running, served_bench, start_runner
+from queue_runners import LIVING, Desk, eventually, order, running, served_bench, start_runner
 from run_writers import WriterProcess
 
 from gui.bench_safety import Verdict
+from gui.command_bar import CommandBar
+from gui.queue_panel import QueuePanel
 from gui.session import Session
 from mho_errors import InputError
-from procedures.queue import Queue
+from procedures.queue import Queue, database
+from procedures.queue.control import WATCHERS
+from procedures.queue.meeting import MeetingPlace
 from runs import Status
 
 SOON = 10_000  # ms
@@ -82,6 +89,48 @@ def test_jobs_that_another_process_queues_are_seen(session: Session, qtbot) -> N
         queue.hold("simulated", "for tea")
     qtbot.waitUntil(lambda: session.lane.held, timeout=SOON)
     assert session.lane.reason == "for tea"
+
+
+def test_of_a_long_queue_only_what_has_changed_is_read(session: Session, monkeypatch, qtbot) -> None:
+    read: list[int] = []
+    made = database._job_of
+
+    def counted(row):
+        job = made(row)
+        if threading.current_thread().name == "queue":  # the window's, not the test's own
+            read.append(job.id)
+        return job
+
+    with Queue(session.queue_path) as queue:
+        jobs = queue.add_all([(order(), None)] * 300)
+        queue.add(order("other"))
+    monkeypatch.setattr(database, "_job_of", counted)  # by which every job goes that is read
+    session.start()
+    qtbot.waitUntil(lambda: len(session.jobs) == 300, timeout=SOON)
+    assert sorted(read) == [job.id for job in jobs]
+
+    def change(act: Callable[[Queue], object]) -> list[int]:
+        """Let another connection change the queue; return what was read when the window has seen it."""
+        read.clear()
+        with Queue(session.queue_path) as queue:
+            act(queue)
+            wanted = queue.jobs("simulated")
+            qtbot.waitUntil(lambda: session.jobs == wanted, timeout=SOON)
+        return sorted(read)
+
+    first, second, last = jobs[0].id, jobs[1].id, jobs[-1].id
+    assert change(lambda queue: queue.skip(last, "not wanted")) == [last]
+    assert change(lambda queue: queue.move(second, 1)) == [first, second]
+    assert change(lambda queue: queue.remove(first)) == []
+    assert change(lambda queue: queue.edit(second, order("other"))) == []
+    added = jobs[-1].id + 2
+    assert change(lambda queue: queue.add(order())) == [added]
+    assert change(lambda queue: queue.edit(second, order())) == [second]
+    read.clear()
+    with Queue(session.queue_path) as queue:
+        queue.hold("simulated", "for tea")
+    qtbot.waitUntil(lambda: session.lane.held, timeout=SOON)
+    assert read == []
 
 
 def test_a_queue_that_cannot_be_read_is_said(session: Session, said: list, qtbot) -> None:
@@ -249,6 +298,54 @@ def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_
         assert session.safety.text.startswith("every output off since ")
     finally:
         process.kill()
+
+
+def test_a_window_for_which_no_seat_is_left_asks_the_runner_and_says_why(
+    session: Session, said: list, qtbot
+) -> None:
+    panel, bar = QueuePanel(session), CommandBar(session)
+    for widget in (panel, bar):
+        qtbot.addWidget(widget)
+    desk = Desk(session.queue_path)
+    with running(desk, drain=False) as runner, ExitStack() as watchers:
+        eventually(lambda: runner._presence._server)
+        for _ in range(WATCHERS):
+            watchers.enter_context(desk.client.watch()).receive(5.0)
+        session.start()
+        qtbot.waitUntil(lambda: session.runner is not None, timeout=SOON)
+        assert session.runner.state == "idle"
+        assert [text.partition(",")[0] for _, text in said] == [
+            f"a runner serves this bench (process {os.getpid()})"
+        ]
+        assert "no runner" not in panel.standing.text() + bar.standing.text()
+        assert panel.start.isHidden()
+        desk.change(lambda queue: queue.hold("simulated", "for tea"))
+        qtbot.waitUntil(lambda: session.runner.held, timeout=SOON)  # it is asked again and again
+        watchers.close()
+        desk.add(order())
+        desk.change(lambda queue: queue.release("simulated"))
+        qtbot.waitUntil(lambda: [job.status for job in session.jobs] == ["finished"], timeout=3 * SOON)
+    qtbot.waitUntil(lambda: session.runner is None, timeout=SOON)
+    assert "no runner serves" in panel.standing.text()
+
+
+def test_a_runner_that_does_not_answer_is_not_taken_for_none(session: Session, said: list, qtbot) -> None:
+    panel, bar = QueuePanel(session), CommandBar(session)
+    for widget in (panel, bar):
+        qtbot.addWidget(widget)
+    place = MeetingPlace(session.queue_path, "simulated")
+    place.prepare()
+    with place.listen() as listener:
+        place.publish(listener)  # of this process, which does not listen any more
+    session.start()
+    qtbot.waitUntil(lambda: bool(session.silent), timeout=SOON)
+    assert f"(process {os.getpid()}) does not answer" in panel.standing.text()
+    assert "the runner is not heard" in bar.standing.text()
+    assert panel.start.isHidden()
+    assert [level for level, _ in said] == ["WARNING"]
+    place.withdraw()
+    qtbot.waitUntil(lambda: not session.silent, timeout=SOON)
+    assert "no runner serves" in panel.standing.text()
 
 
 def test_a_bench_that_is_not_there_is_said_by_stop_and_by_the_runner(

@@ -1,5 +1,6 @@
 """``mho watch``: the page over real HTTP and in a real browser, of real queues and run files."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -19,6 +20,7 @@ from gui.watch import WatchServer
 from gui.watch.looking import MOST_ENDED, look
 from mho_errors import InputError
 from procedures.queue import JobStatus, Queue
+from procedures.queue.control import WATCHERS
 from procedures.queue.meeting import MeetingPlace
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -125,6 +127,19 @@ def test_a_runner_that_does_not_answer_is_not_taken_for_none(server, tmp_path):
     shown = text(server)
     assert f"(process {os.getpid()}) does not answer" in shown
     assert "no runner" not in shown
+
+
+def test_however_many_watch_the_page_says_how_the_runner_stands(server, tmp_path):
+    desk = Desk(tmp_path / "queue.sqlite")
+    desk.add(order())
+    desk.change(lambda queue: queue.hold("simulated", "for tea"))
+    with running(desk, drain=False) as runner, contextlib.ExitStack() as stack:
+        eventually(lambda: runner._presence._server)
+        for _ in range(WATCHERS):
+            stack.enter_context(desk.client.watch()).receive(5.0)
+        shown = text(server)
+        assert "IDLE" in shown
+        assert "no runner" not in shown
 
 
 def test_a_job_in_progress(tmp_path, server):

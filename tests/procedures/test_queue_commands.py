@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from queue_runners import TESTS, Desk, eventually, order, running
 from rich.console import Console
 
 import mho
+from instruments.bench_file import load_bench_file
 from procedures import run
 from procedures.queue import Answer, Job, JobStatus, Queue
 from procedures.queue.commands import MOST_WAITING
+from procedures.queue.control import WATCHERS
 from procedures.queue.expectation import START
 from procedures.queue.messages import JobChanged, RunnerState
 from procedures.queue.telling import telling
@@ -135,6 +139,29 @@ def test_a_long_queue_is_shown_in_part(shell, json_of, desk):
     assert f"{MOST_WAITING + 7} jobs wait for simulated: about {MOST_WAITING + 7} s expected" in out
     assert shell("list", "--all")[1].count("queue_procedures:Reading") == MOST_WAITING + 7
     assert len(json_of("list")["jobs"]) == MOST_WAITING + 7
+
+
+def test_a_job_may_insist_on_limits_and_goes_on_insisting(shell, json_of, desk, tmp_path):
+    bench = tmp_path / "bold.toml"
+    bench.write_text(load_bench_file("simulated").text.replace("voltage = 4.6 ", "voltage = 46 "), "utf-8")
+    read = ("add", "read", "--rows", "0", "--columns", "0", "--bench", bench)
+    code, _, told = shell(*read)
+    assert code == 2
+    assert "46 V is beyond" in told
+    assert json_of(*read, "--force")["force"] is True
+    assert shell("edit", 1, "--rows", "0:2")[0] == 0  # what insists stays so
+    assert json_of("clone", 1)["force"] is True
+    assert re.search(r"(?m)^force +True", shell("show", 1)[1])
+    assert shell("edit", 2, "--no-force")[0] == 2
+    assert json_of("edit", 2, "--no-force", "--bench", "simulated")["force"] is False
+    assert "force" not in shell("show", 2)[1]
+    desk.bench = str(bench)
+    with running(desk):
+        pass
+    done = desk.job(1)
+    assert done.status is JobStatus.FINISHED, done.reason
+    assert shell("clone", done.run)[0] == 2
+    assert json_of("clone", done.run, "--force")["force"] is True
 
 
 def test_the_policy_is_set_in_parts(shell, json_of):
@@ -312,6 +339,19 @@ def test_the_list_says_how_far_a_job_is_and_what_is_still_to_come(shell, desk, t
         assert "1 job waits for simulated: " in out
         assert "no runner" not in out
         shell("abort", first)
+
+
+def test_one_watcher_too_many_is_told_that_a_runner_serves_the_bench(shell, desk):
+    desk.add(order())
+    desk.change(lambda queue: queue.hold("simulated", "for tea"))
+    with running(desk, drain=False), ExitStack() as stack:
+        eventually(lambda: "no runner" not in shell("list")[1])
+        for _ in range(WATCHERS):
+            stack.enter_context(desk.client.watch()).receive(5.0)
+        code, _, told = shell("watch")
+        assert code == 2
+        assert f"a runner serves this bench (process {os.getpid()}), but all 64 seats" in told
+        assert "runner" not in shell("list")[1]  # which says so when there is none, or it does not answer
 
 
 def test_a_job_that_a_killed_runner_left_is_listed_as_such(shell, desk):

@@ -13,6 +13,7 @@ from queue_runners import Desk, eventually, order, running
 from instruments.bench_file import load_bench_file
 from mho_errors import QueueError, UnsafeError
 from procedures.queue import Answer, Grace, JobStatus, NoRunnerError, Policy, Runner
+from procedures.queue.job import ENDED
 from procedures.queue.messages import JobChanged, RunnerState
 from procedures.stream import Paused, Progress, Resumed, Started
 from runs import RunFile, Status
@@ -141,24 +142,69 @@ def test_pause_rests_the_outputs_and_abort_acts_within_100_ms(desk, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("how", "reason", "made_safe"),
+    ("how", "status", "reason"),
     [
-        ("block", "emergency stop", False),
-        pytest.param("deaf", "emergency stop; the worker was ended by SIGKILL", True, marks=pytest.mark.slow),
+        ("block", JobStatus.ABORTED, "emergency stop"),
+        pytest.param(  # killed, it cannot write how it ended: its file is interrupted, and so is its job
+            "deaf",
+            JobStatus.INTERRUPTED,
+            "emergency stop; the worker was ended by SIGKILL",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
-def test_an_emergency_stop_does_not_wait_for_the_instrument(desk, tmp_path, how, reason, made_safe):
+def test_an_emergency_stop_does_not_wait_for_the_instrument(desk, tmp_path, how, status, reason):
     number, other = desk.add(order(how=how, marker=str(tmp_path / "m")), order())
     with running(desk, grace=Grace(emergency=1.0)):
         desk.wait_begun(number)
         eventually(lambda: (tmp_path / "m").exists())
         assert desk.client.emergency_stop().held
-        job = desk.wait(number, JobStatus.ABORTED)  # long before the procedure would have ended
+        job = desk.wait(number, status)  # long before the procedure would have ended
     assert job.reason.startswith(reason)
-    assert ("made safe by a fresh process" in desk.said()) is made_safe
+    assert ("made safe by a fresh process" in desk.said()) is (how == "deaf")
     lane = desk.change(lambda queue: queue.lane("simulated"))
     assert (lane.held, lane.reason, lane.unsafe) == (True, "emergency stop", False)
     assert desk.job(other).status is JobStatus.QUEUED
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [
+        ("block", JobStatus.ABORTED),
+        pytest.param("deaf", JobStatus.INTERRUPTED, marks=pytest.mark.slow),
+    ],
+)
+def test_a_job_that_sleeps_is_aborted_in_a_bounded_time_and_the_next_begins(desk, tmp_path, how, status):
+    number, other = desk.add(order(how=how, marker=str(tmp_path / "m")), order())
+    broken_off = "aborted by hand; it did not stop within 1 s and was broken off"
+    with running(desk, grace=Grace(abort=1.0, emergency=1.0)):
+        desk.wait_begun(number)
+        eventually(lambda: (tmp_path / "m").exists())
+        desk.client.abort(number)
+        job = desk.wait(number, *ENDED)
+    assert job.status is status
+    assert job.reason.startswith(broken_off)
+    assert f"WARNING: job {number}: it did not stop within 1 s and was broken off" in desk.said()
+    killed = how == "deaf"
+    assert ("it did not end in time and was killed" in desk.said()) is killed
+    assert ("bench simulated was made safe by a fresh process" in desk.said()) is killed
+    assert desk.job(other).status is JobStatus.FINISHED
+    with RunFile(job.run) as file:
+        assert file.status == status
+
+
+def test_asking_again_grants_no_more_time(desk, tmp_path):
+    (number,) = desk.add(order(how="block", marker=str(tmp_path / "m")))
+    with running(desk, grace=Grace(abort=2.0)):
+        desk.wait_begun(number)
+        eventually(lambda: (tmp_path / "m").exists())
+        asked = time.monotonic()
+        while desk.job(number).status is JobStatus.RUNNING:
+            with suppress(QueueError):  # it may have ended a moment ago
+                desk.client.abort(number)
+            time.sleep(0.1)
+            assert time.monotonic() < asked + 30.0, "it was given more time at each request"
+    assert desk.job(number).status is JobStatus.ABORTED
 
 
 def serves(desk: Desk) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -342,27 +341,6 @@ def test_a_file_that_is_no_queue_is_refused_and_left_alone(tmp_path):
         assert path.read_bytes() == before
 
 
-def test_a_queue_of_before_is_taken_over(path):
-    with Queue(path) as queue:
-        queue.add(Order("read"))
-        queue.hold("simulated", "tea")
-    with sqlite3.connect(path) as connection:
-        connection.execute("DROP INDEX finished")
-        for table, columns in {
-            "jobs": ("after", "error", "worker_birth", "runner", "runner_birth"), "lanes": ("unsafe_reason", "live")
-        }.items():  # fmt: skip
-            for column in columns:
-                connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        connection.execute("ALTER TABLE jobs ADD COLUMN worker_started REAL")
-        connection.execute("PRAGMA user_version = 1")
-    connection.close()
-    with Queue(path) as queue:
-        assert queue.job(1).order == Order("read")
-        assert queue.add(replace(Order("read"), after="#1")).order.after == "#1"
-        assert begin(queue, queue.job(1)).runner == os.getpid()
-        assert queue.hold_unsafe("simulated", "", "", ["smu"]) == queue.lane("simulated")
-
-
 def test_a_runner_goes_on_when_a_newer_mho_has_added_a_column(path):
     with Queue(path) as queue:
         queue.add(Order("read"))
@@ -377,5 +355,5 @@ def test_a_newer_queue_is_refused(path):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(QueueError, match="version 99, this mho reads up to 3; update mho"):
+    with pytest.raises(QueueError, match="version 99, this mho reads up to 4; update mho"):
         Queue(path)

@@ -13,9 +13,16 @@ from typing import Any
 
 import psutil
 import pytest
-from queue_runners import ROOT, TESTS, eventually, served_bench, unsafe_roles
+from queue_runners import ROOT, TESTS, eventually, order, served_bench, unsafe_roles
 
+import mho
+from instruments.bench_file import load_bench_file
 from instruments.simulated.laboratory import Laboratory
+from mho_errors import UnsafeError
+from mho_supervisor import Report
+from procedures.queue import Queue, queue_path
+from procedures.stream import Ended, Message, Started
+from procedures.witness import witnessed
 from runs import RunFile, Status
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked on POSIX")
@@ -43,7 +50,7 @@ class Runs:
         process = subprocess.Popen(
             command,
             cwd=TESTS,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            env={"MHO_RUNS": str(self.folder)} | os.environ | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -96,6 +103,7 @@ def test_a_run_that_ends_its_process_leaves_a_safe_bench_and_says_so(runs, how, 
     with RunFile(runs.path) as file:
         assert file.status is Status.INTERRUPTED
         assert file.reason.startswith(words)
+    assert not queue_path(runs.folder).exists()  # nobody has made one
 
 
 @pytest.mark.parametrize(
@@ -169,3 +177,80 @@ def test_a_solve_is_supervised_as_well(runs):
     assert unsafe_roles(runs.laboratory) == set()
     assert code == 137, said
     assert "was made safe by a fresh process" in said
+
+
+def test_a_run_that_leaves_its_bench_unsafe_tells_the_queue_and_the_next_one_makes_it_safe_first(
+    runs, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("MHO_RUNS", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "400")
+    bench = Path(runs.bench)
+    wired = bench.read_text("utf-8")
+    gate = load_bench_file(runs.bench).bench.instruments.gate.address
+    with Queue(queue_path()) as queue:
+        process = runs.start("block")
+        bench.write_text(wired.replace(gate, "TCPIP0::127.0.0.1::9::SOCKET"), "utf-8")  # its cable is out
+        runs.worker_of(process).kill()
+        _, said = runs.end(process)
+        assert f"bench {bench} is NOT confirmed safe: NOT CONFIRMED SAFE: gate (" in said
+        assert "; its queue is held" in said
+        assert unsafe_roles(runs.laboratory) == {"gate"}
+        lane = queue.lane(runs.bench)
+        assert (lane.held, lane.unsafe, lane.live) == (True, True, ("gate",))
+        monkeypatch.setattr(sys, "argv", ["mho", "queue", "list"])
+        with pytest.raises(SystemExit):
+            mho.main()
+        assert capsys.readouterr().out.startswith(f"NOT CONFIRMED SAFE: bench {bench}, gate may be live")
+
+        runs.path.unlink()
+        (tmp_path / "marker").unlink()
+        code, said = runs.end(runs.start("leave"))  # its cable is still out
+        assert code == 2, said
+        assert f"NOT CONFIRMED SAFE: bench {bench}, gate may be live" in said
+        assert "Nothing was begun" in said
+        assert not runs.path.exists()
+        assert queue.lane(runs.bench) == lane
+
+        bench.write_text(wired, "utf-8")
+        code, said = runs.end(runs.start("", "--until", "1"))
+        assert code == 0, said
+        assert "was made safe by a fresh process first; the queue warns of it no more" in " ".join(
+            said.split()
+        )
+        assert unsafe_roles(runs.laboratory) == set()
+        assert not queue.lane(runs.bench).unsafe
+
+
+def test_a_run_whose_bench_was_made_safe_after_it_leaves_the_queue_alone(runs, tmp_path, monkeypatch):
+    monkeypatch.setenv("MHO_RUNS", str(tmp_path))
+    with Queue(queue_path()) as queue:
+        runs.end(runs.start("leave"))
+        assert queue.lanes() == []
+
+
+def test_without_a_supervisor_the_run_itself_tells_the_queue(tmp_path, monkeypatch):
+    monkeypatch.setenv("MHO_RUNS", str(tmp_path))
+    with served_bench(tmp_path) as (bench, _), Queue(queue_path()) as queue:
+        with pytest.raises(UnsafeError), witnessed(bench, Report(), print):
+            raise UnsafeError("gate did not answer", live=("gate",))
+        lane = queue.lane(bench)
+        assert (lane.unsafe, lane.unsafe_reason, lane.live) == (True, "gate did not answer", ("gate",))
+        with witnessed(bench, Report(), print) as witness:  # its gate answers again
+            witness(Started("a run", tmp_path / "run.h5"))
+            witness(Ended(Status.FINISHED, "", tmp_path / "run.h5", safe=True))
+        assert not queue.lane(bench).unsafe
+
+
+def test_a_run_after_a_job_whose_worker_was_killed_makes_the_bench_safe_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("MHO_RUNS", str(tmp_path))
+    said: list[Message] = []
+    with served_bench(tmp_path) as (bench, laboratory), Queue(queue_path()) as queue:
+        job = queue.add(order(bench))
+        queue.begin(job.id, run=None, worker=os.getpid(), worker_birth="of a process that is gone")
+        gate = load_bench_file("simulated").bench.instruments.gate
+        laboratory.devices[gate.address].write(b":SOUR:VOLT 1.0;:OUTP ON\n")
+        assert unsafe_roles(laboratory) == {"gate"}
+        with witnessed(bench, Report(), said.append):
+            assert unsafe_roles(laboratory) == set()
+    (message,) = said
+    assert message.text == f"bench {bench} was not confirmed safe, and was made safe by a fresh process first"
