@@ -168,8 +168,9 @@ def _refinement(summary: Summary, convergence: Convergence) -> Iterator[Renderab
     cycles = f"{count} cycle{'' if count == 1 else 's'}"
     table = _pairs()
     table.add_row(Text("result", style="dim"), Text(f"{verdict} after {cycles}"))
-    if summary.proved_bits is not None and summary.asked_bits is not None:
-        proof = f"{summary.proved_bits:.1f} bits, {summary.asked_bits:g} were asked for"
+    if summary.proved_bits is not None:
+        asked = "" if summary.asked_bits is None else f", {summary.asked_bits:g} were asked for"
+        proof = f"{summary.proved_bits:.1f} bits{asked}"
         table.add_row(Text("proved", style="dim"), Text(proof))
     if summary.reason_not_converged:
         table.add_row(Text("why", style="dim"), Text(summary.reason_not_converged))

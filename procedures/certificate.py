@@ -113,7 +113,7 @@ class Certifier:
         self._matrix, self._rhs = matrix, rhs
         self._rhs_norm = math.hypot(*rhs.tolist())  # its squares stay in range, whatever the scale
         values = np.linalg.svd(matrix, compute_uv=False)
-        largest = float(values[0])
+        self._norm = largest = float(values[0])
         smallest = float(values[-1]) - len(matrix) * EPSILON * largest
         self.inverse_norm = 1.0 / smallest if smallest > 0.0 else math.inf
         self.condition = largest * self.inverse_norm
@@ -135,6 +135,10 @@ class Certifier:
                 f"{bits:g} bits cannot be had with a condition number of {self.condition:.3g}: a solution in float64 can "
                 f"be proved to {int(self.provable_bits)}; ask for no more, or for a tolerance of the residual"
             )
+
+    def smallest_residual(self, solution: Floats) -> float:
+        """Norm of the residual that rounding a solution to float64 may leave, at most: ||A|| ||x|| 2^-53."""
+        return self._norm * math.hypot(*solution.tolist()) * 2.0**-MANTISSA
 
     def residual(self, solution: Floats) -> Floats:
         """Return b - A x, (n,)."""

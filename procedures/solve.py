@@ -246,7 +246,9 @@ class Solve(Procedure):
     def run_title(self) -> str:
         """Name the matrix and the precision."""
         name = Path(self.matrix).name if isinstance(self.matrix, str | Path) else "array"
-        return f"Solve {name}, {self.bits} bit"
+        return f"Solve {name}, " + (
+            f"{self.bits} bit" if self.tolerance is None else f"residual {self.tolerance:g}"
+        )
 
     def estimate(self, source: BenchSource) -> Estimate:
         """Count the cells: zeros take hardly any pulse, and the inverting arrays are taken as full."""
@@ -307,7 +309,8 @@ class Solve(Procedure):
         summary = {
             "converged": converged,
             "reason": reason,
-            "bits_asked": int(self.bits),
+            "bits_asked": int(self.bits) if self.tolerance is None else None,
+            "tolerance": self.tolerance,
             "bits": certificate.bits,
             "certificate": certificate.plain(),
             "encoding": encoding.name,
@@ -339,7 +342,7 @@ class Solve(Procedure):
                 "WARNING",
             )
         rounding = self._certifier.inverse_norm * np.linalg.norm(self._matrix - self._multiply.matrix, 2)
-        if held >= wanted and rounding > 2.0**-self.bits:
+        if self.tolerance is None and held >= wanted and rounding > 2.0**-self.bits:
             stream.say(
                 f"{held} bits of the matrix are all that fixed point holds, {self.bits} of the solution would need more; "
                 "the residual is recomputed digitally for the rest",
@@ -365,8 +368,15 @@ class Solve(Procedure):
             "stalled": "the residual falls no more",
             "railed": "the INV loop rails",
         }[last.end]
+        reached = (
+            f"{certificate.bits:.1f} of {self.bits} bits are proved"
+            if self.tolerance is None
+            else f"the residual is {certificate.relative_residual:.2e}, the tolerance {self.tolerance:g}"
+        )
+        if certificate.residual <= self._certifier.smallest_residual(last.solution):
+            return f"{why}, {reached}; a solution in float64 holds no smaller residual"
         help_ = []
-        if last.end == "cycles":
+        if last.end == "cycles" and rho < NEAR_ONE:
             help_.append("allow more cycles")
         if rho >= NEAR_ONE:
             help_.append(f"choose another encoding or a chip with tighter cells (rho is {rho:.2f})")
@@ -376,7 +386,7 @@ class Solve(Procedure):
                 f"{product.outputs} MVM integers wrong)"
             )
         help_ = help_ or ["scale or reorder the matrix"]
-        return f"{why}, {certificate.bits:.1f} of {self.bits} bits are proved; {', or '.join(help_)}"
+        return f"{why}, {reached}; {', or '.join(help_)}"
 
     def _forecast(self, bench: Bench, stream: Stream) -> float:
         """Contraction and stability from the achieved conductances, said before the first cycle."""

@@ -176,9 +176,15 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
     cycles = f"{count} cycle{'' if count == 1 else 's'}"
     if result.converged:
         proof = result.certificate
+        residual = f"residual {proof.relative_residual:.2e}"
+        proved = f"{proof.bits:.1f} bits are proved"
+        met = (
+            f"{residual}, {s['tolerance']:g} was asked for; {proved}"
+            if s["bits_asked"] is None
+            else f"{proved}, {s['bits_asked']} were asked for; {residual}"
+        )
         out.print(
-            f"converged in {cycles}: {proof.bits:.1f} bits are proved, {s['bits_asked']} were asked for; residual "
-            f"{proof.relative_residual:.2e}, error below {proof.error_bound:.2e}",
+            f"converged in {cycles}: {met}, error below {proof.error_bound:.2e}",
             style="bold green",
             highlight=False,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -112,8 +113,23 @@ def test_a_tolerance_of_one_s_own(shell):
     _, out, _ = shell("solve", ZUO, "--bits", 24, "--tolerance", 1e-2, "--seed", 1, "--json")
     summary = json.loads(out)
     assert summary["converged"]
+    assert (summary["bits_asked"], summary["tolerance"]) == (None, 1e-2)
     assert summary["cycles"][-1]["residual"] <= 1e-2
     assert all(cycle["residual"] > 1e-2 for cycle in summary["cycles"][:-1])
+
+
+def test_with_a_tolerance_nobody_speaks_of_bits_that_were_asked_for(shell):
+    given = ("solve", ZUO, "--bench", "arrays", "--seed", 1)
+    _, out, _ = shell(*given, "--tolerance", 1e-2)
+    assert re.search(
+        r"converged in \d cycles: residual .*, 0.01 was asked for; .* bits are proved, error", out
+    )
+    assert " were asked for" not in out
+    code, out, _ = shell(*given, "--tolerance", 1e-18)
+    assert code == 3
+    assert re.search(
+        r"the residual is .*e-1\d, the tolerance 1e-18; a solution in float64 holds no smaller", out
+    )
 
 
 @pytest.mark.parametrize("encoding", ["bias", "differential"])
