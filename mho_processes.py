@@ -96,10 +96,11 @@ def _family(leader: int | None, mark: str, heirs: bool) -> set[psutil.Process]:
 
 
 def _lives(process: psutil.Process) -> bool:
+    """Tell whether anything of a process is left: as long as a thread is, so are its files, connections and locks."""
     import psutil
 
     try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
+        return bool(process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
     except psutil.Error:
         return False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import psutil
 import pytest
 from queue_runners import Desk, eventually, order, running
 
+from mho_processes import end_whole
 from procedures.queue import Job, JobStatus, Queue
 from procedures.queue.leftovers import break_off, runner_lives, wait_for_worker, worker_lives
 from runs.liveness import birth_of
@@ -89,3 +91,28 @@ def test_a_runner_that_starts_makes_safe_what_was_not_even_when_the_queue_is_hel
     lane = desk.change(lambda queue: queue.lane("simulated"))
     assert (lane.held, lane.reason, lane.unsafe) == (True, "emergency stop", False)
     assert desk.job(number).status is JobStatus.QUEUED
+
+
+LEADERLESS = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(600,)).start()
+print(flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_process_of_which_a_thread_is_left_is_not_taken_for_gone():
+    """It has its bench's lock and connections still, although its first thread is a zombie."""
+    with subprocess.Popen([sys.executable, "-c", LEADERLESS], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            left = psutil.Process(process.pid)
+            eventually(lambda: left.status() == psutil.STATUS_ZOMBIE)
+            assert left.num_threads() == 2
+            assert end_whole(process.pid) == []
+            assert left.num_threads() < 2
+        finally:
+            process.kill()
+    assert process.returncode == -signal.SIGKILL
