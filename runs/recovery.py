@@ -15,6 +15,7 @@ import numpy as np
 
 from mho_errors import RunFileError
 from runs.chunks import BLOCK_BYTES, create_growing, is_growing, read_torn
+from runs.creation import FORMAT
 from runs.growing import Growing
 from runs.live_file import RESERVE
 from runs.opening import DAMAGE, intact, open_run_file
@@ -98,7 +99,7 @@ def _check_tree(path: Path, source: h5py.File) -> None:
 def _write_copy(source: h5py.File, draft: Path, path: Path, reason: str) -> None:
     """Write all of `source` into a new file at `draft`, with outcome and seal."""
     try:
-        target = h5py.File(draft, "w-", libver="latest", locking="best-effort", rdcc_nbytes=0)
+        target = h5py.File(draft, "w-", libver=FORMAT, locking="best-effort", rdcc_nbytes=0)
     except OSError as error:
         raise RunFileError(
             f"run file {path} cannot be recovered: no copy can be made beside it ({plain_words(error)})"
