@@ -19,9 +19,7 @@ from runs.liveness import Writer
 from runs.outcome import plain_words
 from runs.schema import Layout, RunHeader
 from runs.structure import check_layout, lay_out
-
-FORMAT = "v110"
-"""Of HDF5: the first that knows SWMR (1.10). What a newer library writes by itself, an older one cannot read."""
+from runs.superblock import FORMAT
 
 
 def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:

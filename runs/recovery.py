@@ -15,14 +15,16 @@ import numpy as np
 
 from mho_errors import RunFileError
 from runs.chunks import BLOCK_BYTES, create_growing, is_growing, read_torn
-from runs.creation import FORMAT
 from runs.growing import Growing
 from runs.live_file import RESERVE
 from runs.opening import DAMAGE, intact, open_run_file
 from runs.outcome import plain_words
 from runs.record import RunRecord
+from runs.repacking import repack
+from runs.replacement import replacement
 from runs.schema import GOING_ON, Status
 from runs.seal import SEAL, prepare_seal, write_seal
+from runs.superblock import FORMAT
 from runs.text import decode, write_text
 from runs.tree import walk
 from runs.verification import Verdict, verify
@@ -61,19 +63,12 @@ def recover(path: str | os.PathLike[str], reason: str = GONE) -> bool:
         if not record.is_unclosed:
             return False
         _check_tree(path, source)
-        before = path.stat()
-        _see_to_room(path, before.st_size)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
+        _see_to_room(path, path.stat().st_size)
+        with replacement(path) as draft:
             _write_copy(source, draft, path, reason)
             _check(draft, path)
-            shutil.copymode(path, draft)
-            if (now := path.stat()).st_mtime_ns != before.st_mtime_ns or now.st_size != before.st_size:
-                raise RunFileError(f"run file {path} was changed meanwhile, and is left alone; try again")
-            _replace(draft, path)
-        finally:
-            with contextlib.suppress(OSError):  # what went wrong matters more than what is left of it
-                draft.unlink(missing_ok=True)
+    with contextlib.suppress(RunFileError, *DAMAGE):  # it is whole without that
+        repack(path)
     return True
 
 
@@ -167,14 +162,3 @@ def _check(draft: Path, path: Path) -> None:
             f"run file {path} cannot be recovered and stays as it is: its copy is {found.verdict} "
             f"({'; '.join(found.findings)})"
         )
-
-
-def _replace(draft: Path, path: Path) -> None:
-    try:
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        raise RunFileError(
-            f"run file {path} cannot be replaced by its recovered copy ({error.strerror}); close it in other programs"
-        ) from error

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import h5py
 import numpy as np
 
-from runs.chunks import BLOCK_BYTES
+from runs.chunks import BLOCK_BYTES, create_array
 from runs.opening import DAMAGE
 from runs.tree import Unreadable, walk
 
@@ -31,7 +31,7 @@ def prepare_seal(seal: h5py.Group) -> None:
         ("path", paths, max(map(len, paths)), "groups and datasets, their attributes included"),
         ("sha256", [b""] * len(paths), DIGEST_BYTES, "their digests; empty until the run has ended"),
     ):
-        dataset = seal.create_dataset(name, data=np.array(values, h5py.string_dtype("utf-8", size)))
+        dataset = create_array(seal, name, np.array(values, h5py.string_dtype("utf-8", size)))
         dataset.attrs["long_name"] = meaning
 
 
@@ -47,6 +47,15 @@ def write_seal(file: h5py.File, known: Mapping[str, bytes]) -> None:
     digests = [_digest(file[path], known.get(path)) for path in paths]
     target = file[SEAL]["sha256"]
     target[...] = np.array(digests, target.dtype)
+
+
+def renew_seal(file: h5py.File, renewed: Mapping[str, bytes]) -> None:
+    """Write anew the digests of datasets that are stored in another way: `renewed` as `known` in `write_seal`."""
+    paths, digests = file[SEAL]["path"][()], file[SEAL]["sha256"][()]
+    for index, path in enumerate(path.decode() for path in paths):
+        if path in renewed:
+            digests[index] = _digest(file[path], renewed[path])
+    file[SEAL]["sha256"][...] = np.array(digests, file[SEAL]["sha256"].dtype)
 
 
 def is_sealed(file: h5py.File) -> bool:
