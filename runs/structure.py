@@ -244,7 +244,7 @@ def _map(maps: h5py.Group, image: Map) -> None:
     _describe(create_growing(group, "time", "f8", (), image.images), "s", "time since the run started")
     for name, numbers in (("row", image.rows), ("column", image.columns)):
         axis = group.create_dataset(name, data=np.asarray(numbers, dtype="i8"))
-        _describe(axis, "", f"physical {name}")
+        axis.attrs["long_name"] = f"physical {name}"
     value = create_growing(group, "value", "f8", (len(image.rows), len(image.columns)), image.images)
     _describe(value, image.unit, image.title or image.name)
 

@@ -15,7 +15,7 @@ from runs.chunks import create_compressed_text
 
 ELLIPSIS = "…"
 
-LONG_BYTES = 1024
+LONG_BYTES = 4096
 """Texts of at least this size, known before the run, are compressed, which HDF5 does to arrays only: of one element."""
 
 
