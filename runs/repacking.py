@@ -6,7 +6,6 @@ headers) is most of the file of a short run. A large file is nearly all data and
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,11 +14,12 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from mho_errors import RunFileError
 from runs.chunks import BLOCK_BYTES, is_growing
 from runs.replacement import replacement
-from runs.seal import changes, renew_seal
+from runs.seal import changes, renew_seal, values_digest
 from runs.superblock import FORMAT
 from runs.tree import create_group
 
@@ -68,12 +68,12 @@ def repack(path: Path) -> bool:
 
 
 def _packed(path: Path, file: h5py.File) -> bytes:
-    """Return a packed copy of a run file, as bytes, once it was read again and found to hold what the file holds."""
+    """Return a packed copy of a run file, as bytes, once it was read again and agrees with the seal of the file."""
     with (
         closing(_in_memory(f"{path}, rewritten")) as rewritten,
         closing(_in_memory(f"{path}, packed")) as packed,
     ):
-        renew_seal(rewritten, dict(_copy(file, rewritten)))
+        renew_seal(file, rewritten, dict(_copy(file, rewritten)))
         # HDF5 leaves out, where it copies itself, the room to spare in object headers.
         _copy_attributes(rewritten, packed)
         rewritten.copy("entry", packed)
@@ -100,16 +100,18 @@ def _copy_attributes(source: h5py.HLObject, target: h5py.HLObject) -> None:
         h5py.h5a.create(target.id, attribute.name, attribute.get_type(), attribute.get_space()).write(values)
 
 
-def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, bytes]]:
-    """Copy all in a group, in its order; yield path and digest of the values that are stored in another way."""
+def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, tuple[bytes, bytes]]]:
+    """Copy all in a group, in its order; yield path and digests, before and after, of values stored in another way."""
     _copy_attributes(source, target)
     for name, item in source.items():
         if isinstance(item, h5py.Group) and name not in COPIED_WHOLE:
             yield from _copy(item, create_group(target, name))
         elif isinstance(item, h5py.Dataset) and _has_room_to_spare(item):
-            dataset, digest = _rewrite(item, target, name)
+            values = np.asarray(item[()])
+            before = values_digest(values, item.chunks and item.chunks[0])
+            dataset, now = _write(values, target, name)
             _copy_attributes(item, dataset)
-            yield item.name, digest
+            yield item.name, (before, now)
         else:
             source.copy(item, target, name)
 
@@ -119,23 +121,19 @@ def _has_room_to_spare(dataset: h5py.Dataset) -> bool:
     return (long_text or is_growing(dataset)) and dataset.size * dataset.dtype.itemsize <= BLOCK_BYTES
 
 
-def _rewrite(source: h5py.Dataset, group: h5py.Group, name: str) -> tuple[h5py.Dataset, bytes]:
-    """Write the values of a dataset into the least room; return the new one, and the digest of what was written."""
-    values = np.asarray(source[()], source.dtype)
+def _write(values: NDArray[Any], group: h5py.Group, name: str) -> tuple[h5py.Dataset, bytes]:
+    """Write values into the least room; return the dataset, and the digest of what was written."""
     if values.dtype.kind == "S":
         longest = int(np.char.str_len(values).max(initial=1))
         values = values.astype(h5py.string_dtype("utf-8", longest))
     if values.nbytes <= COMPACT_BYTES or not values.shape:
         compact = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         compact.set_layout(h5py.h5d.COMPACT)
-        dataset = group.create_dataset(name, data=values, dcpl=compact)
-        return dataset, hashlib.sha256(values.tobytes()).digest()
+        return group.create_dataset(name, data=values, dcpl=compact), values_digest(values, None)
     rows = min(max(1, CHUNK_BYTES * len(values) // values.nbytes), len(values))
-    pieces = [values[start : start + rows].tobytes() for start in range(0, len(values), rows)]
-    filters = _filters(pieces[0], values.dtype.itemsize)
+    filters = _filters(values[:rows].tobytes(), values.dtype.itemsize)
     dataset = group.create_dataset(name, data=values, chunks=(rows, *values.shape[1:]), **filters)
-    digests = b"".join(hashlib.sha256(piece).digest() for piece in pieces)
-    return dataset, hashlib.sha256(digests).digest()
+    return dataset, values_digest(values, rows)
 
 
 def _filters(sample: bytes, item_bytes: int) -> dict[str, Any]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
+from mho_errors import RunFileError
 from runs.chunks import BLOCK_BYTES, create_array
 from runs.opening import DAMAGE
 from runs.tree import Unreadable, walk
@@ -49,13 +52,29 @@ def write_seal(file: h5py.File, known: Mapping[str, bytes]) -> None:
     target[...] = np.array(digests, target.dtype)
 
 
-def renew_seal(file: h5py.File, renewed: Mapping[str, bytes]) -> None:
-    """Write anew the digests of datasets that are stored in another way: `renewed` as `known` in `write_seal`."""
-    paths, digests = file[SEAL]["path"][()], file[SEAL]["sha256"][()]
+def renew_seal(source: h5py.File, copy: h5py.File, stored: Mapping[str, tuple[bytes, bytes]]) -> None:
+    """Write anew, into the copied seal of a copy, the digests of datasets that it stores in another way.
+
+    Parameters
+    ----------
+    stored : mapping
+        `data_digest` of what was read of each such dataset, and of what was written, by path.
+
+    Raises
+    ------
+    RunFileError
+        What was read is not what the seal was made of.
+    """
+    paths, digests = source[SEAL]["path"][()], source[SEAL]["sha256"][()]
     for index, path in enumerate(path.decode() for path in paths):
-        if path in renewed:
-            digests[index] = _digest(file[path], renewed[path])
-    file[SEAL]["sha256"][...] = np.array(digests, file[SEAL]["sha256"].dtype)
+        if path in stored:
+            before, now = stored[path]
+            if _digest(source[path], before) != digests[index]:
+                raise RunFileError(
+                    f"run file {source.filename} stays as it is: {path} does not agree with its seal"
+                )
+            digests[index] = _digest(copy[path], now)
+    copy[SEAL]["sha256"][...] = np.array(digests, copy[SEAL]["sha256"].dtype)
 
 
 def is_sealed(file: h5py.File) -> bool:
@@ -107,6 +126,14 @@ def data_digest(dataset: h5py.Dataset) -> bytes:
         for first in range(0, len(block), rows):
             digests += hashlib.sha256(block[first : first + rows].tobytes()).digest()
     return hashlib.sha256(digests).digest()
+
+
+def values_digest(values: NDArray[Any], rows: int | None) -> bytes:
+    """Return the `data_digest` of a dataset that has these values, in chunks of so many rows, or in none."""
+    if rows is None:
+        return hashlib.sha256(values.tobytes()).digest()
+    pieces = (values[start : start + rows].tobytes() for start in range(0, len(values), rows))
+    return hashlib.sha256(b"".join(hashlib.sha256(piece).digest() for piece in pieces)).digest()
 
 
 def _digest(item: h5py.HLObject, data: bytes | None = None) -> bytes:
