@@ -73,7 +73,11 @@ def create_array(group: h5py.Group, name: str, values: NDArray[np.generic]) -> h
         dtype=values.dtype,
         chunks=(min(rows, len(values)), *values.shape[1:]),
         fillvalue=_nothing(values.dtype),
-        **(_LARGE if values.nbytes >= LARGE_BYTES else {"fletcher32": True}),
+        **(
+            _LARGE | {"shuffle": values.dtype.kind != "S"}
+            if values.nbytes >= LARGE_BYTES
+            else {"fletcher32": True}
+        ),
     )
     # Filled in for the first time, it then gets new chunks: a reader sees either nothing or all of it.
     if values.dtype.kind not in "fc" or not np.isnan(values).all():
@@ -81,15 +85,13 @@ def create_array(group: h5py.Group, name: str, values: NDArray[np.generic]) -> h
     return dataset
 
 
-def create_rewritten_text(group: h5py.Group, name: str, text: str, size: int) -> h5py.Dataset:
-    """Create a text dataset that has room for `size` bytes and takes as much of the file as its text needs.
+def create_compressed_text(group: h5py.Group, name: str, text: bytes, size: int) -> h5py.Dataset:
+    """Create a text dataset of one element that has room for `size` bytes and takes as much as its text needs.
 
-    Unlike one in place, it cannot be written past HDF5 on a full disk.
+    Written again, it needs another place in the file: it cannot be written past HDF5 on a full disk.
     """
     dtype = h5py.string_dtype("utf-8", size)
-    dataset = group.create_dataset(name, shape=(1,), chunks=(1,), dtype=dtype, **_LARGE)
-    dataset[0] = text
-    return dataset
+    return group.create_dataset(name, data=np.array([text], dtype), chunks=(1,), **_LARGE)
 
 
 def is_only_checksummed(dataset: h5py.Dataset) -> bool:

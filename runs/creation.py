@@ -19,6 +19,7 @@ from runs.liveness import Writer
 from runs.outcome import plain_words
 from runs.schema import Layout, RunHeader
 from runs.structure import check_layout, lay_out
+from runs.superblock import FORMAT
 
 
 def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
@@ -44,7 +45,7 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
                 new.write(beginning)
             # Without a cache of chunks, rows are in the file before the metadata that tell of them, and a write
             # that fails does so at once: what a reader sees has been written, whatever happens next.
-            file = h5py.File(draft, "r+", libver="latest", locking="best-effort", rdcc_nbytes=0)
+            file = h5py.File(draft, "r+", libver=FORMAT, locking="best-effort", rdcc_nbytes=0)
         except OSError:
             draft.unlink(missing_ok=True)
             raise
@@ -66,7 +67,7 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
 
 def _laid_out(header: RunHeader, layout: Layout) -> bytes:
     """Return a run file without data, as bytes."""
-    with h5py.File("run", "w", driver="core", backing_store=False, libver="latest", rdcc_nbytes=0) as file:
+    with h5py.File("run", "w", driver="core", backing_store=False, libver=FORMAT, rdcc_nbytes=0) as file:
         lay_out(file, header, layout, Writer.this_process(), datetime.now().astimezone())
         file.flush()
         return bytes(file.id.get_file_image())

@@ -13,7 +13,9 @@ import h5py
 import numpy as np
 
 from mho_errors import RunFileError
+from runs.opening import DAMAGE
 from runs.outcome import Outcome, plain_words
+from runs.repacking import repack
 from runs.schema import Status
 from runs.upkeep import Upkeep
 from runs.whereabouts import Whereabouts
@@ -92,7 +94,7 @@ class LiveFile:
             self._dirty = False
 
     def finish(self, status: Status, reason: str) -> None:
-        """Write everything and the outcome, and close; only the first call counts.
+        """Write everything and the outcome, close and repack; only the first call counts.
 
         Raises
         ------
@@ -116,9 +118,12 @@ class LiveFile:
                     self._give_up(error)
             if self._wreck is not None:
                 self._outcome.inscribe(Status.FAILED, reason or self.refusal, self.elapsed())
+            in_place = not self._whereabouts.is_gone()
             self._leave()
             if self.refusal:
                 raise self.refused()
+            if in_place:
+                self._repack()
             self.refusal = f"run file {self.path} is closed: nothing can be written after the run"
 
     def refused(self) -> RunFileError:
@@ -172,6 +177,13 @@ class LiveFile:
             "is kept, see to the disk or choose another place with --output, and run again"
         )
         abandon(self._file, self.path, self)
+
+    def _repack(self) -> None:
+        """Give a small file back the room that it no longer needs; without that it is whole too."""
+        try:
+            repack(self.path)
+        except (RunFileError, *DAMAGE) as error:
+            log.info("run file %s stays as large as it is: %s", self.path, plain_words(error))
 
     def _leave(self) -> None:
         """Put back a file that was removed meanwhile, and let go of it."""

@@ -20,8 +20,11 @@ from runs.live_file import RESERVE
 from runs.opening import DAMAGE, intact, open_run_file
 from runs.outcome import plain_words
 from runs.record import RunRecord
+from runs.repacking import repack
+from runs.replacement import replacement
 from runs.schema import GOING_ON, Status
 from runs.seal import SEAL, prepare_seal, write_seal
+from runs.superblock import FORMAT
 from runs.text import decode, write_text
 from runs.tree import walk
 from runs.verification import Verdict, verify
@@ -60,19 +63,12 @@ def recover(path: str | os.PathLike[str], reason: str = GONE) -> bool:
         if not record.is_unclosed:
             return False
         _check_tree(path, source)
-        before = path.stat()
-        _see_to_room(path, before.st_size)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
+        _see_to_room(path, path.stat().st_size)
+        with replacement(path) as draft:
             _write_copy(source, draft, path, reason)
             _check(draft, path)
-            shutil.copymode(path, draft)
-            if (now := path.stat()).st_mtime_ns != before.st_mtime_ns or now.st_size != before.st_size:
-                raise RunFileError(f"run file {path} was changed meanwhile, and is left alone; try again")
-            _replace(draft, path)
-        finally:
-            with contextlib.suppress(OSError):  # what went wrong matters more than what is left of it
-                draft.unlink(missing_ok=True)
+    with contextlib.suppress(RunFileError, *DAMAGE):  # it is whole without that
+        repack(path)
     return True
 
 
@@ -98,7 +94,7 @@ def _check_tree(path: Path, source: h5py.File) -> None:
 def _write_copy(source: h5py.File, draft: Path, path: Path, reason: str) -> None:
     """Write all of `source` into a new file at `draft`, with outcome and seal."""
     try:
-        target = h5py.File(draft, "w-", libver="latest", locking="best-effort", rdcc_nbytes=0)
+        target = h5py.File(draft, "w-", libver=FORMAT, locking="best-effort", rdcc_nbytes=0)
     except OSError as error:
         raise RunFileError(
             f"run file {path} cannot be recovered: no copy can be made beside it ({plain_words(error)})"
@@ -166,14 +162,3 @@ def _check(draft: Path, path: Path) -> None:
             f"run file {path} cannot be recovered and stays as it is: its copy is {found.verdict} "
             f"({'; '.join(found.findings)})"
         )
-
-
-def _replace(draft: Path, path: Path) -> None:
-    try:
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        raise RunFileError(
-            f"run file {path} cannot be replaced by its recovered copy ({error.strerror}); close it in other programs"
-        ) from error

@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
-from runs.chunks import BLOCK_BYTES
+from mho_errors import RunFileError
+from runs.chunks import BLOCK_BYTES, create_array
 from runs.opening import DAMAGE
 from runs.tree import Unreadable, walk
 
@@ -31,7 +34,7 @@ def prepare_seal(seal: h5py.Group) -> None:
         ("path", paths, max(map(len, paths)), "groups and datasets, their attributes included"),
         ("sha256", [b""] * len(paths), DIGEST_BYTES, "their digests; empty until the run has ended"),
     ):
-        dataset = seal.create_dataset(name, data=np.array(values, h5py.string_dtype("utf-8", size)))
+        dataset = create_array(seal, name, np.array(values, h5py.string_dtype("utf-8", size)))
         dataset.attrs["long_name"] = meaning
 
 
@@ -47,6 +50,31 @@ def write_seal(file: h5py.File, known: Mapping[str, bytes]) -> None:
     digests = [_digest(file[path], known.get(path)) for path in paths]
     target = file[SEAL]["sha256"]
     target[...] = np.array(digests, target.dtype)
+
+
+def renew_seal(source: h5py.File, copy: h5py.File, stored: Mapping[str, tuple[bytes, bytes]]) -> None:
+    """Write anew, into the copied seal of a copy, the digests of datasets that it stores in another way.
+
+    Parameters
+    ----------
+    stored : mapping
+        `data_digest` of what was read of each such dataset, and of what was written, by path.
+
+    Raises
+    ------
+    RunFileError
+        What was read is not what the seal was made of.
+    """
+    paths, digests = source[SEAL]["path"][()], source[SEAL]["sha256"][()]
+    for index, path in enumerate(path.decode() for path in paths):
+        if path in stored:
+            before, now = stored[path]
+            if _digest(source[path], before) != digests[index]:
+                raise RunFileError(
+                    f"run file {source.filename} stays as it is: {path} does not agree with its seal"
+                )
+            digests[index] = _digest(copy[path], now)
+    copy[SEAL]["sha256"][...] = np.array(digests, copy[SEAL]["sha256"].dtype)
 
 
 def is_sealed(file: h5py.File) -> bool:
@@ -98,6 +126,14 @@ def data_digest(dataset: h5py.Dataset) -> bytes:
         for first in range(0, len(block), rows):
             digests += hashlib.sha256(block[first : first + rows].tobytes()).digest()
     return hashlib.sha256(digests).digest()
+
+
+def values_digest(values: NDArray[Any], rows: int | None) -> bytes:
+    """Return the `data_digest` of a dataset that has these values, in chunks of so many rows, or in none."""
+    if rows is None:
+        return hashlib.sha256(values.tobytes()).digest()
+    pieces = (values[start : start + rows].tobytes() for start in range(0, len(values), rows))
+    return hashlib.sha256(b"".join(hashlib.sha256(piece).digest() for piece in pieces)).digest()
 
 
 def _digest(item: h5py.HLObject, data: bytes | None = None) -> bytes:

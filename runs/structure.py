@@ -13,7 +13,7 @@ import numpy as np
 
 from mho_errors import RunFileError
 from runs.card import CARD, card_text
-from runs.chunks import create_array, create_growing, create_rewritten_text
+from runs.chunks import create_array, create_compressed_text, create_growing
 from runs.liveness import Writer
 from runs.schema import (
     DIGITAL_ATTRIBUTE,
@@ -28,6 +28,7 @@ from runs.schema import (
 )
 from runs.seal import prepare_seal
 from runs.text import create_text
+from runs.tree import create_group
 
 STATUS_BYTES = 16
 TIME_BYTES = 40
@@ -139,7 +140,7 @@ def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, 
     create_text(entry, "end_time", "", TIME_BYTES)
     create_text(entry, "status", Status.RUNNING, STATUS_BYTES)
     create_text(entry, "reason", "", REASON_BYTES)
-    create_rewritten_text(entry, "summary", "{}", JSON_BYTES)
+    create_compressed_text(entry, "summary", b"{}", JSON_BYTES)
     _number(entry, "heartbeat", start.timestamp(), "s", "Unix time of the writer's last sign of life")
 
     process = _group(entry, "writer", "NXcollection")
@@ -180,7 +181,7 @@ def _header(entry: h5py.Group, header: RunHeader) -> None:
         instrument = _group(bench, _plain_name(name, "instrument"), "NXcollection")
         create_text(instrument, "identity", settings.get("identity", ""))
         create_text(instrument, "settings", json.dumps(dict(settings), ensure_ascii=False))
-        create_rewritten_text(instrument, "settings_after", "{}", JSON_BYTES)
+        create_compressed_text(instrument, "settings_after", b"{}", JSON_BYTES)
 
     chip = _group(entry, "chip", "NXcollection")
     create_text(chip, "map", header.chip)
@@ -243,7 +244,7 @@ def _map(maps: h5py.Group, image: Map) -> None:
     _describe(create_growing(group, "time", "f8", (), image.images), "s", "time since the run started")
     for name, numbers in (("row", image.rows), ("column", image.columns)):
         axis = group.create_dataset(name, data=np.asarray(numbers, dtype="i8"))
-        _describe(axis, "", f"physical {name}")
+        axis.attrs["long_name"] = f"physical {name}"
     value = create_growing(group, "value", "f8", (len(image.rows), len(image.columns)), image.images)
     _describe(value, image.unit, image.title or image.name)
 
@@ -279,8 +280,8 @@ def _point_at_default(entry: h5py.Group, layout: Layout) -> None:
 
 
 def _group(parent: h5py.Group, name: str, nx_class: str) -> h5py.Group:
-    """Create a group that remembers the order of its members."""
-    group = parent.create_group(name, track_order=True)
+    """Create a group of a NeXus class that remembers the order of its members."""
+    group = create_group(parent, name)
     group.attrs["NX_class"] = nx_class
     return group
 

@@ -16,6 +16,9 @@ import struct
 from pathlib import Path
 from typing import Any
 
+FORMAT = "v110"
+"""Of what HDF5 writes: the first that knows SWMR (1.10). What newer libraries would choose, older ones cannot read."""
+
 SIZE = 48
 _SIGNATURE = b"\x89HDF\r\n\x1a\n\x03"
 _MARK = 11

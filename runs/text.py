@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho_errors import RunFileError
+from runs.chunks import create_compressed_text
 
 ELLIPSIS = "…"
+
+LONG_BYTES = 4096
+"""Texts of at least this size, known before the run, are compressed, which HDF5 does to arrays only: of one element."""
 
 
 def encode(text: str) -> bytes:
@@ -53,11 +57,13 @@ def _whole(data: bytes) -> bytes:
 
 
 def create_text(group: h5py.Group, name: str, text: str, size: int | None = None) -> h5py.Dataset:
-    """Create a text dataset, of `size` bytes when it will be written again during the run.
+    """Create a text dataset, of `size` bytes when it will be written again during the run; else a long one is compressed.
 
     The value is written at once: single-writer mode could not allocate the storage later.
     """
     data = encode(text) if size is None else cut(text, size)
+    if size is None and len(data) >= LONG_BYTES:
+        return create_compressed_text(group, name, data, len(data))
     return group.create_dataset(
         name, data=np.bytes_(data), dtype=h5py.string_dtype("utf-8", size or max(len(data), 1))
     )

@@ -21,6 +21,7 @@ from gui.app import show_run
 from gui.watch.looking import look_at_run
 from mho_errors import RunFileError
 from runs import RunFile
+from runs.chunks import create_growing
 from runs.index import RunIndex
 
 SECRET = "the key of the house"
@@ -139,8 +140,12 @@ def virtual(path: Path, whole: bytes) -> None:
 
 def endless_rows(path: Path, whole: bytes) -> None:
     with changed(path, whole, sealed=False) as entry:
-        for column in entry["cycles"].values():
-            column.resize(2**34, axis=0)
+        for name, column in list(entry["cycles"].items()):
+            endless = create_growing(entry, "endless", column.dtype, column.shape[1:])
+            endless.attrs.update(column.attrs)
+            endless.resize(2**34, axis=0)
+            del entry["cycles"][name]
+            entry.move("endless", f"cycles/{name}")
 
 
 def endless_chunks(path: Path, whole: bytes) -> None:

@@ -100,15 +100,16 @@ def test_small_rows_are_checksummed_and_big_ones_compressed_too(tmp_path: Path) 
             run.snapshot("small", np.ones((4, 4)))
             run.snapshot("big", np.ones((64, 64)))
         run.log("INFO", "x")
-    kinds = {}
-    with h5py.File(run.path, "r") as file:
-        for name in (
-            "t/x", "t/wave", "maps/small/value", "maps/big/value", "arrays/few/value", "arrays/many/value",
-            "log/message",
-        ):  # fmt: skip
-            dataset = file["entry"][name]
-            kinds[name] = (dataset.fletcher32, dataset.compression)
-        assert file["entry/maps/big/value"].id.get_storage_size() < 20 * 64 * 64
+        run.flush()
+        kinds = {}
+        with h5py.File(run.path, "r", swmr=True) as file:
+            for name in (
+                "t/x", "t/wave", "maps/small/value", "maps/big/value", "arrays/few/value", "arrays/many/value",
+                "log/message",
+            ):  # fmt: skip
+                dataset = file["entry"][name]
+                kinds[name] = (dataset.fletcher32, dataset.compression)
+            assert file["entry/maps/big/value"].id.get_storage_size() < 20 * 64 * 64
     assert set(kinds.values()) == {(True, None), (True, "gzip")}
     assert [name for name, (_, packed) in kinds.items() if packed] == [
         "t/wave", "maps/big/value", "arrays/many/value",

@@ -55,12 +55,12 @@ def test_a_run_that_failed_is_sound_too(tmp_path: Path, header: RunHeader, layou
 
 
 def test_a_flipped_bit_is_found_where_it_is(finished: Path) -> None:
-    corrupt(finished, "entry/reads/current", 2)
+    corrupt(finished, "entry/reads/current", 1)
     corrupt(finished, "entry/arrays/solution/value", 0, 3)
     found = verify(finished)
     assert found.verdict is Verdict.DAMAGED
     assert found.findings == (
-        "/entry/reads/current: rows 4096 to 6143 are damaged",
+        "/entry/reads/current: rows 4096 to 8191 are damaged",
         "/entry/arrays/solution/value: rows 0 to 2 are damaged",
     )
 
@@ -166,7 +166,7 @@ def test_a_writer_killed_in_the_middle_of_a_chunk_costs_no_row(tmp_path: Path, k
 
 
 def test_in_a_finished_file_no_checksum_is_overlooked(finished: Path) -> None:
-    corrupt(finished, "entry/reads/current", 4)
+    corrupt(finished, "entry/reads/current", 2)
     with RunFile(finished) as file, pytest.raises(Exception, match="is damaged"):
         file.column("reads", "current")
 
