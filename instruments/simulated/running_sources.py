@@ -86,6 +86,7 @@ class RunningSources:
         cell = lab.board.cell
         if cell is None or not lab.closed(path) or abs(waveform.extreme) <= REST:
             self._told.pop(source, None)
+            lab.levels.end(f"generator {source}")
             return
         gate = lab.gate
         told = (waveform, line, cell, gate is None)
@@ -101,6 +102,11 @@ class RunningSources:
         if gate is None:
             return
         sign = 1.0 if path == "SET" else -1.0
+        if math.isinf(waveform.period) and abs(waveform.extreme) >= lab.chip.preset.disturb_voltage:
+            name, began = f"generator {source}", self._began[source]
+            for [level], _ in trains:
+                lab.hold(name, cell, sign * level.volts, level.seconds, gate, math.inf, began)
+            return
         array, row, column = cell
         for levels, count in trains:
             cycle = [Level(sign * volts, seconds, times) for volts, seconds, times in levels]
@@ -113,7 +119,9 @@ class RunningSources:
         volts, cell, gate = lab.held_line("bit line"), lab.board.cell, lab.gate
         if volts == self._measured[0]:
             start = max(start, self._measured[1])
-        if end > start and cell is not None and gate is not None and lab.closed("READ"):
+        if end <= start or cell is None or not lab.closed("READ"):
+            return
+        if gate is not None:
             lab.stress(cell, volts, end - start, gate)
 
 
