@@ -71,7 +71,8 @@ class RunningSources:
         """Show the monitor the levels of all cycles that begin from `start` to `end`, s since the waveform began."""
         trace = self._lab.monitor.terminals[line]
         if math.isinf(waveform.period):
-            trace.take_held(waveform.extreme)
+            if abs(waveform.extreme) > REST:
+                trace.take_endless_pulse(waveform.extreme, end)
             return
         cycles = math.ceil(end / waveform.period) - math.ceil(start / waveform.period)
         for volts, seconds, times in waveform.cycle if cycles else ():

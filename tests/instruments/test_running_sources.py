@@ -303,6 +303,19 @@ def test_a_level_held_by_a_daq_destroys_what_it_has_formed():
         assert lab.chip.cells["multiply"].status((slice(0, 2), 0)).tolist() == [STUCK_ON, VIRGIN]
 
 
+def test_a_generators_level_is_a_pulse_that_does_not_end(desk):
+    """The limit of a pulse's width is for generators: a level through one exceeds it, a source-measure unit's does not."""
+    desk.smu.write(":SOUR:VOLT 1;:OUTP ON")
+    desk.lab.clock.advance(1.0)
+    desk.pulser.write("OUTP1:LOAD INF;:FUNC DC;:VOLT:OFFS 3;:OUTP1 ON")
+    desk.lab.clock.advance(9e-6)
+    assert desk.kinds == []
+    desk.lab.clock.advance(0.5)
+    desk.lab.clock.advance(0.5)
+    assert desk.kinds == ["over limit"]
+    assert "bit line: pulse width of" in desk.lab.incidents[0].detail
+
+
 @pytest.mark.parametrize("frequency", [1.0, 1e3, 1e5, 3e7])
 def test_how_long_a_generator_runs_costs_nothing(desk, frequency):
     """Acts on the cell are counted, not seconds: no more for a day at 30 MHz than for a second at 1 kHz."""
