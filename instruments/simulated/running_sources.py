@@ -38,6 +38,7 @@ class RunningSources:
         self._lab, self._playing, self._lines = lab, playing, lines
         self._began: dict[str, tuple[Waveform, float]] = {}
         self._told: dict[str, tuple[object, ...]] = {}  # the last incident of a source: each is told once
+        self._floating: tuple[object, float] | None = None  # what was told last of a level on a floating gate
         self._measured = 0.0, 0.0  # a measurement has acted already: at which level (V), until when (s)
 
     def measure(self, volts: float, seconds: float) -> None:
@@ -55,6 +56,8 @@ class RunningSources:
                 self._told.pop(source, None)
         if abs(self._lab.held_line("bit line")) > self._lab.chip.preset.disturb_voltage:
             self._hold(start, min(end, self._lab.board.goes_safe_at))
+        else:
+            self._floating = None
         self._lab.pass_vectors(end - start)
 
     def _play(self, source: str, waveform: Waveform, start: float, end: float) -> None:
@@ -124,6 +127,11 @@ class RunningSources:
             return
         if gate is not None:
             lab.stress(cell, volts, end - start, gate)
+        elif self._floating != (cell, volts):
+            self._floating = cell, volts
+            lab.monitor.record(
+                "floating gate", f"{volts:.3g} V held at {cell} with nothing on the word line", start
+            )
 
 
 def _told(waveform: Waveform) -> str:

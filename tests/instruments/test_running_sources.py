@@ -303,6 +303,22 @@ def test_a_level_held_by_a_daq_destroys_what_it_has_formed():
         assert lab.chip.cells["multiply"].status((slice(0, 2), 0)).tolist() == [STUCK_ON, VIRGIN]
 
 
+def test_a_level_held_on_a_floating_gate_is_an_incident_before_anybody_measures(desk):
+    desk.gate.write(":OUTP:SMOD HIMP;:OUTP OFF")
+    desk.board.write(':MODE PROG;:ROUT:CELL "multiply",2,3;:ROUT:PATH READ')
+    desk.smu.write(":SOUR:VOLT 3;:OUTP ON")
+    for _ in range(3):
+        desk.lab.clock.advance(1.0)
+    assert desk.kinds == ["floating gate"]  # told once
+    assert "3 V held at ('multiply', 2, 3)" in desk.lab.incidents[0].detail
+    assert desk.status == VIRGIN
+    desk.smu.write(":OUTP OFF")
+    desk.lab.clock.advance(1.0)
+    desk.smu.write(":OUTP ON")
+    desk.lab.clock.advance(1.0)
+    assert desk.kinds == ["floating gate"] * 2
+
+
 def test_a_generators_level_is_a_pulse_that_does_not_end(desk):
     """The limit of a pulse's width is for generators: a level through one exceeds it, a source-measure unit's does not."""
     desk.smu.write(":SOUR:VOLT 1;:OUTP ON")
