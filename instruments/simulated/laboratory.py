@@ -140,6 +140,7 @@ class Laboratory:
     def current(self, terminal: str, volts: float, aperture: float) -> float:
         """Current (A) into the cell that the board has routed to `terminal`."""
         self.board.watch()
+        self.monitor.terminals[terminal].take_held(volts)  # on a current source's way to its current, too
         cell = self.board.cell
         if terminal != "bit line" or cell is None or not self.closed("READ"):
             return volts * LEAKAGE

@@ -332,6 +332,21 @@ def test_a_generators_level_is_a_pulse_that_does_not_end(desk):
     assert "bit line: pulse width of" in desk.lab.incidents[0].detail
 
 
+def test_a_current_source_is_judged_at_the_voltage_that_forms_a_cell(tmp_path):
+    """Afterwards it is lower: 100 uA in a formed cell."""
+    text = load_bench_file("simulated").text.replace("voltage = 4.6", "voltage = 2.8", 1)
+    path = tmp_path / "bench.toml"
+    path.write_text(text, "utf-8")
+    for desk in desk_of(bench=str(path)):
+        desk.route("READ", gate=4.0)
+        desk.smu.write(":SOUR:FUNC CURR;:SOUR:CURR:VLIM 15;:SOUR:CURR 1e-4;:OUTP ON")
+        assert desk.status == FORMED
+        highest = desk.lab.monitor.extremes()["bit line"].highest
+        assert 2.91 < highest < 1.11 * 2.91  # 3.15 V less two decades of 0.12 V, and a step
+        assert desk.lab.held_line("bit line") < 2.0
+        assert desk.kinds == ["over limit"]
+
+
 @pytest.mark.parametrize("frequency", [1.0, 1e3, 1e5, 3e7])
 def test_how_long_a_generator_runs_costs_nothing(desk, frequency):
     """Acts on the cell are counted, not seconds: no more for a day at 30 MHz than for a second at 1 kHz."""
