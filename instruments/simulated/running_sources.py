@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from instruments.simulated.physics.pulse_trains import Level, pulse_train
+from instruments.simulated.physics.switching import LASTING
 from instruments.simulated.running_waveforms import Playing, Train, Waveform
 
 if TYPE_CHECKING:
@@ -105,17 +106,38 @@ class RunningSources:
             )
         if gate is None:
             return
-        sign = 1.0 if path == "SET" else -1.0
-        if math.isinf(waveform.period) and abs(waveform.extreme) >= lab.chip.preset.disturb_voltage:
-            name, began = f"generator {source}", self._began[source]
-            for [level], _ in trains:
-                lab.hold(name, cell, sign * level.volts, level.seconds, gate, math.inf, began)
-            return
+        sign, at = 1.0 if path == "SET" else -1.0, start - self._began[source][1]
         array, row, column = cell
         for levels, count in trains:
             cycle = [Level(sign * volts, seconds, times) for volts, seconds, times in levels]
-            lab.monitor.pulses += count * sum(level.times for level in cycle if level.volts)
-            pulse_train(lab.chip.cells[array], (row, column), cycle, count, gate)
+            if count > 1:
+                lab.monitor.pulses += count * sum(level.times for level in cycle if level.volts)
+                pulse_train(lab.chip.cells[array], (row, column), cycle, count, gate)
+                at += count * waveform.period
+                continue
+            for level in cycle:  # each may be the rest of one that has begun before, or only its beginning
+                self._pass_level(source, cell, level, gate, waveform, at)
+                at += level.seconds * level.times
+
+    def _pass_level(
+        self,
+        source: str,
+        cell: tuple[str, int, int],
+        level: Level,
+        gate: float,
+        waveform: Waveform,
+        at: float,
+    ) -> None:
+        """Let a level of a generator act, or a part of it, which begins `at` s since the waveform did."""
+        lab, (array, row, column) = self._lab, cell
+        cycle, place = waveform.place(at + level.seconds * level.times / 2.0)
+        lasts = waveform.cycle[place].seconds > LASTING and level.times == 1
+        if lasts and abs(level.volts) >= lab.chip.preset.disturb_voltage:
+            since = self._began[source], cycle, place
+            lab.hold(f"generator {source}", cell, level.volts, level.seconds, gate, math.inf, *since)
+            return
+        lab.monitor.pulses += level.times if level.volts else 0
+        pulse_train(lab.chip.cells[array], (row, column), [level], 1, gate)
 
     def _hold(self, start: float, end: float) -> None:
         """Let the level of a source-measure unit act while nobody measures."""

@@ -256,6 +256,21 @@ def test_what_a_level_does_does_not_depend_on_how_the_clock_is_cut(preset, sourc
             assert desk.status == status, parts
 
 
+@pytest.mark.parametrize(
+    ("volts", "gate", "status"), [(4.5, 4.0, STUCK_ON), (2.45, 4.0, FORMED), (2.3, 4.0, VIRGIN)]
+)
+def test_half_a_period_of_a_slow_wave_is_a_level_too(volts, gate, status):
+    """2.45 V needs some seconds to form a cell, 2.3 V more than five."""
+    for parts in (1, 3, 10):
+        for desk in desk_of():
+            desk.route(gate=gate)
+            wave = f"FUNC SQU;:FREQ 0.1;:VOLT:LOW 0;:VOLT:HIGH {volts}"
+            desk.pulser.write(f"OUTP1:LOAD INF;:{wave};:OUTP1 ON")
+            for _ in range(parts):
+                desk.lab.clock.advance(15.0 / parts)
+            assert desk.status == status, parts
+
+
 def test_a_level_that_is_measured_resets_no_deeper_than_one_that_is_not():
     ends = []
     for readings in (1, 20):
