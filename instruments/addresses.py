@@ -19,6 +19,8 @@ CLASSES = ("INSTR", "SOCKET", "RAW", "INTFC", "SERVANT", "MEMACC", "BACKPLANE")
 SERIAL = re.compile(r"(?:\\\\\.\\)?(?:ASRL)?COM(\d+)|ASRL(\d+)", re.IGNORECASE)
 HEAD = re.compile(r"(GPIB|USB|TCPIP|VICP|PXI|VXI|ASRL)(\d*)", re.IGNORECASE)
 BETWEEN = re.compile(r"::(?![^\[]*\])")  # a number of IPv6 in brackets has colons of its own
+NUMBER = re.compile(r"(?<=,)0+(?=\d)")  # zeros before an address behind a gateway: gpib0,05 (VXI-11.2)
+NO_SECONDARY = "65535"  # VI_NO_SEC_ADDR
 ONE_UNIT = re.compile(r"(?:inst|hislip)0(?:,\d+)?", re.IGNORECASE)
 
 Resolve = Callable[[str], Iterable[str]]
@@ -42,7 +44,10 @@ def canonical_address(address: str) -> str:
     if head == "USB":  # makes, models and serial numbers tell units apart, whatever the board
         numbers = [_number(part) for part in rest[:2]]
         interface = [part for part in rest[3:] if part.strip("0")]
+        kind = "INSTR" if kind == "RAW" else kind  # the other way to speak to the same unit
         return "::".join(["USB0", *numbers, *map(str.upper, [*rest[2:3], *interface]), kind])
+    if head == "GPIB" and rest[1:] == [NO_SECONDARY]:
+        rest = rest[:1]
     plain = (str(int(part)) if part.isdecimal() else part.upper() for part in rest)
     return "::".join([f"{head}{board}", *plain, kind])
 
@@ -55,7 +60,7 @@ def _on_the_network(head: str, rest: list[str], kind: str) -> str:
         if port != RAW_PORT:
             return f"{head}0::{host}::{port}::SOCKET"
         return f"{head}0::{host}::INSTR"
-    device = [part.lower() for part in others if not ONE_UNIT.fullmatch(part)]
+    device = [NUMBER.sub("", part.lower()) for part in others if not ONE_UNIT.fullmatch(part)]
     return "::".join([f"{head}0", host, *device, kind])
 
 

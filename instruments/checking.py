@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from instruments.bench_file import BenchSource, load_bench_file
 from instruments.bench_instruments import make_safe
@@ -249,7 +250,7 @@ def print_report(report: BenchReport, console: Console) -> None:
             table.add_section()
         table.add_row(
             finding.subject if finding.subject != subject else "", finding.what,
-            f"[{STYLES[finding.verdict]}]{finding.verdict}", _plain(finding.detail), _plain(finding.advice),
+            Text(finding.verdict, STYLES[finding.verdict]), Text(finding.detail), Text(finding.advice),
         )  # fmt: skip
         subject = finding.subject
     console.print(table)
@@ -259,8 +260,3 @@ def print_report(report: BenchReport, console: Console) -> None:
         f"{wrong} wrong, {notes} to note" if wrong or notes else "all is well",
         style=STYLES["wrong" if wrong else "note" if notes else "ok"], highlight=False,
     )  # fmt: skip
-
-
-def _plain(text: str) -> str:
-    """Text that rich takes for no markup, as channel lists and quoted replies could be."""
-    return text.replace("[", "\\[")

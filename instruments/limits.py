@@ -27,7 +27,7 @@ class TerminalLimits:
     current : float
         Largest current limit that may be set, A.
     pulse_width : float
-        Longest pulse, s.
+        Longest pulse, s; a level through a pulse generator is one that does not end.
     slew : float
         Steepest change, V/s: 10 to 90 % of a pulse over its edge time, a source's step over `SOURCE_EDGE`, the
         step from one vector to the next over the sample period.

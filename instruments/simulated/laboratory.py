@@ -17,6 +17,7 @@ from instruments.simulated.clock import VirtualClock
 from instruments.simulated.faults import DaqFault, Fault
 from instruments.simulated.monitor import Incident, Monitor, Traffic
 from instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
+from instruments.simulated.physics.held_levels import HeldLevels
 from instruments.simulated.physics.presets import cell_preset
 from instruments.simulated.physics.pulse_trains import MOST, Level, pulse_train
 from instruments.simulated.running_sources import PATHS, REST, RunningSources
@@ -26,6 +27,7 @@ Floats = NDArray[np.float64]
 
 HOT = REST  # what counts as a live source when a switch moves, or as two sources that disagree
 LEAKAGE = 1e-12  # S, an open path
+SIGNS = 1.0, -1.0  # of voltages that SET, that RESET
 GENERATOR_RESISTANCE = 50.0  # ohm, behind a pulse generator's output
 
 
@@ -53,6 +55,8 @@ class Laboratory:
         The simulated NI-DAQmx system.
     monitor : Monitor
         What the wires have seen.
+    levels : HeldLevels
+        What sources hold at cells.
     faults : list of Fault or DaqFault
         Faults to inject; put some in, and the PyVISA backend and NI-DAQmx's interpreter let them happen.
     welded : set of str
@@ -68,6 +72,7 @@ class Laboratory:
         cells = cell_preset(preset or bench.simulation.preset, bench.simulation.stuck)
         self.clock = VirtualClock()
         self.monitor = Monitor(self.clock, bench.terminal_limits())
+        self.levels = HeldLevels()
         self.faults: list[Fault | DaqFault] = []
         self.welded: set[str] = set()
         sequence = np.random.SeedSequence(bench.simulation.seed if seed is None else seed)
@@ -123,6 +128,8 @@ class Laboratory:
 
     def drive(self, terminal: str, volts: float, connected: bool) -> None:
         """A DC source took a new level."""
+        if not connected or volts != self._live.get(terminal):
+            self.levels.end(terminal)
         if connected:
             self._live[terminal] = volts
             self.monitor.terminals[terminal].take_level(volts)
@@ -133,6 +140,7 @@ class Laboratory:
     def current(self, terminal: str, volts: float, aperture: float) -> float:
         """Current (A) into the cell that the board has routed to `terminal`."""
         self.board.watch()
+        self.monitor.terminals[terminal].take_held(volts)  # on a current source's way to its current, too
         cell = self.board.cell
         if terminal != "bit line" or cell is None or not self.closed("READ"):
             return volts * LEAKAGE
@@ -164,10 +172,34 @@ class Laboratory:
 
     def stress(self, cell: tuple[str, int, int], volts: float, seconds: float, gate: float) -> None:
         """Let the bit line's source-measure unit hold `volts` at a cell for `seconds`, within its current limit."""
+        self.hold("bit line", cell, volts, seconds, gate, self._compliance["bit line"]())
+
+    def hold(
+        self,
+        source: str,
+        cell: tuple[str, int, int],
+        volts: float,
+        seconds: float,
+        gate: float,
+        current: float,
+        *since: object,
+    ) -> None:
+        """Let a level of `volts` at a cell, positive where it SETs, go on for `seconds`.
+
+        Parameters
+        ----------
+        source : str
+            What holds it; each has one level at a time.
+        current : float
+            What its source gives at most, A.
+        since : object
+            Whatever else tells the level from the one before.
+        """
         array, row, column = cell
         cells = self.chip.cells[array]
         act = cells.set if volts > 0 else cells.reset
-        act((row, column), abs(volts), seconds, gate, current=self._compliance["bit line"]())
+        level = self.levels.of(source, cell, volts, gate, current, *since)
+        act((row, column), abs(volts), seconds, gate, current=current, level=level)
 
     def held_line(self, line: str) -> float:
         """What a source-measure unit holds a line at, V; 0 where none does."""
@@ -204,6 +236,7 @@ class Laboratory:
 
     def switching(self, what: str) -> None:
         """A switch is about to move: every source on the chip's lines must be at 0 V."""
+        self.levels.end()
         path = self.board.path
         if path == "READ":
             line, volts = "bit line", self._live.get("bit line", 0.0)
@@ -228,11 +261,13 @@ class Laboratory:
         """A DAQ's outputs stay at their levels, or play samples over and over, (samples, outputs), V."""
         self.monitor.terminals["vector"].take_samples(volts, period)
         self._held_vectors = volts if self._switches(volts) else np.zeros((1, 0))
+        for sign in SIGNS:
+            self.levels.end(f"vector {sign}")
 
     def pass_vectors(self, seconds: float) -> None:
         """Let what a DAQ's outputs do without a measurement act for so long."""
         if self._held_vectors.size:
-            self._disturb_block(self._held_vectors, seconds / len(self._held_vectors))
+            self._disturb_block(self._held_vectors, seconds / len(self._held_vectors), self.levels)
 
     def _switches(self, volts: Floats) -> bool:
         return bool(volts.size and np.abs(volts).max() > self.chip.preset.disturb_voltage)
@@ -242,10 +277,10 @@ class Laboratory:
         self.monitor.terminals["vector"].take_samples(volts, period)
         self.board.watch()
         if self._switches(volts):
-            self._disturb_block(volts, period)
+            self._disturb_block(volts, period, HeldLevels())
         return self._circuits.answer(volts, input_count, period)
 
-    def _disturb_block(self, volts: Floats, period: float) -> None:
+    def _disturb_block(self, volts: Floats, period: float, levels: HeldLevels) -> None:
         """Let vectors that are too high for a read act on the cells of a block whose columns are at virtual ground.
 
         The board opens all transistors of a block as far as for a read. In a loop the amplifiers hold the rows.
@@ -255,13 +290,14 @@ class Laboratory:
             return
         array, rows, columns = block
         cells, least = self.chip.cells[array], self.chip.preset.disturb_voltage
-        for sign, act in ((1.0, cells.set_cells), (-1.0, cells.reset_cells)):
+        for sign, act in zip(SIGNS, (cells.set_cells, cells.reset_cells), strict=True):
             driven = sign * volts[:, : len(rows)]
             times, peaks = (driven > least).sum(axis=0), driven.max(axis=0)
             hot = np.flatnonzero(times)
             if hot.size:
                 index = (np.asarray(rows)[hot][:, None], np.asarray(columns)[None, :])
-                act(index, peaks[hot][:, None], (times[hot] * period)[:, None], self._block_gate)
+                level = levels.of(f"vector {sign}", block)
+                act(index, peaks[hot][:, None], (times[hot] * period)[:, None], self._block_gate, level)
                 if self._disturbed.get(sign) != block:
                     self._disturbed[sign] = block
                     told = f"vector: {sign * peaks.max():.3g} V, at which cells of {array} switch"

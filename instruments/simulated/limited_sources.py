@@ -10,8 +10,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 PROBE = 1e-3  # V to begin with
-STEPS = 48  # enough to double PROBE up to any instrument's limit, and to settle there
+STEPS = 96  # enough to come from PROBE to any instrument's limit, and to settle there
 TOLERANCE = 1e-4
+DOUBLING = (
+    1.0  # V: up to it the voltage at most doubles in a step, beyond, where cells form, a tenth is added
+)
 
 
 class Regulated(NamedTuple):
@@ -41,8 +44,8 @@ def regulate(
 ) -> Regulated:
     """Find the voltage at which `amperes` flow.
 
-    The load is taken as a conductance at each step, and the voltage at most doubles from one to the next, as a real
-    output slews: a cell that switches on the way up does so at its own threshold, and not at the limit.
+    The load is taken as a conductance at each step, and the voltage takes no large step to the next, as a real output
+    slews: a cell that switches on the way up does so at its own threshold, and not at the limit.
 
     Parameters
     ----------
@@ -64,8 +67,9 @@ def regulate(
         ratio = wanted / flowing if flowing > 0.0 else math.inf
         if volts >= limit and ratio > 1.0:
             return Regulated(sign * limit, sign * flowing, True)
-        following = min(volts * min(ratio, 2.0), limit)
-        settled = ratio < 2.0 and abs(following - volts) <= TOLERANCE * volts
+        most = 2.0 if volts < DOUBLING else 1.1
+        following = min(volts * min(ratio, most), limit)
+        settled = ratio < most and abs(following - volts) <= TOLERANCE * volts
         volts = following
         if settled:
             break

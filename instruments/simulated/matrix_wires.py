@@ -71,6 +71,7 @@ class MatrixWires:
                 )
         self._closed = closed
         if changed:
+            self._lab.levels.end()
             for terminal in dict.fromkeys(self._columns.values()):
                 self._settle(terminal)
 

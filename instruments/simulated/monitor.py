@@ -116,9 +116,14 @@ class Trace:
                 self._reach(volts)
 
     def take_held(self, volts: float) -> None:
-        """A generator is at `volts` for longer than a pulse."""
+        """A source is at `volts`, if only on its way."""
         if volts > self.highest or volts < self.lowest:
             self._reach(volts)
+
+    def take_endless_pulse(self, volts: float, seconds: float) -> None:
+        """A pulse generator has been at `volts` for so long: to what it drives that is a pulse that does not end."""
+        self.take_held(volts)
+        self._compare("pulse width", seconds, self._limits.pulse_width, "s")
 
     def take_current(self, amperes: float, compliance: Callable[[], float]) -> None:
         """A source was asked for `amperes`; it carries no more than its compliance."""

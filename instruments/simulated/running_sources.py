@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from instruments.simulated.physics.pulse_trains import Level, pulse_train
+from instruments.simulated.physics.switching import LASTING
 from instruments.simulated.running_waveforms import Playing, Train, Waveform
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class RunningSources:
         self._lab, self._playing, self._lines = lab, playing, lines
         self._began: dict[str, tuple[Waveform, float]] = {}
         self._told: dict[str, tuple[object, ...]] = {}  # the last incident of a source: each is told once
+        self._floating: tuple[object, float] | None = None  # what was told last of a level on a floating gate
         self._measured = 0.0, 0.0  # a measurement has acted already: at which level (V), until when (s)
 
     def measure(self, volts: float, seconds: float) -> None:
@@ -55,6 +57,8 @@ class RunningSources:
                 self._told.pop(source, None)
         if abs(self._lab.held_line("bit line")) > self._lab.chip.preset.disturb_voltage:
             self._hold(start, min(end, self._lab.board.goes_safe_at))
+        else:
+            self._floating = None
         self._lab.pass_vectors(end - start)
 
     def _play(self, source: str, waveform: Waveform, start: float, end: float) -> None:
@@ -71,7 +75,8 @@ class RunningSources:
         """Show the monitor the levels of all cycles that begin from `start` to `end`, s since the waveform began."""
         trace = self._lab.monitor.terminals[line]
         if math.isinf(waveform.period):
-            trace.take_held(waveform.extreme)
+            if abs(waveform.extreme) > REST:
+                trace.take_endless_pulse(waveform.extreme, end)
             return
         cycles = math.ceil(end / waveform.period) - math.ceil(start / waveform.period)
         for volts, seconds, times in waveform.cycle if cycles else ():
@@ -86,6 +91,7 @@ class RunningSources:
         cell = lab.board.cell
         if cell is None or not lab.closed(path) or abs(waveform.extreme) <= REST:
             self._told.pop(source, None)
+            lab.levels.end(f"generator {source}")
             return
         gate = lab.gate
         told = (waveform, line, cell, gate is None)
@@ -100,12 +106,38 @@ class RunningSources:
             )
         if gate is None:
             return
-        sign = 1.0 if path == "SET" else -1.0
+        sign, at = 1.0 if path == "SET" else -1.0, start - self._began[source][1]
         array, row, column = cell
         for levels, count in trains:
             cycle = [Level(sign * volts, seconds, times) for volts, seconds, times in levels]
-            lab.monitor.pulses += count * sum(level.times for level in cycle if level.volts)
-            pulse_train(lab.chip.cells[array], (row, column), cycle, count, gate)
+            if count > 1:
+                lab.monitor.pulses += count * sum(level.times for level in cycle if level.volts)
+                pulse_train(lab.chip.cells[array], (row, column), cycle, count, gate)
+                at += count * waveform.period
+                continue
+            for level in cycle:  # each may be the rest of one that has begun before, or only its beginning
+                self._pass_level(source, cell, level, gate, waveform, at)
+                at += level.seconds * level.times
+
+    def _pass_level(
+        self,
+        source: str,
+        cell: tuple[str, int, int],
+        level: Level,
+        gate: float,
+        waveform: Waveform,
+        at: float,
+    ) -> None:
+        """Let a level of a generator act, or a part of it, which begins `at` s since the waveform did."""
+        lab, (array, row, column) = self._lab, cell
+        cycle, place = waveform.place(at + level.seconds * level.times / 2.0)
+        lasts = waveform.cycle[place].seconds > LASTING and level.times == 1
+        if lasts and abs(level.volts) >= lab.chip.preset.disturb_voltage:
+            since = self._began[source], cycle, place
+            lab.hold(f"generator {source}", cell, level.volts, level.seconds, gate, math.inf, *since)
+            return
+        lab.monitor.pulses += level.times if level.volts else 0
+        pulse_train(lab.chip.cells[array], (row, column), [level], 1, gate)
 
     def _hold(self, start: float, end: float) -> None:
         """Let the level of a source-measure unit act while nobody measures."""
@@ -113,8 +145,15 @@ class RunningSources:
         volts, cell, gate = lab.held_line("bit line"), lab.board.cell, lab.gate
         if volts == self._measured[0]:
             start = max(start, self._measured[1])
-        if end > start and cell is not None and gate is not None and lab.closed("READ"):
+        if end <= start or cell is None or not lab.closed("READ"):
+            return
+        if gate is not None:
             lab.stress(cell, volts, end - start, gate)
+        elif self._floating != (cell, volts):
+            self._floating = cell, volts
+            lab.monitor.record(
+                "floating gate", f"{volts:.3g} V held at {cell} with nothing on the word line", start
+            )
 
 
 def _told(waveform: Waveform) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +51,15 @@ class Waveform:
         if math.isinf(self.period):
             return self.extreme
         return sum(level.volts * level.seconds * level.times for level in self.cycle) / self.period
+
+    def place(self, seconds: float) -> tuple[int, int]:
+        """Return the number of the cycle, and of the level in it, that is there `seconds` after the waveform began."""
+        cycle, into = divmod(seconds, self.period)
+        return int(cycle), min(bisect.bisect_right(self._ends, into), len(self.cycle) - 1)
+
+    @cached_property
+    def _ends(self) -> list[float]:
+        return list(itertools.accumulate(level.seconds * level.times for level in self.cycle))
 
     def between(self, start: float, end: float) -> list[Train]:
         """Return what comes from `start` to `end` (s since the waveform began): a part, whole cycles, a part.

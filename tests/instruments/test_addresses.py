@@ -40,7 +40,17 @@ def test_one_usb_instrument_is_one(one, other):
     assert canonical_address(one) == canonical_address(other) == "USB0::0x05E6::0x2450::SIM00001::INSTR"
 
 
-@given(spellings("GPIB", "16", "INSTR"), spellings("GPIB", "016", "INSTR"))
+@given(
+    spellings("USB", "0x05E6::0x2450::SIM00001", "RAW"), spellings("USB", "1510::9296::SIM00001::0", "INSTR")
+)
+def test_one_usb_instrument_is_one_by_either_protocol(one, other):
+    assert canonical_address(one) == canonical_address(other)
+
+
+@given(
+    spellings("GPIB", "16", "INSTR"),
+    spellings("GPIB", "016", "INSTR") | spellings("GPIB", "16::65535", "INSTR"),
+)
 def test_one_gpib_address_is_one(one, other):
     assert canonical_address(one) == canonical_address(other) == "GPIB0::16::INSTR"
 
@@ -65,6 +75,11 @@ def test_the_ways_to_one_instrument_on_the_network_are_one(device, board):
     )
 
 
+@pytest.mark.parametrize("written", ["gpib0,5", "GPIB0,05", "gpib0,005::INSTR"])
+def test_one_instrument_behind_a_gateway_is_one(written):
+    assert canonical_address(f"TCPIP::192.168.1.5::{written}") == "TCPIP0::192.168.1.5::gpib0,5::INSTR"
+
+
 @pytest.mark.parametrize("written", ["COM3", "com3", "ASRL3", "asrl3::instr", "ASRLCOM3::INSTR", r"\\.\COM3"])
 def test_one_serial_port_is_one(written):
     assert canonical_address(written) == "ASRL3::INSTR"
@@ -81,7 +96,8 @@ DIFFERENT = [
     "USB0::0x05E6::0x2450::SIM00001::INSTR", "USB0::0x05E6::0x2450::SIM00002::INSTR", "GPIB0::16::INSTR",
     "GPIB0::17::INSTR", "GPIB1::16::INSTR", "GPIB0::16::1::INSTR", "ASRL3::INSTR", "ASRL4::INSTR", "ASRL/dev/ttyS3::INSTR",
     "TCPIP0::192.168.1.5::INSTR", "TCPIP0::192.168.1.6::INSTR", "TCPIP0::localhost::5026::SOCKET",
-    "TCPIP0::localhost::5027::SOCKET", "TCPIP0::192.168.1.5::gpib0,5::INSTR", "TCPIP0::192.168.1.5::1234::SOCKET",
+    "TCPIP0::localhost::5027::SOCKET", "TCPIP0::192.168.1.5::gpib0,5::INSTR", "TCPIP0::192.168.1.5::gpib0,50::INSTR",
+    "GPIB0::16::0::INSTR", "TCPIP0::192.168.1.5::gpib0,5,1::INSTR", "TCPIP0::192.168.1.5::1234::SOCKET",
     "TCPIP0::[fe80::1]::INSTR", "TCPIP0::[fe80::2]::INSTR", "MY_SMU", "YOUR_SMU",
 ]  # fmt: skip
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.text import Text
 
 from instruments.bench_file import load_bench_file
 from instruments.checking import BenchReport, Finding, check_bench, print_report
@@ -23,6 +23,7 @@ from instruments.simulated.faults import BadCell, Fault, OpenInterlock, StuckSwi
 from instruments.simulated.laboratory import Laboratory
 from instruments.simulated.visa import register_rack, unregister_rack
 from mho_errors import BenchError
+from mho_terminal import Terminal
 
 TEXT = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
 ENTRIES = load_bench_file("simulated").bench.instruments
@@ -282,17 +283,25 @@ def test_a_check_that_would_hurt_or_makes_no_sense_is_refused(tmp_path, line):
         check_bench(str(path))
 
 
-def test_the_table_says_what_is_wrong_and_what_to_do():
+@pytest.mark.parametrize("forced", [False, True], ids=["pipe", "terminal"])
+def test_the_table_says_what_is_wrong_and_what_to_do(forced):
     out = io.StringIO()
     report = BenchReport(
         "mine",
         (
             Finding("smu", "connection", "wrong", "no answer at [USB0]", "check the cable"),
             Finding("bench", "contact", "note", "none", ""),
+            Finding("bench", "reading", "ok", "0.2 V", ""),
         ),
     )
-    print_report(report, Console(file=out, width=120))
-    text = out.getvalue()
+    options = {"force_terminal": True, "color_system": "standard"} if forced else {}
+    print_report(report, Terminal(file=out, width=120, _environ={}, **options))
+    printed = out.getvalue()
+    text = Text.from_ansi(printed).plain
+    for verdict, style in {"wrong": "1;31", "note": "33", "ok": "32"}.items():
+        assert (f"\x1b[{style}m{verdict}" if forced else f"│ {verdict} ") in printed
+    assert "[" not in text.replace("[USB0]", "")  # no markup is left
+    assert forced or printed == text
     assert "no answer at [USB0]" in text
     assert "check the cable" in text
     assert text.splitlines()[-1] == "1 wrong, 1 to note"

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import pyvisa
 from hypothesis import given, settings
@@ -224,6 +225,141 @@ def test_a_source_that_holds_a_voltage_sets_without_a_measurement(desk):
     desk.smu.write(":SOUR:VOLT 3.5;:OUTP ON")
     desk.lab.clock.advance(1.0)
     assert desk.status == FORMED
+
+
+HELD = {  # what is sent to which instrument, and the path that it goes by
+    "generator": ("pulser", "OUTP1:LOAD INF;:FUNC DC;:VOLT:OFFS {volts};:OUTP1 ON", "SET"),
+    "source-measure unit": ("smu", ":SOUR:VOLT:ILIM 1e-3;:SOUR:VOLT {volts};:OUTP ON", "READ"),
+}
+
+
+@pytest.mark.parametrize("preset", ["ideal", "relaxing"])
+@pytest.mark.parametrize("source", HELD)
+@pytest.mark.parametrize(
+    ("volts", "seconds", "status"),
+    [
+        (4.5, 1.0, STUCK_ON),
+        (10.0, 1.0, STUCK_ON),
+        (4.5, 1e5, STUCK_ON),
+        (4.2, 1.0, FORMED),
+        (2.0, 1.0, VIRGIN),
+    ],
+)
+def test_what_a_level_does_does_not_depend_on_how_the_clock_is_cut(preset, source, volts, seconds, status):
+    role, settings, path = HELD[source]
+    for parts in (1, 2, 3, 10):
+        for desk in desk_of(preset):
+            desk.route(path, gate=4.0)
+            getattr(desk, role).write(settings.format(volts=volts))
+            for _ in range(parts):
+                desk.lab.clock.advance(seconds / parts)
+            assert desk.status == status, parts
+
+
+@pytest.mark.parametrize(
+    ("volts", "gate", "status"), [(4.5, 4.0, STUCK_ON), (2.45, 4.0, FORMED), (2.3, 4.0, VIRGIN)]
+)
+def test_half_a_period_of_a_slow_wave_is_a_level_too(volts, gate, status):
+    """2.45 V needs some seconds to form a cell, 2.3 V more than five."""
+    for parts in (1, 3, 10):
+        for desk in desk_of():
+            desk.route(gate=gate)
+            wave = f"FUNC SQU;:FREQ 0.1;:VOLT:LOW 0;:VOLT:HIGH {volts}"
+            desk.pulser.write(f"OUTP1:LOAD INF;:{wave};:OUTP1 ON")
+            for _ in range(parts):
+                desk.lab.clock.advance(15.0 / parts)
+            assert desk.status == status, parts
+
+
+def test_a_level_that_is_measured_resets_no_deeper_than_one_that_is_not():
+    ends = []
+    for readings in (1, 20):
+        for desk in desk_of("pku"):
+            desk.route("READ", gate=1.8)
+            desk.lab.chip.cells["multiply"].set(CELL, 4.3, 1e-6, 1.8)
+            desk.smu.write(":SOUR:VOLT:ILIM 1e-3;:SOUR:VOLT -0.93;:OUTP ON")
+            for _ in range(readings):
+                desk.lab.clock.advance(1e-5 / readings)
+                desk.lab.current("bit line", desk.lab.held_line("bit line"), 1e-5 / readings)
+                desk.lab.clock.advance(1e-5 / readings)
+            ends.append(desk.conductance)
+    assert ends[0] == pytest.approx(ends[1], rel=5e-3)
+    assert 1e-6 < ends[0] < 38e-6  # on the way
+
+
+def test_a_level_that_went_away_is_another_one_when_it_returns(desk):
+    """Two SETs have two draws, however equal they are."""
+    desk.route("READ", gate=1.8)
+    lab = desk.lab
+    desk.smu.write(":SOUR:VOLT:ILIM 1e-3;:SOUR:VOLT 3.5;:OUTP ON")
+
+    def level() -> object:
+        lab.clock.advance(1e-3)
+        return lab.levels._levels["bit line"][1]
+
+    first = level()
+    assert level() is first
+    for change in (":SOUR:VOLT 0;:SOUR:VOLT 3.5", ":OUTP OFF;:OUTP ON"):
+        before = level()
+        desk.smu.write(change)
+        assert level() is not before
+    before = level()
+    desk.board.write(":ROUT:PATH OPEN;:ROUT:PATH READ")
+    assert level() is not before
+
+
+def test_a_level_held_by_a_daq_destroys_what_it_has_formed():
+    for parts in (1, 3):
+        lab = Laboratory(load_bench_file("simulated"), preset="ideal", seed=1)
+        lab.board.write(b':MODE MULT;:ROUT:BLOC "multiply",(@0:1),(@0:1)')
+        lab.hold_vectors(np.array([[4.5, 0.0]]), 0.0)
+        for _ in range(parts):
+            lab.clock.advance(1.0 / parts)
+        assert lab.chip.cells["multiply"].status((slice(0, 2), 0)).tolist() == [STUCK_ON, VIRGIN]
+
+
+def test_a_level_held_on_a_floating_gate_is_an_incident_before_anybody_measures(desk):
+    desk.gate.write(":OUTP:SMOD HIMP;:OUTP OFF")
+    desk.board.write(':MODE PROG;:ROUT:CELL "multiply",2,3;:ROUT:PATH READ')
+    desk.smu.write(":SOUR:VOLT 3;:OUTP ON")
+    for _ in range(3):
+        desk.lab.clock.advance(1.0)
+    assert desk.kinds == ["floating gate"]  # told once
+    assert "3 V held at ('multiply', 2, 3)" in desk.lab.incidents[0].detail
+    assert desk.status == VIRGIN
+    desk.smu.write(":OUTP OFF")
+    desk.lab.clock.advance(1.0)
+    desk.smu.write(":OUTP ON")
+    desk.lab.clock.advance(1.0)
+    assert desk.kinds == ["floating gate"] * 2
+
+
+def test_a_generators_level_is_a_pulse_that_does_not_end(desk):
+    """The limit of a pulse's width is for generators: a level through one exceeds it, a source-measure unit's does not."""
+    desk.smu.write(":SOUR:VOLT 1;:OUTP ON")
+    desk.lab.clock.advance(1.0)
+    desk.pulser.write("OUTP1:LOAD INF;:FUNC DC;:VOLT:OFFS 3;:OUTP1 ON")
+    desk.lab.clock.advance(9e-6)
+    assert desk.kinds == []
+    desk.lab.clock.advance(0.5)
+    desk.lab.clock.advance(0.5)
+    assert desk.kinds == ["over limit"]
+    assert "bit line: pulse width of" in desk.lab.incidents[0].detail
+
+
+def test_a_current_source_is_judged_at_the_voltage_that_forms_a_cell(tmp_path):
+    """Afterwards it is lower: 100 uA in a formed cell."""
+    text = load_bench_file("simulated").text.replace("voltage = 4.6", "voltage = 2.8", 1)
+    path = tmp_path / "bench.toml"
+    path.write_text(text, "utf-8")
+    for desk in desk_of(bench=str(path)):
+        desk.route("READ", gate=4.0)
+        desk.smu.write(":SOUR:FUNC CURR;:SOUR:CURR:VLIM 15;:SOUR:CURR 1e-4;:OUTP ON")
+        assert desk.status == FORMED
+        highest = desk.lab.monitor.extremes()["bit line"].highest
+        assert 2.91 < highest < 1.11 * 2.91  # 3.15 V less two decades of 0.12 V, and a step
+        assert desk.lab.held_line("bit line") < 2.0
+        assert desk.kinds == ["over limit"]
 
 
 @pytest.mark.parametrize("frequency", [1.0, 1e3, 1e5, 3e7])

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from instruments.simulated.clock import VirtualClock
 from instruments.simulated.physics.blocks import is_whole, pieces
+from instruments.simulated.physics.held_levels import HeldLevel
 from instruments.simulated.physics.noise import ReadNoise, white_variance
 from instruments.simulated.physics.presets import CellPreset
 from instruments.simulated.physics.relaxation import ThermalHistory, heavy_tailed, relaxed
 from instruments.simulated.physics.switching import (
+    LASTING,
     LN10,
     after_reset,
     after_set,
@@ -224,6 +226,7 @@ class CellArray:
         *,
         times: int = 1,
         current: float = math.inf,
+        level: HeldLevel | None = None,
     ) -> None:
         """A pulse of `voltage` (V) and `width` (s) on the bit line: forms a virgin cell, SETs a formed one.
 
@@ -234,9 +237,11 @@ class CellArray:
         current : float
             What the source gives at most, A: in its limit it leaves less voltage to the cell. Infinite for a pulse
             generator: at nanoseconds no limit acts, the charge of the lines is there first.
+        level : HeldLevel, optional
+            No pulse, but a level that goes on for another `width`.
         """
         check_pulse(voltage, width, gate)
-        self._set(cell, self._left(cell, voltage, current), width, gate, times, current)
+        self._set(cell, voltage, width, gate, level, times, current)
 
     def reset(
         self,
@@ -247,27 +252,32 @@ class CellArray:
         *,
         times: int = 1,
         current: float = math.inf,
+        level: HeldLevel | None = None,
     ) -> None:
         """A pulse of `voltage` (V) on the source line: lowers the conductance gradually to the floor.
 
-        `times` and `current` are those of `set`; a RESET that the limit starves does not begin.
+        The other parameters are those of `set`; a RESET that the limit starves does not begin.
         """
         check_pulse(voltage, width, gate)
-        self._reset(cell, self._left(cell, voltage, current), width, gate, times)
+        self._reset(cell, voltage, width, gate, level, times, current)
 
-    def _left(self, cell: tuple[int, int], voltage: float, current: float) -> float:
+    def _left(self, index: Index, voltage: Values, current: float) -> Values:
         """Return the volts that a source with a limit leaves to a cell as it is now."""
         if current == math.inf:
             return voltage
-        return min(voltage, current / float(self._now(cell)))
+        return min(voltage, current / float(self._now(index)))
 
-    def set_cells(self, index: Index, voltage: Values, width: Values, gate: Values) -> None:
-        """One bit-line pulse on each cell at `index`; numbers, or arrays of the block's shape."""
-        self._each(self._set, index, voltage, width, gate)
+    def set_cells(
+        self, index: Index, voltage: Values, width: Values, gate: Values, level: HeldLevel | None = None
+    ) -> None:
+        """One bit-line pulse, or more of a level, on each cell at `index`; numbers, or arrays of the block's shape."""
+        self._each(self._set, index, level, voltage, width, gate)
 
-    def reset_cells(self, index: Index, voltage: Values, width: Values, gate: Values) -> None:
-        """One source-line pulse on each cell at `index`; numbers, or arrays of the block's shape."""
-        self._each(self._reset, index, voltage, width, gate)
+    def reset_cells(
+        self, index: Index, voltage: Values, width: Values, gate: Values, level: HeldLevel | None = None
+    ) -> None:
+        """The same on the source lines."""
+        self._each(self._reset, index, level, voltage, width, gate)
 
     def age(self, index: Index, cycles: float) -> None:
         """Let the cells have gone through `cycles` full SET and RESET cycles more than they have."""
@@ -279,15 +289,16 @@ class CellArray:
         """Put resistors of `conductance` (S), which no pulse changes, in the place of the cells at `index`."""
         self._lose(index, np.True_, STUCK_ON, conductance)
 
-    def _each(self, act: Callable[..., None], index: Index, *pulse: Values) -> None:
+    def _each(self, act: Callable[..., None], index: Index, level: HeldLevel | None, *pulse: Values) -> None:
         check_pulse(*pulse)
         if is_whole(index):
-            act(index, *pulse)
+            act(index, *pulse, level)
             return
         block = self._status[index].shape
         pulse = tuple(np.broadcast_to(value, block) if np.ndim(value) else value for value in pulse)
-        for piece, part in pieces(index, self.shape):
-            act(piece, *(value[part] if np.ndim(value) else value for value in pulse))
+        for number, (piece, part) in enumerate(pieces(index, self.shape)):
+            share = None if level is None else level.part(number)
+            act(piece, *(value[part] if np.ndim(value) else value for value in pulse), share)
 
     def _set(
         self,
@@ -295,36 +306,68 @@ class CellArray:
         voltage: Values,
         width: Values,
         gate: Values,
+        level: HeldLevel | None = None,
         times: int = 1,
         current: float = math.inf,
     ) -> None:
-        p = self.preset
-        self._overvoltage(index, voltage)
+        p, left = self.preset, self._left(index, voltage, current)
+        self._overvoltage(index, left)
         status, wear, g = self._status[index], self._wear[index], self._now(index)
-        needed = self._forming_voltage[index] + forming_cost(p, width, gate)
-        forms = (status == VIRGIN) & (voltage >= needed)
+        lasted = width if level is None else level.seconds + width
+        needed = self._forming_voltage[index] + forming_cost(p, lasted, gate)
+        forms = (status == VIRGIN) & (left >= needed)
         limit = compliance(p, gate, self._set_factor[index], wear)
         threshold = self._set_threshold[index]
+        driven = left if level is None else voltage  # what a level has left now, it had not all the while
         if current != math.inf:
-            limit = np.minimum(limit, limited_conductance(p, current, voltage, width, threshold, limit))
-        progress = -np.expm1(-width * times * set_rate(p, voltage, threshold))
-        after = after_set(p, g, limit, progress, self._draw(g))
+            limit = np.minimum(limit, limited_conductance(p, current, driven, lasted, threshold, limit))
+        draw, idle = self._draw(g), level is None or not level.acted
+        progress = -np.expm1(-width * times * set_rate(p, driven, threshold))
+        if level is None:
+            after = after_set(p, g, limit, progress, draw)
+        else:
+            before, draw = level.begin(g, draw)
+            landing = after_set(p, before, limit, 1.0, draw)
+            starved = False
+            if current != math.inf:
+                starved, left = limit <= before, min(voltage, current / float(before))
+            after = g + np.maximum(landing - g, 0.0) * (0.0 if starved else progress)
+            level.seconds = lasted
         changed = (forms | (status == FORMED)) & (after > g)
         self._status[index] = status + (forms & changed)  # VIRGIN + 1 is FORMED
-        self._program(index, changed, g, after, voltage, wear)
+        self._program(index, changed, g, after, left, wear, idle)
+        lasts = True if level is not None else width > LASTING  # it is still there when the cell has formed
+        self._overvoltage(index, self._left(index, voltage, current) * lasts)
 
-    def _reset(self, index: Index, voltage: Values, width: Values, gate: Values, times: int = 1) -> None:
-        p = self.preset
-        self._overvoltage(index, voltage)
-        status, wear, g = self._status[index], self._wear[index], self._now(index)
+    def _reset(
+        self,
+        index: Index,
+        voltage: Values,
+        width: Values,
+        gate: Values,
+        level: HeldLevel | None = None,
+        times: int = 1,
+        current: float = math.inf,
+    ) -> None:
+        p, left = self.preset, self._left(index, voltage, current)
         deviate = self._reset_deviate[index]
+        over = left - p.reset_threshold - p.reset_threshold_spread * deviate
+        if level is not None and current != math.inf and gate >= p.reset_gate and over > 0.0:
+            over, left = over + (voltage - left), voltage  # resetting, the cell gets ever more of the volts
+        self._overvoltage(index, left)
+        status, wear, g = self._status[index], self._wear[index], self._now(index)
         draw = self._draw(g) if times == 1 else deepest_of(times, self._rng.random())
-        over = voltage - p.reset_threshold - p.reset_threshold_spread * deviate
+        before, idle = g, True
+        if level is not None:
+            idle, lasted = not level.acted, level.seconds + width
+            before, draw = level.begin(g, draw)
+            width = (lasted**0.5 - level.seconds**0.5) ** 2  # a RESET goes with the root of its time
+            level.seconds = lasted
         formed = (status == FORMED) & (gate >= p.reset_gate) & (over > 0.0)
         after = after_reset(p, g, np.maximum(over, 0.0), width, draw, deviate, wear, times)
-        self._program(index, formed & (after < g), g, after, voltage, wear)
+        self._program(index, formed & (after < g), g, after, left, wear, idle)
         # The deepest of the pulses on a cell that is already deep in HRS tear it open for good.
-        lost = formed & (g < p.deep_reset) & (draw > self._loss_deviate)
+        lost = formed & (before < p.deep_reset) & (draw > self._loss_deviate)
         if lost.any():
             self._lose(index, lost, STUCK_OFF)
 
@@ -335,11 +378,19 @@ class CellArray:
         return self._rng.standard_normal(like.shape, np.float32)
 
     def _program(
-        self, index: Index, changed: Values, before: Values, after: Values, voltage: Values, wear: Values
+        self,
+        index: Index,
+        changed: Values,
+        before: Values,
+        after: Values,
+        voltage: Values,
+        wear: Values,
+        idle: bool,
     ) -> None:
-        """Give the `changed` cells their new state; every pulse wears, whether it changed something or not."""
+        """Give the `changed` cells their new state; every act wears, a level's only once where it changes nothing."""
         p = self.preset
-        self._wear[index] = wear + wear_of(p, (after - before) * changed, voltage)
+        worn = wear_of(p, (after - before) * changed, voltage)
+        self._wear[index] = wear + (worn if idle else worn - wear_of(p, 0.0, voltage))
         single = changed.ndim == 0
         if not (changed if single else changed.any()):
             return

@@ -32,6 +32,7 @@ LN10 = math.log(10.0)
 RESET_WIDTH = 100e-9  # s, of reset_slope
 FORMING_WIDTH = 1e-6  # s, of forming_voltage
 HALVINGS = 16  # of a volt: to some 20 uV
+LASTING = 1e-4  # s: a pulse ends as it forms a cell; what is longer goes on, as a level does
 
 
 def compliance(preset: CellPreset, gate: Values, factor: Values, wear: Values) -> Values:
