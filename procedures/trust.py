@@ -58,7 +58,7 @@ def anybody(code: Code) -> bool:
 def check_unchanged(path: Path) -> None:
     """Refuse a run file that is not as its run wrote it.
 
-    A file without a seal (its writer was killed, or it comes from an mho that wrote none) cannot be told from a
+    A file that has no seal by rights (its writer was killed, or it is of the first schema) cannot be told from a
     changed one and is accepted: the seal finds accidents, and trust does not rest on it.
 
     Raises

@@ -15,7 +15,7 @@ from runs.chunks import damaged_rows
 from runs.opening import DAMAGE, intact, open_run_file
 from runs.record import RunRecord
 from runs.schema import GOING_ON, Status
-from runs.seal import SEAL, SEALED_SINCE, changes, is_sealed
+from runs.seal import SEAL, SEALED_SINCE, changes, read_seal
 from runs.tree import walk
 
 NEEDED = (
@@ -91,8 +91,10 @@ def _verified(path: Path, file: h5py.File, status: Status, unclosed: bool) -> Ve
         if not rows:
             unreadable(where, error)
 
-    if is_sealed(file):
-        altered = changes(file, unreadable_rows)
+    # A writer seals, then says how the run ended, then closes: what it could not close need not fit its seal.
+    seal = {} if unclosed else read_seal(file)
+    if seal:
+        altered = changes(file, seal, unreadable_rows)
     else:
         altered = []
         seen = set()
@@ -102,8 +104,8 @@ def _verified(path: Path, file: h5py.File, status: Status, unclosed: bool) -> Ve
                 damage.extend(damaged_rows(item, lenient=unclosed))
         if not damage:  # else it lies below what is damaged
             damage = [f"/entry/{name} is missing" for name in NEEDED if f"/entry/{name}" not in seen]
-        if SEAL not in file and int(file.attrs["mho_schema"]) >= SEALED_SINCE:
-            altered = [f"/{SEAL} is missing, so that other changes cannot be told"]
+        if not unclosed and (SEAL in file or int(file.attrs["mho_schema"]) >= SEALED_SINCE):
+            altered = [f"/{SEAL} is missing or not filled in, so that other changes cannot be told"]
     if damage or altered:
         verdict = Verdict.DAMAGED if damage else Verdict.CHANGED
         return Verification(path, verdict, status, (*damage, *altered))
@@ -111,7 +113,7 @@ def _verified(path: Path, file: h5py.File, status: Status, unclosed: bool) -> Ve
         note = "its writer is gone and has not closed it; `mho recover` makes an ordinary file of it"
         return Verification(path, Verdict.INTERRUPTED, status, (note,))
     note = "it carries no seal, so that later changes cannot be told"
-    return Verification(path, Verdict.SOUND, status, () if is_sealed(file) else (note,))
+    return Verification(path, Verdict.SOUND, status, () if seal else (note,))
 
 
 def _is_dataset(file: h5py.File, where: str) -> bool:

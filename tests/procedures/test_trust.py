@@ -183,13 +183,17 @@ def test_modules_are_not_found_in_the_folder_of_a_run_while_it_is_repeated(
 
 
 @pytest.mark.parametrize("verb", [["rerun"], ["run", "read", "--after"], ["queue", "clone"]])
-def test_a_changed_file_is_refused_whatever_is_trusted(verb, honest, tmp_path, shell: Shell):
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_changed_file_is_refused_whatever_is_trusted(verb, emptied, honest, tmp_path, shell: Shell):
     path = tmp_path / "changed.h5"
     path.write_bytes(honest.read_bytes())
     with h5py.File(path, "r+") as file:
         file["entry/pulses/conductance"][0] = 1.0
+        if emptied:
+            file["entry/seal/sha256"][0] = b""
     said = refused(shell, *verb, path, "--trust")
-    assert "is changed, so it is not repeated: /entry/pulses/conductance was changed" in said
+    found = "seal is missing or not filled in" if emptied else "pulses/conductance was changed"
+    assert f"is changed, so it is not repeated: /entry/{found}" in said
 
 
 def test_a_chain_is_asked_for_from_its_beginning(honest, place, tmp_path, monkeypatch):
