@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -343,7 +344,7 @@ def test_json_that_is_beyond_reading_is_damage(name, whole: bytes, tmp_path: Pat
         assert "is damaged" in one_sentence(*shell("show", path), "show")
 
 
-TITLE = "\x1b]0;gone\x07\x1b[2J<script>alert(1)</script> [/bold] =1+1 | `x` $\\x$ \u202etxt"
+TITLE = "\x1b]0;gone\x07\x1b[2J<script>alert(1)</script> [/bold];=1+1 | `x` $\\x$ \u202etxt"
 FORMULA = '=HYPERLINK("http://evil","x")'
 
 
@@ -365,6 +366,9 @@ def hostile_texts(whole: bytes, tmp_path: Path, shell: Shell) -> Path:
         entry["cycles/residual"].attrs["units"] = "\x1b[31m"
         entry["cycles"].move("mvm_outputs", "=1+1")
         entry["log/message"][0] = TITLE.encode()
+        replace(entry, "provenance/seed", np.bytes_("7\x9b31m;=1+1".encode()))
+        entry["arrays"].move("solution", "\x1b[31m;=1+1")
+        entry["arrays/\x1b[31m;=1+1/value"].attrs["long_name"] = "of x,=1+1\u202e"
     return path
 
 
@@ -388,8 +392,12 @@ def test_no_text_of_a_file_commands_terminal_or_spreadsheet(
     assert "<script>" not in readme
     assert readme.startswith("# \\\\x1b\\]0;gone")
     for table in (tmp_path / "out" / "csv").rglob("*.csv"):
-        lines = table.read_text("utf-8").splitlines()
-        assert not [line for line in lines if line.startswith("=") or ",=" in line or ',"=' in line], table
+        text = table.read_text("utf-8")
+        assert harmless(str(table) + text), table
+        assert not [part for part in re.split(r"[\n\t,;|]", text) if part.strip(' "').startswith(("=", "@"))], table
+    assert harmless((tmp_path / "out" / "SHA256SUMS").read_text("utf-8"))
+    for name in ("summary", "provenance"):
+        assert harmless((tmp_path / "out" / f"{name}.json").read_text("utf-8"))
 
 
 def test_no_text_of_a_file_is_html_on_the_page(hostile_texts: Path):
