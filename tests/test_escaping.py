@@ -89,7 +89,7 @@ def test_a_spreadsheet_sees_no_formula_and_every_number(text: str):
         assert cell.replace("'", "") == visible(text, lines=False).replace("'", "")
         for part in re.split("[,;|\t\n\r]", cell):
             seen = "".join(mark for mark in part if unicodedata.category(mark) not in ("Cc", "Cf", "Zs"))
-            assert not seen.lstrip('"').startswith(("=", "@")) or cell == text and number
+            assert not seen.lstrip('"').startswith(("=", "@"))
             assert not seen.lstrip('"').startswith(("+", "-")) or complex(part.strip()) is not None
 
 
