@@ -20,6 +20,7 @@ from command_line import Shell
 from analysis.collection import tabulate
 from gui.app import show_run
 from gui.watch.looking import look_at_run
+from instruments.bench_file import load_bench_file
 from mho_errors import RunFileError
 from runs import RunFile
 from runs.index import RunIndex
@@ -332,6 +333,25 @@ def test_toml_that_is_beyond_reading_is_said_in_one_sentence(name, text, whole, 
     bench = tmp_path / "bench.toml"
     bench.write_bytes(text.encode("utf-8", "surrogateescape"))
     one_sentence(*shell("run", "read", "--bench", bench), "run")
+
+
+HUGE_ROWS = run_samples.CHIP.replace("rows = 1024", "rows = 999999991024")
+
+
+@pytest.mark.parametrize("text", [DEEP_TOML, HUGE_ROWS, "%%%", "arrays = 3"])
+def test_a_chip_map_that_is_beyond_reading_is_said_in_one_sentence(text, tmp_path, shell: Shell):
+    (tmp_path / "chip.toml").write_text(text, "utf-8")
+    np.save(tmp_path / "a.npy", np.eye(4))
+    for name in ("simulated", "arrays"):
+        bench = tmp_path / f"{name}.toml"
+        bench.write_text(
+            load_bench_file(name).text.replace('chip = "reference"', 'chip = "chip.toml"'), "utf-8"
+        )
+        for words in (["run", "read", "--bench", bench], ["solve", tmp_path / "a.npy", "--bench", bench],
+                      ["rehearse", bench, "solve", tmp_path / "a.npy"]):  # fmt: skip
+            said = one_sentence(*shell(*words), words[0])
+            assert "chip map" in said
+    assert "the chip map" in one_sentence(*shell("bench", "check", tmp_path / "simulated.toml"), "bench")
 
 
 @pytest.mark.parametrize("name", ["summary", "card"])
