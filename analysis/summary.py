@@ -149,7 +149,7 @@ def summarise(run: RunFile) -> Summary:
         version=run.version,
         parameters=run.parameters,
         bench=read_bench(run),
-        seed=_seed(run),
+        seed=run.seed(),
         chip="" if chip is None else chip.name,
         after=run.provenance.get("after", ""),
         arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)),
@@ -180,11 +180,6 @@ def read_bench(run: RunFile) -> BenchFacts:
     if isinstance(simulation, dict):  # the one in use may have been chosen on the command line
         preset = run.provenance.get("preset") or simulation.get("preset", "")
     return BenchFacts(str(text.get("name", "")), preset)
-
-
-def _seed(run: RunFile) -> int | None:
-    text = run.provenance.get("seed", "")
-    return int(text) if text.isdecimal() else None
 
 
 def _duration(run: RunFile, status: Status) -> float | None:

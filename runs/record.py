@@ -130,6 +130,23 @@ class RunRecord:
         with intact(self.path):
             return {name: decode(dataset[()]) for name, dataset in self._group("provenance").items()}
 
+    def seed(self, name: str = "seed") -> int | None:
+        """Return a seed that the provenance tells, ``seed`` or ``chip_seed``; None where it does not."""
+        text = self.provenance.get(name, "")
+        with intact(self.path):
+            if text and not (text.isascii() and text.isdecimal()):
+                raise ValueError(f"its {name} is {text[:40]!r}, no whole number from 0")
+            return int(text) if text else None
+
+    @property
+    def input_hashes(self) -> dict[str, str]:
+        """SHA-256 of the input files, by the names of their parameters."""
+        lines = [line.split(" ") for line in self.provenance.get("inputs", "").splitlines()]
+        with intact(self.path):
+            if not all(len(words) == 2 for words in lines):
+                raise ValueError("its list of input files is not of names and hashes")
+            return dict(lines)
+
     @property
     def summary(self) -> dict[str, Any]:
         """The result in a few numbers and words; empty until the procedure stores one."""

@@ -196,6 +196,34 @@ def test_a_changed_file_is_refused_whatever_is_trusted(verb, emptied, honest, tm
     assert f"is changed, so it is not repeated: /entry/{found}" in said
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("seed", "abc", "its seed is 'abc', no whole number from 0"),
+        ("seed", "-5", "its seed is '-5'"),
+        ("seed", "7²", "its seed is '7²'"),
+        ("seed", "9" * 5000, "limit"),
+        ("chip_seed", "abc", "its chip_seed is 'abc'"),
+        ("inputs", "digits", "its list of input files is not of names and hashes"),
+        ("inputs", "nonsense\ndigits  ", "its list of input files"),
+    ],
+)
+def test_a_provenance_that_says_nonsense_is_damage(name, text, told, honest, tmp_path, shell: Shell):
+    path = tmp_path / "forged.h5"
+    path.write_bytes(honest.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file["entry/provenance"].pop(name, None)
+        file[f"entry/provenance/{name}"] = np.bytes_(text.encode())
+    run_samples.seal_again(path)
+    for verb in (["rerun"], ["run", "read", "--after"], ["queue", "clone"], ["show"]):
+        if not (verb == ["show"] and name != "seed") and not (
+            verb == ["queue", "clone"] and name == "chip_seed"
+        ):
+            said = refused(shell, *verb, path)
+            assert f"{path} is damaged" in said
+            assert told in said
+
+
 def test_a_chain_is_asked_for_from_its_beginning(honest, place, tmp_path, monkeypatch):
     first = forged(honest, place, "procedure", tmp_path / "forged.h5")
     second = run(Read(rows="0:1", columns="0:2"), after=honest, output=tmp_path / "read.h5").path
