@@ -364,6 +364,106 @@ def test_json_that_is_beyond_reading_is_damage(name, whole: bytes, tmp_path: Pat
         assert "is damaged" in one_sentence(*shell("show", path), "show")
 
 
+CHANGES: list[tuple[str, object, str]] = [
+    (
+        "cycles/relative_error",
+        np.zeros((5, 2, 2)),
+        "cycles/relative_error has the shape (5, 2, 2), not 1 dimensions",
+    ),
+    ("cycles/cycle", np.zeros((5, 2)), "cycles/cycle has the shape (5, 2), not 1 dimensions"),
+    ("cycles/residual", np.array([b"a"] * 5), "cycles/residual holds |S1, not numbers"),
+    ("cycles/residual", None, "cycles/residual is a group, where values are expected"),
+    ("cycles/residual", 1.0, "cycles/residual is a single number, no column"),
+    ("cycles@signal", "nope", "cycles is to be plotted by 'nope', which it does not have"),
+    ("cycles@axes", 7, "cycles is to be plotted by '7', which it does not have"),
+    ("cycles@series", "nope", "cycles is to be plotted by 'nope', which it does not have"),
+    ("maps/multiply_conductance/value", np.zeros(3), "value has the shape (3,), not 3 dimensions"),
+    (
+        "maps/multiply_conductance/value",
+        np.zeros((1, 3, 4)),
+        "has images of (3, 4) for 12 rows and 20 columns",
+    ),
+    ("maps/multiply_conductance/value", np.array([b"a"]), "value holds |S1, not numbers"),
+    ("maps/multiply_conductance/row", np.zeros((12, 1), int), "row has the shape (12, 1), not 1 dimensions"),
+    ("maps/multiply_conductance/time", np.array([b"a"]), "time holds |S1, not numbers"),
+    ("arrays/solution/value", np.array([b"=1+1"]), "arrays/solution/value holds |S4, not numbers"),
+    ("arrays/solution/value", None, "arrays/solution/value is a group, where values are expected"),
+    ("log/message", np.arange(5), "log/message holds int64, not text"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), CHANGES, ids=[f"{n}-{t[-12:]}" for n, _, t in CHANGES])
+def test_columns_and_images_of_wrong_kind_or_shape_are_damage(
+    name, value, told, whole, tmp_path, shell: Shell
+):
+    path = tmp_path / "run.h5"
+    with changed(path, whole) as entry:
+        place, _, attribute = name.partition("@")
+        if attribute:
+            entry[place].attrs[attribute] = value
+        else:
+            attributes = dict(entry[place].attrs)
+            del entry[place]
+            if value is None:
+                entry.create_group(place)
+            else:
+                entry[place] = value
+            entry[place].attrs.update(attributes)
+    code, out, err = shell("verify", path)
+    assert (code, "damaged" in out, told in " ".join(out.split()), err) == (1, True, True, "")
+    refused = 0
+    for words in (
+        ["show", path],
+        ["plot", path],
+        ["export", path, "--to", "csv"],
+        ["export", path, "--to", "mat"],
+    ):
+        code, out, err = shell(*words)
+        assert "Traceback" not in out + err
+        if code:
+            assert told in one_sentence(code, out, err, words[0])
+            assert "is damaged" in err
+            refused += 1
+    assert refused, "no verb reads it"
+
+
+FACTS: list[tuple[str, object]] = [
+    ("card", {"run_id": [1]}), ("card", {"facts": {"run_id": [1]}, "parameters": {}}),
+    ("card", {"facts": {"start": "x"}, "parameters": {}}), ("card", {"facts": {}, "parameters": 7}),
+    ("card", {"facts": {}, "parameters": {"bits": [1, [2]]}}), ("card", []), ("summary", [1, 2]), ("summary", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), FACTS)
+def test_a_card_or_summary_that_is_none_is_damage_for_verify_and_all(
+    name, value, whole, tmp_path, shell: Shell
+):
+    path = texts(tmp_path / "run.h5", whole, name, json.dumps(value))
+    code, out, _ = shell("verify", path)
+    assert (code, "damaged" in out) == (1, True)
+    with RunIndex(tmp_path) as index:
+        index.update()
+        assert [run.status for run in index.search()] == ["unreadable"]
+
+
+def test_a_parameter_that_is_a_group_is_damage(whole: bytes, tmp_path: Path, shell: Shell):
+    path = tmp_path / "run.h5"
+    with changed(path, whole) as entry:
+        entry.create_group("procedure/parameters/evil")
+    code, out, _ = shell("verify", path)
+    assert (code, "damaged" in out) == (1, True)
+    assert "is damaged" in one_sentence(*shell("show", path), "show")
+
+
+def test_a_summary_of_other_kinds_is_shown_all_the_same(whole: bytes, tmp_path: Path, shell: Shell):
+    told = {"converged": "yes", "bits": "x", "certificate": 7, "solution": {"a": 1}, "cycles": 3, "forecast_rho": None,
+            "mvm_outputs": [], "encoding": 5, "reason": [1], "bits_asked": {}, "virtual_seconds": "long"}  # fmt: skip
+    path = texts(tmp_path / "run.h5", whole, "summary", json.dumps(told))
+    code, out, err = shell("show", path)
+    assert (code, err) == (0, "")
+    assert "yes" in out
+
+
 TITLE = "\x1b]0;gone\x07\x1b[2J<script>alert(1)</script> [/bold];=1+1 | `x` $\\x$ \u202etxt"
 FORMULA = '=HYPERLINK("http://evil","x")'
 
