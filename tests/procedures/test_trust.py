@@ -119,6 +119,28 @@ def test_no_verb_runs_code_that_a_file_names(what, honest, place, tmp_path, shel
     assert not imported(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["os:system", "subprocess:Popen", "numpy:ndarray", "run_samples:SampleRun"])
+@pytest.mark.parametrize("what", ["procedure", "twin"])
+def test_that_a_module_is_imported_already_is_no_trust(what, name, honest, tmp_path, shell: Shell):
+    path = tmp_path / "forged.h5"
+    path.write_bytes(honest.read_bytes())
+    with h5py.File(path, "r+") as file:
+        if what == "procedure":
+            texts = {"provenance/procedure": name}
+        else:
+            own = f'driver = "instruments.drivers.keithley2450:Keithley2450"\ntwin = "{name}"'
+            bench = file["entry/bench/file"][()].decode()
+            texts = {"bench/file": bench.replace('driver = "keithley2450"', own, 1)}
+        for place, text in texts.items():
+            del file[f"entry/{place}"]
+            file[f"entry/{place}"] = np.bytes_(text.encode())
+    run_samples.seal_again(path)
+    for verb in (["rerun"], ["run", "read", "--after"]):
+        said = refused(shell, *verb, path)
+        assert f"would run {name} from " in said
+        assert "say --trust" in said
+
+
 @pytest.mark.parametrize("what", ["procedure", "driver"])
 def test_with_trust_it_is_repeated_from_this_folder(what, honest, place, tmp_path, shell: Shell, monkeypatch):
     path = forged(honest, place, what, tmp_path / "forged.h5")
