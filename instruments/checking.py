@@ -202,7 +202,7 @@ class _Checker:
         check = self._bench.check
         if check is not None and check.cell is not None:
             return Cell(*check.cell)
-        return Cell(read_chip_text(self._source.chip_text).arrays[0].name, 0, 0)
+        return Cell(read_chip_text(self._source.chip_text, self._source.bench.chip).arrays[0].name, 0, 0)
 
     def _contact(self) -> Seen:
         check = self._bench.check

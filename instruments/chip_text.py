@@ -47,12 +47,17 @@ class ChipText(BaseModel):
         return self
 
 
-def read_chip_text(chip_text: str) -> ChipText:
+def read_chip_text(chip_text: str, name: str = "") -> ChipText:
     """Return what a chip map's text says.
+
+    Parameters
+    ----------
+    name : str
+        What errors call the map.
 
     Raises
     ------
     BenchError
         It is no TOML that is read, does not describe its arrays, or describes larger ones than are simulated.
     """
-    return parse_toml(chip_text, ChipText, "the chip map", BenchError)
+    return parse_toml(chip_text, ChipText, f"chip map {name}".rstrip(), BenchError)

@@ -36,7 +36,7 @@ def doubtful_limits(source: BenchSource) -> tuple[str, ...]:
     BenchError
         The chip map cannot be read.
     """
-    borne = read_chip_text(source.chip_text).cells.bears
+    borne = read_chip_text(source.chip_text, source.bench.chip).cells.bears
     return tuple(
         doubt
         for terminal, entry in source.bench.limits.items()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from instruments.bench_file import BenchFile, BenchSource, read_bench_texts
+from instruments.chip_text import read_chip_text
 from instruments.models import modules_beside
 from mho_errors import InputError, MhoError
 from mho_toml import parse_toml
@@ -148,6 +149,7 @@ def _bench_of(file: RunFile) -> BenchSource:
             f"{file.path} was made on real instruments ({bench.name}): cells are never twice the same, so only "
             "runs on simulated benches are repeated; run the procedure again instead"
         )
+    read_chip_text(file.chip, f"in {file.path}")  # said now, when it is known where it stands
     return BenchSource(bench=bench, text=file.bench, chip_text=file.chip)
 
 

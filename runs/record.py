@@ -18,6 +18,9 @@ from runs.schema import GOING_ON, Parameter, Status
 from runs.superblock import is_marked
 from runs.text import decode
 
+SEED_DIGITS = 4000
+"""Python reads no more."""
+
 
 class RunRecord:
     """The part of an open run file that describes the run; `runs.reader.RunFile` adds its data.
@@ -134,8 +137,10 @@ class RunRecord:
         """Return a seed that the provenance tells, ``seed`` or ``chip_seed``; None where it does not."""
         text = self.provenance.get(name, "")
         with intact(self.path):
-            if text and not (text.isascii() and text.isdecimal()):
-                raise ValueError(f"its {name} is {text[:40]!r}, no whole number from 0")
+            if text and not (text.isascii() and text.isdecimal() and len(text) <= SEED_DIGITS):
+                raise ValueError(
+                    f"its {name} is {text[:40]!r}, no whole number from 0 of at most {SEED_DIGITS} digits"
+                )
             return int(text) if text else None
 
     @property

@@ -350,8 +350,8 @@ def test_a_chip_map_that_is_beyond_reading_is_said_in_one_sentence(text, tmp_pat
         for words in (["run", "read", "--bench", bench], ["solve", tmp_path / "a.npy", "--bench", bench],
                       ["rehearse", bench, "solve", tmp_path / "a.npy"]):  # fmt: skip
             said = one_sentence(*shell(*words), words[0])
-            assert "chip map" in said
-    assert "the chip map" in one_sentence(*shell("bench", "check", tmp_path / "simulated.toml"), "bench")
+            assert "chip map chip.toml" in said
+    assert "chip map" in one_sentence(*shell("bench", "check", tmp_path / "simulated.toml"), "bench")
 
 
 @pytest.mark.parametrize("name", ["summary", "card"])

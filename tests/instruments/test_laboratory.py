@@ -165,9 +165,9 @@ def test_geometry_is_taken_from_the_chip_map():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "the chip map: arrays: this key is missing"),
-        ("arrays = 3", "the chip map: arrays "),
-        ("arrays = []", "the chip map: arrays "),
+        ("", "chip map: arrays: this key is missing"),
+        ("arrays = 3", "chip map: arrays "),
+        ("arrays = []", "chip map: arrays "),
         ("[[arrays]]\nname = 'a'", "arrays.0.rows "),
         ("arrays = [", "not valid TOML"),
         ("[[arrays]]\nname = 'a'\nrows = 'x'\ncolumns = 8\nwire_resistance = 1", "arrays.0.rows "),

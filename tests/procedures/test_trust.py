@@ -224,7 +224,7 @@ def test_a_changed_file_is_refused_whatever_is_trusted(verb, emptied, honest, tm
         ("seed", "abc", "its seed is 'abc', no whole number from 0"),
         ("seed", "-5", "its seed is '-5'"),
         ("seed", "7²", "its seed is '7²'"),
-        ("seed", "9" * 5000, "limit"),
+        ("seed", "9" * 5000, "of at most 4000 digits"),
         ("chip_seed", "abc", "its chip_seed is 'abc'"),
         ("inputs", "digits", "its list of input files is not of names and hashes"),
         ("inputs", "nonsense\ndigits  ", "its list of input files"),
