@@ -10,7 +10,13 @@ import re
 import unicodedata
 from html import escape
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA = "=+-@＝＋－＠"
+_SEPARATORS = re.compile(r"([,;|])")
+"""Where one spreadsheet or another begins a new cell; tabs and ends of lines are escaped."""
+
+_UNSEEN = "\"'\u115f\u1160\u2800\u3164\uffa0"
+"""Quotes, which a reader of CSV takes off, and letters and signs that show nothing."""
+
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~])")
 
 
@@ -42,10 +48,24 @@ def markdown(text: str) -> str:
 
 
 def csv_cell(value: object) -> object:
-    """Return a cell for a CSV file: text that a spreadsheet would take for a formula gets an apostrophe, numbers stay."""
-    if not isinstance(value, str) or not value.startswith(_FORMULA) or _is_number(value):
+    """Return a cell for a CSV file: numbers stay, text has one line, and an apostrophe before all that could be a formula.
+
+    A spreadsheet of another country begins a new cell at a semicolon, quoted or not, so every part of a text counts.
+    """
+    if not isinstance(value, str) or _is_number(value):
         return value
-    return f"'{value}"
+    return "".join(map(_no_formula, _SEPARATORS.split(visible(value, lines=False))))
+
+
+def _no_formula(text: str) -> str:
+    seen = next((place for place, mark in enumerate(text) if not _is_unseen(mark)), len(text))
+    if text[seen : seen + 1] not in _FORMULA or seen == len(text) or _is_number(text.strip(" ")):
+        return text
+    return f"{text[:seen]}'{text[seen:]}"
+
+
+def _is_unseen(mark: str) -> bool:
+    return mark in _UNSEEN or unicodedata.category(mark) in ("Zs", "Mn", "Me")
 
 
 def _is_number(text: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mho_errors import InputError, RunFileError
+from mho_reading import check_ordinary
 from runs import RunFile
 from runs.parquet import write_parquet
 
@@ -34,9 +35,15 @@ def find_runs(*places: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     InputError
-        A place that is not there.
+        A place that is not there, or a pipe, a device or a socket.
     """
     for place in map(Path, places):
+        try:
+            check_ordinary(place)
+        except OSError as error:
+            raise InputError(
+                f"{place} is {error.strerror}; give run files or folders that hold some"
+            ) from None
         if place.is_dir():
             for folder, folders, files in os.walk(place):
                 folders.sort()
@@ -106,7 +113,8 @@ def tabulate(
     Raises
     ------
     InputError
-        A place that is not there, a table that cannot be written, or a package that is not installed.
+        A place that is not there, no run that can be read, a table that cannot be written, or a package that is not
+        installed.
     """
     rows: list[Row] = []
     skipped: list[Measured] = []
@@ -121,6 +129,11 @@ def tabulate(
                 skipped.append(one)
             else:
                 rows.append({"file": str(one.path)} | one.row)
+    if not rows:
+        told = f" ({len(skipped)} cannot be read: {skipped[0].reason})" if skipped else ""
+        raise InputError(
+            f"no run was found, so {output} is not written{told}; give run files or folders that hold some"
+        )
     rows.sort(key=lambda row: str(row["file"]))
     write_parquet(rows, output)
     return len(rows), skipped

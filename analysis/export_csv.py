@@ -11,13 +11,14 @@ import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.series import Group, Series, read_contents
-from mho_escaping import csv_cell, visible
+from mho_escaping import csv_cell
 from runs import RunFile
 from runs.card import plain_results
 
@@ -26,7 +27,7 @@ def write_csv(run: RunFile, file: h5py.File, folder: Path) -> None:
     """Write the CSV files of a run into a new `folder`."""
     folder.mkdir()
     for group in read_contents(file):
-        path = folder / ("" if group.kind == "table" else f"{group.kind}s") / f"{group.name}.csv"
+        path = folder / ("" if group.kind == "table" else f"{group.kind}s") / f"{_file_name(group.name)}.csv"
         path.parent.mkdir(exist_ok=True)
         with path.open("w", encoding="utf-8", newline="") as text:
             match group.kind:
@@ -44,6 +45,11 @@ def write_csv(run: RunFile, file: h5py.File, folder: Path) -> None:
         writer = csv.writer(text)
         writer.writerow(["time (s)", "level", "message"])
         writer.writerows(_cells((entry.time, entry.level, entry.message)) for entry in run.log())
+
+
+def _file_name(name: str) -> str:
+    """Return what a group's file is called: mho's own groups have identifiers for names."""
+    return name if name.isidentifier() else quote(name, safe="")
 
 
 def _cells(row: Iterable[object]) -> list[object]:
@@ -94,7 +100,7 @@ def _write_array(array: Group, text: Any) -> None:
     value = array["value"]
     unit = f", in {value.unit}" if value.unit else ""
     shape = "x".join(map(str, value.shape)) or "a number"
-    text.write(visible(f"# {array.name} ({shape}){unit}: {value.description}", lines=False) + "\n")
+    text.write(f"{csv_cell(f'# {array.name} ({shape}){unit}: {value.description}')}\n")
     writer = csv.writer(text)
     for _, values in value.blocks():
         rows = np.atleast_1d(values)

@@ -68,8 +68,8 @@ def write_folder(run: RunFile, file: h5py.File, folder: Path) -> None:
         "chip.toml": run.chip,
         "packages.txt": run.provenance.get("packages", ""),
         "uncommitted.diff": run.provenance.get("git_diff", ""),
-        "summary.json": json.dumps(run.summary, indent=1, ensure_ascii=False) if run.summary else "",
-        "provenance.json": json.dumps(run.provenance, indent=1, ensure_ascii=False),
+        "summary.json": json.dumps(run.summary, indent=1) if run.summary else "",
+        "provenance.json": json.dumps(run.provenance, indent=1),
     }
     for name, text in texts.items():
         if text:

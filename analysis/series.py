@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from runs.conformance import check_array, check_map, check_table, is_table
 from runs.opening import intact
 
 BLOCK_BYTES = 8 << 20
@@ -77,6 +78,9 @@ class Group:
         return next(one for one in self.series if one.name == name)
 
 
+_CHECKS = {"table": check_table, "map": check_map, "array": check_array}
+
+
 def read_contents(file: h5py.File) -> tuple[Group, ...]:
     """Return the tables, maps and arrays of an open run file, as they stand now.
 
@@ -87,7 +91,7 @@ def read_contents(file: h5py.File) -> tuple[Group, ...]:
     """
     with intact(Path(file.filename)):
         entry = file["entry"]
-        tables = [(name, item) for name, item in entry.items() if item.attrs.get("NX_class") == "NXdata"]
+        tables = [(name, item) for name, item in entry.items() if is_table(item)]
         return (
             *(_group("table", name, item) for name, item in tables),
             *(_group("map", name, item) for name, item in entry["maps"].items()),
@@ -96,6 +100,7 @@ def read_contents(file: h5py.File) -> tuple[Group, ...]:
 
 
 def _group(kind: Literal["table", "map", "array"], name: str, item: h5py.Group | h5py.Dataset) -> Group:
+    _CHECKS[kind](item)
     # Until schema 1 an array was a dataset by itself.
     datasets = {"value": item} if isinstance(item, h5py.Dataset) else dict(item.items())
     together = [one for one in datasets if kind == "table" or (kind == "map" and one in ("time", "value"))]

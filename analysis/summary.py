@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -149,19 +150,19 @@ def summarise(run: RunFile) -> Summary:
         version=run.version,
         parameters=run.parameters,
         bench=read_bench(run),
-        seed=_seed(run),
+        seed=run.seed(),
         chip="" if chip is None else chip.name,
         after=run.provenance.get("after", ""),
         arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)),
         convergence=read_convergence(run),
-        converged=told.get("converged"),
+        converged=_told(told, "converged", bool),
         reason_not_converged=str(told.get("reason", "")),
-        proved_bits=told.get("bits") if "certificate" in told else None,
-        asked_bits=told.get("bits_asked"),
+        proved_bits=_told(told, "bits", int, float) if "certificate" in told else None,
+        asked_bits=_told(told, "bits_asked", int, float),
         encoding=str(told.get("encoding", "")),
         mvm_outputs=mvm_outputs,
         mvm_wrong=mvm_wrong,
-        bench_seconds=told.get("virtual_seconds"),
+        bench_seconds=_told(told, "virtual_seconds", int, float),
         warnings=tuple(entry for entry in run.log() if entry.level not in ("DEBUG", "INFO")),
         result=plain_results(told),
         contents={name: run.length(name) for name in run.tables}
@@ -180,11 +181,6 @@ def read_bench(run: RunFile) -> BenchFacts:
     if isinstance(simulation, dict):  # the one in use may have been chosen on the command line
         preset = run.provenance.get("preset") or simulation.get("preset", "")
     return BenchFacts(str(text.get("name", "")), preset)
-
-
-def _seed(run: RunFile) -> int | None:
-    text = run.provenance.get("seed", "")
-    return int(text) if text.isdecimal() else None
 
 
 def _duration(run: RunFile, status: Status) -> float | None:
@@ -211,4 +207,11 @@ def _count_products(run: RunFile) -> tuple[int | None, int | None]:
     if "cycles" in run.tables and {"mvm_outputs", "mvm_wrong"} <= set(run.units("cycles")):
         outputs, wrong = (run.column("cycles", name) for name in ("mvm_outputs", "mvm_wrong"))
         return int(outputs.sum()), int(wrong.sum())
-    return run.summary.get("mvm_outputs"), run.summary.get("mvm_wrong")
+    told = run.summary
+    return _told(told, "mvm_outputs", int), _told(told, "mvm_wrong", int)
+
+
+def _told(told: Mapping[str, Any], name: str, *kinds: type) -> Any:
+    """Return what a run's own summary says, None where that is of another kind than mho writes."""
+    value = told.get(name)
+    return value if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)) else None

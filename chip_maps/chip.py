@@ -17,6 +17,9 @@ from mho_toml import StrictModel, parse_toml
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+MOST_LINES, MOST_CELLS = 4096, 1 << 26
+"""Rows or columns of an array, and cells of all arrays together."""
+
 
 class LevelMap(StrictModel):
     """The conductance levels of a cell, in S.
@@ -67,8 +70,8 @@ class ArrayMap(StrictModel):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     purpose: Literal["invert", "multiply"]
-    rows: int = Field(ge=1, le=4096)
-    columns: int = Field(ge=1, le=4096)
+    rows: int = Field(ge=1, le=MOST_LINES)
+    columns: int = Field(ge=1, le=MOST_LINES)
     wire_resistance: NonNegative = Field(description="ohm between neighbouring cells, each line")
     bad_cells: tuple[tuple[int, int], ...] = ()
 
@@ -109,6 +112,13 @@ class ChipMap(StrictModel):
         names = [array.name for array in self.arrays]
         if len(set(names)) != len(names):
             raise ValueError("two arrays have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _no_more_cells_than_memory(self) -> ChipMap:
+        cells = sum(array.rows * array.columns for array in self.arrays)
+        if cells > MOST_CELLS:
+            raise ValueError(f"the arrays have {cells} cells, more than {MOST_CELLS}")
         return self
 
     @model_validator(mode="after")

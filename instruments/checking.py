@@ -6,7 +6,6 @@ Switches of the array board move only while the outputs of all sources are known
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from rich.text import Text
 
 from instruments.bench_file import BenchSource, load_bench_file
 from instruments.bench_instruments import make_safe
+from instruments.chip_text import read_chip_text
 from instruments.contact import CURRENT, Contact, classify_contact, read_contact
 from instruments.inspection import LOOKS, Seen, Verdict, look_at_reading
 from instruments.opening import bench_openers, need_instruments
@@ -203,7 +203,7 @@ class _Checker:
         check = self._bench.check
         if check is not None and check.cell is not None:
             return Cell(*check.cell)
-        return Cell(tomllib.loads(self._source.chip_text)["arrays"][0]["name"], 0, 0)
+        return Cell(read_chip_text(self._source.chip_text, self._source.bench.chip).arrays[0].name, 0, 0)
 
     def _contact(self) -> Seen:
         check = self._bench.check

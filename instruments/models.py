@@ -17,6 +17,9 @@ from typing import Any, Protocol
 from instruments.roles import Instrument
 from mho_errors import BenchError
 
+AGREED: set[str] = set()
+"""``module:Class`` of somebody's own that this process runs already: its user has named it, or agreed to it."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -98,6 +101,7 @@ def check_driver(models: Mapping[str, Model], role: type, name: str) -> str:
         )
     kind = load_class(name)
     _check_class(name, kind, role if _channels(kind) == 1 else ChannelledInstrument, role.__name__)
+    AGREED.add(name)
     return name
 
 
@@ -106,6 +110,7 @@ def check_twin(name: str) -> str:
     from instruments.simulated.visa_sessions import Device  # only now: a real bench has no use for it
 
     _check_class(name, load_class(name), Device, "simulated instrument")
+    AGREED.add(name)
     return name
 
 

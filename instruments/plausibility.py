@@ -7,11 +7,11 @@ is asked before anything is opened. Making a bench safe asks nothing.
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from instruments.bench_file import BenchFile, BenchSource, LimitEntry
+from instruments.chip_text import read_chip_text
 from instruments.limits import RISE, SOURCE_EDGE
 from mho_errors import BenchError
 
@@ -29,8 +29,14 @@ def check_limits(source: BenchSource, force: bool = False) -> None:
 
 
 def doubtful_limits(source: BenchSource) -> tuple[str, ...]:
-    """Return what is to be said of each limit that can hardly be meant; a limit with `insist = true` is passed over."""
-    borne = _borne(source.chip_text)
+    """Return what is to be said of each limit that can hardly be meant; a limit with `insist = true` is passed over.
+
+    Raises
+    ------
+    BenchError
+        The chip map cannot be read.
+    """
+    borne = read_chip_text(source.chip_text, source.bench.chip).cells.bears
     return tuple(
         doubt
         for terminal, entry in source.bench.limits.items()
@@ -53,15 +59,6 @@ def _doubts(terminal: str, entry: LimitEntry, borne: Mapping[str, float], bench:
             yield f"{said} {limit:g} {unit} is beyond the {cell:g} {unit} that a cell bears by the chip map"
         elif most is not None and limit > most:
             yield f"{said} {limit:g} {unit} is beyond the {most:g} {unit} that the instruments there deliver"
-
-
-def _borne(chip_text: str) -> dict[str, float]:
-    """Return what the chip map says that a cell bears; the full check of a map is `chip_maps.chip`'s."""
-    try:
-        found = tomllib.loads(chip_text)["cells"]["bears"]
-        return {str(name): float(value) for name, value in found.items()}
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError):
-        return {}
 
 
 def _deliverable(terminal: str, bench: BenchFile) -> dict[str, float]:

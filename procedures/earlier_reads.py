@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from instruments.bench_file import ReadSettings
 from mho_errors import InputError
+from mho_toml import load_toml
 from runs import RunFile
 
 CLOCK_ZERO = "clock_zero"
@@ -71,5 +71,8 @@ def _in_use(run: RunFile, name: str) -> Any:
     """Return what a parameter was in `run`; `Read` version 1 kept 0 V for the read voltage of its bench file."""
     value = run.parameters[name].value if name in run.parameters else None
     if (name, run.version, value) == ("read_voltage", "1", 0.0):
-        return tomllib.loads(run.bench).get("read", {}).get("voltage", ReadSettings().voltage)
+        read = load_toml(run.bench, f"bench file in {run.path}", InputError).get("read")
+        return (
+            read.get("voltage", ReadSettings().voltage) if isinstance(read, dict) else ReadSettings().voltage
+        )
     return value

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from instruments.models import modules_beside
+from instruments.models import AGREED, modules_beside
 from mho_errors import InputError
 from procedures.base import Procedure
 
@@ -50,4 +50,5 @@ def import_procedure(name: str) -> type[Procedure]:
         raise InputError(f"there is no procedure {name!r}: {error}; write module:Class") from None
     if not (isinstance(found, type) and issubclass(found, Procedure)):
         raise InputError(f"{name} is no procedure; it must be a subclass of procedures.Procedure")
+    AGREED.add(name)
     return found

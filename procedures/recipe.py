@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from instruments.bench_file import BenchFile, BenchSource, read_bench_texts
+from instruments.chip_text import read_chip_text
 from instruments.models import modules_beside
 from mho_errors import InputError, MhoError
 from mho_toml import parse_toml
@@ -105,8 +106,8 @@ def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
         code = foreign(provenance.get("procedure", ""), file.bench, f"bench file in {path}")
         check_trusted(path, code, trust)
         source = _bench_of(file)
-        seed = provenance.get("seed", "")
-        if not seed:
+        seed, chip_seed = file.seed(), file.seed("chip_seed")
+        if seed is None:
             raise InputError(f"{path} does not say its seed, so it cannot be repeated")
         folder, bench = provenance.get("folder", ""), provenance.get("bench", "")
         kind = _kind_of(file)
@@ -120,10 +121,10 @@ def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
         source=source,
         bench=bench,
         preset=provenance.get("preset") or None,
-        chip_seed=int(provenance.get("chip_seed") or seed),
+        chip_seed=seed if chip_seed is None else chip_seed,
         kind=kind,
         values=values,
-        seed=int(seed),
+        seed=seed,
         after=Path(after) if after else None,
         after_run=provenance.get("after_run", ""),
         folder=folder,
@@ -148,6 +149,7 @@ def _bench_of(file: RunFile) -> BenchSource:
             f"{file.path} was made on real instruments ({bench.name}): cells are never twice the same, so only "
             "runs on simulated benches are repeated; run the procedure again instead"
         )
+    read_chip_text(file.chip, f"in {file.path}")  # said now, when it is known where it stands
     return BenchSource(bench=bench, text=file.bench, chip_text=file.chip)
 
 
@@ -159,7 +161,7 @@ def _kind_of(file: RunFile) -> type[Procedure]:
 def _parameters_of(file: RunFile) -> tuple[dict[str, Any], list[str]]:
     """Return the values of the run's parameters, and what is to be said of its input files."""
     folder = file.provenance.get("folder", "")
-    hashes = dict(line.split(" ", 1) for line in file.provenance.get("inputs", "").splitlines())
+    hashes = file.input_hashes
     values: dict[str, Any] = {}
     remarks: list[str] = []
     given = file.given

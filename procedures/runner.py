@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from instruments import Bench, open_bench
+from instruments.models import AGREED
 from instruments.stopping import STOPPING, handled
 from mho_errors import Aborted, InputError, Interrupted, MhoError
 from procedures.base import Procedure
@@ -88,6 +89,7 @@ def run(
         procedure.resume_from = Path(resume_of)
         notes["resume_of"] = str(resume_of)
     procedure.check()
+    AGREED.add(origin(procedure, None)["procedure"])
     path = new_run_path(type(procedure).__name__.lower(), None if output is None else str(output))
     control = control or Control()
     name = bench if isinstance(bench, str) else None

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from instruments.models import modules_beside
+from instruments.models import AGREED, modules_beside
 from mho_errors import InputError, RunFileError
 from mho_toml import load_toml
 from runs import RunFile, Verdict, verify
@@ -58,7 +58,7 @@ def anybody(code: Code) -> bool:
 def check_unchanged(path: Path) -> None:
     """Refuse a run file that is not as its run wrote it.
 
-    A file without a seal (its writer was killed, or it comes from an mho that wrote none) cannot be told from a
+    A file that has no seal by rights (its writer was killed, or it is of the first schema) cannot be told from a
     changed one and is accepted: the seal finds accidents, and trust does not rest on it.
 
     Raises
@@ -101,7 +101,8 @@ def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere:
     Parameters
     ----------
     elsewhere : bool
-        Another process will import them. Here, a module that is imported already runs no further code.
+        Another process will import them. Here, what this process runs already was agreed to; that its module is imported,
+        as that of ``os:system`` is everywhere, says nothing.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere:
         There is no such module, or it is not trusted.
     """
     for name in names:
-        if not elsewhere and name.partition(":")[0] in sys.modules:
+        if not elsewhere and name in AGREED and name.partition(":")[0] in sys.modules:
             continue
         code = Code(run, name, place_of(name))
         if not code.place:

@@ -140,17 +140,29 @@ def read_card(path: Path) -> Card:
             check_contained(path, file)  # more of it is read then
         if status in GOING_ON:
             status = record.status  # whether its writer lives takes a closer look
-        told = json.loads(_text(path, entry, CARD) if CARD in entry else _gathered(record, entry))
+        facts, parameters = _read(_text(path, entry, CARD) if CARD in entry else _gathered(record, entry))
         end = _text(path, entry, "end_time") if status not in GOING_ON else ""
         results = json.loads(_text(path, entry, "summary"))
         return Card(
-            Facts(**{name: fact for name, fact in told["facts"].items() if name in _FACTS}),
+            facts,
             status,
             "" if status is Status.FINISHED else record.reason,
             datetime.fromisoformat(end).timestamp() if end else None,
-            tuple(_quantity(name, value, unit) for name, (value, unit) in told["parameters"].items()),
+            parameters,
             tuple(_quantity(name, value) for name, value in plain_results(results).items()),
         )
+
+
+def _read(text: str) -> tuple[Facts, tuple[Quantity, ...]]:
+    """Return the facts and parameters of a card; raises `ValueError` and its like for what is none."""
+    told = json.loads(text)
+    facts = {name: fact for name, fact in told["facts"].items() if name in _FACTS}
+    parameters = [(name, value, unit) for name, (value, unit) in told["parameters"].items()]
+    start = facts.get("start")
+    texts = [fact for name, fact in facts.items() if name != "start"] + [unit for _, _, unit in parameters]
+    if not all(isinstance(one, str) for one in texts) or not isinstance(start, int | float | None):
+        raise ValueError("its card holds other things than texts")
+    return Facts(**facts), tuple(_quantity(*one) for one in parameters)
 
 
 def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from mho_errors import RunFileError
 from runs.chunks import read_torn
+from runs.conformance import Check, check_array, check_log, check_map, check_table, is_table
 from runs.opening import ATTEMPTS, PAUSE, intact, open_run_file
 from runs.record import RunRecord, unit_of
 from runs.schema import GOING_ON
@@ -68,6 +69,7 @@ class RunFile(RunRecord):
         path = Path(path)
         super().__init__(path, open_run_file(path))
         self._growing: dict[str, h5py.Dataset] = {}
+        self._conforming: set[str] = set()  # what was looked at: no writer changes kinds and shapes
         self._final = False
 
     def __enter__(self) -> Self:
@@ -98,6 +100,7 @@ class RunFile(RunRecord):
 
     def log(self, start: int = 0) -> list[LogEntry]:
         """Return what was logged, oldest first, from entry `start` on."""
+        self._check("log", check_log)
         columns = self._cut_together("log", ["time", "level", "message"], start)
         rows = zip(columns["time"], columns["level"], columns["message"], strict=True)
         return [LogEntry(float(when), decode(level), decode(message)) for when, level, message in rows]
@@ -107,8 +110,7 @@ class RunFile(RunRecord):
         """Names of the tables, as declared."""
         with intact(self.path):
             entry = self._group("")
-            groups = ((name, item) for name, item in entry.items() if isinstance(item, h5py.Group))
-            return tuple(name for name, item in groups if item.attrs.get("NX_class") == "NXdata")
+            return tuple(name for name, item in entry.items() if is_table(item))
 
     @cached_property
     def maps(self) -> tuple[str, ...]:
@@ -243,6 +245,7 @@ class RunFile(RunRecord):
     def _columns(self, table: str) -> list[str]:
         if table not in self.tables:
             raise self._absent(f"table {table!r}", self.tables)
+        self._check(table, check_table)
         with intact(self.path):
             return list(self._group(table))
 
@@ -259,12 +262,20 @@ class RunFile(RunRecord):
     def _array(self, name: str) -> h5py.Dataset:
         if name not in self.arrays:
             raise self._absent(f"array {name!r}", self.arrays)
+        self._check(f"arrays/{name}", check_array)
         array = self._group(f"arrays/{name}")
         return array if isinstance(array, h5py.Dataset) else array["value"]  # datasets until schema 1
 
     def _check_map(self, name: str) -> None:
         if name not in self.maps:
             raise self._absent(f"map {name!r}", self.maps)
+        self._check(f"maps/{name}", check_map)
+
+    def _check(self, name: str, check: Check) -> None:
+        if name not in self._conforming:
+            with intact(self.path):
+                check(self._group(name))
+            self._conforming.add(name)
 
     def _absent(self, what: str, present: Mapping[str, object] | tuple[str, ...] | list[str]) -> RunFileError:
         return RunFileError(f"run file {self.path} has no {what}; it has {', '.join(present) or 'none'}")

@@ -18,6 +18,9 @@ from runs.schema import GOING_ON, Parameter, Status
 from runs.superblock import is_marked
 from runs.text import decode
 
+SEED_DIGITS = 4000
+"""Python reads no more."""
+
 
 class RunRecord:
     """The part of an open run file that describes the run; `runs.reader.RunFile` adds its data.
@@ -129,6 +132,25 @@ class RunRecord:
         """Where the run came from, see `runs.provenance.collect`."""
         with intact(self.path):
             return {name: decode(dataset[()]) for name, dataset in self._group("provenance").items()}
+
+    def seed(self, name: str = "seed") -> int | None:
+        """Return a seed that the provenance tells, ``seed`` or ``chip_seed``; None where it does not."""
+        text = self.provenance.get(name, "")
+        with intact(self.path):
+            if text and not (text.isascii() and text.isdecimal() and len(text) <= SEED_DIGITS):
+                raise ValueError(
+                    f"its {name} is {text[:40]!r}, no whole number from 0 of at most {SEED_DIGITS} digits"
+                )
+            return int(text) if text else None
+
+    @property
+    def input_hashes(self) -> dict[str, str]:
+        """SHA-256 of the input files, by the names of their parameters."""
+        lines = [line.split(" ") for line in self.provenance.get("inputs", "").splitlines()]
+        with intact(self.path):
+            if not all(len(words) == 2 for words in lines):
+                raise ValueError("its list of input files is not of names and hashes")
+            return dict(lines)
 
     @property
     def summary(self) -> dict[str, Any]:

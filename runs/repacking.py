@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mho_errors import RunFileError
 from runs.chunks import BLOCK_BYTES, is_growing
 from runs.replacement import replacement
-from runs.seal import changes, renew_seal, values_digest
+from runs.seal import changes, read_seal, renew_seal, values_digest
 from runs.superblock import FORMAT
 from runs.tree import create_group
 
@@ -79,7 +79,7 @@ def _packed(path: Path, file: h5py.File) -> bytes:
         rewritten.copy("entry", packed)
         packed.flush()
         found: list[str] = []
-        found += changes(packed, lambda where, error: found.append(f"{where}: {error}"))
+        found += changes(packed, read_seal(packed), lambda where, error: found.append(f"{where}: {error}"))
         if found:
             raise RunFileError(
                 f"run file {path} stays as it is: its copy is another one ({'; '.join(found)})"

@@ -77,18 +77,23 @@ def renew_seal(source: h5py.File, copy: h5py.File, stored: Mapping[str, tuple[by
     copy[SEAL]["sha256"][...] = np.array(digests, copy[SEAL]["sha256"].dtype)
 
 
-def is_sealed(file: h5py.File) -> bool:
-    """Return whether `file` has a seal, and its run had ended when it got it."""
-    return SEAL in file and bool(file[SEAL]["sha256"][0])
+def read_seal(file: h5py.File) -> dict[str, bytes]:
+    """Return the digest of each path, as the writer left them; nothing where a seal is missing or not filled in whole."""
+    try:
+        seal = file[SEAL]
+        paths, digests = seal["path"][()].tolist(), seal["sha256"][()].tolist()
+        found = {path.decode(): digest for path, digest in zip(paths, digests, strict=True)}
+        return found if all(len(digest) == DIGEST_BYTES for digest in digests) else {}
+    except DAMAGE:
+        return {}
 
 
-def changes(file: h5py.File, unreadable: Unreadable) -> list[str]:
-    """Return what was changed in a sealed file since it was written, one sentence each.
+def changes(file: h5py.File, seal: Mapping[str, bytes], unreadable: Unreadable) -> list[str]:
+    """Return what was changed in a file since its `seal` was written, one sentence each.
 
     What cannot be read is told to `unreadable`, with its path, and compared no further.
     """
-    paths, digests = file[SEAL]["path"][()], file[SEAL]["sha256"][()]
-    sealed = {path.decode(): digest for path, digest in zip(paths, digests, strict=True)}
+    sealed = dict(seal)
     found = []
 
     def lost(path: str, error: Exception) -> None:

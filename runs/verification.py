@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,11 +12,13 @@ from pathlib import Path
 import h5py
 
 from mho_errors import RunFileError
+from runs.card import read_card
 from runs.chunks import damaged_rows
+from runs.conformance import malformed
 from runs.opening import DAMAGE, intact, open_run_file
 from runs.record import RunRecord
 from runs.schema import GOING_ON, Status
-from runs.seal import SEAL, SEALED_SINCE, changes, is_sealed
+from runs.seal import SEAL, SEALED_SINCE, changes, read_seal
 from runs.tree import walk
 
 NEEDED = (
@@ -74,12 +77,13 @@ def verify(path: str | os.PathLike[str]) -> Verification:
                 note = "it is being written; verify it when its run is over"
                 return Verification(path, Verdict.RUNNING, status, (note,))
             with intact(path):
-                return _verified(path, file, status, record.is_unclosed)
+                return _verified(record, file, status)
         except RunFileError as error:
             return Verification(path, Verdict.DAMAGED, findings=(str(error),))
 
 
-def _verified(path: Path, file: h5py.File, status: Status, unclosed: bool) -> Verification:
+def _verified(record: RunRecord, file: h5py.File, status: Status) -> Verification:
+    path, unclosed = record.path, record.is_unclosed
     damage: list[str] = []
 
     def unreadable(where: str, error: Exception) -> None:
@@ -91,8 +95,10 @@ def _verified(path: Path, file: h5py.File, status: Status, unclosed: bool) -> Ve
         if not rows:
             unreadable(where, error)
 
-    if is_sealed(file):
-        altered = changes(file, unreadable_rows)
+    # A writer seals, then says how the run ended, then closes: what it could not close need not fit its seal.
+    seal = {} if unclosed else read_seal(file)
+    if seal:
+        altered = changes(file, seal, unreadable_rows)
     else:
         altered = []
         seen = set()
@@ -102,8 +108,10 @@ def _verified(path: Path, file: h5py.File, status: Status, unclosed: bool) -> Ve
                 damage.extend(damaged_rows(item, lenient=unclosed))
         if not damage:  # else it lies below what is damaged
             damage = [f"/entry/{name} is missing" for name in NEEDED if f"/entry/{name}" not in seen]
-        if SEAL not in file and int(file.attrs["mho_schema"]) >= SEALED_SINCE:
-            altered = [f"/{SEAL} is missing, so that other changes cannot be told"]
+        if not unclosed and (SEAL in file or int(file.attrs["mho_schema"]) >= SEALED_SINCE):
+            altered = [f"/{SEAL} is missing or not filled in, so that other changes cannot be told"]
+    if not damage and not altered:
+        damage = [*malformed(file["entry"]), *_unreadable_facts(record)]
     if damage or altered:
         verdict = Verdict.DAMAGED if damage else Verdict.CHANGED
         return Verification(path, verdict, status, (*damage, *altered))
@@ -111,7 +119,28 @@ def _verified(path: Path, file: h5py.File, status: Status, unclosed: bool) -> Ve
         note = "its writer is gone and has not closed it; `mho recover` makes an ordinary file of it"
         return Verification(path, Verdict.INTERRUPTED, status, (note,))
     note = "it carries no seal, so that later changes cannot be told"
-    return Verification(path, Verdict.SOUND, status, () if is_sealed(file) else (note,))
+    return Verification(path, Verdict.SOUND, status, () if seal else (note,))
+
+
+FACTS: tuple[Callable[[RunRecord], object], ...] = (
+    lambda run: (run.title, run.reason, run.procedure, run.version, run.bench, run.chip, run.cells),
+    lambda run: (run.start_time, run.end_time),
+    lambda run: run.parameters,
+    lambda run: (run.instruments, run.settings_after),
+    lambda run: (run.provenance, run.seed(), run.seed("chip_seed"), run.input_hashes),
+    lambda run: run.summary,
+    lambda run: read_card(run.path),
+)
+"""What the verbs read of a run beside its data."""
+
+
+def _unreadable_facts(record: RunRecord) -> Iterator[str]:
+    """Yield what of the description of a run cannot be made out, though its bytes can be read."""
+    for look in FACTS:
+        try:
+            look(record)
+        except RunFileError as error:
+            yield str(error.__cause__ or error)
 
 
 def _is_dataset(file: h5py.File, where: str) -> bool:

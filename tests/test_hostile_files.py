@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from command_line import Shell
 from analysis.collection import tabulate
 from gui.app import show_run
 from gui.watch.looking import look_at_run
+from instruments.bench_file import load_bench_file
 from mho_errors import RunFileError
 from runs import RunFile
 from runs.chunks import create_growing
@@ -338,6 +340,25 @@ def test_toml_that_is_beyond_reading_is_said_in_one_sentence(name, text, whole, 
     one_sentence(*shell("run", "read", "--bench", bench), "run")
 
 
+HUGE_ROWS = run_samples.CHIP.replace("rows = 1024", "rows = 999999991024")
+
+
+@pytest.mark.parametrize("text", [DEEP_TOML, HUGE_ROWS, "%%%", "arrays = 3"])
+def test_a_chip_map_that_is_beyond_reading_is_said_in_one_sentence(text, tmp_path, shell: Shell):
+    (tmp_path / "chip.toml").write_text(text, "utf-8")
+    np.save(tmp_path / "a.npy", np.eye(4))
+    for name in ("simulated", "arrays"):
+        bench = tmp_path / f"{name}.toml"
+        bench.write_text(
+            load_bench_file(name).text.replace('chip = "reference"', 'chip = "chip.toml"'), "utf-8"
+        )
+        for words in (["run", "read", "--bench", bench], ["solve", tmp_path / "a.npy", "--bench", bench],
+                      ["rehearse", bench, "solve", tmp_path / "a.npy"]):  # fmt: skip
+            said = one_sentence(*shell(*words), words[0])
+            assert "chip map chip.toml" in said
+    assert "chip map" in one_sentence(*shell("bench", "check", tmp_path / "simulated.toml"), "bench")
+
+
 @pytest.mark.parametrize("name", ["summary", "card"])
 def test_json_that_is_beyond_reading_is_damage(name, whole: bytes, tmp_path: Path, shell: Shell):
     path = texts(tmp_path / "run.h5", whole, name, DEEP_JSON)
@@ -348,7 +369,107 @@ def test_json_that_is_beyond_reading_is_damage(name, whole: bytes, tmp_path: Pat
         assert "is damaged" in one_sentence(*shell("show", path), "show")
 
 
-TITLE = "\x1b]0;gone\x07\x1b[2J<script>alert(1)</script> [/bold] =1+1 | `x` $\\x$ \u202etxt"
+CHANGES: list[tuple[str, object, str]] = [
+    (
+        "cycles/relative_error",
+        np.zeros((5, 2, 2)),
+        "cycles/relative_error has the shape (5, 2, 2), not 1 dimensions",
+    ),
+    ("cycles/cycle", np.zeros((5, 2)), "cycles/cycle has the shape (5, 2), not 1 dimensions"),
+    ("cycles/residual", np.array([b"a"] * 5), "cycles/residual holds |S1, not numbers"),
+    ("cycles/residual", None, "cycles/residual is a group, where values are expected"),
+    ("cycles/residual", 1.0, "cycles/residual is a single number, no column"),
+    ("cycles@signal", "nope", "cycles is to be plotted by 'nope', which it does not have"),
+    ("cycles@axes", 7, "cycles is to be plotted by '7', which it does not have"),
+    ("cycles@series", "nope", "cycles is to be plotted by 'nope', which it does not have"),
+    ("maps/multiply_conductance/value", np.zeros(3), "value has the shape (3,), not 3 dimensions"),
+    (
+        "maps/multiply_conductance/value",
+        np.zeros((1, 3, 4)),
+        "has images of (3, 4) for 12 rows and 20 columns",
+    ),
+    ("maps/multiply_conductance/value", np.array([b"a"]), "value holds |S1, not numbers"),
+    ("maps/multiply_conductance/row", np.zeros((12, 1), int), "row has the shape (12, 1), not 1 dimensions"),
+    ("maps/multiply_conductance/time", np.array([b"a"]), "time holds |S1, not numbers"),
+    ("arrays/solution/value", np.array([b"=1+1"]), "arrays/solution/value holds |S4, not numbers"),
+    ("arrays/solution/value", None, "arrays/solution/value is a group, where values are expected"),
+    ("log/message", np.arange(5), "log/message holds int64, not text"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), CHANGES, ids=[f"{n}-{t[-12:]}" for n, _, t in CHANGES])
+def test_columns_and_images_of_wrong_kind_or_shape_are_damage(
+    name, value, told, whole, tmp_path, shell: Shell
+):
+    path = tmp_path / "run.h5"
+    with changed(path, whole) as entry:
+        place, _, attribute = name.partition("@")
+        if attribute:
+            entry[place].attrs[attribute] = value
+        else:
+            attributes = dict(entry[place].attrs)
+            del entry[place]
+            if value is None:
+                entry.create_group(place)
+            else:
+                entry[place] = value
+            entry[place].attrs.update(attributes)
+    code, out, err = shell("verify", path)
+    assert (code, "damaged" in out, told in " ".join(out.split()), err) == (1, True, True, "")
+    refused = 0
+    for words in (
+        ["show", path],
+        ["plot", path],
+        ["export", path, "--to", "csv"],
+        ["export", path, "--to", "mat"],
+    ):
+        code, out, err = shell(*words)
+        assert "Traceback" not in out + err
+        if code:
+            assert told in one_sentence(code, out, err, words[0])
+            assert "is damaged" in err
+            refused += 1
+    assert refused, "no verb reads it"
+
+
+FACTS: list[tuple[str, object]] = [
+    ("card", {"run_id": [1]}), ("card", {"facts": {"run_id": [1]}, "parameters": {}}),
+    ("card", {"facts": {"start": "x"}, "parameters": {}}), ("card", {"facts": {}, "parameters": 7}),
+    ("card", {"facts": {}, "parameters": {"bits": [1, [2]]}}), ("card", []), ("summary", [1, 2]), ("summary", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), FACTS)
+def test_a_card_or_summary_that_is_none_is_damage_for_verify_and_all(
+    name, value, whole, tmp_path, shell: Shell
+):
+    path = texts(tmp_path / "run.h5", whole, name, json.dumps(value))
+    code, out, _ = shell("verify", path)
+    assert (code, "damaged" in out) == (1, True)
+    with RunIndex(tmp_path) as index:
+        index.update()
+        assert [run.status for run in index.search()] == ["unreadable"]
+
+
+def test_a_parameter_that_is_a_group_is_damage(whole: bytes, tmp_path: Path, shell: Shell):
+    path = tmp_path / "run.h5"
+    with changed(path, whole) as entry:
+        entry.create_group("procedure/parameters/evil")
+    code, out, _ = shell("verify", path)
+    assert (code, "damaged" in out) == (1, True)
+    assert "is damaged" in one_sentence(*shell("show", path), "show")
+
+
+def test_a_summary_of_other_kinds_is_shown_all_the_same(whole: bytes, tmp_path: Path, shell: Shell):
+    told = {"converged": "yes", "bits": "x", "certificate": 7, "solution": {"a": 1}, "cycles": 3, "forecast_rho": None,
+            "mvm_outputs": [], "encoding": 5, "reason": [1], "bits_asked": {}, "virtual_seconds": "long"}  # fmt: skip
+    path = texts(tmp_path / "run.h5", whole, "summary", json.dumps(told))
+    code, out, err = shell("show", path)
+    assert (code, err) == (0, "")
+    assert "yes" in out
+
+
+TITLE = "\x1b]0;gone\x07\x1b[2J<script>alert(1)</script> [/bold];=1+1 | `x` $\\x$ \u202etxt"
 FORMULA = '=HYPERLINK("http://evil","x")'
 
 
@@ -370,6 +491,9 @@ def hostile_texts(whole: bytes, tmp_path: Path, shell: Shell) -> Path:
         entry["cycles/residual"].attrs["units"] = "\x1b[31m"
         entry["cycles"].move("mvm_outputs", "=1+1")
         entry["log/message"][0] = TITLE.encode()
+        replace(entry, "provenance/seed", np.bytes_("7\x9b31m;=1+1".encode()))
+        entry["arrays"].move("solution", "\x1b[31m;=1+1")
+        entry["arrays/\x1b[31m;=1+1/value"].attrs["long_name"] = "of x,=1+1\u202e"
     return path
 
 
@@ -393,8 +517,14 @@ def test_no_text_of_a_file_commands_terminal_or_spreadsheet(
     assert "<script>" not in readme
     assert readme.startswith("# \\\\x1b\\]0;gone")
     for table in (tmp_path / "out" / "csv").rglob("*.csv"):
-        lines = table.read_text("utf-8").splitlines()
-        assert not [line for line in lines if line.startswith("=") or ",=" in line or ',"=' in line], table
+        text = table.read_text("utf-8")
+        assert harmless(str(table) + text), table
+        assert not [
+            part for part in re.split(r"[\n\t,;|]", text) if part.strip(' "').startswith(("=", "@"))
+        ], table
+    assert harmless((tmp_path / "out" / "SHA256SUMS").read_text("utf-8"))
+    for name in ("summary", "provenance"):
+        assert harmless((tmp_path / "out" / f"{name}.json").read_text("utf-8"))
 
 
 def test_no_text_of_a_file_is_html_on_the_page(hostile_texts: Path):

@@ -33,6 +33,22 @@ def texts() -> list[Path]:
     )
 
 
+TOML_READERS = {
+    "mho_toml.py": "the checked way to read a text",
+    "runs/provenance.py": "mho's own pyproject.toml",
+}
+
+
+def test_toml_is_read_in_the_checked_way_alone():
+    """`tomllib` by itself ends in a traceback on a text that is nested too deep."""
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in modules()
+        if re.search(r"^\s*(import|from) tomllib", path.read_text("utf-8"), re.M)
+    }
+    assert found == set(TOML_READERS)
+
+
 def modules() -> list[Path]:
     inside = (path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
     return sorted((*ROOT.glob("*.py"), *inside))

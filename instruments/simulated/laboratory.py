@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, cast
 
@@ -11,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.bench_file import BenchSource, load_bench_file
+from instruments.chip_text import read_chip_text
 from instruments.simulated.bench_twins import BenchTwins
 from instruments.simulated.block_circuits import BlockCircuits
 from instruments.simulated.clock import VirtualClock
@@ -305,18 +304,9 @@ class Laboratory:
 
 
 def read_geometry(chip_text: str) -> tuple[ArrayGeometry, ...]:
-    """Take from a chip map what the silicon is: array names, sizes and wires.
-
-    The full check of a chip map is `chip_maps.chip`'s; this floor does not know that one.
-    """
-    try:
-        arrays: list[Mapping[str, Any]] = tomllib.loads(chip_text)["arrays"]
-        return tuple(
-            ArrayGeometry(a["name"], int(a["rows"]), int(a["columns"]), float(a["wire_resistance"]))
-            for a in arrays
-        )
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
-        raise BenchError(f"the chip map does not describe its arrays: {error}") from None
+    """Take from a chip map what the silicon is: array names, sizes and wires; raises `BenchError`."""
+    arrays = read_chip_text(chip_text).arrays
+    return tuple(ArrayGeometry(a.name, a.rows, a.columns, a.wire_resistance) for a in arrays)
 
 
 def build_rack(argument: str) -> Laboratory:

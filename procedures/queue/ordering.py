@@ -232,6 +232,7 @@ def order_of_run(path: Path, trust: Trust = nobody) -> Order:
     with RunFile(path) as file:
         origin = file.provenance
         values, version = file.given, file.version
+        seed, inputs = file.seed(), file.input_hashes
     missing = [name for name in ("procedure", "bench", "folder") if not origin.get(name)]
     if missing:
         raise QueueError(
@@ -239,8 +240,7 @@ def order_of_run(path: Path, trust: Trust = nobody) -> Order:
         )
     check_unchanged(path)
     _check_code(path, origin["procedure"], origin["bench"], trust)
-    for line in origin.get("inputs", "").splitlines():
-        name = line.partition(" ")[0]
+    for name in inputs:
         if isinstance(value := values.get(name), str):
             values[name] = str(Path(origin["folder"]) / value)
     kind = import_procedure(origin["procedure"])
@@ -248,7 +248,7 @@ def order_of_run(path: Path, trust: Trust = nobody) -> Order:
         procedure=_short_name(kind) or origin["procedure"],
         parameters=kind.from_version(version, values),
         bench=origin["bench"],
-        seed=int(origin["seed"]) if origin.get("seed") else None,
+        seed=seed,
         preset=None if "after" in origin else origin.get("preset"),
         folder=Path.cwd(),
         after=origin.get("after"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 
-from analysis.collection import find_runs, measure_runs, summarise
+from analysis.collection import find_runs, measure_runs, summarise, tabulate
 from mho_errors import InputError
 from mho_workers import dask_workers
 from runs import RunFile
@@ -81,6 +82,25 @@ def test_a_table_bears_rows_that_differ(tmp_path):
         {"a": 2.5, "b": "3", "c": None, "d": None},
         {"a": None, "b": None, "c": None, "d": True},
     ]
+
+
+@pytest.mark.parametrize("what", ["pipe", "broken", "empty"])
+def test_where_no_run_is_found_the_table_stays_as_it_is(what, tmp_path):
+    place = tmp_path / "place.h5"
+    if what == "pipe":
+        os.mkfifo(place)
+    elif what == "broken":
+        place.write_bytes(b"no run")
+    else:
+        place.mkdir()
+    table = tmp_path / "runs.parquet"
+    table.write_bytes(b"of yesterday")
+    told = "is a pipe, a device or a socket" if what == "pipe" else "no run was found, so"
+    with pytest.raises(InputError, match=told) as refused:
+        tabulate([place], table)
+    assert str(table if what != "pipe" else place) in str(refused.value)
+    assert ("is not an HDF5 file" in str(refused.value)) is (what == "broken")
+    assert table.read_bytes() == b"of yesterday"
 
 
 def test_a_table_that_cannot_be_written_leaves_nothing_behind(tmp_path):

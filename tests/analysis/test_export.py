@@ -117,7 +117,7 @@ def test_csv_has_units_in_its_headers_and_numbers_that_read_back(path: Path, tmp
     assert rows(folder / "nothing.csv") == [["x"]]
     facts = {(what, name): (value, unit) for what, name, value, unit in rows(folder / "run.csv")}
     assert facts["parameter", "volts"] == ("0.2", "V")
-    assert facts["parameter", "name"][0] == 'Ω, "quoted"\nand broken'
+    assert facts["parameter", "name"][0] == 'Ω, "quoted"\\nand broken'
     assert facts["result", "found"] == ("3", "")
     assert ("result", "list") not in facts
     assert rows(folder / "log.csv")[1][1:] == ["INFO", "hello"]

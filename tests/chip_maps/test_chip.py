@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from chip_maps.chip import chip_hash, load_chip_map, packaged_chip_maps, parse_chip_map, read_chip_text
+from chip_maps.chip import (
+    MOST_CELLS,
+    MOST_LINES,
+    chip_hash,
+    load_chip_map,
+    packaged_chip_maps,
+    parse_chip_map,
+    read_chip_text,
+)
+from instruments import chip_text
 from mho_errors import ChipMapError
 
 TEXT = read_chip_text("reference")
@@ -41,6 +50,7 @@ def test_arrays_are_found_by_name_and_purpose():
         ("spread = 0.65e-6", "", "levels.spread", "this key is missing"),
         ("spread = 0.65e-6", "spread = -1.0", "levels.spread", "greater than 0, not -1.0"),
         ("rows = 1024", 'rows = "many"', "arrays.2.rows", "valid integer"),
+        ("rows = 1024", "rows = 4097", "arrays.2.rows", "less than or equal to 4096, not 4097"),
         ("rows = 1024", "rows = 0", "arrays.2.rows", "greater than or equal to 1, not 0"),
         ('name = "multiply"', 'name = "Multiply!"', "arrays.2.name", "match pattern"),
         ('purpose = "multiply"', 'purpose = "add"', "arrays.2.purpose", "'invert' or 'multiply', not 'add'"),
@@ -77,6 +87,17 @@ def test_a_wrong_table_is_answered_with_the_line_of_its_header():
 def test_two_arrays_of_one_name_are_refused():
     with pytest.raises(ChipMapError, match="two arrays have the same name"):
         parse_chip_map(TEXT.replace("invert_negative", "invert_positive"))
+
+
+def test_more_cells_than_a_computer_holds_are_refused_as_on_the_bench():
+    size = "rows = 4096\ncolumns = 4096"
+    large = "".join(
+        f'\n[[arrays]]\nname = "more{n}"\npurpose = "multiply"\n{size}\nwire_resistance = 1.0\n'
+        for n in range(4)
+    )
+    with pytest.raises(ChipMapError, match="the arrays have 68159488 cells, more than 67108864"):
+        parse_chip_map(TEXT + large)
+    assert (MOST_LINES, MOST_CELLS) == (chip_text.MOST_LINES, chip_text.MOST_CELLS)
 
 
 def test_the_arrays_of_a_differential_loop_have_one_size():

@@ -9,6 +9,7 @@ import pytest
 import pyvisa
 from numpy.testing import assert_array_equal
 
+from instruments.bench_arguments import shapes_of_arrays
 from instruments.bench_file import load_bench_file
 from instruments.simulated.laboratory import Laboratory, read_geometry
 from mho_errors import BenchError
@@ -162,11 +163,26 @@ def test_geometry_is_taken_from_the_chip_map():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "arrays = 3", "[[arrays]]\nname = 'a'", "arrays = [", "[[arrays]]\nrows = 'x'"]
-)
-def test_a_chip_map_without_geometry_is_refused(text):
-    with pytest.raises(BenchError, match="does not describe its arrays"):
+    ("text", "told"),
+    [
+        ("", "chip map: arrays: this key is missing"),
+        ("arrays = 3", "chip map: arrays "),
+        ("arrays = []", "chip map: arrays "),
+        ("[[arrays]]\nname = 'a'", "arrays.0.rows "),
+        ("arrays = [", "not valid TOML"),
+        ("[[arrays]]\nname = 'a'\nrows = 'x'\ncolumns = 8\nwire_resistance = 1", "arrays.0.rows "),
+        (f"[[arrays]]\nname = 'a'\nrows = {99999999}\ncolumns = 8\nwire_resistance = 1", "arrays.0.rows "),
+        ("a = " + "[" * 3000 + "]" * 3000, "nested deeper"),
+        ("".join(f"[[arrays]]\nname = 'a{n}'\nrows = 4096\ncolumns = 4096\nwire_resistance = 1\n" for n in range(5)),
+         "the arrays have 83886080 cells, more than 67108864"),
+    ],
+)  # fmt: skip
+def test_a_chip_map_without_geometry_or_beyond_all_memory_is_refused(text, told):
+    with pytest.raises(BenchError) as refused:
         read_geometry(text)
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert shapes_of_arrays(text) == {}
 
 
 def test_a_bench_of_real_instruments_has_no_laboratory(tmp_path):

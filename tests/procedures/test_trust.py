@@ -119,6 +119,28 @@ def test_no_verb_runs_code_that_a_file_names(what, honest, place, tmp_path, shel
     assert not imported(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["os:system", "subprocess:Popen", "numpy:ndarray", "run_samples:SampleRun"])
+@pytest.mark.parametrize("what", ["procedure", "twin"])
+def test_that_a_module_is_imported_already_is_no_trust(what, name, honest, tmp_path, shell: Shell):
+    path = tmp_path / "forged.h5"
+    path.write_bytes(honest.read_bytes())
+    with h5py.File(path, "r+") as file:
+        if what == "procedure":
+            texts = {"provenance/procedure": name}
+        else:
+            own = f'driver = "instruments.drivers.keithley2450:Keithley2450"\ntwin = "{name}"'
+            bench = file["entry/bench/file"][()].decode()
+            texts = {"bench/file": bench.replace('driver = "keithley2450"', own, 1)}
+        for place, text in texts.items():
+            del file[f"entry/{place}"]
+            file[f"entry/{place}"] = np.bytes_(text.encode())
+    run_samples.seal_again(path)
+    for verb in (["rerun"], ["run", "read", "--after"]):
+        said = refused(shell, *verb, path)
+        assert f"would run {name} from " in said
+        assert "say --trust" in said
+
+
 @pytest.mark.parametrize("what", ["procedure", "driver"])
 def test_with_trust_it_is_repeated_from_this_folder(what, honest, place, tmp_path, shell: Shell, monkeypatch):
     path = forged(honest, place, what, tmp_path / "forged.h5")
@@ -183,13 +205,45 @@ def test_modules_are_not_found_in_the_folder_of_a_run_while_it_is_repeated(
 
 
 @pytest.mark.parametrize("verb", [["rerun"], ["run", "read", "--after"], ["queue", "clone"]])
-def test_a_changed_file_is_refused_whatever_is_trusted(verb, honest, tmp_path, shell: Shell):
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_changed_file_is_refused_whatever_is_trusted(verb, emptied, honest, tmp_path, shell: Shell):
     path = tmp_path / "changed.h5"
     path.write_bytes(honest.read_bytes())
     with h5py.File(path, "r+") as file:
         file["entry/pulses/conductance"][0] = 1.0
+        if emptied:
+            file["entry/seal/sha256"][0] = b""
     said = refused(shell, *verb, path, "--trust")
-    assert "is changed, so it is not repeated: /entry/pulses/conductance was changed" in said
+    found = "seal is missing or not filled in" if emptied else "pulses/conductance was changed"
+    assert f"is changed, so it is not repeated: /entry/{found}" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("seed", "abc", "its seed is 'abc', no whole number from 0"),
+        ("seed", "-5", "its seed is '-5'"),
+        ("seed", "7²", "its seed is '7²'"),
+        ("seed", "9" * 5000, "of at most 4000 digits"),
+        ("chip_seed", "abc", "its chip_seed is 'abc'"),
+        ("inputs", "digits", "its list of input files is not of names and hashes"),
+        ("inputs", "nonsense\ndigits  ", "its list of input files"),
+    ],
+)
+def test_a_provenance_that_says_nonsense_is_damage(name, text, told, honest, tmp_path, shell: Shell):
+    path = tmp_path / "forged.h5"
+    path.write_bytes(honest.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file["entry/provenance"].pop(name, None)
+        file[f"entry/provenance/{name}"] = np.bytes_(text.encode())
+    run_samples.seal_again(path)
+    for verb in (["rerun"], ["run", "read", "--after"], ["queue", "clone"], ["show"]):
+        if not (verb == ["show"] and name != "seed") and not (
+            verb == ["queue", "clone"] and name == "chip_seed"
+        ):
+            said = refused(shell, *verb, path)
+            assert f"{path} is damaged" in said
+            assert told in said
 
 
 def test_a_chain_is_asked_for_from_its_beginning(honest, place, tmp_path, monkeypatch):
