@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from instruments.bench_file import load_bench_file
 from mho_errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
-from mho_processes import Safed
+from mho_processes import Safed, end_heirs
 from mho_supervisor import Report
 from procedures.stream import Ended, Event, MakingSafe, Message, Observer, Started
 
@@ -19,6 +19,8 @@ class Witness:
     ----------
     report : Report, optional
         By which a supervisor hears of it.
+    own_process : bool
+        Whether the process is the run's alone, as under a supervisor: what the procedure has left of it is ended.
 
     Attributes
     ----------
@@ -26,8 +28,9 @@ class Witness:
         The run's last announcement.
     """
 
-    def __init__(self, report: Report | None = None) -> None:
+    def __init__(self, report: Report | None = None, *, own_process: bool = False) -> None:
         self._report = report or Report()
+        self._own_process = own_process or self._report.supervised
         self._begun = False
         self.ended: Ended | None = None
 
@@ -42,7 +45,13 @@ class Witness:
             self.ended = event
 
     def left_safe(self, error: BaseException | None) -> bool:
-        """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
+        """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it.
+
+        After that nobody may have used it: a process that the procedure has left has its connections.
+        """
+        if self._own_process and end_heirs():
+            self._report.had_heirs()
+            return False
         if isinstance(error, UnsafeError):
             return False
         if self.ended is not None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from mho_errors import MhoError, QueueError
@@ -179,7 +180,11 @@ class Runner:
         self._wait_for(worker)
         self._worker = None
         done = worker.done
-        self._settle(begun, told(done) if done else found(run, worker.how_it_ended(), worker.asked))
+        outcome = told(done) if done else found(run, worker.how_it_ended(), worker.asked)
+        if worker.heirs:
+            self._say("WARNING", f"job {job.id} left processes that could use the bench, and they were ended")
+            outcome = replace(outcome, safe=False)
+        self._settle(begun, outcome)
         self._job, self._state = None, "idle"
         self._presence.announce(self.state())
 

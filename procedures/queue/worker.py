@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from mho_errors import Aborted, MhoError, QueueError
-from mho_processes import end_alone, interrupt
+from mho_processes import adopt_orphans, end_alone, interrupt
 from procedures.catalogue import make_procedure
 from procedures.queue.messages import RUNNER_GONE, Assignment, Command, Done, decode
 from procedures.queue.pace import Pace
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Carry out the one job that standard input names."""
     faulthandler.enable()
+    adopt_orphans()
     # A runner in the background ignores SIGINT, and so would this process, which is broken off by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
@@ -89,7 +90,7 @@ class _Watch(Witness):
     """Passes the run's events on, and remembers how long it took as well."""
 
     def __init__(self, tell: Callable[[Event], None]) -> None:
-        super().__init__()
+        super().__init__(own_process=True)
         self._tell = tell
         self._pace: Pace | None = None
         self.seconds: float | None = None

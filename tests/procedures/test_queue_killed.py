@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 from queue_runners import (
+    TESTS,
     Desk,
     eventually,
     order,
@@ -27,7 +28,7 @@ from queue_runners import (
 from instruments.bench_file import load_bench_file
 from instruments.simulated.laboratory import Laboratory
 from mho_errors import UnsafeError
-from procedures.queue import Answer, Job, JobStatus, Policy, Queue, emergency_stop
+from procedures.queue import Answer, Job, JobStatus, Order, Policy, Queue, emergency_stop
 from procedures.queue.meeting import MeetingPlace
 from procedures.queue.messages import RUNNER_GONE
 from runs import RunFile, Status
@@ -247,6 +248,19 @@ def test_a_killed_worker_takes_along_what_it_has_forked(desk, laboratory, tmp_pa
         assert unsafe_roles(laboratory) == set()
     assert "was made safe by a fresh process" in desk.said()
     assert settled.reason.startswith("the worker was ended by SIGKILL")
+
+
+@pytest.mark.parametrize("how", ["process stays", pytest.param("fork at exit", marks=pytest.mark.slow)])
+def test_a_job_whose_forked_process_uses_the_bench_after_it_finishes_on_a_safe_bench(
+    desk, laboratory, tmp_path, how
+):
+    marker = tmp_path / "marker"
+    job = Order("bad_procedures:Bad", {"how": how, "marker": str(marker)}, desk.bench, 1, None, folder=TESTS)
+    (number,) = desk.add(job)
+    with running(desk):
+        desk.wait(number, JobStatus.FINISHED)
+        assert unsafe_roles(laboratory) == set()
+    assert f"bench {desk.bench} was made safe by a fresh process" in desk.said()
 
 
 @pytest.mark.slow

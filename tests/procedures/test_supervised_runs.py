@@ -42,10 +42,12 @@ class Runs:
     def path(self) -> Path:
         return self.folder / "run.h5"
 
-    def start(self, how: str, *words: str, **options: Any) -> subprocess.Popen[str]:
+    def start(
+        self, how: str, *words: str, procedure: str = "queue_procedures:Going", **options: Any
+    ) -> subprocess.Popen[str]:
         """Start a run that goes wrong in this way, and wait until it is about to."""
         marker = self.folder / "marker"
-        command = [sys.executable, "-m", "mho", "run", "queue_procedures:Going", how]
+        command = [sys.executable, "-m", "mho", "run", procedure, how]
         command += ["--marker", str(marker), "--bench", self.bench, "--output", str(self.path), *words]
         process = subprocess.Popen(
             command,
@@ -104,6 +106,19 @@ def test_a_run_that_ends_its_process_leaves_a_safe_bench_and_says_so(runs, how, 
         assert file.status is Status.INTERRUPTED
         assert file.reason.startswith(words)
     assert not queue_path(runs.folder).exists()  # nobody has made one
+
+
+@pytest.mark.parametrize(
+    "how", ["process stays", "fork at exit", pytest.param("fork late", marks=pytest.mark.slow)]
+)
+def test_a_bench_that_a_forked_process_may_use_after_its_parent_is_made_safe_when_that_is_ended(runs, how):
+    code, said = runs.end(runs.start(how, procedure="bad_procedures:Bad"))
+    assert unsafe_roles(runs.laboratory) == set()
+    assert code == 0, said  # the run itself came to its end
+    words = "processes that the run had left could use its bench, and were ended"
+    assert f"mho: {words}; bench {runs.bench} was made safe by a fresh process" in said
+    with RunFile(runs.path) as file:
+        assert file.status is Status.FINISHED
 
 
 @pytest.mark.parametrize(
