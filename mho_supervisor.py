@@ -50,6 +50,13 @@ class Report:
         self._node = None if pipe is None else os.fstat(pipe).st_ino
         self.supervised = pipe is not None
         self.bench = ""
+        self.lost = False  # whether the supervisor is gone
+        self.when_lost: Callable[[], object] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+
+    def lose(self) -> None:
+        """Take note that the supervisor is gone, and ask the run to stop."""
+        self.lost = True
+        self.when_lost()
 
     def using(self, bench: str) -> None:
         """Say that a bench of real instruments is about to be opened."""
@@ -119,7 +126,7 @@ def supervise(note: Note = lambda bench, folder, found: "") -> Report:
 
     def watch() -> None:
         os.read(leash, 1)
-        end_alone(lambda: os.kill(os.getpid(), signal.SIGTERM), lambda: report.bench)
+        end_alone(report.lose, lambda: report.bench)
 
     threading.Thread(target=watch, name="watching the supervisor", daemon=True).start()
     return report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
@@ -18,7 +18,7 @@ from procedures.queue.expectation import expected_together, own_seconds
 from procedures.runner import run
 from procedures.stream import Event, Observer, Started
 from procedures.terminal import RunDisplay
-from procedures.witness import witnessed
+from procedures.witness import Witness, witnessed
 
 SHOWN = 40  # runs listed before the rest is only counted
 
@@ -57,8 +57,7 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
         console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
         try:
             with RunDisplay() as display, witnessed(planned.bench, report, display.observe) as witness:
-                observers = (display.observe, witness)
-                finished[planned.number] = _carry_out(planned, output, finished, observers)
+                finished[planned.number] = _carry_out(planned, output, finished, display.observe, witness)
         except Aborted:
             raise
         except MhoError as error:
@@ -69,7 +68,11 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
 
 
 def _carry_out(
-    planned: PlannedRun, output: Path | None, finished: Mapping[int, Path], observers: Sequence[Observer]
+    planned: PlannedRun,
+    output: Path | None,
+    finished: Mapping[int, Path],
+    display: Observer,
+    witness: Witness,
 ) -> Path:
     """Carry out one run; return its file."""
     after = None
@@ -91,7 +94,8 @@ def _carry_out(
         preset=planned.preset,
         after=after,
         output=output,
-        observers=[notice, *observers],
+        observers=[notice, display, witness],
+        control=witness.control,
     )
     return begun[0]
 

@@ -101,7 +101,7 @@ def run(
         with RunWriter.create(path, header, procedure.layout()) as writer:
             stream = Stream(writer, observers, control)
             stream.announce(Started(procedure.run_title(), path))
-            outcome = _Outcome()
+            outcome = _Outcome(control)
             try:
                 with outcome:
                     with (
@@ -191,7 +191,8 @@ def _past(bench: Bench, path: Path) -> dict[str, str]:
 class _Outcome:
     """How the run ended: finished unless an exception says otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, control: Control) -> None:
+        self._control = control
         self.status, self.reason, self.safe, self.error = Status.FINISHED, "", False, ""
 
     def __enter__(self) -> None:
@@ -200,9 +201,10 @@ class _Outcome:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, Interrupted):
-            self.status, self.reason = Status.INTERRUPTED, str(error)
-        elif isinstance(error, Aborted | KeyboardInterrupt):
+        broken_off = isinstance(error, KeyboardInterrupt)
+        if isinstance(error, Interrupted) or (broken_off and self._control.lost):
+            self.status, self.reason = Status.INTERRUPTED, self._control.reason or str(error)
+        elif isinstance(error, Aborted) or broken_off:
             self.status, self.reason = Status.ABORTED, str(error) or "interrupted from the keyboard"
         elif error is not None:
             self.error = type(error).__name__

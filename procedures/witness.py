@@ -9,7 +9,9 @@ from instruments.bench_file import load_bench_file
 from mho_errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
 from mho_processes import Safed, end_heirs
 from mho_supervisor import Report
-from procedures.stream import Ended, Event, MakingSafe, Message, Observer, Started
+from procedures.stream import Control, Ended, Event, MakingSafe, Message, Observer, Started
+
+SUPERVISOR_GONE = "the process that looked after the run is gone"
 
 
 class Witness:
@@ -26,12 +28,18 @@ class Witness:
     ----------
     ended : Ended or None
         The run's last announcement.
+    control : Control
+        By which the run is to be controlled: it is interrupted when its supervisor is gone.
     """
 
     def __init__(self, report: Report | None = None, *, own_process: bool = False) -> None:
         self._report = report or Report()
         self._own_process = own_process or self._report.supervised
         self._begun = False
+        self.control = Control()
+        self._report.when_lost = self._interrupt
+        if self._report.lost:
+            self._interrupt()
         self.ended: Ended | None = None
 
     def __call__(self, event: Event) -> None:
@@ -43,6 +51,9 @@ class Witness:
             self._report.making_safe()
         elif self._begun and isinstance(event, Ended):
             self.ended = event
+
+    def _interrupt(self) -> None:
+        self.control.abort(SUPERVISOR_GONE, lost=True)
 
     def left_safe(self, error: BaseException | None) -> bool:
         """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it.

@@ -280,6 +280,11 @@ def test_a_worker_that_hangs_when_its_runner_is_killed_ends_safe_without_another
     worker = psutil.Process(job.worker)
     eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     eventually(lambda: unsafe_roles(laboratory) == set())
+    with running(desk):  # the next runner asks the policy what follows
+        pass
+    check_file(settled := desk.job(number), RUNNER if how == "block" else WORKER, 0.0)
+    check_queue(desk, [number], settled)
+    assert desk.change(lambda queue: queue.lane(desk.bench)).held
 
 
 @pytest.mark.slow

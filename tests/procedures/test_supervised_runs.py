@@ -22,7 +22,7 @@ from mho_errors import UnsafeError
 from mho_supervisor import Report
 from procedures.queue import Queue, queue_path
 from procedures.stream import Ended, Message, Started
-from procedures.witness import witnessed
+from procedures.witness import SUPERVISOR_GONE, witnessed
 from runs import RunFile, Status
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked on POSIX")
@@ -177,7 +177,9 @@ def test_a_worker_whose_supervisor_is_killed_ends_on_a_safe_bench(runs, how):
     eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     eventually(lambda: unsafe_roles(runs.laboratory) == set())
     with RunFile(runs.path) as file:
-        assert file.status is (Status.ABORTED if how == "block" else Status.INTERRUPTED)
+        assert file.status is Status.INTERRUPTED  # nobody wanted it
+        if how == "block":
+            assert file.reason == SUPERVISOR_GONE
 
 
 def test_a_solve_is_supervised_as_well(runs):
