@@ -20,6 +20,9 @@ from runs import Status
 RUNNER_GONE = "the runner is gone"
 """Why a worker stopped whose runner was killed."""
 
+EMERGENCY = "emergency stop"
+"""Why a job was broken off, or a queue is held, by the emergency stop."""
+
 State = Literal["idle", "running", "paused", "making safe"]
 
 

@@ -24,6 +24,7 @@ from procedures.queue.job import ACTIVE, Job, JobStatus
 from procedures.queue.leftovers import family_of_workers, runner_lives, wait_for_worker
 from procedures.queue.meeting import MeetingPlace
 from procedures.queue.messages import (
+    EMERGENCY,
     Assignment,
     Command,
     Event,
@@ -42,7 +43,6 @@ from procedures.queue.store import GO_ON, Queue
 from runs.liveness import birth_of
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
-EMERGENCY = "emergency stop"
 GRACE = Grace()
 
 log = logging.getLogger(__name__)
@@ -180,13 +180,20 @@ class Runner:
         self._wait_for(worker)
         self._worker = None
         done = worker.done
-        outcome = told(done) if done else found(run, worker.how_it_ended(), worker.asked)
+        outcome = told(done) if done else found(run, worker.how_it_ended(), self._why_asked(worker, begun))
         if worker.heirs:
             self._say("WARNING", f"job {job.id} left processes that could use the bench, and they were ended")
             outcome = replace(outcome, safe=False)
         self._settle(begun, outcome)
         self._job, self._state = None, "idle"
         self._presence.announce(self.state())
+
+    def _why_asked(self, worker: Child, job: Job) -> str:
+        """Return why the worker was asked to stop, by this runner or past it; empty when it was not."""
+        if not worker.asked:
+            with suppress(StorageError):
+                return self._queue.job(job.id).reason
+        return worker.asked
 
     def _dismiss(self, worker: Child) -> None:
         """Let a worker go that was told nothing, and wait until it is gone: its end takes all of its family along."""
@@ -232,7 +239,7 @@ class Runner:
         for job in left:
             self._say("WARNING", f"job {job.id} was left by a runner that is gone")
             end = wait_for_worker(job, self._family, self._grace.orphan, self._attend)
-            self._settle(job, found(job.run, end))
+            self._settle(job, found(job.run, end, job.reason))
 
     def _make_safe(self) -> bool:
         """Make the bench safe from a fresh process; what cannot be confirmed holds the queue, whatever its policy."""

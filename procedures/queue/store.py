@@ -318,6 +318,11 @@ class Queue:
         with self._database.changing():
             return self._set(number, status=status)
 
+    def note_stop(self, number: int, reason: str) -> Job:
+        """Note why a running job was asked to stop past its runner: whoever settles it does not run it again."""
+        with self._database.changing():
+            return self._set(number, reason=reason) if self.job(number).status in ACTIVE else self.job(number)
+
     def end(
         self,
         number: int,

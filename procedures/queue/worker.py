@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from mho_errors import Aborted, MhoError, QueueError
 from mho_processes import adopt_orphans, end_alone, interrupt
 from procedures.catalogue import make_procedure
-from procedures.queue.messages import RUNNER_GONE, Assignment, Command, Done, decode
+from procedures.queue.messages import EMERGENCY, RUNNER_GONE, Assignment, Command, Done, decode
 from procedures.queue.pace import Pace
 from procedures.queue.sending import Outbox
 from procedures.runner import run
@@ -62,6 +62,10 @@ def _private_output() -> BinaryIO:
 
 def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) -> Done:
     control = Control()
+    if hasattr(
+        signal, "SIGUSR1"
+    ):  # of an emergency stop past a runner that is not there, see `leftovers.break_off`
+        signal.signal(signal.SIGUSR1, lambda number, frame: _break_off(control, EMERGENCY))
     bench = assignment.order.bench
     obey = partial(_obey, told, control, bench if is_real(bench) else "")
     threading.Thread(target=obey, name="commands", daemon=True).start()
@@ -81,9 +85,14 @@ def _obey(told: io.FileIO, control: Control, bench: str) -> None:
         else:
             control.abort(command.reason)
             if command.command == "emergency":
-                control.reason = command.reason or control.reason  # it says to what the first one came
-                interrupt()
+                _break_off(control, command.reason or control.reason)  # it says to what the first one came
     end_alone(lambda: control.abort(RUNNER_GONE, lost=True), lambda: bench)
+
+
+def _break_off(control: Control, reason: str) -> None:
+    """Break the run off without waiting for a safe point, since somebody wants it."""
+    control.lost, control.reason = False, reason
+    interrupt()
 
 
 class _Watch(Witness):

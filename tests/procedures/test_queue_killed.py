@@ -197,10 +197,15 @@ def test_an_emergency_stop_without_a_runner_makes_safe_what_somebody_left_on(des
 
 
 @pytest.mark.slow
-def test_an_emergency_stop_past_a_runner_that_hangs_ends_its_worker(desk, laboratory, runners):
-    (number,) = desk.add(order(desk.bench, seconds=600))
+@pytest.mark.parametrize("how", ["", "block", "deaf"])
+def test_an_emergency_stop_past_a_runner_that_hangs_ends_its_worker(desk, laboratory, runners, tmp_path, how):
+    marker = tmp_path / "marker"
+    wanted = order(desk.bench, how=how, marker=str(marker)) if how else order(desk.bench, seconds=600)
+    (number,) = desk.add(wanted)
+    desk.change(lambda queue: queue.set_policy(desk.bench, Policy(Answer.RETRY, Answer.RETRY)))
     runners.append(start_runner(desk))
     job = desk.wait_begun(number)
+    eventually(lambda: marker.exists() or not how)
     eventually(lambda: unsafe_roles(laboratory) == ROLES)
     runners[-1].send_signal(signal.SIGSTOP)
     said = emergency_stop(desk.path, desk.bench)
@@ -208,7 +213,13 @@ def test_an_emergency_stop_past_a_runner_that_hangs_ends_its_worker(desk, labora
     assert unsafe_roles(laboratory) == set()
     assert not psutil.pid_exists(job.worker) or psutil.Process(job.worker).status() == psutil.STATUS_ZOMBIE
     runners[-1].send_signal(signal.SIGCONT)
-    assert desk.wait(number, JobStatus.ABORTED, JobStatus.INTERRUPTED)
+    settled = desk.wait(number, JobStatus.INTERRUPTED if how == "deaf" else JobStatus.ABORTED)
+    assert (
+        settled.reason.startswith("emergency stop") if how == "deaf" else settled.reason == "emergency stop"
+    )
+    with RunFile(settled.run) as file:
+        assert file.status.value == settled.status.value
+        assert file.reason == ("" if how == "deaf" else "emergency stop")
     assert desk.change(lambda queue: queue.lane(desk.bench)).held
 
 
