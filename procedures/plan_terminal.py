@@ -44,8 +44,8 @@ def check_output(output: Path | None, runs: int) -> None:
 def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> int:
     """Carry out a plan here, run after run; return how many runs failed, or would for what is known now.
 
-    A run that fails is said and the next one begins; Ctrl-C ends the whole. The supervisor hears by `report` of the
-    benches in use.
+    A run that fails is said and the next one begins; Ctrl-C ends the whole, and so does a bench
+    that is not known safe. The supervisor hears by `report` of the benches in use.
     """
     plan = load_plan(path)
     check_output(output, len(plan.runs))
@@ -61,6 +61,8 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
         except Aborted:
             raise
         except MhoError as error:
+            if report.bench:  # which may be live: no other run before it is made safe
+                raise
             failed += 1
             console.print(f"run {planned.number} failed: {error}", style="red", markup=False, highlight=False)
     console.print(f"{len(plan.runs) - failed} of {len(plan.runs)} runs finished", highlight=False)

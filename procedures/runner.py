@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -24,7 +25,17 @@ from procedures.conditions import check_seed
 from procedures.origin import bench_key, origin
 from procedures.overheard import overheard
 from procedures.results import kept_result
-from procedures.stream import Control, Ended, MakingSafe, NullStream, Observer, Started, Stream
+from procedures.stream import (
+    BenchTaken,
+    Control,
+    Ended,
+    MakingSafe,
+    NullStream,
+    Observer,
+    Started,
+    Stream,
+    announced,
+)
 from procedures.trust import Trust, nobody
 from runs import RunHeader, RunWriter, Status, collect, new_run_path
 from runs.card import read_card
@@ -251,7 +262,8 @@ def _opened(
         with continued(after, bench_key(bench), observers=observers, control=control, trust=trust) as opened:
             yield opened
     elif isinstance(bench, str):
-        with open_bench(bench, preset=preset, seed=seed, force=force) as opened:
+        taken = partial(announced, observers, BenchTaken())
+        with open_bench(bench, preset=preset, seed=seed, force=force, taken=taken) as opened:
             yield opened
     else:
         yield bench

@@ -9,7 +9,7 @@ from instruments.bench_file import load_bench_file
 from mho_errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
 from mho_processes import Safed, end_heirs
 from mho_supervisor import Report
-from procedures.stream import Control, Ended, Event, MakingSafe, Message, Observer, Started
+from procedures.stream import BenchTaken, Control, Ended, Event, MakingSafe, Message, Observer, Started
 
 SUPERVISOR_GONE = "the process that looked after the run is gone"
 
@@ -21,6 +21,8 @@ class Witness:
     ----------
     report : Report, optional
         By which a supervisor hears of it.
+    bench : str
+        Of real instruments, as the supervisor is to call it.
     own_process : bool
         Whether the process is the run's alone, as under a supervisor: what the procedure has left of it is ended.
 
@@ -28,14 +30,17 @@ class Witness:
     ----------
     ended : Ended or None
         The run's last announcement.
+    taken : bool
+        Whether its bench of real instruments was the run's at all, and not refused before.
     control : Control
         By which the run is to be controlled: it is interrupted when its supervisor is gone.
     """
 
-    def __init__(self, report: Report | None = None, *, own_process: bool = False) -> None:
+    def __init__(self, report: Report | None = None, bench: str = "", *, own_process: bool = False) -> None:
         self._report = report or Report()
         self._own_process = own_process or self._report.supervised
-        self._begun = False
+        self._bench = bench
+        self.taken, self._begun = False, False
         self.control = Control()
         self._report.when_lost = self._interrupt
         if self._report.lost:
@@ -44,7 +49,10 @@ class Witness:
 
     def __call__(self, event: Event) -> None:
         """Take one event of the run."""
-        if isinstance(event, Started):
+        if isinstance(event, BenchTaken):
+            self.taken = True
+            self._report.using(self._bench)
+        elif isinstance(event, Started):
             self._begun = True
             self._report.writing(str(event.path))
         elif isinstance(event, MakingSafe):
@@ -67,6 +75,8 @@ class Witness:
             return False
         if self.ended is not None:
             return self.ended.safe
+        if not self.taken and not self._begun:  # it may be another process's
+            return True
         # Before the run file is there nothing acts; but an instrument may have been found in disorder.
         in_order = isinstance(error, MhoError) and not isinstance(error, BenchError | InstrumentError)
         return in_order and not self._begun
@@ -88,13 +98,10 @@ def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness
     """
     from procedures.queue.outside import see_that_safe, tell_queue  # the queue's worker needs this module
 
-    real = is_real(bench)
-    witness = Witness(report)
+    witness = Witness(report, bench)
     ended: BaseException | None = None
-    if real:
-        if said := see_that_safe(bench):
-            display(Message("WARNING", said))
-        report.using(bench)
+    if is_real(bench) and (said := see_that_safe(bench)):
+        display(Message("WARNING", said))
     try:
         yield witness
     except KeyboardInterrupt as error:
@@ -104,9 +111,9 @@ def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness
         ended = error
         raise
     finally:
-        if real and witness.left_safe(ended):
+        if witness.taken and witness.left_safe(ended):
             report.left(bench)
-        elif real and not report.supervised:
+        elif witness.taken and not report.supervised:
             tell_queue(bench, Safed(False, str(ended), getattr(ended, "live", ())))
 
 

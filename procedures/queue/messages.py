@@ -148,8 +148,8 @@ Event = stream.Event | Missed | JobChanged | QueueChanged | RunnerState
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
-        stream.Started, stream.Progress, stream.Row, stream.Message, stream.Standing, stream.Paused, stream.Resumed,
-        stream.MakingSafe, stream.Ended,
+        stream.BenchTaken, stream.Started, stream.Progress, stream.Row, stream.Message, stream.Standing, stream.Paused,
+        stream.Resumed, stream.MakingSafe, stream.Ended,
         Assignment, Command, Done, Refused, Missed, JobChanged, QueueChanged, RunnerState,
     )
 }  # fmt: skip

@@ -20,7 +20,6 @@ from procedures.queue.expectation import (
     expected_text,
     expected_together,
     own_seconds,
-    run_seconds,
 )
 from procedures.queue.ordering import checked, checked_all
 

@@ -8,26 +8,39 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from queue_runners import ROOT, TESTS, eventually, order, served_bench, unsafe_roles
+from queue_procedures import Reading
+from queue_runners import ROOT, TESTS, Desk, eventually, order, running, served_bench, unsafe_roles
 
 import mho
 from instruments.bench_file import load_bench_file
+from instruments.locking import lock_bench
 from instruments.simulated.laboratory import Laboratory
-from mho_errors import UnsafeError
+from mho_errors import BenchError, InstrumentError, UnsafeError
 from mho_supervisor import Report
-from procedures.queue import Queue, queue_path
-from procedures.stream import Ended, Message, Started
+from procedures import run
+from procedures.plan_terminal import run_plan
+from procedures.queue import JobStatus, Queue, queue_path
+from procedures.stream import BenchTaken, Ended, Message, Started
 from procedures.witness import SUPERVISOR_GONE, witnessed
 from runs import RunFile, Status
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked on POSIX")
 
 ROLES = {"smu", "gate", "pulser", "board"}  # what is on while a cell is measured
+PLAN = """
+name = "two"
+bench = "{bench}"
+[[steps]]
+procedure = "read"
+[[sweep]]
+seed = [1, 2]
+"""
 LONGEST = 60.0  # s for a run to end, on a busy computer
 
 
@@ -248,14 +261,59 @@ def test_a_run_whose_bench_was_made_safe_after_it_leaves_the_queue_alone(runs, t
 def test_without_a_supervisor_the_run_itself_tells_the_queue(tmp_path, monkeypatch):
     monkeypatch.setenv("MHO_RUNS", str(tmp_path))
     with served_bench(tmp_path) as (bench, _), Queue(queue_path()) as queue:
-        with pytest.raises(UnsafeError), witnessed(bench, Report(), print):
+        with suppress(UnsafeError), witnessed(bench, Report(), print) as witness:
+            witness(BenchTaken())
             raise UnsafeError("gate did not answer", live=("gate",))
         lane = queue.lane(bench)
         assert (lane.unsafe, lane.unsafe_reason, lane.live) == (True, "gate did not answer", ("gate",))
         with witnessed(bench, Report(), print) as witness:  # its gate answers again
+            witness(BenchTaken())
             witness(Started("a run", tmp_path / "run.h5"))
             witness(Ended(Status.FINISHED, "", tmp_path / "run.h5", safe=True))
         assert not queue.lane(bench).unsafe
+
+
+def test_a_run_that_is_refused_leaves_a_bench_alone_that_is_another_s(tmp_path):
+    told, tell = os.pipe()
+    with served_bench(tmp_path) as (bench, laboratory), Queue(tmp_path / "queue.sqlite") as queue:
+        gate = load_bench_file("simulated").bench.instruments.gate
+        with lock_bench(load_bench_file(bench)):
+            laboratory.devices[gate.address].write(b":SOUR:VOLT 1.0;:OUTP ON\n")
+            with (
+                pytest.raises(BenchError, match="is in use"),
+                witnessed(bench, Report(tell), print) as witness,
+            ):
+                run(
+                    Reading(), bench, output=tmp_path / "run.h5", observers=[witness], control=witness.control
+                )
+            os.close(tell)
+            assert (
+                os.read(told, 1 << 12) == b""
+            )  # a supervisor hears of no bench that it would have to see to
+            os.close(told)
+            number = queue.add(order(bench)).id
+            with running(Desk(queue.path, bench)):
+                pass
+            assert unsafe_roles(laboratory) == {"gate"}
+        job, lane = queue.job(number), queue.lane(bench)
+        assert job.status is JobStatus.FAILED
+        assert "is in use" in job.reason
+        assert not lane.unsafe
+
+
+def test_a_plan_ends_at_a_bench_that_is_not_known_safe(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MHO_RUNS", str(tmp_path))
+    with served_bench(tmp_path) as (bench, _):
+        wired = Path(bench)
+        gate = load_bench_file(bench).bench.instruments.gate.address
+        wired.write_text(wired.read_text("utf-8").replace(gate, "TCPIP0::127.0.0.1::9::SOCKET"), "utf-8")
+        plan = tmp_path / "plan.toml"
+        plan.write_text(PLAN.format(bench=bench), "utf-8")
+        report = Report()
+        with pytest.raises(InstrumentError):
+            run_plan(plan, tmp_path, False, report)
+        assert report.bench == bench
+    assert "run 2 of 2" not in capsys.readouterr().err
 
 
 def test_a_run_after_a_job_whose_worker_was_killed_makes_the_bench_safe_first(tmp_path, monkeypatch):
