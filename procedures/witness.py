@@ -23,8 +23,6 @@ class Witness:
         By which a supervisor hears of it.
     bench : str
         Of real instruments, as the supervisor is to call it.
-    own_process : bool
-        Whether the process is the run's alone, as under a supervisor: what the procedure has left of it is ended.
 
     Attributes
     ----------
@@ -36,9 +34,8 @@ class Witness:
         By which the run is to be controlled: it is interrupted when its supervisor is gone.
     """
 
-    def __init__(self, report: Report | None = None, bench: str = "", *, own_process: bool = False) -> None:
+    def __init__(self, report: Report | None = None, bench: str = "") -> None:
         self._report = report or Report()
-        self._own_process = own_process or self._report.supervised
         self._bench = bench
         self.taken, self._begun = False, False
         self.control = Control()
@@ -64,13 +61,7 @@ class Witness:
         self.control.abort(SUPERVISOR_GONE, lost=True)
 
     def left_safe(self, error: BaseException | None) -> bool:
-        """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it.
-
-        After that nobody may have used it: a process that the procedure has left has its connections.
-        """
-        if self._own_process and end_heirs():
-            self._report.had_heirs()
-            return False
+        """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
         if isinstance(error, UnsafeError):
             return False
         if self.ended is not None:
@@ -111,7 +102,12 @@ def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness
         ended = error
         raise
     finally:
-        if witness.taken and witness.left_safe(ended):
+        safe = witness.left_safe(ended)
+        # What the procedure has left has the bench's connections, and may have used it since.
+        if witness.taken and report.supervised and end_heirs():
+            report.had_heirs()
+            safe = False
+        if witness.taken and safe:
             report.left(bench)
         elif witness.taken and not report.supervised:
             tell_queue(bench, Safed(False, str(ended), getattr(ended, "live", ())))

@@ -14,11 +14,12 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO
 
 from mho_errors import Aborted, MhoError, QueueError
-from mho_processes import adopt_orphans, end_alone, interrupt
+from mho_processes import adopt_orphans, end_alone, end_heirs, interrupt
 from procedures.catalogue import make_procedure
 from procedures.queue.messages import EMERGENCY, RUNNER_GONE, Assignment, Command, Done, decode
 from procedures.queue.pace import Pace
@@ -69,7 +70,8 @@ def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) 
     bench = assignment.order.bench
     obey = partial(_obey, told, control, bench if is_real(bench) else "")
     threading.Thread(target=obey, name="commands", daemon=True).start()
-    return _run(assignment, control, tell)
+    done = _run(assignment, control, tell)
+    return replace(done, safe=False) if end_heirs() else done  # those have the bench's connections
 
 
 def _obey(told: io.FileIO, control: Control, bench: str) -> None:
@@ -99,7 +101,7 @@ class _Watch(Witness):
     """Passes the run's events on, and remembers how long it took as well."""
 
     def __init__(self, tell: Callable[[Event], None]) -> None:
-        super().__init__(own_process=True)
+        super().__init__()
         self._tell = tell
         self._pace: Pace | None = None
         self.seconds: float | None = None

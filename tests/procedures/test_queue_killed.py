@@ -93,6 +93,7 @@ def check_file(job: Job, who: str, killed: float) -> None:
         assert "before its run file was begun" in job.reason
         return
     with RunFile(job.run) as file:
+        assert job.ended == pytest.approx(file.last_sign, abs=1e-3)  # not when it was settled
         if who == RUNNER:  # its worker ended by itself, in good order
             assert (file.status, file.reason) == (Status.INTERRUPTED, RUNNER_GONE)
             assert file.settings_after["board"]["mode"] == "SAFE"
