@@ -106,8 +106,9 @@ def solve(
     with RunDisplay(quiet=as_json) as display, witnessed(bench, report, display.observe) as witness:
         observers: list[Observer] = [display.observe, witness]
         result: Solution = run(
-            procedure, bench, seed=seed, preset=preset, force=force, output=output, observers=observers
-        )
+            procedure, bench, seed=seed, preset=preset, force=force, output=output, observers=observers,
+            control=witness.control,
+        )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(result.summary))
     else:
@@ -155,7 +156,7 @@ def run(
         observers: list[Observer] = [display.observe, witness]
         result = carry_out(
             made, bench, seed=seed, preset=preset, after=after, force=force, output=output, observers=observers,
-            trust=asking(trust),
+            trust=asking(trust), control=witness.control,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(kept_result(result)))

@@ -23,6 +23,10 @@ class BenchError(MhoError):
     """A bench description that is wrong, a bench that is busy, or an unsafe state on it."""
 
 
+class BenchInUseError(BenchError):
+    """Another process has an instrument of the bench; nothing was opened."""
+
+
 class UnsafeError(BenchError):
     """Outputs that could not be confirmed off; `live` names the roles, and is what decides, not the words.
 

@@ -46,8 +46,43 @@ def shares_group(process: int) -> bool:
         return False
 
 
-def end_whole(leader: int | None, mark: str = "", *, heirs: bool = False) -> list[int]:
-    """Kill a process and all that it started, and wait until they are dead; return the ids of what still lives.
+def adopt_orphans() -> None:
+    """Become the parent of whatever loses its own among the descendants (Linux, prctl(2)), so that none is lost."""
+    if sys.platform == "linux":
+        import ctypes
+
+        set_child_subreaper = 36
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
+def has_children() -> bool:
+    """Tell whether this process has children, dead ones too that it has not waited for.
+
+    A forked child has all that its parent had open, and so the connections to the instruments.
+    """
+    if not hasattr(os, "waitid"):  # nor is there a fork
+        return False
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def end_heirs() -> bool:
+    """End what this process has started and not seen to its end; tell whether there was anything, dead or alive."""
+    if not has_children():
+        return False
+    log.warning("what the procedure had started was not over with it, could use the bench, and is ended")
+    end_whole(None, heirs=True)
+    return True
+
+
+def end_whole(leader: int | None, mark: str = "", *, heirs: bool = False) -> bool:
+    """Kill a process and all that it started, and wait until they are dead; tell whether there was more than itself.
+
+    What there was besides may have used the process's bench until now, whatever the process has said of it.
 
     Found are its session, its descendants, and what carries `mark` in the environment that it was started with. A
     process that left session and parents and has another environment cannot be found.
@@ -63,10 +98,12 @@ def end_whole(leader: int | None, mark: str = "", *, heirs: bool = False) -> lis
     """
     import psutil
 
+    others = False
     for _ in range(ROUNDS):
         found = _family(leader, mark, heirs)
         if not found:
-            return []
+            return others
+        others |= any(process.pid != leader for process in found)
         for process in found:
             with suppress(psutil.Error):
                 process.kill()
@@ -76,7 +113,7 @@ def end_whole(leader: int | None, mark: str = "", *, heirs: bool = False) -> lis
     left = [process.pid for process in _family(leader, mark, heirs)]
     if left:
         log.critical("processes %s do not end: see to them by hand", ", ".join(map(str, left)))
-    return left
+    return others
 
 
 def _family(leader: int | None, mark: str, heirs: bool) -> set[psutil.Process]:

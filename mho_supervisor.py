@@ -24,8 +24,10 @@ from mho_processes import (
     BREAK_OFF,
     SAFING,
     Safed,
+    adopt_orphans,
     end_alone,
     end_whole,
+    has_children,
     make_safe_apart,
     shares_group,
 )
@@ -48,6 +50,13 @@ class Report:
         self._node = None if pipe is None else os.fstat(pipe).st_ino
         self.supervised = pipe is not None
         self.bench = ""
+        self.lost = False  # whether the supervisor is gone
+        self.when_lost: Callable[[], object] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+
+    def lose(self) -> None:
+        """Take note that the supervisor is gone, and ask the run to stop."""
+        self.lost = True
+        self.when_lost()
 
     def using(self, bench: str) -> None:
         """Say that a bench of real instruments is about to be opened."""
@@ -66,6 +75,10 @@ class Report:
     def making_safe(self) -> None:
         """Say that the procedure is over and the bench is being made safe."""
         self._say(making_safe=True)
+
+    def had_heirs(self) -> None:
+        """Say that the procedure had left processes, which could use the bench and were ended."""
+        self._say(heirs=True)
 
     def leaving(self) -> None:
         """Say that this process comes to its end by itself."""
@@ -97,7 +110,7 @@ def supervise(note: Note = lambda bench, folder, found: "") -> Report:
     leash, held = os.pipe()  # ends for the worker when nobody holds the other end any more
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    _adopt_orphans()
+    adopt_orphans()
     worker = os.fork()
     if worker:
         os.close(tell)
@@ -107,25 +120,16 @@ def supervise(note: Note = lambda bench, folder, found: "") -> Report:
     os.close(held)
     os.setsid()  # Ctrl-C in the terminal is the supervisor's to hand on
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    adopt_orphans()
     report = Report(tell)
     atexit.register(report.leaving)
 
     def watch() -> None:
         os.read(leash, 1)
-        end_alone(lambda: os.kill(os.getpid(), signal.SIGTERM), lambda: report.bench)
+        end_alone(report.lose, lambda: report.bench)
 
     threading.Thread(target=watch, name="watching the supervisor", daemon=True).start()
     return report
-
-
-def _adopt_orphans() -> None:
-    """Become the parent of whatever loses its own among the descendants (Linux, prctl(2)), so that none is lost."""
-    if sys.platform == "linux":
-        import ctypes
-
-        set_child_subreaper = 36
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
 
 
 class _Supervisor:
@@ -135,7 +139,9 @@ class _Supervisor:
         self._worker, self._told, self._note = worker, told, note
         os.set_blocking(told, False)
         self._rest = b""
-        self._benches: dict[str, str] = {}  # not known to be safe, with the folder they were named from
+        self._used: dict[str, str] = {}  # benches, with the folder they were named from
+        self._safe: set[str] = set()  # those that the worker has left safe
+        self._heirs = False  # whether there was anything besides the worker that could use them
         self._leaving = self._safing = False
         self._file = ""  # the last run file that was begun
         self._asked = ""  # by which signal the run was asked to stop
@@ -160,8 +166,9 @@ class _Supervisor:
             self._hear()
             if time.monotonic() >= self._due:
                 self._go_further()
+        self._end_whole()
         status = os.waitstatus_to_exitcode(os.waitpid(self._worker, 0)[1])
-        end_whole(None, heirs=True)
+        self._heirs |= has_children()  # dead by now
         self._hear()
         sys.exit(self._settle(status))
 
@@ -193,13 +200,15 @@ class _Supervisor:
                     with suppress(ValueError, TypeError, AttributeError):
                         words = json.loads(line)
                         self._leaving |= "leaving" in words
-                        self._benches.pop(words.get("safe"), None)
+                        self._heirs |= "heirs" in words
+                        self._safe.add(words.get("safe"))
                         self._safing = "making_safe" in words
                         self._file = words.get("file", self._file)
                         if self._safing and self._stage:
                             self._due = time.monotonic() + SAFING  # nobody could do it sooner
                         if "bench" in words:
-                            self._benches[words["bench"]] = words["folder"]
+                            self._used[words["bench"]] = words["folder"]
+                            self._safe.discard(words["bench"])
 
     def _is_gone(self) -> bool:
         return os.waitid(os.P_PID, self._worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -223,7 +232,10 @@ class _Supervisor:
             self._due = time.monotonic() + BREAK_OFF
         else:
             self._due = float("inf")
-            end_whole(self._worker, heirs=True)
+            self._end_whole()
+
+    def _end_whole(self) -> None:
+        self._heirs |= end_whole(self._worker, heirs=True)
 
     # --- the end ---
 
@@ -232,18 +244,26 @@ class _Supervisor:
         words = [] if self._leaving else [self._how_it_ended(status)]
         if words and sys.stderr.isatty():
             sys.stderr.write(SHOW_CURSOR)
-        words += [self._made_safe(bench, folder) for bench, folder in self._benches.items()]
+        if self._heirs and self._used:  # which they may have used after the worker had made them safe
+            self._safe.clear()
+            words.append("processes that the run had left could use its bench, and were ended")
+        safe = True
+        for bench, folder in self._used.items():
+            if bench not in self._safe:
+                found = make_safe_apart(bench, folder)
+                words.append(self._made_safe(bench, folder, found))
+                safe &= found.safe
         if words:
             _complain("; ".join(words))
         if not self._leaving:
             _keep_reason(self._file, "; ".join(words))
-        if self._leaving and status > 0:
+        if self._leaving and (status > 0 or safe):
             return status
         if self._asked and words:
             return EXIT_STOPPED
         if status < 0:
             return 128 - status
-        return status if self._leaving and not words else status or EXIT_LOST
+        return status or EXIT_LOST
 
     def _how_it_ended(self, status: int) -> str:
         if self._stage == 3:
@@ -255,8 +275,8 @@ class _Supervisor:
         )
         return f"{self._asked} received; the run {how}" if self._asked else f"the run {how}"
 
-    def _made_safe(self, bench: str, folder: str) -> str:
-        found = make_safe_apart(bench, folder)
+    def _made_safe(self, bench: str, folder: str, found: Safed) -> str:
+        """Tell the queue what making a bench safe came to, and return it in words."""
         try:
             more = self._note(bench, folder, found)
         except Exception as error:  # whatever it is, the rest is to be said

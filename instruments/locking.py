@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from instruments.addresses import daq_devices, every_spelling
 from instruments.bench_entries import Instruments
 from instruments.bench_file import BenchSource
-from mho_errors import BenchError
+from mho_errors import BenchError, BenchInUseError
 
 PREFIX = "mho-bench"
 NAMES = Path("/proc/net/unix")  # where Linux lists them
@@ -73,8 +73,10 @@ def lock_bench(source: BenchSource) -> ExitStack:
 
     Raises
     ------
+    BenchInUseError
+        When a process has one, naming it.
     BenchError
-        When a process has one, naming it; when no lock can be had.
+        When no lock can be had.
     """
     take = take_name if sys.platform == "linux" else take_file
     with ExitStack() as stack:
@@ -82,7 +84,7 @@ def lock_bench(source: BenchSource) -> ExitStack:
             try:
                 stack.callback(take(_digest(key), Holder.this()))
             except Taken as error:
-                raise BenchError(
+                raise BenchInUseError(
                     f"bench {source.bench.name!r} is in use: {error.holder or 'another process'} has {written}; "
                     "end it, or wait"
                 ) from None

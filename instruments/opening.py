@@ -33,6 +33,7 @@ def open_bench(
     seed: int | None = None,
     stuck: float | None = None,
     force: bool = False,
+    taken: Callable[[], object] = lambda: None,
 ) -> Bench:
     """Open the bench described by a packaged name or a TOML file.
 
@@ -48,6 +49,8 @@ def open_bench(
         Share of cells that no pulse changes, 0 to 1, drawn at random on a simulated bench; half of them conduct.
     force : bool
         Take limits that can hardly be meant (`instruments.plausibility`) as they are.
+    taken : callable
+        Called when real instruments are this process's, before anything is sent to them; never for a simulated bench.
 
     Returns
     -------
@@ -72,6 +75,7 @@ def open_bench(
         raise BenchError(f"bench {bench!r} has real instruments: --preset is for simulated cells only")
     with ExitStack() as stack:
         stack.enter_context(lock_bench(source))
+        taken()
         instruments = connect_instruments(source, source.bench.visa, nullcontext)
         release = stack.pop_all().close
     opened = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -13,8 +14,10 @@ from instruments.bench_file import load_bench_file
 from instruments.bench_instruments import SAFE_ORDER, make_safe, not_confirmed
 from instruments.opening import bench_openers
 from instruments.stopping import signals_held
-from mho_errors import MhoError, UnsafeError
+from mho_errors import BenchInUseError, MhoError, UnsafeError
 from mho_processes import end_whole
+
+FREE_WITHIN = 5.0  # s for who has the bench to let go of it
 
 
 def make_bench_safe(name: str) -> dict[str, str]:
@@ -56,6 +59,19 @@ def make_bench_safe(name: str) -> dict[str, str]:
         return {role: instrument.identify() for role, instrument in opened.items()}
 
 
+def _made_safe_in_time(name: str) -> None:
+    """Make a bench safe once it is free: who is ending, or makes it safe at the same time, has it for a moment."""
+    deadline = time.monotonic() + FREE_WITHIN
+    while True:
+        try:
+            make_bench_safe(name)
+            return
+        except BenchInUseError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)
+
+
 def main(arguments: Sequence[str]) -> None:
     """Make a bench safe and print as JSON what came of it.
 
@@ -71,7 +87,7 @@ def main(arguments: Sequence[str]) -> None:
     reason = ""
     live: tuple[str, ...] = ()
     try:
-        make_bench_safe(name)
+        _made_safe_in_time(name)
     except UnsafeError as error:
         reason, live = str(error), error.live
     except (MhoError, OSError) as error:

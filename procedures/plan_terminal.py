@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
@@ -18,7 +18,7 @@ from procedures.queue.expectation import expected_together, own_seconds
 from procedures.runner import run
 from procedures.stream import Event, Observer, Started
 from procedures.terminal import RunDisplay
-from procedures.witness import witnessed
+from procedures.witness import Witness, witnessed
 
 SHOWN = 40  # runs listed before the rest is only counted
 
@@ -44,8 +44,8 @@ def check_output(output: Path | None, runs: int) -> None:
 def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> int:
     """Carry out a plan here, run after run; return how many runs failed, or would for what is known now.
 
-    A run that fails is said and the next one begins; Ctrl-C ends the whole. The supervisor hears by `report` of the
-    benches in use.
+    A run that fails is said and the next one begins; Ctrl-C ends the whole, and so does a bench
+    that is not known safe. The supervisor hears by `report` of the benches in use.
     """
     plan = load_plan(path)
     check_output(output, len(plan.runs))
@@ -57,11 +57,12 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
         console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
         try:
             with RunDisplay() as display, witnessed(planned.bench, report, display.observe) as witness:
-                observers = (display.observe, witness)
-                finished[planned.number] = _carry_out(planned, output, finished, observers)
+                finished[planned.number] = _carry_out(planned, output, finished, display.observe, witness)
         except Aborted:
             raise
         except MhoError as error:
+            if report.bench:  # which may be live: no other run before it is made safe
+                raise
             failed += 1
             console.print(f"run {planned.number} failed: {error}", style="red", markup=False, highlight=False)
     console.print(f"{len(plan.runs) - failed} of {len(plan.runs)} runs finished", highlight=False)
@@ -69,7 +70,11 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
 
 
 def _carry_out(
-    planned: PlannedRun, output: Path | None, finished: Mapping[int, Path], observers: Sequence[Observer]
+    planned: PlannedRun,
+    output: Path | None,
+    finished: Mapping[int, Path],
+    display: Observer,
+    witness: Witness,
 ) -> Path:
     """Carry out one run; return its file."""
     after = None
@@ -91,7 +96,8 @@ def _carry_out(
         preset=planned.preset,
         after=after,
         output=output,
-        observers=[notice, *observers],
+        observers=[notice, display, witness],
+        control=witness.control,
     )
     return begun[0]
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -25,7 +26,17 @@ from procedures.conditions import check_seed
 from procedures.origin import bench_key, origin
 from procedures.overheard import overheard
 from procedures.results import kept_result
-from procedures.stream import Control, Ended, MakingSafe, NullStream, Observer, Started, Stream
+from procedures.stream import (
+    BenchTaken,
+    Control,
+    Ended,
+    MakingSafe,
+    NullStream,
+    Observer,
+    Started,
+    Stream,
+    announced,
+)
 from procedures.trust import Trust, nobody
 from runs import RunHeader, RunWriter, Status, collect, new_run_path
 from runs.card import read_card
@@ -103,7 +114,7 @@ def run(
         with RunWriter.create(path, header, procedure.layout()) as writer:
             stream = Stream(writer, observers, control)
             stream.announce(Started(procedure.run_title(), path))
-            outcome = _Outcome()
+            outcome = _Outcome(control)
             try:
                 with outcome:
                     with (
@@ -193,7 +204,8 @@ def _past(bench: Bench, path: Path) -> dict[str, str]:
 class _Outcome:
     """How the run ended: finished unless an exception says otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, control: Control) -> None:
+        self._control = control
         self.status, self.reason, self.safe, self.error = Status.FINISHED, "", False, ""
 
     def __enter__(self) -> None:
@@ -202,9 +214,10 @@ class _Outcome:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, Interrupted):
-            self.status, self.reason = Status.INTERRUPTED, str(error)
-        elif isinstance(error, Aborted | KeyboardInterrupt):
+        broken_off = isinstance(error, KeyboardInterrupt)
+        if isinstance(error, Interrupted) or (broken_off and self._control.lost):
+            self.status, self.reason = Status.INTERRUPTED, self._control.reason or str(error)
+        elif isinstance(error, Aborted) or broken_off:
             self.status, self.reason = Status.ABORTED, str(error) or "interrupted from the keyboard"
         elif error is not None:
             self.error = type(error).__name__
@@ -251,7 +264,8 @@ def _opened(
         with continued(after, bench_key(bench), observers=observers, control=control, trust=trust) as opened:
             yield opened
     elif isinstance(bench, str):
-        with open_bench(bench, preset=preset, seed=seed, force=force) as opened:
+        taken = partial(announced, observers, BenchTaken())
+        with open_bench(bench, preset=preset, seed=seed, force=force, taken=taken) as opened:
             yield opened
     else:
         yield bench

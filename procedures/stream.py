@@ -20,6 +20,11 @@ STANDING = 0.5  # s of wall time between two announcements of how the outputs st
 
 
 @dataclass(frozen=True)
+class BenchTaken:
+    """The real instruments of a bench are this process's from here on, and nothing was sent to them yet."""
+
+
+@dataclass(frozen=True)
 class Started:
     """The run file exists and the procedure begins."""
 
@@ -88,7 +93,7 @@ class Ended:
     error: str = ""
 
 
-Event = Started | Progress | Row | Message | Standing | Paused | Resumed | MakingSafe | Ended
+Event = BenchTaken | Started | Progress | Row | Message | Standing | Paused | Resumed | MakingSafe | Ended
 Observer = Callable[[Event], None]
 
 
@@ -208,12 +213,20 @@ class Stream:
 
     def announce(self, event: Event) -> None:
         """Tell the observers; one that fails is told nothing more, for watching must not harm a run."""
-        for observer in self._observers:
-            try:
-                observer(event)
-            except Exception:
-                log.exception("an observer failed and is left out from here on")
-                self._observers = tuple(other for other in self._observers if other is not observer)
+        self._observers = announced(self._observers, event)
+
+
+def announced(observers: Sequence[Observer], event: Event) -> tuple[Observer, ...]:
+    """Tell each of the observers; return those that have not failed."""
+    left = []
+    for observer in observers:
+        try:
+            observer(event)
+        except Exception:
+            log.exception("an observer failed and is left out from here on")
+        else:
+            left.append(observer)
+    return tuple(left)
 
 
 class NullStream(Stream):

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 
 from instruments.bench_file import load_bench_file
 from mho_errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
-from mho_processes import Safed
+from mho_processes import Safed, end_heirs
 from mho_supervisor import Report
-from procedures.stream import Ended, Event, MakingSafe, Message, Observer, Started
+from procedures.stream import BenchTaken, Control, Ended, Event, MakingSafe, Message, Observer, Started
+
+SUPERVISOR_GONE = "the process that looked after the run is gone"
 
 
 class Witness:
@@ -19,21 +21,35 @@ class Witness:
     ----------
     report : Report, optional
         By which a supervisor hears of it.
+    bench : str
+        Of real instruments, as the supervisor is to call it.
 
     Attributes
     ----------
     ended : Ended or None
         The run's last announcement.
+    taken : bool
+        Whether its bench of real instruments was the run's at all, and not refused before.
+    control : Control
+        By which the run is to be controlled: it is interrupted when its supervisor is gone.
     """
 
-    def __init__(self, report: Report | None = None) -> None:
+    def __init__(self, report: Report | None = None, bench: str = "") -> None:
         self._report = report or Report()
-        self._begun = False
+        self._bench = bench
+        self.taken, self._begun = False, False
+        self.control = Control()
+        self._report.when_lost = self._interrupt
+        if self._report.lost:
+            self._interrupt()
         self.ended: Ended | None = None
 
     def __call__(self, event: Event) -> None:
         """Take one event of the run."""
-        if isinstance(event, Started):
+        if isinstance(event, BenchTaken):
+            self.taken = True
+            self._report.using(self._bench)
+        elif isinstance(event, Started):
             self._begun = True
             self._report.writing(str(event.path))
         elif isinstance(event, MakingSafe):
@@ -41,12 +57,17 @@ class Witness:
         elif self._begun and isinstance(event, Ended):
             self.ended = event
 
+    def _interrupt(self) -> None:
+        self.control.abort(SUPERVISOR_GONE, lost=True)
+
     def left_safe(self, error: BaseException | None) -> bool:
         """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
         if isinstance(error, UnsafeError):
             return False
         if self.ended is not None:
             return self.ended.safe
+        if not self.taken and not self._begun:  # it may be another process's
+            return True
         # Before the run file is there nothing acts; but an instrument may have been found in disorder.
         in_order = isinstance(error, MhoError) and not isinstance(error, BenchError | InstrumentError)
         return in_order and not self._begun
@@ -68,13 +89,10 @@ def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness
     """
     from procedures.queue.outside import see_that_safe, tell_queue  # the queue's worker needs this module
 
-    real = is_real(bench)
-    witness = Witness(report)
+    witness = Witness(report, bench)
     ended: BaseException | None = None
-    if real:
-        if said := see_that_safe(bench):
-            display(Message("WARNING", said))
-        report.using(bench)
+    if is_real(bench) and (said := see_that_safe(bench)):
+        display(Message("WARNING", said))
     try:
         yield witness
     except KeyboardInterrupt as error:
@@ -84,9 +102,14 @@ def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness
         ended = error
         raise
     finally:
-        if real and witness.left_safe(ended):
+        safe = witness.left_safe(ended)
+        # What the procedure has left has the bench's connections, and may have used it since.
+        if witness.taken and report.supervised and end_heirs():
+            report.had_heirs()
+            safe = False
+        if witness.taken and safe:
             report.left(bench)
-        elif real and not report.supervised:
+        elif witness.taken and not report.supervised:
             tell_queue(bench, Safed(False, str(ended), getattr(ended, "live", ())))
 
 

@@ -76,6 +76,14 @@ class RunRecord:
             return datetime.fromisoformat(text) if text else None
 
     @property
+    def last_sign(self) -> float:
+        """When the run ended, or its writer last gave a sign of life, Unix time, s."""
+        if self.end_time is not None:
+            return self.end_time.timestamp()
+        with intact(self.path):
+            return float(self._group("heartbeat")[()])
+
+    @property
     def procedure(self) -> str:
         """The procedure's class name."""
         return self._text("procedure/name")

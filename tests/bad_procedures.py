@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import itertools
+import multiprocessing
 import os
 import signal
 import sys
@@ -127,6 +129,45 @@ def become_another(bench: Bench, stream: Stream) -> None:
     os.execvp("sleep", ["sleep", str(LONG)])
 
 
+def fork_late(bench: Bench, stream: Stream) -> None:
+    """Leaves a child that uses the bench as soon as its parent is gone."""
+    parent = os.getpid()
+    if os.fork() == 0:
+        while os.getppid() == parent:
+            time.sleep(0.001)
+        use_all(bench)
+        time.sleep(LONG)
+        os._exit(0)
+
+
+def leave_a_process(bench: Bench, stream: Stream) -> None:
+    """Leaves a process that its parent waits for at its own end, and that uses the bench meanwhile."""
+
+    def use() -> None:
+        time.sleep(2.0)
+        use_all(bench)
+
+    multiprocessing.get_context("fork").Process(target=use).start()
+
+
+def fork_at_exit(bench: Bench, stream: Stream) -> None:
+    """Forks when all is over, and safe."""
+
+    def leave() -> None:
+        if os.fork() == 0:
+            time.sleep(LONG)
+
+    atexit.register(leave)
+
+
+def use_all(bench: Bench) -> None:
+    """Turn on what a read needs, whatever this process believes to be on."""
+    for _ in range(3):  # replies to its parent may be in its way
+        bench._mode = ""
+        with suppress(Exception):
+            bench.read(CELL)
+
+
 WAYS: dict[str, Callable[[Bench, Stream], Any]] = {
     "sleep": lambda bench, stream: time.sleep(LONG),
     "busy": busy,
@@ -146,6 +187,9 @@ WAYS: dict[str, Callable[[Bench, Stream], Any]] = {
     "another program": become_another,
     "fork": lambda bench, stream: leave_a_child(),
     "fork a daemon": lambda bench, stream: leave_a_daemon(),
+    "fork late": fork_late,
+    "fork at exit": fork_at_exit,
+    "process stays": leave_a_process,
     "thread stays": leave_a_thread,
     "close output": close_output,
     "close everything": close_everything,

@@ -82,6 +82,8 @@ class Child:
         Its last words.
     ended : bool
         Whether the process is gone.
+    heirs : bool
+        Whether others were ended with it, which could use its bench whatever its last words are.
     asked : str
         Why it was asked to stop, and what had to be done then; empty otherwise.
     """
@@ -101,7 +103,7 @@ class Child:
         )
         self.pid = self._process.pid
         self.done: Done | None = None
-        self.ended = False
+        self.ended = self.heirs = False
         self.asked = ""
         self._due: float | None = None
         self._patience = 0.0
@@ -150,7 +152,7 @@ class Child:
             self.stop(self.asked, emergency=True, patience=patience)
             return done
         self._killed = True
-        end_whole(self.pid, self._mark)
+        self.heirs |= end_whole(self.pid, self._mark)
         return "it did not end in time and was killed"
 
     def hang_up(self) -> None:
@@ -199,7 +201,7 @@ class Child:
             os, "waitid"
         ):  # its number, and so its session's, is still its own while nobody has collected it
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            end_whole(self.pid, self._mark)
+            self.heirs |= end_whole(self.pid, self._mark)
         self._process.wait()
         for thread in self._listeners:
             thread.join(UNREAD)

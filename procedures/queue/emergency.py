@@ -10,7 +10,8 @@ from mho_processes import make_safe_apart
 from procedures.queue.client import NoRunnerError, RunnerClient
 from procedures.queue.job import ACTIVE, unsafe_text
 from procedures.queue.leftovers import break_off, family_of_workers
-from procedures.queue.runner import EMERGENCY, GRACE
+from procedures.queue.messages import EMERGENCY
+from procedures.queue.runner import GRACE
 from procedures.queue.store import Queue, queue_path
 
 
@@ -52,6 +53,8 @@ def _stop_without_runner(path: Path, bench: str, why: str) -> str:
         held = f"the queue is NOT held ({error})"
     with suppress(QueueError), Queue(path) as jobs:
         for job in jobs.jobs(bench, ACTIVE):  # left behind by its runner, or by one that does not answer
+            with suppress(QueueError):
+                jobs.note_stop(job.id, EMERGENCY)
             break_off(job, family_of_workers(path, bench), GRACE.emergency)
     done = make_safe_apart(bench, patience=GRACE.safing)
     with suppress(QueueError), Queue(path) as jobs:

@@ -69,7 +69,7 @@ def run_seconds(order: Order, own: Estimate, last: Sequence[Job], source: BenchS
     """Return what the run alone is expected to take, s; None when nothing is known.
 
     Jobs with the same parameters say it themselves. Of others the last one gives the pace: what it took, over what
-    its procedure would have said.
+    its procedure would have said. A procedure that says nothing may take any time with other parameters.
 
     Parameters
     ----------
@@ -81,11 +81,9 @@ def run_seconds(order: Order, own: Estimate, last: Sequence[Job], source: BenchS
     if same:
         return median(same[:RECENT])  # type: ignore[type-var]
     guess = own_seconds(own, source)
-    if not measured:
+    if guess is None or not measured:
         return guess
     newest = measured[0]
-    if guess is None:
-        return newest.seconds
     if own.seconds is None and newest.pulses:
         before = own_seconds(Estimate(pulses=newest.pulses), source)
     else:

@@ -56,11 +56,11 @@ def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[],
 def break_off(job: Job, family: str, patience: float) -> None:
     """End the worker that has `job` at once, without its runner: it makes the bench safe itself, or is killed."""
     deadline = time.monotonic() + patience
+    if hasattr(signal, "SIGUSR1") and worker_lives(job):
+        with suppress(ProcessLookupError):
+            os.kill(job.worker or 0, signal.SIGUSR1)
     while worker_lives(job) and time.monotonic() < deadline:
-        if os.name == "posix":
-            with suppress(ProcessLookupError):
-                os.kill(job.worker or 0, signal.SIGINT)  # the second one waits for no safe point
-        time.sleep(patience / 10)
+        time.sleep(patience / 50)
     end_whole(job.worker if worker_lives(job) else None, family)
 
 
@@ -71,8 +71,8 @@ def as_it_stands(job: Job) -> Job:
     """
     if job.status not in ACTIVE or worker_lives(job):
         return job
-    outcome = found(job.run, "left by a runner that is gone")
-    return replace(job, status=outcome.status, reason=outcome.reason)
+    outcome = found(job.run, "left by a runner that is gone", job.reason)
+    return replace(job, status=outcome.status, reason=outcome.reason, ended=outcome.ended)
 
 
 def worker_lives(job: Job) -> bool:

@@ -20,6 +20,9 @@ from runs import Status
 RUNNER_GONE = "the runner is gone"
 """Why a worker stopped whose runner was killed."""
 
+EMERGENCY = "emergency stop"
+"""Why a job was broken off, or a queue is held, by the emergency stop."""
+
 State = Literal["idle", "running", "paused", "making safe"]
 
 
@@ -145,8 +148,8 @@ Event = stream.Event | Missed | JobChanged | QueueChanged | RunnerState
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (
-        stream.Started, stream.Progress, stream.Row, stream.Message, stream.Standing, stream.Paused, stream.Resumed,
-        stream.MakingSafe, stream.Ended,
+        stream.BenchTaken, stream.Started, stream.Progress, stream.Row, stream.Message, stream.Standing, stream.Paused,
+        stream.Resumed, stream.MakingSafe, stream.Ended,
         Assignment, Command, Done, Refused, Missed, JobChanged, QueueChanged, RunnerState,
     )
 }  # fmt: skip

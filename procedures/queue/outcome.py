@@ -23,6 +23,8 @@ class Outcome:
         The class of the error that ended it.
     asked : bool
         Whether somebody had asked it to stop: no policy has it run again.
+    ended : float or None
+        When, as its run file says, Unix time, s; None where that says nothing: just now.
     """
 
     status: JobStatus
@@ -32,6 +34,7 @@ class Outcome:
     pulses: int | None = None
     error: str = ""
     asked: bool = False
+    ended: float | None = None
 
 
 def told(done: Done) -> Outcome:
@@ -58,9 +61,10 @@ def found(run: Path | None, end: str, asked: str = "") -> Outcome:
                 return Outcome(JobStatus.ABORTED, why, asked=True)
             return Outcome(JobStatus.INTERRUPTED, f"{end}, before its run file was begun")
         with RunFile(run) as file:
-            status, reason = file.status, file.reason
+            status, reason, ended = file.status, file.reason, file.last_sign
     except RunFileError as error:
         return Outcome(JobStatus.INTERRUPTED, f"{why}; {error}", asked=bool(asked))
     if status in GOING_ON:  # the file is not the worker's that is gone, or its end is not yet to be seen
         status = Status.INTERRUPTED
-    return Outcome(JobStatus(status), reason or ("" if status is Status.FINISHED else why), asked=bool(asked))
+    reason = reason or ("" if status is Status.FINISHED else why)
+    return Outcome(JobStatus(status), reason, asked=bool(asked), ended=ended)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mho_errors import QueueError, UnsafeError
-from mho_processes import Safed, make_safe_apart
+from mho_processes import Safed, end_whole, make_safe_apart
 from procedures.origin import bench_key
 from procedures.queue.job import ACTIVE, unsafe_text
-from procedures.queue.leftovers import worker_lives
+from procedures.queue.leftovers import family_of_workers, worker_lives
 from procedures.queue.store import Queue, queue_path
 
 
@@ -64,6 +64,8 @@ def see_that_safe(bench: str) -> str:
         return ""
     if not lane.unsafe and not left:
         return ""
+    if left:  # what the worker has started may be there still
+        end_whole(None, family_of_workers(path, key))
     found = make_safe_apart(bench)
     if not found.safe:
         live = found.live or lane.live

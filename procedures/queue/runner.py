@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from mho_errors import MhoError, QueueError
@@ -23,6 +24,7 @@ from procedures.queue.job import ACTIVE, Job, JobStatus
 from procedures.queue.leftovers import family_of_workers, runner_lives, wait_for_worker
 from procedures.queue.meeting import MeetingPlace
 from procedures.queue.messages import (
+    EMERGENCY,
     Assignment,
     Command,
     Event,
@@ -41,7 +43,6 @@ from procedures.queue.store import GO_ON, Queue
 from runs.liveness import birth_of
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
-EMERGENCY = "emergency stop"
 GRACE = Grace()
 
 log = logging.getLogger(__name__)
@@ -179,9 +180,20 @@ class Runner:
         self._wait_for(worker)
         self._worker = None
         done = worker.done
-        self._settle(begun, told(done) if done else found(run, worker.how_it_ended(), worker.asked))
+        outcome = told(done) if done else found(run, worker.how_it_ended(), self._why_asked(worker, begun))
+        if worker.heirs:
+            self._say("WARNING", f"job {job.id} left processes that could use the bench, and they were ended")
+            outcome = replace(outcome, safe=False)
+        self._settle(begun, outcome)
         self._job, self._state = None, "idle"
         self._presence.announce(self.state())
+
+    def _why_asked(self, worker: Child, job: Job) -> str:
+        """Return why the worker was asked to stop, by this runner or past it; empty when it was not."""
+        if not worker.asked:
+            with suppress(StorageError):
+                return self._queue.job(job.id).reason
+        return worker.asked
 
     def _dismiss(self, worker: Child) -> None:
         """Let a worker go that was told nothing, and wait until it is gone: its end takes all of its family along."""
@@ -205,6 +217,7 @@ class Runner:
         self._queue.end(
             job.id, outcome.status, outcome.reason, decision,
             seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error,
+            ended=outcome.ended,
         )  # fmt: skip
         self._tell_job(job.id)
         if decision.hold:
@@ -227,7 +240,7 @@ class Runner:
         for job in left:
             self._say("WARNING", f"job {job.id} was left by a runner that is gone")
             end = wait_for_worker(job, self._family, self._grace.orphan, self._attend)
-            self._settle(job, found(job.run, end))
+            self._settle(job, found(job.run, end, job.reason))
 
     def _make_safe(self) -> bool:
         """Make the bench safe from a fresh process; what cannot be confirmed holds the queue, whatever its policy."""

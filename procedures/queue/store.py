@@ -318,6 +318,11 @@ class Queue:
         with self._database.changing():
             return self._set(number, status=status)
 
+    def note_stop(self, number: int, reason: str) -> Job:
+        """Note why a running job was asked to stop past its runner: whoever settles it does not run it again."""
+        with self._database.changing():
+            return self._set(number, reason=reason) if self.job(number).status in ACTIVE else self.job(number)
+
     def end(
         self,
         number: int,
@@ -328,17 +333,21 @@ class Queue:
         seconds: float | None = None,
         pulses: int | None = None,
         error: str = "",
+        ended: float | None = None,
     ) -> Job:
-        """Note how a job ended, and what follows, in one change: no crash can come between the two."""
+        """Note how a job ended, and what follows, in one change: no crash can come between the two.
+
+        `ended` says when (Unix time, s), unless it was just now.
+        """
         with self._database.changing():
             job = self.job(number)
-            ended: dict[str, Any] = {
-                "status": status, "reason": reason, "ended": time.time(), "seconds": seconds, "pulses": pulses,
+            columns: dict[str, Any] = {
+                "status": status, "reason": reason, "ended": ended or time.time(), "seconds": seconds, "pulses": pulses,
                 "worker": None, "worker_birth": None, "runner": None, "runner_birth": None, "error": error,
             }  # fmt: skip
             if decision.again:
                 first = self.next(job.order.bench)
-                ended |= {
+                columns |= {
                     "status": JobStatus.QUEUED,
                     "reason": f"attempt {job.attempts} {status}: {reason}",
                     "resume_of": str(job.run) if decision.resume and job.run else None,
@@ -349,7 +358,7 @@ class Queue:
                 hold = f"job {number} ({job.order.procedure}): {decision.hold}: {reason}"
                 lane = self._database.lane(job.order.bench)
                 self._database.put_lane(replace(lane, held=True, reason=hold))
-            return self._set(number, **ended)
+            return self._set(number, **columns)
 
     # --- parts of changes ---
 

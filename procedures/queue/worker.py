@@ -14,13 +14,14 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO
 
 from mho_errors import Aborted, MhoError, QueueError
-from mho_processes import end_alone, interrupt
+from mho_processes import adopt_orphans, end_alone, end_heirs, interrupt
 from procedures.catalogue import make_procedure
-from procedures.queue.messages import RUNNER_GONE, Assignment, Command, Done, decode
+from procedures.queue.messages import EMERGENCY, RUNNER_GONE, Assignment, Command, Done, decode
 from procedures.queue.pace import Pace
 from procedures.queue.sending import Outbox
 from procedures.runner import run
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """Carry out the one job that standard input names."""
     faulthandler.enable()
+    adopt_orphans()
     # A runner in the background ignores SIGINT, and so would this process, which is broken off by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
@@ -61,10 +63,15 @@ def _private_output() -> BinaryIO:
 
 def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) -> Done:
     control = Control()
+    if hasattr(
+        signal, "SIGUSR1"
+    ):  # of an emergency stop past a runner that is not there, see `leftovers.break_off`
+        signal.signal(signal.SIGUSR1, lambda number, frame: _break_off(control, EMERGENCY))
     bench = assignment.order.bench
     obey = partial(_obey, told, control, bench if is_real(bench) else "")
     threading.Thread(target=obey, name="commands", daemon=True).start()
-    return _run(assignment, control, tell)
+    done = _run(assignment, control, tell)
+    return replace(done, safe=False) if end_heirs() else done  # those have the bench's connections
 
 
 def _obey(told: io.FileIO, control: Control, bench: str) -> None:
@@ -80,9 +87,14 @@ def _obey(told: io.FileIO, control: Control, bench: str) -> None:
         else:
             control.abort(command.reason)
             if command.command == "emergency":
-                control.reason = command.reason or control.reason  # it says to what the first one came
-                interrupt()
+                _break_off(control, command.reason or control.reason)  # it says to what the first one came
     end_alone(lambda: control.abort(RUNNER_GONE, lost=True), lambda: bench)
+
+
+def _break_off(control: Control, reason: str) -> None:
+    """Break the run off without waiting for a safe point, since somebody wants it."""
+    control.lost, control.reason = False, reason
+    interrupt()
 
 
 class _Watch(Witness):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import threading
 from collections.abc import Iterator
+from contextvars import copy_context
 from importlib import resources
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import nidaqmx
 import numpy as np
 import pytest
 
+from instruments import safing
 from instruments.bench_file import load_bench_file
 from instruments.locking import lock_bench
 from instruments.opening import open_bench
@@ -18,7 +22,7 @@ from instruments.safing import make_bench_safe
 from instruments.simulated.faults import Fault
 from instruments.simulated.laboratory import Laboratory
 from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import BenchError, UnsafeError
+from mho_errors import BenchError, BenchInUseError, UnsafeError
 
 BENCHES = resources.files("instruments") / "benches"
 SOURCES = {
@@ -121,12 +125,31 @@ def test_a_signal_waits_until_it_is_done(lab, real):
 
 
 def test_a_bench_in_use_is_left_to_who_has_it(lab, real):
-    with lock_bench(load_bench_file(real)), pytest.raises(BenchError, match="in use"):
+    with lock_bench(load_bench_file(real)), pytest.raises(BenchInUseError, match="in use"):
         make_bench_safe(real)
     assert on(lab) == {*SOURCES, "daq"}
     make_bench_safe(real)
     with open_bench(real):  # no lock is left behind
         pass
+
+
+def test_a_fresh_process_waits_for_who_was_killed_to_let_go_of_the_bench(lab, real, monkeypatch, capsys):
+    with lock_bench(load_bench_file(real)) as held:
+        making = threading.Thread(target=copy_context().run, args=(safing.main, [real]))
+        making.start()
+        making.join(0.3)
+        assert making.is_alive()
+        assert on(lab) == {*SOURCES, "daq"}
+        held.close()
+        making.join()
+    assert on(lab) == set()
+    assert json.loads(capsys.readouterr().out)["safe"]
+    monkeypatch.setattr(safing, "FREE_WITHIN", 0.1)
+    with lock_bench(load_bench_file(real)):
+        safing.main([real])
+    said = json.loads(capsys.readouterr().out)
+    assert not said["safe"]
+    assert "is in use: this process" in said["reason"]
 
 
 @pytest.mark.parametrize("name", [Path(entry.name).stem for entry in BENCHES.iterdir()])

@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 from queue_runners import (
+    TESTS,
     Desk,
     eventually,
     order,
@@ -27,7 +28,7 @@ from queue_runners import (
 from instruments.bench_file import load_bench_file
 from instruments.simulated.laboratory import Laboratory
 from mho_errors import UnsafeError
-from procedures.queue import Answer, Job, JobStatus, Policy, Queue, emergency_stop
+from procedures.queue import Answer, Job, JobStatus, Order, Policy, Queue, emergency_stop
 from procedures.queue.meeting import MeetingPlace
 from procedures.queue.messages import RUNNER_GONE
 from runs import RunFile, Status
@@ -92,6 +93,7 @@ def check_file(job: Job, who: str, killed: float) -> None:
         assert "before its run file was begun" in job.reason
         return
     with RunFile(job.run) as file:
+        assert job.ended == pytest.approx(file.last_sign, abs=1e-3)  # not when it was settled
         if who == RUNNER:  # its worker ended by itself, in good order
             assert (file.status, file.reason) == (Status.INTERRUPTED, RUNNER_GONE)
             assert file.settings_after["board"]["mode"] == "SAFE"
@@ -196,10 +198,15 @@ def test_an_emergency_stop_without_a_runner_makes_safe_what_somebody_left_on(des
 
 
 @pytest.mark.slow
-def test_an_emergency_stop_past_a_runner_that_hangs_ends_its_worker(desk, laboratory, runners):
-    (number,) = desk.add(order(desk.bench, seconds=600))
+@pytest.mark.parametrize("how", ["", "block", "deaf"])
+def test_an_emergency_stop_past_a_runner_that_hangs_ends_its_worker(desk, laboratory, runners, tmp_path, how):
+    marker = tmp_path / "marker"
+    wanted = order(desk.bench, how=how, marker=str(marker)) if how else order(desk.bench, seconds=600)
+    (number,) = desk.add(wanted)
+    desk.change(lambda queue: queue.set_policy(desk.bench, Policy(Answer.RETRY, Answer.RETRY)))
     runners.append(start_runner(desk))
     job = desk.wait_begun(number)
+    eventually(lambda: marker.exists() or not how)
     eventually(lambda: unsafe_roles(laboratory) == ROLES)
     runners[-1].send_signal(signal.SIGSTOP)
     said = emergency_stop(desk.path, desk.bench)
@@ -207,7 +214,13 @@ def test_an_emergency_stop_past_a_runner_that_hangs_ends_its_worker(desk, labora
     assert unsafe_roles(laboratory) == set()
     assert not psutil.pid_exists(job.worker) or psutil.Process(job.worker).status() == psutil.STATUS_ZOMBIE
     runners[-1].send_signal(signal.SIGCONT)
-    assert desk.wait(number, JobStatus.ABORTED, JobStatus.INTERRUPTED)
+    settled = desk.wait(number, JobStatus.INTERRUPTED if how == "deaf" else JobStatus.ABORTED)
+    assert (
+        settled.reason.startswith("emergency stop") if how == "deaf" else settled.reason == "emergency stop"
+    )
+    with RunFile(settled.run) as file:
+        assert file.status.value == settled.status.value
+        assert file.reason == ("" if how == "deaf" else "emergency stop")
     assert desk.change(lambda queue: queue.lane(desk.bench)).held
 
 
@@ -249,6 +262,19 @@ def test_a_killed_worker_takes_along_what_it_has_forked(desk, laboratory, tmp_pa
     assert settled.reason.startswith("the worker was ended by SIGKILL")
 
 
+@pytest.mark.parametrize("how", ["process stays", pytest.param("fork at exit", marks=pytest.mark.slow)])
+def test_a_job_whose_forked_process_uses_the_bench_after_it_finishes_on_a_safe_bench(
+    desk, laboratory, tmp_path, how
+):
+    marker = tmp_path / "marker"
+    job = Order("bad_procedures:Bad", {"how": how, "marker": str(marker)}, desk.bench, 1, None, folder=TESTS)
+    (number,) = desk.add(job)
+    with running(desk):
+        desk.wait(number, JobStatus.FINISHED)
+        assert unsafe_roles(laboratory) == set()
+    assert f"bench {desk.bench} was made safe by a fresh process" in desk.said()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["block", "deaf"])
 def test_a_worker_that_hangs_when_its_runner_is_killed_ends_safe_without_another_runner(
@@ -266,6 +292,11 @@ def test_a_worker_that_hangs_when_its_runner_is_killed_ends_safe_without_another
     worker = psutil.Process(job.worker)
     eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     eventually(lambda: unsafe_roles(laboratory) == set())
+    with running(desk):  # the next runner asks the policy what follows
+        pass
+    check_file(settled := desk.job(number), RUNNER if how == "block" else WORKER, 0.0)
+    check_queue(desk, [number], settled)
+    assert desk.change(lambda queue: queue.lane(desk.bench)).held
 
 
 @pytest.mark.slow

@@ -18,7 +18,13 @@ from procedures.queue import Job, JobStatus, Queue
 from procedures.queue.leftovers import break_off, runner_lives, wait_for_worker, worker_lives
 from runs.liveness import birth_of
 
-DEAF = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); time.sleep(600)"
+DEAF = """
+import signal, time
+for number in (signal.SIGINT, signal.SIGUSR1):
+    signal.signal(number, signal.SIG_IGN)
+print(flush=True)
+time.sleep(600)
+"""
 FAMILY = "a queue and a bench of their own"
 
 

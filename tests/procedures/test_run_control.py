@@ -61,6 +61,22 @@ def test_the_first_reason_counts():
         control.check()
 
 
+@pytest.mark.parametrize(
+    ("lost", "status"), [(True, Status.INTERRUPTED), (False, Status.ABORTED)], ids=["lost", "wanted"]
+)
+def test_what_is_broken_off_is_called_as_what_stops_at_a_safe_point(bench, tmp_path, lost, status):
+    control = Control()
+
+    def sleep(number: int) -> None:  # as a thread beside it does after a while
+        control.abort("the runner is gone", lost=lost)
+        raise KeyboardInterrupt(control.reason)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Steps(sleep), bench, output=tmp_path / "a.h5", control=control)
+    with RunFile(tmp_path / "a.h5") as file:
+        assert (file.status, file.reason) == (status, "the runner is gone")
+
+
 def test_during_a_pause_the_outputs_idle_and_then_the_run_goes_on(bench, tmp_path):
     control, events, seen = Control(), [], []
     twin = bench.laboratory.devices[bench.file.instruments.smu.address]

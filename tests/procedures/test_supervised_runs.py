@@ -8,26 +8,39 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from queue_runners import ROOT, TESTS, eventually, order, served_bench, unsafe_roles
+from queue_procedures import Reading
+from queue_runners import ROOT, TESTS, Desk, eventually, order, running, served_bench, unsafe_roles
 
 import mho
 from instruments.bench_file import load_bench_file
+from instruments.locking import lock_bench
 from instruments.simulated.laboratory import Laboratory
-from mho_errors import UnsafeError
+from mho_errors import BenchError, InstrumentError, UnsafeError
 from mho_supervisor import Report
-from procedures.queue import Queue, queue_path
-from procedures.stream import Ended, Message, Started
-from procedures.witness import witnessed
+from procedures import run
+from procedures.plan_terminal import run_plan
+from procedures.queue import JobStatus, Queue, queue_path
+from procedures.stream import BenchTaken, Ended, Message, Started
+from procedures.witness import SUPERVISOR_GONE, witnessed
 from runs import RunFile, Status
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked on POSIX")
 
 ROLES = {"smu", "gate", "pulser", "board"}  # what is on while a cell is measured
+PLAN = """
+name = "two"
+bench = "{bench}"
+[[steps]]
+procedure = "read"
+[[sweep]]
+seed = [1, 2]
+"""
 LONGEST = 60.0  # s for a run to end, on a busy computer
 
 
@@ -42,10 +55,12 @@ class Runs:
     def path(self) -> Path:
         return self.folder / "run.h5"
 
-    def start(self, how: str, *words: str, **options: Any) -> subprocess.Popen[str]:
+    def start(
+        self, how: str, *words: str, procedure: str = "queue_procedures:Going", **options: Any
+    ) -> subprocess.Popen[str]:
         """Start a run that goes wrong in this way, and wait until it is about to."""
         marker = self.folder / "marker"
-        command = [sys.executable, "-m", "mho", "run", "queue_procedures:Going", how]
+        command = [sys.executable, "-m", "mho", "run", procedure, how]
         command += ["--marker", str(marker), "--bench", self.bench, "--output", str(self.path), *words]
         process = subprocess.Popen(
             command,
@@ -107,6 +122,19 @@ def test_a_run_that_ends_its_process_leaves_a_safe_bench_and_says_so(runs, how, 
 
 
 @pytest.mark.parametrize(
+    "how", ["process stays", "fork at exit", pytest.param("fork late", marks=pytest.mark.slow)]
+)
+def test_a_bench_that_a_forked_process_may_use_after_its_parent_is_made_safe_when_that_is_ended(runs, how):
+    code, said = runs.end(runs.start(how, procedure="bad_procedures:Bad"))
+    assert unsafe_roles(runs.laboratory) == set()
+    assert code == 0, said  # the run itself came to its end
+    words = "processes that the run had left could use its bench, and were ended"
+    assert f"mho: {words}; bench {runs.bench} was made safe by a fresh process" in said
+    with RunFile(runs.path) as file:
+        assert file.status is Status.FINISHED
+
+
+@pytest.mark.parametrize(
     ("how", "numbers", "status"),
     [
         ("block", [signal.SIGTERM], Status.ABORTED),
@@ -162,7 +190,9 @@ def test_a_worker_whose_supervisor_is_killed_ends_on_a_safe_bench(runs, how):
     eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     eventually(lambda: unsafe_roles(runs.laboratory) == set())
     with RunFile(runs.path) as file:
-        assert file.status is (Status.ABORTED if how == "block" else Status.INTERRUPTED)
+        assert file.status is Status.INTERRUPTED  # nobody wanted it
+        if how == "block":
+            assert file.reason == SUPERVISOR_GONE
 
 
 def test_a_solve_is_supervised_as_well(runs):
@@ -231,14 +261,59 @@ def test_a_run_whose_bench_was_made_safe_after_it_leaves_the_queue_alone(runs, t
 def test_without_a_supervisor_the_run_itself_tells_the_queue(tmp_path, monkeypatch):
     monkeypatch.setenv("MHO_RUNS", str(tmp_path))
     with served_bench(tmp_path) as (bench, _), Queue(queue_path()) as queue:
-        with pytest.raises(UnsafeError), witnessed(bench, Report(), print):
+        with suppress(UnsafeError), witnessed(bench, Report(), print) as witness:
+            witness(BenchTaken())
             raise UnsafeError("gate did not answer", live=("gate",))
         lane = queue.lane(bench)
         assert (lane.unsafe, lane.unsafe_reason, lane.live) == (True, "gate did not answer", ("gate",))
         with witnessed(bench, Report(), print) as witness:  # its gate answers again
+            witness(BenchTaken())
             witness(Started("a run", tmp_path / "run.h5"))
             witness(Ended(Status.FINISHED, "", tmp_path / "run.h5", safe=True))
         assert not queue.lane(bench).unsafe
+
+
+def test_a_run_that_is_refused_leaves_a_bench_alone_that_is_another_s(tmp_path):
+    told, tell = os.pipe()
+    with served_bench(tmp_path) as (bench, laboratory), Queue(tmp_path / "queue.sqlite") as queue:
+        gate = load_bench_file("simulated").bench.instruments.gate
+        with lock_bench(load_bench_file(bench)):
+            laboratory.devices[gate.address].write(b":SOUR:VOLT 1.0;:OUTP ON\n")
+            with (
+                pytest.raises(BenchError, match="is in use"),
+                witnessed(bench, Report(tell), print) as witness,
+            ):
+                run(
+                    Reading(), bench, output=tmp_path / "run.h5", observers=[witness], control=witness.control
+                )
+            os.close(tell)
+            assert (
+                os.read(told, 1 << 12) == b""
+            )  # a supervisor hears of no bench that it would have to see to
+            os.close(told)
+            number = queue.add(order(bench)).id
+            with running(Desk(queue.path, bench)):
+                pass
+            assert unsafe_roles(laboratory) == {"gate"}
+        job, lane = queue.job(number), queue.lane(bench)
+        assert job.status is JobStatus.FAILED
+        assert "is in use" in job.reason
+        assert not lane.unsafe
+
+
+def test_a_plan_ends_at_a_bench_that_is_not_known_safe(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MHO_RUNS", str(tmp_path))
+    with served_bench(tmp_path) as (bench, _):
+        wired = Path(bench)
+        gate = load_bench_file(bench).bench.instruments.gate.address
+        wired.write_text(wired.read_text("utf-8").replace(gate, "TCPIP0::127.0.0.1::9::SOCKET"), "utf-8")
+        plan = tmp_path / "plan.toml"
+        plan.write_text(PLAN.format(bench=bench), "utf-8")
+        report = Report()
+        with pytest.raises(InstrumentError):
+            run_plan(plan, tmp_path, False, report)
+        assert report.bench == bench
+    assert "run 2 of 2" not in capsys.readouterr().err
 
 
 def test_a_run_after_a_job_whose_worker_was_killed_makes_the_bench_safe_first(tmp_path, monkeypatch):
