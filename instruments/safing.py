@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -39,6 +40,11 @@ def make_bench_safe(name: str) -> dict[str, str]:
     BenchError
         For a wrong bench file, or a bench in use; nothing was tried.
     """
+    return confirm_bench_safe(name)[0]
+
+
+def confirm_bench_safe(name: str) -> tuple[dict[str, str], float]:
+    """As `make_bench_safe`; return as well when that was confirmed, Unix time, s: before anybody else had the bench."""
     failed: dict[str, Exception] = {}
     opened: dict[str, Any] = {}
     with ExitStack() as stack, signals_held():
@@ -53,7 +59,8 @@ def make_bench_safe(name: str) -> dict[str, str]:
         failed = make_safe(opened, failed)
         if failed:
             raise not_confirmed(failed)
-        return {role: instrument.identify() for role, instrument in opened.items()}
+        confirmed = time.time()
+        return {role: instrument.identify() for role, instrument in opened.items()}, confirmed
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -70,8 +77,9 @@ def main(arguments: Sequence[str]) -> None:
         end_whole(int(before[0]), *before[1:])
     reason = ""
     live: tuple[str, ...] = ()
+    confirmed: float | None = None
     try:
-        make_bench_safe(name)
+        _, confirmed = confirm_bench_safe(name)
     except UnsafeError as error:
         reason, live = str(error), error.live
     except (MhoError, OSError) as error:
@@ -79,7 +87,7 @@ def main(arguments: Sequence[str]) -> None:
     except Exception as error:  # a driver's bug, too, is an answer to who waits for one
         logging.getLogger(__name__).exception("bench %s was not made safe", name)
         reason = f"{type(error).__name__}: {error}"
-    print(json.dumps({"safe": not reason, "reason": reason, "live": live}))
+    print(json.dumps({"safe": not reason, "reason": reason, "live": live, "confirmed": confirmed}))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ class Outcome:
         The class of the error that ended it.
     asked : bool
         Whether somebody had asked it to stop: no policy has it run again.
+    confirmed : float or None
+        When its bench was read back as safe, Unix time, s; None where that was not.
     """
 
     status: JobStatus
@@ -32,11 +34,15 @@ class Outcome:
     pulses: int | None = None
     error: str = ""
     asked: bool = False
+    confirmed: float | None = None
 
 
 def told(done: Done) -> Outcome:
     """Return the outcome that a worker told: what it wrote into its run file, too."""
-    return Outcome(JobStatus(done.status), done.reason, done.safe, done.seconds, done.pulses, done.error)
+    status = JobStatus(done.status)
+    return Outcome(
+        status, done.reason, done.safe, done.seconds, done.pulses, done.error, confirmed=done.confirmed
+    )
 
 
 def found(run: Path | None, end: str, asked: str = "") -> Outcome:

@@ -78,7 +78,6 @@ class Runner:
         self._worker: Child | None = None  # while it has a job
         self._job: Job | None = None
         self._pace = Pace()
-        self._measures = False  # whether the job has begun to use the bench
         self._state: State = "idle"
         self._ending = ""
         self._safing_asked = False
@@ -173,9 +172,9 @@ class Runner:
                 self._settle(begun, Outcome(JobStatus.FAILED, trouble, safe=True))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
-        self._measures = False
         worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after))
         self._tell_job(job.id)
+        self._presence.announce(self.state())  # it may be long before the job says anything of itself
         self._wait_for(worker)
         self._worker = None
         done = worker.done
@@ -193,10 +192,10 @@ class Runner:
         stopped = (
             self._writes.lane.unsafe
         )  # an emergency stop wants it confirmed, also when nothing was begun
-        if not outcome.safe or (stopped and not self._measures):
+        if not outcome.safe or (stopped and outcome.confirmed is None):
             self._make_safe()
-        elif stopped:
-            self._writes.confirm_safe()
+        elif stopped and outcome.confirmed is not None:
+            self._writes.confirm_safe(outcome.confirmed, f"read back when job {job.id} had ended")
         self._writes.write(lambda: self._note_end(job, outcome))
 
     def _note_end(self, job: Job, outcome: Outcome) -> None:
@@ -204,7 +203,7 @@ class Runner:
         decision = GO_ON if outcome.asked else decide(policy, outcome.status, job.attempts)
         self._queue.end(
             job.id, outcome.status, outcome.reason, decision,
-            seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error,
+            seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error, confirmed=outcome.confirmed,
         )  # fmt: skip
         self._tell_job(job.id)
         if decision.hold:
@@ -238,13 +237,17 @@ class Runner:
             while not making.done():
                 self._attend()
         done = making.result()
-        if done.safe:
-            self._writes.confirm_safe()
+        if done.confirmed is not None:
+            self._writes.confirm_safe(done.confirmed)
             self._say("WARNING", f"bench {self.bench} was made safe by a fresh process")
         else:
             reason = f"bench {self.bench} is not confirmed safe: {done.reason}"
             self._writes.hold_unsafe(reason, done.reason, done.live)
-            self._say("CRITICAL", f"{reason}. The queue is held; see to the bench, then `mho queue resume`")
+            self._say(
+                "CRITICAL",
+                f"{reason}. The queue is held; see to the bench, then `mho queue resume`",
+                unsafe=True,
+            )
         self._state = "idle"
         if self._job is None:  # else the end of the job says it
             self._presence.announce(self.state())
@@ -283,7 +286,6 @@ class Runner:
         if job is None:
             return
         self._pace.take(event)
-        self._measures |= isinstance(event, stream.Started)
         if isinstance(event, stream.Paused | stream.Resumed):
             paused = isinstance(event, stream.Paused)
             self._state = "paused" if paused else "running"
@@ -372,6 +374,6 @@ class Runner:
         with suppress(StorageError):
             self._presence.announce(JobChanged(self._queue.job(number)))
 
-    def _say(self, level: str, text: str) -> None:
+    def _say(self, level: str, text: str, *, unsafe: bool = False) -> None:
         log.log(logging.getLevelNamesMapping()[level], text)
-        self._presence.announce(stream.Message(level, text))
+        self._presence.announce(stream.Message(level, text, unsafe))
