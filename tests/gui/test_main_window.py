@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QCompleter,
     QDockWidget,
     QLineEdit,
+    QTabBar,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -319,6 +320,20 @@ def test_a_message_that_comes_and_goes_leaves_the_queue_as_high_as_it_was(window
         assert queue.height() + chip.height() < sum(heights)
         window.messages.clear()
         qtbot.waitUntil(lambda: (queue.height(), chip.height()) == heights, timeout=SOON)
+
+
+def test_there_is_one_bar_of_tabs_for_each_place(window: MainWindow, qtbot) -> None:
+    """Qt replaces bars while it lays docks out; what it replaces goes as soon as its event loop has come round."""
+
+    def bars() -> list[tuple[str, ...]]:
+        found = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        return sorted(tuple(bar.tabText(one) for one in range(bar.count())) for bar in found)
+
+    places = [("Chip", "Solve", "Signals", "Runs", "Bench"), ("Queue", "Log")]
+    qtbot.waitUntil(lambda: bars() == places, timeout=SOON)
+    window.findChild(QDockWidget, "Log").setFloating(True)
+    window._arrange()
+    qtbot.waitUntil(lambda: bars() == places, timeout=SOON)
 
 
 def ground(window: MainWindow) -> str:
