@@ -167,11 +167,14 @@ class Safed:
         Why not.
     live : tuple of str
         Roles that are not confirmed; empty when nothing is known of any.
+    confirmed : float or None
+        When it was, Unix time, s; of a bench that is safe.
     """
 
     safe: bool
     reason: str = ""
     live: tuple[str, ...] = ()
+    confirmed: float | None = None
 
 
 def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFING) -> Safed:
@@ -195,7 +198,7 @@ def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFI
         log.warning("making bench %s safe: %s", bench, line)
     try:
         found = json.loads(out.splitlines()[-1])
-        return Safed(found["safe"], found["reason"], tuple(found["live"]))
+        return Safed(found["safe"], found["reason"], tuple(found["live"]), found["confirmed"])
     except (ValueError, LookupError):
         last = err.decode("utf-8", "replace").strip().splitlines()[-1:]
         return Safed(

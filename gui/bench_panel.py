@@ -77,6 +77,7 @@ class BenchPanel(QWidget):
         session.bench_changed.connect(self._turn_to)
         session.runner_changed.connect(lambda _: self._show_standing())
         session.safety_changed.connect(lambda _: self._show_standing())
+        session.jobs_changed.connect(lambda _: self._show_standing())
         session.event_heard.connect(self._take_event)
         session.run_opened.connect(self._take_run)
         session.run_news.connect(self._take_news)
@@ -117,7 +118,7 @@ class BenchPanel(QWidget):
 
     def _show_standing(self) -> None:
         state, safety, now = self.session.runner, self.session.safety, theme.colours()
-        busy = state is not None and (state.job is not None or state.state != "idle")
+        busy = self.session.job is not None or (state is not None and state.state != "idle")
         self.check.setEnabled(not busy and self._process is None)
         colour = {Verdict.SAFE: now.good, Verdict.UNKNOWN: now.faint}.get(safety.verdict, now.bad)
         self.standing.setText(f"{safety.verdict.value}: {safety.text}")
@@ -137,7 +138,8 @@ class BenchPanel(QWidget):
         elif kind == "Ended" and event.safe:
             for role in self._stood:
                 source = f"read back when {event.path.name} had ended"
-                self.instruments.see(role, Seen(datetime.now(), source, "answers", "off"))
+                when = datetime.fromtimestamp(event.confirmed) if event.confirmed else datetime.now()
+                self.instruments.see(role, Seen(when, source, "answers", "off"))
 
     # --- what the run tells ---
 

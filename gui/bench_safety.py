@@ -49,52 +49,67 @@ class Evidence:
     text: str
 
 
+@dataclass(frozen=True)
+class Use:
+    """Who uses a bench, as this computer knows.
+
+    Attributes
+    ----------
+    taken : float or None
+        When a process last took it for itself, Unix time, s; None where that is not known.
+    holder : str
+        The process that has it now; empty where none is known to.
+    lost : frozenset of int
+        Numbers of the jobs that are being run, as the queue has it, and whose runner is gone.
+    """
+
+    taken: float | None = None
+    holder: str = ""
+    lost: frozenset[int] = frozenset()
+
+
 class SafetyRecord:
     """All that is heard of one bench that bears on whether it is safe, and what follows from it.
 
-    Idle is never taken for safe: safe is what a read-back has confirmed, and only until somebody uses the bench again.
+    Idle is never taken for safe, nor is a job's end or anybody's word: safe is what a read-back has confirmed, and only
+    until somebody uses the bench again.
     """
 
     def __init__(self) -> None:
         self._lane: Lane | None = None
         self._runner: RunnerState | None = None
-        self._left: Job | None = None  # was being run by a runner that is gone
+        self._begun: Job | None = None  # is being run, as the queue has it
+        self._use = Use()
         self._outputs = ""  # what a running job tells of them, and when
         self._found = Evidence(datetime.min, Verdict.UNKNOWN, NEVER_READ)  # the newest
-        self._taken: datetime | None = None
 
     # --- what is heard ---
 
-    def take_lane(self, lane: Lane, now: datetime) -> None:
-        """Take how the queue of the bench stands."""
-        if self._lane is not None and self._lane.unsafe and not lane.unsafe:
-            self.confirm(now, "made safe, as the queue notes")
+    def take_lane(self, lane: Lane) -> None:
+        """Take how the queue of the bench stands, and what it has noted of its outputs, with the times of that."""
         self._lane = lane
+        if lane.confirmed is not None:
+            self._confirm(lane.confirmed, lane.confirmed_by)
+        if lane.acknowledged is not None:
+            when = datetime.fromtimestamp(lane.acknowledged)
+            text = f"taken on somebody's word at {clock(when)}; nobody has read it back since"
+            self._find(Evidence(when, Verdict.UNKNOWN, text))
 
-    def take_jobs(self, jobs: Sequence[Job]) -> None:
-        """Take the bench's jobs: an end is noted after the bench was confirmed safe, unless the lane says otherwise.
-
-        Of a job that failed or was aborted that is not sure: it may never have come to the bench.
-        """
+    def take_jobs(self, jobs: Sequence[Job], use: Use) -> None:
+        """Take the bench's jobs, and who uses it."""
         begun = (job for job in jobs if job.started is not None and job.ended is None)
-        self._left = next((job for job in begun if job.status != "queued"), None)
-        for job in jobs:
-            if job.ended is not None and job.status in ("finished", "interrupted"):
-                ended = datetime.fromtimestamp(job.ended)
-                if ended > self._found.when:
-                    self.confirm(ended, f"read back when job {job.id} had ended")
+        self._begun = next((job for job in begun if job.status != "queued"), None)
+        self._use = use
 
     def take_runner(self, state: RunnerState | None, now: datetime, *, gone: bool = True) -> None:
         """Take how the runner stands; None when there is none, or, not `gone`, when that is not known."""
         before, self._runner = self._runner, state
-        if before is not None and before.state == "making safe":
-            if state is not None and state.state != "making safe" and not state.unsafe:
-                self.confirm(now, "made safe by a fresh process of the runner")
-        elif state is not None and state.state == "making safe":
-            self._found = Evidence(now, Verdict.UNKNOWN, "nobody has said how making it safe has ended")
-        if state is None and before is not None and before.job is not None:
+        if state is None and before is not None and (before.job is not None or before.state == "making safe"):
+            what = (
+                "the bench was being made safe" if before.job is None else f"job {before.job} was being run"
+            )
             last = "its runner went" if gone else "its runner was heard last"
-            self._found = Evidence(now, Verdict.UNKNOWN, f"job {before.job} was being run when {last}")
+            self._find(Evidence(now, Verdict.UNKNOWN, f"{what} when {last}"))
         if state is not None and state.job is None:
             self._outputs = ""
 
@@ -106,12 +121,11 @@ class SafetyRecord:
             self._outputs = f"{', '.join(on) or 'no output on'}, set and confirmed at {clock(now)}"
         elif kind == "Ended":
             self._outputs, name = "", Path(event.path).name
-            if event.safe:
-                self.confirm(now, f"read back when run {name} had ended")
+            if event.confirmed is not None:
+                self._confirm(event.confirmed, f"read back when run {name} had ended")
             else:
-                self._found = Evidence(
-                    now, Verdict.UNKNOWN, f"run {name} has ended, and no output was confirmed off"
-                )
+                text = f"run {name} has ended, and no output was confirmed off"
+                self._find(Evidence(now, Verdict.UNKNOWN, text))
 
     def take_findings(self, findings: Sequence[Mapping[str, Any]], now: datetime) -> None:
         """Take what *Check bench* has found."""
@@ -121,30 +135,32 @@ class SafetyRecord:
         ]
         silent = [one["subject"] for one in wrong if one["what"] == "connection"]
         if on:
-            self._found = Evidence(now, Verdict.LIVE, f"{', '.join(on)}, read by Check bench at {clock(now)}")
+            text = f"{', '.join(on)}, read by Check bench at {clock(now)}"
+            self._find(Evidence(now, Verdict.LIVE, text))
         elif silent:
             text = f"{', '.join(silent)} did not answer Check bench at {clock(now)}"
-            self._found = Evidence(now, Verdict.UNKNOWN, text)
+            self._find(Evidence(now, Verdict.UNKNOWN, text))
         elif any(one["what"] == "output" for one in findings):
             off = [
                 f"{one['subject']} {one['detail']}" for one in findings if one["what"] in ("output", "mode")
             ]
             text = f"{', '.join(off)}, read by Check bench at {clock(now)}"
-            self._found = Evidence(now, Verdict.SAFE, text)
+            self._find(Evidence(now, Verdict.SAFE, text))
 
-    def take_use(self, taken: datetime | None) -> None:
-        """Take when any process last took the bench for itself."""
-        self._taken = taken
+    def _confirm(self, when: float, by: str) -> None:
+        """Take that every output was read back as off, at a Unix time, s."""
+        at = datetime.fromtimestamp(when)
+        self._find(Evidence(at, Verdict.SAFE, f"every output off since {clock(at)}, {by}"))
 
-    def confirm(self, when: datetime, text: str) -> None:
-        """Take that every output was confirmed off."""
-        self._found = Evidence(when, Verdict.SAFE, f"every output off since {clock(when)}, {text}")
+    def _find(self, found: Evidence) -> None:
+        if found.when >= self._found.when:
+            self._found = found
 
     # --- what follows ---
 
     def safety(self) -> Safety:
         """Return how the bench stands; what is worse comes first."""
-        runner, lane, found = self._runner, self._lane, self._found
+        runner, lane, begun = self._runner, self._lane, self._begun
         outputs = f": {self._outputs}" if self._outputs else ""
         if runner is not None and runner.state == "making safe":
             return Safety(Verdict.UNSAFE, "it is being made safe, which is not confirmed yet")
@@ -154,13 +170,25 @@ class SafetyRecord:
             return Safety(Verdict.UNSAFE, _unconfirmed(runner))
         if runner is not None and runner.job is not None:
             return Safety(Verdict.LIVE, f"job {runner.job} {runner.state}{outputs}")
-        if runner is None and self._left is not None:
-            return Safety(Verdict.UNSAFE, f"job {self._left.id} was left by a runner that is gone{outputs}")
-        if found.verdict is Verdict.SAFE and self._taken is not None and self._taken > found.when:
-            return Safety(
-                Verdict.UNKNOWN,
-                f"another process took the bench at {clock(self._taken)}; before that: {found.text}",
-            )
+        if begun is not None and begun.id not in self._use.lost:
+            unheard = "" if runner is not None else "; its runner is not heard"
+            return Safety(Verdict.LIVE, f"job {begun.id} {begun.status}{unheard}{outputs}")
+        if begun is not None and not self._safe_since(begun):
+            return Safety(Verdict.UNSAFE, f"job {begun.id} was left by a runner that is gone{outputs}")
+        return self._safety_without_job()
+
+    def _safe_since(self, begun: Job) -> bool:
+        """Tell whether the outputs were read back after a job had begun: it did not have the bench then."""
+        return self._found.verdict is Verdict.SAFE and self._found.when.timestamp() > (begun.started or 0.0)
+
+    def _safety_without_job(self) -> Safety:
+        """Return what was found last, unless somebody has had the bench since."""
+        use, found = self._use, self._found
+        if found.verdict in (Verdict.SAFE, Verdict.UNKNOWN) and use.holder:
+            return Safety(Verdict.UNKNOWN, f"{use.holder}, has the bench; before that: {found.text}")
+        if found.verdict is Verdict.SAFE and use.taken is not None and use.taken > found.when.timestamp():
+            taken = clock(datetime.fromtimestamp(use.taken))
+            return Safety(Verdict.UNKNOWN, f"a process took the bench at {taken}; before that: {found.text}")
         return Safety(found.verdict, found.text)
 
     @property
@@ -173,6 +201,11 @@ def _unconfirmed(standing: Lane | RunnerState) -> str:
     """Say which outputs of a bench are not confirmed safe, and why."""
     why = f" ({standing.unsafe_reason})" if standing.unsafe_reason else ""
     return f"not confirmed: {', '.join(standing.live) or 'any output'} may be live{why}"
+
+
+def safety_topic(bench: str) -> str:
+    """Return the topic of messages that say that a bench is not confirmed safe: once it is, they are said no more."""
+    return f"safety of {bench}"
 
 
 def is_live(words: str) -> bool:

@@ -61,6 +61,7 @@ class CommandBar(QToolBar):
         session.bench_changed.connect(self._turn_to)
         session.runner_changed.connect(lambda _: self._show_standing())
         session.lane_changed.connect(lambda _: self._show_standing())
+        session.jobs_changed.connect(lambda _: self._show_standing())
         session.safety_changed.connect(self.light.show_safety)
         self.light.show_safety(session.safety)
         self._turn_to(session.bench)
@@ -85,19 +86,19 @@ class CommandBar(QToolBar):
         session, now = self.session, theme.colours()
         state, lane = session.runner, session.lane
         held = lane is not None and lane.held
-        runs = state is not None and state.job is not None
+        job = session.job
         self.commands["pause"].setEnabled(not held)
         self.commands["resume"].setEnabled(held)
-        self.commands["abort"].setEnabled(runs)
+        self.commands["abort"].setEnabled(job is not None)
         facts = [f"Bench {Path(session.bench).name}"]
+        if job is not None:
+            facts.append(f"job {job[0]} {job[1]}")
         if state is None:
-            facts.append("the runner is not heard" if session.silent else "no runner")
-        elif state.job is None:
+            facts.append("the runner is not heard" if session.silent or job is not None else "no runner")
+        elif job is None:
             facts.append(str(state.state))
-        else:
-            facts.append(f"job {state.job} {state.state}")
-            if state.total:
-                facts.append(f"{state.stage} {state.done} of {state.total}")
+        elif state.total:
+            facts.append(f"{state.stage} {state.done} of {state.total}")
         if lane is not None and held:
             facts.append(f"queue held: {lane.reason}")
         self.standing.setText("   ·   ".join(facts))

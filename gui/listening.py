@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gui.bench_safety import Use
 from gui.loading import load_procedures
 from mho_errors import MhoError, QueueError
+from runs.liveness import lives
 
 if TYPE_CHECKING:
     from procedures.queue.client import RunnerClient, Watch
@@ -23,7 +25,7 @@ KEPT = 5000
 """Events that wait to be shown; of more than these the oldest are forgotten, for the run file has them all."""
 
 LOOK = 0.2  # s between looks into the queue
-USE_LOOK = 1.0  # s between looks whether somebody has taken the bench
+USE_LOOK = 0.5  # s between looks whether somebody has taken the bench
 RETRY = 0.5  # s between attempts to find a runner
 ANSWER_WITHIN = 2.0  # s that a runner may take to say how it stands to one whom it lets not watch
 
@@ -119,8 +121,7 @@ class QueueListener:
     bench : str
         Packaged name or bench file.
     changed : callable
-        Called in the listening thread with the jobs, how their lane stands, and when the bench was taken last (Unix
-        time, s; None where that is not known).
+        Called in the listening thread with the jobs, how their lane stands, and who uses the bench.
     failed : callable
         Called in the listening thread with what is wrong, once until it is right again.
     """
@@ -129,7 +130,7 @@ class QueueListener:
         self,
         queue: Path,
         bench: str,
-        changed: Callable[[list[Job], Lane, float | None], None],
+        changed: Callable[[list[Job], Lane, Use], None],
         failed: Callable[[MhoError], None],
     ) -> None:
         self._path, self._bench, self._changed, self._failed = queue, bench, changed, failed
@@ -159,11 +160,11 @@ class QueueListener:
         from procedures.queue.store import NOTHING, Queue
 
         bench = bench_key(self._bench)
-        use = self._uses()
+        look = self._uses()
         known: dict[int, Job] = {}  # by number, as they stood at `revision`
         revision = NOTHING
-        active: dict[int, str] = {}  # jobs that are being run, and how they stand
-        taken, look_at = use(), time.monotonic() + USE_LOOK
+        active: dict[int, Job] = {}  # jobs that are being run, as they stand
+        use, look_at = Use(), 0.0
         with Queue(self._path) as queue:
             fresh = True
             while not self._over.is_set():
@@ -171,26 +172,40 @@ class QueueListener:
                     revision, changed, order = queue.changes(bench, revision)
                     known |= {job.id: job for job in changed}
                     known = {number: known[number] for number in order}
-                    standing = {
-                        number: as_it_stands(job) for number, job in known.items() if job.status in ACTIVE
-                    }
-                    active = {number: job.status for number, job in standing.items()}
-                    self._changed([*(known | standing).values()], queue.lane(bench), taken)
+                    begun = {number: job for number, job in known.items() if job.status in ACTIVE}
+                    active = {number: as_it_stands(job) for number, job in begun.items()}
+                    lane = queue.lane(bench)
+                    use = look(
+                        begun
+                    )  # last of all: who has left the bench meanwhile is no more said to have it
+                    self._changed([*(known | active).values()], lane, use)
                 self._over.wait(LOOK)
                 fresh = queue.changed()
                 if time.monotonic() >= look_at:
-                    before, taken, look_at = taken, use(), time.monotonic() + USE_LOOK
-                    fresh |= taken != before or any(
-                        as_it_stands(queue.job(number)).status != word for number, word in active.items()
+                    look_at = time.monotonic() + USE_LOOK
+                    fresh |= look(begun) != use or any(
+                        as_it_stands(job).status != active[number].status for number, job in begun.items()
                     )
 
-    def _uses(self) -> Callable[[], float | None]:
-        """Return what tells when the bench was taken last; nothing does of a simulated one, or of none."""
+    def _uses(self) -> Callable[[Mapping[int, Job]], Use]:
+        """Return what tells who uses the bench, by the jobs that have begun; of a simulated one, or none, only these do."""
         from instruments.bench_file import load_bench_file
-        from instruments.locking import last_taken
+        from instruments.locking import holder, last_taken
+
+        def lost(begun: Mapping[int, Job]) -> frozenset[int]:
+            return frozenset(
+                number
+                for number, job in begun.items()
+                if job.runner is None or not lives(job.runner, job.runner_birth or "")
+            )
 
         try:
             source = load_bench_file(self._bench)
         except MhoError:  # the panels say so
-            return lambda: None
-        return lambda: last_taken(source)
+            return lambda begun: Use(lost=lost(begun))
+
+        def look(begun: Mapping[int, Job]) -> Use:
+            has = holder(source)
+            return Use(last_taken(source), "" if has is None else str(has).rstrip(","), lost(begun))
+
+        return look

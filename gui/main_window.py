@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QToolBar, QWidget
 
 from gui import theme
+from gui.bench_safety import safety_topic
 from gui.command_bar import CommandBar
 from gui.first_start import GuidedRun
 from gui.message_bar import CONFIRMED, MessageBar
@@ -78,6 +79,7 @@ class MainWindow(QMainWindow):
         session.stop_told.connect(self._take_stop)
         session.event_heard.connect(self._take_event)
         session.lane_changed.connect(self._take_lane)
+        session.confirmed_safe.connect(lambda bench: self.messages.withdraw(safety_topic(bench)))
         self._show_title(None)
         self._restore_layout()
 
@@ -171,13 +173,15 @@ class MainWindow(QMainWindow):
         """Say what went wrong with a job or the bench; all else is in the log."""
         kind = type(event).__name__
         if kind == "Message" and event.level in ("ERROR", "CRITICAL"):
-            self.messages.say(event.level, event.text)
+            self.messages.say(
+                event.level, event.text, safety_topic(self.session.bench) if event.unsafe else ""
+            )
         elif kind == "JobChanged" and str(event.job.status) in ("failed", "interrupted"):
             self.messages.say("ERROR", job_sentence(event.job))
 
     def _take_stop(self, level: str, text: str) -> None:
         """Say how an emergency stop stands, in the place of how it stood before."""
-        self.messages.say(CONFIRMED if level == "INFO" else level, text, STOP)
+        self.messages.say(CONFIRMED if level == "INFO" else level, text, STOP, instead=True)
 
     def _take_lane(self, lane: Lane) -> None:
         """Say no more of an emergency stop once somebody has let the queue of a safe bench go on."""

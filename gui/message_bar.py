@@ -20,7 +20,7 @@ CONFIRMED = "CONFIRMED"
 GROUNDS = {
     CONFIRMED: palette.GOOD, "WARNING": palette.DOUBTFUL, "ERROR": palette.BAD, "CRITICAL": theme.STOP,
 }  # fmt: skip
-GRAVITY = ("DEBUG", "INFO", CONFIRMED, "WARNING", "ERROR", "CRITICAL")
+GRAVITY = ("DEBUG", "INFO", "WARNING", "ERROR", CONFIRMED, "CRITICAL")
 KEPT = 50  # that nobody has closed
 
 
@@ -55,7 +55,7 @@ class WrappedLabel(QLabel):
 
 @dataclass(frozen=True)
 class Said:
-    """A message; one of a topic takes the place of what was said of the topic before, however grave that was."""
+    """A message, and its topic, by which it can be withdrawn."""
 
     level: str
     text: str
@@ -101,10 +101,13 @@ class MessageBar(QWidget):
         """Of the message that is shown; empty without one."""
         return self._said[-1].level if self._said else ""
 
-    def say(self, level: str, text: str, topic: str = "") -> None:
-        """Show a message, or keep it until what is graver has been closed."""
+    def say(self, level: str, text: str, topic: str = "", *, instead: bool = False) -> None:
+        """Show a message, or keep it until what is graver has been closed.
+
+        `instead` puts it in the place of all that was said of its topic before, however grave that was.
+        """
         new = Said(level, text, topic)
-        others = [one for one in self._said if one != new and not (topic and one.topic == topic)]
+        others = [one for one in self._said if one != new and not (instead and one.topic == topic)]
         if level in FADES and others and new.gravity < others[-1].gravity:
             return  # it is in the log
         others = [one for one in others if one.gravity > new.gravity or not self._gives_way(one, new)]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from gui.bench_safety import SafetyRecord, say_runner_gone
+from gui.bench_safety import SafetyRecord, Use, Verdict, safety_topic, say_runner_gone
 from gui.errands import Errands
 from gui.listening import QueueListener, RunnerListener, Unwatched
 from gui.shown_run import ShownRun
@@ -69,8 +69,8 @@ class Session(QObject):
         What the running job announces, see `procedures.queue.messages.Event`.
     cells_selected(array, rows, columns)
         Texts as `procedures.cell_range.parse_lines` takes them.
-    message(level, text)
-        To be said to the user; `level` as in `logging`.
+    message(level, text, topic)
+        To be said to the user; `level` as in `logging`; `topic` is empty, or `gui.bench_safety.safety_topic`.
     form_wanted(procedure, parameters)
         Somebody wants to run this: a name, and values by parameter.
     edit_wanted(Job)
@@ -78,6 +78,8 @@ class Session(QObject):
     bench_changed(bench)
         Another bench; nothing that was known of the one before holds any more.
     safety_changed(Safety)
+    confirmed_safe(bench)
+        Every output of a bench was read back as off; whatever was said of it before is over.
     stop_told(level, text)
         How the emergency stop that was asked for stands: CRITICAL until it is confirmed, then INFO.
     """
@@ -89,11 +91,12 @@ class Session(QObject):
     runner_changed = Signal(object)
     event_heard = Signal(object)
     cells_selected = Signal(str, str, str)
-    message = Signal(str, str)
+    message = Signal(str, str, str)
     form_wanted = Signal(str, object)
     edit_wanted = Signal(object)
     bench_changed = Signal(str)
     safety_changed = Signal(object)
+    confirmed_safe = Signal(str)
     stop_told = Signal(str, str)
 
     def __init__(self, folder: Path, bench: str = "simulated", parent: QObject | None = None) -> None:
@@ -126,8 +129,8 @@ class Session(QObject):
         """Begin to listen to the queue and the runner."""
         bench = self.bench
 
-        def changed(jobs: list[Job], lane: Lane, taken: float | None) -> None:
-            self._errands.deliver(lambda: self._take_jobs(bench, jobs, lane, taken))
+        def changed(jobs: list[Job], lane: Lane, use: Use) -> None:
+            self._errands.deliver(lambda: self._take_jobs(bench, jobs, lane, use))
 
         def failed(error: MhoError) -> None:
             self._errands.deliver(lambda: self.tell("ERROR", str(error)))
@@ -210,9 +213,9 @@ class Session(QObject):
 
     # --- what is to be done ---
 
-    def tell(self, level: str, text: str) -> None:
-        """Say something to the user; `level` as in `logging`."""
-        self.message.emit(level, text)
+    def tell(self, level: str, text: str, topic: str = "") -> None:
+        """Say something to the user; `level` and `topic` as of the signal `message`."""
+        self.message.emit(level, text, topic)
 
     def _pass_on(self, said: tuple[str, str] | None) -> None:
         if said is not None:
@@ -236,10 +239,11 @@ class Session(QObject):
         )
 
     def _stopped(self, bench: str, told: StopTold) -> None:
-        self.stop_told.emit("INFO" if told.safe else "CRITICAL", told.text)
-        if told.safe and bench == self.bench:
-            self._record.confirm(datetime.now(), "read back by the emergency stop")
-            self._assess()
+        if told.safe:
+            self.confirmed_safe.emit(bench)
+        self.stop_told.emit(
+            "INFO" if told.safe else "CRITICAL", told.text
+        )  # the queue notes when it was confirmed
 
     def take_findings(self, bench: str, findings: list[dict[str, Any]]) -> None:
         """Take what *Check bench* has found on `bench`."""
@@ -285,12 +289,11 @@ class Session(QObject):
 
     # --- what comes in from threads ---
 
-    def _take_jobs(self, bench: str, jobs: list[Job], lane: Lane, taken: float | None) -> None:
+    def _take_jobs(self, bench: str, jobs: list[Job], lane: Lane, use: Use) -> None:
         if bench != self.bench:
             return  # read a moment before the window turned to another
-        self._record.take_lane(lane, datetime.now())
-        self._record.take_jobs(jobs)
-        self._record.take_use(None if taken is None else datetime.fromtimestamp(taken))
+        self._record.take_lane(lane)
+        self._record.take_jobs(jobs, use)
         self.jobs = jobs
         self.jobs_changed.emit(jobs)
         if lane != self.lane:
@@ -298,6 +301,14 @@ class Session(QObject):
             self.lane_changed.emit(lane)
         self._assess()
         self._follow(jobs)
+
+    @property
+    def job(self) -> tuple[int, str] | None:
+        """Number and status of the job that is being run, as its runner says, or else the queue."""
+        if self.runner is not None and self.runner.job is not None:
+            return self.runner.job, str(self.runner.state)
+        active = (job for job in self.jobs if job.status in ("running", "paused"))
+        return next(((job.id, str(job.status)) for job in active), None)
 
     def _take_runner(self, state: RunnerState | None, unwatched: str = "") -> None:
         """Take how the runner stands, and why it cannot be watched; neither when there is none."""
@@ -307,7 +318,8 @@ class Session(QObject):
         self._record.take_runner(state, datetime.now(), gone=gone)
         if gone and before is not None:
             waiting = sum(job.status == "queued" for job in self.jobs)
-            self.tell(*say_runner_gone(before, self._record.outputs, waiting))
+            level, text = say_runner_gone(before, self._record.outputs, waiting)
+            self.tell(level, text, safety_topic(self.bench) if level == "CRITICAL" else "")
         if unwatched and unwatched != self._unwatched:
             self.tell("WARNING", unwatched)
         self._unwatched = unwatched
@@ -318,6 +330,8 @@ class Session(QObject):
         if safety != self.safety:
             self.safety = safety
             self.safety_changed.emit(safety)
+            if safety.verdict is Verdict.SAFE:
+                self.confirmed_safe.emit(self.bench)
 
     def _hear(self) -> None:
         if self._runner_listener is None:

@@ -42,6 +42,11 @@ def make_bench_safe(name: str) -> dict[str, str]:
     BenchError
         For a wrong bench file, or a bench in use; nothing was tried.
     """
+    return confirm_bench_safe(name)[0]
+
+
+def confirm_bench_safe(name: str) -> tuple[dict[str, str], float]:
+    """As `make_bench_safe`; return as well when that was confirmed, Unix time, s: before anybody else had the bench."""
     failed: dict[str, Exception] = {}
     opened: dict[str, Any] = {}
     with ExitStack() as stack, signals_held():
@@ -56,16 +61,16 @@ def make_bench_safe(name: str) -> dict[str, str]:
         failed = make_safe(opened, failed)
         if failed:
             raise not_confirmed(failed)
-        return {role: instrument.identify() for role, instrument in opened.items()}
+        confirmed = time.time()
+        return {role: instrument.identify() for role, instrument in opened.items()}, confirmed
 
 
-def _made_safe_in_time(name: str) -> None:
-    """Make a bench safe once it is free: who is ending, or makes it safe at the same time, has it for a moment."""
+def _made_safe_in_time(name: str) -> float:
+    """Make a bench safe once it is free, return when: who is ending, or makes it safe as well, has it for a moment."""
     deadline = time.monotonic() + FREE_WITHIN
     while True:
         try:
-            make_bench_safe(name)
-            return
+            return confirm_bench_safe(name)[1]
         except BenchInUseError:
             if time.monotonic() >= deadline:
                 raise
@@ -86,8 +91,9 @@ def main(arguments: Sequence[str]) -> None:
         end_whole(int(before[0]), *before[1:])
     reason = ""
     live: tuple[str, ...] = ()
+    confirmed: float | None = None
     try:
-        _made_safe_in_time(name)
+        confirmed = _made_safe_in_time(name)
     except UnsafeError as error:
         reason, live = str(error), error.live
     except (MhoError, OSError) as error:
@@ -95,7 +101,7 @@ def main(arguments: Sequence[str]) -> None:
     except Exception as error:  # a driver's bug, too, is an answer to who waits for one
         logging.getLogger(__name__).exception("bench %s was not made safe", name)
         reason = f"{type(error).__name__}: {error}"
-    print(json.dumps({"safe": not reason, "reason": reason, "live": live}))
+    print(json.dumps({"safe": not reason, "reason": reason, "live": live, "confirmed": confirmed}))
 
 
 if __name__ == "__main__":

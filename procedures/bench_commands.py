@@ -12,18 +12,18 @@ __all__ = ["bench_app"]
 @bench_app.command("safe")
 def safe(bench: Bench = "simulated") -> None:
     """Bring every output of a bench to 0 V and off, and read that back: after a crash, or what somebody left on."""
-    from instruments.safing import make_bench_safe
+    from instruments.safing import confirm_bench_safe
     from mho_errors import UnsafeError
     from mho_processes import Safed
     from procedures.queue.outside import tell_queue
 
     try:
-        made = make_bench_safe(bench)
+        made, confirmed = confirm_bench_safe(bench)
     except UnsafeError as error:
         if said := tell_queue(bench, Safed(False, str(error), error.live)):
             typer.echo(said, err=True)
         raise
     for role, identity in made.items():
         typer.echo(f"{role:7s} safe  {identity}")
-    if said := tell_queue(bench, Safed(True)):
+    if said := tell_queue(bench, Safed(True, confirmed=confirmed)):
         typer.echo(said)

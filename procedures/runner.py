@@ -126,7 +126,11 @@ def run(
                     stream.set_summary(_summary(result, time.monotonic() - started, path))
             finally:
                 writer.finish(outcome.status, outcome.reason)
-                stream.announce(Ended(outcome.status, outcome.reason, path, outcome.safe, outcome.error))
+                stream.announce(
+                    Ended(
+                        outcome.status, outcome.reason, path, outcome.safe, outcome.error, outcome.confirmed
+                    )
+                )
                 opened.past = _past(opened, path)
     if dataclasses.is_dataclass(result) and not isinstance(result, type) and hasattr(result, "path"):
         return dataclasses.replace(result, path=path)
@@ -207,6 +211,7 @@ class _Outcome:
     def __init__(self, control: Control) -> None:
         self._control = control
         self.status, self.reason, self.safe, self.error = Status.FINISHED, "", False, ""
+        self.confirmed: float | None = None  # when the bench was confirmed safe
 
     def __enter__(self) -> None:
         pass
@@ -235,11 +240,11 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
         stream.announce(MakingSafe())
         try:
             bench.safe()
-            outcome.safe = True
+            outcome.safe, outcome.confirmed = True, time.time()
             for name, settings in bench.identities().items():
                 writer.set_settings(name, settings)
         except MhoError as error:
-            stream.say(str(error), "CRITICAL")
+            stream.say(str(error), "CRITICAL", unsafe=True)
             if not failed:  # else what ended the run is its reason, and must not be covered up
                 raise
 

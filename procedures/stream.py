@@ -52,10 +52,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Message:
-    """Something said to the user and kept in the log; `level` is a `logging` level name."""
+    """Something said to the user and kept in the log; `level` is a `logging` level name, `unsafe` whether it says that
+    the bench is not confirmed safe.
+    """
 
     level: str
     text: str
+    unsafe: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ class MakingSafe:
 
 @dataclass(frozen=True)
 class Ended:
-    """The run is over and its file closed; `safe` tells whether the bench was confirmed safe, `error` the class of
-    the error that ended it.
+    """The run is over and its file closed; `safe` tells whether the bench was confirmed safe, `confirmed` when (Unix
+    time, s), `error` the class of the error that ended it.
     """
 
     status: Status
@@ -91,6 +94,7 @@ class Ended:
     path: Path
     safe: bool = True
     error: str = ""
+    confirmed: float | None = field(default=None, compare=False)
 
 
 Event = BenchTaken | Started | Progress | Row | Message | Standing | Paused | Resumed | MakingSafe | Ended
@@ -194,10 +198,10 @@ class Stream:
         self._writer.emit(table, **values)
         self.announce(Row(table, values))
 
-    def say(self, text: str, level: str = "INFO") -> None:
-        """Log a message and announce it."""
+    def say(self, text: str, level: str = "INFO", *, unsafe: bool = False) -> None:
+        """Log a message and announce it; `unsafe` as `Message` has it."""
         self._writer.log(level, text)
-        self.announce(Message(level, text))
+        self.announce(Message(level, text, unsafe))
 
     def pause(self, paused: bool) -> None:
         """Note in the file, and say, that the run rests or goes on."""

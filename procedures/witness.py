@@ -72,6 +72,10 @@ class Witness:
         in_order = isinstance(error, MhoError) and not isinstance(error, BenchError | InstrumentError)
         return in_order and not self._begun
 
+    def confirmed(self, error: BaseException | None) -> float | None:
+        """Return when every output of the bench was confirmed off, Unix time, s; None where nobody has read that back."""
+        return self.ended.confirmed if self.ended is not None and self.left_safe(error) else None
+
 
 @contextmanager
 def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness]:

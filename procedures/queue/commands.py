@@ -182,7 +182,7 @@ def acknowledge(bench: Bench = "simulated") -> None:
         lane = queue.lane(_known(bench, queue))
         if not lane.unsafe:
             raise QueueError(f"nothing of bench {lane.bench} waits to be confirmed safe")
-        queue.confirm_safe(lane.bench)
+        queue.acknowledge(lane.bench)
     typer.echo(f"taken on your word, no longer said: {lane.warning}")
 
 

@@ -145,7 +145,8 @@ class Database:
         """Note how the queue of a bench stands."""
         row = {
             "bench": lane.bench, "held": lane.held, "reason": lane.reason, "unsafe": lane.unsafe,
-            "unsafe_reason": lane.unsafe_reason, "live": json.dumps(lane.live), **vars(lane.policy),
+            "unsafe_reason": lane.unsafe_reason, "live": json.dumps(lane.live), "confirmed": lane.confirmed,
+            "confirmed_by": lane.confirmed_by, "acknowledged": lane.acknowledged, **vars(lane.policy),
         }  # fmt: skip
         names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
         self._connection.execute(f"INSERT OR REPLACE INTO lanes ({names}) VALUES ({marks})", row)
@@ -253,5 +254,5 @@ def lane_of(row: sqlite3.Row) -> Lane:
     policy = Policy(Answer(row["on_failure"]), Answer(row["on_interruption"]), row["retries"])
     return Lane(
         row["bench"], bool(row["held"]), row["reason"], bool(row["unsafe"]), policy, row["unsafe_reason"],
-        tuple(json.loads(row["live"])),
+        tuple(json.loads(row["live"])), row["confirmed"], row["confirmed_by"], row["acknowledged"],
     )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from procedures.queue.database import StorageError
 from procedures.queue.job import Job, Lane
-from procedures.queue.store import Queue
+from procedures.queue.store import SAFED, Queue
 
 Say = Callable[[str, str], None]
 
@@ -73,10 +73,16 @@ class DeferredWrites:
         self._safety = {"unsafe": True, "unsafe_reason": reason, "live": tuple(live)}
         self.write(lambda: self._queue.hold_unsafe(self._bench, hold, reason, live))
 
-    def confirm_safe(self) -> None:
-        """Note that the bench was made safe."""
-        self._safety = {"unsafe": False, "unsafe_reason": "", "live": ()}
-        self.write(lambda: self._queue.confirm_safe(self._bench))
+    def confirm_safe(self, when: float, by: str = SAFED) -> None:
+        """Note that the bench was read back as safe, as `Queue.confirm_safe`."""
+        self._safety = {
+            "unsafe": False,
+            "unsafe_reason": "",
+            "live": (),
+            "confirmed": when,
+            "confirmed_by": by,
+        }
+        self.write(lambda: self._queue.confirm_safe(self._bench, when, by))
 
     def next(self) -> Job | None:
         """Return the job that goes next; none as long as the queue cannot be read."""

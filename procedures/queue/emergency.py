@@ -58,8 +58,8 @@ def _stop_without_runner(path: Path, bench: str, why: str) -> str:
             break_off(job, family_of_workers(path, bench), GRACE.emergency)
     done = make_safe_apart(bench, patience=GRACE.safing)
     with suppress(QueueError), Queue(path) as jobs:
-        if done.safe:
-            jobs.confirm_safe(bench)
+        if done.confirmed is not None:
+            jobs.confirm_safe(bench, done.confirmed)
         else:
             jobs.hold_unsafe(bench, EMERGENCY, done.reason, done.live)
     if not done.safe:

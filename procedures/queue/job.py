@@ -175,6 +175,12 @@ class Lane:
         Why it could not be confirmed.
     live : tuple of str
         Roles that may be live; empty when nothing is known of any.
+    confirmed : float or None
+        When every output of the bench was last read back as off, Unix time, s.
+    confirmed_by : str
+        In words, who did that.
+    acknowledged : float or None
+        When somebody last took it on his word that outputs were seen to which nobody could read back, Unix time, s.
     """
 
     bench: str
@@ -184,6 +190,14 @@ class Lane:
     policy: Policy = field(default_factory=Policy)
     unsafe_reason: str = ""
     live: tuple[str, ...] = ()
+    confirmed: float | None = None
+    confirmed_by: str = ""
+    acknowledged: float | None = None
+
+    @property
+    def on_word(self) -> bool:
+        """Whether nobody has read the outputs back since somebody took them on his word."""
+        return self.acknowledged is not None and self.acknowledged > (self.confirmed or 0.0)
 
     @property
     def warning(self) -> str:

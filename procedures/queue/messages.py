@@ -62,6 +62,8 @@ class Done:
         Class of the error that ended it; empty without one.
     live : tuple of str
         Roles that are not confirmed safe, as far as they are known.
+    confirmed : float or None
+        When every output was read back as off, Unix time, s; None where nothing was sent to the bench, or it is not safe.
     """
 
     status: Status
@@ -71,6 +73,7 @@ class Done:
     pulses: int | None = None
     error: str = ""
     live: tuple[str, ...] = ()
+    confirmed: float | None = None
 
 
 @dataclass(frozen=True)

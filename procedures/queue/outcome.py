@@ -25,6 +25,8 @@ class Outcome:
         Whether somebody had asked it to stop: no policy has it run again.
     ended : float or None
         When, as its run file says, Unix time, s; None where that says nothing: just now.
+    confirmed : float or None
+        When its bench was read back as safe, Unix time, s; None where that was not.
     """
 
     status: JobStatus
@@ -35,11 +37,15 @@ class Outcome:
     error: str = ""
     asked: bool = False
     ended: float | None = None
+    confirmed: float | None = None
 
 
 def told(done: Done) -> Outcome:
     """Return the outcome that a worker told: what it wrote into its run file, too."""
-    return Outcome(JobStatus(done.status), done.reason, done.safe, done.seconds, done.pulses, done.error)
+    status = JobStatus(done.status)
+    return Outcome(
+        status, done.reason, done.safe, done.seconds, done.pulses, done.error, confirmed=done.confirmed
+    )
 
 
 def found(run: Path | None, end: str, asked: str = "") -> Outcome:

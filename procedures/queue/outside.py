@@ -28,13 +28,13 @@ def tell_queue(bench: str, found: Safed) -> str:
         return ""
     try:
         with Queue(path) as queue:
-            if not found.safe:
+            if found.confirmed is None:
                 hold = f"bench {key} is not confirmed safe: {found.reason}"
                 queue.hold_unsafe(key, hold, found.reason, found.live)
                 return "its queue is held"
-            if queue.lane(key).unsafe:
-                queue.confirm_safe(key)
-                return "the queue warns of it no more"
+            warned = queue.lane(key).unsafe
+            queue.confirm_safe(key, found.confirmed)
+            return "the queue warns of it no more" if warned else ""
     except QueueError as trouble:  # the bench is as it is
         return f"the queue was not told: {trouble}"
     return ""

@@ -79,7 +79,6 @@ class Runner:
         self._worker: Child | None = None  # while it has a job
         self._job: Job | None = None
         self._pace = Pace()
-        self._measures = False  # whether the job has begun to use the bench
         self._state: State = "idle"
         self._ending = ""
         self._safing_asked = False
@@ -174,16 +173,16 @@ class Runner:
                 self._settle(begun, Outcome(JobStatus.FAILED, trouble, safe=True))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
-        self._measures = False
         worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after))
         self._tell_job(job.id)
+        self._presence.announce(self.state())  # it may be long before the job says anything of itself
         self._wait_for(worker)
         self._worker = None
         done = worker.done
         outcome = told(done) if done else found(run, worker.how_it_ended(), self._why_asked(worker, begun))
         if worker.heirs:
             self._say("WARNING", f"job {job.id} left processes that could use the bench, and they were ended")
-            outcome = replace(outcome, safe=False)
+            outcome = replace(outcome, safe=False, confirmed=None)
         self._settle(begun, outcome)
         self._job, self._state = None, "idle"
         self._presence.announce(self.state())
@@ -205,10 +204,10 @@ class Runner:
         stopped = (
             self._writes.lane.unsafe
         )  # an emergency stop wants it confirmed, also when nothing was begun
-        if not outcome.safe or (stopped and not self._measures):
+        if not outcome.safe or (stopped and outcome.confirmed is None):
             self._make_safe()
-        elif stopped:
-            self._writes.confirm_safe()
+        elif stopped and outcome.confirmed is not None:
+            self._writes.confirm_safe(outcome.confirmed, f"read back when job {job.id} had ended")
         self._writes.write(lambda: self._note_end(job, outcome))
 
     def _note_end(self, job: Job, outcome: Outcome) -> None:
@@ -217,7 +216,7 @@ class Runner:
         self._queue.end(
             job.id, outcome.status, outcome.reason, decision,
             seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error,
-            ended=outcome.ended,
+            ended=outcome.ended, confirmed=outcome.confirmed,
         )  # fmt: skip
         self._tell_job(job.id)
         if decision.hold:
@@ -251,13 +250,17 @@ class Runner:
             while not making.done():
                 self._attend()
         done = making.result()
-        if done.safe:
-            self._writes.confirm_safe()
+        if done.confirmed is not None:
+            self._writes.confirm_safe(done.confirmed)
             self._say("WARNING", f"bench {self.bench} was made safe by a fresh process")
         else:
             reason = f"bench {self.bench} is not confirmed safe: {done.reason}"
             self._writes.hold_unsafe(reason, done.reason, done.live)
-            self._say("CRITICAL", f"{reason}. The queue is held; see to the bench, then `mho queue resume`")
+            self._say(
+                "CRITICAL",
+                f"{reason}. The queue is held; see to the bench, then `mho queue resume`",
+                unsafe=True,
+            )
         self._state = "idle"
         if self._job is None:  # else the end of the job says it
             self._presence.announce(self.state())
@@ -296,7 +299,6 @@ class Runner:
         if job is None:
             return
         self._pace.take(event)
-        self._measures |= isinstance(event, stream.Started)
         if isinstance(event, stream.Paused | stream.Resumed):
             paused = isinstance(event, stream.Paused)
             self._state = "paused" if paused else "running"
@@ -385,6 +387,6 @@ class Runner:
         with suppress(StorageError):
             self._presence.announce(JobChanged(self._queue.job(number)))
 
-    def _say(self, level: str, text: str) -> None:
+    def _say(self, level: str, text: str, *, unsafe: bool = False) -> None:
         log.log(logging.getLevelNamesMapping()[level], text)
-        self._presence.announce(stream.Message(level, text))
+        self._presence.announce(stream.Message(level, text, unsafe))

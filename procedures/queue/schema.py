@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from procedures.queue.policy import Policy
 
-VERSION = 4
+VERSION = 5
 """Of the tables. 2: jobs say after which run they go on. 3: who runs them, which error ended them, what may be live.
-4: whether they insist on the bench's limits, and which change was their last; 0 no longer stands for "not given"."""
+4: whether they insist on the bench's limits, and which change was their last; 0 no longer stands for "not given". 5: when a
+bench was read back as safe, and when that was taken on somebody's word."""
 
 _TABLES = """
 CREATE TABLE jobs (
@@ -24,7 +25,8 @@ CREATE INDEX finished ON jobs (bench, procedure, status, ended);
 CREATE TABLE lanes (
     bench TEXT PRIMARY KEY, held INTEGER NOT NULL, reason TEXT NOT NULL, unsafe INTEGER NOT NULL,
     on_failure TEXT NOT NULL, on_interruption TEXT NOT NULL, retries INTEGER NOT NULL,
-    unsafe_reason TEXT NOT NULL DEFAULT '', live TEXT NOT NULL DEFAULT '[]'
+    unsafe_reason TEXT NOT NULL DEFAULT '', live TEXT NOT NULL DEFAULT '[]',
+    confirmed REAL, confirmed_by TEXT NOT NULL DEFAULT '', acknowledged REAL
 ) STRICT;
 """
 _REVISIONS = [
@@ -82,6 +84,11 @@ _STEPS = {
         # Within version 3 the meaning changed. To read at 0 V was refused from then on; of the others nobody knows.
         _leave_out("read", "read_voltage"),
         *(_question(*one) for one in (("sweep", "gate"), ("solve", "tolerance"))),
+    ],
+    4: [
+        "ALTER TABLE lanes ADD COLUMN confirmed REAL",
+        "ALTER TABLE lanes ADD COLUMN confirmed_by TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE lanes ADD COLUMN acknowledged REAL",
     ],
 }  # from one version of the tables to the next
 

@@ -34,6 +34,7 @@ GO_ON = Decision()
 Revision = tuple[int, int]
 """Number of the last change of a job that was there, and id of the last that was added."""
 NOTHING: Revision = (-1, 0)
+SAFED = "made safe by a fresh process"
 
 
 def queue_path(folder: str | os.PathLike[str] | None = None) -> Path:
@@ -283,11 +284,18 @@ class Queue:
         with self._database.changing():
             return self._database.put_lane(replace(self._database.lane(bench), held=False, reason=""))
 
-    def confirm_safe(self, bench: str) -> Lane:
-        """Note that `bench` was made safe."""
+    def confirm_safe(self, bench: str, when: float, by: str = SAFED) -> Lane:
+        """Note that every output of `bench` was read back as off, `when` (Unix time, s), and by whom."""
+        return self._warn_no_more(bench, confirmed=when, confirmed_by=by)
+
+    def acknowledge(self, bench: str) -> Lane:
+        """Note that somebody takes it on his word that `bench` is safe: nobody has read that back."""
+        return self._warn_no_more(bench, acknowledged=time.time())
+
+    def _warn_no_more(self, bench: str, **known: Any) -> Lane:
         with self._database.changing():
             lane = self._database.lane(bench)
-            return self._database.put_lane(replace(lane, unsafe=False, unsafe_reason="", live=()))
+            return self._database.put_lane(replace(lane, unsafe=False, unsafe_reason="", live=(), **known))
 
     def touch(self, bench: str) -> Lane:
         """Write how the queue of `bench` stands, as it is: whether anything can be written."""
@@ -334,10 +342,12 @@ class Queue:
         pulses: int | None = None,
         error: str = "",
         ended: float | None = None,
+        confirmed: float | None = None,
     ) -> Job:
         """Note how a job ended, and what follows, in one change: no crash can come between the two.
 
-        `ended` says when (Unix time, s), unless it was just now.
+        `ended` says when (Unix time, s), unless it was just now; `confirmed` when its bench was read back as off at its
+        end, None where that was not.
         """
         with self._database.changing():
             job = self.job(number)
@@ -354,10 +364,15 @@ class Queue:
                     "position": first.position - 1 if first else job.position,
                     "priority": max(job.priority, first.priority) if first else job.priority,
                 }
+            lane = self._database.lane(job.order.bench)
             if decision.hold:
                 hold = f"job {number} ({job.order.procedure}): {decision.hold}: {reason}"
-                lane = self._database.lane(job.order.bench)
-                self._database.put_lane(replace(lane, held=True, reason=hold))
+                lane = replace(lane, held=True, reason=hold)
+            if confirmed is not None and confirmed > (lane.confirmed or 0.0):
+                lane = replace(
+                    lane, confirmed=confirmed, confirmed_by=f"read back when job {number} had ended"
+                )
+            self._database.put_lane(lane)
             return self._set(number, **columns)
 
     # --- parts of changes ---

@@ -83,6 +83,13 @@ def _print_warnings(lanes: Iterable[Lane], console: Console) -> None:
                 f"{lane.warning}; `mho bench safe {lane.bench}` makes it safe", style="bold red", highlight=False,
                 markup=False,
             )  # fmt: skip
+        elif lane.on_word:
+            when = datetime.fromtimestamp(lane.acknowledged or 0.0)
+            console.print(
+                f"bench {lane.bench} is taken for safe on somebody's word at {when:%Y-%m-%d %H:%M:%S}; nobody has read "
+                "that back since",
+                style="bold yellow", highlight=False, markup=False,
+            )  # fmt: skip
 
 
 def _table(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None]) -> Table:
@@ -174,7 +181,7 @@ def _plain(thing: Job | Lane) -> dict[str, Any]:
         value = getattr(thing, one.name)
         if one.name in ("order", "policy"):
             content |= _plain(value)
-        elif one.name in ("added", "started", "ended") and value is not None:
+        elif one.name in ("added", "started", "ended", "confirmed", "acknowledged") and value is not None:
             content[one.name] = datetime.fromtimestamp(value).astimezone().isoformat(timespec="milliseconds")
         elif isinstance(value, bool | int | float | str | dict | tuple | None):
             content[one.name] = value

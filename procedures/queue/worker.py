@@ -120,7 +120,7 @@ class _Watch(Witness):
         """Return the last words on a run that did not come to its end; what its file says of it comes first."""
         name = type(error).__name__ if status is Status.FAILED else ""
         status = self.ended.status if self.ended is not None else status
-        return Done(status, reason, self.left_safe(error), error=name)
+        return Done(status, reason, self.left_safe(error), error=name, confirmed=self.confirmed(error))
 
 
 def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Done:
@@ -151,7 +151,8 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Do
         log.exception("job %d failed", job.job)
         return witness.done(Status.FAILED, f"{type(error).__name__}: {error}", error)
     pulses = getattr(result, "summary", {}).get("pulses")
-    return Done(Status.FINISHED, "", witness.left_safe(None), witness.seconds, pulses)
+    safe, confirmed = witness.left_safe(None), witness.confirmed(None)
+    return Done(Status.FINISHED, "", safe, witness.seconds, pulses, confirmed=confirmed)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from queue_runners import Desk, running, served_bench
 from gui.bench_facts import in_units, margin
 from gui.bench_instruments import NEVER, UNTOLD
 from gui.bench_panel import BenchPanel
-from gui.bench_safety import Verdict
+from gui.bench_safety import Use, Verdict
 from gui.bench_trees import CONNECTION, KNOWN, OUTPUT
 from gui.session import Session
 from instruments import open_bench
@@ -136,7 +136,7 @@ def test_a_run_that_goes_on_says_nothing_of_outputs_by_how_it_found_them(
 def test_a_long_reason_never_makes_the_panel_wider(panel: BenchPanel) -> None:
     before = panel.minimumSizeHint().width()
     lane = Lane("simulated", held=True, reason="the-smu-is-silent" * 50, unsafe=True)
-    panel.session._take_jobs("simulated", [], lane, None)
+    panel.session._take_jobs("simulated", [], lane, Use())
     assert panel.minimumSizeHint().width() == before
     assert panel.standing.toolTip() == panel.standing.text()
 
@@ -203,7 +203,9 @@ def test_an_output_that_somebody_left_on_is_never_shown_as_off(
             qtbot.wait(50)
             with open_bench(bench):  # a script, of which the queue knows nothing
                 qtbot.waitUntil(lambda: session.safety.verdict is Verdict.UNKNOWN, timeout=SOON)
-            assert "another process took the bench" in session.safety.text
+                assert "this process, since " in session.safety.text
+            qtbot.waitUntil(lambda: "a process took the bench at " in session.safety.text, timeout=SOON)
+            assert session.safety.verdict is Verdict.UNKNOWN
 
 
 def test_a_bench_that_is_not_there_is_said(panel: BenchPanel, qtbot) -> None:

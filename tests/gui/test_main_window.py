@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,18 +17,21 @@ from PySide6.QtWidgets import (
     QCompleter,
     QDockWidget,
     QLineEdit,
+    QTabBar,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
+from queue_runners import LIVING
 from shiboken6 import Shiboken
 from window_steps import drop_file
 
 import gui
 from analysis import palette
 from gui import theme
-from gui.bench_safety import NEVER_READ, Safety, Verdict
+from gui.bench_safety import NEVER_READ, Safety, Use, Verdict
+from gui.commanding import StopTold
 from gui.first_start import DONE, FORM, OFFER, QUEUED
 from gui.main_window import MainWindow
 from gui.shortcuts import ShortcutsDialog
@@ -318,6 +322,20 @@ def test_a_message_that_comes_and_goes_leaves_the_queue_as_high_as_it_was(window
         qtbot.waitUntil(lambda: (queue.height(), chip.height()) == heights, timeout=SOON)
 
 
+def test_there_is_one_bar_of_tabs_for_each_place(window: MainWindow, qtbot) -> None:
+    """Qt replaces bars while it lays docks out; what it replaces goes as soon as its event loop has come round."""
+
+    def bars() -> list[tuple[str, ...]]:
+        found = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        return sorted(tuple(bar.tabText(one) for one in range(bar.count())) for bar in found)
+
+    places = [("Chip", "Solve", "Signals", "Runs", "Bench"), ("Queue", "Log")]
+    qtbot.waitUntil(lambda: bars() == places, timeout=SOON)
+    window.findChild(QDockWidget, "Log").setFloating(True)
+    window._arrange()
+    qtbot.waitUntil(lambda: bars() == places, timeout=SOON)
+
+
 def ground(window: MainWindow) -> str:
     return window.messages.styleSheet().partition("background: ")[2].partition(";")[0]
 
@@ -356,15 +374,65 @@ def test_a_queue_that_goes_on_takes_the_message_of_its_stop_away_and_no_other(wi
     session = window.session
     session.tell("CRITICAL", "the runner is gone")
     session.stop_told.emit("INFO", "emergency stop: the queue is held")
-    session._take_jobs("simulated", [], Lane("simulated", held=True, reason="emergency stop"), None)
+    session._take_jobs("simulated", [], Lane("simulated", held=True, reason="emergency stop"), Use())
     assert [one.text for one in window.messages._said] == [
         "emergency stop: the queue is held",
         "the runner is gone",
     ]
-    session._take_jobs("simulated", [], Lane("simulated", unsafe=True), None)
+    session._take_jobs("simulated", [], Lane("simulated", unsafe=True), Use())
     assert len(window.messages._said) == 2
-    session._take_jobs("simulated", [], Lane("simulated"), None)
+    session._take_jobs("simulated", [], Lane("simulated"), Use())
     assert [one.text for one in window.messages._said] == ["the runner is gone"]
+
+
+ENDED = Ended(Status.FINISHED, "", Path("a.h5"), confirmed=NOW.timestamp())
+
+
+def test_what_is_confirmed_is_not_said_to_be_unsafe_any_more(window: MainWindow) -> None:
+    session, messages = window.session, window.messages
+
+    def say_unsafe() -> None:
+        session._take_runner(RunnerState("simulated", 77, "running", 4))
+        session._take_runner(None)
+        session.event_heard.emit(Message("CRITICAL", "bench simulated is not confirmed safe", unsafe=True))
+        session.event_heard.emit(Message("CRITICAL", "the queue cannot be written"))
+        session.tell("ERROR", "job 4 interrupted")
+
+    def said() -> list[str]:
+        return [one.text for one in messages._said]
+
+    say_unsafe()
+    assert len(said()) == 4  # none takes the place of another
+    messages.close_message()  # that of the queue
+    session._stopped("other.toml", StopTold(True, "bench other is safe"))
+    assert len(said()) == 4
+    assert messages.level == "CRITICAL"
+    session._stopped("simulated", StopTold(True, "bench simulated is safe"))
+    assert said() == ["job 4 interrupted", "bench simulated is safe"]
+    assert (messages.text.text(), ground(window)) == ("bench simulated is safe", palette.GOOD)
+    messages.clear()
+    say_unsafe()
+    later = Lane("simulated", confirmed=datetime.now().timestamp() + 1)  # by whomever
+    session._take_jobs("simulated", [], later, Use())
+    assert said() == ["job 4 interrupted", "the queue cannot be written"]
+
+
+def test_a_job_of_which_no_runner_is_heard_can_be_aborted_and_its_bench_not_checked(
+    window: MainWindow,
+) -> None:
+    session, bench = window.session, window.panel("Bench")
+    with Queue(session.queue_path) as queue:
+        number = queue.add(Order("read", folder=session.folder)).id
+        job = queue.begin(number, run=session.folder / "a.h5", **LIVING)
+    assert job is not None
+    for runner in (None, RunnerState("simulated", 1, "idle")):
+        session._take_runner(runner)
+        session._take_jobs("simulated", [job], Lane("simulated"), Use())
+        assert f"job {number} running" in window.commands.standing.text()
+        assert "idle" not in window.commands.standing.text()
+        assert "no runner" not in window.commands.standing.text()
+        assert window.commands.commands["abort"].isEnabled()
+        assert not bench.check.isEnabled()
 
 
 LIGHTS = {
@@ -381,16 +449,19 @@ def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: Mai
         (lambda: session._take_runner(RunnerState("simulated", 1, "running", 4)), Verdict.LIVE, "job 4 running"),
         (lambda: session._record.take_event(Standing({"gate": "ON, 2.5 V", "smu": "off"}), NOW), Verdict.LIVE,
          "job 4 running: gate ON, 2.5 V, set and confirmed at "),
-        (lambda: session._record.take_event(Ended(Status.FINISHED, "", Path("a.h5")), NOW), Verdict.LIVE, "job 4"),
+        (lambda: session._record.take_event(ENDED, NOW), Verdict.LIVE, "job 4"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.SAFE, "run a.h5 had ended"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.UNSAFE, "being made safe"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle", unsafe=True, live=("gate",))),
          Verdict.UNSAFE, "not confirmed: gate may be live"),
-        (lambda: session._take_jobs("simulated", [], unsafe, None),
+        (lambda: session._take_jobs("simulated", [], unsafe, Use()),
          Verdict.UNSAFE, "not confirmed: any output may be live (no answer)"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.UNSAFE, "being made safe"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.UNSAFE, "may be live"),
-        (lambda: session._take_jobs("simulated", [], Lane("simulated", True, "stopped"), None), Verdict.SAFE, ""),
+        (lambda: session._take_jobs("simulated", [], replace(unsafe, unsafe=False, acknowledged=NOW.timestamp()), Use()),
+         Verdict.UNKNOWN, "taken on somebody's word"),
+        (lambda: session._take_jobs("simulated", [], replace(unsafe, unsafe=False, confirmed=NOW.timestamp() + 1), Use()),
+         Verdict.SAFE, ""),
     ):  # fmt: skip
         act()
         session._assess()
@@ -403,7 +474,7 @@ def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: Mai
 def test_nothing_of_one_bench_is_said_of_the_next(window: MainWindow, qtbot) -> None:
     session = window.session
     qtbot.waitUntil(lambda: session.lane is not None, timeout=SOON)
-    session._take_jobs("simulated", [], Lane("simulated", True, "gate is on", unsafe=True), None)
+    session._take_jobs("simulated", [], Lane("simulated", True, "gate is on", unsafe=True), Use())
     assert session.safety.verdict is Verdict.UNSAFE
     session.set_bench("other.toml")
     assert session.safety == Safety(Verdict.UNKNOWN, NEVER_READ)

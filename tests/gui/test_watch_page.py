@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import psutil
 import pytest
@@ -113,7 +114,7 @@ def test_what_is_not_safe_comes_first_and_stays(server, tmp_path):
         assert "UNSAFE" in shown
         queue.release("simulated")
         eventually(lambda: "HELD" not in (shown := text(server, "/body")) and warning in shown)
-        queue.confirm_safe("simulated")
+        queue.confirm_safe("simulated", time.time())
     eventually(lambda: "UNSAFE" not in (shown := text(server)) and "NOT CONFIRMED" not in shown)
 
 

@@ -131,10 +131,14 @@ def test_another_process_is_kept_out_whatever_its_environment_says_and_told_who_
         assert time.strftime(" since %Y-%m-%d ") in said
         assert "import os, sys, time" in said  # the beginning of its command
         assert said.endswith("end it, or wait")
+        has = locking.holder(load_bench_file(path))
+        assert has is not None
+        assert has.process == holder.pid
         holder.kill()
         holder.wait()
         with lock_bench(load_bench_file(path)):
             pass  # however it goes
+        assert locking.holder(load_bench_file(path)) is None
 
 
 @linux
@@ -192,6 +196,7 @@ def test_where_files_are_locked_the_holder_is_named_too(tmp_path):
         take_file("a", Holder.this(), tmp_path / "locks")
     assert taken.value.holder == holder
     take_file("b", holder, tmp_path / "locks")()
+    assert locking._noted("b", tmp_path / "locks") is None
     release()
     take_file("a", holder, tmp_path / "locks")()
 

@@ -9,6 +9,7 @@ import re
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,12 @@ def test_what_is_not_safe_comes_first_and_stays_until_it_is_safe_or_acknowledged
     (lane,) = json_of("list")["benches"]
     assert (lane["unsafe"], lane["live"], lane["unsafe_reason"]) == (True, ["gate", "smu"], "no [answer]")
     assert shell("acknowledge")[1] == f"taken on your word, no longer said: {warning}\n"
-    assert "SAFE" not in shell("list")[1]
+    said = shell("list")[1].replace("\n", " ")
+    assert "SAFE" not in said
+    assert said.startswith("bench simulated is taken for safe on somebody's word at ")
+    (lane,) = json_of("list")["benches"]
+    assert (lane["unsafe"], lane["confirmed"]) == (False, None)
+    assert datetime.fromisoformat(lane["acknowledged"]) <= datetime.now().astimezone()
     code, _, err = shell("acknowledge")
     assert (code, err) == (2, "mho: nothing of bench simulated waits to be confirmed safe\n")
 
@@ -128,7 +134,13 @@ def test_bench_safe_tells_the_queue(shell, desk, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         mho.main()
     assert "the queue warns of it no more" in capsys.readouterr().out
-    assert not desk.change(lambda queue: queue.lane("simulated")).unsafe
+    before = desk.change(lambda queue: queue.lane("simulated"))
+    assert not before.unsafe
+    assert before.confirmed_by == "made safe by a fresh process"
+    with pytest.raises(SystemExit):
+        mho.main()  # a bench of which nothing was feared
+    assert "warns" not in capsys.readouterr().out
+    assert desk.change(lambda queue: queue.lane("simulated")).confirmed > before.confirmed
 
 
 def test_a_long_queue_is_shown_in_part(shell, json_of, desk):

@@ -164,7 +164,24 @@ def test_an_emergency_stop_does_not_wait_for_the_instrument(desk, tmp_path, how,
     assert ("made safe by a fresh process" in desk.said()) is (how == "deaf")
     lane = desk.change(lambda queue: queue.lane("simulated"))
     assert (lane.held, lane.reason, lane.unsafe) == (True, "emergency stop", False)
+    assert job.started < lane.confirmed < time.time()
+    by = {"block": f"read back when job {number} had ended", "deaf": "made safe by a fresh process"}
+    assert lane.confirmed_by == by[how]
     assert desk.job(other).status is JobStatus.QUEUED
+
+
+def test_that_a_job_runs_is_said_before_the_job_says_anything(desk, tmp_path):
+    """It may sleep for hours with its outputs on."""
+    (number,) = desk.add(order(how="block", marker=str(tmp_path / "m")))
+    with running(desk):
+        desk.wait_begun(number)
+        eventually(lambda: (tmp_path / "m").exists())
+        said = [one for one in desk.heard if isinstance(one, RunnerState | Started | Progress)]
+        assert not any(isinstance(one, Progress) for one in said)
+        states = [(one.state, one.job) for one in said if isinstance(one, RunnerState)]
+        assert states[-1] == ("running", number)
+        assert ("idle", number) not in states
+        desk.client.emergency_stop()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -208,8 +209,28 @@ def test_what_is_not_safe_stays_said_until_somebody_has_made_it_safe(queue):
     for lane in (queue.lane("simulated"), queue.release("simulated"), queue.lanes()[0]):
         assert (lane.unsafe, lane.live, lane.unsafe_reason) == (True, ("gate",), "gate: no answer")
         assert lane.warning.startswith("NOT CONFIRMED SAFE: bench simulated, gate may be live")
-    lane = queue.confirm_safe("simulated")
+    lane = queue.confirm_safe("simulated", 5.0)
     assert (lane.unsafe, lane.live, lane.warning) == (False, (), "")
+    assert (lane.confirmed, lane.on_word) == (5.0, False)
+
+
+def test_somebody_s_word_is_no_read_back(queue):
+    queue.hold_unsafe("simulated", "bench is not safe", "gate: no answer", ["gate"])
+    lane = queue.acknowledge("simulated")
+    assert lane == queue.lane("simulated")
+    assert (lane.unsafe, lane.confirmed, lane.on_word) == (False, None, True)
+    lane = queue.confirm_safe("simulated", time.time(), "read back")
+    assert (lane.confirmed_by, lane.on_word) == ("read back", False)
+
+
+def test_of_a_job_s_end_only_what_was_read_back_is_noted_of_the_bench(queue):
+    first, second, third = (begin(queue, queue.add(SOLVE)) for _ in range(3))
+    queue.end(first.id, JobStatus.FINISHED, "")
+    assert queue.lane("simulated").confirmed is None
+    queue.end(second.id, JobStatus.FAILED, "smoke", confirmed=7.0)
+    queue.end(third.id, JobStatus.FINISHED, "", confirmed=6.0)  # an older one takes nothing back
+    lane = queue.lane("simulated")
+    assert (lane.confirmed, lane.confirmed_by) == (7.0, f"read back when job {second.id} had ended")
 
 
 def test_the_last_finished_runs_of_a_kind_are_found(queue):
@@ -355,5 +376,5 @@ def test_a_newer_queue_is_refused(path):
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(QueueError, match="version 99, this mho reads up to 4; update mho"):
+    with pytest.raises(QueueError, match="version 99, this mho reads up to 5; update mho"):
         Queue(path)

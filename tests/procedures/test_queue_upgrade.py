@@ -13,7 +13,7 @@ import pytest
 from queue_runners import Desk, eventually, running
 
 from procedures.queue import JobStatus, Order, Queue
-from procedures.queue.schema import VERSION
+from procedures.queue.schema import _REVISIONS, VERSION
 from runs import RunFile
 
 TABLES = """
@@ -43,6 +43,10 @@ BEFORE = {
         "index": "CREATE INDEX finished ON jobs (bench, procedure, status, ended);",
         "live": ", unsafe_reason TEXT NOT NULL DEFAULT '', live TEXT NOT NULL DEFAULT '[]'",
     },
+}
+BEFORE[4] = BEFORE[3] | {
+    "after": BEFORE[3]["after"] + ", force INTEGER NOT NULL DEFAULT 0",
+    "index": BEFORE[3]["index"] + ";".join(_REVISIONS) + ";",
 }
 
 
