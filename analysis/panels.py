@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, Normalize
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from matplotlib.transforms import blended_transform_factory
 from numpy.typing import NDArray
 
@@ -21,6 +21,17 @@ Floats = NDArray[np.float64]
 
 MICRO, MICROSIEMENS = handy_unit("S")
 BIN = 0.2  # µS, a twelfth of a verify window
+
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _label_powers(axes: Axes) -> None:
+    """Label a logarithmic y axis without mathematical markup: a figure shows any $ as it is."""
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: "10" + f"{np.log10(value):.0f}".translate(SUPERSCRIPTS))
+    )
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def say_nothing_there(axes: Axes, title: str, why: str) -> None:
@@ -67,6 +78,7 @@ def draw_convergence(axes: Axes, convergence: Convergence | None) -> None:
             axes.text(left, level / 1.25, name, transform=place, color=palette.TARGET, fontsize=9, va="top")
     axes.set_xlim(-0.03 * last, 1.03 * last)
     axes.set_ylim(bottom, top)
+    _label_powers(axes)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("cycle")
     axes.set_ylabel("relative to solution / right-hand side")
@@ -104,6 +116,7 @@ def draw_levels(axes: Axes, arrays: Sequence[ArrayCells], levels: Levels | None)
     axes.set_xlim(edges)
     # Room above the bars for the legend and the digits.
     axes.set_ylim(0.7, axes.get_ylim()[1] * 8.0)
+    _label_powers(axes)
     axes.set_xlabel(f"conductance / {MICROSIEMENS}")
     axes.set_ylabel("cells")
     axes.spines[["top", "right"]].set_visible(False)

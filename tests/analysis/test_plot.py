@@ -52,6 +52,13 @@ def line(axes, label):
     return found.get_data()
 
 
+def test_powers_of_ten_are_shown_as_such_without_markup(solved):
+    figure = draw(solved)
+    texts = {text.get_text() for text, _ in drawn_texts(figure)}
+    assert {"10⁰", "10⁻²"} <= texts
+    assert not any("$" in text or "\\" in text for text in texts)
+
+
 def test_convergence_is_drawn_beside_ideal_and_forecast(solved):
     axes = panel(draw(solved), "Convergence")
 
