@@ -135,7 +135,7 @@ def test_an_unknown_preset_lists_the_known_ones(tmp_path, old, new, answer):
 
 def test_a_chip_map_without_arrays_is_refused(tmp_path):
     (tmp_path / "empty.toml").write_text('name = "empty"\n', encoding="utf-8")
-    with pytest.raises(MhoError, match="does not describe its arrays"):
+    with pytest.raises(MhoError, match="arrays: this key is missing"):
         open_bench(write(tmp_path, ('chip = "reference"', 'chip = "empty.toml"')))
 
 
