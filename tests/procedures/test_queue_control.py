@@ -324,5 +324,5 @@ def test_watching_ends_with_the_runner(desk, place):
         with desk.client.watch() as watch:
             watch.receive(5.0)
             serving.end("enough")
-            assert list(watch) == []
+            assert all(isinstance(event, RunnerState) for event in watch)  # how it stands, at most once more
             assert watch.over
