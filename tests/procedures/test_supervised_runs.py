@@ -251,11 +251,12 @@ def test_a_run_that_leaves_its_bench_unsafe_tells_the_queue_and_the_next_one_mak
         assert not queue.lane(runs.bench).unsafe
 
 
-def test_a_run_whose_bench_was_made_safe_after_it_leaves_the_queue_alone(runs, tmp_path, monkeypatch):
+def test_a_run_whose_bench_was_made_safe_after_it_holds_no_queue(runs, tmp_path, monkeypatch):
     monkeypatch.setenv("MHO_RUNS", str(tmp_path))
     with Queue(queue_path()) as queue:
         runs.end(runs.start("leave"))
-        assert queue.lanes() == []
+        (lane,) = queue.lanes()
+        assert (lane.held, lane.unsafe, lane.confirmed_by) == (False, False, "made safe by a fresh process")
 
 
 def test_without_a_supervisor_the_run_itself_tells_the_queue(tmp_path, monkeypatch):
