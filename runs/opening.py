@@ -14,7 +14,7 @@ from mho_errors import RunFileError
 from runs.containment import check_contained, check_link, check_regular
 from runs.liveness import Writer
 from runs.schema import SCHEMA_VERSION
-from runs.superblock import SIZE, UnmarkedFile, is_marked, unmarked
+from runs.superblock import SIZE, UnmarkedFile, check_superblock, is_marked, unmarked
 
 DAMAGE = (
     OSError,
@@ -76,6 +76,7 @@ def _open_marked(path: Path) -> h5py.File:
             if not writer_of(left["entry"]).lives(float(left["entry/heartbeat"][()]), time.time()):
                 return left
             left.close()
+            check_superblock(path)
             break
         except DAMAGE:
             # A living writer may be in the middle of a flush; damage stays.

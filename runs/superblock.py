@@ -34,6 +34,14 @@ def is_marked(path: Path) -> bool:
     return len(head) == SIZE and head.startswith(_SIGNATURE) and head[_MARK] != 0
 
 
+def check_superblock(path: Path) -> None:
+    """Raise `OSError` when the superblock of the file at `path` is damaged, which HDF5 in SWMR mode would wait out."""
+    with path.open("rb") as file:
+        head = file.read(SIZE)
+    if int.from_bytes(head[_CHECKSUM], "little") != checksum(head[: _CHECKSUM.start]):
+        raise OSError("the superblock does not agree with its checksum")
+
+
 def unmarked(head: bytes, size: int) -> bytes:
     """Return the superblock `head` without mark, for a file of `size` bytes.
 

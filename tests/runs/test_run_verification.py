@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mho_errors import RunFileError
 from runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, mend, verify
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
@@ -189,6 +190,15 @@ def test_a_file_that_another_program_has_locked_is_named_so(finished: Path) -> N
         script = f"from runs import verify; print(*verify({str(finished)!r}).findings)"
         said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "is locked by another program" in said.stdout
+
+
+def test_a_mark_that_no_writer_set_is_damage_and_nobody_waits_for_that_writer(finished: Path) -> None:
+    contents = bytearray(finished.read_bytes())
+    contents[11] ^= 4  # as if this process, which lives, were writing it
+    finished.write_bytes(contents)
+    assert verify(finished).verdict is Verdict.UNREADABLE
+    with pytest.raises(RunFileError, match="is damaged"):
+        RunFile(finished)
 
 
 @settings(
