@@ -491,7 +491,7 @@ def hostile_texts(whole: bytes, tmp_path: Path, shell: Shell) -> Path:
         entry["cycles/residual"].attrs["units"] = "\x1b[31m"
         entry["cycles"].move("mvm_outputs", "=1+1")
         entry["log/message"][0] = TITLE.encode()
-        replace(entry, "provenance/seed", np.bytes_("7\x9b31m;=1+1".encode()))
+        entry["provenance/platform"] = np.bytes_("7\x9b31m;=1+1".encode())
         entry["arrays"].move("solution", "\x1b[31m;=1+1")
         entry["arrays/\x1b[31m;=1+1/value"].attrs["long_name"] = "of x,=1+1\u202e"
     return path
