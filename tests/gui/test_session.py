@@ -290,9 +290,8 @@ def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_
         assert level == "CRITICAL"
         assert f"(process {process.pid}) is gone while job {number} was running" in text
         assert "gate ON" in text
-        assert (
-            session.safety.verdict is Verdict.LIVE
-        )  # until the system has been asked whether its runner lives
+        # Until the system has been asked whether its runner lives, which it is now and then, the bench is called live.
+        assert session.safety.verdict in (Verdict.LIVE, Verdict.UNSAFE)
         qtbot.waitUntil(lambda: session.safety.verdict is Verdict.UNSAFE, timeout=SOON)
         assert f"job {number} was left by a runner that is gone: " in session.safety.text
         with running(desk):
