@@ -50,10 +50,10 @@ DIGITAL = {
 LARGEST_TOLERANCE = 0.05
 """More than this no file may ask for."""
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)( [AVSsK]\b)?")
 
 _NO_RESIDUAL = 1e-11
-"""Numbers in a sentence that differ by less are told apart by float64's rounding alone."""
+"""Numbers without a unit in a sentence that differ by less are told apart by float64's rounding alone."""
 
 _RELATIVE = 1e-6
 """Tolerance of each digital value relative to itself, which the small ones of a column need."""
@@ -276,12 +276,13 @@ def _near(then: Any, now: Any, tolerance: float) -> bool:
 
 def _sentences_near(then: str, now: str) -> bool:
     """Whether two sentences differ in nothing but a digit, the last shown, of numbers that are no integers."""
-    if _NUMBER.sub("", then) != _NUMBER.sub("", now):
+    old, new = _NUMBER.findall(then), _NUMBER.findall(now)
+    if _NUMBER.sub(r"0\2", then) != _NUMBER.sub(r"0\2", now):
         return False
-    numbers = list(zip(_NUMBER.findall(then), _NUMBER.findall(now), strict=False))
-    return len(numbers) == len(_NUMBER.findall(now)) and all(
-        one == other or abs(float(one) - float(other)) <= max(1.5 * _last_digit(one), _NO_RESIDUAL)
-        for one, other in numbers
+    return all(
+        one == other
+        or abs(float(one) - float(other)) <= max(1.5 * _last_digit(one), 0.0 if unit else _NO_RESIDUAL)
+        for (one, unit), (other, _) in zip(old, new, strict=True)
     )
 
 
