@@ -46,6 +46,11 @@ def exact_residual(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
     return np.array([math.fsum(row) for row in terms.tolist()]) * scale_a * scale_x
 
 
+def norm(vector: Floats) -> float:
+    """Euclidean norm; no square on the way leaves the range of a double, whatever the scale."""
+    return math.hypot(*vector.tolist())
+
+
 def _power(values: Floats) -> float:
     peak = float(np.abs(values).max(initial=0.0))
     return 2.0 ** math.frexp(peak)[1] if peak > 0.0 else 1.0
@@ -111,7 +116,7 @@ class Certifier:
 
     def __init__(self, matrix: Floats, rhs: Floats) -> None:
         self._matrix, self._rhs = matrix, rhs
-        self._rhs_norm = math.hypot(*rhs.tolist())  # its squares stay in range, whatever the scale
+        self._rhs_norm = norm(rhs)
         values = np.linalg.svd(matrix, compute_uv=False)
         self._norm = largest = float(values[0])
         smallest = float(values[-1]) - len(matrix) * EPSILON * largest
@@ -138,7 +143,7 @@ class Certifier:
 
     def smallest_residual(self, solution: Floats) -> float:
         """Norm of the residual that rounding a solution to float64 may leave, at most: ||A|| ||x|| 2^-53."""
-        return self._norm * math.hypot(*solution.tolist()) * 2.0**-MANTISSA
+        return self._norm * norm(solution) * 2.0**-MANTISSA
 
     def residual(self, solution: Floats) -> Floats:
         """Return b - A x, (n,)."""
@@ -146,8 +151,8 @@ class Certifier:
 
     def certify(self, solution: Floats, residual: float) -> Certificate:
         """Return what `residual`, the norm of b - A x, proves of the solution."""
-        norm = residual * (1.0 + len(solution) * EPSILON)
-        error, length = self.inverse_norm * norm, math.hypot(*solution.tolist())
+        most = residual * (1.0 + len(solution) * EPSILON)
+        error, length = self.inverse_norm * most, norm(solution)
         bound = error / (length - error) if error < length < math.inf else math.inf
         bits = min(max(-math.log2(bound), 0.0), float(MANTISSA)) if bound > 0.0 else float(MANTISSA)
-        return Certificate(norm, self._rhs_norm, self.inverse_norm, bound, bits)
+        return Certificate(most, self._rhs_norm, self.inverse_norm, bound, bits)

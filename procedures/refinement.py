@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from chip_maps.fixed_point import FixedPoint, to_fixed_point
 from mho_errors import ConvergenceError
+from procedures.certificate import norm
 
 Floats = NDArray[np.float64]
 End = Literal["", "converged", "stalled", "railed", "cycles"]
@@ -109,7 +110,7 @@ def refine(
     ConvergenceError
         From `invert` in the first cycle; later it ends the loop with the best solution.
     """
-    length = _norm(rhs)
+    length = norm(rhs)
     state = _State(rhs)
     for number in range(1, max_cycles + 1):
         step, railed = 0.0, False
@@ -121,7 +122,7 @@ def refine(
             correction, railed = np.zeros_like(rhs), True
         if np.any(correction):
             step = state.advance(to_fixed_point(correction, correction_bits), multiply)
-        carried = _norm(state.residual)
+        carried = norm(state.residual)
         state.note(number, carried)
         over = railed or number == max_cycles or number - state.fell >= STALL_CYCLES
         recomputed = off = math.nan
@@ -160,10 +161,6 @@ def _share(vector: Floats, along: Floats) -> float:
     return math.fsum((vector * unit).tolist()) / math.fsum((unit * unit).tolist()) / scale
 
 
-def _norm(vector: Floats) -> float:
-    return math.hypot(*vector.tolist())
-
-
 class _State:
     """Solution and residual on their way, and what was last known for sure.
 
@@ -176,7 +173,7 @@ class _State:
         self._sure = self.solution, self.residual
         self.worth = math.inf
         self.fell = self._surely_fell = 0
-        self._mark = self._sure_mark = _norm(rhs)
+        self._mark = self._sure_mark = norm(rhs)
 
     def advance(self, correction: FixedPoint, multiply: Callable[[FixedPoint], Floats]) -> float:
         """Go along the correction as far as shrinks the residual most; return how far."""
@@ -186,10 +183,10 @@ class _State:
         self.residual = self.residual - step * product
         return step
 
-    def note(self, number: int, norm: float) -> None:
+    def note(self, number: int, carried: float) -> None:
         """Notice whether the carried residual fell."""
-        if norm < STALL_FACTOR * self._mark:
-            self._mark, self.fell = norm, number
+        if carried < STALL_FACTOR * self._mark:
+            self._mark, self.fell = carried, number
 
     def recompute(self, number: int, recompute: Callable[[Floats], Floats]) -> tuple[float, float]:
         """Start afresh from the residual as it is; return its norm, and how far off the carried one was.
@@ -198,22 +195,22 @@ class _State:
         found from the two residuals, both digital: so what was sure before never gets worse.
         """
         before, start = self._sure
-        length = _norm(start)
+        length = norm(start)
         residual = recompute(self.solution)
-        lost = _norm(residual - self.residual) / length
-        if _norm(residual) > DISTRUST * length:
+        lost = norm(residual - self.residual) / length
+        if norm(residual) > DISTRUST * length:
             change = start - residual
             part = _share(start, change)
             trial = before + part * (self.solution - before)
             residual = recompute(trial)
             self.solution = trial
-            if _norm(residual) >= length:
+            if norm(residual) >= length:
                 self.solution, residual = before, start
         self.residual = residual
         self._sure = self.solution, residual
-        norm = _norm(residual)
-        self.worth = min(MARGIN * lost, 1.0) * norm
-        if norm < STALL_FACTOR * self._sure_mark:
-            self._sure_mark, self._surely_fell = norm, number
-        self._mark, self.fell = norm, self._surely_fell
-        return norm, lost
+        sure = norm(residual)
+        self.worth = min(MARGIN * lost, 1.0) * sure
+        if sure < STALL_FACTOR * self._sure_mark:
+            self._sure_mark, self._surely_fell = sure, number
+        self._mark, self.fell = sure, self._surely_fell
+        return sure, lost

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from instruments import Bench
 from instruments.bench_file import BenchSource
 from mho_errors import InputError
 from procedures.base import Estimate, Procedure
-from procedures.certificate import Certificate, Certifier
+from procedures.certificate import Certificate, Certifier, norm
 from procedures.inversion import AnalogueInverse
 from procedures.products import SlicedProduct
 from procedures.programming import PULSES, PULSES_PER_CELL, BlockMaps, Programmer
@@ -350,7 +349,7 @@ class Solve(Procedure):
             )
 
     def _certify(self, cycle: Cycle) -> Certificate:
-        return self._certifier.certify(cycle.solution, math.hypot(*cycle.residual.tolist()))
+        return self._certifier.certify(cycle.solution, norm(cycle.residual))
 
     def _enough(self, solution: Floats, residual: float) -> bool:
         """Tell whether a solution with this norm of the residual has the bits, or meets the tolerance."""
@@ -452,7 +451,7 @@ def _count(number: int, thing: str) -> str:
 
 
 def _relative(value: Floats, reference: Floats) -> float:
-    return math.hypot(*(value - reference).tolist()) / math.hypot(*reference.tolist())
+    return norm(value - reference) / norm(reference)
 
 
 def _plain(vector: NDArray[Any]) -> list[Any]:
