@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -177,6 +178,7 @@ def read_chip_text(source: str | Path, relative_to: Path | None = None) -> str:
         ) from None
 
 
+@lru_cache(maxsize=16)
 def parse_chip_map(text: str, source: str = "chip map") -> ChipMap:
     """Check a chip map's text and return the chip.
 

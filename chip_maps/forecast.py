@@ -50,16 +50,16 @@ def loop_eigenvalues(network: Floats, row_load: Floats) -> NDArray[Any]:
 
     Parameters
     ----------
-    network : (n, n) array
+    network : (..., n, n) array
         G, signed: the current (S per volt of output) into each amplifier's input.
-    row_load : (n,) array
+    row_load : (..., n) array
         D, the sum of all conductances on each row, S.
 
     Returns
     -------
-    (n,) array, complex where some are.
+    (..., n) array, complex where some are.
     """
-    return np.asarray(np.linalg.eigvals(network / row_load[:, None]))
+    return np.asarray(np.linalg.eigvals(network / row_load[..., None]))
 
 
 def slowest_eigenvalue(eigenvalues: NDArray[Any]) -> complex:

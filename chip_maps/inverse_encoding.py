@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -32,6 +33,7 @@ DIAGONAL_SHARES = (0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)  # of the mean diagon
 SATURATIONS = (1.0, 1.04, 1.07)  # largest entry in units of the top digit: up to 7.49 still rounds to 7
 SCREENING, DRAWS = 8, 48  # draws of cell errors: for every encoding, and for the finalists of each name
 FINALISTS = 2
+AT_ONCE = 2**18  # drawn conductances of encodings that are forecast together: 2 MB an array
 
 SMALLEST_REST = 2.0**-10
 """Of the diagonal in resistors: a rest below it is rounding noise, and no resistor makes up for digits so small."""
@@ -82,15 +84,18 @@ class InverseEncoding:
         """Conductance (S) of each diagonal resistor when one digit is `step` (S)."""
         return self.diagonal / self.unit * step
 
-    def network(self, positive: Floats, negative: Floats | None, diagonal: float) -> Floats:
-        """Signed conductances (..., k, k), S: current into each amplifier per volt of each output."""
+    def network(self, positive: Floats, negative: Floats | None, diagonal: float | Floats) -> Floats:
+        """Signed conductances (..., k, k), S: current into each amplifier per volt of each output.
+
+        `diagonal` (S) is one number, or (..., 1).
+        """
         g = positive - negative if negative is not None else positive.copy()
         index = np.arange(self.size)
         g[..., index, index] += diagonal
         return g
 
     def row_load(
-        self, positive: Floats, negative: Floats | None, diagonal: float, input_conductance: float
+        self, positive: Floats, negative: Floats | None, diagonal: float | Floats, input_conductance: float
     ) -> Floats:
         """Sum of all conductances on each row, (..., k), S: the D of the loop's dynamics."""
         load = positive.sum(axis=-1) + input_conductance
@@ -101,11 +106,15 @@ class InverseEncoding:
 
     def represented(self, network: Floats, step: float) -> Floats:
         """The matrix A0 (..., n, n), in A's units, whose inverse the loop computes."""
+        return self.reduced(network) * (self.unit / step)
+
+    def reduced(self, network: Floats) -> Floats:
+        """The network (..., n, n), S, without the bias column: what the other amplifiers see of it."""
+        if self.kind != "bias":
+            return network
         n = self.size
-        if self.kind == "bias":
-            column, row, corner = network[..., :n, n:], network[..., n:, :n], network[..., n:, n:]
-            network = network[..., :n, :n] - column @ row / corner
-        return network * (self.unit / step)
+        column, row, corner = network[..., :n, n:], network[..., n:, :n], network[..., n:, n:]
+        return network[..., :n, :n] - column @ row / corner
 
 
 @dataclass(frozen=True)
@@ -188,27 +197,54 @@ def candidates(
 
 
 def assess(
-    encoding: InverseEncoding,
+    encodings: Iterable[InverseEncoding],
     matrix: Floats,
     levels: Levels,
     rng: np.random.Generator,
     *,
     input_conductance: float,
     draws: int = DRAWS,
-) -> Candidate:
-    """Forecast one encoding: contraction from drawn cell errors, stability of the nominal loop."""
-    diagonal = encoding.diagonal_conductance(levels.step)
-    positive = levels.draw(encoding.positive, draws, rng)
-    negative = None if encoding.negative is None else levels.draw(encoding.negative, draws, rng)
-    network = encoding.network(positive, negative, diagonal)
-    rho = float(np.median(contraction(matrix, encoding.represented(network, levels.step))))
-    nominal = levels.conductance(encoding.positive)
-    nominal_negative = None if encoding.negative is None else levels.conductance(encoding.negative)
+) -> list[Candidate]:
+    """Forecast encodings: contraction from drawn cell errors, stability of the nominal loop."""
+    alike: dict[tuple[Kind, bool], list[InverseEncoding]] = {}
+    for encoding in encodings:
+        alike.setdefault((encoding.kind, encoding.negative is None), []).append(encoding)
+    assessed = []
+    for group in alike.values():
+        together = max(AT_ONCE // (draws * group[0].order ** 2), 1)
+        for start in range(0, len(group), together):
+            part = group[start : start + together]
+            assessed.extend(_assess_alike(part, matrix, levels, rng, input_conductance, draws))
+    return assessed
+
+
+def _assess_alike(
+    encodings: Sequence[InverseEncoding],
+    matrix: Floats,
+    levels: Levels,
+    rng: np.random.Generator,
+    input_conductance: float,
+    draws: int,
+) -> Iterator[Candidate]:
+    """Forecast encodings of one kind and shape in one array operation each, the encodings along the axis -3."""
+    one, step = encodings[0], levels.step
+    positive = np.stack([encoding.positive for encoding in encodings])
+    negatives = [encoding.negative for encoding in encodings if encoding.negative is not None]
+    negative = np.stack(negatives) if negatives else None
+    units = np.array([encoding.unit for encoding in encodings])[:, None, None]
+    diagonal = np.array([encoding.diagonal_conductance(step) for encoding in encodings])[:, None]
+    drawn = levels.draw(positive, draws, rng)
+    drawn_negative = None if negative is None else levels.draw(negative, draws, rng)
+    represented = one.reduced(one.network(drawn, drawn_negative, diagonal)) * (units / step)
+    rho = np.median(contraction(matrix, represented), axis=0)
+    nominal = levels.conductance(positive)
+    nominal_negative = None if negative is None else levels.conductance(negative)
     eigenvalues = loop_eigenvalues(
-        encoding.network(nominal, nominal_negative, diagonal),
-        encoding.row_load(nominal, nominal_negative, diagonal, input_conductance),
+        one.network(nominal, nominal_negative, diagonal),
+        one.row_load(nominal, nominal_negative, diagonal, input_conductance),
     )
-    return Candidate(encoding, rho, slowest_eigenvalue(eigenvalues), damping(eigenvalues))
+    for encoding, contracts, settles in zip(encodings, rho.tolist(), eigenvalues, strict=True):
+        yield Candidate(encoding, contracts, slowest_eigenvalue(settles), damping(settles))
 
 
 def choose_encoding(
@@ -232,15 +268,10 @@ def choose_encoding(
         When no encoding gives a stable loop; names the offending eigenvalue.
     """
 
-    def forecast(encodings: Iterable[InverseEncoding], draws: int) -> list[Candidate]:
-        return [
-            assess(one, matrix, levels, rng, input_conductance=input_conductance, draws=draws)
-            for one in encodings
-        ]
-
+    forecast = partial(assess, matrix=matrix, levels=levels, rng=rng, input_conductance=input_conductance)
     assessed = forecast(
         (one for one in candidates(matrix, levels, kinds, diagonal) if arrays > 1 or one.negative is None),
-        SCREENING,
+        draws=SCREENING,
     )
     if not assessed:
         raise ConvergenceError(
@@ -256,7 +287,7 @@ def choose_encoding(
             "reorder or negate rows so that the eigenvalues of A lie in the right half plane"
         )
     finalists = _best_of_each_name(stable, FINALISTS)
-    ranked = _best_of_each_name(forecast((one.encoding for one in finalists), DRAWS), 1)
+    ranked = _best_of_each_name(forecast((one.encoding for one in finalists), draws=DRAWS), 1)
     return ranked[0], ranked
 
 

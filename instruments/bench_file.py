@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -118,6 +119,7 @@ def with_stuck_cells(source: BenchSource, share: float) -> BenchSource:
     return source.model_copy(update={"bench": bench, "text": text})
 
 
+@cache
 def _packaged(package: str, folder: str) -> dict[str, str]:
     entries = (resources.files(package) / folder).iterdir()
     return {Path(f.name).stem: f.read_text("utf-8") for f in entries if f.name.endswith(".toml")}

@@ -5,6 +5,7 @@ The full check of a chip map is `chip_maps.chip`'s; this floor does not know tha
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
@@ -47,6 +48,7 @@ class ChipText(BaseModel):
         return self
 
 
+@lru_cache(maxsize=16)  # a bench and its twin ask for the same one, and so does the next of a thousand runs
 def read_chip_text(chip_text: str, name: str = "") -> ChipText:
     """Return what a chip map's text says.
 

@@ -20,7 +20,7 @@ Numbers = NDArray[np.int64]
 Rows = Mapping[str, NDArray[Any]]
 
 FEW = 3  # cells that are quicker decided one by one: most of the time they are the stuck ones
-BATCH = 16_384  # cells visited at once: a few ten MB while they are
+BATCH = 65_536  # cells visited at once: some ten MB of noise while they are
 STEPS_PER_CELL = 5.5  # reads: when a cell's turn comes, for what it holds already
 
 

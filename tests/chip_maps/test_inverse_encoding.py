@@ -164,7 +164,7 @@ def test_larger_cell_errors_forecast_slower_convergence():
     quiet = LEVELS.__class__(**{**vars(LEVELS), "spread": LEVELS.spread / 10})
     rng = np.random.default_rng(0)
     rho = {
-        name: assess(encoding, matrix, levels, rng, input_conductance=INPUT).rho
+        name: assess([encoding], matrix, levels, rng, input_conductance=INPUT)[0].rho
         for name, levels in (("quiet", quiet), ("reference", LEVELS))
     }
     assert rho["quiet"] < rho["reference"]

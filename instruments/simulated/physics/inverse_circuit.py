@@ -15,7 +15,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lu_factor, lu_solve
 
 from instruments.simulated.physics.amplifiers import CLAMP, AmplifierBank, thermal_density
 from instruments.simulated.physics.converters import Converter
@@ -80,8 +79,7 @@ class InverseCircuit:
     def _inverse(self) -> Floats:
         # The transposed inverse turns a batch of solves into one product; n is small and the loop stable,
         # so forming it costs no accuracy that the noise would not drown.
-        identity = np.eye(len(self.network))
-        return np.ascontiguousarray(lu_solve(lu_factor(self.system), identity).T)
+        return np.ascontiguousarray(np.linalg.inv(self.system).T)
 
     def settled(self, currents: Floats, rng: np.random.Generator | None = None) -> Floats:
         """Output voltages (samples, n), V, after settling, for `currents` (samples, n), A, into the rows.

@@ -27,6 +27,7 @@ Index = Any
 Values = Any
 
 ELEMENTARY = 1.602176634e-19  # C
+TINY = 1e-30  # instead of a variance of nothing, to divide by
 POWER_UP = 1.0  # s: clock zero on the noise's own clock, whose zero means "never looked at"
 
 
@@ -80,22 +81,29 @@ class FlickerNoise:
 
     def advance(self, index: Index, now: float) -> Values:
         """Bring the cells at `index` to clock time `now`; return their processes, (..., decades)."""
-        now = now + POWER_UP
-        last: Values = self._time[index]
-        if last.ndim == 0:  # one cell, as a meter reads it: plain numbers take a third of the time
-            passed: Values = np.float32(max(now - last, 0.0) if last > 0.0 else math.inf)
-            self._time[index] = max(last, now)
-        else:
-            passed = np.where(last > 0.0, np.maximum(now - last, 0.0), np.inf).astype(np.float32)
-            together = passed.size > 1 and (passed == passed.flat[0]).all()  # one exponential for all
-            passed = passed.flat[0] if together else passed[..., None]
-            self._time[index] = np.maximum(last, now)
-        fresh = -np.expm1(-2.0 * passed * self._rates)  # share of the variance that is new
+        fresh = self._come_to(index, now, 0.0)
         state = self._state[index]
         draws = self._rng.standard_normal(state.shape, np.float32)
         state = np.sqrt(1.0 - fresh) * state + np.sqrt(fresh) * draws
         self._state[index] = state
         return state
+
+    def _come_to(self, index: Index, now: float, aperture: float) -> Values:
+        """Share of each process's variance that is new by clock time `now`, and look on until `aperture` later.
+
+        Of shape (..., decades), or (decades,) where all cells at `index` were looked at together before.
+        """
+        now = now + POWER_UP
+        last: Values = self._time[index]
+        if last.ndim == 0:  # one cell, as a meter reads it: plain numbers take a third of the time
+            passed: Values = np.float32(max(now - last, 0.0) if last > 0.0 else math.inf)
+            self._time[index] = max(last, now) + aperture
+        else:
+            passed = np.where(last > 0.0, np.maximum(now - last, 0.0), np.inf).astype(np.float32)
+            together = passed.size > 1 and (passed == passed.flat[0]).all()  # one exponential for all
+            passed = passed.flat[0] if together else passed[..., None]
+            self._time[index] = np.maximum(last, now) + aperture
+        return -np.expm1(-2.0 * passed * self._rates)
 
     def extend(self, more: FlickerNoise) -> None:
         """Take in the cells of `more`, below these."""
@@ -109,14 +117,27 @@ class FlickerNoise:
         self._time[index] = np.where(looked > 0.0, moved, 0.0)
 
     def average(self, index: Index, now: float, aperture: float) -> Values:
-        """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there."""
-        state = self.advance(index, now)
-        weight, own, kept, shared, rest = self._aperture(aperture)
-        first = self._rng.standard_normal(state.shape, np.float32)
-        second = self._rng.standard_normal(state.shape, np.float32)
-        self._state[index] = kept * state + shared * first + rest * second
-        self._time[index] += aperture
-        return self.amplitude * (weight * state + own * first).sum(axis=-1)
+        """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there.
+
+        Nobody sees the processes where the aperture begins, so only their ends are drawn, and one more number for
+        the mean given those: the joint law is that of drawing beginning, end and mean of each.
+        """
+        fresh = self._come_to(index, now, aperture)
+        weight, kept, new, pull, rest = self._aperture(aperture)
+        own = np.sqrt(1.0 - fresh)  # of the last value, where the aperture begins
+        change = np.maximum(new + kept * kept * fresh, TINY)  # variance of the end, given the last value
+        beyond = weight - pull * kept  # of the beginning in the mean, given the end
+        drawn = np.sqrt(change)
+        share = (beyond * kept * fresh / change + pull) * drawn
+        unknown = (beyond * beyond * new * fresh / change).sum(axis=-1) + rest
+        state = self._state[index]
+        draws = self._rng.standard_normal(state.shape, np.float32)
+        mean = (weight * own * state + share * draws).sum(axis=-1)
+        draws *= drawn
+        draws += kept * own * state
+        self._state[index] = draws
+        spread = np.sqrt(unknown) * self._rng.standard_normal(mean.shape, np.float32)
+        return self.amplitude * (mean + spread)
 
     def frozen(self, index: Index, now: float, window: float) -> Values:
         """Relative deviation at `now` of what stays as it is for `window` seconds."""
@@ -131,14 +152,26 @@ class FlickerNoise:
         """The same of the `count` fastest processes."""
         return float(self.amplitude**2 * mean_variance(shot / self.times[:count]).sum())
 
-    def _coefficients(self, aperture: float) -> tuple[NDArray[np.float32], ...]:
-        """The joint law of (mean over the aperture, value at its end), given the value at its start."""
+    def _coefficients(self, aperture: float) -> tuple[Any, ...]:
+        """The joint law of (mean over the aperture, value at its end), given the value at its beginning.
+
+        Returns
+        -------
+        weight, kept : (decades,) arrays
+            Of the beginning, in the mean and in the end.
+        new : (decades,) array
+            Variance of the end.
+        pull : (decades,) array
+            Of what is new in the end, in the mean.
+        rest : float
+            Variance of the sum of the means that the ends leave open.
+        """
         x = aperture / self.times
-        m, kept = mean_weight(x), np.exp(-x)
-        own = np.sqrt(np.where(x < 1e-3, x * (2.0 / 3.0 - x / 2.0), mean_variance(x) - m * m))
-        shared = np.divide(m * -np.expm1(-x), own, out=np.zeros_like(own), where=own > 0.0)
-        rest = np.sqrt(np.maximum(-np.expm1(-2.0 * x) - shared**2, 0.0))
-        return tuple(a.astype(np.float32) for a in (m, own, kept, shared, rest))
+        m, new = mean_weight(x), -np.expm1(-2.0 * x)
+        own = np.where(x < 1e-3, x * (2.0 / 3.0 - x / 2.0), mean_variance(x) - m * m)  # variance of the mean
+        pull = np.divide(m * -np.expm1(-x), new, out=np.full_like(x, 0.5), where=new > 0.0)
+        rest = np.maximum(own - pull * pull * new, 0.0).sum()
+        return *(a.astype(np.float32) for a in (m, np.exp(-x), new, pull)), np.float32(rest)
 
 
 class TelegraphNoise:
