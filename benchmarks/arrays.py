@@ -22,7 +22,7 @@ from benchmarks._solves import MATRICES, threads
 from benchmarks.registry import Figure
 from chip_maps.matrix_files import load_matrix
 from instruments import open_bench
-from procedures import Solve
+from procedures import Read, Solve
 from procedures.programming import Block
 from procedures.runner import evaluate
 
@@ -33,16 +33,20 @@ CHIPS_A_REPEAT, SOLVES_A_REPEAT = 2, 6  # at the wire
 MORE = 8  # times as many without instruments
 ALIKE = 1e-3  # p from which two samples count as of one distribution
 SOLVED = ("zuo2025-4x4.mtx", "dominant-8x8.mtx", "mimo-16x16.mtx")
-SIDES = (
-    20,
-    64,
-)  # of the blocks that are programmed: the more cells at once, the less each costs without instruments
+SIDES = (20, 64)  # of blocks that are programmed on both benches
+LARGE, AT_THE_WIRE = (
+    256,
+    32,
+)  # sides of those whose time is told by the cell: at the wire all cells cost alike
 
 
 def run(repeat: int) -> list[Figure]:
     """Time solves and programming, then compare the distributions of each preset."""
     figures = [_solving(name, repeat) for name in SOLVED]
     figures.extend(_programming(side, repeat) for side in SIDES)
+    figures.extend(
+        _per_cell(name, work, repeat) for name, work in (("write-verify", _program), ("read", _read))
+    )
     figures.extend(_likeness(preset, repeat) for preset in PRESETS)
     return figures
 
@@ -58,17 +62,46 @@ def _solving(name: str, repeat: int) -> Figure:
 
 
 def _programming(side: int, repeat: int) -> Figure:
+    name = f"write-verify of {side} x {side} cells, bench and chip included"
+    return _timed(name, lambda bench, seed: _program(bench, seed, side), repeat)
+
+
+def _program(bench: str, seed: int, side: int) -> None:
     digits = np.random.default_rng(0).integers(0, 8, (side, side))
+    with open_bench(bench, preset="quiet", seed=seed) as opened:
+        program_blocks(opened, [Block(square("multiply", side), digits)])
 
-    def program(bench: str, seed: int) -> None:
-        with open_bench(bench, preset="quiet", seed=seed) as opened:
-            program_blocks(opened, [Block(square("multiply", side), digits)])
 
-    return _timed(f"write-verify of {side} x {side} cells, bench and chip included", program, repeat)
+def _read(bench: str, seed: int, side: int) -> None:
+    with open_bench(bench, preset="quiet", seed=seed) as opened:
+        evaluate(Read(rows=f"0:{side}", columns=f"0:{side}"), opened, seed=seed)
+
+
+def _per_cell(name: str, work: Callable[[str, int, int], None], repeat: int) -> Figure:
+    """Time a large block without instruments beside a small one at the wire, which would take minutes."""
+    sides = {"arrays": LARGE, "simulated": AT_THE_WIRE}
+
+    def per_cell(bench: str, seed: int) -> None:
+        work(bench, seed, sides[bench])
+
+    ours, theirs = (1e6 * s / sides[b] ** 2 for b, s in _seconds(per_cell, repeat).items())
+    return Figure(
+        f"{name}, a cell of {LARGE} x {LARGE}",
+        ours,
+        "us",
+        f"a cell of {AT_THE_WIRE} x {AT_THE_WIRE} on the bench `simulated`",
+        theirs,
+        threads=threads(),
+    )
 
 
 def _timed(name: str, work: Callable[[str, int], None], repeat: int) -> Figure:
-    """Time the same work on both benches in turn, a chip a time."""
+    ours, theirs = (1e3 * seconds for seconds in _seconds(work, repeat).values())
+    return Figure(name, ours, "ms", WIRE, theirs, threads=threads())
+
+
+def _seconds(work: Callable[[str, int], None], repeat: int) -> dict[str, float]:
+    """Median time of the same work on both benches in turn, a chip a time."""
     taken: dict[str, list[float]] = {"arrays": [], "simulated": []}
     for bench in taken:
         work(bench, 0)  # what is imported and cached
@@ -77,8 +110,7 @@ def _timed(name: str, work: Callable[[str, int], None], repeat: int) -> Figure:
             start = time.perf_counter()
             work(bench, seed)
             seconds.append(time.perf_counter() - start)
-    ours, theirs = (1e3 * statistics.median(seconds) for seconds in taken.values())
-    return Figure(name, ours, "ms", WIRE, theirs, threads=threads())
+    return {bench: statistics.median(seconds) for bench, seconds in taken.items()}
 
 
 def _likeness(preset: str, repeat: int) -> Figure:

@@ -209,7 +209,7 @@ def assess(
     alike: dict[tuple[Kind, bool], list[InverseEncoding]] = {}
     for encoding in encodings:
         alike.setdefault((encoding.kind, encoding.negative is None), []).append(encoding)
-    assessed = []
+    assessed: list[Candidate] = []
     for group in alike.values():
         together = max(AT_ONCE // (draws * group[0].order ** 2), 1)
         for start in range(0, len(group), together):

@@ -106,22 +106,24 @@ class CellVisit:
     ) -> None:
         self.begun = self._visit.leave()
 
-    def read(self, which: Numbers) -> tuple[Floats, Floats]:
+    def read(self, which: Numbers, voltage: float | None = None) -> tuple[Floats, Floats]:
         """Conductances (S) of some of the cells, and when each was read, s after its turn began.
 
         Raises
         ------
-        BenchError
+        InputError, LimitError, BenchError
             As `Bench.read`.
         """
-        self._bench.checkpoint()
-        read = self._bench.file.read
-        amperes, times = self._visit.read(which, read.voltage)
+        bench = self._bench
+        volts = bench._read_voltage(voltage)
+        bench.checkpoint()
+        read = bench.file.read
+        amperes, times = self._visit.read(which, volts, read.gate)
         beyond = np.flatnonzero(~(np.abs(amperes) <= read.current_limit))
         if beyond.size:
-            limited = Reading(read.voltage, float(amperes[beyond[0]]), True)
-            conductance(self._name(int(which[beyond[0]])), limited, read.voltage, read)
-        return amperes / read.voltage, times
+            limited = Reading(volts, float(amperes[beyond[0]]), True)
+            conductance(self._name(int(which[beyond[0]])), limited, volts, read)
+        return amperes / volts, times
 
     def pulse(
         self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats

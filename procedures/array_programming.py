@@ -129,12 +129,14 @@ class Verified:
     rows: Rows
 
 
-def read_cells(bench: ArrayBench, cells: FlatCells, placements: Sequence[Placement]) -> Verified:
-    """Read each cell once."""
+def read_cells(
+    bench: ArrayBench, cells: FlatCells, placements: Sequence[Placement], voltage: float | None = None
+) -> Verified:
+    """Read each cell once, at `voltage` (V) or the bench's own."""
     everyone = np.arange(len(cells.block))
     record = _Record(cells, _resting(bench))
     with bench.visit(cells.lines(placements)) as visit:
-        achieved = _read(visit, everyone, record, None)
+        achieved = _read(visit, everyone, record, None, voltage)
     return Verified(achieved, np.zeros_like(everyone), record.rows(visit.begun))
 
 
@@ -187,8 +189,10 @@ class _Few:
         return Pulses(*map(np.array, zip(*each, strict=True)))
 
 
-def _read(visit: CellVisit, which: Numbers, record: _Record, pulses: Pulses | None) -> Floats:
-    conductance, times = visit.read(which)
+def _read(
+    visit: CellVisit, which: Numbers, record: _Record, pulses: Pulses | None, voltage: float | None = None
+) -> Floats:
+    conductance, times = visit.read(which, voltage)
     record.take(which, times, conductance, pulses)
     return conductance
 

@@ -20,6 +20,7 @@ from instruments.simulated.keithley2450_accuracy import MEASURE, OVERRANGE
 from instruments.simulated.laboratory import read_geometry
 from instruments.simulated.physics.presets import cell_preset
 from instruments.simulated.physics.sparse_chip import SparseChip
+from instruments.simulated.physics.wires import series_resistance
 from mho_errors import BenchError
 
 Floats = NDArray[np.float64]
@@ -86,13 +87,20 @@ class ArrayLaboratory:
 
         From the preset's `disturb_voltage` on, the cell is pulsed by it for the aperture.
         """
-        chip, index = self.chip, self.chip.one(*cell)
-        if gate <= chip.preset.gate_threshold:
-            return volts * LEAKAGE
-        if abs(volts) > chip.preset.disturb_voltage:
-            act = chip.population.set if volts > 0 else chip.population.reset
+        array, row, column = cell
+        wires = series_resistance(row, column, self.chip.geometry[array].wire_resistance)
+        return float(self.currents(self.chip.one(*cell), wires, volts, gate))
+
+    def currents(self, index: Any, wires: Any, volts: float, gate: float) -> Floats:
+        """The same of cells of the population at `index`, each through its `wires` (ohm)."""
+        cells, preset = self.chip.population, self.chip.preset
+        if gate <= preset.gate_threshold:
+            return self.measured(np.full(np.shape(wires), volts * LEAKAGE))
+        if abs(volts) > preset.disturb_voltage:
+            act = cells.set_cells if volts > 0 else cells.reset_cells
             act(index, abs(volts), self.aperture, gate)
-        return float(self.measured(np.array(volts * chip.read(*cell, self.aperture, volts))))
+        g = cells.read(index, self.aperture, volts)
+        return self.measured(volts * g / (1.0 + g * wires))
 
     def measured(self, amperes: Floats) -> Floats:
         """What the meter reads for currents (A); infinite beyond its range."""
@@ -125,7 +133,7 @@ class Visit:
         self._lab, self._clock, self._cells = lab, lab.clock, lab.chip.population
         self._slots = np.concatenate([lab.chip.slots(*one) for one in cells])
         self._wires = np.concatenate(
-            [(r + c + 2) * lab.chip.geometry[name].wire_resistance for name, r, c in cells]
+            [series_resistance(r, c, lab.chip.geometry[name].wire_resistance) for name, r, c in cells]
         )
         self._each: float = SWITCHING + SETTLING + lab.aperture + READ_OVERHEAD
         self._begun = self._clock.now
@@ -134,18 +142,19 @@ class Visit:
         self._expected = steps * self._each * np.arange(len(self._slots))
         self._move(-self._expected, 0.0)
 
-    def read(self, which: Lines, volts: float) -> tuple[Floats, Floats]:
+    def read(self, which: Lines, volts: float, gate: float) -> tuple[Floats, Floats]:
         """Read some of the cells, by their numbers here: amperes measured, and each cell's own time then, s."""
         lab = self._lab
         self._clock.advance(SWITCHING + SETTLING)
-        slots = self._slots[which]
+        slots, wires = self._slots[which], self._wires[which]
         if len(slots) <= FEW:
-            g = np.array([self._cells.read((slot, 0), lab.aperture, volts) for slot in slots.tolist()])
+            each = zip(slots.tolist(), wires.tolist(), strict=True)
+            amperes = np.array([lab.currents((slot, 0), ohms, volts, gate) for slot, ohms in each])
         else:
-            g = self._cells.read((slots, 0), lab.aperture, volts)
+            amperes = lab.currents((slots, 0), wires, volts, gate)
         self._clock.advance(lab.aperture + READ_OVERHEAD)
         self.spent[which] += self._each
-        return lab.measured(volts * g / (1.0 + g * self._wires[which])), self.spent[which]
+        return amperes, self.spent[which]
 
     def pulse(
         self, which: Lines, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats

@@ -22,7 +22,7 @@ from instruments.safing import make_bench_safe
 from instruments.simulated.array_laboratory import CellLines
 from instruments.simulated.physics.cells import STUCK_OFF, STUCK_ON
 from mho_errors import BenchError, InputError, LimitError
-from procedures import Program, Read, Solve, run
+from procedures import Program, Read, Solve, array_programming, run
 from procedures.programming import Block, Programmer
 from procedures.rehearsal import rehearse
 from procedures.rerun import rerun
@@ -152,9 +152,10 @@ def test_only_cells_in_use_are_drawn():
         assert len(population.status()) == 30
 
 
-def test_many_cells_are_programmed_in_pieces():
+def test_many_cells_are_programmed_in_pieces(monkeypatch):
+    monkeypatch.setattr(array_programming, "BATCH", 2_000)
     with array_bench("pku") as bench:
-        block, programmer = programmed(bench, 150)
+        block, programmer = programmed(bench, 80)
         assert programmer.failed([block]) < 5
         assert 3.5 < programmer.pulses / block.digits.size < 6.0
 
@@ -194,6 +195,51 @@ def test_a_day_relaxes_the_cells():
         Programmer(bench, NullStream(), LEVELS, ARRAYS, WriteVerifySettings(max_pulses=0)).program([later])
         drift = (later.achieved - block.achieved)[block.digits > 1].mean()
         assert -1.3e-6 < drift < -0.7e-6  # -0.089 uS ln t
+
+
+def test_a_block_is_read_as_its_cells_are_one_by_one(monkeypatch):
+    monkeypatch.setattr(array_programming, "BATCH", 50)
+    with array_bench("pku") as bench:
+        block, _ = programmed(bench, 12)
+        begun = bench.now()
+        found = evaluate(Read(rows="11,0:11", columns="0:12", repeats=2, interval=10.0), bench, seed=1)
+        one_by_one = np.array([[bench.read(Cell("multiply", r, c)) for c in range(12)] for r in range(12)])
+    read = np.roll(found.conductance, -1, axis=1)
+    assert_allclose(read[0], one_by_one, atol=1.5e-6)
+    assert_allclose(read.mean(axis=0), block.achieved, atol=1.5e-6)
+    assert_allclose(np.diff(found.times), 10.0)
+    assert found.times[0] >= begun
+
+
+def test_reading_a_block_writes_the_rows_of_the_table_in_their_order(tmp_path):
+    reading = Read(rows="3,1", columns="0:3", repeats=2)
+    result = run(reading, "arrays", preset="pku", seed=1, output=tmp_path / "read.h5")
+    with RunFile(result.path) as saved:
+        rows = saved.table("reads")
+        assert rows["row"].tolist() == 2 * [3, 3, 3, 1, 1, 1]
+        assert rows["column"].tolist() == 4 * [0, 1, 2]
+        assert rows["repeat"].tolist() == 6 * [0] + 6 * [1]
+        assert np.all(np.diff(rows["time"]) > 0.0)
+        assert_array_equal(rows["conductance"], result.conductance.ravel())
+
+
+@pytest.mark.parametrize("many", [2, 9], ids=["few", "many"])
+def test_a_read_of_many_is_what_a_read_of_one_is(many):
+    """A shut transistor conducts nothing, a voltage that SETs does so, and one that is not allowed is refused."""
+    lines = np.arange(many)
+    with array_bench("pku") as bench:
+        programmed(bench, many)
+        cells = bench.arrays.chip.population
+        before = cells.version
+        with bench.visit([CellLines("multiply", lines, lines)]) as visit:
+            with pytest.raises(LimitError):
+                visit.read(lines, 5.0)
+            with pytest.raises(InputError, match="0 V"):
+                visit.read(lines, 0.0)
+            assert np.abs(visit._visit.read(lines, 0.2, gate=0.0)[0]).max() < 1e-7
+            assert cells.version == before
+            visit.read(lines, 1.2)
+        assert cells.version > before
 
 
 def test_cells_are_read_and_pulsed_one_by_one_as_well():

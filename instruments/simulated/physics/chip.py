@@ -105,7 +105,7 @@ class SimulatedChip:
     def read(self, array: str, row: int, column: int, aperture: float, voltage: float) -> float:
         """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` for `aperture` s."""
         g = float(self.cells[array].read((row, column), aperture, voltage))
-        return g / (1.0 + g * series_resistance(row, column, self.geometry[array].wire_resistance))
+        return float(g / (1.0 + g * series_resistance(row, column, self.geometry[array].wire_resistance)))
 
     def block(self, array: str, rows: Index, columns: Index) -> WiredBlock:
         """A block between its wires, without noise; the same object until its array's cells change."""

@@ -16,7 +16,6 @@ from instruments.simulated.clock import VirtualClock
 from instruments.simulated.physics.cells import CellArray
 from instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, Floats, Index, SimulatedChip
 from instruments.simulated.physics.presets import CellPreset
-from instruments.simulated.physics.wires import series_resistance
 from mho_errors import BenchError
 
 Slots = NDArray[np.int32]
@@ -93,11 +92,6 @@ class SparseChip(SimulatedChip):
         """Noise of a block for a batch, as `SimulatedChip.noise`, without the conductances that cancel."""
         cells, index = self.at(array, rows, columns)
         return BlockNoise(*cells.relative_noise(index, window, shot))
-
-    def read(self, array: str, row: int, column: int, aperture: float, voltage: float) -> float:
-        """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` for `aperture` s."""
-        g = float(self.population.read(self.one(array, row, column), aperture, voltage))
-        return g / (1.0 + g * series_resistance(row, column, self.geometry[array].wire_resistance))
 
     def one(self, array: str, row: int, column: int) -> tuple[int, int]:
         """What indexes one cell in the population."""

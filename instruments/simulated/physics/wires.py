@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -162,8 +163,8 @@ def port_matrix(
     return WiredBlock.from_lines(conductance, rows, columns, wire_resistance).transfer
 
 
-def series_resistance(row: int, column: int, wire_resistance: float) -> float:
-    """Wire in series with one cell addressed alone, ohm."""
+def series_resistance(row: Any, column: Any, wire_resistance: float) -> Any:
+    """Wire in series with one cell addressed alone, or with each of many, ohm."""
     return wire_resistance * (row + column + 2)
 
 
