@@ -76,7 +76,7 @@ def page(glance: Glance) -> str:
 def body(glance: Glance) -> str:
     """Return the part that changes."""
     parts = [_unsafe(line.warning) for line in glance.lines]
-    parts.append(_trouble(glance.trouble))
+    parts += [_trouble(text) for text in (*(line.lane.on_word for line in glance.lines), glance.trouble)]
     parts += [_line(line) for line in glance.lines]
     parts.append(
         _run(glance.run) if glance.run else '<h1>mho</h1><p class="faint">no run in this folder yet</p>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -195,9 +196,15 @@ class Lane:
     acknowledged: float | None = None
 
     @property
-    def on_word(self) -> bool:
-        """Whether nobody has read the outputs back since somebody took them on his word."""
-        return self.acknowledged is not None and self.acknowledged > (self.confirmed or 0.0)
+    def on_word(self) -> str:
+        """That nobody has read the outputs back since somebody took them on his word; empty where that is not so."""
+        if self.unsafe or self.acknowledged is None or self.acknowledged <= (self.confirmed or 0.0):
+            return ""
+        when = datetime.fromtimestamp(self.acknowledged)
+        return (
+            f"bench {self.bench} is taken for safe on somebody's word at {when:%Y-%m-%d %H:%M:%S}; nobody has read that "
+            "back since"
+        )
 
     @property
     def warning(self) -> str:

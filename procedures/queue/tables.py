@@ -84,12 +84,7 @@ def _print_warnings(lanes: Iterable[Lane], console: Console) -> None:
                 markup=False,
             )  # fmt: skip
         elif lane.on_word:
-            when = datetime.fromtimestamp(lane.acknowledged or 0.0)
-            console.print(
-                f"bench {lane.bench} is taken for safe on somebody's word at {when:%Y-%m-%d %H:%M:%S}; nobody has read "
-                "that back since",
-                style="bold yellow", highlight=False, markup=False,
-            )  # fmt: skip
+            console.print(lane.on_word, style="bold yellow", highlight=False, markup=False)
 
 
 def _table(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None]) -> Table:

@@ -114,8 +114,10 @@ def test_what_is_not_safe_comes_first_and_stays(server, tmp_path):
         assert "UNSAFE" in shown
         queue.release("simulated")
         eventually(lambda: "HELD" not in (shown := text(server, "/body")) and warning in shown)
+        queue.acknowledge("simulated")
+        eventually(lambda: "UNSAFE" not in (shown := text(server)) and "on somebody&#x27;s word" in shown)
         queue.confirm_safe("simulated", time.time())
-    eventually(lambda: "UNSAFE" not in (shown := text(server)) and "NOT CONFIRMED" not in shown)
+    eventually(lambda: "UNSAFE" not in (shown := text(server)) and "somebody" not in shown)
 
 
 def test_a_runner_that_does_not_answer_is_not_taken_for_none(server, tmp_path):
