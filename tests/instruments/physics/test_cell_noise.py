@@ -86,6 +86,30 @@ def test_an_aperture_averages_as_small_steps_do(x):
     assert correlation(start, end) == pytest.approx(np.exp(-x), abs=0.02)
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["looked at together", "one by one"])
+@pytest.mark.parametrize(("gap", "aperture"), [(3e-3, 2e-3), (0.0, 5e-3), (0.1, 1e-2), (2e-4, 0.3)])
+def test_a_mean_after_a_while_goes_with_what_was_before_and_what_is_after(gap, aperture, together):
+    """All covariances of last value, mean and end over three decades, against their closed forms."""
+    three = replace(ONE, noise_fastest=1e-4, noise_slowest=1e-2)
+    noise, looked = flicker(three), 1.0 if together else np.linspace(0.5, 1.0, N)
+    last = noise.advance(ALL, 1.0).copy()
+    noise._time[0] = looked + 1.0  # and 1 s from power-up to the clock's zero
+    mean = noise.average(ALL, 1.0 + gap, aperture) / noise.amplitude
+    end = noise.advance(ALL, 1.0 + gap + aperture)
+    past = 1.0 + gap - np.atleast_1d(looked)[:, None]  # s, (cells or 1, 1)
+    weight = mean_weight(aperture / noise.times)
+    five = 5.0 * np.sqrt(3.0 / N)  # deviations
+    assert (mean**2).mean() == pytest.approx(mean_variance(aperture / noise.times).sum(), abs=2.0 * five)
+    shared = {
+        "last and mean": ((mean[..., None] * last), (weight * np.exp(-past / noise.times)).mean(axis=0)),
+        "mean and end": ((mean[..., None] * end), weight),
+        "last and end": ((last * end), np.exp(-(past + aperture) / noise.times).mean(axis=0)),
+        "end": (end**2, np.ones(3)),
+    }
+    for name, (product, expected) in shared.items():
+        np.testing.assert_allclose(product.mean(axis=(0, 1)), expected, atol=five, err_msg=name)
+
+
 @pytest.mark.parametrize("x", [0.1, 1.0, 5.0])
 def test_two_apertures_in_a_row_are_one_of_twice_the_length(x):
     noise = flicker()
