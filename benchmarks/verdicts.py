@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
 
 import numpy as np
@@ -114,8 +115,27 @@ def judge(case: Case) -> Verdict:
 
 
 def _error(system: System, solution: np.ndarray) -> float:
+    """Error relative to the solution, from the residual in fractions: a solution in float64 errs in its last digits."""
+    residual = _exact_residual(system.matrix, solution, system.rhs)
     exact = np.linalg.solve(system.matrix, system.rhs)
-    return float(np.linalg.norm(solution - exact) / np.linalg.norm(exact))
+    return float(np.linalg.norm(np.linalg.solve(system.matrix, residual)) / np.linalg.norm(exact))
+
+
+def _exact_residual(matrix: np.ndarray, solution: np.ndarray, rhs: np.ndarray) -> np.ndarray:
+    """Return b - A x, rounded once."""
+    if np.iscomplexobj(matrix) or np.iscomplexobj(solution) or np.iscomplexobj(rhs):
+        both = np.vstack([np.hstack([matrix.real, -matrix.imag]), np.hstack([matrix.imag, matrix.real])])
+        parts = _exact_residual(both, *(np.concatenate([v.real, v.imag]) for v in (solution, rhs)))
+        return parts[: len(rhs)] + 1j * parts[len(rhs) :]
+    x = [Fraction(float(value)) for value in solution]
+    return np.array(
+        [
+            float(
+                Fraction(float(b)) - sum(Fraction(float(a)) * value for a, value in zip(row, x, strict=True))
+            )
+            for row, b in zip(matrix, rhs, strict=True)
+        ]
+    )
 
 
 def judge_all(chosen: Sequence[Case]) -> list[Verdict]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import islice
 
 import numpy as np
 import pytest
 
-from benchmarks._families import FAMILIES, draw
-from benchmarks.verdicts import BITS, NOISY, Case, Verdict, cases, judge, judge_all
+from benchmarks._families import FAMILIES, System, draw
+from benchmarks.verdicts import BITS, NOISY, Case, Verdict, _error, cases, judge, judge_all
 from chip_maps.fixed_point import to_fixed_point
 from procedures.refinement import Cycle
 
@@ -89,3 +90,13 @@ def test_none_of_two_thousand_solves_on_arrays_says_converged_that_is_not():
 @pytest.mark.timeout(3600)
 def test_none_of_thirty_solves_at_the_wire_says_converged_that_is_not():
     assert_true(judge_all(list(islice(cases("simulated"), 30))))
+
+
+def test_the_error_of_the_nearest_float_is_its_rounding():
+    """What is compared with 2^-bits is no solution in float64, whose own last digits are as wrong."""
+    third, half = 1.0 / 3.0, 0.5
+    exact = float(abs(Fraction(third) - Fraction(1, 3))) / np.hypot(1.0 / 3.0, 0.5)
+    system = System("diagonal", np.diag([3.0, 2.0]), np.ones(2))
+    assert _error(system, np.array([third, half])) == pytest.approx(exact, rel=1e-12)
+    turned = System("turned", 1j * np.diag([3.0, 2.0]), 1j * np.ones(2))
+    assert _error(turned, np.array([third, half + 0j])) == pytest.approx(exact, rel=1e-12)
