@@ -65,6 +65,7 @@ class ArrayBoard(_Part):
         self.cell: Cell | None = None
         self.path: Path = "OPEN"
         self.gate = 0.0
+        self._mode: Mode = "SAFE"
 
     @property
     def transimpedance(self) -> float:
@@ -86,7 +87,7 @@ class ArrayBoard(_Part):
 
     def set_mode(self, mode: Mode) -> None:
         """Let go of what is connected, and take a mode."""
-        self.cell, self.path = None, "OPEN"
+        self._mode, self.cell, self.path = mode, None, "OPEN"
         self._connected.mode, self._connected.block = mode[:4], None
         self._arrays.clock.advance(MODE_TIME if mode == "SAFE" else 2.0 * MODE_TIME)
 
@@ -134,8 +135,12 @@ class ArrayBoard(_Part):
     def arm_watchdog(self, seconds: float) -> None:
         """Nothing can be left on."""
 
-    def beat(self) -> None:
+    def beat(self, patience: float) -> None:
         """Nobody listens."""
+
+    def standing_mode(self) -> Mode:
+        """The mode that was taken last."""
+        return self._mode
 
 
 class _Source(_Part):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -83,7 +84,7 @@ class Bench(GuardedBench):
         self.text, self.chip_text = source.text, source.chip_text
         self._limits = source.bench.terminal_limits() if limits is None else limits
         self._arrays = given.shapes_of_arrays(source.chip_text)
-        watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every)
+        watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every, now)
         super().__init__(instruments, watchdog, release)
         self.now = now
         self.laboratory = laboratory
@@ -210,7 +211,7 @@ class Bench(GuardedBench):
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
         def read() -> Reading:
             self._program(cell, "READ", gate)
-            with self._states.moving("smu", REST):
+            with self._moving("smu", REST):
                 return self.instruments.smu.read(volts)
 
         return once_more(read)
@@ -269,7 +270,7 @@ class Bench(GuardedBench):
         self.checkpoint()
         low = self.file.read.voltage
         check_levels(cell, [self._read(cell, gate, low)], [low])
-        with self._states.moving("smu", REST):
+        with self._moving("smu", REST):
             readings = self.instruments.smu.sweep(volts, delay)
         check_levels(cell, readings, volts)
         self._last = readings[-1]
@@ -303,7 +304,7 @@ class Bench(GuardedBench):
             self.instruments.pulser.shape(self._channels[line], voltage=pulse.voltage, width=pulse.width)
 
         once_more(aim)
-        with self._states.moving("pulser", REST):
+        with self._moving("pulser", REST):
             self.instruments.pulser.fire(self._channels[line], count)
 
     def waveform(
@@ -357,8 +358,15 @@ class Bench(GuardedBench):
             pulser.shape_waveform(self._channels[line], values, interval=interval)
 
         once_more(aim)
-        with self._states.moving("pulser", REST):
+        with self._moving("pulser", REST):
             pulser.fire(self._channels[line], count)
+
+    @contextmanager
+    def _moving(self, role: str, afterwards: str) -> Iterator[None]:
+        """Let a role act; it counts only if the board held its mode meanwhile."""
+        with self._states.moving(role, afterwards):
+            yield
+        self._watchdog.confirm(self._mode)
 
     def _program(self, cell: Cell, path: Path, gate: float) -> None:
         if self._mode != "PROGRAM":
@@ -416,7 +424,7 @@ class Bench(GuardedBench):
         """
         volts = given.vectors(volts, "voltages to multiply")
         self.checkpoint()
-        with self._states.moving("daq", "0 V between vectors"):  # where an exchange ends
+        with self._moving("daq", "0 V between vectors"):  # where an exchange ends
             return self._vectors.multiply(volts)
 
     def connect_invert(
@@ -465,7 +473,7 @@ class Bench(GuardedBench):
         """
         volts = given.vectors(volts, "voltages to invert")
         self.checkpoint()
-        with self._states.moving("daq", "0 V between vectors"):
+        with self._moving("daq", "0 V between vectors"):
             return self._vectors.invert(volts)
 
     def _enter(self, mode: Mode) -> bool:

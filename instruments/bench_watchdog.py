@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from instruments.roles import ArrayBoard
-from mho_errors import MhoError
+from mho_errors import InstrumentError, MhoError
 
 log = logging.getLogger(__name__)
 
-BEATS = 4  # signs of life in a watchdog's time: one may come late, or go astray
+BEATS = 4  # signs of life in a watchdog's time, each answered before the next: one may go astray
 
 Every = Callable[[float, Callable[[], None]], Callable[[], None]]
 """Takes seconds and what to do so often; returns what ends it."""
@@ -43,11 +44,21 @@ class Watchdog:
         Silence after which the board makes itself safe; None leaves its watchdog alone.
     every : callable
         As the function of this module; on a simulated bench that of the virtual clock.
+    now : callable
+        Seconds by the clock of `every`.
     """
 
-    def __init__(self, board: ArrayBoard, seconds: float | None, every: Every = every) -> None:
-        self._board, self._seconds, self._every = board, seconds, every
+    def __init__(
+        self,
+        board: ArrayBoard,
+        seconds: float | None,
+        every: Every = every,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._board, self._seconds, self._every, self._now = board, seconds, every, now
         self._armed, self._told = False, False
+        self._heard = 0.0  # when the board was last known to have taken a message
+        self._doubt = ""  # why it may have gone SAFE by itself
         self._end: Callable[[], None] | None = None
 
     def arm(self) -> None:
@@ -56,6 +67,7 @@ class Watchdog:
             return
         self._board.arm_watchdog(self._seconds)
         self._armed, self._told = True, False
+        self._heard, self._doubt = self._now(), ""
         if self._end is None:
             self._end = self._every(self._seconds / BEATS, self._beat)
 
@@ -76,10 +88,39 @@ class Watchdog:
             self._end()
             self._end = None
 
+    def confirm(self, mode: str) -> None:
+        """See that the board did not leave `mode` while something was done: whoever has measured asks before it counts.
+
+        Nothing is sent as long as every sign of life came in time and was answered.
+
+        Raises
+        ------
+        InstrumentError
+            It did, or does not tell.
+        """
+        if not self._armed or self._seconds is None or not (self._doubt or self._late()):
+            return
+        doubt = self._doubt or f"it heard nothing for {self._now() - self._heard:.3g} s"
+        self._doubt = doubt  # stays, should the board not answer
+        standing = self._board.standing_mode()
+        if standing != mode:
+            raise InstrumentError(
+                f"the array board is in mode {standing} instead of {mode}: its watchdog of {self._seconds:g} s has "
+                f"grounded the lines ({doubt}); what was done since is not counted"
+            )
+        self._heard, self._doubt = self._now(), ""
+
+    def _late(self) -> bool:
+        return self._seconds is not None and self._now() - self._heard > self._seconds
+
     def _beat(self) -> None:
+        if self._late():  # it is too late already: an answer now says nothing of what was
+            self._doubt = self._doubt or f"it heard nothing for {self._now() - self._heard:.3g} s"
         try:
-            self._board.beat()
-        except MhoError as error:  # whoever talks to the board next finds out, and ends the run
+            self._board.beat((self._seconds or 0.0) / BEATS)
+            self._heard = self._now()
+        except MhoError as error:
+            self._doubt = f"a sign of life failed: {error}"
             if self._end is not None and not self._told:
                 log.warning("the board does not take signs of life: %s", error)
             self._told = True

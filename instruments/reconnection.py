@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ASKING = ("identify", "settings", "closed")  # methods of the roles that change nothing
+ASKING = ("identify", "settings", "closed", "standing_mode")  # methods of the roles that change nothing
 CHECKS = ("check_shape", "check_sweep", "check_waveform")  # methods of drivers that send nothing
 AT_REST = (*ASKING, *CHECKS, "arm_watchdog", "protect")  # methods that leave every output as it is
 LOST = (StatusCode.error_connection_lost, StatusCode.error_io, StatusCode.error_invalid_object)
@@ -181,9 +181,9 @@ class Reconnecting:
         self._attempt("make_safe", lambda: self._instrument.make_safe(), repeat=True)
         self._driven = False
 
-    def beat(self) -> None:
+    def beat(self, patience: float) -> None:
         """Pass on a sign of life; a lost connection is for those to open anew who talk to the instrument."""
-        self._instrument.beat()
+        self._instrument.beat(patience)
 
     def configure(self, *channel: int, **settings: Any) -> None:
         """Configure it, and remember settings that leave its output alone."""

@@ -211,8 +211,12 @@ class ArrayBoard(Instrument, Protocol):
         """Let the board make itself safe after `seconds` without a message; 0 disarms. Read back."""
         ...
 
-    def beat(self) -> None:
-        """Send a sign of life, from any thread; one that is talked to anyway needs none."""
+    def beat(self, patience: float) -> None:
+        """Send a sign of life, from any thread, and wait `patience` (s) for an answer; who is talked to needs none."""
+        ...
+
+    def standing_mode(self) -> Mode:
+        """Ask in which mode the board is."""
         ...
 
     @property

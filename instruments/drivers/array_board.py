@@ -17,10 +17,11 @@ from instruments.drivers.scpi_blocks import BlockInstrument, Floats
 from instruments.roles import Cell, Mode, Path
 from mho_errors import InstrumentError
 
-MODES = {"SAFE": "SAFE", "PROGRAM": "PROG", "MULTIPLY": "MULT", "INVERT": "INV"}
+MODES: dict[Mode, str] = {"SAFE": "SAFE", "PROGRAM": "PROG", "MULTIPLY": "MULT", "INVERT": "INV"}
 PATHS = {"OPEN": "OPEN", "READ": "READ", "SET": "SET", "RESET": "RES"}
 LINE = Span(0, 4095, "line of an array")
 WATCHDOG = Span(0.0, 3600.0, "watchdog time", "s")
+PATIENCE = Span(1e-3, 3600.0, "patience with a sign of life", "s")
 DIAGONAL = Span(0.0, 0.1, "diagonal conductance", "S")
 DIAGONAL_COUNT = Span(0, 4096, "number of diagonal resistors")
 
@@ -78,15 +79,25 @@ class ArrayBoardDriver(BlockInstrument):
             self.write_bytes(message)
             return self.receive_block(kind)
 
-    def beat(self) -> None:
-        """Send a sign of life, from any thread; while a message is on its way that is one."""
+    def beat(self, patience: float) -> None:
+        """Send a sign of life, from any thread, and wait `patience` (s) for the reply; a message on its way is one."""
+        within(patience, PATIENCE)
         if not self._line.acquire(blocking=False):
             return
         try:
             if not self._talking:
-                self.ask("*OPC?")
+                with self._haste(patience):
+                    self.ask("*OPC?")
         finally:
             self._line.release()
+
+    def standing_mode(self) -> Mode:
+        """Ask in which mode the board is; raises `InstrumentError` for one that there is not."""
+        code = self.mode.strip()
+        for mode, short in MODES.items():
+            if short == code:
+                return mode
+        raise InstrumentError(f"{self._title}: it reports the mode {code!r}, which it has not")
 
     def arm_watchdog(self, seconds: float) -> None:
         """Let the board make itself safe after `seconds` without a message; 0 disarms. Confirmed by read-back."""

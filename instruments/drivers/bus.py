@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, ClassVar, NamedTuple
 
 from pymeasure.adapters import Adapter, VISAAdapter
@@ -212,19 +212,31 @@ class BusInstrument(Instrument):
         found: list[Any] = super().values(command, cast=cast, **options)
         return _understood(found, cast, self._title, command)
 
-    @contextmanager
-    def _patience(self, seconds: float) -> Iterator[None]:
+    def _patience(self, seconds: float) -> AbstractContextManager[None]:
         """Let replies take `seconds` longer than usual; for work whose time is known beforehand."""
+        return self._waiting(lambda usual: usual + 1e3 * seconds)
+
+    def _haste(self, seconds: float) -> AbstractContextManager[None]:
+        """Wait no longer than so many seconds for a reply, nor longer than usual."""
+        return self._waiting(lambda usual: min(usual, 1e3 * seconds))
+
+    @contextmanager
+    def _waiting(self, timeout: Callable[[float], float]) -> Iterator[None]:
+        """Wait for replies as long as `timeout` makes of the usual time, both in ms."""
         connection = self.adapter.connection
-        usual = connection.timeout
+        try:
+            usual = connection.timeout
+        except BUS_ERRORS as error:  # the session is closed
+            raise self._bus_error(error) from error
         if not isinstance(usual, int | float):  # a transcript instead of a connection
             yield
             return
-        connection.timeout = usual + 1e3 * seconds
+        connection.timeout = timeout(usual)
         try:
             yield
         finally:
-            connection.timeout = usual
+            with suppress(*BUS_ERRORS):
+                connection.timeout = usual
 
     def interrupt(self) -> None:
         """Device clear: unfinished messages and waits end, unread replies go, so that it listens again."""

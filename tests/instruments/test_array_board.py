@@ -467,7 +467,7 @@ def test_signs_of_life_do_not_cut_into_a_message(driver, board):
 
     def live() -> None:
         while not ended.is_set():
-            driver.beat()
+            driver.beat(0.5)
 
     thread = threading.Thread(target=live)
     thread.start()
@@ -530,7 +530,7 @@ def test_blocks_and_watchdog_over_the_wire() -> None:
         )
         assert board.input_conductance == 1e-4
         board.arm_watchdog(2.0)
-        board.beat()
+        board.beat(0.5)
 
 
 def test_a_board_that_reports_something_else_is_not_believed() -> None:

@@ -447,6 +447,7 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
              "diagonal": outside(array_board.DIAGONAL), "diagonal_count": outside(array_board.DIAGONAL_COUNT)},
         ),
         "arm_watchdog": ({"seconds": 1.0}, {"seconds": outside(array_board.WATCHDOG)}),
+        "beat": ({"patience": 0.5}, {"patience": outside(array_board.PATIENCE)}),
     },
     "707B": {
         name: ({"paths": ["1A01"]}, {"paths": PATHS})

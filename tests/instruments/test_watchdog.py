@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instruments import Bench, Cell, open_bench
+from instruments import Bench, Cell, Pulse, open_bench
 from instruments.bench_file import load_bench_file
 from instruments.bench_watchdog import every
 from instruments.simulated.clock import VirtualClock
@@ -108,6 +108,100 @@ def test_a_board_that_fell_silent_to_us_is_noticed_at_the_next_message(bench, ca
         bench.read(Cell("multiply", 1, 1))
     bench.safe()
     bench.read(CELL)
+
+
+def opc(kind: str, **options: int) -> Fault:
+    """Something that befalls signs of life."""
+    return Fault(BOARD, kind, match=b"*OPC?", code=-113, **options)
+
+
+@pytest.mark.parametrize("kind", ["refusal", "timeout"])
+def test_one_sign_of_life_may_go_astray(bench, kind):
+    """Whoever waits for its answer as long as for any other (5 s) lets the watchdog (2 s) expire meanwhile."""
+    bench.read(CELL)
+    lost = opc(kind)
+    bench.laboratory.faults.append(lost)
+    for _ in range(100):
+        bench.laboratory.clock.advance(0.05)
+        bench.laboratory.board.watch()
+        assert bench.laboratory.board.mode == "PROG"
+    assert lost.seen > 5
+    bench.read(CELL)
+    assert bench.laboratory.incidents == []
+
+
+def asked_for_its_mode(bench: Bench) -> Fault:
+    """Count how often."""
+    asked = Fault(BOARD, "accident", match=b":MODE?\n", times=0)
+    bench.laboratory.faults.append(asked)
+    return asked
+
+
+def test_the_board_is_asked_for_its_mode_only_after_a_sign_of_life_has_failed(bench):
+    bench.read(CELL)
+    asked = asked_for_its_mode(bench)
+    bench.read(CELL)
+    bench.laboratory.faults.append(opc("refusal"))
+    bench.laboratory.clock.advance(1.0)
+    assert asked.seen == 0
+    bench.read(CELL)
+    assert asked.seen == 1
+    bench.read(CELL)
+    assert asked.seen == 1
+
+
+MEASURING: dict[str, Callable[[Bench], object]] = {
+    "read": lambda bench: bench.read(CELL),
+    "reads in a row": lambda bench: bench.read_list(CELL, 3),
+    "sweep": lambda bench: bench.sweep(CELL, [0.1, 0.2]),
+    "pulse": lambda bench: bench.pulse(CELL, Pulse("set", 2.0, 1e-7, 1.5)),
+    "waveform": lambda bench: bench.waveform(CELL, "set", [0.0, 1.0, 1.0, 0.0], interval=1e-6, gate=1.5),
+    "multiply": lambda bench: bench.multiply(np.full((2, 2), 0.1)),
+    "invert": lambda bench: bench.invert(np.full((2, 2), 0.01)),
+}
+
+
+def set_up(bench: Bench, measuring: str) -> None:
+    """Connect what is measured, so that nothing more is said to the board when it is measured again."""
+    if measuring == "multiply":
+        bench.connect_multiply("multiply", [0, 1], [0, 1])
+    elif measuring == "invert":
+        bench.connect_invert("invert_positive", [0, 1], [0, 1], diagonal=1e-5, diagonal_count=2)
+    MEASURING[measuring](bench)
+
+
+@pytest.mark.parametrize("measuring", MEASURING)
+def test_nothing_is_measured_on_a_board_that_has_gone_safe_by_itself(bench, measuring):
+    """Its error tells, too, but whoever asks why a sign of life failed takes that from its queue."""
+    set_up(bench, measuring)
+    board = bench.laboratory.board
+    cable = Fault(BOARD, "disconnect", times=10**6)
+    bench.laboratory.faults.append(cable)
+    bench.laboratory.clock.advance(3.0)
+    bench.laboratory.faults.remove(cable)
+    board.watch()
+    assert board.mode == "SAFE"
+    board.write(b"*CLS\n")
+    with pytest.raises(
+        InstrumentError, match=r"in mode SAFE instead of [A-Z]+: its watchdog of 2 s .*failed"
+    ):
+        MEASURING[measuring](bench)
+    with pytest.raises(InstrumentError, match="is in mode SAFE"):  # as long as nobody has set it up anew
+        MEASURING[measuring](bench)
+    bench.safe()
+    set_up(bench, measuring)
+
+
+def test_signs_of_life_that_come_too_late_are_no_signs_of_life(bench):
+    """As when a computation keeps Python's interpreter lock: none has failed, and the next one is answered."""
+    bench.read(CELL)
+    board = bench.laboratory.board
+    bench.laboratory.clock.now += 2.5  # and nobody has sent any
+    bench._watchdog._beat()
+    assert board.mode == "SAFE"
+    board.write(b"*CLS\n")
+    with pytest.raises(InstrumentError, match=r"in mode SAFE instead of PROGRAM.*heard nothing for 2\.5 s"):
+        bench.read(CELL)
 
 
 def test_a_board_that_is_not_confirmed_safe_is_fed_no_more(bench, monkeypatch):
