@@ -97,7 +97,8 @@ class SafetyRecord:
 
     def take_jobs(self, jobs: Sequence[Job], use: Use) -> None:
         """Take the bench's jobs, and who uses it."""
-        begun = (job for job in jobs if job.started is not None and job.ended is None)
+        # A worker whose runner is gone ends by itself; that its run has ended does not tell how the outputs stand.
+        begun = (job for job in jobs if job.started is not None and (job.ended is None or job.id in use.lost))
         self._begun = next((job for job in begun if job.status != "queued"), None)
         self._use = use
 

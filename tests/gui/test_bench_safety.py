@@ -92,8 +92,11 @@ def test_a_runner_that_gives_no_seat_is_not_taken_for_gone(record) -> None:
     assert record.safety() == Safety(Verdict.LIVE, "job 4 running; its runner is not heard")
 
 
-def test_a_job_whose_end_nobody_has_noted_leaves_the_bench_unsafe_until_it_is_read_back(record) -> None:
-    left, lost = [job(JobStatus.FINISHED, EARLIER, 3), job(JobStatus.INTERRUPTED, None)], Use(lost=LOST)
+@pytest.mark.parametrize("ended", [None, NOW], ids=["killed, too", "has ended its run by itself"])
+def test_a_job_whose_end_nobody_has_noted_leaves_the_bench_unsafe_until_it_is_read_back(
+    record, ended
+) -> None:
+    left, lost = [job(JobStatus.FINISHED, EARLIER, 3), job(JobStatus.INTERRUPTED, ended)], Use(lost=LOST)
     record.take_lane(confirmed(NOW - timedelta(days=1)))  # before the job began
     record.take_jobs(left, lost)
     assert record.safety() == Safety(Verdict.UNSAFE, "job 4 was left by a runner that is gone")
