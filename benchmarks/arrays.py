@@ -34,10 +34,8 @@ MORE = 8  # times as many without instruments
 ALIKE = 1e-3  # p from which two samples count as of one distribution
 SOLVED = ("zuo2025-4x4.mtx", "dominant-8x8.mtx", "mimo-16x16.mtx")
 SIDES = (20, 64)  # of blocks that are programmed on both benches
-LARGE, AT_THE_WIRE = (
-    256,
-    32,
-)  # sides of those whose time is told by the cell: at the wire all cells cost alike
+LARGE = 256  # side of the block whose time is told by the cell
+AT_THE_WIRE = 32  # side of the one beside it: at the wire all cells cost alike
 
 
 def run(repeat: int) -> list[Figure]:

@@ -98,24 +98,27 @@ class Watchdog:
         InstrumentError
             It did, or does not tell.
         """
-        if not self._armed or self._seconds is None or not (self._doubt or self._late()):
+        doubt = self._doubt or self._silence()
+        if not doubt:  # nothing is written here: a sign of life may be failing in its own thread
             return
-        doubt = self._doubt or f"it heard nothing for {self._now() - self._heard:.3g} s"
         self._doubt = doubt  # stays, should the board not answer
         standing = self._board.standing_mode()
         if standing != mode:
             raise InstrumentError(
-                f"the array board is in mode {standing} instead of {mode}: its watchdog of {self._seconds:g} s has "
+                f"the array board is in mode {standing} instead of {mode}: its watchdog of {self._seconds} s has "
                 f"grounded the lines ({doubt}); what was done since is not counted"
             )
         self._heard, self._doubt = self._now(), ""
 
-    def _late(self) -> bool:
-        return self._seconds is not None and self._now() - self._heard > self._seconds
+    def _silence(self) -> str:
+        """Say that the board has heard nothing for longer than its watchdog allows; empty where it has."""
+        silent = self._now() - self._heard
+        late = self._armed and self._seconds is not None and silent > self._seconds
+        return f"it heard nothing for {silent:.3g} s" if late else ""
 
     def _beat(self) -> None:
-        if self._late():  # it is too late already: an answer now says nothing of what was
-            self._doubt = self._doubt or f"it heard nothing for {self._now() - self._heard:.3g} s"
+        if silence := self._silence():  # an answer that comes too late says nothing of what was
+            self._doubt = silence
         try:
             self._board.beat((self._seconds or 0.0) / BEATS)
             self._heard = self._now()

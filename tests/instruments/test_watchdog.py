@@ -183,7 +183,7 @@ def test_nothing_is_measured_on_a_board_that_has_gone_safe_by_itself(bench, meas
     assert board.mode == "SAFE"
     board.write(b"*CLS\n")
     with pytest.raises(
-        InstrumentError, match=r"in mode SAFE instead of [A-Z]+: its watchdog of 2 s .*failed"
+        InstrumentError, match=r"in mode SAFE instead of [A-Z]+: its watchdog of 2.0 s .*failed"
     ):
         MEASURING[measuring](bench)
     with pytest.raises(InstrumentError, match="is in mode SAFE"):  # as long as nobody has set it up anew
