@@ -236,6 +236,10 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
         function = self.function[channel]
         return [(self.fractions(function), 1.0, 1)] if function in STORED else []
 
+    def plays(self, name: str) -> bool:
+        """Whether a channel has chosen this memory as its waveform."""
+        return name in self.function.values()
+
     # --- triggers ---
 
     def fires_every(self, channel: int) -> float:

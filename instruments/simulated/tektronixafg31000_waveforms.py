@@ -1,7 +1,7 @@
 """Waveform memory of the simulated AFG31000: the edit memories and the user memories, 14 bits a sample.
 
-AFG31000 Series Programmer Manual, 077-1148. (?) from memory: the error numbers, and that a copy to a user
-memory that holds something replaces it.
+AFG31000 Series Programmer Manual, 077-1148. (?) from memory: the error numbers, that a copy to a user
+memory that holds something replaces it, and that a memory which a channel plays cannot be deleted.
 """
 
 from __future__ import annotations
@@ -73,7 +73,13 @@ class WaveformMemory(ScpiDevice):
     @command(":TRACe:DELete[:NAME]", _USER)
     def _delete_waveform(self, name: str) -> None:
         self._stored(name)
+        if self.plays(name):
+            raise ScpiError(-221, f"{name} is in use")
         del self.waveforms[name]
+
+    def plays(self, name: str) -> bool:
+        """Whether a channel has chosen this memory as its waveform."""
+        raise NotImplementedError
 
     @command(":DATA:POINts", _EDIT, Numeric(1000, 2, LONGEST, integer=True))
     @command(":TRACe:POINts", _EDIT, Numeric(1000, 2, LONGEST, integer=True))

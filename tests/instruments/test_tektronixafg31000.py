@@ -345,6 +345,16 @@ def test_waveforms_are_kept_read_back_and_deleted(twin):
     assert ask(twin, "DATA:DEL USER5;CAT?;:DATA:POIN EMEM,5;POIN? EMEM") == '"EMEM","EMEM2";5'
 
 
+def test_a_memory_that_a_channel_plays_is_not_deleted(twin):
+    twin.write(b"DATA:COPY USER5,EMEM;:SOUR1:FUNC USER5;:DATA:DEL USER5")
+    assert error_of(twin) == -221
+    twin.write(b"OUTP1 ON")
+    assert twin.running(1) is None  # mid-scale: it plays, and rests at 0 V
+    twin.write(b"SOUR1:FUNC SIN;:DATA:DEL USER5")
+    assert error_of(twin) == 0
+    assert ask(twin, "DATA:CAT?") == '"EMEM","EMEM2"'
+
+
 def test_reset_switches_off(twin):
     twin.write(b"OUTP1 ON;:SOUR1:VOLT 1.5;:SOUR1:FUNC PULS;:TRIG:SOUR EXT;*RST")
     assert (
