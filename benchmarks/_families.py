@@ -40,7 +40,7 @@ def gram(rng: np.random.Generator, n: int) -> Matrix:
 
 
 def random(rng: np.random.Generator, n: int) -> Matrix:
-    """Independent normal entries; most have no stable loop."""
+    """Independent normal entries; most have no stable loop until their rows are exchanged."""
     return rng.standard_normal((n, n))
 
 

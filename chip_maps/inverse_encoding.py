@@ -284,7 +284,7 @@ def choose_encoding(
         raise ConvergenceError(
             f"the INV circuit would be unstable for this matrix: eigenvalue {nearest.slowest:.4g} of D^-1 G has no "
             f"positive real part (best of {len(assessed)} encodings, {nearest.encoding.name}); "
-            "reorder or negate rows so that the eigenvalues of A lie in the right half plane"
+            "rows in another order or negated may bring the eigenvalues of A into the right half plane"
         )
     finalists = _best_of_each_name(stable, FINALISTS)
     ranked = _best_of_each_name(forecast((one.encoding for one in finalists), draws=DRAWS), 1)

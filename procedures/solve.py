@@ -17,6 +17,7 @@ from chip_maps.fixed_point import MAX_BITS, PEAKS, slice_count
 from chip_maps.inverse_encoding import KINDS
 from chip_maps.matrix_files import from_real_vector, load_matrix, load_vector, to_real, to_real_vector
 from chip_maps.multiply_encoding import encode_multiply, slices_needed
+from chip_maps.row_exchange import RowExchange
 from instruments import Bench
 from instruments.bench_file import BenchSource
 from mho_errors import InputError
@@ -180,7 +181,11 @@ class Solve(Procedure):
                 Column("step", description="length of the step along the correction", digital=1e-6),
                 Column("mvm_outputs", dtype="u8", description="integers read in this cycle"),
                 Column("mvm_wrong", dtype="u8", description="of these, not the digits' exact sum"),
-                vector("input", "volts at the INV inputs", "V"),
+                vector(
+                    "input",
+                    "volts at the INV inputs, by row of A; negated where INV holds the row negated",
+                    "V",
+                ),
                 vector("output", "volts at the INV outputs", "V"),
                 Column("solution", shape=(n,), description="x after this cycle", digital=1e-9),
             ),
@@ -211,6 +216,12 @@ class Solve(Procedure):
             Array("solution", np.full(n, np.nan), description="x", digital=1e-9),
             Array("digits_multiply", self._multiply.digits, description="digits (inputs, columns)"),
             Array("digits_invert", plan.positive.digits, description="digits of the inverting array"),
+            Array(
+                "rows_invert",
+                plan.exchange.order,
+                description="row of A (as a real matrix) that each row of INV holds",
+            ),
+            Array("signs_invert", plan.exchange.signs, description="-1 where it holds it negated"),
             Array(
                 "matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9
             ),
@@ -267,6 +278,10 @@ class Solve(Procedure):
             f"INV encoding: {encoding.name}, because its expected rho of {chosen.rho:.3f} is the smallest"
             + (f" (next: {others})" if others else "")
         )
+        if plan.exchange.changes:
+            stream.say(
+                f"INV holds the rows in the order {_signed(plan.exchange)}, as its loop would not settle on them as given"
+            )
         if not chosen.damped:
             stream.say(
                 "the INV circuit may oscillate: eigenvalues of D^-1 G far from the real axis", "WARNING"
@@ -409,7 +424,7 @@ class Solve(Procedure):
         outputs = wrong = 0
         for cycle in refine(
             self._rhs,
-            inverse,
+            lambda residual: inverse(self._plan.exchange.of(residual)),
             product,
             self._certifier.residual,
             self._enough,
@@ -435,7 +450,7 @@ class Solve(Procedure):
                 step=cycle.step,
                 mvm_outputs=product.outputs - outputs,
                 mvm_wrong=product.wrong - wrong,
-                input=inverse.last[0],
+                input=self._plan.exchange.undone(inverse.last[0]),
                 output=inverse.last[1],
                 solution=cycle.solution,
             )
@@ -444,6 +459,13 @@ class Solve(Procedure):
             stream.record_block("products", {"cycle": numbers, "expected": expected, "measured": measured})
             outputs, wrong = product.outputs, product.wrong
         return rows, off, cycle
+
+
+def _signed(exchange: RowExchange) -> str:
+    """Rows from 1, negated ones with a minus."""
+    return ", ".join(
+        f"{'-' if s < 0.0 else ''}{r + 1}" for r, s in zip(exchange.order, exchange.signs, strict=True)
+    )
 
 
 def _count(number: int, thing: str) -> str:

@@ -14,6 +14,7 @@ from chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind, 
 from chip_maps.levels import Levels
 from chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
 from chip_maps.placement import place, place_tiles
+from chip_maps.row_exchange import RowExchange
 from mho_errors import ChipMapError, ConvergenceError
 from procedures.programming import Block
 
@@ -34,6 +35,8 @@ class SolvePlan:
         Its columns in order, cut into tiles.
     candidate : Candidate
         The inverting encoding chosen; `ranked` holds the best of each name.
+    exchange : RowExchange
+        How the inverting loop holds the matrix's rows; the products hold them as they are.
     positive, negative : Block
         The inverting arrays' cells; no second block when no entry needs it.
     """
@@ -44,6 +47,7 @@ class SolvePlan:
     tiles: list[Block]
     candidate: Candidate
     ranked: tuple[Candidate, ...]
+    exchange: RowExchange
     positive: Block
     negative: Block | None
 
@@ -58,7 +62,7 @@ class SolvePlan:
         return inverse + self.tiles
 
     def forecast(self, input_conductance: float) -> tuple[Floats, float]:
-        """A0 and rho(I - A A0^-1) from the achieved conductances.
+        """A0, its rows in the matrix's order, and rho(I - A A0^-1) from the achieved conductances.
 
         Raises
         ------
@@ -77,7 +81,7 @@ class SolvePlan:
                 f"the programmed INV circuit would be unstable: eigenvalue {slowest:.4g} of D^-1 G has no "
                 "positive real part; it was not connected"
             )
-        achieved = encoding.represented(network, step)
+        achieved = self.exchange.undone(encoding.represented(network, step))
         return achieved, float(contraction(self.multiply.matrix, achieved))
 
 
@@ -90,7 +94,7 @@ def plan_solve(
     lines: tuple[int, int],
     input_conductance: float,
 ) -> SolvePlan:
-    """Choose the encoding, and place every block on good cells.
+    """Choose the encoding, exchange rows where the loop needs it, and place every block on good cells.
 
     Parameters
     ----------
@@ -106,22 +110,38 @@ def plan_solve(
     ChipMapError
         When the matrix does not fit; says what would.
     ConvergenceError
-        When no encoding makes a stable loop.
+        When no encoding makes a stable loop, in no order of the rows that is tried.
     """
     loops, products = chip.arrays_for("invert"), chip.arrays_for("multiply")
     if not loops or not products:
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
     matrix, levels = multiply.matrix, chip.level_scale()
-    kinds = _fitting_kinds(chip, loops, matrix, encoding, lines)
-    best, ranked = choose_encoding(
-        matrix, levels, rng, input_conductance=input_conductance, kinds=kinds, arrays=len(loops)
-    )
+
+    def choose(exchange: RowExchange) -> tuple[Candidate, tuple[Candidate, ...]]:
+        held = exchange.of(matrix)
+        return choose_encoding(
+            held,
+            levels,
+            rng,
+            input_conductance=input_conductance,
+            kinds=_fitting_kinds(chip, loops, held, encoding, lines),
+            arrays=len(loops),
+        )
+
+    exchange = RowExchange.none(len(matrix))
+    try:
+        best, ranked = choose(exchange)
+    except ConvergenceError:
+        exchange = RowExchange.to_diagonal(matrix)
+        if not exchange.changes:
+            raise
+        best, ranked = choose(exchange)
     positive, negative = _place_loop(loops, best.encoding)
     width = min(TILE_WIDTH, lines[1])
     places = place_tiles(products[0], len(matrix), multiply.digits.shape[1], width)
     starts = np.cumsum([0] + [len(p.columns) for p in places])
     tiles = [Block(p, multiply.digits[:, a:b]) for p, a, b in zip(places, starts, starts[1:], strict=False)]
-    return SolvePlan(chip, levels, multiply, tiles, best, ranked, positive, negative)
+    return SolvePlan(chip, levels, multiply, tiles, best, ranked, exchange, positive, negative)
 
 
 def encode_fitting(

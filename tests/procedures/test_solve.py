@@ -83,6 +83,34 @@ def test_a_matrix_is_sliced_into_as_many_bits_as_a_cell_of_the_chip_holds(tmp_pa
         assert file.array("digits_multiply").max() == 2**digit_bits - 1
 
 
+# --- rows that INV cannot hold as they are ---
+
+
+@pytest.mark.parametrize("complex_values", [False, True])
+def test_a_matrix_without_a_stable_loop_is_solved_with_its_rows_exchanged(tmp_path, complex_values):
+    matrix = np.array([[0.1, 1.0, 0.2], [0.3, 0.1, -0.8], [-0.9, 0.2, 0.1]])
+    if complex_values:
+        matrix = matrix * np.exp(2.0j)
+    outcome = solve(tmp_path, matrix=matrix, bits=16, preset="quiet")
+    assert outcome.result.converged
+    with RunFile(outcome.result.path) as file:
+        given, rhs = file.array("matrix"), file.array("rhs")
+        achieved, held = file.array("matrix_achieved"), file.array("matrix_held")
+        order, signs = file.array("rows_invert"), file.array("signs_invert")
+        fed, found = (file.column("cycles", name)[0] for name in ("input", "output"))
+    assert_array_equal(given, matrix)
+    assert sorted(order) == list(range(len(held)))
+    assert (order != np.arange(len(held))).any()
+    assert (signs < 0.0).any()
+    assert_allclose(achieved, held, atol=0.2)  # in the same order of rows
+    expected = -np.linalg.solve(achieved, fed)
+    assert expected @ found > 0.99 * np.linalg.norm(expected) * np.linalg.norm(found)
+    exact = np.linalg.solve(matrix, rhs)
+    assert np.linalg.norm(outcome.result.solution - exact) < 2.0**-16 * np.linalg.norm(exact)
+    (said,) = [e.text for e in outcome.events if isinstance(e, Message) and "would not settle" in e.text]
+    assert ", ".join(f"{'-' if s < 0 else ''}{r + 1}" for r, s in zip(order, signs, strict=True)) in said
+
+
 # --- complex eigenvalues ---
 
 

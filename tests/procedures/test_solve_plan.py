@@ -117,6 +117,23 @@ def test_the_forecast_is_that_of_the_cells_as_achieved():
     assert rho == pytest.approx(np.abs(np.linalg.eigvals(iteration)).max())
 
 
+def test_rows_are_exchanged_for_the_loop_alone_and_only_where_it_needs_it():
+    order, signs = np.array([2, 0, 3, 1, 5, 4]), np.array([1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
+    shuffled = (signs * SIGNED[order].T).T
+    p = plan(shuffled, encoding="differential")
+    assert p.exchange.changes
+    assert not plan(SIGNED, encoding="differential").exchange.changes
+    np.testing.assert_allclose(p.exchange.of(shuffled), SIGNED)
+    np.testing.assert_allclose(p.multiply.matrix, shuffled, atol=2.0**-11)  # the products hold it as given
+    for block in (p.positive, p.negative):
+        block.achieved = p.levels.conductance(block.digits)
+    achieved, rho = p.forecast(INPUT)
+    assert np.abs(achieved - shuffled).max() < p.encoding.unit
+    assert rho == pytest.approx(
+        np.abs(np.linalg.eigvals(np.eye(6) - p.multiply.matrix @ np.linalg.inv(achieved))).max()
+    )
+
+
 def test_a_loop_that_came_out_unstable_is_not_connected():
     p = plan(SIGNED, encoding="differential")
     p.positive.achieved = np.zeros((6, 6))

@@ -82,7 +82,7 @@ def test_a_false_claim_would_be_found(monkeypatch):
 def test_none_of_two_thousand_solves_on_arrays_says_converged_that_is_not():
     verdicts = judge_all(list(islice(cases("arrays"), 2000)))
     assert_true(verdicts)
-    easy = [v for v in verdicts if v.case.preset in NOISY and v.condition < 10.0 and not v.refused]
+    easy = [v for v in verdicts if v.case.preset in NOISY and v.condition < 10.0]
     assert sum(verdict.converged for verdict in easy) >= 0.95 * len(easy)
 
 
