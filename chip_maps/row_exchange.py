@@ -1,7 +1,7 @@
 """The rows of a matrix in another order, some negated: large entries on the diagonal, so that its INV loop settles.
 
 A system keeps its solution when its equations are exchanged or negated, and both are exact. A loop settles when the
-eigenvalues of D^-1 G have positive real parts, which rows in any order need not have.
+eigenvalues of D^-1 G have positive real parts: a matter of the order and the signs of the rows.
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ class RowExchange:
         matrix : (n, n) array
             Regular.
         """
-        from scipy.optimize import linear_sum_assignment  # a fifth of a second, and few matrices need it
+        size, order = np.abs(matrix), np.arange(len(matrix))
+        if (np.diag(size) < size.max(axis=1)).any():  # else no order has a larger product
+            from scipy.optimize import linear_sum_assignment  # a fifth of a second, for few matrices
 
-        with np.errstate(divide="ignore"):
-            cost = -np.log(np.abs(matrix))
-        rows, columns = linear_sum_assignment(cost)
-        order = rows[np.argsort(columns)]
+            with np.errstate(divide="ignore"):
+                rows, columns = linear_sum_assignment(-np.log(size))
+            order = rows[np.argsort(columns)]
         return cls(order, np.sign(matrix[order, np.arange(len(matrix))]))
 
     @property

@@ -280,7 +280,7 @@ class Solve(Procedure):
         )
         if plan.exchange.changes:
             stream.say(
-                f"INV holds the rows in the order {_signed(plan.exchange)}, as its loop would not settle on them as given"
+                f"INV holds the rows in the order {_signed(plan.exchange)}, for which the forecast is best"
             )
         if not chosen.damped:
             stream.say(

@@ -94,7 +94,7 @@ def plan_solve(
     lines: tuple[int, int],
     input_conductance: float,
 ) -> SolvePlan:
-    """Choose the encoding, exchange rows where the loop needs it, and place every block on good cells.
+    """Choose encoding and order of rows of the loop by their forecast, and place every block on good cells.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def plan_solve(
     ChipMapError
         When the matrix does not fit; says what would.
     ConvergenceError
-        When no encoding makes a stable loop, in no order of the rows that is tried.
+        When no encoding makes a stable loop, with the rows as given nor with the largest diagonal.
     """
     loops, products = chip.arrays_for("invert"), chip.arrays_for("multiply")
     if not loops or not products:
@@ -128,14 +128,17 @@ def plan_solve(
             arrays=len(loops),
         )
 
-    exchange = RowExchange.none(len(matrix))
-    try:
-        best, ranked = choose(exchange)
-    except ConvergenceError:
-        exchange = RowExchange.to_diagonal(matrix)
-        if not exchange.changes:
-            raise
-        best, ranked = choose(exchange)
+    orders = [RowExchange.none(len(matrix))]
+    if (exchanged := RowExchange.to_diagonal(matrix)).changes:
+        orders.append(exchanged)
+    found = []
+    for order in orders:
+        try:
+            found.append((*choose(order), order))
+        except ConvergenceError:
+            if order is orders[-1] and not found:
+                raise
+    best, ranked, exchange = min(found, key=lambda one: (not one[0].damped, one[0].rho))
     positive, negative = _place_loop(loops, best.encoding)
     width = min(TILE_WIDTH, lines[1])
     places = place_tiles(products[0], len(matrix), multiply.digits.shape[1], width)
