@@ -1,5 +1,5 @@
 """The name under which PyVISA finds the virtual bench: ``pyvisa.ResourceManager("@mho")``."""
 
-from instruments.simulated.visa import MhoVisaLibrary
+from mho.instruments.simulated.visa.backend import MhoVisaLibrary
 
 WRAPPER_CLASS = MhoVisaLibrary

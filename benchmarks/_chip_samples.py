@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
-from chip_maps.chip import parse_chip_map
-from chip_maps.placement import Placement
-from instruments import Bench, open_bench
-from mho_errors import ConvergenceError
-from procedures import Solve
-from procedures.programming import Block, Programmer
-from procedures.runner import evaluate
-from procedures.stream import NullStream
-from procedures.write_verify import WriteVerifySettings
+from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.placement import Placement
+from mho.errors import ConvergenceError
+from mho.instruments import Bench, open_bench
+from mho.procedures import Solve
+from mho.procedures.cells.programming import Block, Programmer
+from mho.procedures.cells.write_verify import WriteVerifySettings
+from mho.procedures.stream import NullStream
+from mho.running.execution import evaluate
 
 Floats = NDArray[np.float64]
 Samples = Mapping[str, Floats]

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from runs import RunFile, RunWriter
+from mho.runs import RunFile, RunWriter
 
 PERIOD = 0.003
 """How often the reader looks, s."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from chip_maps.chip import parse_chip_map, read_chip_text
-from procedures.programming import PULSES
-from runs import Layout, Map, RunHeader, RunWriter
+from mho.chip_maps.chip import parse_chip_map, read_chip_text
+from mho.procedures.cells.programming import PULSES
+from mho.runs import Layout, Map, RunHeader, RunWriter
 
 SIDE = 1024
 ARRAY = 2  # the number of `multiply` in the reference chip

@@ -19,7 +19,7 @@ from pymeasure.instruments import Instrument
 from pymeasure.instruments.agilent import Agilent33500
 from pymeasure.instruments.keithley import Keithley2450
 
-from instruments import Bench, Cell, Pulse
+from mho.instruments import Bench, Cell, Pulse
 
 PATHS = {"set": "SET", "reset": "RES"}
 

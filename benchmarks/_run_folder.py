@@ -8,8 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from runs import Array, Column, Layout, Map, Parameter, RunHeader, RunWriter, Table
-from runs.card import CARD
+from mho.runs import Array, Column, Layout, Map, Parameter, RunHeader, RunWriter, Table
+from mho.runs.index.card import CARD
 
 BLOCK = 4096
 MATRICES, PROCEDURES = 50, ("Solve", "Program", "Read")

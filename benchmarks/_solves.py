@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from procedures import Solution, Solve, run
+from mho import run
+from mho.procedures import Solution, Solve
 
 MATRICES = Path(__file__).resolve().parent.parent / "data" / "matrices"
 PRESET = "pku"

@@ -12,15 +12,15 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks._taping import Call, taped
-from chip_maps.chip import parse_chip_map
-from chip_maps.placement import place
-from instruments import Bench, Cell, Pulse, open_bench
-from instruments.bench_file import load_bench_file
-from instruments.simulated.laboratory import Laboratory
-from procedures.programming import KINDS, PULSES, Block, BlockMaps, Programmer
-from procedures.stream import Stream
-from procedures.write_verify import WriteVerifySettings
-from runs import Layout, RunHeader, RunWriter
+from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.placement import place
+from mho.instruments import Bench, Cell, Pulse, open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.procedures.cells.programming import KINDS, PULSES, Block, BlockMaps, Programmer
+from mho.procedures.cells.write_verify import WriteVerifySettings
+from mho.procedures.stream import Stream
+from mho.runs import Layout, RunHeader, RunWriter
 
 PRESET, SEED = "pku", 1
 CALLS = {"gate": ["hold"], "board": ["select", "route"], "pulser": ["shape", "fire"], "smu": ["read"]}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from instruments.simulated.visa import register_rack, unregister_rack
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 
 @dataclass(frozen=True)

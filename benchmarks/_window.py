@@ -21,9 +21,9 @@ from PySide6.QtCore import QEvent, QObject, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from benchmarks.window import READY
-from gui.app import open_main_window
-from gui.main_window import MainWindow
-from gui.panel_docks import PANELS
+from mho.gui.app import open_main_window
+from mho.gui.window.main_window import MainWindow
+from mho.gui.window.panel_docks import PANELS
 
 SIZE = 1280, 800
 FRAME = 16  # ms between two movements of the view

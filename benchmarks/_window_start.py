@@ -13,14 +13,14 @@ from typing import Any
 
 from PySide6.QtWidgets import QApplication
 
-import mho
+import mho.cli.main as mho
 
 PATIENCE = 60.0  # s
 
 
 def run_until_it_answers(*_: Any) -> int:
     """Take the place of the event loop; return its exit code."""
-    from gui.main_window import MainWindow
+    from mho.gui.window.main_window import MainWindow
 
     for _turn in range(3):
         QApplication.processEvents()

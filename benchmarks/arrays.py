@@ -20,11 +20,11 @@ from benchmarks._chip_samples import (
 )
 from benchmarks._solves import MATRICES, threads
 from benchmarks.registry import Figure
-from chip_maps.matrix_files import load_matrix
-from instruments import open_bench
-from procedures import Read, Solve
-from procedures.programming import Block
-from procedures.runner import evaluate
+from mho.chip_maps.matrix_files import load_matrix
+from mho.instruments import open_bench
+from mho.procedures import Read, Solve
+from mho.procedures.cells.programming import Block
+from mho.running.execution import evaluate
 
 WIRE = "the same on the bench `simulated`"
 BITS = 24

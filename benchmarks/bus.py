@@ -17,10 +17,10 @@ from pymeasure.instruments.keithley import Keithley2450
 from benchmarks import _pyvisa_sim
 from benchmarks._twins import on_rack
 from benchmarks.registry import Figure, installed, median_seconds
-from instruments import open_bench
-from instruments.drivers.agilentb1500_connection import MainframeConnection
-from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
-from instruments.simulated.clock import VirtualClock
+from mho.instruments import open_bench
+from mho.instruments.drivers.agilentb1500_connection import MainframeConnection
+from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
+from mho.instruments.simulated.clock import VirtualClock
 
 QUERIES = 5000
 GPIB = "GPIB0::17::INSTR"

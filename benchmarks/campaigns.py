@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmarks._solves import MATRICES
 from benchmarks.registry import Figure
-from mho_workers import dask_workers
-from procedures.campaign import Campaign
-from procedures.plan import parse_plan
+from mho.running.campaign import Campaign
+from mho.running.plan import parse_plan
+from mho.workers import dask_workers
 
 SOLVES = 200
 WANTED = 1.8

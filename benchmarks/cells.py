@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from benchmarks.registry import Figure, median_seconds
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.physics.cells import CellArray
-from instruments.simulated.physics.presets import CELL_PRESETS
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.physics.cells.cells import CellArray
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 
 ALL = slice(None)
 CALLS = 2000  # of a single-cell operation, timed together

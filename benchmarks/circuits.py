@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.registry import Figure, median_seconds
-from instruments.simulated.physics.amplifiers import AmplifierBank, amplifier_preset
-from instruments.simulated.physics.converters import Converter
-from instruments.simulated.physics.inverse_circuit import InverseCircuit
-from instruments.simulated.physics.multiply_circuit import MultiplyCircuit
+from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierBank, amplifier_preset
+from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
+from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
 
 SIZE, BATCH, NOISE = 1024, 256, 0.01
 ORDER, SOLVES = 16, 4096

@@ -15,7 +15,7 @@ import h5py
 
 from benchmarks._run_folder import fill
 from benchmarks.registry import Figure
-from runs.index import RunIndex
+from mho.runs.index.index import RunIndex
 
 RUNS = int(os.environ.get("MHO_BENCHMARK_RUNS", "10000"))
 SHOWN = 50

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from benchmarks._sparse_network import solve_loop
 from benchmarks.registry import Figure, median_seconds
 from benchmarks.wires import ACCURACY, LEVELS, THREADS, WIRE, deviation, side_by_side
-from instruments.simulated.physics.loop_network import LoopNetwork
-from instruments.simulated.physics.wires import WiredBlock
+from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
+from mho.instruments.simulated.physics.wires.wires import WiredBlock
 
 Floats = NDArray[np.float64]
 

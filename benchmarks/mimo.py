@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks._solves import MATRICES, PRESET, seeds, solve_on_chips, threads
 from benchmarks.registry import Figure
-from chip_maps.matrix_files import load_matrix, load_vector
-from procedures import Solution
+from mho.chip_maps.matrix_files import load_matrix, load_vector
+from mho.procedures import Solution
 
 MATRIX = "mimo-16x16.mtx"
 MOST_CYCLES = 10

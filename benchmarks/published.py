@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks._solves import MATRICES, PRESET, seeds, solve_on_chips, threads
 from benchmarks.registry import Figure
-from chip_maps.matrix_files import load_matrix, load_vector
+from mho.chip_maps.matrix_files import load_matrix, load_vector
 
 MATRIX, RHS = "zuo2025-4x4.mtx", "zuo2025-4x4-rhs.mtx"
 BITS = 12

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.registry import Figure, median_seconds
-from procedures.queue import JobStatus, Order, Queue
-from procedures.queue.ordering import checked_all, orders_of_plan
+from mho.running.queue import JobStatus, Order, Queue
+from mho.running.queue.orders import checked_all, orders_of_plan
 
 JOBS = int(os.environ.get("MHO_BENCHMARK_JOBS", "10000"))
 PLAN = """

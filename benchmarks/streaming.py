@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from benchmarks import _following as following
 from benchmarks._pymeasure import recorder
 from benchmarks.registry import Figure, median_seconds
-from procedures.programming import PULSES
-from procedures.stream import Stream
-from runs import Column, Layout, Map, RunFile, RunHeader, RunWriter, Status, Table
+from mho.procedures.cells.programming import PULSES
+from mho.procedures.stream import Stream
+from mho.runs import Column, Layout, Map, RunFile, RunHeader, RunWriter, Status, Table
 
 NAMES = tuple(f"c{number}" for number in range(10))
 ROWS = 10_000

@@ -12,11 +12,11 @@ from lupa import lua51
 
 from benchmarks._twins import Resistor, on_rack
 from benchmarks.registry import Figure, median_seconds
-from instruments.drivers.keithley707b import Keithley707B
-from instruments.drivers.keithley2636b import Keithley2636B
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.keithley707b import SimulatedKeithley707B
-from instruments.simulated.keithley2636b import SimulatedKeithley2636B
+from mho.instruments.drivers.keithley707b import Keithley707B
+from mho.instruments.drivers.keithley2636b import Keithley2636B
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keithley707b.instrument import SimulatedKeithley707B
+from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 
 QUERIES, READS, POINTS, SWITCHES = 5000, 2000, 100_000, 500
 LOOP = "local s = 0 for i = 1, 1e7 do s = s + i * 2 end x = s"

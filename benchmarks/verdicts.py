@@ -91,10 +91,10 @@ def cases(bench: str) -> Iterator[Case]:
 
 def judge(case: Case) -> Verdict:
     """Solve, and hold what was claimed to the solution of the system."""
-    from instruments import open_bench
-    from mho_errors import ChipMapError, ConvergenceError, InputError
-    from procedures import Solve
-    from procedures.runner import evaluate
+    from mho.errors import ChipMapError, ConvergenceError, InputError
+    from mho.instruments import open_bench
+    from mho.procedures import Solve
+    from mho.running.execution import evaluate
 
     system = draw(case.family, case.size, case.number)
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from benchmarks._sparse_network import SparseBlock, solve_block
 from benchmarks.registry import Figure, installed, median_seconds
-from instruments.simulated.physics.nodal_solver import NodalSolver
-from instruments.simulated.physics.wires import WiredBlock, port_matrix
+from mho.instruments.simulated.physics.wires.nodal_solver import NodalSolver
+from mho.instruments.simulated.physics.wires.wires import WiredBlock, port_matrix
 
 Floats = NDArray[np.float64]
 Result = TypeVar("Result")

@@ -21,7 +21,7 @@ from docs.cell_figures.levels import levels  # noqa: E402
 from docs.cell_figures.noise import noise  # noqa: E402
 from docs.cell_figures.pulses import forming, limited_set, reset_curve, set_curve  # noqa: E402
 from docs.cell_figures.waiting import lifetime, relaxation  # noqa: E402
-from instruments.simulated.physics.presets import CELL_PRESETS, CellPreset  # noqa: E402
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset  # noqa: E402
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ SEED = 1
 
 def solve(folder: Path) -> Path:
     """Solve the massive-MIMO matrix to 24 bits and return the run file."""
-    from procedures import Solve, run
+    from mho import run
+    from mho.procedures import Solve
 
     procedure = Solve(matrix=str(Path("data", "matrices", "mimo-16x16.mtx")), bits=24)
     path: Path = run(procedure, seed=SEED, output=folder / "mimo-16x16.h5").path
@@ -25,7 +26,7 @@ def grab_window(run: Path, picture: Path) -> None:
     """Save what the window on `run` looks like; needs a QApplication."""
     from PySide6.QtTest import QTest
 
-    import gui
+    import mho.gui as gui
 
     window = gui.open_run_window(run)
     QTest.qWait(200)  # layouts settle
@@ -46,7 +47,7 @@ def main() -> None:
     from pictures_window import grab_main_window
     from PySide6.QtWidgets import QApplication
 
-    import analysis
+    import mho.analysis as analysis
 
     app = QApplication.instance() or QApplication([])
     PICTURES.mkdir(exist_ok=True)

@@ -11,11 +11,12 @@ import numpy as np
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from chip_maps.chip import read_chip_text
-from gui.chip_panel import ChipPanel
-from gui.session import Session
-from instruments.bench_file import load_bench_file
-from procedures import Program, run
+from mho import run
+from mho.chip_maps.chip import read_chip_text
+from mho.gui.chip.panel import ChipPanel
+from mho.gui.session.session import Session
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures import Program
 
 SIZE = (1280, 800)
 BAD_CELLS = [[5, 9], [5, 10], [14, 21], [15, 21], [11, 3]]

@@ -11,12 +11,13 @@ from pathlib import Path
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
-from gui.runs_panel import RunsPanel
-from gui.session import Session
-from gui.signals_panel import SignalsPanel
-from gui.solve_panel import SolvePanel
-from gui.watch import WatchServer
-from procedures import Solve, Sweep, run
+from mho import run
+from mho.gui.runs.panel import RunsPanel
+from mho.gui.session.session import Session
+from mho.gui.signals.panel import SignalsPanel
+from mho.gui.solve.panel import SolvePanel
+from mho.gui.watch import WatchServer
+from mho.procedures import Solve, Sweep
 
 PANEL = (1000, 560)  # pixels
 WHOLE = (1280, 560)

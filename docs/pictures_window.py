@@ -14,10 +14,10 @@ import numpy as np
 from PySide6.QtCore import QSettings
 from PySide6.QtTest import QTest
 
-import gui
-from gui import theme
-from gui.main_window import MainWindow
-from procedures.queue import Answer, JobStatus, Order, Policy, Queue
+import mho.gui as gui
+from mho.gui.widgets import theme
+from mho.gui.window.main_window import MainWindow
+from mho.running.queue import Answer, JobStatus, Order, Policy, Queue
 
 MATRIX = str(Path("data", "matrices", "mimo-16x16.mtx").resolve())
 HALF, MOST = 0.55, 0.85  # how far cells are programmed when the pictures are taken

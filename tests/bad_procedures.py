@@ -19,8 +19,8 @@ from typing import Any
 from pymeasure.experiment import Parameter as FormParameter
 from queue_procedures import CELL, Reading, be_deaf, leave_a_child, leave_a_daemon
 
-from instruments import Bench
-from procedures.stream import Stream
+from mho.instruments import Bench
+from mho.procedures.stream import Stream
 
 LONG = 600.0  # s
 

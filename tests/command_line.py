@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import mho
+import mho.cli.main as mho
 
 
 class Shell:

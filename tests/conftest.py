@@ -20,10 +20,10 @@ import pytest
 from command_line import Shell
 from hypothesis import settings
 
-from instruments import Bench, open_bench
-from instruments.bench_file import load_bench_file
-from mho_errors import BenchError, MhoError
-from runs import provenance
+from mho.errors import BenchError, MhoError
+from mho.instruments import Bench, open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.runs import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 HARDWARE = ROOT / "tests/hardware"

@@ -22,11 +22,13 @@ import psutil
 from bad_replies import BAD, BadReply
 from queue_runners import ROOT, TESTS, Desk, eventually, running, served_bench, start_runner, unsafe_roles
 
-from instruments.simulated.laboratory import Laboratory
-from mho_errors import RunFileError
-from procedures import Read, run
-from procedures.queue import Answer, Grace, JobStatus, Order, Policy
-from runs import RunFile
+from mho import run
+from mho.errors import RunFileError
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.procedures import Read
+from mho.running.queue import Answer, JobStatus, Order, Policy
+from mho.running.runner import Grace
+from mho.runs import RunFile
 
 SIZE = 2  # rows and columns that are read
 TRUTH = 1e-6 * np.array([[10.0, 20.0], [30.0, 40.0]])  # S

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from run_samples import BENCH
 
-from chip_maps.chip import parse_chip_map
-from procedures.programming import PULSES
-from runs import Layout, Map, RunHeader, RunWriter
+from mho.chip_maps.chip import parse_chip_map
+from mho.procedures.cells.programming import PULSES
+from mho.runs import Layout, Map, RunHeader, RunWriter
 
 CHIP = """
 name = "small"

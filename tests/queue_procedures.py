@@ -13,11 +13,11 @@ import numpy as np
 from pymeasure.experiment import FloatParameter, IntegerParameter
 from pymeasure.experiment import Parameter as FormParameter
 
-from instruments import Bench, Cell, Pulse
-from mho_errors import InputError, InstrumentError
-from procedures import Procedure
-from procedures.stream import Stream
-from runs import Column, Layout, Table
+from mho.errors import InputError, InstrumentError
+from mho.instruments import Bench, Cell, Pulse
+from mho.procedures import Procedure
+from mho.procedures.stream import Stream
+from mho.runs import Column, Layout, Table
 
 CELL = Cell("multiply", 0, 0)
 FORM = Pulse("set", 4.0, 1e-6, 1.6)

@@ -15,14 +15,15 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from instruments.bench_file import load_bench_file
-from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.serving import Server
-from procedures.queue import Grace, Job, JobStatus, Order, Queue, Runner, RunnerClient
-from procedures.queue.messages import Event
-from procedures.queue.runner import GRACE
-from procedures.stream import Message
-from runs.liveness import birth_of
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.laboratory.serving import Server
+from mho.procedures.stream import Message
+from mho.running.queue import Job, JobStatus, Order, Queue
+from mho.running.runner import Grace, Runner, RunnerClient
+from mho.running.runner.messages import Event
+from mho.running.runner.runner import GRACE
+from mho.runs.integrity.liveness import birth_of
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent

@@ -1,4 +1,4 @@
-"""Run files as `procedures.Solve` lays them out, made in milliseconds; as a program, one written step by step.
+"""Run files as `mho.procedures.Solve` lays them out, made in milliseconds; as a program, one written step by step.
 
 ``run_samples.py PATH`` writes a run to PATH and obeys the words on its standard input: ``plan``, ``half``,
 ``program``, ``forecast``, ``cycle``, ``finish``, ``abort``; after each it flushes and says ``done``.
@@ -15,10 +15,10 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
-from chip_maps.chip import parse_chip_map, read_chip_text
-from mho_errors import Aborted
-from runs import Array, Column, Layout, Map, Parameter, RunHeader, RunWriter, Status, Table
-from runs.seal import SEAL, prepare_seal, write_seal
+from mho.chip_maps.chip import parse_chip_map, read_chip_text
+from mho.errors import Aborted
+from mho.runs import Array, Column, Layout, Map, Parameter, RunHeader, RunWriter, Status, Table
+from mho.runs.integrity.seal import SEAL, prepare_seal, write_seal
 
 CHIP = read_chip_text("reference")
 BENCH = 'name = "simulated"\nchip = "reference"\n\n[simulation]\npreset = "pku"\n'

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runs import RunFile, Status
+from mho.runs import RunFile, Status
 
 ROOT = Path(__file__).resolve().parent.parent
 ZUO = str(ROOT / "data/matrices/zuo2025-4x4.mtx")
 RHS = str(ROOT / "data/matrices/zuo2025-4x4-rhs.mtx")
-BENCH = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
+BENCH = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 KEYS = {
     "converged", "bits", "encoding", "forecast_rho", "solution", "relative_error", "cycles", "mvm_outputs",
     "bits_asked", "reason", "certificate", "mvm_wrong", "cells", "pulses", "virtual_seconds", "wall_seconds", "run_file",
@@ -296,7 +296,8 @@ def test_a_matrix_larger_than_the_published_chip_says_what_fits(shell, tmp_path)
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from procedures import Solve, run
+    from mho import run
+    from mho.procedures import Solve
 
     folder = tmp_path_factory.mktemp("finished")
     return run(Solve(matrix=ZUO, rhs=RHS, bits=12), seed=1, output=folder / "run.h5").path
@@ -396,7 +397,7 @@ def test_a_typing_error_is_answered_in_one_line(shell, words, answer):
 
 
 def test_a_procedure_of_one_s_own_is_found_in_the_current_folder(shell, tmp_path, monkeypatch):
-    (tmp_path / "own_read.py").write_text("from procedures import Read\nclass Twice(Read):\n    pass\n")
+    (tmp_path / "own_read.py").write_text("from mho.procedures import Read\nclass Twice(Read):\n    pass\n")
     monkeypatch.chdir(tmp_path)
     code, out, _ = shell("run", "own_read:Twice", "--rows", "0:2", "--columns", "0:2", "--json")
     assert code == 0

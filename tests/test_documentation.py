@@ -15,14 +15,14 @@ import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
-import mho
-from analysis.runs_commands import runs_app
-from chip_maps.chip import ChipMap
-from instruments.bench_commands import bench_app
-from instruments.bench_file import BenchFile
-from instruments.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES
-from procedures.catalogue import known_procedures
-from procedures.queue.commands import queue_app
+import mho.cli.main as mho
+from mho.chip_maps.chip import ChipMap
+from mho.cli.bench import bench_app
+from mho.cli.queue import queue_app
+from mho.cli.runs import runs_app
+from mho.instruments.bench_file.bench_file import BenchFile
+from mho.instruments.bench_file.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES
+from mho.procedures.catalogue import known_procedures
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from mho_escaping import csv_cell, html, markdown, visible
-from mho_terminal import Terminal
+from mho.cli.terminal import Terminal
+from mho.escaping import csv_cell, html, markdown, visible
 
 # Surrogates as os.fsdecode makes them of file names that are no UTF-8.
 TEXTS = st.text(st.characters(codec=None)) | st.text(

@@ -17,14 +17,14 @@ import pytest
 import run_samples
 from command_line import Shell
 
-from analysis.collection import tabulate
-from gui.app import show_run
-from gui.watch.looking import look_at_run
-from instruments.bench_file import load_bench_file
-from mho_errors import RunFileError
-from runs import RunFile
-from runs.chunks import create_growing
-from runs.index import RunIndex
+from mho.analysis.reports.collection import tabulate
+from mho.errors import RunFileError
+from mho.gui.app import show_run
+from mho.gui.watch.state import look_at_run
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.runs import RunFile
+from mho.runs.index.index import RunIndex
+from mho.runs.reading.chunks import create_growing
 
 SECRET = "the key of the house"
 HANGING = 60  # s after which a verb hangs
@@ -528,8 +528,8 @@ def test_no_text_of_a_file_commands_terminal_or_spreadsheet(
 
 
 def test_no_text_of_a_file_is_html_on_the_page(hostile_texts: Path):
-    from gui.watch.looking import Glance
-    from gui.watch.page import body
+    from mho.gui.watch.page import body
+    from mho.gui.watch.state import Glance
 
     page = body(Glance(0.0, run=look_at_run(hostile_texts)))
     assert "<script>alert" not in page

@@ -11,17 +11,17 @@ import pytest
 from queue_runners import LIVING, TESTS, eventually, order
 from run_writers import WriterProcess
 
-import mho
-from gui.queue_model import JobsModel, job_sentence
-from gui.runs_table import COLUMNS, STATUS
-from procedures.queue import Job, JobStatus, Queue
-from procedures.queue.leftovers import as_it_stands
-from procedures.queue.messages import RUNNER_GONE, Assignment
-from procedures.queue.outcome import Outcome, found, told
-from procedures.queue.policy import Answer, Policy, decide
-from procedures.queue.worker import _run
-from procedures.stream import Control, Event, Paused, Progress
-from runs import RunFile, RunIndex
+import mho.cli.main as mho
+from mho.gui.queue.model import JobsModel, job_sentence
+from mho.gui.runs.table import COLUMNS, STATUS
+from mho.procedures.stream import Control, Event, Paused, Progress
+from mho.running.queue import Job, JobStatus, Queue
+from mho.running.queue.policy import Answer, Policy, decide
+from mho.running.runner.messages import RUNNER_GONE, Assignment
+from mho.running.runner.orphans import as_it_stands
+from mho.running.runner.outcome import Outcome, found, told
+from mho.running.runner.worker import _run
+from mho.runs import RunFile, RunIndex
 
 Words = dict[str, str]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mho_processes import end_whole
+from mho.processes import end_whole
 
 EXIT = {"x86_64": 60, "aarch64": 93}  # exit(2), which ends the calling thread alone
 HEADLESS = """

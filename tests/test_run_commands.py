@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 import run_samples
 
-from runs import RunFile
+from mho.runs import RunFile
 
 READ = ("run", "read", "--rows", "0:2", "--columns", "0:2")
 PLAN = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runs import RunFile, Status
+from mho.runs import RunFile, Status
 
 ROOT = Path(__file__).resolve().parent.parent
 

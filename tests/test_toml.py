@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import model_validator
 
-from mho_errors import BenchError
-from mho_toml import StrictModel, line_of, parse_toml
+from mho.errors import BenchError
+from mho.toml import StrictModel, line_of, parse_toml
 
 
 class Wire(StrictModel):

@@ -9,7 +9,7 @@ import sys
 import h5py
 import pytest
 
-from runs import Column, Layout, RunHeader, RunWriter, Table
+from mho.runs import Column, Layout, RunHeader, RunWriter, Table
 
 LAYOUT = Layout((Table("reads", (Column("current", "A"),), "current", "current"),))
 LEAVE = """

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from chip_maps.chip import load_chip_map
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.physics.cells import VIRGIN, CellArray
-from instruments.simulated.physics.presets import CellPreset
-from procedures.write_verify import WriteVerify, WriteVerifySettings
+from mho.chip_maps.chip import load_chip_map
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.physics.cells.cells import VIRGIN, CellArray
+from mho.instruments.simulated.physics.cells.presets import CellPreset
+from mho.procedures.cells.write_verify import WriteVerify, WriteVerifySettings
 
 Floats = NDArray[np.float64]
 Row = tuple[str, str, str, str]  # quantity, preset, measured, source

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from docs.cell_figures.bench import COLOURS, LEVELS, MICRO, Row, save, write_verify
-from instruments.simulated.physics.presets import CELL_PRESETS
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 
 
 def levels() -> Iterator[Row]:

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from docs.cell_figures.bench import ALL, COLOURS, Row, formed, save
-from instruments.simulated.physics.noise import FlickerNoise, TelegraphNoise
-from instruments.simulated.physics.presets import CELL_PRESETS
+from mho.instruments.simulated.physics.cells.noise import FlickerNoise, TelegraphNoise
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 
 
 def noise() -> Iterator[Row]:

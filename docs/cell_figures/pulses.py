@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from docs.cell_figures.bench import ALL, COLOURS, MICRO, Floats, Row, formed, save
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.physics.cells import FORMED, CellArray
-from instruments.simulated.physics.presets import CELL_PRESETS, CellPreset
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.physics.cells.cells import FORMED, CellArray
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
 
 
 def set_curve() -> Iterator[Row]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy.stats import kurtosis
 
 from docs.cell_figures.bench import ALL, COLOURS, DAY, MICRO, Row, formed, save
-from instruments.simulated.physics.presets import CELL_PRESETS
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 
 
 def relaxation() -> Iterator[Row]:

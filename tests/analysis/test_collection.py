@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from analysis.collection import find_runs, measure_runs, summarise, tabulate
-from mho_errors import InputError
-from mho_workers import dask_workers
-from runs import RunFile
-from runs.parquet import write_parquet
+from mho.analysis.reports.collection import find_runs, measure_runs, summarise, tabulate
+from mho.errors import InputError
+from mho.runs import RunFile
+from mho.runs.index.parquet import write_parquet
+from mho.workers import dask_workers
 
 
 @pytest.fixture

@@ -20,12 +20,12 @@ import xarray
 from command_line import Shell
 from run_writers import WriterProcess
 
-import analysis.export_netcdf
-from analysis.export import FORMS, export
-from analysis.export_netcdf import to_xarray
-from chip_maps.matrix_files import load_matrix
-from mho_errors import InputError, RunFileError
-from runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, RunWriter, Table
+import mho.analysis.exports.netcdf as netcdf
+from mho.analysis.exports.export import FORMS, export
+from mho.analysis.exports.netcdf import to_xarray
+from mho.chip_maps.matrix_files import load_matrix
+from mho.errors import InputError, RunFileError
+from mho.runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, RunWriter, Table
 
 MATRIX = np.array([[1 / 3, 2e-300], [-0.0, 7.0]])
 COMPLEX = np.array([[1 + 2j, 0.1 - 1e-9j], [0, -3]])
@@ -181,7 +181,7 @@ def test_a_folder_to_publish_holds_everything_and_its_checksums(tmp_path: Path):
 def test_the_run_file_in_a_published_folder_opens_anywhere_though_its_writer_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("analysis.export_folder._draw", lambda run, folder: None)
+    monkeypatch.setattr("mho.analysis.exports.publication._draw", lambda run, folder: None)
     writer = WriterProcess(tmp_path / "run.h5")
     writer.tell("program")
     running = tmp_path / "running"
@@ -206,12 +206,12 @@ def test_nothing_is_left_when_an_export_breaks_off(
         raise OSError(28, "No space left on device")
 
     for writer in (
-        "export_csv.csv.writer",
-        "export_matlab.scipy.io.savemat",
-        "export_netcdf._write_table",
-        "export_folder._draw",
+        "csv_folder.csv.writer",
+        "matlab.scipy.io.savemat",
+        "netcdf._write_table",
+        "publication._draw",
     ):
-        monkeypatch.setattr(f"analysis.{writer}", broken)
+        monkeypatch.setattr(f"mho.analysis.exports.{writer}", broken)
     with pytest.raises(InputError, match="cannot be written: No space left on device"):
         export(path, form, tmp_path / "below" / "out")
     assert not any((tmp_path / "below").iterdir())
@@ -248,8 +248,8 @@ def test_what_is_missing_is_said(path: Path, tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_long_table_is_exported_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("analysis.series.BLOCK_BYTES", 1 << 18)
-    monkeypatch.setattr("analysis.export_matlab.BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr("mho.analysis.exports.series.BLOCK_BYTES", 1 << 18)
+    monkeypatch.setattr("mho.analysis.exports.matlab.BLOCK_BYTES", 1 << 18)
     count = 400_000
     columns = tuple(Column(name) for name in "abcd")
     layout = Layout((Table("points", columns, "a", "a"),))
@@ -281,8 +281,8 @@ def test_the_command_says_where_it_wrote(
 
 def test_analysis_needs_neither_xarray_nor_instruments():
     code = (
-        "import sys, analysis, analysis.export, analysis.table_import, analysis.runs_commands\n"
-        "sys.exit(bool({'xarray', 'h5netcdf', 'matplotlib', 'instruments'} & set(sys.modules)))"
+        "import sys, mho.analysis.exports.export, mho.analysis.imports.table_import, mho.cli.runs\n"
+        "sys.exit(bool({'xarray', 'h5netcdf', 'matplotlib', 'mho.instruments'} & set(sys.modules)))"
     )
-    house = Path(analysis.export_netcdf.__file__).parents[1]
+    house = Path(netcdf.__file__).parents[3]
     assert subprocess.run([sys.executable, "-c", code], cwd=house, check=False).returncode == 0

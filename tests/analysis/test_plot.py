@@ -14,11 +14,13 @@ from matplotlib.text import Text
 from numpy.testing import assert_array_equal
 from run_samples import LEVELS, SampleRun
 
-from analysis import contents, plot
-from analysis.figures import draw_run
-from mho_errors import InputError, RunFileError
-from procedures import Sweep, run
-from runs import RunFile
+from mho import run
+from mho.analysis import plot
+from mho.analysis.figures import contents
+from mho.analysis.figures.solve_figure import draw_run
+from mho.errors import InputError, RunFileError
+from mho.procedures import Sweep
+from mho.runs import RunFile
 
 
 def draw(path):
@@ -221,8 +223,8 @@ LONG = 20_000_000
 
 MEASURED = """
 import resource, sys
-import analysis.figures
-from analysis import plot
+import mho.analysis.figures.solve_figure as figures
+from mho.analysis import plot
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 plot(sys.argv[1], sys.argv[2])
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)

@@ -7,10 +7,11 @@ import pytest
 import run_samples
 from run_samples import SampleRun
 
-from analysis import summarise
-from mho_errors import RunFileError
-from procedures import Solve, run
-from runs import RunFile, Status
+from mho import run
+from mho.analysis import summarise
+from mho.errors import RunFileError
+from mho.procedures import Solve
+from mho.runs import RunFile, Status
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,8 +15,8 @@ import pytest
 import run_samples
 from command_line import Shell
 
-import runs
-from runs.index import RunIndex
+import mho.runs as runs
+from mho.runs.index.index import RunIndex
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from run_samples import SampleRun
 
-from analysis import show
-from analysis.quantities import duration_text, parameter_text
-from mho_errors import RunFileError
-from runs import Parameter
+from mho.analysis.reports.quantities import duration_text, parameter_text
+from mho.cli.show import show
+from mho.errors import RunFileError
+from mho.runs import Parameter
 
 
 def shown(path, width=100):

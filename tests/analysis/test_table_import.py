@@ -12,11 +12,11 @@ from command_line import Shell
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis import summarise
-from analysis.export import export
-from analysis.table_import import import_table
-from mho_errors import ChipMapError, InputError
-from runs import RunFile
+from mho.analysis import summarise
+from mho.analysis.exports.export import export
+from mho.analysis.imports.table_import import import_table
+from mho.errors import ChipMapError, InputError
+from mho.runs import RunFile
 
 
 def imported(folder: Path, text: str | bytes, **options: Any) -> dict[str, list[float]]:
@@ -185,7 +185,7 @@ def test_any_bytes_are_imported_or_refused_in_one_line(
 
 
 def test_blocks_join_without_a_seam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("analysis.table_import.BLOCK_LINES", 7)
+    monkeypatch.setattr("mho.analysis.imports.table_import.BLOCK_LINES", 7)
     text = "row,col,G\n" + "".join(f"{n % 4},{n % 3},{n}\n" for n in range(50))
     table = imported(tmp_path, text)
     assert table["conductance"] == [float(n) for n in range(50)]

@@ -11,7 +11,7 @@ from benchmarks import _solves, _steps, bus, mimo, programming, published, strea
 from benchmarks._pymeasure import PyMeasureBench
 from benchmarks._pyvisa_sim import PACKAGE, write_definition
 from benchmarks.registry import Figure
-from runs import RunFile
+from mho.runs import RunFile
 
 
 def by_start(figures: list[Figure], start: str) -> Figure:

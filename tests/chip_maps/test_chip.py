@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chip_maps.chip import (
+from mho.chip_maps.chip import (
     MOST_CELLS,
     MOST_LINES,
     chip_hash,
@@ -13,8 +13,8 @@ from chip_maps.chip import (
     parse_chip_map,
     read_chip_text,
 )
-from instruments import chip_text
-from mho_errors import ChipMapError
+from mho.errors import ChipMapError
+from mho.instruments.bench_file import chip_requirements as chip_text
 
 TEXT = read_chip_text("reference")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from chip_maps.fixed_point import slice_digits
-from chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
-from chip_maps.matrix_files import load_matrix
+from mho.chip_maps.fixed_point import slice_digits
+from mho.chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.matrix_files import load_matrix
 
 PUBLISHED = load_matrix(Path(__file__).resolve().parents[2] / "data/matrices/zuo2025-4x4.mtx")
 

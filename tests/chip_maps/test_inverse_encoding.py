@@ -11,16 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
-from chip_maps.chip import load_chip_map
-from chip_maps.inverse_encoding import (
-    KINDS,
-    InverseEncoding,
-    assess,
-    candidates,
-    choose_encoding,
-)
-from chip_maps.matrix_files import to_real
-from mho_errors import ConvergenceError
+from mho.chip_maps.chip import load_chip_map
+from mho.chip_maps.inverse_encoding import KINDS, InverseEncoding, assess, candidates, choose_encoding
+from mho.chip_maps.matrix_files import to_real
+from mho.errors import ConvergenceError
 
 LEVELS = load_chip_map("reference").level_scale()
 INPUT = 35e-6  # S

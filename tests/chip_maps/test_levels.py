@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from chip_maps.chip import load_chip_map
-from chip_maps.levels import Levels
-from mho_errors import ChipMapError
+from mho.chip_maps.chip import load_chip_map
+from mho.chip_maps.levels import Levels
+from mho.errors import ChipMapError
 
 LEVELS = load_chip_map("reference").level_scale()
 

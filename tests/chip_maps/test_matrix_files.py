@@ -13,15 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from chip_maps.matrix_files import (
-    from_real_vector,
-    load_matrix,
-    load_vector,
-    to_real,
-    to_real_vector,
-)
-from chip_maps.matrix_formats import LARGEST
-from mho_errors import InputError
+from mho.chip_maps.matrix_files import from_real_vector, load_matrix, load_vector, to_real, to_real_vector
+from mho.chip_maps.matrix_formats import LARGEST
+from mho.errors import InputError
 
 MATRICES = Path(__file__).resolve().parents[2] / "data" / "matrices"
 BANNER = "%%MatrixMarket matrix"

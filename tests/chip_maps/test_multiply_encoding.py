@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
 
-from chip_maps.matrix_files import load_matrix
-from chip_maps.multiply_encoding import encode_multiply, group_lines
-from mho_errors import InputError
+from mho.chip_maps.matrix_files import load_matrix
+from mho.chip_maps.multiply_encoding import encode_multiply, group_lines
+from mho.errors import InputError
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "data/matrices/zuo2025-4x4.mtx"
 

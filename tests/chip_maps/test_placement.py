@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from chip_maps.chip import ArrayMap
-from chip_maps.placement import place, place_tiles
-from mho_errors import ChipMapError
+from mho.chip_maps.chip import ArrayMap
+from mho.chip_maps.placement import place, place_tiles
+from mho.errors import ChipMapError
 
 
 def array(rows: int, columns: int, bad: list[tuple[int, int]] | None = None) -> ArrayMap:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chip_maps.chip import load_chip_map
-from chip_maps.inverse_encoding import choose_encoding
-from chip_maps.row_exchange import RowExchange
-from mho_errors import ConvergenceError
+from mho.chip_maps.chip import load_chip_map
+from mho.chip_maps.inverse_encoding import choose_encoding
+from mho.chip_maps.row_exchange import RowExchange
+from mho.errors import ConvergenceError
 
 LEVELS = load_chip_map("reference").level_scale()
 

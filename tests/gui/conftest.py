@@ -7,10 +7,10 @@ from PySide6.QtCore import QSettings
 from run_writers import WriterProcess
 from shiboken6 import Shiboken
 
-import gui
-from gui.main_window import MainWindow
-from gui.run_window import RunWindow
-from gui.session import Session
+import mho.gui as gui
+from mho.gui.run_window.run_window import RunWindow
+from mho.gui.session.session import Session
+from mho.gui.window.main_window import MainWindow
 
 
 @pytest.fixture

@@ -10,19 +10,20 @@ from PySide6.QtWidgets import QTreeWidget
 from queue_procedures import Reading
 from queue_runners import Desk, running, served_bench
 
-from gui.bench_facts import in_units, margin
-from gui.bench_instruments import NEVER, UNTOLD
-from gui.bench_panel import BenchPanel
-from gui.bench_safety import Use, Verdict
-from gui.bench_trees import CONNECTION, KNOWN, OUTPUT
-from gui.session import Session
-from instruments import open_bench
-from instruments.bench_file import load_bench_file
-from procedures import Solve, run
-from procedures.queue import Lane
-from procedures.queue.messages import RunnerState
-from procedures.stream import Ended, Standing
-from runs import Layout, RunFile, RunHeader, RunWriter, Status
+from mho import run
+from mho.gui.bench.facts import in_units, margin
+from mho.gui.bench.instruments import NEVER, UNTOLD
+from mho.gui.bench.panel import BenchPanel
+from mho.gui.bench.trees import CONNECTION, KNOWN, OUTPUT
+from mho.gui.session.bench_safety import Use, Verdict
+from mho.gui.session.session import Session
+from mho.instruments import open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures import Solve
+from mho.procedures.stream import Ended, Standing
+from mho.running.queue import Lane
+from mho.running.runner.messages import RunnerState
+from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status
 
 SOON = 20_000  # ms
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gui.bench_safety import Safety, SafetyRecord, Use, Verdict, clock
-from procedures.queue import Job, JobStatus, Lane, Order
-from procedures.queue.messages import RunnerState
-from procedures.stream import Ended
-from runs import Status
+from mho.gui.session.bench_safety import Safety, SafetyRecord, Use, Verdict, clock
+from mho.procedures.stream import Ended
+from mho.running.queue import Job, JobStatus, Lane, Order
+from mho.running.runner.messages import RunnerState
+from mho.runs import Status
 
 NOW = datetime.now()
 LATER, EARLIER = NOW + timedelta(seconds=10), NOW - timedelta(seconds=10)

@@ -5,12 +5,13 @@ import pulse_runs
 import pytest
 import run_samples
 
-from analysis.cells import read_chip
-from chip_maps.chip import read_chip_text
-from gui.chip_blocks import Outline, read_outlines
-from instruments.bench_file import load_bench_file
-from procedures import Solve, run
-from runs import RunFile
+from mho import run
+from mho.analysis.reports.cells import read_chip
+from mho.chip_maps.chip import read_chip_text
+from mho.gui.chip.blocks import Outline, read_outlines
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures import Solve
+from mho.runs import RunFile
 
 
 @pytest.fixture(scope="module", params=["reference", "four levels"])

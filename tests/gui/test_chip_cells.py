@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulse_runs import LINES, PulseRun
 
-from analysis.cells import read_chip
-from gui import cell_feed, cell_history
-from gui.cell_feed import CellFeed
-from gui.cell_grid import CellGrid, CellRows
-from gui.cell_history import HistoryReader
-from procedures import Program, run
-from runs import RunFile
+from mho import run
+from mho.analysis.reports.cells import read_chip
+from mho.gui.chip import cell_history
+from mho.gui.chip import cell_updates as cell_feed
+from mho.gui.chip.cell_grid import CellGrid, CellRows
+from mho.gui.chip.cell_history import HistoryReader
+from mho.gui.chip.cell_updates import CellFeed
+from mho.procedures import Program
+from mho.runs import RunFile
 
 SHAPE = (3, 4)
 

@@ -10,12 +10,12 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QApplication
 from run_writers import WriterProcess
 
-from gui import theme
-from gui.chip_canvas import BAD
-from gui.chip_panel import POINT_AT_A_CELL, ChipPanel
-from gui.pictures import NO_CELL
-from gui.session import Session
-from procedures.cell_range import parse_lines
+from mho.gui.chip.canvas import BAD
+from mho.gui.chip.panel import POINT_AT_A_CELL, ChipPanel
+from mho.gui.run_window.pictures import NO_CELL
+from mho.gui.session.session import Session
+from mho.gui.widgets import theme
+from mho.procedures.cell_range import parse_lines
 
 WAIT = 10_000  # ms
 LEFT = Qt.MouseButton.LeftButton

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gui.chip_selection import Selection, lines_text, load_mask
-from mho_errors import InputError
-from procedures.cell_range import parse_lines
+from mho.errors import InputError
+from mho.gui.chip.selection import Selection, lines_text, load_mask
+from mho.procedures.cell_range import parse_lines
 
 lines = st.sets(st.integers(0, 4095), min_size=1, max_size=40).map(sorted)
 cell = st.tuples(st.integers(-3, 12), st.integers(-3, 15))

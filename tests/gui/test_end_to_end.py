@@ -15,9 +15,10 @@ from PySide6.QtWidgets import QLineEdit
 from queue_runners import Desk, order
 from window_steps import choose, press
 
-from gui.main_window import MainWindow
-from procedures.queue import JobStatus, NoRunnerError
-from runs import RunFile, Status
+from mho.gui.window.main_window import MainWindow
+from mho.running.queue import JobStatus
+from mho.running.runner import NoRunnerError
+from mho.runs import RunFile, Status
 
 SEEN = 40_000  # ms
 
@@ -97,7 +98,8 @@ def test_a_window_killed_in_the_middle_of_a_run_finds_all_of_it_when_started_aga
 ) -> None:
     (number,) = desk.add(order(seconds=600.0))
     program = (
-        "import sys; from PySide6.QtCore import QSettings, QTimer; from PySide6.QtWidgets import QApplication; import gui;"
+        "import sys; from PySide6.QtCore import QSettings, QTimer; from PySide6.QtWidgets import QApplication;"
+        "import mho.gui as gui;"
         "app = QApplication([]);"
         "window = gui.open_main_window(sys.argv[1], settings=QSettings(sys.argv[2], QSettings.Format.IniFormat));"
         "window.session.ensure_runner(); app.exec()"

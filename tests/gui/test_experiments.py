@@ -9,14 +9,14 @@ from PySide6.QtWidgets import QComboBox, QLineEdit
 from queue_runners import TESTS
 from window_steps import choose, drop_file, press
 
-from gui.experiments import ExperimentsPanel
-from gui.experiments_list import Offer
-from gui.output_window import OutputWindow
-from gui.parameter_form import ParameterForm
-from gui.session import Session
-from instruments.bench_file import load_bench_file
-from procedures import Procedure
-from procedures.queue import Order, Queue
+from mho.gui.experiments.panel import ExperimentsPanel
+from mho.gui.experiments.parameter_form import ParameterForm
+from mho.gui.experiments.procedure_list import Offer
+from mho.gui.session.session import Session
+from mho.gui.widgets.output_window import OutputWindow
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures import Procedure
+from mho.running.queue import Order, Queue
 
 SOON = 20_000  # ms
 
@@ -239,7 +239,8 @@ def test_the_form_begins_with_what_the_last_job_had(panel: ExperimentsPanel, qtb
 
 
 def test_the_form_is_filled_from_a_run(panel: ExperimentsPanel, solved: Path, tmp_path: Path, qtbot) -> None:
-    from procedures import Read, run
+    from mho import run
+    from mho.procedures import Read
 
     path = run(Read(rows="0:2", columns="3"), "simulated", seed=5, output=tmp_path / "read.h5").path
     qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=SOON)
@@ -279,12 +280,12 @@ def test_a_run_goes_on_with_the_chip_of_a_job_or_of_a_run_file(
     assert max(panel.session.jobs, key=lambda job: job.id).order.after == "#1"
 
     path = str(tmp_path / "program.h5")
-    monkeypatch.setattr("gui.experiments_run.QFileDialog.getOpenFileName", lambda *_: (path, ""))
+    monkeypatch.setattr("mho.gui.experiments.conditions.QFileDialog.getOpenFileName", lambda *_: (path, ""))
     chip.setCurrentIndex(chip.count() - 1)
     chip.activated.emit(chip.count() - 1)
     assert (panel.order().after, chip.currentText()) == (path, "as program.h5 left it")
     qtbot.waitUntil(lambda: "there is no run file" in panel.estimate.text(), timeout=SOON)
-    monkeypatch.setattr("gui.experiments_run.QFileDialog.getOpenFileName", lambda *_: ("", ""))
+    monkeypatch.setattr("mho.gui.experiments.conditions.QFileDialog.getOpenFileName", lambda *_: ("", ""))
     chip.setCurrentIndex(chip.count() - 1)
     chip.activated.emit(chip.count() - 1)
     assert panel.order().after is None

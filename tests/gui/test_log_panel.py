@@ -7,10 +7,10 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
-from gui import log_panel
-from gui.log_panel import Entry, LogModel, LogPanel
-from gui.session import Session
-from procedures.stream import Message
+from mho.gui.log import panel as log_panel
+from mho.gui.log.panel import Entry, LogModel, LogPanel
+from mho.gui.session.session import Session
+from mho.procedures.stream import Message
 
 
 @pytest.fixture

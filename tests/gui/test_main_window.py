@@ -27,19 +27,19 @@ from queue_runners import LIVING
 from shiboken6 import Shiboken
 from window_steps import drop_file
 
-import gui
-from analysis import palette
-from gui import theme
-from gui.bench_safety import NEVER_READ, Safety, Use, Verdict
-from gui.commanding import StopTold
-from gui.first_start import DONE, FORM, OFFER, QUEUED
-from gui.main_window import MainWindow
-from gui.shortcuts import ShortcutsDialog
-from gui.stop import EscapeTwice
-from procedures.queue import JobStatus, Lane, Order, Queue
-from procedures.queue.messages import JobChanged, RunnerState
-from procedures.stream import Ended, Message, Standing
-from runs import Status
+import mho.gui as gui
+from mho.analysis.figures import palette
+from mho.gui.session.bench_safety import NEVER_READ, Safety, Use, Verdict
+from mho.gui.session.runner_commands import StopTold
+from mho.gui.widgets import theme
+from mho.gui.window.first_start import DONE, FORM, OFFER, QUEUED
+from mho.gui.window.main_window import MainWindow
+from mho.gui.window.shortcuts import ShortcutsDialog
+from mho.gui.window.stop import EscapeTwice
+from mho.procedures.stream import Ended, Message, Standing
+from mho.running.queue import JobStatus, Lane, Order, Queue
+from mho.running.runner.messages import JobChanged, RunnerState
+from mho.runs import Status
 
 SOON = 20_000  # ms
 LEFT = Qt.MouseButton.LeftButton
@@ -223,7 +223,7 @@ def test_commands_have_keys_and_are_on_when_they_do_something(
 
 
 def test_a_simulated_bench_is_marked_and_a_real_one_is_not(window: MainWindow, tmp_path: Path, qtbot) -> None:
-    from instruments.bench_file import load_bench_file
+    from mho.instruments.bench_file.bench_file import load_bench_file
 
     assert inside(window, window.commands.simulated)
     text = load_bench_file("simulated").text

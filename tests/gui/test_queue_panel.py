@@ -7,11 +7,11 @@ import run_samples
 from PySide6.QtCore import QModelIndex, Qt
 from queue_runners import LIVING, order
 
-from gui.queue_model import COLUMNS, DONE, PROGRESS
-from gui.queue_panel import QueuePanel
-from gui.session import Session
-from procedures.queue import JobStatus, Order, Queue
-from procedures.queue.messages import RunnerState
+from mho.gui.queue.model import COLUMNS, DONE, PROGRESS
+from mho.gui.queue.panel import QueuePanel
+from mho.gui.session.session import Session
+from mho.running.queue import JobStatus, Order, Queue
+from mho.running.runner.messages import RunnerState
 
 SOON = 10_000  # ms
 

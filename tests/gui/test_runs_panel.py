@@ -9,13 +9,13 @@ from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtWidgets import QDialogButtonBox
 from shiboken6 import Shiboken
 
-from gui.compare_view import CompareView, differences
-from gui.export_dialog import FORMS, ExportDialog
-from gui.runs_panel import RunsPanel
-from gui.runs_preview import read_known
-from gui.runs_table import COLUMNS
-from gui.session import Session
-from runs import Layout, Parameter, RunHeader, RunIndex, RunWriter
+from mho.gui.runs.compare_view import CompareView, differences
+from mho.gui.runs.export_dialog import FORMS, ExportDialog
+from mho.gui.runs.panel import RunsPanel
+from mho.gui.runs.preview import read_known
+from mho.gui.runs.table import COLUMNS
+from mho.gui.session.session import Session
+from mho.runs import Layout, Parameter, RunHeader, RunIndex, RunWriter
 
 WAIT = 15_000  # ms
 TITLE, STATUS, FILE = (

@@ -11,15 +11,15 @@ import run_samples
 from queue_runners import LIVING, Desk, eventually, order, running, served_bench, start_runner
 from run_writers import WriterProcess
 
-from gui.bench_safety import Verdict
-from gui.command_bar import CommandBar
-from gui.queue_panel import QueuePanel
-from gui.session import Session
-from mho_errors import InputError
-from procedures.queue import Queue, database
-from procedures.queue.control import WATCHERS
-from procedures.queue.meeting import MeetingPlace
-from runs import Status
+from mho.errors import InputError
+from mho.gui.queue.panel import QueuePanel
+from mho.gui.session.bench_safety import Verdict
+from mho.gui.session.session import Session
+from mho.gui.window.command_bar import CommandBar
+from mho.running.queue import Queue, database
+from mho.running.runner.rendezvous import MeetingPlace
+from mho.running.runner.server import WATCHERS
+from mho.runs import Status
 
 SOON = 10_000  # ms
 

@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-import gui
-from gui.run_window import RunWindow
-from mho_errors import InputError, RunFileError
+import mho.gui as gui
+from mho.errors import InputError, RunFileError
+from mho.gui.run_window.run_window import RunWindow
 
 
 @pytest.mark.usefixtures("qapp")
@@ -53,7 +53,7 @@ def test_without_a_display_it_says_so(solved, monkeypatch):
 
 def test_a_script_may_leave_its_window_open(solved):
     code = (
-        "import gui\n"
+        "import mho.gui as gui\n"
         "from PySide6.QtWidgets import QApplication\n"
         "app = QApplication([])\n"
         f"window = gui.open_run_window({str(solved)!r})\n"
@@ -63,5 +63,5 @@ def test_a_script_may_leave_its_window_open(solved):
 
 
 def test_importing_gui_loads_no_qt():
-    code = "import sys, gui; assert not {'PySide6', 'pyqtgraph', 'matplotlib'} & set(sys.modules)"
+    code = "import sys, mho.gui; assert not {'PySide6', 'pyqtgraph', 'matplotlib'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -5,9 +5,9 @@ import pytest
 import run_samples
 from PySide6.QtCore import QPointF, Qt
 
-from gui.session import Session
-from gui.signals_panel import MOST_OVERLAID, SignalsPanel
-from runs import Column, Layout, RunHeader, RunWriter, Table
+from mho.gui.session.session import Session
+from mho.gui.signals.panel import MOST_OVERLAID, SignalsPanel
+from mho.runs import Column, Layout, RunHeader, RunWriter, Table
 
 WAIT = 10_000  # ms
 

@@ -6,12 +6,12 @@ import run_samples
 from PySide6.QtCore import Qt
 from run_samples import SampleRun
 
-from chip_maps.matrix_files import to_real_vector
-from gui.session import Session
-from gui.solve_panel import SolvePanel
-from gui.solve_reading import grid_of, read_checked
-from gui.theme import colours
-from runs import Array, Column, Layout, RunFile, RunHeader, RunWriter, Table
+from mho.chip_maps.matrix_files import to_real_vector
+from mho.gui.session.session import Session
+from mho.gui.solve.panel import SolvePanel
+from mho.gui.solve.reading import grid_of, read_checked
+from mho.gui.widgets.theme import colours
+from mho.runs import Array, Column, Layout, RunFile, RunHeader, RunWriter, Table
 
 WAIT = 10_000  # ms
 

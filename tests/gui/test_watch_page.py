@@ -17,12 +17,12 @@ import pytest
 import run_samples
 from queue_runners import Desk, eventually, order, running
 
-from gui.watch import WatchServer
-from gui.watch.looking import MOST_ENDED, look
-from mho_errors import InputError
-from procedures.queue import JobStatus, Queue
-from procedures.queue.control import WATCHERS
-from procedures.queue.meeting import MeetingPlace
+from mho.errors import InputError
+from mho.gui.watch import WatchServer
+from mho.gui.watch.state import MOST_ENDED, look
+from mho.running.queue import JobStatus, Queue
+from mho.running.runner.rendezvous import MeetingPlace
+from mho.running.runner.server import WATCHERS
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -260,7 +260,7 @@ def test_pictures_follow_the_run(server, writer, tmp_path):
 
 def test_the_command_serves_until_ctrl_c(tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "mho.py", "watch", "--port", "0", "--runs", str(tmp_path)],
+        [sys.executable, "-m", "mho", "watch", "--port", "0", "--runs", str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -300,8 +300,8 @@ def test_a_browser_shows_it_and_keeps_it_fresh(server, tmp_path, monkeypatch):
             run_samples.whole_run(tmp_path / "second.h5", title="<i>second</i>")
         return look(folder)
 
-    monkeypatch.setattr("gui.watch.server.look", look_while_another_run_is_made)
-    monkeypatch.setattr("gui.watch.server.FRESH", 0.0)
+    monkeypatch.setattr("mho.gui.watch.server.look", look_while_another_run_is_made)
+    monkeypatch.setattr("mho.gui.watch.server.FRESH", 0.0)
     run_samples.whole_run(tmp_path / "run.h5", title="first")
     command = [
         CHROMIUM, *ALONE, f"--user-data-dir={tmp_path / 'profile'}",

@@ -12,8 +12,8 @@ import tomllib
 import numpy as np
 import pytest
 
-from instruments import Cell, Pulse
-from mho_errors import LimitError
+from mho.errors import LimitError
+from mho.instruments import Cell, Pulse
 
 LIMIT, RANGE = 1e-5, 1e-5  # A
 SMALL = 0.05  # V

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from instruments.simulated.agilentb1500_language import FlexDevice
-from instruments.simulated.scpi import ScpiDevice
-from instruments.simulated.scpi_language import SettingBase
-from instruments.simulated.scpi_parameters import (
+from mho.instruments.simulated.agilentb1500.language import FlexDevice
+from mho.instruments.simulated.scpi.instrument import ScpiDevice
+from mho.instruments.simulated.scpi.language import SettingBase
+from mho.instruments.simulated.scpi.parameters import (  # fmt: skip
     Block,
     Boolean,
     ChannelList,
@@ -23,9 +23,9 @@ from instruments.simulated.scpi_parameters import (
     Numeric,
     Parameter,
     Text,
-)  # fmt: skip
-from instruments.simulated.tsp import TspDevice
-from instruments.simulated.tsp_tables import Group, Panel
+)
+from mho.instruments.simulated.tsp.instrument import TspDevice
+from mho.instruments.simulated.tsp.tables import Group, Panel
 
 Messages = Callable[[random.Random], bytes]
 """Draws one message, without the line feed at its end."""

@@ -15,20 +15,20 @@ import fuzz_messages
 import numpy as np
 from own_driver.simulated_keithley2400 import SimulatedKeithley2400
 
-from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
-from instruments.simulated.array_board import SimulatedArrayBoard
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.keithley707b import SimulatedKeithley707B
-from instruments.simulated.keithley2450 import SimulatedKeithley2450
-from instruments.simulated.keithley2636b import SimulatedKeithley2636B
-from instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
-from instruments.simulated.keysight33522b import SimulatedKeysight33522B
-from instruments.simulated.keysight33622a import SimulatedKeysight33622A
-from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
-from instruments.simulated.pulse_outputs import CHANNELS, PulseOutputs
-from instruments.simulated.scpi import ScpiDevice
-from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
-from instruments.simulated.tsp import TspDevice
+from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
+from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.generators.pulse_outputs import CHANNELS, PulseOutputs
+from mho.instruments.simulated.keithley707b.instrument import SimulatedKeithley707B
+from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
+from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
+from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
+from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
+from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.scpi.instrument import ScpiDevice
+from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
+from mho.instruments.simulated.tsp.instrument import TspDevice
 
 BATCH = 20  # messages between two looks at the error queue
 LIFETIME = 20_000  # messages until it is switched off and on
@@ -222,7 +222,7 @@ def soak(name: str, count: int, seed: int) -> Outcome:
     start = time.perf_counter()
     # Scripts that do not end are stopped sooner than usual: there are many among the messages.
     budget = {"CALLS": 20_000, "INSTRUCTIONS": 1_000_000}
-    with patch.multiple("instruments.simulated.tsp_lua", **budget):
+    with patch.multiple("mho.instruments.simulated.tsp.lua", **budget):
         while outcome.messages < count:
             _live(outcome, min(LIFETIME, count - outcome.messages), chance)
     outcome.seconds = time.perf_counter() - start

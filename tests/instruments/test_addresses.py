@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instruments.addresses import canonical_address, daq_devices, every_spelling
-from instruments.bench_file import load_bench_file
-from mho_errors import BenchError
+from mho.errors import BenchError
+from mho.instruments.bench_file.addresses import canonical_address, daq_devices, every_spelling
+from mho.instruments.bench_file.bench_file import load_bench_file
 
 
 def any_case(text: str) -> st.SearchStrategy[str]:

@@ -14,12 +14,12 @@ from qcodes.instrument import Instrument as QCoDeSInstrument
 from qcodes.instrument_drivers.Keysight import KeysightB1500
 from qcodes.instrument_drivers.Keysight.keysightb1500 import constants
 
-from instruments.drivers.agilentb1500 import AgilentB1500
-from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
-from instruments.simulated.agilentb1500_language import engineering
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import InstrumentError, LimitError
+from mho.errors import InstrumentError, LimitError
+from mho.instruments.drivers.agilentb1500 import AgilentB1500
+from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
+from mho.instruments.simulated.agilentb1500.language import engineering
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 ADDRESS = "GPIB0::17::INSTR"
 

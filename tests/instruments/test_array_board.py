@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
 
-from instruments import Bench, Cell, Pulse, open_bench
-from instruments.drivers import array_board_converters as converters
-from instruments.drivers.array_board import MODES, PATHS, ArrayBoardDriver
-from instruments.roles import ArrayBoard, Daq
-from instruments.simulated.array_board import MODE_TIME, SWITCH_TIME, SimulatedArrayBoard
-from instruments.simulated.array_board_converters import (
+from mho.errors import InputError, InstrumentError, LimitError
+from mho.instruments import Bench, Cell, Pulse, open_bench
+from mho.instruments.drivers import array_board_converters as converters
+from mho.instruments.drivers.array_board import MODES, PATHS, ArrayBoardDriver
+from mho.instruments.laboratory.laboratory import read_geometry
+from mho.instruments.roles import ArrayBoard, Daq
+from mho.instruments.simulated.array_board.converters import (  # fmt: skip
     CODE,
     FULL,
     INPUT_RANGE,
@@ -28,16 +29,15 @@ from instruments.simulated.array_board_converters import (
     OUTPUT_RANGE,
     BoardConverters,
     codes_of,
-)  # fmt: skip
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.laboratory import read_geometry
-from instruments.simulated.scpi_language import SettingBase
-from instruments.simulated.scpi_parameters import Block, ChannelList, Choice, Numeric, Text, block_text
-from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import InputError, InstrumentError, LimitError
+)
+from mho.instruments.simulated.array_board.instrument import MODE_TIME, SWITCH_TIME, SimulatedArrayBoard
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.scpi.language import SettingBase
+from mho.instruments.simulated.scpi.parameters import Block, ChannelList, Choice, Numeric, Text, block_text
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/array-board.md").read_text(encoding="utf-8")
-CHIP = (resources.files("chip_maps") / "maps/reference.toml").read_text("utf-8")
+CHIP = (resources.files("mho.chip_maps") / "maps/reference.toml").read_text("utf-8")
 ADDRESS = "ASRL7::INSTR"
 
 

@@ -14,17 +14,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from instruments import Bench, Cell, Pulse, open_bench
-from instruments.bench_file import load_bench_file
-from instruments.locking import lock_bench
-from instruments.opening import connect_instruments
-from instruments.simulated.faults import Fault
-from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.racks import rack_names
-from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import Aborted, BenchError, ConvergenceError, InstrumentError, LimitError, UnsafeError
+from mho.errors import Aborted, BenchError, ConvergenceError, InstrumentError, LimitError, UnsafeError
+from mho.instruments import Bench, Cell, Pulse, open_bench
+from mho.instruments.bench.locking import lock_bench
+from mho.instruments.bench.opening import connect_instruments
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
+from mho.instruments.simulated.visa.racks import rack_names
 
-TEXT = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
+TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 CELL = Cell("multiply", 3, 7)
 SET = Pulse("set", 3.0, 100e-9, 1.6)
 FORM = Pulse("set", 4.0, 1e-6, 1.6)

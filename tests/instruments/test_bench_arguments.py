@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from instruments import Bench, Cell, Limits, Pulse, TerminalLimits, open_bench
-from instruments.roles import Reading
-from mho_errors import BenchError, InputError, LimitError
+from mho.errors import BenchError, InputError, LimitError
+from mho.instruments import Bench, Cell, Limits, Pulse, TerminalLimits, open_bench
+from mho.instruments.roles import Reading
 
 CELL = Cell("multiply", 3, 7)
 SET = Pulse("set", 3.0, 100e-9, 1.6)

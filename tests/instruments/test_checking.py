@@ -15,17 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.text import Text
 
-from instruments.bench_file import load_bench_file
-from instruments.checking import BenchReport, Finding, check_bench, print_report
-from instruments.contact import Contact, classify_contact
-from instruments.roles import Reading
-from instruments.simulated.faults import BadCell, Fault, OpenInterlock, StuckSwitch
-from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import BenchError
-from mho_terminal import Terminal
+from mho.cli.terminal import Terminal
+from mho.errors import BenchError
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.checks.checking import BenchReport, Finding, check_bench, print_report
+from mho.instruments.checks.contact import Contact, classify_contact
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.roles import Reading
+from mho.instruments.simulated.faults import BadCell, Fault, OpenInterlock, StuckSwitch
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
-TEXT = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
+TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 ENTRIES = load_bench_file("simulated").bench.instruments
 CELL = ("multiply", 3, 4)
 CHECK = '\n[check]\nresistor = 100e3\ncell = ["multiply", 3, 4]\n'
@@ -266,7 +266,7 @@ def test_the_simulated_bench_carries_its_resistor(tmp_path):
 
 
 def test_a_bench_in_use_is_refused(lab, tmp_path):
-    from instruments.opening import open_bench
+    from mho.instruments.bench.opening import open_bench
 
     with open_bench(real(tmp_path)), pytest.raises(BenchError, match="in use"):
         check_bench(real(tmp_path))

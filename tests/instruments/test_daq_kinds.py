@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instruments import Bench, Cell, Pulse, open_bench
-from instruments.bench_file import load_bench_file
-from instruments.rehearsal import stand_in
-from instruments.roles import Daq
-from instruments.simulated.faults import Fault
-from mho_errors import BenchError, ConnectionRestored, InputError, InstrumentError, LimitError
-from procedures import Solve, run
+from mho import run
+from mho.errors import BenchError, ConnectionRestored, InputError, InstrumentError, LimitError
+from mho.instruments import Bench, Cell, Pulse, open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.rehearsal import stand_in
+from mho.instruments.roles import Daq
+from mho.instruments.simulated.faults import Fault
+from mho.procedures import Solve
 
-TEXT = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
+TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 NI = TEXT[TEXT.index("[instruments.daq]") : TEXT.index("[instruments.board]")]
 METER = "USB0::0x05E6::0x6510::SIM00006::INSTR"
 SECTIONS = {

@@ -20,8 +20,9 @@ from own_driver.simulated_keithley2400 import SimulatedKeithley2400
 from pymeasure.test import expected_protocol
 from wired_twins import registered
 
-from instruments import drivers
-from instruments.drivers import (
+from mho.errors import InstrumentError, LimitError, MhoError
+from mho.instruments import drivers
+from mho.instruments.drivers import (
     array_board,
     keithley707b,
     keithley2450,
@@ -34,24 +35,23 @@ from instruments.drivers import (
     keysightb2912a_channel,
     tektronixafg31000,
 )
-from instruments.drivers.bus import BusInstrument
-from instruments.drivers.scpi import ScpiInstrument, Span
-from instruments.drivers.scpi_blocks import BlockInstrument
-from instruments.drivers.tsp import TspInstrument
-from instruments.roles import Cell
-from instruments.simulated.array_board import SimulatedArrayBoard
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.keithley707b import SimulatedKeithley707B
-from instruments.simulated.keithley2450 import SimulatedKeithley2450
-from instruments.simulated.keithley2636b import SimulatedKeithley2636B
-from instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
-from instruments.simulated.keysight33522b import SimulatedKeysight33522B
-from instruments.simulated.keysight33622a import SimulatedKeysight33622A
-from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
-from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
-from mho_errors import InstrumentError, LimitError, MhoError
+from mho.instruments.drivers.languages.bus import BusInstrument
+from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span
+from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument
+from mho.instruments.drivers.languages.tsp import TspInstrument
+from mho.instruments.roles import Cell
+from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keithley707b.instrument import SimulatedKeithley707B
+from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
+from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
+from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
+from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
+from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
 
-OURS = ("instruments.", "own_driver.")  # the rest is PyMeasure's
+OURS = ("mho.instruments.", "own_driver.")  # the rest is PyMeasure's
 SCPI = '0,"No error"'
 KEITHLEY = [(":SYST:ERR?", '0,"No error;0;0 0"'), ("*LANG?", "SCPI")]
 LUA = ("print(errorqueue.next())", "0.00000e+00\tQueue Is Empty\t0.00000e+00\t1.00000e+00")
@@ -99,7 +99,7 @@ def allowed_of(declared: property) -> Any:
 def classes() -> Iterator[type]:
     """Yield every class that a module of drivers defines."""
     for module in pkgutil.iter_modules(drivers.__path__):
-        name = f"instruments.drivers.{module.name}"
+        name = f"mho.instruments.drivers.{module.name}"
         for thing in vars(importlib.import_module(name)).values():
             if inspect.isclass(thing) and thing.__module__ == name:
                 yield thing

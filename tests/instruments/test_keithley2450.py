@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
 from wired_twins import Resistor, ask, registered
 
-from instruments.drivers.keithley2450 import Keithley2450
-from instruments.roles import SourceMeter
-from instruments.simulated.accuracy import range_for
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import Fault
-from instruments.simulated.keithley2450 import SimulatedKeithley2450
-from instruments.simulated.keithley2450_accuracy import SOURCE
-from mho_errors import InstrumentError, LimitError
+from mho.errors import InstrumentError, LimitError
+from mho.instruments.drivers.keithley2450 import Keithley2450
+from mho.instruments.roles import SourceMeter
+from mho.instruments.simulated.analogue.accuracy import range_for
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.keithley2450.accuracy import SOURCE
+from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 
 ADDRESS = "USB0::0x05E6::0x2450::SIM00001::INSTR"
 

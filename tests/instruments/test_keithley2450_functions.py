@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wired_twins import ask
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.keithley2450 import SimulatedKeithley2450
-from instruments.simulated.limited_sources import PROBE, regulate
+from mho.instruments.simulated.analogue.limited_sources import PROBE, regulate
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
 
 SIEMENS = 1e-4
 

@@ -14,15 +14,15 @@ from pymeasure.instruments.keithley import Keithley2600
 from pymeasure.test import expected_protocol
 from wired_twins import Resistor, registered
 
-from instruments.drivers.keithley2636b import Keithley2636B
-from instruments.drivers.keithley2636b_script import SCRIPT
-from instruments.drivers.tsp import lua_list
-from instruments.roles import SourceMeter
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import Fault
-from instruments.simulated.keithley2636b import SimulatedKeithley2636B
-from instruments.simulated.keithley2636b_accuracy import AMPERE_RANGES, OVERRANGE, range_for
-from mho_errors import InstrumentError, LimitError
+from mho.errors import InstrumentError, LimitError
+from mho.instruments.drivers.keithley2636b import Keithley2636B
+from mho.instruments.drivers.keithley2636b_script import SCRIPT
+from mho.instruments.drivers.languages.tsp import lua_list
+from mho.instruments.roles import SourceMeter
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.keithley2636b.accuracy import AMPERE_RANGES, OVERRANGE, range_for
+from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
 
 ADDRESS = "TCPIP0::192.0.2.36::inst0::INSTR"
 
@@ -865,7 +865,7 @@ def test_enabling_ends_a_sweep_that_was_armed(smu, twin, port):
 
 
 def test_a_sweep_without_end_is_stopped_and_leaves_zero_volts(twin, port, monkeypatch):
-    monkeypatch.setattr("instruments.simulated.tsp_lua.CALLS", 10_000)
+    monkeypatch.setattr("mho.instruments.simulated.tsp.lua.CALLS", 10_000)
     ask(twin, PULSES)
     ask(twin, "smua.trigger.count = 0 smua.trigger.source.stimulus = 0 smua.trigger.endpulse.stimulus = 0")
     ask(twin, "smua.trigger.initiate() waitcomplete()")
@@ -1001,8 +1001,8 @@ NUMBERS = (
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_hundred_thousand_random_messages_neither_crash_nor_hang_it(monkeypatch):
-    monkeypatch.setattr("instruments.simulated.tsp_lua.CALLS", 50_000)
-    monkeypatch.setattr("instruments.simulated.tsp_lua.INSTRUCTIONS", 10_000_000)
+    monkeypatch.setattr("mho.instruments.simulated.tsp.lua.CALLS", 50_000)
+    monkeypatch.setattr("mho.instruments.simulated.tsp.lua.INSTRUCTIONS", 10_000_000)
     draw = random.Random(6)
     clock = VirtualClock()
     ports = {1: Resistor(1e-5, clock), 2: Resistor(1e-9, clock)}

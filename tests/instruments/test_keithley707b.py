@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
 
-from instruments.drivers.keithley707b import Keithley707B
-from instruments.roles import SwitchMatrix
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import Fault
-from instruments.simulated.keithley707b import CROSSPOINTS, SimulatedKeithley707B
-from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import InstrumentError
+from mho.errors import InstrumentError
+from mho.instruments.drivers.keithley707b import Keithley707B
+from mho.instruments.roles import SwitchMatrix
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.keithley707b.instrument import CROSSPOINTS, SimulatedKeithley707B
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 ADDRESS = "GPIB0::16::INSTR"
 
@@ -327,8 +327,8 @@ def _shared_twin():
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_hundred_thousand_random_messages_neither_crash_nor_hang_it(monkeypatch):
-    monkeypatch.setattr("instruments.simulated.tsp_lua.CALLS", 50_000)
-    monkeypatch.setattr("instruments.simulated.tsp_lua.INSTRUCTIONS", 10_000_000)
+    monkeypatch.setattr("mho.instruments.simulated.tsp.lua.CALLS", 50_000)
+    monkeypatch.setattr("mho.instruments.simulated.tsp.lua.INSTRUCTIONS", 10_000_000)
     words = (
         "channel close open exclusiveclose exclusiveslotclose getclose getstate getcount setdelay connectrule pattern "
         "setimage snapshot delete catalog reset slot print '1A01' '1A01:1B03' 'allslots' 'slot3' 'p' '9Z99' nil 0 1 2 { } "

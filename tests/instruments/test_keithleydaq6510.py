@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
 
-from instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
-from instruments.roles import Daq, Instrument
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import Fault
-from instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
-from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import InstrumentError, LimitError
+from mho.errors import InstrumentError, LimitError
+from mho.instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
+from mho.instruments.roles import Daq, Instrument
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 ADDRESS = "USB0::0x05E6::0x6510::SIM00005::INSTR"
 

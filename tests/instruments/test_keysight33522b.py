@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
 
-from instruments.drivers.keysight33522b import Keysight33522B
-from instruments.drivers.scpi_pulses import Shape
-from instruments.roles import PulseGenerator
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import Fault
-from instruments.simulated.keysight33522b import SimulatedKeysight33522B
-from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import InstrumentError, LimitError
+from mho.errors import InstrumentError, LimitError
+from mho.instruments.drivers.keysight33522b import Keysight33522B
+from mho.instruments.drivers.languages.scpi_pulses import Shape
+from mho.instruments.roles import PulseGenerator
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 ADDRESS = "USB0::0x0957::0x2C07::SIM00003::INSTR"
 

@@ -9,12 +9,12 @@ import pytest
 import pyvisa
 from numpy.testing import assert_array_equal
 
-from instruments.bench_arguments import shapes_of_arrays
-from instruments.bench_file import load_bench_file
-from instruments.simulated.laboratory import Laboratory, read_geometry
-from mho_errors import BenchError
+from mho.errors import BenchError
+from mho.instruments.bench.arguments import shapes_of_arrays
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory, read_geometry
 
-BENCH = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
+BENCH = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_one_seed_is_one_laboratory():
 
 
 def test_geometry_is_taken_from_the_chip_map():
-    arrays = read_geometry((resources.files("chip_maps") / "maps/zuo2025.toml").read_text("utf-8"))
+    arrays = read_geometry((resources.files("mho.chip_maps") / "maps/zuo2025.toml").read_text("utf-8"))
     assert [(a.name, a.rows, a.columns, a.wire_resistance) for a in arrays] == [
         ("invert", 8, 8, 1.73),
         ("multiply", 1024, 1024, 1.73),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instruments import Limits, TerminalLimits
-from mho_errors import LimitError
+from mho.errors import LimitError
+from mho.instruments import Limits, TerminalLimits
 
 LIMITS = Limits(
     {"bit line": TerminalLimits(3.3, current=1e-3, pulse_width=1e-6), "vector": TerminalLimits(1.0)}

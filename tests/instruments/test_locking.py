@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from instruments import locking
-from instruments.bench_file import load_bench_file
-from instruments.locking import Holder, Taken, lock_bench, take_file
-from mho_errors import BenchError, BenchInUseError
+from mho.errors import BenchError, BenchInUseError
+from mho.instruments.bench import locking
+from mho.instruments.bench.locking import Holder, Taken, lock_bench, take_file
+from mho.instruments.bench_file.bench_file import load_bench_file
 
 ROOT = Path(__file__).resolve().parents[2]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="names of sockets are Linux's")
 TAKE = """
 import os, sys, time
-from instruments.bench_file import load_bench_file
-from instruments.locking import lock_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.bench.locking import lock_bench
 source = load_bench_file(sys.argv[1])
 if len(sys.argv) > 3:
     os.setuid(int(sys.argv[3]))

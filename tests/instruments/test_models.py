@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from instruments import Cell, Pulse, open_bench
-from instruments.models import PULSE_GENERATORS, SOURCE_METERS
+from mho.instruments import Cell, Pulse, open_bench
+from mho.instruments.bench_file.models import PULSE_GENERATORS, SOURCE_METERS
 
-SIMULATED = (resources.files("instruments") / "benches" / "simulated.toml").read_text("utf-8")
+SIMULATED = (resources.files("mho.instruments") / "benches" / "simulated.toml").read_text("utf-8")
 CELL = Cell("multiply", 3, 4)
 
 

@@ -11,13 +11,13 @@ import pyvisa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instruments import Bench, Cell, Pulse, open_bench
-from instruments.bench_file import load_bench_file
-from instruments.limits import TerminalLimits
-from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.monitor import SOURCE_EDGE, Trace
-from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import BenchError
+from mho.errors import BenchError
+from mho.instruments import Bench, Cell, Pulse, open_bench
+from mho.instruments.bench.limits import TerminalLimits
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.laboratory.monitor import SOURCE_EDGE, Trace
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 CELL = Cell("multiply", 2, 3)
 FORM = Pulse("set", 4.0, 1e-6, 1.6)

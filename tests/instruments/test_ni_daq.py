@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from instruments.drivers.ni_daq import NIDaq
-from instruments.roles import Daq
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.ni_daqmx import DaqSystem
-from mho_errors import InputError, InstrumentError, LimitError
+from mho.errors import InputError, InstrumentError, LimitError
+from mho.instruments.drivers.ni_daq import NIDaq
+from mho.instruments.roles import Daq
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.nidaqmx.system import DaqSystem
 
 ERROR = 5e-3  # V: gain, offset and noise of both converters together
 

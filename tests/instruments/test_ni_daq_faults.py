@@ -12,13 +12,13 @@ import pytest
 from nidaqmx.constants import AcquisitionType
 from nidaqmx.errors import DaqError, DaqReadError, DaqWriteError
 
-from instruments import open_bench
-from instruments.drivers.ni_daq import NIDaq
-from instruments.drivers.ni_daq_errors import ADVICE
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import DaqFault, Fault
-from instruments.simulated.ni_daqmx import DaqSystem
-from mho_errors import InstrumentError
+from mho.errors import InstrumentError
+from mho.instruments import open_bench
+from mho.instruments.drivers.languages.nidaqmx_errors import ADVICE
+from mho.instruments.drivers.ni_daq import NIDaq
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import DaqFault, Fault
+from mho.instruments.simulated.nidaqmx.system import DaqSystem
 
 OUTPUTS, INPUTS = "PXI1Slot2/ao0:3", "Dev1/ai0:3"
 VECTORS = np.linspace(0.5, 5.0, 24).reshape(6, 4)

@@ -29,10 +29,10 @@ from nidaqmx.system import System
 from nidaqmx.types import DriverVersion
 from numpy.testing import assert_allclose, assert_array_equal
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.ni_daqmx import DaqSystem
-from instruments.simulated.ni_daqmx_interpreter import SimulatedInterpreter
-from instruments.simulated.ni_devices import to_analogue, to_digital
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.nidaqmx.devices import to_analogue, to_digital
+from mho.instruments.simulated.nidaqmx.interpreter import SimulatedInterpreter
+from mho.instruments.simulated.nidaqmx.system import DaqSystem
 
 FINITE, CONTINUOUS = AcquisitionType.FINITE, AcquisitionType.CONTINUOUS
 DEVICES = {"Dev1": "USB-6363", "PXI1Slot2": "PXIe-6738", "PXI1Slot3": "PXIe-6368"}

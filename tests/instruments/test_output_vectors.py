@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from instruments.drivers.output_vectors import checked_vectors
-from mho_errors import InputError, LimitError
+from mho.errors import InputError, LimitError
+from mho.instruments.drivers.languages.output_vectors import checked_vectors
 
 LOW, HIGH, COUNT = -10.0, 5.0, 4
 

@@ -13,17 +13,18 @@ import pytest
 from own_driver.keithley2400 import Keithley2400
 from pymeasure.test import expected_protocol
 
-from instruments import Cell, Pulse, open_bench
-from instruments.bench_file import load_bench_file
-from mho_errors import BenchError
-from procedures import Solve, run
-from procedures.rehearsal import rehearse
-from procedures.rerun import rerun
+from mho import run
+from mho.errors import BenchError
+from mho.instruments import Cell, Pulse, open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures import Solve
+from mho.running.rehearsal import rehearse
+from mho.running.rerun import rerun
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = Path(__file__).parent / "own_driver"
 PAGE = (ROOT / "docs/writing-a-driver.md").read_text("utf-8")
-SIMULATED = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
+SIMULATED = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 SMU = re.compile(r"\[instruments\.smu\]\n(.+\n)+")
 MATRIX = str(ROOT / "data/matrices/zuo2025-4x4.mtx")
 
@@ -136,10 +137,10 @@ def works(name: str) -> None:
 
 def test_a_driver_of_two_channels_plays_two_roles(folder: Path):
     (folder / "pair.py").write_text(
-        "from instruments.drivers.keysightb2912a import KeysightB2912A\n"
+        "from mho.instruments.drivers.keysightb2912a import KeysightB2912A\n"
         "class Pair(KeysightB2912A):\n    channel_count = 2\n"
     )
-    twin = "instruments.simulated.keysightb2912a:SimulatedKeysightB2912A"
+    twin = "mho.instruments.simulated.keysightb2912a.instrument:SimulatedKeysightB2912A"
     both = section("pair:Pair", twin)
     path = Path(bench(folder, both))
     gate = both.replace("smu", "gate").replace("bit line", "word line") + "channel = 2\n"
@@ -152,8 +153,8 @@ def test_a_driver_of_two_channels_plays_two_roles(folder: Path):
 
 def test_a_pulse_generator_of_one_s_own(folder: Path):
     (folder / "pulses.py").write_text(
-        "from instruments.drivers.keysight33522b import Keysight33522B as Mine\n"
-        "from instruments.simulated.keysight33522b import SimulatedKeysight33522B as Twin\n"
+        "from mho.instruments.drivers.keysight33522b import Keysight33522B as Mine\n"
+        "from mho.instruments.simulated.keysight33522b import SimulatedKeysight33522B as Twin\n"
     )
     path = folder / "lab.toml"
     path.write_text(

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 from command_line import Shell
 
-from chip_maps.chip import load_chip_map, packaged_chip_maps
-from instruments.bench_file import load_bench_file
-from instruments.checking import check_bench
-from instruments.opening import open_bench
-from instruments.plausibility import doubtful_limits
-from instruments.safing import make_bench_safe
-from mho_errors import BenchError, ChipMapError
-from procedures import Read, run
-from procedures.conditions import load_conditions
-from procedures.rehearsal import rehearse
+from mho import run
+from mho.chip_maps.chip import load_chip_map, packaged_chip_maps
+from mho.errors import BenchError, ChipMapError
+from mho.instruments.bench.opening import open_bench
+from mho.instruments.bench.safing import make_bench_safe
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.bench_file.plausibility import doubtful_limits
+from mho.instruments.checks.checking import check_bench
+from mho.procedures import Read
+from mho.procedures.conditions import load_conditions
+from mho.running.rehearsal import rehearse
 
 
 def changed(folder: Path, *changes: tuple[str, str], bench: str = "simulated") -> str:

@@ -19,8 +19,8 @@ from pyvisa.testsuite.keysight_assisted_tests.messagebased_resource_utils import
 )
 from pyvisa.testsuite.keysight_assisted_tests.test_resource_manager import TestResourceManager as ManagerCase
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.visa import register_rack, unregister_rack
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 pytestmark = pytest.mark.slow  # PyVISA's own suite waits in real time
 

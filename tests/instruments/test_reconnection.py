@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from pyvisa import VisaIOError
 from pyvisa.constants import StatusCode
 
-from instruments import Bench, Cell, Pulse, open_bench
-from instruments.bench_entries import Reconnect
-from instruments.reconnection import Connection, Reconnecting, connection_lost
-from instruments.simulated.faults import Fault
-from mho_errors import BenchError, ConnectionRestored, InstrumentError, MhoError
+from mho.errors import BenchError, ConnectionRestored, InstrumentError, MhoError
+from mho.instruments import Bench, Cell, Pulse, open_bench
+from mho.instruments.bench.reconnection import Connection, Reconnecting, connection_lost
+from mho.instruments.bench_file.entries import Reconnect
+from mho.instruments.simulated.faults import Fault
 
-TEXT = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
+TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 ROLES = ["smu", "gate", "pulser", "board"]
 CELL = Cell("multiply", 3, 7)
 FORM = Pulse("set", 4.0, 1e-6, 1.6)

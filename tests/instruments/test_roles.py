@@ -14,26 +14,26 @@ from hypothesis import strategies as st
 from own_driver.keithley2400 import Keithley2400
 from own_driver.simulated_keithley2400 import SimulatedKeithley2400
 
-from instruments import models
-from instruments.drivers.agilentb1500 import AgilentB1500
-from instruments.drivers.keithley2450 import Keithley2450
-from instruments.drivers.keithley2636b import Keithley2636B
-from instruments.drivers.keysight33522b import Keysight33522B
-from instruments.drivers.keysight33622a import Keysight33622A
-from instruments.drivers.keysightb2912a import KeysightB2912A
-from instruments.drivers.tektronixafg31000 import TektronixAFG31000
-from instruments.roles import Instrument, PulseGenerator, SourceMeter
-from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import Fault
-from instruments.simulated.keithley2450 import SimulatedKeithley2450
-from instruments.simulated.keithley2636b import SimulatedKeithley2636B
-from instruments.simulated.keysight33522b import SimulatedKeysight33522B
-from instruments.simulated.keysight33622a import SimulatedKeysight33622A
-from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
-from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
-from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import InstrumentError, LimitError
+from mho.errors import InstrumentError, LimitError
+from mho.instruments.bench_file import models
+from mho.instruments.drivers.agilentb1500 import AgilentB1500
+from mho.instruments.drivers.keithley2450 import Keithley2450
+from mho.instruments.drivers.keithley2636b import Keithley2636B
+from mho.instruments.drivers.keysight33522b import Keysight33522B
+from mho.instruments.drivers.keysight33622a import Keysight33622A
+from mho.instruments.drivers.keysightb2912a import KeysightB2912A
+from mho.instruments.drivers.tektronixafg31000 import TektronixAFG31000
+from mho.instruments.roles import Instrument, PulseGenerator, SourceMeter
+from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
+from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
+from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
+from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
+from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
+from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 CONDUCTANCE = 20e-6
 

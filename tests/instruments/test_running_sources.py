@@ -13,13 +13,13 @@ import pyvisa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instruments import Bench, Cell, Pulse, open_bench
-from instruments.bench_file import load_bench_file
-from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.physics.cells import FORMED, STUCK_ON, VIRGIN
-from instruments.simulated.running_waveforms import Waveform
-from instruments.simulated.stored_waveforms import Excursion
-from instruments.simulated.visa import register_rack, unregister_rack
+from mho.instruments import Bench, Cell, Pulse, open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.simulated.generators.running_waveforms import Waveform
+from mho.instruments.simulated.generators.stored_waveforms import Excursion
+from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_ON, VIRGIN
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 CELL = (2, 3)
 SET_PATH = ':MODE PROG;:ROUT:CELL "multiply",2,3;:ROUT:PATH SET'

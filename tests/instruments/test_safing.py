@@ -14,17 +14,17 @@ import nidaqmx
 import numpy as np
 import pytest
 
-from instruments import safing
-from instruments.bench_file import load_bench_file
-from instruments.locking import lock_bench
-from instruments.opening import open_bench
-from instruments.safing import make_bench_safe
-from instruments.simulated.faults import Fault
-from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import BenchError, BenchInUseError, UnsafeError
+from mho.errors import BenchError, BenchInUseError, UnsafeError
+from mho.instruments.bench import safing
+from mho.instruments.bench.locking import lock_bench
+from mho.instruments.bench.opening import open_bench
+from mho.instruments.bench.safing import make_bench_safe
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
-BENCHES = resources.files("instruments") / "benches"
+BENCHES = resources.files("mho.instruments") / "benches"
 SOURCES = {
     "smu": b":SOUR:VOLT 0.3;:OUTP ON\n",
     "gate": b":SOUR:VOLT 1.0;:OUTP ON\n",

@@ -5,9 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.scpi import IndexedSetting, ScpiDevice, ScpiError, Setting, command, query
-from instruments.simulated.scpi_parameters import (
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.scpi.instrument import (
+    IndexedSetting,
+    ScpiDevice,
+    ScpiError,
+    Setting,
+    command,
+    query,
+)
+from mho.instruments.simulated.scpi.parameters import (
     Block,
     Boolean,
     ChannelList,
@@ -18,7 +25,7 @@ from instruments.simulated.scpi_parameters import (
     quote,
     unquote,
 )
-from instruments.simulated.scpi_syntax import expand, parse_unit, split_messages, split_units
+from mho.instruments.simulated.scpi.syntax import expand, parse_unit, split_messages, split_units
 
 
 class Toy(ScpiDevice):

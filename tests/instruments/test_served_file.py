@@ -12,18 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instruments import Cell, Pulse, open_bench
-from instruments.bench_file import load_bench_file
-from instruments.checking import check_bench
-from instruments.rehearsal import stand_in
-from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.served_file import FIRST_LINE, served_text, write_served
-from instruments.simulated.serving import Server
-from mho_errors import BenchError
-from procedures import Solve, run
+from mho import run
+from mho.errors import BenchError
+from mho.instruments import Cell, Pulse, open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.checks.checking import check_bench
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.laboratory.rehearsal import stand_in
+from mho.instruments.laboratory.served_file import FIRST_LINE, served_text, write_served
+from mho.instruments.laboratory.serving import Server
+from mho.procedures import Solve
 
 ROOT = Path(__file__).resolve().parents[2]
-TEXT = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
+TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 NI = TEXT[TEXT.index("[instruments.daq]") : TEXT.index("[instruments.board]")]
 BOARD = '[instruments.daq]\ndriver = "array_board"\n\n'
 SCANNED = """[instruments.daq]

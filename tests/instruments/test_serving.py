@@ -18,19 +18,19 @@ import numpy as np
 import pytest
 import pyvisa
 
-from instruments.bench_file import BenchSource, load_bench_file
-from instruments.drivers.keithley2450 import Keithley2450
-from instruments.models import SOURCE_METERS
-from instruments.simulated.agilentb1500 import SimulatedAgilentB1500
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.scpi import ScpiDevice, Setting, command
-from instruments.simulated.scpi_parameters import Block, Numeric
-from instruments.simulated.serving import Endpoint, Server, serve_bench
-from mho_errors import BenchError, InstrumentError
+from mho.errors import BenchError, InstrumentError
+from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
+from mho.instruments.bench_file.models import SOURCE_METERS
+from mho.instruments.drivers.keithley2450 import Keithley2450
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.laboratory.serving import Endpoint, Server, serve_bench
+from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.scpi.instrument import ScpiDevice, Setting, command
+from mho.instruments.simulated.scpi.parameters import Block, Numeric
 
 ROOT = Path(__file__).resolve().parents[2]
-BENCHES = ROOT / "instruments/benches"
+BENCHES = ROOT / "mho/instruments/benches"
 NAMES = ("GPIB0::1::INSTR", "GPIB0::2::INSTR")
 
 
@@ -307,7 +307,7 @@ def test_all_data_of_a_b1500_come_through():
 
 
 def test_a_real_benchs_twins_may_be_served(tmp_path, monkeypatch):
-    text = (ROOT / "instruments/benches/simulated.toml").read_text("utf-8")
+    text = (ROOT / "mho/instruments/benches/simulated.toml").read_text("utf-8")
     start, end = text.index("\n[simulation]"), text.index("[instruments.smu]")
     (tmp_path / "lab.toml").write_text(f"{text[:start]}\n{text[end:]}", encoding="utf-8")
     told: list[list[Endpoint]] = []
@@ -327,7 +327,7 @@ def test_a_real_benchs_twins_may_be_served(tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_server_cleanly(number):
     script = (
-        "from instruments.simulated.serving import serve_bench\n"
+        "from mho.instruments.laboratory.serving import serve_bench\n"
         "serve_bench('simulated', 0, lambda _, server: print(*(e.address for e in server.endpoints), flush=True))\n"
     )
     child = subprocess.Popen(

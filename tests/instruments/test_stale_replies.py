@@ -9,9 +9,9 @@ import pytest
 from bad_replies import BAD, BadReply
 from queue_runners import served_bench
 
-from instruments import Bench, Cell, open_bench
-from instruments.simulated.laboratory import Laboratory
-from mho_errors import InstrumentError, MhoError
+from mho.errors import InstrumentError, MhoError
+from mho.instruments import Bench, Cell, open_bench
+from mho.instruments.laboratory.laboratory import Laboratory
 
 CELL = Cell("multiply", 0, 0)
 

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-import instruments.bench as bench_module
-import instruments.stopping as stopping_module
-from instruments import Cell, open_bench
-from instruments.stopping import STOPPING, ended_by_signals, signals_held
+import mho.instruments.bench.bench as bench_module
+import mho.instruments.bench.stop_requests as stopping_module
+from mho.instruments import Cell, open_bench
+from mho.instruments.bench.stop_requests import STOPPING, ended_by_signals, signals_held
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups of POSIX")
 
 SCRIPT = """
 import pathlib, signal, sys, time
-from instruments import Cell, open_bench
+from mho.instruments import Cell, open_bench
 out = pathlib.Path(sys.argv[1])
 {before}
 bench = open_bench(preset="ideal", seed=1)

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instruments import Bench, Cell, Pulse, open_bench
-from instruments.bench_file import load_bench_file
-from instruments.checking import check_bench
-from instruments.simulated.faults import Fault
-from instruments.simulated.keithley707b import CROSSPOINTS, SimulatedKeithley707B
-from instruments.switch_paths import check_paths, row_and_column
-from mho_errors import BenchError, InstrumentError
+from mho.errors import BenchError, InstrumentError
+from mho.instruments import Bench, Cell, Pulse, open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.bench_file.switch_paths import check_paths, row_and_column
+from mho.instruments.checks.checking import check_bench
+from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.keithley707b.instrument import CROSSPOINTS, SimulatedKeithley707B
 
-TEXT = (resources.files("instruments") / "benches/switched.toml").read_text("utf-8")
+TEXT = (resources.files("mho.instruments") / "benches/switched.toml").read_text("utf-8")
 MATRIX = "GPIB0::16::INSTR"
 CELL, OTHER = Cell("multiply", 3, 7), Cell("multiply", 5, 5)
 FORM = Pulse("set", 4.0, 1e-6, 1.6)

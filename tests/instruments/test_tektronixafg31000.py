@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
 
-from instruments.drivers import tektronixafg31000
-from instruments.drivers.scpi_pulses import Shape
-from instruments.drivers.tektronixafg31000 import TektronixAFG31000
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import Fault
-from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
-from instruments.simulated.visa import register_rack, unregister_rack
-from mho_errors import InstrumentError, LimitError
+from mho.errors import InstrumentError, LimitError
+from mho.instruments.drivers import tektronixafg31000
+from mho.instruments.drivers.languages.scpi_pulses import Shape
+from mho.instruments.drivers.tektronixafg31000 import TektronixAFG31000
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 ADDRESS = "USB0::0x0699::0x0356::SIM00004::INSTR"
 

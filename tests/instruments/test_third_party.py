@@ -14,11 +14,11 @@ from pymeasure.instruments.agilent import Agilent33500
 from pymeasure.instruments.keithley import Keithley2450, Keithley2600
 from qcodes.instrument import Instrument
 
-from instruments.bench_file import load_bench_file
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.keithley2636b import SimulatedKeithley2636B
-from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.visa import register_rack, unregister_rack
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 NAME = "third-party"
 SIEMENS = 1e-5

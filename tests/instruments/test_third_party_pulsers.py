@@ -16,11 +16,11 @@ from pymeasure.instruments.tektronix import AFG3152C
 from qcodes.instrument import Instrument
 from qcodes.instrument_drivers.Keysight import Keysight33522B, Keysight33622A
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.keysight33522b import SimulatedKeysight33522B
-from instruments.simulated.keysight33622a import SimulatedKeysight33622A
-from instruments.simulated.tektronixafg31000 import SimulatedTektronixAFG31000
-from instruments.simulated.visa import register_rack, unregister_rack
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
+from mho.instruments.simulated.keysight33522b.keysight33622a import SimulatedKeysight33622A
+from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 NAME = "third-party-pulsers"
 KEYSIGHT, TEKTRONIX, FASTER = (f"GPIB0::{number}::INSTR" for number in (10, 11, 12))

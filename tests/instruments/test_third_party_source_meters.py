@@ -19,11 +19,11 @@ from qcodes.instrument_drivers.Keithley import Keithley2450, Keithley2636B
 from qcodes.instrument_drivers.Keysight import KeysightB2962A
 from wired_twins import Resistor, registered
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.keithley2450 import SimulatedKeithley2450
-from instruments.simulated.keithley2636b import SimulatedKeithley2636B
-from instruments.simulated.keithleydaq6510 import SimulatedKeithleyDAQ6510
-from instruments.simulated.keysightb2912a import SimulatedKeysightB2912A
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
+from mho.instruments.simulated.keithley2636b.instrument import SimulatedKeithley2636B
+from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithleyDAQ6510
+from mho.instruments.simulated.keysightb2912a.instrument import SimulatedKeysightB2912A
 
 NAME = "third-party-source-meters"
 SIEMENS = 1e-5

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.tsp import OUTPUT_SIZE, TspDevice
-from instruments.simulated.tsp_formats import format_reals
-from instruments.simulated.tsp_tables import Attribute, Group, TspError, choice, real
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.tsp.formats import format_reals
+from mho.instruments.simulated.tsp.instrument import OUTPUT_SIZE, TspDevice
+from mho.instruments.simulated.tsp.tables import Attribute, Group, TspError, choice, real
 
 
 class Lamp(TspDevice):
@@ -373,8 +373,8 @@ def test_marks_inside_text_and_comments_are_no_operators(lamp):
      "lamp.level = setmetatable({}, {__index = function(t, k) return t[k + 1] end})[1]"],
 )  # fmt: skip
 def test_a_script_that_hangs_is_stopped(lamp, monkeypatch, hang):
-    monkeypatch.setattr("instruments.simulated.tsp_lua.INSTRUCTIONS", 3_000_000)
-    monkeypatch.setattr("instruments.simulated.tsp_lua.CALLS", 20_000)
+    monkeypatch.setattr("mho.instruments.simulated.tsp.lua.INSTRUCTIONS", 3_000_000)
+    monkeypatch.setattr("mho.instruments.simulated.tsp.lua.CALLS", 20_000)
     start = time.perf_counter()
     ask(lamp, hang)
     assert time.perf_counter() - start < 5.0

@@ -10,11 +10,11 @@ import pyvisa
 from pyvisa import constants
 from pyvisa.constants import EventMechanism, EventType, StatusCode
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import Fault
-from instruments.simulated.scpi import ScpiDevice, Setting
-from instruments.simulated.scpi_parameters import Block, Numeric
-from instruments.simulated.visa import MhoVisaLibrary, register_rack, unregister_rack
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.scpi.instrument import ScpiDevice, Setting
+from mho.instruments.simulated.scpi.parameters import Block, Numeric
+from mho.instruments.simulated.visa.backend import MhoVisaLibrary, register_rack, unregister_rack
 
 USB = "USB0::0x05E6::0x2450::SIM00001::INSTR"
 SERIAL = "ASRL3::INSTR"

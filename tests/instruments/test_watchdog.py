@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instruments import Bench, Cell, Pulse, open_bench
-from instruments.bench_file import load_bench_file
-from instruments.bench_watchdog import every
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.faults import Fault
-from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.serving import Server
-from mho_errors import BenchError, InstrumentError
+from mho.errors import BenchError, InstrumentError
+from mho.instruments import Bench, Cell, Pulse, open_bench
+from mho.instruments.bench.watchdog import every
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.laboratory.serving import Server
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import Fault
 
-TEXT = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
+TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 CELL = Cell("multiply", 3, 7)
 BOARD = "ASRL3::INSTR"
 
@@ -234,7 +234,7 @@ def test_a_bench_that_is_closed_without_being_made_safe_leaves_the_board_to_its_
 
 SCRIPT = """
 import sys, time
-from instruments import Cell, open_bench
+from mho.instruments import Cell, open_bench
 with open_bench(sys.argv[1]) as bench:
     bench.read(Cell("multiply", 3, 7))
     print("ready", flush=True)
@@ -245,7 +245,7 @@ with open_bench(sys.argv[1]) as bench:
 
 def on_sockets(folder: Path, server: Server, seconds: float) -> str:
     """A bench file of "real" instruments on the served ones; its vectors come from the board."""
-    text = (resources.files("instruments") / "benches/switched.toml").read_text("utf-8")
+    text = (resources.files("mho.instruments") / "benches/switched.toml").read_text("utf-8")
     start, end = text.index("\n[simulation]"), text.index("[instruments.smu]")
     text = 'visa = "@py"\n' + text[:start] + "\n" + text[end:]
     for endpoint in server.endpoints:

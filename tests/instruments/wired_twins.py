@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.visa import register_rack, unregister_rack
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 
 class Resistor:

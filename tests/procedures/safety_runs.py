@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from instruments import Bench, open_bench
-from instruments.bench_file import load_bench_file
-from instruments.simulated.faults import DaqFault, Fault
-from instruments.simulated.laboratory import Laboratory
-from mho_errors import BenchError, MhoError
-from procedures import Procedure, run
-from procedures.catalogue import known_procedures
-from procedures.stream import Message, Started
-from runs import RunFile, Status
+from mho import run
+from mho.errors import BenchError, MhoError
+from mho.instruments import Bench, open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.simulated.faults import DaqFault, Fault
+from mho.procedures import Procedure
+from mho.procedures.catalogue import known_procedures
+from mho.procedures.stream import Message, Started
+from mho.runs import RunFile, Status
 
 SMALL_CHIP = """
 name = "small"

@@ -13,23 +13,25 @@ from command_line import Shell
 from numpy.testing import assert_allclose, assert_array_equal
 
 from benchmarks._chip_samples import alike, pooled, sample_chip, sample_solve
-from chip_maps.chip import load_chip_map
-from chip_maps.placement import Placement
-from instruments import ArrayBench, Cell, Pulse, open_bench
-from instruments.bench_file import load_bench_file
-from instruments.checking import check_bench
-from instruments.safing import make_bench_safe
-from instruments.simulated.array_laboratory import CellLines
-from instruments.simulated.physics.cells import STUCK_OFF, STUCK_ON
-from mho_errors import BenchError, InputError, LimitError
-from procedures import Program, Read, Solve, array_programming, run
-from procedures.programming import Block, Programmer
-from procedures.rehearsal import rehearse
-from procedures.rerun import rerun
-from procedures.runner import evaluate
-from procedures.stream import NullStream
-from procedures.write_verify import WriteVerifySettings
-from runs import RunFile
+from mho import run
+from mho.chip_maps.chip import load_chip_map
+from mho.chip_maps.placement import Placement
+from mho.errors import BenchError, InputError, LimitError
+from mho.instruments import ArrayBench, Cell, Pulse, open_bench
+from mho.instruments.arrays.laboratory import CellLines
+from mho.instruments.bench.safing import make_bench_safe
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.checks.checking import check_bench
+from mho.instruments.simulated.physics.cells.cells import STUCK_OFF, STUCK_ON
+from mho.procedures import Program, Read, Solve
+from mho.procedures.cells import array_programming
+from mho.procedures.cells.programming import Block, Programmer
+from mho.procedures.cells.write_verify import WriteVerifySettings
+from mho.procedures.stream import NullStream
+from mho.running.execution import evaluate
+from mho.running.rehearsal import rehearse
+from mho.running.rerun import rerun
+from mho.runs import RunFile
 
 CHIP = load_chip_map("reference")
 LEVELS = CHIP.level_scale()
@@ -110,7 +112,7 @@ def test_an_ideal_chip_is_programmed_to_the_same_conductances_as_at_the_wire():
 
 def test_the_packaged_benches_differ_in_their_instruments_only():
     arrays, simulated = (
-        tomllib.loads((resources.files("instruments") / f"benches/{name}.toml").read_text("utf-8"))
+        tomllib.loads((resources.files("mho.instruments") / f"benches/{name}.toml").read_text("utf-8"))
         for name in ("arrays", "simulated")
     )
     assert arrays["simulation"].pop("instruments") is False

@@ -12,13 +12,13 @@ import pyarrow.parquet
 import pytest
 from distributed import LocalCluster
 
-from mho_errors import BenchError, InputError
-from mho_workers import Workers, dask_workers
-from procedures import run
-from procedures.campaign import Campaign, carry_out
-from procedures.plan import parse_plan
-from procedures.stream import Started
-from runs import RunFile
+from mho import run
+from mho.errors import BenchError, InputError
+from mho.procedures.stream import Started
+from mho.running.campaign import Campaign, carry_out
+from mho.running.plan import parse_plan
+from mho.runs import RunFile
+from mho.workers import Workers, dask_workers
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 
@@ -120,7 +120,7 @@ def test_another_plan_in_the_same_folder_is_refused(tmp_path):
 
 
 def test_a_bench_of_real_instruments_is_refused(tmp_path):
-    from instruments.bench_file import load_bench_file
+    from mho.instruments.bench_file.bench_file import load_bench_file
 
     text = load_bench_file("simulated").text
     start, end = text.index("\n[simulation]"), text.index("\n[instruments.smu]")
@@ -136,7 +136,7 @@ def test_a_preset_that_is_not_there_is_said_before_anything_runs(tmp_path):
 
 
 def test_a_scheduler_without_workers_is_said(monkeypatch):
-    monkeypatch.setattr("mho_workers.FIRST_WORKER", 0.2)
+    monkeypatch.setattr("mho.workers.FIRST_WORKER", 0.2)
     with (
         LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
         pytest.raises(InputError, match=r"has no worker; start one: dask worker tcp://127"),

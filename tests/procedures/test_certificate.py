@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho_errors import InputError
-from procedures.certificate import Certificate, Certifier, exact_residual
+from mho.errors import InputError
+from mho.procedures.equations.certificate import Certificate, Certifier, exact_residual
 
 Floats = np.ndarray
 

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from analysis.summary import summarise
-from instruments import open_bench
-from mho_errors import Aborted, InputError
-from procedures import Program, Read, Sweep, run
-from procedures.rerun import rerun
-from procedures.stream import Control, Progress, Started
-from runs import RunFile
-from runs.card import read_card
+from mho import run
+from mho.analysis.reports.summary import summarise
+from mho.errors import Aborted, InputError
+from mho.instruments import open_bench
+from mho.procedures import Program, Read, Sweep
+from mho.procedures.stream import Control, Progress, Started
+from mho.running.rerun import rerun
+from mho.runs import RunFile
+from mho.runs.index.card import read_card
 
 DIGITS = np.array([[1, 5, 0], [7, 3, 2]])
 CELLS = {"rows": "0:2", "columns": "0:3"}
@@ -125,7 +126,7 @@ def test_a_ground_that_is_gone_or_another_one_is_named(tmp_path):
 
 
 def test_a_run_that_comes_out_differently_now_is_no_ground(programmed, tmp_path, monkeypatch):
-    from instruments.simulated.physics.cells import CellArray
+    from mho.instruments.simulated.physics.cells.cells import CellArray
 
     read = CellArray.read
     monkeypatch.setattr(CellArray, "read", lambda *given, **more: 1.01 * read(*given, **more))

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from procedures import Read, Solve, run
-from runs import Verdict, verify
+from mho import run
+from mho.procedures import Read, Solve
+from mho.runs import Verdict, verify
 
 MATRIX = Path(__file__).parents[2] / "data/matrices/zuo2025-4x4.mtx"
 
@@ -15,7 +16,7 @@ MATRIX = Path(__file__).parents[2] / "data/matrices/zuo2025-4x4.mtx"
 @pytest.fixture(autouse=True)
 def clean_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     """No uncommitted changes, which a run file keeps as they are."""
-    monkeypatch.setattr("runs.provenance.git_state", lambda house: {})
+    monkeypatch.setattr("mho.runs.provenance.git_state", lambda house: {})
 
 
 def test_the_file_of_a_small_solve(tmp_path: Path):

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from instruments import Bench, Cell, open_bench
-from mho_errors import RunFileError
-from procedures import Procedure, run
-from procedures.stream import Stream
-from runs import Column, Layout, RunFile, Status, Table
+from mho import run
+from mho.errors import RunFileError
+from mho.instruments import Bench, Cell, open_bench
+from mho.procedures import Procedure
+from mho.procedures.stream import Stream
+from mho.runs import Column, Layout, RunFile, Status, Table
 
 
 class Endless(Procedure):
@@ -60,10 +61,10 @@ def test_a_disk_about_to_be_full_ends_the_run_and_leaves_the_bench_safe(
 
 SCRIPT = """
 import sys
-import runs.live_file
-from instruments import open_bench
-from mho_errors import RunFileError
-from procedures import run
+import mho.runs.writing.live_file as live_file
+from mho.instruments import open_bench
+from mho.errors import RunFileError
+from mho import run
 sys.path.insert(0, {here!r})
 from test_full_disk import Endless
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runs import RunFile, Status
+from mho.runs import RunFile, Status
 
 ROOT = Path(__file__).resolve().parents[2]
 TAKE_THE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); import mho; mho.main()"

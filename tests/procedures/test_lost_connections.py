@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from safety_runs import BENCHES, PROCEDURES, BusListener, bench_file, chosen, unsafe_roles
 
-from instruments import Bench, open_bench
-from instruments.simulated.faults import Fault
-from mho_errors import ConnectionRestored
-from procedures import run
-from procedures.stream import Event, Started
-from runs import RunFile, Status
+from mho import run
+from mho.errors import ConnectionRestored
+from mho.instruments import Bench, open_bench
+from mho.instruments.simulated.faults import Fault
+from mho.procedures.stream import Event, Started
+from mho.runs import RunFile, Status
 
 ENTRY = re.compile(r"^(\[instruments\.\w+\]\ndriver = .*\naddress = .*)$", re.MULTILINE)
 # What a run found, and how far two of them may be apart: in S, S, relative, A. Noise and accuracy are the twins'.

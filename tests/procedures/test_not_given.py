@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from pymeasure.experiment import FloatParameter, IntegerParameter
 
-from instruments import open_bench
-from instruments.bench_file import load_bench_file
-from mho_errors import InputError
-from procedures import Read, Sweep, run
-from procedures.arguments import procedure_from_arguments
-from procedures.catalogue import known_procedures, make_procedure
-from procedures.queue.ordering import order_of_run
-from procedures.rerun import rerun
-from runs import Parameter, RunFile
-from runs.seal import write_seal
+from mho import run
+from mho.cli.arguments import procedure_from_arguments
+from mho.errors import InputError
+from mho.instruments import open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures import Read, Sweep
+from mho.procedures.catalogue import known_procedures, make_procedure
+from mho.running.queue.orders import order_of_run
+from mho.running.rerun import rerun
+from mho.runs import Parameter, RunFile
+from mho.runs.integrity.seal import write_seal
 
 CELLS = {"rows": "0:2", "columns": "0"}
 SMALL = {**CELLS, "highest": 0.2, "step": 0.1}

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from mho_errors import InputError
-from procedures import Read, run
-from procedures.notifications import Addresses, Notifier, addresses, occasion_of
-from procedures.stream import Ended
-from runs import Status
+from mho import run
+from mho.errors import InputError
+from mho.procedures import Read
+from mho.procedures.stream import Ended
+from mho.running.notifications import Addresses, Notifier, addresses, occasion_of
+from mho.runs import Status
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*imghdr.*:DeprecationWarning"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho_errors import InputError
-from procedures.plan import Range, load_plan, parse_plan
+from mho.errors import InputError
+from mho.running.plan import Range, load_plan, parse_plan
 
 HEAD = 'name = "test"\n'
 SOLVE = '[[steps]]\nprocedure = "solve"\nparameters = { matrix = "a.csv", bits = 24 }\n'

@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from chip_maps.chip import parse_chip_map
-from chip_maps.fixed_point import to_fixed_point
-from chip_maps.multiply_encoding import encode_multiply
-from instruments import Bench, open_bench
-from instruments.simulated.clock import VirtualClock
-from mho_errors import ConvergenceError
-from procedures.inversion import LINEAR, AnalogueInverse
-from procedures.products import REPEATS, SlicedProduct, fit_trim
-from procedures.programming import Programmer
-from procedures.solve_plan import SolvePlan, plan_solve
-from procedures.write_verify import WriteVerifySettings
+from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.fixed_point import to_fixed_point
+from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.errors import ConvergenceError
+from mho.instruments import Bench, open_bench
+from mho.instruments.simulated.clock import VirtualClock
+from mho.procedures.cells.programming import Programmer
+from mho.procedures.cells.write_verify import WriteVerifySettings
+from mho.procedures.equations.inversion import LINEAR, AnalogueInverse
+from mho.procedures.equations.products import REPEATS, SlicedProduct, fit_trim
+from mho.procedures.equations.solve_plan import SolvePlan, plan_solve
 
 VOLTS = 0.2
 STEP = 5e-6

@@ -6,7 +6,8 @@ How near the median over twenty chips comes is measured by ``python -m benchmark
 import numpy as np
 import pytest
 
-from procedures import Solve, run
+from mho import run
+from mho.procedures import Solve
 
 MEASURED = (0.18, 0.034, 0.0076)  # Zuo et al. 2025, read off the figure
 MATRIX, RHS = "data/matrices/zuo2025-4x4.mtx", "data/matrices/zuo2025-4x4-rhs.mtx"

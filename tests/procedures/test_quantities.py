@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mho_errors import InputError
-from procedures.quantities import parse_quantity
+from mho.errors import InputError
+from mho.procedures.quantities import parse_quantity
 
 PREFIXES = {"k": 1e3, "": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "n": 1e-9, "p": 1e-12}
 

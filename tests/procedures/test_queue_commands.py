@@ -18,18 +18,18 @@ from queue_procedures import Reading
 from queue_runners import TESTS, Desk, eventually, order, running
 from rich.console import Console
 
-import mho
-from instruments.bench_file import load_bench_file
-from procedures import run
-from procedures.queue import Answer, Job, JobStatus, Queue
-from procedures.queue.commands import MOST_WAITING
-from procedures.queue.control import WATCHERS
-from procedures.queue.expectation import START
-from procedures.queue.messages import JobChanged, RunnerState
-from procedures.queue.telling import telling
-from procedures.queue.terminal import RunnerDisplay
-from procedures.stream import Message
-from runs import RunFile
+import mho.cli.main as mho
+from mho import run
+from mho.cli.queue import MOST_WAITING
+from mho.cli.queue_display import RunnerDisplay
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures.stream import Message
+from mho.running.queue import Answer, Job, JobStatus, Queue
+from mho.running.queue.durations import START
+from mho.running.runner.announcements import telling
+from mho.running.runner.messages import JobChanged, RunnerState
+from mho.running.runner.server import WATCHERS
+from mho.runs import RunFile
 
 
 @pytest.fixture

@@ -21,14 +21,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from queue_runners import Desk, eventually, running
 
-from mho_errors import QueueError
-from procedures.queue import NoRunnerError, Queue, RunnerBusyError, RunnerClient, control
-from procedures.queue.control import SEATS, WATCHERS
-from procedures.queue.meeting import MeetingPlace
-from procedures.queue.messages import Missed, QueueChanged, RunnerState, decode, decode_request, encode
-from procedures.queue.sending import ROOM, Outbox
-from procedures.queue.wire import REQUEST_LIMIT, Wire
-from procedures.stream import Message, Row
+from mho.errors import QueueError
+from mho.procedures.stream import Message, Row
+from mho.running.queue import Queue
+from mho.running.runner import NoRunnerError, RunnerBusyError, RunnerClient
+from mho.running.runner import server as control
+from mho.running.runner.connection import REQUEST_LIMIT, Wire
+from mho.running.runner.messages import Missed, QueueChanged, RunnerState, decode, decode_request, encode
+from mho.running.runner.rendezvous import MeetingPlace
+from mho.running.runner.sender import ROOM, Outbox
+from mho.running.runner.server import SEATS, WATCHERS
 
 
 @pytest.fixture

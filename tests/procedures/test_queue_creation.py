@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from procedures.queue import Queue
+from mho.running.queue import Queue
 
 AT_ONCE, ROUNDS = 6, 25
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from queue_runners import ROOT, TESTS, Desk, eventually, order, running
 
-from mho_errors import QueueError
-from procedures.queue import JobStatus, Runner
-from procedures.queue.messages import QueueChanged
-from procedures.stream import Ended, Message, Resumed, Started
+from mho.errors import QueueError
+from mho.procedures.stream import Ended, Message, Resumed, Started
+from mho.running.queue import JobStatus
+from mho.running.runner import Runner
+from mho.running.runner.messages import QueueChanged
 
 
 @pytest.fixture
@@ -108,8 +109,8 @@ import os, sys
 from pathlib import Path
 from queue_runners import Desk, eventually, order, running
 from dataclasses import replace
-from procedures.queue import JobStatus
-from procedures.stream import Started
+from mho.running.queue import JobStatus
+from mho.procedures.stream import Started
 
 disk, runs = Path(sys.argv[1]), Path(sys.argv[2])
 desk = Desk(disk / "queue.sqlite")

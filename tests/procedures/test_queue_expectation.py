@@ -5,12 +5,13 @@ from itertools import pairwise
 import pytest
 from queue_runners import order
 
-from instruments.bench_file import load_bench_file
-from mho_errors import RunFileError
-from procedures import Read, run
-from procedures.base import Estimate
-from procedures.queue import JobStatus, Order, Queue
-from procedures.queue.expectation import (
+from mho import run
+from mho.errors import RunFileError
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures import Read
+from mho.procedures.base import Estimate
+from mho.running.queue import JobStatus, Order, Queue
+from mho.running.queue.durations import (
     HARDWARE_PULSE,
     RUN,
     SIMULATED_PULSE,
@@ -21,7 +22,7 @@ from procedures.queue.expectation import (
     expected_together,
     own_seconds,
 )
-from procedures.queue.ordering import checked, checked_all
+from mho.running.queue.orders import checked, checked_all
 
 SOURCE = load_bench_file("simulated")
 READ = Order("read", {"rows": "0:4", "columns": "0:4", "repeats": 3})

@@ -25,13 +25,14 @@ from queue_runners import (
     unsafe_roles,
 )
 
-from instruments.bench_file import load_bench_file
-from instruments.simulated.laboratory import Laboratory
-from mho_errors import UnsafeError
-from procedures.queue import Answer, Job, JobStatus, Order, Policy, Queue, emergency_stop
-from procedures.queue.meeting import MeetingPlace
-from procedures.queue.messages import RUNNER_GONE
-from runs import RunFile, Status
+from mho.errors import UnsafeError
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.running.queue import Answer, Job, JobStatus, Order, Policy, Queue
+from mho.running.runner import emergency_stop
+from mho.running.runner.messages import RUNNER_GONE
+from mho.running.runner.rendezvous import MeetingPlace
+from mho.runs import RunFile, Status
 
 RUNNER, WORKER, BOTH = "runner", "worker", "both"
 ROLES = {"smu", "gate", "pulser", "board"}  # what is on while a cell is measured

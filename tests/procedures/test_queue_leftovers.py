@@ -14,9 +14,9 @@ import psutil
 import pytest
 from queue_runners import Desk, eventually, order, running
 
-from procedures.queue import Job, JobStatus, Queue
-from procedures.queue.leftovers import break_off, runner_lives, wait_for_worker, worker_lives
-from runs.liveness import birth_of
+from mho.running.queue import Job, JobStatus, Queue
+from mho.running.runner.orphans import break_off, runner_lives, wait_for_worker, worker_lives
+from mho.runs.integrity.liveness import birth_of
 
 DEAF = """
 import signal, time

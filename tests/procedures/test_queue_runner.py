@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from queue_runners import Desk, eventually, order, running
 
-from instruments.bench_file import load_bench_file
-from mho_errors import QueueError, UnsafeError
-from procedures.queue import Answer, Grace, JobStatus, NoRunnerError, Policy, Runner
-from procedures.queue.job import ENDED
-from procedures.queue.messages import JobChanged, RunnerState
-from procedures.stream import Paused, Progress, Resumed, Started
-from runs import RunFile, Status
+from mho.errors import QueueError, UnsafeError
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures.stream import Paused, Progress, Resumed, Started
+from mho.running.queue import Answer, JobStatus, Policy
+from mho.running.queue.job import ENDED
+from mho.running.runner import Grace, NoRunnerError, Runner
+from mho.running.runner.messages import JobChanged, RunnerState
+from mho.runs import RunFile, Status
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho_errors import QueueError
-from procedures.queue import Answer, Job, JobStatus, Order, Policy, Queue
-from procedures.queue.database import StorageError
-from procedures.queue.policy import Decision, decide
+from mho.errors import QueueError
+from mho.running.queue import Answer, Job, JobStatus, Order, Policy, Queue
+from mho.running.queue.database import StorageError
+from mho.running.queue.policy import Decision, decide
 
 SOLVE = Order("solve", {"matrix": "a.npy", "bits": 12}, folder=Path("/lab"))
 

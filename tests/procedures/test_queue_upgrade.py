@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from queue_runners import Desk, eventually, running
 
-from procedures.queue import JobStatus, Order, Queue
-from procedures.queue.schema import _REVISIONS, VERSION
-from runs import RunFile
+from mho.running.queue import JobStatus, Order, Queue
+from mho.running.queue.schema import _REVISIONS, VERSION
+from mho.runs import RunFile
 
 TABLES = """
 CREATE TABLE jobs (
@@ -107,7 +107,7 @@ ZEROS = [
     Order("sweep", {"gate": 0.0, "rows": "0:1"}),
     Order("procedures:Sweep", {"gate": 0}),
     Order("Read", {"read_voltage": "0 V", "rows": "0:1"}),
-    Order("procedures.solve:Solve", {"matrix": "a.mtx", "tolerance": 0.0}),
+    Order("mho.procedures.equations.solve:Solve", {"matrix": "a.mtx", "tolerance": 0.0}),
 ]
 
 

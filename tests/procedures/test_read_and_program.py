@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from chip_maps.chip import load_chip_map
-from instruments import open_bench
-from instruments.bench_file import load_bench_file
-from mho_errors import ChipMapError, InputError, LimitError
-from procedures import Program, Read, run
-from procedures.cell_range import parse_lines
-from runs import RunFile
+from mho import run
+from mho.chip_maps.chip import load_chip_map
+from mho.errors import ChipMapError, InputError, LimitError
+from mho.instruments import open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures import Program, Read
+from mho.procedures.cell_range import parse_lines
+from mho.runs import RunFile
 
 LEVELS = load_chip_map("reference").level_scale()
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chip_maps.fixed_point import FixedPoint
-from chip_maps.forecast import contraction
-from mho_errors import ConvergenceError
-from procedures.certificate import exact_residual
-from procedures.refinement import STALL_CYCLES, Cycle, refine
+from mho.chip_maps.fixed_point import FixedPoint
+from mho.chip_maps.forecast import contraction
+from mho.errors import ConvergenceError
+from mho.procedures.equations.certificate import exact_residual
+from mho.procedures.equations.refinement import STALL_CYCLES, Cycle, refine
 
 Floats = np.ndarray
 Product = Callable[[FixedPoint], Floats]

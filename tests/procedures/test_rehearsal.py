@@ -15,23 +15,23 @@ from pymeasure.experiment import BooleanParameter, FloatParameter
 from pymeasure.experiment import Parameter as FormParameter
 from rich.console import Console
 
-import procedures
-from instruments import Bench, Cell, Pulse
-from instruments.bench_file import load_bench_file
-from instruments.locking import lock_bench
-from instruments.rehearsal import open_rehearsal, stand_in
-from instruments.simulated.racks import rack_names
-from mho_errors import Aborted, BenchError, InputError, InstrumentError
-from procedures import Procedure, Solve
-from procedures.arguments import known_procedures, procedure_from_arguments
-from procedures.rehearsal import Quantity, Rehearsal, rehearse
-from procedures.rehearsal_table import print_rehearsal
-from procedures.stream import Ended, Progress, Started, Stream
-from runs import Column, Layout, RunFile, Table
+import mho.procedures as procedures
+from mho.cli.arguments import known_procedures, procedure_from_arguments
+from mho.cli.rehearsal import print_rehearsal
+from mho.errors import Aborted, BenchError, InputError, InstrumentError
+from mho.instruments import Bench, Cell, Pulse
+from mho.instruments.bench.locking import lock_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.rehearsal import open_rehearsal, stand_in
+from mho.instruments.simulated.visa.racks import rack_names
+from mho.procedures import Procedure, Solve
+from mho.procedures.stream import Ended, Progress, Started, Stream
+from mho.running.rehearsal import Quantity, Rehearsal, rehearse
+from mho.runs import Column, Layout, RunFile, Table
 
 ROOT = Path(__file__).resolve().parents[2]
 MATRIX = str(ROOT / "data/matrices/zuo2025-4x4.mtx")
-TEXT = (resources.files("instruments") / "benches/simulated.toml").read_text("utf-8")
+TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 CELL = Cell("multiply", 0, 0)
 FORM = Pulse("set", 4.0, 1e-6, 1.6)
 

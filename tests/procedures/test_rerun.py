@@ -18,14 +18,15 @@ import pytest
 import run_samples
 from command_line import Shell
 
-from analysis.table_import import import_table
-from mho_errors import Aborted, InputError
-from procedures import Program, Read, Solve, run
-from procedures.rerun import rerun
-from procedures.stream import Control, Event, Progress
-from runs import RunFile, Status
-from runs.card import read_card
-from runs.index import RunIndex
+from mho import run
+from mho.analysis.imports.table_import import import_table
+from mho.errors import Aborted, InputError
+from mho.procedures import Program, Read, Solve
+from mho.procedures.stream import Control, Event, Progress
+from mho.running.rerun import rerun
+from mho.runs import RunFile, Status
+from mho.runs.index.card import read_card
+from mho.runs.index.index import RunIndex
 
 
 @pytest.fixture(scope="module")
@@ -240,9 +241,10 @@ def test_a_run_that_goes_on_is_not_repeated(tmp_path: Path):
 
 OTHER_PROCESSOR = """
 import json, sys
-from procedures import Read, run
-from procedures.rerun import rerun
-from procedures.rerun_report import rerun_as_json
+from mho import run
+from mho.procedures import Read
+from mho.running.rerun import rerun
+from mho.cli.rerun import rerun_as_json
 again = rerun(sys.argv[1], output=sys.argv[2])
 run(Read(rows="0", columns="0"), after=sys.argv[1], output=sys.argv[3])
 print(json.dumps(rerun_as_json(again)))

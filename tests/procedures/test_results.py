@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from instruments import open_bench
-from mho_errors import RunFileError
-from procedures import run
-from procedures.base import Procedure
-from procedures.results import LONGEST
-from runs import Layout, RunFile, Status
+from mho import run
+from mho.errors import RunFileError
+from mho.instruments import open_bench
+from mho.procedures.base import Procedure
+from mho.running.results import LONGEST
+from mho.runs import Layout, RunFile, Status
 
 
 class Returning(Procedure):
@@ -111,7 +111,7 @@ def test_what_cannot_be_kept_fails_the_run_and_says_what_it_is(value, said, tmp_
 
 def test_a_result_without_a_summary_reaches_the_command_line(shell, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
-        "from procedures.base import Procedure\nfrom runs import Layout\n"
+        "from mho.procedures.base import Procedure\nfrom mho.runs import Layout\n"
         "class Mine(Procedure):\n    'Mine.'\n    def layout(self):\n        return Layout()\n"
         "    def execute(self, bench, stream):\n        return {'window': 3.0}\n"
     )

@@ -11,11 +11,11 @@ import pytest
 from queue_procedures import CELL, Reading
 from queue_runners import eventually
 
-from instruments import Bench, open_bench
-from mho_errors import Aborted
-from procedures import run
-from procedures.stream import Control, Ended, Message, Paused, Resumed, Row, Stream
-from runs import RunFile, Status
+from mho import run
+from mho.errors import Aborted
+from mho.instruments import Bench, open_bench
+from mho.procedures.stream import Control, Ended, Message, Paused, Resumed, Row, Stream
+from mho.runs import RunFile, Status
 
 
 class Steps(Reading):

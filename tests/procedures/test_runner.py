@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 from pymeasure.experiment import FloatParameter, IntegerParameter
 
-from instruments import Bench, Cell, Pulse, open_bench
-from instruments.simulated.faults import Fault
-from mho_errors import Aborted, BenchError, InputError, InstrumentError, LimitError, RunFileError
-from procedures import Procedure, Solve, run
-from procedures.stream import Ended, MakingSafe, Message, Progress, Row, Standing, Started, Stream
-from runs import Array, Column, Layout, RunFile, Status, Table
+from mho import run
+from mho.errors import Aborted, BenchError, InputError, InstrumentError, LimitError, RunFileError
+from mho.instruments import Bench, Cell, Pulse, open_bench
+from mho.instruments.simulated.faults import Fault
+from mho.procedures import Procedure, Solve
+from mho.procedures.stream import Ended, MakingSafe, Message, Progress, Row, Standing, Started, Stream
+from mho.runs import Array, Column, Layout, RunFile, Status, Table
 
 ROOT = Path(__file__).resolve().parents[2]
 MATRIX = str(ROOT / "data/matrices/zuo2025-4x4.mtx")
@@ -301,7 +302,7 @@ def test_bad_input_leaves_no_file_and_opens_no_bench(folder, monkeypatch):
         def check(self) -> None:
             raise InputError("no")
 
-    monkeypatch.setattr("procedures.runner.open_bench", lambda *_, **__: pytest.fail("opened"))
+    monkeypatch.setattr("mho.running.execution.open_bench", lambda *_, **__: pytest.fail("opened"))
     with pytest.raises(InputError):
         run(Refusing(), output=folder)
     assert not folder.exists()

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from safety_runs import ADDRESSES, BENCHES, PROCEDURES, assert_end, bench_file, chosen, heard, perform
 
-from instruments import Bench
-from instruments.simulated.faults import (
+from mho.errors import MhoError
+from mho.instruments import Bench
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.simulated.faults import (
     BadCell,
     DaqFault,
     Fault,
@@ -25,8 +27,6 @@ from instruments.simulated.faults import (
     StuckSwitch,
     UnpluggedDaq,
 )
-from instruments.simulated.laboratory import Laboratory
-from mho_errors import MhoError
 
 FEW = {"solve": 6}  # which does what the others do
 SHORT, OPEN = 10e-3, 0.0  # S

@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from chip_maps.chip import parse_chip_map, read_chip_text
-from chip_maps.matrix_files import load_matrix, load_vector
-from instruments import Bench, open_bench
-from instruments.bench_file import load_bench_file
-from mho_errors import ConvergenceError, InputError
-from procedures import Solution, Solve, run
-from procedures.certificate import exact_residual
-from procedures.stream import Message, Progress, Row
-from runs import RunFile, Status
+from mho import run
+from mho.chip_maps.chip import parse_chip_map, read_chip_text
+from mho.chip_maps.matrix_files import load_matrix, load_vector
+from mho.errors import ConvergenceError, InputError
+from mho.instruments import Bench, open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures import Solution, Solve
+from mho.procedures.equations.certificate import exact_residual
+from mho.procedures.stream import Message, Progress, Row
+from mho.runs import RunFile, Status
 
 MATRICES = Path(__file__).resolve().parents[2] / "data/matrices"
 ZUO, ZUO_RHS = str(MATRICES / "zuo2025-4x4.mtx"), str(MATRICES / "zuo2025-4x4-rhs.mtx")

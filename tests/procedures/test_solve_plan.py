@@ -7,10 +7,10 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from chip_maps.chip import ArrayMap, ChipMap, load_chip_map
-from chip_maps.multiply_encoding import encode_multiply
-from mho_errors import ChipMapError, ConvergenceError
-from procedures.solve_plan import TILE_WIDTH, SolvePlan, plan_solve
+from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map
+from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.errors import ChipMapError, ConvergenceError
+from mho.procedures.equations.solve_plan import TILE_WIDTH, SolvePlan, plan_solve
 
 REFERENCE, ZUO = load_chip_map("reference"), load_chip_map("zuo2025")
 INPUT = 35e-6
@@ -143,7 +143,7 @@ def test_a_loop_that_came_out_unstable_is_not_connected():
 
 
 def test_every_packaged_bench_names_a_packaged_chip():
-    for bench in (resources.files("instruments") / "benches").iterdir():
+    for bench in (resources.files("mho.instruments") / "benches").iterdir():
         if bench.name.endswith(".toml"):
             chip = bench.read_text("utf-8").split('chip = "')[1].split('"')[0]
             assert load_chip_map(chip).arrays

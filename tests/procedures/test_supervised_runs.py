@@ -17,18 +17,18 @@ import pytest
 from queue_procedures import Reading
 from queue_runners import ROOT, TESTS, Desk, eventually, order, running, served_bench, unsafe_roles
 
-import mho
-from instruments.bench_file import load_bench_file
-from instruments.locking import lock_bench
-from instruments.simulated.laboratory import Laboratory
-from mho_errors import BenchError, InstrumentError, UnsafeError
-from mho_supervisor import Report
-from procedures import run
-from procedures.plan_terminal import run_plan
-from procedures.queue import JobStatus, Queue, queue_path
-from procedures.stream import BenchTaken, Ended, Message, Started
-from procedures.witness import SUPERVISOR_GONE, witnessed
-from runs import RunFile, Status
+import mho.cli.main as mho
+from mho import run
+from mho.cli.plan import run_plan
+from mho.errors import BenchError, InstrumentError, UnsafeError
+from mho.instruments.bench.locking import lock_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.procedures.stream import BenchTaken, Ended, Message, Started
+from mho.running.queue import JobStatus, Queue, queue_path
+from mho.running.safety_statement import SUPERVISOR_GONE, witnessed
+from mho.running.supervisor import Report
+from mho.runs import RunFile, Status
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are forked on POSIX")
 

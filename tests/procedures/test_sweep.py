@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from instruments import Cell, Pulse, open_bench
-from instruments.simulated.faults import BadCell, Fault, OutputKey
-from mho_errors import BenchError, ChipMapError, InputError, LimitError
-from procedures import Program, Sweep, run
-from procedures.sweep import MOST_POINTS, conductance_left, levels
-from runs import RunFile
+from mho import run
+from mho.errors import BenchError, ChipMapError, InputError, LimitError
+from mho.instruments import Cell, Pulse, open_bench
+from mho.instruments.simulated.faults import BadCell, Fault, OutputKey
+from mho.procedures import Program, Sweep
+from mho.procedures.cells.sweep import MOST_POINTS, conductance_left, levels
+from mho.runs import RunFile
 
 VOLTS = st.floats(0.0, 10.0).map(lambda volts: round(volts, 3))
 

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instruments.bench_file import load_bench_file
-from instruments.rehearsal import stand_in
-from instruments.simulated.laboratory import Laboratory
-from instruments.simulated.served_file import served_text, write_served
-from instruments.simulated.serving import Server
-from mho_errors import Aborted, InputError
-from procedures import Read, run
-from procedures.stream import Control
-from runs import RunFile
+from mho import run
+from mho.errors import Aborted, InputError
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.laboratory.rehearsal import stand_in
+from mho.instruments.laboratory.served_file import served_text, write_served
+from mho.instruments.laboratory.serving import Server
+from mho.procedures import Read
+from mho.procedures.stream import Control
+from mho.runs import RunFile
 
 INTERVAL = 0.3  # s
 
@@ -48,7 +49,7 @@ def broken_off(procedure: Read, bench: str, path: Path, images: int) -> None:
 
 @pytest.mark.parametrize("samples", [1, 3])
 def test_whole_repeats_are_taken_over_and_the_others_follow_in_time(bench, tmp_path, samples, monkeypatch):
-    monkeypatch.setattr("procedures.read.ANNOUNCED", 0.0)
+    monkeypatch.setattr("mho.procedures.cells.read.ANNOUNCED", 0.0)
     broken_off(reads(samples=samples), bench, tmp_path / "1.h5", 2)
     with RunFile(tmp_path / "1.h5") as file:
         before, done = file.table("reads"), len(file.map_times("multiply_conductance"))

@@ -13,22 +13,23 @@ import pytest
 import run_samples
 from command_line import Shell
 
-from mho_errors import InputError, RunFileError
-from procedures import Program, Read, run
-from procedures import terminal as procedures_terminal
-from procedures.queue.ordering import order_of_run
-from procedures.rerun import rerun
-from procedures.trust import Code, anybody, foreign
-from runs import RunFile
+from mho import run
+from mho.cli import run_display as procedures_terminal
+from mho.errors import InputError, RunFileError
+from mho.procedures import Program, Read
+from mho.running.queue.orders import order_of_run
+from mho.running.rerun import rerun
+from mho.running.trust import Code, anybody, foreign
+from mho.runs import RunFile
 
 DIGITS = np.array([[1, 5]])
 
 MODULE = '''
 from pathlib import Path
 Path("{mark}").touch()
-from instruments.drivers.keithley2450 import Keithley2450
-from instruments.simulated.keithley2450 import SimulatedKeithley2450
-from procedures import Program
+from mho.instruments.drivers.keithley2450 import Keithley2450
+from mho.instruments.simulated.keithley2450.instrument import SimulatedKeithley2450
+from mho.procedures import Program
 
 
 class Mine(Program):
@@ -128,7 +129,7 @@ def test_that_a_module_is_imported_already_is_no_trust(what, name, honest, tmp_p
         if what == "procedure":
             texts = {"provenance/procedure": name}
         else:
-            own = f'driver = "instruments.drivers.keithley2450:Keithley2450"\ntwin = "{name}"'
+            own = f'driver = "mho.instruments.drivers.keithley2450:Keithley2450"\ntwin = "{name}"'
             bench = file["entry/bench/file"][()].decode()
             texts = {"bench/file": bench.replace('driver = "keithley2450"', own, 1)}
         for place, text in texts.items():
@@ -175,7 +176,7 @@ def test_a_clone_has_no_folder_of_the_files_choice(honest, place, tmp_path):
     path = forged(honest, place, "procedure", tmp_path / "forged.h5")
     with h5py.File(path, "r+") as file:
         del file["entry/provenance/procedure"]
-        file["entry/provenance/procedure"] = np.bytes_(b"procedures.read:Read")
+        file["entry/provenance/procedure"] = np.bytes_(b"mho.procedures.cells.read:Read")
     run_samples.seal_again(path)
     order = order_of_run(path)
     assert order.folder == tmp_path
@@ -290,10 +291,8 @@ def test_on_a_terminal_a_person_is_asked(answer, monkeypatch):
 
 
 def test_what_is_mhos_own_needs_no_trust():
-    bench = (
-        '[instruments.smu]\ndriver = "instruments.drivers.keithley2450:Keithley2450"\ntwin = "os:system"\n'
-    )
-    assert foreign("procedures.read:Read", bench, "x") == ("os:system",)
+    bench = '[instruments.smu]\ndriver = "mho.instruments.drivers.keithley2450:Keithley2450"\ntwin = "os:system"\n'
+    assert foreign("mho.procedures.cells.read:Read", bench, "x") == ("os:system",)
     assert foreign("proceduresx.read:Read", "", "x") == ("proceduresx.read:Read",)
     with pytest.raises(InputError, match="nested deeper"):
         foreign("", "a = " + "[" * 9999 + "]" * 9999, "x")

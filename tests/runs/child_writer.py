@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-import runs.live_file
-from mho_errors import RunFileError
-from runs import Array, Column, Layout, Map, RunHeader, RunWriter, Table
+import mho.runs.writing.live_file as live_file
+from mho.errors import RunFileError
+from mho.runs import Array, Column, Layout, Map, RunHeader, RunWriter, Table
 
 LAYOUT = Layout(
     tables=(
@@ -117,7 +117,7 @@ def main() -> None:
     """``child_writer.py WHAT PATH``: write the run WHAT to PATH; a `RunFileError` is the last line said."""
     what, path = sys.argv[1], Path(sys.argv[2])
     if what == "filling":
-        runs.live_file.RESERVE = 0
+        live_file.RESERVE = 0
     if what.startswith("cramped"):
         say("ready")
         kilobytes = what.partition("-")[2]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import runs
-from runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, Table
+import mho.runs as runs
+from mho.runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, Table
 
 
 @pytest.fixture

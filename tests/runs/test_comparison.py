@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import runs.comparison
-from runs import Array, Column, Layout, Map, RunHeader, RunWriter, Status, Table
-from runs.comparison import Change, Compared, compare_runs, compare_surroundings
+import mho.runs.integrity.comparison as comparison
+from mho.runs import Array, Column, Layout, Map, RunHeader, RunWriter, Status, Table
+from mho.runs.integrity.comparison import Change, Compared, compare_runs, compare_surroundings
 
 
 def write(
@@ -84,7 +84,7 @@ def test_the_first_place_that_differs_is_named(
 
 
 def test_a_place_far_down_is_found_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(runs.comparison, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(comparison, "BLOCK_BYTES", 64)
 
     def edit(data: dict[str, np.ndarray]) -> None:
         data["x"][97] = 0.0

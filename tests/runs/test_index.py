@@ -21,12 +21,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import runs.card
-from mho_errors import InputError, RunFileError
-from runs import Array, Layout, Parameter, RunHeader, RunWriter, Status, recover, runs_folder
-from runs.index import RunIndex
-from runs.index_store import NAME
-from runs.query_sql import NAMES
+import mho.runs.index.card as card
+from mho.errors import InputError, RunFileError
+from mho.runs import Array, Layout, Parameter, RunHeader, RunWriter, Status, recover, runs_folder
+from mho.runs.index.index import RunIndex
+from mho.runs.index.query_sql import NAMES
+from mho.runs.index.store import NAME
 
 
 def write(
@@ -290,10 +290,10 @@ def holds(query: str, record: dict[str, Any]) -> bool:
 def test_sql_finds_what_python_would(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict[str, Any]], query: str
 ):
-    from runs.card import Card, Facts, _quantity
-    from runs.index_store import open_store, writing
-    from runs.index_update import _keep
-    from runs.query_sql import Vocabulary, condition
+    from mho.runs.index.card import Card, Facts, _quantity
+    from mho.runs.index.query_sql import Vocabulary, condition
+    from mho.runs.index.store import open_store, writing
+    from mho.runs.index.update import _keep
 
     folder = tmp_path_factory.getbasetemp() / "sql"
     folder.mkdir(exist_ok=True)
@@ -317,7 +317,7 @@ def test_an_update_reads_only_what_is_new_changed_or_gone(
 ):
     read: list[str] = []
     monkeypatch.setattr(
-        "runs.index_update.read_card", lambda path: read.append(path.name) or runs.card.read_card(path)
+        "mho.runs.index.update.read_card", lambda path: read.append(path.name) or card.read_card(path)
     )
     index.update()
     assert read == []
@@ -450,8 +450,8 @@ def test_a_run_is_found_by_path_name_and_identity(
 def test_several_processes_may_update_one_index_at_once(folder: Path):
     for number in range(30):
         shutil.copy(folder / "a.h5", folder / f"copy-{number}.h5")
-    code = "import sys; from runs.index import RunIndex\nwith RunIndex(sys.argv[1]) as i: i.update(); i.rebuild()"
-    house = Path(runs.card.__file__).parents[1]
+    code = "import sys; from mho.runs.index.index import RunIndex\nwith RunIndex(sys.argv[1]) as i: i.update(); i.rebuild()"
+    house = Path(card.__file__).parents[3]
     children = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(folder)], env=os.environ | {"PYTHONPATH": str(house)}
@@ -534,7 +534,7 @@ def test_a_folder_that_cannot_be_written_is_searched_all_the_same(
     write(folder / "d.h5")
     content = (folder / NAME).read_bytes()
     # As root every folder can be written.
-    monkeypatch.setattr("runs.index_store.os.access", lambda path, mode: False)
+    monkeypatch.setattr("mho.runs.index.store.os.access", lambda path, mode: False)
     with RunIndex(folder) as index:
         index.update()
         assert found(index, "") == "a c d b"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mho_errors import InputError
-from runs.query import AllOf, AnyOf, Anywhere, Comparison, Flag, Not, Query, Value, parse_query
+from mho.errors import InputError
+from mho.runs.index.query import AllOf, AnyOf, Anywhere, Comparison, Flag, Not, Query, Value, parse_query
 
 KEYWORDS = {"and", "or", "not", "contains"}
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mho_errors import RunFileError
-from runs import Array, Column, Layout, Map, RunFile, RunHeader, RunWriter, Table, Verdict, verify
-from runs.chunks import create_growing, fletcher32
-from runs.growing import Growing
-from runs.seal import data_digest
+from mho.errors import RunFileError
+from mho.runs import Array, Column, Layout, Map, RunFile, RunHeader, RunWriter, Table, Verdict, verify
+from mho.runs.integrity.seal import data_digest
+from mho.runs.reading.chunks import create_growing, fletcher32
+from mho.runs.writing.appending import Growing
 
 HEADER = RunHeader("chunks", "P", "1", {})
 

@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from mho_errors import RunFileError
-from runs import Layout, RunFile, RunHeader, RunWriter, Status
+from mho.errors import RunFileError
+from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 import pytest
 
-from mho_errors import RunFileError
-from runs import RunFile, Status, Verdict, mend, recover, verify
-from runs.superblock import SIZE, checksum, is_marked
+from mho.errors import RunFileError
+from mho.runs import RunFile, Status, Verdict, mend, recover, verify
+from mho.runs.integrity.superblock import SIZE, checksum, is_marked
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 MOMENTS = np.random.default_rng(20251).uniform(0.0, 0.6, 10)

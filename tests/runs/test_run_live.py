@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from runs import Layout, RunFile, RunHeader, RunWriter, Status
+from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from mho_processes import still_runs
-from runs.liveness import Writer, birth_of
+from mho.processes import still_runs
+from mho.runs.integrity.liveness import Writer, birth_of
 
 NOW = 1e9
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mho_errors import RunFileError
-from runs import new_run_path
+from mho.errors import RunFileError
+from mho.runs import new_run_path
 
 NOW = datetime(2026, 3, 9, 7, 5, 1)
 NAME = "20260309-070501-Solve"

@@ -9,8 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
-from runs import collect
-from runs.provenance import DIFF_BYTES, git_state, installed_packages
+from mho.runs import collect
+from mho.runs.provenance import DIFF_BYTES, git_state, installed_packages
 
 
 def test_it_says_what_is_needed_to_repeat_the_run() -> None:

@@ -14,10 +14,10 @@ import h5py
 import numpy as np
 import pytest
 
-import runs.recovery
-from mho_errors import RunFileError
-from runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, recover, verify
-from runs.superblock import is_marked
+import mho.runs.integrity.recovery as recovery
+from mho.errors import RunFileError
+from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, Verification, recover, verify
+from mho.runs.integrity.superblock import is_marked
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 Killed = Callable[[Path], Path]
@@ -106,7 +106,7 @@ def test_a_run_that_ended_and_was_killed_before_its_file_was_closed_keeps_its_st
     assert is_marked(left)
     assert verify(left).verdict is Verdict.INTERRUPTED
     assert recover(left)
-    assert verify(left) == runs.Verification(left, Verdict.SOUND, "finished")
+    assert verify(left) == Verification(left, Verdict.SOUND, "finished")
 
 
 def test_a_damaged_original_is_kept_and_told(left: Path) -> None:
@@ -123,13 +123,13 @@ def test_a_damaged_original_is_kept_and_told(left: Path) -> None:
 
 def test_a_copy_that_is_not_sound_never_takes_the_place(left: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = left.read_bytes()
-    settle = runs.recovery._settle
+    settle = recovery._settle
 
     def settle_and_spoil(entry: h5py.Group, reason: str) -> None:
         settle(entry, reason)
         entry.file.attrs["mho_schema"] = 99
 
-    monkeypatch.setattr(runs.recovery, "_settle", settle_and_spoil)
+    monkeypatch.setattr(recovery, "_settle", settle_and_spoil)
     with pytest.raises(RunFileError, match=r"its copy is unreadable.*schema 99"):
         recover(left)
     assert left.read_bytes() == original
@@ -149,8 +149,8 @@ def test_a_disk_that_fills_up_under_the_copy_leaves_the_original(left: Path) -> 
     """In a process of its own: what HDF5 could not write must not crash it at its end either."""
     script = f"""
 import resource, sys
-from mho_errors import RunFileError
-from runs import recover
+from mho.errors import RunFileError
+from mho.runs import recover
 resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, resource.RLIM_INFINITY))
 try:
     recover({str(left)!r})

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import runs.live_file
-import runs.repacking
-import runs.replacement
-from mho_errors import RunFileError
-from runs import (
+import mho
+import mho.runs.writing.live_file as live_file
+import mho.runs.writing.repacking as repacking
+from mho.errors import RunFileError
+from mho.runs import (
     Array,
     Column,
     Layout,
@@ -33,8 +33,8 @@ from runs import (
     recover,
     verify,
 )
-from runs.repacking import repack
-from runs.tree import walk
+from mho.runs.integrity.tree import walk
+from mho.runs.writing.repacking import repack
 
 LAYOUT = Layout(
     (
@@ -94,7 +94,7 @@ def write_run(path: Path) -> Path:
 def as_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file as its writer has closed it, before it is repacked."""
     with monkeypatch.context() as patch:
-        patch.setattr(runs.live_file, "repack", lambda path: False)
+        patch.setattr(live_file, "repack", lambda path: False)
         return write_run(tmp_path / "run.h5")
 
 
@@ -149,7 +149,7 @@ def test_a_recovered_file_is_repacked_too(tmp_path: Path, killed: Callable[[Path
 
 
 def test_a_large_file_stays_as_it_is(as_closed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs.repacking, "LARGEST", as_closed.stat().st_size - 1)
+    monkeypatch.setattr(repacking, "LARGEST", as_closed.stat().st_size - 1)
     before = as_closed.read_bytes()
     assert not repack(as_closed)
     assert as_closed.read_bytes() == before
@@ -183,7 +183,7 @@ def lose_rows(values: NDArray[Any], group: h5py.Group, name: str) -> tuple[h5py.
     return dataset, digest
 
 
-WRITE = runs.repacking._write
+WRITE = repacking._write
 
 
 @pytest.mark.parametrize(("part", "fault"), [("_copy_attributes", lose_attributes), ("_write", lose_rows)])
@@ -191,7 +191,7 @@ def test_a_copy_that_is_another_one_never_takes_the_place(
     as_closed: Path, monkeypatch: pytest.MonkeyPatch, part: str, fault: object
 ) -> None:
     before = as_closed.read_bytes()
-    monkeypatch.setattr(runs.repacking, part, fault)
+    monkeypatch.setattr(repacking, part, fault)
     with pytest.raises(RunFileError, match="stays as it is: its copy is another one"):
         repack(as_closed)
     assert as_closed.read_bytes() == before
@@ -244,10 +244,10 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-import runs.replacement
+import mho.runs.writing.replacement as replacement
 import test_run_repacking
 if {when!r} == "before":
-    runs.replacement._replace = lambda draft, path: os.kill(os.getpid(), signal.SIGKILL)
+    replacement._replace = lambda draft, path: os.kill(os.getpid(), signal.SIGKILL)
 else:
     replace = Path.replace
     Path.replace = lambda *paths: (replace(*paths), os.kill(os.getpid(), signal.SIGKILL))
@@ -259,7 +259,7 @@ test_run_repacking.write_run(Path({path!r}))
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_writer_killed_while_it_repacks_leaves_a_whole_file(tmp_path: Path, when: str) -> None:
     script = KILLED.format(tests=str(Path(__file__).parent), when=when, path=str(tmp_path / "run.h5"))
-    house = Path(runs.__file__).parents[1]
+    house = Path(mho.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", script], cwd=house, check=False)
     assert done.returncode == -signal.SIGKILL
     found = verify(tmp_path / "run.h5")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mho_errors import Aborted, MhoError, RunFileError
-from runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, RunWriter, Status, Table
+from mho.errors import Aborted, MhoError, RunFileError
+from mho.runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, RunWriter, Status, Table
 
 CYCLE = {"cycle": 1, "residual": 0.5, "solution": [1.0, 2.0, 3.0], "settled": True}
 

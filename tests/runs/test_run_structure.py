@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from runs import SCHEMA_VERSION, Layout, RunHeader, RunWriter
+from mho.runs import SCHEMA_VERSION, Layout, RunHeader, RunWriter
 
 
 @pytest.fixture

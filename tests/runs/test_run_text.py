@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.text import cut, encode, split
+from mho.runs.reading.text import cut, encode, split
 
 ANY_TEXT = st.text(alphabet=st.characters(codec=None))  # lone surrogates and NUL included
 

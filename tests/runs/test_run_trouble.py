@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mho_errors import RunFileError
-from runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, recover, verify
+from mho.errors import RunFileError
+from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, recover, verify
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mho_errors import RunFileError
-from runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, mend, verify
+from mho.errors import RunFileError
+from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, mend, verify
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 Killed = Callable[[Path], Path]
@@ -187,7 +187,7 @@ def test_in_a_finished_file_no_checksum_is_overlooked(finished: Path) -> None:
 
 def test_a_file_that_another_program_has_locked_is_named_so(finished: Path) -> None:
     with h5py.File(finished, "r+", libver="latest"):
-        script = f"from runs import verify; print(*verify({str(finished)!r}).findings)"
+        script = f"from mho.runs import verify; print(*verify({str(finished)!r}).findings)"
         said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "is locked by another program" in said.stdout
 

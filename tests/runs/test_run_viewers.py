@@ -16,7 +16,7 @@ from h5grove import create_content
 from silx.io import h5py_utils
 from silx.io.nxdata import NXdata, get_default
 
-from runs import Array, Column, Layout, Map, RunFile, RunHeader, RunWriter, Table, recover
+from mho.runs import Array, Column, Layout, Map, RunFile, RunHeader, RunWriter, Table, recover
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its own imports are behind the times

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from pymeasure.instruments import Instrument
 
-from instruments.drivers.scpi import ScpiInstrument, Span, control, switch, within
-from instruments.drivers.source_meters import VoltageSourceMeter, readings
-from instruments.roles import Reading
+from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span, control, switch, within
+from mho.instruments.drivers.languages.source_meters import VoltageSourceMeter, readings
+from mho.instruments.roles import Reading
 
 VOLTAGE = Span(-210.0, 210.0, "source voltage", "V")
 CURRENT_LIMIT = Span(1e-9, 1.05, "current limit", "A")
@@ -23,7 +23,7 @@ MEASURED = ':SENS:FUNC:CONC ON;:SENS:FUNC "VOLT","CURR";:FORM:ELEM VOLT,CURR,STA
 
 
 class Keithley2400(VoltageSourceMeter, ScpiInstrument):
-    """A 2400 as `instruments.roles.SourceMeter`; constructed as `ScpiInstrument`."""
+    """A 2400 as `mho.instruments.roles.SourceMeter`; constructed as `ScpiInstrument`."""
 
     VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from instruments.simulated.accuracy import Converter
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.limited_sources import carry
-from instruments.simulated.ports import SourcePort
-from instruments.simulated.scpi import ScpiDevice, ScpiError, Setting, command, query
-from instruments.simulated.scpi_parameters import Boolean, Choice, Numeric
-from instruments.simulated.status import ERROR_TEXTS
+from mho.instruments.simulated.analogue.accuracy import Converter
+from mho.instruments.simulated.analogue.limited_sources import carry
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.ports import SourcePort
+from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, Setting, command, query
+from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric
+from mho.instruments.simulated.scpi.status import ERROR_TEXTS
 
 # range: (gain error, offset error in V or A), one year
 SOURCE = {0.2: (2e-4, 6e-4), 2.0: (2e-4, 6e-4), 20.0: (2e-4, 2.4e-3), 200.0: (2e-4, 2.4e-2)}

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.physics.cells import CellArray
-from instruments.simulated.physics.noise import (
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.physics.cells.cells import CellArray
+from mho.instruments.simulated.physics.cells.noise import (
     ELEMENTARY,
     FlickerNoise,
     TelegraphNoise,
@@ -17,8 +17,8 @@ from instruments.simulated.physics.noise import (
     mean_weight,
     white_variance,
 )
-from instruments.simulated.physics.presets import CELL_PRESETS, CellPreset
-from instruments.simulated.physics.relaxation import BOLTZMANN
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
+from mho.instruments.simulated.physics.cells.relaxation import BOLTZMANN
 
 ALL = slice(None)
 IDEAL, QUIET, PKU, RELAXING = (CELL_PRESETS[n] for n in ("ideal", "quiet", "pku", "relaxing"))

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.stats import norm
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.physics.blocks import pieces
-from instruments.simulated.physics.cells import FORMED, STUCK_OFF, STUCK_ON, VIRGIN, CellArray
-from instruments.simulated.physics.presets import CELL_PRESETS, CellPreset, cell_preset
-from mho_errors import BenchError
+from mho.errors import BenchError
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.physics.blocks import pieces
+from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_OFF, STUCK_ON, VIRGIN, CellArray
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset, cell_preset
 
 ALL = slice(None)
 IDEAL, QUIET, PKU, RELAXING = (CELL_PRESETS[n] for n in ("ideal", "quiet", "pku", "relaxing"))

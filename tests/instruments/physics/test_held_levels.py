@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.physics.cells import FORMED, STUCK_ON, VIRGIN, CellArray
-from instruments.simulated.physics.chip import ArrayGeometry
-from instruments.simulated.physics.held_levels import HeldLevel, HeldLevels
-from instruments.simulated.physics.presets import CELL_PRESETS, CellPreset
-from instruments.simulated.physics.sparse_chip import SparseChip
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_ON, VIRGIN, CellArray
+from mho.instruments.simulated.physics.cells.held_levels import HeldLevel, HeldLevels
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
+from mho.instruments.simulated.physics.chip import ArrayGeometry
+from mho.instruments.simulated.physics.sparse_chip import SparseChip
 
 ALL = slice(None)
 IDEAL = CELL_PRESETS["ideal"]

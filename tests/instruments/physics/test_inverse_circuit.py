@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from instruments.simulated.physics.amplifiers import (
+from mho.instruments.simulated.physics.circuits.amplifiers import (
     CLAMP,
     AmplifierBank,
     AmplifierPreset,
     amplifier_preset,
 )
-from instruments.simulated.physics.inverse_circuit import InverseCircuit
+from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 
 GIN = 35e-6
 ONE_POLE = AmplifierPreset("one pole", 0.0, 1e9, 0.0, 16e6, 1e13, 1e15, 0.0, 0.0)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks._sparse_network import solve_loop
-from instruments.simulated.physics.loop_network import LoopNetwork
-from instruments.simulated.physics.wires import WiredBlock
-from mho_errors import BenchError, ConvergenceError
+from mho.errors import BenchError, ConvergenceError
+from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
+from mho.instruments.simulated.physics.wires.wires import WiredBlock
 
 WIRE = 1.73
 GAIN = 5e4

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from instruments.simulated.physics.amplifiers import (
+from mho.instruments.simulated.physics.circuits.amplifiers import (
     SUPPLY,
     AmplifierBank,
     AmplifierPreset,
     amplifier_preset,
     thermal_density,
 )
-from instruments.simulated.physics.converters import Converter
-from instruments.simulated.physics.multiply_circuit import MultiplyCircuit
+from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
 
 R = 20e3
 SILENT = AmplifierPreset("silent", 0.0, 1e12, 0.0, 1e9, 1e12, 1e15, 0.0, 0.0)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.physics.cells import FORMED, STUCK_OFF, STUCK_ON, VIRGIN, CellArray
-from instruments.simulated.physics.presets import cell_preset
-from instruments.simulated.physics.pulse_trains import Level, _portions, pulse_train
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.physics.cells.cells import FORMED, STUCK_OFF, STUCK_ON, VIRGIN, CellArray
+from mho.instruments.simulated.physics.cells.presets import cell_preset
+from mho.instruments.simulated.physics.cells.pulse_trains import Level, _portions, pulse_train
 
 CELL = (0, 0)
 

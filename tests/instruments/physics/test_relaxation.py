@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import kurtosis
 
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.physics.cells import CellArray
-from instruments.simulated.physics.presets import CELL_PRESETS, CellPreset
-from instruments.simulated.physics.relaxation import BOLTZMANN, ROOM, ThermalHistory, heavy_tailed
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.physics.cells.cells import CellArray
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
+from mho.instruments.simulated.physics.cells.relaxation import BOLTZMANN, ROOM, ThermalHistory, heavy_tailed
 
 ALL = slice(None)
 IDEAL, QUIET, PKU, RELAXING = (CELL_PRESETS[n] for n in ("ideal", "quiet", "pku", "relaxing"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from instruments import Cell, open_bench
-from instruments.simulated.clock import VirtualClock
-from instruments.simulated.physics.cells import CellArray
-from instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
-from instruments.simulated.physics.presets import CELL_PRESETS
+from mho.instruments import Cell, open_bench
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.physics.cells.cells import CellArray
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
+from mho.instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 
 ARRAYS = (ArrayGeometry("small", 4, 6, 1.73), ArrayGeometry("large", 40, 30, 1.73))
 RELAXING = CELL_PRESETS["relaxing"]

@@ -1,0 +1,100 @@
+"""Lab suite for analogue matrix computing on RRAM chips: what a user imports, loaded when it is asked for (PEP 562).
+
+A script says ``from mho import Procedure, Table`` or ``mho.open_bench(...)``; the rooms below are for who works on mho:
+
+- `mho.instruments`: everything that touches hardware, and the virtual bench;
+- `mho.chip_maps`: which cell holds what;
+- `mho.runs`: run files, written, read, checked and found;
+- `mho.procedures`: what one does with a chip;
+- `mho.analysis`: run files in, figures, reports and exports out;
+- `mho.running`: how procedures are carried out, now, by plan, or from the queue;
+- `mho.gui`: the window; `mho.cli`: the command line.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mho.analysis import plot, summarise
+    from mho.errors import MhoError
+    from mho.instruments import Bench, Cell, Pulse, Reading, open_bench
+    from mho.procedures import (
+        BooleanParameter,
+        FloatParameter,
+        IntegerParameter,
+        ListParameter,
+        Parameter,
+        Procedure,
+        Program,
+        Read,
+        Solution,
+        Solve,
+        Sweep,
+    )
+    from mho.running import run, solve
+    from mho.runs import Array, Column, Layout, Map, Table, open_run
+
+_ROOMS = {
+    "analysis": ("plot", "summarise"),
+    "errors": ("MhoError",),
+    "instruments": ("Bench", "Cell", "Pulse", "Reading", "open_bench"),
+    "procedures": (
+        "BooleanParameter",
+        "FloatParameter",
+        "IntegerParameter",
+        "ListParameter",
+        "Parameter",
+        "Procedure",
+        "Program",
+        "Read",
+        "Solution",
+        "Solve",
+        "Sweep",
+    ),
+    "running": ("run", "solve"),
+    "runs": ("Array", "Column", "Layout", "Map", "Table", "open_run"),
+}
+_HOMES = {name: f"mho.{room}" for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Array",
+    "Bench",
+    "BooleanParameter",
+    "Cell",
+    "Column",
+    "FloatParameter",
+    "IntegerParameter",
+    "Layout",
+    "ListParameter",
+    "Map",
+    "MhoError",
+    "Parameter",
+    "Procedure",
+    "Program",
+    "Pulse",
+    "Read",
+    "Reading",
+    "Solution",
+    "Solve",
+    "Sweep",
+    "Table",
+    "open_bench",
+    "open_run",
+    "plot",
+    "run",
+    "solve",
+    "summarise",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mho' has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""A run in other forms: CSV, MATLAB, NetCDF, or a folder to publish."""

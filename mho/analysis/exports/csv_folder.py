@@ -1,0 +1,124 @@
+"""A run as CSV: a folder with one file a table, map and array, and what was asked and found in ``run.csv``.
+
+Units stand in the headers, ``voltage (V)``. A column of arrays becomes a column an element, ``solution_0``;
+a map one line a cell and image; an array its rows, below a line that begins with ``#``. Numbers are written so
+that they read back exactly.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.exports.series import Group, Series, read_contents
+from mho.escaping import csv_cell
+from mho.runs import RunFile
+from mho.runs.index.card import plain_results
+
+
+def write_csv(run: RunFile, file: h5py.File, folder: Path) -> None:
+    """Write the CSV files of a run into a new `folder`."""
+    folder.mkdir()
+    for group in read_contents(file):
+        path = folder / ("" if group.kind == "table" else f"{group.kind}s") / f"{_file_name(group.name)}.csv"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("w", encoding="utf-8", newline="") as text:
+            match group.kind:
+                case "table":
+                    _write_table(group, text)
+                case "map":
+                    _write_map(group, text)
+                case "array":
+                    _write_array(group, text)
+    with (folder / "run.csv").open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(["what", "name", "value", "unit"])
+        writer.writerows(map(_cells, _facts(run)))
+    with (folder / "log.csv").open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerow(["time (s)", "level", "message"])
+        writer.writerows(_cells((entry.time, entry.level, entry.message)) for entry in run.log())
+
+
+def _file_name(name: str) -> str:
+    """Return what a group's file is called: mho's own groups have identifiers for names."""
+    return name if name.isidentifier() else quote(name, safe="")
+
+
+def _cells(row: Iterable[object]) -> list[object]:
+    return [csv_cell(value) for value in row]
+
+
+def _write_table(table: Group, text: Any) -> None:
+    writer = csv.writer(text)
+    writer.writerow(_cells(header for series in table.series for header in _headers(series)))
+    rows = min(series.block_rows for series in table.series)
+    for start in range(0, table.series[0].length, rows):
+        columns = [values for series in table.series for values in _split(series.read(start, start + rows))]
+        writer.writerows(zip(*columns, strict=True))
+
+
+def _headers(series: Series) -> Iterator[str]:
+    unit = f" ({series.unit})" if series.unit else ""
+    for place in np.ndindex(series.shape[1:]):
+        yield "_".join([series.name, *map(str, place)]) + unit
+
+
+def _split(values: NDArray[Any]) -> list[list[Any]]:
+    """Return a list for each element of a row, of numbers as CSV has them."""
+    flat = values.reshape(len(values), -1)
+    return [_plain(flat[:, index]) for index in range(flat.shape[1])]
+
+
+def _plain(values: NDArray[Any]) -> list[Any]:
+    if np.iscomplexobj(values):
+        return [str(value).strip("()") for value in values.tolist()]
+    return [str(value) for value in values] if values.dtype == np.float32 else values.tolist()
+
+
+def _write_map(image: Group, text: Any) -> None:
+    writer = csv.writer(text)
+    value = image["value"]
+    unit = f" ({value.unit})" if value.unit else ""
+    writer.writerow(_cells((f"time ({image['time'].unit})", "row", "column", f"value{unit}")))
+    rows, columns = (image[axis].read() for axis in ("row", "column"))
+    row, column = (grid.ravel().tolist() for grid in np.meshgrid(rows, columns, indexing="ij"))
+    times = image["time"].read().tolist()
+    for index, time in enumerate(times):
+        (cells,) = value.read(index, index + 1)
+        writer.writerows(zip([time] * cells.size, row, column, cells.ravel().tolist(), strict=True))
+
+
+def _write_array(array: Group, text: Any) -> None:
+    value = array["value"]
+    unit = f", in {value.unit}" if value.unit else ""
+    shape = "x".join(map(str, value.shape)) or "a number"
+    text.write(f"{csv_cell(f'# {array.name} ({shape}){unit}: {value.description}')}\n")
+    writer = csv.writer(text)
+    for _, values in value.blocks():
+        rows = np.atleast_1d(values)
+        writer.writerows(_plain(line.ravel()) for line in rows.reshape(len(rows), -1))
+
+
+def _facts(run: RunFile) -> Iterator[tuple[str, str, Any, str]]:
+    end = run.end_time
+    yield "run", "title", run.title, ""
+    yield "run", "procedure", run.procedure, ""
+    yield "run", "status", str(run.status), ""
+    yield "run", "reason", run.reason, ""
+    yield "run", "start", run.start_time.isoformat(), ""
+    yield "run", "end", "" if end is None else end.isoformat(), ""
+    for name, parameter in run.parameters.items():
+        yield "parameter", name, parameter.value, parameter.unit
+    for name, value in plain_results(run.summary).items():
+        yield "result", name, value, ""
+    for name, text in run.provenance.items():
+        if name not in ("git_diff", "packages"):
+            yield "provenance", name, text, ""

@@ -1,0 +1,93 @@
+"""Run files in other forms: CSV tables, a ``.mat`` file, NetCDF, or a folder to publish; whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+import h5py
+
+from mho.errors import InputError
+from mho.runs import RunFile
+from mho.runs.reading.opening import open_run_file
+
+FORMS = ("csv", "mat", "netcdf", "folder")
+
+_SUFFIXES = {"csv": "-csv", "mat": ".mat", "netcdf": ".nc", "folder": "-published"}
+
+
+def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[str] | None = None) -> Path:
+    """Write the run file at `path` in another form.
+
+    Parameters
+    ----------
+    path : path
+        A run file; one that is still being written is exported as it stands, except to a folder.
+    form : {"csv", "mat", "netcdf", "folder"}
+        See `mho.analysis.exports.csv_folder`, `export_matlab`, `export_netcdf` and `export_folder`.
+    output : path, optional
+        A file or folder that does not exist yet; by default beside the run file.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    RunFileError
+        The run file is missing, foreign or damaged.
+    InputError
+        Unknown form, an output that exists or cannot be written, a package that is not installed, a run
+        that the form cannot hold.
+    """
+    source = Path(path)
+    if form not in FORMS:
+        raise InputError(f"there is no form {form!r} to export to; there are {', '.join(FORMS)}")
+    target = source.with_name(source.stem + _SUFFIXES[form]) if output is None else Path(output)
+    with RunFile(source) as run, closing(open_run_file(source)) as file:
+        if target.exists():
+            raise InputError(f"{target} exists already and is never overwritten; choose another --output")
+        draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _writer(form)(run, file, draft)
+            draft.rename(target)
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"{target} cannot be written: {reason}; choose another --output") from error
+        finally:
+            _remove(draft)
+    return target
+
+
+def _writer(form: str) -> Callable[[RunFile, h5py.File, Path], None]:
+    """Return what writes one form; each is loaded when it is wanted."""
+    match form:
+        case "csv":
+            from mho.analysis.exports.csv_folder import write_csv
+
+            return write_csv
+        case "mat":
+            from mho.analysis.exports.matlab import write_matlab
+
+            return write_matlab
+        case "netcdf":
+            from mho.analysis.exports.netcdf import write_netcdf
+
+            return write_netcdf
+        case _:
+            from mho.analysis.exports.publication import write_folder
+
+            return write_folder
+
+
+def _remove(draft: Path) -> None:
+    if draft.is_dir():
+        shutil.rmtree(draft, ignore_errors=True)
+    else:
+        with suppress(OSError):  # on a disk that cannot be written it never was there
+            draft.unlink()

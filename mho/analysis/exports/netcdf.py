@@ -1,0 +1,152 @@
+"""A run as NetCDF, written block by block, and as an xarray Dataset.
+
+Variables are called ``table_column``, as the map, and as the array. A table's rows are the dimension of its name;
+a map has its times, rows and columns as coordinates. NetCDF has no complex numbers: they become ``…_real`` and
+``…_imag``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.exports.series import Group, Series, read_contents
+from mho.errors import InputError
+from mho.runs import RunFile
+from mho.runs.reading.opening import open_run_file
+
+if TYPE_CHECKING:
+    import h5netcdf
+    import xarray
+
+
+def to_xarray(path: str | os.PathLike[str]) -> xarray.Dataset:
+    """Return a run file's tables, maps and arrays as an xarray Dataset in memory.
+
+    Raises
+    ------
+    RunFileError
+        The run file is missing, foreign or damaged.
+    InputError
+        xarray or h5netcdf is not installed.
+    """
+    try:
+        import xarray
+    except ImportError as error:
+        raise InputError("a Dataset needs xarray: pip install 'mho[exchange]'") from error
+    content = io.BytesIO()
+    with RunFile(path) as run, closing(open_run_file(Path(path))) as file:
+        write_netcdf(run, file, content)
+    content.seek(0)
+    dataset: xarray.Dataset = xarray.load_dataset(content, engine="h5netcdf")
+    return dataset
+
+
+def write_netcdf(run: RunFile, file: h5py.File, target: Path | BinaryIO) -> None:
+    """Write a run as a new NetCDF file.
+
+    Raises
+    ------
+    InputError
+        h5netcdf is not installed.
+    """
+    try:
+        import h5netcdf
+    except ImportError as error:
+        raise InputError("export to netcdf needs h5netcdf: pip install 'mho[exchange]'") from error
+    with h5netcdf.File(target, "w") as netcdf:
+        netcdf.attrs.update(_attributes(run))
+        taken: set[str] = set()
+        for group in read_contents(file):
+            name = group.name if group.name not in taken else f"{group.name}_{group.kind}"
+            taken.add(name)
+            match group.kind:
+                case "table":
+                    _write_table(netcdf, name, group)
+                case "map":
+                    _write_map(netcdf, name, group)
+                case "array":
+                    _write_array(netcdf, name, group["value"])
+
+
+def _write_table(netcdf: h5netcdf.File, name: str, table: Group) -> None:
+    _dimension(netcdf, name, table.series[0].length)
+    for series in table.series:
+        own = _own_dimensions(netcdf, f"{name}_{series.name}", series.shape[1:])
+        _write(netcdf, f"{name}_{series.name}", (name, *own), series)
+
+
+def _write_map(netcdf: h5netcdf.File, name: str, image: Group) -> None:
+    axes = {axis: f"{name}_{axis}" for axis in ("time", "row", "column")}
+    for axis, dimension in axes.items():
+        _dimension(netcdf, dimension, image[axis].length)
+        _write(netcdf, dimension, (dimension,), image[axis])
+    _write(netcdf, name, tuple(axes.values()), image["value"])
+
+
+def _write_array(netcdf: h5netcdf.File, name: str, series: Series) -> None:
+    _write(netcdf, name, _own_dimensions(netcdf, name, series.shape), series)
+
+
+def _own_dimensions(netcdf: h5netcdf.File, name: str, shape: tuple[int, ...]) -> tuple[str, ...]:
+    names = tuple(f"{name}_{index}" for index in range(len(shape)))
+    for dimension, length in zip(names, shape, strict=True):
+        _dimension(netcdf, dimension, length)
+    return names
+
+
+def _dimension(netcdf: h5netcdf.File, name: str, length: int) -> None:
+    # NetCDF takes a length of 0 for "unlimited", which reads back as 0: just what is meant.
+    netcdf.dimensions[name] = length or None
+
+
+def _write(netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series: Series) -> None:
+    for suffix, part in _parts(series.dtype):
+        kind = part(np.zeros(1, series.dtype)).dtype
+        variable = netcdf.create_variable(name + suffix, dimensions, kind)
+        variable.attrs["units"] = series.unit or "1"
+        if series.description:
+            variable.attrs["long_name"] = series.description
+        for start, values in series.blocks():
+            if not dimensions:
+                variable[...] = part(values)
+            elif len(values):
+                variable[start : start + len(values)] = part(values)
+
+
+def _parts(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[NDArray[Any]], NDArray[Any]]]]:
+    """Yield what of a series goes into variables of its own, by the ending of their names."""
+    if dtype.kind == "c":
+        yield "_real", lambda values: np.asarray(values.real)
+        yield "_imag", lambda values: np.asarray(values.imag)
+    elif dtype.kind == "b":
+        yield "", lambda values: values.astype("i1")
+    else:
+        yield "", np.asarray
+
+
+def _attributes(run: RunFile) -> dict[str, str]:
+    end = run.end_time
+    return {
+        "title": run.title,
+        "source": f"mho {run.provenance.get('mho_version', '')}: {run.path.name}".strip(),
+        "procedure": run.procedure,
+        "status": str(run.status),
+        "reason": run.reason,
+        "start_time": run.start_time.isoformat(),
+        "end_time": "" if end is None else end.isoformat(),
+        "parameters": json.dumps({name: [one.value, one.unit] for name, one in run.parameters.items()}),
+        "summary": json.dumps(run.summary),
+        "provenance": json.dumps(run.provenance),
+        "bench": run.bench,
+        "chip": run.chip,
+    }

@@ -1,0 +1,1 @@
+"""A run as pictures: panels, palette, and the file they are drawn into."""

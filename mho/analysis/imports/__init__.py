@@ -1,0 +1,1 @@
+"""Foreign tables of measurements in: checked, their columns named, written as run files."""

@@ -1,0 +1,139 @@
+"""One pass over thousands of run files: each opened once, one row each, memory flat, on workers if there are any."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mho.errors import InputError, RunFileError
+from mho.input_files import check_ordinary
+from mho.runs import RunFile
+from mho.runs.index.parquet import write_parquet
+
+if TYPE_CHECKING:
+    from mho.workers import Workers
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on one run file; `reason` says why nothing was."""
+
+    path: Path
+    row: Row | None
+    reason: str = ""
+
+
+def find_runs(*places: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give the run files at `places`, files or folders, in the order of their names; folders are searched whole.
+
+    Raises
+    ------
+    InputError
+        A place that is not there, or a pipe, a device or a socket.
+    """
+    for place in map(Path, places):
+        try:
+            check_ordinary(place)
+        except OSError as error:
+            raise InputError(
+                f"{place} is {error.strerror}; give run files or folders that hold some"
+            ) from None
+        if place.is_dir():
+            for folder, folders, files in os.walk(place):
+                folders.sort()
+                yield from (Path(folder, name) for name in sorted(files) if name.endswith(".h5"))
+        elif place.exists():
+            yield place
+        else:
+            raise InputError(f"{place} does not exist; give run files or folders that hold some")
+
+
+def measure_runs(
+    paths: Iterable[Path], measure: Callable[[RunFile], Row], workers: Workers | None = None
+) -> Iterator[Measured]:
+    """Open each file, `measure` it, and give the rows one by one.
+
+    A file that cannot be read, or that `measure` finds nothing in (`RunFileError`, `KeyError`), is given
+    with the reason. With workers, `measure` is a function that they can import, and rows come as they are done.
+    """
+    task = _Measure(measure)
+    if workers is None:
+        yield from map(task, paths)
+        return
+    for done in workers.spread(task, paths):
+        yield done.result or Measured(done.item, None, f"{type(done.error).__name__}: {done.error}")
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """`measure` on the file at a path: what a worker is sent."""
+
+    measure: Callable[[RunFile], Row]
+
+    def __call__(self, path: Path) -> Measured:
+        try:
+            with RunFile(path) as run:
+                return Measured(path, self.measure(run))
+        except (RunFileError, KeyError) as error:
+            return Measured(path, None, str(error))
+
+
+def summarise(run: RunFile) -> Row:
+    """Return one row about a run: what it was, its parameters, and the plain numbers of its summary."""
+    row: Row = {
+        "title": run.title,
+        "procedure": run.procedure,
+        "status": str(run.status),
+        "reason": run.reason,
+        "start_time": run.start_time.isoformat(),
+        "seed": run.provenance.get("seed", ""),
+        "preset": run.provenance.get("preset", ""),
+    }
+    row |= {f"parameter.{name}": parameter.value for name, parameter in run.parameters.items()}
+    row |= {f"result.{k}": v for k, v in run.summary.items() if isinstance(v, bool | int | float | str)}
+    return row
+
+
+def tabulate(
+    places: Iterable[str | os.PathLike[str]], output: Path, workers: int = 0, scheduler: str = ""
+) -> tuple[int, list[Measured]]:
+    """Write one parquet table of the runs at `places`, a row of `summarise` each.
+
+    Returns
+    -------
+    tuple
+        How many rows there are, and the files that gave none, with the reason.
+
+    Raises
+    ------
+    InputError
+        A place that is not there, no run that can be read, a table that cannot be written, or a package that is not
+        installed.
+    """
+    rows: list[Row] = []
+    skipped: list[Measured] = []
+    with ExitStack() as stack:
+        started = None
+        if workers or scheduler:
+            from mho.workers import dask_workers
+
+            started = stack.enter_context(dask_workers(workers, scheduler))
+        for one in measure_runs(find_runs(*places), summarise, started):
+            if one.row is None:
+                skipped.append(one)
+            else:
+                rows.append({"file": str(one.path)} | one.row)
+    if not rows:
+        told = f" ({len(skipped)} cannot be read: {skipped[0].reason})" if skipped else ""
+        raise InputError(
+            f"no run was found, so {output} is not written{told}; give run files or folders that hold some"
+        )
+    rows.sort(key=lambda row: str(row["file"]))
+    write_parquet(rows, output)
+    return len(rows), skipped

@@ -1,0 +1,112 @@
+"""How the refinement of a run went, beside what was forecast and what three bits a cycle would give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mho.chip_maps.forecast import contraction
+from mho.runs import RunFile
+
+Floats = NDArray[np.float64]
+
+BITS_A_CYCLE = 3
+"""What an INV circuit of 3-bit cells yields at best without luck (Zuo 2025, Fig. 3)."""
+
+_COLUMNS = ("cycle", "residual", "relative_error")
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """The cycles of a refinement; cycle 0 is x = 0, whose error and residual are 1.
+
+    Attributes
+    ----------
+    cycle : (k,) array
+        Cycle numbers, from 1.
+    residual : (k,) array
+        Norm of the residual relative to the right-hand side's.
+    relative_error : (k,) array
+        Of the solution against float64.
+    rho : float or None
+        Forecast contraction a cycle, rho(I - A A0^-1); None before it is known.
+    bits : int or None
+        Precision asked for.
+    tolerance : float or None
+        Relative residual to stop at, when the user gave one.
+    true_residual : (k,) array or None
+        As `residual`, but recomputed in float64 from the matrix as given; NaN where it was not, None in files without.
+    """
+
+    cycle: Floats
+    residual: Floats
+    relative_error: Floats
+    rho: float | None
+    bits: int | None
+    tolerance: float | None
+    true_residual: Floats | None = None
+
+    @property
+    def precision(self) -> float | None:
+        """Relative error of the precision asked for, 2^-bits; None without."""
+        return None if self.bits is None else 2.0**-self.bits
+
+    def forecast(self, cycles: ArrayLike) -> Floats | None:
+        """Forecast relative error after `cycles`; None before there is a forecast."""
+        return None if self.rho is None else self.rho ** np.asarray(cycles, dtype=float)
+
+
+def ideal(cycles: ArrayLike) -> Floats:
+    """Relative error after `cycles` at three bits each."""
+    error: Floats = 2.0 ** (-BITS_A_CYCLE * np.asarray(cycles, dtype=float))
+    return error
+
+
+def read_convergence(run: RunFile) -> Convergence | None:
+    """Return the refinement that `run` has recorded so far; None for a run that refines nothing.
+
+    Raises
+    ------
+    RunFileError
+        The file is damaged.
+    """
+    if "cycles" not in run.tables or not set(_COLUMNS) <= set(run.units("cycles")):
+        return None
+    # Column by column: the table also holds vectors.
+    cycle, residual, error = (run.column("cycles", name).astype(float) for name in _COLUMNS)
+    recomputed = "true_residual" in run.units("cycles")
+    true_residual = run.column("cycles", "true_residual").astype(float)[: len(cycle)] if recomputed else None
+    parameters = run.parameters
+    bits = parameters["bits"].value if "bits" in parameters else None
+    tolerance = parameters["tolerance"].value if "tolerance" in parameters else None
+    return Convergence(
+        cycle,
+        residual,
+        error,
+        read_forecast(run),
+        int(bits) if isinstance(bits, int | float) else None,
+        float(tolerance) if isinstance(tolerance, int | float) and tolerance else None,
+        true_residual,
+    )
+
+
+def read_forecast(run: RunFile) -> float | None:
+    """Return the contraction forecast for `run`, from its summary or from the matrices; None before it is known.
+
+    Raises
+    ------
+    RunFileError
+        The file is damaged.
+    """
+    told = run.summary.get("forecast_rho")
+    if isinstance(told, int | float):
+        return float(told)
+    if not {"matrix_held", "matrix_achieved"} <= set(run.arrays):
+        return None
+    achieved = run.array("matrix_achieved")
+    # Filled in when the cells are programmed; until then there is nothing to forecast from.
+    if not np.isfinite(achieved).all():
+        return None
+    return float(contraction(run.array("matrix_held"), achieved))

@@ -1,0 +1,37 @@
+"""Numbers as people read them: with units of a handy size."""
+
+from __future__ import annotations
+
+from mho.runs import Parameter
+
+_HANDY = {"S": (1e6, "µS"), "A": (1e6, "µA")}
+
+
+def handy_unit(unit: str) -> tuple[float, str]:
+    """Return the factor and the unit in which values of `unit` (SI) are shown: conductances in µS, currents in µA."""
+    return _HANDY.get(unit, (1.0, unit))
+
+
+def duration_text(seconds: float) -> str:
+    """Return a time span as text: ``4.7 s``, ``3 min 20 s``, ``2 h 05 min``."""
+    if seconds < 100.0:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 2 * 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def parameter_text(parameter: Parameter) -> str:
+    """Return a parameter's value with its unit."""
+    match parameter.value:
+        case None | "":
+            text = "none"
+        case bool():
+            text = "yes" if parameter.value else "no"
+        case float():
+            text = f"{parameter.value:.6g}"
+        case _:
+            text = str(parameter.value)
+    origin = f" ({parameter.origin})" if parameter.origin else ""
+    return f"{text} {parameter.unit}".rstrip() + origin

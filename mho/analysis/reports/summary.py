@@ -1,0 +1,217 @@
+"""What a run file tells in a few numbers and words, for any run of any procedure, however it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mho.analysis.reports.cells import ArrayCells, read_arrays, read_chip
+from mho.analysis.reports.convergence import Convergence, read_convergence
+from mho.chip_maps.levels import Levels
+from mho.errors import RunFileError
+from mho.runs import GOING_ON, LogEntry, Parameter, RunFile, Status
+from mho.runs.index.card import plain_results
+from mho.toml import load_toml
+
+
+@dataclass(frozen=True)
+class BenchFacts:
+    """The bench a run was made on.
+
+    Attributes
+    ----------
+    name : str
+        As its file says; empty when the run file holds no bench that can be read.
+    preset : str or None
+        Cell preset of a simulated bench, None for a real one.
+    """
+
+    name: str
+    preset: str | None
+
+
+@dataclass(frozen=True)
+class ArrayFacts:
+    """How the programming of one array turned out.
+
+    Attributes
+    ----------
+    cells, programmed : int
+        Cells in use, and those of them read at least once.
+    pulses : int or None
+        Pulses of all cells; None when not recorded.
+    outside : int or None
+        Programmed cells that read outside their verify window; None without a chip map.
+    error_mean, error_sd : float or None
+        Achieved minus wanted conductance over the programmed cells, S; None without any.
+    """
+
+    name: str
+    cells: int
+    programmed: int
+    pulses: int | None
+    outside: int | None
+    error_mean: float | None
+    error_sd: float | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in brief.
+
+    Attributes
+    ----------
+    duration : float or None
+        Seconds from start to end, or until now while it runs; None for an interrupted run.
+    seed : int or None
+        Of everything random.
+    chip : str
+        Name of the chip; empty without a chip map.
+    after : str
+        The run file whose simulated chip this run went on with; empty for a fresh one.
+    arrays : tuple of ArrayFacts
+        Empty for a run that programs nothing.
+    convergence : Convergence or None
+        None for a run that refines nothing.
+    converged : bool or None
+        None before it is known.
+    reason_not_converged : str
+        Why a solve ended before; empty for one that converged, or that older versions made.
+    proved_bits, asked_bits : float or None
+        What a solve's certificate proves, and what was asked for; None where there is no certificate.
+    encoding : str
+        How INV held the matrix; empty before it is known.
+    mvm_outputs, mvm_wrong : int or None
+        Integers read by MVM so far, and the wrong ones; None when not recorded.
+    bench_seconds : float or None
+        Time that passed on the bench, s.
+    warnings : tuple of LogEntry
+        What was logged above INFO.
+    result : mapping
+        What the procedure returned, its numbers and words by name, see `mho.runs.index.card.plain_results`.
+    contents : mapping
+        Rows or images by the name of each table and map (as ``maps/NAME``).
+    """
+
+    path: Path
+    title: str
+    status: Status
+    reason: str
+    start: datetime
+    duration: float | None
+    procedure: str
+    version: str
+    parameters: Mapping[str, Parameter]
+    bench: BenchFacts
+    seed: int | None
+    chip: str
+    after: str
+    arrays: tuple[ArrayFacts, ...]
+    convergence: Convergence | None
+    converged: bool | None
+    reason_not_converged: str
+    proved_bits: float | None
+    asked_bits: float | None
+    encoding: str
+    mvm_outputs: int | None
+    mvm_wrong: int | None
+    bench_seconds: float | None
+    warnings: tuple[LogEntry, ...]
+    result: Mapping[str, bool | int | float | str | None]
+    contents: Mapping[str, int]
+
+
+def summarise(run: RunFile) -> Summary:
+    """Return what `run` tells so far; finished, running, interrupted, with or without a summary of its own.
+
+    Raises
+    ------
+    RunFileError
+        The file is damaged.
+    """
+    chip = read_chip(run)
+    levels = None if chip is None else chip.level_scale()
+    told = run.summary
+    status = run.status
+    mvm_outputs, mvm_wrong = _count_products(run)
+    return Summary(
+        path=run.path,
+        title=run.title,
+        status=status,
+        reason=run.reason,
+        start=run.start_time,
+        duration=_duration(run, status),
+        procedure=run.procedure,
+        version=run.version,
+        parameters=run.parameters,
+        bench=read_bench(run),
+        seed=run.seed(),
+        chip="" if chip is None else chip.name,
+        after=run.provenance.get("after", ""),
+        arrays=tuple(_array_facts(cells, levels) for cells in read_arrays(run)),
+        convergence=read_convergence(run),
+        converged=_told(told, "converged", bool),
+        reason_not_converged=str(told.get("reason", "")),
+        proved_bits=_told(told, "bits", int, float) if "certificate" in told else None,
+        asked_bits=_told(told, "bits_asked", int, float),
+        encoding=str(told.get("encoding", "")),
+        mvm_outputs=mvm_outputs,
+        mvm_wrong=mvm_wrong,
+        bench_seconds=_told(told, "virtual_seconds", int, float),
+        warnings=tuple(entry for entry in run.log() if entry.level not in ("DEBUG", "INFO")),
+        result=plain_results(told),
+        contents={name: run.length(name) for name in run.tables}
+        | {f"maps/{name}": len(run.map_times(name)) for name in run.maps},
+    )
+
+
+def read_bench(run: RunFile) -> BenchFacts:
+    """Return name and, for a simulated bench, cell preset of the bench that `run` was made on."""
+    try:
+        text = load_toml(run.bench, "the bench file", RunFileError)
+    except RunFileError:
+        return BenchFacts("", None)
+    simulation = text.get("simulation")
+    preset = None
+    if isinstance(simulation, dict):  # the one in use may have been chosen on the command line
+        preset = run.provenance.get("preset") or simulation.get("preset", "")
+    return BenchFacts(str(text.get("name", "")), preset)
+
+
+def _duration(run: RunFile, status: Status) -> float | None:
+    end = datetime.now().astimezone() if status in GOING_ON else run.end_time
+    return None if end is None else (end - run.start_time).total_seconds()
+
+
+def _array_facts(cells: ArrayCells, levels: Levels | None) -> ArrayFacts:
+    error = cells.error[cells.programmed]
+    pulses = cells.pulses[cells.used]
+    return ArrayFacts(
+        cells.name,
+        cells=int(cells.used.sum()),
+        programmed=error.size,
+        pulses=int(np.nansum(pulses)) if np.isfinite(pulses).any() else None,
+        outside=None if levels is None else int(cells.outside(levels).sum()),
+        error_mean=float(error.mean()) if error.size else None,
+        error_sd=float(error.std()) if error.size else None,
+    )
+
+
+def _count_products(run: RunFile) -> tuple[int | None, int | None]:
+    """MVM integers read, and the wrong ones of them."""
+    if "cycles" in run.tables and {"mvm_outputs", "mvm_wrong"} <= set(run.units("cycles")):
+        outputs, wrong = (run.column("cycles", name) for name in ("mvm_outputs", "mvm_wrong"))
+        return int(outputs.sum()), int(wrong.sum())
+    told = run.summary
+    return _told(told, "mvm_outputs", int), _told(told, "mvm_wrong", int)
+
+
+def _told(told: Mapping[str, Any], name: str, *kinds: type) -> Any:
+    """Return what a run's own summary says, None where that is of another kind than mho writes."""
+    value = told.get(name)
+    return value if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)) else None

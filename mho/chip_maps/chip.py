@@ -1,0 +1,200 @@
+"""The chip description: which arrays there are, what their levels are, which cells are known to be bad."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mho.chip_maps.levels import Levels
+from mho.errors import ChipMapError
+from mho.input_files import check_ordinary
+from mho.toml import StrictModel, parse_toml
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+MOST_LINES, MOST_CELLS = 4096, 1 << 26
+"""Rows or columns of an array, and cells of all arrays together."""
+
+
+class LevelMap(StrictModel):
+    """The conductance levels of a cell, in S.
+
+    Attributes
+    ----------
+    conductances : tuple of float
+        Nominal conductance of each digit, ascending; digit 0 is a strong RESET.
+    tolerance : float
+        Half width of the verify window of the digits above 0.
+    spread : float
+        Standard deviation of the achieved conductance inside the window: used for forecasts.
+    zero_range : tuple of float
+        Lowest and highest conductance expected of digit 0.
+    zero_limit : float
+        A cell at digit 0 is verified when it reads below this.
+    """
+
+    conductances: tuple[Positive, ...] = Field(min_length=2, max_length=16)
+    tolerance: Positive
+    spread: Positive
+    zero_range: tuple[NonNegative, Positive]
+    zero_limit: Positive
+
+    @model_validator(mode="after")
+    def _windows_apart(self) -> LevelMap:
+        gaps = [b - a for a, b in zip(self.conductances[1:], self.conductances[2:], strict=False)]
+        if any(gap <= 2 * self.tolerance for gap in gaps):
+            raise ValueError("the verify windows of neighbouring levels overlap: lower `tolerance`")
+        if self.zero_limit >= self.conductances[1] - self.tolerance:
+            raise ValueError("`zero_limit` reaches into the window of level 1")
+        return self
+
+    @model_validator(mode="after")
+    def _sums_of_levels_are_sums_of_digits(self) -> LevelMap:
+        step = self.conductances[-1] / (len(self.conductances) - 1)
+        for digit, level in enumerate(self.conductances[1:], 1):
+            if abs(level - digit * step) > self.tolerance:
+                raise ValueError(
+                    f"level {digit} is {level:g} S, but {digit} steps of {step:g} S are {digit * step:g} S: "
+                    "space the levels evenly, so that currents add up as digits do"
+                )
+        return self
+
+
+class ArrayMap(StrictModel):
+    """One array of 1T1R cells; rows are bit lines, columns are source lines."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    purpose: Literal["invert", "multiply"]
+    rows: int = Field(ge=1, le=MOST_LINES)
+    columns: int = Field(ge=1, le=MOST_LINES)
+    wire_resistance: NonNegative = Field(description="ohm between neighbouring cells, each line")
+    bad_cells: tuple[tuple[int, int], ...] = ()
+
+    @model_validator(mode="after")
+    def _bad_cells_inside(self) -> ArrayMap:
+        for row, column in self.bad_cells:
+            if not (0 <= row < self.rows and 0 <= column < self.columns):
+                raise ValueError(f"bad cell [{row}, {column}] lies outside {self.rows} x {self.columns}")
+        return self
+
+
+class Bears(StrictModel):
+    """What a cell bears without harm: volts at its lines, and the current through it, A. Limits beyond are questioned."""
+
+    bit_line: Positive | None = None
+    source_line: Positive | None = None
+    word_line: Positive | None = None
+    current: Positive | None = None
+
+
+class CellMap(StrictModel):
+    """What is known of every cell."""
+
+    bears: Bears = Bears()
+
+
+class ChipMap(StrictModel):
+    """A whole chip as its TOML file describes it."""
+
+    name: str
+    description: str = ""
+    levels: LevelMap
+    cells: CellMap = CellMap()
+    arrays: tuple[ArrayMap, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> ChipMap:
+        names = [array.name for array in self.arrays]
+        if len(set(names)) != len(names):
+            raise ValueError("two arrays have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _no_more_cells_than_memory(self) -> ChipMap:
+        cells = sum(array.rows * array.columns for array in self.arrays)
+        if cells > MOST_CELLS:
+            raise ValueError(f"the arrays have {cells} cells, more than {MOST_CELLS}")
+        return self
+
+    @model_validator(mode="after")
+    def _a_loop_s_arrays_are_alike(self) -> ChipMap:
+        pair = [(array.rows, array.columns) for array in self.arrays_for("invert")[:2]]
+        if len(set(pair)) > 1:
+            raise ValueError(
+                "the first two inverting arrays share rows and columns in a differential loop: give them one size"
+            )
+        return self
+
+    def array(self, name: str) -> ArrayMap:
+        """Return the array called `name`; `ChipMapError` when there is none."""
+        for array in self.arrays:
+            if array.name == name:
+                return array
+        known = ", ".join(array.name for array in self.arrays)
+        raise ChipMapError(f"chip {self.name!r} has no array {name!r}; it has {known}")
+
+    def arrays_for(self, purpose: Literal["invert", "multiply"]) -> tuple[ArrayMap, ...]:
+        """Return the arrays meant for `purpose`, in file order."""
+        return tuple(array for array in self.arrays if array.purpose == purpose)
+
+    def level_scale(self) -> Levels:
+        """Return the levels as arrays to compute with."""
+        return Levels.from_values(
+            self.levels.conductances,
+            tolerance=self.levels.tolerance,
+            spread=self.levels.spread,
+            zero_range=self.levels.zero_range,
+            zero_limit=self.levels.zero_limit,
+        )
+
+
+def packaged_chip_maps() -> tuple[str, ...]:
+    """Return the names of the chip maps that ship with mho."""
+    folder = resources.files("mho.chip_maps") / "maps"
+    return tuple(sorted(Path(f.name).stem for f in folder.iterdir() if f.name.endswith(".toml")))
+
+
+def read_chip_text(source: str | Path, relative_to: Path | None = None) -> str:
+    """Return the text of a chip map: a packaged name, or the path of a TOML file."""
+    if str(source) in packaged_chip_maps():
+        return (resources.files("mho.chip_maps") / "maps" / f"{source}.toml").read_text("utf-8")
+    path = Path(source)
+    if relative_to is not None and not path.is_absolute():
+        path = relative_to / path
+    try:
+        check_ordinary(path)
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        known = ", ".join(packaged_chip_maps())
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ChipMapError(
+            f"cannot read chip map {source!s} ({reason}); name a TOML file or one of: {known}"
+        ) from None
+
+
+@lru_cache(maxsize=16)
+def parse_chip_map(text: str, source: str = "chip map") -> ChipMap:
+    """Check a chip map's text and return the chip.
+
+    Raises
+    ------
+    ChipMapError
+        Naming the file, the key, the line and what is wrong with it.
+    """
+    return parse_toml(text, ChipMap, source, ChipMapError)
+
+
+def load_chip_map(source: str | Path) -> ChipMap:
+    """Read and check a chip map by packaged name or path."""
+    return parse_chip_map(read_chip_text(source), f"chip map {source!s}")
+
+
+def chip_hash(text: str) -> str:
+    """Return the SHA-256 of a chip map's text, by which run files say which chip they are about."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,105 @@
+"""Matrices as integers and integers as 3-bit digits: A = scale 2^-t (Q+ - Q-), Q = sum of digit slices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import InputError
+
+Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
+
+MAX_BITS = 52  # a double holds 53: more would not survive the conversion
+PEAKS = (1e-250, 1e250)  # largest magnitudes beyond which scale or unit would leave the range of a double
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """A real matrix or vector in fixed point.
+
+    Attributes
+    ----------
+    integers : array of int64
+        Values in units of ``scale * 2**-bits``, magnitude below ``2**bits``.
+    bits : int
+        Bits t of the magnitude.
+    scale : float
+        Full scale: the value that ``2**bits`` would stand for.
+    """
+
+    integers: Digits
+    bits: int
+    scale: float
+
+    @property
+    def values(self) -> Floats:
+        """The represented real numbers."""
+        return np.asarray(self.integers * (self.scale * 2.0**-self.bits), dtype=np.float64)
+
+
+def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
+    """Scale to |a| < 1 and round to `bits` bits.
+
+    A power of two is the scale where that represents every value exactly (so published digits stay
+    what they are); elsewhere the largest magnitude gets the largest integer, which wastes no range.
+
+    Raises
+    ------
+    InputError
+        When `bits` is outside 1..52, nothing but zeros is to be scaled, or the largest magnitude is at the
+        ends of what a double holds.
+    """
+    if not 1 <= bits <= MAX_BITS:
+        raise InputError(f"bits is {bits}; it must be between 1 and {MAX_BITS}")
+    peak = float(np.max(np.abs(values), initial=0.0))
+    if peak == 0.0:
+        raise InputError("the matrix holds nothing but zeros: there is nothing to scale")
+    if not PEAKS[0] <= peak <= PEAKS[1]:
+        raise InputError(
+            f"the largest magnitude is {peak:.3g}; scale it to between {PEAKS[0]:.0e} and {PEAKS[1]:.0e}"
+        )
+    top = 2.0**bits - 1.0
+    scale = 2.0 ** np.ceil(np.log2(peak))
+    if peak * 2.0**bits / scale > top:
+        scale *= 2.0
+    scaled = values * (2.0**bits / scale)
+    if not np.array_equal(scaled, np.rint(scaled)):
+        scale = peak * 2.0**bits / top
+        scaled = values * (2.0**bits / scale)
+    integers = np.rint(scaled).astype(np.int64)
+    return FixedPoint(integers, bits, float(scale))
+
+
+def slice_count(bits: int, digit_bits: int = 3) -> int:
+    """How many digits hold `bits` bits: 12 -> 4, 24 -> 8, 32 -> 11, 48 -> 16."""
+    return -(-bits // digit_bits)
+
+
+def slice_digits(integers: Digits, slices: int, digit_bits: int = 3) -> Digits:
+    """Cut non-negative integers into digits, most significant first.
+
+    Returns
+    -------
+    (slices, *integers.shape) array of int64
+        Digits 0 .. 2**digit_bits - 1, truncated: what is left over goes to the next slice.
+
+    Raises
+    ------
+    InputError
+        For negative integers, or integers that need more slices.
+    """
+    if integers.size and (integers.min() < 0 or int(integers.max()) >> (slices * digit_bits)):
+        raise InputError(f"integers up to {integers.max()} do not fit {slices} digits of {digit_bits} bits")
+    shifts = digit_bits * np.arange(slices - 1, -1, -1, dtype=np.int64)
+    return (integers[None] >> shifts.reshape(-1, *[1] * integers.ndim)) & ((1 << digit_bits) - 1)
+
+
+def join_digits(digits: Digits, digit_bits: int = 3) -> Digits:
+    """Put digit slices (most significant first) together again; digits may exceed their range."""
+    result = np.zeros(digits.shape[1:], dtype=np.int64)
+    for digit in digits:
+        result = (result << digit_bits) + digit
+    return result

@@ -1,0 +1,302 @@
+"""A signed matrix on the inverting array: bias column or two arrays, with or without a diagonal in resistors.
+
+The inverting loop needs one digit per entry, rounded, and only has to come close: A0 ~ A. How close
+decides the convergence, so every encoding is forecast from the errors to expect and the best is taken.
+
+Bias column (Zuo 2025): A = A+ - m j j^T. One extra row and column whose amplifier outputs minus the sum
+of the outputs; the extra row is at the top digit throughout, the extra column holds m.
+Differential (Sun 2019, PNAS 116:4123): A = A+ - A-, the second array driven through inverters.
+Diagonal: A = n I + B with n I in resistors beside the array, so the digits resolve B alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.levels import Levels
+from mho.errors import ConvergenceError
+
+Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
+Kind = Literal["bias", "differential"]
+
+KINDS: tuple[Kind, ...] = ("bias", "differential")
+DIAGONAL_SHARES = (0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)  # of the mean diagonal of A
+SATURATIONS = (1.0, 1.04, 1.07)  # largest entry in units of the top digit: up to 7.49 still rounds to 7
+SCREENING, DRAWS = 8, 48  # draws of cell errors: for every encoding, and for the finalists of each name
+FINALISTS = 2
+AT_ONCE = 2**18  # drawn conductances of encodings that are forecast together: 2 MB an array
+
+SMALLEST_REST = 2.0**-10
+"""Of the diagonal in resistors: a rest below it is rounding noise, and no resistor makes up for digits so small."""
+
+
+@dataclass(frozen=True)
+class InverseEncoding:
+    """Digits of the inverting array(s) and what they mean.
+
+    Attributes
+    ----------
+    kind : {"bias", "differential"}
+        How signs are made.
+    size : int
+        n, the order of A.
+    positive : (k, k) array of int64
+        Digits of the first array; k = n + 1 with a bias column, else n.
+    negative : (k, k) array of int64 or None
+        Digits of the second array, behind inverters; None when no entry needs it.
+    unit : float
+        What one digit stands for in A.
+    diagonal : float
+        n of n I, what the resistors stand for in A; 0 without resistors.
+    """
+
+    kind: Kind
+    size: int
+    positive: Digits
+    negative: Digits | None
+    unit: float
+    diagonal: float
+
+    @property
+    def name(self) -> str:
+        """The encoding in words, for people and run files."""
+        if self.kind == "differential" and self.negative is None:
+            signs = "unsigned"
+        else:
+            signs = {"bias": "bias column", "differential": "differential"}[self.kind]
+        return signs + (" + diagonal in resistors" if self.diagonal else "")
+
+    @property
+    def order(self) -> int:
+        """k, how many rows, columns and amplifiers the loop has."""
+        return int(self.positive.shape[0])
+
+    def diagonal_conductance(self, step: float) -> float:
+        """Conductance (S) of each diagonal resistor when one digit is `step` (S)."""
+        return self.diagonal / self.unit * step
+
+    def network(self, positive: Floats, negative: Floats | None, diagonal: float | Floats) -> Floats:
+        """Signed conductances (..., k, k), S: current into each amplifier per volt of each output.
+
+        `diagonal` (S) is one number, or (..., 1).
+        """
+        g = positive - negative if negative is not None else positive.copy()
+        index = np.arange(self.size)
+        g[..., index, index] += diagonal
+        return g
+
+    def row_load(
+        self, positive: Floats, negative: Floats | None, diagonal: float | Floats, input_conductance: float
+    ) -> Floats:
+        """Sum of all conductances on each row, (..., k), S: the D of the loop's dynamics."""
+        load = positive.sum(axis=-1) + input_conductance
+        if negative is not None:
+            load = load + negative.sum(axis=-1)
+        load[..., : self.size] += diagonal
+        return np.asarray(load)
+
+    def represented(self, network: Floats, step: float) -> Floats:
+        """The matrix A0 (..., n, n), in A's units, whose inverse the loop computes."""
+        return self.reduced(network) * (self.unit / step)
+
+    def reduced(self, network: Floats) -> Floats:
+        """The network (..., n, n), S, without the bias column: what the other amplifiers see of it."""
+        if self.kind != "bias":
+            return network
+        n = self.size
+        column, row, corner = network[..., :n, n:], network[..., n:, :n], network[..., n:, n:]
+        return network[..., :n, :n] - column @ row / corner
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An encoding and what it promises.
+
+    Attributes
+    ----------
+    rho : float
+        Median contraction over draws of the expected cell errors.
+    slowest : complex
+        Worst eigenvalue of D^-1 G over the nominal network: the loop is stable when Re > 0.
+    damping : float
+        Of the same network: above 0 the loop settles with amplifiers that have a second pole, too.
+    """
+
+    encoding: InverseEncoding
+    rho: float
+    slowest: complex
+    damping: float
+
+    @property
+    def stable(self) -> bool:
+        """Whether the loop settles at all."""
+        return self.slowest.real > 0.0
+
+    @property
+    def damped(self) -> bool:
+        """Whether it settles with real amplifiers, as far as one can tell."""
+        return self.damping > 0.0
+
+
+def _bias(matrix: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
+    n = len(matrix)
+    rest = matrix - diagonal * np.eye(n)
+    lowest, highest = float(-rest.min()), float(rest.max())
+    if lowest <= 0.0 or top < 2:
+        # No negative entry: the differential encoding without a second array is the same. And cells of two levels
+        # leave no digit between the shift and the top.
+        return None
+    shifts = np.arange(1, top)
+    units = np.maximum(max(highest, 0.0) / (top * saturation - shifts), lowest / shifts)
+    best = int(np.argmin(units))
+    unit, shift = max(float(units[best]), SMALLEST_REST * abs(diagonal) / top), int(shifts[best])
+    positive = np.full((n + 1, n + 1), top, dtype=np.int64)
+    positive[:n, :n] = np.clip(np.rint(rest / unit) + shift, 0, top)
+    positive[:n, n] = shift
+    return InverseEncoding("bias", n, positive, None, unit, diagonal)
+
+
+def _differential(matrix: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
+    n = len(matrix)
+    rest = matrix - diagonal * np.eye(n)
+    peak = float(np.abs(rest).max())
+    if peak == 0.0:
+        peak = abs(diagonal)  # the resistors hold all of it; the array stays at zero
+    unit = max(peak / (top * saturation), SMALLEST_REST * abs(diagonal) / top)
+    digits = np.clip(np.rint(rest / unit), -top, top).astype(np.int64)
+    negative = np.maximum(-digits, 0)
+    return InverseEncoding(
+        "differential", n, np.maximum(digits, 0), negative if negative.any() else None, unit, diagonal
+    )
+
+
+_BUILD = {"bias": _bias, "differential": _differential}
+
+
+def candidates(
+    matrix: Floats, levels: Levels, kinds: Sequence[Kind] = KINDS, diagonal: bool = True
+) -> Iterator[InverseEncoding]:
+    """All encodings worth a forecast: each kind, a range of n and of scale."""
+    mean = float(np.trace(matrix)) / len(matrix)
+    shares = DIAGONAL_SHARES if diagonal and mean > 0.0 else (0.0,)
+    for kind in kinds:
+        for share in shares:
+            for saturation in SATURATIONS:
+                encoding = _BUILD[kind](matrix, share * mean, saturation, levels.top)
+                if encoding is not None:
+                    yield encoding
+
+
+def assess(
+    encodings: Iterable[InverseEncoding],
+    matrix: Floats,
+    levels: Levels,
+    rng: np.random.Generator,
+    *,
+    input_conductance: float,
+    draws: int = DRAWS,
+) -> list[Candidate]:
+    """Forecast encodings: contraction from drawn cell errors, stability of the nominal loop."""
+    alike: dict[tuple[Kind, bool], list[InverseEncoding]] = {}
+    for encoding in encodings:
+        alike.setdefault((encoding.kind, encoding.negative is None), []).append(encoding)
+    assessed: list[Candidate] = []
+    for group in alike.values():
+        together = max(AT_ONCE // (draws * group[0].order ** 2), 1)
+        for start in range(0, len(group), together):
+            part = group[start : start + together]
+            assessed.extend(_assess_alike(part, matrix, levels, rng, input_conductance, draws))
+    return assessed
+
+
+def _assess_alike(
+    encodings: Sequence[InverseEncoding],
+    matrix: Floats,
+    levels: Levels,
+    rng: np.random.Generator,
+    input_conductance: float,
+    draws: int,
+) -> Iterator[Candidate]:
+    """Forecast encodings of one kind and shape in one array operation each, the encodings along the axis -3."""
+    one, step = encodings[0], levels.step
+    positive = np.stack([encoding.positive for encoding in encodings])
+    negatives = [encoding.negative for encoding in encodings if encoding.negative is not None]
+    negative = np.stack(negatives) if negatives else None
+    units = np.array([encoding.unit for encoding in encodings])[:, None, None]
+    diagonal = np.array([encoding.diagonal_conductance(step) for encoding in encodings])[:, None]
+    drawn = levels.draw(positive, draws, rng)
+    drawn_negative = None if negative is None else levels.draw(negative, draws, rng)
+    represented = one.reduced(one.network(drawn, drawn_negative, diagonal)) * (units / step)
+    rho = np.median(contraction(matrix, represented), axis=0)
+    nominal = levels.conductance(positive)
+    nominal_negative = None if negative is None else levels.conductance(negative)
+    eigenvalues = loop_eigenvalues(
+        one.network(nominal, nominal_negative, diagonal),
+        one.row_load(nominal, nominal_negative, diagonal, input_conductance),
+    )
+    for encoding, contracts, settles in zip(encodings, rho.tolist(), eigenvalues, strict=True):
+        yield Candidate(encoding, contracts, slowest_eigenvalue(settles), damping(settles))
+
+
+def choose_encoding(
+    matrix: Floats,
+    levels: Levels,
+    rng: np.random.Generator,
+    *,
+    input_conductance: float,
+    kinds: Sequence[Kind] = KINDS,
+    diagonal: bool = True,
+    arrays: int = 2,
+) -> tuple[Candidate, tuple[Candidate, ...]]:
+    """Forecast every encoding and return the stable one with the smallest rho, and the best of each name.
+
+    One that may oscillate with real amplifiers comes after all others. With one of `arrays` only, encodings that
+    need a second are left out. A few draws tell which encodings are far off; the finalists get all of them.
+
+    Raises
+    ------
+    ConvergenceError
+        When no encoding gives a stable loop; names the offending eigenvalue.
+    """
+
+    forecast = partial(assess, matrix=matrix, levels=levels, rng=rng, input_conductance=input_conductance)
+    assessed = forecast(
+        (one for one in candidates(matrix, levels, kinds, diagonal) if arrays > 1 or one.negative is None),
+        draws=SCREENING,
+    )
+    if not assessed:
+        raise ConvergenceError(
+            "the bias column serves neither a matrix without negative entries nor cells of two levels: use the "
+            "differential encoding"
+        )
+    stable = [candidate for candidate in assessed if candidate.stable]
+    if not stable:
+        nearest = max(assessed, key=lambda candidate: candidate.slowest.real)
+        raise ConvergenceError(
+            f"the INV circuit would be unstable for this matrix: eigenvalue {nearest.slowest:.4g} of D^-1 G has no "
+            f"positive real part (best of {len(assessed)} encodings, {nearest.encoding.name}); "
+            "rows in another order or negated may bring the eigenvalues of A into the right half plane"
+        )
+    finalists = _best_of_each_name(stable, FINALISTS)
+    ranked = _best_of_each_name(forecast((one.encoding for one in finalists), draws=DRAWS), 1)
+    return ranked[0], ranked
+
+
+def _best_of_each_name(assessed: Iterable[Candidate], count: int) -> tuple[Candidate, ...]:
+    """Return the best `count` of each name, best first; what may oscillate comes last."""
+    taken: Counter[str] = Counter()
+    best = []
+    for candidate in sorted(assessed, key=lambda candidate: (not candidate.damped, candidate.rho)):
+        taken[candidate.encoding.name] += 1
+        if taken[candidate.encoding.name] <= count:
+            best.append(candidate)
+    return tuple(best)

@@ -1,0 +1,93 @@
+"""Conductance levels: digits to siemens and back, verify windows, and what error to expect inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mho.errors import ChipMapError
+
+Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The digits 0..L-1 of a cell as conductances (S).
+
+    Attributes
+    ----------
+    nominal : (L,) array
+        Target conductance of each digit.
+    low, high : (L,) array
+        Verify window of each digit.
+    step : float
+        Conductance of one digit unit: nominal of the top digit over its value.
+    spread : float
+        Standard deviation expected inside the windows of the digits above 0.
+    zero_range : tuple of float
+        Expected range of digit 0.
+    """
+
+    nominal: Floats
+    low: Floats
+    high: Floats
+    step: float
+    spread: float
+    zero_range: tuple[float, float]
+
+    @classmethod
+    def from_values(
+        cls,
+        conductances: Sequence[float],
+        *,
+        tolerance: float,
+        spread: float,
+        zero_range: tuple[float, float],
+        zero_limit: float,
+    ) -> Levels:
+        """Build from nominal conductances with one half width `tolerance` for all digits above 0."""
+        nominal = np.asarray(conductances, dtype=float)
+        if np.any(np.diff(nominal) <= 0):
+            raise ChipMapError("levels: the conductances must ascend")
+        low, high = nominal - tolerance, nominal + tolerance
+        low[0], high[0] = -np.inf, zero_limit  # a meter may read a little below zero
+        return cls(nominal, low, high, float(nominal[-1]) / (len(nominal) - 1), spread, zero_range)
+
+    @property
+    def top(self) -> int:
+        """The largest digit."""
+        return len(self.nominal) - 1
+
+    @property
+    def bits(self) -> int:
+        """Bits a cell holds."""
+        return int(np.log2(len(self.nominal)))
+
+    def conductance(self, digits: ArrayLike) -> Floats:
+        """Target conductance (S) of each digit; `ChipMapError` for a digit outside the range."""
+        index = np.asarray(digits)
+        wrong = index[(index < 0) | (index > self.top)]
+        if wrong.size:
+            raise ChipMapError(f"digit {wrong[0]} is outside 0..{self.top}: slice the matrix further")
+        return self.nominal[index.astype(np.int64)]
+
+    def inside(self, conductances: ArrayLike, digits: ArrayLike) -> NDArray[np.bool_]:
+        """Whether each conductance (S) lies in the verify window of its digit."""
+        g, index = np.asarray(conductances, dtype=float), np.asarray(digits, dtype=np.int64)
+        return (g >= self.low[index]) & (g <= self.high[index])
+
+    def draw(self, digits: ArrayLike, draws: int, rng: np.random.Generator) -> Floats:
+        """Draw what verified cells will have: (draws, *digits.shape) conductances, S.
+
+        Digits above 0 are normal with `spread`, cut at the window; digit 0 is uniform over
+        `zero_range` (the distributions read off the published level histogram).
+        """
+        index = np.asarray(digits, dtype=np.int64)
+        shape = (draws, *index.shape)
+        g = self.nominal[index] + rng.normal(0.0, self.spread, shape)
+        g = np.clip(g, self.low[index], self.high[index])
+        return np.where(index > 0, g, rng.uniform(*self.zero_range, shape))

@@ -1,0 +1,212 @@
+"""Matrices and right-hand sides as they come in: read, checked once at the edge, and mapped to real numbers.
+
+What lies behind this module may rely on it: a matrix is square, finite and float64 or complex128.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import ArrayLike, NDArray
+
+from mho.chip_maps.matrix_formats import read_csv, read_mtx, read_npy
+from mho.errors import InputError
+from mho.input_files import check_ordinary
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.float64] | NDArray[np.complex128]
+Source = str | os.PathLike[str] | ArrayLike | scipy.sparse.sparray
+
+_READERS: dict[str, Callable[[bytes, Path], NDArray[Any]]] = {
+    ".npy": read_npy,
+    ".csv": read_csv,
+    ".mtx": read_mtx,
+}
+
+
+def load_matrix(source: Source) -> Numbers:
+    """Return the square matrix in a file, or an array checked in the same way.
+
+    Parameters
+    ----------
+    source : path or array_like
+        A ``.npy``, ``.csv`` or ``.mtx`` file, or numbers (a scipy sparse array too).
+
+    Returns
+    -------
+    array, (n, n)
+        float64 or complex128, a pure number; the caller's own array is never returned.
+
+    Raises
+    ------
+    InputError
+        File missing, of unknown kind or not readable (the line, where there are lines); not numbers, not
+        two-dimensional, empty, not square, NaN or infinite (the entry, counted from 0).
+    """
+    name, values = _read(source, "the matrix")
+    matrix = _numeric(values, name)
+    if matrix.size == 0:
+        raise InputError(f"{name} is empty (shape {matrix.shape}); give a square matrix of at least one row.")
+    if matrix.ndim != 2:
+        raise InputError(f"{name} has {matrix.ndim} dimensions (shape {matrix.shape}); a matrix has 2.")
+    if matrix.shape[0] != matrix.shape[1]:
+        rows, columns = matrix.shape
+        raise InputError(f"{name} is not square: {rows} rows and {columns} columns; inversion needs n x n.")
+    return _finite(matrix, name)
+
+
+def load_digits(source: Source) -> NDArray[np.int64]:
+    """Return the whole numbers in a file, or an array checked in the same way, (rows, columns).
+
+    Raises
+    ------
+    InputError
+        As `load_matrix`, except that any shape of two dimensions will do; an entry that is not a whole
+        number of 0 or more.
+    """
+    name, values = _read(source, "the digits")
+    table = _finite(_numeric(values, name), name)
+    if table.ndim != 2 or table.size == 0:
+        raise InputError(f"{name} has shape {table.shape}; give rows and columns of digits.")
+    wrong = np.argwhere((table.imag != 0) | (table.real < 0) | (table.real != np.floor(table.real)))
+    if wrong.size:
+        row, column = wrong[0]
+        raise InputError(
+            f"{name}: entry [{row}, {column}], counted from 0, is {table[row, column]}; digits are whole numbers "
+            "from 0."
+        )
+    return table.real.astype(np.int64)
+
+
+def load_vector(source: Source, n: int, rng: np.random.Generator, *, complex_values: bool = False) -> Numbers:
+    """Return a right-hand side of `n` elements.
+
+    Parameters
+    ----------
+    source : {"ones", "random"}, path or array_like
+        ``"random"`` draws standard normal numbers from `rng` (circular with unit variance when complex). A
+        file, or an array, holds `n` values in one dimension, one column or one row.
+    n : int
+        Rows of the matrix.
+    rng : numpy.random.Generator
+        Touched by ``"random"`` only.
+    complex_values : bool
+        The matrix is complex: return complex128. Otherwise the values must be real.
+
+    Returns
+    -------
+    array, (n,)
+        float64, or complex128 when `complex_values`.
+
+    Raises
+    ------
+    InputError
+        As `load_matrix`; more than one column; another length than `n`; complex beside a real matrix.
+    """
+    if isinstance(source, str) and source == "ones":
+        ones = np.ones(n)
+        return ones.astype(np.complex128) if complex_values else ones
+    if isinstance(source, str) and source == "random":
+        if not complex_values:
+            return rng.standard_normal(n)
+        return from_real_vector(rng.standard_normal(2 * n) / np.sqrt(2.0))
+    name, values = _read(source, "the right-hand side")
+    vector = _numeric(values, name)
+    if vector.size == 0:
+        raise InputError(f"{name} is empty; the matrix has {n} rows, so give {n} values.")
+    if vector.ndim not in (1, 2) or (vector.ndim == 2 and 1 not in vector.shape):
+        raise InputError(f"{name} has shape {vector.shape}; give one right-hand side, a single column.")
+    vector = vector.ravel()
+    if vector.size != n:
+        raise InputError(f"{name} has {vector.size} values but the matrix has {n} rows; they must agree.")
+    vector = _finite(vector, name)
+    if complex_values:
+        return vector.astype(np.complex128)
+    if np.iscomplexobj(vector):
+        raise InputError(f"{name} is complex but the matrix is real; solve its two parts one by one.")
+    return vector
+
+
+def to_real(matrix: Numbers) -> Floats:
+    """Map a complex (n, n) matrix to the real (2n, 2n) one ``[[Re, -Im], [Im, Re]]``; a real one stays.
+
+    The mapping of Zuo et al., Nature Electronics 8, 1222 (2025).
+    """
+    if not np.iscomplexobj(matrix):
+        return np.asarray(matrix, dtype=np.float64)
+    return np.block([[matrix.real, -matrix.imag], [matrix.imag, matrix.real]])
+
+
+def to_real_vector(vector: Numbers) -> Floats:
+    """Stack a complex (n,) vector to the real (2n,) one ``[Re, Im]``; a real one stays."""
+    if not np.iscomplexobj(vector):
+        return np.asarray(vector, dtype=np.float64)
+    return np.concatenate([vector.real, vector.imag])
+
+
+def from_real_vector(vector: Floats) -> NDArray[np.complex128]:
+    """Undo `to_real_vector` for a vector that was complex: (2n,) to (n,).
+
+    Raises
+    ------
+    ValueError
+        An odd number of elements: there are no two halves.
+    """
+    real, imaginary = np.split(np.asarray(vector, dtype=np.float64), 2)
+    return np.asarray(real + 1j * imaginary, dtype=np.complex128)
+
+
+def _read(source: Source, role: str) -> tuple[str, NDArray[Any]]:
+    """Return what to call the source in a message, and its values as they are."""
+    if not isinstance(source, (str, os.PathLike)):
+        try:
+            return role, _dense(source)
+        except ValueError:
+            raise InputError(f"{role} is ragged: its rows differ in length; make them equal.") from None
+    path = Path(source)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        kinds = ", ".join(_READERS)
+        raise InputError(f"{path} has the unknown suffix '{path.suffix}'; {role} is read from {kinds}.")
+    try:
+        check_ordinary(path)
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; give the path of {role}.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; check path and rights.") from error
+    if not content.strip():
+        raise InputError(f"{path} is empty; it should hold {role}.")
+    return str(path), reader(content, path)
+
+
+def _dense(values: Any) -> NDArray[Any]:
+    """Return an array of anything array-like, scipy's sparse arrays included."""
+    return np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+
+
+def _numeric(values: NDArray[Any], name: str) -> Numbers:
+    """Return a float64 or complex128 copy; anything that is not a number is refused."""
+    kind: Literal["f8", "c16"] = "c16" if values.dtype.kind == "c" else "f8"
+    if values.dtype.kind not in "biufc":
+        raise InputError(f"{name} has the type {values.dtype}, not numbers; give real or complex values.")
+    with np.errstate(over="ignore"):  # a long double beyond float64 is reported as infinite
+        return np.array(values, dtype=kind)
+
+
+def _finite(values: Numbers, name: str) -> Numbers:
+    """Return `values`, all of them finite."""
+    wrong = np.argwhere(~np.isfinite(values))
+    if wrong.size:
+        place = tuple(int(index) for index in wrong[0])
+        entry = ", ".join(map(str, place))
+        count = "" if len(wrong) == 1 else f" (and {len(wrong) - 1} more)"
+        raise InputError(
+            f"{name}: entry [{entry}], counted from 0, is {values[place]}{count}; every value must be finite."
+        )
+    return values

@@ -1,0 +1,134 @@
+"""A matrix on the multiplying array: signed 3-bit slices as columns whose currents are whole digits.
+
+The array computes i = G^T v, so array row j holds element j of the vector, and each array column one
+digit slice of one sign of one row of A (Zuo 2025: "columns split into a positive and a negative part").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint, slice_count, slice_digits, to_fixed_point
+
+Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class MultiplyEncoding:
+    """Digits and how their sums make up the product.
+
+    Attributes
+    ----------
+    fixed : FixedPoint
+        The matrix that is really held, (outputs, inputs).
+    digits : (inputs, columns) array of int64
+        What each cell holds; columns without a single digit are left out.
+    output : (columns,) array of int64
+        Which element of the product a column contributes to.
+    weight : (columns,) array of float
+        Signed weight of a column's integer in that element, in units of ``scale * 2**-bits``.
+    """
+
+    fixed: FixedPoint
+    digits: Digits
+    output: Digits
+    weight: Floats
+
+    @property
+    def matrix(self) -> Floats:
+        """The real matrix that the digits stand for."""
+        return self.fixed.values
+
+    def combine(self, sums: Floats) -> Floats:
+        """Turn integer column sums (..., columns) into products (..., outputs) in the matrix's scale."""
+        size = self.fixed.integers.shape[0]
+        gather = np.zeros((len(self.output), size))
+        gather[np.arange(len(self.output)), self.output] = self.weight
+        return np.asarray(sums @ gather * (self.fixed.scale * 2.0**-self.fixed.bits))
+
+
+def encode_multiply(matrix: Floats, bits: int, digit_bits: int = 3) -> MultiplyEncoding:
+    """Round a real matrix to whole slices of at least `bits` bits and lay the digits out as columns."""
+    slices = slice_count(bits, digit_bits)
+    fixed = to_fixed_point(matrix, slices * digit_bits)
+    places = np.arange(slices - 1, -1, -1)
+    blocks, outputs, weights = [], [], []
+    for sign in (1, -1):
+        digits = slice_digits(np.maximum(sign * fixed.integers, 0), slices, digit_bits)
+        used = digits.any(axis=2)  # (slices, outputs)
+        blocks.append(digits[used])
+        outputs.append(np.broadcast_to(np.arange(matrix.shape[0]), used.shape)[used])
+        weights.append(np.broadcast_to(sign * 2.0 ** (digit_bits * places)[:, None], used.shape)[used])
+    return MultiplyEncoding(
+        fixed,
+        np.ascontiguousarray(np.concatenate(blocks).T),
+        np.concatenate(outputs),
+        np.concatenate(weights),
+    )
+
+
+def slices_needed(matrix: Floats, bits: int, error: float, digit_bits: int = 3) -> int:
+    """How many slices of at least `bits` bits hold a matrix so that rounding it is within `error`.
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+    bits : int
+        The least bits to hold.
+    error : float
+        Largest norm ||A - A as held||_2.
+    digit_bits : int
+        Bits of a digit.
+
+    Returns
+    -------
+    int
+        The most that fixed point can hold (52 bits) where no number of slices does.
+    """
+    slices, most = slice_count(bits, digit_bits), MAX_BITS // digit_bits
+    while slices < most:
+        held = to_fixed_point(matrix, slices * digit_bits).values
+        if float(np.linalg.norm(matrix - held, 2)) <= error:
+            break
+        slices += 1
+    return slices
+
+
+def group_lines(errors: Floats, noise: Floats, *, sigmas: float = 5.0) -> list[Digits]:
+    """Group input lines so that any binary pattern within a group gives exact integers.
+
+    A column's sum is off by the sum of its active cells' errors. Lines are added to a group while, in
+    every column, neither all positive nor all negative errors together, plus `sigmas` times the noise,
+    reach half a digit; so no pattern of the group can. A line that alone exceeds it gets a group of its
+    own: it cannot be made better, only counted.
+
+    Parameters
+    ----------
+    errors : (lines, columns) array
+        Measured minus wanted contribution of each cell, in digits.
+    noise : (lines, columns) array
+        Standard deviation of each contribution from shot to shot, in digits.
+
+    Returns
+    -------
+    list of (k,) index arrays, covering every line once.
+    """
+    above, below, variance = np.maximum(errors, 0.0), np.maximum(-errors, 0.0), noise**2
+    worst = np.abs(errors).max(axis=1, initial=0.0)
+    groups: list[list[int]] = []
+    sums: list[tuple[Floats, Floats, Floats]] = []
+    for line in np.argsort(-worst, kind="stable"):
+        for index, (up, down, spread) in enumerate(sums):
+            trial = (up + above[line], down + below[line], spread + variance[line])
+            if np.all(np.maximum(trial[0], trial[1]) + sigmas * np.sqrt(trial[2]) < 0.5):
+                groups[index].append(int(line))
+                sums[index] = trial
+                break
+        else:
+            groups.append([int(line)])
+            sums.append((above[line], below[line], variance[line]))
+    return [np.sort(np.asarray(group, dtype=np.int64)) for group in groups]

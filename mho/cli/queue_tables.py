@@ -1,0 +1,185 @@
+"""The queue for people and for machines: tables on a terminal, JSON for everything else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mho.running.queue.durations import duration, expected_sum, expected_text
+from mho.running.queue.job import ACTIVE, Job, JobStatus, Lane, Total
+from mho.running.runner.messages import RunnerState
+
+COLOURS = {
+    JobStatus.RUNNING: "bold green",
+    JobStatus.PAUSED: "bold yellow",
+    JobStatus.FAILED: "red",
+    JobStatus.INTERRUPTED: "red",
+    JobStatus.ABORTED: "yellow",
+    JobStatus.SKIPPED: "dim",
+    JobStatus.FINISHED: "dim",
+}
+
+
+def print_jobs(
+    jobs: Sequence[Job],
+    lanes: Sequence[Lane],
+    runners: Mapping[str, RunnerState | str | None],
+    console: Console,
+    totals: Sequence[Total],
+) -> None:
+    """Print what is not safe, the jobs as a table, what is still to come, and which queue stands still and why.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        Those to be shown.
+    runners : mapping
+        How the runner of each bench stands whose jobs are not through; a text says why one does not answer, None that
+        there is none.
+    totals : sequence of Total
+        Of the whole queue, as far as it is looked at.
+    """
+    _print_warnings(lanes, console)
+    if not jobs:
+        console.print("the queue is empty")
+    else:
+        console.print(_table(jobs, runners))
+    left_out = sum(total.count for total in totals) - len(jobs)
+    if left_out > 0:
+        console.print(f"and {left_out} more: --all shows them", highlight=False)
+    waiting = {total.bench: total for total in totals if total.status is JobStatus.QUEUED}
+    for name, runner in runners.items():
+        if name in waiting:
+            total = waiting[name]
+            number = (
+                f"{total.count} job{'' if total.count == 1 else 's'} wait{'s' if total.count == 1 else ''}"
+            )
+            expected = expected_sum(total.seconds, total.known, total.count - total.known)
+            console.print(f"{number} for {name}: {expected}", highlight=False)
+        if not isinstance(runner, RunnerState):
+            said = runner or f"no runner serves {name}; begin with `mho runner --bench {name}`"
+            console.print(said, style="bold yellow", highlight=False)
+    for lane in lanes:
+        if lane.held:
+            console.print(
+                f"the queue of {lane.bench} is held: {lane.reason}", style="bold yellow", highlight=False
+            )
+    if jobs:
+        _print_warnings(lanes, console)  # a long table has scrolled it away
+
+
+def _print_warnings(lanes: Iterable[Lane], console: Console) -> None:
+    for lane in lanes:
+        if lane.unsafe:
+            console.print(
+                f"{lane.warning}; `mho bench safe {lane.bench}` makes it safe", style="bold red", highlight=False,
+                markup=False,
+            )  # fmt: skip
+        elif lane.on_word:
+            console.print(lane.on_word, style="bold yellow", highlight=False, markup=False)
+
+
+def _table(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None]) -> Table:
+    several = len({job.order.bench for job in jobs}) > 1
+    table = Table(box=None, pad_edge=False)
+    for name in ("job", "status", "procedure", *(["bench"] if several else []), "expected", "took", "what"):
+        table.add_column(
+            name,
+            justify="right" if name in ("job", "expected", "took") else "left",
+            no_wrap=name not in ("procedure", "bench", "what"),
+            overflow="fold",
+        )
+    for job in jobs:
+        bench = [Path(job.order.bench).stem] if several else []
+        outcome = _so_far(job, runners) or job.reason or ("" if job.run is None else job.run.name)
+        status = Text(job.status, COLOURS.get(job.status, ""))
+        table.add_row(
+            str(job.id),
+            status,
+            job.order.in_words(),
+            *bench,
+            expected_text(job.estimate),
+            duration(took(job)),
+            outcome,
+        )
+    return table
+
+
+def _so_far(job: Job, runners: Mapping[str, RunnerState | str | None]) -> str:
+    """Say how far a job is that is being run; "" for any other."""
+    if job.status not in ACTIVE:
+        return ""
+    runner = runners.get(job.order.bench)
+    if runner is None:
+        return "left by a runner that is gone"
+    if not isinstance(runner, RunnerState):
+        return "its runner does not answer"
+    if runner.job != job.id or not runner.total:
+        return ""
+    left = "" if runner.seconds_left is None else f", {duration(runner.seconds_left)} left"
+    return f"{runner.stage} {runner.done} of {runner.total}{left}"
+
+
+def print_job(job: Job, console: Console) -> None:
+    """Print everything about one job."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in _plain(job).items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} = {one}" for key, one in value.items())
+        if value not in (None, "") and value is not False:
+            table.add_row(name, str(value))
+    console.print(table, highlight=False)
+
+
+def print_lanes(lanes: Sequence[Lane], console: Console) -> None:
+    """Print what is not safe, how the queue of each bench stands, and its policy."""
+    _print_warnings(lanes, console)
+    table = Table(box=None, pad_edge=False)
+    for name in ("bench", "held", "on failure", "on interruption", "retries"):
+        table.add_column(name)
+    for lane in lanes:
+        policy = lane.policy
+        held = lane.reason if lane.held else "no"
+        table.add_row(lane.bench, held, policy.on_failure, policy.on_interruption, str(policy.retries))
+    console.print(table)
+
+
+def as_json(thing: Any) -> str:
+    """Return jobs or lanes, or a mapping of lists of them, as JSON; times as ISO 8601."""
+    return json.dumps(_jsonable(thing))
+
+
+def _jsonable(thing: Any) -> Any:
+    if isinstance(thing, list):
+        return [_plain(one) for one in thing]
+    if isinstance(thing, dict):
+        return {name: _jsonable(one) for name, one in thing.items()}
+    return _plain(thing)
+
+
+def took(job: Job) -> float | None:
+    """Return how long a job took, its worker's start and all, s; None before its end."""
+    return None if job.started is None or job.ended is None else job.ended - job.started
+
+
+def _plain(thing: Job | Lane) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for one in fields(thing):
+        value = getattr(thing, one.name)
+        if one.name in ("order", "policy"):
+            content |= _plain(value)
+        elif one.name in ("added", "started", "ended", "confirmed", "acknowledged") and value is not None:
+            content[one.name] = datetime.fromtimestamp(value).astimezone().isoformat(timespec="milliseconds")
+        elif isinstance(value, bool | int | float | str | dict | tuple | None):
+            content[one.name] = value
+        else:
+            content[one.name] = str(value)
+    return content

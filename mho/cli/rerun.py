@@ -1,0 +1,69 @@
+"""What repeating a run came to, on the terminal and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mho.running.rerun import Rerun
+from mho.runs.integrity.comparison import Change
+
+SHOWN = 20
+"""Differing datasets, and packages, that are listed."""
+
+
+def print_rerun(result: Rerun, console: Console) -> None:
+    """Print what differs around the two runs, and in them."""
+
+    def say(text: str, style: str = "") -> None:
+        console.print(Text(text, style=style), soft_wrap=True)
+
+    say(f"{result.original.name} repeated as {result.path}")
+    for remark in result.remarks:
+        say(f"  {remark}")
+    if result.changes:
+        say("What surrounds the runs and differs:")
+        table = Table("", "then", "now", box=None, pad_edge=False, padding=(0, 2, 0, 2))
+        for change in result.changes[:SHOWN]:
+            table.add_row(*(Text(part) for part in _in_words(change)))
+        console.print(table)
+        if len(result.changes) > SHOWN:
+            say(f"  and {len(result.changes) - SHOWN} more; --json lists them")
+    different = [one for one in result.compared if not one.equal]
+    rounded = [one.name for one in result.compared if one.rounded]
+    if rounded:
+        say(f"Equal within the rounding of digital computations: {', '.join(rounded)}")
+    if not different:
+        count = len(result.compared) - len(rounded)
+        say(f"Equal bit for bit: {count} {'other ' if rounded else ''}datasets and records.", "bold green")
+        return
+    say(f"{len(different)} of {len(result.compared)} datasets and records differ:", "bold red")
+    for one in different[:SHOWN]:
+        say(f"  {one.name}: {one.difference}")
+    if len(different) > SHOWN:
+        say(f"  and {len(different) - SHOWN} more; --json lists them")
+
+
+def rerun_as_json(result: Rerun) -> dict[str, Any]:
+    """Return the result as JSON has it."""
+    return {
+        "original": str(result.original),
+        "run_file": str(result.path),
+        "equal": result.equal,
+        "remarks": list(result.remarks),
+        "changes": [asdict(change) for change in result.changes],
+        "compared": len(result.compared),
+        "rounded": [one.name for one in result.compared if one.rounded],
+        "differences": {one.name: one.difference for one in result.compared if not one.equal},
+    }
+
+
+def _in_words(change: Change) -> tuple[str, str, str]:
+    if change.name == "git_diff":
+        then, now = (f"{len(text.splitlines())} lines" for text in (change.then, change.now))
+        return change.name, then, now
+    return change.name, change.then or "not there", change.now or "not there"

@@ -1,0 +1,232 @@
+"""A run file in the terminal: what it was, how it stands, and its figures, in 100 columns with or without colour."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from mho.analysis.reports.convergence import Convergence
+from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text
+from mho.analysis.reports.summary import Summary, summarise
+from mho.runs import GOING_ON, Parameter, RunFile, Status
+from mho.runs.integrity.comparison import OF_THE_MOMENT
+
+STYLES = {
+    Status.RUNNING: "bold blue",
+    Status.PAUSED: "bold yellow",
+    Status.FINISHED: "bold green",
+    Status.FAILED: "bold red",
+    Status.ABORTED: "bold yellow",
+    Status.INTERRUPTED: "bold yellow",
+}
+WIDTH = 100
+HEAD_CYCLES, TAIL_CYCLES = 6, 4  # of a long refinement these are shown
+
+
+def show(path: str | os.PathLike[str], console: Console) -> None:
+    """Print what the run file at `path` tells.
+
+    Parameters
+    ----------
+    path : path
+        A run file, also one that is being written or was left behind.
+    console : rich.console.Console
+        Where to.
+
+    Raises
+    ------
+    RunFileError
+        The file is missing, no run file, or damaged.
+    """
+    with RunFile(path) as run:
+        summary = summarise(run)
+    # Whatever is in the file is text, never rich's markup: hence `Text` throughout.
+    console.print(_report(summary), width=min(WIDTH, console.width), highlight=False, markup=False)
+
+
+def _report(summary: Summary) -> RenderableType:
+    sections = [_heading(summary), _facts(summary)]
+    if summary.parameters:
+        sections += [Text("Parameters", style="bold"), _parameters(summary)]
+    if summary.arrays:
+        sections += [Text("Programming", style="bold"), _programming(summary)]
+    if summary.convergence is not None:
+        sections += [Text("Refinement", style="bold"), *_refinement(summary, summary.convergence)]
+    if summary.result:
+        sections += [Text("Result", style="bold"), _result(summary)]
+    if not summary.arrays and summary.convergence is None:
+        sections += [Text("Contents", style="bold"), _contents(summary)]
+    if summary.warnings:
+        sections += [Text("Warnings", style="bold"), _warnings(summary)]
+    return Group(*sections)
+
+
+def _heading(summary: Summary) -> Text:
+    text = Text.assemble((summary.title, "bold"), "  ", (str(summary.status), STYLES[summary.status]))
+    if summary.reason:
+        text.append(f": {summary.reason}")
+    if summary.status is Status.INTERRUPTED and not summary.reason:
+        text.append(": its writer is gone; all but its last moment is here")
+    return text
+
+
+def _pairs() -> Table:
+    """Name and value, two columns."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _columns(*names: str, named: bool = False) -> Table:
+    """A table of numbers; `named` when its first column is text."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
+    for index, name in enumerate(names):
+        table.add_column(
+            Text(name, style="dim"), justify="left" if named and not index else "right", no_wrap=True
+        )
+    return table
+
+
+def _indented(table: RenderableType) -> RenderableType:
+    return Padding(table, (0, 0, 0, 2), expand=False)
+
+
+def _facts(summary: Summary) -> RenderableType:
+    took = "" if summary.duration is None else f", {_took(summary)} {duration_text(summary.duration)}"
+    bench = summary.bench.name or "unknown"
+    if summary.bench.preset is not None:
+        bench += f" - SIMULATED, preset {summary.bench.preset or 'by default'}"
+    facts = {
+        "file": str(summary.path),
+        "started": f"{summary.start:%Y-%m-%d %H:%M:%S %z}{took}",
+        "procedure": f"{summary.procedure}, version {summary.version}",
+        "bench": bench,
+        "chip": (summary.chip or "unknown") + (f", as {summary.after} left it" if summary.after else ""),
+        "seed": "none" if summary.seed is None else str(summary.seed),
+    }
+    if summary.bench_seconds is not None:
+        facts["bench time"] = duration_text(summary.bench_seconds)
+    table = _pairs()
+    for name, value in facts.items():
+        table.add_row(Text(name, style="dim"), Text(value))
+    return _indented(table)
+
+
+def _took(summary: Summary) -> str:
+    return "for" if summary.status in GOING_ON else "took"
+
+
+def _parameters(summary: Summary) -> RenderableType:
+    table = _pairs()
+    for name, parameter in summary.parameters.items():
+        table.add_row(Text(parameter.label or name, style="dim"), Text(parameter_text(parameter)))
+    return _indented(table)
+
+
+def _programming(summary: Summary) -> RenderableType:
+    factor, unit = handy_unit("S")
+    names = (
+        "array",
+        "cells",
+        "read",
+        "pulses",
+        "each",
+        "outside",
+        f"error / {unit}",
+        f"sd / {unit}",
+    )
+    table = _columns(*names, named=True)
+    for array in summary.arrays:
+        a_cell = array.pulses / array.programmed if array.pulses is not None and array.programmed else None
+        table.add_row(
+            Text(array.name),
+            str(array.cells),
+            str(array.programmed),
+            _or_dash(array.pulses, "d"),
+            _or_dash(a_cell, ".2f"),
+            _or_dash(array.outside, "d"),
+            _or_dash(array.error_mean, "+.3f", factor),
+            _or_dash(array.error_sd, ".3f", factor),
+        )
+    return _indented(table)
+
+
+def _or_dash(value: float | None, form: str, factor: float = 1) -> str:
+    return "-" if value is None else format(value * factor, form)
+
+
+def _refinement(summary: Summary, convergence: Convergence) -> Iterator[RenderableType]:
+    count = len(convergence.cycle)
+    verdict = {True: "converged", False: "not converged", None: "no verdict yet"}[summary.converged]
+    cycles = f"{count} cycle{'' if count == 1 else 's'}"
+    table = _pairs()
+    table.add_row(Text("result", style="dim"), Text(f"{verdict} after {cycles}"))
+    if summary.proved_bits is not None:
+        asked = "" if summary.asked_bits is None else f", {summary.asked_bits:g} were asked for"
+        proof = f"{summary.proved_bits:.1f} bits{asked}"
+        table.add_row(Text("proved", style="dim"), Text(proof))
+    if summary.reason_not_converged:
+        table.add_row(Text("why", style="dim"), Text(summary.reason_not_converged))
+    if convergence.rho is not None:
+        bits = f" ({-np.log2(convergence.rho):.1f} bits a cycle)" if 0.0 < convergence.rho < 1.0 else ""
+        table.add_row(Text("forecast", style="dim"), Text(f"rho {convergence.rho:.3f}{bits}"))
+    if summary.encoding:
+        table.add_row(Text("INV", style="dim"), Text(summary.encoding))
+    if summary.mvm_outputs is not None:
+        wrong = "unknown" if summary.mvm_wrong is None else summary.mvm_wrong
+        table.add_row(Text("MVM", style="dim"), Text(f"{summary.mvm_outputs} integers, {wrong} wrong"))
+    yield _indented(table)
+    if count:
+        yield _indented(_cycles(convergence))
+
+
+def _cycles(convergence: Convergence) -> Table:
+    true = convergence.true_residual
+    table = _columns("cycle", "residual", *([] if true is None else ["recomputed"]), "relative error", "bits")
+    count = len(convergence.cycle)
+    for index in range(count):
+        if HEAD_CYCLES <= index < count - TAIL_CYCLES:
+            if index == HEAD_CYCLES:
+                table.add_row("...")
+            continue
+        error = convergence.relative_error[index]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            bits = -np.log2(error)
+        table.add_row(
+            f"{convergence.cycle[index]:.0f}",
+            f"{convergence.residual[index]:.2e}",
+            *([] if true is None else ["" if np.isnan(true[index]) else f"{true[index]:.2e}"]),
+            f"{error:.2e}",
+            f"{bits:.1f}",
+        )
+    return table
+
+
+def _result(summary: Summary) -> RenderableType:
+    table = _pairs()
+    for name, value in summary.result.items():
+        if name not in OF_THE_MOMENT:
+            table.add_row(Text(name, style="dim"), Text(parameter_text(Parameter(value))))
+    return _indented(table)
+
+
+def _contents(summary: Summary) -> RenderableType:
+    table = _pairs()
+    for name, length in summary.contents.items():
+        what = "images" if name.startswith("maps/") else "rows"
+        table.add_row(Text(name, style="dim"), Text(f"{length} {what}"))
+    return _indented(table if summary.contents else Text("no tables and no maps"))
+
+
+def _warnings(summary: Summary) -> RenderableType:
+    table = _pairs()
+    for entry in summary.warnings:
+        table.add_row(Text(f"{entry.time:.1f} s", style="dim"), Text(f"{entry.level}: {entry.message}"))
+    return _indented(table)

@@ -1,0 +1,26 @@
+"""The terminal that mho prints to: it shows what a text holds, and obeys none of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.segment import Segment
+
+from mho.escaping import visible
+
+
+class Terminal(Console):
+    """A console on which a text from a file is only ever text: no escape sequence, no markup of rich, no emoji code.
+
+    What is styled is styled by `rich.text.Text` or `style`. Parameters are rich's.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, "emoji": False, "highlight": False, **options})
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        # The last step before anything is written: whatever was printed, by whom ever, has come through here.
+        shown = (one if one.control else Segment(visible(one.text), one.style) for one in buffer)
+        return super()._render_buffer(shown)

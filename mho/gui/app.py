@@ -1,0 +1,163 @@
+"""Starts the window, or one on a single run file, and the Qt application around it; Qt is loaded only here and below."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import signal
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from mho.errors import InputError
+from mho.runs import RunFile
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QCoreApplication, QSettings
+    from PySide6.QtWidgets import QApplication, QWidget
+
+    from mho.gui.run_window.run_window import RunWindow
+    from mho.gui.window.main_window import MainWindow
+
+INTERRUPTED = 130  # exit code of a program ended by Ctrl-C
+BEAT = 200  # ms
+FAULT = "this is a fault of mho itself, please report it"
+
+
+def open_run_window(path: str | os.PathLike[str]) -> RunWindow:
+    """Open a window on the run file at `path`; a QApplication must be there.
+
+    A file that cannot be read is said in the window, which shows the run as soon as it can be.
+    """
+    from mho.gui.run_window.run_window import RunWindow
+
+    window = RunWindow(path)
+    window.show()
+    atexit.register(_discard, weakref.ref(window))
+    return window
+
+
+def show_run(path: str | os.PathLike[str]) -> int:
+    """Show the run file at `path` in a window until that is closed; return the exit code.
+
+    Raises
+    ------
+    RunFileError
+        The file is missing, no run file, or damaged.
+    InputError
+        There is no display, or Qt cannot be loaded.
+    """
+    RunFile(path).close()  # what is wrong with it is best said in the terminal
+    app = _application()
+    window = open_run_window(path)
+    with _ended_by_ctrl_c(app):
+        code = app.exec()
+    _discard(weakref.ref(window))
+    return code
+
+
+def open_main_window(
+    folder: str | os.PathLike[str], bench: str = "simulated", settings: QSettings | None = None
+) -> MainWindow:
+    """Open the window on the runs and the queue in `folder`; a QApplication must be there.
+
+    Layout and theme are kept in `settings`, those of the user if not given.
+    """
+    from mho.gui.session.session import Session
+    from mho.gui.window.main_window import MainWindow
+
+    with suppress(OSError):  # said in the window, by whoever needs it
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    window = MainWindow(Session(Path(folder), bench), settings)
+    window.show()
+    atexit.register(_discard, weakref.ref(window))
+    return window
+
+
+def show_main_window(folder: str | os.PathLike[str], bench: str = "simulated") -> int:
+    """Show the window on the runs and the queue in `folder` until it is closed; return the exit code.
+
+    Raises
+    ------
+    InputError
+        There is no display, or Qt cannot be loaded.
+    """
+    app = _application()
+    from PySide6.QtCore import QTimer
+
+    window = open_main_window(folder, bench)
+    beat = QTimer(window, interval=BEAT)  # Python's turn to notice Ctrl-C
+    beat.timeout.connect(lambda: None)
+    beat.start()
+    # What was imported and built so far stays: later collections pass over it, and never take a tenth of a second.
+    gc.collect()
+    gc.freeze()
+    with _ended_by_ctrl_c(app), _faults_said_in(window):
+        code = app.exec()
+    _discard(weakref.ref(window))
+    return code
+
+
+@contextmanager
+def _faults_said_in(window: MainWindow) -> Iterator[None]:
+    """Say in `window` what nobody has caught: a fault of one panel leaves the others, and STOP, alive."""
+    previous = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        previous(kind, error, trace)
+        if issubclass(kind, Exception):
+            window.session.tell("CRITICAL", f"{kind.__name__}: {error}; {FAULT}")
+
+    sys.excepthook = hook
+    try:
+        yield
+    finally:
+        sys.excepthook = previous
+
+
+def _application() -> QApplication:
+    """Return the QApplication, made if there is none."""
+    _check_display()
+    try:
+        from PySide6.QtWidgets import QApplication
+    except ImportError as error:
+        raise InputError(f"the window needs Qt, which cannot be loaded ({error}); try `mho plot`") from error
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    return app
+
+
+def _discard(reference: weakref.ref[QWidget]) -> None:
+    """Close and delete a window; one that outlives its QApplication crashes the interpreter's exit."""
+    from shiboken6 import Shiboken
+
+    window = reference()
+    if window is not None and Shiboken.isValid(window):
+        window.close()
+        Shiboken.delete(window)
+
+
+def _check_display() -> None:
+    """Qt aborts the process when it finds no display."""
+    known = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in known):
+        raise InputError("there is no display to open a window on; log in with a desktop, or use `mho plot`")
+
+
+@contextmanager
+def _ended_by_ctrl_c(app: QCoreApplication) -> Iterator[None]:
+    """Let Ctrl-C end `app`; the window's timer gives Python its turn to notice."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, lambda *_: app.exit(INTERRUPTED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)

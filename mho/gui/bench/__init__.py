@@ -1,0 +1,1 @@
+"""The panel of the bench: its instruments, its limits, its check."""

@@ -1,0 +1,294 @@
+"""The bench: its instruments and what is known of each, its limits and how near to them the run has come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEvent, QProcess, Qt
+from PySide6.QtGui import QBrush, QColor, QShowEvent
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSplitter,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from mho.analysis.reports.cells import read_chip
+from mho.errors import RunFileError
+from mho.gui.bench.facts import BenchFacts, Extremes, in_units, last_in_words, margin, read_facts
+from mho.gui.bench.instruments import Details, InstrumentTable, Seen, of_findings
+from mho.gui.bench.trees import LIMITS, UNSEEN, output_in_words, table
+from mho.gui.session.bench_safety import Verdict, clock
+from mho.gui.session.file_follower import News
+from mho.gui.session.session import Session
+from mho.gui.widgets import theme
+from mho.gui.widgets.elided_label import ElidedLabel
+from mho.gui.widgets.output_window import end, python_process
+from mho.runs import GOING_ON, RunFile
+
+
+class BenchPanel(QWidget):
+    """Instruments with identity, outputs and settings; limits with margins; a check that opens each instrument."""
+
+    title = "Bench"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.facts: BenchFacts | None = None
+        self._extremes = Extremes()
+        self._arrays: tuple[str, ...] = ()
+        self._process: QProcess | None = None
+        self._stood: set[str] = set()  # of which a running job has told
+        self._shown: bool | None = None  # whether the run whose settings are shown is over; None: none are
+        self.name, self.standing, self.last = QLabel(), ElidedLabel(), ElidedLabel()
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
+        theme.embolden(self.name)
+        self.check = QPushButton("Check bench")
+        self.check.setToolTip(
+            "open each instrument and look at it: identity, error queue, outputs; changes no output"
+        )
+        self.check.clicked.connect(self._check)
+        self.instruments, self.limits = InstrumentTable(), table(LIMITS)
+        self.limits.setRootIsDecorated(False)
+        top = QHBoxLayout()
+        top.addWidget(self.name)
+        top.addSpacing(8)
+        top.addWidget(self.standing, 1)
+        top.addWidget(self.check)
+        halves = QSplitter(Qt.Orientation.Vertical)
+        halves.addWidget(self.instruments)
+        halves.addWidget(self.limits)
+        halves.setSizes([200, 220])
+        halves.setChildrenCollapsible(False)
+        layout = QVBoxLayout(self)
+        layout.addLayout(top)
+        layout.addWidget(halves, 1)
+        layout.addWidget(self.last)
+        session.bench_changed.connect(self._turn_to)
+        session.runner_changed.connect(lambda _: self._show_standing())
+        session.safety_changed.connect(lambda _: self._show_standing())
+        session.jobs_changed.connect(lambda _: self._show_standing())
+        session.event_heard.connect(self._take_event)
+        session.run_opened.connect(self._take_run)
+        session.run_news.connect(self._take_news)
+        self._turn_to(session.bench)
+
+    # --- the bench file ---
+
+    def _turn_to(self, bench: str) -> None:
+        self.facts = None
+        self.name.setText(f"Bench {bench}")
+        self.instruments.show_instruments(())
+        self._extremes = Extremes()
+        self._show_limits()
+        self._show_standing()
+        self.session.ask(lambda: read_facts(bench), partial(self._show_facts, bench))
+
+    def _show_facts(self, bench: str, facts: BenchFacts) -> None:
+        if bench != self.session.bench:
+            return
+        self.facts = facts
+        cells = "" if facts.preset is None else f", SIMULATED with cells {facts.preset!r}"
+        self.name.setText(f"Bench {facts.name}{cells}, chip {facts.chip}")
+        self.name.setToolTip(facts.description)
+        self.instruments.show_instruments(facts.instruments)
+        self._show_limits()
+        self._show_standing()
+        self._take_run(self.session.run)
+
+    # --- how it stands ---
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.instruments.redraw()
+            self._show_limits()
+            self._show_standing()
+
+    def _show_standing(self) -> None:
+        state, safety, now = self.session.runner, self.session.safety, theme.colours()
+        busy = self.session.job is not None or (state is not None and state.state != "idle")
+        self.check.setEnabled(not busy and self._process is None)
+        colour = {Verdict.SAFE: now.good, Verdict.UNKNOWN: now.faint}.get(safety.verdict, now.bad)
+        self.standing.setText(f"{safety.verdict.value}: {safety.text}")
+        self.standing.setStyleSheet(f"color: {colour}; font-weight: bold;")
+
+    def _take_event(self, event: Any) -> None:
+        """Show how the outputs stand while a run goes on, and that they were confirmed off at its end."""
+        kind = type(event).__name__  # the classes are in a package that takes its time to load
+        if kind == "Standing":
+            state = self.session.runner
+            job = "a job" if state is None or state.job is None else f"job {state.job}"
+            for role, words in event.outputs.items():
+                self.instruments.see(
+                    role, Seen(datetime.now(), f"set and confirmed by {job}", "answers", words)
+                )
+            self._stood = set(event.outputs)
+        elif kind == "Ended" and event.safe:
+            for role in self._stood:
+                source = f"read back when {event.path.name} had ended"
+                when = datetime.fromtimestamp(event.confirmed) if event.confirmed else datetime.now()
+                self.instruments.see(role, Seen(when, source, "answers", "off"))
+
+    # --- what the run tells ---
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
+        """Catch up with what came while nobody looked."""
+        super().showEvent(event)
+        if self.session.run is not None:
+            self._show_run(self.session.run)
+
+    def _take_run(self, run: RunFile | None) -> None:
+        self._extremes, self._arrays, self._shown = Extremes(), (), None
+        self.last.clear()
+        self.instruments.detail("run", None)
+        self._show_limits()
+        if run is not None and self.isVisible():
+            self._show_run(run)
+
+    def _show_run(self, run: RunFile) -> None:
+        """Show what `run` tells of this bench; what it tells of another bench has no place here."""
+        if self.facts is None:
+            return
+        with self._said_if_damaged():
+            bench = run.provenance.get("bench", "")
+            if bench != self.facts.key and run.bench != self.facts.text:
+                name = Path(bench).name or "a bench that was handed over open"
+                self.last.setText(
+                    f"{run.path.name} was run on another bench ({name}): nothing of it is shown here"
+                )
+                return
+            chip = read_chip(run)
+            self._arrays = () if chip is None else tuple(array.name for array in chip.arrays)
+            self._show_settings(run)
+            self._extend(run)
+
+    def _take_news(self, news: News) -> None:
+        run = self.session.run
+        if run is None or not self.isVisible() or self._shown is None:
+            return
+        with self._said_if_damaged():
+            self._extend(run)
+            if (news.status not in GOING_ON) != self._shown:
+                self._show_settings(run)
+
+    @contextmanager
+    def _said_if_damaged(self) -> Iterator[None]:
+        try:
+            yield
+        except RunFileError as error:
+            self.session.tell("WARNING", str(error))
+
+    def _extend(self, run: RunFile) -> None:
+        if self.facts is not None and self._extremes.take(run, self.facts.reading):
+            self._show_limits()
+            if self._extremes.last is not None:
+                self.last.setText(f"last: {last_in_words(self._extremes.last, self._arrays)}")
+
+    def _show_settings(self, run: RunFile) -> None:
+        """Show what the run file keeps of each instrument: as the run found it, and once it is over as it left it."""
+        self._shown = over = run.status not in GOING_ON
+        after, end = run.settings_after, run.end_time
+        left = over and bool(after) and end is not None
+        when = (end if left and end is not None else run.start_time).astimezone().replace(tzinfo=None)
+        source = f"{'after' if left else 'before'} {run.path.name}"
+        settings = after if left else run.instruments
+        lines = {
+            role: [(name.replace("_", " "), value, "") for name, value in told.items() if value]
+            for role, told in settings.items()
+        }
+        self.instruments.detail("run", Details(f"read at {clock(when)} {source}", lines))
+        for role, told in settings.items():
+            # What an output was before a run says nothing of what the run has made of it.
+            self.instruments.see(role, Seen(when, source, "answered", output_in_words(told) if left else ""))
+
+    def _show_limits(self) -> None:
+        self.limits.clear()
+        if self.facts is None:
+            return
+        now = theme.colours()
+        for terminal, (volts, amperes, seconds) in self.facts.limits.items():
+            quantities = (
+                ("voltage", "V", volts, self._extremes.volts.get(terminal)),
+                ("current of reads", "A", amperes, self._extremes.amperes.get(terminal)),
+                ("pulse width", "s", seconds, self._extremes.seconds.get(terminal)),
+            )
+            for name, unit, limit, seen in quantities:
+                if limit == float("inf"):
+                    continue
+                unseen = "" if self._extremes.last is None else UNSEEN.get(name, "not used")
+                texts = [
+                    terminal,
+                    name,
+                    unseen if seen is None else in_units(seen, unit),
+                    in_units(limit, unit),
+                ]
+                item = QTreeWidgetItem(self.limits, [*texts, "" if seen is None else margin(limit, seen)])
+                if seen is None:
+                    item.setForeground(2, QBrush(QColor(now.faint)))
+                elif seen > limit * (1.0 + 1e-6):
+                    item.setForeground(4, QBrush(QColor(now.bad)))
+
+    # --- the check ---
+
+    def _check(self) -> None:
+        process = python_process(["-m", "mho.gui.bench.check", self.session.bench], self)
+        bench = self.session.bench
+        process.finished.connect(lambda code, _: self._checked(bench, code))
+        process.errorOccurred.connect(
+            lambda _: self.session.tell("ERROR", f"the check: {process.errorString()}")
+        )
+        self._process = process
+        self.check.setEnabled(False)
+        self.check.setText("Checking…")
+        process.start()
+
+    def _checked(self, bench: str, code: int) -> None:
+        process, self._process = self._process, None
+        assert process is not None
+        self.check.setText("Check bench")
+        self._show_standing()
+        said = bytes(process.readAllStandardOutput().data()).decode("utf-8", "replace")
+        complaint = bytes(process.readAllStandardError().data()).decode("utf-8", "replace").strip()
+        process.deleteLater()
+        if code:
+            self.session.tell(
+                "ERROR", complaint.rpartition("\n")[2] or f"the check ended with exit code {code}"
+            )
+            return
+        if bench == self.session.bench:
+            self._show_findings(json.loads(said))
+
+    def _show_findings(self, findings: list[dict[str, Any]]) -> None:
+        """Show what the check has found, until the next one, and say what is not as it should be."""
+        details, seen = of_findings(findings, datetime.now())
+        self.instruments.detail("check", details)
+        for role, state in seen.items():
+            self.instruments.see(role, state)
+        self.session.take_findings(self.session.bench, findings)
+        told: dict[str, list[str]] = {"wrong": [], "note": []}
+        for one in findings:
+            if one["verdict"] in told:
+                told[one["verdict"]].append(
+                    f"{one['subject']}, {one['what']}: {one['detail']}; {one['advice']}"
+                )
+        level = "ERROR" if told["wrong"] else "WARNING" if told["note"] else "INFO"
+        counts = f"{len(told['wrong']) or 'nothing'} wrong, {len(told['note']) or 'nothing'} to note"
+        self.session.tell(level, ". ".join([f"bench check: {counts}", *told["wrong"], *told["note"]]))
+
+    def close_down(self) -> None:
+        """End a check that is going on."""
+        if self._process is not None:
+            process, self._process = self._process, None
+            end(process)

@@ -1,0 +1,110 @@
+"""Where a run's blocks lie on the arrays, and where one slice of a matrix ends and the next begins."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from mho.chip_maps.chip import ChipMap
+from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.errors import MhoError
+from mho.runs import RunFile
+
+_RANGE = re.compile(r"(?P<array>\w+)\[(?P<top>\d+):(?P<bottom>\d+), (?P<left>\d+):(?P<right>\d+)\]")
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A rectangle of cells; `bottom` and `right` are the lines after the last.
+
+    Attributes
+    ----------
+    slices : tuple of (int, str)
+        Within the block: the column at which a slice of the matrix begins, and its name.
+    """
+
+    array: str
+    top: int
+    bottom: int
+    left: int
+    right: int
+    slices: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The cells as a run file names them."""
+        return f"{self.array}[{self.top}:{self.bottom}, {self.left}:{self.right}]"
+
+    def holds(self, row: int, column: int) -> bool:
+        """Whether a cell lies within."""
+        return self.top <= row < self.bottom and self.left <= column < self.right
+
+    def slice_at(self, column: int) -> str:
+        """Return the name of the slice that `column` belongs to; empty where none is known."""
+        return next((name for start, name in reversed(self.slices) if start <= column), "")
+
+
+def read_outlines(run: RunFile, chip: ChipMap | None) -> tuple[Outline, ...]:
+    """Return the blocks of cells that `run` says it uses, in its order.
+
+    Raises
+    ------
+    RunFileError
+        The file is damaged.
+    """
+    blocks = []
+    for match in _RANGE.finditer(run.cells):
+        top, bottom, left, right = (int(match[name]) for name in ("top", "bottom", "left", "right"))
+        blocks.append(Outline(match["array"], top, bottom, left, right))
+    return _with_slices(run, tuple(blocks), chip) if chip else tuple(blocks)
+
+
+def _with_slices(run: RunFile, blocks: tuple[Outline, ...], chip: ChipMap) -> tuple[Outline, ...]:
+    """Mark the slices in the blocks that hold a solve's multiplying digits, column after column.
+
+    The digits of one sign and one power of two stand side by side, see `mho.chip_maps.multiply_encoding`.
+    """
+    names = _slice_names(run, chip)
+    if not names:
+        return blocks
+    multiplying = {array.name for array in chip.arrays_for("multiply")}
+    tiles = [block for block in blocks if block.array in multiplying]
+    if sum(tile.right - tile.left for tile in tiles) != len(names):
+        return blocks  # lines around bad cells are left out: which column holds what is not known
+    marked, done = {}, 0
+    for tile in tiles:
+        width = tile.right - tile.left
+        mine = names[done : done + width]
+        starts = [k for k in range(width) if k == 0 or mine[k] != mine[k - 1]]
+        slices = tuple((tile.left + k, mine[k]) for k in starts)
+        marked[tile] = Outline(tile.array, tile.top, tile.bottom, tile.left, tile.right, slices)
+        done += width
+    return tuple(marked.get(block, block) for block in blocks)
+
+
+def _slice_names(run: RunFile, chip: ChipMap) -> list[str]:
+    """Return for each column of a solve's digits which slice it is of; nothing for another run."""
+    bits = run.parameters.get("bits")
+    if (
+        bits is None
+        or not isinstance(bits.value, int)
+        or not {"matrix_held", "digits_multiply"} <= {*run.arrays}
+    ):
+        return []
+    digit_bits = chip.level_scale().bits
+    try:
+        encoding = encode_multiply(
+            np.asarray(run.array("matrix_held"), dtype=np.float64), bits.value, digit_bits
+        )
+    except (MhoError, ValueError):
+        return []
+    if encoding.digits.shape != run.array("digits_multiply").shape:
+        return []
+    power = np.log2(np.abs(encoding.weight)).astype(int) // digit_bits
+    most = int(power.max(initial=0))
+    signs = np.where(encoding.weight > 0, "positive", "negative")
+    return [
+        f"slice {most - p} of the {sign} part" for p, sign in zip(power.tolist(), signs.tolist(), strict=True)
+    ]

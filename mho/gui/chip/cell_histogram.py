@@ -1,0 +1,128 @@
+"""How the shown quantity is spread over an array's cells: a histogram that grows with the run, with what was wanted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from mho.analysis.figures import palette
+from mho.chip_maps.levels import Levels
+from mho.gui.chip.cell_quantities import MICRO, Quantity, scale
+from mho.gui.solve.convergence_view import PowersOfTen
+from mho.gui.widgets import theme
+from mho.gui.widgets.themed_plot import ThemedPlot
+
+Floats = NDArray[np.float64]
+
+BINS = 80
+FLOOR = 0.5
+"""Height of an empty bin: below one cell on a logarithmic axis."""
+
+HINT = "click a cell to see every pulse and read of it"
+
+
+class CellHistogram(QWidget):
+    """Shows one quantity of the cells that the run has to do with."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.heading, self.hint = QLabel(), QLabel(HINT)
+        for label in (self.heading, self.hint):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setWordWrap(True)
+        theme.embolden(self.heading)
+        self.plot = ThemedPlot(axisItems={side: PowersOfTen(side) for side in ("left", "bottom")})
+        self.plot.setLabel("left", "cells")
+        left = self.plot.getAxis("left")
+        left.setLogMode(True)
+        left.enableAutoSIPrefix(False)
+        self.plot.getAxis("bottom").enableAutoSIPrefix(False)
+        self.bars = self.plot.plot(
+            stepMode="center", fillLevel=np.log10(FLOOR), pen=None, brush=palette.SERIES[0]
+        )
+        self.counts = np.empty(0, dtype=np.int64)
+        self._wanted: list[pg.InfiniteLine] = []
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.heading)
+        layout.addWidget(self.plot, 1)
+        layout.addWidget(self.hint)
+        layout.addStretch(0)
+
+    def clear(self) -> None:
+        """Show nothing: there is no array."""
+        self.heading.clear()
+        for widget in (self.plot, self.hint):
+            widget.setVisible(False)
+
+    def show_values(
+        self, array: str, quantity: Quantity, values: Floats, wanted: Floats, levels: Levels | None
+    ) -> None:
+        """Show how `values` are spread.
+
+        Parameters
+        ----------
+        array : str
+            Its name.
+        quantity : Quantity
+        values : array
+            Of every cell, in the quantity's unit; NaN where there is none.
+        wanted : array
+            Values that cells were to have, each once; marked.
+        levels : Levels or None
+            Of the chip.
+        """
+        known = values[np.isfinite(values)]
+        self.heading.setText(_spread(array, quantity, known))
+        self.plot.setVisible(bool(known.size))
+        self.hint.setVisible(bool(known.size))
+        for line in self._wanted:
+            self.plot.removeItem(line)
+        self._wanted = []
+        if not known.size:
+            return
+        edges = _edges(quantity, *scale(quantity, known, levels))
+        # What lies beyond the scale is in the first and the last bin, as it has their colours on the map.
+        self.counts, _ = np.histogram(np.clip(known, edges[0], edges[-1]), edges)
+        self.bars.setData(edges, np.log10(np.maximum(self.counts, FLOOR)))
+        self.plot.getAxis("bottom").counts = quantity.counts
+        self.plot.setLabel("bottom", f"{quantity.name}, {quantity.unit}".rstrip(", "))
+        self.plot.setXRange(edges[0], edges[-1], padding=0.02)
+        self.plot.setYRange(np.log10(FLOOR), np.log10(2.0 * self.counts.max()), padding=0.0)
+        pen = pg.mkPen(palette.TARGET, width=1.2, style=Qt.PenStyle.DashLine)
+        for value in wanted:
+            line = pg.InfiniteLine(float(value), angle=90, pen=pen)
+            self.plot.addItem(line, ignoreBounds=True)
+            self._wanted.append(line)
+
+
+def wanted_values(quantity: Quantity, target: Floats, levels: Levels | None) -> Floats:
+    """Return what cells with these targets (S) were to have of a quantity, each value once.
+
+    Of targets that are no levels of the chip there may be as many as cells; they are not marked.
+    """
+    if quantity.name == "error":
+        return np.zeros(1)
+    if quantity.name not in ("conductance", "target") or levels is None:
+        return np.empty(0)
+    values = np.unique(target[np.isfinite(target)])
+    return MICRO * values if len(values) <= len(levels.nominal) else np.empty(0)
+
+
+def _edges(quantity: Quantity, low: float, high: float) -> Floats:
+    """Return the edges of bins from `low` to `high`: around each whole number, where there are no others."""
+    if quantity.counts and high - low <= 2 * BINS:
+        first, last = (low if low % 1.0 else low - 0.5), (high if high % 1.0 else high + 0.5)
+        return np.arange(first, last + 0.25)
+    return np.linspace(low, high, BINS + 1)
+
+
+def _spread(array: str, quantity: Quantity, known: Floats) -> str:
+    cells = f"{known.size:,} cell{'' if known.size == 1 else 's'}"
+    if not known.size:
+        return f"{array}: no {quantity.name} is known of any cell yet"
+    unit = f" {quantity.unit}" if quantity.unit else ""
+    return f"{array}, {quantity.name} of {cells}: mean {known.mean():.3g}{unit}, sd {known.std():.2g}{unit}"

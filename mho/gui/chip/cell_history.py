@@ -1,0 +1,140 @@
+"""Everything that a run did to one cell, read from its tables backwards, block by block, and followed live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.gui.chip.cell_updates import CellTable
+from mho.runs import RunFile
+
+Floats = NDArray[np.float64]
+
+BLOCK = 131_072
+"""Rows looked through at once."""
+
+COLUMNS = ("time", "conductance", "kind", "voltage", "width", "gate")
+
+
+@dataclass(frozen=True)
+class CellHistory:
+    """What was done to a cell, oldest first.
+
+    Attributes
+    ----------
+    time : (n,) array
+        Bench time, s; the row's number in a table without times.
+    conductance : (n,) array
+        What was read, S.
+    kind : (n,) array
+        0 read only, 1 SET or forming, 2 RESET (`mho.procedures.cells.programming.KINDS`).
+    voltage, gate : (n,) array
+        V; NaN where the table does not tell.
+    width : (n,) array
+        s, likewise.
+    """
+
+    time: Floats
+    conductance: Floats
+    kind: Floats
+    voltage: Floats
+    width: Floats
+    gate: Floats
+
+    @classmethod
+    def nothing(cls) -> CellHistory:
+        """Return the history of a cell that was left alone."""
+        return cls(*(np.empty(0) for _ in COLUMNS))
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def then(self, later: CellHistory) -> CellHistory:
+        """Return this history and what came later."""
+        return CellHistory(*(np.concatenate([getattr(self, c), getattr(later, c)]) for c in COLUMNS))
+
+    def describe(self, index: int) -> str:
+        """Say what happened at one row, with units."""
+        kind, volts = int(self.kind[index]), self.voltage[index]
+        text = f"{self.time[index]:.6g} s: {KIND_NAMES[kind] if kind < len(KIND_NAMES) else 'pulse'}"
+        if np.isfinite(volts):
+            text += f" {volts:.3g} V"
+        if self.width[index] > 0:
+            text += f", {1e9 * self.width[index]:.4g} ns"
+        if np.isfinite(self.gate[index]):
+            text += f", gate {self.gate[index]:.3g} V"
+        return f"{text} → {1e6 * self.conductance[index]:.4g} µS"
+
+
+KIND_NAMES = ("read", "SET", "RESET")
+
+
+class HistoryReader:
+    """Reads the history of a cell from a table: first what is newest.
+
+    Attributes
+    ----------
+    history : CellHistory
+        What was found so far.
+
+    Raises
+    ------
+    RunFileError
+        The file is damaged; by `look`.
+    """
+
+    def __init__(self, run: RunFile, table: CellTable, code: int, cell: tuple[int, int]) -> None:
+        self.cell = cell
+        self.history = CellHistory.nothing()
+        self._run, self._table, self._code = run, table, code
+        self._next = self._before = run.length(table.name)
+        self._end = max(self._before, 1)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the table was looked through to its beginning."""
+        return self._before == 0
+
+    @property
+    def share(self) -> float:
+        """How much of the table was looked through."""
+        return 1.0 - self._before / self._end
+
+    def look(self) -> bool:
+        """Look through the rows that have come, else through a block of earlier ones; say whether any was found."""
+        length = self._run.length(self._table.name)
+        if length > self._next:
+            start, self._next = self._next, min(length, self._next + BLOCK)
+            found = self._read(start, self._next)
+            self.history = self.history.then(found)
+        elif self.complete:
+            return False
+        else:
+            stop, self._before = self._before, max(0, self._before - BLOCK)
+            found = self._read(self._before, stop)
+            self.history = found.then(self.history)
+        return len(found) > 0
+
+    def _read(self, start: int, stop: int) -> CellHistory:
+        name, run = self._table.name, self._run
+        mine = np.ones(stop - start, dtype=bool)
+        wanted = {"row": self.cell[0], "column": self.cell[1]}
+        if not self._table.array:
+            wanted["array"] = self._code
+        for column, value in wanted.items():
+            mine &= run.column(name, column, start, stop) == value
+        places = np.flatnonzero(mine)
+        if not len(places):
+            return CellHistory.nothing()
+        first, last = start + int(places[0]), start + int(places[-1]) + 1
+
+        def values(column: str) -> Floats:
+            if column in self._table.columns:
+                return np.asarray(run.column(name, column, first, last)[places - places[0]], np.float64)
+            if column == "time":
+                return np.asarray(start + places, np.float64)
+            return np.full(len(places), 0.0 if column == "kind" else np.nan)
+
+        return CellHistory(*map(values, COLUMNS))

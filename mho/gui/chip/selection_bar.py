@@ -1,0 +1,131 @@
+"""Selecting cells: by dragging, by what is known of them, or from a mask file; says what is selected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
+
+from mho.chip_maps.levels import Levels
+from mho.errors import InputError
+from mho.gui.chip.cell_grid import CellGrid
+from mho.gui.chip.selection import Selection, load_mask
+
+Mask = NDArray[np.bool_]
+
+
+class SelectionBar(QWidget):
+    """Holds the selection of the array that is shown.
+
+    Signals
+    -------
+    changed(Selection)
+        Also while the mouse is still dragging.
+    chosen(Selection)
+        The user has made up their mind.
+    refused(text)
+        A mask file cannot be used.
+    """
+
+    changed = Signal(object)
+    chosen = Signal(object)
+    refused = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.selection = Selection.nothing((0, 0))
+        self._before = self.selection
+        self._grid: CellGrid | None = None
+        self._levels: Levels | None = None
+        self._bad = self.selection.mask
+        self.menu_button = QToolButton()
+        self.menu_button.setText("Select")
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(self)
+        self.menu_button.setMenu(self.menu)
+        choices: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("Cells the run uses", lambda: self._choose(self._of(lambda grid: grid.used))),
+            ("Cells outside their window", lambda: self._choose(self._of(self._outside))),
+            ("Known bad cells", lambda: self._choose(self._bad)),
+            ("All cells", lambda: self._choose(~self._none())),
+            ("The other cells", lambda: self._choose(~self.selection.mask)),
+            ("No cell", lambda: self._choose(self._none())),
+            ("From a mask file…", self._ask_for_mask),
+        )
+        for text, act in choices:
+            self.menu.addAction(text, act)
+        self.text = QLabel()
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.text.setWordWrap(True)
+        self.text.setFixedHeight(2 * self.text.fontMetrics().lineSpacing())
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.menu_button)
+        layout.addWidget(self.text, 1)
+
+    def show_array(self, grid: CellGrid, bad: Mask, levels: Levels | None) -> None:
+        """Turn to another array, of which nothing is selected."""
+        self._grid, self._bad, self._levels = grid, bad, levels
+        self._before = Selection.nothing(grid.shape)
+        self._set(self._before)
+
+    def drag(
+        self, first: tuple[int, int], last: tuple[int, int], modifiers: Qt.KeyboardModifier, over: bool
+    ) -> None:
+        """Select the cells between two corners: instead of the others, or with Ctrl added, with Shift taken away."""
+        cells = self._before.rectangle(first, last)
+        if modifiers & Qt.KeyboardModifier.ControlModifier:
+            now = self._before.with_cells(cells)
+        elif modifiers & Qt.KeyboardModifier.ShiftModifier:
+            now = self._before.without(cells)
+        else:
+            now = Selection(cells)
+        self._set(now)
+        if over:
+            self._finish()
+
+    def take_mask(self, path: str) -> None:
+        """Select what a mask file says."""
+        try:
+            mask = load_mask(path, self.selection.mask.shape)
+        except InputError as error:
+            self.refused.emit(str(error))
+        else:
+            self._choose(mask)
+
+    def _ask_for_mask(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Mask of cells", "", "Masks (*.npy *.csv *.mtx)")
+        if path:
+            self.take_mask(path)
+
+    def _choose(self, cells: Mask) -> None:
+        self._set(Selection(cells.copy()))
+        self._finish()
+
+    def _finish(self) -> None:
+        self._before = self.selection
+        self.chosen.emit(self.selection)
+
+    def _set(self, selection: Selection) -> None:
+        self.selection = selection
+        self.text.setText(selection.describe())
+        self.text.setToolTip(selection.describe())
+        self.changed.emit(selection)
+
+    def _none(self) -> Mask:
+        return np.zeros_like(self.selection.mask)
+
+    def _of(self, mask: Callable[[CellGrid], Mask]) -> Mask:
+        return self._none() if self._grid is None else mask(self._grid)
+
+    def _outside(self, grid: CellGrid) -> Mask:
+        """Which cells last read outside the verify window of the level they were to have."""
+        mask = np.isfinite(grid.conductance) & np.isfinite(grid.target)
+        if self._levels is not None:
+            nominal = self._levels.nominal
+            digits = np.abs(nominal - grid.target[mask][:, None]).argmin(axis=1)
+            mask[mask] = ~self._levels.inside(grid.conductance[mask], digits)
+        return mask

@@ -1,0 +1,308 @@
+"""A form made from a procedure's Parameters: one field each, with its unit, judged as it is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from mho.errors import MhoError
+from mho.gui.widgets import theme
+
+Judge = Callable[[str, Any], None]
+"""Raises `MhoError` for a parameter's name and a value that it refuses."""
+
+
+class ParameterForm(QWidget):
+    """Fields for parameters, one below the other.
+
+    Parameters
+    ----------
+    parameters : mapping
+        PyMeasure's Parameters by name, as `mho.procedures.Procedure.form` gives them.
+    judge : callable
+        Says what is wrong with a value.
+
+    Signals
+    -------
+    edited()
+        A value has changed.
+    """
+
+    edited = Signal()
+
+    def __init__(self, parameters: Mapping[str, Any], judge: Judge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.fields: dict[str, Field] = {}
+        self._conditions: dict[str, Mapping[str, Any]] = {}
+        self._layout = layout = QFormLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        for name, parameter in _in_order(parameters).items():
+            field = _field(name, parameter, judge)
+            field.edited.connect(self._changed)
+            label = QLabel(parameter.name)
+            label.setWordWrap(True)
+            label.setMinimumWidth(110)
+            label.setBuddy(field.editor)
+            label.setToolTip(field.toolTip())
+            layout.addRow(label, field)
+            self.fields[name] = field
+            self._conditions[name] = getattr(parameter, "group_by", None) or {}
+        self._show_groups()
+
+    def values(self) -> dict[str, Any]:
+        """Return what was given, by parameter: texts as typed; what is at its default is left out."""
+        return {name: field.value() for name, field in self.fields.items() if not field.is_default()}
+
+    def fill(self, values: Mapping[str, Any]) -> None:
+        """Show `values`, and the default where there is none; names that are no parameter are passed over."""
+        for name, field in self.fields.items():
+            field.show_value(values.get(name, field.default))
+
+    def problems(self) -> dict[str, str]:
+        """Return what is wrong, by parameter; what must be given and is not counts too."""
+        return {name: field.problem for name, field in self.fields.items() if field.problem}
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            for field in self.fields.values():
+                if field.reason.text():
+                    field.mark(field.problem)
+
+    def _changed(self) -> None:
+        self._show_groups()
+        self.edited.emit()
+
+    def _show_groups(self) -> None:
+        """Show the parameters whose group others switch on (PyMeasure's `group_by`), and hide the rest."""
+        for name, conditions in self._conditions.items():
+            shown = all(
+                condition(self.fields[other].value())
+                if callable(condition)
+                else self.fields[other].value() == condition
+                for other, condition in conditions.items()
+                if other in self.fields
+            )
+            self._layout.setRowVisible(self.fields[name], shown)
+
+    def note(self, name: str, problem: str) -> None:
+        """Mark a field as wrong for a reason that only the whole shows; the next typing forgets it."""
+        self.fields[name].mark(problem)
+
+
+class Field(QWidget):
+    """One parameter: its editor, its unit, and below it what is wrong.
+
+    Attributes
+    ----------
+    editor : QWidget
+        What one types or clicks into.
+    problem : str
+        Why the value cannot be used; empty when it can.
+    """
+
+    edited = Signal()
+
+    def __init__(self, name: str, parameter: Any, editor: QWidget, judge: Judge) -> None:
+        super().__init__()
+        self.name, self.default, self.editor = name, parameter.default, editor
+        self.problem = ""
+        self._judge = judge
+        self.setToolTip(limits(parameter))
+        self.reason = QLabel()
+        self.reason.setTextFormat(Qt.TextFormat.PlainText)
+        self.reason.setWordWrap(True)
+        self.reason.setVisible(False)
+        self.row = QHBoxLayout()
+        self.row.addWidget(editor, 1)
+        unit = getattr(parameter, "units", None) or ""
+        if unit:
+            self.row.addWidget(QLabel(unit))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(self.row)
+        layout.addWidget(self.reason)
+
+    def value(self) -> Any:
+        """Return what is given."""
+        raise NotImplementedError
+
+    def show_value(self, value: Any) -> None:
+        """Show `value`."""
+        raise NotImplementedError
+
+    def is_default(self) -> bool:
+        """Whether the value is the parameter's default."""
+        return bool(self.value() == self.default)
+
+    def mark(self, problem: str) -> None:
+        """Mark the value as wrong, or as right when `problem` is empty."""
+        self.problem = problem
+        now = theme.colours()
+        self.reason.setText(problem)
+        self.reason.setStyleSheet(f"color: {now.bad};")
+        self.reason.setVisible(bool(problem))
+        self.editor.setStyleSheet(f"background: {now.wrong_ground};" if problem else "")
+
+    def _typed(self) -> None:
+        self.mark(self._trouble())
+        self.edited.emit()
+
+    def _trouble(self) -> str:
+        try:
+            self._judge(self.name, self.value())
+        except MhoError as error:
+            return str(error)
+        return ""
+
+
+class TextField(Field):
+    """A text, or a number with or without its unit; one without a default must be given, and may be a file."""
+
+    def __init__(self, name: str, parameter: Any, judge: Judge) -> None:
+        self._line = QLineEdit()
+        super().__init__(name, parameter, self._line, judge)
+        self._label = parameter.name
+        self._needed = parameter.default == ""
+        self._optional = parameter.default is None
+        if self._optional:
+            self._line.setPlaceholderText("not given")
+        if self._needed:
+            self._line.setPlaceholderText("a file")
+            browse = QToolButton()
+            browse.setText("…")
+            browse.setToolTip("choose a file")
+            browse.clicked.connect(self._browse)
+            self.row.addWidget(browse)
+        self._line.installEventFilter(self)
+        self._line.setText(_text(parameter.default))
+        self._line.textChanged.connect(self._typed)
+        self.problem = self._trouble()  # known, but not held against somebody who has not yet typed
+
+    def value(self) -> str | None:
+        """Return what is typed; None where nothing is and nothing need be."""
+        return self._line.text().strip() or (None if self._optional else "")
+
+    def show_value(self, value: Any) -> None:
+        """Show `value`."""
+        self._line.setText(_text(value))
+        self._line.setCursorPosition(
+            len(self._line.text()) if self._needed else 0
+        )  # of a path the end tells most
+
+    def is_default(self) -> bool:
+        """Whether it reads as the default does."""
+        return _text(self.value()) == _text(self.default)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Take a file that is dropped as its path."""
+        if isinstance(event, QDropEvent) and event.mimeData().hasUrls():  # entering and moving are drops too
+            if event.type() == QEvent.Type.Drop:
+                self._line.setText(event.mimeData().urls()[0].toLocalFile())
+            event.acceptProposedAction()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _trouble(self) -> str:
+        if not self.value() and not self._optional:
+            return f"{self._label}: name a file" if self._needed else f"{self._label} is empty"
+        return super()._trouble()
+
+    def _browse(self) -> None:
+        folder = str(Path(typed).parent) if (typed := self.value()) else ""
+        chosen, _ = QFileDialog.getOpenFileName(self, self._label, folder)
+        if chosen:
+            self._line.setText(chosen)
+
+
+class ChoiceField(Field):
+    """One of several."""
+
+    def __init__(self, name: str, parameter: Any, judge: Judge) -> None:
+        self._box = QComboBox()
+        super().__init__(name, parameter, self._box, judge)
+        self._box.addItems([str(choice) for choice in parameter.choices])
+        self._box.setCurrentText(str(parameter.default))
+        self._box.currentTextChanged.connect(self._typed)
+
+    def value(self) -> str:
+        """Return what is chosen."""
+        return self._box.currentText()
+
+    def show_value(self, value: Any) -> None:
+        """Choose `value`."""
+        self._box.setCurrentText(str(value))
+
+    def is_default(self) -> bool:
+        """Whether the default is chosen."""
+        return self.value() == str(self.default)
+
+
+class TruthField(Field):
+    """Yes or no."""
+
+    def __init__(self, name: str, parameter: Any, judge: Judge) -> None:
+        self._box = QCheckBox()
+        super().__init__(name, parameter, self._box, judge)
+        self._box.setChecked(bool(parameter.default))
+        self._box.toggled.connect(self._typed)
+
+    def value(self) -> bool:
+        """Return whether it is checked."""
+        return self._box.isChecked()
+
+    def show_value(self, value: Any) -> None:
+        """Check or uncheck it."""
+        self._box.setChecked(bool(value))
+
+
+def limits(parameter: Any) -> str:
+    """Say in a line what a parameter may be."""
+    unit = getattr(parameter, "units", None) or ""
+    default = _text(parameter.default)
+    said = f"default {default} {unit}".rstrip() if default else "must be given"
+    if parameter.default is None:
+        said = "may be left out"
+    low, high = getattr(parameter, "minimum", None), getattr(parameter, "maximum", None)
+    if low is None or high is None:
+        return said
+    return f"{low:g} to {high:g} {unit}".rstrip() + f", {said}"
+
+
+def _in_order(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What must be given first; then as the mapping has them."""
+    return dict(sorted(parameters.items(), key=lambda item: item[1].default != ""))
+
+
+def _field(name: str, parameter: Any, judge: Judge) -> Field:
+    if isinstance(parameter.default, bool):
+        return TruthField(name, parameter, judge)
+    if getattr(parameter, "choices", None):
+        return ChoiceField(name, parameter, judge)
+    return TextField(name, parameter, judge)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.12g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,1 @@
+"""The panel of the queue: what waits, runs and has ended on a bench."""

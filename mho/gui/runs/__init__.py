@@ -1,0 +1,1 @@
+"""The panel of runs: found, previewed, compared, exported."""

@@ -1,0 +1,151 @@
+"""Up to eight runs side by side: their convergence on one plot, and what they were given that is not the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QDialog,
+    QLabel,
+    QSplitter,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from mho.analysis.figures import palette
+from mho.analysis.reports.convergence import Convergence, read_convergence
+from mho.errors import RunFileError
+from mho.gui.runs.preview import Known, quantity_text
+from mho.gui.solve.convergence_view import PowersOfTen
+from mho.gui.widgets.themed_plot import ThemedPlot, WholeAxis, swatch
+from mho.runs import RunFile
+from mho.runs.integrity.comparison import OF_THE_MOMENT
+
+FEWEST, MOST = 2, 8
+SYMBOLS = ("o", "s", "t", "d", "+", "x", "star", "p")
+
+
+@dataclass(frozen=True)
+class Refined:
+    """A run's refinement; None without one, or when the file cannot be read, and then `trouble` says why."""
+
+    convergence: Convergence | None
+    trouble: str = ""
+
+
+def read_refined(paths: Sequence[Path]) -> list[Refined]:
+    """Read the refinement of each run file."""
+    found = []
+    for path in paths:
+        try:
+            with RunFile(path) as run:
+                found.append(Refined(read_convergence(run)))
+        except RunFileError as error:
+            found.append(Refined(None, str(error)))
+    return found
+
+
+def differences(runs: Sequence[Known]) -> list[tuple[str, list[str]]]:
+    """Return name and texts, run by run, of what is not the same in all: parameters first, then results."""
+    rows: list[tuple[str, list[str]]] = []
+    for kind in ("parameters", "results"):
+        values = [{one.name: quantity_text(one) for one in getattr(run, kind)} for run in runs]
+        for name in dict.fromkeys(name for one in values for name in one):
+            texts = [one.get(name, "") for one in values]
+            if len(set(texts)) > 1 and name not in OF_THE_MOMENT:
+                rows.append((name, texts))
+    for name in ("status", "procedure", "version", "bench", "preset", "chip", "seed", "mho", "commit"):
+        texts = [str(getattr(run.run if name == "status" else run.run.facts, name)) for run in runs]
+        if len(set(texts)) > 1:
+            rows.append((name, texts))
+    return rows
+
+
+class CompareView(QDialog):
+    """A window on several runs."""
+
+    def __init__(
+        self, runs: Sequence[Known], refined: Sequence[Refined], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(f"{len(runs)} runs compared")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(1000, 700)
+        self.plot = ThemedPlot(axisItems={"left": PowersOfTen("left"), "bottom": WholeAxis("bottom")})
+        self.plot.setLogMode(y=True)
+        self.plot.setLabel("bottom", "cycle")
+        self.plot.setLabel("left", "relative error")
+        self.plot.getAxis("left").enableAutoSIPrefix(False)
+        self.plot.addLegend(offset=(-10, 10))
+        self.plot.paint_ground()
+        self.residuals = QCheckBox("residuals too")
+        self.errors: list[pg.PlotDataItem] = []
+        self._residuals: list[pg.PlotDataItem] = []
+        for place, (known, one) in enumerate(zip(runs, refined, strict=True)):
+            if one.convergence is not None:
+                self._draw(known.run.path.stem, palette.SERIES[place], SYMBOLS[place], one.convergence)
+        if not self.errors:
+            self.plot.say("none of these runs refines a solution")
+        self.residuals.toggled.connect(lambda shown: [item.setVisible(shown) for item in self._residuals])
+        self.table = _table(runs, differences(runs))
+        trouble = QLabel("\n".join(one.trouble for one in refined if one.trouble))
+        trouble.setVisible(bool(trouble.text()))
+        trouble.setWordWrap(True)
+        halves = QSplitter(Qt.Orientation.Vertical)
+        halves.addWidget(self.plot)
+        halves.addWidget(self.table)
+        halves.setSizes([420, 280])
+        halves.setChildrenCollapsible(False)
+        layout = QVBoxLayout(self)
+        layout.addWidget(trouble)
+        layout.addWidget(self.residuals)
+        layout.addWidget(halves, 1)
+
+    def _draw(self, name: str, colour: str, symbol: str, convergence: Convergence) -> None:
+        cycle = np.append(0.0, convergence.cycle)
+        for values, style, label, kept in (
+            (convergence.relative_error, Qt.PenStyle.SolidLine, name, self.errors),
+            (convergence.residual, Qt.PenStyle.DotLine, None, self._residuals),
+        ):
+            shown = np.append(1.0, values)
+            item = self.plot.plot(
+                cycle,
+                np.where(shown > 0.0, shown, np.nan),
+                pen=pg.mkPen(colour, width=1.8, style=style),
+                symbol=symbol if label else None,
+                symbolSize=8,
+                symbolBrush=colour,
+                symbolPen=pg.mkPen(colour),
+                name=label,
+                connect="finite",
+            )
+            item.setVisible(label is not None)
+            kept.append(item)
+
+
+def _table(runs: Sequence[Known], rows: Sequence[tuple[str, list[str]]]) -> QTableWidget:
+    table = QTableWidget(len(rows), len(runs))
+    table.setAccessibleName("what is not the same")
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setVerticalHeaderLabels([name for name, _ in rows])
+    table.verticalHeader().setDefaultSectionSize(22)
+    for column, known in enumerate(runs):
+        heading = QTableWidgetItem(known.run.path.stem)
+        heading.setIcon(swatch(palette.SERIES[column]))
+        heading.setToolTip(str(known.run.path))
+        table.setHorizontalHeaderItem(column, heading)
+        for row, (_, texts) in enumerate(rows):
+            item = QTableWidgetItem(texts[column])
+            item.setToolTip(texts[column])
+            table.setItem(row, column, item)
+    table.resizeColumnsToContents()
+    return table

@@ -1,0 +1,160 @@
+"""The index of runs, kept and searched in a thread of its own: the window asks, and hears what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from mho.gui.session.task_thread import Clerk
+from mho.runs.index.index import NEWEST_FIRST, IndexedRun, RunIndex
+from mho.runs.index.query_sql import condition
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for: a query of `mho.runs.index.query`, values that must be met beside it, and a name to sort by."""
+
+    query: str = ""
+    filters: tuple[tuple[str, str], ...] = ()
+    sort: str = NEWEST_FIRST
+
+    @property
+    def where(self) -> str:
+        """Query and filters as one query."""
+        query = [f"({self.query})"] if self.query.strip() else []
+        return " and ".join(query + [f"{name} = {_quoted(value)}" for name, value in self.filters])
+
+
+@dataclass(frozen=True)
+class Found:
+    """The runs that a search found, of the `total` that there are; the same list as before if nothing is new."""
+
+    search: Search
+    runs: list[IndexedRun]
+    total: int
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the runs of the index are called: what a user can filter by."""
+
+    procedures: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass
+class _Drawer:
+    """The index, and what it said last; opened and used in the clerk's thread."""
+
+    folder: Path
+    index: RunIndex | None = None
+    runs: list[IndexedRun] = field(default_factory=list)
+    procedures: tuple[str, ...] | None = None
+
+    def open(self) -> RunIndex:
+        if self.index is None:
+            self.index = RunIndex(self.folder)
+        return self.index
+
+
+class RunsDesk(QObject):
+    """The index of the runs in `folder`.
+
+    Signals
+    -------
+    found(Found)
+        By the last search; an earlier one that it has overtaken is not heard of.
+    refused(str)
+        What is wrong with the query of the last search.
+    failed(str)
+        What is wrong with the index or a change of it.
+    updated(bool, Words)
+        The index is in step with the files; whether anything was new.
+    reading(int, int)
+        How many files have been read, of how many, while many are new.
+    """
+
+    found = Signal(object)
+    refused = Signal(str)
+    failed = Signal(str)
+    updated = Signal(bool, object)
+    reading = Signal(int, int)
+
+    def __init__(self, folder: Path, parent: QObject) -> None:
+        super().__init__(parent)
+        self._clerk = Clerk("index of runs", self)
+        self._drawer = _Drawer(folder)
+        self._last = Search()
+        self._updating = False
+
+    def search(self, search: Search) -> None:
+        """Look for runs; the answer comes by `found` or `refused`."""
+        self._last = search
+        drawer = self._drawer
+
+        def work() -> Found | None:
+            if search is not self._last:
+                return None
+            index = drawer.open()
+            if search.query.strip():  # alone, so that a mistake is shown where the user made it
+                condition(search.query, index.vocabulary(), datetime.now())
+            runs = index.search(search.where, search.sort)
+            if runs != drawer.runs:  # compared here, not where it would hold up the window
+                drawer.runs = runs
+            return Found(search, drawer.runs, index.count())
+
+        def then(found: Found | None) -> None:
+            if found is not None and search is self._last:
+                self.found.emit(found)
+
+        self._clerk.ask(work, then, lambda text: self.refused.emit(text) if search is self._last else None)
+
+    def update(self) -> None:
+        """Bring the index in step with the files, unless that is being done."""
+        if self._updating:
+            return
+        self._updating = True
+        clerk, drawer = self._clerk, self._drawer
+
+        def progress(done: int, total: int) -> None:
+            clerk.tell(lambda: self.reading.emit(done, total))
+            clerk.let_others_pass()
+
+        def work() -> tuple[bool, Words]:
+            index = drawer.open()
+            changes = index.update(progress)
+            tags = {tag for some in index.annotations.tags().values() for tag in some}
+            changed = bool(changes.read or changes.gone)
+            if changed or drawer.procedures is None:
+                procedures = {run.facts.procedure for run in index.search()}
+                drawer.procedures = tuple(sorted(procedures - {""}))
+            return changed, Words(drawer.procedures, tuple(sorted(tags)))
+
+        def then(result: tuple[bool, Words]) -> None:
+            self._updating = False
+            self.updated.emit(*result)
+
+        def refused(text: str) -> None:
+            self._updating = False
+            self.failed.emit(text)
+
+        clerk.ask(work, then, refused)
+
+    def ask(self, work: Callable[[RunIndex], Any], then: Callable[[Any], None]) -> None:
+        """Have something done with the index; what is wrong is told by `failed`."""
+        drawer = self._drawer
+        self._clerk.ask(lambda: work(drawer.open()), then, self.failed.emit)
+
+    def close(self) -> None:
+        """Leave the index."""
+        self._clerk.close()
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

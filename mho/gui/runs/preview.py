@@ -1,0 +1,175 @@
+"""What is known of the chosen run: facts, parameters, results, convergence, and the tags and notes that people give it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFormLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from mho.analysis.reports.convergence import Convergence
+from mho.escaping import html as escape
+from mho.gui.solve.convergence_view import ConvergenceView
+from mho.runs.index.card import Quantity
+from mho.runs.index.index import IndexedRun, RunIndex
+from mho.runs.integrity.comparison import OF_THE_MOMENT
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the index knows of a run."""
+
+    run: IndexedRun
+    parameters: tuple[Quantity, ...]
+    results: tuple[Quantity, ...]
+    notes: tuple[tuple[float, str], ...]
+
+
+def read_known(index: RunIndex, run: IndexedRun) -> Known:
+    """Return what `index` knows of `run`; `RunFileError` when the index cannot be read."""
+    quantities = index.quantities([run])[run.id]
+    return Known(
+        run,
+        quantities["parameter"],
+        quantities["result"],
+        tuple(index.annotations.notes(run.facts.run_id)),
+    )
+
+
+def quantity_text(quantity: Quantity) -> str:
+    """Return a quantity as people read it."""
+    number = quantity.number
+    whole = number is None or quantity.text in ("true", "false") or quantity.text.lstrip("-").isdigit()
+    return f"{quantity.text if whole else f'{number:.6g}'} {quantity.unit}".rstrip()
+
+
+class RunPreview(QWidget):
+    """Shows one run; `tags_wanted` carries the words that its tags are to be, `note_wanted` a new note."""
+
+    tags_wanted = Signal(object)
+    note_wanted = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.known: Known | None = None
+        self.heading = QLabel()
+        self.heading.setTextFormat(Qt.TextFormat.RichText)
+        self.heading.setWordWrap(True)
+        self.facts = QTableWidget(0, 2)
+        self.facts.setAccessibleName("facts")
+        self.facts.horizontalHeader().setVisible(False)
+        self.facts.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        self.facts.horizontalHeader().setStretchLastSection(True)
+        self.facts.verticalHeader().setVisible(False)
+        self.facts.verticalHeader().setDefaultSectionSize(21)
+        self.facts.setShowGrid(False)
+        self.facts.setWordWrap(False)
+        self.facts.setTextElideMode(Qt.TextElideMode.ElideLeft)  # of a path the end tells most
+        self.facts.setAlternatingRowColors(True)
+        self.facts.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.convergence = ConvergenceView(legend=False)
+        self.convergence.setMinimumHeight(140)
+        self.convergence.setToolTip(
+            "dots: relative error, squares: residual; dash-dotted: forecast, dashed: 3 bits a cycle"
+        )
+        self.tags, self.note = QLineEdit(), QLineEdit()
+        self.tags.setAccessibleName("tags")
+        self.tags.setPlaceholderText("words, then Enter")
+        self.note.setAccessibleName("note")
+        self.note.setPlaceholderText("a new note, then Enter")
+        self.notes = QLabel()
+        self.notes.setTextFormat(Qt.TextFormat.PlainText)
+        self.notes.setWordWrap(True)
+        self.tags.editingFinished.connect(self._say_tags)
+        self.note.returnPressed.connect(self._say_note)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Tags", self.tags)
+        form.addRow("Note", self.note)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.heading)
+        layout.addWidget(self.facts, 2)
+        layout.addWidget(self.convergence, 3)
+        layout.addLayout(form)
+        layout.addWidget(self.notes)
+        self.show_known(None)
+
+    def show_known(self, known: Known | None) -> None:
+        """Show what the index knows; None for no run."""
+        same = known is not None and self.known is not None and known.run.path == self.known.run.path
+        self.known = known
+        for edit in (self.tags, self.note):
+            edit.setEnabled(known is not None and bool(known.run.facts.run_id))
+        if known is None:
+            self.heading.setText("choose a run to see what is known of it")
+            self.facts.setRowCount(0)
+            self.tags.clear()
+            self.notes.clear()
+            self.convergence.setVisible(False)
+            return
+        run = known.run
+        reason = f"<br>{escape(run.reason)}" if run.reason else ""
+        self.heading.setText(f"<b>{escape(run.facts.title)}</b>  {escape(run.status)}{reason}")
+        facts = [
+            ("bench", run.facts.bench),
+            ("chip", run.facts.chip),
+            ("preset", run.facts.preset),
+            ("seed", run.facts.seed),
+        ]
+        told = [
+            (one.name, quantity_text(one))
+            for one in (*known.parameters, *known.results)
+            if one.name not in OF_THE_MOMENT
+        ]
+        _fill(self.facts, [*told, *((name, text) for name, text in facts if text)])
+        self.tags.setText(" ".join(run.tags))
+        self.notes.setText(
+            "\n".join(f"{datetime.fromtimestamp(when):%Y-%m-%d %H:%M}  {text}" for when, text in known.notes)
+        )
+        if not same:
+            self.convergence.setVisible(False)
+
+    def show_convergence(self, convergence: Convergence | None) -> None:
+        """Show the refinement, or leave its place to the facts."""
+        self.convergence.show_convergence(convergence)
+        self.convergence.setVisible(convergence is not None)
+
+    def _say_tags(self) -> None:
+        words = tuple(self.tags.text().split())
+        if self.known is not None and sorted(words) != sorted(self.known.run.tags):
+            self.tags_wanted.emit(words)
+
+    def _say_note(self) -> None:
+        if self.note.text().strip():
+            self.note_wanted.emit(self.note.text())
+            self.note.clear()
+
+
+def set_tags(index: RunIndex, run: IndexedRun, words: Sequence[str]) -> None:
+    """Give `run` exactly these tags; errors as `mho.runs.index.annotations.Annotations`."""
+    has = index.annotations.tags().get(run.facts.run_id, ())
+    index.annotations.tag(run.facts.run_id, *(word for word in words if word not in has))
+    index.annotations.untag(run.facts.run_id, *(word for word in has if word not in words))
+
+
+def _fill(table: QTableWidget, facts: Iterable[tuple[str, str]]) -> None:
+    rows = list(facts)
+    table.setRowCount(len(rows))
+    for row, texts in enumerate(rows):
+        for column, text in enumerate(texts):
+            item = QTableWidgetItem(text)
+            item.setToolTip(text)
+            table.setItem(row, column, item)

@@ -1,0 +1,158 @@
+"""The runs that were found, as a table: ten thousand of them cost what fits on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from mho.analysis.reports.quantities import duration_text
+from mho.gui.widgets.theme import status_colour
+from mho.runs.index.card import UNREADABLE
+from mho.runs.index.index import IndexedRun
+
+Place = QModelIndex | QPersistentModelIndex
+NOWHERE = QModelIndex()
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: heading, the name by which a search sorts it ("" for none), and the text of a run."""
+
+    heading: str
+    sort: str
+    text: Callable[[IndexedRun], str]
+
+
+def _started(run: IndexedRun) -> str:
+    return "" if run.facts.start is None else f"{datetime.fromtimestamp(run.facts.start):%Y-%m-%d %H:%M:%S}"
+
+
+COLUMNS = (
+    Column("Started", "start", _started),
+    Column("Run", "title", lambda run: run.facts.title),
+    Column("Status", "status", lambda run: run.status),
+    Column("Took", "duration", lambda run: "" if run.duration is None else duration_text(run.duration)),
+    Column("Tags", "", lambda run: " ".join(run.tags)),
+    Column("Procedure", "procedure", lambda run: run.facts.procedure),
+    Column("File", "path", lambda run: run.path.as_posix()),
+)
+STATUS = 2
+WIDTHS = (140, 230, 74, 66, 84, 78)  # pixels; the last column takes the rest
+
+
+class RunsTable(QAbstractTableModel):
+    """The model; `sort_wanted` carries a name as `mho.runs.RunIndex.search` takes it."""
+
+    sort_wanted = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: list[IndexedRun] = []
+
+    def show_runs(self, runs: list[IndexedRun]) -> bool:
+        """Show `runs`; tell whether it is another list than before."""
+        if runs is self.runs:
+            return False
+        self.beginResetModel()
+        self.runs = runs
+        self.endResetModel()
+        return True
+
+    def rowCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
+        """Return the number of runs."""
+        return 0 if parent.isValid() else len(self.runs)
+
+    def columnCount(self, parent: Place = NOWHERE) -> int:  # noqa: N802
+        """Return the number of columns."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def data(self, index: Place, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return text, colour of the status, or what a hovering mouse is told."""
+        if not index.isValid():
+            return None
+        run, column = self.runs[index.row()], COLUMNS[index.column()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return column.text(run)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return run.reason or column.text(run)
+        if role == Qt.ItemDataRole.ForegroundRole and index.column() == STATUS:
+            return QColor(status_colour("failed" if run.status == UNREADABLE else run.status))
+        return None
+
+    def headerData(  # noqa: N802
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return the headings of the columns."""
+        if role == Qt.ItemDataRole.DisplayRole and orientation is Qt.Orientation.Horizontal:
+            return COLUMNS[section].heading
+        return None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Ask for the runs in another order: the index sorts, not the table."""
+        if 0 <= column < len(COLUMNS) and COLUMNS[column].sort:
+            falling = order is Qt.SortOrder.DescendingOrder
+            self.sort_wanted.emit(("-" if falling else "") + COLUMNS[column].sort)
+
+
+class RunsView(QTableView):
+    """The table on the screen; whatever it shows next, what is chosen stays chosen."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.runs = RunsTable()
+        self.setModel(self.runs)
+        self.setAccessibleName("runs")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setAlternatingRowColors(True)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.verticalHeader().setVisible(False)
+        # A fixed height: else the height of each of ten thousand rows is asked for.
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(22)
+        self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setSortIndicator(0, Qt.SortOrder.DescendingOrder)
+        self.setSortingEnabled(True)
+        for column, width in enumerate(WIDTHS):
+            self.setColumnWidth(column, width)
+
+    def chosen(self) -> list[IndexedRun]:
+        """Return the runs that are chosen, from the top."""
+        rows = sorted(index.row() for index in self.selectionModel().selectedRows())
+        return [self.runs.runs[row] for row in rows if row < len(self.runs.runs)]
+
+    def show_runs(self, runs: list[IndexedRun]) -> bool:
+        """Show `runs`, scrolled as before; tell whether that changed anything."""
+        paths = {run.path for run in self.chosen()}
+        scrolled = self.verticalScrollBar().value()
+        changed = self.runs.show_runs(runs)
+        if changed and paths:
+            self._choose(paths)
+        self.verticalScrollBar().setValue(scrolled)
+        return changed
+
+    def _choose(self, paths: set[Path]) -> None:
+        chosen = QItemSelection()
+        for row, run in enumerate(self.runs.runs):
+            if run.path in paths:
+                chosen.select(self.runs.index(row, 0), self.runs.index(row, len(COLUMNS) - 1))
+        selection = self.selectionModel()
+        selection.select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        if chosen.count():  # from where the arrow keys go on
+            first = self.runs.index(chosen.at(0).top(), 0)
+            selection.setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)

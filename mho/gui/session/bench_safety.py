@@ -1,0 +1,241 @@
+"""Whether a bench is safe, as far as anybody knows: confirmed, not known, or live; since when, and who says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mho.running.queue.job import Job, Lane
+    from mho.running.runner.messages import RunnerState
+
+NEVER_READ = "nothing was read of this bench yet; Check bench looks at it"
+
+
+class Verdict(Enum):
+    """What may be said of a bench's outputs."""
+
+    SAFE = "SAFE"
+    UNKNOWN = "NOT KNOWN"
+    LIVE = "LIVE"
+    UNSAFE = "NOT SAFE"
+
+
+@dataclass(frozen=True)
+class Safety:
+    """How a bench stands.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    text : str
+        Why, in one line: who confirmed it and when, what is live, or why nothing is known.
+    """
+
+    verdict: Verdict
+    text: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What somebody has found of the outputs, and when."""
+
+    when: datetime
+    verdict: Verdict
+    text: str
+
+
+@dataclass(frozen=True)
+class Use:
+    """Who uses a bench, as this computer knows.
+
+    Attributes
+    ----------
+    taken : float or None
+        When a process last took it for itself, Unix time, s; None where that is not known.
+    holder : str
+        The process that has it now; empty where none is known to.
+    lost : frozenset of int
+        Numbers of the jobs that are being run, as the queue has it, and whose runner is gone.
+    """
+
+    taken: float | None = None
+    holder: str = ""
+    lost: frozenset[int] = frozenset()
+
+
+class SafetyRecord:
+    """All that is heard of one bench that bears on whether it is safe, and what follows from it.
+
+    Idle is never taken for safe, nor is a job's end or anybody's word: safe is what a read-back has confirmed, and only
+    until somebody uses the bench again.
+    """
+
+    def __init__(self) -> None:
+        self._lane: Lane | None = None
+        self._runner: RunnerState | None = None
+        self._begun: Job | None = None  # is being run, as the queue has it
+        self._use = Use()
+        self._outputs = ""  # what a running job tells of them, and when
+        self._found = Evidence(datetime.min, Verdict.UNKNOWN, NEVER_READ)  # the newest
+
+    # --- what is heard ---
+
+    def take_lane(self, lane: Lane) -> None:
+        """Take how the queue of the bench stands, and what it has noted of its outputs, with the times of that."""
+        self._lane = lane
+        if lane.confirmed is not None:
+            self._confirm(lane.confirmed, lane.confirmed_by)
+        if lane.acknowledged is not None:
+            when = datetime.fromtimestamp(lane.acknowledged)
+            text = f"taken on somebody's word at {clock(when)}; nobody has read it back since"
+            self._find(Evidence(when, Verdict.UNKNOWN, text))
+
+    def take_jobs(self, jobs: Sequence[Job], use: Use) -> None:
+        """Take the bench's jobs, and who uses it."""
+        # A worker whose runner is gone ends by itself; that its run has ended does not tell how the outputs stand.
+        begun = (job for job in jobs if job.started is not None and (job.ended is None or job.id in use.lost))
+        self._begun = next((job for job in begun if job.status != "queued"), None)
+        self._use = use
+
+    def take_runner(self, state: RunnerState | None, now: datetime, *, gone: bool = True) -> None:
+        """Take how the runner stands; None when there is none, or, not `gone`, when that is not known."""
+        before, self._runner = self._runner, state
+        if state is None and before is not None and (before.job is not None or before.state == "making safe"):
+            what = (
+                "the bench was being made safe" if before.job is None else f"job {before.job} was being run"
+            )
+            last = "its runner went" if gone else "its runner was heard last"
+            self._find(Evidence(now, Verdict.UNKNOWN, f"{what} when {last}"))
+        if state is not None and state.job is None:
+            self._outputs = ""
+
+    def take_event(self, event: Any, now: datetime) -> None:
+        """Take what a running job tells of its outputs, and how it left them."""
+        kind = type(event).__name__  # the classes are in a package that takes its time to load
+        if kind == "Standing":
+            on = [f"{role} {words}" for role, words in event.outputs.items() if is_live(words)]
+            self._outputs = f"{', '.join(on) or 'no output on'}, set and confirmed at {clock(now)}"
+        elif kind == "Ended":
+            self._outputs, name = "", Path(event.path).name
+            if event.confirmed is not None:
+                self._confirm(event.confirmed, f"read back when run {name} had ended")
+            else:
+                text = f"run {name} has ended, and no output was confirmed off"
+                self._find(Evidence(now, Verdict.UNKNOWN, text))
+
+    def take_findings(self, findings: Sequence[Mapping[str, Any]], now: datetime) -> None:
+        """Take what *Check bench* has found."""
+        wrong = [one for one in findings if one["verdict"] == "wrong"]
+        on = [
+            f"{one['subject']}: {one['detail']}" for one in wrong if one["what"] in ("output", "mode", "safe")
+        ]
+        silent = [one["subject"] for one in wrong if one["what"] == "connection"]
+        if on:
+            text = f"{', '.join(on)}, read by Check bench at {clock(now)}"
+            self._find(Evidence(now, Verdict.LIVE, text))
+        elif silent:
+            text = f"{', '.join(silent)} did not answer Check bench at {clock(now)}"
+            self._find(Evidence(now, Verdict.UNKNOWN, text))
+        elif any(one["what"] == "output" for one in findings):
+            off = [
+                f"{one['subject']} {one['detail']}" for one in findings if one["what"] in ("output", "mode")
+            ]
+            text = f"{', '.join(off)}, read by Check bench at {clock(now)}"
+            self._find(Evidence(now, Verdict.SAFE, text))
+
+    def _confirm(self, when: float, by: str) -> None:
+        """Take that every output was read back as off, at a Unix time, s."""
+        at = datetime.fromtimestamp(when)
+        self._find(Evidence(at, Verdict.SAFE, f"every output off since {clock(at)}, {by}"))
+
+    def _find(self, found: Evidence) -> None:
+        if found.when >= self._found.when:
+            self._found = found
+
+    # --- what follows ---
+
+    def safety(self) -> Safety:
+        """Return how the bench stands; what is worse comes first."""
+        runner, lane, begun = self._runner, self._lane, self._begun
+        outputs = f": {self._outputs}" if self._outputs else ""
+        if runner is not None and runner.state == "making safe":
+            return Safety(Verdict.UNSAFE, "it is being made safe, which is not confirmed yet")
+        if lane is not None and lane.unsafe:
+            return Safety(Verdict.UNSAFE, _unconfirmed(lane))
+        if runner is not None and runner.unsafe:
+            return Safety(Verdict.UNSAFE, _unconfirmed(runner))
+        if runner is not None and runner.job is not None:
+            return Safety(Verdict.LIVE, f"job {runner.job} {runner.state}{outputs}")
+        if begun is not None and begun.id not in self._use.lost:
+            unheard = "" if runner is not None else "; its runner is not heard"
+            return Safety(Verdict.LIVE, f"job {begun.id} {begun.status}{unheard}{outputs}")
+        if begun is not None and not self._safe_since(begun):
+            return Safety(Verdict.UNSAFE, f"job {begun.id} was left by a runner that is gone{outputs}")
+        return self._safety_without_job()
+
+    def _safe_since(self, begun: Job) -> bool:
+        """Tell whether the outputs were read back after a job had begun: it did not have the bench then."""
+        return self._found.verdict is Verdict.SAFE and self._found.when.timestamp() > (begun.started or 0.0)
+
+    def _safety_without_job(self) -> Safety:
+        """Return what was found last, unless somebody has had the bench since."""
+        use, found = self._use, self._found
+        if found.verdict in (Verdict.SAFE, Verdict.UNKNOWN) and use.holder:
+            return Safety(Verdict.UNKNOWN, f"{use.holder}, has the bench; before that: {found.text}")
+        if found.verdict is Verdict.SAFE and use.taken is not None and use.taken > found.when.timestamp():
+            taken = clock(datetime.fromtimestamp(use.taken))
+            return Safety(Verdict.UNKNOWN, f"a process took the bench at {taken}; before that: {found.text}")
+        return Safety(found.verdict, found.text)
+
+    @property
+    def outputs(self) -> str:
+        """What the running job told last of its outputs, and when; empty when there is none, or it told nothing."""
+        return self._outputs
+
+
+def _unconfirmed(standing: Lane | RunnerState) -> str:
+    """Say which outputs of a bench are not confirmed safe, and why."""
+    why = f" ({standing.unsafe_reason})" if standing.unsafe_reason else ""
+    return f"not confirmed: {', '.join(standing.live) or 'any output'} may be live{why}"
+
+
+def safety_topic(bench: str) -> str:
+    """Return the topic of messages that say that a bench is not confirmed safe: once it is, they are said no more."""
+    return f"safety of {bench}"
+
+
+def is_live(words: str) -> bool:
+    """Tell whether an output stands otherwise than off, in the words of `mho.instruments.Bench.standing`."""
+    return not words.startswith(("off", "SAFE", "0 V"))
+
+
+def clock(when: datetime) -> str:
+    """Return a time of today as ``14:03:12``, any other with its date."""
+    return f"{when:%H:%M:%S}" if when.date() == datetime.now().date() else f"{when:%Y-%m-%d %H:%M:%S}"
+
+
+def say_runner_gone(before: RunnerState, outputs: str, waiting: int) -> tuple[str, str]:
+    """Return level and text of what is to be said when a runner is gone that stood as `before`.
+
+    Parameters
+    ----------
+    before : RunnerState
+    outputs : str
+        What is known of the outputs of its job.
+    waiting : int
+        Jobs that nobody will begin now.
+    """
+    gone = f"the runner of bench {before.bench} (process {before.pid}) is gone"
+    if before.job is None and before.state != "making safe":
+        return "WARNING" if waiting else "INFO", f"{gone}; {waiting} job{'' if waiting == 1 else 's'} waiting"
+    what = "the bench was being made safe" if before.job is None else f"job {before.job} was {before.state}"
+    known = f"its outputs: {outputs}" if outputs else "nothing is known of its outputs"
+    return "CRITICAL", (
+        f"{gone} while {what}. The bench is NOT confirmed safe; {known}. Start a runner, which settles this and makes "
+        "the bench safe, or press STOP"
+    )

@@ -1,0 +1,90 @@
+"""Follows a run file: what has come since the last look, without a word of Qt."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mho.analysis.reports.convergence import Convergence, read_convergence
+from mho.errors import RunFileError
+from mho.runs import LogEntry, RunFile, Status
+
+
+@dataclass(frozen=True)
+class News:
+    """What a look at the file brought.
+
+    Attributes
+    ----------
+    status, reason
+        How the run stands now.
+    log : tuple of LogEntry
+        New entries only.
+    convergence : Convergence or None
+        The whole refinement, when cycles or a forecast have come; None when nothing has.
+    images : frozenset of str
+        The maps that have new images.
+    """
+
+    status: Status
+    reason: str
+    log: tuple[LogEntry, ...]
+    convergence: Convergence | None
+    images: frozenset[str]
+
+
+class RunFollower:
+    """An open run file and what of it has been seen.
+
+    Raises
+    ------
+    RunFileError
+        The file is missing, no run file, or damaged; also by `look`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self.run = RunFile(path)
+        self._entries = 0
+        self._cycles = -1
+        self._forecast_known = False
+        self._images = dict.fromkeys(self.run.maps, 0)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.run.close()
+
+    def look(self) -> News:
+        """Return what has come since the last look; all there is at the first."""
+        if not self._path.exists():
+            raise RunFileError(f"run file {self._path} has been moved or deleted while it was open")
+        # Status first: what was written before it changed is all there to be refreshed.
+        status = self.run.status
+        self.run.refresh()
+        entries = self.run.log(self._entries)
+        self._entries += len(entries)
+        return News(
+            status,
+            self.run.reason,
+            tuple(entries),
+            self._new_convergence(said_something=bool(entries)),
+            frozenset(name for name in self._images if self._has_new_image(name)),
+        )
+
+    def _new_convergence(self, *, said_something: bool) -> Convergence | None:
+        if "cycles" not in self.run.tables:
+            return None
+        count = self.run.length("cycles")
+        # A forecast is an array filled in place: it shows in no length, but a procedure says it when it has it.
+        if count == self._cycles and (self._forecast_known or not said_something):
+            return None
+        self._cycles = count
+        convergence = read_convergence(self.run)
+        self._forecast_known = convergence is not None and convergence.rho is not None
+        return convergence
+
+    def _has_new_image(self, name: str) -> bool:
+        count = len(self.run.map_times(name))
+        seen, self._images[name] = self._images[name], count
+        return count > seen

@@ -1,0 +1,211 @@
+"""Listens to the queue and its runner in threads of their own, so that no window ever waits for either."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mho.errors import MhoError, QueueError
+from mho.gui.session.bench_safety import Use
+from mho.gui.session.loading import load_procedures
+from mho.runs.integrity.liveness import lives
+
+if TYPE_CHECKING:
+    from mho.running.queue.job import Job, Lane
+    from mho.running.runner.client import RunnerClient, Watch
+    from mho.running.runner.messages import Event, RunnerState
+
+KEPT = 5000
+"""Events that wait to be shown; of more than these the oldest are forgotten, for the run file has them all."""
+
+LOOK = 0.2  # s between looks into the queue
+USE_LOOK = 0.5  # s between looks whether somebody has taken the bench
+RETRY = 0.5  # s between attempts to find a runner
+ANSWER_WITHIN = 2.0  # s that a runner may take to say how it stands to one whom it lets not watch
+
+
+@dataclass(frozen=True)
+class Unwatched:
+    """There is a runner that cannot be watched: why, and how it says that it stands; None when it does not answer."""
+
+    reason: str
+    state: RunnerState | None = None
+
+
+class RunnerListener:
+    """Hears what the runner of a bench announces; a runner that ends is waited for again.
+
+    One that cannot be watched, for its seats are taken, is asked now and then how it stands.
+
+    Parameters
+    ----------
+    queue : Path
+        The queue's file.
+    bench : str
+        Packaged name or bench file.
+    """
+
+    def __init__(self, queue: Path, bench: str) -> None:
+        self._queue, self._bench = queue, bench
+        self._heard: deque[Event | Unwatched | None] = deque(maxlen=KEPT)
+        self._over = threading.Event()
+        self._watch: Watch | None = None
+        threading.Thread(target=self._listen, name="runner", daemon=True).start()
+
+    def take(self, most: int) -> list[Event | Unwatched | None]:
+        """Return what was heard since the last time, the oldest first, `most` at once.
+
+        None among them tells that there is no runner, or none any more.
+        """
+        heard: list[Event | Unwatched | None] = []
+        with suppress(IndexError):
+            while len(heard) < most:
+                heard.append(self._heard.popleft())
+        return heard
+
+    def close(self) -> None:
+        """Stop listening; the thread ends soon by itself."""
+        self._over.set()
+        if self._watch is not None:
+            self._watch.close()
+
+    def _listen(self) -> None:
+        load_procedures()
+        from mho.running.runner.client import RunnerClient
+
+        client = RunnerClient(self._queue, self._bench)
+        last: object = self  # nothing was heard yet
+        while not self._over.is_set():
+            now = None
+            try:
+                with client.watch() as self._watch:
+                    while not self._over.is_set() and not self._watch.over:
+                        event = self._watch.receive(RETRY)
+                        if event is not None:
+                            self._heard.append(event)
+                            last = event
+            except QueueError as error:
+                now = _asked(client, error)
+            self._watch = None
+            if now != last and not self._over.is_set():
+                self._heard.append(now)
+                last = now
+            self._over.wait(RETRY)
+
+
+def _asked(client: RunnerClient, error: QueueError) -> Unwatched | None:
+    """Ask a runner that cannot be watched for the reason `error` how it stands; None when there is none."""
+    from mho.running.runner.client import NoRunnerError
+
+    try:
+        return Unwatched(str(error), client.status(ANSWER_WITHIN))
+    except NoRunnerError:
+        return None
+    except QueueError as silent:
+        return Unwatched(str(silent))
+
+
+class QueueListener:
+    """Reads a bench's jobs whenever the queue has changed, or any process has taken the bench for itself.
+
+    Parameters
+    ----------
+    queue : Path
+        The queue's file, made if it is not there.
+    bench : str
+        Packaged name or bench file.
+    changed : callable
+        Called in the listening thread with the jobs, how their lane stands, and who uses the bench.
+    failed : callable
+        Called in the listening thread with what is wrong, once until it is right again.
+    """
+
+    def __init__(
+        self,
+        queue: Path,
+        bench: str,
+        changed: Callable[[list[Job], Lane, Use], None],
+        failed: Callable[[MhoError], None],
+    ) -> None:
+        self._path, self._bench, self._changed, self._failed = queue, bench, changed, failed
+        self._over = threading.Event()
+        threading.Thread(target=self._listen, name="queue", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening; the thread ends soon by itself."""
+        self._over.set()
+
+    def _listen(self) -> None:
+        load_procedures()
+        said = ""
+        while not self._over.is_set():
+            try:
+                self._follow()
+            except MhoError as error:
+                if str(error) != said and not self._over.is_set():
+                    said = str(error)
+                    self._failed(error)
+            self._over.wait(RETRY)
+
+    def _follow(self) -> None:
+        from mho.procedures.origin import bench_key
+        from mho.running.queue.job import ACTIVE
+        from mho.running.queue.store import NOTHING, Queue
+        from mho.running.runner.orphans import as_it_stands
+
+        bench = bench_key(self._bench)
+        look = self._uses()
+        known: dict[int, Job] = {}  # by number, as they stood at `revision`
+        revision = NOTHING
+        active: dict[int, Job] = {}  # jobs that are being run, as they stand
+        use, look_at = Use(), 0.0
+        with Queue(self._path) as queue:
+            fresh = True
+            while not self._over.is_set():
+                if fresh:
+                    revision, changed, order = queue.changes(bench, revision)
+                    known |= {job.id: job for job in changed}
+                    known = {number: known[number] for number in order}
+                    begun = {number: job for number, job in known.items() if job.status in ACTIVE}
+                    active = {number: as_it_stands(job) for number, job in begun.items()}
+                    lane = queue.lane(bench)
+                    use = look(
+                        begun
+                    )  # last of all: who has left the bench meanwhile is no more said to have it
+                    self._changed([*(known | active).values()], lane, use)
+                self._over.wait(LOOK)
+                fresh = queue.changed()
+                if time.monotonic() >= look_at:
+                    look_at = time.monotonic() + USE_LOOK
+                    fresh |= look(begun) != use or any(
+                        as_it_stands(job).status != active[number].status for number, job in begun.items()
+                    )
+
+    def _uses(self) -> Callable[[Mapping[int, Job]], Use]:
+        """Return what tells who uses the bench, by the jobs that have begun; of a simulated one, or none, only these do."""
+        from mho.instruments.bench.locking import holder, last_taken
+        from mho.instruments.bench_file.bench_file import load_bench_file
+
+        def lost(begun: Mapping[int, Job]) -> frozenset[int]:
+            return frozenset(
+                number
+                for number, job in begun.items()
+                if job.runner is None or not lives(job.runner, job.runner_birth or "")
+            )
+
+        try:
+            source = load_bench_file(self._bench)
+        except MhoError:  # the panels say so
+            return lambda begun: Use(lost=lost(begun))
+
+        def look(begun: Mapping[int, Job]) -> Use:
+            has = holder(source)
+            return Use(last_taken(source), "" if has is None else str(has).rstrip(","), lost(begun))
+
+        return look

@@ -1,0 +1,142 @@
+"""Commands of the window to the runner, and the start of one; called in threads, for each may take seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mho.errors import MhoError, QueueError
+
+if TYPE_CHECKING:
+    from mho.gui.session.session import Command
+
+HOUSE = Path(__file__).resolve().parent.parent
+STARTED_WITHIN = 40.0  # s; the imports of a cold machine
+LOOK = 0.1  # s
+
+Said = tuple[str, str] | None
+"""Level and text of what the user is to be told; None for nothing."""
+
+
+@dataclass(frozen=True)
+class StopTold:
+    """What came of an emergency stop: whether the bench was confirmed safe, and what is to be said."""
+
+    safe: bool
+    text: str
+
+
+def carry_out(command: Command, path: Path, bench: str, job: int | None = None) -> None:
+    """Give a command to the runner of the queue at `path`; without one, do what can be done without.
+
+    Raises
+    ------
+    QueueError
+        The runner refuses, or does not answer.
+    """
+    from mho.procedures.origin import bench_key
+    from mho.running.queue import Queue
+    from mho.running.runner import NoRunnerError, RunnerClient
+
+    client = RunnerClient(path, bench)
+    try:
+        match command:
+            case "pause":
+                client.pause()
+            case "resume":
+                client.resume()
+            case "abort":
+                client.abort(job)
+    except NoRunnerError:
+        with Queue(path) as jobs:
+            match command:
+                case "pause":
+                    jobs.hold(bench_key(bench), "paused by hand")
+                case "resume":
+                    jobs.release(bench_key(bench))
+                case _:
+                    raise
+
+
+def stop_at_once(path: Path, bench: str) -> StopTold:
+    """Let the runner of the queue at `path` break off its job and make the bench safe; without a runner, make it safe here.
+
+    Whatever goes wrong is in what is told: nobody has confirmed anything then.
+    """
+    from mho.running.runner import emergency_stop
+
+    try:
+        return StopTold(True, emergency_stop(path, bench))
+    except MhoError as error:
+        return StopTold(False, str(error))
+
+
+def start_runner(path: Path, bench: str) -> Said:
+    """Start a runner that outlives this process, unless one serves the queue at `path`, and wait until it answers.
+
+    Raises
+    ------
+    QueueError
+        It cannot be started; with its own words.
+    """
+    from mho.running.runner import NoRunnerError, RunnerClient
+
+    client = RunnerClient(path, bench)
+    try:
+        client.status()
+        return None
+    except NoRunnerError:
+        pass
+    log = path.parent / "runner.log"
+    began = log.stat().st_size if log.exists() else 0
+    process = _start_detached(["-m", "mho", "runner", "--bench", bench], path.parent, log)
+    deadline = time.monotonic() + STARTED_WITHIN
+    while time.monotonic() < deadline:
+        try:
+            return "INFO", f"runner started for bench {client.bench}, process {client.status().pid}"
+        except NoRunnerError:
+            if process.poll() is not None:
+                words = _last_words(log, began)
+                raise QueueError(f"the runner of bench {bench!r} ended at once: {words}") from None
+        time.sleep(LOOK)
+    raise QueueError(f"the runner of bench {bench!r} (process {process.pid}) does not answer; see {log}")
+
+
+def _start_detached(arguments: list[str], runs: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start mho in a session of its own: what ends this process, or its terminal, does not end that one."""
+    modules = os.pathsep.join(filter(None, [str(HOUSE), os.environ.get("PYTHONPATH", "")]))
+    try:
+        with log.open("ab") as errors:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=os.environ | {"MHO_RUNS": str(runs), "PYTHONPATH": modules},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise QueueError(
+            f"the runner cannot be started: {error.strerror}; start it with `mho runner`"
+        ) from None
+    # It may end before this process does, and must then leave no zombie.
+    threading.Thread(target=process.wait, name="runner's end", daemon=True).start()
+    return process
+
+
+def _last_words(log: Path, began: int) -> str:
+    """What a process that has ended wrote last to its log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(began)
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError as error:
+        return f"and {log} cannot be read ({error.strerror})"
+    said = [line.strip() for line in lines if line.strip()]
+    return said[-1].removeprefix("mho: ") if said else "it said nothing"

@@ -1,0 +1,353 @@
+"""What the panels of the window share: the run that is shown, the queue, the runner, and who wants to know of them.
+
+No panel knows another. Each is made with the session, hears its signals, and asks it for what is to be done.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from mho.errors import MhoError
+from mho.gui.session.background import Errands
+from mho.gui.session.bench_safety import SafetyRecord, Use, Verdict, safety_topic, say_runner_gone
+from mho.gui.session.queue_listener import QueueListener, RunnerListener, Unwatched
+from mho.gui.session.shown_run import ShownRun
+from mho.runs import RunFile
+
+if TYPE_CHECKING:
+    from mho.gui.session.runner_commands import StopTold
+    from mho.running.queue.job import Job, Lane
+    from mho.running.queue.store import Queue
+    from mho.running.runner.messages import RunnerState
+
+Command = Literal["pause", "resume", "abort"]
+
+HEAR_PERIOD = 40  # ms between two times at which what the runner said is passed on
+HEARD_AT_ONCE = 200  # events; a runner that says more has some of them shown later
+
+
+class Session(QObject):
+    """What the panels share; only for the thread of the window.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the run files and the queue are.
+    bench : str
+        Packaged name or bench file.
+    parent : QObject, optional
+
+    Attributes
+    ----------
+    folder, queue_path : Path
+    bench : str
+    jobs : list of Job
+        Of this bench, as `mho.running.queue.Queue.jobs` orders them.
+    lane : Lane or None
+        How the bench's queue stands; None before it was read.
+    runner : RunnerState or None
+        How the runner stands; None without one, and when that is not known.
+    silent : str
+        Why it is not known how the runner stands that there is; empty otherwise.
+    safety : gui.bench_safety.Safety
+        Whether the bench is safe, and who says so.
+
+    Signals
+    -------
+    run_opened(RunFile or None)
+        Another run is shown; `run_news` with all there is follows.
+    run_news(gui.following.News)
+        The run that is shown has grown, or ended.
+    jobs_changed(list of Job), lane_changed(Lane), runner_changed(RunnerState or None)
+    event_heard(event of procedures.stream)
+        What the running job announces, see `mho.running.runner.messages.Event`.
+    cells_selected(array, rows, columns)
+        Texts as `mho.procedures.cell_range.parse_lines` takes them.
+    message(level, text, topic)
+        To be said to the user; `level` as in `logging`; `topic` is empty, or `mho.gui.session.bench_safety.safety_topic`.
+    form_wanted(procedure, parameters)
+        Somebody wants to run this: a name, and values by parameter.
+    edit_wanted(Job)
+        Somebody wants to change this job, which waits.
+    bench_changed(bench)
+        Another bench; nothing that was known of the one before holds any more.
+    safety_changed(Safety)
+    confirmed_safe(bench)
+        Every output of a bench was read back as off; whatever was said of it before is over.
+    stop_told(level, text)
+        How the emergency stop that was asked for stands: CRITICAL until it is confirmed, then INFO.
+    """
+
+    run_opened = Signal(object)
+    run_news = Signal(object)
+    jobs_changed = Signal(object)
+    lane_changed = Signal(object)
+    runner_changed = Signal(object)
+    event_heard = Signal(object)
+    cells_selected = Signal(str, str, str)
+    message = Signal(str, str, str)
+    form_wanted = Signal(str, object)
+    edit_wanted = Signal(object)
+    bench_changed = Signal(str)
+    safety_changed = Signal(object)
+    confirmed_safe = Signal(str)
+    stop_told = Signal(str, str)
+
+    def __init__(self, folder: Path, bench: str = "simulated", parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.folder = Path(folder).resolve()
+        self.queue_path = self.folder / "queue.sqlite"
+        self.bench = bench
+        self.jobs: list[Job] = []
+        self.lane: Lane | None = None
+        self.runner: RunnerState | None = None
+        self.silent = self._unwatched = ""
+        self._record = SafetyRecord()
+        self.safety = self._record.safety()
+        self._following = True
+        self._followed: Path | None = None  # the last run file of the runner that was to be shown
+        self._errands = Errands(self)
+        self._errands.failed.connect(self.tell)
+        self._shown = ShownRun(self._errands, self)
+        self._shown.opened.connect(self.run_opened)
+        self._shown.news.connect(self.run_news)
+        self._shown.unreadable.connect(lambda text: self.tell("ERROR", text))
+        self._hearing = QTimer(self)
+        self._hearing.timeout.connect(self._hear)
+        self._queue_listener: QueueListener | None = None
+        self._runner_listener: RunnerListener | None = None
+
+    # --- life ---
+
+    def start(self) -> None:
+        """Begin to listen to the queue and the runner."""
+        bench = self.bench
+
+        def changed(jobs: list[Job], lane: Lane, use: Use) -> None:
+            self._errands.deliver(lambda: self._take_jobs(bench, jobs, lane, use))
+
+        def failed(error: MhoError) -> None:
+            self._errands.deliver(lambda: self.tell("ERROR", str(error)))
+
+        self._queue_listener = QueueListener(self.queue_path, bench, changed, failed)
+        self._runner_listener = RunnerListener(self.queue_path, self.bench)
+        self._hearing.start(HEAR_PERIOD)
+
+    def close(self) -> None:
+        """Leave everything as it is: the runner and its job go on."""
+        self._stop_listening()
+        self._shown.stop()
+        self._errands.close()
+
+    @property
+    def listens(self) -> bool:
+        """Whether it was started."""
+        return self._queue_listener is not None
+
+    def set_bench(self, bench: str) -> None:
+        """Turn to another bench's queue and runner."""
+        listening = self.listens
+        self._stop_listening()
+        self.bench, self._followed = bench, None
+        self.jobs, self.lane, self.runner = [], None, None
+        self.silent = self._unwatched = ""
+        self._record = SafetyRecord()
+        self.jobs_changed.emit([])
+        self.runner_changed.emit(None)
+        self.bench_changed.emit(bench)
+        self._assess()
+        if listening:
+            self.start()
+
+    def _stop_listening(self) -> None:
+        self._hearing.stop()
+        for listener in (self._queue_listener, self._runner_listener):
+            if listener is not None:
+                listener.close()
+        self._queue_listener = self._runner_listener = None
+
+    # --- the run that is shown ---
+
+    @property
+    def run(self) -> RunFile | None:
+        """The run file that is shown."""
+        return self._shown.run
+
+    @property
+    def run_path(self) -> Path | None:
+        """Its path; also while it cannot be read."""
+        return self._shown.path
+
+    def open_run(self, path: str | os.PathLike[str]) -> None:
+        """Show the run file at `path`; what is wrong with it is said, and it is shown as soon as it can be."""
+        self._shown.open(path)
+
+    def close_run(self) -> None:
+        """Show no run."""
+        self._shown.close()
+
+    def follow_current(self, follow: bool) -> None:
+        """Show the running job's file, now and whenever another job begins; or leave that to the user."""
+        self._following = follow
+        if follow:
+            self._followed = None
+            self._follow(self.jobs)
+
+    @property
+    def follows(self) -> bool:
+        """Whether the running job's file is shown as it begins."""
+        return self._following
+
+    def _follow(self, jobs: list[Job]) -> None:
+        """Show the run file of the job that runs, when it is there for the first time."""
+        current = next((job.run for job in jobs if job.status in ("running", "paused")), None)
+        if self._following and current is not None and current != self._followed and current.exists():
+            self._followed = current
+            self._shown.open_soon(current)
+
+    # --- what is to be done ---
+
+    def tell(self, level: str, text: str, topic: str = "") -> None:
+        """Say something to the user; `level` and `topic` as of the signal `message`."""
+        self.message.emit(level, text, topic)
+
+    def _pass_on(self, said: tuple[str, str] | None) -> None:
+        if said is not None:
+            self.tell(*said)
+
+    def command(self, name: Command, job: int | None = None) -> None:
+        """Send a command to the runner; its refusal is told. Without a runner the queue is held or released."""
+        from mho.gui.session.runner_commands import carry_out
+
+        bench = self.bench
+        self._errands.run_at_once(lambda: carry_out(name, self.queue_path, bench, job))
+
+    def emergency_stop(self) -> None:
+        """Break off the running job at once, make the bench safe, and hold the queue; `stop_told` says what comes of it."""
+        from mho.gui.session.runner_commands import stop_at_once
+
+        bench = self.bench
+        self.stop_told.emit("CRITICAL", f"emergency stop of bench {bench}: asked for, not yet confirmed…")
+        self._errands.run_at_once(
+            lambda: stop_at_once(self.queue_path, bench), lambda told: self._stopped(bench, told)
+        )
+
+    def _stopped(self, bench: str, told: StopTold) -> None:
+        if told.safe:
+            self.confirmed_safe.emit(bench)
+        self.stop_told.emit(
+            "INFO" if told.safe else "CRITICAL", told.text
+        )  # the queue notes when it was confirmed
+
+    def take_findings(self, bench: str, findings: list[dict[str, Any]]) -> None:
+        """Take what *Check bench* has found on `bench`."""
+        if bench == self.bench:
+            self._record.take_findings(findings, datetime.now())
+            self._assess()
+
+    def ensure_runner(self) -> None:
+        """Start a runner for the bench, as a process that outlives the window, unless there is one."""
+        from mho.gui.session.runner_commands import start_runner
+
+        self._errands.run_at_once(lambda: start_runner(self.queue_path, self.bench), self._pass_on)
+
+    def change_queue(self, act: Callable[[Queue], Any], then: Callable[[Any], None] | None = None) -> None:
+        """Let `act` change the queue, in another thread; `then` gets in this one what it returned."""
+
+        def work() -> Any:
+            from mho.running.queue.store import Queue
+
+            with Queue(self.queue_path) as queue:
+                return act(queue)
+
+        self.ask(work, then)
+
+    def ask(
+        self,
+        work: Callable[[], Any],
+        then: Callable[[Any], None] | None = None,
+        refused: Callable[[MhoError], None] | None = None,
+    ) -> None:
+        """Do `work` in the one other thread for such things, in turn; the result comes back to this thread.
+
+        Parameters
+        ----------
+        work : callable
+            Touches nothing of the window.
+        then : callable, optional
+            Gets the result.
+        refused : callable, optional
+            Gets an `MhoError`; without it that is told as an error.
+        """
+        self._errands.run(work, then, refused)
+
+    # --- what comes in from threads ---
+
+    def _take_jobs(self, bench: str, jobs: list[Job], lane: Lane, use: Use) -> None:
+        if bench != self.bench:
+            return  # read a moment before the window turned to another
+        self._record.take_lane(lane)
+        self._record.take_jobs(jobs, use)
+        self.jobs = jobs
+        self.jobs_changed.emit(jobs)
+        if lane != self.lane:
+            self.lane = lane
+            self.lane_changed.emit(lane)
+        self._assess()
+        self._follow(jobs)
+
+    @property
+    def job(self) -> tuple[int, str] | None:
+        """Number and status of the job that is being run, as its runner says, or else the queue."""
+        if self.runner is not None and self.runner.job is not None:
+            return self.runner.job, str(self.runner.state)
+        active = (job for job in self.jobs if job.status in ("running", "paused"))
+        return next(((job.id, str(job.status)) for job in active), None)
+
+    def _take_runner(self, state: RunnerState | None, unwatched: str = "") -> None:
+        """Take how the runner stands, and why it cannot be watched; neither when there is none."""
+        before, self.runner = self.runner, state
+        gone = state is None and not unwatched
+        self.silent = unwatched if state is None else ""
+        self._record.take_runner(state, datetime.now(), gone=gone)
+        if gone and before is not None:
+            waiting = sum(job.status == "queued" for job in self.jobs)
+            level, text = say_runner_gone(before, self._record.outputs, waiting)
+            self.tell(level, text, safety_topic(self.bench) if level == "CRITICAL" else "")
+        if unwatched and unwatched != self._unwatched:
+            self.tell("WARNING", unwatched)
+        self._unwatched = unwatched
+
+    def _assess(self) -> None:
+        """Say how the bench stands when that has changed."""
+        safety = self._record.safety()
+        if safety != self.safety:
+            self.safety = safety
+            self.safety_changed.emit(safety)
+            if safety.verdict is Verdict.SAFE:
+                self.confirmed_safe.emit(self.bench)
+
+    def _hear(self) -> None:
+        if self._runner_listener is None:
+            return
+        self._follow(self.jobs)  # whose file may not have been there when the queue named it
+        told = False
+        for event in self._runner_listener.take(HEARD_AT_ONCE):
+            if isinstance(event, Unwatched):
+                self._take_runner(event.state, event.reason)
+                told = True
+            elif event is None or type(event).__name__ == "RunnerState":
+                self._take_runner(event)  # type: ignore[arg-type]
+                told = True
+            else:
+                self._record.take_event(event, datetime.now())
+                self.event_heard.emit(event)
+        if told:
+            self.runner_changed.emit(self.runner)
+        self._assess()

@@ -1,0 +1,120 @@
+"""A thread that does slow things for a panel, one after the other, and hands the results back to the window's thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer
+
+from mho.errors import MhoError
+
+PERIOD = 15  # ms between two looks at what has been done, while something is being done
+
+log = logging.getLogger(__name__)
+
+Request = tuple[Callable[[], Any], Callable[[Any], None] | None, Callable[[str], None]]
+
+
+class Clerk(QObject):
+    """Does what it is asked in its own thread; only the window's thread may ask.
+
+    The thread touches nothing of Qt: results wait until a timer of the window's thread fetches them, so that a
+    window may be deleted at any moment.
+
+    Parameters
+    ----------
+    name : str
+        Of the thread.
+    parent : QObject
+        With which it goes; `close` waits for what is being done.
+    """
+
+    def __init__(self, name: str, parent: QObject) -> None:
+        super().__init__(parent)
+        self._requests: SimpleQueue[Request | None] = SimpleQueue()
+        self._done: deque[tuple[Callable[[], None], bool]] = deque()
+        self._over = threading.Event()
+        self._open = 0
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._collect)
+        self._thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._thread.start()
+        over, requests = self._over, self._requests
+
+        def leave() -> None:
+            over.set()
+            requests.put(None)
+
+        self._leave = leave
+        self.destroyed.connect(leave)
+
+    @property
+    def busy(self) -> bool:
+        """Whether results are still to come."""
+        return self._open > 0
+
+    def ask(
+        self,
+        work: Callable[[], Any],
+        then: Callable[[Any], None] | None = None,
+        refused: Callable[[str], None] | None = None,
+    ) -> None:
+        """Have `work` done; `then` gets its result, `refused` what is wrong, both in the window's thread.
+
+        Without `refused` what is wrong goes to the program's log. Nothing comes of it after `close`.
+        """
+        if self._over.is_set():
+            return
+        self._open += 1
+        self._timer.start(PERIOD)
+        self._requests.put((work, then, refused or log.error))
+
+    def tell(self, call: Callable[[], None]) -> None:
+        """Have `call` made in the window's thread; for work that has news before its result."""
+        self._done.append((call, False))
+
+    def let_others_pass(self) -> None:
+        """Do what has been asked meanwhile; for long work to call now and then. Ends the work after `close`."""
+        while not self._requests.empty():
+            self._do(self._requests.get())
+        if self._over.is_set():
+            raise SystemExit
+
+    def close(self, patience: float = 5.0) -> None:
+        """Take no more, and wait up to `patience` seconds for what is being done."""
+        self._leave()
+        self._timer.stop()
+        self._thread.join(patience)
+
+    def _serve(self) -> None:
+        while not self._over.is_set():
+            self._do(self._requests.get())
+
+    def _do(self, request: Request | None) -> None:
+        if request is None or self._over.is_set():
+            return
+        work, then, refused = request
+        try:
+            result = work()
+        except MhoError as error:
+            told = str(error)
+            self._done.append((lambda: refused(told), True))
+        except Exception as error:
+            log.exception("a fault of mho itself")
+            fault = f"{type(error).__name__}: {error}; this is a fault of mho itself, please report it"
+            self._done.append((lambda: refused(fault), True))
+        else:
+            self._done.append(((lambda: then(result)) if then else (lambda: None), True))
+
+    def _collect(self) -> None:
+        while self._done:
+            call, last = self._done.popleft()
+            self._open -= last
+            call()
+        if not self._open:
+            self._timer.stop()

@@ -1,0 +1,1 @@
+"""The panel of signals: any table of a run as curves."""

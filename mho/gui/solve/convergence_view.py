@@ -1,0 +1,186 @@
+"""Relative error and residual per cycle on the screen, beside the forecast and three bits a cycle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
+
+from mho.analysis.figures import palette
+from mho.analysis.reports.convergence import Convergence, ideal
+from mho.gui.widgets.theme import colours
+from mho.gui.widgets.themed_plot import ThemedPlot, WholeAxis, whole_spacings
+
+Floats = NDArray[np.float64]
+
+AHEAD = 6  # cycles to which the lines reach before there are that many
+
+NO_FORECAST = "no forecast yet"
+
+
+class ConvergenceView(ThemedPlot):
+    """A plot of a `Convergence`, drawn anew whenever it grows; a small one does without its legend."""
+
+    def __init__(self, parent: QWidget | None = None, *, legend: bool = True) -> None:
+        super().__init__(parent, axisItems={"left": PowersOfTen("left"), "bottom": WholeAxis("bottom")})
+        self.convergence: Convergence | None = None
+        self.setLogMode(y=True)
+        self.showGrid(x=False, y=True, alpha=0.15)
+        self.setLabel("bottom", "cycle")
+        self.setLabel("left", "relative error, residual")
+        self.getAxis("left").enableAutoSIPrefix(False)
+        self._legend = self.addLegend(offset=(-10, 10)) if legend else None
+        dashed, dash_dotted = Qt.PenStyle.DashLine, Qt.PenStyle.DashDotLine
+        self.ideal = self._line(palette.IDEAL, dashed, "3 bits a cycle")
+        self.forecast = self._line(palette.FORECAST, dash_dotted, NO_FORECAST)
+        self.residual = self._points(palette.RESIDUAL, "s", "residual")
+        self.relative_error = self._points(palette.RELATIVE_ERROR, "o", "relative error")
+        self.true_residual = self.plot(
+            pen=None, symbol="d", symbolSize=13, symbolBrush=None, symbolPen=pg.mkPen(palette.TARGET, width=2)
+        )
+        self._precision, self._tolerance = self._level(0.03), self._level(0.35)
+        self.paint_ground()
+        self.show_convergence(None)
+
+    def paint_ground(self) -> None:
+        """Take the colours of the window; 3 bits a cycle is drawn in that of the axes."""
+        super().paint_ground()
+        if hasattr(self, "ideal"):
+            self.ideal.setPen(pg.mkPen(colours().faint, width=1.5, style=Qt.PenStyle.DashLine))
+
+    def show_convergence(self, convergence: Convergence | None) -> None:
+        """Show `convergence`; None clears the plot."""
+        self.convergence = convergence
+        if self._legend is not None:
+            self._legend.setVisible(convergence is not None)
+        if convergence is None:
+            for item in (self.ideal, self.forecast, self.residual, self.relative_error):
+                item.setData([], [])
+            self._show_true(None)
+            self._mark(self._precision, None, "")
+            self._mark(self._tolerance, None, "")
+            self.say("no refinement in this run")
+            self.setXRange(0.0, AHEAD, padding=0.03)
+            self.setYRange(-AHEAD, 0.5, padding=0.0)
+            return
+        self.say("")
+        cycle = np.append(0.0, convergence.cycle)
+        self.residual.setData(cycle, _positive(np.append(1.0, convergence.residual)))
+        self.relative_error.setData(cycle, _positive(np.append(1.0, convergence.relative_error)))
+        self._show_true(convergence)
+        last = max(float(cycle[-1]), float(AHEAD) if len(cycle) < AHEAD else 0.0)
+        ends = np.array([0.0, last])
+        self.ideal.setData(ends, ideal(ends))
+        forecast = convergence.forecast(ends)
+        if forecast is None:
+            self.forecast.setData([], [])
+        else:
+            self.forecast.setData(ends, _positive(forecast))
+        if self._legend is not None:
+            label = NO_FORECAST if forecast is None else f"forecast, rho = {convergence.rho:.3f}"
+            self._legend.getLabel(self.forecast).setText(label)
+        self._mark(self._precision, convergence.precision, f"{convergence.bits} bits")
+        self._mark(self._tolerance, convergence.tolerance, "tolerance of the residual")
+        self._fit(convergence, last)
+
+    def _show_true(self, convergence: Convergence | None) -> None:
+        """Mark the residuals that were recomputed, beside those that the iteration carries along."""
+        true = None if convergence is None else convergence.true_residual
+        if convergence is None or true is None or not np.isfinite(true).any():
+            self.true_residual.setData([], [])
+            if self._legend is not None:
+                self._legend.removeItem(self.true_residual)
+            return
+        found = np.isfinite(true) & (true > 0.0)
+        self.true_residual.setData(convergence.cycle[: len(true)][found], true[found])
+        if self._legend is not None and self._legend.getLabel(self.true_residual) is None:
+            self._legend.addItem(self.true_residual, "residual, recomputed")
+
+    def labels(self) -> dict[str, str]:
+        """Return what the legend calls the curves; empty while there is nothing to show."""
+        if self.convergence is None or self._legend is None:
+            return {}
+        curves = ("ideal", "forecast", "residual", "relative_error")
+        return {curve: self._legend.getLabel(getattr(self, curve)).text for curve in curves}
+
+    def _fit(self, convergence: Convergence, last: float) -> None:
+        """Show all that was measured and the precision asked for; the forecast may leave the picture."""
+        true = np.array([]) if convergence.true_residual is None else convergence.true_residual
+        measured = np.concatenate([[1.0], convergence.residual, convergence.relative_error, true])
+        levels = [level for level in (convergence.precision, convergence.tolerance) if level]
+        shown = np.append(_positive(measured), levels)
+        shown = np.log10(shown[np.isfinite(shown)])
+        self.setXRange(0.0, last, padding=0.05)
+        self.setYRange(float(shown.min()) - 0.8, float(shown.max()) + 0.5, padding=0.0)
+
+    def _line(self, colour: str, style: Qt.PenStyle, name: str) -> pg.PlotDataItem:
+        return self.plot(pen=pg.mkPen(colour, width=1.5, style=style), name=name)
+
+    def _points(self, colour: str, symbol: str, name: str) -> pg.PlotDataItem:
+        pen = pg.mkPen(colour, width=2)
+        return self.plot(
+            pen=pen,
+            symbol=symbol,
+            symbolSize=8,
+            symbolBrush=colour,
+            symbolPen=None,
+            name=name,
+            connect="finite",
+        )
+
+    def _level(self, place: float) -> pg.InfiniteLine:
+        """A horizontal line with its name at a fraction `place` of the width."""
+        line = pg.InfiniteLine(
+            angle=0,
+            pen=pg.mkPen(palette.TARGET, style=Qt.PenStyle.DotLine),
+            label="",
+            labelOpts={"position": place, "color": palette.TARGET, "anchors": [(0, 0), (0, 0)]},
+        )
+        self.addItem(line, ignoreBounds=True)
+        return line
+
+    def _mark(self, line: pg.InfiniteLine, level: float | None, name: str) -> None:
+        line.setVisible(bool(level))
+        if level:
+            line.setPos(np.log10(level))
+            line.label.setFormat(name)
+
+
+class PowersOfTen(pg.AxisItem):  # type: ignore[misc]
+    """A logarithmic axis that writes every power of ten alike, and only where none is in view what lies between.
+
+    Attributes
+    ----------
+    counts : bool
+        Whether it has whole numbers only while it is linear.
+    """
+
+    counts = False
+
+    def tickSpacing(self, low: float, high: float, size: float) -> list[tuple[float, float]]:  # noqa: N802
+        """Return spacings, of whole numbers where it counts."""
+        spacings: list[tuple[float, float]] = super().tickSpacing(low, high, size)
+        return whole_spacings(spacings) if self.counts and not self.logMode else spacings
+
+    def logTickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:  # noqa: N802
+        """Return 10 to the integer of each place; in between nothing, or digits where there is no integer."""
+        low, high = self.range
+        if math.ceil(low) > high:
+            return [f"{10.0**value:.1e}" for value in values]
+        return [
+            "10" + f"{round(value)}".translate(_RAISED) if abs(value - round(value)) < 1e-9 else ""
+            for value in values
+        ]
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _positive(values: Floats) -> Floats:
+    """What a logarithmic axis can show; NaN for the rest."""
+    return np.where(values > 0.0, values, np.nan)

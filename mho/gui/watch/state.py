@@ -1,0 +1,154 @@
+"""What the page shows, gathered from the queue's file, the runners and the run file; nothing is changed by it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mho.analysis.reports.convergence import Convergence, read_convergence
+from mho.analysis.reports.summary import read_bench
+from mho.errors import MhoError, QueueError, RunFileError
+from mho.gui.run_window.pictures import first_choice
+from mho.running.queue import Job, Lane, Queue
+from mho.running.queue.job import ACTIVE, ENDED
+from mho.running.queue.store import NAME
+from mho.running.runner import NoRunnerError, RunnerClient
+from mho.running.runner.messages import RunnerState
+from mho.running.runner.orphans import as_it_stands
+from mho.runs import LogEntry, RunFile, Status
+from mho.runs.paths import SUFFIX
+
+ANSWER_WITHIN = 2.0
+"""How long a runner may take to say how it stands, s."""
+
+MOST_ENDED, MOST_WAITING = 15, 50
+"""Jobs on the page."""
+
+LAST_ENTRIES = 8
+"""Lines of the log on the page."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """The queue of one bench, and its runner: how it stands, why it does not answer, or None when there is none."""
+
+    lane: Lane
+    runner: RunnerState | str | None
+
+    @property
+    def warning(self) -> str:
+        """What of the bench is not confirmed safe, as the queue or its runner knows; empty when nothing."""
+        return self.lane.warning or (self.runner.warning if isinstance(self.runner, RunnerState) else "")
+
+
+@dataclass(frozen=True)
+class RunGlance:
+    """A run as it stands in its file.
+
+    Attributes
+    ----------
+    map : str
+        The map whose last image is shown; "" when no map has one.
+    images : int
+        How many images that map has.
+    trouble : str
+        Why no more is known; then all else but `path` is empty.
+    """
+
+    path: Path
+    title: str = ""
+    status: Status | None = None
+    reason: str = ""
+    simulated: bool = False
+    convergence: Convergence | None = None
+    map: str = ""
+    images: int = 0
+    log: tuple[LogEntry, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Glance:
+    """Everything at one moment; `left_out` counts the jobs that are not among `jobs`."""
+
+    when: float
+    lines: tuple[Line, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    left_out: int = 0
+    run: RunGlance | None = None
+    trouble: str = ""
+
+
+def look(folder: Path) -> Glance:
+    """Look at the queue, the runners and the current run of a runs folder."""
+    jobs: Sequence[Job] = ()
+    lines: tuple[Line, ...] = ()
+    trouble, count = "", 0
+    if (folder / NAME).exists():  # opening a queue would make it
+        try:
+            with Queue(folder / NAME) as queue:
+                jobs = [as_it_stands(job) for job in queue.shown(ended=MOST_ENDED, waiting=MOST_WAITING)]
+                count = sum(total.count for total in queue.totals())
+                lines = tuple(Line(lane, _ask(folder / NAME, lane.bench)) for lane in queue.lanes())
+        except QueueError as error:
+            trouble = str(error)
+    ended = [job for job in jobs if job.status in ENDED]
+    shown = (*jobs[len(ended) :], *reversed(ended))
+    path = _current(folder, jobs)
+    run = None if path is None else look_at_run(path)
+    return Glance(time.time(), lines, shown, max(count - len(shown), 0), run, trouble)
+
+
+def look_at_run(path: Path) -> RunGlance:
+    """Look at a run file, whatever state it is in."""
+    try:
+        with RunFile(path) as run:
+            name = first_choice(run)
+            images = len(run.map_times(name)) if name else 0
+            return RunGlance(
+                path,
+                run.title,
+                run.status,
+                run.reason,
+                read_bench(run).preset is not None,
+                read_convergence(run),
+                name if images else "",
+                images,
+                tuple(run.log()[-LAST_ENTRIES:]),
+            )
+    except RunFileError as error:
+        return RunGlance(path, trouble=str(error))
+
+
+def version(glance: RunGlance) -> str:
+    """Return a word that changes whenever the pictures of the run do."""
+    shown = glance.convergence
+    drawn = None if shown is None else (len(shown.cycle), shown.rho)
+    told = f"{glance.path} {glance.map} {glance.images} {drawn}"
+    return hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def _ask(queue: Path, bench: str) -> RunnerState | str | None:
+    try:
+        return RunnerClient(queue, bench).status(ANSWER_WITHIN)
+    except NoRunnerError:
+        return None
+    except MhoError as error:
+        return str(error)
+
+
+def _current(folder: Path, jobs: Sequence[Job]) -> Path | None:
+    """Return the file of the run in progress; without one, of the last that was begun."""
+    for job in jobs:
+        if job.status in ACTIVE and job.run is not None and job.run.exists():
+            return job.run
+    newest: tuple[float, Path | None] = (0.0, None)
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"[!.]*{SUFFIX}"):
+            with contextlib.suppress(OSError):
+                newest = max(newest, (path.stat().st_mtime, path), key=lambda found: found[0])
+    return newest[1]

@@ -1,0 +1,118 @@
+"""The first start: a guided run on the simulated bench, two minutes from an empty folder to a solution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+
+from mho.gui.session.file_follower import News
+from mho.gui.session.session import Session
+from mho.gui.widgets import theme
+from mho.gui.window.message_bar import WrappedLabel
+
+if TYPE_CHECKING:
+    from mho.running.queue.job import Job
+
+SAMPLE = "guided-8x8.csv"
+ORDER, SEED, BITS = 8, 8, 16
+
+STEPS = (
+    "New here? A guided run on the simulated bench takes two minutes and needs no hardware.",
+    "The form on the left asks for a matrix of 8 x 8 to be solved to 16 bits. Press Run now.",
+    "The job is in the Queue below. Its process opens the bench; give it a few seconds.",
+    "Cells are being programmed: watch them in Chip. Esc Esc would stop everything.",
+    "The chip inverts, and refines: each cycle in Solve brings a few bits more.",
+    "Solved. The run file is in Runs; the next one is yours: change a value in the form, or choose a procedure.",
+)
+OFFER, FORM, QUEUED, PROGRAMMING, REFINING, DONE = range(len(STEPS))
+
+
+class GuidedRun(QFrame):
+    """A strip that says what to do next, and goes on as that is done; `ended` when it is over or not wanted."""
+
+    ended = Signal()
+    look_at = Signal(str)
+    """A panel's title: there is something to see."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.step = OFFER
+        self._job = 0
+        self.text = WrappedLabel()
+        self.begin = QPushButton("Guide me")
+        self.begin.clicked.connect(self._begin)
+        self.leave = QPushButton("No, thank you")
+        self.leave.clicked.connect(self.ended)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 4, 4, 4)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.begin)
+        row.addWidget(self.leave)
+        self.setStyleSheet(
+            f"GuidedRun {{ background: {theme.SIMULATED}; }} QLabel {{ color: white; font-weight: bold; }}"
+        )
+        session.jobs_changed.connect(self._take_jobs)
+        session.run_news.connect(self._take_news)
+        self._go_to(OFFER)
+
+    def _go_to(self, step: int) -> None:
+        self.step = step
+        self.text.setText(STEPS[step])
+        self.begin.setVisible(step == OFFER)
+        self.leave.setText(
+            "No, thank you" if step == OFFER else "Close" if step == DONE else "Leave the guide"
+        )
+
+    def _begin(self) -> None:
+        if self.session.bench != "simulated":
+            self.session.set_bench("simulated")
+        path = self.session.folder / SAMPLE
+        self.session.ask(lambda: sample_matrix(path), self._show_form)
+
+    def _show_form(self, path: Path) -> None:
+        self._job = max((job.id for job in self.session.jobs), default=0)
+        self.session.form_wanted.emit("solve", {"matrix": str(path), "bits": BITS})
+        self.look_at.emit("Experiments")
+        self._go_to(FORM)
+
+    def _take_jobs(self, jobs: list[Job]) -> None:
+        if self.step == FORM and any(job.id > self._job for job in jobs):
+            self.look_at.emit("Queue")
+            self._go_to(QUEUED)
+
+    def _take_news(self, news: News) -> None:
+        if not QUEUED <= self.step < DONE:
+            return
+        if news.status == "finished":
+            self._go_to(DONE)
+        elif news.convergence is not None and len(news.convergence.cycle) and self.step < REFINING:
+            self.look_at.emit("Solve")
+            self._go_to(REFINING)
+        elif self.step < PROGRAMMING:
+            self.look_at.emit("Chip")
+            self._go_to(PROGRAMMING)
+
+
+def sample_matrix(path: Path) -> Path:
+    """Write a matrix that is easy to solve, unless it is there, and return its path.
+
+    Raises
+    ------
+    InputError
+        It cannot be written.
+    """
+    from mho.errors import InputError
+
+    rng = np.random.default_rng(SEED)
+    matrix = np.eye(ORDER) + rng.uniform(-0.4, 0.4, (ORDER, ORDER)) / ORDER
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savetxt(path, matrix, delimiter=",", fmt="%.6f")
+    except OSError as error:
+        raise InputError(f"the sample matrix {path} cannot be written: {error.strerror}") from None
+    return path

@@ -1,0 +1,152 @@
+"""The strip that says what has happened and what to do: the gravest first, and what is grave until somebody closes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
+
+from mho.analysis.figures import palette
+from mho.gui.widgets import theme
+
+FADES = {"DEBUG": 3000, "INFO": 6000, "WARNING": 20_000}
+"""After how long a message goes by itself, ms; any other stays."""
+
+CONFIRMED = "CONFIRMED"
+"""The level of what was asked for and is done; it stays as an error does, for somebody waits for it."""
+
+GROUNDS = {
+    CONFIRMED: palette.GOOD, "WARNING": palette.DOUBTFUL, "ERROR": palette.BAD, "CRITICAL": theme.STOP,
+}  # fmt: skip
+GRAVITY = ("DEBUG", "INFO", "WARNING", "ERROR", CONFIRMED, "CRITICAL")
+KEPT = 50  # that nobody has closed
+
+
+class WrappedLabel(QLabel):
+    """A text over as many lines as its width asks for, and no more: a toolbar would leave room for twice of them."""
+
+    NARROWEST = 300  # pixels
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802
+        """No: boxes and toolbars would ask for the height at their narrowest."""
+        return False
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """What the text needs at the present width."""
+        return QSize(self.NARROWEST, self.heightForWidth(max(self.width(), self.NARROWEST)))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """As `sizeHint`."""
+        return self.sizeHint()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """Ask for another height."""
+        super().resizeEvent(event)
+        # Not while the layout is at work, which would forget it.
+        QTimer.singleShot(0, self, self.updateGeometry)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message, and its topic, by which it can be withdrawn."""
+
+    level: str
+    text: str
+    topic: str = ""
+
+    @property
+    def gravity(self) -> int:
+        """How grave it is; a level that is not known counts as INFO."""
+        return GRAVITY.index(self.level) if self.level in GRAVITY else GRAVITY.index("INFO")
+
+
+class MessageBar(QWidget):
+    """One message at a time, the gravest and of these the newest; `shown` tells whether there is one.
+
+    Every critical message, and of errors the newest, waits behind it until it has been closed. What fades is not shown
+    over anything graver.
+    """
+
+    shown = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.text = WrappedLabel()
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.more = QLabel()
+        self.more.setToolTip("that wait until this message is closed")
+        self.close_button = QToolButton()
+        self.close_button.setText("✕")
+        self.close_button.setToolTip("close this message; it stays in the log")
+        self.close_button.clicked.connect(self.close_message)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(10, 4, 4, 4)
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self.more)
+        layout.addWidget(self.close_button)
+        self._said: list[Said] = []  # the one that is shown comes last
+        self._fading = QTimer(self, singleShot=True)
+        self._fading.timeout.connect(self.close_message)
+
+    @property
+    def level(self) -> str:
+        """Of the message that is shown; empty without one."""
+        return self._said[-1].level if self._said else ""
+
+    def say(self, level: str, text: str, topic: str = "", *, instead: bool = False) -> None:
+        """Show a message, or keep it until what is graver has been closed.
+
+        `instead` puts it in the place of all that was said of its topic before, however grave that was.
+        """
+        new = Said(level, text, topic)
+        others = [one for one in self._said if one != new and not (instead and one.topic == topic)]
+        if level in FADES and others and new.gravity < others[-1].gravity:
+            return  # it is in the log
+        others = [one for one in others if one.gravity > new.gravity or not self._gives_way(one, new)]
+        self._said = sorted([*others, new], key=lambda one: one.gravity)[-KEPT:]  # keeps the order of equals
+        self._show()
+
+    @staticmethod
+    def _gives_way(old: Said, new: Said) -> bool:
+        """Whether `new`, which is no less grave, takes the place of `old`; each critical one is to be seen."""
+        return old.level in FADES or (old.level == new.level and new.level != "CRITICAL")
+
+    def close_message(self) -> None:
+        """Show the next message that waits, or none."""
+        if self._said:
+            self._said.pop()
+        self._show()
+
+    def withdraw(self, topic: str) -> None:
+        """Say nothing more of a topic."""
+        self._said = [one for one in self._said if one.topic != topic]
+        self._show()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._said = []
+        self._show()
+
+    def _show(self) -> None:
+        self._fading.stop()
+        if not self._said:
+            self.text.clear()
+            self.shown.emit(False)
+            return
+        shown, others = self._said[-1], len(self._said) - 1
+        self.text.setText(shown.text)
+        self.more.setText(f"{others} more" if others else "")
+        self.more.setVisible(others > 0)
+        ground = GROUNDS.get(shown.level, palette.BUSY)
+        self.setStyleSheet(f"MessageBar {{ background: {ground}; }} QLabel {{ color: white; }}")
+        if shown.level in FADES:
+            self._fading.start(FADES[shown.level])
+        self.shown.emit(True)

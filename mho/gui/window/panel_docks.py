@@ -1,0 +1,181 @@
+"""The panels of the window as docks: which there are, where they are at first, and how they come to the front."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget, QVBoxLayout, QWidget
+
+from mho.gui.session.session import Session
+
+PANELS = {
+    "Experiments": ("mho.gui.experiments.panel", "ExperimentsPanel"),
+    "Chip": ("mho.gui.chip.panel", "ChipPanel"),
+    "Solve": ("mho.gui.solve.panel", "SolvePanel"),
+    "Signals": ("mho.gui.signals.panel", "SignalsPanel"),
+    "Runs": ("mho.gui.runs.panel", "RunsPanel"),
+    "Bench": ("mho.gui.bench.panel", "BenchPanel"),
+    "Queue": ("mho.gui.queue.panel", "QueuePanel"),
+    "Log": ("mho.gui.log.panel", "LogPanel"),
+}
+"""Module and class of each panel, by its title."""
+
+FROM_THE_START = ("Experiments", "Log")
+"""Panels that others speak to, or that keep what was said, before anybody looks at them."""
+
+LEFT, MIDDLE, BOTTOM = (
+    Qt.DockWidgetArea.LeftDockWidgetArea,
+    Qt.DockWidgetArea.RightDockWidgetArea,
+    Qt.DockWidgetArea.BottomDockWidgetArea,
+)
+PLACES = {"Experiments": LEFT, "Queue": BOTTOM, "Log": BOTTOM}
+"""Where panels are at first, by title; those that share a place are tabs."""
+
+SIZES = (
+    (Qt.Orientation.Horizontal, {LEFT: 370, MIDDLE: 910}),
+    (Qt.Orientation.Vertical, {MIDDLE: 500, BOTTOM: 215}),
+)
+
+
+class PanelDock(QDockWidget):
+    """One panel, made when it is first looked at, and hidden while another one lies over it.
+
+    To Qt all tabs of a place are visible; a panel that is hidden knows that there is nothing to draw.
+    """
+
+    def __init__(self, title: str, session: Session, window: QMainWindow) -> None:
+        super().__init__(title, window)
+        self.setObjectName(title)
+        self._session = session
+        self.panel: QWidget | None = None
+        holder = QWidget()
+        self._place = QVBoxLayout(holder)
+        self._place.setContentsMargins(0, 0, 0, 0)
+        self.setWidget(holder)
+        self.visibilityChanged.connect(self._look)
+
+    def made(self) -> QWidget:
+        """Return the panel, made if it is not there yet."""
+        if self.panel is None:
+            module, name = PANELS[self.windowTitle()]
+            self.panel = getattr(importlib.import_module(module), name)(self._session)
+            policy = self.panel.sizePolicy()
+            policy.setRetainSizeWhenHidden(True)  # its neighbours keep their sizes when tabs are changed
+            self.panel.setSizePolicy(policy)
+            self.panel.setVisible(False)
+            self._place.addWidget(self.panel)
+        return self.panel
+
+    def is_in_view(self) -> bool:
+        """Whether it is in the window, and nothing lies over it."""
+        return self.panel is not None and self.panel.isVisible() and not self.isFloating()
+
+    def _look(self, in_view: bool) -> None:
+        if in_view or self.panel is not None:
+            self.made().setVisible(in_view)
+
+
+class PanelDocks:
+    """The docks of a window, by the titles of their panels."""
+
+    def __init__(self, window: QMainWindow, session: Session) -> None:
+        self._window = window
+        self._widths: dict[PanelDock, int] = {}
+        self._heights: dict[PanelDock, int] = {}
+        window.setDockNestingEnabled(True)
+        window.setCorner(Qt.Corner.BottomLeftCorner, LEFT)
+        window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self._docks = {title: PanelDock(title, session, window) for title in PANELS}
+        for title in FROM_THE_START:
+            self._docks[title].made()
+        self.arrange()
+
+    def __iter__(self) -> Iterator[tuple[str, QWidget]]:
+        """Titles and panels, all of them made."""
+        for title, dock in self._docks.items():
+            yield title, dock.made()
+
+    def panel(self, title: str) -> Any:
+        """Return the panel with this title."""
+        return self._docks[title].made()
+
+    def show(self, title: str) -> None:
+        """Bring a panel to the front."""
+        self._docks[title].setVisible(True)
+        self._docks[title].raise_()
+
+    def arrange(self) -> None:
+        """Put every panel where it is at first."""
+        first: dict[Qt.DockWidgetArea, PanelDock] = {}
+        for title, dock in self._docks.items():
+            area = PLACES.get(title, MIDDLE)
+            dock.setFloating(False)
+            self._window.addDockWidget(area, dock)
+            if area in first:
+                self._window.tabifyDockWidget(first[area], dock)
+            first.setdefault(area, dock)
+            dock.setVisible(True)
+        for dock in first.values():
+            dock.raise_()
+        for way, sizes in SIZES:
+            self._window.resizeDocks([first[area] for area in sizes], list(sizes.values()), way)
+
+    def heights(self) -> dict[PanelDock, int]:
+        """Return how high the docks in view are, with their tabs, in pixels."""
+        bars = self._window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        tabs = max((bar.height() for bar in bars if bar.isVisible()), default=0)
+        return {
+            dock: dock.height() + (tabs if self._window.tabifiedDockWidgets(dock) else 0)
+            for dock in self._docks.values()
+            if dock.is_in_view()
+        }
+
+    def restore(self, heights: dict[PanelDock, int]) -> None:
+        """Give docks the heights that they had, once whatever took their room has gone."""
+        layout = self._window.layout()
+        assert layout is not None
+        layout.activate()
+        kept = {dock: height for dock, height in heights.items() if dock.is_in_view()}
+        self._window.resizeDocks(list(kept), list(kept.values()), Qt.Orientation.Vertical)
+
+    def remember(self) -> None:
+        """Keep in mind how wide the docks at the left and how high those at the bottom are, as the user has them."""
+        self._widths = {dock: dock.width() for dock in self._in(LEFT)}
+        heights = self.heights()
+        self._heights = {dock: heights[dock] for dock in self._in(BOTTOM)}
+
+    def hold(self) -> None:
+        """Give the docks in the middle all that a window has gained, or take from them what it has lost.
+
+        Qt would share it among all.
+        """
+        heights = self.heights()
+        widths = {dock: dock.width() for dock in heights}
+        for way, now, kept in (
+            (Qt.Orientation.Horizontal, widths, self._widths),
+            (Qt.Orientation.Vertical, heights, self._heights),
+        ):
+            asked = {dock: size for dock, size in kept.items() if dock in now}
+            gained = sum(now[dock] - size for dock, size in asked.items())
+            middle = self._in(MIDDLE)
+            if gained and middle:
+                asked |= {dock: now[dock] + gained for dock in middle}
+                self._window.resizeDocks(list(asked), list(asked.values()), way)
+
+    def _in(self, area: Qt.DockWidgetArea) -> list[PanelDock]:
+        """Return the docks of an area that are in view."""
+        return [
+            dock
+            for dock in self._docks.values()
+            if dock.is_in_view() and self._window.dockWidgetArea(dock) == area
+        ]
+
+    def close(self) -> None:
+        """Let panels that have something going on end it."""
+        for dock in self._docks.values():
+            close_down = getattr(dock.panel, "close_down", None)
+            if close_down is not None:
+                close_down()

@@ -1,0 +1,153 @@
+"""The bench without instruments: the chip of a simulated bench, evaluated a whole array at a time.
+
+Everything that a procedure does with a bench means the same here: the roles are played by small parts that reach
+straight into the chip's physics, so that limits, order, clamps and offsets stay `Bench`'s own. `visit` takes many cells
+at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.arrays.laboratory import ArrayLaboratory, CellLines
+from mho.instruments.arrays.roles import ArrayBoard, ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser
+from mho.instruments.bench.bench import Bench
+from mho.instruments.bench.cells import conductance
+from mho.instruments.bench.instruments import BenchInstruments
+from mho.instruments.bench.limits import Limits
+from mho.instruments.bench_file.bench_file import BenchSource
+from mho.instruments.roles import Cell, Reading
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+
+class ArrayBench(Bench):
+    """A `Bench` whose roles are played by the chip itself.
+
+    Parameters
+    ----------
+    source : BenchSource
+        A bench file whose ``[simulation]`` says ``instruments = false``.
+    preset, seed
+        As for `open_bench`.
+    limits : Limits, optional
+        Instead of the file's own.
+    """
+
+    def __init__(
+        self,
+        source: BenchSource,
+        preset: str | None = None,
+        seed: int | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.arrays = arrays = ArrayLaboratory(source, preset=preset, seed=seed)
+        board = ArrayBoard(arrays)
+        entries = source.bench.instruments
+        roles = BenchInstruments(
+            smu=ArrayMeter(arrays, board),
+            gate=ArrayGate(arrays, board),
+            pulser=ArrayPulser(arrays, board, entries.pulser.edge),
+            daq=ArrayDaq(arrays, entries.daq),
+            board=board,
+        )
+        super().__init__(
+            source,
+            roles,
+            now=lambda: arrays.clock.now,
+            simulated=arrays,
+            limits=limits,
+            every=lambda period, act: lambda: None,  # nothing here falls silent
+        )
+
+    def visit(self, cells: Sequence[CellLines], steps: float = 1.0) -> CellVisit:
+        """Come to many cells, one after the other, evaluated at once; a context manager, left by ending it.
+
+        Parameters
+        ----------
+        cells : sequence of CellLines
+        steps : float
+            How many reads each is expected to take: the age at which the later ones are found.
+        """
+        self.checkpoint()
+        self.check_read()
+        if self._mode != "PROGRAM":
+            self.prepare()
+        return CellVisit(self, cells, steps)
+
+
+class CellVisit:
+    """Reads and pulses many cells; each has its own time, from its own first read.
+
+    Cells are named by their number, counted through all that are visited.
+
+    Attributes
+    ----------
+    begun : (count,) array
+        When each cell's turn began, s on the bench's clock; known once the visit has ended.
+    """
+
+    def __init__(self, bench: ArrayBench, cells: Sequence[CellLines], steps: float) -> None:
+        self._bench, self._cells = bench, cells
+        self._visit = bench.arrays.visit(cells, steps)
+        self.begun: Floats = np.zeros(len(self._visit.spent))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.begun = self._visit.leave()
+
+    def read(self, which: Numbers, voltage: float | None = None) -> tuple[Floats, Floats]:
+        """Conductances (S) of some of the cells, and when each was read, s after its turn began.
+
+        Raises
+        ------
+        InputError, LimitError, BenchError
+            As `Bench.read`.
+        """
+        bench = self._bench
+        volts = bench._read_voltage(voltage)
+        bench.checkpoint()
+        read = bench.file.read
+        amperes, times = self._visit.read(which, volts, read.gate)
+        beyond = np.flatnonzero(~(np.abs(amperes) <= read.current_limit))
+        if beyond.size:
+            limited = Reading(volts, float(amperes[beyond[0]]), True)
+            conductance(self._name(int(which[beyond[0]])), limited, volts, read)
+        return amperes / volts, times
+
+    def pulse(
+        self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
+    ) -> None:
+        """One pulse on each of some of the cells: on the bit line where `sets`, else on the source line.
+
+        Raises
+        ------
+        LimitError
+            When one of them is not allowed; none is given.
+        """
+        bench = self._bench
+        bench.checkpoint()
+        edge = bench.instruments.pulser.edge
+        for line, chosen in (("bit line", sets), ("source line", ~sets)):
+            if chosen.any():
+                highest = float(np.abs(voltage[chosen]).max())
+                bench.limits.check_pulse(line, highest, float(width[chosen].max()), edge)
+        bench.limits.check_level("word line", float(np.abs(gate).max(initial=0.0)))
+        self._visit.pulse(which, sets, voltage, width, gate)
+
+    def _name(self, number: int) -> Cell:
+        for array, rows, columns in self._cells:
+            if number < len(rows):
+                return Cell(array, int(rows[number]), int(columns[number]))
+            number -= len(rows)
+        raise IndexError(number)

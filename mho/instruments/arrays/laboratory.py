@@ -1,0 +1,184 @@
+"""The chip without instruments: the physics of the virtual bench, evaluated for many cells or vectors at once.
+
+Cells, noise, wires, circuits and the converters' errors are those of the virtual bench (`laboratory`); there is no
+message, no switch, no generator and no meter between them and whoever asks. One clock, one seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import BenchError
+from mho.instruments.bench_file.bench_file import BenchSource
+from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
+from mho.instruments.laboratory.laboratory import read_geometry
+from mho.instruments.simulated.analogue.accuracy import Converter
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OVERRANGE
+from mho.instruments.simulated.physics.cells.presets import cell_preset
+from mho.instruments.simulated.physics.sparse_chip import SparseChip
+from mho.instruments.simulated.physics.wires.wires import series_resistance
+
+Floats = NDArray[np.float64]
+Lines = NDArray[np.int64]
+
+LINE_FREQUENCY = 60.0  # Hz, of the meter's power line cycles
+FEW = 3  # cells that are quicker taken one by one
+SETTLING = 1e-3  # s, what a 2450 waits at a new level before it measures
+SWITCHING = 4e-6  # s, a path opened and another closed, before each pulse and each read
+READ_OVERHEAD = 3e-4  # s, what a reading takes beside its aperture
+LEAKAGE = 1e-12  # S, an open path
+METER_ACCURACY, METER_NOISE = 0.2, 2e-6  # of a 2450's specification and range, as its twin has them
+
+
+class CellLines(NamedTuple):
+    """Cells of one array, by their lines: rows and columns, (count,) each."""
+
+    array: str
+    rows: Lines
+    columns: Lines
+
+
+class ArrayLaboratory:
+    """One chip and what belongs to its board, without instruments.
+
+    Parameters
+    ----------
+    source : BenchSource
+        The bench file.
+    preset, seed
+        As for `Laboratory`.
+
+    Attributes
+    ----------
+    clock : VirtualClock
+    seed : int
+    chip : SparseChip
+    connected : ConnectedBlock
+        What the board has closed around the chip.
+    """
+
+    def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
+        simulation, read = source.bench.simulation, source.bench.read
+        if simulation is None:
+            raise BenchError(
+                f"bench {source.bench.name!r} has no [simulation] section: it stands for real instruments"
+            )
+        self.clock = VirtualClock()
+        sequence = np.random.SeedSequence(simulation.seed if seed is None else seed)
+        self.seed = int(cast(int, sequence.entropy))
+        chip_rng, board_rng, meter_rng, self.converter_rng = map(np.random.default_rng, sequence.spawn(4))
+        cells = cell_preset(preset or simulation.preset, simulation.stuck)
+        self.chip = SparseChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
+        self.connected = ConnectedBlock()
+        self._circuits = BlockCircuits.drawn(self.chip, self.connected, simulation, board_rng)
+        self._meter = Converter(
+            meter_rng, MEASURE["CURR"], METER_ACCURACY, noise=METER_NOISE, overrange=OVERRANGE
+        )
+        self._nplc, self._range = read.nplc, self._meter.range_for(read.current_range)
+        self.aperture = read.nplc / LINE_FREQUENCY
+
+    def current(self, cell: tuple[str, int, int], volts: float, gate: float) -> float:
+        """What the meter reads with `volts` on the bit line of one cell and `gate` (V) on its word line, A.
+
+        From the preset's `disturb_voltage` on, the cell is pulsed by it for the aperture.
+        """
+        array, row, column = cell
+        wires = series_resistance(row, column, self.chip.geometry[array].wire_resistance)
+        return float(self.currents(self.chip.one(*cell), wires, volts, gate))
+
+    def currents(self, index: Any, wires: Any, volts: float, gate: float) -> Floats:
+        """The same of cells of the population at `index`, each through its `wires` (ohm)."""
+        cells, preset = self.chip.population, self.chip.preset
+        if gate <= preset.gate_threshold:
+            return self.measured(np.full(np.shape(wires), volts * LEAKAGE))
+        if abs(volts) > preset.disturb_voltage:
+            act = cells.set_cells if volts > 0 else cells.reset_cells
+            act(index, abs(volts), self.aperture, gate)
+        g = cells.read(index, self.aperture, volts)
+        return self.measured(volts * g / (1.0 + g * wires))
+
+    def measured(self, amperes: Floats) -> Floats:
+        """What the meter reads for currents (A); infinite beyond its range."""
+        reading = self._meter.convert(amperes, self._range, self._nplc)
+        return np.where(np.abs(reading) <= 1.01 * OVERRANGE * self._range, reading, np.inf)
+
+    def answer(self, volts: Floats, count: int, period: float) -> Floats:
+        """Answer of the connected block to vectors (samples, inputs), V, at `count` outputs, V."""
+        return self._circuits.answer(volts, count, period)
+
+    def visit(self, cells: Sequence[CellLines], steps: float = 1.0) -> Visit:
+        """Come to cells, one after the other, each for about `steps` reads."""
+        return Visit(self, cells, steps)
+
+
+class Visit:
+    """Many cells, visited one after the other and evaluated at once: each has its own time from its own first read.
+
+    Whoever has come to a cell reads and pulses it as often as needed, then goes to the next. While that is evaluated for
+    all at once, every cell is at the same time after its own beginning; `leave` puts the cells one after the other on
+    the chip's clock, so that what relaxes later has its right age.
+
+    Attributes
+    ----------
+    spent : (count,) array
+        Seconds at each cell so far.
+    """
+
+    def __init__(self, lab: ArrayLaboratory, cells: Sequence[CellLines], steps: float) -> None:
+        self._lab, self._clock, self._cells = lab, lab.clock, lab.chip.population
+        self._slots = np.concatenate([lab.chip.slots(*one) for one in cells])
+        self._wires = np.concatenate(
+            [series_resistance(r, c, lab.chip.geometry[name].wire_resistance) for name, r, c in cells]
+        )
+        self._each: float = SWITCHING + SETTLING + lab.aperture + READ_OVERHEAD
+        self._begun = self._clock.now
+        self.spent = np.zeros(len(self._slots))
+        # Each cell has aged by the time at which its turn comes: for now, its past lies as much further back.
+        self._expected = steps * self._each * np.arange(len(self._slots))
+        self._move(-self._expected, 0.0)
+
+    def read(self, which: Lines, volts: float, gate: float) -> tuple[Floats, Floats]:
+        """Read some of the cells, by their numbers here: amperes measured, and each cell's own time then, s."""
+        lab = self._lab
+        self._clock.advance(SWITCHING + SETTLING)
+        slots, wires = self._slots[which], self._wires[which]
+        if len(slots) <= FEW:
+            each = zip(slots.tolist(), wires.tolist(), strict=True)
+            amperes = np.array([lab.currents((slot, 0), ohms, volts, gate) for slot, ohms in each])
+        else:
+            amperes = lab.currents((slots, 0), wires, volts, gate)
+        self._clock.advance(lab.aperture + READ_OVERHEAD)
+        self.spent[which] += self._each
+        return amperes, self.spent[which]
+
+    def pulse(
+        self, which: Lines, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
+    ) -> None:
+        """One pulse on each of some of the cells: SET (or forming) where `sets`, else RESET."""
+        self._clock.advance(SWITCHING)
+        self.spent[which] += SWITCHING
+        if len(which) <= FEW:
+            kinds, slots = sets.tolist(), self._slots[which].tolist()
+            for kind, slot, *pulse in zip(
+                kinds, slots, voltage.tolist(), width.tolist(), gate.tolist(), strict=True
+            ):
+                (self._cells.set if kind else self._cells.reset)((slot, 0), *pulse)
+            return
+        for act, chosen in ((self._cells.set_cells, sets), (self._cells.reset_cells, ~sets)):
+            if chosen.any():
+                act((self._slots[which[chosen]], 0), voltage[chosen], width[chosen], gate[chosen])
+
+    def leave(self) -> Floats:
+        """Put the visits one after the other; return when each began, s on the clock."""
+        starts = np.cumsum(self.spent) - self.spent
+        self._move(self._expected, starts)
+        self._clock.advance(max(self._begun + float(self.spent.sum()) - self._clock.now, 0.0))
+        return self._begun + starts
+
+    def _move(self, early: Any, late: Any) -> None:
+        self._cells.postpone((self._slots, 0), self._begun, early, late)

@@ -1,0 +1,251 @@
+"""The roles of a bench played by the chip itself: what instruments would do, without an instrument.
+
+They keep what is set and take the time that it takes on the bench at the wire; nothing is said on a bus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import BenchError
+from mho.instruments.arrays.laboratory import READ_OVERHEAD, SETTLING, SWITCHING, ArrayLaboratory
+from mho.instruments.bench_file.entries import DaqEntry
+from mho.instruments.roles import Cell, Mode, Path, Reading
+from mho.instruments.simulated.analogue.converter_errors import ConverterErrors
+
+Floats = NDArray[np.float64]
+
+MODE_TIME = 1e-3  # s, all lines are grounded before a mode changes
+CONNECTING = 2e-6  # s
+
+
+class _Part:
+    """What every role has: nothing to identify, to make safe or to release."""
+
+    def __init__(self, arrays: ArrayLaboratory) -> None:
+        self._arrays = arrays
+
+    def identify(self) -> str:
+        """Say that there is no instrument."""
+        return "no instrument: the chip itself, a whole array at a time"
+
+    def settings(self) -> dict[str, str]:
+        """Nothing is set."""
+        return {}
+
+    def make_safe(self) -> None:
+        """There is no output."""
+
+    def close(self) -> None:
+        """There is no connection."""
+
+
+class ArrayBoard(_Part):
+    """Keeps which cell, path, word-line voltage and block are connected.
+
+    Attributes
+    ----------
+    cell : Cell or None
+    path : str
+    gate : float
+        Volts on the word line.
+    """
+
+    def __init__(self, arrays: ArrayLaboratory) -> None:
+        super().__init__(arrays)
+        self._connected = arrays.connected
+        self.cell: Cell | None = None
+        self.path: Path = "OPEN"
+        self.gate = 0.0
+        self._mode: Mode = "SAFE"
+
+    @property
+    def transimpedance(self) -> float:
+        """Feedback resistance of the MULTIPLY amplifiers, ohm."""
+        return self._connected.transimpedance
+
+    @property
+    def input_conductance(self) -> float:
+        """g_in of the INVERT rows, S."""
+        return self._connected.input_conductance
+
+    def settings(self) -> dict[str, str]:
+        """What the board's amplifiers are."""
+        return {"transimpedance": f"{self.transimpedance}", "input_conductance": f"{self.input_conductance}"}
+
+    def make_safe(self) -> None:
+        """Let go of everything."""
+        self.set_mode("SAFE")
+
+    def set_mode(self, mode: Mode) -> None:
+        """Let go of what is connected, and take a mode."""
+        self._mode, self.cell, self.path = mode, None, "OPEN"
+        self._connected.mode, self._connected.block = mode[:4], None
+        self._arrays.clock.advance(MODE_TIME if mode == "SAFE" else 2.0 * MODE_TIME)
+
+    def select(self, cell: Cell) -> None:
+        """Address one cell; `BenchError` when the chip does not have it."""
+        self._arrays.chip.one(*cell)
+        self.cell = cell
+
+    def route(self, path: Path) -> None:
+        """Close a path to the cell."""
+        self.path = path
+        self._arrays.clock.advance(0.0 if path == "OPEN" else SWITCHING)
+
+    def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
+        """Put a block between DAQ and transimpedance amplifiers."""
+        self._connect(array, rows, columns)
+
+    def connect_invert(
+        self,
+        positive: str,
+        rows: Sequence[int],
+        columns: Sequence[int],
+        *,
+        negative: str | None,
+        diagonal: float,
+        diagonal_count: int,
+    ) -> None:
+        """Close the loop around a block."""
+        if len(rows) != len(columns):
+            raise BenchError(f"a loop needs as many rows as columns, not {len(rows)} and {len(columns)}")
+        if negative is not None:
+            self._find(negative, rows, columns)
+        self._connected.negative = negative
+        self._connected.diagonal, self._connected.diagonal_count = diagonal, diagonal_count
+        self._connect(positive, rows, columns)
+
+    def _connect(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
+        self._find(array, rows, columns)
+        self._connected.block = (array, tuple(rows), tuple(columns))
+        self._arrays.clock.advance(CONNECTING)
+
+    def _find(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
+        self._arrays.chip.at(array, np.asarray(rows, np.int64), np.asarray(columns, np.int64))
+
+    def arm_watchdog(self, seconds: float) -> None:
+        """Nothing can be left on."""
+
+    def beat(self, patience: float) -> None:
+        """Nobody listens."""
+
+    def standing_mode(self) -> Mode:
+        """The mode that was taken last."""
+        return self._mode
+
+
+class _Source(_Part):
+    """What the two sources have in common."""
+
+    def __init__(self, arrays: ArrayLaboratory, board: ArrayBoard) -> None:
+        super().__init__(arrays)
+        self._board = board
+        self._limit = 0.0
+
+    def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
+        """Take the current limit (A); range and NPLC are the bench file's."""
+        self._limit = current_limit
+
+    def enable(self) -> None:
+        """There is no output."""
+
+    def hold(self, voltage: float) -> None:
+        """Source `voltage` (V)."""
+
+    def read(self, voltage: float) -> Reading:
+        """Current (A) into the cell at `voltage` (V) on its bit line."""
+        arrays, board = self._arrays, self._board
+        arrays.clock.advance(SETTLING)
+        amperes = 0.0
+        if board.path == "READ" and board.cell is not None:
+            amperes = arrays.current(board.cell, voltage, board.gate)
+        arrays.clock.advance(arrays.aperture + READ_OVERHEAD)
+        tripped = abs(amperes) > self._limit
+        return Reading(voltage, float(np.copysign(self._limit, amperes)) if tripped else amperes, tripped)
+
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        """One reading a level, each after `delay` (s)."""
+        readings = []
+        for voltage in voltages:
+            self._arrays.clock.advance(delay)
+            readings.append(self.read(voltage))
+        return readings
+
+
+class ArrayMeter(_Source):
+    """The source-measure unit at the bit line: reads the cell that the board has selected."""
+
+
+class ArrayGate(_Source):
+    """The source at the word lines."""
+
+    def hold(self, voltage: float) -> None:
+        """Put `voltage` (V) on the word line."""
+        self._board.gate = voltage
+
+
+class ArrayPulser(_Part):
+    """Pulses the cell that the board has selected, by the path that is closed."""
+
+    def __init__(self, arrays: ArrayLaboratory, board: ArrayBoard, edge: float) -> None:
+        super().__init__(arrays)
+        self._board, self.edge = board, edge
+        self._voltage = self._width = 0.0
+
+    def configure(self, channel: int) -> None:
+        """There is no output."""
+
+    def shape(self, channel: int, *, voltage: float, width: float) -> None:
+        """Take amplitude (V) and width (s) of the next pulses."""
+        self._voltage, self._width = voltage, width
+
+    def fire(self, channel: int, count: int = 1) -> None:
+        """Give `count` pulses."""
+        board, cells = self._board, self._arrays.chip.population
+        if board.cell is None:
+            return
+        act = cells.set if board.path == "SET" else cells.reset
+        index = self._arrays.chip.one(*board.cell)
+        for _ in range(count):
+            act(index, self._voltage, self._width, board.gate)
+
+
+class ArrayDaq(_Part):
+    """Plays vectors into the connected block, through the converters that the bench file names."""
+
+    def __init__(self, arrays: ArrayLaboratory, entry: DaqEntry) -> None:
+        super().__init__(arrays)
+        self._converters = ConverterErrors(entry, arrays.converter_rng)
+
+    @property
+    def output_count(self) -> int:
+        """How many lines can be driven."""
+        return self._converters.output_count
+
+    @property
+    def input_count(self) -> int:
+        """How many lines can be read."""
+        return self._converters.input_count
+
+    @property
+    def sample_period(self) -> float:
+        """Time from one vector to the next, s."""
+        return self._converters.period
+
+    def settings(self) -> dict[str, str]:
+        """Counts and rate."""
+        rate = f"{1.0 / self.sample_period:.9g} 1/s"
+        return {"outputs": str(self.output_count), "inputs": str(self.input_count), "rate": rate}
+
+    def exchange(self, volts: Floats) -> Floats:
+        """Play vectors (samples, outputs), V, then 0 V; return the settled answers (samples, inputs), V."""
+        arrays, converters = self._arrays, self._converters
+        played = np.zeros((len(volts) + 1, volts.shape[1]))
+        played[:-1] = volts
+        answers = arrays.answer(converters.played(played), self.input_count, self.sample_period)
+        arrays.clock.advance(len(played) * self.sample_period)
+        return converters.sampled(answers[:-1])

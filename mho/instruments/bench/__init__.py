@@ -1,0 +1,1 @@
+"""The bench: routes, limits, order of switching, safety, reconnection."""

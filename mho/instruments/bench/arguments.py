@@ -1,0 +1,188 @@
+"""What the bench's methods are given, checked before anything is sent: numbers, counts, cells, lines, vectors.
+
+`mho.instruments.bench.limits` judges a value beyond a limit, and one that is not finite; here is what is no such value at
+all. Nothing is rounded, cut off or turned into another type in silence.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import BenchError, InputError
+from mho.instruments.bench_file.chip_requirements import read_chip_text
+from mho.instruments.roles import Cell, Pulse
+
+Floats = NDArray[np.float64]
+Shapes = Mapping[str, tuple[int, int]]
+
+MOST_LEVELS = 2500  # that every source-measure unit keeps in a list
+
+
+def number(value: Any, name: str, unit: str) -> float:
+    """Return `value` as a float when it is one real number, finite or not; raises `InputError`."""
+    if type(value) is float:
+        return value
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, numbers.Real | np.floating | np.integer) and not isinstance(value, bool | np.bool_):
+        return float(value)
+    raise InputError(f"{name} is {_shown(value)}; give one number, in {unit}")
+
+
+def finite(value: Any, name: str, unit: str, least: float = -math.inf) -> float:
+    """Return `value` as a float when it is one finite real number from `least` on; raises `InputError`."""
+    plain = number(value, name, unit)
+    if not (math.isfinite(plain) and plain >= least):
+        raise InputError(
+            f"{name} is {_shown(value)}; give a finite number"
+            + (f" from {least:g}" if math.isfinite(least) else "")
+            + f", in {unit}"
+        )
+    return plain
+
+
+def count(value: Any, name: str, most: float = math.inf) -> int:
+    """Return `value` as an int when it is a whole number from 1 to `most`; raises `InputError`."""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and 1 <= value <= most:
+        return int(value)
+    raise InputError(
+        f"{name} is {_shown(value)}; give a whole number from 1"
+        + (f" to {most:g}" if math.isfinite(most) else "")
+    )
+
+
+def levels(volts: Any, name: str) -> list[float]:
+    """Return 1 to 2500 voltages as floats; raises `InputError`."""
+    values = _real(volts, name)
+    if values.ndim != 1 or not 1 <= values.size <= MOST_LEVELS:
+        raise InputError(f"{name} have the shape {values.shape}; give a list of 1 to {MOST_LEVELS} voltages")
+    return [float(value) for value in values]
+
+
+def vectors(volts: Any, name: str) -> Floats:
+    """Return real vectors as an array (samples, lines); raises `InputError`."""
+    values = _real(volts, name)
+    if values.ndim != 2 or not values.shape[1]:
+        raise InputError(f"{name} have the shape {values.shape}; give (samples, lines), a row a vector")
+    return values
+
+
+def samples(volts: Any, name: str) -> Floats:
+    """Return the samples of a waveform, shape (n,); raises `InputError`."""
+    values = _real(volts, name)
+    if values.ndim != 1 or not values.size:
+        raise InputError(f"{name} has the shape {values.shape}; give a list of voltages")
+    return values
+
+
+def _real(volts: Any, name: str) -> Floats:
+    try:
+        values = np.asarray(volts)
+    except ValueError as error:  # rows of different length
+        raise InputError(f"{name}: {error}; give numbers, in V") from None
+    if values.dtype.kind not in "iuf":
+        raise InputError(
+            f"{name} are {values.dtype}; give real numbers, in V"
+            + ", the parts apart" * (values.dtype.kind == "c")
+        )
+    return np.asarray(values, dtype=np.float64)
+
+
+def cell(given: Any, arrays: Shapes) -> Cell:
+    """Return a cell of the chip, plain; raises `InputError` for another one, and for what is none."""
+    if not isinstance(given, tuple) or len(given) != 3:
+        raise InputError(f"{_shown(given)} is no cell; give Cell(array, row, column)")
+    array, row, column = given
+    rows, columns = _shape(array, arrays)
+    return Cell(
+        array, *lines((row,), rows, f"row of {array}"), *lines((column,), columns, f"column of {array}")
+    )
+
+
+def lines(given: Any, available: float, name: str) -> list[int]:
+    """Return line numbers, each from 0 and below `available`, none twice; raises `InputError`."""
+    try:
+        wanted = list(given)
+    except TypeError:
+        raise InputError(f"{name}: {_shown(given)} is no list of line numbers") from None
+    for line in wanted:
+        if (
+            isinstance(line, bool | np.bool_)
+            or not isinstance(line, int | np.integer)
+            or not 0 <= line < available
+        ):
+            there = f" from 0 to {available - 1:g}" if math.isfinite(available) else " from 0"
+            raise InputError(f"there is no {name} {_shown(line)}; give one{there}")
+    if not wanted or len(set(wanted)) != len(wanted):
+        raise InputError(f"{name}: no line, or one twice; name each once")
+    return [int(line) for line in wanted]
+
+
+def block_lines(array: Any, rows: Any, columns: Any, arrays: Shapes) -> tuple[list[int], list[int]]:
+    """Return the rows and columns of a block of `array`; raises `InputError`."""
+    most = _shape(array, arrays)
+    return lines(rows, most[0], f"row of {array}"), lines(columns, most[1], f"column of {array}")
+
+
+def _shape(array: Any, arrays: Shapes) -> tuple[float, float]:
+    if not isinstance(array, str):
+        raise InputError(f"{_shown(array)} is no array's name; give a text")
+    if not arrays:  # a chip map that does not say
+        return math.inf, math.inf
+    if array not in arrays:
+        raise InputError(f"the chip has no array {array!r}; it has {', '.join(arrays)}")
+    return arrays[array]
+
+
+def pulse(given: Any) -> Pulse:
+    """Return a pulse whose kind there is and whose values are numbers, its width above 0; raises `InputError`."""
+    if not isinstance(given, Pulse):
+        raise InputError(f"{_shown(given)} is no pulse; give Pulse(kind, voltage, width, gate)")
+    driven_line(given.kind)
+    width = number(given.width, "pulse width", "s")
+    if width <= 0.0:
+        raise InputError(f"pulse width is {width:g} s; give a time above 0")
+    return Pulse(
+        given.kind,
+        number(given.voltage, "pulse voltage", "V"),
+        width,
+        number(given.gate, "word-line voltage", "V"),
+    )
+
+
+def driven_line(kind: Any) -> str:
+    """Return the terminal that a SET or RESET drives; raises `InputError` for another kind."""
+    lines_by_kind = {"set": "bit line", "reset": "source line"}
+    if not isinstance(kind, str) or kind not in lines_by_kind:
+        raise InputError(f"a pulse of the kind {_shown(kind)} does not exist; choose set or reset")
+    return lines_by_kind[kind]
+
+
+def shapes_of_arrays(chip_text: str) -> Shapes:
+    """Return rows and columns of each array that a chip map describes; none of one that cannot be read.
+
+    A bench is made safe whatever its chip map says.
+    """
+    try:
+        return {one.name: (one.rows, one.columns) for one in read_chip_text(chip_text).arrays}
+    except BenchError:
+        return {}
+
+
+def check_fits(rows: Sequence[int] | NDArray[np.int64], volts: Floats, name: str) -> None:
+    """Raise `InputError` when vectors have not one voltage for each row that is driven."""
+    if volts.shape[1] != len(rows):
+        raise InputError(
+            f"{name} have {volts.shape[1]} lines and {len(rows)} rows are connected; give one voltage a row"
+        )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,494 @@
+"""The bench: what a procedure sees of all instruments together, in the order that spares the chip."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from mho.errors import BenchError, InputError
+from mho.instruments.bench import arguments as given
+from mho.instruments.bench.cells import REST, CellLines, check_levels, conductance
+from mho.instruments.bench.guarded_bench import GuardedBench
+from mho.instruments.bench.instruments import BenchInstruments
+from mho.instruments.bench.limits import Limits
+from mho.instruments.bench.output_states import OutputState, OutputStates
+from mho.instruments.bench.protection import protect
+from mho.instruments.bench.reconnection import once_more
+from mho.instruments.bench.vectors import Floats, Index, Vectors
+from mho.instruments.bench.watchdog import Every, Watchdog, every
+from mho.instruments.bench_file.bench_file import BenchFile, BenchSource
+from mho.instruments.roles import Cell, Mode, Path, Pulse, Reading
+
+if TYPE_CHECKING:
+    from mho.instruments.laboratory.laboratory import Laboratory
+    from mho.instruments.simulated.clock import VirtualClock
+    from mho.instruments.simulated.physics.chip import SimulatedChip
+
+NOTHING: frozenset[str] = frozenset()  # no crosspoint
+
+
+class Simulated(Protocol):
+    """What a simulated bench has besides its instruments, if any."""
+
+    clock: VirtualClock
+    seed: int
+
+    @property
+    def chip(self) -> SimulatedChip:
+        """The simulated chip."""
+        ...
+
+
+class Bench(GuardedBench):
+    """Reads, pulses, multiplies and inverts; limits are checked before, safety is restored after.
+
+    Use it as a context manager: leaving always makes the bench safe. `open_bench` makes one.
+
+    Attributes
+    ----------
+    file : BenchFile
+        The checked bench description.
+    text, chip_text : str
+        The bench file and chip map as written, for the run file.
+    now : callable
+        Seconds on the bench's clock since it was opened; virtual on a simulated bench.
+    laboratory : Laboratory or None
+        What stands behind simulated instruments.
+    simulated : Simulated or None
+        The chip, clock and seed of any simulated bench; None with real instruments.
+    checkpoint : callable
+        Called before anything is sent by `read`, `sweep`, `pulse`, `multiply` and `invert`: whoever runs a procedure may
+        pause there (`rest`, then wait) or raise what ends it. By default it does nothing.
+    past : dict
+        Kept here by whoever runs a procedure, for the next one: what was done on this bench last.
+    """
+
+    def __init__(
+        self,
+        source: BenchSource,
+        instruments: BenchInstruments,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        laboratory: Laboratory | None = None,
+        simulated: Simulated | None = None,
+        limits: Limits | None = None,
+        release: Callable[[], None] = lambda: None,
+        every: Every = every,
+    ) -> None:
+        self.file: BenchFile = source.bench
+        self.text, self.chip_text = source.text, source.chip_text
+        self._limits = source.bench.terminal_limits() if limits is None else limits
+        self._arrays = given.shapes_of_arrays(source.chip_text)
+        watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every, now)
+        super().__init__(instruments, watchdog, release)
+        self.now = now
+        self.laboratory = laboratory
+        self.simulated: Simulated | None = laboratory if simulated is None else simulated
+        self.checkpoint: Callable[[], None] = lambda: None
+        self.past: dict[str, str] = {}
+        self._mode: Mode | Literal[""] = ""
+        self._last: Reading | None = None
+        switch = source.bench.instruments.switch
+        self._crosspoints = switch.crosspoints() if switch is not None else {}
+        self._states = OutputStates(now)
+        self._cells = CellLines(instruments, self._crosspoints, self._limits, self._states)
+        self._vectors = Vectors(instruments.daq, instruments.board, self._limits, self._enter)
+        self._channels: dict[str, int] = {
+            line: channel for channel, line in source.bench.instruments.pulser.channels.items()
+        }
+
+    @property
+    def limits(self) -> Limits:
+        """What the terminals may see; nobody changes it while the bench is open."""
+        return self._limits
+
+    # --- time and rest ---
+
+    def wait_until(self, moment: float) -> None:
+        """Let time pass until `moment` on the bench's clock (s); a simulated bench is there at once."""
+        moment = given.finite(moment, "moment to wait for", "s")
+        self.checkpoint()
+        while (left := moment - self.now()) > 0.0:
+            if self.simulated is not None:
+                self.simulated.clock.advance(left)
+            else:
+                time.sleep(min(left, 0.05))
+            self.checkpoint()
+
+    def forget(self) -> None:
+        """Take nothing for granted of what was set up: the next use prepares the bench anew."""
+        self._mode = ""
+        self._states.forget()
+        self._cells.forget()
+        self._vectors.forget()
+
+    def rest(self) -> None:
+        """Let the outputs idle, for a pause; the next operation brings back what it needs.
+
+        At its cells the bench opens the path, which is read back, and takes source-measure unit and word line to
+        0 V, outputs on. A block of vectors is let go, all lines grounded; `multiply` and `invert` connect it again.
+        A bench that nobody has used since it was opened or made safe is made safe.
+
+        Raises
+        ------
+        InstrumentError, BenchError
+            When that is refused or not confirmed.
+        """
+
+        def rest() -> None:
+            if not self._mode:
+                self.safe()
+            elif self._mode == "PROGRAM":
+                self._cells.idle()
+                self._cells.switch_to(NOTHING)
+            elif self._mode != "SAFE":
+                self._enter("SAFE")
+
+        once_more(rest)
+
+    def states(self) -> dict[str, OutputState]:
+        """Say what is known of each role's output, from where and since when; sends nothing.
+
+        Nothing is known of a bench before it was prepared or made safe, nor after a connection was lost.
+        """
+        return {role: self._states.of(role) for role in ("smu", "gate", "pulser", "daq", "board")}
+
+    def standing(self) -> dict[str, str]:
+        """Say how the outputs stand, by role, in words: what is known by `states`, or ``unknown``."""
+        words = {role: state.value for role, state in self.states().items()}
+        if self._mode == "PROGRAM":
+            words["board"] += f", {self._cells.where()}"
+        if self._last is not None:
+            words["smu"] += f"; last read {self._last.voltage:.3g} V, {1e6 * self._last.current:.3g} µA"
+        return words
+
+    def _note_safe(self, roles: Set[str]) -> None:
+        for role in roles:
+            self._states.note(role, "SAFE" if role == "board" else "off", "read")
+
+    # --- cells ---
+
+    def prepare(self) -> None:
+        """Set up reading and pulsing: current limits read back, outputs on at 0 V, then the board in PROGRAM mode."""
+        self.check_read()
+        self._watchdog.arm()
+        protect(self.instruments, self.file, self.limits)
+        self._cells.prepare(self.file.read, self._channels.values())
+        self._mode = "PROGRAM"
+        self._states.note("board", "PROGRAM", "read")
+
+    def read(self, cell: Cell, voltage: float | None = None) -> float:
+        """Conductance (S) of one cell at `voltage` (V), word line on; without it, at the bench's read voltage.
+
+        Raises
+        ------
+        InputError, LimitError
+            When there is no such cell, or the voltage is none or not allowed on the bit line; nothing is sent.
+        BenchError
+            When the reading ran into compliance, overflowed its range, or was not taken at the read voltage.
+        """
+        cell = given.cell(cell, self._arrays)
+        volts = self._read_voltage(voltage)
+        self.checkpoint()
+        reading = self._last = self._read(cell, self.file.read.gate, volts)
+        return conductance(cell, reading, volts, self.file.read)
+
+    def read_list(self, cell: Cell, count: int, voltage: float | None = None) -> Floats:
+        """Conductances (S) of one cell, read `count` times as fast as the source-measure unit can by itself.
+
+        `count` is 1 to 2500. One `read` goes before, see `sweep`. Errors as `read`: one bad reading is one of all.
+        """
+        count = given.count(count, "count of reads", given.MOST_LEVELS)
+        volts = self._read_voltage(voltage)
+        readings = self.sweep(cell, [volts] * count)
+        return np.array([conductance(cell, reading, volts, self.file.read) for reading in readings])
+
+    def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
+        def read() -> Reading:
+            self._program(cell, "READ", gate)
+            with self._moving("smu", REST):
+                return self.instruments.smu.read(volts)
+
+        return once_more(read)
+
+    def _read_voltage(self, voltage: float | None) -> float:
+        if voltage is None:
+            return self.file.read.voltage
+        volts = given.number(voltage, "read voltage", "V")
+        if volts == 0.0:
+            raise InputError(
+                "read voltage is 0 V, at which no current flows; leave it out for the bench's own"
+            )
+        self.limits.check_level("bit line", volts)
+        return volts
+
+    def sweep(
+        self, cell: Cell, volts: Sequence[float], *, gate: float | None = None, delay: float = 0.0
+    ) -> list[Reading]:
+        """Sweep one cell through `volts` (V), timed by the source-measure unit: one message starts all points.
+
+        One read goes before, at the bench's read voltage: a sweep would switch on an output that somebody has
+        switched off by hand.
+
+        Parameters
+        ----------
+        cell : Cell
+        volts : sequence of float
+            Levels at the bit line, 1 to 2500; the unit returns to 0 V after the last.
+        gate : float, optional
+            Word-line voltage, V; without it, the bench's for reads.
+        delay : float
+            Wait at each level before it is measured, s.
+
+        Returns
+        -------
+        list of Reading
+            One a level. A point in compliance tells so; it is a result here, not an error.
+
+        Raises
+        ------
+        InputError, LimitError
+            When there is no such cell, or a level, the gate or the wait is none or not allowed; nothing is sent.
+        BenchError
+            When points are missing or were not taken at their levels.
+        """
+        cell = given.cell(cell, self._arrays)
+        gate = self.file.read.gate if gate is None else given.number(gate, "word-line voltage", "V")
+        delay = given.finite(delay, "wait at each level", "s", least=0.0)
+        self.check_read()
+        volts = self.check_sweep(volts, gate)
+        able = getattr(
+            self.instruments.smu, "check_sweep", None
+        )  # a driver of one's own need not know beforehand
+        if able is not None:
+            able(volts, delay)
+        self.checkpoint()
+        low = self.file.read.voltage
+        check_levels(cell, [self._read(cell, gate, low)], [low])
+        with self._moving("smu", REST):
+            readings = self.instruments.smu.sweep(volts, delay)
+        check_levels(cell, readings, volts)
+        self._last = readings[-1]
+        return readings
+
+    def check_sweep(self, volts: Sequence[float], gate: float) -> list[float]:
+        """Return the levels of a sweep through `volts` (V) at this `gate` (V); nothing is sent.
+
+        Raises `InputError` for what is no list of voltages, and `LimitError` for what is not allowed.
+        """
+        volts = given.levels(volts, "levels of a sweep")
+        self.limits.check_voltage("bit line", max(volts, key=abs, default=0.0))  # the worst is what is told
+        for before, level in pairwise([0.0, *volts, 0.0]):
+            self.limits.check_level("bit line", level, before)
+        self.limits.check_level("word line", given.number(gate, "word-line voltage", "V"))
+        return volts
+
+    def pulse(self, cell: Cell, pulse: Pulse, count: int = 1) -> None:
+        """Deliver `count` equal pulses: word line on first, the path closed at 0 V, then the pulses as one burst.
+
+        Raises `InputError` for what is no cell, pulse or count, and `LimitError` for what is not allowed; nothing is sent.
+        """
+        cell = given.cell(cell, self._arrays)
+        count = given.count(count, "count of pulses")
+        pulse = self.check_pulse(pulse, count)
+        line = given.driven_line(pulse.kind)
+        self.checkpoint()
+
+        def aim() -> None:
+            self._program(cell, "SET" if pulse.kind == "set" else "RESET", pulse.gate)
+            self.instruments.pulser.shape(self._channels[line], voltage=pulse.voltage, width=pulse.width)
+
+        once_more(aim)
+        with self._moving("pulser", REST):
+            self.instruments.pulser.fire(self._channels[line], count)
+
+    def waveform(
+        self,
+        cell: Cell,
+        kind: Literal["set", "reset"],
+        volts: Sequence[float] | Floats,
+        *,
+        interval: float,
+        gate: float,
+        count: int = 1,
+    ) -> None:
+        """Play a waveform at one cell `count` times, as `pulse` delivers pulses; it begins and ends at 0 V.
+
+        Parameters
+        ----------
+        cell : Cell
+        kind : {"set", "reset"}
+            Bit line or source line; the other one is grounded.
+        volts : (n,) array_like
+            Samples, V.
+        interval : float
+            From sample to sample, s.
+        gate : float
+            Word-line voltage, V.
+
+        Raises
+        ------
+        InputError, LimitError
+            For what is no such thing, is not allowed (a step from sample to sample counts as steep as the generator's
+            fastest edge, a stretch away from 0 V as a pulse), or is beyond the generator's abilities.
+        BenchError
+            When the bench's generator plays no waveforms.
+        """
+        cell = given.cell(cell, self._arrays)
+        count = given.count(count, "count of waveforms")
+        line = given.driven_line(kind)
+        values = given.samples(volts, "waveform")
+        interval = given.finite(interval, "interval from sample to sample", "s")
+        gate = given.number(gate, "word-line voltage", "V")
+        pulser: Any = self.instruments.pulser
+        if getattr(pulser, "shape_waveform", None) is None:
+            raise BenchError("this bench's pulse generator plays no waveforms; use pulses")
+        self.limits.check_waveform(line, values, interval, pulser.step_edge)
+        self.limits.check_level("word line", gate)
+        pulser.check_waveform(values, interval=interval, count=count)
+        self.checkpoint()
+
+        def aim() -> None:
+            self._program(cell, "SET" if kind == "set" else "RESET", gate)
+            pulser.shape_waveform(self._channels[line], values, interval=interval)
+
+        once_more(aim)
+        with self._moving("pulser", REST):
+            pulser.fire(self._channels[line], count)
+
+    @contextmanager
+    def _moving(self, role: str, afterwards: str) -> Iterator[None]:
+        """Let a role act; it counts only if the board held its mode meanwhile."""
+        with self._states.moving(role, afterwards):
+            yield
+        self._watchdog.confirm(self._mode)
+
+    def _program(self, cell: Cell, path: Path, gate: float) -> None:
+        if self._mode != "PROGRAM":
+            self.prepare()
+        self._cells.reach(cell, path, gate)
+
+    def check_pulse(self, pulse: Pulse, count: int = 1) -> Pulse:
+        """Return a pulse that is allowed here; raises `InputError` for what is none, else `LimitError`; nothing is sent."""
+        pulse = given.pulse(pulse)
+        line = given.driven_line(pulse.kind)
+        self.limits.check_pulse(line, pulse.voltage, pulse.width, self.instruments.pulser.edge)
+        self.limits.check_level("word line", pulse.gate)
+        able = getattr(self.instruments.pulser, "check_shape", None)
+        if able is not None:
+            able(voltage=pulse.voltage, width=pulse.width, count=count)
+        return pulse
+
+    def check_read(self) -> None:
+        """Raise `LimitError` when the bench file's way of reading a cell exceeds its limits; nothing is sent."""
+        read = self.file.read
+        for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
+            self.limits.check_level(line, volts)
+            self.limits.check_current(line, read.current_limit)
+
+    # --- vectors ---
+
+    @property
+    def vector_size(self) -> tuple[int, int]:
+        """How many lines can be driven and how many read at once."""
+        return self.instruments.daq.output_count, self.instruments.daq.input_count
+
+    @property
+    def input_conductance(self) -> float:
+        """g_in through which a volt at the DAQ becomes a current into an INVERT row, S."""
+        return self.instruments.board.input_conductance
+
+    def connect_multiply(self, array: str, rows: Index, columns: Index) -> None:
+        """Connect a block for `multiply`; `rows` are driven, `columns` measured.
+
+        Raises `InputError` for lines that the array has not, `BenchError` when the DAQ has not so many outputs or inputs.
+        """
+        self._vectors.connect_multiply(array, *given.block_lines(array, rows, columns, self._arrays))
+
+    def multiply(self, volts: Floats) -> Floats:
+        """Currents (samples, columns), A, out of the connected columns for `volts` (samples, rows).
+
+        The first sample played is zero; its answer, the amplifiers' offsets, is subtracted.
+
+        Raises
+        ------
+        InputError, LimitError
+            When `volts` are no real numbers, not one for each row, or not allowed; nothing is sent.
+        BenchError
+            When no block is connected for it.
+        """
+        volts = given.vectors(volts, "voltages to multiply")
+        self.checkpoint()
+        with self._moving("daq", "0 V between vectors"):  # where an exchange ends
+            return self._vectors.multiply(volts)
+
+    def connect_invert(
+        self,
+        positive: str,
+        rows: Index,
+        columns: Index,
+        *,
+        negative: str | None = None,
+        diagonal: float = 0.0,
+        diagonal_count: int = 0,
+    ) -> None:
+        """Close the inverting loop around a block; the caller has checked that it is stable.
+
+        Raises `InputError` for lines that the arrays have not, as many rows as columns not given, or a diagonal that cannot
+        be; `BenchError` when the DAQ has not so many outputs or inputs.
+        """
+        driven, read = given.block_lines(positive, rows, columns, self._arrays)
+        if negative is not None:
+            given.block_lines(negative, rows, columns, self._arrays)
+        if len(driven) != len(read):
+            raise InputError(
+                f"an inverting loop has as many rows as columns, not {len(driven)} and {len(read)}; give as many"
+            )
+        siemens = given.finite(diagonal, "diagonal", "S", least=0.0)
+        if diagonal_count != 0:
+            diagonal_count = given.count(diagonal_count, "rows with a diagonal", len(driven))
+        self._vectors.connect_invert(
+            positive, driven, read, negative=negative, diagonal=siemens, diagonal_count=diagonal_count
+        )
+
+    def invert(self, volts: Floats) -> Floats:
+        """Settled outputs (samples, n), V, for `volts` (samples, n) at the inputs: v = -G^-1 g_in u.
+
+        The first sample played is zero; its answer, the amplifiers' offsets, is subtracted. A row is NaN
+        where an output sat in its clamp: it is no answer, however small the difference looks.
+
+        Raises
+        ------
+        InputError, LimitError
+            When `volts` are no real numbers, not one for each row, or not allowed; nothing is sent.
+        BenchError
+            When no block is connected for it.
+        ConvergenceError
+            When an output sits in its clamp with nothing at the inputs: the loop rails, whatever is played.
+        """
+        volts = given.vectors(volts, "voltages to invert")
+        self.checkpoint()
+        with self._moving("daq", "0 V between vectors"):
+            return self._vectors.invert(volts)
+
+    def _enter(self, mode: Mode) -> bool:
+        """Take the bench into a mode for vectors; tell whether it was in another one."""
+        if self._mode == mode:
+            return False
+        if not self._mode:
+            self._make_safe()  # what drives the lines is not known, and switches will move
+        elif self._mode == "PROGRAM":
+            self._cells.idle()
+        self._mode = ""
+        self._states.forget("board")
+        self._cells.switch_to(self._crosspoints.get(mode, NOTHING))
+        self._watchdog.arm()
+        self.instruments.board.set_mode(mode)
+        self._mode = mode
+        self._states.note("board", mode, "read")
+        return True

@@ -1,0 +1,179 @@
+"""The bench's cells: one of them brought to a source, in the order that spares the chip and the relays.
+
+Word line on before the path closes, and off after it opens. Relays of a switch matrix move while the path is open
+and every source at 0 V; those that open are read back before others close, so that a stuck one joins no two sources.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from mho.errors import BenchError
+from mho.instruments.bench.instruments import SOURCES, BenchInstruments
+from mho.instruments.bench.limits import Limits
+from mho.instruments.bench.output_states import OutputStates
+from mho.instruments.bench_file.bench_file import ReadSettings
+from mho.instruments.roles import Cell, Path, Reading
+
+REST = "ON, at rest at 0 V"
+OFFSET = 10e-3  # V, more than a source-measure unit errs at 0 V
+
+
+class CellLines:
+    """Knows which cell, path, word-line voltage and crosspoints are set, and sends only what differs.
+
+    Parameters
+    ----------
+    tools : BenchInstruments
+    crosspoints : mapping
+        Of a switch matrix: what is closed, by path.
+    limits : Limits
+    states : OutputStates
+        Where is noted how the sources stand.
+    """
+
+    def __init__(
+        self,
+        tools: BenchInstruments,
+        crosspoints: Mapping[str, frozenset[str]],
+        limits: Limits,
+        states: OutputStates,
+    ) -> None:
+        self._tools, self._crosspoints, self._limits, self._states = tools, crosspoints, limits, states
+        self.forget()
+
+    def forget(self) -> None:
+        """Take nothing for granted."""
+        self._cell: Cell | None = None
+        self._path: Path | None = None
+        self._gate: float | None = None
+        self._closed: frozenset[str] | None = None
+        self._states.forget(*SOURCES)
+
+    def where(self) -> str:
+        """Say which path is closed to which cell."""
+        cell = "" if self._cell is None else f" to {_name(self._cell)}"
+        return f"path {self._path or 'moving'}{cell}"
+
+    def prepare(self, read: ReadSettings, channels: Iterable[int]) -> None:
+        """Take all sources to 0 V, outputs on, then the board into PROGRAM mode; `channels` are the pulser's."""
+        self.forget()
+        tools = self._tools
+        for meter in (tools.smu, tools.gate):
+            meter.configure(
+                current_limit=read.current_limit, current_range=read.current_range, nplc=read.nplc
+            )
+        tools.smu.enable()
+        self._states.note("smu", REST)
+        for channel in channels:
+            tools.pulser.configure(channel)
+        self._states.note("pulser", REST)
+        tools.gate.enable()
+        self._states.note("gate", "ON, 0 V")
+        tools.board.set_mode("PROGRAM")
+        self._path, self._gate = "OPEN", 0.0
+
+    def reach(self, cell: Cell, path: Path, gate: float) -> None:
+        """Connect `cell` by `path` with its word line at `gate` (V). The sources are at 0 V, as each use leaves them.
+
+        Raises
+        ------
+        LimitError
+            For the word line's voltage; nothing is closed.
+        InstrumentError
+            When a switch does not obey.
+        """
+        if cell != self._cell:
+            self._route("OPEN")
+            self._cell = None
+            self._tools.board.select(cell)
+            self._cell = cell
+        if self._tools.switch is not None and self._closed != self._crosspoints[path]:
+            self.idle()
+            self.switch_to(self._crosspoints[path])
+        self._word_line(gate)
+        self._route(path)
+
+    def idle(self) -> None:
+        """Take the sources to 0 V and open the path, which is read back; the word line is last."""
+        self._path = None
+        self._tools.smu.hold(0.0)
+        self._states.note("smu", REST)
+        self._route("OPEN")
+        self._word_line(0.0)
+
+    def switch_to(self, crosspoints: frozenset[str]) -> None:
+        """Close these crosspoints and no others, once the bench idles."""
+        switch = self._tools.switch
+        if switch is None or crosspoints == self._closed:
+            return
+        closed = switch.closed() if self._closed is None else self._closed
+        self._closed = None
+        switch.open_paths(sorted(set(closed) - crosspoints))
+        switch.close_paths(sorted(crosspoints.difference(closed)))
+        self._closed = crosspoints
+
+    def _word_line(self, volts: float) -> None:
+        if volts != self._gate:
+            self._limits.check_level("word line", volts, self._gate or 0.0)
+            self._gate = None
+            self._states.forget("gate")
+            self._tools.gate.hold(volts)
+            self._gate = volts
+            self._states.note("gate", f"ON, {volts:g} V")
+
+    def _route(self, path: Path) -> None:
+        # Sources are at 0 V whenever this runs: a read returns the SMU to 0 V in its own message and the
+        # pulser idles at 0 V. The board opens, reads back, closes and reads back.
+        if path != self._path:
+            self._path = None
+            self._tools.board.route(path)
+            self._path = path
+
+
+def conductance(cell: Cell, reading: Reading, volts: float, read: ReadSettings) -> float:
+    """Conductance (S) of a cell by one reading at `volts` (V), set up as `read` says.
+
+    Raises
+    ------
+    BenchError
+        When it ran into compliance, overflowed, or was not taken at the read voltage.
+    """
+    if reading.tripped:
+        raise BenchError(
+            f"{_name(cell)}: the read of {volts} V ran into the current limit of {read.current_limit} A; the "
+            "cell is shorted or the limit too low"
+        )
+    if not math.isfinite(reading.current):
+        raise BenchError(
+            f"{_name(cell)}: the read of {volts} V overflowed the measurement range of {read.current_range} A; give "
+            "[read] a larger `current_range`"
+        )
+    if not abs(reading.voltage - volts) <= 0.1 * abs(volts):
+        raise BenchError(
+            f"{_name(cell)}: the read was taken at {reading.voltage:.3g} V instead of {volts} V; check whether the "
+            "output of the source-measure unit was switched off by hand"
+        )
+    return reading.current / reading.voltage
+
+
+def check_levels(cell: Cell, readings: Sequence[Reading], volts: Sequence[float]) -> None:
+    """Raise `BenchError` when a point of a sweep is missing, or was not taken at its level (V) without being limited.
+
+    A point in compliance stands at a lower voltage: that is a result of a sweep, not a mistake.
+    """
+    if len(readings) != len(volts):
+        raise BenchError(
+            f"{_name(cell)}: a sweep of {len(volts)} points came back with {len(readings)}; nothing of it is kept"
+        )
+    for reading, level in zip(readings, volts, strict=True):
+        if not reading.tripped and not abs(reading.voltage - level) <= 0.1 * abs(level) + OFFSET:
+            raise BenchError(
+                f"{_name(cell)}: a point of a sweep was taken at {reading.voltage:.3g} V instead of {level:.3g} V; "
+                "check whether the output of the source-measure unit was switched off by hand"
+            )
+
+
+def _name(cell: Cell) -> str:
+    return f"{cell.array}[{cell.row}, {cell.column}]"

@@ -1,0 +1,87 @@
+"""The opened instruments of a bench by role, and bringing all of them to safety."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mho.errors import BenchError, UnsafeError
+from mho.instruments.roles import ArrayBoard, Daq, Instrument, PulseGenerator, SourceMeter, SwitchMatrix
+
+log = logging.getLogger(__name__)
+
+# Bit line first, word line last; then relays may move.
+SAFE_ORDER = ("smu", "pulser", "daq", "board", "gate", "switch")
+SOURCES = ("smu", "pulser", "gate")  # which a switch matrix may have on its rows
+
+
+@dataclass
+class BenchInstruments:
+    """The opened drivers by role."""
+
+    smu: SourceMeter
+    gate: SourceMeter
+    pulser: PulseGenerator
+    daq: Daq
+    board: ArrayBoard
+    switch: SwitchMatrix | None = None
+
+    def by_name(self) -> dict[str, Instrument]:
+        """In the order in which they are made safe, `SAFE_ORDER`."""
+        opened = {role: getattr(self, role) for role in SAFE_ORDER}
+        return {role: instrument for role, instrument in opened.items() if instrument is not None}
+
+
+def make_safe(
+    instruments: Mapping[str, Instrument], missing: Mapping[str, Exception] | None = None
+) -> dict[str, Exception]:
+    """Make each instrument safe, in this order, those that failed once more; return what went wrong with which.
+
+    Relays do not move under a source that may still be on, as long as the board keeps the chip from it.
+
+    Parameters
+    ----------
+    instruments : mapping
+        By role, in `SAFE_ORDER`.
+    missing : mapping, optional
+        Why other instruments could not even be opened, by role; they are among those returned.
+    """
+    failed = dict(missing or {})
+    failed |= _tried_twice({role: one for role, one in instruments.items() if role != "switch"})
+    if "switch" in instruments:
+        live = [role for role in SOURCES if role in failed]
+        if live and "board" not in failed:
+            failed["switch"] = BenchError(
+                f"left as it is, for a relay that moves under {' and '.join(live)} may weld; the board keeps the chip apart"
+            )
+        else:
+            failed |= _tried_twice({"switch": instruments["switch"]})
+    return failed
+
+
+def not_confirmed(failed: Mapping[str, Exception]) -> UnsafeError:
+    """Log, and return as an error to raise, what `make_safe` could not confirm."""
+    for name, error in failed.items():
+        log.critical("%s is not confirmed safe: %s", name, error)
+    return UnsafeError(
+        "NOT CONFIRMED SAFE: "
+        + "; ".join(f"{name} ({error})" for name, error in failed.items())
+        + ". Switch these outputs off by hand before touching the chip",
+        live=tuple(failed),
+    )
+
+
+def _tried_twice(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:
+    failed = _each_made_safe(instruments)
+    return _each_made_safe({role: instruments[role] for role in failed})
+
+
+def _each_made_safe(instruments: Mapping[str, Instrument]) -> dict[str, Exception]:
+    failed: dict[str, Exception] = {}
+    for name, instrument in instruments.items():
+        try:
+            instrument.make_safe()
+        except Exception as error:  # one that fails must not keep the others from being made safe
+            failed[name] = error
+    return failed

@@ -1,0 +1,267 @@
+"""The lock of a bench: an instrument belongs to one process at a time, and whoever has it is named to the next.
+
+On Linux a lock is a name that the kernel keeps for a socket, of any user, as long as its process lives: no file, so no
+folder that an environment variable moves, no permission, and nothing for a cleaner to remove. A second name says who
+holds it. Elsewhere it is a locked file in a folder that all users share and no cleaner empties.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import socket
+import stat
+import sys
+import time
+import weakref
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mho.errors import BenchError, BenchInUseError
+from mho.instruments.bench_file.addresses import daq_devices, every_spelling
+from mho.instruments.bench_file.bench_file import BenchSource
+from mho.instruments.bench_file.entries import Instruments
+
+PREFIX = "mho-bench"
+NAMES = Path("/proc/net/unix")  # where Linux lists them
+COMMAND_SHOWN = 80  # characters
+SHARED = ("/var/lock", "/var/tmp", "/tmp")  # the first to which every user may write
+
+_held: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock: process, user's number (-1 on Windows), and since when (Unix time, s)."""
+
+    process: int
+    user: int
+    since: float
+
+    @classmethod
+    def this(cls) -> Holder:
+        """Return this process."""
+        return cls(os.getpid(), os.getuid() if hasattr(os, "getuid") else -1, round(time.time()))
+
+    def __str__(self) -> str:
+        """``process 123 of anna, since 2026-11-25 18:40 (mho solve a.mtx)``."""
+        if self.process == os.getpid():
+            return f"this process, since {self._time()},"
+        command = _command(self.process)
+        return f"process {self.process} of {_user_name(self.user)}, since {self._time()}{command and f' ({command})'},"
+
+    def _time(self) -> str:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+
+
+class Taken(Exception):
+    """A lock that somebody holds: `holder`, or None when that is not known."""
+
+    def __init__(self, holder: Holder | None) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+
+def lock_bench(source: BenchSource) -> ExitStack:
+    """Lock every instrument of a real bench for this process, by its address; returns what lets go of them.
+
+    Raises
+    ------
+    BenchInUseError
+        When a process has one, naming it.
+    BenchError
+        When no lock can be had.
+    """
+    take = take_name if sys.platform == "linux" else take_file
+    with ExitStack() as stack:
+        for key, written in sorted(_keys(source.bench.instruments).items()):
+            try:
+                stack.callback(take(_digest(key), Holder.this()))
+            except Taken as error:
+                raise BenchInUseError(
+                    f"bench {source.bench.name!r} is in use: {error.holder or 'another process'} has {written}; "
+                    "end it, or wait"
+                ) from None
+            except OSError as error:
+                raise BenchError(
+                    f"bench {source.bench.name!r} cannot be locked for this process ({error}), so another one could use "
+                    "it, too; let mho take a Unix socket's name on Linux, and write to the shared folder elsewhere"
+                ) from None
+        for key in _keys(source.bench.instruments):
+            _stamp(_digest(key))
+        return stack.pop_all()
+
+
+def last_taken(source: BenchSource) -> float | None:
+    """Return when a process last locked one of a bench's instruments, Unix time, s; None where none is known to.
+
+    Whoever takes a lock leaves a stamp, so this asks nobody and is in nobody's way; a cleaner may remove stamps.
+    """
+    times = []
+    for key in _keys(source.bench.instruments):
+        with suppress(OSError):
+            times.append((shared_folder() / f"{_digest(key)}.taken").stat().st_mtime)
+    return max(times, default=None)
+
+
+def holder(source: BenchSource) -> Holder | None:
+    """Return the process that has one of a bench's instruments locked now; None where none is known to.
+
+    As `last_taken` it asks nobody and is in nobody's way.
+    """
+    find = _named if sys.platform == "linux" else _noted
+    found = (find(_digest(key)) for key in _keys(source.bench.instruments))
+    return next(filter(None, found), None)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def _stamp(digest: str) -> None:
+    with suppress(OSError):
+        path = _made(shared_folder()) / f"{digest}.taken"
+        if not path.exists():
+            path.touch(0o666)
+            path.chmod(0o666)  # every user may stamp it
+        os.utime(path)
+
+
+def _made(folder: Path) -> Path:
+    """Return a folder to which every user may write, made if it is not there."""
+    folder.mkdir(exist_ok=True)
+    with suppress(PermissionError):  # another user's, who has done it
+        folder.chmod(0o1777)
+    return folder
+
+
+def _keys(entries: Instruments) -> dict[str, str]:
+    """Return what names each instrument, with how the bench file writes it."""
+    keys = {key: written for written in entries.addresses() for key in every_spelling(written)}
+    return keys | {
+        device: written for written in entries.daq.daqmx_lists() for device in daq_devices(written)
+    }
+
+
+def take_name(key: str, holder: Holder) -> Callable[[], None]:
+    """Take the kernel's name for `key` (Linux); returns what lets go. Raises `Taken`, or `OSError`."""
+    name = f"\0{PREFIX}/{key}"
+    held = _bound(name)
+    if held is None:
+        raise Taken(_named(key))
+    # Names may be read by everybody, and go with the process.
+    told = _bound(f"{name}/{holder.process}/{holder.user}/{holder.since:.0f}")
+
+    def release() -> None:
+        held.close()
+        if told is not None:
+            told.close()
+
+    return release
+
+
+def _bound(name: str) -> socket.socket | None:
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        one.bind(name)
+    except OSError as error:
+        one.close()
+        if error.errno == errno.EADDRINUSE:
+            return None
+        raise
+    _held.add(one)
+    return one
+
+
+def _let_go_in_a_child() -> None:
+    """Close in a forked child what it inherits: a lock ends with the process that took it."""
+    for one in list(_held):
+        one.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_a_child)
+
+
+def _named(key: str) -> Holder | None:
+    with suppress(OSError):
+        for line in NAMES.read_text("utf-8", "replace").splitlines():
+            prefix, found, told = line.partition(f"@{PREFIX}/{key}/")
+            with suppress(ValueError):
+                if prefix and found:
+                    process, user, since = map(int, told.split("/"))
+                    return Holder(process, user, since)
+    return None
+
+
+def take_file(key: str, holder: Holder, folder: Path | None = None) -> Callable[[], None]:
+    """Lock the file for `key` in `folder` (by default the shared one); returns what lets go. Raises as `take_name`."""
+    folder = _made(folder or shared_folder())
+    path, told = folder / f"{key}.lock", folder / f"{key}.json"
+    lock = FileLock(path, mode=0o666)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Taken(_written(told)) from None
+    with suppress(OSError):  # who holds it is a help; that somebody does is the lock
+        told.unlink(missing_ok=True)
+        told.write_text(json.dumps(asdict(holder)), "utf-8")
+
+    def release() -> None:
+        with suppress(OSError):
+            told.unlink(missing_ok=True)
+        lock.release()
+
+    return release
+
+
+def shared_folder() -> Path:
+    """Return the folder of lock files, the same for every user whatever his environment says."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / PREFIX
+    for name in SHARED:
+        with suppress(OSError):
+            if (mode := os.stat(name).st_mode) & stat.S_IWOTH and stat.S_ISDIR(mode):
+                return Path(name) / PREFIX
+    raise FileNotFoundError(errno.ENOENT, "there is no folder to which every user may write")
+
+
+def _written(path: Path) -> Holder | None:
+    with suppress(OSError, ValueError, TypeError):
+        return Holder(**json.loads(path.read_text("utf-8")))
+    return None
+
+
+def _noted(key: str, folder: Path | None = None) -> Holder | None:
+    """Return whom a lock file names, if that process lives: one that was killed leaves its name behind."""
+    import psutil
+
+    with suppress(OSError):
+        found = _written((folder or shared_folder()) / f"{key}.json")
+        return found if found is not None and psutil.pid_exists(found.process) else None
+    return None
+
+
+def _user_name(number: int) -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(number).pw_name
+    except (ImportError, KeyError, OverflowError):
+        return "a user without a name" if number < 0 else f"user {number}"
+
+
+def _command(process: int) -> str:
+    """Return how a process was started, where the system tells; "" otherwise."""
+    with suppress(OSError):
+        words = Path(f"/proc/{process}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+        text = " ".join(words).strip()
+        printable = "".join(c if c.isprintable() else "?" for c in text)
+        return printable if len(printable) <= COMMAND_SHOWN else printable[: COMMAND_SHOWN - 1] + "…"
+    return ""

@@ -1,0 +1,291 @@
+"""Opening a bench: the file, the lock, the drivers, and the laboratory behind them when it is simulated."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mho.errors import BenchError
+from mho.instruments.bench.bench import Bench
+from mho.instruments.bench.instruments import BenchInstruments
+from mho.instruments.bench.limits import Limits
+from mho.instruments.bench.locking import lock_bench
+from mho.instruments.bench.reconnection import Connection, Reconnecting
+from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file, with_stuck_cells
+from mho.instruments.bench_file.entries import (
+    BoardEntry,
+    DaqEntry,
+    Entry,
+    PulserEntry,
+    SourceMeterEntry,
+    SwitchEntry,
+)
+from mho.instruments.bench_file.plausibility import NI_OUTPUTS, check_limits
+from mho.instruments.roles import Daq
+
+if TYPE_CHECKING:
+    from mho.instruments.laboratory.laboratory import Laboratory
+
+_racks = itertools.count(1)
+
+
+def open_bench(
+    bench: str = "simulated",
+    *,
+    preset: str | None = None,
+    seed: int | None = None,
+    stuck: float | None = None,
+    force: bool = False,
+    taken: Callable[[], object] = lambda: None,
+) -> Bench:
+    """Open the bench described by a packaged name or a TOML file.
+
+    Parameters
+    ----------
+    bench : str
+        "simulated", "arrays" (the same chip without instruments), another packaged bench, or the path of a bench file.
+    preset : str, optional
+        Cell preset of a simulated bench ("ideal", "quiet", "pku", "relaxing").
+    seed : int, optional
+        Seed of a simulated bench.
+    stuck : float, optional
+        Share of cells that no pulse changes, 0 to 1, drawn at random on a simulated bench; half of them conduct.
+    force : bool
+        Take limits that can hardly be meant (`mho.instruments.bench_file.plausibility`) as they are.
+    taken : callable
+        Called when real instruments are this process's, before anything is sent to them; never for a simulated bench.
+
+    Returns
+    -------
+    Bench
+        A context manager; no output has changed by opening it.
+
+    Raises
+    ------
+    BenchError
+        For a wrong bench file, limits that can hardly be meant, a bench in use, or a preset on a bench of real
+        instruments.
+    InstrumentError
+        When an instrument does not answer as its driver expects.
+    """
+    source = load_bench_file(bench)
+    if stuck is not None:
+        source = with_stuck_cells(source, stuck)
+    check_limits(source, force)
+    if source.bench.simulation is not None:
+        return open_simulated(source, preset, seed)
+    if preset is not None:
+        raise BenchError(f"bench {bench!r} has real instruments: --preset is for simulated cells only")
+    with ExitStack() as stack:
+        stack.enter_context(lock_bench(source))
+        taken()
+        instruments = connect_instruments(source, source.bench.visa, nullcontext)
+        release = stack.pop_all().close
+    opened = time.monotonic()
+    return _forgetful(Bench(source, instruments, now=lambda: time.monotonic() - opened, release=release))
+
+
+def open_simulated(
+    source: BenchSource, preset: str | None, seed: int | None, limits: Limits | None = None
+) -> Bench:
+    """Open a bench file that has a ``[simulation]`` section; parameters and errors as for `open_bench`.
+
+    `limits` stand for the file's own, in a rehearsal: nothing can be hurt there.
+    """
+    if without_instruments(source):
+        from mho.instruments.arrays.bench import ArrayBench
+
+        return ArrayBench(source, preset, seed, limits)
+    with ExitStack() as stack:
+        laboratory, visa = stack.enter_context(simulated_rack(source, preset, seed))
+        clock = laboratory.clock
+        instruments = connect_instruments(source, visa, laboratory.daq_session, clock.advance, limits)
+        release = stack.pop_all().close
+    return _forgetful(
+        Bench(
+            source,
+            instruments,
+            now=lambda: clock.now,
+            laboratory=laboratory,
+            limits=limits,
+            release=release,
+            every=partial(clock.every, skip=laboratory.board.heard),
+        )
+    )
+
+
+def without_instruments(source: BenchSource) -> bool:
+    """Whether a bench is the chip alone, evaluated a whole array at a time."""
+    return source.bench.simulation is not None and not source.bench.simulation.instruments
+
+
+def need_instruments(source: BenchSource) -> None:
+    """Raise `BenchError` for a bench that is the chip alone."""
+    if without_instruments(source):
+        raise BenchError(
+            f"bench {source.bench.name!r} has no instruments ([simulation] instruments = false): there is nothing to "
+            "connect to; name the bench with them, as 'simulated'"
+        )
+
+
+@contextmanager
+def simulated_rack(
+    source: BenchSource, preset: str | None = None, seed: int | None = None
+) -> Iterator[tuple[Laboratory, str]]:
+    """Build the laboratory of a simulated bench; gives it and the PyVISA library under which it is found."""
+    from mho.instruments.laboratory.laboratory import Laboratory
+    from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
+
+    need_instruments(source)
+    laboratory = Laboratory(source, preset=preset, seed=seed)
+    name = f"laboratory-{next(_racks)}"
+    register_rack(name, laboratory)
+    try:
+        yield laboratory, f"{name}@mho"
+    finally:
+        unregister_rack(name)
+
+
+@contextmanager
+def bench_openers(
+    source: BenchSource, preset: str | None = None, seed: int | None = None
+) -> Iterator[tuple[dict[str, Callable[[], Any]], Laboratory | None]]:
+    """Give what opens the instrument of each role, locked for this process, and the laboratory of a simulated bench.
+
+    For who opens instruments one by one; a lost connection stays lost. Errors as `open_bench`.
+    """
+    if source.bench.simulation is None:
+        with lock_bench(source):
+            yield role_openers(source, source.bench.visa, nullcontext, None), None
+    elif without_instruments(source):
+        roles = open_simulated(source, preset, seed).instruments.by_name()
+        yield {role: partial(roles.__getitem__, role) for role in roles}, None
+    else:
+        with simulated_rack(source, preset, seed) as (laboratory, visa):
+            yield role_openers(source, visa, laboratory.daq_session, None), laboratory
+
+
+def role_openers(
+    source: BenchSource,
+    visa: str,
+    session: Callable[[], Any],
+    sleep: Callable[[float], None] | None,
+    limits: Limits | None = None,
+) -> dict[str, Callable[[], Any]]:
+    """Return what opens the instrument of each role of a bench; roles that share an instrument open it once.
+
+    Parameters
+    ----------
+    source : BenchSource
+        The bench file.
+    visa : str
+        PyVISA's choice of a library.
+    session : callable
+        Context within which NI-DAQmx tasks are made.
+    sleep : callable or None
+        Lets seconds pass before a lost connection is opened anew; None leaves it lost, whatever the file says.
+    limits : Limits, optional
+        Instead of the file's own.
+    """
+    from mho.instruments.drivers.array_board import ArrayBoardDriver
+
+    entries = source.bench.instruments
+    shared: dict[str, Connection] = {}
+    highest = (limits or source.bench.terminal_limits()).highest("vector")
+
+    def connect(entry: Entry, open_driver: Callable[[], Any]) -> Connection:
+        reconnect = None if sleep is None else entry.reconnect
+        return Connection(open_driver, reconnect, sleep or time.sleep)
+
+    def single(entry: Entry, open_driver: Callable[[], Any]) -> Any:
+        return connect(entry, open_driver).role()
+
+    def meter(entry: SourceMeterEntry) -> Any:
+        model = entry.model
+        driver = model.load_driver()
+        if model.keyword:
+            options = {model.keyword: entry.channel}
+            return single(entry, lambda: driver(entry.address, visa_library=visa, **options))
+        if entry.address not in shared:
+            shared[entry.address] = connect(entry, lambda: driver(entry.address, visa_library=visa))
+        connection = shared[entry.address]
+        return connection.role(lambda whole: whole.channel(entry.channel) if model.channels > 1 else whole)
+
+    def pulser(entry: PulserEntry) -> Any:
+        driver = entry.model.load_driver()
+        return single(entry, lambda: driver(entry.address, visa_library=visa, edge=entry.edge))
+
+    def board(entry: BoardEntry) -> Connection:
+        if entry.address not in shared:
+            shared[entry.address] = connect(entry, lambda: ArrayBoardDriver(entry.address, visa_library=visa))
+        return shared[entry.address]
+
+    def daq(entry: DaqEntry) -> Any:
+        if entry.driver == "array_board":
+            return board(entries.board).role(lambda whole: whole.converters)
+        return single(entry, partial(_open_daq, entry, visa, session, highest))
+
+    def switch(entry: SwitchEntry) -> Any:
+        driver = entry.model.load_driver()
+        return single(entry, lambda: driver(entry.address, visa_library=visa))
+
+    openers = {
+        "smu": lambda: meter(entries.smu),
+        "gate": lambda: meter(entries.gate),
+        "pulser": lambda: pulser(entries.pulser),
+        "daq": lambda: daq(entries.daq),
+        "board": lambda: board(entries.board).role(),
+    }
+    matrix = entries.switch
+    return openers if matrix is None else {**openers, "switch": lambda: switch(matrix)}
+
+
+def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any], highest: float) -> Daq:
+    """Open a DAQ that has a connection of its own; its outputs refuse what is beyond +-`highest` (V)."""
+    span = min(highest, NI_OUTPUTS)
+    if entry.driver == "ni_daq":
+        from mho.instruments.drivers.ni_daq import NIDaq
+
+        return NIDaq(
+            entry.outputs, entry.inputs, rate=entry.rate, output_range=(-span, span), session=session
+        )
+    from mho.instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
+    from mho.instruments.drivers.ni_outputs import NIOutputs
+    from mho.instruments.drivers.scanned_daq import ScannedDaq
+
+    outputs = NIOutputs(entry.outputs, output_range=(-span, span), session=session)
+    try:
+        inputs = KeithleyDAQ6510(entry.address, visa_library=visa, channels=entry.scanned_channels())
+    except BaseException:
+        outputs.close()
+        raise
+    return ScannedDaq(outputs, inputs, full_scale=entry.full_scale, nplc=entry.nplc)
+
+
+def connect_instruments(
+    source: BenchSource,
+    visa: str,
+    session: Callable[[], Any],
+    sleep: Callable[[float], None] = time.sleep,
+    limits: Limits | None = None,
+) -> BenchInstruments:
+    """Open the instrument of each role; parameters as for `role_openers`."""
+    with ExitStack() as opened:  # closes what was opened when a later one fails
+        instruments: dict[str, Any] = {}
+        for role, open_role in role_openers(source, visa, session, sleep, limits).items():
+            instruments[role] = open_role()
+            opened.callback(instruments[role].close)
+        opened.pop_all()
+    return BenchInstruments(**instruments)
+
+
+def _forgetful(bench: Bench) -> Bench:
+    """Let a bench prepare itself anew after an instrument's connection was lost and came back."""
+    for instrument in bench.instruments.by_name().values():
+        if isinstance(instrument, Reconnecting):
+            instrument.connection.reopened = bench.forget
+    return bench

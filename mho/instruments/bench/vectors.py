@@ -1,0 +1,143 @@
+"""The bench's vectors: a block of the chip connected between DAQ outputs and inputs, played and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import BenchError, ConvergenceError
+from mho.instruments.bench.arguments import check_fits
+from mho.instruments.bench.limits import Limits
+from mho.instruments.bench.reconnection import once_more
+from mho.instruments.roles import ArrayBoard, Daq
+
+Floats = NDArray[np.float64]
+Index = Sequence[int] | NDArray[np.int64]
+VectorMode = Literal["MULTIPLY", "INVERT"]
+
+CLAMPED = 0.39  # V: an INV output beyond sits in its clamp of +-0.4 V
+
+
+@dataclass(frozen=True)
+class Block:
+    """A connected block: its mode, the rows that are driven, how many columns are read, and what connects it again."""
+
+    mode: VectorMode
+    rows: Index
+    answers: int
+    connect: Callable[[], None]
+
+
+class Vectors:
+    """Multiplies and inverts; see the methods of `Bench` that have the same names.
+
+    Parameters
+    ----------
+    daq, board, limits
+        Of the bench.
+    enter : callable
+        Takes the bench into a mode; tells whether it was in another one, so that nothing is connected any more.
+    """
+
+    def __init__(
+        self, daq: Daq, board: ArrayBoard, limits: Limits, enter: Callable[[VectorMode], bool]
+    ) -> None:
+        self._daq, self._board, self._limits, self._enter = daq, board, limits, enter
+        self._block: Block | None = None
+
+    def forget(self) -> None:
+        """Take no block for connected, and connect none by itself."""
+        self._block = None
+
+    def connect_multiply(self, array: str, rows: Index, columns: Index) -> None:
+        """Connect a block for `multiply`."""
+        connect = partial(self._board.connect_multiply, array, _ints(rows), _ints(columns))
+        self._connect(Block("MULTIPLY", rows, len(columns), connect))
+
+    def connect_invert(
+        self,
+        positive: str,
+        rows: Index,
+        columns: Index,
+        *,
+        negative: str | None,
+        diagonal: float,
+        diagonal_count: int,
+    ) -> None:
+        """Close the inverting loop around a block."""
+        connect = partial(
+            self._board.connect_invert,
+            positive,
+            _ints(rows),
+            _ints(columns),
+            negative=negative,
+            diagonal=diagonal,
+            diagonal_count=diagonal_count,
+        )
+        self._connect(Block("INVERT", rows, len(columns), connect))
+
+    def multiply(self, volts: Floats) -> Floats:
+        """Currents (samples, columns), A, for `volts` (samples, rows)."""
+        outputs, resting = self._exchange("MULTIPLY", volts)
+        return (outputs - resting) / -self._board.transimpedance
+
+    def invert(self, volts: Floats) -> Floats:
+        """Settled outputs (samples, n), V; a row is NaN where one sat in its clamp."""
+        outputs, resting = self._exchange("INVERT", volts)
+        peak = float(np.abs(resting).max(initial=0.0))
+        if peak > CLAMPED:
+            raise ConvergenceError(
+                f"the INV loop rails: an output reads {peak:.2f} V with nothing at its inputs; check the programmed "
+                "cells and the stability of the matrix"
+            )
+        clamped = np.abs(outputs).max(axis=1, keepdims=True, initial=0.0) > CLAMPED
+        return np.where(clamped, np.nan, outputs - resting)
+
+    def _connect(self, block: Block) -> None:
+        self._block = None
+        driven = len(block.rows)
+        outputs, inputs = self._daq.output_count, self._daq.input_count
+        if driven > outputs or block.answers > inputs:
+            raise BenchError(
+                f"a block of {driven} rows and {block.answers} columns does not fit the DAQ's {outputs} outputs and "
+                f"{inputs} inputs; connect a smaller one, or give the bench more channels"
+            )
+
+        def connect() -> None:
+            self._enter(block.mode)
+            block.connect()
+
+        once_more(connect)
+        self._block = block
+
+    def _exchange(self, mode: VectorMode, volts: Floats) -> tuple[Floats, Floats]:
+        """What the connected columns answer, and how they rest with nothing played."""
+        block = self._block
+        if block is not None and block.mode == mode:
+            check_fits(block.rows, volts, "vectors")
+        samples = np.zeros((len(volts) + 1, volts.shape[1]))
+        samples[1:] = volts
+        self._limits.check_vectors("vector", samples, lambda: self._daq.sample_period)
+        if block is None or block.mode != mode:
+            raise BenchError(
+                f"no block is connected in mode {mode}; call connect_{mode.lower()} first, and again after the bench "
+                "was made safe"
+            )
+
+        def play() -> Floats:
+            if self._enter(mode):  # the bench has rested, was at its cells, or was made safe after a loss
+                block.connect()
+            return self._daq.exchange(samples)
+
+        answer = once_more(play)
+        self._block = block
+        return answer[1:, : block.answers], answer[0, : block.answers]
+
+
+def _ints(index: Index) -> list[int]:
+    return [int(i) for i in index]

@@ -1,0 +1,171 @@
+"""The bench description: which instruments, at which addresses, wired to which terminals, within which limits."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mho.errors import BenchError
+from mho.input_files import check_ordinary
+from mho.instruments.bench.limits import Limits, TerminalLimits
+from mho.instruments.bench_file.entries import Instruments, Positive
+from mho.instruments.bench_file.models import modules_beside
+from mho.toml import StrictModel, load_toml, parse_toml
+
+LimitedTerminal = Literal["bit line", "source line", "word line", "vector"]
+
+
+class ReadSettings(StrictModel):
+    """How a cell is read: volts on the bit line, volts on the word line, NPLC, current limit and range (A)."""
+
+    voltage: Positive = 0.2
+    gate: Positive = 2.5
+    nplc: Positive = 0.01
+    current_limit: Positive = 1e-4
+    current_range: Positive = 1e-4
+
+
+class CheckSettings(StrictModel):
+    """The known resistor for `mho bench check`: ohm, the cell in whose place it is, and its tolerance.
+
+    Without `cell` it lies across the terminals of the source-measure unit, and no switch moves.
+    """
+
+    resistor: Annotated[float, Field(ge=20e3, le=100e6)]  # below, 100 mV drive more than a cell should carry
+    cell: tuple[str, Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] | None = None
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.03
+
+
+class LimitEntry(StrictModel):
+    """Limits of one terminal; `insist` says that one which can hardly be meant is (see `plausibility`)."""
+
+    voltage: Positive
+    current: Positive | None = None
+    pulse_width: Positive | None = None
+    slew: Positive | None = None
+    insist: bool = False
+
+
+class Simulation(StrictModel):
+    """What stands behind a simulated bench: the cells' preset and the amplifiers'.
+
+    Without `instruments` nothing is between the chip and whoever asks: it is evaluated a whole array at a time.
+    `stuck` is the share of cells that no pulse changes, instead of the preset's; the chip map does not know them.
+    """
+
+    instruments: bool = True
+
+    preset: str = "pku"
+    amplifier: str = "AD823"
+    inverse_bits: Annotated[int, Field(ge=1, le=16)] | None = None
+    stuck: Annotated[float, Field(ge=0, le=1)] | None = None
+    seed: int = 0
+
+
+class BenchFile(StrictModel):
+    """A whole bench as its TOML file describes it."""
+
+    name: str
+    description: str = ""
+    chip: str
+    visa: str = ""
+    simulation: Simulation | None = None
+    instruments: Instruments
+    read: ReadSettings = ReadSettings()
+    check: CheckSettings | None = None
+    limits: dict[LimitedTerminal, LimitEntry]
+
+    def terminal_limits(self) -> Limits:
+        """Return the limits to check against."""
+        return Limits(
+            {
+                name: TerminalLimits(**entry.model_dump(exclude_none=True, exclude={"insist"}))
+                for name, entry in self.limits.items()
+            }
+        )
+
+
+class BenchSource(StrictModel):
+    """A bench file with the texts it came from, as run files keep them."""
+
+    bench: BenchFile
+    text: str
+    chip_text: str
+
+
+def with_stuck_cells(source: BenchSource, share: float) -> BenchSource:
+    """Return a simulated bench on whose chip a `share` of the cells, drawn at random, is stuck; its text says so.
+
+    Raises
+    ------
+    BenchError
+        For a share outside 0 to 1, or a bench of real instruments.
+    """
+    simulation = source.bench.simulation
+    if simulation is None:
+        raise BenchError(
+            f"bench {source.bench.name!r} has real instruments: `stuck` is for simulated cells only"
+        )
+    if not 0.0 <= share <= 1.0:
+        raise BenchError(f"stuck is {share:g}; give the share of stuck cells, 0 to 1")
+    bench = source.bench.model_copy(update={"simulation": simulation.model_copy(update={"stuck": share})})
+    others = re.sub(r"(?m)^stuck\s*=.*\n", "", source.text)
+    text = re.sub(r"(?m)^(\[simulation\].*)$", rf"\1\nstuck = {share!r}", others, count=1)
+    return source.model_copy(update={"bench": bench, "text": text})
+
+
+@cache
+def _packaged(package: str, folder: str) -> dict[str, str]:
+    entries = (resources.files(package) / folder).iterdir()
+    return {Path(f.name).stem: f.read_text("utf-8") for f in entries if f.name.endswith(".toml")}
+
+
+def _read(name: str, what: str, packaged: dict[str, str], folder: Path) -> tuple[str, Path]:
+    if name in packaged:
+        return packaged[name], folder
+    path = folder / name
+    try:
+        check_ordinary(path)
+        return path.read_text("utf-8"), path.parent
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise BenchError(
+            f"cannot read {what} {name!r} ({reason}); name a TOML file or one of: {', '.join(sorted(packaged))}"
+        ) from None
+
+
+def _bench_text(name: str) -> tuple[str, Path]:
+    return _read(name, "bench", _packaged("mho.instruments", "benches"), Path())
+
+
+def read_bench_texts(name: str) -> tuple[str, str]:
+    """Return the texts of a bench file and of the chip map that it names, without importing any driver.
+
+    Raises
+    ------
+    BenchError
+        One of them cannot be read, or the bench file is no TOML.
+    """
+    text, folder = _bench_text(name)
+    chip = load_toml(text, f"bench file {name}", BenchError).get("chip", "")
+    return text, _read(str(chip), "chip map", _packaged("mho.chip_maps", "maps"), folder)[0]
+
+
+def load_bench_file(name: str) -> BenchSource:
+    """Read and check a bench file by packaged name or path, and fetch the chip map it names.
+
+    Raises
+    ------
+    BenchError
+        Naming the file, the key, the line and what is wrong.
+    """
+    text, folder = _bench_text(name)
+    with modules_beside(folder):  # a driver of the user's own lies there
+        bench = parse_toml(text, BenchFile, f"bench file {name}", BenchError)
+    chip_text, _ = _read(bench.chip, "chip map", _packaged("mho.chip_maps", "maps"), folder)
+    return BenchSource(bench=bench, text=text, chip_text=chip_text)

@@ -1,0 +1,236 @@
+"""The instruments of a bench file: one entry a role, and how their terminals are wired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from mho.instruments.bench_file.addresses import canonical_address
+from mho.instruments.bench_file.models import (
+    PULSE_GENERATORS,
+    SOURCE_METERS,
+    SWITCH_MATRICES,
+    Model,
+    check_driver,
+    check_twin,
+    find_model,
+)
+from mho.instruments.bench_file.switch_paths import PATHS, check_paths
+from mho.instruments.roles import PulseGenerator, SourceMeter, SwitchMatrix
+from mho.toml import StrictModel
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Terminal = Literal["bit line", "source line", "word line"]
+
+
+class Reconnect(StrictModel):
+    """How often a lost connection is opened anew, and how long is waited before each try (s)."""
+
+    tries: Annotated[int, Field(ge=1, le=100)]
+    wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.5
+
+
+class Entry(StrictModel):
+    """What every instrument may be given; without `reconnect` a lost connection ends the run."""
+
+    reconnect: Reconnect | None = None
+
+
+class ModelEntry(Entry):
+    """An instrument of one of several models: `driver` is a model's name, or ``module:Class`` with its own `twin`."""
+
+    models: ClassVar[Mapping[str, Model]]
+    role: ClassVar[type]
+
+    driver: str
+    twin: Annotated[str, AfterValidator(check_twin)] = ""
+
+    @field_validator("driver")
+    @classmethod
+    def _can_play_the_role(cls, name: str) -> str:
+        return check_driver(cls.models, cls.role, name)
+
+    @model_validator(mode="after")
+    def _twin_goes_with_the_driver(self) -> Self:
+        if self.twin and self.driver in self.models:
+            raise ValueError(f"driver {self.driver} has its own twin: leave `twin` out")
+        return self
+
+    @property
+    def model(self) -> Model:
+        """The model that `driver` names."""
+        return find_model(self.models, self.driver, self.twin)
+
+
+class SourceMeterEntry(ModelEntry):
+    """A source-measure unit and the terminal its output is wired to."""
+
+    models, role = SOURCE_METERS, SourceMeter
+
+    address: str
+    channel: int = 1
+    terminal: Terminal
+
+    @model_validator(mode="after")
+    def _channel_exists(self) -> SourceMeterEntry:
+        count = self.model.channels
+        if not 1 <= self.channel <= count:
+            raise ValueError(f"{self.driver} has no channel {self.channel}; it has {count}")
+        return self
+
+
+class PulserEntry(ModelEntry):
+    """A pulse generator, the terminal of each channel, and the edge time (10 to 90 %) of its pulses, s."""
+
+    models, role = PULSE_GENERATORS, PulseGenerator
+
+    address: str
+    channels: dict[int, Terminal]
+    edge: Positive = 10e-9
+
+
+class DaqEntry(Entry):
+    """What plays vectors and reads their answers.
+
+    ``ni_daq``: channels of NI devices both ways. ``keithleydaq6510``: `outputs` of an NI device, and `inputs`
+    scanned by a DAQ6510 at `address` (``"101:108,110"``), at `nplc` in the range that holds `full_scale` (V).
+    ``array_board``: the board's own converters, over the board's connection.
+    """
+
+    driver: Literal["ni_daq", "keithleydaq6510", "array_board"]
+    address: str = ""
+    outputs: str = ""
+    inputs: str = ""
+    rate: Positive = 100e3
+    nplc: Annotated[float, Field(ge=5e-4, le=12)] = 0.1
+    full_scale: Annotated[float, Field(gt=0, le=1000)] = 10.0
+    products: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _has_what_its_driver_needs(self) -> DaqEntry:
+        needed = {"ni_daq": ("outputs", "inputs"), "keithleydaq6510": ("address", "outputs", "inputs")}
+        for key in needed.get(self.driver, ()):
+            if not getattr(self, key):
+                raise ValueError(
+                    f"`{key}` is missing: driver {self.driver} needs {' and '.join(needed[self.driver])}"
+                )
+        for key in ("address", "outputs", "inputs"):
+            if getattr(self, key) and key not in needed.get(self.driver, ()):
+                raise ValueError(f"driver {self.driver} has no use for `{key}`: leave it out")
+        if self.driver == "array_board" and self.reconnect is not None:
+            raise ValueError("the board's converters share its connection: give `reconnect` to the board")
+        if self.driver == "keithleydaq6510":
+            self.scanned_channels()
+        return self
+
+    def scanned_channels(self) -> list[int]:
+        """Return the channels that a DAQ6510 scans, in the order of its answers."""
+        channels: list[int] = []
+        for part in self.inputs.split(","):
+            first, _, last = part.strip().partition(":")
+            if not (first.isdecimal() and (last or first).isdecimal()):
+                raise ValueError(f"inputs {self.inputs!r} are no channels of a DAQ6510; write '101:108,110'")
+            channels.extend(range(int(first), int(last or first) + 1))
+        if not channels or len(set(channels)) != len(channels):
+            raise ValueError(f"inputs {self.inputs!r}: no channel, or one twice")
+        return channels
+
+    def daqmx_lists(self) -> list[str]:
+        """Return the lists of NI-DAQmx channels that it uses."""
+        used = {"ni_daq": [self.outputs, self.inputs], "keithleydaq6510": [self.outputs]}
+        return used.get(self.driver, [])
+
+
+class SwitchEntry(ModelEntry):
+    """A switch matrix between the sources and the board or the probes.
+
+    `rows` names the source at a row (``1A``: slot 1, row A), `columns` the terminal at a column (``103``: slot 1,
+    column 03), `paths` the crosspoints (``1A03``) that are closed for each use of the bench and no other.
+    """
+
+    models, role = SWITCH_MATRICES, SwitchMatrix
+
+    address: str
+    rows: dict[str, str]
+    columns: dict[str, Terminal]
+    paths: dict[str, tuple[str, ...]]
+
+    def crosspoints(self) -> dict[str, frozenset[str]]:
+        """Return what is closed, by path; a path that is not given closes nothing."""
+        return {path: frozenset(self.paths.get(path, ())) for path in PATHS}
+
+
+class BoardEntry(Entry):
+    """The array board that carries the chip; `watchdog` (s) grounds it when the computer falls silent."""
+
+    driver: Literal["array_board"]
+    address: str
+    watchdog: Annotated[float, Field(ge=0.1, le=3600)] | None = None
+
+
+class Instruments(StrictModel):
+    """One instrument per role."""
+
+    smu: SourceMeterEntry
+    gate: SourceMeterEntry
+    pulser: PulserEntry
+    daq: DaqEntry
+    board: BoardEntry
+    switch: SwitchEntry | None = None
+
+    @model_validator(mode="after")
+    def _wired_as_the_bench_drives_them(self) -> Instruments:
+        if (self.smu.terminal, self.gate.terminal) != ("bit line", "word line"):
+            raise ValueError("`smu` must be wired to the bit line and `gate` to the word line")
+        if sorted(self.pulser.channels.values()) != ["bit line", "source line"]:
+            raise ValueError("`pulser.channels` must be wired to the bit line and the source line, one each")
+        if self.switch is not None:
+            check_paths(self.switch.rows, self.switch.columns, self.switch.paths, self.sources())
+        return self
+
+    @model_validator(mode="after")
+    def _addresses_differ(self) -> Instruments:
+        used = [canonical_address(address) for address in self.addresses()]
+        one = canonical_address(self.smu.address)
+        if one == canonical_address(self.gate.address):
+            if self.smu.address != self.gate.address:
+                raise ValueError(
+                    f"`smu` and `gate` name one instrument as {self.smu.address} and {self.gate.address}: write it alike"
+                )
+            if self.smu.channel == self.gate.channel:
+                raise ValueError(
+                    f"`smu` and `gate` share the address {self.smu.address}: give each its own `channel`"
+                )
+            if self.smu.driver != self.gate.driver:
+                raise ValueError("`smu` and `gate` name different drivers for one address")
+            if self.smu.reconnect != self.gate.reconnect:
+                raise ValueError("`smu` and `gate` share an address: give both the same `reconnect`")
+            used.remove(one)  # two channels of one instrument
+        for address in used:
+            if used.count(address) > 1:
+                raise ValueError(f"two instruments share the address {address}")
+        return self
+
+    def sources(self) -> dict[str, str]:
+        """Return the terminal of every source that is wired to the chip's lines."""
+        channels = {f"pulser {channel}": line for channel, line in self.pulser.channels.items()}
+        return {"smu": self.smu.terminal, "gate": self.gate.terminal, **channels}
+
+    def addresses(self) -> list[str]:
+        """VISA addresses in use, one a role."""
+        return [address for role, address in self.buses().items() if role != "daq"]
+
+    def buses(self) -> dict[str, str]:
+        """By role, the name under which an instrument's traffic is counted: its address, an NI DAQ's outputs."""
+        named = {
+            "smu": self.smu.address,
+            "gate": self.gate.address,
+            "pulser": self.pulser.address,
+            "daq": self.daq.outputs,
+            "daq inputs": self.daq.address,
+            "board": self.board.address,
+            "switch": "" if self.switch is None else self.switch.address,
+        }
+        return {role: name for role, name in named.items() if name}

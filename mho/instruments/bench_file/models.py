@@ -1,0 +1,163 @@
+"""Which driver, and which simulated twin, stand behind a model's name in a bench file.
+
+An instrument of another model is named by its own classes: ``driver = "module:Class"``, ``twin = "module:Class"``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from mho.errors import BenchError
+from mho.former_names import current_name
+from mho.instruments.roles import Instrument
+
+AGREED: set[str] = set()
+"""``module:Class`` of somebody's own that this process runs already: its user has named it, or agreed to it."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model of instrument.
+
+    Attributes
+    ----------
+    driver, twin : str
+        ``module:Class``; without a twin it cannot be simulated.
+    channels : int
+        How many independent channels it has; a driver with several gives each by ``channel(n)``, and one of the
+        user's own says how many in its attribute `channel_count`.
+    keyword : str
+        Where a driver is one channel instead: the keyword that says which.
+    """
+
+    driver: str
+    twin: str
+    channels: int = 1
+    keyword: str = ""
+
+    def load_driver(self) -> Any:
+        """Import the driver's class."""
+        return load_class(self.driver)
+
+    def load_twin(self) -> Any:
+        """Import the simulated twin's class; raises `BenchError` when there is none."""
+        if not self.twin:
+            raise BenchError(
+                f"driver {self.driver} has no simulated twin; name one beside it, twin = 'module:Class'"
+            )
+        return load_class(self.twin)
+
+
+def _packaged(driver: str, twin: str, channels: int = 1, keyword: str = "") -> Model:
+    return Model(f"mho.instruments.drivers.{driver}", f"mho.instruments.simulated.{twin}", channels, keyword)
+
+
+SOURCE_METERS = {
+    "keithley2450": _packaged("keithley2450:Keithley2450", "keithley2450:SimulatedKeithley2450"),
+    "keithley2636b": _packaged("keithley2636b:Keithley2636B", "keithley2636b:SimulatedKeithley2636B", 2),
+    "agilentb1500": _packaged("agilentb1500:AgilentB1500", "agilentb1500:SimulatedAgilentB1500", 10, "smu"),
+    "keysightb2912a": _packaged("keysightb2912a:KeysightB2912A", "keysightb2912a:SimulatedKeysightB2912A", 2),
+}
+PULSE_GENERATORS = {
+    "keysight33522b": _packaged("keysight33522b:Keysight33522B", "keysight33522b:SimulatedKeysight33522B", 2),
+    "keysight33622a": _packaged("keysight33622a:Keysight33622A", "keysight33522b:SimulatedKeysight33622A", 2),
+    "tektronixafg31000": _packaged(
+        "tektronixafg31000:TektronixAFG31000", "tektronixafg31000:SimulatedTektronixAFG31000", 2
+    ),
+}
+SWITCH_MATRICES = {
+    "keithley707b": _packaged("keithley707b:Keithley707B", "keithley707b:SimulatedKeithley707B")
+}
+
+
+class ChannelledInstrument(Instrument, Protocol):
+    """An instrument whose channels play a role, each by itself."""
+
+    def channel(self, number: int) -> Any:
+        """Return a channel, counted from 1, as an instrument of its own."""
+        ...
+
+
+def find_model(models: Mapping[str, Model], driver: str, twin: str) -> Model:
+    """Return the model of a checked entry of a bench file: one of `models`, or the user's own."""
+    if driver in models:
+        return models[driver]
+    return Model(driver, twin, _channels(load_class(driver)))
+
+
+def check_driver(models: Mapping[str, Model], role: type, name: str) -> str:
+    """Return `name` when it is one of `models`, or ``module:Class`` that can play `role`; raises `ValueError`."""
+    if name in models:
+        return name
+    if ":" not in name:
+        raise ValueError(
+            f"no such driver here; there are {', '.join(models)}, and one of your own is 'module:Class'"
+        )
+    kind = load_class(name)
+    _check_class(name, kind, role if _channels(kind) == 1 else ChannelledInstrument, role.__name__)
+    AGREED.add(name)
+    return name
+
+
+def check_twin(name: str) -> str:
+    """Return `name` when it is ``module:Class`` of a simulated instrument; raises `ValueError`."""
+    from mho.instruments.simulated.visa.sessions import Device  # only now: a real bench has no use for it
+
+    _check_class(name, load_class(name), Device, "simulated instrument")
+    AGREED.add(name)
+    return name
+
+
+def load_class(path: str) -> Any:
+    """Import what ``module:Class`` names.
+
+    Raises
+    ------
+    ValueError
+        When there is no such module or class, or its module cannot be imported; with the reason.
+    """
+    module, colon, name = current_name(path).partition(":")
+    if not (module and colon and name):
+        raise ValueError(f"{path!r} names no class; write 'module:Class'")
+    try:
+        found = import_module(module)
+    except Exception as error:  # whatever a module of the user's does when it is run
+        raise ValueError(f"module {module!r} cannot be imported: {type(error).__name__}: {error}") from error
+    if not isinstance(getattr(found, name, None), type):
+        raise ValueError(f"module {module!r} ({found.__file__}) has no class {name!r}")
+    return getattr(found, name)
+
+
+@contextmanager
+def modules_beside(folder: Path) -> Iterator[None]:
+    """Let ``module:Class`` be found in `folder` and in the current one, too, after all that is installed."""
+    added = [place for place in dict.fromkeys((str(folder.resolve()), os.getcwd())) if place not in sys.path]
+    sys.path += added
+    try:
+        yield
+    finally:
+        for place in added:
+            sys.path.remove(place)
+
+
+def _channels(driver: Any) -> int:
+    return int(getattr(driver, "channel_count", 1))
+
+
+def _check_class(name: str, kind: type, protocol: type, what: str) -> None:
+    wanted = [
+        method
+        for base in protocol.__mro__
+        for method, it in vars(base).items()
+        if callable(it) and not method.startswith("_")
+    ]
+    missing = [method for method in wanted if not callable(getattr(kind, method, None))]
+    if missing:
+        raise ValueError(f"{name} is no {what}: give it {', '.join(missing)}")

@@ -1,0 +1,98 @@
+"""Limits that can hardly be meant: beyond what the instruments of a bench deliver, or what the chip's cells bear.
+
+A slip of a digit (46 V for 4.6) makes a limit that limits nothing, and no rehearsal shows it: whoever runs a procedure
+is asked before anything is opened. Making a bench safe asks nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mho.errors import BenchError
+from mho.instruments.bench.limits import RISE, SOURCE_EDGE
+from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, LimitEntry
+from mho.instruments.bench_file.chip_requirements import read_chip_text
+
+NI_OUTPUTS = 10.0  # V, what the outputs of NI's devices reach
+UNITS = {"voltage": "V", "current": "A", "pulse_width": "s", "slew": "V/s"}
+
+
+def check_limits(source: BenchSource, force: bool = False) -> None:
+    """Raise `BenchError` for limits that can hardly be meant, unless `force` insists; opens nothing."""
+    if not force and (doubts := doubtful_limits(source)):
+        raise BenchError(
+            f"bench {source.bench.name!r}: {'; '.join(doubts)}. Correct what is a slip; insist with --force "
+            "(in Python force=True), or with `insist = true` beside the limit"
+        )
+
+
+def doubtful_limits(source: BenchSource) -> tuple[str, ...]:
+    """Return what is to be said of each limit that can hardly be meant; a limit with `insist = true` is passed over.
+
+    Raises
+    ------
+    BenchError
+        The chip map cannot be read.
+    """
+    borne = read_chip_text(source.chip_text, source.bench.chip).cells.bears
+    return tuple(
+        doubt
+        for terminal, entry in source.bench.limits.items()
+        if not entry.insist
+        for doubt in _doubts(terminal, entry, borne, source.bench)
+    )
+
+
+def _doubts(terminal: str, entry: LimitEntry, borne: Mapping[str, float], bench: BenchFile) -> Iterator[str]:
+    bears = {"voltage": borne.get(terminal.replace(" ", "_")), "current": borne.get("current")}
+    if terminal == "vector":
+        bears = {}
+    able = _deliverable(terminal, bench)
+    for quantity, unit in UNITS.items():
+        limit, most, cell = getattr(entry, quantity), able.get(quantity), bears.get(quantity)
+        said = f"{terminal}: {quantity.replace('_', ' ')} limit of"
+        if limit is None:
+            continue
+        if cell is not None and limit > cell:
+            yield f"{said} {limit:g} {unit} is beyond the {cell:g} {unit} that a cell bears by the chip map"
+        elif most is not None and limit > most:
+            yield f"{said} {limit:g} {unit} is beyond the {most:g} {unit} that the instruments there deliver"
+
+
+def _deliverable(terminal: str, bench: BenchFile) -> dict[str, float]:
+    """Return the most that the instruments at a terminal can do, by quantity; what is not known is left out."""
+    entries = bench.instruments
+    if terminal == "vector":
+        return {} if entries.daq.driver == "array_board" else {"voltage": NI_OUTPUTS}
+    found: list[dict[str, float]] = []
+    for entry in (entries.smu, entries.gate):
+        if entry.terminal == terminal:
+            found.append(_meter(entry.model.load_driver()))
+    if terminal in entries.pulser.channels.values():
+        found.append(_generator(entries.pulser.model.load_driver()))
+    known = {quantity for one in found for quantity in one}
+    # A current is limited by the meter alone; else one source of unknown abilities leaves it open what is too much.
+    return {
+        quantity: max(one[quantity] for one in found if quantity in one)
+        for quantity in known
+        if quantity in ("current", "pulse_width") or all(quantity in one for one in found)
+    }
+
+
+def _meter(driver: Any) -> dict[str, float]:
+    volts, amperes = (getattr(driver, name, None) for name in ("VOLTAGE", "CURRENT_LIMIT"))
+    found = {} if amperes is None else {"current": float(amperes.maximum)}
+    if volts is not None:
+        found |= {"voltage": float(volts.maximum), "slew": 2.0 * float(volts.maximum) / SOURCE_EDGE}
+    return found
+
+
+def _generator(driver: Any) -> dict[str, float]:
+    able = getattr(driver, "abilities", None)
+    if able is None:
+        return {}
+    steepest = RISE * 2.0 * able.amplitude.maximum / able.edge.minimum
+    found = {"voltage": able.amplitude.maximum, "pulse_width": able.width.maximum, "slew": steepest}
+    return {name: float(value) for name, value in found.items() if math.isfinite(value)}

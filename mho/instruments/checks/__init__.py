@@ -1,0 +1,1 @@
+"""Is this bench sound? Identity, contact, and how somebody left it."""

@@ -1,0 +1,326 @@
+"""An SMU of an Agilent B1500, through PyMeasure's driver of the mainframe, as a source-measure unit of a bench.
+
+B1500A/B1505A Programming Guide, B1500-90010, edition 11. What PyMeasure 0.16 does well is used: modules, output,
+forcing, converters, learning. What it does not do is done here: it reads limits back nowhere, has no list sweep,
+and its `read_data` needs a pandas older than 3. Lists run from the program memory (``ST``, ``END``, ``DO``),
+timed by the instrument.
+
+(?) from memory, to be checked on hardware: the resolution of ``PA``, that integration by time goes from 2 us to
+20 ms, and that a stored program may measure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pymeasure.adapters import Adapter
+
+from mho.errors import InstrumentError, LimitError
+from mho.instruments.drivers.agilentb1500_connection import MainframeConnection
+from mho.instruments.drivers.languages.scpi import Span, one_of, within
+from mho.instruments.roles import Reading
+
+VOLTAGE = {
+    kind: Span(-volts, volts, "source voltage", "V")
+    for kind, volts in (("HRSMU", 100.0), ("MPSMU", 100.0), ("HPSMU", 200.0), ("MCSMU", 30.0))
+}
+CURRENT_LIMIT = {
+    kind: Span(1e-12, amperes, "current limit", "A")
+    for kind, amperes in (("HRSMU", 0.1), ("MPSMU", 0.1), ("HPSMU", 1.0), ("MCSMU", 1.0))
+}
+NPLC = Span(1e-4, 100.0, "integration time", "power line cycles")
+TIME = Span(2e-6, 20e-3, "integration time", "s")
+DELAY = Span(0.0, 99.9999, "delay", "s")
+DELAY_STEP = 1e-4  # s
+LIST_SIZE = 2500
+PROGRAM = 2000  # number of the stored program: the last, out of the way of others
+AUTO = 0  # source range
+
+
+class AgilentB1500(MainframeConnection):
+    """One SMU of a B1500 as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
+
+    Opening it changes nothing on it: no output, no setting.
+
+    Parameters
+    ----------
+    address : str or pymeasure.adapters.Adapter
+        VISA resource name, or an open adapter.
+    visa_library : str
+        PyVISA's choice of a library, e.g. ``@mho`` for the simulated bench; empty for the system's VISA.
+    smu : int
+        Which of the SMUs, counted from 1 in the order of their slots.
+    line_frequency : float
+        Power line frequency, Hz, which the instrument does not tell.
+    timeout : float
+        Time a reply may take, s.
+
+    Raises
+    ------
+    InstrumentError
+        When it cannot be opened, another model answers, or it has no such SMU.
+    """
+
+    VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the most that any module can do
+
+    def __init__(
+        self,
+        address: str | Adapter,
+        visa_library: str = "",
+        *,
+        smu: int = 1,
+        line_frequency: float = 50.0,
+        timeout: float = 5.0,
+    ) -> None:
+        self.line_frequency = line_frequency
+        self._limit: float | None = None
+        self._range_index = AUTO
+        self._aperture = 2.0  # s, the longest there is, until `configure` knows
+        super().__init__(address, visa_library, timeout)
+        try:
+            self._choose(smu)
+        except InstrumentError:
+            self.close()
+            raise
+
+    def _choose(self, number: int) -> None:
+        with self._reported("UNT?"):
+            self.mainframe.initialize_all_smus()
+        smus = dict(getattr(self.mainframe, "smus", {}))
+        self.smu = smus[one_of(number, tuple(smus), f"SMU of {self._title}")]
+        self._slot = int(self.smu.id)
+        self._title = f"SMU {number} of {self._title}"
+        one_of(self.smu.type, tuple(VOLTAGE), f"module of {self._title}")
+        self.voltage_span, self.limit_span = VOLTAGE[self.smu.type], CURRENT_LIMIT[self.smu.type]
+
+    # --- settings ---
+
+    def _learned(self) -> list[str] | None:
+        """Return what the SMU forces (range, volts, limit …), or None when its output is off."""
+        with self._reported(f"*LRN? {self._slot}"):
+            answer: dict[str, Any] = self.mainframe.query_learn(self._slot)
+            if any(name.startswith("CL") for name in answer):
+                return None
+            return list(answer[f"DV{self._slot}"])
+
+    @property
+    def output_enabled(self) -> bool:
+        """Whether the output is on, as the instrument reports it."""
+        return self._learned() is not None
+
+    @property
+    def current_limit(self) -> float | None:
+        """The compliance (A) as the instrument reports it; None while the output is off."""
+        learned = self._learned()
+        return None if learned is None else float(learned[2])
+
+    def _force(self, voltage: float) -> None:
+        if self._limit is None:
+            raise InstrumentError(f"{self._title}: configure it before it sources")
+        with self._reported(f"DV {self._slot},{AUTO},{voltage},{self._limit}"):
+            self.smu.force("Voltage", AUTO, float(voltage), self._limit)
+
+    def _check_limit(self) -> None:
+        """Compare the limit with the one asked for."""
+        actual = self.current_limit
+        if self._limit is None or actual is None or not abs(actual - self._limit) <= 1e-3 * self._limit:
+            self._switch_off()
+            raise InstrumentError(
+                f"{self._title} set a current limit of {actual} A instead of {self._limit} A; its output is off, "
+                "choose another limit"
+            )
+
+    # --- roles.SourceMeter ---
+
+    def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
+        """Prepare sourcing volts and measuring amperes; the output keeps its state.
+
+        A B1500 takes a limit only together with a level, and only while the output is on: with the output off
+        the limit is set, read back and compared by `enable`.
+
+        Parameters
+        ----------
+        current_limit : float
+            Compliance, A.
+        current_range : float
+            Largest current to be measured, A.
+        nplc : float
+            Integration time in power line cycles; above 1 a whole number.
+
+        Raises
+        ------
+        LimitError
+            For a value beyond the instrument's abilities.
+        InstrumentError
+            When the instrument refuses, or its limit is another than the one asked for.
+        """
+        within(current_limit, self.limit_span)
+        index = self._measurement_range(current_range)
+        mode, coefficient = self._integration(nplc)
+        with self._reported("FMT 21"):
+            self.mainframe.data_format(21)
+        with self._reported("AAD"):
+            self.smu.adc_type = "HSADC"
+        with self._reported(f"AIT 0,{mode},{coefficient}"):
+            self.mainframe.adc_setup("HSADC", mode, coefficient)
+        self._limit, self._range_index = float(current_limit), index
+        self._aperture = nplc / self.line_frequency
+        learned = self._learned()
+        if learned is not None:
+            self._force(float(learned[1]))
+            self._check_limit()
+
+    def _measurement_range(self, current: float) -> int:
+        """Return the index of the smallest fixed range that holds `current` (A): 11 is 1 nA, a decade a step."""
+        within(current, self.limit_span)
+        index = 20 + math.ceil(math.log10(current) - 1e-9)
+        while True:
+            try:
+                return int(self.smu.current_ranging.meas(-index).index)
+            except ValueError:
+                index += 1
+            if index > 20:
+                raise LimitError(f"{self._title} has no measurement range for {current:g} A; choose less")
+
+    def _integration(self, nplc: float) -> tuple[str, str]:
+        """Return mode and coefficient of the high-speed converter: by time up to 1 NPLC, then by cycles."""
+        within(nplc, NPLC)
+        if nplc <= 1.0:
+            return "TIME", f"{within(nplc / self.line_frequency, TIME):.9e}"
+        if nplc != round(nplc):
+            raise LimitError(
+                f"{self._title} integrates whole power line cycles above 1, not {nplc:g}; "
+                f"choose {math.floor(nplc)} or {math.ceil(nplc)}"
+            )
+        return "PLC", str(round(nplc))
+
+    def enable(self) -> None:
+        """Switch the output on at 0 V; the limit is read back and compared."""
+        if self._limit is None:
+            raise InstrumentError(f"{self._title}: configure it before its output is switched on")
+        with self._reported(f"CN {self._slot}"):
+            self.smu.enable()
+            self._check_errors()
+        self._force(0.0)
+        self._check_limit()
+
+    def hold(self, voltage: float) -> None:
+        """Source `voltage` (V) until told otherwise; raises `LimitError` beyond what the module can do."""
+        within(voltage, self.voltage_span)
+        self._force(voltage)
+
+    def read(self, voltage: float) -> Reading:
+        """Step to `voltage` (V), measure once, return to 0 V: one message.
+
+        Returns
+        -------
+        Reading
+            Measured volts and amperes (NaN where the range overflowed), and whether the current was limited.
+        """
+        within(voltage, self.voltage_span)
+        message = ";".join([*self._point(voltage), self._level(0.0)])
+        with self._reported(message):
+            self._adapter.write(message)
+            reading = self._receive_reading(self._slot)
+            self._check_errors()
+        return reading
+
+    def _level(self, voltage: float) -> str:
+        if self._limit is None:
+            raise InstrumentError(f"{self._title}: configure it before it measures")
+        return f"DV {self._slot},{AUTO},{voltage:.9e},{self._limit:.9e}"
+
+    def _point(self, voltage: float, delay: float = 0.0) -> list[str]:
+        """Return the commands of one point: level, wait, amperes, volts."""
+        pause = [f"PA {delay:.4f}"] if delay else []
+        return [
+            self._level(voltage),
+            *pause,
+            f"TI {self._slot},{self._range_index}",
+            f"TV {self._slot},{AUTO}",
+        ]
+
+    def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
+        """Raise when a sweep through `voltages` (V) with `delay` (s) a point cannot be; nothing is sent."""
+        if not 1 <= len(voltages) <= LIST_SIZE:
+            raise InstrumentError(f"{self._title}: a sweep has 1 to {LIST_SIZE} levels, not {len(voltages)}")
+        for voltage in voltages:
+            within(voltage, self.voltage_span)
+        within(delay, DELAY)
+        if abs(delay - round(delay / DELAY_STEP) * DELAY_STEP) > 1e-9:
+            raise LimitError(f"delay {delay:g} s is no multiple of {DELAY_STEP:g} s; choose one that is")
+
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        """Run a list from the program memory, timed by the instrument, ending at 0 V; output as before.
+
+        Parameters
+        ----------
+        voltages : sequence of float
+            Levels, V; at most 2500.
+        delay : float
+            Wait at each level before its measurement, s; a multiple of 0.1 ms.
+
+        Returns
+        -------
+        list of Reading
+            One a level.
+        """
+        self.check_sweep(voltages, delay)
+        was_on = self.output_enabled
+        lines = [";".join(self._point(voltage, delay)) for voltage in voltages]
+        try:
+            if not was_on:
+                self.enable()
+            self._do(f"ST {PROGRAM}", *lines, "END", "BC")
+            with self._patience(len(voltages) * (delay + 2.0 * self._aperture + 0.05)):
+                readings = self._run(len(voltages))
+        finally:
+            self._do(self._level(0.0), f"SCR {PROGRAM}")
+            if not was_on:
+                self._switch_off()
+        return readings
+
+    def _run(self, count: int) -> list[Reading]:
+        command = f"DO {PROGRAM}"
+        with self._reported(command):
+            self._adapter.write(command)
+            readings = [self._receive_reading(self._slot) for _ in range(count)]
+            self._check_errors()
+        return readings
+
+    # --- roles.Instrument ---
+
+    def settings(self) -> dict[str, str]:
+        """Return module, slot, what is forced, and what was configured, as text."""
+        learned = self._learned()
+        return {
+            "module": str(self.smu.type),
+            "slot": str(self._slot),
+            "forced": "off" if learned is None else ",".join(learned),
+            "measurement_range_index": str(self._range_index),
+            "aperture": f"{self._aperture:g}",
+        }
+
+    def make_safe(self) -> None:
+        """Bring the SMU to 0 V and its output off, confirmed by query; the other modules are left alone.
+
+        Raises
+        ------
+        InstrumentError
+            When it cannot be confirmed.
+        """
+        try:
+            self.interrupt()
+            self._drop_errors()
+            self._do("AB", f"DZ {self._slot}")
+        finally:
+            self._switch_off()
+        if self.output_enabled:
+            raise InstrumentError(f"{self._title} still has its output on; switch it off by hand")
+
+    def _switch_off(self) -> None:
+        with self._reported(f"CL {self._slot}"):
+            self.smu.disable()
+            self._check_errors()

@@ -1,0 +1,196 @@
+"""The array board: which cell, which path, which mode. The protocol is ours: docs/array-board.md."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from pymeasure.adapters import Adapter
+from pymeasure.instruments import Instrument
+
+from mho.errors import InstrumentError
+from mho.instruments.drivers.array_board_converters import ArrayBoardConverters
+from mho.instruments.drivers.languages.scpi import Span, one_of, whole, within
+from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument, Floats
+from mho.instruments.roles import Cell, Mode, Path
+
+MODES: dict[Mode, str] = {"SAFE": "SAFE", "PROGRAM": "PROG", "MULTIPLY": "MULT", "INVERT": "INV"}
+PATHS = {"OPEN": "OPEN", "READ": "READ", "SET": "SET", "RESET": "RES"}
+LINE = Span(0, 4095, "line of an array")
+WATCHDOG = Span(0.0, 3600.0, "watchdog time", "s")
+PATIENCE = Span(1e-3, 3600.0, "patience with a sign of life", "s")
+DIAGONAL = Span(0.0, 0.1, "diagonal conductance", "S")
+DIAGONAL_COUNT = Span(0, 4096, "number of diagonal resistors")
+
+
+class ArrayBoardDriver(BlockInstrument):
+    """The board as `mho.instruments.roles.ArrayBoard`; every switch is read back in the message that moves it."""
+
+    model = "ARRAY BOARD"
+    recorded = ("mode", "transimpedance", "input_conductance", "watchdog")
+
+    mode = Instrument.measurement(":MODE?", "Get the mode: SAFE, PROG, MULT or INV.", cast=str)
+    path = Instrument.measurement(":ROUT:PATH?", "Get the closed path: OPEN, READ, SET or RES.", cast=str)
+    watchdog = Instrument.measurement(":SYST:WDOG?", "Get the watchdog's time, s; 0 is off.")
+
+    def __init__(self, address: str | Adapter, visa_library: str = "", **connection: Any) -> None:
+        # Signs of life come from another thread; a message and its reply belong together.
+        self._line = threading.RLock()
+        self._talking = 0
+        super().__init__(address, visa_library, **connection)
+
+    @contextmanager
+    def talking(self) -> Iterator[None]:
+        """Have the connection for a message and its reply."""
+        with self._line:
+            self._talking += 1
+            try:
+                yield
+            finally:
+                self._talking -= 1
+
+    def ask(self, command: str, query_delay: float | None = None) -> str:
+        """Send a query and return its reply."""
+        with self.talking():
+            return super().ask(command, query_delay)
+
+    def exchange(self, command: str) -> str:
+        """Send a message with an error check at its end, and return the replies before the check."""
+        with self.talking():
+            return super().exchange(command)
+
+    def interrupt(self) -> None:
+        """Device clear."""
+        with self.talking():
+            super().interrupt()
+
+    def exchange_samples(self, message: bytes, kind: str) -> Floats:
+        """Send a message that ends with an error check, and return the numbers of the block that it replies.
+
+        Raises
+        ------
+        InstrumentError
+            As `exchange_block` does.
+        """
+        with self.talking():
+            self.write_bytes(message)
+            return self.receive_block(kind)
+
+    def beat(self, patience: float) -> None:
+        """Send a sign of life, from any thread, and wait `patience` (s) for the reply; a message on its way is one."""
+        within(patience, PATIENCE)
+        if not self._line.acquire(blocking=False):
+            return
+        try:
+            if not self._talking:
+                with self._haste(patience):
+                    self.ask("*OPC?")
+        finally:
+            self._line.release()
+
+    def standing_mode(self) -> Mode:
+        """Ask in which mode the board is; raises `InstrumentError` for one that there is not."""
+        code = self.mode.strip()
+        for mode, short in MODES.items():
+            if short == code:
+                return mode
+        raise InstrumentError(f"{self._title}: it reports the mode {code!r}, which it has not")
+
+    def arm_watchdog(self, seconds: float) -> None:
+        """Let the board make itself safe after `seconds` without a message; 0 disarms. Confirmed by read-back."""
+        within(seconds, WATCHDOG)
+        armed = float(self.exchange(f":SYST:WDOG {seconds:.9e};:SYST:WDOG?"))
+        if abs(armed - seconds) > 1e-5 * seconds:
+            raise InstrumentError(
+                f"{self._title}: its watchdog is set to {armed:g} s instead of {seconds:g} s"
+            )
+
+    @cached_property
+    def transimpedance(self) -> float:
+        """Feedback resistance of the MULTIPLY amplifiers, ohm; asked once."""
+        return float(self.ask(":CONF:MULT:RES?"))
+
+    @cached_property
+    def input_conductance(self) -> float:
+        """Input conductance in INVERT mode, S; asked once."""
+        return float(self.ask(":CONF:INV:COND?"))
+
+    @cached_property
+    def converters(self) -> ArrayBoardConverters:
+        """The board's own converters, as `mho.instruments.roles.Daq`."""
+        return ArrayBoardConverters(self)
+
+    def set_mode(self, mode: Mode) -> None:
+        """Ground all lines, then connect the arrays for `mode`; raises `InstrumentError` unless confirmed."""
+        code = MODES[one_of(mode, MODES, f"mode of {self._title}")]
+        self._confirm(f":ROUT:PATH OPEN;:MODE SAFE;:MODE?;:MODE {code};:MODE?", f"SAFE;{code}")
+
+    def select(self, cell: Cell) -> None:
+        """Address one cell; the path must be open."""
+        wanted = f"{_quoted(cell.array)},{_line(cell.row)},{_line(cell.column)}"
+        self._confirm(f":ROUT:CELL {wanted};:ROUT:CELL?", wanted)
+
+    def route(self, path: Path) -> None:
+        """Open, read back, close `path`, read back; the caller has brought the sources to 0 V."""
+        code = PATHS[one_of(path, PATHS, f"path of {self._title}")]
+        if code == "OPEN":
+            self._confirm(":ROUT:PATH OPEN;:ROUT:PATH?", "OPEN")
+        else:
+            self._confirm(f":ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:PATH {code};:ROUT:PATH?", f"OPEN;{code}")
+
+    def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
+        """Put `rows` on the DAQ's outputs, `columns` on the transimpedance amplifiers."""
+        self._connect(_block(array, rows, columns))
+
+    def connect_invert(
+        self,
+        positive: str,
+        rows: Sequence[int],
+        columns: Sequence[int],
+        *,
+        negative: str | None,
+        diagonal: float,
+        diagonal_count: int,
+    ) -> None:
+        """Fit resistors and second array, then close the loop around the block."""
+        second = "NONE" if negative is None else _quoted(negative)
+        within(diagonal, DIAGONAL)
+        resistors = int(whole(diagonal_count, DIAGONAL_COUNT))
+        block = _block(positive, rows, columns)
+        self.exchange(f":CONF:INV:NEG {second};:CONF:INV:DIAG {diagonal:.9e};:CONF:INV:DIAG:COUN {resistors}")
+        self._connect(block)
+
+    def _connect(self, wanted: str) -> None:
+        self._confirm(f":ROUT:BLOC {wanted};:ROUT:BLOC?", wanted)
+
+    def make_safe(self) -> None:
+        """Ground everything, confirmed by query."""
+        self._confirm(":OUTP:SAFE;:OUTP:SAFE?", "1")
+
+    def _confirm(self, message: str, expected: str) -> None:
+        answer = self.exchange(message)
+        if answer != expected:
+            raise InstrumentError(
+                f"{self._title}: after {message!r} it reports {answer!r} instead of {expected!r}; a switch may be stuck: "
+                "do not go on before it is checked"
+            )
+
+
+def _block(array: str, rows: Sequence[int], columns: Sequence[int]) -> str:
+    """Write an array's name and two channel lists, as the board repeats them."""
+    lists = (f"(@{','.join(map(_line, lines))})" for lines in (rows, columns))
+    return f"{_quoted(array)},{','.join(lists)}"
+
+
+def _line(number: int) -> str:
+    return str(int(whole(number, LINE)))
+
+
+def _quoted(name: str) -> str:
+    """Write an array's name; one that would end the string, or the message, is none."""
+    if '"' in name or not name.isprintable():
+        raise InstrumentError(f"{name!r} is no name of an array; take one of the chip map")
+    return f'"{name}"'

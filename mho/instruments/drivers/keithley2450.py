@@ -1,0 +1,245 @@
+"""Keithley 2450 source-measure unit, in its SCPI command set: reads cells, sweeps them, and drives gates.
+
+Model 2450 Reference Manual, 2450-901-01; pages where given. (?) marks what is to be checked on hardware:
+that a sweep leaves the output off, and that ``:OUTP:INT:TRIP?`` exists in this form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymeasure.adapters import Adapter
+from pymeasure.instruments import Instrument
+
+from mho.errors import InstrumentError, LimitError
+from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span, choice, control, switch, within
+from mho.instruments.drivers.languages.source_meters import PROTECTED, VoltageSourceMeter, readings
+from mho.instruments.roles import Reading
+
+VOLTAGE = Span(-210.0, 210.0, "source voltage", "V")
+CURRENT_LIMIT = Span(1e-9, 1.05, "current limit", "A")
+CURRENT_RANGE = Span(1e-8, 1.0, "current range", "A")
+SOURCE_RANGE = Span(-200.0, 200.0, "source range", "V")
+DELAY = Span(0.0, 1e4, "delay", "s")
+SHORTEST_DELAY = 5e-5  # s, of a sweep that has one (p. 6-82)
+NPLC = Span(0.01, 10.0, "integration time", "power line cycles")
+PROTECTIONS = (
+    2,
+    5,
+    10,
+    20,
+    40,
+    60,
+    80,
+    100,
+    120,
+    140,
+    160,
+    180,
+)  # V, the steps of its overvoltage protection (p. 6-76 (?))
+LIMITED = 32  # bit 5 of a reading's source status: in compliance (p. 8-29)
+
+
+class Keithley2450(VoltageSourceMeter, ScpiInstrument):
+    """A 2450 as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
+
+    Parameters
+    ----------
+    address, visa_library, timeout, **connection
+        As for `ScpiInstrument`.
+    voltage_range : float, optional
+        Fixed source range, V. Without it the instrument chooses the range for each level: more exact at
+        small voltages, but the output may glitch where the range changes.
+
+    Raises
+    ------
+    LimitError
+        When the instrument has no such range.
+    InstrumentError
+        When the instrument is not a 2450 or does not speak SCPI (``*LANG?``).
+    """
+
+    VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
+
+    model = "MODEL 2450"
+    recorded = (
+        "source_voltage_range", "source_delay", "current_limit", "current_range", "nplc",
+        "four_wire", "source_readback", "output_off_mode", "line_frequency", "output_enabled", "voltage_protection",
+    )  # fmt: skip
+
+    source_function = choice(
+        ":SOUR:FUNC", "Control what is sourced: ``VOLT`` or ``CURR`` (p. 6-66).", ("VOLT", "CURR")
+    )
+    source_voltage = control(":SOUR:VOLT", "Control the source level, V (p. 6-67).", VOLTAGE)
+    source_voltage_range = control(
+        ":SOUR:VOLT:RANG", "Control the source range, V; setting it switches auto range off.", SOURCE_RANGE
+    )
+    source_voltage_range_auto = switch(":SOUR:VOLT:RANG:AUTO", "Control whether the range follows the level.")
+    voltage_protection = choice(
+        ":SOUR:VOLT:PROT", "Control beyond which voltage the source is held back (p. 6-76 (?)).",
+        ("NONE", *(f"PROT{volts}" for volts in PROTECTIONS)),
+    )  # fmt: skip
+    protection_tripped = Instrument.measurement(
+        ":SOUR:VOLT:PROT:TRIP?", "Get whether the source is held back right now (?).", cast=bool
+    )
+    source_delay = control(":SOUR:VOLT:DEL", "Control the wait between level and measurement, s.", DELAY)
+    source_readback = switch(
+        ":SOUR:VOLT:READ:BACK", "Control whether the source value of a reading is measured (p. 6-78)."
+    )
+    current_limit = control(":SOUR:VOLT:ILIM", "Control the current limit, A.", CURRENT_LIMIT)
+    current_limit_tripped = Instrument.measurement(
+        ":SOUR:VOLT:ILIM:TRIP?", "Get whether the source is limited right now.", cast=bool
+    )
+    sense_function = choice(
+        ":SENS:FUNC",
+        "Control what is measured: ``CURR:DC`` or ``VOLT:DC``.",
+        ("CURR:DC", "VOLT:DC"),
+        quoted=True,
+    )
+    current_range = control(
+        ":SENS:CURR:RANG", "Control the measurement range, A; setting it ends auto range.", CURRENT_RANGE
+    )
+    current_range_auto = switch(":SENS:CURR:RANG:AUTO", "Control whether the range follows the current.")
+    nplc = control(":SENS:CURR:NPLC", "Control the integration time in power line cycles.", NPLC)
+    four_wire = switch(":SENS:CURR:RSEN", "Control whether the sense terminals are used.")
+    terminals = choice(
+        ":ROUT:TERM",
+        "Control which terminals are used; the triaxial ones are on the rear. A change switches the output off.",
+        ("FRON", "REAR"),
+    )
+    output_enabled = switch(":OUTP", "Control whether the output is on.")
+    output_off_mode = choice(
+        ":OUTP:VOLT:SMOD", "Control what the output is when off (HIMP opens the relay).",
+        ("NORM", "HIMP", "ZERO", "GUAR"),
+    )  # fmt: skip
+    interlock_closed = Instrument.measurement(
+        ":OUTP:INT:TRIP?", "Get whether the interlock permits more than 42 V (?).", cast=bool
+    )
+    line_frequency = Instrument.measurement(":SYST:LFR?", "Get the power line frequency, Hz.")
+    language = Instrument.measurement("*LANG?", "Get the command set in use.", cast=str)
+    points_in_buffer = Instrument.measurement(
+        ":TRAC:ACT?", "Get how many readings the buffer holds.", cast=int
+    )
+
+    def __init__(
+        self,
+        address: str | Adapter,
+        visa_library: str = "",
+        *,
+        voltage_range: float | None = None,
+        timeout: float = 5.0,
+        **connection: Any,
+    ) -> None:
+        self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
+        self._aperture = 0.2  # s, the longest there is, until `configure` knows
+        super().__init__(address, visa_library, timeout=timeout, **connection)
+
+    def verify(self) -> None:
+        """Make sure that the instrument speaks SCPI, not TSP or 2400."""
+        if self.language.strip() != "SCPI":
+            raise InstrumentError(
+                f"{self._title} speaks {self.language.strip()}; switch it to SCPI (*LANG SCPI) and restart it"
+            )
+
+    # --- roles.SourceMeter ---
+
+    def _prepare(self, current_limit: float) -> None:
+        if self.source_function != "VOLT":
+            self.source_function = "VOLT"
+        if self.voltage_range is None:
+            self.source_voltage_range_auto = True
+        else:
+            self.source_voltage_range = self.voltage_range
+        self.source_readback = True
+        self.sense_function = "CURR:DC"
+
+    def protect(self, voltage: float) -> None:
+        """Hold the source back beyond `voltage` (V), or the next of the instrument's steps above; read back.
+
+        Raises
+        ------
+        LimitError
+            When `voltage` is not above 0.
+        InstrumentError
+            When the instrument refuses, or does not confirm.
+        """
+        within(voltage, PROTECTED)
+        wanted = next((f"PROT{volts}" for volts in PROTECTIONS if volts >= voltage), "NONE")
+        self.voltage_protection = wanted
+        if self.voltage_protection != wanted:
+            raise InstrumentError(
+                f"{self._title} set its overvoltage protection to {self.voltage_protection}, not {wanted}"
+            )
+
+    def _seconds(self, nplc: float) -> float:
+        return float(nplc / self.line_frequency)
+
+    def enable(self) -> None:
+        """Switch the output on at 0 V."""
+        self.exchange(":SOUR:VOLT 0;:OUTP ON")
+
+    def hold(self, voltage: float) -> None:
+        """Source `voltage` (V) until told otherwise; raises `LimitError` beyond 210 V."""
+        self.source_voltage = voltage
+
+    def read(self, voltage: float) -> Reading:
+        """Step to `voltage` (V), measure once, return to 0 V: one message.
+
+        Returns
+        -------
+        Reading
+            Measured volts and amperes (NaN where the range overflowed), and whether the current was limited.
+        """
+        within(voltage, VOLTAGE)
+        reply = self.exchange(f':SOUR:VOLT {voltage:.9e};:READ? "defbuffer1",SOUR,READ,SOURSTAT;:SOUR:VOLT 0')
+        return readings(map(float, reply.split(",")), LIMITED)[0]
+
+    def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
+        """Raise when such a sweep cannot be, as the instrument has a shortest wait, too."""
+        super().check_sweep(voltages, delay)
+        if 0.0 < delay < SHORTEST_DELAY:
+            raise LimitError(
+                f"{self._title}: a delay of {delay:g} s is too short; choose 0 or {SHORTEST_DELAY:g} s and more"
+            )
+
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before.
+
+        Parameters
+        ----------
+        voltages : sequence of float
+            Levels, V; at most 2500.
+        delay : float
+            Wait at each level before its measurement, s; 0 or 50 us and more.
+
+        Returns
+        -------
+        list of Reading
+            One a level.
+        """
+        self.check_sweep(voltages, delay)
+        pieces = self._listed(voltages)
+        was_on = self.output_enabled
+        for number, piece in enumerate(pieces):
+            values = ",".join(f"{voltage:.9e}" for voltage in piece)
+            self.exchange(f":SOUR:LIST:VOLT{':APP' if number else ''} {values}")
+        count = len(voltages)
+        try:
+            self.exchange(f':TRAC:CLE "defbuffer1";:SOUR:SWE:VOLT:LIST 1,{delay:.9e},1,OFF,"defbuffer1"')
+            with self._patience(count * (delay + self._aperture + 0.05)):
+                self.exchange(":INIT;*WAI")
+        finally:
+            # A sweep ends with the output off, at its last level (?).
+            self.exchange(f":SOUR:VOLT 0;:OUTP {'ON' if was_on else 'OFF'}")
+        with self._patience(count * 1e-3):
+            reply = self.exchange(f':TRAC:DATA? 1,{count},"defbuffer1",SOUR,READ,SOURSTAT')
+        return readings(map(float, reply.split(",")), LIMITED)
+
+    def abort(self) -> None:
+        """Stop a running sweep."""
+        self.exchange(":ABOR")
+
+    def _go_to_zero(self) -> None:
+        self.interrupt()
+        self.exchange("*CLS;:ABOR;:SOUR:VOLT 0")

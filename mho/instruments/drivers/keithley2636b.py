@@ -1,0 +1,251 @@
+"""Keithley 2636B source-measure unit, by TSP scripts: two channels that read cells, sweep them, and drive gates.
+
+Series 2600B Reference Manual 2600BS-901-01 (Rev. B and C); pages where given. Functions in Lua, loaded once, do
+what the lab does most, so that a read or a list of reads is one message. (?) marks what is to be checked on
+hardware: that a sweep needs the output on, the size of a source list, and the shortest pulse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymeasure.adapters import Adapter
+from pymeasure.instruments import Instrument
+
+from mho.errors import InstrumentError, LimitError
+from mho.instruments.drivers.keithley2636b_script import SCRIPT
+from mho.instruments.drivers.keithley2636b_settings import (
+    CURRENT_LIMIT,
+    DELAY,
+    SOURCE_RANGE,
+    VOLTAGE,
+    Keithley2636BSettings,
+)
+from mho.instruments.drivers.languages.source_meters import SourceMeterPair, readings
+from mho.instruments.drivers.languages.tsp import Span, TspInstrument, lua_list, reading, within
+from mho.instruments.roles import Reading
+
+COMPLIANCE = 0x40  # bit of a reading's status: limited (p. 7-238 (?))
+OFF_LIMIT = 1e-3  # A, the largest current the output may carry when it is off
+PULSE_WIDTH = Span(1e-4, 1e4, "pulse width", "s")
+PULSE_PERIOD = Span(2e-4, 1e5, "pulse period", "s")
+TIMERS = {"smua": 1, "smub": 3}  # the first of the two timers that a channel's pulses need
+AUTOZERO_FACTOR = 3  # apertures a reading takes with automatic zeroing (?)
+
+
+class Keithley2636BChannel(Keithley2636BSettings):
+    """One channel of a 2636B as `mho.instruments.roles.SourceMeter`: volts out, amperes in."""
+
+    def __init__(self, parent: Keithley2636B, id: str) -> None:
+        super().__init__(parent, id)
+        self._aperture = 25 / 50 * AUTOZERO_FACTOR  # s, the longest there is, until `configure` knows
+
+    @property
+    def _title(self) -> str:
+        return f"{self.parent._title}, {self.id}"
+
+    # --- roles.SourceMeter ---
+
+    def _prepare(self, current_limit: float) -> None:
+        """Off means 0 V with at most the limit, and never more than 1 mA; the relay stays closed."""
+        if self.source_function != "VOLTS":
+            self.source_function = "VOLTS"
+        if self.parent.voltage_range is None:
+            self.source_voltage_range_auto = True
+        else:
+            self.source_voltage_range = self.parent.voltage_range
+        self.output_off_function = "VOLTS"
+        self.output_off_limit = min(current_limit, OFF_LIMIT)
+        self.output_off_mode = "NORMAL"
+
+    def protect(self, voltage: float) -> None:
+        """Limit what amperes may bring about to `voltage` (V), read back; it has no protection where volts are sourced.
+
+        Raises
+        ------
+        LimitError
+            When `voltage` is below 20 mV.
+        InstrumentError
+            When the instrument refuses, or does not confirm.
+        """
+        self._keep_voltage_limit(voltage)
+
+    def _seconds(self, nplc: float) -> float:
+        factor = AUTOZERO_FACTOR if self.autozero == "AUTO" else 1
+        return float(factor * nplc / self.parent.line_frequency)
+
+    def _go_to_zero(self) -> None:
+        # The device clear ends what the other channel's script is doing, too.
+        self.parent.interrupt()
+        self.parent.exchange(f"errorqueue.clear() {self.id}.abort() {self.id}.source.levelv = 0")
+
+    def enable(self) -> None:
+        """Switch the output on at 0 V."""
+        # A sweep that somebody has armed would put its own level on the terminals.
+        self.parent.exchange(
+            f"{self.id}.abort() {self.id}.source.levelv = 0 {self.id}.source.output = {self.id}.OUTPUT_ON"
+        )
+
+    def hold(self, voltage: float) -> None:
+        """Source `voltage` (V) until told otherwise; raises `LimitError` beyond 202 V."""
+        self.source_voltage = voltage
+
+    def read(self, voltage: float) -> Reading:
+        """Step to `voltage` (V), measure once, return to 0 V: one message.
+
+        Returns
+        -------
+        Reading
+            Measured volts and amperes (NaN where the range overflowed), and whether the current was limited.
+        """
+        within(voltage, VOLTAGE)
+        reply = self.parent.call("mho_read", self.id, f"{voltage:.9e}", replies=1)
+        return readings(map(float, reply.split(",")), COMPLIANCE)[0]
+
+    def read_list(self, voltages: Sequence[float]) -> list[Reading]:
+        """Do for each of `voltages` (V) what `read` does, in one message to the instrument.
+
+        Parameters
+        ----------
+        voltages : sequence of float
+            Levels, V; at most 2500. The output is at 0 V between them.
+
+        Returns
+        -------
+        list of Reading
+            One a level.
+        """
+        self._send_list(voltages)
+        with self.parent._patience(len(voltages) * (self._aperture + 0.05)):
+            reply = self.parent.call("mho_read_list", self.id, replies=1)
+        return readings(map(float, reply.split(",")), COMPLIANCE)
+
+    def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
+        """Run a list sweep timed by the instrument, ending at 0 V with the output as it was before.
+
+        Parameters
+        ----------
+        voltages : sequence of float
+            Levels, V; at most 2500.
+        delay : float
+            Wait at each level before its measurement, s.
+
+        Returns
+        -------
+        list of Reading
+            One a level.
+        """
+        within(delay, DELAY)
+        self._send_list(voltages)
+        with self.parent._patience(len(voltages) * (delay + self._aperture + 0.05)):
+            self.parent.call("mho_sweep", self.id, f"{delay:.9e}")
+        return self._fetch(len(voltages))
+
+    def pulse(self, voltages: Sequence[float], *, width: float, period: float) -> list[Reading]:
+        """Fire one pulse from 0 V for each level, timed by the instrument's timers, and measure in each pulse's end.
+
+        Parameters
+        ----------
+        voltages : sequence of float
+            Pulse tops, V; at most 2500.
+        width : float
+            Pulse width, s: 100 us and more, and longer than a measurement takes.
+        period : float
+            From pulse to pulse, s.
+
+        Returns
+        -------
+        list of Reading
+            One a pulse. The output is as it was before.
+
+        Raises
+        ------
+        LimitError
+            When a value is beyond the instrument's abilities, or the measurement does not fit the pulse.
+        InstrumentError
+            When the instrument refuses, or could not keep the period.
+        """
+        within(width, PULSE_WIDTH)
+        within(period, PULSE_PERIOD)
+        if self._aperture > 0.9 * width:
+            raise LimitError(
+                f"{self._title}: a measurement of {self._aperture:.3g} s does not fit a pulse of {width:.3g} s; "
+                "configure a smaller nplc, with autozero ONCE, or choose a wider pulse"
+            )
+        if period < 1.1 * width:
+            raise LimitError(
+                f"{self._title}: pulses of {width:.3g} s do not fit a period of {period:.3g} s; "
+                f"choose a period of {1.1 * width:.3g} s or more"
+            )
+        self._send_list(voltages)
+        timing = (f"{seconds:.9e}" for seconds in (width, period, 0.9 * width - self._aperture))
+        with self.parent._patience(len(voltages) * (period + 0.05)):
+            late = self.parent.call("mho_pulse", self.id, str(TIMERS[self.id]), *timing, replies=1)
+        if float(late):
+            raise InstrumentError(
+                f"{self._title} could not keep a period of {period:.3g} s: pulses came late; choose a longer one"
+            )
+        return self._fetch(len(voltages))
+
+    def _fetch(self, count: int) -> list[Reading]:
+        self.parent.write(f"mho_fetch({self.id}, {count})")
+        values = self.parent.query_block(3 * count)
+        self.parent.exchange("")
+        return readings(values.tolist(), COMPLIANCE)
+
+    def _send_list(self, voltages: Sequence[float]) -> None:
+        pieces = self._listed(voltages)
+        self.parent.load()
+        self.parent.exchange("mho_levels = {}")
+        for piece in pieces:
+            self.parent.call("mho_append", lua_list(piece))
+
+    def abort(self) -> None:
+        """Stop a running sweep."""
+        self.parent.exchange(f"{self.id}.abort()")
+
+
+class Keithley2636B(SourceMeterPair, TspInstrument):
+    """A 2636B: the connection to its two channels, each of which is a `SourceMeter`.
+
+    Parameters
+    ----------
+    address, visa_library, timeout, **connection
+        As for `TspInstrument`.
+    voltage_range : float, optional
+        Fixed source range of the channels, V. Without it the instrument chooses the range for each level: more
+        exact at small voltages, but the output may glitch where the range changes.
+
+    Raises
+    ------
+    LimitError
+        When the instrument has no such range.
+    InstrumentError
+        When the instrument is not a 2636B.
+    """
+
+    VOLTAGE, CURRENT_LIMIT = VOLTAGE, CURRENT_LIMIT
+    model = "2636B"
+    script = SCRIPT
+
+    smua: Keithley2636BChannel = Instrument.ChannelCreator(Keithley2636BChannel, "smua")
+    smub: Keithley2636BChannel = Instrument.ChannelCreator(Keithley2636BChannel, "smub")
+    line_frequency = reading("localnode.linefreq", "Get the power line frequency, Hz.")
+
+    def __init__(
+        self,
+        address: str | Adapter,
+        visa_library: str = "",
+        *,
+        voltage_range: float | None = None,
+        timeout: float = 5.0,
+        **connection: Any,
+    ) -> None:
+        self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
+        super().__init__(address, visa_library, timeout=timeout, **connection)
+
+    @property
+    def pair(self) -> dict[int, Keithley2636BChannel]:
+        """The channels by number: 1 is smua, 2 is smub."""
+        return {1: self.smua, 2: self.smub}

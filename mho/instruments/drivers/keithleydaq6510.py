@@ -1,0 +1,289 @@
+"""Keithley DAQ6510 data acquisition system, in its SCPI command set: scans many inputs through one voltmeter.
+
+It has no analogue outputs: it fills the input half of `mho.instruments.roles.Daq` only, and `exchange` is not there.
+
+DAQ6510 Reference Manual, DAQ6510-901-01. (?) marks what is from memory of it and to be checked on hardware:
+the limits of the interval between scans, the time a relay takes, and that ``:ROUT:STAT?`` answers 1 and 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pymeasure.adapters import Adapter
+from pymeasure.instruments import Instrument
+
+from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.scpi import (
+    Span,
+    choice,
+    control,
+    counted,
+    one_of,
+    switch,
+    whole,
+    within,
+)
+from mho.instruments.drivers.languages.scpi_blocks import BlockInstrument, Floats
+
+RANGES = {
+    "VOLT": Span(0.1, 1000.0, "voltage range", "V"),
+    "CURR": Span(1e-5, 3.0, "current range", "A"),
+    "RES": Span(10.0, 1e8, "resistance range", "ohm"),
+}
+NPLC = Span(5e-4, 12.0, "integration time", "power line cycles")
+SCANS = Span(1, 1e8, "number of scans")
+INTERVAL = Span(0.0, 1e5, "interval between scans", "s")
+OVERFLOW = 9.9e37
+RELAY_TIME = 0.05  # s a channel may take beside its aperture
+BUFFER = "defbuffer1"
+BUFFER_SIZE = 100_000  # readings that the buffer holds after a reset
+SLOT_1 = tuple(range(101, 121))
+CHANNEL = Span(101, 299, "channel")  # slot, and two digits
+
+
+class KeithleyDAQ6510(BlockInstrument):
+    """A DAQ6510 with a multiplexer card.
+
+    Parameters
+    ----------
+    address, visa_library, timeout, **connection
+        As for `ScpiInstrument`.
+    channels : sequence of int
+        Channels in use, in the order of a scan; a 7700 in slot 1 has voltage channels 101 to 120.
+
+    Raises
+    ------
+    InstrumentError
+        When there are no channels, or the instrument is not a DAQ6510 or does not speak SCPI (``*LANG?``).
+    LimitError
+        When a channel cannot be.
+    """
+
+    model = "MODEL DAQ6510"
+    recorded = (
+        "function", "voltage_range", "voltage_nplc", "scan_count", "scan_interval", "scan_list",
+        "line_frequency",
+    )  # fmt: skip
+
+    # Settings of the front terminals; those of channels are `configure`'s.
+    function = choice(
+        ":SENS:FUNC", "Control what is measured at the front.",
+        ("VOLT:DC", "CURR:DC", "RES"), quoted=True,
+    )  # fmt: skip
+    voltage_range = control(":SENS:VOLT:RANG", "Control the voltage range at the front, V.", RANGES["VOLT"])
+    voltage_range_auto = switch(":SENS:VOLT:RANG:AUTO", "Control whether that range follows the voltage.")
+    voltage_nplc = control(":SENS:VOLT:NPLC", "Control the integration time at the front.", NPLC)
+    current_range = control(":SENS:CURR:RANG", "Control the current range at the front, A.", RANGES["CURR"])
+    current_nplc = control(":SENS:CURR:NPLC", "Control the integration time at the front.", NPLC)
+    resistance_range = control(":SENS:RES:RANG", "Control the range at the front, ohm.", RANGES["RES"])
+    resistance_nplc = control(":SENS:RES:NPLC", "Control the integration time at the front.", NPLC)
+    scan_count = counted(":ROUT:SCAN:COUN:SCAN", "Control how often ``:INIT`` scans.", SCANS)
+    scan_interval = control(":ROUT:SCAN:INT", "Control the time from scan to scan, s.", INTERVAL)
+    scan_list = Instrument.measurement(
+        ":ROUT:SCAN:CRE?", "Get the channels of a scan.", cast=str, separator=None
+    )
+    line_frequency = Instrument.measurement(":SYST:LFR?", "Get the power line frequency, Hz.")
+    language = Instrument.measurement("*LANG?", "Get the command set in use.", cast=str)
+    points_in_buffer = Instrument.measurement(
+        f':TRAC:ACT? "{BUFFER}"', "Get how many readings the buffer holds.", cast=int
+    )
+
+    def __init__(
+        self,
+        address: str | Adapter,
+        visa_library: str = "",
+        *,
+        channels: Sequence[int] = SLOT_1,
+        timeout: float = 5.0,
+        **connection: Any,
+    ) -> None:
+        self.channels = _numbers(channels)
+        self._aperture = 0.24  # s, the longest there is, until `configure` knows
+        super().__init__(address, visa_library, timeout=timeout, **connection)
+
+    def verify(self) -> None:
+        """Make sure that the instrument speaks SCPI, not TSP or an older model's commands."""
+        if self.language.strip() != "SCPI":
+            raise InstrumentError(
+                f"{self._title} speaks {self.language.strip()}; switch it to SCPI (*LANG SCPI) and restart it"
+            )
+
+    @property
+    def input_count(self) -> int:
+        """How many analogue inputs (vector elements out) are scanned."""
+        return len(self.channels)
+
+    # --- scans ---
+
+    def configure(
+        self,
+        *,
+        function: str = "VOLT",
+        full_scale: float = 1.0,
+        nplc: float = 1.0,
+        channels: Sequence[int] | None = None,
+    ) -> None:
+        """Prepare channels for one function, with a fixed range.
+
+        Parameters
+        ----------
+        function : {"VOLT", "CURR", "RES"}
+            DC volts, DC amperes (a card's current channels only), two-wire ohms.
+        full_scale : float
+            Largest value to be measured, V, A or ohm.
+        nplc : float
+            Integration time in power line cycles.
+        channels : sequence of int, optional
+            Which; all channels in use when left out.
+
+        Raises
+        ------
+        LimitError
+            For a value beyond the instrument's abilities.
+        InstrumentError
+            When the instrument refuses, or has no such function.
+        """
+        one_of(function, tuple(RANGES), "function")
+        within(full_scale, RANGES[function])
+        within(nplc, NPLC)
+        listed = _listed(self.channels if channels is None else channels)
+        self.exchange(
+            f':SENS:FUNC "{function}",{listed};:SENS:{function}:RANG {full_scale:.9e},{listed};'
+            f":SENS:{function}:NPLC {nplc:.9e},{listed}"
+        )
+        self._aperture = nplc / self.line_frequency
+
+    def scan(self, channels: Sequence[int] | None = None) -> Floats:
+        """Read each channel once, timed by the instrument.
+
+        Returns
+        -------
+        ndarray of float, shape (channels,)
+            In V (A, ohm); NaN where the range overflowed.
+        """
+        values: Floats = self.scans(1, channels)[0]
+        return values
+
+    def scans(self, count: int, channels: Sequence[int] | None = None, interval: float = 0.0) -> Floats:
+        """Read every channel `count` times, one scan after the other, timed by the instrument.
+
+        Parameters
+        ----------
+        count : int
+            Scans; all readings together at most 100,000.
+        channels : sequence of int, optional
+            In the order of a scan; all channels in use when left out.
+        interval : float
+            Time from scan to scan, s; 0 is as fast as possible.
+
+        Returns
+        -------
+        ndarray of float, shape (count, channels)
+            In V (A, ohm); NaN where the range overflowed.
+
+        Raises
+        ------
+        LimitError
+            For a value beyond the instrument's abilities.
+        InstrumentError
+            When the instrument refuses, or the buffer holds another number of readings afterwards.
+        """
+        count = int(whole(count, SCANS))
+        within(interval, INTERVAL)
+        chosen = self.channels if channels is None else _numbers(channels)
+        total = count * len(chosen)
+        if not 1 <= total <= BUFFER_SIZE:
+            raise InstrumentError(f"{self._title}: scans have 1 to {BUFFER_SIZE} readings, not {total}")
+        self.exchange(
+            f':TRAC:CLE "{BUFFER}";:ROUT:SCAN:CRE {_listed(chosen)};:ROUT:SCAN:COUN:SCAN {count:d};'
+            f':ROUT:SCAN:INT {interval:.9e};:ROUT:SCAN:BUFF "{BUFFER}"'
+        )
+        with self._patience(total * (self._aperture + RELAY_TIME) + count * interval):
+            self.exchange(":INIT;*WAI")
+        taken = self.points_in_buffer
+        if taken != total:
+            raise InstrumentError(
+                f"{self._title} took {taken} readings instead of {total}; is the card in its slot?"
+            )
+        return self._readings(total).reshape(count, len(chosen))
+
+    def _readings(self, total: int) -> Floats:
+        """Return the buffer's readings, which travel in binary."""
+        self.exchange(":FORM REAL;:FORM:BORD SWAP")
+        try:
+            with self._patience(total * 1e-3):
+                values = self.ask_block(f':TRAC:DATA? 1,{total},"{BUFFER}",READ', "<f8", total)
+        finally:
+            self.exchange(":FORM ASC")
+        return np.where(np.abs(values) < OVERFLOW, values, np.nan)
+
+    def abort(self) -> None:
+        """Stop a running scan."""
+        self.exchange(":ABOR")
+
+    # --- relays ---
+
+    def close_channels(self, channels: Sequence[int]) -> None:
+        """Connect channels to the voltmeter until told otherwise."""
+        self.exchange(f":ROUT:CLOS {_listed(channels)}")
+
+    def open_channels(self, channels: Sequence[int]) -> None:
+        """Disconnect channels."""
+        self.exchange(f":ROUT:OPEN {_listed(channels)}")
+
+    def closed_channels(self) -> tuple[int, ...]:
+        """Return those of the channels in use that are closed, as the instrument reports them."""
+        states = self.exchange_numbers(f":ROUT:STAT? {_listed(self.channels)}")
+        if len(states) != len(self.channels):
+            raise InstrumentError(
+                f"{self._title} reported {len(states)} relays instead of {self.input_count}"
+            )
+        return tuple(channel for channel, state in zip(self.channels, states, strict=True) if state)
+
+    # --- roles.Instrument ---
+
+    def settings(self) -> dict[str, str]:
+        """Return the properties named in `recorded`, and what the channels in use are set to, as text."""
+        listed = _listed(self.channels)
+        return {
+            **super().settings(),
+            "channels": listed,
+            "channel_functions": self.ask(f":SENS:FUNC? {listed}").strip(),
+            "channel_voltage_ranges": self.ask(f":SENS:VOLT:RANG? {listed}").strip(),
+            "channel_voltage_nplc": self.ask(f":SENS:VOLT:NPLC? {listed}").strip(),
+        }
+
+    def make_safe(self) -> None:
+        """Open every channel, confirmed by query.
+
+        Raises
+        ------
+        InstrumentError
+            When it cannot be confirmed.
+        """
+        try:
+            self.interrupt()
+            self.exchange("*CLS;:ABOR")
+        finally:
+            self.exchange(":ROUT:OPEN:ALL")
+        closed = self.closed_channels()
+        if closed:
+            raise InstrumentError(
+                f"{self._title} still has channels {', '.join(map(str, closed))} closed; switch it off by hand"
+            )
+
+
+def _listed(channels: Sequence[int]) -> str:
+    """Write a channel list."""
+    return f"(@{','.join(map(str, _numbers(channels)))})"
+
+
+def _numbers(channels: Sequence[int]) -> tuple[int, ...]:
+    """Return the numbers of channels; which of them the card has, the instrument knows."""
+    numbers = tuple(int(whole(channel, CHANNEL)) for channel in channels)
+    if not numbers:
+        raise InstrumentError("a DAQ6510 needs channels to scan; name some, e.g. 101 to 110")
+    return numbers

@@ -1,0 +1,266 @@
+"""Keysight 33522B waveform generator as a pulser: pulses on a 0 V base, each channel with a trigger of its own.
+
+33500 Series Operating and Service Guide, 33500-90901. ``TRIGger<n>`` triggers its channel whatever its source and
+leaves the other one alone; ``*OPC?`` answers when the burst is over (both: TRIGger subsystem, p 318). (?) to be
+checked on hardware: how long an edge may be for a given width (0.625 of it).
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pymeasure.instruments import Instrument
+
+from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.scpi import (
+    CHECK,
+    ScpiChannel,
+    Span,
+    choice,
+    control,
+    counted,
+    one_of,
+    switch,
+    whole,
+)
+from mho.instruments.drivers.languages.scpi_pulses import CHANNELS, PulseAbilities
+from mho.instruments.drivers.languages.scpi_waveforms import Floats, WaveformInstrument, full_scale
+
+WIDTH = Span(16e-9, 4e5, "pulse width", "s")
+LEVEL = Span(-10.0, 10.0, "level", "V")
+PERIOD = Span(34e-9, 1e6, "pulse period", "s")
+EDGE = Span(8.4e-9, 1e-6, "edge time", "s")
+CYCLES = Span(1, 1e8, "burst cycles")
+SAMPLE_RATE = Span(1e-6, 2.5e8, "sample rate", "samples/s")
+SAMPLE_INTERVAL = Span(4e-9, 1e6, "interval from sample to sample", "s")
+WAVEFORM_SIZE = Span(8, 1_000_000, "waveform length", "samples")
+REPEATS = Span(1, 1_000_000, "repetitions of a waveform")
+MARKER_POINT = 4  # the first that there may be; its output is not used
+DELAY = Span(0.0, 1e3, "trigger delay", "s")
+INTERVAL = Span(1e-6, 8e3, "interval", "s")
+OPEN = 9.9e37  # ohm, a load that is none
+NAME = re.compile(r"[A-Za-z]\w{0,11}", re.ASCII)
+
+
+def _waveform_name(name: str, pattern: re.Pattern[str]) -> str:
+    if not pattern.fullmatch(name):
+        raise InstrumentError(
+            f"{name!r} is no name of a waveform; take a letter and up to 11 letters, digits or underscores"
+        )
+    return name
+
+
+class PulseChannel(ScpiChannel):
+    """Settings of one channel, as the manual has them; `Keysight33522B.shape` is the safe way to pulses."""
+
+    recorded = (
+        "function", "high", "low", "width", "period", "edge", "load", "polarity", "output_enabled",
+        "trigger_source", "limits_enabled", "limit_high", "limit_low",
+    )  # fmt: skip
+
+    function = choice(
+        ":SOUR{ch}:FUNC", "Control the waveform.",
+        ("SIN", "SQU", "TRI", "RAMP", "PULS", "PRBS", "NOIS", "ARB", "DC"),
+    )  # fmt: skip
+    high = control(":SOUR{ch}:VOLT:HIGH", "Control the high level, V at the load.", LEVEL)
+    low = control(":SOUR{ch}:VOLT:LOW", "Control the low level, V at the load.", LEVEL)
+    width = control(":SOUR{ch}:FUNC:PULS:WIDT", "Control the pulse width at half height, s.", WIDTH)
+    period = control(":SOUR{ch}:FUNC:PULS:PER", "Control the pulse period, s.", PERIOD)
+    edge = control(":SOUR{ch}:FUNC:PULS:TRAN", "Control both edge times (10 to 90 %), s.", EDGE)
+    limit_high = control(":SOUR{ch}:VOLT:LIM:HIGH", "Control the upper voltage limit, V.", LEVEL)
+    limit_low = control(":SOUR{ch}:VOLT:LIM:LOW", "Control the lower voltage limit, V.", LEVEL)
+    limits_enabled = switch(":SOUR{ch}:VOLT:LIM:STAT", "Control whether the voltage limits hold.")
+    burst_enabled = switch(":SOUR{ch}:BURS:STAT", "Control whether triggers fire bursts.")
+    burst_mode = choice(":SOUR{ch}:BURS:MODE", "Control what a trigger does.", ("TRIG", "GAT"))
+    burst_cycles = counted(":SOUR{ch}:BURS:NCYC", "Control the periods in a burst.", CYCLES)
+    burst_period = control(
+        ":SOUR{ch}:BURS:INT:PER", "Control the time between bursts that fire by themselves, s.", INTERVAL
+    )
+    output_enabled = switch(":OUTP{ch}", "Control whether the output relay is closed.")
+    polarity = choice(":OUTP{ch}:POL", "Control whether the waveform is inverted.", ("NORM", "INV"))
+    load = Instrument.measurement(":OUTP{ch}:LOAD?", "Get the load that levels refer to, ohm (9.9e37: open).")
+    trigger_source = choice(":TRIG{ch}:SOUR", "Control what triggers.", ("IMM", "EXT", "TIM", "BUS"))
+    trigger_slope = choice(":TRIG{ch}:SLOP", "Control the edge of an external trigger.", ("POS", "NEG"))
+    trigger_delay = control(":TRIG{ch}:DEL", "Control the wait from trigger to burst, s.", DELAY)
+    trigger_timer = control(":TRIG{ch}:TIM", "Control the time between triggers of the timer, s.", INTERVAL)
+    sample_rate = control(
+        ":SOUR{ch}:FUNC:ARB:SRAT", "Control the samples a second of an arbitrary waveform.", SAMPLE_RATE
+    )
+    sample_filter = choice(
+        ":SOUR{ch}:FUNC:ARB:FILT", "Control how samples are joined.", ("NORM", "STEP", "OFF")
+    )
+    waveform = Instrument.control(
+        ":SOUR{ch}:FUNC:ARB?", f':SOUR{{ch}}:FUNC:ARB "%s"{CHECK}',
+        "Control which waveform in memory ``function = \"ARB\"`` plays, by name.",
+        validator=_waveform_name, values=NAME,
+        cast=lambda text: text.strip().strip('"'), check_set_errors=True,
+    )  # fmt: skip
+
+
+class Keysight33522B(WaveformInstrument):
+    """A 33522B as `mho.instruments.roles.PulseGenerator`; channels 1 and 2.
+
+    Parameters
+    ----------
+    address, visa_library, timeout, **connection
+        As for `ScpiInstrument`.
+    edge : float
+        Edge time (10 to 90 %) of the pulses, s; at most 0.625 of the shortest width.
+    """
+
+    model = "33522B"
+    ch_1: PulseChannel = Instrument.ChannelCreator(PulseChannel, 1)
+    ch_2: PulseChannel = Instrument.ChannelCreator(PulseChannel, 2)
+    abilities = PulseAbilities(
+        amplitude=Span(2e-3, 10.0, "pulse amplitude", "V"),
+        width=WIDTH,
+        period=PERIOD,
+        edge=EDGE,
+        cycles=CYCLES,
+        edge_share=0.625,
+        dead_time=100e-9,
+        pulse="FUNC:PULS",
+        edges=("FUNC:PULS:TRAN",),
+    )
+
+    waveform_size = WAVEFORM_SIZE
+    interval = SAMPLE_INTERVAL
+
+    def _preparation(self, channel: int, width: float) -> list[list[str]]:
+        source = f":SOUR{channel}"
+        return [
+            self._idling(channel),
+            # An offset of 0 V suits every waveform, and a pulse that fits is no conflict when it is selected.
+            [
+                f"{source}:VOLT:OFFS 0", f"{source}:FUNC:PULS:HOLD WIDT", *self._pulse(channel, width),
+                f"{source}:FUNC PULS",
+            ],
+            self._rest(channel),
+            self._arming(channel),
+        ]  # fmt: skip
+
+    def _idling(self, channel: int) -> list[str]:
+        """Switch the output off, and let any waveform and any level be set."""
+        source, output = f":SOUR{channel}", f":OUTP{channel}"
+        # With voltage limits in force the instrument lets nobody touch the load (p 61).
+        is_open = self._channels()[channel - 1].load >= OPEN
+        open_line = [] if is_open else [f"{output}:LOAD INF"]
+        return [
+            f"{output} OFF", f"{source}:BURS:STAT OFF", f"{source}:FREQ:MODE CW", f"{source}:VOLT:UNIT VPP",
+            *open_line, f"{output}:POL NORM",
+        ]  # fmt: skip
+
+    def _arming(self, channel: int) -> list[str]:
+        source, trigger = f":SOUR{channel}", f":TRIG{channel}"
+        return [
+            f"{trigger}:SOUR BUS", f"{trigger}:DEL 0", f"{source}:BURS:MODE TRIG", f"{source}:BURS:NCYC 1",
+            f"{source}:BURS:STAT ON", f":OUTP{channel} ON",
+        ]  # fmt: skip
+
+    def _limiting(self, channel: int, volts: float) -> list[str]:
+        """Set the limits while they do not hold, and let them hold; the signal lies within."""
+        state = f":SOUR{channel}:VOLT:LIM:STAT"
+        return [f"{state} OFF", *super()._limiting(channel, volts), f"{state} ON"]
+
+    def _trigger(self, channel: int, seconds: float) -> None:
+        message = f":TRIG{channel};*OPC?"
+        if seconds < 1.0:
+            self.exchange(message)
+        else:
+            with self._patience(seconds):
+                self.exchange(message)
+
+    # --- waveforms ---
+
+    def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:
+        """Keep the waveform under a name that tells its samples: one that is in memory is not sent again."""
+        name = f"MHO{zlib.crc32(_integers(fractions)):08X}"
+        if name not in self.waveforms(channel):
+            self.upload(channel, name, fractions)
+        source = f":SOUR{channel}"
+        arb = f"{source}:FUNC:ARB"
+        return [
+            f'{arb} "{name}"',
+            # This filter joins samples without overshoot, which would stress a cell.
+            f"{arb}:ADV SRAT", f"{arb}:FILT STEP", f"{arb}:SRAT {1.0 / interval:.9e}", f"{source}:FUNC ARB",
+        ]  # fmt: skip
+
+    def waveforms(self, channel: int) -> tuple[str, ...]:
+        """Return the names of the waveforms and sequences in the channel's volatile memory."""
+        one_of(channel, CHANNELS, f"channel of {self._title}")
+        reply = self.ask(f":SOUR{channel}:DATA:VOL:CAT?")
+        return tuple(name.strip().strip('"') for name in reply.split(","))
+
+    def upload(self, channel: int, name: str, samples: ArrayLike) -> None:
+        """Store an arbitrary waveform in the channel's volatile memory; ``channel.waveform = name`` chooses it.
+
+        Parameters
+        ----------
+        name : str
+            A letter and up to 11 letters, digits and underscores; must be new to the instrument.
+        samples : array_like of float, shape (n,)
+            Waveform between -1 (low level) and 1 (high level), `waveform_size` samples; 16 bits are kept.
+
+        Raises
+        ------
+        LimitError
+            When a sample is beyond -1 to 1, or there are too many or too few.
+        InstrumentError
+            When the name is none, or the instrument refuses.
+        """
+        one_of(channel, CHANNELS, f"channel of {self._title}")
+        data = _integers(full_scale(samples, self.waveform_size))
+        _waveform_name(name, NAME)
+        self._send_waveform(f":FORM:BORD SWAP;:SOUR{channel}:DATA:ARB:DAC {name}", data)
+
+    def upload_sequence(self, channel: int, name: str, steps: Sequence[tuple[str, int]]) -> None:
+        """Store a sequence of waveforms that are in the channel's memory; ``channel.waveform = name`` chooses it.
+
+        Parameters
+        ----------
+        name : str
+            As for `upload`.
+        steps : sequence of (str, int)
+            Names of waveforms, and how often each is played, 1 to 1,000,000 times.
+
+        Raises
+        ------
+        LimitError
+            When a waveform is played too often, or not at all.
+        InstrumentError
+            When a name is none, there are no steps, or the instrument refuses.
+        """
+        one_of(channel, CHANNELS, f"channel of {self._title}")
+        if not steps:
+            raise InstrumentError(
+                f"{self._title}: the sequence {name!r} has no steps; name waveforms to play"
+            )
+        fields = [_waveform_name(name, NAME)]
+        for waveform, times in steps:
+            count = int(whole(times, REPEATS))
+            play = "repeat" if count > 1 else "once"
+            fields.append(f"{_waveform_name(waveform, NAME)},{count},{play},maintain,{MARKER_POINT}")
+        block = ",".join(fields)
+        length = str(len(block))
+        self.exchange(f":SOUR{channel}:DATA:SEQ #{len(length)}{length}{block}")
+
+    def clear_waveforms(self, channel: int) -> None:
+        """Empty the channel's volatile waveform memory; what `shape_waveform` has put there has to be shaped anew.
+
+        Raises
+        ------
+        InstrumentError
+            When the instrument refuses.
+        """
+        one_of(channel, CHANNELS, f"channel of {self._title}")
+        self._forget_waveform(channel)
+        self.exchange(f":SOUR{channel}:DATA:VOL:CLE")
+
+
+def _integers(fractions: Floats) -> bytes:
+    """Write samples of -1 to 1 as the converter takes them."""
+    return np.rint(fractions * 32767).astype("<i2").tobytes()

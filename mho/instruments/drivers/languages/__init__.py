@@ -1,0 +1,1 @@
+"""What drivers share: messages that are checked, SCPI, TSP, NI-DAQmx."""

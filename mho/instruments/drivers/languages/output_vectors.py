@@ -1,0 +1,44 @@
+"""Vectors for a DAQ's outputs: refused whole when one value cannot be played, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mho.errors import InputError, LimitError
+
+Floats = NDArray[np.float64]
+
+
+def checked_vectors(
+    volts: ArrayLike, count: int, low: float, high: float, who: str, name: Callable[[int], str]
+) -> Floats:
+    """Return `volts` as (samples, outputs) when `count` outputs of the range `low` to `high` (V) can play them.
+
+    Parameters
+    ----------
+    who, name
+        The instrument, and what each of its outputs is called, for the error.
+
+    Raises
+    ------
+    InputError
+        For another shape, or more columns than outputs.
+    LimitError
+        For a value beyond the range, or no number.
+    """
+    vectors = np.atleast_2d(np.asarray(volts, dtype=np.float64))
+    if vectors.ndim != 2 or 0 in vectors.shape or vectors.shape[1] > count:
+        raise InputError(
+            f"{who}: vectors of shape {vectors.shape} do not fit; give (samples, 1 to {count} outputs)"
+        )
+    # Written so that what is not a number is beyond the limits, too.
+    if not (vectors.min() >= low and vectors.max() <= high):
+        sample, output = np.argwhere(~((vectors >= low) & (vectors <= high)))[0]
+        raise LimitError(
+            f"{name(int(output))}: {vectors[sample, output]:g} V (sample {sample}) is outside "
+            f"{low:g} V to {high:g} V; scale the vectors down"
+        )
+    return vectors

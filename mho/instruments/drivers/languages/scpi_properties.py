@@ -1,0 +1,103 @@
+"""How a SCPI driver declares its properties: one line each, checked before and after they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pymeasure.instruments import Instrument
+
+from mho.errors import InstrumentError, LimitError
+
+CHECK = ";:SYST:ERR?"
+"""What a setting command ends with; `check_set_errors` reads the answer."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """What a setting may be, for `within`: limits in `unit`, and the name a user knows it by."""
+
+    minimum: float
+    maximum: float
+    name: str
+    unit: str = ""
+
+
+def within(value: float, span: Span) -> float:
+    """Return `value` when it lies in `span`.
+
+    Raises
+    ------
+    LimitError
+        When it does not, or is no number; nothing is truncated.
+    """
+    try:
+        inside = bool(span.minimum <= value <= span.maximum)
+    except (TypeError, ValueError) as error:
+        raise LimitError(f"{span.name} is one number, not {value!r}; give a number") from error
+    if not inside:
+        raise LimitError(
+            f"{span.name} {value:g} {span.unit} is beyond what the instrument can do "
+            f"({span.minimum:g} to {span.maximum:g} {span.unit}); choose a value within"
+        )
+    return value
+
+
+def whole(value: float, span: Span) -> float:
+    """Return `value` when it is a whole number in `span`; raises `LimitError`, for an instrument would round it."""
+    if within(value, span) != int(value):
+        raise LimitError(f"{span.name} {value:g} is not a whole number; choose one")
+    return value
+
+
+def one_of(value: Any, choices: Iterable[Any], name: str = "value") -> Any:
+    """Return `value` when it is one of `choices`; raises `InstrumentError`, which names it, when it is not."""
+    if value not in choices:
+        raise InstrumentError(
+            f"{name} {value!r} does not exist; choose one of {', '.join(map(repr, choices))}"
+        )
+    return value
+
+
+def control(command: str, docs: str, span: Span) -> Any:
+    """Declare a numeric property: ``command?`` asks, ``command <value>`` sets and is checked.
+
+    Parameters
+    ----------
+    command : str
+        Header without question mark.
+    docs : str
+        Docstring of the property.
+    span : Span
+        Values that may be set.
+    """
+    return Instrument.control(
+        f"{command}?", f"{command} %.9e{CHECK}", docs, validator=within, values=span, check_set_errors=True
+    )
+
+
+def counted(command: str, docs: str, span: Span) -> Any:
+    """Declare a property that is a whole number; else as `control`."""
+    return Instrument.control(
+        f"{command}?", f"{command} %.9e{CHECK}", docs, validator=whole, values=span, check_set_errors=True
+    )
+
+
+def switch(command: str, docs: str) -> Any:
+    """Declare a bool property; the command takes ``ON`` and ``OFF`` and answers 1 and 0."""
+    return Instrument.control(
+        f"{command}?", f"{command} %s{CHECK}", docs, values=(True, False),
+        validator=lambda value, known: one_of(value, known, command),
+        set_process=lambda on: "ON" if on else "OFF", cast=bool, check_set_errors=True,
+    )  # fmt: skip
+
+
+def choice(command: str, docs: str, choices: Sequence[str], quoted: bool = False) -> Any:
+    """Declare a property that is one of some mnemonics, in the short form in which the instrument answers."""
+    mark = '"' if quoted else ""
+    return Instrument.control(
+        f"{command}?", f"{command} {mark}%s{mark}{CHECK}", docs, values=tuple(choices),
+        validator=lambda value, known: one_of(value, known, command),
+        cast=lambda text: text.strip().strip('"'), check_set_errors=True,
+    )  # fmt: skip

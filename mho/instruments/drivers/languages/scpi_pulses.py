@@ -1,0 +1,340 @@
+"""What the SCPI pulse generators share: single pulses on a 0 V base, fired one channel at a time.
+
+Between any two shapes the settings change in an order in which every step is legal: the high level exceeds the
+low one, the width fits the period, and the output idles at 0 V or is off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from pymeasure.adapters import Adapter
+
+from mho.errors import InstrumentError, LimitError
+from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span, one_of, whole, within
+
+CHANNELS = (1, 2)
+REST = 10e-3  # V, the amplitude that a channel is configured with
+BOUND = Span(REST, math.inf, "limit", "V")
+
+
+@dataclass(frozen=True)
+class PulseAbilities:
+    """What a model can do, and how it spells it.
+
+    Attributes
+    ----------
+    amplitude, width, period, edge : Span
+        Of a pulse into high impedance (V), at half height, from start to start, 10 to 90 % (s).
+    cycles : Span
+        Pulses in a burst.
+    edge_share : float
+        Longest edge, in units of the width.
+    dead_time : float
+        What the period leaves beside twice the width, s.
+    pulse, edges : str, tuple of str
+        The headers below ``:SOUR<n>`` of width and period, and of the edge times.
+    """
+
+    amplitude: Span
+    width: Span
+    period: Span
+    edge: Span
+    cycles: Span
+    edge_share: float
+    dead_time: float
+    pulse: str
+    edges: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Pulses that the instrument has confirmed of a channel: volts, seconds, and how many a trigger fires."""
+
+    voltage: float
+    width: float
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A waveform that it has confirmed instead: the seconds that it takes, and how often a trigger plays it."""
+
+    cycle: float
+    count: int = 1
+
+
+class PulseInstrument(ScpiInstrument):
+    """A two-channel generator as `mho.instruments.roles.PulseGenerator`; a model adds how it is prepared and triggered.
+
+    Parameters
+    ----------
+    address, visa_library, timeout, **connection
+        As for `ScpiInstrument`.
+    edge : float
+        Both edge times (10 to 90 %) of the pulses, s.
+
+    Raises
+    ------
+    LimitError
+        When the instrument has no such edges.
+    """
+
+    abilities: ClassVar[PulseAbilities]
+
+    def __init__(
+        self,
+        address: str | Adapter,
+        visa_library: str = "",
+        *,
+        edge: float = 10e-9,
+        timeout: float = 5.0,
+        **connection: Any,
+    ) -> None:
+        self.edge = within(edge, self.abilities.edge)
+        self._shapes: dict[int, Shape | Trace | None] = {}
+        self._bounds: dict[int, float] = {}  # V, what `protect` wants of a channel
+        self._live: set[int] = set()  # channels whose output is not confirmed off
+        super().__init__(address, visa_library, timeout=timeout, **connection)
+
+    # --- roles.PulseGenerator ---
+
+    def protect(self, channel: int, voltage: float) -> None:
+        """Keep `channel` within -`voltage` to `voltage` (V) by the instrument's own limits, from its next `configure` on.
+
+        Nothing is sent now: the limits go out, and are read back, while the output is off. They stay on the instrument.
+
+        Raises
+        ------
+        LimitError
+            When `voltage` is not above what the channel is configured with.
+        """
+        one_of(channel, CHANNELS, f"channel of {self._title}")
+        within(voltage, BOUND)
+        self._bounds[channel] = min(float(voltage), self.abilities.amplitude.maximum)
+
+    def configure(self, channel: int) -> None:
+        """Prepare triggered pulses of 0 V base level on `channel` and switch its output on.
+
+        Each command is legal whatever the channel did before; the output is off meanwhile.
+
+        Raises
+        ------
+        InstrumentError
+            When the instrument refuses.
+        """
+        one_of(channel, CHANNELS, f"channel of {self._title}")
+        self._shapes[channel] = None
+        self._live.add(channel)
+        width = max(1e-6, 2.0 * self.edge)
+        *preparation, arming = self._preparation(channel, width)
+        preparation[-1] += self._bounding(channel)
+        for commands in preparation:
+            self.exchange(";".join(commands))
+        self._confirm_bound(channel)
+        self.exchange(";".join(arming))
+        self._shapes[channel] = Shape(REST, width)
+
+    def check_shape(self, *, voltage: float, width: float, count: int = 1) -> None:
+        """Raise `LimitError` for pulses beyond the instrument's abilities; nothing is sent."""
+        within(abs(voltage), self.abilities.amplitude)
+        within(width, self.abilities.width)
+        whole(count, self.abilities.cycles)
+        if self.edge > self.abilities.edge_share * width:
+            raise LimitError(
+                f"pulse width {width:g} s is too short for edges of {self.edge:g} s; choose a width of "
+                f"{self.edge / self.abilities.edge_share:.3g} s or more, or faster edges"
+            )
+
+    def shape(self, channel: int, *, voltage: float, width: float) -> None:
+        """Set amplitude and width of the next pulses; sends only what changes.
+
+        Parameters
+        ----------
+        voltage : float
+            Pulse top into high impedance, V: 2 mV to 10 V, of either sign; the base stays at 0 V.
+        width : float
+            Width at half height, s.
+
+        Raises
+        ------
+        LimitError
+            For a value beyond the instrument's abilities.
+        InstrumentError
+            When the channel is not configured, or the instrument refuses.
+        """
+        if channel not in self._shapes:
+            raise InstrumentError(f"{self._title}: configure channel {channel} before shaping its pulses")
+        self.check_shape(voltage=voltage, width=width)
+        self._check_bound(channel, abs(voltage))
+        before = self._shapes[channel]
+        if not isinstance(before, Shape):  # a waveform, or an earlier command failed and nothing is known
+            self.configure(channel)
+            before = self._shapes[channel]
+            assert isinstance(before, Shape)
+        commands = self._level_commands(channel, before.voltage, voltage)
+        commands += self._width_commands(channel, before.width, width)
+        if commands:
+            self._shapes[channel] = None
+            self.exchange(";".join(commands))
+            self._shapes[channel] = Shape(voltage, width, before.count)
+
+    def fire(self, channel: int, count: int = 1) -> None:
+        """Fire `count` pulses, or play its waveform so often, on `channel` alone; return when they are over.
+
+        Raises
+        ------
+        LimitError
+            When a burst cannot be as long as that.
+        InstrumentError
+            When the channel is not shaped, the instrument refuses, or the burst does not end.
+        """
+        shape = self._shapes.get(channel)
+        if shape is None:
+            raise InstrumentError(
+                f"{self._title}: configure channel {channel} and shape its pulses before firing"
+            )
+        if count != shape.count:
+            cycles = int(whole(count, self.abilities.cycles))
+            self._shapes[channel] = None
+            self.exchange(f":SOUR{channel}:BURS:NCYC {cycles}")
+            shape = replace(shape, count=cycles)
+        self._shapes[channel] = None  # until the burst is known to be over
+        self._trigger(channel, self._duration(shape))
+        self._shapes[channel] = shape
+
+    def _check_bound(self, channel: int, highest: float) -> None:
+        bound = self._bounds.get(channel)
+        if bound is not None and highest > bound:
+            raise LimitError(
+                f"{self._title}, channel {channel}: {highest:g} V is beyond the {bound:g} V that the bench's limits allow "
+                "there; lower it, or raise the limit in the bench file if the chip allows"
+            )
+
+    def _bounding(self, channel: int) -> list[str]:
+        """Return the commands for the limits that `protect` wants; the output is off and the signal at `REST`."""
+        bound = self._bounds.get(channel)
+        return [] if bound is None else self._limiting(channel, bound)
+
+    def _confirm_bound(self, channel: int) -> None:
+        """Read the limits back before the output goes on."""
+        bound = self._bounds.get(channel)
+        if bound is None:
+            return
+        settings = self._channels()[channel - 1]
+        high, low = settings.limit_high, settings.limit_low
+        if max(abs(high - bound), abs(low + bound)) > 1e-3 * bound + 1e-3:
+            raise InstrumentError(
+                f"{self._title} set limits of {low:g} V and {high:g} V on channel {channel} instead of {bound:g} V"
+            )
+
+    # --- what a model adds ---
+
+    def _limiting(self, channel: int, volts: float) -> list[str]:
+        """Return the commands that keep the channel's levels within `volts` of 0 V."""
+        limits = f":SOUR{channel}:VOLT:LIM"
+        return [f"{limits}:HIGH {volts:.9e}", f"{limits}:LOW {-volts:.9e}"]
+
+    def _preparation(self, channel: int, width: float) -> list[list[str]]:
+        """Return the messages from any state, output off, to `REST` volts and `width`; the last switches it on."""
+        raise NotImplementedError
+
+    def _idling(self, channel: int) -> list[str]:
+        """Return the commands that switch the output off, and let any waveform and any level be set."""
+        raise NotImplementedError
+
+    def _arming(self, channel: int) -> list[str]:
+        """Return the commands that let a trigger fire a single burst, and close the output's relay."""
+        raise NotImplementedError
+
+    def _trigger(self, channel: int, seconds: float) -> None:
+        """Fire a burst on `channel` alone, and wait until its `seconds` are over."""
+        raise NotImplementedError
+
+    # --- the order in which settings change ---
+
+    def _period(self, width: float) -> float:
+        """Return the period for pulses of `width` (s): it bounds how soon the next may follow."""
+        return 2.0 * width + self.abilities.dead_time
+
+    def _duration(self, shape: Shape | Trace) -> float:
+        return shape.count * (shape.cycle if isinstance(shape, Trace) else self._period(shape.width))
+
+    def _pulse(self, channel: int, width: float) -> list[str]:
+        """Go from any pulse to one of `width`: the longest period takes any width, the shortest edges fit any."""
+        able, source = self.abilities, f":SOUR{channel}"
+        pulse = f"{source}:{able.pulse}"
+        return [
+            f"{pulse}:PER {able.period.maximum:.9e}",
+            *(f"{source}:{edge} {able.edge.minimum:.9e}" for edge in able.edges),
+            f"{pulse}:WIDT {width:.9e}",
+            f"{pulse}:PER {self._period(width):.9e}",
+            *(f"{source}:{edge} {self.edge:.9e}" for edge in able.edges),
+        ]
+
+    def _rest(self, channel: int) -> list[str]:
+        """Let amplitude and offset shrink from any levels to a base of 0 V."""
+        level = f":SOUR{channel}:VOLT"
+        return [f"{level} {REST:.9e}", f"{level}:OFFS {REST / 2:.9e}", f"{level}:LOW 0"]
+
+    def _level_commands(self, channel: int, before: float, after: float) -> list[str]:
+        """Change the amplitude such that the idle level is 0 V all the time."""
+        if after == before:
+            return []
+        level, output = f":SOUR{channel}:VOLT", f":OUTP{channel}"
+        moved, base, polarity = ("HIGH", "LOW", "NORM") if after > 0.0 else ("LOW", "HIGH", "INV")
+        move = f"{level}:{moved} {after:.9e}"
+        if after * before > 0.0:
+            return [move]
+        # An inverted pulse idles at the high level. Between the two the idle level is not 0 V: output off.
+        change = [move, f"{level}:{base} 0", f"{output}:POL {polarity}"]
+        return [f"{output} OFF", *change, f"{output} ON"] if channel in self._live else change
+
+    def _width_commands(self, channel: int, before: float, after: float) -> list[str]:
+        """Change width and period such that the width fits the period all the time."""
+        if after == before:
+            return []
+        pulse = f":SOUR{channel}:{self.abilities.pulse}"
+        commands = [f"{pulse}:WIDT {after:.9e}", f"{pulse}:PER {self._period(after):.9e}"]
+        return commands if after < before else commands[::-1]
+
+    # --- roles.Instrument ---
+
+    def settings(self) -> dict[str, str]:
+        """Return levels, widths, limits and outputs of both channels, as text."""
+        return {
+            f"ch{channel.id}_{name}": str(getattr(channel, name))
+            for channel in self._channels()
+            for name in channel.recorded
+        }
+
+    def make_safe(self) -> None:
+        """Switch both outputs off, confirmed by query.
+
+        Raises
+        ------
+        InstrumentError
+            When it cannot be confirmed.
+        """
+        self._shapes.clear()
+        failures = []
+        for step in (
+            self.interrupt,
+            lambda: self.exchange("*CLS;:OUTP1 OFF"),
+            lambda: self.exchange(":OUTP2 OFF"),
+        ):
+            try:
+                step()
+            except InstrumentError as error:
+                failures.append(str(error))
+        if any(channel.output_enabled for channel in self._channels()):
+            raise InstrumentError(
+                f"{self._title} still has an output on; switch it off by hand ({'; '.join(failures)})"
+            )
+        self._live.clear()
+
+    def _channels(self) -> Sequence[Any]:
+        return [getattr(self, f"ch_{channel}") for channel in CHANNELS]

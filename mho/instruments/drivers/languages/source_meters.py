@@ -1,0 +1,223 @@
+"""What the drivers of source-measure units share: a checked configuration, a confirmed safe state, channels in pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar
+
+from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.scpi_properties import Span, one_of, within
+from mho.instruments.roles import Reading
+
+LIST_SIZE = 2500  # levels a list may have (B2900: p. 4-105; Keithley: (?))
+LISTED_AT_ONCE = 100  # levels in one message
+PROTECTED = Span(0.02, math.inf, "voltage limit", "V")
+UNLOCKED = 20.0  # V, below which no interlock is asked for
+NOT_A_NUMBER = 9.9e37  # what a reading beyond its range is at least
+
+
+class VoltageSourceMeter:
+    """Volts out, amperes in: the part of `mho.instruments.roles.SourceMeter` that is the same for every model."""
+
+    VOLTAGE: ClassVar[Span]
+    CURRENT_LIMIT: ClassVar[Span]
+    CURRENT_RANGE: ClassVar[Span]
+    NPLC: ClassVar[Span]
+    DELAY: ClassVar[Span] = Span(0.0, 1e4, "delay", "s")
+
+    current_limit: Any
+    current_range: Any
+    nplc: Any
+    output_enabled: Any
+    voltage_limit: Any
+    _title: Any
+    _aperture: float  # s a reading takes
+
+    def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
+        """Prepare sourcing volts and measuring amperes; the output keeps its state.
+
+        Parameters
+        ----------
+        current_limit : float
+            Compliance, A; read back and compared.
+        current_range : float
+            Largest current to be measured, A.
+        nplc : float
+            Integration time in power line cycles.
+
+        Raises
+        ------
+        LimitError
+            For a value beyond the instrument's abilities.
+        InstrumentError
+            When the instrument refuses, or its limit is another than the one asked for.
+        """
+        within(current_limit, self.CURRENT_LIMIT)
+        within(current_range, self.CURRENT_RANGE)
+        within(nplc, self.NPLC)
+        self._prepare(current_limit)
+        # The range first: a range too small for the limit lowers the limit.
+        self.current_range = current_range
+        self.current_limit = current_limit
+        self.nplc = nplc
+        self._aperture = self._seconds(nplc)
+        actual = self.current_limit
+        if not abs(actual - current_limit) <= 1e-3 * current_limit:
+            raise InstrumentError(
+                f"{self._title} set a current limit of {actual:g} A instead of {current_limit:g} A; "
+                f"choose another limit, or another current range than {current_range:g} A"
+            )
+
+    def _prepare(self, current_limit: float) -> None:
+        """Set all that `configure` does not."""
+        raise NotImplementedError
+
+    def _seconds(self, nplc: float) -> float:
+        """Return how long a reading of `nplc` power line cycles takes, s."""
+        raise NotImplementedError
+
+    def make_safe(self) -> None:
+        """End what is running, and bring the level to 0 V and the output off, confirmed by query.
+
+        Raises
+        ------
+        InstrumentError
+            When it cannot be confirmed.
+        """
+        try:
+            self._go_to_zero()
+        finally:
+            self.output_enabled = False
+        if self.output_enabled:
+            raise InstrumentError(f"{self._title} still has its output on; switch it off by hand")
+
+    def _keep_voltage_limit(self, voltage: float) -> None:
+        """Set the voltage limit that holds when somebody lets the source give amperes; read back.
+
+        With volts sourced these instruments limit the current alone. It stays below what their interlock asks for.
+        """
+        wanted = min(within(voltage, PROTECTED), UNLOCKED)
+        self.voltage_limit = wanted
+        if not abs(self.voltage_limit - wanted) <= 1e-3 * wanted + 1e-3:
+            raise InstrumentError(
+                f"{self._title} set a voltage limit of {self.voltage_limit} V instead of {wanted:g} V"
+            )
+
+    def _go_to_zero(self) -> None:
+        """Interrupt whatever runs, and set the level to 0 V."""
+        raise NotImplementedError
+
+    def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
+        """Raise when a sweep through `voltages` (V) with `delay` (s) a point cannot be; nothing is sent.
+
+        Raises
+        ------
+        LimitError
+            For a value beyond the instrument's abilities.
+        InstrumentError
+            For too many levels, or none.
+        """
+        within(delay, self.DELAY)
+        self._listed(voltages)
+
+    def _listed(self, voltages: Sequence[float]) -> Iterator[Sequence[float]]:
+        """Check the levels (V) of a list, and return them in pieces that fit a message."""
+        if not 1 <= len(voltages) <= LIST_SIZE:
+            raise InstrumentError(f"{self._title}: a sweep has 1 to {LIST_SIZE} levels, not {len(voltages)}")
+        for voltage in voltages:
+            within(voltage, self.VOLTAGE)
+        return (voltages[start : start + LISTED_AT_ONCE] for start in range(0, len(voltages), LISTED_AT_ONCE))
+
+
+class SourceMeterChannel(VoltageSourceMeter):
+    """One channel of a `SourceMeterPair` as a source meter of its own; mixed into a channel of PyMeasure's."""
+
+    recorded: ClassVar[tuple[str, ...]]
+    parent: Any
+    id: Any
+
+    def identify(self) -> str:
+        """Return the instrument's reply to ``*IDN?``."""
+        identity: str = self.parent.identify()
+        return identity
+
+    def settings(self) -> dict[str, str]:
+        """Return the properties named in `recorded`, as text."""
+        return {name: str(getattr(self, name)) for name in self.recorded}
+
+    def close(self) -> None:
+        """Give the channel back; the connection is closed with the last one in use. No output changes."""
+        self.parent.release(self)
+
+
+class SourceMeterPair:
+    """Two channels behind one connection, which stays open until the last one in use is closed.
+
+    It is mixed into a driver of a bus, before its base.
+    """
+
+    setting_name: ClassVar[str] = "{channel}.{setting}"
+    _title: Any
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._in_use: set[Any] = set()
+        super().__init__(*arguments, **options)
+
+    @property
+    def pair(self) -> dict[int, Any]:
+        """The channels by number."""
+        raise NotImplementedError
+
+    def channel(self, number: int) -> Any:
+        """Return channel 1 or 2, which is in use from now on; raises `InstrumentError` for another number."""
+        pair = self.pair
+        one_of(number, tuple(pair), f"channel of {self._title}")
+        self._in_use.add(pair[number].id)
+        return pair[number]
+
+    def release(self, channel: SourceMeterChannel) -> None:
+        """Note that a channel is not in use any more; the last one closes the connection."""
+        if channel.id in self._in_use:
+            self._in_use.discard(channel.id)
+            if not self._in_use:
+                self.close()
+
+    def close(self) -> None:
+        """Release the connection; no output changes."""
+        super().close()  # type: ignore[misc]
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings of both channels, as text."""
+        return {
+            self.setting_name.format(channel=channel.id, setting=setting): text
+            for channel in self.pair.values()
+            for setting, text in channel.settings().items()
+        }
+
+    def make_safe(self) -> None:
+        """Bring both channels to 0 V and off, confirmed by query; the second one even if the first fails.
+
+        Raises
+        ------
+        InstrumentError
+            When it cannot be confirmed.
+        """
+        first, second = self.pair.values()
+        try:
+            first.make_safe()
+        finally:
+            second.make_safe()
+
+
+def readings(values: Iterable[float], limited: int) -> list[Reading]:
+    """Read triples of volts, amperes and status; `limited` are the status bits that tell compliance."""
+    numbers = iter(values)
+    return [
+        Reading(
+            float(volts),
+            float(amperes) if abs(amperes) < NOT_A_NUMBER else math.nan,
+            bool(int(status) & limited),
+        )
+        for volts, amperes, status in zip(numbers, numbers, numbers, strict=True)
+    ]

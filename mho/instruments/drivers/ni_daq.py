@@ -1,0 +1,283 @@
+"""NI analogue outputs and inputs (6738, X Series) as one vector-in, vector-out converter, through nidaqmx.
+
+How vectors and answers are timed is in `ni_daq_clock`. Two devices that share no chassis (a USB device has
+none) need a wire for the sample clock: connect PFI0 of both, or the terminal named as `clock_wire`, and their
+grounds.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import nidaqmx
+import numpy as np
+from nidaqmx.constants import LineGrouping
+from nidaqmx.errors import Error
+from nidaqmx.stream_writers import AnalogMultiChannelWriter
+from nidaqmx.system import Device
+from nidaqmx.utils import flatten_channel_string, unflatten_channel_string
+from numpy.typing import ArrayLike, NDArray
+
+from mho.errors import InputError, InstrumentError
+from mho.instruments.drivers.languages.nidaqmx_clock import ClockedExchange
+from mho.instruments.drivers.languages.nidaqmx_errors import daqmx_errors, first_line
+from mho.instruments.drivers.languages.output_vectors import checked_vectors
+
+Floats = NDArray[np.float64]
+
+logger = logging.getLogger(__name__)
+
+CONFIRM = 20e-3  # V: an output that reads back less is at 0 V; offset and noise stay below 2 mV
+
+
+class NIDaq:
+    """Writes vectors and reads vectors on one hardware clock; fills the role `mho.instruments.roles.Daq`.
+
+    Connecting changes no output.
+
+    Parameters
+    ----------
+    outputs, inputs : str
+        Physical channels, lists and ranges allowed: ``"PXI1Slot2/ao0:31"``, ``"Dev1/ai0:31"``.
+    rate : float
+        Fastest sample rate wanted, 1/s. The rate in force (property `rate`) is lower when the devices cannot
+        serve so many channels, or the outputs cannot settle, as fast as that.
+    settle : float
+        From an update until the inputs may be converted, s.
+    output_range : (float, float)
+        Limits of the outputs, V: a value beyond raises before anything is sent.
+    input_range : float
+        Largest voltage expected at the inputs, V; the device takes its smallest range that holds it.
+    clock_wire : str or None
+        Terminal wired from the output to the input device for the sample clock. None when both sit in one
+        PXI chassis, whose backplane carries it. Not used when outputs and inputs are one device.
+    lines : str
+        Digital output lines for `write_lines`, ``"Dev1/port0/line0:7"``; none by default.
+    session : callable
+        Returns the context in which tasks are created: `DaqSystem.selected` of a simulated system,
+        nothing on hardware.
+
+    Raises
+    ------
+    InputError
+        For a rate or a settling time that cannot be.
+    InstrumentError
+        When NI-DAQmx, a device or a channel is missing.
+    """
+
+    def __init__(
+        self,
+        outputs: str = "PXI1Slot2/ao0:31",
+        inputs: str = "Dev1/ai0:31",
+        *,
+        rate: float = 100e3,
+        settle: float = 20e-6,
+        output_range: tuple[float, float] = (-10.0, 10.0),
+        input_range: float = 10.0,
+        clock_wire: str | None = "PFI0",
+        lines: str = "",
+        session: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        if not rate > 0.0 or not settle >= 0.0:
+            raise InputError(
+                f"DAQ rate {rate:g} 1/s with settle {settle:g} s; give a rate above and a time from 0"
+            )
+        self._who = f"DAQ {outputs}, {inputs}"
+        self._low, self._high = output_range
+        self._wanted_rate = rate
+        self._tasks: list[nidaqmx.Task] = []
+        with self._daqmx("connecting"), session():
+            self._outputs, self._inputs = unflatten_channel_string(outputs), unflatten_channel_string(inputs)
+            try:
+                self._describe(lines)
+                self._clocked = ClockedExchange(
+                    self._outputs,
+                    self._inputs,
+                    output_range=output_range,
+                    input_range=input_range,
+                    rate=rate,
+                    settle=settle,
+                    clock_wire=clock_wire,
+                    new_task=self._task,
+                )
+            except BaseException:
+                self.close()
+                raise
+        if self.rate < rate:
+            logger.info("%s: %g samples/s instead of %g", self._who, self.rate, rate)
+
+    def _describe(self, lines: str) -> None:
+        """Read the devices' identity and make the tasks without a clock; nothing is reserved."""
+        names = dict.fromkeys(name.partition("/")[0] for name in (*self._outputs, *self._inputs))
+        devices = [Device(name) for name in names]
+        self._identity = "; ".join(
+            f"NI {device.product_type} ({device.name}, serial {device.serial_num:08X})" for device in devices
+        )
+        self._level = self._task()
+        self._level.ao_channels.add_ao_voltage_chan(
+            ",".join(self._outputs), min_val=self._low, max_val=self._high
+        )
+        self._level_writer = AnalogMultiChannelWriter(self._level.out_stream, auto_start=True)
+        self._lines = self._task() if lines else None
+        if self._lines is not None:
+            self._lines.do_channels.add_do_chan(lines, line_grouping=LineGrouping.CHAN_PER_LINE)
+            self._line_count = len(self._lines.do_channels)
+        # X Series devices can read their own outputs back through internal channels (?).
+        self._monitor = self._task() if devices[0].ai_physical_chans.channel_names else None
+        if self._monitor is not None:
+            parts = (name.partition("/") for name in self._outputs)
+            internal = ",".join(f"{device}/_{channel}_vs_aognd" for device, _, channel in parts)
+            self._monitor.ai_channels.add_ai_voltage_chan(internal)
+
+    def _task(self) -> nidaqmx.Task:
+        self._tasks.append(nidaqmx.Task())
+        return self._tasks[-1]
+
+    @property
+    def rate(self) -> float:
+        """Samples per second and channel in force."""
+        return self._clocked.rate
+
+    @property
+    def sample_period(self) -> float:
+        """Time from one vector to the next, s."""
+        return 1.0 / self.rate
+
+    @property
+    def output_count(self) -> int:
+        """Number of analogue outputs."""
+        return len(self._outputs)
+
+    @property
+    def input_count(self) -> int:
+        """Number of analogue inputs."""
+        return len(self._inputs)
+
+    def identify(self) -> str:
+        """Return product types, device names and serial numbers."""
+        return self._identity
+
+    def settings(self) -> dict[str, str]:
+        """Return channels, rates and ranges as text."""
+        with self._daqmx("reading the settings"):
+            input_range = self._clocked.input_range
+        return {
+            "outputs": flatten_channel_string(self._outputs),
+            "inputs": flatten_channel_string(self._inputs),
+            "rate_wanted": f"{self._wanted_rate:.9g} 1/s",
+            "rate": f"{self.rate:.9g} 1/s",
+            "conversion_rate": f"{self._clocked.conversion_rate:.9g} 1/s",
+            "settle": f"{self._clocked.settle:.9g} s",
+            "output_range": f"{self._low:g} V to {self._high:g} V",
+            "input_range": f"{input_range:g} V",
+            "sample_clock": self._clocked.clock,
+        }
+
+    def exchange(self, volts: ArrayLike) -> Floats:
+        """Play vectors and return what the inputs read.
+
+        Parameters
+        ----------
+        volts : array (samples, outputs)
+            One vector a row, V. With fewer columns than outputs, the others are at 0 V.
+
+        Returns
+        -------
+        array (samples, inputs)
+            Volts at the inputs, each row the settled answer to that row of `volts`. All outputs end at 0 V.
+
+        Raises
+        ------
+        InputError, LimitError
+            For a wrong shape or a value beyond `output_range`; nothing has been sent.
+        InstrumentError
+            When NI-DAQmx reports an error; the outputs have been set to 0 V, or a note on the error and the
+            log say that this could not be confirmed.
+        """
+        vectors = self._checked(volts)
+        try:
+            with self._daqmx("playing a waveform"):
+                return self._clocked.play(vectors)
+        except BaseException as error:
+            # An interrupted waveform would leave its last voltage on the outputs.
+            try:
+                self.make_safe()
+            except InstrumentError as worse:
+                error.add_note(str(worse))
+                logger.critical("%s", worse)
+            raise
+
+    def write(self, values: ArrayLike) -> None:
+        """Hold static levels (V) on the first outputs until told otherwise; the other outputs go to 0 V.
+
+        Raises `InputError` or `LimitError` before anything is sent, `InstrumentError` when it fails.
+        """
+        vectors = self._checked(values)
+        if len(vectors) != 1:
+            raise InputError(f"static outputs take one vector, not {len(vectors)}; use exchange for several")
+        levels = np.zeros(self.output_count)
+        levels[: vectors.shape[1]] = vectors[0]
+        with self._daqmx("writing static outputs"):
+            self._clocked.release()
+            self._level_writer.write_one_sample(levels)
+
+    def write_lines(self, states: Sequence[bool]) -> None:
+        """Set the digital output lines, one state a line, in the order of `lines`."""
+        if self._lines is None:
+            raise InputError("this DAQ was opened without digital lines; name them in the bench file")
+        if len(states) != self._line_count:
+            raise InputError(f"{len(states)} states for {self._line_count} digital lines; give one a line")
+        levels = [bool(state) for state in states]
+        with self._daqmx("setting digital lines"):
+            # nidaqmx takes a bare value for one line and a list for several.
+            self._lines.write(levels if len(levels) > 1 else levels[0])
+
+    def make_safe(self) -> None:
+        """Stop what runs and bring all outputs to 0 V, digital lines low.
+
+        Confirmed by read-back where the device can measure its own outputs, else by NI-DAQmx accepting the
+        write (which a device that is gone does not). Raises `InstrumentError` otherwise.
+        """
+        self._clocked.abort()
+        failed: list[InstrumentError] = []
+        for step in (self._zero_outputs, self._lower_lines):
+            try:
+                step()
+            except InstrumentError as error:
+                failed.append(error)
+        if failed:
+            raise InstrumentError("; ".join(map(str, failed))) from failed[0]
+
+    def _zero_outputs(self) -> None:
+        with self._daqmx("bringing the outputs to 0 V (NOT confirmed)"):
+            self._level_writer.write_one_sample(np.zeros(self.output_count))
+            levels = np.atleast_1d(self._monitor.read()) if self._monitor is not None else np.zeros(1)
+        worst = int(np.abs(levels).argmax())
+        if abs(levels[worst]) > CONFIRM:
+            raise InstrumentError(
+                f"{self._outputs[worst]} still reads {levels[worst]:.3g} V after it was set to 0 V; "
+                f"switch the device off and check what drives its output"
+            )
+
+    def _lower_lines(self) -> None:
+        if self._lines is not None:
+            self.write_lines([False] * self._line_count)
+
+    def close(self) -> None:
+        """Release the tasks; outputs keep what they have. A second call does nothing."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            try:
+                task.close()
+            except Error as error:
+                logger.warning("%s: closing a task failed: %s", self._who, first_line(error))
+
+    def _checked(self, volts: ArrayLike) -> Floats:
+        return checked_vectors(
+            volts, self.output_count, self._low, self._high, self._who, self._outputs.__getitem__
+        )
+
+    def _daqmx(self, doing: str) -> AbstractContextManager[None]:
+        return daqmx_errors(self._who, doing)

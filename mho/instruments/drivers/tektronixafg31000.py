@@ -1,0 +1,208 @@
+"""Tektronix AFG31000 series function generator as a pulser: pulses on a 0 V base, fired by ``*TRG``.
+
+One trigger fires both channels (TRIGger subsystem), so only the channel that is to pulse has its output on.
+
+AFG31000 Series Programmer Manual, 077-1148. (?) marks what is from memory of it and to be checked on hardware:
+the limits of widths, edges and waveforms (a two-channel AFG31052's), that a burst idles at the first point of its
+waveform, that bit 5 of the operation condition says that bursts wait for their trigger, and that an output's
+relay has settled when its command is done.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pymeasure.instruments import Instrument
+
+from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.scpi import ScpiChannel, Span, choice, control, counted, switch, whole
+from mho.instruments.drivers.languages.scpi_pulses import PulseAbilities
+from mho.instruments.drivers.languages.scpi_waveforms import Floats, WaveformInstrument, full_scale
+
+LEVEL = Span(-10.0, 10.0, "level", "V")
+WIDTH = Span(16e-9, 4e5, "pulse width", "s")
+PERIOD = Span(25e-9, 1e6, "pulse period", "s")
+DELAY = Span(0.0, 85.0, "delay", "s")
+EDGE = Span(7e-9, 1e-3, "edge time", "s")
+CYCLES = Span(1, 1e6, "burst cycles")
+FULL_SCALE = 16382  # the largest sample of a waveform; the smallest is 0
+WAVEFORM_SIZE = Span(2, 131072, "waveform length", "samples")
+SAMPLE_INTERVAL = Span(1e-9, 1e6, "interval from sample to sample", "s")
+EDIT_MEMORIES = {1: "EMEM", 2: "EMEM2"}  # where each channel's `shape_waveform` keeps its waveform
+USER_MEMORIES = Span(1, 255, "user waveform")
+WAITING = 32  # operation condition: bursts wait for their trigger (?)
+
+
+class PulseChannel(ScpiChannel):
+    """Settings of one channel, as the manual has them; `TektronixAFG31000.shape` is the safe way to pulses."""
+
+    recorded = (
+        "function", "high", "low", "width", "period", "leading", "trailing", "impedance", "polarity",
+        "limit_high", "limit_low", "burst_enabled", "burst_cycles", "output_enabled",
+    )  # fmt: skip
+
+    function = choice(
+        ":SOUR{ch}:FUNC:SHAP", "Control the waveform.",
+        ("SIN", "SQU", "PULS", "RAMP", "PRN", "DC", "EMEM", "EMEM2",
+         *(f"USER{n}" for n in range(1, int(USER_MEMORIES.maximum) + 1))),
+    )  # fmt: skip
+    high = control(":SOUR{ch}:VOLT:HIGH", "Control the high level, V at the load.", LEVEL)
+    low = control(":SOUR{ch}:VOLT:LOW", "Control the low level, V at the load.", LEVEL)
+    limit_high = control(":SOUR{ch}:VOLT:LIM:HIGH", "Control the upper limit of the high level, V.", LEVEL)
+    limit_low = control(":SOUR{ch}:VOLT:LIM:LOW", "Control the lower limit of the low level, V.", LEVEL)
+    width = control(":SOUR{ch}:PULS:WIDT", "Control the pulse width at half height, s.", WIDTH)
+    period = control(":SOUR{ch}:PULS:PER", "Control the pulse period, s.", PERIOD)
+    lead_delay = control(":SOUR{ch}:PULS:DEL", "Control the wait before the leading edge, s.", DELAY)
+    leading = control(":SOUR{ch}:PULS:TRAN:LEAD", "Control the leading edge time (10 to 90 %), s.", EDGE)
+    trailing = control(":SOUR{ch}:PULS:TRAN:TRA", "Control the trailing edge time (10 to 90 %), s.", EDGE)
+    hold = choice(":SOUR{ch}:PULS:HOLD", "Control what stays when the period changes.", ("WIDT", "DUTY"))
+    burst_enabled = switch(":SOUR{ch}:BURS:STAT", "Control whether triggers fire bursts.")
+    burst_mode = choice(":SOUR{ch}:BURS:MODE", "Control what a trigger does.", ("TRIG", "GAT"))
+    burst_cycles = counted(":SOUR{ch}:BURS:NCYC", "Control the periods in a burst.", CYCLES)
+    burst_delay = control(":SOUR{ch}:BURS:TDEL", "Control the wait from trigger to burst, s.", DELAY)
+    output_enabled = switch(":OUTP{ch}:STAT", "Control whether the output relay is closed.")
+    polarity = choice(":OUTP{ch}:POL", "Control whether the waveform is inverted.", ("NORM", "INV"))
+    impedance = Instrument.measurement(
+        ":OUTP{ch}:IMP?", "Get the load that levels refer to, ohm (9.9e37: open)."
+    )
+
+
+class TektronixAFG31000(WaveformInstrument):
+    """A two-channel AFG31000 as `mho.instruments.roles.PulseGenerator`.
+
+    Parameters
+    ----------
+    address, visa_library, timeout, **connection
+        As for `ScpiInstrument`.
+    edge : float
+        Both edge times (10 to 90 %) of the pulses, s; at most 0.8 of the shortest width.
+    """
+
+    model = "AFG31"
+    ch_1: PulseChannel = Instrument.ChannelCreator(PulseChannel, 1)
+    ch_2: PulseChannel = Instrument.ChannelCreator(PulseChannel, 2)
+    abilities = PulseAbilities(
+        amplitude=Span(2e-3, 10.0, "pulse amplitude", "V"),
+        width=WIDTH,
+        period=PERIOD,
+        edge=EDGE,
+        cycles=CYCLES,
+        edge_share=0.8,  # the width is at least 0.625 of both edges
+        dead_time=200e-9,
+        pulse="PULS",
+        edges=("PULS:TRAN:LEAD", "PULS:TRAN:TRA"),
+    )
+
+    waveform_size = WAVEFORM_SIZE
+    interval = SAMPLE_INTERVAL
+    fastest_cycle = 40e-9  # half the sine's highest frequency
+
+    trigger_source = choice(
+        ":TRIG:SOUR",
+        "Control what triggers: an external signal (and ``*TRG``), or the timer.",
+        ("EXT", "TIM"),
+    )
+    operation_condition = Instrument.measurement(
+        ":STAT:OPER:COND?", "Get the operation condition register.", cast=int
+    )
+
+    def _preparation(self, channel: int, width: float) -> list[list[str]]:
+        source = f":SOUR{channel}"
+        pulse = f"{source}:PULS"
+        return [
+            self._idling(channel),
+            self._rest(channel),
+            [
+                f"{source}:FUNC:SHAP PULS",
+                f"{pulse}:HOLD WIDT",
+                f"{pulse}:DEL 0",
+                *self._pulse(channel, width),
+            ],
+            self._arming(channel),
+        ]
+
+    def _idling(self, channel: int) -> list[str]:
+        """Switch the output off, and let any waveform and any level be set."""
+        output = f":OUTP{channel}"
+        # From the timer, the default, bursts would fire by themselves.
+        return [
+            f"{output} OFF", ":TRIG:SOUR EXT", f":SOUR{channel}:VOLT:UNIT VPP", f"{output}:IMP INF",
+            f"{output}:POL NORM",
+        ]  # fmt: skip
+
+    def _arming(self, channel: int) -> list[str]:
+        burst = f":SOUR{channel}:BURS"
+        return [
+            f"{burst}:MODE TRIG",
+            f"{burst}:NCYC 1",
+            f"{burst}:TDEL 0",
+            f"{burst}:STAT ON",
+            f":OUTP{channel} ON",
+        ]
+
+    def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:
+        """Keep the waveform in the channel's edit memory; the user memories stay as they are."""
+        memory, source = EDIT_MEMORIES[channel], f":SOUR{channel}"
+        self._send_waveform(f":DATA:DATA {memory}", _integers(fractions))
+        pulse = f"{source}:PULS"
+        return [
+            f"{source}:FUNC:SHAP {memory}",
+            # Pulses share the period; the shortest one is never in its way.
+            f"{pulse}:HOLD WIDT", f"{pulse}:DEL 0", f"{pulse}:PER {PERIOD.maximum:.9e}",
+            f"{pulse}:TRAN:LEAD {EDGE.minimum:.9e}", f"{pulse}:TRAN:TRA {EDGE.minimum:.9e}",
+            f"{pulse}:WIDT {WIDTH.minimum:.9e}",
+            f"{source}:FREQ {1.0 / (fractions.size * interval):.9e}",
+        ]  # fmt: skip
+
+    def _trigger(self, channel: int, seconds: float) -> None:
+        """Fire and wait; ``*OPC?`` does not wait for bursts (?), but the operation condition tells their end."""
+        others = self._live - {channel}
+        if others or channel not in self._live:
+            self._live.add(channel)
+            self.exchange(";".join([*(f":OUTP{other} OFF" for other in others), f":OUTP{channel} ON"]))
+            self._live -= others
+        # The other channel's burst runs as well, behind its open relay.
+        burst = max([seconds, *(self._duration(shape) for shape in self._shapes.values() if shape)])
+        deadline = time.monotonic() + burst + 5.0
+        waiting = int(self.exchange("*TRG;:STAT:OPER:COND?")) & WAITING
+        while not waiting:
+            if time.monotonic() > deadline:
+                raise InstrumentError(f"{self._title}: the burst has not ended after {burst + 5.0:.3g} s")
+            time.sleep(min(burst / 10.0, 0.05))
+            waiting = self.operation_condition & WAITING
+
+    def upload(self, memory: int, samples: ArrayLike) -> None:
+        """Store an arbitrary waveform in user memory; ``channel.function = "USER<n>"`` selects it.
+
+        It goes through the first edit memory: what `shape_waveform` has put there for channel 1 has to be shaped anew.
+
+        Parameters
+        ----------
+        memory : int
+            Number of the user memory, 1 to 255.
+        samples : array_like of float, shape (n,)
+            Waveform between -1 (low level) and 1 (high level), 2 to 131072 samples; 14 bits are kept.
+
+        Raises
+        ------
+        LimitError
+            When a sample is beyond -1 to 1, or there are too many or too few.
+        InstrumentError
+            When the instrument refuses.
+        """
+        whole(memory, USER_MEMORIES)
+        values = full_scale(samples, WAVEFORM_SIZE)
+        self._forget_waveform(1)
+        self._send_waveform(f":DATA:DATA {EDIT_MEMORIES[1]}", _integers(values))
+        self.exchange(f":DATA:COPY USER{int(memory)},EMEM")
+
+    def settings(self) -> dict[str, str]:
+        """Return levels, widths, limits and outputs of both channels, and the trigger's source, as text."""
+        return {**super().settings(), "trigger_source": str(self.trigger_source)}
+
+
+def _integers(fractions: Floats) -> bytes:
+    """Write samples of -1 to 1 as the converter takes them."""
+    return np.rint((fractions + 1.0) / 2.0 * FULL_SCALE).astype(">u2").tobytes()

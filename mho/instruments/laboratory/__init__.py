@@ -1,0 +1,1 @@
+"""Twins and chip wired together as a bench file says; monitor, serving, rehearsal."""

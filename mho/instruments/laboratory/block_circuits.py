@@ -1,0 +1,132 @@
+"""What a block of the virtual bench's chip answers to vectors, in the circuit that the board has closed around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.bench_file.bench_file import Simulation
+from mho.instruments.simulated.physics.chip import SimulatedChip
+from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
+from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
+from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
+from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
+
+if TYPE_CHECKING:
+    from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
+
+Floats = NDArray[np.float64]
+Block = tuple[str, tuple[int, ...], tuple[int, ...]]
+
+CONVERSION_DELAY = 20e-6  # s between an update and its conversion, as the DAQ's driver sets it
+BANDWIDTH = 1e6  # Hz, noise bandwidth of the board's amplifiers behind their filters
+LINES = 4096  # amplifiers on the board: more than any block has lines
+
+
+@dataclass
+class ConnectedBlock:
+    """What a board has closed around the chip, where no simulated board keeps it; names and units as there."""
+
+    mode: str = "SAFE"
+    block: Block | None = None
+    negative: str | None = None
+    diagonal: float = 0.0
+    diagonal_count: int = 0
+    transimpedance: float = 20e3
+    input_conductance: float = 35e-6
+
+
+@dataclass(frozen=True)
+class BlockCircuits:
+    """The board's amplifiers and the chip between them.
+
+    Attributes
+    ----------
+    inverters, loop, transimpedance : AmplifierBank
+        Behind the second array, in the inverting loop, and at the columns of MULTIPLY.
+    diagonal_errors : (lines,) array
+        Relative errors of the loop's resistors.
+    inverse_adc : Converter or None
+        The board's own converters at the INV outputs.
+    """
+
+    chip: SimulatedChip
+    board: SimulatedArrayBoard | ConnectedBlock
+    rng: np.random.Generator
+    inverters: AmplifierBank
+    loop: AmplifierBank
+    transimpedance: AmplifierBank
+    diagonal_errors: Floats
+    inverse_adc: Converter | None
+
+    @classmethod
+    def drawn(
+        cls,
+        chip: SimulatedChip,
+        board: SimulatedArrayBoard | ConnectedBlock,
+        simulation: Simulation,
+        rng: np.random.Generator,
+    ) -> Self:
+        """Draw the board's amplifiers and resistors, as the bench file's ``[simulation]`` has them."""
+        amplifier = amplifier_preset(simulation.amplifier)
+        inverters, loop, transimpedance = (AmplifierBank.draw(amplifier, LINES, rng) for _ in range(3))
+        diagonal_errors = 1e-3 * rng.standard_normal(LINES)
+        bits = simulation.inverse_bits
+        adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
+        return cls(chip, board, rng, inverters, loop, transimpedance, diagonal_errors, adc)
+
+    def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
+        """Answer of the connected block to a batch of input vectors (samples, inputs), V; none is all zero."""
+        answer = np.zeros((len(volts), input_count))
+        block = self.board.block
+        if block is None:
+            return answer
+        driven = volts[:, : len(block[1])]
+        window = len(volts) * period
+        if self.board.mode == "MULT":
+            outputs = self._multiply_circuit(block, window).outputs(driven, self.rng)
+        else:
+            currents = driven * self.board.input_conductance
+            circuit = self._inverse_circuit(block, window)
+            outputs = circuit.sampled(currents, CONVERSION_DELAY, period, self.rng)
+        answer[:, : outputs.shape[1]] = outputs[:, :input_count]
+        return answer
+
+    def _multiply_circuit(self, block: Block, window: float) -> MultiplyCircuit:
+        array, rows, columns = block
+        lines = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
+        transfer = self.chip.transfer(array, *lines)
+        noise = self.chip.noise(array, *lines, window, 1.0 / BANDWIDTH)
+        ports = transfer * (1.0 + noise.frozen)
+        return MultiplyCircuit(
+            ports, transfer**2 * noise.variance, self.transimpedance, self.board.transimpedance, BANDWIDTH
+        )
+
+    def _inverse_circuit(self, block: Block, window: float) -> InverseCircuit:
+        """The connected loop, wires included, with this moment's noise."""
+        array, rows, columns = block
+        board, n = self.board, len(rows)
+        lines = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
+        names = [array] if board.negative is None else [array, board.negative]
+        blocks = [self.chip.block(name, *lines) for name in names]
+        count = min(int(board.diagonal_count), n)
+        diagonal = np.zeros(n)
+        diagonal[:count] = board.diagonal * (1.0 + self.diagonal_errors[:count])
+        loop = LoopNetwork(
+            blocks[0],
+            *blocks[1:],
+            input_conductance=board.input_conductance,
+            diagonal=diagonal,
+            inverter_gain_errors=self.inverters.gain_errors[:n],
+        )
+        network, variance = loop.matrix(), np.zeros((n, n))
+        for name, wired, sign in zip(names, blocks, (1.0, -1.0), strict=False):
+            transfer = wired.admittance.transfer
+            noise = self.chip.noise(name, *lines, window, 1.0 / BANDWIDTH)
+            network += sign * transfer * noise.frozen
+            variance += transfer**2 * noise.variance
+        return InverseCircuit(network, loop.load(), variance, self.loop, BANDWIDTH, self.inverse_adc)

@@ -1,0 +1,168 @@
+"""The wires of a bench whose sources reach the chip's lines through the crosspoints of a switch matrix.
+
+A source whose crosspoints are open reaches nothing; two sources whose crosspoints meet on a line drive it together;
+a crosspoint that moves with volts on its row is a hot switch. All of it is recorded, as by the laboratory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mho.instruments.bench_file.switch_paths import GROUND, row_and_column
+from mho.instruments.simulated.generators.running_waveforms import Playing
+
+if TYPE_CHECKING:
+    from mho.instruments.laboratory.laboratory import Laboratory
+
+HOT = 5e-3  # V: what counts as a live source when a relay moves, or as two sources that disagree
+LEAKAGE = 1e-12  # S, an open relay
+RESISTANCE = 50.0  # ohm, behind a source that another one drives against
+
+Level = Callable[[], float | None]
+"""What a source holds now, V; None when it drives nothing."""
+
+
+class MatrixWires:
+    """Which source reaches which line, and what follows.
+
+    Parameters
+    ----------
+    lab : Laboratory
+        What lies behind the lines.
+    rows, columns : mapping
+        Source by row, terminal by column, as in a bench file.
+    """
+
+    def __init__(self, lab: Laboratory, rows: Mapping[str, str], columns: Mapping[str, str]) -> None:
+        self._lab, self._rows, self._columns = lab, rows, columns
+        self._closed: frozenset[str] = frozenset()
+        self._held: dict[str, float] = {}
+        self._levels: dict[str, Level] = {GROUND: lambda: 0.0}
+
+    def source_port(self, source: str) -> MatrixSource:
+        """Return the port of a source-measure unit."""
+        self._levels[source] = lambda: self._held.get(source)
+        return MatrixSource(self, source)
+
+    def pulse_port(self, source: str) -> MatrixPulse:
+        """Return the port of a pulse generator's channel."""
+        return MatrixPulse(self, source)
+
+    def know_waveform(self, source: str, playing: Playing) -> None:
+        """Say what a pulse generator's channel puts out without a trigger; what counts is how far it goes."""
+
+        def level() -> float:
+            waveform = playing()
+            return 0.0 if waveform is None else waveform.extreme
+
+        self._levels[source] = level
+
+    def take_closed(self, closed: frozenset[str]) -> None:
+        """Take note of the crosspoints that are closed now; what the matrix reports when relays move."""
+        changed = closed ^ self._closed
+        for crosspoint in sorted(changed):
+            source = self._rows.get(row_and_column(crosspoint)[0], "")
+            volts = self._level(source)
+            if volts is not None and abs(volts) > HOT:
+                self._lab.monitor.record(
+                    "hot switch", f"crosspoint {crosspoint} moved with {volts:.3g} V of {source} on it"
+                )
+        self._closed = closed
+        if changed:
+            self._lab.levels.end()
+            for terminal in dict.fromkeys(self._columns.values()):
+                self._settle(terminal)
+
+    @property
+    def held(self) -> Mapping[str, float]:
+        """What each source-measure unit holds its row at, V; one that is missing drives nothing."""
+        return self._held
+
+    def terminals(self, source: str) -> list[str]:
+        """Return the lines that a source reaches."""
+        return [terminal for name, terminal in self._joined() if name == source]
+
+    def drive(self, source: str, volts: float, connected: bool) -> None:
+        """A source took a new level."""
+        if connected:
+            self._held[source] = volts
+        else:
+            self._held.pop(source, None)
+        for terminal in self.terminals(source):
+            self._settle(terminal)
+
+    def current(self, source: str, volts: float, aperture: float) -> float:
+        """Current (A) out of a source at `volts`, into the lines and into whatever else drives them."""
+        amperes = volts * LEAKAGE
+        for terminal in self.terminals(source):
+            amperes += self._lab.current(terminal, volts, aperture)
+            amperes += sum((volts - level) / RESISTANCE for level in self._rivals(source, terminal, volts))
+        return amperes
+
+    def pulse(self, source: str, volts: float, width: float, count: int) -> None:
+        """Pulses left a generator's channel."""
+        for terminal in self.terminals(source):
+            self._rivals(source, terminal, volts)
+            self._lab.pulse(terminal, volts, width, count)
+
+    def _rivals(self, source: str, terminal: str, volts: float) -> list[float]:
+        """Levels of the other sources on a line; those that disagree are recorded."""
+        levels = []
+        for name, reached in self._joined():
+            level = self._level(name)
+            if reached == terminal and name != source and level is not None:
+                levels.append(level)
+                if abs(level - volts) > HOT:
+                    self._lab.monitor.record(
+                        "contention", f"{terminal}: {volts:.3g} V of {source} against {level:.3g} V of {name}"
+                    )
+        return levels
+
+    def _settle(self, terminal: str) -> None:
+        """Let a line follow the source-measure unit that holds it; of two, the one farther from 0 V."""
+        held = [
+            self._held[name] for name, reached in self._joined() if reached == terminal and name in self._held
+        ]
+        self._lab.drive(terminal, max(held, key=abs, default=0.0), bool(held))
+
+    def _joined(self) -> list[tuple[str, str]]:
+        pairs = (row_and_column(crosspoint) for crosspoint in sorted(self._closed))
+        return [
+            (self._rows[row], self._columns[column])
+            for row, column in pairs
+            if row in self._rows and column in self._columns
+        ]
+
+    def _level(self, source: str) -> float | None:
+        level = self._levels.get(source)
+        return None if level is None else level()
+
+
+@dataclass(frozen=True)
+class MatrixSource:
+    """From a source-measure unit's output to a row."""
+
+    wires: MatrixWires
+    source: str
+
+    def drive(self, volts: float, *, connected: bool) -> None:
+        """Hold `volts` (V), or float."""
+        self.wires.drive(self.source, volts, connected)
+
+    def current(self, volts: float, aperture: float) -> float:
+        """Return the current (A) that flows at `volts`."""
+        return self.wires.current(self.source, volts, aperture)
+
+
+@dataclass(frozen=True)
+class MatrixPulse:
+    """From a pulse generator's channel to a row."""
+
+    wires: MatrixWires
+    source: str
+
+    def pulse(self, volts: float, width: float, period: float, count: int) -> None:
+        """Let `count` pulses out."""
+        self.wires.pulse(self.source, volts, width, count)

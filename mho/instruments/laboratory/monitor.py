@@ -1,0 +1,224 @@
+"""What the wires of a virtual bench have seen: extremes of every terminal, and the traffic on every bus.
+
+It watches at the wires, behind drivers and twins, so it sees what a probe would see, not what was asked for.
+It is always on: a level, a pulse or a message costs it some tenths of a microsecond.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.bench.limits import RISE, SOURCE_EDGE, Limits, TerminalLimits
+from mho.instruments.simulated.clock import VirtualClock
+
+TERMINALS = ("bit line", "source line", "word line", "vector")
+SLACK = 0.01  # of a limit: sources are set to it and miss it by their accuracy; that is no incident
+_UNLIMITED = TerminalLimits(math.inf)
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something that would have hurt on a real bench.
+
+    Attributes
+    ----------
+    time : float
+        On the bench's clock, s.
+    kind : str
+        ``contention``, ``disturb``, ``floating gate``, ``hot switch``, ``over limit`` or ``running generator``.
+    detail : str
+        Which terminal, which value.
+    """
+
+    time: float
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """What one terminal has seen so far.
+
+    Attributes
+    ----------
+    lowest, highest : float
+        V; 0 V, where every bench begins, included.
+    current : float
+        Largest magnitude that a source-measure unit carried, A.
+    slew : float
+        Steepest change, V/s: a pulse's 10 to 90 % over its edge time, a vector's step over the sample
+        period, a source's step over `SOURCE_EDGE`.
+    shortest_pulse, longest_pulse : float
+        Widths, s; NaN without pulses.
+    pulses : int
+        How many came out of the generator.
+    """
+
+    lowest: float
+    highest: float
+    current: float
+    slew: float
+    shortest_pulse: float
+    longest_pulse: float
+    pulses: int
+
+    @property
+    def voltage(self) -> float:
+        """Largest magnitude, V."""
+        return max(-self.lowest, self.highest)
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Messages on their way to one instrument, and its replies; for a DAQ: blocks of samples played."""
+
+    messages: int = 0
+    bytes_sent: int = 0
+    replies: int = 0
+    bytes_received: int = 0
+
+
+class Trace:
+    """The running extremes of one terminal.
+
+    Parameters
+    ----------
+    limits : TerminalLimits
+        A first value beyond them is told to `record`, once for each quantity.
+    """
+
+    __slots__ = (
+        "_level", "_limits", "_name", "_over", "_record", "current", "highest", "longest", "lowest", "pulses",
+        "shortest", "slew",
+    )  # fmt: skip
+
+    def __init__(self, name: str, limits: TerminalLimits, record: Callable[[str, str], None]) -> None:
+        self._name, self._limits, self._record = name, limits, record
+        self._over: set[str] = set()
+        self._level = self.lowest = self.highest = self.current = self.slew = 0.0
+        self.longest, self.shortest, self.pulses = 0.0, math.inf, 0
+
+    def take_level(self, volts: float) -> None:
+        """A source holds another level from now on."""
+        step = volts - self._level
+        if step:
+            self._level = volts
+            slew = abs(step) / SOURCE_EDGE
+            if slew > self.slew:
+                self._steepen(slew)
+            if volts > self.highest or volts < self.lowest:
+                self._reach(volts)
+
+    def take_held(self, volts: float) -> None:
+        """A source is at `volts`, if only on its way."""
+        if volts > self.highest or volts < self.lowest:
+            self._reach(volts)
+
+    def take_endless_pulse(self, volts: float, seconds: float) -> None:
+        """A pulse generator has been at `volts` for so long: to what it drives that is a pulse that does not end."""
+        self.take_held(volts)
+        self._compare("pulse width", seconds, self._limits.pulse_width, "s")
+
+    def take_current(self, amperes: float, compliance: Callable[[], float]) -> None:
+        """A source was asked for `amperes`; it carries no more than its compliance."""
+        size = abs(amperes)
+        if size > self.current:
+            size = min(size, compliance())
+            if size > self.current:
+                self.current = size
+                self._compare("current", size, self._limits.current, "A")
+
+    def take_pulses(self, volts: float, width: float, edge: float, count: int) -> None:
+        """Pulses of `volts` from a base of 0 V, `width` at half height, `edge` from 10 to 90 %."""
+        self.pulses += count
+        slew = RISE * abs(volts) / edge
+        if slew > self.slew:
+            self._steepen(slew)
+        if volts > self.highest or volts < self.lowest:
+            self._reach(volts)
+        if width < self.shortest:
+            self.shortest = width
+        if width > self.longest:
+            self.longest = width
+            self._compare("pulse width", width, self._limits.pulse_width, "s")
+
+    def take_samples(self, volts: NDArray[np.float64], period: float) -> None:
+        """All outputs of a DAQ play `volts`, (samples, outputs), one sample a `period`."""
+        if not volts.size:
+            return
+        for extreme in (float(volts.max()), float(volts.min())):
+            if extreme > self.highest or extreme < self.lowest:
+                self._reach(extreme)
+        if len(volts) > 1 and period:
+            slew = float(np.abs(np.diff(volts, axis=0)).max()) / period
+            if slew > self.slew:
+                self._steepen(slew)
+
+    def _reach(self, volts: float) -> None:
+        self.lowest, self.highest = min(self.lowest, volts), max(self.highest, volts)
+        self._compare("voltage", volts, self._limits.voltage, "V")
+
+    def _steepen(self, slew: float) -> None:
+        self.slew = slew
+        self._compare("slew", slew, self._limits.slew, "V/s")
+
+    def _compare(self, what: str, value: float, limit: float, unit: str) -> None:
+        if abs(value) > limit * (1.0 + SLACK) and what not in self._over:
+            self._over.add(what)
+            self._record(
+                "over limit",
+                f"{self._name}: {what} of {value:.4g} {unit} is beyond the limit of {limit:.4g} {unit}",
+            )
+
+    def extremes(self) -> Extremes:
+        """Return what has been seen so far."""
+        seen = self.pulses > 0
+        return Extremes(
+            self.lowest, self.highest, self.current, self.slew,
+            self.shortest if seen else math.nan, self.longest if seen else math.nan, self.pulses,
+        )  # fmt: skip
+
+
+class Monitor:
+    """Extremes, incidents and traffic of one bench.
+
+    Parameters
+    ----------
+    clock : VirtualClock
+        Gives incidents their time.
+    limits : Limits
+        The bench file's; a terminal without limits is watched all the same.
+
+    Attributes
+    ----------
+    terminals : dict
+        `Trace` by terminal.
+    traffic : dict
+        `Traffic` by VISA address (a DAQ's by its outputs); an instrument that was never addressed is missing.
+    pulses : int
+        How many reached a cell; a pulse may also end at an open switch.
+    incidents : list of Incident
+    """
+
+    def __init__(self, clock: VirtualClock, limits: Limits) -> None:
+        self._clock = clock
+        self.pulses = 0
+        self.incidents: list[Incident] = []
+        self.terminals = {
+            name: Trace(name, limits.terminals.get(name, _UNLIMITED), self.record) for name in TERMINALS
+        }
+        self.traffic: defaultdict[str, Traffic] = defaultdict(Traffic)
+
+    def record(self, kind: str, detail: str, at: float | None = None) -> None:
+        """Note an incident, of now or of an earlier time (s)."""
+        self.incidents.append(Incident(self._clock.now if at is None else at, kind, detail))
+
+    def extremes(self) -> dict[str, Extremes]:
+        """Return what every terminal has seen so far."""
+        return {name: trace.extremes() for name, trace in self.terminals.items()}

@@ -1,0 +1,114 @@
+"""A bench of real instruments, with the simulated twin of each in its place: the same drivers, addresses and limits."""
+
+from __future__ import annotations
+
+from nidaqmx.constants import BusType
+from nidaqmx.utils import unflatten_channel_string
+
+from mho.errors import BenchError
+from mho.instruments.bench.bench import Bench
+from mho.instruments.bench.opening import open_simulated
+from mho.instruments.bench_file.bench_file import BenchSource, Simulation
+from mho.instruments.bench_file.entries import DaqEntry
+from mho.instruments.bench_file.plausibility import check_limits
+from mho.instruments.simulated.nidaqmx.devices import PRODUCTS
+
+
+def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
+    """Return a bench file whose instruments are twins; one that has simulated ones already stays as it is.
+
+    Parameters
+    ----------
+    source : BenchSource
+        Usually without a ``[simulation]`` section.
+    preset : str, optional
+        Cells of the simulated chip; default that of `Simulation`.
+
+    Raises
+    ------
+    BenchError
+        When no simulated DAQ has the channels in use.
+    """
+    bench = source.bench
+    if bench.simulation is not None and bench.simulation.instruments:
+        return source
+    if bench.simulation is not None:
+        with_twins = bench.simulation.model_copy(update={"instruments": True})
+        return source.model_copy(update={"bench": bench.model_copy(update={"simulation": with_twins})})
+    simulation = Simulation() if preset is None else Simulation(preset=preset)
+    daq = bench.instruments.daq
+    wired = daq.model_copy(update={"products": _products(daq)})
+    instruments = bench.instruments.model_copy(update={"daq": wired})
+    return source.model_copy(
+        update={
+            "bench": bench.model_copy(update={"simulation": simulation, "instruments": instruments}),
+            # Run files keep this text: they must not pass for measurements.
+            "text": f"# A rehearsal: simulated twins stand in for the instruments; cells {simulation.preset!r}.\n"
+            + source.text,
+        }
+    )
+
+
+def open_rehearsal(
+    source: BenchSource,
+    *,
+    preset: str | None = None,
+    seed: int | None = None,
+    beyond: bool = False,
+    force: bool = False,
+) -> Bench:
+    """Open a bench file with twins for its instruments; takes no lock and needs no hardware.
+
+    Parameters
+    ----------
+    source : BenchSource
+        The bench file.
+    preset : str, optional
+        Cells of the simulated chip.
+    seed : int, optional
+        Of everything random on the bench.
+    beyond : bool
+        Lift the file's limits; the laboratory's monitor has its own, and tells what exceeds them.
+    force : bool
+        Take limits that can hardly be meant as they are.
+
+    Raises
+    ------
+    BenchError
+        As `stand_in`, for limits that can hardly be meant, or for an unknown preset.
+    """
+    check_limits(source, force)
+    limits = source.bench.terminal_limits().lifted() if beyond else None
+    return open_simulated(stand_in(source, preset), preset, seed, limits)
+
+
+def _products(daq: DaqEntry) -> dict[str, str]:
+    """Return the product of each device in use: as the bench file says, else the first that has the channels."""
+    needed: dict[str, tuple[int, int]] = {}
+    channels_in = daq.inputs if daq.driver == "ni_daq" else ""
+    for kind, channels in enumerate((daq.outputs, channels_in)):
+        for channel in unflatten_channel_string(channels):
+            device, _, terminal = channel.partition("/")
+            number = int("".join(filter(str.isdigit, terminal)) or 0) + 1
+            counts = list(needed.get(device, (0, 0)))
+            counts[kind] = max(counts[kind], number)
+            needed[device] = (counts[0], counts[1])
+    products = dict(daq.products)
+    for device, (outputs, inputs) in needed.items():
+        if device in products:
+            continue
+        fitting = [
+            name
+            for name, product in PRODUCTS.items()
+            if product.output_count >= outputs and product.input_count >= inputs
+        ]
+        if not fitting:
+            raise BenchError(
+                f"no simulated DAQ has {outputs} outputs and {inputs} inputs as {device} is used; there are "
+                f"{', '.join(PRODUCTS)}: split the channels over two devices, or name them in [instruments.daq] products"
+            )
+        on_backplane = device.upper().startswith("PXI")
+        products[device] = min(
+            fitting, key=lambda name: (PRODUCTS[name].bus is BusType.PXIE) is not on_backplane
+        )
+    return products

@@ -1,0 +1,162 @@
+"""What sources do to the chip while time passes: generators that run, levels that source-measure units or DAQs hold.
+
+The twins say what their terminals do (`running_waveforms`); this follows the clock, and lets a cell that the board has
+connected to one of them go through all that falls into the time that has passed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from mho.instruments.simulated.generators.running_waveforms import Playing, Train, Waveform
+from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
+from mho.instruments.simulated.physics.cells.switching import LASTING
+
+if TYPE_CHECKING:
+    from mho.instruments.laboratory.laboratory import Laboratory
+
+REST = 5e-3  # V: what a source at rest may miss 0 V by
+PATHS = {"bit line": "SET", "source line": "RES"}  # what the board connects a generator's line by
+
+
+class RunningSources:
+    """Follows the clock of one laboratory.
+
+    Parameters
+    ----------
+    lab : Laboratory
+    playing : mapping
+        What tells a generator's waveform, by source: by line, or by name in front of a switch matrix.
+    lines : callable
+        Returns the lines that a source reaches.
+    """
+
+    def __init__(
+        self, lab: Laboratory, playing: Mapping[str, Playing], lines: Callable[[str], Iterable[str]]
+    ) -> None:
+        self._lab, self._playing, self._lines = lab, playing, lines
+        self._began: dict[str, tuple[Waveform, float]] = {}
+        self._told: dict[str, tuple[object, ...]] = {}  # the last incident of a source: each is told once
+        self._floating: tuple[object, float] | None = None  # what was told last of a level on a floating gate
+        self._measured = 0.0, 0.0  # a measurement has acted already: at which level (V), until when (s)
+
+    def measure(self, volts: float, seconds: float) -> None:
+        """Told when a current has been measured, and the cell has borne `volts`, for `seconds` from now on."""
+        self._measured = volts, self._lab.clock.now + seconds
+
+    def __call__(self, start: float, end: float) -> None:
+        """Let the time from `start` to `end` (s) have passed."""
+        for source, playing in self._playing.items():
+            waveform = playing()
+            if waveform is not None:
+                self._play(source, waveform, start, end)
+            elif source in self._began:
+                del self._began[source]
+                self._told.pop(source, None)
+        if abs(self._lab.held_line("bit line")) > self._lab.chip.preset.disturb_voltage:
+            self._hold(start, min(end, self._lab.board.goes_safe_at))
+        else:
+            self._floating = None
+        self._lab.pass_vectors(end - start)
+
+    def _play(self, source: str, waveform: Waveform, start: float, end: float) -> None:
+        if source not in self._began or self._began[source][0] != waveform:
+            self._began[source] = waveform, start
+        began, grounded = self._began[source][1], self._lab.board.goes_safe_at
+        for line in self._lines(source):
+            self._watch(line, waveform, start - began, end - began)
+            if start < grounded:
+                trains = waveform.between(start - began, min(end, grounded) - began)
+                self._reach_cell(source, line, waveform, trains, start)
+
+    def _watch(self, line: str, waveform: Waveform, start: float, end: float) -> None:
+        """Show the monitor the levels of all cycles that begin from `start` to `end`, s since the waveform began."""
+        trace = self._lab.monitor.terminals[line]
+        if math.isinf(waveform.period):
+            if abs(waveform.extreme) > REST:
+                trace.take_endless_pulse(waveform.extreme, end)
+            return
+        cycles = math.ceil(end / waveform.period) - math.ceil(start / waveform.period)
+        for volts, seconds, times in waveform.cycle if cycles else ():
+            if abs(volts) > REST:
+                trace.take_pulses(volts, seconds, self._lab.edge(line), times * cycles)
+
+    def _reach_cell(
+        self, source: str, line: str, waveform: Waveform, trains: list[Train], start: float
+    ) -> None:
+        """Let what a generator puts on a line act on the cell behind it."""
+        lab, path = self._lab, PATHS.get(line, "")
+        cell = lab.board.cell
+        if cell is None or not lab.closed(path) or abs(waveform.extreme) <= REST:
+            self._told.pop(source, None)
+            lab.levels.end(f"generator {source}")
+            return
+        gate = lab.gate
+        told = (waveform, line, cell, gate is None)
+        if self._told.get(source) != told:
+            self._told[source] = told
+            array, row, column = cell
+            lab.monitor.record(
+                "running generator",
+                f"{line}: {_told(waveform)} on {array}[{row}, {column}] without a trigger"
+                + (", with nothing on the word line" if gate is None else ""),
+                start,
+            )
+        if gate is None:
+            return
+        sign, at = 1.0 if path == "SET" else -1.0, start - self._began[source][1]
+        array, row, column = cell
+        for levels, count in trains:
+            cycle = [Level(sign * volts, seconds, times) for volts, seconds, times in levels]
+            if count > 1:
+                lab.monitor.pulses += count * sum(level.times for level in cycle if level.volts)
+                pulse_train(lab.chip.cells[array], (row, column), cycle, count, gate)
+                at += count * waveform.period
+                continue
+            for level in cycle:  # each may be the rest of one that has begun before, or only its beginning
+                self._pass_level(source, cell, level, gate, waveform, at)
+                at += level.seconds * level.times
+
+    def _pass_level(
+        self,
+        source: str,
+        cell: tuple[str, int, int],
+        level: Level,
+        gate: float,
+        waveform: Waveform,
+        at: float,
+    ) -> None:
+        """Let a level of a generator act, or a part of it, which begins `at` s since the waveform did."""
+        lab, (array, row, column) = self._lab, cell
+        cycle, place = waveform.place(at + level.seconds * level.times / 2.0)
+        lasts = waveform.cycle[place].seconds > LASTING and level.times == 1
+        if lasts and abs(level.volts) >= lab.chip.preset.disturb_voltage:
+            since = self._began[source], cycle, place
+            lab.hold(f"generator {source}", cell, level.volts, level.seconds, gate, math.inf, *since)
+            return
+        lab.monitor.pulses += level.times if level.volts else 0
+        pulse_train(lab.chip.cells[array], (row, column), [level], 1, gate)
+
+    def _hold(self, start: float, end: float) -> None:
+        """Let the level of a source-measure unit act while nobody measures."""
+        lab = self._lab
+        volts, cell, gate = lab.held_line("bit line"), lab.board.cell, lab.gate
+        if volts == self._measured[0]:
+            start = max(start, self._measured[1])
+        if end <= start or cell is None or not lab.closed("READ"):
+            return
+        if gate is not None:
+            lab.stress(cell, volts, end - start, gate)
+        elif self._floating != (cell, volts):
+            self._floating = cell, volts
+            lab.monitor.record(
+                "floating gate", f"{volts:.3g} V held at {cell} with nothing on the word line", start
+            )
+
+
+def _told(waveform: Waveform) -> str:
+    if math.isinf(waveform.period):
+        return f"{waveform.extreme:.3g} V"
+    return f"up to {waveform.extreme:.3g} V every {waveform.period:.3g} s"

@@ -1,0 +1,264 @@
+"""The simulated instruments on TCP sockets of this computer, for VISA programs that know nothing of `@mho`.
+
+Each speaks as a real one does on its raw socket: messages and replies end with a line feed, there is no END,
+no serial poll and no device clear. Like many a real one it serves one client at a time; another is hung up
+on at once. Only the loopback interface is used: there is nobody to ask for a password here. An NI DAQ is not
+served: no bytes go to it, but calls of NI's library.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from mho.errors import BenchError
+from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.laboratory.monitor import Traffic
+from mho.instruments.laboratory.rehearsal import stand_in
+from mho.instruments.simulated.visa.racks import Rack
+from mho.instruments.simulated.visa.sessions import Device
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 5025  # of the first instrument: where instruments listen for SCPI
+CHUNK = 1 << 16
+AT_ONCE = 100  # pieces of input in a row: a client that never pauses must not keep the server from ending
+PATIENCE = 10.0  # s that a client may take to accept a reply
+
+
+class Endpoint(NamedTuple):
+    """Where an instrument is served: its resource name on the bench, and the socket."""
+
+    resource: str
+    host: str
+    port: int
+
+    @property
+    def address(self) -> str:
+        """What a VISA program opens."""
+        return f"TCPIP0::{self.host}::{self.port}::SOCKET"
+
+
+class Server:
+    """Serves a rack until it is closed; a context manager.
+
+    Parameters
+    ----------
+    rack : Rack
+        While it is served its instruments frame replies as streams; do not open it by `@mho` meanwhile.
+    port_base : int
+        Port of the first instrument, the others follow; 0 takes any that are free.
+
+    Attributes
+    ----------
+    endpoints : list of Endpoint
+        In the order of the rack.
+    unserved : dict
+        Products by device name of what has no messages to pass on: NI DAQs.
+
+    Raises
+    ------
+    BenchError
+        When a port is taken or must not be used.
+    """
+
+    def __init__(self, rack: Rack, port_base: int = DEFAULT_PORT) -> None:
+        turn = threading.Lock()  # one clock and one chip behind all: messages are carried out one by one
+        counted: dict[str, Traffic] = getattr(rack, "traffic", {})
+        with ExitStack() as opened:
+            self._lines = []
+            for number, (resource, device) in enumerate(rack.devices.items()):
+                listener = opened.enter_context(_listen(port_base + number if port_base else 0))
+                endpoint = Endpoint(resource, HOST, listener.getsockname()[1])
+                traffic = counted.setdefault(resource, Traffic())
+                self._lines.append(_Line(endpoint, device, listener, turn, traffic))
+            opened.pop_all()  # from here on each thread closes its own
+        self.endpoints = [line.endpoint for line in self._lines]
+        self.unserved: dict[str, str] = dict(getattr(getattr(rack, "daq", None), "products", {}))
+        for line in self._lines:
+            line.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def listing(self) -> str:
+        """Return what is served where, a line each, and what is not."""
+        lines = [f"{endpoint.address}  {endpoint.resource}" for endpoint in self.endpoints]
+        if self.unserved:
+            devices = ", ".join(f"{name} ({product})" for name, product in self.unserved.items())
+            lines.append(
+                f"not served: NI DAQ {devices}. It is reached through NI-DAQmx, not by messages: use nidaqmx in "
+                "the process that opens the bench, within laboratory.daq_session()"
+            )
+        return "\n".join(lines)
+
+    def close(self) -> None:
+        """Hang up on all clients and free the ports; outputs stay as they are. Again does nothing."""
+        for line in self._lines:
+            line.stop()
+        for line in self._lines:
+            line.join()
+
+
+class _Line(threading.Thread):
+    """One instrument's socket and the thread that serves it."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        device: Device,
+        listener: socket.socket,
+        turn: threading.Lock,
+        traffic: Traffic,
+    ) -> None:
+        super().__init__(name=f"serving {endpoint.resource}", daemon=True)
+        self.endpoint = endpoint
+        self._device, self._listener, self._turn, self._traffic = device, listener, turn, traffic
+        self._wake, self._woken = socket.socketpair()
+
+    def stop(self) -> None:
+        """Ask the thread to end."""
+        with suppress(OSError):  # it has ended already
+            self._wake.send(b"x")
+
+    def run(self) -> None:
+        """Accept clients and answer them until told to stop."""
+        self._device.stream = True
+        with self._wake, self._woken, self._listener, selectors.DefaultSelector() as ready:
+            ready.register(self._woken, selectors.EVENT_READ)
+            ready.register(self._listener, selectors.EVENT_READ)
+            client: socket.socket | None = None
+            try:
+                while True:
+                    sources = {key.fileobj for key, _ in ready.select()}
+                    if self._woken in sources:
+                        return
+                    if client is not None and not self._serve(client):
+                        ready.unregister(client)
+                        self._hang_up(client)
+                        client = None
+                    if self._listener in sources:
+                        newcomer = self._accept(busy=client is not None)
+                        if newcomer is not None:
+                            client = newcomer
+                            ready.register(client, selectors.EVENT_READ)
+            finally:
+                if client is not None:
+                    self._hang_up(client)
+
+    def _accept(self, *, busy: bool) -> socket.socket | None:
+        """Let the caller at the door in, unless there is a client already."""
+        try:
+            caller, _ = self._listener.accept()
+        except OSError:  # gone before it was let in
+            return None
+        if busy:
+            log.warning("%s: a second client is refused", self.endpoint.resource)
+            caller.close()
+            return None
+        caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        caller.settimeout(PATIENCE)
+        return caller
+
+    def _serve(self, client: socket.socket) -> bool:
+        """Answer all that the client has sent so far; tell whether it is still there.
+
+        All, its leaving included: who comes right after it must not be taken for a second client.
+        """
+        with selectors.DefaultSelector() as pending:
+            pending.register(client, selectors.EVENT_READ)
+            for _ in range(AT_ONCE):
+                if not pending.select(0):
+                    break
+                if not self._answer(client):
+                    return False
+        return True
+
+    def _answer(self, client: socket.socket) -> bool:
+        """Pass on what the client sends and what the instrument replies; tell whether it is still there."""
+        try:
+            data = client.recv(CHUNK)
+            if not data:
+                return False
+            with self._turn:
+                self._device.write(data, False)
+                reply = self._device.read()
+            self._traffic.messages += data.count(b"\n")
+            self._traffic.bytes_sent += len(data)
+            if reply:
+                client.sendall(reply)
+                self._traffic.replies += 1
+                self._traffic.bytes_received += len(reply)
+        except OSError as error:
+            log.warning("%s: lost its client: %s", self.endpoint.resource, error)
+            return False
+        except Exception:  # a fault of the twin's: the others go on being served
+            log.exception("%s failed; its client is hung up on", self.endpoint.resource)
+            return False
+        return True
+
+    def _hang_up(self, client: socket.socket) -> None:
+        """End a connection: unfinished input and unread replies go with it, settings stay."""
+        with self._turn:
+            self._device.clear()
+        client.close()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BenchError(f"port {port} of {HOST} cannot be used: {reason}; choose another") from None
+    return listener
+
+
+def serve_bench(bench: str, port_base: int, announce: Callable[[BenchSource, Server], None]) -> None:
+    """Serve the instruments of a bench, or the twins of real ones, until SIGINT or SIGTERM.
+
+    Parameters
+    ----------
+    bench : str
+        A packaged bench or a bench file.
+    port_base : int
+        As for `Server`.
+    announce : callable
+        Given the bench file and the server, once its endpoints can be opened.
+
+    Raises
+    ------
+    BenchError
+        For a bench file that is wrong, or a port that cannot be used.
+    """
+    source = load_bench_file(bench)
+    rack = Laboratory(stand_in(source))
+    stop = threading.Event()
+    previous = {
+        number: signal.signal(number, lambda received, frame: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        with Server(rack, port_base) as server:
+            announce(source, server)
+            stop.wait()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

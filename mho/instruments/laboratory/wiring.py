@@ -1,0 +1,127 @@
+"""The ports of the simulated instruments, each a wire into the laboratory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from mho.instruments.laboratory.laboratory import Laboratory
+
+Floats = NDArray[np.float64]
+
+PULSE_EDGE = 10e-9  # s, of a generator whose twin does not tell
+
+
+@dataclass(frozen=True)
+class SourceWire:
+    """From a source-measure unit's output to its terminal."""
+
+    lab: Laboratory
+    terminal: str
+
+    def drive(self, volts: float, *, connected: bool) -> None:
+        """Hold `volts` (V), or float."""
+        self.lab.drive(self.terminal, volts, connected)
+
+    def current(self, volts: float, aperture: float) -> float:
+        """Return the current (A) that flows at `volts`."""
+        return self.lab.current(self.terminal, volts, aperture)
+
+
+@dataclass(frozen=True)
+class PulseWire:
+    """From a pulse generator's channel to its terminal."""
+
+    lab: Laboratory
+    terminal: str
+
+    def pulse(self, volts: float, width: float, period: float, count: int) -> None:
+        """Let `count` pulses out."""
+        self.lab.pulse(self.terminal, volts, width, count)
+
+
+@dataclass(frozen=True)
+class ConverterWires:
+    """From a DAQ's outputs through the connected block to its inputs; `key` names its traffic."""
+
+    lab: Laboratory
+    key: str
+
+    def exchange(self, volts: Floats, period: float) -> Floats:
+        """Play samples and return what comes back, (samples, inputs), V."""
+        answer = self.lab.vectors(volts, self.lab.daq.input_count, period)
+        traffic = self.lab.monitor.traffic[self.key]
+        traffic.messages += 1
+        traffic.bytes_sent += volts.nbytes
+        traffic.replies += 1
+        traffic.bytes_received += answer.nbytes
+        return answer
+
+    def hold(self, volts: Floats, period: float) -> None:
+        """Keep outputs at a level, or play samples over and over, while nobody measures."""
+        self.lab.hold_vectors(volts, period)
+
+
+@dataclass(frozen=True)
+class InputWire:
+    """From a column's amplifier to one input of a scanning voltmeter, while a DAQ holds a vector."""
+
+    lab: Laboratory
+    number: int
+    count: int
+
+    def __call__(self, aperture: float) -> float:
+        """Return the volts that are there, averaged over `aperture` seconds."""
+        block = self.lab.board.block
+        if block is None or self.number >= len(block[2]):
+            return 0.0
+        return float(self.lab.vectors(self.lab.held_vector()[None], self.count, aperture)[0, self.number])
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """What the array board finds on its sockets."""
+
+    lab: Laboratory
+
+    def array_size(self, array: str) -> tuple[int, int] | None:
+        """Rows and columns of an array, or None."""
+        geometry = self.lab.chip.geometry.get(array)
+        return None if geometry is None else (geometry.rows, geometry.columns)
+
+    def switching(self, what: str) -> None:
+        """Told before switches move."""
+        if hasattr(self.lab, "board"):  # the board grounds itself while it is being built
+            self.lab.switching(what)
+
+    def exchange(self, volts: Floats, input_count: int, period: float) -> Floats:
+        """Play samples of the board's own converters into the connected block."""
+        return self.lab.vectors(volts, input_count, period)
+
+
+def compliance_of(twin: Any, channel: int) -> Callable[[], float]:
+    """Return what tells the current limit (A) of a source-measure unit; infinite when its twin does not say."""
+    # A TSP instrument keeps it in its Lua tables, a B1500 in each of its modules.
+    units = list((getattr(twin, "units", None) or getattr(twin, "smus", {})).values())
+    if units:
+        return lambda: float(units[channel - 1].limit)
+
+    def compliance() -> float:
+        limit = getattr(twin, "limit", math.inf)
+        return float(limit[channel] if isinstance(limit, Mapping) else limit)
+
+    return compliance
+
+
+def edge_of(twin: Any, channel: int) -> Callable[[], float]:
+    """Return what tells the faster edge (s, 10 to 90 %) of a pulse generator's channel."""
+    leading, trailing = getattr(twin, "leading", None), getattr(twin, "trailing", None)
+    if leading is None or trailing is None:
+        return lambda: PULSE_EDGE
+    return lambda: float(min(leading[channel], trailing[channel]))

@@ -1,0 +1,312 @@
+"""The simulated Agilent B1500: high-resolution SMUs that source volts and measure amperes, in FLEX.
+
+It knows what `mho.instruments.drivers.agilentb1500` and PyMeasure's driver beneath it send for spot measurements and
+programmed lists, and the measurements of `agilentb1500_sweeps`; other commands are undefined to it.
+B1500A/B1505A Programming Guide, B1500-90010, edition 11; ``*LRN?`` replies in the form that other drivers note.
+Accuracies are the data sheet's (?).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from mho.instruments.simulated.agilentb1500.language import engineering, flex
+from mho.instruments.simulated.agilentb1500.plan import Plan
+from mho.instruments.simulated.agilentb1500.sweeps import LAST, Measurements
+from mho.instruments.simulated.analogue.accuracy import Converter
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.ports import SourcePort
+
+SOURCE = {2.0: (1.8e-4, 4e-4), 20.0: (1.8e-4, 3e-3), 40.0: (1.8e-4, 6e-3), 100.0: (1.8e-4, 1.5e-2)}
+MEASURE = {
+    1e-11: (5e-3, 5e-14), 1e-10: (3e-3, 2e-13), 1e-9: (1e-3, 6e-13), 1e-8: (1e-3, 2e-12),
+    1e-7: (5e-4, 2e-11), 1e-6: (5e-4, 2e-10), 1e-5: (4e-4, 2e-9), 1e-4: (3e-4, 2e-8),
+    1e-3: (3e-4, 2e-7), 1e-2: (3e-4, 2e-6), 1e-1: (3e-4, 2e-5),
+}  # fmt: skip
+VOLTAGE_RANGES = {0: 0.0, 11: 2.0, 20: 2.0, 12: 20.0, 200: 20.0, 13: 40.0, 400: 40.0, 14: 100.0, 1000: 100.0}
+CURRENT_RANGES = {0: 0.0, **{9 + decade: 10.0 ** (decade - 11) for decade in range(11)}}
+LARGEST_CURRENT = ((20.0, 0.1), (40.0, 0.05), (100.0, 0.02))  # A, up to V
+RESET_LIMIT = 1e-4
+OVERFLOWED, LIMITED = 1, 8  # bits of a datum's status
+INVALID = 199.9999e99
+SETTLING = 2e-4  # s, between a new level and the earliest measurement
+OVERHEAD = 3e-4  # s a measurement takes beside its aperture
+_LETTERS = {0: "N", OVERFLOWED: "V", LIMITED: "C", OVERFLOWED | LIMITED: "V"}
+
+
+class _Smu:
+    """One module: what it sources, how it measures, and its errors."""
+
+    def __init__(self, rng: np.random.Generator, accuracy: float, noise: float) -> None:
+        self.source = Converter(rng, SOURCE, accuracy)
+        self.meter = Converter(rng, MEASURE, accuracy, noise=noise, overrange=1.15)
+        self.reset()
+
+    def reset(self) -> None:
+        self.on = False
+        self.volts, self.range_index, self.limit = 0.0, 0, RESET_LIMIT
+        self.stored: tuple[float, int, float] | None = None
+        self.converter = 0  # 0 high speed, 1 high resolution
+
+    @property
+    def actual(self) -> float:
+        """Return what comes out, V."""
+        span = VOLTAGE_RANGES[self.range_index] or self.source.range_for(self.volts)
+        return self.source.convert(self.volts, span)
+
+
+class SimulatedAgilentB1500(Measurements):
+    """A B1500 with a B1517A (HRSMU) in each slot that is wired.
+
+    Parameters
+    ----------
+    clock : VirtualClock
+        The bench's time, s.
+    rng : numpy.random.Generator
+        The bench's source of randomness.
+    outputs : mapping of int to SourcePort
+        What the SMU in each slot (1 to 10) is wired to.
+    serial : str
+        Not told by ``*IDN?``, whose serial number is 0; for the bench's records.
+    accuracy : float
+        Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
+    noise : float
+        Standard deviation of a reading at 1 NPLC as a fraction of the measurement range.
+    """
+
+    identity = "Agilent Technologies,B1500A,0,A.06.01.2018.0717"
+    line_frequency = 50.0
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        outputs: Mapping[int, SourcePort],
+        *,
+        serial: str = "SIM00000",
+        accuracy: float = 0.2,
+        noise: float = 2e-6,
+    ) -> None:
+        super().__init__(clock, rng)
+        if not set(outputs) <= set(range(1, 11)):
+            raise ValueError(f"a B1500 has slots 1 to 10, not {sorted(outputs)}")
+        self.serial = serial
+        self.outputs = outputs
+        self.smus = {slot: _Smu(rng, accuracy, noise) for slot in sorted(outputs)}
+        self._reset()
+
+    @flex("*IDN?", 0)
+    def _identify(self) -> str:
+        return self.identity
+
+    @flex("UNT?", 0, 1)
+    def _query_units(self, mode: float = 0.0) -> str:
+        return ";".join("B1517A,0" if slot in self.smus else "0,0" for slot in range(1, 11))
+
+    @flex("*RST", 0)
+    def _reset(self) -> None:
+        self.format_kind = (1, 0)
+        self.plan = Plan()
+        self._integration = {0: (0, 1.0), 1: (0, 6.0)}  # of each converter: mode and coefficient
+        self._data.clear()
+        for slot, smu in self.smus.items():
+            smu.reset()
+            self._apply(slot)
+
+    # --- sources ---
+
+    def _smu(self, channel: float) -> tuple[int, _Smu]:
+        slot = int(channel)
+        if slot not in self.smus:
+            self._refuse(121)
+        return slot, self.smus[slot]
+
+    def _on(self, channel: float) -> tuple[int, _Smu]:
+        slot, smu = self._smu(channel)
+        if not smu.on:
+            self._refuse(200)
+        return slot, smu
+
+    def slot_of(self, channel: float, *, on: bool = False) -> int:
+        """Return the slot of a channel."""
+        return (self._on if on else self._smu)(channel)[0]
+
+    def slots(self) -> list[int]:
+        """Return the slots that have a module."""
+        return list(self.smus)
+
+    def _apply(self, slot: int) -> None:
+        """Put the terminal into the state that the settings describe; off is an open relay."""
+        smu = self.smus[slot]
+        self.outputs[slot].drive(smu.actual if smu.on else 0.0, connected=smu.on)
+
+    @flex("CN", 0, 10)
+    def _connect(self, *channels: float) -> None:
+        for channel in channels or tuple(self.smus):
+            slot, smu = self._smu(channel)
+            if not smu.on:
+                smu.on = True
+                smu.volts, smu.range_index, smu.limit = 0.0, 0, RESET_LIMIT
+                self._apply(slot)
+
+    @flex("CL", 0, 10)
+    def _disconnect(self, *channels: float) -> None:
+        for channel in channels or tuple(self.smus):
+            slot, smu = self._smu(channel)
+            smu.on = False
+            smu.volts, smu.stored = 0.0, None
+            self._apply(slot)
+
+    @flex("DV", 3, 6)
+    def _force_voltage(
+        self, channel: float, index: float, volts: float, limit: float | None = None,
+        polarity: float = 0.0, limit_range: float = 0.0,
+    ) -> None:  # fmt: skip
+        slot, smu = self._on(channel)
+        limit = smu.limit if limit is None else limit
+        self.check_level(index, volts, limit)
+        if polarity not in (0, 1):
+            self._refuse(123)
+        smu.volts, smu.range_index, smu.limit = volts, int(index), abs(limit)
+        self._apply(slot)
+
+    def check_level(self, index: float, volts: float, limit: float | None) -> None:
+        """Refuse a level or a limit that the modules do not have."""
+        if index not in VOLTAGE_RANGES or abs(volts) > (VOLTAGE_RANGES[int(index)] or 100.0):
+            self._refuse()
+        largest = next(amperes for level, amperes in LARGEST_CURRENT if abs(volts) <= level)
+        if limit is not None and not 1e-12 <= abs(limit) <= largest * 1.15:
+            self._refuse(123)
+
+    def source(self, slot: int, index: float, volts: float, limit: float | None) -> None:
+        """Force volts, as ``DV`` does."""
+        self._force_voltage(slot, index, volts, limit)
+
+    @flex("DZ", 0, 10)
+    def _zero(self, *channels: float) -> None:
+        for channel in channels or tuple(self.smus):
+            slot, smu = self._smu(channel)
+            if smu.on:
+                smu.stored = (smu.volts, smu.range_index, smu.limit)
+                smu.volts, smu.limit = 0.0, RESET_LIMIT
+                self._apply(slot)
+
+    @flex("RZ", 0, 10)
+    def _restore(self, *channels: float) -> None:
+        for channel in channels or tuple(self.smus):
+            slot, smu = self._smu(channel)
+            if smu.stored is not None:
+                (smu.volts, smu.range_index, smu.limit), smu.stored = smu.stored, None
+                self._apply(slot)
+
+    @flex("*LRN?", 1)
+    def _learn(self, kind: float) -> str:
+        if kind == 0:
+            on = [str(slot) for slot, smu in self.smus.items() if smu.on]
+            return f"CN{','.join(on)}" if on else "CL"
+        if kind == 55:
+            return ";".join(f"AAD{slot},{smu.converter}" for slot, smu in self.smus.items())
+        if kind == 56:
+            times = (f"AIT{kind},{mode},{number:g}" for kind, (mode, number) in self._integration.items())
+            return ";".join([*times, f"AZ{self.plan.auto_zero}"])
+        learned = self.plan.learn(int(kind), self.slots(), self.format_kind)
+        if learned is not None:
+            return learned
+        slot, smu = self._smu(kind)
+        if not smu.on:
+            return f"CL{slot}"
+        return f"DV{slot},{smu.range_index},{smu.volts:+08.4f}E+00,{engineering(smu.limit, 12)},0,0"
+
+    # --- meters ---
+
+    @flex("FMT", 1, 2)
+    def _set_format(self, kind: float, mode: float = 0.0) -> None:
+        if kind not in (1, 11, 21) or mode not in (0, 1):
+            self._refuse()
+        self.format_kind = (int(kind), int(mode))
+        self._data.clear()
+
+    @flex("AAD", 1, 2)
+    def _choose_converter(self, channel: float, kind: float = 0.0) -> None:
+        _, smu = self._smu(channel)
+        if kind not in (0, 1):
+            self._refuse()
+        smu.converter = int(kind)
+
+    @flex("AIT", 2, 3)
+    def _set_integration(self, kind: float, mode: float, coefficient: float = 1.0) -> None:
+        whole = coefficient == int(coefficient)
+        allowed = {
+            (0, 0): whole and 1 <= coefficient <= 1023, (0, 1): whole and 1 <= coefficient <= 1023,
+            (0, 2): whole and 1 <= coefficient <= 100, (0, 3): 2e-6 <= coefficient <= 20e-3,
+            (1, 0): whole and 1 <= coefficient <= 127, (1, 1): whole and 1 <= coefficient <= 127,
+            (1, 2): whole and 1 <= coefficient <= 100,
+        }  # fmt: skip
+        if not allowed.get((int(kind), int(mode)), False):
+            self._refuse()
+        self._integration[int(kind)] = (int(mode), coefficient)
+
+    def _aperture(self, smu: _Smu) -> float:
+        mode, coefficient = self._integration[smu.converter]
+        if mode == 3:
+            return coefficient
+        if mode == 2:
+            return coefficient / self.line_frequency
+        return coefficient * (2e-6 if smu.converter == 0 else 80e-6)
+
+    def _carried(self, slot: int, smu: _Smu) -> tuple[float, float, int]:
+        """Return volts, amperes and status at the terminal; advances the clock."""
+        aperture = self._aperture(smu)
+        volts = smu.actual
+        amperes, status = self.outputs[slot].current(volts, aperture), 0
+        if abs(amperes) > smu.limit:
+            limited = math.copysign(smu.limit, amperes)
+            volts, amperes, status = volts * limited / amperes, limited, LIMITED
+        self.clock.advance(SETTLING + aperture + OVERHEAD)
+        return volts, amperes, status
+
+    @flex("TI", 1, 2)
+    def _measure_current(self, channel: float, index: float = 0.0) -> None:
+        self._spot_measurement(channel, "I", index)
+
+    @flex("TV", 1, 2)
+    def _measure_voltage(self, channel: float, index: float = 0.0) -> None:
+        self._spot_measurement(channel, "V", index)
+
+    def _spot_measurement(self, channel: float, kind: str, index: float) -> None:
+        slot, _ = self._on(channel)
+        self.check_range(kind, index)
+        self._data.append(self.measured(slot, kind, int(index))[0])
+
+    def check_range(self, kind: str, index: float) -> None:
+        """Refuse a range that the modules do not have."""
+        if abs(index) not in (CURRENT_RANGES if kind == "I" else VOLTAGE_RANGES):
+            self._refuse()
+
+    def measured(self, slot: int, kind: str, index: int) -> tuple[str, int]:
+        """Measure on a range, or on an automatic one not below it; return the datum and its status."""
+        smu = self.smus[slot]
+        volts, amperes, status = self._carried(slot, smu)
+        reading = volts
+        if kind == "I":
+            span = CURRENT_RANGES[abs(index)]
+            if index >= 0:
+                span = max(span, smu.meter.range_for(amperes))
+            reading = smu.meter.convert(amperes, span, self._aperture(smu) * self.line_frequency)
+            if not smu.meter.holds(reading, span):
+                status, reading = status | OVERFLOWED, INVALID
+        return self.datum(slot, kind, reading, status), status
+
+    def datum(self, slot: int, kind: str, value: float, status: str | int) -> str:
+        """Write a datum in the chosen format (p. 1-27 ff.); the status of source data is a letter."""
+        channel = "ABCDEFGHIJ"[slot - 1]
+        form = self.format_kind[0]
+        if form == 21:
+            number = status if isinstance(status, int) else 128 if status == LAST else 0
+            kind = kind if isinstance(status, int) else kind.lower()
+            return f"{number:03d}{channel}{kind}{engineering(value, 13)}"
+        letter = _LETTERS[status] if isinstance(status, int) else status
+        return f"{letter}{channel}{kind}{engineering(value, 12 if form == 1 else 13)}"

@@ -1,0 +1,264 @@
+"""FLEX, the command language of the simulated B1500: messages, program memory, its two output buffers, errors.
+
+B1500A/B1505A Programming Guide, B1500-90010, edition 11: input format pp. 1-22 to 1-24, output pp. 1-25 ff.
+(?) from memory: the error numbers beside 100, 121 and 200, and that a query's reply is read before data.
+
+FLEX is not SCPI: a header and numbers, ``DV 1,0,0.2,1E-4``; commands of a line are separated by ``;``; the
+errors' text ends with a full stop; a line ends with CR LF.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, ClassVar, NoReturn, TypeVar
+
+import numpy as np
+
+from mho.instruments.simulated.clock import VirtualClock
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+ERROR_TEXTS = {
+    0: "No Error.",
+    100: "Undefined GPIB command.",
+    101: "Incorrect numeric data syntax.",
+    102: "Incorrect number of parameters.",
+    120: "Incorrect parameter value.",
+    121: "Channel number must be 1 to 10.",
+    123: "Compliance must be set correctly.",
+    126: "Undefined program number.",
+    200: "Channel output switch must be ON.",
+}
+ERROR_CAPACITY = 30
+LONGEST_LINE = 256  # characters, the terminator included
+PROGRAMS, PROGRAM_COMMANDS = 2000, 40_000
+_COMMAND = re.compile(r"\s*(\*?[A-Za-z]+\??)\s*(.*?)\s*\Z", re.DOTALL)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[Ee][+-]?\d+)?\Z")
+
+
+class FlexError(Exception):
+    """What a handler raises to refuse a command: an error number."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@lru_cache(4096)
+def _split(command: str) -> tuple[str, tuple[float, ...] | FlexError]:
+    """Take a command apart into its header and its numbers, or why they are none."""
+    match = _COMMAND.match(command)
+    if match is None:
+        return "", ()
+    try:
+        return match[1].upper(), tuple(map(_number, match[2].split(","))) if match[2] else ()
+    except FlexError as error:
+        return match[1].upper(), error
+
+
+def _number(text: str) -> float:
+    text = text.strip()
+    if not _NUMBER.match(text):
+        raise FlexError(101)
+    number = float(text)
+    if abs(number) > 1e30:
+        raise FlexError(120)
+    return number
+
+
+def engineering(value: float, width: int) -> str:
+    """Write a number in `width` characters with an exponent that is a multiple of three."""
+    exponent = 0 if value == 0.0 else 3 * math.floor(math.log10(abs(value)) / 3)
+    decimals = width - 9
+    if round(abs(value) / 10.0**exponent, decimals) >= 1000.0:
+        exponent += 3
+    return f"{value / 10.0**exponent:+0{width - 4}.{decimals}f}E{exponent:+03d}"
+
+
+def flex(header: str, fewest: int, most: int | None = None) -> Callable[[Handler], Handler]:
+    """Make a method the handler of a header that takes `fewest` to `most` numbers."""
+
+    def decorate(function: Handler) -> Handler:
+        function.__dict__["flex_header"] = (header, fewest, fewest if most is None else most)
+        return function
+
+    return decorate
+
+
+class FlexDevice:
+    """An instrument that speaks FLEX, as a transport sees it; methods declared with `flex` are its vocabulary.
+
+    Parameters
+    ----------
+    clock : VirtualClock
+        The bench's time, s.
+    rng : numpy.random.Generator
+        The bench's source of randomness.
+    """
+
+    service_requests = 0  # it raises none
+    _vocabulary: ClassVar[dict[str, tuple[str, int, int]]] = {}
+
+    def __init__(self, clock: VirtualClock, rng: np.random.Generator) -> None:
+        self.clock = clock
+        self.rng = rng
+        self.stream = False
+        self.errors: deque[int] = deque()
+        self._input = b""
+        self._reply = ""  # the query buffer holds one reply
+        self._data: deque[str] = deque()
+        self._programs: dict[int, list[str]] = {}
+        self._storing: int | None = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._vocabulary = {
+            member.flex_header[0]: (name, *member.flex_header[1:])
+            for base in reversed(cls.__mro__)
+            for name, member in vars(base).items()
+            if hasattr(member, "flex_header")
+        }
+
+    # --- what transports use ---
+
+    def write(self, data: bytes, end: bool = True) -> None:
+        """Take (a piece of) a line; it is complete at a line feed, or where END came."""
+        *lines, self._input = (self._input + data).split(b"\n")
+        if end and self._input:
+            lines.append(self._input)
+            self._input = b""
+        for line in lines:
+            if len(line) >= LONGEST_LINE:
+                self.push_error(102)
+                continue
+            for command in line.decode("latin-1").split(";"):
+                if command.strip():
+                    self._take(command)
+
+    def read(self) -> bytes:
+        """Return a query's reply if there is one, else the oldest data, else nothing; all of it where it streams."""
+        if self.stream:
+            waiting = [self._reply, *self._data] if self._reply else [*self._data]
+            self._reply = ""
+            self._data.clear()
+            return "".join(f"{text}\r\n" for text in waiting).encode("latin-1")
+        if self._reply:
+            text, self._reply = self._reply, ""
+        elif self._data:
+            text = self._data.popleft()
+        else:
+            return b""
+        return text.encode("latin-1") + b"\r\n"
+
+    def status_byte(self) -> int:
+        """Answer a serial poll: data ready, error (bits 0 and 5)."""
+        return (1 if self._data or self._reply else 0) | (32 if self.errors else 0)
+
+    def clear(self) -> None:
+        """Device clear: empty the input and both output buffers; settings and errors stay."""
+        self._input, self._reply, self._storing = b"", "", None
+        self._data.clear()
+
+    def trigger(self) -> None:
+        """Bus trigger: nothing waits for it."""
+
+    def push_error(self, code: int, detail: str = "") -> None:
+        """Queue an error; what finds the queue full is lost."""
+        if len(self.errors) < ERROR_CAPACITY:
+            self.errors.append(code)
+
+    # --- commands ---
+
+    def _take(self, command: str) -> None:
+        """Execute one command, or store it while a program is being entered."""
+        header, numbers = _split(command)
+        if self._storing is not None and header != "END":
+            full = sum(map(len, self._programs.values())) >= PROGRAM_COMMANDS
+            if full or header in ("", "ST", "DO") or header.endswith("?"):
+                self.push_error(120)
+            else:
+                self._programs[self._storing].append(command)
+            return
+        try:
+            self._execute(header, numbers)
+        except FlexError as error:
+            self.push_error(error.code)
+
+    def _execute(self, header: str, numbers: tuple[float, ...] | FlexError) -> None:
+        if header not in self._vocabulary:
+            raise FlexError(100)
+        if isinstance(numbers, FlexError):
+            raise FlexError(numbers.code)
+        name, fewest, most = self._vocabulary[header]
+        if not fewest <= len(numbers) <= most:
+            raise FlexError(102)
+        reply = getattr(self, name)(*numbers)
+        if reply is not None:
+            self._reply = reply
+
+    def _refuse(self, code: int = 120) -> NoReturn:
+        raise FlexError(code)
+
+    @flex("ERRX?", 0, 1)
+    def _next_error(self, mode: float = 0.0) -> str:
+        code = self.errors.popleft() if self.errors else 0
+        return f'{code:+d},"{ERROR_TEXTS.get(code, "Hardware error.")}"'
+
+    @flex("ERR?", 0, 1)
+    def _next_errors(self, mode: float = 0.0) -> str:
+        """Reply the oldest four errors, and empty the queue."""
+        codes = [*self.errors, 0, 0, 0, 0][:4]
+        self.errors.clear()
+        return ",".join(map(str, codes))
+
+    @flex("BC", 0)
+    def _clear_buffer(self) -> None:
+        self._data.clear()
+
+    @flex("AB", 0)
+    def _abort(self) -> None:
+        """Nothing runs between two messages on the virtual clock."""
+
+    @flex("*OPC?", 0)
+    def _is_complete(self) -> str:
+        return "1"
+
+    @flex("*STB?", 0)
+    def _query_status(self) -> str:
+        return str(self.status_byte())
+
+    @flex("PA", 0, 1)
+    def _pause(self, seconds: float = 0.0) -> None:
+        if not 0.0 <= seconds <= 99.9999:
+            self._refuse()
+        self.clock.advance(round(seconds, 4))
+
+    @flex("ST", 1)
+    def _store(self, number: float) -> None:
+        if not 1 <= number <= PROGRAMS:
+            self._refuse()
+        self._storing = int(number)
+        self._programs[self._storing] = []
+
+    @flex("END", 0)
+    def _end(self) -> None:
+        self._storing = None
+
+    @flex("SCR", 0, 1)
+    def _scratch(self, number: float | None = None) -> None:
+        if number is None:
+            self._programs.clear()
+        elif self._programs.pop(int(number), None) is None:
+            self._refuse(126)
+
+    @flex("DO", 1, 8)
+    def _do(self, *numbers: float) -> None:
+        for number in numbers:
+            if int(number) not in self._programs:
+                self._refuse(126)
+            for command in self._programs[int(number)]:
+                self._take(command)

@@ -1,0 +1,100 @@
+"""What a DAQ's converters make of the volts on their way to the chip and back, without the DAQ around them."""
+
+from __future__ import annotations
+
+import numpy as np
+from nidaqmx.utils import unflatten_channel_string
+from numpy.typing import NDArray
+
+from mho.errors import BenchError
+from mho.instruments.bench_file.entries import DaqEntry
+from mho.instruments.simulated.array_board.converters import (
+    CHANNELS,
+    FULL,
+    INPUT_RANGE,
+    OUTPUT_RANGE,
+    codes_of,
+)
+from mho.instruments.simulated.nidaqmx.devices import (
+    GAIN_ERROR,
+    OFFSET_ERROR,
+    PRODUCTS,
+    Product,
+    to_analogue,
+    to_digital,
+)
+
+Floats = NDArray[np.float64]
+
+SETTLE = 20e-6  # s from an update to the first conversion, as the NI driver sets it
+BOARD_PERIOD = 10e-6  # s from one vector to the next, of the array board's own converters
+NI_RANGE = 10.0  # V, either way, as the NI driver asks for it
+
+
+class ConverterErrors:
+    """The converters of a bench file's DAQ: NI devices, or the array board's own.
+
+    A DAQ6510 counts as NI inputs of the same number: how it scans is left out.
+
+    Parameters
+    ----------
+    entry : DaqEntry
+    rng : numpy.random.Generator
+        Draws each channel's gain and offset error once, and the noise.
+
+    Attributes
+    ----------
+    output_count, input_count : int
+    period : float
+        From one vector to the next, s.
+    """
+
+    def __init__(self, entry: DaqEntry, rng: np.random.Generator) -> None:
+        self._rng, self._board = rng, entry.driver == "array_board"
+        if self._board:
+            self.output_count = self.input_count = CHANNELS
+            self.period = BOARD_PERIOD
+            return
+        outputs = unflatten_channel_string(entry.outputs)
+        scanned = entry.driver == "keithleydaq6510"
+        inputs = [] if scanned else unflatten_channel_string(entry.inputs)
+        self.output_count = len(outputs)
+        self.input_count = len(entry.scanned_channels()) if scanned else len(inputs)
+        source = _product(entry, outputs[0], "PXIe-6738")
+        sink = _product(entry, inputs[0] if inputs else "", "USB-6363")
+        slots = 0 if sink.simultaneous else self.input_count + 1  # conversions in turn, and one to spare
+        shortest = SETTLE + slots / sink.conversion_rate(2)
+        largest = source.output_rates[-1][0]
+        fastest = source.output_rate(min(self.output_count, largest))
+        self.period = max(1.0 / min(entry.rate, fastest), shortest)
+        self._noise = sink.input_noise[NI_RANGE]
+        self._gains, self._offsets = (
+            size * rng.standard_normal(self.output_count + self.input_count)
+            for size in (GAIN_ERROR, OFFSET_ERROR)
+        )
+
+    def played(self, volts: Floats) -> Floats:
+        """What the outputs put out when asked for `volts` (samples, outputs), V."""
+        n = volts.shape[1]
+        if self._board:
+            return np.asarray(codes_of(volts, OUTPUT_RANGE) * (OUTPUT_RANGE / FULL), np.float64)
+        return to_analogue(volts, NI_RANGE, self._gains[:n], self._offsets[:n])
+
+    def sampled(self, volts: Floats) -> Floats:
+        """What the inputs read at `volts` (samples, inputs), V."""
+        if self._board:
+            return np.asarray(codes_of(volts, INPUT_RANGE) * (INPUT_RANGE / FULL), np.float64)
+        first, count = self.output_count, volts.shape[1]
+        channels = slice(first, first + count)
+        gain, offset = self._gains[channels], self._offsets[channels]
+        scale = np.full(count, NI_RANGE)
+        return to_digital(volts, scale, gain, offset, np.full(count, self._noise), self._rng)
+
+
+def _product(entry: DaqEntry, channel: str, default: str) -> Product:
+    name = entry.products.get(channel.partition("/")[0], default)
+    if name not in PRODUCTS:
+        raise BenchError(
+            f"[instruments.daq]: no simulated NI product {name!r}; there are {', '.join(PRODUCTS)}"
+        )
+    return PRODUCTS[name]

@@ -1,0 +1,222 @@
+"""Simulated array board: decoders, analogue switches and amplifier configuration of the chip's carrier.
+
+The protocol is ours and stands in docs/array-board.md; a test holds page and class together.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.simulated.array_board.converters import BoardConverters
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.ports import CarrierPort
+from mho.instruments.simulated.scpi.instrument import ScpiError, Setting, command, query
+from mho.instruments.simulated.scpi.parameters import ChannelList, Choice, Numeric, Text
+
+Floats = NDArray[np.float64]
+
+SWITCH_TIME = 2e-6  # s, break before make of the analogue switches
+MODE_TIME = 1e-3  # s, all lines are grounded before a mode changes
+
+
+class SimulatedArrayBoard(BoardConverters):
+    """The board's firmware: refuses what would be unsafe, whoever asks.
+
+    Parameters
+    ----------
+    carrier : CarrierPort
+        The chip on the board.
+    transimpedance : float
+        Feedback resistors of the MULTIPLY amplifiers, ohm.
+    input_conductance : float
+        Input resistors' conductance in INVERT mode, S.
+
+    Attributes
+    ----------
+    stuck : dict
+        What ``path`` or ``mode`` stays at because switches move no more (fault injection).
+    """
+
+    identity = "MHO,ARRAY BOARD,{serial},1.0"
+
+    mode = Setting(":MODE", Choice("SAFE", ("SAFE", "PROGram", "MULTiply", "INVert")))
+    path = Setting(":ROUTe:PATH", Choice("OPEN", ("OPEN", "READ", "SET", "RESet")))
+    watchdog = Setting(":SYSTem:WDOG", Numeric(0.0, 0.0, 3600.0, unit="S"))
+    diagonal = Setting(":CONFigure:INVert:DIAGonal", Numeric(0.0, 0.0, 0.1, unit="S"))
+    diagonal_count = Setting(":CONFigure:INVert:DIAGonal:COUNt", Numeric(0, 0, 4096, integer=True))
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        carrier: CarrierPort,
+        *,
+        serial: str = "SIM00004",
+        transimpedance: float = 20e3,
+        input_conductance: float = 35e-6,
+    ) -> None:
+        self._carrier = carrier
+        self.transimpedance, self.input_conductance = transimpedance, input_conductance
+        self.cell: tuple[str, int, int] | None = None
+        self.block: tuple[str, tuple[int, ...], tuple[int, ...]] | None = None
+        self.negative: str | None = None
+        self.stuck: dict[str, str] = {}
+        self._last_message = 0.0
+        super().__init__(clock, rng, serial=serial)
+
+    def write(self, data: bytes, end: bool = True) -> None:
+        """Take a message, which is a heartbeat."""
+        self.watch()
+        super().write(data, end)
+        self._last_message = self.clock.now
+
+    def heard(self, last: float, until: float) -> bool:
+        """Take for heard what a computer sends that is alive `until` then, if its `last` message came (s); tell whether."""
+        came = self._last_message >= last
+        if came:
+            self._last_message = max(self._last_message, until)
+        return came
+
+    def watch(self) -> None:
+        """Go safe when the last message is longer ago than the watchdog allows.
+
+        The firmware does it at that moment; here it is caught up with before anything looks at the board.
+        """
+        silent = self.clock.now - self._last_message
+        if self.watchdog and silent > self.watchdog and self.mode != "SAFE":
+            self._ground()
+            self.push_error(-300, "watchdog expired; board is SAFE")
+
+    @property
+    def goes_safe_at(self) -> float:
+        """When the watchdog grounds the board unless a message comes, s; infinite when it does not."""
+        return self._last_message + self.watchdog if self.watchdog and self.mode != "SAFE" else math.inf
+
+    def _reset(self) -> None:
+        self._ground()  # first, while it is known what is connected
+        super()._reset()
+
+    def _ground(self) -> None:
+        self._carrier.switching("mode")
+        self._put("path", "OPEN")
+        self._put("mode", "SAFE")
+        self.forget_samples()
+        self.cell = self.block = self.negative = None
+        self.clock.advance(MODE_TIME)
+
+    def _put(self, name: str, value: str) -> None:
+        setattr(self, name, self.stuck.get(name, value))
+
+    @mode.check
+    def _check_mode(self, mode: str) -> None:
+        if mode != "SAFE" and self.path != "OPEN":
+            raise ScpiError(-221, "open the path before the mode changes")
+
+    @mode.on_change
+    def _mode_changed(self, mode: str) -> None:
+        self._carrier.switching("mode")
+        self._put("mode", mode)
+        self._put("path", "OPEN")
+        self.cell = self.block = self.negative = None
+        self.clock.advance(MODE_TIME)
+
+    @path.check
+    def _check_path(self, path: str) -> None:
+        if path == "OPEN":
+            if self.path != "OPEN":
+                self._carrier.switching("path")  # while the path is still known that opens
+            return
+        if self.mode != "PROG" or self.cell is None:
+            raise ScpiError(-221, "a path needs mode PROGram and a selected cell")
+        if self.path not in ("OPEN", path):
+            raise ScpiError(-221, "open the path before another is closed")
+
+    @path.on_change
+    def _path_changed(self, path: str) -> None:
+        if path != "OPEN":
+            self._carrier.switching("path")
+        self._put("path", path)
+        self.clock.advance(SWITCH_TIME)
+
+    def _check_array(self, array: str) -> tuple[int, int]:
+        size = self._carrier.array_size(array)
+        if size is None:
+            raise ScpiError(-224, f"no array {array}")
+        return size
+
+    @command(":ROUTe:CELL", Text(), Numeric(0, 0, 4095, integer=True), Numeric(0, 0, 4095, integer=True))
+    def _select(self, array: str, row: float, column: float) -> None:
+        rows, columns = self._check_array(array)
+        if self.mode != "PROG" or self.path != "OPEN":
+            raise ScpiError(-221, "a cell is selected in mode PROGram with the path open")
+        if not (row < rows and column < columns):
+            raise ScpiError(-222, f"cell {int(row)},{int(column)} outside {rows} x {columns}")
+        self.cell = (array, int(row), int(column))
+
+    @query(":ROUTe:CELL")
+    def _selected(self) -> str:
+        return "NONE" if self.cell is None else '"{}",{},{}'.format(*self.cell)
+
+    @command(":ROUTe:BLOCk", Text(), ChannelList(), ChannelList())
+    def _connect(self, array: str, rows: tuple[int, ...], columns: tuple[int, ...]) -> None:
+        sizes = [self._check_array(array)]
+        if self.mode not in ("MULT", "INV"):
+            raise ScpiError(-221, "a block is connected in mode MULTiply or INVert")
+        if self.mode == "INV" and len(rows) != len(columns):
+            raise ScpiError(-221, "a loop needs as many rows as columns")
+        if self.mode == "INV" and self.negative is not None:
+            sizes.append(self._check_array(self.negative))
+        for lines, length in zip((rows, columns), map(min, zip(*sizes, strict=True)), strict=True):
+            if len(set(lines)) != len(lines) or max(lines) >= length:
+                raise ScpiError(-222, f"lines must differ and lie in 0..{length - 1}")
+        self._carrier.switching("block")
+        self.clock.advance(SWITCH_TIME)
+        self.block = (array, rows, columns)
+
+    @query(":ROUTe:BLOCk")
+    def _connected(self) -> str:
+        if self.block is None:
+            return "NONE"
+        array, rows, columns = self.block
+        lists = ("(@" + ",".join(map(str, lines)) + ")" for lines in (rows, columns))
+        return f'"{array}",' + ",".join(lists)
+
+    def check_converting(self) -> None:
+        """Refuse to convert where nothing is connected to the converters."""
+        if self.block is None:
+            raise ScpiError(-221, "the converters need mode MULTiply or INVert and a connected block")
+
+    def answer(self, volts: Floats) -> Floats:
+        """Answer of the connected block to `volts` (samples, outputs) at its rows, (samples, inputs)."""
+        return self._carrier.exchange(volts, self.input_count, self.period)
+
+    @command(":CONFigure:INVert:NEGative", Text(bare=True))
+    def _set_negative(self, array: str) -> None:
+        if array.upper() == "NONE":
+            self.negative = None
+            return
+        self._check_array(array)
+        self.negative = array
+
+    @query(":CONFigure:INVert:NEGative")
+    def _get_negative(self) -> str:
+        return "NONE" if self.negative is None else f'"{self.negative}"'
+
+    @query(":CONFigure:INVert:CONDuctance")
+    def _input_conductance(self) -> str:
+        return f"{self.input_conductance:.9E}"
+
+    @query(":CONFigure:MULTiply:RESistance")
+    def _transimpedance(self) -> str:
+        return f"{self.transimpedance:.9E}"
+
+    @command(":OUTPut:SAFE")
+    def _make_safe(self) -> None:
+        self._ground()
+
+    @query(":OUTPut:SAFE")
+    def _is_safe(self) -> str:
+        return str(int(self.mode == "SAFE" and self.path == "OPEN"))

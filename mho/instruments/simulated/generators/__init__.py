@@ -1,0 +1,1 @@
+"""What simulated pulse generators share: amplitudes, bursts, waveforms."""

@@ -1,0 +1,295 @@
+"""What the simulated pulse generators share: levels that mean volts at a load, and bursts that leave the terminals.
+
+A model declares the settings with the headers of its manual, and says what fits together. Its ports carry the pulses
+of triggered bursts; what an output does without a trigger, `running` says to whoever is wired to it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.generators.amplitude import UNITS, in_unit, peak_to_peak
+from mho.instruments.simulated.generators.running_waveforms import Waveform
+from mho.instruments.simulated.generators.stored_waveforms import Excursion, excursions, repeated
+from mho.instruments.simulated.ports import PulsePort
+from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiDevice, ScpiError
+from mho.instruments.simulated.scpi.language import Call
+from mho.instruments.simulated.scpi.parameters import Choice, Numeric
+
+CHANNELS = (1, 2)
+INFINITE = 9.9e37
+SOURCE_RESISTANCE = 50.0
+FROM_THE_LOW_LEVEL = (
+    "PULS",
+    "SQU",
+    "PRBS",
+)  # the others begin in the middle, a stored one at its first sample (?)
+
+
+def load_factor(load: float) -> float:
+    """Return volts at `load` (ohm) per volt into 50 ohm: 1 into 50 ohm, 2 into an open circuit."""
+    return 2.0 if load >= INFINITE else 2.0 * load / (load + SOURCE_RESISTANCE)
+
+
+class PulseOutputs(ScpiDevice):
+    """The output stage of a two-channel generator.
+
+    Parameters
+    ----------
+    clock, rng, serial
+        As for `ScpiDevice`.
+    ports : mapping of int to PulsePort
+        What each channel's terminal is wired to; a high impedance, so the programmed voltage arrives when
+        the load is set to INF, and twice that when it is left at 50 ohm.
+    """
+
+    rms: ClassVar[Mapping[str, float]] = {}
+    """V rms of 1 Vpp, for each waveform whose amplitude has other units than VPP."""
+
+    # The model's, each by channel.
+    function: IndexedSetting[str]
+    high: IndexedSetting[float]
+    low: IndexedSetting[float]
+    width: IndexedSetting[float]
+    period: IndexedSetting[float]
+    bursting: IndexedSetting[bool]
+    cycles: IndexedSetting[float]
+    output_on: IndexedSetting[bool]
+    load: IndexedSetting[float]
+
+    unit = IndexedSetting("[:SOURce[1|2]]:VOLTage:UNIT", Choice("VPP", UNITS))
+    limit_high = IndexedSetting("[:SOURce[1|2]]:VOLTage:LIMit:HIGH", Numeric(10.0, -10.0, 10.0, unit="V"))
+    limit_low = IndexedSetting("[:SOURce[1|2]]:VOLTage:LIMit:LOW", Numeric(-10.0, -10.0, 10.0, unit="V"))
+    burst_mode = IndexedSetting("[:SOURce[1|2]]:BURSt:MODE", Choice("TRIG", ("TRIGgered", "GATed")))
+    polarity = IndexedSetting(":OUTPut[1|2]:POLarity", Choice("NORM", ("NORMal", "INVerted")))
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        ports: Mapping[int, PulsePort],
+        *,
+        serial: str = "SIM00000",
+    ) -> None:
+        super().__init__(clock, rng, serial=serial)
+        self.ports = ports
+        self._endless: set[int] = set()  # channels that a trigger has set going for good
+        self._running: dict[int, Waveform | None] = {}  # as long as no command has come since
+        self.reset()
+
+    def reset(self) -> None:
+        """Power-on state; ``*RST`` has restored the settings."""
+        super().reset()
+        self._loads = dict(self.load)
+        self._endless.clear()
+
+    def _run(self, calls: list[Call]) -> None:
+        self._running.clear()
+        super()._run(calls)
+        self._running.clear()
+
+    def adjusted(self, what: str) -> None:
+        """Report that a setting made another one change."""
+        self.push_error(-221, what)
+
+    # --- levels ---
+
+    def least_amplitude(self, channel: int) -> float:
+        """Return the least difference of high and low level, V at the load."""
+        return 1e-3 * load_factor(self.load[channel])
+
+    def highest_level(self, channel: int) -> float:
+        """Return how far from 0 V a level may be, V at the load."""
+        return 5.0 * load_factor(self.load[channel])
+
+    def most_amplitude(self, channel: int) -> float:
+        """Return the largest difference of high and low level, V at the load."""
+        return 2.0 * self.highest_level(channel)
+
+    def limits_hold(self, channel: int) -> bool:
+        """Tell whether the channel's voltage limits are in force."""
+        return True
+
+    def amplitude(self, channel: int) -> float:
+        """Return high minus low level, V at the load."""
+        return self.high[channel] - self.low[channel]
+
+    def offset(self, channel: int) -> float:
+        """Return the middle between the levels, V at the load."""
+        return (self.high[channel] + self.low[channel]) / 2
+
+    def reaches(self, channel: int) -> tuple[float, float]:
+        """Return the highest and the lowest level of the waveform, V at the load; DC has an offset alone."""
+        if self.function[channel] == "DC":
+            return self.offset(channel), self.offset(channel)
+        return self.high[channel], self.low[channel]
+
+    def restate(self, channel: int, ohms: float) -> None:
+        """Restate the levels for a new load: the signal itself stays."""
+        ratio = load_factor(ohms) / load_factor(self._loads[channel])
+        self._loads[channel] = ohms
+        self.high[channel] *= ratio
+        self.low[channel] *= ratio
+
+    @limit_high.check
+    def _check_limit_high(self, channel: int, volts: float) -> None:
+        if self.limits_hold(channel) and volts < self.reaches(channel)[0]:
+            raise ScpiError(-221, "signal exceeds the limits")
+
+    @limit_low.check
+    def _check_limit_low(self, channel: int, volts: float) -> None:
+        if self.limits_hold(channel) and volts > self.reaches(channel)[1]:
+            raise ScpiError(-221, "signal exceeds the limits")
+
+    # --- units of the amplitude ---
+
+    @unit.check
+    def check_unit(self, channel: int, unit: str) -> None:
+        """Refuse a unit that the waveform, or a load that takes no power, does not have."""
+        if unit != "VPP" and self.function[channel] not in self.rms:
+            raise ScpiError(-221, "this waveform's amplitude is in Vpp")
+        if unit == "DBM" and self.load[channel] >= INFINITE:
+            raise ScpiError(-221, "amplitude units are Vpp due to high-Z load")
+
+    def peak_to_peak(self, channel: int, value: float, unit: str) -> float:
+        """Return V peak to peak of an amplitude in `unit`, or in the channel's when that is empty."""
+        unit = unit or self.unit[channel]
+        self.check_unit(channel, unit)
+        return peak_to_peak(value, unit, self.rms.get(self.function[channel], 0.5), self.load[channel])
+
+    def amplitude_in_unit(self, channel: int) -> str:
+        """Write the amplitude in the channel's unit."""
+        rms = self.rms.get(self.function[channel], 0.5)
+        return self.real(in_unit(self.amplitude(channel), self.unit[channel], rms, self.load[channel]))
+
+    # --- terminals ---
+
+    def idle_voltage(self, channel: int) -> float:
+        """Return the open-circuit voltage between bursts: that at which the waveform begins."""
+        if not self.output_on[channel]:
+            return 0.0
+        function, upright = self.function[channel], self.polarity[channel] == "NORM"
+        high, low = self.reaches(channel)
+        stored = self.stored(channel)
+        if stored:
+            volts = self._volts(channel, stored[0][0][:1])[0]
+        elif function in FROM_THE_LOW_LEVEL:
+            volts = low if upright else high
+        else:
+            volts = (high + low) / 2
+        return self._open_circuit(channel, volts)
+
+    def running(self, channel: int) -> Waveform | None:
+        """Return what the terminal does until the next command or trigger; None when it is open or rests at 0 V."""
+        if channel not in self._running:
+            self._running[channel] = self._runs(channel) if self.output_on[channel] else None
+        return self._running[channel]
+
+    def _runs(self, channel: int) -> Waveform | None:
+        idle, interval = self.idle_voltage(channel), self.burst_interval(channel)
+        if math.isinf(interval) or self.function[channel] == "DC":
+            return Waveform.constant(idle) if idle else None
+        cycle = self._whole_cycle(channel)
+        if interval:
+            burst = repeated(cycle, int(self.cycles[channel]))
+            rest = interval - self.cycles[channel] * self.cycle(channel)
+            cycle = [*burst, Excursion(idle, rest)] if rest > 0.0 else burst
+        return Waveform(tuple(cycle)) if any(level.volts for level in cycle) else None
+
+    def _whole_cycle(self, channel: int) -> list[Excursion]:
+        """Return all levels of a cycle, V into an open line, and the level between pulses among them."""
+        cycle = self.cycle(channel)
+        levels = self.excursions(channel, cycle)
+        rest = cycle - sum(level.seconds * level.times for level in levels)
+        found = [each._replace(volts=self._open_circuit(channel, each.volts)) for each in levels]
+        if self.function[channel] == "PULS" and rest > 0.0:
+            found.append(Excursion(self.idle_voltage(channel), rest))
+        return found
+
+    def burst_interval(self, channel: int) -> float:
+        """Return the time from burst to burst, s: 0 where cycles follow each other without end, infinite where it waits."""
+        if not self.bursting[channel] or channel in self._endless:
+            return 0.0
+        every = self.fires_every(channel)
+        if math.isinf(every):
+            return math.inf
+        endless = not every or self.cycles[channel] >= INFINITE
+        return 0.0 if endless else max(every, self.cycles[channel] * self.cycle(channel))
+
+    def fires_every(self, channel: int) -> float:
+        """Return after how long the next burst fires by itself, s; 0 when its gate is open, infinite when it waits."""
+        return math.inf
+
+    def _open_circuit(self, channel: int, volts: float) -> float:
+        return volts * 2.0 / load_factor(self.load[channel])
+
+    def triggers_burst(self, channel: int) -> bool:
+        """Tell whether a trigger lets a counted burst out of a channel's generator."""
+        return self.bursting[channel] and self.burst_mode[channel] == "TRIG"
+
+    def fire(self, delays: Mapping[int, float]) -> None:
+        """Let a burst out of each channel named, so long (s) after the trigger; time passes until all are over."""
+        if not delays:
+            raise ScpiError(-211)
+        endless = {channel for channel in delays if self.cycles[channel] >= INFINITE}
+        self._running.clear()
+        self.clock.advance(
+            max(
+                delay + (0.0 if channel in endless else self._deliver(channel))
+                for channel, delay in delays.items()
+            )
+        )
+        self._endless |= endless
+
+    def _deliver(self, channel: int) -> float:
+        """Put one burst on the terminal; returns how long it takes, s."""
+        count, cycle = int(self.cycles[channel]), self.cycle(channel)
+        port = self.ports.get(channel)
+        if port is not None and self.output_on[channel]:
+            for volts, seconds, times in repeated(self.excursions(channel, cycle), count):
+                if volts:
+                    port.pulse(self._open_circuit(channel, volts), seconds, cycle, times)
+        return cycle * count
+
+    def cycle(self, channel: int) -> float:
+        """Return how long one cycle of a burst takes, s."""
+        return self.period[channel]
+
+    def excursions(self, channel: int, cycle: float) -> list[Excursion]:
+        """Return the levels that a cycle of so many seconds reaches, in V at the load.
+
+        Pulses are exact, and so are stored waveforms; of another one the terminal sees half a cycle at either peak.
+        """
+        high, low = self.reaches(channel)
+        if self.function[channel] == "PULS":
+            level = high if self.polarity[channel] == "NORM" else low
+            return [Excursion(level, self.width[channel])]
+        found: list[Excursion] = []
+        for fractions, share, times in self.stored(channel):
+            volts = self._volts(channel, fractions)
+            found += repeated(excursions(volts, share * cycle / times), times)
+        share = self.high_share(channel)
+        peaks = [Excursion(high, share * cycle), Excursion(low, (1.0 - share) * cycle)]
+        return found or (peaks if self.polarity[channel] == "NORM" else peaks[::-1])
+
+    def _volts(self, channel: int, fractions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the levels (V at the load) of a stored waveform's samples, -1 to 1."""
+        upright = fractions if self.polarity[channel] == "NORM" else -fractions
+        return self.offset(channel) + self.amplitude(channel) / 2 * upright
+
+    def high_share(self, channel: int) -> float:
+        """Return the share of a cycle, of a waveform that is neither pulses nor stored, at its high level."""
+        return 0.5
+
+    def stored(self, channel: int) -> list[tuple[NDArray[np.float64], float, int]]:
+        """Return the stored waveforms that a cycle plays; none where the waveform is not a stored one.
+
+        Of each the samples, -1 for the low level to 1 for the high one, its share of the cycle, and how often it is played.
+        """
+        return []

@@ -1,0 +1,257 @@
+"""Reading buffers of the simulated 2450: what is kept of a reading, and how it is replied.
+
+Model 2450 Reference Manual, 2450-901-01, pp. 6-107 ff. and 8-29. (?) from memory: the number of the error when a buffer
+is full, and what statistics of an empty one are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.simulated.analogue.accuracy import OVERFLOW
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, Setting, command, query
+from mho.instruments.simulated.scpi.parameters import Choice, Numeric, Text
+
+DEFAULT = "defbuffer1"
+SENSED_REMOTELY, LIMITED, OUTPUT_ON = 64, 32, 128  # bits of the source status
+BINARY_ONLY = 1133  # "parameter, buffer element, not allowed in binary format"
+NAME_TAKEN, FULL = 1115, 4915
+EPOCH = datetime(2025, 1, 1)  # when the virtual clock started
+
+ELEMENTS = Choice(
+    "READ",
+    ("READing", "SOURce", "RELative", "SEConds", "FRACtional", "STATus", "SOURSTATus", "UNIT", "EXTRa", "DATE", "TIME",
+     "TSTamp", "FORMatted", "SOURFORMatted", "SOURUNIT"),
+    required=False,
+    repeated=True,
+)  # fmt: skip
+STATISTICS = {"AVER": "AVERage", "MAX": "MAXimum", "MIN": "MINimum", "STDD": "STDDev", "PK2P": "PK2Pk"}
+_STATISTIC: dict[str, Callable[[NDArray[np.float64]], np.floating]] = {
+    "AVER": np.mean, "MAX": np.max, "MIN": np.min, "PK2P": np.ptp,
+    "STDD": lambda readings: np.std(readings, ddof=min(1, len(readings) - 1)),
+}  # fmt: skip
+_SYMBOLS = {"Volt DC": "V", "Amp DC": "A", "Ohm": "Ohm"}
+_PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}
+
+
+class _Style(Choice):
+    """A buffer's style; the instrument takes an empty one for one that was left out, as QCoDeS sends it."""
+
+    def parse(self, text: str) -> str:
+        return super().parse(text) if text else self.default
+
+
+STYLE = _Style("STAN", ("COMPact", "STANdard", "FULL", "WRITable", "FULLWRITable"), required=False)
+
+
+class Record(NamedTuple):
+    """One reading: source value (V or A), reading (A, V or ohm), its unit, source status, time (s), source's unit."""
+
+    source: float
+    reading: float
+    unit: str
+    source_status: int
+    time: float
+    source_unit: str = "Volt DC"
+
+
+class Buffer:
+    """A reading buffer.
+
+    Parameters
+    ----------
+    capacity : int
+        How many readings it holds.
+    once : bool
+        Whether it takes no more when it is full; else it drops the oldest ones.
+    writable : bool
+        Whether it is for readings from outside, and not for the instrument's own.
+    """
+
+    def __init__(self, capacity: int = 100_000, *, once: bool = False, writable: bool = False) -> None:
+        self.capacity = capacity
+        self.once = once
+        self.writable = writable
+        self.records: list[Record] = []
+
+    def append(self, record: Record) -> None:
+        """Keep one more reading; raises `ScpiError` where there is no place for it."""
+        records = self.records
+        if self.writable:
+            raise ScpiError(-221, "a writable buffer takes no measurements")
+        if self.once and len(records) >= self.capacity:
+            raise ScpiError(FULL)
+        records.append(record)
+        if len(records) > 2 * self.capacity:  # cut rarely, a list is cut in one piece
+            del records[: -self.capacity]
+
+    def __len__(self) -> int:
+        return min(len(self.records), self.capacity)
+
+    def slice(self, first: int, last: int) -> list[Record]:
+        """Return readings `first` to `last`, counted from 1; raises `ScpiError` -222 beyond them."""
+        held = self.records[-self.capacity :]
+        if not 1 <= first <= last <= len(held):
+            raise ScpiError(-222)
+        return held[first - 1 : last]
+
+
+class ReplyFormat(NamedTuple):
+    """``:FORM:DATA`` and ``:FORM:BORD``: how numbers are replied."""
+
+    data: str = "ASC"
+    border: str = "SWAP"
+
+    def write(self, records: Sequence[Record], elements: Sequence[str], origin: float) -> str:
+        """Write `elements` of each record; times are relative to `origin` (s).
+
+        Raises
+        ------
+        ScpiError
+            1133 for an element that has no binary form.
+        """
+        chosen = elements or ("READ",)
+        if self.data == "ASC":
+            return ",".join(_text(record, element, origin) for record in records for element in chosen)
+        if not {"READ", "REL", "SOUR", "EXTR"}.issuperset(chosen):
+            raise ScpiError(BINARY_ONLY)
+        numbers = [float(_text(record, element, origin)) for record in records for element in chosen]
+        kind = ("<" if self.border == "SWAP" else ">") + ("f8" if self.data == "REAL" else "f4")
+        return "#0" + np.asarray(numbers).astype(kind).tobytes().decode("latin-1")
+
+
+def _text(record: Record, element: str, origin: float) -> str:
+    match element:
+        case "READ":
+            return f"{record.reading:.6E}"
+        case "SOUR":
+            return f"{record.source:.6E}"
+        case "SOURSTAT":
+            return str(record.source_status)
+        case "REL":
+            return f"{record.time - origin:.6E}"
+        case "SEC":
+            return str(int(record.time))
+        case "FRAC":
+            return f"{record.time % 1.0:.9f}"
+        case "DATE":
+            return f"{_moment(record):%m/%d/%Y}"
+        case "TIME":
+            return f"{_moment(record):%H:%M:%S.%f}"
+        case "TST":
+            return f"{_moment(record):%m/%d/%Y %H:%M:%S.%f}"
+        case "UNIT":
+            return record.unit
+        case "SOURUNIT":
+            return record.source_unit
+        case "FORM":
+            return formatted(record.reading, record.unit)
+        case "SOURFORM":
+            return formatted(record.source, record.source_unit)
+        case "EXTR":
+            return f"{0.0:.6E}"
+        case _:
+            return "0"
+
+
+def _moment(record: Record) -> datetime:
+    return EPOCH + timedelta(seconds=record.time)
+
+
+def formatted(value: float, unit: str) -> str:
+    """Write a value as the front panel shows it, e.g. ``+004.0000 uA``."""
+    if abs(value) >= OVERFLOW:
+        return "Overflow"
+    exponent = 3 * math.floor(math.log10(abs(value)) / 3) if value else 0
+    exponent = min(max(exponent, min(_PREFIXES)), max(_PREFIXES))
+    return f"{value / 10.0**exponent:+09.4f} {_PREFIXES[exponent]}{_SYMBOLS.get(unit, unit)}"
+
+
+class ReadingBuffers(ScpiDevice):
+    """The part of the instrument that keeps and replies readings: ``:TRACe`` and ``:FORMat``."""
+
+    data_format = Setting(":FORMat[:DATA]", Choice("ASC", ("ASCii", "REAL", "SREal")))
+    byte_order = Setting(":FORMat:BORDer", Choice("SWAP", ("NORMal", "SWAPped")))
+
+    def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
+        super().__init__(clock, rng, serial=serial)
+        self._forget_buffers()
+
+    def _forget_buffers(self) -> None:
+        """Keep only the two default buffers, empty."""
+        self.buffers = {DEFAULT: Buffer(), "defbuffer2": Buffer()}
+
+    def _buffer(self, name: str) -> Buffer:
+        try:
+            return self.buffers[name]
+        except KeyError:
+            raise ScpiError(-224, f"no buffer {name}") from None
+
+    def _reply(self, records: list[Record], elements: list[str]) -> str:
+        return ReplyFormat(self.data_format, self.byte_order).write(records, elements, self._origin(records))
+
+    def _origin(self, records: list[Record]) -> float:
+        return records[0].time if records else 0.0
+
+    @command(":TRACe:MAKE", Text(), Numeric(1e5, 10, 6.875e6, integer=True), STYLE)
+    def _make_buffer(self, name: str, size: float, style: str) -> None:
+        if name in self.buffers:
+            raise ScpiError(NAME_TAKEN)
+        self.buffers[name] = Buffer(int(size), once=True, writable="WRIT" in style)
+
+    @command(":TRACe:DELete", Text())
+    def _delete_buffer(self, name: str) -> None:
+        self._buffer(name)
+        if name.startswith("defbuffer"):
+            raise ScpiError(-224, f"buffer {name} cannot be deleted")
+        del self.buffers[name]
+
+    @command(":TRACe:CLEar", Text(DEFAULT, required=False))
+    def _clear_buffer(self, name: str) -> None:
+        self._buffer(name).records.clear()
+
+    @command(":TRACe:POINts", Numeric(1e5, 10, 6.875e6, integer=True), Text(DEFAULT, required=False))
+    def _set_points(self, size: float, name: str) -> None:
+        old = self._buffer(name)
+        self.buffers[name] = Buffer(int(size), once=old.once, writable=old.writable)
+
+    @command(":TRACe:FILL:MODE", Choice("CONT", ("CONTinuous", "ONCE")), Text(DEFAULT, required=False))
+    def _set_fill_mode(self, mode: str, name: str) -> None:
+        self._buffer(name).once = mode == "ONCE"
+
+    @query(":TRACe:FILL:MODE", Text(DEFAULT, required=False))
+    def _query_fill_mode(self, name: str) -> str:
+        return "ONCE" if self._buffer(name).once else "CONT"
+
+    @query(":TRACe:STATistics:<function>", Text(DEFAULT, required=False), functions=STATISTICS)
+    def _query_statistics(self, statistic: str, name: str) -> str:
+        buffer = self._buffer(name)
+        if not len(buffer):
+            raise ScpiError(-221, f"buffer {name} is empty")
+        readings = np.array([record.reading for record in buffer.slice(1, len(buffer))])
+        return self.real(float(_STATISTIC[statistic](readings)))
+
+    @query(":TRACe:POINts", Text(DEFAULT, required=False))
+    def _query_points(self, name: str) -> str:
+        return str(self._buffer(name).capacity)
+
+    @query(":TRACe:ACTual", Text(DEFAULT, required=False))
+    def _query_actual(self, name: str) -> str:
+        return str(len(self._buffer(name)))
+
+    @query(
+        ":TRACe:DATA",
+        Numeric(1, 1, 1e7, integer=True),
+        Numeric(1, 1, 1e7, integer=True),
+        Text(DEFAULT, required=False),
+        ELEMENTS,
+    )
+    def _query_data(self, first: float, last: float, name: str, elements: list[str]) -> str:
+        return self._reply(self._buffer(name).slice(int(first), int(last)), elements)

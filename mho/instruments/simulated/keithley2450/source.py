@@ -1,0 +1,272 @@
+"""The source of the simulated 2450: volts or amperes, with the other one limited.
+
+Model 2450 Reference Manual 2450-901-01, pp. 6-66 to 6-79. (?) from memory: that a change of the function switches
+the output off, that a measurement range has to hold the limit, and that level and limit beyond the source's 20 W
+are a settings conflict.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from mho.instruments.simulated.analogue.accuracy import Converter
+from mho.instruments.simulated.analogue.limited_sources import OFF, Regulated, carry, regulate
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.keithley2450.accuracy import OHM_LIMIT, OVERRANGE, SOURCE, TEST_CURRENTS
+from mho.instruments.simulated.keithley2450.buffers import ReadingBuffers
+from mho.instruments.simulated.ports import SourcePort
+from mho.instruments.simulated.scpi.instrument import (
+    FunctionSetting,
+    IndexedSetting,
+    ScpiError,
+    Setting,
+    command,
+    query,
+)
+from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Numeric
+
+SOURCED = {"VOLT": "VOLTage", "CURR": "CURRent"}
+LIMITED_BY = {"VOLT": "CURR", "CURR": "VOLT"}
+SENSED = {"CURR": "CURRent[:DC]", "VOLT": "VOLTage[:DC]", "RES": "RESistance"}
+OFF_MODES = ("NORMal", "HIMPedance", "ZERO", "GUARd")
+INTERLOCK_VOLTAGE = 42.0
+FULL_CURRENT_VOLTAGE, FULL_VOLTAGE_CURRENT = 21.0, 0.105  # beyond the one, no more than the other: 20 W
+PROTECTIONS = tuple(f"PROT{volts}" for volts in (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180))
+SETTLING = 1e-4  # s in which a current source finds its voltage
+DELAY = Numeric(0.0, 0.0, 1e4, unit="S")
+LEVELS = {"VOLT": Numeric(0.0, -210.0, 210.0, unit="V"), "CURR": Numeric(0.0, -1.05, 1.05, unit="A")}
+
+
+class Source(ReadingBuffers):
+    """The part of the instrument that sources: ``:SOURce`` and ``:OUTPut``."""
+
+    line_frequency = 60.0
+
+    function = Setting(":SOURce[1]:FUNCtion[:MODE]", Choice("VOLT", ("VOLTage", "CURRent")))
+    levels = FunctionSetting(":SOURce[1]:<function>[:LEVel][:IMMediate][:AMPLitude]", SOURCED, LEVELS)
+    source_auto = FunctionSetting(":SOURce[1]:<function>:RANGe:AUTO", SOURCED, Boolean(True))
+    source_ranges = FunctionSetting(
+        ":SOURce[1]:<function>:RANGe",
+        SOURCED,
+        {"VOLT": Numeric(0.02, -200.0, 200.0, unit="V"), "CURR": Numeric(1e-8, -1.0, 1.0, unit="A")},
+    )
+    current_limit = Setting(":SOURce[1]:VOLTage:ILIMit[:LEVel]", Numeric(1.05e-4, 1e-9, 1.05, unit="A"))
+    voltage_limit = Setting(":SOURce[1]:CURRent:VLIMit[:LEVel]", Numeric(21.0, 0.02, 210.0, unit="V"))
+    protections = FunctionSetting(
+        ":SOURce[1]:<function>:PROTection[:LEVel]", SOURCED, Choice("NONE", ("NONE", *PROTECTIONS))
+    )
+    delays = FunctionSetting(":SOURce[1]:<function>:DELay", SOURCED, DELAY)
+    delay_auto = FunctionSetting(":SOURce[1]:<function>:DELay:AUTO", SOURCED, Boolean(True))
+    voltage_user_delay = IndexedSetting(":SOURce[1]:VOLTage:DELay:USER[1|2|3|4|5]", DELAY)
+    current_user_delay = IndexedSetting(":SOURce[1]:CURRent:DELay:USER[1|2|3|4|5]", DELAY)
+    readback = FunctionSetting(":SOURce[1]:<function>:READ:BACK", SOURCED, Boolean(True))
+    high_capacitance = FunctionSetting(":SOURce[1]:<function>:HIGH:CAPacitance", SOURCED, Boolean(False))
+    output_on = Setting(":OUTPut[1][:STATe]", Boolean(False))
+    off_modes = FunctionSetting(":OUTPut[1]:<function>:SMODe", SOURCED, Choice("NORM", OFF_MODES))
+    sensing = Setting(
+        "[:SENSe[1]]:FUNCtion[:ON]",
+        Choice("CURR:DC", ("CURRent[:DC]", "VOLTage[:DC]", "RESistance"), quoted=True),
+    )
+    measure_ranges = FunctionSetting(
+        "[:SENSe[1]]:<function>:RANGe[:UPPer]",
+        SENSED,
+        {"CURR": Numeric(1e-4, 1e-8, 1.0, unit="A"), "VOLT": Numeric(20.0, 0.02, 200.0, unit="V"),
+         "RES": Numeric(2e5, 20.0, 2e8, unit="OHM")},
+    )  # fmt: skip
+    measuring_auto = FunctionSetting("[:SENSe[1]]:<function>:RANGe:AUTO", SENSED, Boolean(True))
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        output: SourcePort,
+        *,
+        serial: str,
+        accuracy: float,
+        interlock: bool,
+    ) -> None:
+        super().__init__(clock, rng, serial=serial)
+        self.output = output
+        self.interlock = interlock
+        self._sources = {
+            function: Converter(rng, ranges, accuracy, overrange=OVERRANGE)
+            for function, ranges in SOURCE.items()
+        }
+        self._actual = 0.0  # what the source puts out, V or A, with its errors
+        self._volts = 0.0  # at the terminals
+        self._tripped: bool | None = False  # None when it is not known since the last change
+
+    @property
+    def level(self) -> float:
+        """What is sourced, as it was set: V or A."""
+        if self.sensing == "RES":
+            return TEST_CURRENTS[self.measure_ranges["RES"]]
+        return self.levels[self.function]
+
+    @property
+    def limit(self) -> float:
+        """The largest current that can flow, A."""
+        return self.current_limit if self.function == "VOLT" else abs(self._actual)
+
+    # --- settings that depend on each other ---
+
+    @function.check
+    def _check_function(self, function: str) -> None:
+        if self.sensing == "RES" and function != "CURR":
+            raise ScpiError(-221, "the ohmmeter sources current")
+
+    @function.on_change
+    def _function_changed(self, function: str) -> None:
+        self.output_on = False
+        self._apply()
+
+    @levels.check
+    def _check_level(self, function: str, level: float) -> None:
+        if not self.source_auto[function] and abs(level) > OVERRANGE * self.source_ranges[function]:
+            raise ScpiError(-222)
+        if function == "VOLT":
+            self._check_interlock(level)
+            self._check_power(level, self.current_limit)
+        else:
+            self._check_power(self.voltage_limit, level)
+
+    def _check_power(self, volts: float, amperes: float) -> None:
+        if abs(volts) > FULL_CURRENT_VOLTAGE and abs(amperes) > FULL_VOLTAGE_CURRENT * (1 + 1e-9):
+            raise ScpiError(-221, "level and limit are beyond 20 W")
+
+    def _check_interlock(self, volts: float) -> None:
+        if abs(volts) > INTERLOCK_VOLTAGE and not self.interlock:
+            raise ScpiError(-221, "interlock")
+
+    @source_ranges.check
+    def _check_source_range(self, function: str, span: float) -> None:
+        source = self._sources[function]
+        if not source.holds(self.levels[function], source.range_for(span)):
+            raise ScpiError(-221)
+        if function == "VOLT":
+            self._check_power(OVERRANGE * source.range_for(span), self.current_limit)
+
+    @source_ranges.on_change
+    def _source_range_changed(self, function: str, span: float) -> None:
+        self.source_auto[function] = False
+        self.source_ranges[function] = self._sources[function].range_for(span)
+        self._apply()
+
+    @property
+    def highest(self) -> float:
+        """What the overvoltage protection lets the source reach, V."""
+        chosen = self.protections[self.function]
+        return float(chosen.removeprefix("PROT")) if chosen != "NONE" else math.inf
+
+    @levels.on_change
+    @protections.on_change
+    @source_auto.on_change
+    @off_modes.on_change
+    def _setting_changed(self, function: str, value: object) -> None:
+        self._apply()
+
+    @command(":OUTPut[1]:SMODe", Choice("NORM", OFF_MODES))
+    def _set_off_modes(self, mode: str) -> None:
+        """Set it for both functions (p. 6-32)."""
+        self.off_modes = dict.fromkeys(SOURCED, mode)
+        self._apply()
+
+    @output_on.on_change
+    def _output_changed(self, on: bool) -> None:
+        self._apply()
+
+    @delays.on_change
+    def _delay_changed(self, function: str, seconds: float) -> None:
+        self.delay_auto[function] = False
+
+    @current_limit.check
+    def _check_current_limit(self, amperes: float) -> None:
+        self._check_limit("CURR", amperes)
+        fixed = 0.0 if self.source_auto["VOLT"] else OVERRANGE * self.source_ranges["VOLT"]
+        self._check_power(max(abs(self.levels["VOLT"]), fixed), amperes)
+
+    @voltage_limit.check
+    def _check_voltage_limit(self, volts: float) -> None:
+        self._check_limit("VOLT", volts)
+        self._check_interlock(volts)
+        self._check_power(volts, self.levels["CURR"])
+
+    def _check_limit(self, quantity: str, limit: float) -> None:
+        span = self.measure_ranges[quantity]
+        if not self.measuring_auto[quantity] and limit > OVERRANGE * span * (1 + 1e-9):
+            raise ScpiError(-221)
+
+    @current_limit.on_change
+    @voltage_limit.on_change
+    def _limit_changed(self, limit: float) -> None:
+        self._tripped = None
+
+    # --- the terminals ---
+
+    def _apply(self) -> None:
+        """Put the terminals into the state that the settings describe."""
+        function, level = self.function, self.level
+        source = self._sources[function]
+        if self.source_auto[function] or self.sensing == "RES":
+            self.source_ranges[function] = source.range_for(level)
+        self._actual = source.convert(level, self.source_ranges[function])
+        if function == "VOLT":
+            self._actual = min(max(self._actual, -self.highest), self.highest)
+        self._tripped = None
+        if not self.output_on:
+            self._tripped = False
+            self._volts = 0.0
+            self.output.drive(0.0, connected=self.off_modes[function] in ("NORM", "ZERO"))
+        elif function == "VOLT":
+            self._volts = self._actual
+            self.output.drive(self._actual, connected=True)
+        else:
+            self._regulate(SETTLING)
+
+    def _regulate(self, aperture: float) -> Regulated:
+        """Let the current source find its voltage."""
+        limit = OHM_LIMIT if self.sensing == "RES" else min(self.voltage_limit, self.highest)
+        found = regulate(lambda volts: self.output.current(volts, aperture), self._actual, limit, self._volts)
+        if found.volts != self._volts:
+            self._volts = found.volts
+            self.output.drive(found.volts, connected=True)
+        self._tripped = found.limited
+        return found
+
+    def _flow(self, aperture: float) -> Regulated:
+        """Return what is at the terminals on the average of `aperture` seconds; the caller advances the clock."""
+        if not self.output_on:
+            return OFF
+        if self.function == "CURR":
+            return self._regulate(aperture)
+        return carry(self._actual, self.output.current(self._actual, aperture), self.current_limit)
+
+    @property
+    def _aperture(self) -> float:
+        """Integration time, s."""
+        raise NotImplementedError
+
+    def _is_tripped(self, function: str) -> str:
+        if function != self.function:
+            return "0"
+        if self._tripped is None:  # the level has changed since the last measurement
+            self._tripped = self._flow(self._aperture).limited
+        return "1" if self._tripped else "0"
+
+    @query(":SOURce[1]:VOLTage:ILIMit[:LEVel]:TRIPped")
+    def _query_current_limited(self) -> str:
+        return self._is_tripped("VOLT")
+
+    @query(":SOURce[1]:CURRent:VLIMit[:LEVel]:TRIPped")
+    def _query_voltage_limited(self) -> str:
+        return self._is_tripped("CURR")
+
+    @query(":SOURce[1]:VOLTage:PROTection[:LEVel]:TRIPped")
+    def _query_protecting(self) -> str:
+        return "1" if self.output_on and self.function == "VOLT" and abs(self.level) > self.highest else "0"
+
+    @query(":OUTPut[1]:INTerlock:TRIPped")
+    def _query_interlock(self) -> str:
+        return "1" if self.interlock else "0"

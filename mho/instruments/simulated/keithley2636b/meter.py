@@ -1,0 +1,277 @@
+"""The meter of one channel of the simulated 2636B: what ``smua.measure`` does, on the virtual clock.
+
+2600BS-901-01, section 7. (?) from memory: the automatic delays, and that automatic zeroing takes three apertures.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from mho.instruments.simulated.keithley2636b.accuracy import (
+    AMPERE_RANGES,
+    AUTO_DELAYS,
+    OVERFLOW,
+    VOLT_RANGES,
+    range_for,
+)
+from mho.instruments.simulated.keithley2636b.buffers import ReadingBuffer, Record, as_buffer
+from mho.instruments.simulated.tsp.tables import TOO_SMALL, Attribute, Group, TspError, choice, real, whole
+
+if TYPE_CHECKING:
+    from mho.instruments.simulated.keithley2636b.smu import SourceMeasureUnit
+
+OVERHEAD = 5e-5  # s a reading takes beside its aperture
+AUTO_ZERO, ZEROED_APERTURES = 2, 3
+# Bits of a reading's status
+AUTO_MEASURE, AUTO_SOURCE, REMOTE_SENSE, RELATIVE, COMPLIANCE, FILTERED = 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
+MOVING_AVERAGE, REPEATED_AVERAGE, MEDIAN = 0, 1, 2
+FUNCTIONS = ("i", "v", "iv", "r", "p")
+
+Result = TypeVar("Result")
+
+
+class Sample(NamedTuple):
+    """One measurement: volts, amperes, status bits, and the ranges they were taken on."""
+
+    volts: float
+    amperes: float
+    status: int
+    volt_range: float
+    ampere_range: float
+
+
+class Meter:
+    """Measures what a source-measure unit sources.
+
+    Parameters
+    ----------
+    smu : SourceMeasureUnit
+        The unit it is part of.
+    """
+
+    def __init__(self, smu: SourceMeasureUnit) -> None:
+        self._smu = smu
+        self._device = smu.device
+        self._moving: dict[str, list[float]] = {}
+        self._filter = Group(
+            {
+                "enable": Attribute(0.0, choice(0, 1), self._filter_changed),
+                "count": Attribute(1.0, whole(1, 100), self._filter_changed),
+                "type": Attribute(1.0, choice(0, 1, 2), self._filter_changed),
+            }
+        )
+        self._rel = Group(
+            {
+                **{f"enable{kind}": Attribute(0.0, choice(0, 1)) for kind in "ivrp"},
+                **{f"level{kind}": Attribute(0.0, real()) for kind in "ivrp"},
+            }
+        )
+        self.group = self._table()
+
+    def _table(self) -> Group:
+        return Group(
+            {
+                "nplc": Attribute(1.0, real(0.001, 25.0)),
+                "rangei": Attribute(
+                    0.1, lambda value: range_for(AMPERE_RANGES, real(-1.5, 1.5)(value)), self._fix_i
+                ),
+                "rangev": Attribute(
+                    0.2, lambda value: range_for(VOLT_RANGES, real(-200, 200)(value)), self._fix_v
+                ),
+                "autorangei": Attribute(1.0, choice(0, 1, 2)),
+                "autorangev": Attribute(1.0, choice(0, 1, 2)),
+                "lowrangei": Attribute(1e-10, real(0.0, 1.5)),
+                "lowrangev": Attribute(0.2, real(0.0, 200.0)),
+                "count": Attribute(1.0, whole(1, 1e6)),
+                "interval": Attribute(0.0, real(0.0, 1.0)),
+                "delay": Attribute(-1.0, delay),
+                "delayfactor": Attribute(1.0, real(0.0, 1e3)),
+                "autozero": Attribute(2.0, choice(0, 1, 2)),
+            },
+            contents={
+                "filter": self._filter,
+                "rel": self._rel,
+                **{kind: self._measuring(kind) for kind in FUNCTIONS},
+                **{f"overlapped{kind}": self._measuring(kind) for kind in FUNCTIONS},
+            },
+        )
+
+    def forget(self) -> None:
+        """Let the moving average start anew."""
+        self._moving.clear()
+
+    @property
+    def aperture(self) -> float:
+        """Integration time of a reading, s."""
+        seconds: float = self.group["nplc"] / self._device.library.node["linefreq"]
+        return seconds
+
+    def _fix_i(self, span: float) -> None:
+        self.group.store("autorangei", 0.0)
+
+    def _fix_v(self, span: float) -> None:
+        self.group.store("autorangev", 0.0)
+
+    def _filter_changed(self, value: float) -> None:
+        self._moving.clear()
+
+    def samples(self) -> Generator[float, None, Sample]:
+        """Measure once, filtered; yields the seconds it takes."""
+        yield self._delay()
+        if not self._filter["enable"]:
+            return (yield from self._sample())
+        count, kind = int(self._filter["count"]), self._filter["type"]
+        if kind == MOVING_AVERAGE:
+            sample = yield from self._sample()
+            return self._moving_average(sample, count)
+        taken = []
+        for _ in range(count):
+            self._device.spend()
+            taken.append((yield from self._sample()))
+        middle = statistics.median if kind == MEDIAN else statistics.fmean
+        return taken[-1]._replace(
+            volts=middle([each.volts for each in taken]),
+            amperes=middle([each.amperes for each in taken]),
+            status=taken[-1].status | FILTERED,
+        )
+
+    def _moving_average(self, sample: Sample, count: int) -> Sample:
+        for name, value in (("volts", sample.volts), ("amperes", sample.amperes)):
+            self._moving[name] = [*self._moving.get(name, []), value][-count:]
+        return sample._replace(
+            volts=statistics.fmean(self._moving["volts"]),
+            amperes=statistics.fmean(self._moving["amperes"]),
+            status=sample.status | FILTERED,
+        )
+
+    def _delay(self) -> float:
+        delay: float = self.group["delay"]
+        if delay >= 0.0:
+            return delay
+        return AUTO_DELAYS.get(self.group["rangei"], 0.0) * float(self.group["delayfactor"])
+
+    def _sample(self) -> Generator[float, None, Sample]:
+        measure, aperture = self.group, self.aperture
+        status = REMOTE_SENSE if self._smu.group["sense"] == 1 else 0
+        smu, source = self._smu, self._smu.source
+        flow = smu.flow(aperture)
+        if flow.limited:
+            status |= COMPLIANCE
+        if measure["autorangei"]:
+            status |= AUTO_MEASURE
+        if source["autorangev" if smu.sources_volts else "autorangei"]:
+            status |= AUTO_SOURCE
+        self._choose_ranges(flow.volts, flow.amperes)
+        nplc = measure["nplc"]
+        yield aperture * (ZEROED_APERTURES if measure["autozero"] == AUTO_ZERO else 1) + OVERHEAD
+        return Sample(
+            smu.specimen.volts.read(flow.volts, measure["rangev"], nplc),
+            smu.specimen.amperes.read(flow.amperes, measure["rangei"], nplc),
+            status,
+            measure["rangev"],
+            measure["rangei"],
+        )
+
+    def _choose_ranges(self, volts: float, amperes: float) -> None:
+        """Follow what is measured; a source that measures what it sources does so on the source range."""
+        measure, source = self.group, self._smu.source
+        span_i, span_v = measure["rangei"], measure["rangev"]
+        if self._smu.sources_volts:
+            span_v = source["rangev"]
+            if measure["autorangei"]:
+                follow = source["limiti"] if measure["autorangei"] == 2 else amperes
+                span_i = range_for(AMPERE_RANGES, max(abs(follow), measure["lowrangei"]))
+        else:
+            span_i = source["rangei"]
+            if measure["autorangev"]:
+                follow = source["limitv"] if measure["autorangev"] == 2 else volts
+                span_v = range_for(VOLT_RANGES, max(abs(follow), measure["lowrangev"]))
+        for name, span in (("rangei", span_i), ("rangev", span_v)):
+            if span != measure[name]:
+                measure.store(name, span)
+
+    def values(self, kinds: str, sample: Sample) -> list[float]:
+        """Return the readings of a sample that `kinds` names, such as ``iv``, relative if so set."""
+        volts, amperes = sample.volts, sample.amperes
+        found = []
+        for kind in kinds:
+            if kind == "i":
+                value = amperes
+            elif kind == "v":
+                value = volts
+            elif abs(amperes) >= OVERFLOW or (kind == "r" and not amperes):
+                value = OVERFLOW
+            else:
+                value = volts / amperes if kind == "r" else volts * amperes
+            if self._rel[f"enable{kind}"] and abs(value) < OVERFLOW:
+                value -= self._rel[f"level{kind}"]
+            found.append(value)
+        return found
+
+    def record(self, kind: str, value: float, sample: Sample) -> Record:
+        """Return what a buffer keeps of a reading."""
+        status = sample.status | (RELATIVE if self._rel[f"enable{kind}"] else 0)
+        span = sample.volt_range if kind == "v" else sample.ampere_range
+        source_span = self._smu.source["rangev" if self._smu.sources_volts else "rangei"]
+        return Record(value, self._smu.level, status, span, source_span, self._device.clock.now)
+
+    def _measuring(self, kinds: str) -> Callable[..., Any]:
+        def one(buffer: object) -> Any:
+            return self._measure_now(kinds, (buffer,))
+
+        def two(first: object, second: object) -> Any:
+            return self._measure_now(kinds, (first, second))
+
+        return one if len(kinds) == 1 else two
+
+    def _measure_now(self, kinds: str, given: tuple[object, ...]) -> Any:
+        self._device.catch_up()
+        buffers = [None if each is None else as_buffer(each) for each in given]
+        for buffer in buffers:
+            if buffer is not None:
+                buffer.begin()
+        return self._immediate(self.readings(kinds, buffers, int(self.group["count"])))
+
+    def readings(
+        self, kinds: str, buffers: Sequence[ReadingBuffer | None], count: int
+    ) -> Generator[float, None, Any]:
+        """Take `count` readings into buffers; returns the last one, yields the seconds it takes."""
+        values: list[float] = []
+        for number in range(count):
+            self._device.spend()
+            start = self._device.clock.now
+            sample = yield from self.samples()
+            values = self.values(kinds, sample)
+            for kind, value, buffer in zip(kinds, values, buffers, strict=False):
+                if buffer is not None:
+                    buffer.append(self.record(kind, value, sample))
+            if number + 1 < count:
+                yield max(0.0, self.group["interval"] - (self._device.clock.now - start))
+        return values[0] if len(values) == 1 else tuple(values)
+
+    def measure_and_step(self, kinds: str, volts: object) -> Any:
+        """Measure at the present level, then source the next one."""
+        level = self._smu.check_level(volts)
+        values = self._measure_now(kinds, (None,) * len(kinds))
+        self._smu.program(level)
+        return values
+
+    def _immediate(self, work: Generator[float, None, Result]) -> Result:
+        """Carry out timed work at once."""
+        clock = self._device.clock
+        try:
+            while True:
+                clock.advance(next(work))
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def delay(value: object) -> float:
+    """Accept seconds, or -1 for an automatic delay."""
+    seconds: float = real(-1.0, 1e4)(value)
+    if -1.0 < seconds < 0.0:
+        raise TspError(TOO_SMALL)
+    return seconds

@@ -1,0 +1,287 @@
+"""The simulated Keithley 707B: six 7174A cards, each a matrix of 8 rows by 12 columns of reed relays.
+
+Models 707B and 708B Reference Manual 707B-901-01, sections 2 and 7. (?) from memory: the error numbers and
+texts, the settling times, and that `getclose` reports what a stuck relay really does, as this twin's does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import numpy as np
+
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.tsp.instrument import TspDevice
+from mho.instruments.simulated.tsp.tables import Attribute, Group, TspError, choice, real
+
+SLOTS, ROWS, COLUMNS = range(1, 7), "ABCDEFGH", range(1, 13)
+CROSSPOINTS = tuple(f"{slot}{row}{column:02}" for slot in SLOTS for row in ROWS for column in COLUMNS)
+CLOSE_TIME, OPEN_TIME = 1e-3, 1e-3  # s until a 7174A relay has settled (?)
+OFF, BREAK_BEFORE_MAKE, MAKE_BEFORE_BREAK = 0, 1, 2
+SYNTAX, NO_CHANNEL, NO_PATTERN, NOT_ALLOWED, FORBIDDEN = 1114, 1115, 1116, 1117, 1118
+_TEXTS = {
+    SYNTAX: "Syntax error in channel list",
+    NO_CHANNEL: "Invalid channel specified",
+    NO_PATTERN: "Invalid channel pattern name",
+    NOT_ALLOWED: "slotX and allslots are not allowed here",
+    FORBIDDEN: "Channel is forbidden to be closed",
+}
+_ORDER = {name: index for index, name in enumerate(CROSSPOINTS)}
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_SLOT = re.compile(r"slot([1-6])", re.IGNORECASE)
+_LONGEST_LIST = 10_000  # characters (?)
+
+
+class SimulatedKeithley707B(TspDevice):
+    """A 707B on a bench.
+
+    Parameters
+    ----------
+    clock, rng, serial
+        As for `TspDevice`.
+    on_switch : callable, optional
+        Called with the crosspoints that are closed: before any relay moves, and after each group has moved.
+
+    Attributes
+    ----------
+    stuck_closed, stuck_open : set of str
+        Relays that do not obey; faults to inject.
+    """
+
+    model = "707B"
+    firmware = "1.22a"
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        *,
+        serial: str = "SIM00000",
+        on_switch: Callable[[frozenset[str]], None] | None = None,
+    ) -> None:
+        super().__init__(clock, rng, serial=serial)
+        self.stuck_closed: set[str] = set()
+        self.stuck_open: set[str] = set()
+        self._on_switch = on_switch
+        self._energised: set[str] = set()  # coils that carry current
+        self._closures = dict.fromkeys(CROSSPOINTS, 0)
+        self._delays = dict.fromkeys(CROSSPOINTS, 0.0)
+        self._patterns: dict[str, tuple[str, ...]] = {}
+        self._forbidden: set[str] = set()
+        patterns = Group(
+            contents={
+                "setimage": self._set_pattern,
+                "getimage": self._pattern_image,
+                "delete": self._delete_pattern,
+                "snapshot": self._snapshot,
+                "catalog": lambda: ",".join(sorted(self._patterns)) or None,
+            }
+        )
+        self.channels = Group(
+            {
+                "connectrule": Attribute(BREAK_BEFORE_MAKE, choice(0, 1, 2)),
+                "connectsequential": Attribute(OFF, choice(0, 1)),
+            },
+            contents={
+                "OFF": OFF, "ON": 1, "BREAK_BEFORE_MAKE": BREAK_BEFORE_MAKE, "MAKE_BEFORE_BREAK": MAKE_BEFORE_BREAK,
+                "close": self._close, "open": self._open, "exclusiveclose": self._close_only,
+                "exclusiveslotclose": self._close_only_in_slots, "getclose": self._closed_among,
+                "getstate": self._states, "getcount": self._counts, "getdelay": self._get_delays,
+                "setdelay": self._set_delay, "setforbidden": self._forbid, "clearforbidden": self._allow,
+                "getforbidden": lambda names: self._written(self._forbidden, names), "reset": self._reset_channels,
+                "pattern": patterns,
+            },
+        )  # fmt: skip
+        self.tables["channel"] = self.channels
+        self.tables["slot"] = [_slot(number, serial) for number in SLOTS]
+
+    def error_texts(self) -> dict[int, str]:
+        """Return the texts as the 707B words them (?)."""
+        return {**super().error_texts(), **_TEXTS}
+
+    def reset(self) -> None:
+        """Open every crosspoint, and return to the defaults."""
+        super().reset()
+        self.channels.restore()
+        self._patterns.clear()
+        self._forbidden.clear()
+        self._delays = dict.fromkeys(CROSSPOINTS, 0.0)
+        self._move(opening=self._energised, closing=())
+
+    # --- relays ---
+
+    @property
+    def closed(self) -> frozenset[str]:
+        """The crosspoints whose contacts are closed, whatever their coils want."""
+        return frozenset((self._energised | self.stuck_closed) - self.stuck_open)
+
+    def closures(self, crosspoint: str) -> int:
+        """How often a relay has closed."""
+        return self._closures[crosspoint]
+
+    def _move(self, opening: Iterable[str], closing: Iterable[str]) -> None:
+        """Open and close relays in the order of the connection rule, and let them settle."""
+        opening = set(opening) & self._energised
+        closing = set(closing) - self._energised
+        if not opening and not closing:
+            return
+        rule, sequential = self.channels["connectrule"], bool(self.channels["connectsequential"])
+        self._tell()
+        release = partial(self._energise, opening, False, sequential)
+        pull = partial(self._energise, closing, True, sequential)
+        if rule == OFF:
+            self._energised -= opening
+            start = self.clock.now
+            pull()
+            self.clock.advance(max(0.0, OPEN_TIME - (self.clock.now - start)))
+        else:
+            for act in (release, pull) if rule == BREAK_BEFORE_MAKE else (pull, release):
+                act()
+
+    def _energise(self, names: set[str], on: bool, sequential: bool) -> None:
+        if not names:
+            return
+        settle = CLOSE_TIME if on else OPEN_TIME
+        for name in names if on else ():
+            self._closures[name] += 1
+        self._energised = self._energised | names if on else self._energised - names
+        waits = sum if sequential else max
+        extra = waits(self._delays[name] for name in names) if on else 0.0
+        self.clock.advance(settle * (len(names) if sequential else 1) + extra)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._on_switch is not None:
+            self._on_switch(self.closed)
+
+    # --- channel lists ---
+
+    def _names(self, written: object, *, slots: bool = False) -> list[str]:
+        """Read a channel list; raises `TspError` when something in it does not exist."""
+        if not isinstance(written, str):
+            raise TspError(-104)
+        if len(written) > _LONGEST_LIST:
+            raise TspError(SYNTAX)
+        names: list[str] = []
+        for item in re.split("[,;]", written):
+            names.extend(self._item(item.strip(), slots))
+        return list(dict.fromkeys(names))
+
+    def _item(self, item: str, slots: bool) -> tuple[str, ...]:
+        if item.lower() == "allslots" or _SLOT.fullmatch(item):
+            if not slots:
+                raise TspError(NOT_ALLOWED)
+            slot = _SLOT.fullmatch(item)
+            return tuple(name for name in CROSSPOINTS if slot is None or name[0] == slot[1])
+        if item in self._patterns:
+            return self._patterns[item]
+        first, colon, last = (part.strip() for part in item.partition(":"))
+        if not colon:
+            return (self._crosspoint(first),)
+        start, end = _ORDER[self._crosspoint(first)], _ORDER[self._crosspoint(last)]
+        if end < start or first[0] != last[0]:
+            raise TspError(SYNTAX)
+        return CROSSPOINTS[start : end + 1]
+
+    @staticmethod
+    def _crosspoint(name: str) -> str:
+        if not name:
+            raise TspError(SYNTAX)
+        if name.upper() not in _ORDER:
+            raise TspError(NO_PATTERN if _NAME.fullmatch(name) else NO_CHANNEL)
+        return name.upper()
+
+    def _written(self, names: Iterable[str], among: object) -> str | None:
+        wanted = set(self._names(among, slots=True))
+        return ";".join(sorted(wanted.intersection(names), key=_ORDER.__getitem__)) or None
+
+    def _closable(self, written: object) -> list[str]:
+        names = self._names(written)
+        if self._forbidden.intersection(names):
+            raise TspError(FORBIDDEN)
+        return names
+
+    # --- channel functions ---
+
+    def _close(self, names: object) -> None:
+        self._move(opening=(), closing=self._closable(names))
+
+    def _open(self, names: object) -> None:
+        self._move(opening=self._names(names, slots=True), closing=())
+
+    def _close_only(self, names: object) -> None:
+        wanted = [] if isinstance(names, str) and not names.strip() else self._closable(names)
+        self._move(opening=self._energised.difference(wanted), closing=wanted)
+
+    def _close_only_in_slots(self, names: object) -> None:
+        wanted = self._closable(names)
+        slots = {name[0] for name in wanted}
+        others = {name for name in self._energised if name[0] in slots}
+        self._move(opening=others.difference(wanted), closing=wanted)
+
+    def _closed_among(self, names: object) -> str | None:
+        return self._written(self.closed, names)
+
+    def _states(self, names: object) -> str:
+        closed = self.closed
+        return ",".join("1" if name in closed else "0" for name in self._names(names, slots=True))
+
+    def _counts(self, names: object) -> str:
+        return ",".join(str(self._closures[name]) for name in self._names(names, slots=True))
+
+    def _get_delays(self, names: object) -> str:
+        return ",".join(f"{self._delays[name]:.5e}" for name in self._names(names, slots=True))
+
+    def _set_delay(self, names: object, seconds: object) -> None:
+        wanted: float = real(0.0, 60.0)(seconds)
+        self._delays |= dict.fromkeys(self._names(names, slots=True), wanted)
+
+    def _forbid(self, names: object) -> None:
+        self._forbidden.update(self._names(names, slots=True))
+
+    def _allow(self, names: object) -> None:
+        self._forbidden.difference_update(self._names(names, slots=True))
+
+    def _reset_channels(self, names: object) -> None:
+        wanted = self._names(names, slots=True)
+        self._forbidden.difference_update(wanted)
+        self._delays |= dict.fromkeys(wanted, 0.0)
+        self._move(opening=wanted, closing=())
+
+    # --- patterns ---
+
+    def _set_pattern(self, names: object, pattern: object) -> None:
+        self._patterns[_pattern_name(pattern)] = tuple(self._names(names))
+
+    def _snapshot(self, pattern: object) -> None:
+        self._patterns[_pattern_name(pattern)] = tuple(sorted(self.closed, key=_ORDER.__getitem__))
+
+    def _pattern_image(self, pattern: object) -> str:
+        return ",".join(self._known_pattern(pattern))
+
+    def _delete_pattern(self, pattern: object) -> None:
+        self._known_pattern(pattern)
+        del self._patterns[str(pattern)]
+
+    def _known_pattern(self, pattern: object) -> tuple[str, ...]:
+        if not isinstance(pattern, str) or pattern not in self._patterns:
+            raise TspError(NO_PATTERN)
+        return self._patterns[pattern]
+
+
+def _pattern_name(pattern: object) -> str:
+    if not isinstance(pattern, str) or not _NAME.fullmatch(pattern) or len(pattern) > 19:
+        raise TspError(NO_PATTERN)
+    return pattern
+
+
+def _slot(number: int, serial: str) -> Group:
+    return Group(
+        contents={
+            "idn": f"7174A,8x12 Low Current Matrix,01.00a,{serial}-{number}",
+            "rows": Group(contents={"matrix": len(ROWS)}),
+            "columns": Group(contents={"matrix": len(COLUMNS)}),
+        }
+    )

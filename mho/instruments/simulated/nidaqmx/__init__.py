@@ -1,0 +1,1 @@
+"""Simulated NI-DAQmx devices behind the public nidaqmx package."""

@@ -1,0 +1,208 @@
+"""The simulated NI devices of one system, their terminals, and the wires from these to the chip."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from nidaqmx.constants import BusType
+from nidaqmx.error_codes import DAQmxErrors as Code
+from nidaqmx.utils import unflatten_channel_string
+from numpy.typing import NDArray
+
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.nidaqmx.devices import GAIN_ERROR, OFFSET_ERROR, PRODUCTS, Floats, Product
+from mho.instruments.simulated.nidaqmx.errors import refusal
+from mho.instruments.simulated.ports import ConverterPort
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device of the rack: its name in NI-DAQmx (``Dev1``), its product and its serial number."""
+
+    name: str
+    product: Product
+    serial: int
+
+    @property
+    def on_backplane(self) -> bool:
+        """Whether NI-DAQmx can route signals to it over PXI trigger lines."""
+        return self.product.bus is BusType.PXIE
+
+
+@dataclass
+class Terminals:
+    """All analogue outputs, or all analogue inputs, of the rack: one entry each.
+
+    Attributes
+    ----------
+    names : list of str
+        Physical channels, ``Dev1/ai0``.
+    devices : list of Device
+        Whose they are.
+    gain, offset : array
+        The converters' errors, as `ni_devices.to_analogue` takes them.
+    column : array of int
+        The column of the port to which the terminal is wired, -1 for none.
+    number : dict
+        Entry by name in lower case.
+    """
+
+    names: list[str] = field(default_factory=list)
+    devices: list[Device] = field(default_factory=list)
+    gain: Floats = field(default_factory=lambda: np.zeros(0))
+    offset: Floats = field(default_factory=lambda: np.zeros(0))
+    column: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    number: dict[str, int] = field(default_factory=dict)
+
+    def of(self, device: Device) -> list[str]:
+        """Return the names of the terminals of `device`."""
+        return [name for name, owner in zip(self.names, self.devices, strict=True) if owner is device]
+
+
+class Rack:
+    """Devices, the volts at their outputs, and the port behind them.
+
+    Parameters
+    ----------
+    devices : mapping
+        Product by device name, ``{"PXI1Slot2": "PXIe-6738"}``.
+    clock : VirtualClock
+        Advanced by every sample.
+    rng : numpy.random.Generator
+        Draws the converters' errors, once, and their noise.
+    port : ConverterPort
+        What the terminals are wired to.
+    outputs, inputs : sequence of str
+        Physical channels, ranges allowed (``Dev1/ai0:31``), in the order of the port's columns.
+
+    Raises
+    ------
+    ValueError
+        For an unknown product, or a terminal that no device has.
+    """
+
+    def __init__(
+        self,
+        devices: Mapping[str, str],
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        port: ConverterPort,
+        outputs: Sequence[str],
+        inputs: Sequence[str],
+    ) -> None:
+        unknown = sorted(set(devices.values()) - PRODUCTS.keys())
+        if unknown:
+            raise ValueError(f"no simulated NI product {unknown[0]!r}; there are {', '.join(PRODUCTS)}")
+        self.clock = clock
+        self.rng = rng
+        self.port = port
+        self.devices = {
+            name.lower(): Device(name, PRODUCTS[product], int(rng.integers(0x1D00000, 0x2200000)))
+            for name, product in devices.items()
+        }
+        self.unplugged: set[str] = set()
+        self.outputs = self._terminals("ao", outputs)
+        self.inputs = self._terminals("ai", inputs)
+        self.levels = np.zeros(len(self.outputs.names))
+        self.lines: dict[str, bool] = {
+            f"{device.name}/port{port}/line{line}": False
+            for device in self.devices.values()
+            for port, width in enumerate(device.product.ports)
+            for line in range(width)
+        }
+        self.held: dict[str, int] = {}
+        wired = np.flatnonzero(self.outputs.column >= 0)
+        self._port_order = wired[np.argsort(self.outputs.column[wired])]
+        self.output_count = len(wired)
+        self.input_count = int((self.inputs.column >= 0).sum())
+
+    def _terminals(self, kind: str, wired: Sequence[str]) -> Terminals:
+        terminals = Terminals()
+        for device in self.devices.values():
+            product = device.product
+            count = product.output_count if kind == "ao" else product.input_count
+            terminals.names += [f"{device.name}/{kind}{k}" for k in range(count)]
+            terminals.devices += [device] * count
+        terminals.number = {name.lower(): k for k, name in enumerate(terminals.names)}
+        terminals.gain = GAIN_ERROR * self.rng.standard_normal(len(terminals.names))
+        terminals.offset = OFFSET_ERROR * self.rng.standard_normal(len(terminals.names))
+        terminals.column = np.full(len(terminals.names), -1, dtype=np.intp)
+        for column, name in enumerate(expand(wired)):
+            if name.lower() not in terminals.number:
+                raise ValueError(f"the port is wired to {name}, which no device of the rack has")
+            terminals.column[terminals.number[name.lower()]] = column
+        return terminals
+
+    def device(self, name: str, task: str = "") -> Device:
+        """Return the device called `name`; DAQmx error -200220 or -201003 when it is not there."""
+        found = self.devices.get(name.strip("/").lower())
+        if found is None:
+            raise refusal(Code.INVALID_DEVICE_ID, task, Device_Specified=name)
+        if found.name in self.unplugged:
+            raise refusal(Code.DEV_CANNOT_BE_ACCESSED, task, Device=found.name)
+        return found
+
+    def unplug(self, name: str) -> None:
+        """Let every call to a device fail from now on; its outputs go to 0 V: they have lost their power."""
+        owner = self.device(name)
+        self.power_down(owner)
+        self.unplugged.add(owner.name)
+
+    def plug(self, name: str) -> None:
+        """End what `unplug` began."""
+        self.unplugged.discard(name)
+
+    def power_down(self, device: Device) -> None:
+        """Bring the outputs of a device to 0 V and its lines low."""
+        owned = [number for number, owner in enumerate(self.outputs.devices) if owner is device]
+        self.put(owned, np.zeros(len(owned)))
+        self.lines.update({line: False for line in self.lines if line.startswith(f"{device.name}/")})
+
+    def peers(self, terminal: str) -> set[str]:
+        """Return `terminal` and those wired to it: PFI lines of the same number are wired together."""
+        _, _, line = terminal.strip("/").partition("/")
+        if line.startswith("pfi"):
+            return {f"/{device}/{line}" for device in self.devices}
+        return {terminal}
+
+    def check_route(self, terminal: str, user: Device, task: str) -> None:
+        """Raise what NI-DAQmx raises when `terminal` cannot be brought to `user`."""
+        device_name, _, line = terminal.strip("/").partition("/")
+        if not terminal.startswith("/") or device_name not in self.devices or not line:
+            raise refusal(Code.INVALID_ROUTING_SOURCE_TERMINAL_NAME_ROUTING, task, Source_Terminal=terminal)
+        source = self.devices[device_name]
+        if source is not user and not (source.on_backplane and user.on_backplane):
+            raise refusal(
+                Code.TRIG_LINE_NOT_FOUND_ROUTING, task, Source_Terminal=terminal, Destination_Device=user.name
+            )
+
+    def put(self, numbers: Sequence[int], volts: Floats) -> None:
+        """Bring outputs to `volts` (V) and hold them there."""
+        self.levels[numbers] = volts
+        self.tell(self.levels[None], 0.0)
+
+    def tell(self, frame: Floats, period: float) -> None:
+        """Tell a port that wants to know what the outputs do without a measurement: (samples, all outputs), V."""
+        hold = getattr(self.port, "hold", None)
+        if hold is not None:
+            hold(frame[:, self._port_order], period)
+
+    def frame(self, samples: int) -> Floats:
+        """Return the volts that all outputs hold now, `samples` times over, (samples, all outputs)."""
+        return np.tile(self.levels, (samples, 1))
+
+    def exchange(self, frame: Floats, period: float) -> Floats:
+        """Play `frame` (samples, all outputs) to the port; return the volts at the wired inputs."""
+        response = np.asarray(self.port.exchange(frame[:, self._port_order], period), dtype=np.float64)
+        if response.shape != (len(frame), self.input_count):
+            raise ValueError(
+                f"the port answered with shape {response.shape}, not {(len(frame), self.input_count)}"
+            )
+        return response
+
+
+def expand(names: Iterable[str]) -> list[str]:
+    """Return single physical channels for `names` with lists and ranges, as nidaqmx reads them."""
+    return [single for name in names for single in unflatten_channel_string(name)]

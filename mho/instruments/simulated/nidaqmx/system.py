@@ -1,0 +1,145 @@
+"""Simulated NI-DAQmx for the real `nidaqmx` package: ``with system.selected(): nidaqmx.Task()``.
+
+nidaqmx asks ``nidaqmx.utils._select_interpreter`` where to send its calls. That function is wrapped once a
+process: inside `DaqSystem.selected` it answers with the simulated interpreter, everywhere else with NI's own.
+A task keeps the interpreter it was created with, so only creating tasks, devices and systems needs the
+context.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+import nidaqmx.utils
+import numpy as np
+
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import DaqFault, Fault
+from mho.instruments.simulated.nidaqmx.devices import Floats
+from mho.instruments.simulated.nidaqmx.interpreter import SimulatedInterpreter
+from mho.instruments.simulated.nidaqmx.rack import Rack, expand
+from mho.instruments.simulated.ports import ConverterPort
+
+# nidaqmx selects per process, so the selection has to be global here, too: a context variable gives every
+# thread and every nested block its own.
+_selected: ContextVar[SimulatedInterpreter | None] = ContextVar("simulated DAQmx interpreter", default=None)
+_wrapping = threading.Lock()
+
+
+def _wrap_selection() -> None:
+    """Let nidaqmx's choice of interpreter ask for a simulated one first; a second call does nothing."""
+    with _wrapping:
+        original = nidaqmx.utils._select_interpreter
+        if hasattr(original, "asks_simulation"):
+            return
+
+        @wraps(original)
+        def select(grpc_options: Any = None, interpreter: Any = None) -> Any:
+            simulated = _selected.get()
+            if simulated is not None and grpc_options is None and interpreter is None:
+                return simulated
+            return original(grpc_options, interpreter)
+
+        select.asks_simulation = True  # type: ignore[attr-defined]
+        nidaqmx.utils._select_interpreter = select
+
+
+class DaqSystem:
+    """A set of simulated NI devices, wired to one port. Several can live in one process.
+
+    PFI lines of the same number are wired together on all devices; PXI devices also share trigger lines.
+
+    Parameters
+    ----------
+    devices : mapping
+        Product by device name, ``{"PXI1Slot2": "PXIe-6738", "Dev1": "USB-6363"}``; the products are those
+        of `ni_devices.PRODUCTS`.
+    clock : VirtualClock
+        Advanced by every sample generated or acquired, and by every time out.
+    rng : numpy.random.Generator
+        Draws gain and offset errors of each channel, once, then the noise.
+    port : ConverterPort
+        What lies behind the terminals.
+    outputs, inputs : sequence of str
+        Physical channels in the order of the port's columns; ranges such as ``"Dev1/ai0:31"`` are allowed.
+        Inputs that are not listed are open and read 0 V.
+    faults : sequence
+        Looked at in every call of nidaqmx: each `DaqFault` in it may strike.
+
+    Raises
+    ------
+    ValueError
+        For a product or a physical channel that does not exist.
+    """
+
+    def __init__(
+        self,
+        devices: Mapping[str, str],
+        clock: VirtualClock,
+        rng: np.random.Generator,
+        port: ConverterPort,
+        *,
+        outputs: Sequence[str],
+        inputs: Sequence[str],
+        faults: Sequence[Fault | DaqFault] = (),
+    ) -> None:
+        self._rack = Rack(devices, clock, rng, port, outputs, inputs)
+        self._interpreter = SimulatedInterpreter(self._rack, faults)
+
+    @contextmanager
+    def selected(self) -> Iterator[None]:
+        """Make nidaqmx create its tasks, devices and systems here while the context lasts, in this thread."""
+        _wrap_selection()
+        token = _selected.set(self._interpreter)
+        try:
+            yield
+        finally:
+            _selected.reset(token)
+
+    @property
+    def products(self) -> dict[str, str]:
+        """Product by device name."""
+        return {device.name: device.product.name for device in self._rack.devices.values()}
+
+    @property
+    def output_count(self) -> int:
+        """How many columns the port takes."""
+        return self._rack.output_count
+
+    @property
+    def input_count(self) -> int:
+        """How many columns the port must answer with."""
+        return self._rack.input_count
+
+    def levels(self, outputs: str) -> Floats:
+        """Return the volts that `outputs` (names, ranges) hold now, errors of the converters included."""
+        held: Floats = self._rack.levels[self._numbers(outputs)]
+        return held
+
+    def reach(self, outputs: str) -> Floats:
+        """Return how far from 0 V `outputs` are now, V, or go in a generation that is under way."""
+        reached: Floats = self._interpreter.reach()[self._numbers(outputs)]
+        return reached
+
+    def _numbers(self, outputs: str) -> list[int]:
+        return [self._rack.outputs.number[name.lower()] for name in expand([outputs])]
+
+    def lines(self, lines: str) -> list[bool]:
+        """Return the states of digital `lines` (``Dev1/port0/line0:7``)."""
+        return [self._rack.lines[name] for name in expand([lines])]
+
+    def unplug(self, device: str) -> None:
+        """Let `device` fail every call from now on with error -201003, as a pulled cable does.
+
+        Its outputs go to 0 V: they have lost their power.
+        """
+        self._rack.unplug(device)
+
+    def plug(self, device: str) -> None:
+        """End what `unplug` began."""
+        self._rack.plug(device)

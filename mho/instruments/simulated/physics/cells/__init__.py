@@ -1,0 +1,1 @@
+"""Cells: state, switching, noise, relaxation, and the presets that give their numbers."""

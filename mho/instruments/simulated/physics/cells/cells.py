@@ -1,0 +1,434 @@
+"""The cells of one simulated array: their state, the pulses that change it and the reads that see it.
+
+The laws stand beside: `switching` (SET, RESET, forming, wear), `relaxation` (log time, retention) and `noise`.
+Everything follows the injected clock and is evaluated when it is asked for: nothing runs in between.
+An *index* is whatever indexes a two-dimensional array: one cell ``(r, c)``, slices, or index arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.physics.blocks import is_whole, pieces
+from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
+from mho.instruments.simulated.physics.cells.noise import ReadNoise, white_variance
+from mho.instruments.simulated.physics.cells.presets import CellPreset
+from mho.instruments.simulated.physics.cells.relaxation import ThermalHistory, heavy_tailed, relaxed
+from mho.instruments.simulated.physics.cells.switching import (
+    LASTING,
+    LN10,
+    after_reset,
+    after_set,
+    check_pulse,
+    compliance,
+    deepest_of,
+    deviate_exceeded_by,
+    forming_cost,
+    limited_conductance,
+    set_rate,
+    wear_of,
+)
+
+Floats = NDArray[np.float64]
+Index = Any  # whatever indexes a two-dimensional array
+Values = Any  # numpy scalar or array
+
+VIRGIN, FORMED, STUCK_ON, STUCK_OFF = range(4)
+NEVER = 1e300  # s: programmed then, a cell has no age, so nothing relaxes
+SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are told
+
+
+class CellArray:
+    """State of rows x columns cells; a pulse on one costs the same in any array.
+
+    Parameters
+    ----------
+    rows, columns : int
+        Size of the array.
+    preset : CellPreset
+        What kind of cell.
+    clock : VirtualClock
+        Relaxation, retention and noise follow it.
+    rng : numpy.random.Generator
+        Devices are drawn here once, cycles and noise as they happen.
+
+    Attributes
+    ----------
+    version : int
+        Counts changes of the cells by pulses, damage or disturbing reads (not by time).
+    changed_at : float
+        Clock time of the last of them, s.
+    """
+
+    def __init__(
+        self, rows: int, columns: int, preset: CellPreset, clock: VirtualClock, rng: np.random.Generator
+    ) -> None:
+        self.preset, self._clock, self._rng = preset, clock, rng
+        shape = (rows, columns)
+
+        def devices(mean: float, spread: float) -> NDArray[np.float32]:
+            drawn = rng.standard_normal(shape, np.float32)
+            drawn *= np.float32(spread)
+            drawn += np.float32(mean)
+            return drawn
+
+        self._set_factor = np.exp(devices(0.0, LN10 * preset.set_device_spread))
+        self._set_threshold = devices(preset.set_threshold, preset.set_threshold_spread)
+        self._reset_deviate = devices(0.0, 1.0)
+        self._forming_voltage = devices(preset.forming_voltage, preset.forming_spread)
+        self._programmed = np.full(shape, preset.unformed, np.float32)
+        self._relaxing = np.zeros(shape, np.float32)  # drawn at each programming, unit variance
+        self._since = np.full(shape, NEVER)  # clock time of the last change
+        self._wear = np.zeros(shape, np.float32)  # in units of the endurance
+        self._exposure = np.zeros(shape, np.float32)  # way to `maximum` that reads made, as -ln(1 - way)
+        self._disturbed = self._disturbed_seen = 0.0
+        self._status = np.zeros(shape, np.int8)
+        lot = rng.random(shape, np.float32)  # each cell has at most one of these fates
+        self.version, self.changed_at = 0, 0.0  # whenever they are drawn, they have been there all along
+        self._lose(slice(None), lot < preset.stuck_on, STUCK_ON)
+        self._lose(slice(None), lot > 1.0 - preset.stuck_off, STUCK_OFF)
+        self._thermal = ThermalHistory(preset.retention_energy, preset.retention_temperature)
+        trapped = (lot >= preset.stuck_on) & (lot < preset.stuck_on + preset.rtn_share)
+        self._noise = ReadNoise(trapped, preset, rng)
+        self._loss_deviate = deviate_exceeded_by(preset.deep_reset_loss)
+
+    def extend(self, rows: int) -> None:
+        """Add `rows` of further cells below, drawn now; those that are there keep their state."""
+        more = CellArray(rows, self.shape[1], self.preset, self._clock, self._rng)
+        for name, state in vars(more).items():
+            if isinstance(state, np.ndarray):
+                setattr(self, name, np.concatenate([getattr(self, name), state]))
+        self._noise.extend(more._noise)
+
+    def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
+        """Move what happened to the cells at `index` in time: a cell's own time differs from the clock's by that.
+
+        Parameters
+        ----------
+        begun : float
+            Clock time, s: what happened from then on moves by `late`, what happened before by `early`.
+        early, late : array
+            How much later it shall have happened, s.
+        """
+        since = self._since[index]
+        self._since[index] = since + np.where(since >= begun, late, early)
+        self._noise.postpone(index, begun, early, late)
+
+    # --- what a cell is ---
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self._programmed.shape
+
+    @property
+    def temperature(self) -> float:
+        """Of the chip, K; setting it counts from now on (`ValueError` unless positive and finite)."""
+        return self._thermal.temperature
+
+    @temperature.setter
+    def temperature(self, kelvin: float) -> None:
+        self._thermal.change(self._clock.now, kelvin)
+
+    def status(self, index: Index = slice(None)) -> Values:
+        """VIRGIN, FORMED, STUCK_ON or STUCK_OFF of the cells at `index`."""
+        return self._status[index]
+
+    def wear(self, index: Index = slice(None)) -> Values:
+        """Full cycles that the cells at `index` have gone through, each weighted by its stress."""
+        return self._wear[index] * self.preset.endurance
+
+    def conductance(self, index: Index = slice(None)) -> Floats:
+        """Conductance (S) now, without read noise, of the cells at `index`."""
+        return _floats(self._now(index))
+
+    def _now(self, index: Index) -> Values:
+        p, now, since = self.preset, self._clock.now, self._since[index]
+        g = self._programmed[index]
+        if self._disturbed > 1e-9:
+            g = g - (p.maximum - g) * np.expm1(-self._exposure[index])
+        g = relaxed(p, g, self._relaxing[index], np.maximum(now - since, 0.0).astype(np.float32))
+        if self._thermal.effective(now) > 1e-9 * p.retention_time:
+            baked = np.maximum(self._thermal.effective(now) - self._thermal.effective(since), 0.0)
+            g = g * np.exp(-baked / p.retention_time)
+        return np.maximum(g, p.unformed)
+
+    # --- reading ---
+
+    def read(self, index: Index, aperture: float = 1e-4, voltage: float = 0.2) -> Floats:
+        """Read the cells at `index` once, with noise averaged over `aperture` (s) from now on, S.
+
+        `voltage` (V) on the bit line sets the white floor and disturbs the cell a little; from the preset's
+        `disturb_voltage` on, what it does is a pulse's business. The caller advances the clock.
+        """
+        if not math.isfinite(voltage):
+            raise ValueError(f"a read needs a finite voltage: voltage = {voltage} V")
+        if not (math.isfinite(aperture) and aperture > 0.0):
+            raise ValueError(f"a read needs an aperture above 0 s: aperture = {aperture} s")
+        g = self.conductance(index)
+        g = g * (1.0 + self._noise.average(index, self._clock.now, aperture))
+        if self.preset.white_noise:
+            variance = np.abs(g) * white_variance(voltage, aperture, self.temperature)
+            g = g + self.preset.white_noise * variance**0.5 * self._rng.standard_normal(g.shape or None)
+        if voltage < self.preset.disturb_voltage:
+            self.disturb(index, voltage, aperture)
+        return _floats(g)
+
+    def read_spread(self, conductance: Floats) -> Floats:
+        """Standard deviation (S) of the 1/f noise of cells at `conductance`, all decades together."""
+        return self.preset.read_noise * conductance
+
+    def conductance_now(self, index: Index, window: float = 0.0) -> Floats:
+        """Conductance (S) with the noise that stays as it is for `window` seconds from now.
+
+        With `fast_variance` this splits the noise for a batch of shots on unchanged cells: drawn once for
+        the batch here, as a variance for each shot there. Thermal and shot noise are left to the circuit.
+        """
+        return _floats(self.conductance(index) * (1.0 + self._noise.frozen(index, self._clock.now, window)))
+
+    def fast_variance(self, index: Index, window: float, shot: float) -> Floats:
+        """Variance (S^2) of one shot of `shot` seconds by noise that changes within `window` seconds."""
+        return _floats(self.conductance(index) ** 2 * self._noise.fast_variance(index, window, shot))
+
+    def noise_split(self, index: Index, window: float, shot: float) -> tuple[Floats, Floats]:
+        """`conductance_now` and `fast_variance` of a batch lasting `window` s, `shot` s a shot."""
+        return self.conductance_now(index, window), self.fast_variance(index, window, shot)
+
+    def relative_noise(self, index: Index, window: float, shot: float) -> tuple[Floats, Floats]:
+        """What `noise_split` adds to the conductance, relative to it: deviation for the batch, variance a shot."""
+        frozen = self._noise.frozen(index, self._clock.now, window)
+        return _floats(frozen), _floats(self._noise.fast_variance(index, window, shot))
+
+    def disturb(self, index: Index, voltage: float, seconds: float) -> None:
+        """Hold `voltage` (V) on the bit lines of the cells for `seconds`: far below SET, but not nothing."""
+        rate = set_rate(self.preset, voltage, self._set_threshold[index])
+        stress = seconds * rate * (self._status[index] == FORMED)
+        self._exposure[index] += stress
+        self._disturbed += float(stress.max()) if stress.ndim else float(stress)
+        if self._disturbed - self._disturbed_seen > SEEN:
+            self._disturbed_seen = self._disturbed
+            self._touched()
+
+    # --- pulses ---
+
+    def set(
+        self,
+        cell: tuple[int, int],
+        voltage: float,
+        width: float,
+        gate: float,
+        *,
+        times: int = 1,
+        current: float = math.inf,
+        level: HeldLevel | None = None,
+    ) -> None:
+        """A pulse of `voltage` (V) and `width` (s) on the bit line: forms a virgin cell, SETs a formed one.
+
+        Parameters
+        ----------
+        times : int
+            So many of them, of which one draw is made.
+        current : float
+            What the source gives at most, A: in its limit it leaves less voltage to the cell. Infinite for a pulse
+            generator: at nanoseconds no limit acts, the charge of the lines is there first.
+        level : HeldLevel, optional
+            No pulse, but a level that goes on for another `width`.
+        """
+        check_pulse(voltage, width, gate)
+        self._set(cell, voltage, width, gate, level, times, current)
+
+    def reset(
+        self,
+        cell: tuple[int, int],
+        voltage: float,
+        width: float,
+        gate: float,
+        *,
+        times: int = 1,
+        current: float = math.inf,
+        level: HeldLevel | None = None,
+    ) -> None:
+        """A pulse of `voltage` (V) on the source line: lowers the conductance gradually to the floor.
+
+        The other parameters are those of `set`; a RESET that the limit starves does not begin.
+        """
+        check_pulse(voltage, width, gate)
+        self._reset(cell, voltage, width, gate, level, times, current)
+
+    def _left(self, index: Index, voltage: Values, current: float) -> Values:
+        """Return the volts that a source with a limit leaves to a cell as it is now."""
+        if current == math.inf:
+            return voltage
+        return min(voltage, current / float(self._now(index)))
+
+    def set_cells(
+        self, index: Index, voltage: Values, width: Values, gate: Values, level: HeldLevel | None = None
+    ) -> None:
+        """One bit-line pulse, or more of a level, on each cell at `index`; numbers, or arrays of the block's shape."""
+        self._each(self._set, index, level, voltage, width, gate)
+
+    def reset_cells(
+        self, index: Index, voltage: Values, width: Values, gate: Values, level: HeldLevel | None = None
+    ) -> None:
+        """The same on the source lines."""
+        self._each(self._reset, index, level, voltage, width, gate)
+
+    def age(self, index: Index, cycles: float) -> None:
+        """Let the cells have gone through `cycles` full SET and RESET cycles more than they have."""
+        if not (math.isfinite(cycles) and cycles >= 0.0):
+            raise ValueError(f"cells cannot be aged by cycles = {cycles}")
+        self._wear[index] += cycles / self.preset.endurance
+
+    def fix(self, index: Index, conductance: float) -> None:
+        """Put resistors of `conductance` (S), which no pulse changes, in the place of the cells at `index`."""
+        self._lose(index, np.True_, STUCK_ON, conductance)
+
+    def _each(self, act: Callable[..., None], index: Index, level: HeldLevel | None, *pulse: Values) -> None:
+        check_pulse(*pulse)
+        if is_whole(index):
+            act(index, *pulse, level)
+            return
+        block = self._status[index].shape
+        pulse = tuple(np.broadcast_to(value, block) if np.ndim(value) else value for value in pulse)
+        for number, (piece, part) in enumerate(pieces(index, self.shape)):
+            share = None if level is None else level.part(number)
+            act(piece, *(value[part] if np.ndim(value) else value for value in pulse), share)
+
+    def _set(
+        self,
+        index: Index,
+        voltage: Values,
+        width: Values,
+        gate: Values,
+        level: HeldLevel | None = None,
+        times: int = 1,
+        current: float = math.inf,
+    ) -> None:
+        p, left = self.preset, self._left(index, voltage, current)
+        self._overvoltage(index, left)
+        status, wear, g = self._status[index], self._wear[index], self._now(index)
+        lasted = width if level is None else level.seconds + width
+        needed = self._forming_voltage[index] + forming_cost(p, lasted, gate)
+        forms = (status == VIRGIN) & (left >= needed)
+        limit = compliance(p, gate, self._set_factor[index], wear)
+        threshold = self._set_threshold[index]
+        driven = left if level is None else voltage  # what a level has left now, it had not all the while
+        if current != math.inf:
+            limit = np.minimum(limit, limited_conductance(p, current, driven, lasted, threshold, limit))
+        draw, idle = self._draw(g), level is None or not level.acted
+        progress = -np.expm1(-width * times * set_rate(p, driven, threshold))
+        if level is None:
+            after = after_set(p, g, limit, progress, draw)
+        else:
+            before, draw = level.begin(g, draw)
+            landing = after_set(p, before, limit, 1.0, draw)
+            starved = False
+            if current != math.inf:
+                starved, left = limit <= before, min(voltage, current / float(before))
+            after = g + np.maximum(landing - g, 0.0) * (0.0 if starved else progress)
+            level.seconds = lasted
+        changed = (forms | (status == FORMED)) & (after > g)
+        self._status[index] = status + (forms & changed)  # VIRGIN + 1 is FORMED
+        self._program(index, changed, g, after, left, wear, idle)
+        lasts = True if level is not None else width > LASTING  # it is still there when the cell has formed
+        self._overvoltage(index, self._left(index, voltage, current) * lasts)
+
+    def _reset(
+        self,
+        index: Index,
+        voltage: Values,
+        width: Values,
+        gate: Values,
+        level: HeldLevel | None = None,
+        times: int = 1,
+        current: float = math.inf,
+    ) -> None:
+        p, left = self.preset, self._left(index, voltage, current)
+        deviate = self._reset_deviate[index]
+        over = left - p.reset_threshold - p.reset_threshold_spread * deviate
+        if level is not None and current != math.inf and gate >= p.reset_gate and over > 0.0:
+            over, left = over + (voltage - left), voltage  # resetting, the cell gets ever more of the volts
+        self._overvoltage(index, left)
+        status, wear, g = self._status[index], self._wear[index], self._now(index)
+        draw = self._draw(g) if times == 1 else deepest_of(times, self._rng.random())
+        before, idle = g, True
+        if level is not None:
+            idle, lasted = not level.acted, level.seconds + width
+            before, draw = level.begin(g, draw)
+            width = (lasted**0.5 - level.seconds**0.5) ** 2  # a RESET goes with the root of its time
+            level.seconds = lasted
+        formed = (status == FORMED) & (gate >= p.reset_gate) & (over > 0.0)
+        after = after_reset(p, g, np.maximum(over, 0.0), width, draw, deviate, wear, times)
+        self._program(index, formed & (after < g), g, after, left, wear, idle)
+        # The deepest of the pulses on a cell that is already deep in HRS tear it open for good.
+        lost = formed & (before < p.deep_reset) & (draw > self._loss_deviate)
+        if lost.any():
+            self._lose(index, lost, STUCK_OFF)
+
+    def _draw(self, like: Values) -> Values:
+        """One standard normal draw a cell."""
+        if like.ndim == 0:
+            return self._rng.standard_normal()
+        return self._rng.standard_normal(like.shape, np.float32)
+
+    def _program(
+        self,
+        index: Index,
+        changed: Values,
+        before: Values,
+        after: Values,
+        voltage: Values,
+        wear: Values,
+        idle: bool,
+    ) -> None:
+        """Give the `changed` cells their new state; every act wears, a level's only once where it changes nothing."""
+        p = self.preset
+        worn = wear_of(p, (after - before) * changed, voltage)
+        self._wear[index] = wear + (worn if idle else worn - wear_of(p, 0.0, voltage))
+        single = changed.ndim == 0
+        if not (changed if single else changed.any()):
+            return
+        relaxing = heavy_tailed(self._draw(after), p.relaxation_tail)
+        new = [(self._programmed, after), (self._relaxing, relaxing), (self._since, self._clock.now)]
+        if self._disturbed:
+            new.append((self._exposure, 0.0))
+        everywhere = single or changed.all()
+        for state, value in new:
+            state[index] = value if everywhere else np.where(changed, value, state[index])
+        self._touched()
+
+    def _overvoltage(self, index: Index, voltage: Values) -> None:
+        """Formed cells above the damage voltage are lost, in LRS."""
+        if (voltage.max() if isinstance(voltage, np.ndarray) else voltage) > self.preset.damage_voltage:
+            formed = self._status[index] == FORMED
+            self._lose(index, formed & (voltage > self.preset.damage_voltage), STUCK_ON)
+
+    def _lose(self, index: Index, cells: Values, how: int, value: float | None = None) -> None:
+        """The `cells` (mask over those at `index`) end as STUCK_ON or STUCK_OFF, usually at the preset's value."""
+        if not cells.any():
+            return
+        if value is None:
+            value = self.preset.maximum if how == STUCK_ON else self.preset.unformed
+        for state, stuck in (
+            (self._status, how),
+            (self._programmed, value),
+            (self._since, NEVER),
+            (self._exposure, 0.0),
+        ):
+            state[index] = np.where(cells, stuck, state[index])
+        self._touched()
+
+    def _touched(self) -> None:
+        self.version += 1
+        self.changed_at = self._clock.now
+
+
+def _floats(values: Values) -> Floats:
+    result: Floats = values.astype(np.float64, copy=False)
+    return result

@@ -1,0 +1,319 @@
+"""Read noise with memory: 1/f from Lorentzians, random telegraph noise, and the white floor.
+
+All of it is relative to the conductance, has zero mean, and is exact over any step of time: an
+Ornstein-Uhlenbeck process and a two-state Markov chain are drawn at the next moment from the present one, so
+that a hundred small steps and one large step have the same law. Both can be averaged over an aperture T:
+
+    m = (1 - e^-x)/x      weight of the present value in the mean over the aperture, x = T/tau
+    V = 2 (1 - m)/x       variance of that mean, in units of the process's
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.simulated.physics.blocks import is_whole, pieces
+from mho.instruments.simulated.physics.cells.presets import CellPreset
+from mho.instruments.simulated.physics.cells.relaxation import BOLTZMANN
+
+Floats = NDArray[np.float64]
+Index = Any
+Values = Any
+
+ELEMENTARY = 1.602176634e-19  # C
+TINY = 1e-30  # instead of a variance of nothing, to divide by
+POWER_UP = 1.0  # s: clock zero on the noise's own clock, whose zero means "never looked at"
+
+
+def mean_weight(x: Values) -> Values:
+    """Weight m of the present value in the mean over an aperture of `x` correlation times."""
+    x = np.maximum(x, 1e-12)
+    return -np.expm1(-x) / x
+
+
+def mean_variance(x: Values) -> Values:
+    """Variance V of the mean over `x` correlation times, of a process of unit variance."""
+    x = np.maximum(x, 1e-12)
+    return np.where(x < 1e-3, 1.0 - x / 3.0 + x * x / 12.0, 2.0 * (1.0 - mean_weight(x)) / x)
+
+
+def white_variance(voltage: float, aperture: float, temperature: float) -> float:
+    """Variance (S^2) per siemens of a read at `voltage` (V) averaged over `aperture` (s).
+
+    Thermal and shot noise are one: 2 q I coth(qV/2kT), which is 4kTG at rest and 2qI far from it
+    (van der Ziel 1970), in the bandwidth 1/(2 aperture). 0 V counts as 1 uV: its current is still finite.
+    """
+    v = max(abs(voltage), 1e-6)
+    density = 2.0 * ELEMENTARY / (v * math.tanh(v / (2.0 * BOLTZMANN * temperature)))
+    return density / (2.0 * aperture)
+
+
+class FlickerNoise:
+    """1/f noise: one Ornstein-Uhlenbeck process a decade of correlation time, equal in variance.
+
+    The sum has a slope of -1 within 6 % between the corners. Nothing is stored for a cell that was never
+    read (the memory is there once it is touched).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the array.
+    preset : CellPreset
+    rng : numpy.random.Generator
+    """
+
+    def __init__(self, shape: tuple[int, int], preset: CellPreset, rng: np.random.Generator) -> None:
+        decades = math.log10(preset.noise_slowest / preset.noise_fastest)
+        self.times = np.geomspace(preset.noise_fastest, preset.noise_slowest, round(decades) + 1)
+        self.amplitude = preset.read_noise / math.sqrt(len(self.times))
+        self._rng = rng
+        self._rates = (1.0 / self.times).astype(np.float32)
+        self._state = np.zeros((*shape, len(self.times)), np.float32)
+        self._time = np.zeros(shape)
+        self._aperture = lru_cache(maxsize=8)(self._coefficients)
+        self._fast = lru_cache(maxsize=64)(self._fast_variance)
+
+    def advance(self, index: Index, now: float) -> Values:
+        """Bring the cells at `index` to clock time `now`; return their processes, (..., decades)."""
+        fresh = self._come_to(index, now, 0.0)
+        state = self._state[index]
+        draws = self._rng.standard_normal(state.shape, np.float32)
+        state = np.sqrt(1.0 - fresh) * state + np.sqrt(fresh) * draws
+        self._state[index] = state
+        return state
+
+    def _come_to(self, index: Index, now: float, aperture: float) -> Values:
+        """Share of each process's variance that is new by clock time `now`, and look on until `aperture` later.
+
+        Of shape (..., decades), or (decades,) where all cells at `index` were looked at together before.
+        """
+        now = now + POWER_UP
+        last: Values = self._time[index]
+        if last.ndim == 0:  # one cell, as a meter reads it: plain numbers take a third of the time
+            passed: Values = np.float32(max(now - last, 0.0) if last > 0.0 else math.inf)
+            self._time[index] = max(last, now) + aperture
+        else:
+            passed = np.where(last > 0.0, np.maximum(now - last, 0.0), np.inf).astype(np.float32)
+            together = passed.size > 1 and (passed == passed.flat[0]).all()  # one exponential for all
+            passed = passed.flat[0] if together else passed[..., None]
+            self._time[index] = np.maximum(last, now) + aperture
+        return -np.expm1(-2.0 * passed * self._rates)
+
+    def extend(self, more: FlickerNoise) -> None:
+        """Take in the cells of `more`, below these."""
+        self._state = np.concatenate([self._state, more._state])
+        self._time = np.concatenate([self._time, more._time])
+
+    def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
+        """Move in time when the cells at `index` were looked at last, as `CellArray.postpone`."""
+        looked = self._time[index]
+        moved = looked + np.where(looked >= begun + POWER_UP, late, early)
+        self._time[index] = np.where(looked > 0.0, moved, 0.0)
+
+    def average(self, index: Index, now: float, aperture: float) -> Values:
+        """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there.
+
+        Nobody sees the processes where the aperture begins, so only their ends are drawn, and one more number for
+        the mean given those: the joint law is that of drawing beginning, end and mean of each.
+        """
+        fresh = self._come_to(index, now, aperture)
+        weight, kept, new, pull, rest = self._aperture(aperture)
+        own = np.sqrt(1.0 - fresh)  # of the last value, where the aperture begins
+        change = np.maximum(new + kept * kept * fresh, TINY)  # variance of the end, given the last value
+        beyond = weight - pull * kept  # of the beginning in the mean, given the end
+        drawn = np.sqrt(change)
+        share = (beyond * kept * fresh / change + pull) * drawn
+        unknown = (beyond * beyond * new * fresh / change).sum(axis=-1) + rest
+        state = self._state[index]
+        draws = self._rng.standard_normal(state.shape, np.float32)
+        mean = (weight * own * state + share * draws).sum(axis=-1)
+        draws *= drawn
+        draws += kept * own * state
+        self._state[index] = draws
+        spread = np.sqrt(unknown) * self._rng.standard_normal(mean.shape, np.float32)
+        return self.amplitude * (mean + spread)
+
+    def frozen(self, index: Index, now: float, window: float) -> Values:
+        """Relative deviation at `now` of what stays as it is for `window` seconds."""
+        state = self.advance(index, now)
+        return self.amplitude * state[..., self.times >= window].sum(axis=-1)
+
+    def fast_variance(self, index: Index, window: float, shot: float) -> float:
+        """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
+        return self._fast(int(np.searchsorted(self.times, window)), shot)
+
+    def _fast_variance(self, count: int, shot: float) -> float:
+        """The same of the `count` fastest processes."""
+        return float(self.amplitude**2 * mean_variance(shot / self.times[:count]).sum())
+
+    def _coefficients(self, aperture: float) -> tuple[Any, ...]:
+        """The joint law of (mean over the aperture, value at its end), given the value at its beginning.
+
+        Returns
+        -------
+        weight, kept : (decades,) arrays
+            Of the beginning, in the mean and in the end.
+        new : (decades,) array
+            Variance of the end.
+        pull : (decades,) array
+            Of what is new in the end, in the mean.
+        rest : float
+            Variance of the sum of the means that the ends leave open.
+        """
+        x = aperture / self.times
+        m, new = mean_weight(x), -np.expm1(-2.0 * x)
+        own = np.where(x < 1e-3, x * (2.0 / 3.0 - x / 2.0), mean_variance(x) - m * m)  # variance of the mean
+        pull = np.divide(m * -np.expm1(-x), new, out=np.full_like(x, 0.5), where=new > 0.0)
+        rest = np.maximum(own - pull * pull * new, 0.0).sum()
+        return *(a.astype(np.float32) for a in (m, np.exp(-x), new, pull)), np.float32(rest)
+
+
+class TelegraphNoise:
+    """Random telegraph noise of the few cells that have it: each jumps between two conductances.
+
+    Parameters
+    ----------
+    mask : (rows, columns) array of bool
+        Cells with a trap.
+    preset : CellPreset
+    rng : numpy.random.Generator
+        Draws each trap's correlation time (log-uniform) and occupancy (0.1 to 0.9) here.
+    """
+
+    def __init__(self, mask: NDArray[np.bool_], preset: CellPreset, rng: np.random.Generator) -> None:
+        self._rng = rng
+        count = int(mask.sum())
+        self._slot = np.zeros(mask.shape, np.int32)  # 0: no trap
+        self._slot[mask] = np.arange(1, count + 1)
+        fastest, slowest = math.log(preset.rtn_fastest), math.log(preset.rtn_slowest)
+        self.times = np.exp(rng.uniform(fastest, slowest, count + 1))
+        self.occupancy = rng.uniform(0.1, 0.9, count + 1)
+        self.step = preset.rtn_noise / np.sqrt(self.occupancy * (1.0 - self.occupancy))
+        self._up = rng.random(count + 1) < self.occupancy
+        self._time = np.zeros(count + 1)
+
+    def trap(self, index: Index) -> Values:
+        """Number of the trap of each cell at `index`; 0 where there is none."""
+        return self._slot[index]
+
+    def extend(self, more: TelegraphNoise) -> None:
+        """Take in the cells of `more`, below these."""
+        numbers = np.where(more._slot > 0, more._slot + (len(self.times) - 1), 0).astype(np.int32)
+        self._slot = np.concatenate([self._slot, numbers])
+        for name in ("times", "occupancy", "step", "_up", "_time"):  # entry 0 is no trap
+            setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)[1:]]))
+
+    def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
+        """Move in time when the traps at `index` were looked at last, as `CellArray.postpone`."""
+        slots = self._slot[index]
+        trapped = slots != 0
+        looked = self._time[slots]
+        moved = looked + np.where(looked >= begun, late, early)
+        self._time[slots[trapped]] = moved[trapped]
+
+    def average(self, index: Index, now: float, aperture: float) -> Values:
+        """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there.
+
+        Within the aperture the two ends of it decide, scaled so that mean and variance are exact: two
+        levels when it is short against the trap's time, none when it is long.
+        """
+        slots = self._slot[index]
+        if slots.ndim == 0:
+            return self._step(slots[None], now, aperture)[0] if slots else 0.0
+        deviation = np.zeros(slots.shape)
+        trapped = slots != 0
+        if trapped.any():
+            deviation[trapped] = self._step(slots[trapped], now, aperture)
+        return deviation
+
+    def frozen(self, index: Index, now: float, window: float) -> Values:
+        """Relative deviation at `now` of the traps that stay as they are for `window` seconds."""
+        return self.average(index, now, 0.0) * (self.times[self._slot[index]] >= window)
+
+    def fast_variance(self, index: Index, window: float, shot: float) -> Values:
+        """Relative variance, of a mean over `shot` seconds, of the traps faster than `window` seconds."""
+        slots = self._slot[index]
+        if not slots.any():
+            return np.zeros(slots.shape)
+        times, p = self.times[slots], self.occupancy[slots]
+        fast = (slots != 0) & (times < window)
+        return fast * self.step[slots] ** 2 * p * (1.0 - p) * mean_variance(shot / times)
+
+    def _step(self, slots: NDArray[np.int32], now: float, aperture: float) -> Floats:
+        p, times = self.occupancy[slots], self.times[slots]
+        passed = np.maximum(now - self._time[slots], 0.0)
+        start = self._rng.random(p.shape) < p + (self._up[slots] - p) * np.exp(-passed / times)
+        kept = np.exp(-aperture / times)
+        end = self._rng.random(p.shape) < p + (start - p) * kept
+        self._up[slots] = end
+        self._time[slots] = np.maximum(self._time[slots], now) + aperture
+        averaging = np.sqrt(mean_variance(aperture / times) / (0.5 + 0.5 * kept))
+        result: Floats = self.step[slots] * averaging * (0.5 * start + 0.5 * end - p)
+        return result
+
+
+class ReadNoise:
+    """All of a cell's noise that has a memory: 1/f, and telegraph noise where there is a trap.
+
+    Parameters
+    ----------
+    trapped : (rows, columns) array of bool
+        Cells with a trap.
+    """
+
+    def __init__(self, trapped: NDArray[np.bool_], preset: CellPreset, rng: np.random.Generator) -> None:
+        self._shape = trapped.shape
+        self._preset, self._rng = preset, rng
+        self._parts: list[FlickerNoise | TelegraphNoise] = []
+        if preset.read_noise:
+            self._parts.append(FlickerNoise(trapped.shape, preset, rng))
+        if preset.rtn_noise and trapped.any():
+            self._parts.append(TelegraphNoise(trapped, preset, rng))
+
+    def extend(self, more: ReadNoise) -> None:
+        """Take in the cells of `more`, below these."""
+        kinds = {type(part) for part in self._parts} | {type(part) for part in more._parts}
+        if TelegraphNoise in kinds:
+            self._with_traps()
+            more._with_traps()
+        for part, further in zip(self._parts, more._parts, strict=True):
+            part.extend(further)  # type: ignore[arg-type]
+        self._shape = (self._shape[0] + more._shape[0], self._shape[1])
+
+    def _with_traps(self) -> None:
+        if not any(isinstance(part, TelegraphNoise) for part in self._parts):
+            self._parts.append(TelegraphNoise(np.zeros(self._shape, bool), self._preset, self._rng))
+
+    def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
+        """Move in time what is remembered of the cells at `index`, as `CellArray.postpone`."""
+        for part in self._parts:
+            part.postpone(index, begun, early, late)
+
+    def average(self, index: Index, now: float, aperture: float) -> Values:
+        """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there."""
+        return self._sum(index, lambda part, cells: part.average(cells, now, aperture))
+
+    def frozen(self, index: Index, now: float, window: float) -> Values:
+        """Relative deviation at `now` of what stays as it is for `window` seconds."""
+        return self._sum(index, lambda part, cells: part.frozen(cells, now, window))
+
+    def fast_variance(self, index: Index, window: float, shot: float) -> Values:
+        """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
+        return self._sum(index, lambda part, cells: part.fast_variance(cells, window, shot))
+
+    def _sum(self, index: Index, of: Callable[[FlickerNoise | TelegraphNoise, Index], Values]) -> Values:
+        if isinstance(index, tuple) and isinstance(index[0], int):
+            return sum(of(part, index) for part in self._parts)  # one cell, the fast way
+        if self._parts and is_whole(index):
+            return np.asarray(sum(of(part, index) for part in self._parts), np.float64)
+        total = np.zeros(np.broadcast_to(np.int8(0), self._shape)[index].shape)
+        for piece, place in pieces(index, self._shape):
+            for part in self._parts:
+                total[place] += of(part, piece)
+        return total[()]

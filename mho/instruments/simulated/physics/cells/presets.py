@@ -1,0 +1,193 @@
+"""Named cell presets: every number of the cells' physics, with its unit, its bounds and its source.
+
+Sources: [P] Zuo et al., Nature Electronics 8, 1222 (2025); [R] read off its figures; [L] Levy et al. (Stanford
+1T1R HfO2, as measured); [C] CMO/HfOx, arXiv 2502.04524; [W] Wan et al. 2022 as fitted in aihwkit; [N] bench
+settings of NI-RRAM-Python; [S] surveys; [E] an engineering choice of this project.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from mho.errors import BenchError
+
+
+def number(default: float, unit: str, source: str, low: float = 0.0, high: float = math.inf) -> Any:
+    """Declare a parameter: its default, unit, source and allowed range (both ends included)."""
+    return field(default=default, metadata={"unit": unit, "source": source, "low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class CellPreset:
+    """One kind of 1T1R cell; `BenchError` names a parameter that is out of its range.
+
+    The laws that the parameters belong to stand in `physics.switching`, `physics.relaxation` and
+    `physics.noise`; units and sources are in the fields' metadata and in docs/cells.md.
+    """
+
+    name: str
+
+    # SET: the gate's compliance is the level that a pulse approaches
+    set_slope: float = number(35e-6, "S/V", "0.5 mS/V in [L], scaled to the range of [P]", 1e-9)
+    gate_threshold: float = number(0.8, "V", "[E]")
+    maximum: float = number(60e-6, "S", "170 uS in [L], scaled to the range of [P]", 1e-9)
+    set_threshold: float = number(1.2, "V", "[E], bit line")
+    set_threshold_spread: float = number(0.08, "V", "[E], device to device")
+    set_time: float = number(40e-9, "s", "[E]: a pulse of 100 ns [L] does 92 %", 1e-15)
+    set_acceleration: float = number(
+        0.03, "V", "[E]: 69 mV a decade; 0.4 V for minutes is harmless [P]", 0.005
+    )
+    set_cycle_spread: float = number(0.056, "decades", "[L], LRS cycle to cycle")
+    set_device_spread: float = number(0.061, "decades", "[L], LRS device to device")
+    landing: float = number(0.0, "S", "[C]: programming sigma 0.011 uS + 0.011 G in `quiet`")
+    landing_share: float = number(0.0, "1", "[C]: programming sigma 0.011 uS + 0.011 G in `quiet`")
+
+    # RESET: gradual, down to a floor
+    reset_slope: float = number(2.5, "1/V", "[E]: of ln G, 100 ns")
+    reset_threshold: float = number(0.9, "V", "[E], source line")
+    reset_threshold_spread: float = number(0.06, "V", "[E], device to device")
+    reset_gate: float = number(1.5, "V", "[E]: below, the transistor starves the RESET; 2.8 V in use [N]")
+    reset_cycle_spread: float = number(0.33, "1", "[L]: sigma(ln G) about 0.6 after a RESET, of ln(drop)")
+    floor: float = number(0.36e-6, "S", "[R]: strong RESET, 0.22 to 0.52 uS", 1e-12)
+    floor_spread: float = number(0.12, "1", "[R] (0.33 decades in [L]): of ln(floor), cycle to cycle")
+    floor_device_spread: float = number(0.1, "1", "[R] (0.43 decades in [L]): of ln(floor), by device")
+    deep_reset: float = number(0.2e-6, "S", "[E] (100 kOhm in [L]): a cell reset from below may be lost")
+    deep_reset_loss: float = number(1e-4, "1", "[E]: chance a pulse to be lost, stuck off", 0.0, 1.0)
+
+    # Forming, loss and wear
+    unformed: float = number(1e-9, "S", "[E]", 1e-15)
+    forming_voltage: float = number(3.15, "V", "[L]")
+    forming_spread: float = number(0.25, "V", "[L]")
+    forming_gate: float = number(1.6, "V", "[E]; 1.3 to 4 V in use [N]: from here the whole voltage arrives")
+    forming_gate_loss: float = number(0.5, "1", "[E]: volts lost on the bit line a volt of gate below that")
+    forming_decade: float = number(0.12, "V", "[E]: a pulse ten times shorter than 1 us needs as much more")
+    damage_voltage: float = number(4.4, "V", "[E]: above, a formed cell is lost, stuck on", 1.0)
+    endurance: float = number(1e6, "cycles", "[S]: 1e5 to 1e9 for TaOx", 1.0)
+    wear_floor: float = number(1.0, "1", "[E]: the floor has risen by this share after `endurance` cycles")
+    wear_top: float = number(0.25, "1", "[E]: SET reaches 1/(1 + this) after `endurance` cycles")
+    wear_voltage: float = number(3.0, "V", "[N]: the usual SET and RESET")
+    wear_acceleration: float = number(0.25, "V", "[E]: e times the wear for so much more", 0.01)
+    wear_idle: float = number(0.01, "cycles", "[E]: wear of a pulse that changes nothing")
+    stuck_on: float = number(0.0, "1", "[S]: stuck cells 0.1 to 5 %", 0.0, 1.0)
+    stuck_off: float = number(0.0, "1", "[S]", 0.0, 1.0)
+
+    # After programming
+    relaxation: float = number(0.015e-6, "S", "[E]: cells stay in the windows of [P, R]")
+    relaxation_time: float = number(5e-5, "s", "[E]", 1e-15)
+    relaxation_power: float = number(1.0, "1", "[C]: sd grows with ln t; its root fits [L, W]", 0.25, 2.0)
+    relaxation_full: float = number(5e-6, "S", "[E]: below, relaxation shrinks in proportion to G", 1e-12)
+    relaxation_tail: float = number(0.05, "1", "[E]: Tukey's h, 0 is a Gaussian", 0.0, 0.24)
+    drift: float = number(-0.004e-6, "S", "[E]: mean change per ln(s)", -1e-3, 1e-3)
+    retention_time: float = number(3.2e8, "s", "[E]: ten years at `retention_temperature`", 1.0)
+    retention_temperature: float = number(398.15, "K", "[E]", 100.0)
+    retention_energy: float = number(2.25, "eV", "[L]")
+
+    # Reading
+    read_noise: float = number(0.004, "1", "[P]: integers of two lines stay exact; 1/f, all decades together")
+    noise_fastest: float = number(
+        1e-6, "s", "[E]: shortest and longest correlation time of the 1/f noise", 1e-12
+    )
+    noise_slowest: float = number(1e4, "s", "[E]", 1e-12)
+    rtn_share: float = number(0.02, "1", "[E]: cells with random telegraph noise", 0.0, 1.0)
+    rtn_noise: float = number(0.01, "1", "[L]: about 0.1 in `quiet` and `relaxing`; less for [P]")
+    rtn_fastest: float = number(1e-5, "s", "[E]: correlation times are log-uniform between these", 1e-12)
+    rtn_slowest: float = number(1e2, "s", "[E]", 1e-12)
+    white_noise: float = number(1.0, "1", "thermal and shot noise, times what physics gives", 0.0, 100.0)
+    disturb_voltage: float = number(0.6, "V", "[E]: from here a read counts as a pulse")
+
+    def __post_init__(self) -> None:
+        for parameter in fields(self)[1:]:
+            value, limits = getattr(self, parameter.name), parameter.metadata
+            if not (math.isfinite(value) and limits["low"] <= value <= limits["high"]):
+                raise BenchError(
+                    f"cell preset {self.name!r}: {parameter.name} = {value:g} {limits['unit']} must lie between "
+                    f"{limits['low']:g} and {limits['high']:g} {limits['unit']}"
+                )
+        if self.stuck_on + self.stuck_off > 1.0:
+            raise BenchError(
+                f"cell preset {self.name!r}: stuck_on + stuck_off = {self.stuck_on + self.stuck_off:g} of all cells; "
+                "at most 1 is possible"
+            )
+        for fast, slow in (("noise_fastest", "noise_slowest"), ("rtn_fastest", "rtn_slowest")):
+            if getattr(self, fast) > getattr(self, slow):
+                raise BenchError(
+                    f"cell preset {self.name!r}: {fast} = {getattr(self, fast):g} s is longer than {slow} = "
+                    f"{getattr(self, slow):g} s; swap them"
+                )
+
+
+_PKU = CellPreset("pku")
+
+CELL_PRESETS: dict[str, CellPreset] = {
+    # no spread, no noise, no drift: what the equations alone do
+    "ideal": replace(
+        _PKU,
+        name="ideal",
+        set_threshold_spread=0.0,
+        set_cycle_spread=0.0,
+        set_device_spread=0.0,
+        reset_threshold_spread=0.0,
+        reset_cycle_spread=0.0,
+        floor_spread=0.0,
+        floor_device_spread=0.0,
+        deep_reset_loss=0.0,
+        forming_spread=0.0,
+        relaxation=0.0,
+        drift=0.0,
+        read_noise=0.0,
+        rtn_share=0.0,
+        white_noise=0.0,
+    ),
+    # sd 0.41 + 0.042 ln t uS, mean -0.089 ln t uS [C]; 0.042 ln(1 + t/5.8e-5) is that law
+    "quiet": replace(
+        _PKU,
+        name="quiet",
+        landing=0.011e-6,
+        landing_share=0.011,
+        relaxation=0.042e-6,
+        relaxation_time=5.8e-5,
+        relaxation_tail=0.0,
+        drift=-0.089e-6,
+        read_noise=0.01,
+        rtn_share=0.01,
+        rtn_noise=0.1,
+    ),
+    # the published chip: tight levels, long-lived, little noise [P, R]
+    "pku": _PKU,
+    # sd 2.3 uS after 1 s and 4 uS after a day: 0.97 sqrt(ln(1 + t/3.6e-3)) [L, W]; HRS spread of [L]
+    "relaxing": replace(
+        _PKU,
+        name="relaxing",
+        floor=0.1e-6,
+        floor_spread=0.76,
+        floor_device_spread=0.99,
+        deep_reset=10e-6,
+        deep_reset_loss=2e-5,
+        stuck_on=0.0005,
+        stuck_off=0.0005,
+        relaxation=0.97e-6,
+        relaxation_time=3.6e-3,
+        relaxation_power=0.5,
+        relaxation_full=10e-6,
+        relaxation_tail=0.12,
+        drift=-0.05e-6,
+        read_noise=0.01,
+        rtn_share=0.05,
+        rtn_noise=0.1,
+    ),
+}
+
+
+def cell_preset(name: str, stuck: float | None = None) -> CellPreset:
+    """Return the preset called `name`, with a share `stuck` of its cells stuck, half of them on, where it is given.
+
+    `BenchError` lists the known ones.
+    """
+    try:
+        preset = CELL_PRESETS[name]
+    except KeyError:
+        known = ", ".join(CELL_PRESETS)
+        raise BenchError(f"unknown cell preset {name!r}; there are {known}") from None
+    return preset if stuck is None else replace(preset, stuck_on=0.5 * stuck, stuck_off=0.5 * stuck)

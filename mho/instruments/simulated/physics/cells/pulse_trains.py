@@ -1,0 +1,111 @@
+"""A cell under pulses that come over and over: a thousand million of them in the work of a hundred.
+
+The last cycles are played one by one. Before them stand portions, of which each is one act on the cell: SETs of the
+same voltage add their widths, which is exact where cycles do not scatter; RESETs add their drops. Where a cycle goes up
+and down, its swing in a portion of `n` is that of `n` at once; ever smaller portions follow, which bring the cell back
+to what single cycles leave. Wear goes on as in the last cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from mho.instruments.simulated.physics.cells.cells import CellArray
+from mho.instruments.simulated.physics.cells.switching import wear_of
+
+SINGLE = 8  # cycles at the end that are played one by one
+SWINGS = 64  # of cycles that go up and down
+MOST = 1000  # pulses that are played one by one, or those of one cycle
+ALIKE = 4  # portions of the same size, where a cycle goes up and down
+RUNS = 32  # levels of a cycle in a portion; of more, those of the same sign are taken together
+
+
+class Level(NamedTuple):
+    """A voltage on a cell: V, positive where it SETs, for so long (s), so often."""
+
+    volts: float
+    seconds: float
+    times: int = 1
+
+
+def pulse_train(
+    cells: CellArray,
+    cell: tuple[int, int],
+    cycle: Sequence[Level],
+    count: int,
+    gate: float,
+    *,
+    single: int = SINGLE,
+) -> None:
+    """Let a cell go through `count` cycles with its word line at `gate` (V); the clock stands still.
+
+    Parameters
+    ----------
+    single : int
+        So many at the end are played one by one, draw by draw.
+    """
+    cycle = [level for level in cycle if level.volts and level.seconds > 0.0]
+    swings = len({level.volts > 0.0 for level in cycle}) > 1
+    alone = min(max(single, SWINGS if swings else 0), max(MOST // max(len(cycle), 1), 1))
+    rest = max(count - alone, 0)
+    if rest and cycle:
+        merged = _merged(cycle)
+        for times in _portions(rest, swings):
+            for level in merged:
+                _act(cells, cell, level, gate, times)
+    for _ in range(count - rest - (rest > 0)):
+        for level in cycle:
+            _act(cells, cell, level, gate)
+    if rest:
+        worn = sum(_act_and_tell_wear(cells, cell, level, gate) for level in cycle)
+        cells.age(cell, rest * worn * cells.preset.endurance)
+
+
+def _portions(count: int, swings: bool) -> Iterator[int]:
+    """Split a count: where a cycle goes up and down, in portions that halve down to one; else in two.
+
+    What has become of a cell in the one half decides what the other half does to it.
+    """
+    if not swings:
+        yield from (half for half in (count // 2, count - count // 2) if half)
+        return
+    size = 1 << max(count.bit_length() - 3, 0)
+    while count:
+        for _ in range(min(ALIKE, count // size)):
+            yield size
+            count -= size
+        size = max(size // 2, 1)
+
+
+def _merged(cycle: Sequence[Level]) -> list[Level]:
+    """Return a cycle of few levels; of many, what they come to: each sign at its farthest level all the time."""
+    if len(cycle) <= RUNS:
+        return list(cycle)
+    merged = []
+    for sign in (1.0, -1.0):
+        same = [level for level in cycle if sign * level.volts > 0.0]
+        if same:
+            farthest = max((level.volts for level in same), key=abs)
+            merged.append(Level(farthest, sum(level.seconds * level.times for level in same)))
+    return merged
+
+
+def _act(cells: CellArray, cell: tuple[int, int], level: Level, gate: float, times: int = 1) -> None:
+    volts, seconds, times = level.volts, level.seconds, level.times * times
+    if volts >= cells.preset.disturb_voltage:
+        cells.set(cell, volts, seconds, gate, times=times)
+    elif volts > 0.0:
+        cells.disturb(cell, volts, seconds * times)
+    elif volts <= -cells.preset.disturb_voltage:
+        cells.reset(cell, -volts, seconds, gate, times=times)
+
+
+def _act_and_tell_wear(cells: CellArray, cell: tuple[int, int], level: Level, gate: float) -> float:
+    """Act, and return the wear of it in units of the endurance: too little to be seen beside that of years."""
+    before = cells.conductance(cell)
+    _act(cells, cell, level, gate)
+    if abs(level.volts) < cells.preset.disturb_voltage:
+        return 0.0
+    change = cells.conductance(cell) - before
+    return level.times * float(wear_of(cells.preset, change, abs(level.volts)))

@@ -1,0 +1,157 @@
+"""How a pulse changes a cell: the laws of SET, RESET, forming and wear, as functions of arrays.
+
+    SET      G -> G + (G_c - G) (1 - exp(-width rate)),  G_c = set_slope (V_WL - gate_threshold), at most maximum
+             rate = exp(min(V_BL - V_set, 0)/set_acceleration) / set_time
+    RESET    ln G -> ln G - reset_slope (V_SL - V_reset) sqrt(width/100 ns),  not below the floor
+    limited  a source that may give no more than I leaves I/G to the cell: dG/dt = (G_c - G) rate(I/G) ends at I/V_stop,
+             V_stop = V_set - set_acceleration ln(width/set_time (G_c V_stop/I - 1) V_stop/set_acceleration)
+    forming  V_BL >= V_form + what too low a gate or too short a pulse costs
+    wear     full cycles, each change counted as its share of one and times exp((V - wear_voltage)/acceleration)
+
+Above its threshold a SET has one rate: the transistor pins the voltage that is left for the cell. Below it,
+the rate falls exponentially (the voltage-time dilemma), which is also what makes a read disturb a cell. A limit
+of the current follows from that rate: the resistance after a SET is a voltage over the compliance, as measured on
+oxide RRAM ((?) from memory: Ielmini, IEEE Trans. Electron Devices 58, 4309 (2011), about 0.4 V; here 0.6 V and
+more after 20 ms).
+Every function takes scalars as well as arrays, and standard normal draws where nature draws.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from mho.instruments.simulated.physics.cells.presets import CellPreset
+
+Values = Any  # numpy scalar or array, float32 or float64; the result has the operands' shape
+
+LN10 = math.log(10.0)
+RESET_WIDTH = 100e-9  # s, of reset_slope
+FORMING_WIDTH = 1e-6  # s, of forming_voltage
+HALVINGS = 16  # of a volt: to some 20 uV
+LASTING = 1e-4  # s: a pulse ends as it forms a cell; what is longer goes on, as a level does
+
+
+def compliance(preset: CellPreset, gate: Values, factor: Values, wear: Values) -> Values:
+    """Conductance (S) that a SET at gate voltage `gate` (V) approaches; <= 0 while the transistor is off.
+
+    Parameters
+    ----------
+    factor : array
+        Device's multiple of the preset's curve.
+    wear : array
+        Cycles done, in units of the endurance.
+    """
+    limit = np.minimum(preset.set_slope * (gate - preset.gate_threshold) * factor, preset.maximum)
+    return limit / (1.0 + preset.wear_top * wear)
+
+
+def set_rate(preset: CellPreset, voltage: Values, threshold: Values) -> Values:
+    """Rate (1/s) at which a cell approaches its compliance with `voltage` (V) on the bit line."""
+    return np.exp(np.minimum(voltage - threshold, 0.0) / preset.set_acceleration) / preset.set_time
+
+
+def limited_conductance(
+    preset: CellPreset, current: float, voltage: Values, width: Values, threshold: Values, limit: Values
+) -> Values:
+    """Conductance (S) at which a SET stops because its source gives no more than `current` (A).
+
+    The time that the state equation takes is nearly all spent at its end, so that its integral is the end's value over
+    the slope of its logarithm (Laplace's method).
+
+    Parameters
+    ----------
+    voltage, width : array
+        On the bit line, V, and for how long, s.
+    threshold, limit : array
+        Of the cell, V; what a SET without the limit approaches, S.
+    """
+    scale = preset.set_acceleration
+    least = current / np.maximum(limit, preset.unformed)  # V: at less the limit is never felt
+    low, high = least, np.maximum(threshold, least)
+    for _ in range(HALVINGS):
+        stop = (low + high) / 2.0
+        room = np.maximum(stop / least - 1.0, 1e-12)
+        late = stop < threshold - scale * np.log(width / preset.set_time * room * stop / scale)
+        low, high = np.where(late, stop, low), np.where(late, high, stop)
+    return current / np.minimum(high, voltage)
+
+
+def after_set(preset: CellPreset, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
+    """Conductance (S) after a SET that went the share `progress` of the way from `before` to `limit`.
+
+    The spread belongs to the change, not to the level: full from HRS, small for a small step, and never
+    less than how finely a pulse can land at all.
+    """
+    growth = np.maximum(limit - before, 0.0)
+    spread = LN10 * preset.set_cycle_spread * (growth * np.maximum(limit, 0.0)) ** 0.5
+    if preset.landing or preset.landing_share:
+        spread = spread + preset.landing + preset.landing_share * limit
+    return before + np.maximum(growth + spread * draw, 0.0) * progress
+
+
+def after_reset(
+    preset: CellPreset,
+    before: Values,
+    over: Values,
+    width: Values,
+    draw: Values,
+    device: Values,
+    wear: Values,
+    times: int = 1,
+) -> Values:
+    """Conductance (S) after a RESET pulse `over` volts above the threshold; one `draw` makes it deep.
+
+    Parameters
+    ----------
+    times : int
+        Of so many pulses; `draw` is then that of the deepest one, and the drop of each the mean.
+    device : array
+        Standard normal deviate of the device's threshold: a cell that resets late has a higher floor.
+    """
+    drop = preset.reset_slope * over * (width / RESET_WIDTH) ** 0.5
+    if times == 1:
+        drop = drop * np.exp(preset.reset_cycle_spread * draw)
+    else:
+        drop = drop * times * math.exp(0.5 * preset.reset_cycle_spread**2)
+    bottom = preset.floor * (1.0 + preset.wear_floor * wear)
+    bottom = bottom * np.exp(preset.floor_device_spread * device - preset.floor_spread * draw)
+    return np.minimum(before, np.maximum(before * np.exp(-drop), bottom))
+
+
+def forming_cost(preset: CellPreset, width: Values, gate: Values) -> Values:
+    """Volts that forming needs beyond the cell's forming voltage at this pulse `width` (s) and `gate` (V)."""
+    narrow = preset.forming_decade * (np.log10(FORMING_WIDTH) - np.log10(width))
+    return narrow + preset.forming_gate_loss * np.maximum(preset.forming_gate - gate, 0.0)
+
+
+def wear_of(preset: CellPreset, change: Values, voltage: Values) -> Values:
+    """Wear of a pulse that changed the conductance by `change` (S), in units of the endurance."""
+    stress = np.exp((voltage - preset.wear_voltage) / preset.wear_acceleration) / preset.endurance
+    return stress * (preset.wear_idle + np.abs(change) / (2.0 * preset.maximum))
+
+
+def check_pulse(voltage: Values, width: Values, gate: Values) -> None:
+    """Raise `ValueError` unless a pulse of these is finite and has a width."""
+    for name, value, unit in (("voltage", voltage, "V"), ("width", width, "s"), ("gate", gate, "V")):
+        array = isinstance(value, np.ndarray)
+        if not (np.isfinite(value).all() if array else math.isfinite(value)):
+            raise ValueError(f"a pulse needs a finite {name}: {value} {unit}")
+    if not (width.min() if isinstance(width, np.ndarray) else width) > 0.0:
+        raise ValueError(f"a pulse needs a width above 0 s: {width} s")
+
+
+def deepest_of(times: int, draw: float) -> float:
+    """Largest of `times` standard normal draws, from one uniform `draw` between 0 and 1."""
+    share = -math.expm1(math.log(max(draw, 1e-300)) / times)  # of the draws that lie above it
+    return NormalDist().inv_cdf(1.0 - share) if share > 1e-16 else 8.2
+
+
+def deviate_exceeded_by(share: float) -> float:
+    """Standard normal deviate that a `share` of the draws exceed."""
+    if share <= 0.0 or share >= 1.0:
+        return math.inf if share <= 0.0 else -math.inf
+    return NormalDist().inv_cdf(1.0 - share)

@@ -1,0 +1,139 @@
+"""The simulated chip: its arrays of cells and what the lines of a block of them do together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.physics.cells.cells import CellArray
+from mho.instruments.simulated.physics.cells.presets import CellPreset
+from mho.instruments.simulated.physics.wires.wires import WiredBlock, series_resistance
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+KEPT = 512  # blocks whose wires are remembered, oldest dropped first
+STALE = 0.01  # relaxation goes with log time: a hundredth of the age changes nothing that matters
+
+
+@dataclass(frozen=True)
+class ArrayGeometry:
+    """Size and wires of one array, as the chip map gives them."""
+
+    name: str
+    rows: int
+    columns: int
+    wire_resistance: float
+
+
+@dataclass(frozen=True)
+class BlockNoise:
+    """Noise of a block's cells during one batch of shots, relative to their conductance.
+
+    Attributes
+    ----------
+    frozen : (R, C) array
+        Deviation that stays as it is for the whole batch (1/f, trapped telegraph states).
+    variance : (R, C) array
+        Variance from shot to shot.
+    """
+
+    frozen: Floats
+    variance: Floats
+
+
+@dataclass(frozen=True)
+class _Kept:
+    version: int
+    at: float
+    block: WiredBlock
+
+
+class SimulatedChip:
+    """All arrays of a chip on one clock and one random generator, which nothing else may draw from.
+
+    Attributes
+    ----------
+    stale : float
+        Share of a chip's age after which what has relaxed is looked at anew.
+    """
+
+    stale = STALE
+
+    def __init__(
+        self,
+        arrays: tuple[ArrayGeometry, ...],
+        preset: CellPreset,
+        clock: VirtualClock,
+        rng: np.random.Generator,
+    ) -> None:
+        self._clock, self._rng = clock, rng
+        self.preset = preset
+        self.geometry = {array.name: array for array in arrays}
+        self._blocks: dict[tuple[str, bytes, bytes], _Kept] = {}
+
+    @cached_property
+    def cells(self) -> dict[str, CellArray]:
+        """The cells of each array by its name.
+
+        A million of them take a tenth of a second to draw, so they are drawn, all in order, once one is needed.
+        """
+        return {
+            name: CellArray(array.rows, array.columns, self.preset, self._clock, self._rng)
+            for name, array in self.geometry.items()
+        }
+
+    @property
+    def temperature(self) -> float:
+        """Of the chip, K; setting it counts from now on, for all arrays (`ValueError` unless positive)."""
+        return next(iter(self.cells.values())).temperature
+
+    @temperature.setter
+    def temperature(self, kelvin: float) -> None:
+        for cells in self.cells.values():
+            cells.temperature = kelvin
+
+    def at(self, array: str, rows: Index, columns: Index) -> tuple[CellArray, Any]:
+        """Where the cells are in which these lines cross: the cells, and what indexes a block (R, C) of them."""
+        return self.cells[array], (rows[:, None], columns[None, :])
+
+    def read(self, array: str, row: int, column: int, aperture: float, voltage: float) -> float:
+        """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` for `aperture` s."""
+        g = float(self.cells[array].read((row, column), aperture, voltage))
+        return float(g / (1.0 + g * series_resistance(row, column, self.geometry[array].wire_resistance)))
+
+    def block(self, array: str, rows: Index, columns: Index) -> WiredBlock:
+        """A block between its wires, without noise; the same object until its array's cells change."""
+        cells, index = self.at(array, rows, columns)
+        key = (array, rows.tobytes(), columns.tobytes())
+        kept = self._blocks.pop(key, None)
+        age = self._clock.now - cells.changed_at
+        if kept is None or kept.version != cells.version or self._clock.now - kept.at > self.stale * age:
+            wires = self.geometry[array].wire_resistance
+            g = cells.conductance(index)
+            block = WiredBlock.from_lines(g, rows, columns, wires)
+            kept = _Kept(cells.version, self._clock.now, block)
+        self._blocks[key] = kept
+        if len(self._blocks) > KEPT:
+            del self._blocks[next(iter(self._blocks))]
+        return kept.block
+
+    def transfer(self, array: str, rows: Index, columns: Index) -> Floats:
+        """Transfer conductances (R, C) between the ends of a block's lines, S, without noise."""
+        return self.block(array, rows, columns).admittance.transfer
+
+    def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
+        """Noise of a block for a batch that lasts `window` s, `shot` s a shot; slow noise has memory.
+
+        Relative deviations carry over from cells to the transfer conductances between their lines' ends:
+        what the wires redistribute of a deviation of a percent is of second order.
+        """
+        cells, index = self.at(array, rows, columns)
+        g = cells.conductance(index)
+        now, variance = cells.noise_split(index, window, shot)
+        return BlockNoise(now / g - 1.0, variance / g**2)

@@ -1,0 +1,1 @@
+"""The circuits around an array: INV, MVM, amplifiers, converters."""

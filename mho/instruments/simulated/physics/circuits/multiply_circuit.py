@@ -1,0 +1,95 @@
+"""MVM as the board does it: DACs on the rows, cells, transimpedance amplifiers on the columns, ADCs.
+
+    v = -R G^T u,  disturbed by cell noise, thermal noise, amplifier offset, noise, finite gain and
+    saturation, and by both converters' steps and nonlinearity.
+
+Independent per-cell noise enters as one draw per output with the exact variance sum_j u_j^2 var(G_ji): a sum
+of independent Gaussians is a Gaussian, so a matrix of draws per vector would change nothing but the time.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.simulated.physics.circuits.amplifiers import SUPPLY, AmplifierBank, thermal_density
+from mho.instruments.simulated.physics.circuits.converters import Converter
+
+Floats = NDArray[np.float64]
+
+
+class MultiplyCircuit:
+    """One block connected for MVM; everything that does not depend on the vector is computed once.
+
+    Parameters
+    ----------
+    ports : (rows, columns) array
+        Transfer conductances of the block, wires included, S.
+    variance : (rows, columns) array
+        Variance of each entry from shot to shot, S^2.
+    bank : AmplifierBank
+        Transimpedance amplifiers, at least one a column.
+    resistance : float
+        Nominal feedback resistance R, ohm.
+    bandwidth : float
+        Noise bandwidth of a reading, Hz.
+    dac, adc : Converter, optional
+        Converters of the board; none where the instrument outside converts.
+    precision : {"double", "single"}
+        Single is twice as fast for large blocks; it rounds by a millionth of the full output, far below
+        any converter's step.
+    """
+
+    def __init__(
+        self,
+        ports: Floats,
+        variance: Floats,
+        bank: AmplifierBank,
+        resistance: float,
+        bandwidth: float,
+        dac: Converter | None = None,
+        adc: Converter | None = None,
+        precision: Literal["double", "single"] = "double",
+    ) -> None:
+        for name, value, unit in (("resistance", resistance, "ohm"), ("bandwidth", bandwidth, "Hz")):
+            if not value > 0.0:
+                raise ValueError(f"transimpedance {name} {value} {unit}: must be positive")
+        bank = bank.first(ports.shape[1])
+        load = ports.sum(axis=0)
+        noise_gain = 1.0 + resistance * load
+        closed = 1.0 / (1.0 + noise_gain / bank.preset.gain)
+        scale = -closed * resistance * (1.0 + bank.gain_errors)
+        real = np.float64 if precision == "double" else np.float32
+        self._transfer = (ports * scale).astype(real)
+        # Noise can do with single precision: seven digits of a standard deviation are plenty.
+        self._variance = (variance * scale**2).astype(np.float32)
+        offset = closed * (noise_gain * bank.offsets + resistance * bank.preset.bias_current)
+        self._offset = offset.astype(real)
+        amplifier = closed * noise_gain * bank.preset.noise
+        thermal = scale**2 * thermal_density(load + 1.0 / resistance)
+        self._floor = (bandwidth * (amplifier**2 + thermal)).astype(np.float32)
+        self.dac, self.adc = dac, adc
+
+    def outputs(self, volts: Floats, rng: np.random.Generator) -> Floats:
+        """Output voltages (samples, columns), V, for `volts` (samples, rows)."""
+        volts = volts.astype(self._transfer.dtype, copy=False)
+        driven = self.dac.outputs(volts) if self.dac else volts
+        result = driven @ self._transfer
+        result += self._offset
+        squares = driven.astype(np.float32)  # a copy even where it is single already
+        squares *= squares
+        spread = squares @ self._variance
+        spread += self._floor
+        np.sqrt(spread, out=spread)
+        spread *= rng.standard_normal(spread.shape, dtype=np.float32)
+        result += spread
+        np.clip(result, -SUPPLY, SUPPLY, out=result)
+        return self.adc.levels(self.adc.codes(result)) if self.adc else result
+
+    def moments(self, volts: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of `outputs` before saturation and ADC: the law it draws from."""
+        driven = self.dac.outputs(volts) if self.dac else volts
+        spread = np.sqrt(driven**2 @ self._variance.astype(float) + self._floor)
+        return driven @ self._transfer + self._offset, spread

@@ -1,0 +1,1 @@
+"""The wires of an array, solved exactly."""

@@ -1,0 +1,232 @@
+"""Wire resistance, exactly: a block of cells between its wires, and what it is at the ends of its lines.
+
+Nodal analysis with two nodes a cell, one on its bit line (a row) and one on its source line (a column). Bit
+lines are driven at the left end (column -1), source lines at the top end (row -1); lines and cells outside
+the block carry no current, so their wire only adds distance. Currents count into the block:
+
+    i_rows = Y_rr u - T w,      i_columns = Y_cc w - T^T u
+
+for voltages u at the row ends and w at the column ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg.lapack import dposv
+
+from mho.errors import BenchError
+from mho.instruments.simulated.physics.wires.line_solver import PADDING, LineSolver
+
+Floats = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+STEP = 30_000  # operations that eliminating a column costs beside its arithmetic
+CHUNK = 1 << 21  # numbers held at once while columns are eliminated, 16 MiB
+
+
+@dataclass(frozen=True)
+class PortAdmittance:
+    """A block as a network between its row ends and its column ends, S.
+
+    Attributes
+    ----------
+    row_row : (R, R) array
+        Current into row ends per volt at row ends, all column ends at 0 V.
+    transfer : (R, C) array
+        Current out of column ends per volt at row ends; by reciprocity also the other way round.
+    """
+
+    row_row: Floats
+    transfer: Floats
+
+
+@dataclass(frozen=True)
+class WiredBlock:
+    """Cells of a block in the order in which the wires pass them.
+
+    Attributes
+    ----------
+    conductance : (R, C) array
+        S, rows and columns sorted by physical line.
+    row_order, column_order : (R,), (C,) arrays
+        Where each sorted line stands in the order of whoever asked.
+    bit_gaps, source_gaps : (C,), (R,) arrays
+        Cells of wire in front of each column on a bit line, of each row on a source line.
+    wire_resistance : float
+        Ohm between neighbouring cells.
+    """
+
+    conductance: Floats
+    row_order: Index
+    column_order: Index
+    bit_gaps: Floats
+    source_gaps: Floats
+    wire_resistance: float
+
+    @classmethod
+    def from_lines(
+        cls, conductance: ArrayLike, rows: ArrayLike, columns: ArrayLike, wire_resistance: float
+    ) -> WiredBlock:
+        """Take cells (R, C), S, and the physical numbers of their lines, in any order.
+
+        Raises
+        ------
+        BenchError
+            A conductance that is negative or not finite, a line number that is negative or used twice,
+            shapes that do not match, or a wire resistance that is negative or not finite.
+        """
+        g = np.asarray(conductance, np.float64)
+        row_numbers, column_numbers = np.asarray(rows), np.asarray(columns)
+        if g.ndim != 2 or g.shape != (*row_numbers.shape, *column_numbers.shape) or g.size == 0:
+            raise BenchError(
+                f"conductance has shape {g.shape}, but there are {row_numbers.size} row and "
+                f"{column_numbers.size} column numbers; give one number a line and at least one cell"
+            )
+        if not (np.isfinite(wire_resistance) and wire_resistance >= 0.0):
+            raise BenchError(f"wire_resistance is {wire_resistance} ohm; give a finite value from 0 up")
+        check_values("conductance", g, "S", lowest=0.0)
+        row_order, source_gaps = _along("row", row_numbers)
+        column_order, bit_gaps = _along("column", column_numbers)
+        sorted_cells = np.ascontiguousarray(g[row_order[:, None], column_order])
+        return cls(sorted_cells, row_order, column_order, bit_gaps, source_gaps, float(wire_resistance))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.conductance.shape[0], self.conductance.shape[1]
+
+    def transposed(self) -> WiredBlock:
+        """Return the same network with rows and columns exchanged."""
+        return WiredBlock(
+            np.ascontiguousarray(self.conductance.T),
+            self.column_order,
+            self.row_order,
+            self.source_gaps,
+            self.bit_gaps,
+            self.wire_resistance,
+        )
+
+    def as_asked(self, cells: Floats) -> Floats:
+        """Bring (R, C) values per cell from the order of the wires into the order asked for."""
+        result = np.empty_like(cells)
+        result[self.row_order[:, None], self.column_order] = cells
+        return result
+
+    @cached_property
+    def admittance(self) -> PortAdmittance:
+        """Row-row and transfer admittance in the order asked for; computed once."""
+        row_row, transfer = _eliminate(self)
+        result = np.empty_like(row_row)
+        result[self.row_order[:, None], self.row_order] = row_row
+        return PortAdmittance(result, self.as_asked(transfer))
+
+    @cached_property
+    def transfer(self) -> Floats:
+        """The transfer admittance alone, found the cheaper way round; computed once."""
+        n_rows, n_columns = self.shape
+        if n_columns * (n_rows**3 + STEP) <= n_rows * (n_columns**3 + STEP):
+            return self.admittance.transfer
+        return np.ascontiguousarray(self.transposed().admittance.transfer.T)
+
+    @cached_property
+    def column_admittance(self) -> Floats:
+        """Current into column ends per volt at column ends (C, C), S, all row ends at 0 V; computed once."""
+        return self.transposed().admittance.row_row
+
+
+def port_matrix(
+    conductance: ArrayLike, rows: ArrayLike, columns: ArrayLike, wire_resistance: float
+) -> Floats:
+    """Transfer conductances between row ends and column ends of a block, wires included.
+
+    Parameters
+    ----------
+    conductance : (R, C) array
+        Cells of the block, S.
+    rows, columns : (R,), (C,) arrays of int
+        Their physical line numbers; the distance along a line is counted in cells.
+    wire_resistance : float
+        Ohm between neighbouring cells.
+
+    Returns
+    -------
+    (R, C) array
+        Current into the end of column c, held at 0 V, per volt at the end of row r. By reciprocity the
+        same numbers are the currents into the row ends per volt at the column ends. S.
+    """
+    return WiredBlock.from_lines(conductance, rows, columns, wire_resistance).transfer
+
+
+def series_resistance(row: Any, column: Any, wire_resistance: float) -> Any:
+    """Wire in series with one cell addressed alone, or with each of many, ohm."""
+    return wire_resistance * (row + column + 2)
+
+
+def check_values(name: str, values: Floats, unit: str, lowest: float = -np.inf) -> None:
+    """Raise `BenchError` for the first of `values` that is not finite or below `lowest`."""
+    good = np.isfinite(values) & (values >= lowest)
+    if not good.all():
+        where = tuple(int(k) for k in np.argwhere(~good)[0])
+        need = "a finite value" if lowest == -np.inf else f"a finite value from {lowest:g} up"
+        at = f" at {where if len(where) > 1 else where[0]}" if where else ""
+        raise BenchError(f"{name}{at} is {f'{values[where]:g} {unit}'.rstrip()}; give {need}")
+
+
+def _along(kind: str, numbers: NDArray[np.generic]) -> tuple[Index, Floats]:
+    """Return the order of lines along the wire that crosses them, and the wire in front of each."""
+    order = np.argsort(numbers, kind="stable")
+    gaps = np.diff(numbers[order], prepend=-1).astype(np.float64)
+    if gaps.min() <= 0.0:
+        wrong = int(numbers[order[int(np.argmin(gaps))]])
+        raise BenchError(
+            f"{kind} {wrong} is {'negative' if wrong < 0 else 'there twice'}; number lines from 0"
+        )
+    return order, gaps
+
+
+def _eliminate(block: WiredBlock) -> tuple[Floats, Floats]:
+    """Return row-row and transfer admittance of a sorted block, eliminating column after column.
+
+    From the far end of the bit lines inwards: F is the admittance (R, R) that the bit-line nodes of a column
+    see to their right, E (R, columns so far) the currents that the column ends there draw from them. A piece
+    of wire rho in each row turns both into (1 + rho F)^-1 [F, E]; the next column adds its own cells and
+    source line to F and a column to E.
+    """
+    n_rows, n_columns = block.shape
+    if block.wire_resistance == 0.0:
+        return np.diag(block.conductance.sum(axis=1)), block.conductance.copy()
+    ends = np.zeros((n_rows, n_rows + n_columns), order="F")
+    near = ends[:, :n_rows]
+    for done, (own, gap) in enumerate(zip(_columns(block), block.bit_gaps[::-1], strict=True), start=1):
+        near += own
+        ends[:, n_rows + done - 1] = own.sum(axis=1)
+        through = (block.wire_resistance * gap) * near
+        through.T.flat[:: n_rows + 1] += 1.0
+        _, _, failed = dposv(through, ends[:, : n_rows + done], overwrite_a=1, overwrite_b=1)
+        if failed:
+            raise np.linalg.LinAlgError(f"the block's admittance is not positive definite in row {failed}")
+    return np.ascontiguousarray(near), np.ascontiguousarray(ends[:, : n_rows - 1 : -1])
+
+
+def _columns(block: WiredBlock) -> Iterator[Floats]:
+    """Yield the admittance (R, R) between a column's bit-line nodes, its source line included; last first.
+
+    H = G - R G (L + R G)^-1 G for one source line, held at 0 V at its end.
+    """
+    n_rows, n_columns = block.shape
+    step = max(1, CHUNK // (n_rows * (n_rows + PADDING)))
+    each = np.arange(n_rows)
+    for stop in range(n_columns, 0, -step):
+        g = block.conductance[:, max(0, stop - step) : stop].T
+        lines = LineSolver(block.wire_resistance * g, block.source_gaps)
+        drops = lines.zeros(n_rows)
+        drops[each, :, each] = lines.cells(lines.loads).T
+        own = lines.cells(lines.solve(drops)).transpose(1, 0, 2) * -g[:, None, :]
+        own[:, each, each] += g
+        yield from own[::-1]

@@ -1,0 +1,1 @@
+"""SCPI for simulated instruments: syntax, parameters, settings, status."""

@@ -1,0 +1,302 @@
+"""A SCPI instrument declared in Python: decorate methods, declare settings, and it speaks IEEE 488.2.
+
+::
+
+    class Board(ScpiDevice):
+        identity = "MHO,ARRAY BOARD,{serial},1.0"
+
+        mode = Setting("[:SYSTem]:MODE", Choice("SAFE", ("SAFE", "PROGram")))     # :MODE PROG  :MODE?
+        gain = IndexedSetting(":GAIN[1|2]", Numeric(1.0, 0.1, maximum=limit))     # self.gain[2]
+
+        @mode.check                                   # before it is stored; may raise ScpiError
+        def _check_mode(self, mode: str) -> None: ...
+
+        @mode.on_change                               # after it is stored; also gain's, with the suffix first
+        def _mode_changed(self, mode: str) -> None: ...
+
+        @command(":ROUTe:CELL", Text(), Numeric(integer=True), Numeric(integer=True))
+        def select(self, array: str, row: float, column: float) -> None: ...
+
+        @query(":READ:ARRay", ChannelList())          # the question mark is implied
+        def read_array(self, channels: tuple[int, ...]) -> str: ...
+
+In a header, upper case is the short form, ``[:NODE]`` may be left out, ``NODE[1|2]`` takes a suffix, which
+the handler receives first. ``<function>`` stands for the functions of a source or meter: `FunctionSetting`, and
+`command` with `functions`, name them, and the handler receives the function first. A handler refuses with
+``raise ScpiError(-221)``; a query returns text (`block_text` for bytes). ``*RST`` restores every setting's default
+and then calls `reset`. Time passes only by `self.clock`. The transports use `write`, `read`, `status_byte`,
+`clear` and `trigger`, and set `stream` where replies follow each other without message boundaries (serial ports,
+sockets).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.scpi.language import (
+    Call,
+    FunctionSetting,
+    IndexedSetting,
+    Language,
+    Setting,
+    command,
+    query,
+    resolve,
+)
+from mho.instruments.simulated.scpi.parameters import Numeric
+from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError, ScpiError, Status
+from mho.instruments.simulated.scpi.syntax import split_messages
+
+__all__ = ["FunctionSetting", "IndexedSetting", "ScpiDevice", "ScpiError", "Setting", "command", "query"]
+
+
+class ScpiDevice:
+    """Base of the simulated SCPI instruments.
+
+    Parameters
+    ----------
+    clock : VirtualClock
+        The bench's time, s.
+    rng : numpy.random.Generator
+        The bench's source of randomness.
+    serial : str
+        Serial number for ``*IDN?``.
+    """
+
+    identity: ClassVar[str] = "MHO,SCPI DEVICE,{serial},1.0"
+    real_format: ClassVar[str] = "%.6E"
+    integer_format: ClassVar[str] = "%d"
+    scpi_version: ClassVar[str] = "1999.0"
+    error_capacity: ClassVar[int] = 32
+    _language: ClassVar[Language]
+
+    def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
+        self.clock = clock
+        self.rng = rng
+        self.serial = serial
+        self.status = Status(self.error_capacity)
+        self.stream = False
+        self._input = b""
+        self._output = b""
+        for setting in self._language.settings.values():
+            setting.restore(self)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._language = Language(cls)
+
+    # --- what transports use ---
+
+    def write(self, data: bytes, end: bool = True) -> None:
+        """Take (a piece of) a program message.
+
+        Parameters
+        ----------
+        data : bytes
+            Complete at a line feed outside a data block.
+        end : bool
+            Whether END came with the last byte, which terminates the message as well.
+        """
+        if not self._input and b"#" not in data:
+            first = data.find(b"\n")
+            if first == len(data) - 1 or (end and first < 0):
+                self._run(self._language.parse(data.strip()))
+                return
+        messages, self._input = split_messages(self._input + data)
+        if end and self._input:
+            messages.append(self._input)
+            self._input = b""
+        for message in messages:
+            keep = b"#" not in message and len(message) < 1000
+            self._run((self._language.parse if keep else self._language.compile)(message))
+
+    def read(self) -> bytes:
+        """Return the queued response message; without one, -420 is queued and nothing returned."""
+        output = self._output
+        if output:
+            self._output = b""
+        elif not self.stream:
+            self.push_error(-420)
+        return output
+
+    def status_byte(self) -> int:
+        """Return the status byte as a serial poll does: RQS in bit 6, and the request is released."""
+        return self.status.poll(bool(self._output))
+
+    @property
+    def service_requests(self) -> int:
+        """How often the instrument has requested service so far."""
+        return self.status.service_requests
+
+    def clear(self) -> None:
+        """Device clear: empty the input buffer and the output queue; settings and errors stay."""
+        self._input = self._output = b""
+
+    def trigger(self) -> None:
+        """Bus trigger: as ``*TRG``."""
+        self._run(self._language.parse(b"*TRG"))
+
+    # --- what instruments use ---
+
+    def push_error(self, code: int, detail: str = "") -> None:
+        """Queue an error of this number."""
+        text = self.error_texts().get(code, "Device-specific error")
+        self.status.push(QueuedError(code, f"{text};{detail}" if detail else text, self.clock.now))
+        if self.status.service_enable:
+            self.status.update_service_request(bool(self._output))
+
+    def error_texts(self) -> dict[int, str]:
+        """Return the texts of the error numbers; a model overrides what it words differently."""
+        return ERROR_TEXTS
+
+    def format_error(self, error: QueuedError) -> str:
+        """Write an entry of the error queue as ``:SYST:ERR?`` replies it."""
+        return f'{error.code},"{error.text}"'
+
+    def real(self, value: float) -> str:
+        """Write a number in the instrument's format."""
+        return self.real_format % value
+
+    def reset(self) -> None:
+        """Do what ``*RST`` does beyond restoring the settings."""
+
+    def finish(self) -> None:
+        """Let the clock run until every pending operation is complete (``*OPC``, ``*OPC?``, ``*WAI``)."""
+
+    def _run(self, calls: list[Call]) -> None:
+        """Execute one program message and queue its response."""
+        if self._output and not self.stream:
+            self._output = b""
+            self.push_error(-410)
+        replies = []
+        for call in calls:
+            try:
+                arguments = resolve(call, self) if call.late else call.arguments
+                reply = call.function(self, *arguments)
+            except ScpiError as error:
+                self.push_error(error.code, error.detail)
+            else:
+                if reply is not None:
+                    replies.append(reply)
+        if replies:
+            self._output += ";".join(replies).encode("latin-1") + b"\n"
+        if self.status.service_enable:
+            self.status.update_service_request(bool(self._output))
+
+    # --- IEEE 488.2 common commands, and SCPI's required ones ---
+
+    @query("*IDN")
+    def _identify(self) -> str:
+        return self.identity.format(serial=self.serial)
+
+    @command("*RST")
+    def _reset(self) -> None:
+        for setting in self._language.settings.values():
+            setting.restore(self)
+        self.reset()
+
+    @command("*CLS")
+    def _clear_status(self) -> None:
+        self.status.clear()
+
+    @command("*ESE", Numeric(0, 0, 255, integer=True))
+    def _set_event_enable(self, mask: float) -> None:
+        self.status.event_enable = int(mask)
+
+    @query("*ESE")
+    def _event_enable(self) -> str:
+        return str(self.status.event_enable)
+
+    @query("*ESR")
+    def _events(self) -> str:
+        return str(self.status.take_events())
+
+    @command("*SRE", Numeric(0, 0, 255, integer=True))
+    def _set_service_enable(self, mask: float) -> None:
+        self.status.service_enable = int(mask) & ~64  # bit 6 cannot enable itself
+
+    @query("*SRE")
+    def _service_enable(self) -> str:
+        return str(self.status.service_enable)
+
+    @query("*STB")
+    def _status_byte(self) -> str:
+        return str(self.status.byte(bool(self._output)))
+
+    @command("*OPC")
+    def _complete(self) -> None:
+        self.finish()
+        self.status.events |= 1
+
+    @query("*OPC")
+    def _is_complete(self) -> str:
+        self.finish()
+        return "1"
+
+    @command("*WAI")
+    def _wait(self) -> None:
+        self.finish()
+
+    @query("*TST")
+    def _self_test(self) -> str:
+        return "0"
+
+    @query("*OPT")
+    def _options(self) -> str:
+        return "0"
+
+    @command("*TRG")
+    def on_trigger(self) -> None:
+        """React to ``*TRG`` or a bus trigger; -211 when nothing is armed."""
+        raise ScpiError(-211)
+
+    @query(":SYSTem:ERRor[:NEXT]")
+    def _next_error(self) -> str:
+        error = self.status.next_error()
+        return self.format_error(error._replace(text=error.text.replace('"', '""')))
+
+    @query(":SYSTem:ERRor:COUNt")
+    def _error_count(self) -> str:
+        return str(len(self.status.errors))
+
+    @command(":SYSTem:CLEar")
+    def _clear_errors(self) -> None:
+        self.status.errors.clear()
+
+    @query(":SYSTem:VERSion")
+    def _version(self) -> str:
+        return self.scpi_version
+
+    @command(":STATus:PRESet")
+    def _preset_status(self) -> None:
+        self.status.operation.enable = self.status.questionable.enable = 0
+
+    @query(":STATus:OPERation[:EVENt]")
+    def _operation_event(self) -> str:
+        return str(self.status.operation.take())
+
+    @query(":STATus:OPERation:CONDition")
+    def _operation_condition(self) -> str:
+        return str(self.status.operation.condition)
+
+    @command(":STATus:OPERation:ENABle", Numeric(0, 0, 32767, integer=True))
+    def _enable_operation(self, mask: float) -> None:
+        self.status.operation.enable = int(mask)
+
+    @query(":STATus:QUEStionable[:EVENt]")
+    def _questionable_event(self) -> str:
+        return str(self.status.questionable.take())
+
+    @query(":STATus:QUEStionable:CONDition")
+    def _questionable_condition(self) -> str:
+        return str(self.status.questionable.condition)
+
+    @command(":STATus:QUEStionable:ENABle", Numeric(0, 0, 32767, integer=True))
+    def _enable_questionable(self, mask: float) -> None:
+        self.status.questionable.enable = int(mask)
+
+
+ScpiDevice._language = Language(ScpiDevice)

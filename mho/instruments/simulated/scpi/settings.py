@@ -1,0 +1,177 @@
+"""What an instrument declares as its settings: values that a command sets, a query returns and ``*RST`` restores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from mho.instruments.simulated.scpi.parameters import Given, Parameter
+
+T = TypeVar("T")
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+FUNCTION = "<function>"
+"""Where a header names a function: ``:SENSe:<function>:NPLCycles``."""
+
+
+def spelled(header: str, functions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each function and the header with its node, e.g. ``CURRent[:DC]``, in place of ``<function>``."""
+    for function, node in functions.items():
+        yield function, header.replace(FUNCTION, node)
+
+
+class SettingBase(Generic[T]):
+    """A value that a command sets, its query returns and ``*RST`` restores."""
+
+    def __init__(self, header: str, parameter: Parameter[T]) -> None:
+        self.header = header
+        self.parameter = parameter
+        self.checks: tuple[str, ...] = ()
+        self.changes: tuple[str, ...] = ()
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @property
+    def forms(self) -> list[tuple[str, tuple[Parameter[Any], ...], Parameter[T]]]:
+        """Every header it has, what its handlers receive before the value, and the value's parameter."""
+        return [(self.header, (), self.parameter)]
+
+    def check(self, function: Handler) -> Handler:
+        """Have a method see (suffix and) new value before it is stored; `ScpiError` refuses it."""
+        self.checks += (function.__name__,)
+        return function
+
+    def on_change(self, function: Handler) -> Handler:
+        """Have a method called with (suffix and) value after it was set."""
+        self.changes += (function.__name__,)
+        return function
+
+    def store(self, device: Any, *arguments: Any) -> None:
+        """Set the value as the command does; `arguments` are suffixes and value."""
+        for check in self.checks:
+            getattr(device, check)(*arguments)
+        self._put(device, *arguments)
+        for change in self.changes:
+            getattr(device, change)(*arguments)
+
+    def recall(self, device: Any, *arguments: Any) -> str:
+        """Answer the query; a number's may ask for MIN, MAX or DEF."""
+        *suffixes, wanted = arguments
+        value = self._get(device, *suffixes) if wanted is None else wanted
+        return self._parameter(*suffixes).format(value, device)
+
+    def _parameter(self, *suffixes: Any) -> Parameter[T]:
+        return self.parameter
+
+    def _put(self, device: Any, *arguments: Any) -> None:
+        device.__dict__[self.name] = arguments[-1]
+
+    def _get(self, device: Any, *suffixes: Any) -> T:
+        value: T = device.__dict__[self.name]
+        return value
+
+    def restore(self, device: Any) -> None:
+        """Go back to the default without telling anyone (``*RST``)."""
+        device.__dict__[self.name] = self.parameter.default
+
+
+class Setting(SettingBase[T]):
+    """A setting without suffix; the instance's attribute of this name is the value."""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Setting[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        return self  # on an instance the value in its __dict__ comes first
+
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: object, value: T) -> None: ...
+
+
+class IndexedSetting(SettingBase[T]):
+    """A setting for each suffix of a ``NODE[1|2]``; the instance's attribute is a dict by suffix."""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> IndexedSetting[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> dict[int, T]: ...
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        return self
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        super().__set_name__(owner, name)
+        choices = [part.split("]")[0] for part in self.header.split("[") if "|" in part]
+        if len(choices) != 1:
+            raise ValueError(f"{self.header}: an indexed setting needs exactly one node with suffixes")
+        self.indices = tuple(map(int, choices[0].split("|")))
+
+    def _put(self, device: Any, *arguments: Any) -> None:
+        index, value = arguments
+        device.__dict__[self.name][index] = value
+
+    def _get(self, device: Any, *suffixes: Any) -> T:
+        value: T = device.__dict__[self.name][suffixes[0]]
+        return value
+
+    def restore(self, device: Any) -> None:
+        """Go back to the defaults without telling anyone (``*RST``)."""
+        device.__dict__[self.name] = dict.fromkeys(self.indices, self.parameter.default)
+
+
+class FunctionSetting(SettingBase[T]):
+    """A setting for each function of a meter or source; the instance's attribute is a dict by function.
+
+    Parameters
+    ----------
+    header : str
+        With ``<function>`` where the function stands.
+    functions : mapping of str to str
+        The node of each function by its name here, e.g. ``{"CURR": "CURRent[:DC]"}``.
+    parameter : Parameter, or mapping of str to Parameter
+        Of all functions, or of each.
+    """
+
+    def __init__(
+        self, header: str, functions: Mapping[str, str], parameter: Parameter[T] | Mapping[str, Parameter[T]]
+    ) -> None:
+        self._headers = dict(spelled(header, functions))
+        self._parameters = (
+            dict.fromkeys(functions, parameter) if isinstance(parameter, Parameter) else dict(parameter)
+        )
+        first = next(iter(functions))
+        super().__init__(self._headers[first], self._parameters[first])
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> FunctionSetting[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> dict[str, T]: ...
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        return self
+
+    @property
+    def forms(self) -> list[tuple[str, tuple[Parameter[Any], ...], Parameter[T]]]:
+        """Every header it has, what its handlers receive before the value, and the value's parameter."""
+        return [
+            (header, (Given(function),), self._parameters[function])
+            for function, header in self._headers.items()
+        ]
+
+    def _parameter(self, *suffixes: Any) -> Parameter[T]:
+        return self._parameters[suffixes[0]]
+
+    def _put(self, device: Any, *arguments: Any) -> None:
+        function, value = arguments
+        device.__dict__[self.name][function] = value
+
+    def _get(self, device: Any, *suffixes: Any) -> T:
+        value: T = device.__dict__[self.name][suffixes[0]]
+        return value
+
+    def restore(self, device: Any) -> None:
+        """Go back to the defaults without telling anyone (``*RST``)."""
+        device.__dict__[self.name] = {
+            function: parameter.default for function, parameter in self._parameters.items()
+        }

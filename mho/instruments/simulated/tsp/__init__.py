@@ -1,0 +1,1 @@
+"""TSP for simulated instruments: Lua scripts on the virtual clock."""

@@ -1,0 +1,313 @@
+"""A simulated TSP instrument: messages in, Lua scripts run, prints out.
+
+A model derives from `TspDevice`, adds its tables to `tables` and resets what it adds in `reset`::
+
+    class Switch(TspDevice):
+        model = "707B"
+
+        def __init__(self, clock, rng, *, serial="SIM00000"):
+            super().__init__(clock, rng, serial=serial)
+            self.tables["channel"] = Group({"connectrule": Attribute(1.0, choice(0, 1, 2))},
+                                           contents={"close": self._close})
+
+Every line of a message is a script of its own, and every ``print`` a reply with its own END. An instrument
+error is queued and the script goes on; only Lua's own run-time errors end it (2600S-901-01, p. B-2). The
+transports use `write`, `read`, `status_byte`, `clear` and `trigger`, as they do with `ScpiDevice`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.scpi.status import POWER_ON, QueuedError, Status
+from mho.instruments.simulated.tsp.events import Events
+from mho.instruments.simulated.tsp.formats import Format
+from mho.instruments.simulated.tsp.library import Library
+from mho.instruments.simulated.tsp.lua import Failure, Sandbox
+from mho.instruments.simulated.tsp.status import QUEUE_SIZE, TSP_ERROR_TEXTS, ErrorQueue, StatusTable
+from mho.instruments.simulated.tsp.tables import Group, TspError, bound
+from mho.instruments.simulated.tsp.triggers import Trigger
+
+LONGEST_LINE = 1 << 20  # bytes (?)
+LONGEST_SCRIPT = 4 << 20
+OUTPUT_SIZE = 32 << 20  # bytes of unread replies before a script deadlocks (?)
+_LOADING = re.compile(r"\A(loadscript|loadandrunscript)(?:\s+([A-Za-z_]\w*))?\s*\Z")
+_COMMON = re.compile(r"\A\*([A-Za-z]+)(\?)?(?:\s+([+-]?\d+))?\s*\Z")
+_CONTROL = re.compile(r"[\x00-\x1f]")  # a tab or line feed that an error quotes would break its reply apart
+
+
+class TspDevice:
+    """Base of the simulated TSP instruments.
+
+    Parameters
+    ----------
+    clock : VirtualClock
+        The bench's time, s.
+    rng : numpy.random.Generator
+        The bench's source of randomness.
+    serial : str
+        Serial number for ``*IDN?`` and ``localnode.serialno``.
+    """
+
+    model: ClassVar[str] = "TSP"
+    firmware: ClassVar[str] = "3.2.2"
+
+    def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
+        self.clock = clock
+        self.rng = rng
+        self.serial = serial
+        self.status = Status(QUEUE_SIZE, events=POWER_ON)
+        self.stream = False
+        self.format = Format(self._set_precision)
+        self.events = Events(clock)
+        self.triggers = Trigger(self.events, self.spend)
+        self.library = Library(self)
+        self.tables: dict[str, Any] = {
+            "format": self.format,
+            "errorqueue": ErrorQueue(self.status),
+            "status": StatusTable(self.status, lambda: bool(self._output), self.sweeping, self.limited),
+            "trigger": self.triggers,
+            **self.library.tables,
+        }
+        self._input = b""
+        self._output: deque[bytes] = deque()
+        self._waiting = 0  # bytes in the output queue
+        self._script: list[str] | None = None  # lines of the script that is being loaded
+        self._script_name, self._script_runs, self._script_size = "", False, 0
+        self._lua: Sandbox | None = None
+
+    # --- what transports use ---
+
+    def write(self, data: bytes, end: bool = True) -> None:
+        """Take (a piece of) a message; a line is complete at a line feed, or at END."""
+        lines = (self._input + data).split(b"\n")
+        self._input = b"" if end else lines.pop()
+        if len(self._input) > LONGEST_LINE:
+            self._input = b""
+            self.push_error(-363)
+        for line in lines:
+            self._take(line.strip(b" \t\r\0"))
+        if self.status.service_enable:
+            self.status.update_service_request(bool(self._output))
+
+    def read(self) -> bytes:
+        """Return the next reply; without one, -420 is queued and nothing returned."""
+        if self.stream:
+            replies = b"".join(self._output)
+            self._output.clear()
+            self._waiting = 0
+            return replies
+        if not self._output:
+            self.push_error(-420)
+            return b""
+        reply = self._output.popleft()
+        self._waiting -= len(reply)
+        if self.status.service_enable:
+            self.status.update_service_request(bool(self._output))
+        return reply
+
+    def status_byte(self) -> int:
+        """Return the status byte as a serial poll does: RQS in bit 6, and the request is released."""
+        return self.status.poll(bool(self._output))
+
+    @property
+    def service_requests(self) -> int:
+        """How often the instrument has requested service so far."""
+        return self.status.service_requests
+
+    def clear(self) -> None:
+        """Device clear: unfinished input and unread replies go; settings, errors and globals stay."""
+        self._input = b""
+        self._script = None
+        self._output.clear()
+        self._waiting = 0
+
+    def trigger(self) -> None:
+        """Bus trigger: as ``*TRG``."""
+        self._take(b"*TRG")
+
+    def push_error(self, code: int, detail: str = "") -> None:
+        """Queue an error of this number, with its own text or the usual one."""
+        text = detail or self.error_texts().get(code, "Device-specific error")
+        self.status.push(QueuedError(code, _CONTROL.sub(" ", text), self.clock.now))
+        if self.status.service_enable:
+            self.status.update_service_request(bool(self._output))
+
+    # --- what instruments use ---
+
+    def error_texts(self) -> dict[int, str]:
+        """Return the texts of the error numbers; a model adds its own."""
+        return TSP_ERROR_TEXTS
+
+    def reset(self) -> None:
+        """Do what ``reset()`` does; a model extends it."""
+        self.events.clear()
+        self.triggers.restore()
+        self.format.restore()
+
+    def sweeping(self) -> int:
+        """Return the channels that sweep, as status bits, and let the sweeps end; none by default."""
+        return 0
+
+    def limited(self, channel: str) -> int:
+        """Return the bit of the limit that stops a channel's source; none by default."""
+        return 0
+
+    def catch_up(self) -> None:
+        """Let overlapped work go on as far as it gets, before anybody looks or changes something."""
+        if self.events.busy:
+            self.events.settle()
+
+    def settle(self) -> None:
+        """Let overlapped work come to its end; the script stops when it waits for what does not come."""
+        if self.events.busy and not self.events.settle():
+            self.lua.stop("stuck")
+
+    def spend(self, count: int = 1) -> None:
+        """Charge readings or events to the running message; raises `ScriptStopped` when they are too many."""
+        self.lua.spend(count)
+
+    def reply(self, data: bytes) -> None:
+        """Queue a reply; a script that prints what nobody reads is stopped."""
+        self._waiting += len(data)
+        if self._waiting > OUTPUT_SIZE:
+            self._waiting -= len(data)
+            self.lua.stop("output")
+        self._output.append(data)
+
+    def refuse(self, error: TspError) -> None:
+        """Queue the error with which something was refused."""
+        self.push_error(error.code, error.text)
+
+    def bind(self, group: Group) -> Any:
+        """Return the Lua table of a group that a script has just made."""
+        return group.bind(self.lua, self.refuse)
+
+    @property
+    def lua(self) -> Sandbox:
+        """The Lua state, made when it is first needed."""
+        if self._lua is None:
+            self._lua = Sandbox(self._print, lambda: float(self.rng.random()))
+            for name, content in self.tables.items():
+                self._lua.set_global(name, bound(content, self._lua, self.refuse))
+            self._lua.set_precision(self.format.precision)
+        return self._lua
+
+    def _set_precision(self, digits: int) -> None:
+        if self._lua is not None:
+            self._lua.set_precision(digits)
+
+    def _print(self, text: str) -> None:
+        self.reply(text.encode("latin-1", "replace") + b"\n")
+
+    # --- messages ---
+
+    def _take(self, line: bytes) -> None:
+        if len(line) > LONGEST_LINE:
+            self.push_error(-363)
+            return
+        text = line.decode("latin-1")
+        if self._script is not None:
+            self._load(text)
+        elif not line:
+            return
+        elif line[:1] == b"*":
+            self._common(text)
+        elif (loading := _LOADING.match(text)) is not None:
+            self._script_runs = loading[1] == "loadandrunscript"
+            self._script_name = loading[2] or ""
+            self._script, self._script_size = [], 0
+        else:
+            self._finish(self.lua.execute(text))
+
+    def _load(self, text: str) -> None:
+        """Take a line of a script."""
+        assert self._script is not None
+        if text != "endscript":
+            self._script_size += len(text)
+            if self._script_size > LONGEST_SCRIPT:
+                self._script = None
+                self.push_error(-225)
+            else:
+                self._script.append(text)
+            return
+        source, self._script = "\n".join(self._script), None
+        self._finish(self.lua.define(self._script_name, source, run=self._script_runs))
+
+    def _finish(self, failure: Failure | None) -> None:
+        """Queue what a script ended with."""
+        if failure is None:
+            return
+        self.push_error(*failure)
+        if failure.code == -225 and self.lua.crowded:
+            self._lua = None  # globals are lost, as at power-up
+
+    def _common(self, text: str) -> None:
+        """Carry out IEEE 488.2 common commands, separated by semicolons."""
+        for part in text.split(";"):
+            match = _COMMON.match(part.strip())
+            handler = _HANDLERS.get(f"*{match[1].upper()}{match[2] or ''}") if match else None
+            if match is None or handler is None or (match[3] is not None) != (handler in _TAKE_MASKS):
+                self.push_error(
+                    -285, f"TSP Syntax error at line 1: unexpected symbol near `{part.strip()[:1]}'"
+                )
+                return
+            answer = handler(self, int(match[3])) if match[3] is not None else handler(self)
+            if answer is not None:
+                self._print(answer)
+
+    def _identify(self) -> str:
+        return f"Keithley Instruments Inc., Model {self.model}, {self.serial}, {self.firmware}"
+
+    def _complete(self) -> None:
+        self._finish(self.lua.perform(self.settle))
+        self.status.events |= 1
+
+    def _is_complete(self) -> str | None:
+        failure = self.lua.perform(self.settle)
+        self._finish(failure)
+        return "1" if failure is None else None
+
+    def _wait(self) -> None:
+        self._finish(self.lua.perform(self.settle))
+
+    def _bus_trigger(self) -> None:
+        self._finish(self.lua.perform(self._pull_trigger))
+
+    def _pull_trigger(self) -> None:
+        """Let sweeps come to where they wait, then trigger; they go on when somebody looks."""
+        self.catch_up()
+        self.triggers.fire()
+
+    def _reset(self) -> None:
+        self._finish(self.lua.perform(self.reset))
+
+    def _set_event_enable(self, mask: int) -> None:
+        self.status.event_enable = mask & 255
+
+    def _set_service_enable(self, mask: int) -> None:
+        self.status.service_enable = mask & 255 & ~64
+
+
+_TAKE_MASKS = (TspDevice._set_event_enable, TspDevice._set_service_enable)
+_HANDLERS: dict[str, Any] = {
+    "*IDN?": TspDevice._identify,
+    "*RST": TspDevice._reset,
+    "*CLS": lambda device: device.status.clear(),
+    "*ESE": TspDevice._set_event_enable,
+    "*ESE?": lambda device: str(device.status.event_enable),
+    "*ESR?": lambda device: str(device.status.take_events()),
+    "*SRE": TspDevice._set_service_enable,
+    "*SRE?": lambda device: str(device.status.service_enable),
+    "*STB?": lambda device: str(device.status.byte(bool(device._output))),
+    "*OPC": TspDevice._complete,
+    "*OPC?": TspDevice._is_complete,
+    "*WAI": TspDevice._wait,
+    "*TRG": TspDevice._bus_trigger,
+    "*TST?": lambda device: "0",
+}

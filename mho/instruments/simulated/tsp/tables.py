@@ -1,0 +1,243 @@
+"""What a simulated TSP instrument shows its scripts: tables of constants, functions, attributes and readings."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mho.instruments.simulated.tsp.lua import Sandbox, Value
+
+TOO_BIG, TOO_SMALL, WRONG_TYPE, ILLEGAL = 1101, 1102, -104, -224
+
+
+class TspError(Exception):
+    """What an instrument refuses a value or a command with: an error number, and a text if it has its own."""
+
+    def __init__(self, code: int, text: str = "") -> None:
+        super().__init__(code, text)
+        self.code = code
+        self.text = text
+
+
+Check = Callable[[Any], Any]
+Refuse = Callable[[TspError], None]
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A setting that scripts read and write.
+
+    Attributes
+    ----------
+    default
+        Value after a reset.
+    check : callable
+        Returns the value to store, or raises `TspError`.
+    changed : callable, optional
+        Told of the new value after it is stored.
+    """
+
+    default: Value
+    check: Check
+    changed: Callable[[Any], None] | None = None
+
+
+def real(minimum: float = -math.inf, maximum: float = math.inf) -> Check:
+    """Accept numbers, and text that is one, within limits."""
+
+    def check(value: object) -> float:
+        number = as_number(value)
+        if not number <= maximum:  # not a number is too big as well
+            raise TspError(TOO_BIG)
+        if number < minimum:
+            raise TspError(TOO_SMALL)
+        return number
+
+    return check
+
+
+def whole(minimum: float, maximum: float) -> Check:
+    """Accept whole numbers within limits; fractions are cut off, as Lua's C interface does (?)."""
+    within = real(minimum, maximum)
+    return lambda value: float(math.trunc(within(value)))
+
+
+def choice(*choices: float) -> Check:
+    """Accept one of some numbers."""
+    within = real(min(choices), max(choices))
+
+    def check(value: object) -> float:
+        number: float = within(value)
+        if number not in choices:
+            raise TspError(ILLEGAL)
+        return number
+
+    return check
+
+
+def text(value: object) -> str:
+    """Accept text."""
+    if not isinstance(value, str):
+        raise TspError(WRONG_TYPE)
+    return value
+
+
+def flag(value: object) -> bool:
+    """Accept true and false."""
+    if not isinstance(value, bool):
+        raise TspError(WRONG_TYPE)
+    return value
+
+
+def as_number(value: object) -> float:
+    """Return a number as Lua's C interface would; raises `TspError` when it is none."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    raise TspError(WRONG_TYPE)
+
+
+class Group:
+    """One of the instrument's tables, such as ``smua.source``.
+
+    Values live here and are mirrored into Lua, so that reading an attribute stays in Lua.
+
+    Parameters
+    ----------
+    attributes : mapping of Attribute, optional
+    contents : mapping, optional
+        Constants, functions of Python and further groups; `Panel` for the front panel.
+    readings : mapping, optional
+        Attributes that are computed when they are read.
+    item : callable, optional
+        What a numeric index returns, None where there is nothing; raises nothing.
+    """
+
+    def __init__(
+        self,
+        attributes: Mapping[str, Attribute] | None = None,
+        *,
+        contents: Mapping[str, Any] | None = None,
+        readings: Mapping[str, Callable[[], Any]] | None = None,
+        item: Callable[[int], Any] | None = None,
+    ) -> None:
+        self._attributes = dict(attributes or {})
+        self._contents = dict(contents or {})
+        self._readings = dict(readings or {})
+        self._item = item
+        self._values: dict[str, Any] = {name: each.default for name, each in self._attributes.items()}
+        self._mirror: Any = None
+        self._refuse: Refuse | None = None
+        self._bound_to: Sandbox | None = None
+        self._lua: Any = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def include(self, name: str, content: Any) -> None:
+        """Add a constant, a function or a group, before a script sees this one."""
+        self._contents[name] = content
+
+    def store(self, name: str, value: Value) -> None:
+        """Keep a value that needs no check, and tell nobody."""
+        self._values[name] = value
+        if self._mirror is not None:
+            self._mirror[name] = value
+
+    def restore(self) -> None:
+        """Return this group's attributes, and those of the groups in it, to their defaults; tell nobody."""
+        for name, attribute in self._attributes.items():
+            self.store(name, attribute.default)
+        for content in self._contents.values():
+            if isinstance(content, Group):
+                content.restore()
+
+    def bind(self, sandbox: Sandbox, refuse: Refuse) -> Any:
+        """Return the Lua table that stands for this group; made once in a Lua state."""
+        if self._bound_to is sandbox:
+            return self._lua
+        self._bound_to, self._refuse = sandbox, refuse
+        contents = {name: bound(content, sandbox, refuse) for name, content in self._contents.items()}
+        get = self._get if self._readings or self._item else None
+        self._lua, self._mirror = sandbox.proxy(
+            {**contents, **self._values}, self._attributes, self._readings, get, self._set, self
+        )
+        return self._lua
+
+    def _get(self, key: object) -> Any:
+        try:
+            if isinstance(key, str) and key in self._readings:
+                return self._readings[key]()
+            if isinstance(key, int | float) and self._item is not None:
+                return self._item(int(key)) if math.isfinite(key) else None
+        except TspError as error:
+            self._refused(error)
+        return None
+
+    def _set(self, name: str, value: object) -> None:
+        attribute = self._attributes[name]
+        try:
+            self.store(name, attribute.check(value))
+            if attribute.changed is not None:
+                attribute.changed(self._values[name])
+        except TspError as error:
+            self._refused(error)
+
+    def _refused(self, error: TspError) -> None:
+        if self._refuse is not None:
+            self._refuse(error)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A table whose entries can all be called, written and read back, to no effect.
+
+    Attributes
+    ----------
+    values : mapping
+        What is there from the beginning: numbers, text and further panels.
+    functions : tuple of str
+        Names of functions that are there from the beginning.
+    """
+
+    values: Mapping[str, Any]
+    functions: tuple[str, ...] = ()
+
+
+def bound(content: Any, sandbox: Sandbox, refuse: Refuse) -> Any:
+    """Return what stands for a constant, a function, a list, a panel or a group in Lua."""
+    if isinstance(content, Group):
+        return content.bind(sandbox, refuse)
+    if isinstance(content, Panel):
+        values = {name: bound(value, sandbox, refuse) for name, value in content.values.items()}
+        return sandbox.panel(values, content.functions)
+    if isinstance(content, list):
+        return sandbox.array([bound(item, sandbox, refuse) for item in content])
+    if callable(content):
+        return sandbox.function(_refusing(content, refuse), _arity(content))
+    return content
+
+
+def _refusing(function: Callable[..., Any], refuse: Refuse) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except TspError as error:
+            refuse(error)
+            return None
+
+    return call
+
+
+def _arity(function: Callable[..., Any]) -> int:
+    parameters = inspect.signature(function).parameters.values()
+    if any(parameter.kind == parameter.VAR_POSITIONAL for parameter in parameters):
+        return 12  # more buffers or numbers than anyone prints at once
+    return len(parameters)

@@ -1,0 +1,1 @@
+"""The PyVISA backend behind which simulated instruments stand."""

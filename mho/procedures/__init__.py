@@ -1,0 +1,36 @@
+"""What one does with a chip: program, read and sweep cells, solve equations.
+
+- `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
+- `cells`: procedures on cells, and the write-verify they share;
+- `equations`: solve, with what INV, MVM and refinement need.
+"""
+
+from mho.procedures.base import Procedure
+from mho.procedures.cells.program import Program, Programmed
+from mho.procedures.cells.read import Read, Reads
+from mho.procedures.cells.sweep import Sweep, Sweeps
+from mho.procedures.equations.solve import Solution, Solve
+from mho.procedures.parameters import (
+    BooleanParameter,
+    FloatParameter,
+    IntegerParameter,
+    ListParameter,
+    Parameter,
+)
+
+__all__ = [
+    "BooleanParameter",
+    "FloatParameter",
+    "IntegerParameter",
+    "ListParameter",
+    "Parameter",
+    "Procedure",
+    "Program",
+    "Programmed",
+    "Read",
+    "Reads",
+    "Solution",
+    "Solve",
+    "Sweep",
+    "Sweeps",
+]

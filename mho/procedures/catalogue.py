@@ -1,0 +1,125 @@
+"""Which procedures there are, and one made from a name and values as files and command lines give them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Mapping
+from copy import copy
+from functools import cache
+from typing import Any, cast
+
+from mho.errors import InputError
+from mho.former_names import current_name
+from mho.procedures.base import Procedure, set_parameter
+from mho.procedures.origin import import_procedure
+from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter
+from mho.procedures.parameters import Parameter as FormParameter
+from mho.procedures.quantities import parse_quantity
+
+
+def known_procedures() -> dict[str, type[Procedure]]:
+    """Return the procedures that `procedures` offers, by their name in lower case."""
+    import mho.procedures as procedures
+
+    offered = [getattr(procedures, name) for name in procedures.__all__]
+    kinds = [one for one in offered if isinstance(one, type) and issubclass(one, Procedure)]
+    return {kind.__name__.lower(): kind for kind in kinds if kind is not Procedure}
+
+
+def find_procedure(name: str) -> type[Procedure]:
+    """Return the procedure called `name`, or ``module:Class``; `InputError` with the nearest name for none."""
+    name = current_name(name)
+    if ":" in name:
+        return import_procedure(name)
+    known = known_procedures()
+    if name.lower() not in known:
+        raise InputError(f"there is no procedure {name!r}; {nearest(name, known)}")
+    return known[name.lower()]
+
+
+def make_procedure(name: str, values: Mapping[str, Any]) -> Procedure:
+    """Make the procedure called `name` with its parameters set.
+
+    Parameters
+    ----------
+    values : mapping
+        By parameter; a text is understood with its unit where the parameter is a number (``"200mV"``).
+
+    Raises
+    ------
+    InputError
+        For an unknown procedure or parameter (the nearest is named), a wrong unit, or a value that the
+        parameter refuses.
+    """
+    kind = find_procedure(name)
+    form = form_of(kind)
+    for key in values:
+        if key not in form:
+            raise InputError(f"{name} has no parameter {key!r}; {nearest(key, form)}")
+    return kind(**{key: plain_value(key, form[key], value) for key, value in values.items()})
+
+
+def form_of(kind: type[Procedure]) -> Mapping[str, FormParameter]:
+    """Return the parameters of a procedure by name, to be looked at only; made once, for that takes a millisecond."""
+    return _form(cast(Hashable, kind))
+
+
+@cache
+def _form(kind: Any) -> Mapping[str, FormParameter]:
+    form: Mapping[str, FormParameter] = kind().form()
+    return form
+
+
+def is_required(parameter: FormParameter) -> bool:
+    """Whether a parameter cannot be left out: a text that is empty by default."""
+    return type(parameter) is FormParameter and parameter.default == ""
+
+
+def plain_value(key: str, parameter: FormParameter, value: Any) -> Any:
+    """Return what a parameter takes for `value`: texts become numbers in its unit, and nothing is cut off.
+
+    Raises
+    ------
+    InputError
+        For a text that is no such number, and for a broken number where a whole one belongs.
+    """
+    whole = isinstance(parameter, IntegerParameter)
+    if not whole and not isinstance(parameter, FloatParameter):
+        return _truth(key, value) if isinstance(parameter, BooleanParameter) else value
+    if isinstance(value, str):
+        value = parse_quantity(value, getattr(parameter, "units", None) or "", key)
+    if whole and isinstance(value, float):  # PyMeasure would cut 12.7 down to 12
+        if not value.is_integer():
+            raise InputError(f"{key} is {value:g}; it is a whole number")
+        value = int(value)
+    return value
+
+
+def accepted(parameter: FormParameter, key: str, value: Any) -> Any:
+    """Return what a procedure has after its parameter was given `value`; errors as `make_procedure`."""
+    one = copy(parameter)
+    return set_parameter(one, key, plain_value(key, one, value))
+
+
+def _truth(key: str, value: Any) -> bool:
+    words = {
+        "yes": True,
+        "true": True,
+        "on": True,
+        "1": True,
+        "no": False,
+        "false": False,
+        "off": False,
+        "0": False,
+    }
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in words:
+        raise InputError(f"{key} is {value!r}; it is yes or no")
+    return words[str(value).lower()]
+
+
+def nearest(name: str, known: Mapping[str, Any]) -> str:
+    """Say which of the `known` names may have been meant, or all of them."""
+    near = difflib.get_close_matches(name.lower(), known, 1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"

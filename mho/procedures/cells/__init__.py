@@ -1,0 +1,1 @@
+"""Procedures on cells: program, read, sweep, and the write-verify they share."""

@@ -1,0 +1,202 @@
+"""Write-verify of many cells at once, on a bench without instruments: the same decisions, every cell in its own time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.placement import Placement
+from mho.instruments.arrays.bench import ArrayBench, CellVisit
+from mho.instruments.arrays.laboratory import CellLines
+from mho.procedures.cells.write_verify import SET, Pulses, WriteVerify, WriteVerifySettings
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+Rows = Mapping[str, NDArray[Any]]
+
+FEW = 3  # cells that are quicker decided one by one: most of the time they are the stuck ones
+BATCH = 65_536  # cells visited at once: some ten MB of noise while they are
+STEPS_PER_CELL = 5.5  # reads: when a cell's turn comes, for what it holds already
+
+
+@dataclass(frozen=True)
+class FlatCells:
+    """Cells of several blocks in one list, in the order in which they are visited.
+
+    Attributes
+    ----------
+    block : (count,) array
+        Which block each belongs to.
+    place : (count,) array
+        Its place in the block, flattened.
+    rows, columns : (count,) arrays
+        Its lines.
+    """
+
+    block: Numbers
+    place: Numbers
+    rows: Numbers
+    columns: Numbers
+
+    @classmethod
+    def of(cls, placements: Sequence[Placement], masks: Sequence[NDArray[np.bool_]]) -> FlatCells:
+        """List the cells in `masks`, block by block, row by row."""
+        parts = []
+        for number, (placement, mask) in enumerate(zip(placements, masks, strict=True)):
+            place = np.flatnonzero(mask)
+            row, column = np.divmod(place, mask.shape[1])
+            parts.append((np.full(len(place), number), place, placement.rows[row], placement.columns[column]))
+        return cls(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def batches(self) -> Iterator[FlatCells]:
+        """Cut the list into pieces of at most `BATCH` cells."""
+        for start in range(0, len(self.block), BATCH):
+            part = slice(start, start + BATCH)
+            yield FlatCells(self.block[part], self.place[part], self.rows[part], self.columns[part])
+
+    def taken(self, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Take each cell's value out of its block's `values`."""
+        taken = np.zeros(len(self.block), values[0].dtype)
+        for number, value in enumerate(values):
+            mine = self.block == number
+            taken[mine] = value.ravel()[self.place[mine]]
+        return taken
+
+    def put(self, values: Sequence[NDArray[Any]], taken: NDArray[Any]) -> None:
+        """Put each cell's value into its block's `values`."""
+        for number, value in enumerate(values):
+            mine = self.block == number
+            value.ravel()[self.place[mine]] = taken[mine]
+
+    def lines(self, placements: Sequence[Placement]) -> list[CellLines]:
+        """The cells by array and lines."""
+        return [
+            CellLines(placement.array, self.rows[self.block == number], self.columns[self.block == number])
+            for number, placement in enumerate(placements)
+            if (self.block == number).any()
+        ]
+
+
+class _Record:
+    """What was done to cells, read by read, as rows of the table `pulses` but for `array`."""
+
+    def __init__(self, cells: FlatCells, resting: Pulses) -> None:
+        self._cells, self._resting = cells, resting
+        self._steps: list[tuple[NDArray[Any], ...]] = []
+
+    def take(self, which: Numbers, times: Floats, conductance: Floats, pulses: Pulses | None) -> None:
+        """Keep a read of some cells, and the pulses before it."""
+        if pulses is None:
+            pulses = Pulses(*(np.full(which.shape, value) for value in self._resting))
+        self._steps.append((which, times, conductance, *pulses))
+
+    def rows(self, begun: Floats) -> dict[str, NDArray[Any]]:
+        """Give the rows, cell by cell; each cell's turn began at `begun` (s)."""
+        which, times, *values = (np.concatenate(part) for part in zip(*self._steps, strict=True))
+        order = np.argsort(which, kind="stable")
+        which = which[order]
+        names = ("conductance", "kind", "voltage", "width", "gate")
+        return {
+            "time": begun[which] + times[order],
+            "block": self._cells.block[which],
+            "row": self._cells.rows[which],
+            "column": self._cells.columns[which],
+            **{name: value[order] for name, value in zip(names, values, strict=True)},
+        }
+
+
+@dataclass(frozen=True)
+class Verified:
+    """How cells turned out.
+
+    Attributes
+    ----------
+    achieved : (count,) array
+        Last verify reads, S.
+    pulses : (count,) array
+        Pulses each cell took.
+    rows : dict
+        Of the table `pulses`, with ``block`` instead of ``array``.
+    """
+
+    achieved: Floats
+    pulses: Numbers
+    rows: Rows
+
+
+def read_cells(
+    bench: ArrayBench, cells: FlatCells, placements: Sequence[Placement], voltage: float | None = None
+) -> Verified:
+    """Read each cell once, at `voltage` (V) or the bench's own."""
+    everyone = np.arange(len(cells.block))
+    record = _Record(cells, _resting(bench))
+    with bench.visit(cells.lines(placements)) as visit:
+        achieved = _read(visit, everyone, record, None, voltage)
+    return Verified(achieved, np.zeros_like(everyone), record.rows(visit.begun))
+
+
+def verify_cells(
+    bench: ArrayBench,
+    cells: FlatCells,
+    placements: Sequence[Placement],
+    digits: Numbers,
+    levels: Levels,
+    settings: WriteVerifySettings,
+) -> Verified:
+    """Bring each cell to its digit: read, and pulse and read again until it is there or given up."""
+    windows = levels.nominal[digits], levels.low[digits], levels.high[digits]
+    state: WriteVerify | _Few = WriteVerify.towards(*windows, settings)
+    which = np.arange(len(digits))
+    pulses = np.zeros(len(digits), np.int64)
+    record = _Record(cells, _resting(bench))
+    with bench.visit(cells.lines(placements), STEPS_PER_CELL) as visit:
+        read = _read(visit, which, record, None)
+        achieved = read.copy()
+        while (going := ~(state.done(read) | state.given_up(read))).any():
+            if not going.all():
+                which, read, state = which[going], read[going], state.of(going)
+                if len(which) <= FEW and isinstance(state, WriteVerify):
+                    state = _Few([state.alone(number) for number in range(len(which))])
+            decided = state.next_pulses(read)
+            visit.pulse(which, decided.kind == SET, decided.voltage, decided.width, decided.gate)
+            read = achieved[which] = _read(visit, which, record, decided)
+            pulses[which] += 1
+    return Verified(achieved, pulses, record.rows(visit.begun))
+
+
+class _Few:
+    """The states of a few cells, decided one by one; as `WriteVerify` of all of them."""
+
+    def __init__(self, states: Sequence[WriteVerify]) -> None:
+        self._states = states
+
+    def of(self, cells: NDArray[np.bool_]) -> _Few:
+        return _Few([state for state, taken in zip(self._states, cells, strict=True) if taken])
+
+    def done(self, read: Floats) -> NDArray[np.bool_]:
+        return np.array([state.done(g) for state, g in zip(self._states, read.tolist(), strict=True)])
+
+    def given_up(self, read: Floats) -> NDArray[np.bool_]:
+        return np.array([state.given_up(g) for state, g in zip(self._states, read.tolist(), strict=True)])
+
+    def next_pulses(self, read: Floats) -> Pulses:
+        each = [state.next_pulses(g) for state, g in zip(self._states, read.tolist(), strict=True)]
+        return Pulses(*map(np.array, zip(*each, strict=True)))
+
+
+def _read(
+    visit: CellVisit, which: Numbers, record: _Record, pulses: Pulses | None, voltage: float | None = None
+) -> Floats:
+    conductance, times = visit.read(which, voltage)
+    record.take(which, times, conductance, pulses)
+    return conductance
+
+
+def _resting(bench: ArrayBench) -> Pulses:
+    """What stands in the table for a read without a pulse."""
+    return Pulses(0, bench.file.read.voltage, 0.0, bench.file.read.gate)

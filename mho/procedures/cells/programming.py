@@ -1,0 +1,286 @@
+"""Bringing blocks of cells to their digits through the bench: form, RESET, SET, verify, and verify again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.placement import Placement
+from mho.instruments import ArrayBench, Bench, Cell, Pulse
+from mho.procedures.cells.array_programming import FlatCells, Verified, read_cells, verify_cells
+from mho.procedures.cells.write_verify import WriteVerify, WriteVerifySettings
+from mho.procedures.stream import Stream
+from mho.runs import Column, Map, Table
+
+Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
+
+PICTURE_PERIOD = 0.5  # s of bench time between two images of the maps, at least
+PICTURED = 0.01  # and so much of the cells, lest a large block fill the disk
+
+KINDS = {"read": 0, "set": 1, "reset": 2}  # codes of the `kind` column
+
+PULSES_PER_CELL = 4.5  # seen on the simulated bench: 3.9 with 4 x 4 at 12 bits, 4.8 with 16 x 16 at 24
+
+PULSES = Table(
+    "pulses",
+    (
+        Column("time", "s", description="bench time"),
+        Column("array", dtype="u1", description="index into the chip map's arrays"),
+        Column("row", dtype="u2"),
+        Column("column", dtype="u2"),
+        Column("kind", dtype="u1", description="0 read only, 1 SET or forming, 2 RESET"),
+        Column("voltage", "V", dtype="f4", description="amplitude at the driven line"),
+        Column("width", "s", dtype="f4"),
+        Column("gate", "V", dtype="f4", description="word-line voltage"),
+        Column("conductance", "S", description="verify read after the pulse"),
+    ),
+    signal="conductance",
+    axis="time",
+    title="every pulse and every verify read",
+)
+
+
+@dataclass
+class Block:
+    """A block of cells to program, and how it turned out.
+
+    Attributes
+    ----------
+    digits : (rows, columns) array
+        What each cell shall hold.
+    achieved : (rows, columns) array
+        Last verify read, S; NaN before.
+    pulses : (rows, columns) array
+        Pulses each cell took.
+    """
+
+    placement: Placement
+    digits: Digits
+    achieved: Floats = field(init=False)
+    pulses: Digits = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.achieved = np.full(self.digits.shape, np.nan)
+        self.pulses = np.zeros(self.digits.shape, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class BlockMaps:
+    """The run file's images of all blocks on one array: the bounding lines of the cells in use."""
+
+    array: str
+    rows: Digits
+    columns: Digits
+
+    @classmethod
+    def covering(cls, array: str, blocks: Sequence[Block]) -> BlockMaps:
+        """Find the lines that the blocks on `array` use."""
+        placed = [block.placement for block in blocks if block.placement.array == array]
+        return cls(
+            array,
+            np.unique(np.concatenate([p.rows for p in placed])),
+            np.unique(np.concatenate([p.columns for p in placed])),
+        )
+
+    def declared(self) -> tuple[Map, ...]:
+        """The maps to put into the layout."""
+        return (
+            Map(f"{self.array}_conductance", "S", self.rows, self.columns, f"{self.array}: conductance"),
+            Map(f"{self.array}_target", "S", self.rows, self.columns, f"{self.array}: target conductance"),
+            Map(f"{self.array}_pulses", "", self.rows, self.columns, f"{self.array}: pulses per cell"),
+        )
+
+    def image(self, blocks: Sequence[Block], values: Sequence[Floats]) -> Floats:
+        """Lay the blocks' `values` out as one image, NaN where no cell is in use."""
+        image = np.full((len(self.rows), len(self.columns)), np.nan)
+        for block, value in zip(blocks, values, strict=True):
+            if block.placement.array == self.array:
+                rows = np.searchsorted(self.rows, block.placement.rows)
+                columns = np.searchsorted(self.columns, block.placement.columns)
+                image[np.ix_(rows, columns)] = value
+        return image
+
+
+class Programmer:
+    """Programs blocks cell by cell and keeps account.
+
+    Parameters
+    ----------
+    bench : Bench
+        Reads and pulses.
+    levels : Levels
+        What the digits mean.
+    arrays : sequence of str
+        The chip's array names; their order is the code in the `pulses` table.
+    settings : WriteVerifySettings
+    passes : int
+        How often cells are verified again, some time after their last pulse, and touched up where they
+        relaxed out of their window.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        stream: Stream,
+        levels: Levels,
+        arrays: Sequence[str],
+        settings: WriteVerifySettings,
+        passes: int = 2,
+    ) -> None:
+        self._bench, self._stream, self._levels = bench, stream, levels
+        self._codes = {name: code for code, name in enumerate(arrays)}
+        self._settings, self._passes = settings, passes
+        self.pulses = 0
+        self.reads = 0
+
+    def program(self, blocks: Sequence[Block]) -> None:
+        """Program all blocks; each block's `achieved` and `pulses` are filled in."""
+        total = sum(block.digits.size for block in blocks)
+        maps = [BlockMaps.covering(a, blocks) for a in dict.fromkeys(b.placement.array for b in blocks)]
+        self._snapshot(maps, blocks, first=True)
+        masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
+        self._visit(blocks, masks, maps, "programming", total)
+        for _ in range(self._passes):
+            # Read again, later than the last pulse; only what is touched up then needs another look.
+            masks = self._reread(blocks, masks)
+            count = sum(int(mask.sum()) for mask in masks)
+            if not count:
+                break
+            self._visit(blocks, masks, maps, "touching up", count)
+        self._snapshot(maps, blocks)
+
+    def failed(self, blocks: Sequence[Block]) -> int:
+        """How many cells ended outside their window."""
+        return sum(int((~self._levels.inside(b.achieved, b.digits)).sum()) for b in blocks)
+
+    def _visit(
+        self,
+        blocks: Sequence[Block],
+        masks: Sequence[NDArray[np.bool_]],
+        maps: Sequence[BlockMaps],
+        stage: str,
+        total: int,
+    ) -> None:
+        if isinstance(self._bench, ArrayBench):
+            self._visit_at_once(self._bench, blocks, masks, maps, stage, total)
+            return
+        done, announced = 0, self._stream.now()
+        pictured, at = 0, self._bench.now()
+        for block, mask in zip(blocks, masks, strict=True):
+            rows, columns = block.placement.cells()
+            for index in zip(*np.nonzero(mask), strict=True):
+                cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
+                achieved, pulses = self._program_cell(cell, int(block.digits[index]))
+                block.achieved[index] = achieved
+                block.pulses[index] += pulses
+                done += 1
+                wall = self._stream.now()
+                if wall - announced > 0.05:
+                    announced = wall
+                    self._stream.check()
+                    self._stream.progress(stage, done, total, pulses=self.pulses)
+                # By the bench's clock, not by ours: a run with the same seed leaves the same pictures.
+                if done - pictured >= PICTURED * total and self._bench.now() - at > PICTURE_PERIOD:
+                    pictured, at = done, self._bench.now()
+                    self._snapshot(maps, blocks)
+        self._stream.progress(stage, done, total, pulses=self.pulses)
+
+    def _visit_at_once(
+        self,
+        bench: ArrayBench,
+        blocks: Sequence[Block],
+        masks: Sequence[NDArray[np.bool_]],
+        maps: Sequence[BlockMaps],
+        stage: str,
+        total: int,
+    ) -> None:
+        done, pictured, at = 0, 0, bench.now()
+        placements = [block.placement for block in blocks]
+        for cells in FlatCells.of(placements, masks).batches():
+            digits = cells.taken([block.digits for block in blocks])
+            verified = verify_cells(bench, cells, placements, digits, self._levels, self._settings)
+            self._keep(blocks, cells, verified)
+            done += len(digits)
+            self._stream.check()
+            self._stream.progress(stage, done, total, pulses=self.pulses)
+            if done < total and done - pictured >= PICTURED * total and bench.now() - at > PICTURE_PERIOD:
+                pictured, at = done, bench.now()
+                self._snapshot(maps, blocks)
+
+    def _keep(self, blocks: Sequence[Block], cells: FlatCells, verified: Verified) -> None:
+        """Put what was found of cells into their blocks and into the table."""
+        cells.put([block.achieved for block in blocks], verified.achieved)
+        before = cells.taken([block.pulses for block in blocks])
+        cells.put([block.pulses for block in blocks], before + verified.pulses)
+        self.pulses += int(verified.pulses.sum())
+        rows = dict(verified.rows)
+        self.reads += len(rows["time"])
+        codes = np.array([self._codes[block.placement.array] for block in blocks])
+        self._stream.record_block("pulses", {"array": codes[rows.pop("block")], **rows})
+
+    def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int]:
+        levels = self._levels
+        state = WriteVerify.towards(
+            float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit]), self._settings
+        )
+        conductance = self._read(cell, None)
+        while not (state.done(conductance) or state.given_up(conductance)):
+            pulse = state.next_pulse(conductance)
+            self._bench.pulse(cell, pulse)
+            conductance = self._read(cell, pulse)
+        self.pulses += state.pulses
+        return conductance, state.pulses
+
+    def _read(self, cell: Cell, pulse: Pulse | None) -> float:
+        conductance = self._bench.read(cell)
+        self.reads += 1
+        self._stream.record(
+            "pulses",
+            time=self._bench.now(),
+            array=self._codes[cell.array],
+            row=cell.row,
+            column=cell.column,
+            kind=KINDS[pulse.kind] if pulse else 0,
+            voltage=pulse.voltage if pulse else self._bench.file.read.voltage,
+            width=pulse.width if pulse else 0.0,
+            gate=pulse.gate if pulse else self._bench.file.read.gate,
+            conductance=conductance,
+        )
+        return conductance
+
+    def _reread(self, blocks: Sequence[Block], masks: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
+        """Read the cells in `masks` again; return which of them are outside their window."""
+        if isinstance(self._bench, ArrayBench):
+            placements = [block.placement for block in blocks]
+            for cells in FlatCells.of(placements, masks).batches():
+                self._keep(blocks, cells, read_cells(self._bench, cells, placements))
+                self._stream.check()
+            return [
+                mask & ~self._levels.inside(block.achieved, block.digits)
+                for block, mask in zip(blocks, masks, strict=True)
+            ]
+        out = []
+        for block, mask in zip(blocks, masks, strict=True):
+            rows, columns = block.placement.cells()
+            for index in zip(*np.nonzero(mask), strict=True):
+                cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
+                block.achieved[index] = self._read(cell, None)
+            self._stream.check()
+            out.append(mask & ~self._levels.inside(block.achieved, block.digits))
+        return out
+
+    def _snapshot(self, maps: Sequence[BlockMaps], blocks: Sequence[Block], first: bool = False) -> None:
+        time = self._bench.now()
+        for image in maps:
+            if first:
+                targets = [self._levels.conductance(b.digits) for b in blocks]
+                self._stream.snapshot(f"{image.array}_target", image.image(blocks, targets), time)
+            achieved = [b.achieved for b in blocks]
+            pulses = [b.pulses.astype(float) for b in blocks]
+            self._stream.snapshot(f"{image.array}_conductance", image.image(blocks, achieved), time)
+            self._stream.snapshot(f"{image.array}_pulses", image.image(blocks, pulses), time)

@@ -1,0 +1,247 @@
+"""Sweep the voltage at cells, up, down and back, and record the current: I-V curves, timed by the instrument."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import parse_chip_map
+from mho.errors import InputError
+from mho.instruments import Bench, Cell
+from mho.instruments.bench_file.bench_file import BenchSource
+from mho.procedures.base import Estimate, Procedure
+from mho.procedures.cell_range import check_inside, parse_lines
+from mho.procedures.parameters import FloatParameter, IntegerParameter
+from mho.procedures.parameters import Parameter as FormParameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Layout, Map, Table
+
+Floats = NDArray[np.float64]
+
+MOST_POINTS = 2500  # what the list of every supported source-measure unit holds
+MOST_IN_ALL = 50_000_000  # points of a run: what it found is in memory too, 0.5 GB of it
+SIMULATED_POINT, HARDWARE_POINT, HARDWARE_SWEEP = 0.05e-3, 1e-3, 0.1  # s of wall time beside the aperture (?)
+LINE_FREQUENCY = 50.0  # Hz
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """What was swept.
+
+    Attributes
+    ----------
+    voltages : (points,) array
+        Levels of each sweep, V.
+    currents : (cycles, rows, columns, points) array
+        A; NaN where the measurement range overflowed.
+    limited : (cycles, rows, columns, points) array of bool
+        Whether the point was in compliance.
+    conductance : (cycles, rows, columns) array
+        At low voltage on the way back, S: what the sweep left.
+    summary : dict
+        What the run file keeps, and ``--json`` prints.
+    path : Path
+        The run file.
+    """
+
+    voltages: Floats
+    currents: Floats
+    limited: NDArray[np.bool_]
+    conductance: Floats
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
+
+
+def levels(highest: float, lowest: float, step: float) -> Floats:
+    """Return the levels of a sweep 0, `highest`, `lowest`, 0 in equal steps of `step` at most; all in V.
+
+    Each way is divided evenly, so that its ends are met exactly.
+
+    Raises
+    ------
+    InputError
+        When it goes nowhere, the step is not positive, or there are more than 2500 levels.
+    """
+    if not lowest <= 0.0 <= highest or lowest == highest:
+        raise InputError(
+            f"a sweep from {lowest:g} V to {highest:g} V goes nowhere; lowest is at most 0 V, highest at least 0 V, "
+            "and one of them is not 0 V"
+        )
+    if not step > 0.0:
+        raise InputError(f"a step of {step:g} V goes nowhere; choose a positive one")
+    ends = [0.0, *([highest] if highest else []), *([lowest] if lowest else []), 0.0]
+    steps = [math.ceil(abs(end - start) / step - 1e-9) for start, end in pairwise(ends)]
+    if sum(steps) + 1 > MOST_POINTS:
+        raise InputError(
+            f"a sweep in steps of {step:g} V has {sum(steps) + 1} points, and {MOST_POINTS} is the most; "
+            "choose a larger step"
+        )
+    ways = [
+        np.linspace(start, end, count + 1)[1:]
+        for (start, end), count in zip(pairwise(ends), steps, strict=True)
+    ]
+    return np.concatenate([[0.0], *ways])
+
+
+def conductance_left(voltages: Floats, currents: Floats, limited: NDArray[np.bool_], window: float) -> float:
+    """Return the conductance (S) on a sweep's way back: least squares through 0 of its end within +-`window` (V).
+
+    NaN where every point there was limited or none lies there.
+    """
+    back = np.arange(len(voltages)) > np.abs(voltages).argmax()
+    if voltages.min() < 0.0 < voltages.max():  # both signs: the way back is the last one
+        back = np.arange(len(voltages)) > voltages.argmin()
+    used = back & (np.abs(voltages) <= window) & (voltages != 0.0) & ~limited & np.isfinite(currents)
+    if not used.any():
+        return math.nan
+    v, i = voltages[used], currents[used]
+    return float(v @ i / (v @ v))
+
+
+class Sweep(Procedure):
+    """Sweep the voltage at cells, up, down and back, and record the current (I-V curves)."""
+
+    version: ClassVar[str] = "2"  # 1: a gate of 0 was none given
+    title: ClassVar[str] = "Sweep cells (I-V)"
+    group: ClassVar[str] = "Cells"
+
+    array = FormParameter("Array", default="multiply")
+    rows = FormParameter("Rows", default="0:2")
+    columns = FormParameter("Columns", default="0:2")
+    highest = FloatParameter("Highest voltage", units="V", minimum=0.0, maximum=10.0, default=0.5)
+    lowest = FloatParameter("Lowest voltage", units="V", minimum=-10.0, maximum=0.0, default=0.0)
+    step = FloatParameter("Largest step", units="V", minimum=1e-4, maximum=1.0, default=0.02)
+    gate = FloatParameter("Word-line voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0)
+    delay = FloatParameter("Wait at each level", units="s", minimum=0.0, maximum=100.0, default=0.0)
+    cycles = IntegerParameter("Sweeps of each cell", minimum=1, maximum=100_000, default=1)
+
+    def check(self) -> None:
+        """Understand the ranges and lay out the levels."""
+        self._rows, self._columns = parse_lines(self.rows, "rows"), parse_lines(self.columns, "columns")
+        self._volts = levels(self.highest, self.lowest, self.step)
+        points = len(self._rows) * len(self._columns) * self.cycles * len(self._volts)
+        if points > MOST_IN_ALL:
+            raise InputError(
+                f"{points:,} points are more than the {MOST_IN_ALL:,} a run may have; sweep fewer cells or less often, or "
+                "choose a larger step"
+            )
+
+    def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
+        """Check that the array has these cells and that the bench allows the levels."""
+        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        check_inside(chip.array(self.array), self._rows, self._columns)
+        bench.check_read()
+        self._gate = bench.file.read.gate if self.gate is None else float(self.gate)
+        bench.check_sweep(self._volts.tolist(), self._gate)
+        self._window = max(bench.file.read.voltage, float(self.step))
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Leave out a gate of 0 V, which once stood for the bench's."""
+        old = version == "1" and values.get("gate") == 0
+        return {name: one for name, one in values.items() if not (old and name == "gate")}
+
+    def in_use(self) -> Mapping[str, tuple[float, str]]:
+        """The word line's voltage."""
+        return {"gate": (self._gate, "the bench's")}
+
+    def layout(self) -> Layout:
+        """One table of points, and a map of what each round of sweeps left."""
+        table = Table(
+            "sweeps",
+            (
+                Column("time", "s", description="bench time at the end of the sweep"),
+                Column("sweep", dtype="u4", description="number of the sweep"),
+                Column("row", dtype="u2"),
+                Column("column", dtype="u2"),
+                Column("voltage", "V", description="bit-line voltage, measured"),
+                Column("current", "A", description="current"),
+                Column("limited", dtype="u1", description="1 where the point was in compliance"),
+            ),
+            signal="current",
+            axis="voltage",
+            title="I-V curves",
+            series="sweep",
+            rows=len(self._rows) * len(self._columns) * self.cycles * len(self._volts),
+        )
+        image = Map(
+            f"{self.array}_conductance",
+            "S",
+            np.sort(self._rows),
+            np.sort(self._columns),
+            f"{self.array}: conductance that the sweep left",
+        )
+        return Layout((table,), (image,), default=table.name)
+
+    def describe_cells(self) -> str:
+        """Array and ranges."""
+        return f"{self.array}[{self.rows}, {self.columns}]"
+
+    def run_title(self) -> str:
+        """Name the cells and how far the sweep goes."""
+        reach = f"{self.lowest:g} to {self.highest:g} V" if self.lowest else f"to {self.highest:g} V"
+        return f"Sweep {self.describe_cells()} {reach}"
+
+    def estimate(self, source: BenchSource) -> Estimate:
+        """No pulses; each point takes its wait and the meter's integration."""
+        sweeps = len(self._rows) * len(self._columns) * self.cycles
+        if source.bench.simulation is not None:  # waits cost no wall time there
+            return Estimate(pulses=0, seconds=SIMULATED_POINT * sweeps * len(self._volts))
+        point = HARDWARE_POINT + self.delay + source.bench.read.nplc / LINE_FREQUENCY
+        return Estimate(pulses=0, seconds=sweeps * (HARDWARE_SWEEP + len(self._volts) * point))
+
+    def execute(self, bench: Bench, stream: Stream) -> Sweeps:
+        """Sweep cell after cell, round after round."""
+        shape = (self.cycles, len(self._rows), len(self._columns))
+        currents = np.full((*shape, len(self._volts)), np.nan)
+        limited = np.zeros(currents.shape, dtype=bool)
+        conductance = np.full(shape, np.nan)
+        order = np.ix_(np.argsort(self._rows), np.argsort(self._columns))
+        volts, total = self._volts.tolist(), int(np.prod(shape))
+        for number, (cycle, i, j) in enumerate(np.ndindex(shape)):
+            cell = Cell(self.array, int(self._rows[i]), int(self._columns[j]))
+            readings = bench.sweep(cell, volts, gate=self._gate, delay=self.delay)
+            measured, currents[cycle, i, j], limited[cycle, i, j] = zip(*readings, strict=True)
+            points = len(volts)
+            stream.record_block(
+                "sweeps",
+                {
+                    "time": np.full(points, bench.now()),
+                    "sweep": np.full(points, number),
+                    "row": np.full(points, cell.row),
+                    "column": np.full(points, cell.column),
+                    "voltage": measured,
+                    "current": currents[cycle, i, j],
+                    "limited": limited[cycle, i, j],
+                },
+            )
+            conductance[cycle, i, j] = conductance_left(
+                self._volts, currents[cycle, i, j], limited[cycle, i, j], self._window
+            )
+            stream.check()
+            stream.progress("sweeping", number + 1, total)
+            if (i, j) == (shape[1] - 1, shape[2] - 1):
+                stream.snapshot(f"{self.array}_conductance", conductance[cycle][order], bench.now())
+        summary = {
+            "cells": shape[1] * shape[2],
+            "sweeps": total,
+            "points": int(currents.size),
+            "limited_points": int(limited.sum()),
+            "largest_current": float(np.nanmax(np.abs(currents), initial=0.0)),
+            "mean_conductance": _mean(conductance),
+            "virtual_seconds": bench.now(),
+        }
+        return Sweeps(self._volts, currents, limited, conductance, summary)
+
+
+def _mean(conductance: Floats) -> float | None:
+    """Return the mean of what could be told, S; None of nothing."""
+    known = conductance[np.isfinite(conductance)]
+    return float(known.mean()) if known.size else None

@@ -1,0 +1,41 @@
+"""Under which conditions a run takes place, checked before anything waits or is opened: bench, simulated cells, seed."""
+
+from __future__ import annotations
+
+from mho.errors import BenchError, InputError
+from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
+from mho.instruments.bench_file.plausibility import check_limits
+from mho.instruments.simulated.physics.cells.presets import cell_preset
+
+
+def load_conditions(
+    bench: str, preset: str | None = None, seed: int | None = None, force: bool = False
+) -> BenchSource:
+    """Return what a bench's file says, when a run may take place there with this preset and seed.
+
+    Parameters
+    ----------
+    bench, preset, seed, force
+        As `mho.run` takes them.
+
+    Raises
+    ------
+    MhoError
+        For a wrong bench file or limits in it that can hardly be meant, a preset that is unknown or for a bench of real
+        instruments, or a seed below 0.
+    """
+    source = load_bench_file(bench)
+    check_limits(source, force)
+    simulation = source.bench.simulation
+    if simulation is not None:
+        cell_preset(preset or simulation.preset)
+    elif preset is not None:
+        raise BenchError(f"bench {bench!r} has real instruments: --preset is for simulated cells only")
+    check_seed(seed)
+    return source
+
+
+def check_seed(seed: int | None) -> None:
+    """Raise `InputError` for a seed from which no random numbers come, or that no file keeps."""
+    if seed is not None and not 0 <= seed < 2**63:
+        raise InputError(f"seed is {seed}; it must be a whole number from 0 to 2^63 - 1")

@@ -1,0 +1,1 @@
+"""Procedures on equations: solve, with what INV, MVM and refinement need."""

@@ -1,0 +1,158 @@
+"""What a solution may claim: its residual in float64, from the matrix as given, and the error bound that follows.
+
+    ||x - x*|| <= ||A^-1|| ||b - A x||,   ||x*|| >= ||x|| - ||x - x*||
+
+The residual is summed without rounding errors (products split after Dekker, Numer. Math. 18, 224 (1971); sums after
+Shewchuk, by `math.fsum`), so it holds down to the last bits of a double, where a plain product is rounding noise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import InputError
+
+Floats = NDArray[np.float64]
+
+MANTISSA = 53  # bits of a double
+SPLITTER = 2.0**27 + 1.0  # cuts a double into two halves whose products are exact
+EPSILON = 2.0 ** (1 - MANTISSA)
+
+
+def exact_residual(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
+    """Return b - A x, each element rounded once.
+
+    Parameters
+    ----------
+    matrix : (m, n) array
+        A.
+    solution : (n,) array
+        x.
+    rhs : (m,) array
+        b.
+    """
+    # Powers of two, so that scaling is exact and no product leaves the range of a double.
+    scale_a, scale_x = _power(matrix), _power(solution)
+    a, x = matrix / scale_a, solution / scale_x
+    product = a * x
+    (a_high, a_low), (x_high, x_low) = _halves(a), _halves(x)
+    rest = a_low * x_low - (((product - a_high * x_high) - a_low * x_high) - a_high * x_low)
+    b = rhs / scale_a / scale_x
+    terms = np.concatenate([b[:, None], -product, -rest], axis=1)
+    return np.array([math.fsum(row) for row in terms.tolist()]) * scale_a * scale_x
+
+
+def norm(vector: Floats) -> float:
+    """Euclidean norm; no square on the way leaves the range of a double, whatever the scale."""
+    return math.hypot(*vector.tolist())
+
+
+def _power(values: Floats) -> float:
+    peak = float(np.abs(values).max(initial=0.0))
+    return 2.0 ** math.frexp(peak)[1] if peak > 0.0 else 1.0
+
+
+def _halves(values: Floats) -> tuple[Floats, Floats]:
+    high = SPLITTER * values
+    high = high - (high - values)
+    return high, values - high
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is proved of a solution x of A x = b.
+
+    Attributes
+    ----------
+    residual : float
+        ||b - A x||, A as given and x as handed out.
+    rhs_norm : float
+        ||b||.
+    inverse_norm : float
+        ||A^-1||, from the smallest singular value in float64, taken as small as its rounding allows.
+    error_bound : float
+        ||x - x*|| / ||x*|| is at most this; infinite where the residual leaves it open.
+    bits : float
+        -log2 of the bound: bits of the solution that are sure, 0 to 53.
+    """
+
+    residual: float
+    rhs_norm: float
+    inverse_norm: float
+    error_bound: float
+    bits: float
+
+    @property
+    def relative_residual(self) -> float:
+        """Norm of the residual relative to the right-hand side's."""
+        return self.residual / self.rhs_norm
+
+    def plain(self) -> dict[str, float | None]:
+        """Return the values by name, for the run file; what is infinite is None there."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+
+
+class Certifier:
+    """Certifies solutions of one system.
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+        A as given, real.
+    rhs : (n,) array
+        b, not zero.
+
+    Attributes
+    ----------
+    condition : float
+        Condition number of A, at most; infinite where A is singular in float64.
+    inverse_norm : float
+        ||A^-1||, at most.
+    """
+
+    def __init__(self, matrix: Floats, rhs: Floats) -> None:
+        self._matrix, self._rhs = matrix, rhs
+        self._rhs_norm = norm(rhs)
+        values = np.linalg.svd(matrix, compute_uv=False)
+        self._norm = largest = float(values[0])
+        smallest = float(values[-1]) - len(matrix) * EPSILON * largest
+        self.inverse_norm = 1.0 / smallest if smallest > 0.0 else math.inf
+        self.condition = largest * self.inverse_norm
+
+    @property
+    def provable_bits(self) -> float:
+        """Bits that a solution in float64 can be proved to have: rounding it leaves a residual."""
+        return MANTISSA - math.log2(self.condition) if self.condition < math.inf else 0.0
+
+    def require(self, bits: float) -> None:
+        """Raise `InputError` when A is singular in float64, or no float64 solution can be proved to have `bits`."""
+        if not self.condition < math.inf:
+            raise InputError(
+                "the matrix is singular in float64: its smallest singular value is rounding noise; take out the rows that "
+                "depend on others"
+            )
+        if bits > self.provable_bits:
+            raise InputError(
+                f"{bits:g} bits cannot be had with a condition number of {self.condition:.3g}: a solution in float64 can "
+                f"be proved to {int(self.provable_bits)}; ask for no more, or for a tolerance of the residual"
+            )
+
+    def smallest_residual(self, solution: Floats) -> float:
+        """Norm of the residual that rounding a solution to float64 may leave, at most: ||A|| ||x|| 2^-53."""
+        return self._norm * norm(solution) * 2.0**-MANTISSA
+
+    def residual(self, solution: Floats) -> Floats:
+        """Return b - A x, (n,)."""
+        return exact_residual(self._matrix, solution, self._rhs)
+
+    def certify(self, solution: Floats, residual: float) -> Certificate:
+        """Return what `residual`, the norm of b - A x, proves of the solution."""
+        most = residual * (1.0 + len(solution) * EPSILON)
+        error, length = self.inverse_norm * most, norm(solution)
+        bound = error / (length - error) if error < length < math.inf else math.inf
+        bits = min(max(-math.log2(bound), 0.0), float(MANTISSA)) if bound > 0.0 else float(MANTISSA)
+        return Certificate(most, self._rhs_norm, self.inverse_norm, bound, bits)

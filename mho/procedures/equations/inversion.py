@@ -1,0 +1,96 @@
+"""One-step inversion through the bench: scale, play, pick the largest answer that is not clamped."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.inverse_encoding import InverseEncoding
+from mho.errors import ConvergenceError
+from mho.instruments import Bench
+from mho.procedures.cells.programming import Block
+
+Floats = NDArray[np.float64]
+
+LADDER = 2.0 ** -np.arange(12)  # input scales played in one go
+LINEAR = 0.3  # V: outputs up to here are safe of the +-0.4 V diode clamps
+
+
+class AnalogueInverse:
+    """The programmed inverting loop as a function r -> about A^-1 r.
+
+    Parameters
+    ----------
+    bench : Bench
+    encoding : InverseEncoding
+        What the digits stand for.
+    positive, negative : Block
+        The programmed arrays.
+    step : float
+        Conductance of one digit, S.
+    full_scale : float
+        Largest input voltage, V.
+
+    Attributes
+    ----------
+    last : tuple of (n,) arrays
+        Input and output of the last inversion, V.
+    clamped : int
+        Inversions of which the largest input drove an output out of its linear range, so that a smaller one counted.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        encoding: InverseEncoding,
+        positive: Block,
+        negative: Block | None,
+        step: float,
+        full_scale: float,
+    ) -> None:
+        self._bench, self._encoding = bench, encoding
+        self._positive, self._negative = positive, negative
+        self._step, self._full_scale = step, full_scale
+        self.last: tuple[Floats, Floats] = (np.zeros(0), np.zeros(0))
+        self.clamped = 0
+
+    def connect(self) -> None:
+        """Close the loop."""
+        encoding = self._encoding
+        self._bench.connect_invert(
+            self._positive.placement.array,
+            self._positive.placement.rows,
+            self._positive.placement.columns,
+            negative=None if self._negative is None else self._negative.placement.array,
+            diagonal=encoding.diagonal_conductance(self._step),
+            diagonal_count=encoding.size if encoding.diagonal else 0,
+        )
+
+    def __call__(self, residual: Floats) -> Floats:
+        """Return A0^-1 r as the circuit computes it.
+
+        The output range is not known beforehand, so one exchange plays r at a ladder of scales and the
+        largest answer that stays clear of the clamps is taken.
+
+        Raises
+        ------
+        ConvergenceError
+            When even the smallest input drives an output into its clamp: the loop rails.
+        """
+        self.connect()
+        n, k = self._encoding.size, self._encoding.order
+        peak = float(np.abs(residual).max())
+        inputs = np.zeros((len(LADDER), k))
+        inputs[:, :n] = LADDER[:, None] * (residual / peak * self._full_scale)
+        outputs = self._bench.invert(inputs)
+        linear = np.flatnonzero(np.abs(outputs).max(axis=1) < LINEAR)
+        if not linear.size:
+            raise ConvergenceError(
+                "the INV loop rails: its outputs sit in the clamps at every input scale; check the programmed cells and "
+                "the stability of the matrix"
+            )
+        best = linear[0]
+        self.clamped += int(best > 0)
+        self.last = (inputs[best, :n], outputs[best, :n])
+        amperes_per_unit = self._bench.input_conductance * LADDER[best] * self._full_scale / peak
+        return np.asarray(-outputs[best, :n] * (self._step / self._encoding.unit) / amperes_per_unit)

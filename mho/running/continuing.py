@@ -1,0 +1,133 @@
+"""Goes on with the simulated chip that an earlier run left: that run, and those before it, are repeated first.
+
+A run file does not hold the state of a chip (millions of cells, their histories, the generators behind their noise), but
+what it takes to come to it again: the same seed gives the same run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mho.errors import InputError
+from mho.instruments import Bench
+from mho.instruments.bench.opening import open_simulated
+from mho.procedures.stream import Control, Event, Observer, Progress
+from mho.running.execution import run
+from mho.running.recipe import Recipe, read_recipe
+from mho.running.trust import Trust, nobody
+from mho.runs import Status
+from mho.runs.integrity.comparison import compare_runs
+
+
+@contextmanager
+def continued(
+    path: str | Path,
+    bench: str | None = None,
+    *,
+    observers: Sequence[Observer] = (),
+    control: Control | None = None,
+    trust: Trust = nobody,
+) -> Iterator[Bench]:
+    """Open the simulated bench of the run in the file at `path`, its chip as that run left it.
+
+    Parameters
+    ----------
+    path : path
+        A finished run on a simulated bench. If it went on from another run itself, that one is repeated before it.
+    bench : str, optional
+        Name under which the bench is wanted; another one than the run's is refused.
+    observers : sequence of callables
+        Called with the progress of what is repeated.
+    control : Control, optional
+        Through which another thread may pause and stop it.
+    trust : callable
+        Asked for code that the files name and that is none of mho's own, see `mho.running.trust`.
+
+    Raises
+    ------
+    RunFileError
+        A file cannot be read, or is not as its run wrote it.
+    InputError
+        There is no going on from this run: real instruments, not finished, on another bench, code that is not trusted,
+        or it comes out differently now.
+    """
+    last = read_recipe(Path(path), trust)
+    if bench is not None and last.bench and bench != last.bench:
+        raise InputError(
+            f"{path} was made on bench {last.bench}, not on {bench}; choose that bench to go on with its chip"
+        )
+    with _replayed(_chain(last, trust), observers, control) as opened:
+        yield opened
+
+
+@contextmanager
+def as_found(recipe: Recipe, trust: Trust = nobody) -> Iterator[Bench]:
+    """Open the bench of a run, its chip as that run found it: fresh, or as an earlier run had left it."""
+    if recipe.after is None:
+        with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
+            yield opened
+    else:
+        before = _chain(recipe, trust)[:-1]
+        with _replayed(before, (), None) as opened:
+            yield opened
+
+
+def _chain(last: Recipe, trust: Trust) -> list[Recipe]:
+    """Return the runs on the chip of `last`, the one with the fresh chip first."""
+    chain = [last]
+    while (path := chain[0].after) is not None:
+        if not path.is_file():
+            raise InputError(
+                f"{chain[0].path} went on with the chip that {path} left, and that file is gone; put it back"
+            )
+        earlier = read_recipe(path, trust)
+        if earlier.run_id != chain[0].after_run or earlier.run_id in (one.run_id for one in chain):
+            raise InputError(
+                f"{chain[0].path} went on with the chip that {path} left, and that file holds another run now; put "
+                "the first one back"
+            )
+        chain.insert(0, earlier)
+    return chain
+
+
+@contextmanager
+def _replayed(
+    chain: Sequence[Recipe], observers: Sequence[Observer], control: Control | None
+) -> Iterator[Bench]:
+    for recipe in chain:
+        if recipe.status is not Status.FINISHED:
+            raise InputError(
+                f"{recipe.path} is {recipe.status}: how far it came cannot be repeated, so nothing can go on with its "
+                "chip; choose a finished run"
+            )
+    first = chain[0]
+    with (
+        open_simulated(first.source, first.preset, first.chip_seed) as opened,
+        tempfile.TemporaryDirectory(prefix="mho-") as folder,
+    ):
+        for number, recipe in enumerate(chain):
+            copy = Path(folder) / f"{number}.h5"
+            _replay(recipe, opened, copy, observers, control)
+            opened.past = {"after": str(recipe.path), "after_run": recipe.run_id}
+        yield opened
+
+
+def _replay(
+    recipe: Recipe, bench: Bench, copy: Path, observers: Sequence[Observer], control: Control | None
+) -> None:
+    def tell(event: Event) -> None:
+        if isinstance(event, Progress):
+            for observer in observers:
+                observer(Progress(f"repeating {recipe.path.name}: {event.stage}", event.done, event.total))
+
+    with recipe.procedure() as procedure:
+        run(procedure, bench, seed=recipe.seed, output=copy, observers=[tell], control=control)
+    for one in compare_runs(recipe.path, copy):
+        if not one.equal:
+            raise InputError(
+                f"nothing can go on with the chip of {recipe.path}: repeated here it comes out differently ({one.name}: "
+                f"{one.difference}); `mho rerun` says what has changed since"
+            )

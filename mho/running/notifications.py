@@ -1,0 +1,115 @@
+"""Tells somebody elsewhere how a run ended: mail, chat or phone, through apprise; off unless an address is given."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mho.errors import InputError, LimitError
+from mho.procedures.stream import Ended, Event
+from mho.runs import Status
+
+log = logging.getLogger(__name__)
+
+VARIABLE = "MHO_NOTIFY"
+PATIENCE = 10.0  # s that the end of a process may wait for what is being sent
+
+Occasion = Literal["finish", "failure", "limit"]
+OCCASIONS: tuple[Occasion, ...] = ("finish", "failure", "limit")
+
+
+def occasion_of(event: Ended) -> Occasion | None:
+    """Return what an end is worth telling as; nothing for a run that was aborted by hand."""
+    if event.status is Status.FINISHED:
+        return "finish"
+    if event.status is Status.ABORTED:
+        return None
+    return "limit" if event.error == LimitError.__name__ else "failure"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Whom to tell, and of what.
+
+    Attributes
+    ----------
+    urls : tuple of str
+        As apprise understands them: ``mailto://…``, ``ntfy://…``, ``json://…``.
+    occasions : tuple of str
+        Among `OCCASIONS`.
+    """
+
+    urls: tuple[str, ...]
+    occasions: tuple[Occasion, ...] = OCCASIONS
+
+
+def addresses(urls: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> Addresses | None:
+    """Return the addresses given, or those in ``MHO_NOTIFY`` (apart by blanks); None when there are none."""
+    given = tuple(urls) or tuple(environ.get(VARIABLE, "").split())
+    return Addresses(given) if given else None
+
+
+class Notifier:
+    """An observer of runs that sends a line on the occasions wanted, in a thread of its own.
+
+    Sending takes seconds and may fail: neither ever holds up a run, failures are logged.
+
+    Raises
+    ------
+    InputError
+        An address that apprise does not know (only its scheme is repeated: the rest may be a password), or
+        apprise not installed.
+    """
+
+    def __init__(self, wanted: Addresses) -> None:
+        try:
+            import apprise
+        except ImportError:
+            raise InputError(
+                "notifications need apprise; install mho with its extra: 'mho[notify]'"
+            ) from None
+        self._occasions = wanted.occasions
+        self._sender = apprise.Apprise()
+        for url in wanted.urls:
+            if not self._sender.add(url):
+                raise InputError(
+                    f"{url.partition('://')[0]}://… is not an address that notifications can be sent to; see apprise's list"
+                )
+        self._sending: list[threading.Thread] = []
+
+    def observe(self, event: Event) -> None:
+        """Take one event of a run."""
+        if isinstance(event, Ended):
+            self.ended(event)
+
+    def ended(self, event: Ended) -> None:
+        """Tell how a run ended, if that is an occasion."""
+        occasion = occasion_of(event)
+        if occasion in self._occasions:
+            title = f"mho: {event.path.stem} {event.status}"
+            self.send(title, f"{event.reason or 'all well'}\n{event.path}", occasion)
+
+    def send(self, title: str, body: str, occasion: Occasion) -> None:
+        """Send in the background."""
+        kinds = {"finish": "success", "failure": "failure", "limit": "warning"}
+        thread = threading.Thread(
+            target=self._send, args=(title, body, kinds[occasion]), name="notification", daemon=True
+        )
+        self._sending = [*(one for one in self._sending if one.is_alive()), thread]
+        thread.start()
+
+    def _send(self, title: str, body: str, kind: str) -> None:
+        try:
+            if not self._sender.notify(title=title, body=body, notify_type=kind):
+                log.error("the notification %r could not be delivered everywhere", title)
+        except Exception:  # whatever a service's plug-in does, the run goes on
+            log.exception("the notification %r was not sent", title)
+
+    def close(self) -> None:
+        """Wait a little for what is being sent."""
+        for thread in self._sending:
+            thread.join(PATIENCE)

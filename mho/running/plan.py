@@ -1,0 +1,318 @@
+"""A plan in TOML: which procedures to run, with which values, swept over what; as data, before anything runs.
+
+.. code-block:: toml
+
+    name = "precision of the presets"
+    bench = "simulated"
+
+    [[steps]]
+    procedure = "solve"
+    parameters = { matrix = "mimo-16x16.mtx", bits = 24 }
+
+    [[sweep]]                       # the first sweep is the outermost
+    preset = ["quiet", "pku"]
+    [[sweep]]
+    seed = { from = 1, to = 20 }
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from mho.errors import InputError, MhoError
+from mho.input_files import check_ordinary
+from mho.procedures.base import Procedure
+from mho.procedures.catalogue import accepted, find_procedure, form_of, make_procedure, nearest, plain_value
+from mho.toml import StrictModel, line_of, parse_toml
+
+MOST_RUNS = 1_000_000
+Scalar = bool | int | float | str
+SETTINGS = ("bench", "preset", "seed")  # what a sweep may vary besides parameters
+
+
+class Range(StrictModel):
+    """Numbers from `start` to `end`, both included: `steps` of them, or one every `by` (1 if neither is given)."""
+
+    start: Annotated[float | int | str, Field(alias="from")]
+    end: Annotated[float | int | str, Field(alias="to")]
+    steps: Annotated[int, Field(ge=2, le=MOST_RUNS)] | None = None
+    by: Annotated[float, Field(gt=0)] | None = None
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _one_way_of_counting(self) -> Range:
+        if self.steps is not None and self.by is not None:
+            raise ValueError("`steps` and `by` exclude each other")
+        if self.log and self.steps is None:
+            raise ValueError("`log` takes `steps`")
+        return self
+
+    def numbers(self, low: Any, high: Any) -> list[float | int]:
+        """Return the numbers from `low` to `high`; whole ones as `int`, so that they may count things."""
+        if not all(isinstance(end, int | float) and np.isfinite(end) for end in (low, high)):
+            raise InputError(f"a range goes from one number to another, not from {low!r} to {high!r}")
+        if self.log and min(low, high) <= 0.0:
+            raise InputError("a logarithmic range stays above 0")
+        if self.steps is not None:
+            values = (np.geomspace if self.log else np.linspace)(low, high, self.steps)
+        else:
+            by = self.by or 1.0
+            count = int(np.floor((high - low) / by + 1e-9)) + 1
+            if not 1 <= count <= MOST_RUNS:
+                raise InputError(f"from {low:g} to {high:g} by {by:g} there are {max(count, 0)} values")
+            values = low + by * np.arange(count)
+        return [int(n) if float(n).is_integer() else float(n) for n in values]
+
+
+class Files(StrictModel):
+    """Every file that a pattern finds beside the plan, in the order of their names."""
+
+    files: str
+
+
+Axis = dict[str, Range | Files | Annotated[list[Scalar], Field(min_length=1)]]
+
+
+class Step(StrictModel):
+    """One procedure with the values that stay; `name` tells apart two steps of the same procedure.
+
+    `after` names an earlier step, with whose simulated chip this one goes on.
+    """
+
+    procedure: str
+    name: str = ""
+    after: str = ""
+    parameters: dict[str, Scalar] = {}
+
+
+class PlanFile(StrictModel):
+    """A whole plan as its TOML file describes it."""
+
+    name: str
+    description: str = ""
+    bench: str = "simulated"
+    preset: str | None = None
+    seed: Annotated[int, Field(ge=0)] | None = None
+    steps: Annotated[list[Step], Field(min_length=1)]
+    sweep: list[Axis] = []
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a plan.
+
+    Attributes
+    ----------
+    number : int
+        From 1, in the order in which the runs follow each other.
+    procedure : str
+        As `catalogue.find_procedure` knows it.
+    parameters : mapping
+        Plain values, in the parameters' units.
+    bench, preset, seed
+        As `mho.run` takes them.
+    after : int or None
+        Number of the run with whose simulated chip this one goes on; its cells are then those of that run.
+    point : mapping
+        What was swept, with the values of this run.
+    """
+
+    number: int
+    procedure: str
+    parameters: Mapping[str, Any]
+    bench: str
+    preset: str | None
+    seed: int | None
+    after: int | None = None
+    point: Mapping[str, Any] = field(default_factory=dict)
+
+    def make(self) -> Procedure:
+        """Return the procedure, its parameters set."""
+        return make_procedure(self.procedure, self.parameters)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked plan: its name, its text, and every run it stands for, in order."""
+
+    name: str
+    text: str
+    runs: tuple[PlannedRun, ...]
+
+
+def load_plan(path: str | Path) -> Plan:
+    """Read a plan and lay out its runs; relative paths in it are relative to its folder.
+
+    Raises
+    ------
+    InputError
+        For a file that cannot be read, and for anything wrong in it: key, line and what to do.
+    """
+    path = Path(path)
+    try:
+        check_ordinary(path)
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"cannot read plan {path} ({reason}); give the path of a TOML file") from None
+    return parse_plan(text, path.parent, f"plan {path}")
+
+
+def parse_plan(text: str, folder: Path, source: str = "plan") -> Plan:
+    """Check the text of a plan and lay out its runs; see `load_plan`."""
+    return _Layout(text, folder, source).plan()
+
+
+class _Layout:
+    """Lays out one plan; knows its text, so that an error can name the line."""
+
+    def __init__(self, text: str, folder: Path, source: str) -> None:
+        self._text, self._folder, self._source = text, folder, source
+        self._file = parse_toml(text, PlanFile, source, InputError)
+        self._known: dict[tuple[int, str, str], Any] = {}
+
+    @contextmanager
+    def _at(self, *path: str | int) -> Iterator[None]:
+        """Put file, key and line before what is found wrong within."""
+        try:
+            yield
+        except MhoError as error:
+            line = line_of(self._text, path)
+            place = f" (line {line})" if line else ""
+            raise InputError(f"{self._source}: {'.'.join(map(str, path))}{place}: {error}") from None
+
+    def plan(self) -> Plan:
+        forms = [self._form(number, step) for number, step in enumerate(self._file.steps)]
+        self._forms = forms
+        self._given = [
+            {key: self._located(value) for key, value in step.parameters.items()} for step in self._file.steps
+        ]
+        self._settings = {key: self._located(getattr(self._file, key)) for key in SETTINGS}
+        self._grounds = [self._ground(number, step) for number, step in enumerate(self._file.steps)]
+        axes = [self._axis(number, axis, forms) for number, axis in enumerate(self._file.sweep)]
+        count = len(forms) * int(np.prod([len(points) for points in axes], dtype=float))
+        if count > MOST_RUNS:
+            raise InputError(f"{self._source}: {count} runs are more than the {MOST_RUNS} a plan may have")
+        return Plan(self._file.name, self._text, tuple(self._runs(axes)))
+
+    def _runs(self, axes: Sequence[Sequence[Mapping[str, Any]]]) -> Iterator[PlannedRun]:
+        numbers = itertools.count(1)
+        for points in itertools.product(*axes):
+            point = {key: value for part in points for key, value in part.items()}
+            for number, step in enumerate(self._file.steps):
+                yield self._run(next(numbers), number, step, point)
+
+    def _run(self, number: int, place: int, step: Step, point: Mapping[str, Any]) -> PlannedRun:
+        form = self._forms[place]
+        values = dict(self._given[place])
+        settings = dict(self._settings)
+        mine: dict[str, Any] = {}
+        for key, value in point.items():
+            owner, _, parameter = key.rpartition(".")
+            if owner and owner not in (step.name, step.procedure):
+                continue
+            if parameter in form:
+                values[parameter] = mine[key] = value
+            if parameter in SETTINGS:
+                settings[parameter] = mine[key] = value
+        if settings["seed"] is not None and "seed" in form:
+            values.setdefault("seed", settings["seed"])
+        with self._at("steps", place):
+            plain = {key: self._plain(place, key, value) for key, value in values.items()}
+        ground, after = self._grounds[place], None
+        if ground is not None:
+            settings["preset"], after = None, number - place + ground
+        return PlannedRun(number, step.procedure.lower(), plain, **settings, after=after, point=mine)
+
+    def _plain(self, place: int, key: str, value: Any) -> Any:
+        """What a procedure makes of a value; asked once, for runs of a sweep share most of theirs."""
+        known = (place, key, repr(value))
+        if known not in self._known:
+            self._known[known] = accepted(self._forms[place][key], key, value)
+        return self._known[known]
+
+    def _ground(self, number: int, step: Step) -> int | None:
+        """Return the place of the step after which this one goes on; None for a fresh chip."""
+        if not step.after:
+            return None
+        earlier = self._file.steps[:number]
+        for place in reversed(range(number)):
+            if step.after in (earlier[place].name, earlier[place].procedure):
+                return place
+        with self._at("steps", number, "after"):
+            known = {one.name or one.procedure: one for one in earlier}
+            told = nearest(step.after, known) if known else "it is the first"
+            raise InputError(f"no step before this one is called {step.after!r}; {told}")
+
+    def _form(self, number: int, step: Step) -> Mapping[str, Any]:
+        with self._at("steps", number, "procedure"):
+            form = form_of(find_procedure(step.procedure))
+        for key in step.parameters:
+            if key not in form:
+                with self._at("steps", number, "parameters", key):
+                    raise InputError(f"{step.procedure} has no parameter {key!r}; {nearest(key, form)}")
+        return form
+
+    def _axis(self, number: int, axis: Axis, forms: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        columns: dict[str, list[Any]] = {}
+        for key, values in axis.items():
+            with self._at("sweep", number, key):
+                columns[key] = self._values(key, values, *self._owner(key, forms))
+        lengths = {key: len(column) for key, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            with self._at("sweep", number):
+                told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+                raise InputError(f"what one sweep varies moves together, so it has the same length: {told}")
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def _owner(self, key: str, forms: Sequence[Mapping[str, Any]]) -> tuple[str, Any]:
+        """Procedure and parameter that `key` names; no parameter for a setting of the run."""
+        owner, _, name = key.rpartition(".")
+        steps = [
+            (step.procedure, form)
+            for step, form in zip(self._file.steps, forms, strict=True)
+            if not owner or owner in (step.name, step.procedure)
+        ]
+        if not steps:
+            owners = {step.name or step.procedure: step for step in self._file.steps}
+            raise InputError(f"there is no step {owner!r}; {nearest(owner, owners)}")
+        for procedure, form in steps:
+            if name in form:
+                return procedure, form[name]
+        if name in SETTINGS:
+            return "", None
+        every = {one: one for _, form in steps for one in (*form, *SETTINGS)}
+        raise InputError(f"no step has a parameter {name!r}; {nearest(name, every)}")
+
+    def _values(self, key: str, values: Any, procedure: str, parameter: Any) -> list[Any]:
+        name = key.rpartition(".")[2]
+        if isinstance(values, Files):
+            found = sorted(str(path.resolve()) for path in self._folder.glob(values.files))
+            if not found:
+                raise InputError(f"no file matches {values.files!r} in {self._folder}")
+            return found
+        if isinstance(values, Range):
+            low, high = (
+                plain_value(name, parameter, end) if parameter is not None else end
+                for end in (values.start, values.end)
+            )
+            values = values.numbers(low, high)
+        if parameter is None:
+            if name == "seed" and any(isinstance(v, bool) or not isinstance(v, int) or v < 0 for v in values):
+                raise InputError("a seed is a whole number from 0")
+            return [self._located(value) for value in values]
+        return [accepted(parameter, name, self._located(value)) for value in values]
+
+    def _located(self, value: Any) -> Any:
+        """A text that names a file beside the plan, as an absolute path."""
+        if isinstance(value, str) and value and len(value) < 1024 and (self._folder / value).is_file():
+            return str((self._folder / value).resolve())
+        return value

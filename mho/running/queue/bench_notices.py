@@ -1,0 +1,81 @@
+"""What the queue and who works on its bench without it (`mho run`, `mho bench safe`) tell each other: is the bench safe?"""
+
+from __future__ import annotations
+
+from mho.errors import QueueError, UnsafeError
+from mho.procedures.origin import bench_key
+from mho.processes import Safed, end_whole, make_safe_apart
+from mho.running.queue.job import ACTIVE, unsafe_text
+from mho.running.queue.store import Queue, queue_path
+from mho.running.runner.orphans import family_of_workers, worker_lives
+
+
+def tell_queue(bench: str, found: Safed) -> str:
+    """Note in the queue of the runs folder, if there is one, that a bench is safe, or what of it is not.
+
+    Parameters
+    ----------
+    bench : str
+        Packaged name or bench file.
+
+    Returns
+    -------
+    str
+        What is to be said of it; empty for nothing.
+    """
+    path, key = queue_path(), bench_key(bench)
+    if not path.exists():
+        return ""
+    try:
+        with Queue(path) as queue:
+            if found.confirmed is None:
+                hold = f"bench {key} is not confirmed safe: {found.reason}"
+                queue.hold_unsafe(key, hold, found.reason, found.live)
+                return "its queue is held"
+            warned = queue.lane(key).unsafe
+            queue.confirm_safe(key, found.confirmed)
+            return "the queue warns of it no more" if warned else ""
+    except QueueError as trouble:  # the bench is as it is
+        return f"the queue was not told: {trouble}"
+    return ""
+
+
+def see_that_safe(bench: str) -> str:
+    """Make a bench safe of which its queue warns, or on which a job has lost its worker, as a runner does before all else.
+
+    Returns
+    -------
+    str
+        What is to be said of it; empty when the queue knows of nothing, or there is none.
+
+    Raises
+    ------
+    UnsafeError
+        It could not be confirmed safe; `live` names the roles, as far as they are known.
+    """
+    path, key = queue_path(), bench_key(bench)
+    if not path.exists():
+        return ""
+    try:
+        with Queue(path) as queue:
+            lane = queue.lane(key)
+            left = [job.id for job in queue.jobs(key, ACTIVE) if not worker_lives(job)]
+    except QueueError:  # it says so wherever it is used; who does not use it is not kept from the bench
+        return ""
+    if not lane.unsafe and not left:
+        return ""
+    if left:  # what the worker has started may be there still
+        end_whole(None, family_of_workers(path, key))
+    found = make_safe_apart(bench)
+    if not found.safe:
+        live = found.live or lane.live
+        raise UnsafeError(
+            f"{unsafe_text(key, live, found.reason)}. Nothing was begun; see to the bench, then `mho bench safe {key}`, or "
+            f"`mho queue acknowledge --bench {key}` on your own word",
+            live=live,
+        )
+    told = (
+        f"bench {key} was not confirmed safe, and was made safe by a fresh process first",
+        tell_queue(bench, found),
+    )
+    return "; ".join(filter(None, told))

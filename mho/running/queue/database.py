@@ -1,0 +1,258 @@
+"""The queue's SQLite file: its statements, and how rows become jobs."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mho.errors import QueueError
+from mho.running.queue.job import Job, JobStatus, Lane, Order
+from mho.running.queue.policy import Answer, Policy
+from mho.running.queue.schema import VERSION, statements
+
+BUSY = 20.0  # s to wait for another process's change; each takes milliseconds
+
+_ORDER = ("procedure", "parameters", "bench", "seed", "preset", "output", "folder", "after", "force")
+_OF_JOB = [field.name for field in fields(Job) if field.name != "order"]
+_COLUMNS = ", ".join([*_ORDER, *_OF_JOB])  # by name: a newer mho may have added others while we were running
+
+
+class StorageError(QueueError):
+    """The file cannot be read or written at the moment: a full or broken disk, one that is read-only, a long wait."""
+
+
+class Database:
+    """An open queue file, made if it is not there; what is changed is on the disk when `changing` is left.
+
+    Raises
+    ------
+    QueueError
+        The file is no queue, or comes from a newer mho.
+    StorageError
+        It cannot be opened; by every method, it cannot be used at the moment.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise QueueError(f"the folder of queue {path} cannot be made: {error.strerror}") from None
+        with self._named():
+            self._connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None)
+        try:
+            with self._named():
+                self._connection.row_factory = sqlite3.Row
+                self._check()
+                self._use_write_ahead_log()
+                self._connection.execute("PRAGMA synchronous = FULL")
+                self._see_to_tables()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        self._connection.close()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Make everything within one change: seen by others as a whole, and on the disk, or not at all."""
+        with self._named():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # a full disk may have ended it
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See within everything as it stands at one moment, whatever others change meanwhile."""
+        with self._named():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("COMMIT")
+
+    def version_of_data(self) -> int:
+        """Return a number that changes whenever another connection has changed something."""
+        return int(self.value("PRAGMA data_version"))
+
+    def value(self, statement: str, values: Sequence[Any] = ()) -> Any:
+        """Return the first value that a statement gives."""
+        with self._named():
+            return self._connection.execute(statement, values).fetchone()[0]
+
+    def jobs(self, clause: str, values: Sequence[Any] = ()) -> list[Job]:
+        """Return the jobs that a clause (WHERE…) selects."""
+        with self._named():
+            return [
+                _job_of(row)
+                for row in self._connection.execute(f"SELECT {_COLUMNS} FROM jobs {clause}", values)
+            ]
+
+    def insert(self, columns: Mapping[str, Any]) -> int:
+        """Add a job; return its number."""
+        names, marks = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+        number = self._connection.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", columns).lastrowid
+        assert number is not None  # as after every INSERT
+        return number
+
+    def update(self, number: int, columns: Mapping[str, Any]) -> None:
+        """Change columns of a job."""
+        changes = ", ".join(f"{name} = :{name}" for name in columns)
+        values = {**columns, "number": number}
+        self._connection.execute(f"UPDATE jobs SET {changes} WHERE id = :number", values)
+
+    def place(self, numbers: Sequence[int]) -> None:
+        """Give jobs the positions 1, 2, … in this order."""
+        places = [(place, number, place) for place, number in enumerate(numbers, 1)]
+        self._connection.executemany("UPDATE jobs SET position = ? WHERE id = ? AND position != ?", places)
+
+    def delete(self, clause: str, values: Sequence[Any] = ()) -> int:
+        """Remove the jobs that a clause (WHERE…) selects; return how many."""
+        return self._connection.execute(f"DELETE FROM jobs {clause}", values).rowcount
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Return what a statement gives."""
+        with self._named():
+            return self._connection.execute(statement, values).fetchall()
+
+    def lane(self, bench: str) -> Lane:
+        """Return how the queue of a bench stands."""
+        with self._named():
+            row = self._connection.execute("SELECT * FROM lanes WHERE bench = ?", (bench,)).fetchone()
+        return Lane(bench) if row is None else lane_of(row)
+
+    def benches(self) -> list[str]:
+        """Return the benches that jobs or lanes name."""
+        with self._named():
+            rows = self._connection.execute("SELECT bench FROM jobs UNION SELECT bench FROM lanes").fetchall()
+        return [row["bench"] for row in rows]
+
+    def put_lane(self, lane: Lane) -> Lane:
+        """Note how the queue of a bench stands."""
+        row = {
+            "bench": lane.bench, "held": lane.held, "reason": lane.reason, "unsafe": lane.unsafe,
+            "unsafe_reason": lane.unsafe_reason, "live": json.dumps(lane.live), "confirmed": lane.confirmed,
+            "confirmed_by": lane.confirmed_by, "acknowledged": lane.acknowledged, **vars(lane.policy),
+        }  # fmt: skip
+        names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+        self._connection.execute(f"INSERT OR REPLACE INTO lanes ({names}) VALUES ({marks})", row)
+        return lane
+
+    def _check(self) -> None:
+        """Refuse what is not ours before anything is changed in it."""
+        with self._named():  # in one look: another process may be making the tables at this moment
+            self._connection.execute("BEGIN")
+            version = int(self.value("PRAGMA user_version"))
+            tables = int(self.value("SELECT count(*) FROM sqlite_schema"))
+            self._connection.execute("COMMIT")
+        if version > VERSION:
+            raise QueueError(
+                f"queue {self._path} has version {version}, this mho reads up to {VERSION}; update mho"
+            )
+        if version == 0 and tables:
+            raise QueueError(f"{self._path} is a database, but no queue of mho; choose another place")
+
+    def _use_write_ahead_log(self) -> None:
+        """Switch to it; SQLite does not itself wait there for others who are at the same."""
+        deadline = time.monotonic() + BUSY
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
+
+    def _see_to_tables(self) -> None:
+        if int(self.value("PRAGMA user_version")) == VERSION:
+            return  # one that may only be read can still be shown
+        with self.changing():
+            version = int(self.value("PRAGMA user_version"))
+            for statement in statements(version):
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Turn what SQLite raises into `StorageError`."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StorageError(
+                f"queue {self._path} cannot be used: {error}; see to the disk, or move the file away to begin a new one"
+            ) from error
+
+
+def _job_of(row: Sequence[Any]) -> Job:
+    """Return the job that the `_COLUMNS` of a row of `jobs` hold."""
+    procedure, parameters, bench, seed, preset, output, folder, after, force = row[: len(_ORDER)]
+    order = Order(
+        procedure, json.loads(parameters), bench, seed, preset, _path(output), _path(folder) or Path(), after,
+        bool(force),
+    )  # fmt: skip
+    of_job = dict(zip(_OF_JOB, row[len(_ORDER) :], strict=True))
+    of_job.update(
+        status=JobStatus(of_job["status"]), run=_path(of_job["run"]), resume_of=_path(of_job["resume_of"])
+    )
+    return Job(order=order, **of_job)
+
+
+@lru_cache(1024)
+def _path(text: str | None) -> Path | None:
+    """Return a path; many jobs share the folder that they start from."""
+    return None if text is None else Path(text)
+
+
+def order_row(order: Order) -> dict[str, str | int | None]:
+    """Return the columns of `jobs` that an order fills.
+
+    Raises
+    ------
+    QueueError
+        For a parameter that is no text, number or truth value.
+    """
+    try:
+        parameters = json.dumps(order.parameters, allow_nan=False)
+    except (TypeError, ValueError):
+        wrong = next(
+            k for k, v in order.parameters.items() if not isinstance(v, str | int | float | bool | None)
+        )
+        raise QueueError(
+            f"parameter {wrong!r} of {order.procedure} cannot wait in a queue, which keeps text and numbers; save "
+            "it to a file and give the file's name"
+        ) from None
+    return {
+        "procedure": order.procedure,
+        "parameters": parameters,
+        "bench": order.bench,
+        "seed": order.seed,
+        "preset": order.preset,
+        "output": None if order.output is None else str(order.output),
+        "folder": str(order.folder),
+        "after": order.after,
+        "force": order.force,
+    }
+
+
+def lane_of(row: sqlite3.Row) -> Lane:
+    """Return the lane that a row of `lanes` holds."""
+    policy = Policy(Answer(row["on_failure"]), Answer(row["on_interruption"]), row["retries"])
+    return Lane(
+        row["bench"], bool(row["held"]), row["reason"], bool(row["unsafe"]), policy, row["unsafe_reason"],
+        tuple(json.loads(row["live"])), row["confirmed"], row["confirmed_by"], row["acknowledged"],
+    )  # fmt: skip

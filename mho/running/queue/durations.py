@@ -1,0 +1,192 @@
+"""What a job is expected to take: a worker's start, the runs that it repeats, and its own, by the last of its kind."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from mho.errors import MhoError
+from mho.instruments.bench_file.bench_file import BenchSource
+from mho.procedures.base import Estimate
+from mho.procedures.catalogue import make_procedure
+from mho.running.queue.job import WITHIN, Job, JobStatus, Order
+from mho.running.queue.store import Queue
+from mho.runs import RunFile
+
+START = 3.0
+"""From the start of a worker to that of its run before any was measured, s (?): its imports, the opening of the bench."""
+
+RUN = 0.5
+"""What any run takes beside its pulses and reads, s (?): its file, and making the bench safe."""
+
+SIMULATED_PULSE = 1e-3
+HARDWARE_PULSE = 20e-3
+"""Wall time of a programming pulse with its verify read and all messages before any was measured, s (?)."""
+
+RECENT = 5
+"""Jobs from which a median is taken."""
+
+CHAIN = 10_000
+"""Runs on one chip that are followed back."""
+
+
+def expected_seconds(
+    order: Order,
+    own: Estimate,
+    queue: Queue,
+    source: BenchSource,
+    planned: Sequence[float | None] = (),
+) -> float | None:
+    """Return what a job is expected to take, worker's start and all, s; None when that is not known.
+
+    Parameters
+    ----------
+    order : Order
+        Checked, with its bench's one name.
+    own : Estimate
+        The procedure's own, for this order.
+    queue : Queue
+        Knows how long such jobs took before.
+    source : BenchSource
+        The order's bench.
+    planned : sequence of float or None
+        What the orders before it in a plan are expected to take, s; ``@2`` is the second of them.
+    """
+    starts = [
+        max(job.ended - job.started - job.seconds, 0.0)
+        for job in queue.finished(order.bench)
+        if job.order.after is None and job.ended and job.started and job.seconds is not None
+    ]
+    start = median(starts[:RECENT]) if starts else START
+    before = repeated_seconds(order.after, queue, start, planned)
+    run = run_seconds(order, own, queue.finished(order.bench, order), source)
+    return None if before is None or run is None else start + before + run
+
+
+def run_seconds(order: Order, own: Estimate, last: Sequence[Job], source: BenchSource) -> float | None:
+    """Return what the run alone is expected to take, s; None when nothing is known.
+
+    Jobs with the same parameters say it themselves. Of others the last one gives the pace: what it took, over what
+    its procedure would have said. A procedure that says nothing may take any time with other parameters.
+
+    Parameters
+    ----------
+    last : sequence of Job
+        That finished with the same procedure, bench and cells, the newest first.
+    """
+    measured = [job for job in last if job.seconds is not None]
+    same = [job.seconds for job in measured if _alike(job.order, order)]
+    if same:
+        return median(same[:RECENT])  # type: ignore[type-var]
+    guess = own_seconds(own, source)
+    if guess is None or not measured:
+        return guess
+    newest = measured[0]
+    if own.seconds is None and newest.pulses:
+        before = own_seconds(Estimate(pulses=newest.pulses), source)
+    else:
+        before = own_seconds(_estimate_of(newest.order, source), source)
+    assert newest.seconds is not None
+    return guess if before is None else guess * newest.seconds / before
+
+
+def own_seconds(own: Estimate, source: BenchSource) -> float | None:
+    """Return what a run will take by its procedure's own account, s; None when that says nothing."""
+    if own.seconds is not None:
+        return RUN + own.seconds
+    pulse = HARDWARE_PULSE if source.bench.simulation is None else SIMULATED_PULSE
+    return None if own.pulses is None else RUN + own.pulses * pulse
+
+
+def repeated_seconds(
+    after: str | None, queue: Queue, start: float, planned: Sequence[float | None] = ()
+) -> float | None:
+    """Return what it takes to repeat the runs that have made the chip `after` what it is, s; None when not known.
+
+    Parameters
+    ----------
+    after : str or None
+        As in an order; None for a fresh chip.
+    start : float
+        What a worker's start takes, s: a job that waits has it in its estimate.
+    """
+    total = 0.0
+    try:
+        for _ in range(CHAIN):
+            if after is None:
+                return total
+            waiting: float | None
+            if after.startswith(WITHIN):
+                waiting = planned[int(after.removeprefix(WITHIN)) - 1]
+            elif not after.startswith("#"):
+                return total + _file_seconds(Path(after))
+            else:
+                job = queue.job(int(after.removeprefix("#")))
+                if job.status is JobStatus.FINISHED and job.seconds is not None:
+                    total, after = total + job.seconds, job.order.after
+                    continue
+                waiting = job.estimate
+            return None if waiting is None else total + max(waiting - start, 0.0)
+    except (MhoError, LookupError, ValueError):  # what is wrong with it is said when it is run
+        pass
+    return None
+
+
+def _alike(one: Order, other: Order) -> bool:
+    """Whether two orders of a procedure ask for the same but for what is random."""
+    a, b = ({name: v for name, v in each.parameters.items() if name != "seed"} for each in (one, other))
+    return a == b
+
+
+def _file_seconds(path: Path) -> float:
+    """What the run in a file and those before it on its chip took, s."""
+    total, after = 0.0, str(path)
+    for _ in range(CHAIN):
+        with RunFile(Path(after)) as run:
+            if run.end_time is not None:
+                total += (run.end_time - run.start_time).total_seconds()
+            after = run.provenance.get("after", "")
+        if not after:
+            break
+    return total
+
+
+def _estimate_of(order: Order, source: BenchSource) -> Estimate:
+    """What the procedure of an earlier order says of it now; nothing where its input is gone."""
+    with contextlib.suppress(Exception), contextlib.chdir(order.folder):
+        procedure = make_procedure(order.procedure, order.parameters)
+        procedure.check()
+        return procedure.estimate(source)
+    return Estimate()
+
+
+def duration(seconds: float | None) -> str:
+    """Write seconds as people say them: ``12 s``, ``3 min``, ``2 h 5 min``."""
+    if seconds is None:
+        return ""
+    if seconds < 1.0:
+        return "< 1 s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def expected_text(seconds: float | None) -> str:
+    """Write what is expected: ``about 12 s``, or ``unknown``."""
+    return "unknown" if seconds is None else f"about {duration(seconds)}".replace("about <", "<")
+
+
+def expected_together(seconds: Sequence[float | None]) -> str:
+    """Write what several are expected to take one after the other, and of how many that is not known."""
+    known = [one for one in seconds if one is not None]
+    return expected_sum(sum(known), len(known), len(seconds) - len(known))
+
+
+def expected_sum(seconds: float, known: int, unknown: int) -> str:
+    """Write what `known` jobs are expected to take together, and that of others it is not known."""
+    if not known:
+        return "how long is unknown" if unknown else "nothing to do"
+    return f"{expected_text(seconds)} expected" + (f", and {unknown} of unknown length" if unknown else "")

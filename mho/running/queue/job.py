@@ -1,0 +1,217 @@
+"""What stands in a queue: jobs, and how the queue of each bench stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from mho.running.queue.policy import Policy
+
+
+class JobStatus(StrEnum):
+    """How a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    INTERRUPTED = "interrupted"
+    SKIPPED = "skipped"
+
+
+ACTIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
+"""A worker has the job, or had it when everything went down."""
+
+ENDED = (
+    JobStatus.FINISHED,
+    JobStatus.FAILED,
+    JobStatus.ABORTED,
+    JobStatus.INTERRUPTED,
+    JobStatus.SKIPPED,
+)
+
+
+WITHIN = "@"
+"""Before the place, from 1, of another order among those that are added together; in the queue it is that job's number."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a job is to do.
+
+    Attributes
+    ----------
+    procedure : str
+        A name that ``mho`` knows, or ``module:Class``.
+    parameters : dict
+        What is not left at its default; text, numbers, truth values.
+    bench : str
+        A packaged bench's name, or the absolute path of a bench file.
+    seed : int or None
+        Of everything random; None draws a fresh one at every attempt.
+    preset : str or None
+        Cells of a simulated bench.
+    output : Path or None
+        Run file or folder; None for the folder in which the queue lies.
+    folder : Path
+        Absolute; relative paths start here.
+    after : str or None
+        A run file, or ``#5`` for the run of job 5: whose simulated chip is gone on with. None for a fresh chip.
+    force : bool
+        Whether limits of the bench file that can hardly be meant are taken as they are.
+    """
+
+    procedure: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    bench: str = "simulated"
+    seed: int | None = None
+    preset: str | None = None
+    output: Path | None = None
+    folder: Path = field(default_factory=Path.cwd)
+    after: str | None = None
+    force: bool = False
+
+    def in_words(self) -> str:
+        """Return procedure and parameters in one line."""
+        values = " ".join(f"{key}={value}" for key, value in self.parameters.items())
+        return f"{self.procedure} {values}".strip()
+
+
+@dataclass(frozen=True)
+class Job:
+    """An order in the queue, and what became of it.
+
+    Attributes
+    ----------
+    id : int
+        Never used twice.
+    priority : int
+        The highest goes first; 0 unless said otherwise.
+    position : int
+        The lowest goes first among jobs of one priority.
+    reason : str
+        Why it ended as it did, or why it waits again.
+    run : Path or None
+        The run file of the last attempt.
+    resume_of : Path or None
+        The run file of the attempt that the next one takes up.
+    attempts : int
+        How often it was begun.
+    worker, worker_birth : int, str or None
+        Process id of the worker that has it, and what tells that process from others (`liveness.birth_of`).
+    runner, runner_birth : int, str or None
+        The same of the runner that began it.
+    added, started, ended : float or None
+        Unix time, s.
+    estimate : float or None
+        Wall time it was expected to take, s.
+    seconds : float or None
+        What the finished run itself took, s: without its worker's start, and without pauses.
+    pulses : int or None
+        Pulses that it took.
+    error : str
+        Class of the error that ended it, such as ``LimitError``; empty without one.
+    """
+
+    id: int
+    order: Order
+    status: JobStatus
+    priority: int
+    position: int
+    reason: str
+    run: Path | None
+    resume_of: Path | None
+    attempts: int
+    worker: int | None
+    worker_birth: str | None
+    runner: int | None
+    runner_birth: str | None
+    added: float
+    started: float | None
+    ended: float | None
+    estimate: float | None
+    seconds: float | None
+    pulses: int | None
+    error: str = ""
+
+
+LOUD = "NOT CONFIRMED SAFE"
+
+
+@dataclass(frozen=True)
+class Total:
+    """How many jobs of one status there are for a bench, and how long those take of which that is known, s."""
+
+    bench: str
+    status: JobStatus
+    count: int
+    known: int
+    seconds: float
+
+
+def unsafe_text(bench: str, live: Sequence[str], reason: str) -> str:
+    """Say loudly which outputs of a bench are not confirmed safe: by role, or any when none is named."""
+    what = " and ".join(filter(None, [", ".join(live[:-1]), *live[-1:]])) or "any output"
+    why = reason.removeprefix(f"{LOUD}: ")
+    return f"{LOUD}: bench {bench}, {what} may be live" + (f" ({why})" if why else "")
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The queue of one bench.
+
+    Attributes
+    ----------
+    held : bool
+        Whether no further job is begun, and a running one rests.
+    reason : str
+        Why it is held.
+    unsafe : bool
+        Whether the bench is not confirmed safe. It stays so until somebody has made it safe, whatever becomes of the
+        queue, and it is made safe before anything else.
+    policy : Policy
+        What follows on a failure or an interruption.
+    unsafe_reason : str
+        Why it could not be confirmed.
+    live : tuple of str
+        Roles that may be live; empty when nothing is known of any.
+    confirmed : float or None
+        When every output of the bench was last read back as off, Unix time, s.
+    confirmed_by : str
+        In words, who did that.
+    acknowledged : float or None
+        When somebody last took it on his word that outputs were seen to which nobody could read back, Unix time, s.
+    """
+
+    bench: str
+    held: bool = False
+    reason: str = ""
+    unsafe: bool = False
+    policy: Policy = field(default_factory=Policy)
+    unsafe_reason: str = ""
+    live: tuple[str, ...] = ()
+    confirmed: float | None = None
+    confirmed_by: str = ""
+    acknowledged: float | None = None
+
+    @property
+    def on_word(self) -> str:
+        """That nobody has read the outputs back since somebody took them on his word; empty where that is not so."""
+        if self.unsafe or self.acknowledged is None or self.acknowledged <= (self.confirmed or 0.0):
+            return ""
+        when = datetime.fromtimestamp(self.acknowledged)
+        return (
+            f"bench {self.bench} is taken for safe on somebody's word at {when:%Y-%m-%d %H:%M:%S}; nobody has read that "
+            "back since"
+        )
+
+    @property
+    def warning(self) -> str:
+        """What is to be said before anything else; empty for a bench that is safe as far as the queue knows."""
+        return unsafe_text(self.bench, self.live, self.unsafe_reason) if self.unsafe else ""

@@ -1,0 +1,281 @@
+"""Orders: checked before they wait, with what they are expected to take; and where their runs go."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mho.errors import InputError, QueueError
+from mho.instruments.bench_file.bench_file import read_bench_texts
+from mho.procedures.base import Procedure
+from mho.procedures.catalogue import known_procedures, make_procedure
+from mho.procedures.conditions import check_seed, load_conditions
+from mho.procedures.origin import bench_key, import_procedure
+from mho.running.plan import load_plan
+from mho.running.queue.durations import expected_seconds
+from mho.running.queue.job import WITHIN, Job, JobStatus, Order
+from mho.running.queue.store import Queue
+from mho.running.trust import (
+    Code,
+    Trust,
+    check_agreed,
+    check_chain,
+    check_trusted,
+    check_unchanged,
+    foreign,
+    nobody,
+)
+from mho.runs import RunFile, new_run_path
+from mho.toml import load_toml
+
+
+@dataclass(frozen=True)
+class Expected:
+    """An order that was checked, and what it will take.
+
+    Attributes
+    ----------
+    order : Order
+        With absolute paths.
+    pulses : int or None
+        Programming pulses; None when that is not known.
+    seconds : float or None
+        Wall time of the job, s; None when that is not known.
+    """
+
+    order: Order
+    pulses: int | None
+    seconds: float | None
+
+
+def checked(
+    order: Order, queue: Queue, trust: Trust = nobody, planned: Sequence[float | None] = ()
+) -> tuple[Order, float | None]:
+    """As `expect`; returns the order in full and its estimate (s)."""
+    expected = expect(order, queue, trust, planned)
+    return expected.order, expected.seconds
+
+
+def checked_all(
+    orders: Sequence[Order], queue: Queue, trust: Trust = nobody
+) -> list[tuple[Order, float | None]]:
+    """Check the orders of a plan, which may go on from one another; those only once that differ in their seed alone."""
+    known: dict[str, tuple[Order, float | None]] = {}
+    found: list[tuple[Order, float | None]] = []
+    planned: list[float | None] = []
+    for order in orders:
+        same = {key: v for key, v in order.parameters.items() if key != "seed" or v != order.seed}
+        key = repr(replace(order, seed=None, parameters=same))
+        if order.after is None and key in known:
+            check_seed(order.seed)
+            first, estimate = known[key]
+            found.append((replace(order, bench=first.bench, output=first.output), estimate))
+        else:
+            found.append(checked(order, queue, trust, planned))
+            known.setdefault(key, found[-1])
+        planned.append(found[-1][1])
+    return found
+
+
+def expect(
+    order: Order, queue: Queue, trust: Trust = nobody, planned: Sequence[float | None] = ()
+) -> Expected:
+    """Check an order as far as that goes without a bench; return it in full, and what it will take.
+
+    Parameters
+    ----------
+    order : Order
+        Relative paths start from its folder.
+    queue : Queue
+        Knows how long such runs took before.
+    trust : callable
+        Asked for code that a run file behind the order names and that is none of mho's own: its worker asks nobody.
+    planned : sequence of float or None
+        What the orders before it in a plan are expected to take, s.
+
+    Raises
+    ------
+    MhoError
+        As `load_conditions` and the procedure's own check raise; for a run or job that nothing can go on from.
+    """
+    with contextlib.chdir(order.folder):
+        bench = bench_key(order.bench)
+        source = load_conditions(bench, order.preset, order.seed, order.force)
+        procedure = make_procedure(order.procedure, order.parameters)
+        procedure.check()
+        own = procedure.estimate(source)
+        output = None if order.output is None else order.output.resolve()
+        order = replace(order, bench=bench, output=output)
+        if order.after is not None:
+            order = replace(order, after=ground(order, queue, simulated=source.bench.simulation is not None))
+            if order.after is not None and not order.after.startswith((WITHIN, "#")):
+                check_chain(Path(order.after), trust)
+    return Expected(order, own.pulses, expected_seconds(order, own, queue, source, planned))
+
+
+def ground(order: Order, queue: Queue, *, simulated: bool) -> str | None:
+    """Return in full after what an order goes on, as far as that can be checked before it runs.
+
+    Raises
+    ------
+    QueueError
+        For a file or job that is not there, one of another bench, or a bench of real instruments.
+    """
+    after = order.after or ""
+    if after.startswith(WITHIN):  # of a plan; real instruments have the chip that the step before has left
+        return after if simulated else None
+    if not simulated:
+        raise QueueError(
+            f"bench {order.bench} has real instruments, whose chip is as it is; leave out --after {after}"
+        )
+    if order.preset is not None:
+        raise QueueError(
+            f"a job after {after} goes on with the cells from there; leave out --preset {order.preset}"
+        )
+    number = _job_number(after)
+    if number is None:
+        if not Path(after).is_file():
+            raise QueueError(
+                f"there is no run file {after} to go on from; name one, or #5 for the run of job 5"
+            )
+        return str(Path(after).resolve())
+    job = queue.job(number)
+    if job.order.bench != order.bench:
+        raise QueueError(f"job {number} is for bench {job.order.bench}; a job after it is for the same bench")
+    return f"#{number}"
+
+
+def _job_number(after: str) -> int | None:
+    number = after.removeprefix("#")
+    return int(number) if number.isdecimal() and number.isascii() else None
+
+
+def run_before(order: Order, queue: Queue) -> Path | None:
+    """Return the run file whose chip an order goes on with, now that its turn has come; None for a fresh chip.
+
+    Raises
+    ------
+    QueueError
+        The job that it goes on from has not finished.
+    """
+    if order.after is None:
+        return None
+    number = _job_number(order.after)
+    if number is None:
+        return Path(order.after)
+    job = queue.job(number)
+    if job.status is not JobStatus.FINISHED or job.run is None:
+        raise QueueError(
+            f"job {number}, whose chip this one goes on with, is {job.status}; run that one first, and this one again"
+        )
+    return job.run
+
+
+def next_run_path(job: Job, folder: Path) -> Path:
+    """Return the run file of a job's next attempt, in the queue's `folder` unless the order says another place.
+
+    The job's number is in its name, so that jobs of one second stay apart.
+
+    Raises
+    ------
+    RunFileError
+        The order names a file that is in the way.
+    """
+    order = job.order
+    output = folder if order.output is None else order.folder / order.output
+    if output.suffix == ".h5" and job.attempts and output.exists():
+        output = output.with_stem(f"{output.stem}-{job.attempts + 1}")
+    procedure = order.procedure.rpartition(":")[2].lower()
+    return new_run_path(f"{procedure}-{job.id}", output).resolve()
+
+
+def orders_of_plan(path: Path) -> list[Order]:
+    """Return an order for each run of a plan, in its order.
+
+    Raises
+    ------
+    InputError
+        For anything wrong in the plan, as `load_plan`.
+    """
+    folder = path.resolve().parent
+    return [
+        Order(
+            run.procedure, dict(run.parameters), run.bench, run.seed, run.preset, folder=folder,
+            after=None if run.after is None else f"{WITHIN}{run.after}",
+        )
+        for run in load_plan(path.resolve()).runs
+    ]  # fmt: skip
+
+
+def order_of_run(path: Path, trust: Trust = nobody) -> Order:
+    """Return the order that repeats a run of the past, with a fresh seed if it had drawn one.
+
+    Its folder is the current one, where code that is trusted must be, and the input files have absolute paths: no
+    module is found in a folder that the run file names.
+
+    Parameters
+    ----------
+    trust : callable
+        Asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
+
+    Raises
+    ------
+    RunFileError
+        It is no run file that can be read, or it is not as its run wrote it.
+    InputError
+        It names code that is not trusted.
+    QueueError
+        It does not say enough: an older one, or run from a script on a bench that was open already.
+    """
+    with RunFile(path) as file:
+        origin = file.provenance
+        values, version = file.given, file.version
+        seed, inputs = file.seed(), file.input_hashes
+    missing = [name for name in ("procedure", "bench", "folder") if not origin.get(name)]
+    if missing:
+        raise QueueError(
+            f"run file {path} does not say its {' and '.join(missing)}; add the job by `mho queue add`"
+        )
+    check_unchanged(path)
+    _check_code(path, origin["procedure"], origin["bench"], trust)
+    for name in inputs:
+        if isinstance(value := values.get(name), str):
+            values[name] = str(Path(origin["folder"]) / value)
+    kind = import_procedure(origin["procedure"])
+    return Order(
+        procedure=_short_name(kind) or origin["procedure"],
+        parameters=kind.from_version(version, values),
+        bench=origin["bench"],
+        seed=seed,
+        preset=None if "after" in origin else origin.get("preset"),
+        folder=Path.cwd(),
+        after=origin.get("after"),
+    )
+
+
+def _check_code(run: Path, procedure: str, bench: str, trust: Trust) -> None:
+    """Ask for what a job that repeats `run` would load: its procedure, and what its bench file names now.
+
+    Raises
+    ------
+    InputError
+        It is not trusted; or it lies beside the bench file only, a place that the run file names.
+    """
+    code = foreign(procedure, "", str(run))
+    text, _ = read_bench_texts(bench)
+    drivers = foreign("", text, f"bench file {bench}")
+    if drivers and Path(bench).parent.resolve() != Path.cwd():
+        raise InputError(
+            f"{run} names bench {bench}, which brings drivers of its own ({', '.join(drivers)}); go to that file's "
+            "folder to take them from there"
+        )
+    check_trusted(run, (*code, *drivers), trust, elsewhere=True)
+    library = str(load_toml(text, f"bench file {bench}", InputError).get("visa", "")).partition("@")[0]
+    if library:  # PyVISA loads it as a shared library
+        check_agreed(Code(run, "a VISA library", library), trust)
+
+
+def _short_name(kind: type[Procedure]) -> str:
+    return next((name for name, one in known_procedures().items() if one is kind), "")

@@ -1,0 +1,68 @@
+"""How far a running job is, and how long it will still take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from mho.procedures.stream import Event, Paused, Progress, Resumed
+
+
+class Pace:
+    """Follows the events of one run; pauses do not count.
+
+    What is left is what the estimate leaves, or what the current stage will take at its pace so far, whichever is
+    more: stages to come are only in the estimate, and a stage that is slower than expected only in its pace.
+
+    Parameters
+    ----------
+    estimate : float or None
+        What the whole run was expected to take, s.
+    now : callable
+        Seconds on a steady clock.
+
+    Attributes
+    ----------
+    progress : Progress or None
+        The last that was heard.
+    """
+
+    def __init__(self, estimate: float | None = None, now: Callable[[], float] = time.monotonic) -> None:
+        self.progress: Progress | None = None
+        self._estimate, self._now = estimate, now
+        self._began = now()
+        self._paused_at: float | None = None
+        self._stage: tuple[str, float, int] = ("", 0.0, 0)  # its name, and when and where it was first seen
+
+    def take(self, event: Event) -> None:
+        """Take an event of the run."""
+        if isinstance(event, Progress):
+            if event.stage != self._stage[0]:
+                self._stage = (event.stage, self.elapsed(), event.done)
+            self.progress = event
+        elif isinstance(event, Paused):
+            self._paused_at = self._paused_at or self._now()
+        elif isinstance(event, Resumed) and self._paused_at is not None:
+            self._began += self._now() - self._paused_at
+            self._paused_at = None
+
+    def seconds_left(self) -> float | None:
+        """Return what is left, s, or None when nothing is known."""
+        known = [left for left in (self._by_estimate(), self._by_stage()) if left is not None]
+        return max(known) if known else None
+
+    def _by_estimate(self) -> float | None:
+        return None if self._estimate is None else max(self._estimate - self.elapsed(), 0.0)
+
+    def _by_stage(self) -> float | None:
+        if self.progress is None:
+            return None
+        _, since, first = self._stage
+        made = self.progress.done - first
+        if made <= 0:
+            return None
+        return (self.elapsed() - since) / made * max(self.progress.total - self.progress.done, 0)
+
+    def elapsed(self) -> float:
+        """Return what has passed since the beginning, s."""
+        return (self._paused_at or self._now()) - self._began

@@ -1,0 +1,393 @@
+"""The durable queue: jobs in SQLite beside the runs, changed safely by any number of processes at once.
+
+It is the one truth about what is to be done. The runner takes jobs from it; whoever adds, moves or edits jobs does
+so here, whether a runner is there or not.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mho.errors import QueueError
+from mho.running.queue.database import Database, order_row
+from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order, Total
+from mho.running.queue.policy import Decision, Policy
+from mho.runs.integrity.liveness import birth_of
+from mho.runs.paths import DEFAULT_FOLDER
+
+NAME = "queue.sqlite"
+LAST = 20  # jobs that finished and are asked what such jobs take
+# What has ended comes first, in the order in which it ended; what waits comes last, in the order in which it will go.
+_ORDER = """
+ORDER BY CASE status WHEN 'queued' THEN 2 WHEN 'running' THEN 1 WHEN 'paused' THEN 1 ELSE 0 END,
+    CASE status WHEN 'queued' THEN -priority END, CASE status WHEN 'queued' THEN position END, ended, id
+"""
+_WAITING = "ORDER BY priority DESC, position, id"
+
+GO_ON = Decision()
+Revision = tuple[int, int]
+"""Number of the last change of a job that was there, and id of the last that was added."""
+NOTHING: Revision = (-1, 0)
+SAFED = "made safe by a fresh process"
+
+
+def queue_path(folder: str | os.PathLike[str] | None = None) -> Path:
+    """Return where the queue of a runs folder lies; the folder is ``MHO_RUNS`` or ``data/runs`` unless given."""
+    return Path(folder or os.environ.get("MHO_RUNS") or DEFAULT_FOLDER).resolve() / NAME
+
+
+class Queue:
+    """The queue at `path`, made if it is not there; a context manager. For use by one thread.
+
+    Every change is one transaction and on the disk when its method returns.
+
+    Parameters
+    ----------
+    path : path, optional
+        The SQLite file; that of the runs folder, `queue_path`, if not given.
+
+    Raises
+    ------
+    QueueError
+        It cannot be opened or used; also by methods that are asked for a job that is not there, or asked to
+        change one that has begun.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.path = queue_path() if path is None else Path(path).resolve()
+        self._database = Database(self.path)
+        self._version = self._database.version_of_data()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        self._database.close()
+
+    # --- looking ---
+
+    def jobs(self, bench: str | None = None, statuses: Sequence[JobStatus] = tuple(JobStatus)) -> list[Job]:
+        """Return jobs: what has ended, then what runs, then what waits, in the order in which it will go."""
+        marks = ", ".join("?" * len(statuses))
+        return self._database.jobs(
+            f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL) {_ORDER}",
+            (*statuses, bench, bench),
+        )
+
+    def changes(self, bench: str, since: Revision = NOTHING) -> tuple[Revision, list[Job], list[int]]:
+        """Return what has changed of the jobs of a bench since a revision: the one now, those jobs, the ids of all.
+
+        The ids stand in the order of `jobs`; what is not among them is not there any more.
+        """
+        last = "SELECT last, (SELECT coalesce(max(id), 0) FROM jobs) FROM revisions"
+        with self._database.reading():
+            ((change, newest),) = self._database.rows(last)
+            changed = self._jobs("WHERE bench = ? AND (revision > ? OR id > ?)", bench, *since)
+            order = self._database.rows(f"SELECT id FROM jobs WHERE bench = ? {_ORDER}", (bench,))
+        return (change, newest), changed, [number for (number,) in order]
+
+    def job(self, number: int) -> Job:
+        """Return the job with the id `number`."""
+        found = self._database.jobs("WHERE id = ?", (number,))
+        if not found:
+            raise QueueError(
+                f"there is no job {number} in queue {self.path}; `mho queue list` shows which there are"
+            )
+        return found[0]
+
+    def shown(
+        self,
+        bench: str | None = None,
+        statuses: Sequence[JobStatus] = tuple(JobStatus),
+        *,
+        ended: int,
+        waiting: int,
+    ) -> list[Job]:
+        """Return what `jobs` does, but of what has ended only the last, and of what waits only the first."""
+        marks = lambda group: ", ".join(f"'{one}'" for one in group if one in statuses)  # noqa: E731
+        where = "WHERE status IN ({}) AND (bench = ? OR ? IS NULL) {} LIMIT ?"
+        parts = (
+            reversed(
+                self._jobs(where.format(marks(ENDED), "ORDER BY ended DESC, id DESC"), bench, bench, ended)
+            ),
+            self._jobs(where.format(marks(ACTIVE), _ORDER), bench, bench, -1),
+            self._jobs(where.format(marks([JobStatus.QUEUED]), _WAITING), bench, bench, waiting),
+        )
+        return [job for part in parts for job in part]
+
+    def totals(self) -> list[Total]:
+        """Return how many jobs of each status there are for each bench, and how long they are expected to take."""
+        return [
+            Total(bench, JobStatus(status), count, known, seconds)
+            for bench, status, count, known, seconds in self._database.rows(
+                "SELECT bench, status, count(*), count(estimate), total(estimate) FROM jobs GROUP BY bench, status"
+            )
+        ]
+
+    def next(self, bench: str) -> Job | None:
+        """Return the job that goes next on `bench`, or None."""
+        waiting = self._jobs(f"WHERE bench = ? AND status = 'queued' {_WAITING} LIMIT 1", bench)
+        return waiting[0] if waiting else None
+
+    def _jobs(self, clause: str, *values: Any) -> list[Job]:
+        return self._database.jobs(clause, values)
+
+    def lane(self, bench: str) -> Lane:
+        """Return how the queue of `bench` stands."""
+        return self._database.lane(bench)
+
+    def lanes(self) -> list[Lane]:
+        """Return how the queue of each bench stands that has jobs or was ever held."""
+        return [self.lane(bench) for bench in self._database.benches()]
+
+    def changed(self) -> bool:
+        """Tell whether another process has changed the queue since the last time this was asked."""
+        before, self._version = self._version, self._database.version_of_data()
+        return self._version != before
+
+    def finished(self, bench: str, like: Order | None = None) -> list[Job]:
+        """Return the last jobs that finished on `bench`, the newest first; with `like`, of its procedure and cells."""
+        clause, values = "", (bench,)  # type: tuple[str, tuple[str | None, ...]]
+        if like is not None:
+            clause, values = "AND procedure = ? AND preset IS ?", (bench, like.procedure, like.preset)
+        return self._database.jobs(
+            f"WHERE bench = ? {clause} AND status = 'finished' ORDER BY ended DESC LIMIT {LAST}", values
+        )
+
+    # --- ordering ---
+
+    def add(self, order: Order, *, priority: int = 0, estimate: float | None = None) -> Job:
+        """Put a new job behind all others of its priority."""
+        return self.add_all([(order, estimate)], priority=priority)[0]
+
+    def add_all(self, orders: Sequence[tuple[Order, float | None]], *, priority: int = 0) -> list[Job]:
+        """Put jobs, each with its estimate (s), behind all others of their priority: all of them or none.
+
+        One that goes on after ``@2`` goes on after the second of them.
+        """
+        numbers: list[int] = []
+        places: dict[str, int] = {}
+        with self._database.changing():
+            for order, estimate in orders:
+                if order.after is not None and order.after.startswith(WITHIN):
+                    ground = numbers[int(order.after.removeprefix(WITHIN)) - 1]
+                    order = replace(order, after=f"#{ground}")
+                if order.bench not in places:
+                    places[order.bench] = self._end_of_line(order.bench)
+                row = order_row(order) | {
+                    "status": JobStatus.QUEUED, "priority": priority, "reason": "", "attempts": 0,
+                    "added": time.time(), "estimate": estimate, "position": places[order.bench],
+                }  # fmt: skip
+                numbers.append(self._database.insert(row))
+                places[order.bench] += 1
+            # Nobody else adds any meanwhile.
+            return self._jobs("WHERE id >= ? ORDER BY id", numbers[0]) if numbers else []
+
+    def clone(self, number: int) -> Job:
+        """Put a copy of a job, whatever became of it, behind all others of its priority."""
+        job = self.job(number)
+        took = (
+            job.ended - job.started
+            if job.status == "finished" and job.ended and job.started
+            else job.estimate
+        )
+        return self.add(job.order, priority=job.priority, estimate=took)
+
+    def edit(self, number: int, order: Order, *, estimate: float | None = None) -> Job:
+        """Give a job that waits another order; on another bench it goes behind all others."""
+        with self._database.changing():
+            job = self._waiting(number)
+            columns = order_row(order) | {"estimate": estimate}
+            if order.bench != job.order.bench:
+                columns["position"] = self._end_of_line(order.bench)
+            return self._set(number, **columns)
+
+    def set_priority(self, number: int, priority: int) -> Job:
+        """Give a job that waits another priority: the highest goes first."""
+        with self._database.changing():
+            self._waiting(number)
+            return self._set(number, priority=priority)
+
+    def move(self, number: int, place: int) -> Job:
+        """Move a job that waits to a place (from 1) among those that wait for its bench.
+
+        Beyond jobs of another priority it takes on the nearest priority that lets it stand there.
+        """
+        with self._database.changing():
+            job = self._waiting(number)
+            others = self._database.rows(
+                f"SELECT id, priority FROM jobs WHERE bench = ? AND status = 'queued' AND id != ? {_WAITING}",
+                (job.order.bench, number),
+            )
+            index = min(max(place - 1, 0), len(others))
+            priority = job.priority
+            if index > 0:
+                priority = min(priority, others[index - 1]["priority"])
+            if index < len(others):
+                priority = max(priority, others[index]["priority"])
+            line = [one["id"] for one in others]
+            self._database.place([*line[:index], number, *line[index:]])
+            return self._set(number, priority=priority)
+
+    def skip(self, number: int, reason: str) -> Job:
+        """Take a job that waits out of the line, and keep it on record."""
+        with self._database.changing():
+            self._waiting(number)
+            return self._set(number, status=JobStatus.SKIPPED, reason=reason, ended=time.time())
+
+    def remove(self, number: int) -> None:
+        """Forget a job that is not being run; its run file stays."""
+        with self._database.changing():
+            if self.job(number).status in ACTIVE:
+                raise QueueError(f"job {number} is being run; abort it before it is removed")
+            self._database.delete("WHERE id = ?", (number,))
+
+    def clear(self, bench: str | None = None, statuses: Sequence[JobStatus] = ENDED) -> int:
+        """Forget all jobs of `statuses`, none of which may be being run; return how many. Run files stay."""
+        wanted = [status for status in statuses if status not in ACTIVE]
+        marks = ", ".join("?" * len(wanted))
+        with self._database.changing():
+            return self._database.delete(
+                f"WHERE status IN ({marks}) AND (bench = ? OR ? IS NULL)", (*wanted, bench, bench)
+            )
+
+    def hold(self, bench: str, reason: str) -> Lane:
+        """Begin no further job on `bench`, and let a running one rest, until `release`."""
+        with self._database.changing():
+            return self._database.put_lane(replace(self._database.lane(bench), held=True, reason=reason))
+
+    def hold_unsafe(self, bench: str, hold: str, reason: str, live: Sequence[str] = ()) -> Lane:
+        """Hold the queue of `bench` for the reason `hold`, for its outputs are not confirmed safe until `confirm_safe`.
+
+        `reason` says why they are not; `live` names the roles, none when nothing is known of any.
+        """
+        with self._database.changing():
+            lane = self._database.lane(bench)
+            return self._database.put_lane(
+                replace(lane, held=True, reason=hold, unsafe=True, unsafe_reason=reason, live=tuple(live))
+            )
+
+    def release(self, bench: str) -> Lane:
+        """Let the queue of `bench` go on; whether its bench is safe stays as it was."""
+        with self._database.changing():
+            return self._database.put_lane(replace(self._database.lane(bench), held=False, reason=""))
+
+    def confirm_safe(self, bench: str, when: float, by: str = SAFED) -> Lane:
+        """Note that every output of `bench` was read back as off, `when` (Unix time, s), and by whom."""
+        return self._warn_no_more(bench, confirmed=when, confirmed_by=by)
+
+    def acknowledge(self, bench: str) -> Lane:
+        """Note that somebody takes it on his word that `bench` is safe: nobody has read that back."""
+        return self._warn_no_more(bench, acknowledged=time.time())
+
+    def _warn_no_more(self, bench: str, **known: Any) -> Lane:
+        with self._database.changing():
+            lane = self._database.lane(bench)
+            return self._database.put_lane(replace(lane, unsafe=False, unsafe_reason="", live=(), **known))
+
+    def touch(self, bench: str) -> Lane:
+        """Write how the queue of `bench` stands, as it is: whether anything can be written."""
+        with self._database.changing():
+            return self._database.put_lane(self._database.lane(bench))
+
+    def set_policy(self, bench: str, policy: Policy) -> Lane:
+        """Say what follows when a run on `bench` fails or is interrupted."""
+        with self._database.changing():
+            return self._database.put_lane(replace(self._database.lane(bench), policy=policy))
+
+    # --- carrying out ---
+
+    def begin(self, number: int, *, run: Path | None, worker: int, worker_birth: str = "") -> Job | None:
+        """Note that a worker of this process has the job, and is about to write `run`; None if it waits no more."""
+        with self._database.changing():
+            found = self._database.jobs("WHERE id = ? AND status = 'queued'", (number,))
+            if not found:
+                return None
+            return self._set(
+                number, status=JobStatus.RUNNING, reason="", run=run and str(run), attempts=found[0].attempts + 1,
+                worker=worker, worker_birth=worker_birth, runner=os.getpid(), runner_birth=birth_of(os.getpid()),
+                started=time.time(), ended=None, error="",
+            )  # fmt: skip
+
+    def mark(self, number: int, status: JobStatus) -> Job:
+        """Note that the running job rests, or runs again."""
+        with self._database.changing():
+            return self._set(number, status=status)
+
+    def note_stop(self, number: int, reason: str) -> Job:
+        """Note why a running job was asked to stop past its runner: whoever settles it does not run it again."""
+        with self._database.changing():
+            return self._set(number, reason=reason) if self.job(number).status in ACTIVE else self.job(number)
+
+    def end(
+        self,
+        number: int,
+        status: JobStatus,
+        reason: str,
+        decision: Decision = GO_ON,
+        *,
+        seconds: float | None = None,
+        pulses: int | None = None,
+        error: str = "",
+        ended: float | None = None,
+        confirmed: float | None = None,
+    ) -> Job:
+        """Note how a job ended, and what follows, in one change: no crash can come between the two.
+
+        `ended` says when (Unix time, s), unless it was just now; `confirmed` when its bench was read back as off at its
+        end, None where that was not.
+        """
+        with self._database.changing():
+            job = self.job(number)
+            columns: dict[str, Any] = {
+                "status": status, "reason": reason, "ended": ended or time.time(), "seconds": seconds, "pulses": pulses,
+                "worker": None, "worker_birth": None, "runner": None, "runner_birth": None, "error": error,
+            }  # fmt: skip
+            if decision.again:
+                first = self.next(job.order.bench)
+                columns |= {
+                    "status": JobStatus.QUEUED,
+                    "reason": f"attempt {job.attempts} {status}: {reason}",
+                    "resume_of": str(job.run) if decision.resume and job.run else None,
+                    "position": first.position - 1 if first else job.position,
+                    "priority": max(job.priority, first.priority) if first else job.priority,
+                }
+            lane = self._database.lane(job.order.bench)
+            if decision.hold:
+                hold = f"job {number} ({job.order.procedure}): {decision.hold}: {reason}"
+                lane = replace(lane, held=True, reason=hold)
+            if confirmed is not None and confirmed > (lane.confirmed or 0.0):
+                lane = replace(
+                    lane, confirmed=confirmed, confirmed_by=f"read back when job {number} had ended"
+                )
+            self._database.put_lane(lane)
+            return self._set(number, **columns)
+
+    # --- parts of changes ---
+
+    def _set(self, number: int, **columns: Any) -> Job:
+        self._database.update(number, columns)
+        return self.job(number)
+
+    def _waiting(self, number: int) -> Job:
+        job = self.job(number)
+        if job.status is not JobStatus.QUEUED:
+            raise QueueError(
+                f"job {number} is {job.status}; only a queued job can be changed. Clone it instead"
+            )
+        return job
+
+    def _end_of_line(self, bench: str) -> int:
+        return int(self._database.value("SELECT max(position) FROM jobs WHERE bench = ?", (bench,)) or 0) + 1

@@ -1,0 +1,234 @@
+"""What it takes to repeat a run on a simulated bench, read from its file alone.
+
+Seed, bench, chip and parameters are the file's. An input file is read again if it is still what it was;
+otherwise its values are taken from the array of the same name as the parameter. A file that was changed is refused,
+and code that it names is imported as `mho.running.trust` says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mho.errors import InputError, MhoError
+from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, read_bench_texts
+from mho.instruments.bench_file.chip_requirements import read_chip_text
+from mho.instruments.bench_file.models import modules_beside
+from mho.procedures.base import Procedure
+from mho.procedures.catalogue import find_procedure
+from mho.procedures.origin import import_procedure
+from mho.running.trust import Trust, check_trusted, check_unchanged, foreign, nobody
+from mho.runs import GOING_ON, Parameter, RunFile, Status
+from mho.runs.index.card import read_card
+from mho.runs.provenance import file_hash, is_file
+from mho.toml import parse_toml
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One run, ready to be repeated.
+
+    Attributes
+    ----------
+    path, run_id : Path, str
+        The run file, and the identity that it keeps wherever it goes.
+    status : Status
+        How the run ended.
+    source : BenchSource
+        The simulated bench that the file describes; `bench` is the name it had, "" for none.
+    preset, chip_seed : str or None, int
+        Of the simulated cells.
+    kind, values, seed : type, dict, int
+        The procedure, its parameters, and the seed of its plan.
+    after, after_run : Path or None, str
+        The run that had left the chip as this one found it, and its identity; None for a fresh chip.
+    folder : str
+        Where relative paths among the parameters start.
+    remarks : tuple of str
+        What is not as it was: an input file that is gone, a bench file that says something else now.
+    provenance : dict
+        As the file has it.
+    """
+
+    path: Path
+    run_id: str
+    status: Status
+    source: BenchSource
+    bench: str
+    preset: str | None
+    chip_seed: int
+    kind: type[Procedure]
+    values: dict[str, Any]
+    seed: int
+    after: Path | None
+    after_run: str
+    folder: str
+    remarks: tuple[str, ...]
+    provenance: dict[str, str]
+
+    @contextlib.contextmanager
+    def procedure(self) -> Iterator[Procedure]:
+        """Give the procedure, checked, in the folder in which the run was started."""
+        with _in_folder(self.folder):
+            made = self.kind(**self.values)
+            made.check()
+            yield made
+
+
+def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
+    """Read what it takes to repeat the run in the file at `path`.
+
+    Parameters
+    ----------
+    trust : callable
+        Asked for a procedure or driver that the file names and that is none of mho's own.
+
+    Raises
+    ------
+    RunFileError
+        The file cannot be read, or is not as its run wrote it.
+    InputError
+        The run cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is
+        not trusted.
+    """
+    path = path.resolve()
+    with RunFile(path) as file:
+        status, provenance = file.status, file.provenance
+        if status in GOING_ON:
+            raise InputError(f"{path} is still running; repeat it when it is over")
+        _check_has_bench(file)
+        check_unchanged(path)
+        code = foreign(provenance.get("procedure", ""), file.bench, f"bench file in {path}")
+        check_trusted(path, code, trust)
+        source = _bench_of(file)
+        seed, chip_seed = file.seed(), file.seed("chip_seed")
+        if seed is None:
+            raise InputError(f"{path} does not say its seed, so it cannot be repeated")
+        folder, bench = provenance.get("folder", ""), provenance.get("bench", "")
+        kind = _kind_of(file)
+        values, remarks = _parameters_of(file)
+        values = kind.from_version(file.version, values)
+    after = provenance.get("after", "")
+    return Recipe(
+        path=path,
+        run_id=read_card(path).facts.run_id,
+        status=status,
+        source=source,
+        bench=bench,
+        preset=provenance.get("preset") or None,
+        chip_seed=seed if chip_seed is None else chip_seed,
+        kind=kind,
+        values=values,
+        seed=seed,
+        after=Path(after) if after else None,
+        after_run=provenance.get("after_run", ""),
+        folder=folder,
+        remarks=(*remarks, *_bench_file_differs(bench, source)),
+        provenance=provenance,
+    )
+
+
+def _check_has_bench(file: RunFile) -> None:
+    if not file.bench.strip():
+        raise InputError(
+            f"{file.path} was not made on a bench ({file.procedure}), so there is nothing to repeat"
+        )
+
+
+def _bench_of(file: RunFile) -> BenchSource:
+    """Return the bench and chip that the run file itself describes; imports the drivers that it names."""
+    with modules_beside(Path()):
+        bench = parse_toml(file.bench, BenchFile, f"bench file in {file.path}", InputError)
+    if bench.simulation is None:
+        raise InputError(
+            f"{file.path} was made on real instruments ({bench.name}): cells are never twice the same, so only "
+            "runs on simulated benches are repeated; run the procedure again instead"
+        )
+    read_chip_text(file.chip, f"in {file.path}")  # said now, when it is known where it stands
+    return BenchSource(bench=bench, text=file.bench, chip_text=file.chip)
+
+
+def _kind_of(file: RunFile) -> type[Procedure]:
+    named = file.provenance.get("procedure", "")
+    return import_procedure(named) if named else find_procedure(file.procedure)
+
+
+def _parameters_of(file: RunFile) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of the run's parameters, and what is to be said of its input files."""
+    folder = file.provenance.get("folder", "")
+    hashes = file.input_hashes
+    values: dict[str, Any] = {}
+    remarks: list[str] = []
+    given = file.given
+    with _in_folder(folder):
+        for name, parameter in file.parameters.items():
+            if name not in given:
+                continue
+            values[name] = given[name]
+            trouble = _trouble_with(parameter, hashes.get(name), has_array=name in file.arrays)
+            if trouble:
+                if name not in file.arrays:
+                    raise InputError(
+                        f"{file.path} cannot be repeated: {name} {trouble}, and the file does not hold it"
+                    )
+                values[name] = file.array(name)
+                remarks.append(f"{name} {trouble}: its values are taken from the run file")
+    return values, remarks
+
+
+def _trouble_with(parameter: Parameter, known: str | None, *, has_array: bool) -> str:
+    """Say why a parameter's value cannot be used as it is; "" when it can."""
+    value = parameter.value
+    if has_array and str(value).startswith("array of shape"):
+        return "was an array in a script"
+    # Older files keep no hashes: there a name with a suffix was a file.
+    was_file = known is not None or (has_array and bool(Path(str(value)).suffix))
+    if was_file and not is_file(value):
+        return f"was read from {value}, which is gone"
+    if known is None:
+        return ""
+    return "" if file_hash(Path(str(value))) == known else f"was read from {value}, which has changed since"
+
+
+def _bench_file_differs(bench: str, source: BenchSource) -> list[str]:
+    """Say so when the bench that the run names is another one now; the run file's own is used either way."""
+    if not bench:
+        return []
+    try:
+        text, chip_text = read_bench_texts(bench)
+    except MhoError:
+        return [f"bench {bench} is gone: the one in the run file is used"]
+    changed = [
+        what
+        for what, one, other in (
+            ("file", text, source.text),
+            ("chip map", chip_text, source.chip_text),
+        )
+        if one != other
+    ]
+    return [
+        f"the {what} of bench {bench} has changed since: the one in the run file is used" for what in changed
+    ]
+
+
+@contextlib.contextmanager
+def _in_folder(folder: str) -> Iterator[None]:
+    """Be where the run was started, if that place is there, so that relative paths mean what they meant.
+
+    No module is found there: what the import path has of the current folder stays what it is.
+    """
+    if not folder or not Path(folder).is_dir():
+        yield
+        return
+    kept = list(sys.path)
+    sys.path[:] = [os.path.abspath(place) for place in kept]
+    try:
+        with contextlib.chdir(folder):
+            yield
+    finally:
+        sys.path[:] = kept

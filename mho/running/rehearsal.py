@@ -1,0 +1,293 @@
+"""Running a procedure on the twins of a bench before it runs on the bench: what it will do to the chip, and how long."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from mho.errors import Aborted, InputError, MhoError
+from mho.instruments import TerminalLimits
+from mho.instruments.bench_file.bench_file import BenchFile, load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.laboratory.monitor import SLACK, Extremes, Incident
+from mho.instruments.laboratory.rehearsal import open_rehearsal
+from mho.procedures.base import Procedure
+from mho.procedures.stream import Ended, Event, Observer, Started
+from mho.running.execution import run
+
+# What a message and its reply take beside the work they ask for, s by interface. Assumed (?), not measured: of
+# the size that drivers see with USB and LAN instruments; a DAQ's is the start and stop of its tasks.
+MESSAGE_TIMES: Mapping[str, float] = {"USB": 1e-3, "TCPIP": 1e-3, "GPIB": 2e-3, "ASRL": 2e-3, "DAQ": 5e-3}
+_OTHER = 2e-3
+
+# The twins are wired by the bench file that is being rehearsed, and begin as they are after power-on.
+UNSEEN = (
+    "wires and channels other than the bench file says",
+    "contacts",
+    "your chip's own cells",
+    "how the instruments stand now",
+)
+"""What no rehearsal can see."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One quantity at one terminal, beside its limit.
+
+    Attributes
+    ----------
+    terminal, name, unit : str
+        ``bit line``; ``voltage``, ``current``, ``pulse width`` or ``slew``; V, A, s or V/s.
+    lowest, highest : float
+        What was seen.
+    limit : float
+        Of the magnitude; infinite where the bench file gives none.
+    """
+
+    terminal: str
+    name: str
+    unit: str
+    lowest: float
+    highest: float
+    limit: float
+
+    @property
+    def margin(self) -> float:
+        """Limit less magnitude."""
+        return self.limit - max(abs(self.lowest), abs(self.highest))
+
+    @property
+    def within(self) -> bool:
+        """Whether the limit was kept, to the sources' accuracy."""
+        return math.isinf(self.limit) or self.margin >= -SLACK * self.limit
+
+
+@dataclass(frozen=True)
+class BusReport:
+    """Messages to one instrument.
+
+    Attributes
+    ----------
+    roles, address : str
+        Who it is on the bench, and its VISA address or a DAQ's outputs.
+    messages, bytes : int
+        Sent, and sent and received.
+    message_time : float
+        Assumed for a message and its reply beside the work, s.
+    """
+
+    roles: str
+    address: str
+    messages: int
+    bytes: int
+    message_time: float
+
+    @property
+    def seconds(self) -> float:
+        """What the messages take, s."""
+        return self.messages * self.message_time
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How a rehearsal went.
+
+    Attributes
+    ----------
+    bench, procedure, preset : str
+        Name of the bench, title of the run, cells of the simulated chip.
+    seed : int
+        Of everything random.
+    finished : bool
+        Whether the procedure came to its end.
+    reason : str
+        Why not, in the words that the bench would have used.
+    quantities : tuple of Quantity
+        What every terminal saw.
+    incidents : tuple of Incident
+        What would have hurt.
+    buses : tuple of BusReport
+    pulses : int
+        Pulses that reached cells.
+    instrument_seconds : float
+        On the instruments' clock: apertures, delays, pulses, settling, s.
+    result : object
+        What the procedure returned, or None.
+    run_file : Path or None
+        Where it was asked to leave one.
+    """
+
+    bench: str
+    procedure: str
+    preset: str
+    seed: int
+    finished: bool
+    reason: str
+    quantities: tuple[Quantity, ...]
+    incidents: tuple[Incident, ...]
+    buses: tuple[BusReport, ...]
+    pulses: int
+    instrument_seconds: float
+    result: Any
+    run_file: Path | None
+
+    @property
+    def bus_seconds(self) -> float:
+        """What all messages take on hardware, as assumed, s."""
+        return sum(bus.seconds for bus in self.buses)
+
+    @property
+    def hardware_seconds(self) -> float:
+        """How long the run will take on hardware, s; the computer's own work comes on top."""
+        return self.instrument_seconds + self.bus_seconds
+
+    @property
+    def passed(self) -> bool:
+        """Whether it finished, within all limits and without an incident."""
+        return self.finished and not self.incidents and all(one.within for one in self.quantities)
+
+
+def rehearse(
+    procedure: Procedure,
+    bench: str,
+    *,
+    seed: int | None = None,
+    preset: str | None = None,
+    output: str | Path | None = None,
+    beyond: bool = False,
+    force: bool = False,
+    message_times: Mapping[str, float] = MESSAGE_TIMES,
+    observers: Sequence[Observer] = (),
+) -> Rehearsal:
+    """Run `procedure` on the twins of the instruments that a bench file names.
+
+    The drivers are those of the bench. No hardware is opened and no lock is taken, so the bench may be in use.
+
+    Parameters
+    ----------
+    procedure : Procedure
+    bench : str
+        A bench file, or a packaged bench.
+    seed : int, optional
+        Of everything random; a fresh one is drawn, and is in the report.
+    preset : str, optional
+        Cells of the simulated chip ("ideal", "quiet", "pku", "relaxing"); default "pku", or the bench file's.
+    output : path, optional
+        Where to leave the run file; without it none is left.
+    beyond : bool
+        Go on beyond the bench's limits, which stop the procedure otherwise; what exceeds them, and by how much, is
+        in the report.
+    force : bool
+        Take limits of the bench file that can hardly be meant as they are.
+    message_times : mapping
+        Assumed time (s) of a message by interface, as `MESSAGE_TIMES`.
+    observers : sequence of callables
+        As for `run`; without `output` they hear nothing of the file that is not kept.
+
+    Returns
+    -------
+    Rehearsal
+        Also when the bench's limits or instruments stopped the procedure: `reason` says where.
+
+    Raises
+    ------
+    MhoError
+        `BenchError` for a wrong bench file, `InputError` for input that cannot be used on any bench,
+        `Aborted` when the user stops it.
+    """
+    source = load_bench_file(bench)
+    seed = secrets.randbits(32) if seed is None else seed
+    result: object = None
+    reason = ""
+    with ExitStack() as stack:
+        if output is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mho-rehearsal-"))
+        opened = stack.enter_context(
+            open_rehearsal(source, preset=preset, seed=seed, beyond=beyond, force=force)
+        )
+        lab = opened.laboratory
+        assert lab is not None  # a rehearsal always has one
+        try:
+            result = run(
+                procedure,
+                opened,
+                seed=seed,
+                output=folder if output is None else output,
+                observers=[_unless_of_a_file(one) for one in observers] if output is None else observers,
+            )
+        except (InputError, Aborted):
+            raise
+        except MhoError as error:
+            reason = f"{type(error).__name__}: {error}"
+    path: Path | None = getattr(result, "path", None)
+    if output is None and path is not None:
+        result, path = replace(cast(Any, result), path=Path()), None  # the file is gone
+    limits = source.bench.terminal_limits().terminals
+    return Rehearsal(
+        bench=source.bench.name,
+        procedure=_title(procedure),
+        preset=lab.chip.preset.name,
+        seed=seed,
+        finished=not reason,
+        reason=reason,
+        quantities=tuple(
+            quantity
+            for name, seen in lab.monitor.extremes().items()
+            for quantity in _quantities(name, seen, limits.get(name, TerminalLimits(math.inf)))
+        ),
+        incidents=tuple(lab.incidents),
+        buses=_buses(source.bench, lab, message_times),
+        pulses=lab.monitor.pulses,
+        instrument_seconds=lab.clock.now,
+        result=result,
+        run_file=path,
+    )
+
+
+def _unless_of_a_file(observer: Observer) -> Observer:
+    """Keep from an observer what only says where the run file is."""
+
+    def observe(event: Event) -> None:
+        if not isinstance(event, Started | Ended):
+            observer(event)
+
+    return observe
+
+
+def _quantities(terminal: str, seen: Extremes, limits: TerminalLimits) -> list[Quantity]:
+    """What a terminal saw; a current or a pulse that never came is left out."""
+    found = [Quantity(terminal, "voltage", "V", seen.lowest, seen.highest, limits.voltage)]
+    if seen.current:
+        found.append(Quantity(terminal, "current", "A", 0.0, seen.current, limits.current))
+    if seen.pulses:
+        found.append(
+            Quantity(
+                terminal, "pulse width", "s", seen.shortest_pulse, seen.longest_pulse, limits.pulse_width
+            )
+        )
+    if seen.slew:
+        found.append(Quantity(terminal, "slew", "V/s", 0.0, seen.slew, limits.slew))
+    return found
+
+
+def _title(procedure: Procedure) -> str:
+    title: str = procedure.run_title()
+    return title
+
+
+def _buses(bench: BenchFile, lab: Laboratory, times: Mapping[str, float]) -> tuple[BusReport, ...]:
+    addresses = bench.instruments.buses()
+    reports = []
+    for address in dict.fromkeys(addresses.values()):
+        roles = ", ".join(role for role, used in addresses.items() if used == address)
+        interface = "DAQ" if roles == "daq" else address.partition("::")[0].rstrip("0123456789").upper()
+        traffic = lab.traffic[address]
+        sizes = traffic.bytes_sent + traffic.bytes_received
+        reports.append(BusReport(roles, address, traffic.messages, sizes, times.get(interface, _OTHER)))
+    return tuple(reports)

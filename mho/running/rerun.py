@@ -1,0 +1,108 @@
+"""Repeats a run on a simulated bench from its file alone, and compares what comes out, bit for bit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mho.errors import Aborted, MhoError
+from mho.procedures.stream import Event, Observer, Started
+from mho.running.continuing import as_found
+from mho.running.execution import run
+from mho.running.recipe import read_recipe
+from mho.running.trust import Trust, nobody
+from mho.runs import RunFile, Status, new_run_path
+from mho.runs.integrity.comparison import Change, Compared, compare_runs, compare_surroundings
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """What repeating a run came to.
+
+    Attributes
+    ----------
+    original, path : Path
+        The two run files.
+    remarks : tuple of str
+        What was not as it was: an input file that is gone, a bench file that says something else now.
+    changes : tuple of Change
+        What surrounds the runs and differs: version of mho, code, packages.
+    compared : tuple of Compared
+        Every dataset of the two.
+    """
+
+    original: Path
+    path: Path
+    remarks: tuple[str, ...]
+    changes: tuple[Change, ...]
+    compared: tuple[Compared, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether the run was repeated: bit for bit, but for digital computations within their tolerance."""
+        return all(one.equal for one in self.compared)
+
+
+def rerun(
+    path: str | os.PathLike[str],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    observers: Sequence[Observer] = (),
+    trust: Trust = nobody,
+) -> Rerun:
+    """Repeat the run in the file at `path` and compare the two.
+
+    Parameters
+    ----------
+    path : path
+        A run on a simulated bench, that is over.
+    output : path, optional
+        Run file or folder, as for `mho.run`.
+    observers : sequence of callables
+        As for `mho.run`.
+    trust : callable
+        Asked for code that the file names and that is none of mho's own, see `mho.running.trust`.
+
+    Raises
+    ------
+    RunFileError
+        The file cannot be read, or is not as its run wrote it.
+    InputError
+        The run cannot be repeated: real instruments, still running, an input that is nowhere to be had, code that is
+        not trusted.
+    """
+    recipe = read_recipe(Path(path), trust)
+    target = new_run_path(
+        recipe.kind.__name__.lower(), output
+    ).resolve()  # from this folder, not from the run's
+    begun: list[Path] = []
+
+    def notice(event: Event) -> None:
+        if isinstance(event, Started):
+            begun.append(event.path)
+
+    kept = {"bench": recipe.bench} if recipe.bench else {}
+    with as_found(recipe, trust) as bench, recipe.procedure() as procedure:
+        try:
+            run(
+                procedure,
+                bench,
+                seed=recipe.seed,
+                output=target,
+                observers=(notice, *observers),
+                provenance=kept | {"rerun_of": recipe.run_id},
+            )
+        except Aborted:
+            raise
+        except MhoError:
+            # The first run may have ended so too: the comparison tells.
+            if not begun:
+                raise
+    repeated = begun[0].resolve()
+    with RunFile(repeated) as again:
+        changes = compare_surroundings(recipe.provenance, again.provenance)
+    cut_short = recipe.status in (Status.ABORTED, Status.INTERRUPTED)
+    compared = compare_runs(recipe.path, repeated, as_far_as_first=cut_short)
+    return Rerun(recipe.path, repeated, recipe.remarks, changes, compared)

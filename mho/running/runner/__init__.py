@@ -1,0 +1,8 @@
+"""The runner of one bench takes jobs from the queue, each into a process of its own; clients watch and command it."""
+
+from mho.running.runner.client import NoRunnerError, RunnerBusyError, RunnerClient, Watch
+from mho.running.runner.emergency_stop import emergency_stop
+from mho.running.runner.runner import Runner
+from mho.running.runner.worker_process import Grace
+
+__all__ = ["Grace", "NoRunnerError", "Runner", "RunnerBusyError", "RunnerClient", "Watch", "emergency_stop"]

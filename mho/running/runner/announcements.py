@@ -1,0 +1,35 @@
+"""Tells somebody elsewhere what becomes of a queue: jobs that end, a queue that is held, a bench that is not safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mho.errors import LimitError
+from mho.procedures import stream
+from mho.running.notifications import Notifier, Occasion
+from mho.running.queue.job import JobStatus
+from mho.running.runner.messages import Event, JobChanged
+
+OCCASIONS: dict[JobStatus, Occasion] = {
+    JobStatus.FINISHED: "finish",
+    JobStatus.FAILED: "failure",
+    JobStatus.INTERRUPTED: "failure",
+}
+
+
+def telling(notifier: Notifier) -> Callable[[Event], None]:
+    """Return a listener that sends what is worth it; a job that somebody aborted is not."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, JobChanged) and event.job.status in OCCASIONS:
+            job = event.job
+            occasion: Occasion = "limit" if job.error == LimitError.__name__ else OCCASIONS[job.status]
+            notifier.send(
+                f"mho: job {job.id} {job.status}",
+                f"{job.reason or job.order.in_words()}\n{job.run}",
+                occasion,
+            )
+        elif isinstance(event, stream.Message) and event.level in ("ERROR", "CRITICAL"):
+            notifier.send("mho: the queue is held", event.text, "failure")
+
+    return listen

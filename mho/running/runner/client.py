@@ -1,0 +1,212 @@
+"""Watching and commanding a runner from another process: what the command line and the window use."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from multiprocessing import AuthenticationError
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mho.errors import QueueError, UnsafeError
+from mho.procedures.origin import bench_key
+from mho.running.queue.store import queue_path
+from mho.running.runner.connection import PATIENCE, Wire, set_patience
+from mho.running.runner.messages import Event, Refused, Request, RunnerState, decode
+from mho.running.runner.rendezvous import MeetingPlace
+
+ANSWER_WITHIN = 40.0  # s; the runner gives up after 30
+SAFE_WITHIN = 90.0  # s; more than the runner grants a worker and the process that makes safe after it
+EMERGENCY_WITHIN = 10.0  # s in which a runner must have taken up an emergency stop
+LOOK = 0.05  # s between two looks
+
+
+class NoRunnerError(QueueError):
+    """There is no runner to talk to."""
+
+
+class RunnerBusyError(QueueError):
+    """There is a runner, but it lets nobody in, does not answer, or serves too many."""
+
+
+class RunnerClient:
+    """Commands to the runner of one queue and bench; every call makes a connection of its own.
+
+    Parameters
+    ----------
+    queue : path, optional
+        The queue's file, `queue_path` if not given.
+    bench : str
+        Packaged name or bench file.
+
+    Raises
+    ------
+    NoRunnerError, RunnerBusyError
+        By every call: there is no runner, or one that does not answer.
+    QueueError
+        By every call: the runner refuses.
+    """
+
+    def __init__(self, queue: Path | None = None, bench: str = "simulated") -> None:
+        self.bench = bench_key(bench)
+        self._queue_path = queue or queue_path()
+        self._place = MeetingPlace(self._queue_path, self.bench)
+
+    def status(self, within: float = ANSWER_WITHIN) -> RunnerState:
+        """Return how the runner stands; it may take `within` seconds to say it."""
+        return self._ask(Request(command="status"), within)
+
+    def pause(self) -> RunnerState:
+        """Let the running job rest at its next safe point, outputs idle, and begin no other."""
+        return self._ask(Request(command="pause"))
+
+    def resume(self) -> RunnerState:
+        """Let the job and the queue go on."""
+        return self._ask(Request(command="resume"))
+
+    def abort(self, job: int | None = None) -> RunnerState:
+        """Stop the running job at its next safe point; `job` says which one is meant."""
+        return self._ask(Request(command="abort", job=job))
+
+    def emergency_stop(self) -> RunnerState:
+        """Break off the running job at once, make the bench safe, and hold the queue; `emergency.emergency_stop` is
+        for people: it does without a runner too.
+        """
+        return self._ask(Request(command="emergency"), EMERGENCY_WITHIN)
+
+    def confirm_safe(self) -> str:
+        """Wait until what an emergency stop broke off is over; return in words that the bench is safe.
+
+        Raises
+        ------
+        UnsafeError
+            The runner could not make the bench safe, or takes too long.
+        NoRunnerError, RunnerBusyError
+            The runner is gone, or answers no more: nobody has confirmed anything.
+        """
+        deadline = time.monotonic() + SAFE_WITHIN
+        while (state := self.status()).state != "idle":
+            if time.monotonic() > deadline:
+                raise UnsafeError(
+                    f"emergency stop: the runner of bench {self.bench!r} has not confirmed within {SAFE_WITHIN:.0f} s that "
+                    "the bench is safe; see to the bench"
+                )
+            time.sleep(LOOK)
+        if state.unsafe:
+            raise UnsafeError(
+                f"emergency stop: {state.warning}. The queue is held; see to the bench", live=state.live
+            )
+        return f"emergency stop: bench {self.bench} is safe, the queue is held"
+
+    def watch(self) -> Watch:
+        """Hear everything that the runner announces from now on, beginning with how it stands."""
+        wire = self._open()
+        try:
+            wire.send(Request(command="watch").model_dump_json().encode())
+        except OSError:
+            wire.release()
+            raise self._silent() from None
+        return Watch(wire)
+
+    def _ask(self, request: Request, within: float = ANSWER_WITHIN) -> RunnerState:
+        wire = self._open()
+        try:
+            wire.send(request.model_dump_json().encode())
+            line = wire.receive(within)
+        except (OSError, EOFError):
+            raise self._silent() from None
+        finally:
+            wire.release()
+        if line is None:
+            raise self._silent()
+        answer = decode(line)
+        if isinstance(answer, Refused):
+            raise _refusal(answer)
+        if not isinstance(answer, RunnerState):
+            raise QueueError(f"the runner of bench {self.bench!r} answers nonsense; update mho on both sides")
+        return answer
+
+    def _open(self) -> Wire:
+        card = self._place.card()
+        if card is None:
+            raise self._silent()
+        unix = isinstance(card.address, str)
+        sock = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
+        try:
+            set_patience(sock, PATIENCE)
+            sock.connect(card.address)
+            return Wire.opened(sock, card.secret)
+        except AuthenticationError as error:
+            raise QueueError(
+                f"the runner of bench {self.bench!r} does not know this user's key: {error}"
+            ) from None
+        except (OSError, EOFError):
+            raise self._silent() from None
+        finally:
+            sock.close()
+
+    def _silent(self) -> QueueError:
+        """Return what to raise when nobody answers: there is nobody, or somebody who does not."""
+        card = self._place.card()
+        if card is not None and card.lives():
+            return RunnerBusyError(
+                f"the runner of bench {self.bench!r} (process {card.pid}) does not answer; end its process if it hangs"
+            )
+        return NoRunnerError(
+            f"no runner serves bench {self.bench!r}; start one with `mho runner --bench {self.bench}`"
+        )
+
+
+def _refusal(answer: Refused) -> QueueError:
+    return (RunnerBusyError if answer.busy else QueueError)(answer.reason)
+
+
+class Watch:
+    """What a runner announces; a context manager, and an iterator that ends with the runner or by `close`.
+
+    Attributes
+    ----------
+    over : bool
+        Whether there is nothing more to come.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self.over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._wire.release()
+
+    def __iter__(self) -> Iterator[Event]:
+        while (event := self.receive()) is not None:
+            yield event
+
+    def receive(self, timeout: float | None = None) -> Event | None:
+        """Return the next event; None after `timeout` seconds without one, and when the runner is gone.
+
+        Raises
+        ------
+        RunnerBusyError
+            First of all, when too many watch already.
+        """
+        try:
+            line = self._wire.receive(timeout)
+        except (OSError, EOFError):
+            self.over = True
+            return None
+        event: Event | Refused | None = None if line is None else decode(line)
+        if isinstance(event, Refused):
+            self.over = True
+            raise _refusal(event)
+        return event
+
+    def close(self) -> None:
+        """Stop watching; may be called from another thread than the one that iterates."""
+        self._wire.close()

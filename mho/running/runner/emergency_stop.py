@@ -1,0 +1,70 @@
+"""The one emergency stop that every surface calls: by the runner of a bench, and without one from a fresh process."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from mho.errors import QueueError, UnsafeError
+from mho.processes import make_safe_apart
+from mho.running.queue.job import ACTIVE, unsafe_text
+from mho.running.queue.store import Queue, queue_path
+from mho.running.runner.client import NoRunnerError, RunnerClient
+from mho.running.runner.messages import EMERGENCY
+from mho.running.runner.orphans import break_off, family_of_workers
+from mho.running.runner.runner import GRACE
+
+
+def emergency_stop(path: Path | None = None, bench: str = "simulated") -> str:
+    """Break off what a queue does on a bench, make the bench safe, hold the queue; return in words what was confirmed.
+
+    The runner does it. Without one, or when it does not answer, its worker is ended, and a fresh process makes the
+    bench safe.
+
+    Parameters
+    ----------
+    path : path, optional
+        The queue's file, `queue_path` if not given.
+    bench : str
+        Packaged name or bench file.
+
+    Raises
+    ------
+    UnsafeError
+        The bench could not be confirmed safe; `live` names what may be live, as far as that is known.
+    """
+    path = (path or queue_path()).resolve()
+    client = RunnerClient(path, bench)
+    try:
+        client.emergency_stop()
+        return client.confirm_safe()
+    except NoRunnerError:
+        return _stop_without_runner(path, client.bench, "no runner was there")
+    except QueueError as error:
+        return _stop_without_runner(path, client.bench, str(error))
+
+
+def _stop_without_runner(path: Path, bench: str, why: str) -> str:
+    held = "the queue is held"
+    try:
+        with Queue(path) as jobs:
+            jobs.hold_unsafe(bench, EMERGENCY, f"{EMERGENCY}, not confirmed yet")
+    except QueueError as error:  # a full disk, or a queue of tomorrow, keeps nobody from the bench
+        held = f"the queue is NOT held ({error})"
+    with suppress(QueueError), Queue(path) as jobs:
+        for job in jobs.jobs(bench, ACTIVE):  # left behind by its runner, or by one that does not answer
+            with suppress(QueueError):
+                jobs.note_stop(job.id, EMERGENCY)
+            break_off(job, family_of_workers(path, bench), GRACE.emergency)
+    done = make_safe_apart(bench, patience=GRACE.safing)
+    with suppress(QueueError), Queue(path) as jobs:
+        if done.confirmed is not None:
+            jobs.confirm_safe(bench, done.confirmed)
+        else:
+            jobs.hold_unsafe(bench, EMERGENCY, done.reason, done.live)
+    if not done.safe:
+        raise UnsafeError(
+            f"emergency stop: {why}; {unsafe_text(bench, done.live, done.reason)}; {held}. See to the bench",
+            live=done.live,
+        )
+    return f"emergency stop: {why}; bench {bench} is safe, {held}"

@@ -1,0 +1,223 @@
+"""What worker, runner and clients say to each other: one JSON object a message, checked on arrival."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from mho.errors import QueueError
+from mho.procedures import stream
+from mho.running.queue.job import Job, Order, unsafe_text
+from mho.runs import Status
+from mho.toml import StrictModel
+
+RUNNER_GONE = "the runner is gone"
+"""Why a worker stopped whose runner was killed."""
+
+EMERGENCY = "emergency stop"
+"""Why a job was broken off, or a queue is held, by the emergency stop."""
+
+State = Literal["idle", "running", "paused", "making safe"]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Runner to worker, first of all: what to run, into which file."""
+
+    order: Order
+    run: Path
+    job: int
+    attempt: int
+    resume_of: Path | None = None
+    after: Path | None = None
+
+
+@dataclass(frozen=True)
+class Command:
+    """Runner to worker, meanwhile; "emergency" does not wait for the instrument's current message."""
+
+    command: Literal["pause", "resume", "abort", "emergency"]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """Worker to runner, last of all.
+
+    Attributes
+    ----------
+    status, reason : Status, str
+        How the run ended.
+    safe : bool
+        Whether the bench was confirmed safe, or nothing was ever sent to it.
+    seconds, pulses : float, int or None
+        What a finished run took.
+    error : str
+        Class of the error that ended it; empty without one.
+    live : tuple of str
+        Roles that are not confirmed safe, as far as they are known.
+    confirmed : float or None
+        When every output was read back as off, Unix time, s; None where nothing was sent to the bench, or it is not safe.
+    """
+
+    status: Status
+    reason: str
+    safe: bool
+    seconds: float | None = None
+    pulses: int | None = None
+    error: str = ""
+    live: tuple[str, ...] = ()
+    confirmed: float | None = None
+
+
+@dataclass(frozen=True)
+class Missed:
+    """So many events were left out, because they came faster than they were taken."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The runner's answer to a request that it does not follow; `busy` when it would at another time."""
+
+    reason: str
+    busy: bool = False
+
+
+@dataclass(frozen=True)
+class JobChanged:
+    """The runner has changed a job."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class QueueChanged:
+    """Somebody has added, moved, edited or removed jobs, or changed the policy: look into the queue."""
+
+
+@dataclass(frozen=True)
+class RunnerState:
+    """How a runner stands.
+
+    Attributes
+    ----------
+    pid : int
+        Its process.
+    job : int or None
+        Being run.
+    held : bool
+        Whether no further job will be begun; `reason` says why.
+    unsafe : bool
+        Whether the bench could not be confirmed safe, as on its lane.
+    stage, done, total : str, int, int
+        Of the running job.
+    seconds_left : float or None
+        Expected for the running job, s.
+    unsafe, unsafe_reason, live : bool, str, tuple of str
+        Whether the bench is not confirmed safe, why, and which roles may be live, as `Lane` has them.
+    """
+
+    bench: str
+    pid: int
+    state: State
+    job: int | None = None
+    held: bool = False
+    reason: str = ""
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+    unsafe: bool = False
+    unsafe_reason: str = ""
+    live: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """What is to be said before anything else; empty for a bench that is safe as far as the runner knows."""
+        return unsafe_text(self.bench, self.live, self.unsafe_reason) if self.unsafe else ""
+
+
+Event = stream.Event | Missed | JobChanged | QueueChanged | RunnerState
+"""What a client hears while it watches."""
+
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (
+        stream.BenchTaken, stream.Started, stream.Progress, stream.Row, stream.Message, stream.Standing, stream.Paused,
+        stream.Resumed, stream.MakingSafe, stream.Ended,
+        Assignment, Command, Done, Refused, Missed, JobChanged, QueueChanged, RunnerState,
+    )
+}  # fmt: skip
+
+
+class Request(StrictModel):
+    """A client to the runner."""
+
+    command: Literal["status", "watch", "pause", "resume", "abort", "emergency"]
+    job: int | None = None
+
+
+def encode(message: Any) -> bytes:
+    """Return a message of one of the classes above, or of a run's events, as one line of JSON without its end."""
+    return json.dumps({"kind": type(message).__name__, **_shallow(message)}, default=_plain).encode()
+
+
+def decode(line: bytes) -> Any:
+    """Return the message that `encode` made into `line`; arrays come back as lists.
+
+    Raises
+    ------
+    QueueError
+        It is no message of ours.
+    """
+    try:
+        content = json.loads(line)
+        kind = _KINDS[content.pop("kind")]
+        return _adapter(kind).validate_python(content)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise QueueError(f"not a message of mho: {_brief(error)}") from None
+
+
+def decode_request(line: bytes) -> Request:
+    """Return a client's request; `QueueError` for anything else."""
+    try:
+        return Request.model_validate_json(line)
+    except ValidationError as error:
+        raise QueueError(f"not a request: {_brief(error)}") from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _shallow(message: Any) -> dict[str, Any]:
+    return {field.name: getattr(message, field.name) for field in fields(message)}
+
+
+def _plain(value: Any) -> Any:
+    """Return as JSON what `json` does not know."""
+    if is_dataclass(value):
+        return _shallow(value)
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, complex):
+        return [value.real, value.imag]
+    return str(value)
+
+
+def _brief(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"[:200]
+    return f"{type(error).__name__}: {error}"[:200]

@@ -1,0 +1,85 @@
+"""What becomes of a job whose runner was killed: its worker ends by itself, or is ended, and it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from mho.processes import end_whole
+from mho.running.queue.job import ACTIVE, Job
+from mho.running.runner.outcome import found
+from mho.runs.integrity.liveness import lives
+
+
+def family_of_workers(queue: Path, bench: str) -> str:
+    """Return the mark of all that workers of a queue on a bench start, as `mho.processes.end_whole` looks for it."""
+    return f"{queue} {bench}"
+
+
+def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[], object]) -> str:
+    """Wait until the worker that had `job` is gone, with all that it started; say how it ended.
+
+    Its input has ended with its runner, so it stops at its next safe point and makes the bench safe; one that
+    does not is killed.
+
+    Parameters
+    ----------
+    job : Job
+        As the queue knows it.
+    family : str
+        Mark of all that it started.
+    patience : float
+        How long it may take, s.
+    attend : callable
+        Does other work for a moment.
+    """
+    try:
+        if not worker_lives(job):
+            return "runner and worker were gone"
+        deadline = time.monotonic() + patience
+        while worker_lives(job):
+            if time.monotonic() >= deadline:
+                end_whole(job.worker, family)
+                late = f"did not end within {patience:g} s after its runner was gone, and was killed"
+                return f"its worker {job.worker} {late}"
+            attend()
+        return "the runner was gone"
+    finally:
+        end_whole(None, family)
+
+
+def break_off(job: Job, family: str, patience: float) -> None:
+    """End the worker that has `job` at once, without its runner: it makes the bench safe itself, or is killed."""
+    deadline = time.monotonic() + patience
+    if hasattr(signal, "SIGUSR1") and worker_lives(job):
+        with suppress(ProcessLookupError):
+            os.kill(job.worker or 0, signal.SIGUSR1)
+    while worker_lives(job) and time.monotonic() < deadline:
+        time.sleep(patience / 50)
+    end_whole(job.worker if worker_lives(job) else None, family)
+
+
+def as_it_stands(job: Job) -> Job:
+    """Return a job as it is now: one whose worker is gone is no longer being run, whatever the queue still says.
+
+    The word for it is that of its run file, so that it is called the same wherever it is shown. A runner settles it.
+    """
+    if job.status not in ACTIVE or worker_lives(job):
+        return job
+    outcome = found(job.run, "left by a runner that is gone", job.reason)
+    return replace(job, status=outcome.status, reason=outcome.reason, ended=outcome.ended)
+
+
+def worker_lives(job: Job) -> bool:
+    """Tell whether the job's worker lives; a process that only has its number by now is another."""
+    return job.worker is not None and lives(job.worker, job.worker_birth or "")
+
+
+def runner_lives(job: Job) -> bool:
+    """Tell whether another process that began the job as its runner lives."""
+    return job.runner not in (None, os.getpid()) and lives(job.runner or 0, job.runner_birth or "")

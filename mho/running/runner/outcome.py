@@ -1,0 +1,76 @@
+"""How an attempt at a job ended: by its worker's own words, else by what its run file says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mho.errors import RunFileError
+from mho.running.queue.job import JobStatus
+from mho.running.runner.messages import Done
+from mho.runs import GOING_ON, RunFile, Status
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended.
+
+    Attributes
+    ----------
+    safe : bool
+        Whether the bench is known to be safe.
+    error : str
+        The class of the error that ended it.
+    asked : bool
+        Whether somebody had asked it to stop: no policy has it run again.
+    ended : float or None
+        When, as its run file says, Unix time, s; None where that says nothing: just now.
+    confirmed : float or None
+        When its bench was read back as safe, Unix time, s; None where that was not.
+    """
+
+    status: JobStatus
+    reason: str
+    safe: bool = False
+    seconds: float | None = None
+    pulses: int | None = None
+    error: str = ""
+    asked: bool = False
+    ended: float | None = None
+    confirmed: float | None = None
+
+
+def told(done: Done) -> Outcome:
+    """Return the outcome that a worker told: what it wrote into its run file, too."""
+    status = JobStatus(done.status)
+    return Outcome(
+        status, done.reason, done.safe, done.seconds, done.pulses, done.error, confirmed=done.confirmed
+    )
+
+
+def found(run: Path | None, end: str, asked: str = "") -> Outcome:
+    """Return the outcome of an attempt whose worker is gone without a word.
+
+    Parameters
+    ----------
+    run : Path or None
+        The run file that it was to write.
+    end : str
+        How the worker ended.
+    asked : str
+        Why it had been asked to stop; empty otherwise.
+    """
+    why = f"{asked}; {end}" if asked else end
+    try:
+        if run is None or not run.exists():
+            if asked:
+                return Outcome(JobStatus.ABORTED, why, asked=True)
+            return Outcome(JobStatus.INTERRUPTED, f"{end}, before its run file was begun")
+        with RunFile(run) as file:
+            status, reason, ended = file.status, file.reason, file.last_sign
+    except RunFileError as error:
+        return Outcome(JobStatus.INTERRUPTED, f"{why}; {error}", asked=bool(asked))
+    if status in GOING_ON:  # the file is not the worker's that is gone, or its end is not yet to be seen
+        status = Status.INTERRUPTED
+    reason = reason or ("" if status is Status.FINISHED else why)
+    return Outcome(JobStatus(status), reason, asked=bool(asked), ended=ended)

@@ -1,0 +1,128 @@
+"""A runner's presence: alone at its bench, reachable at its socket, told to end by signals, and heard by all who listen."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from filelock import FileLock, Timeout
+
+from mho.errors import QueueError
+from mho.instruments.bench.stop_requests import STOPPING
+from mho.running.runner.messages import Event
+from mho.running.runner.rendezvous import Card, MeetingPlace
+from mho.running.runner.server import ControlServer
+
+
+@dataclass(frozen=True)
+class EndAsked:
+    """Somebody wants the runner to end."""
+
+    reason: str
+
+
+class Presence:
+    """What makes a process the runner of a bench, as long as the context lasts.
+
+    Parameters
+    ----------
+    place : MeetingPlace
+    bench : str
+        For messages.
+    listeners : sequence of callables
+        Called with all that is announced, in the announcing thread.
+
+    Attributes
+    ----------
+    inbox : queue.SimpleQueue
+        Where everything comes in: what workers say, what clients ask (`control.Asked`), and `EndAsked`.
+
+    Raises
+    ------
+    QueueError
+        On entering: another runner is there, or no socket can be made.
+    """
+
+    def __init__(
+        self, place: MeetingPlace, bench: str, listeners: Sequence[Callable[[Event], None]] = ()
+    ) -> None:
+        self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._place, self._bench, self._listeners = place, bench, tuple(listeners)
+        self._server: ControlServer | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self._alone())
+            stack.enter_context(self._ended_by_signals())
+            listener = self._place.listen()
+            stack.callback(self._place.withdraw)
+            card = self._place.publish(listener)
+            self._server = stack.enter_context(ControlServer(listener, card.secret, self.inbox))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def announce(self, event: Event) -> None:
+        """Tell everybody who watches and listens."""
+        if self._server is not None:
+            self._server.announce(event)
+        for listener in self._listeners:
+            listener(event)
+
+    def end(self, reason: str) -> None:
+        """Ask the runner to end; from any thread, and from a signal handler."""
+        self.inbox.put(EndAsked(reason))  # a SimpleQueue takes it even in the middle of its own `put`
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._place.prepare()
+        lock = FileLock(self._place.lock, mode=0o600)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise self._taken(self._place.card()) from None
+        except OSError as error:
+            raise QueueError(f"the lock {self._place.lock} cannot be had: {error.strerror}") from None
+        try:
+            card = self._place.card()
+            if card is not None and card.pid != os.getpid() and card.lives():
+                raise self._taken(card)  # somebody has removed the lock that it holds
+            yield
+        finally:
+            lock.release()
+
+    def _taken(self, card: Card | None) -> QueueError:
+        holder = f"process {card.pid}" if card else "another process"
+        return QueueError(
+            f"bench {self._bench!r} has a runner already ({holder}); command it with `mho queue`, or end it"
+        )
+
+    @contextmanager
+    def _ended_by_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def end(number: int, frame: FrameType | None) -> None:
+            self.end(f"the runner received {signal.Signals(number).name}")
+
+        # What is ignored stays so: `nohup` says that the runner is to outlive its terminal.
+        wanted = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        previous = {number: signal.signal(number, end) for number in wanted}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)

@@ -1,0 +1,392 @@
+"""The runner of one bench: takes job after job from the queue, each into a process of its own, and looks after them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from mho.errors import MhoError, QueueError
+from mho.procedures import stream
+from mho.procedures.origin import bench_key
+from mho.processes import make_safe_apart
+from mho.running.queue.database import StorageError
+from mho.running.queue.deferred_writes import DeferredWrites
+from mho.running.queue.job import ACTIVE, Job, JobStatus
+from mho.running.queue.orders import next_run_path, run_before
+from mho.running.queue.policy import decide
+from mho.running.queue.progress import Pace
+from mho.running.queue.store import GO_ON, Queue
+from mho.running.runner.messages import (
+    EMERGENCY,
+    Assignment,
+    Command,
+    Event,
+    JobChanged,
+    QueueChanged,
+    Request,
+    RunnerState,
+    State,
+)
+from mho.running.runner.orphans import family_of_workers, runner_lives, wait_for_worker
+from mho.running.runner.outcome import Outcome, found, told
+from mho.running.runner.presence import EndAsked, Presence
+from mho.running.runner.rendezvous import MeetingPlace
+from mho.running.runner.server import Asked
+from mho.running.runner.worker_process import Child, ChildEnded, ChildSaid, Grace
+from mho.runs.integrity.liveness import birth_of
+
+LOOK = 0.2  # s between looks into the queue, which other processes change
+GRACE = Grace()
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """The runner of one bench; `serve` does the work, in the thread that made it.
+
+    Parameters
+    ----------
+    path : Path
+        The queue's file.
+    bench : str
+        Packaged name or bench file; only jobs for it are taken.
+    grace : Grace
+    listeners : sequence of callables
+        Called with all that is announced, in this thread.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        bench: str = "simulated",
+        *,
+        grace: Grace = GRACE,
+        listeners: Sequence[Callable[[Event], None]] = (),
+    ) -> None:
+        self.bench = bench_key(bench)
+        self._queue = Queue(path)
+        self._presence = Presence(MeetingPlace(self._queue.path, self.bench), self.bench, listeners)
+        self._writes = DeferredWrites(self._queue, self.bench, self._say)
+        self._family = family_of_workers(self._queue.path, self.bench)
+        self._grace = grace
+        self._worker: Child | None = None  # while it has a job
+        self._job: Job | None = None
+        self._pace = Pace()
+        self._state: State = "idle"
+        self._ending = ""
+        self._safing_asked = False
+        self._look_at = 0.0
+
+    # --- life ---
+
+    def serve(self, *, drain: bool = False, once: bool = False) -> str:
+        """Run jobs until a signal says to end; return why the queue is held, or an empty text.
+
+        Parameters
+        ----------
+        drain : bool
+            End when no job waits any more, or the queue is held.
+        once : bool
+            End after one job as well.
+
+        Raises
+        ------
+        QueueError
+            Another runner serves this queue and bench, or the queue cannot be used.
+        """
+        with closing(self._queue):
+            self._see_that_alone()
+            return self._serve(drain, once)
+
+    def _serve(self, drain: bool, once: bool) -> str:
+        with self._presence:
+            try:
+                self._settle_leftovers()
+                self._presence.announce(self.state())
+                while not self._ending:
+                    if self._safing_asked:
+                        self._safing_asked = False
+                        self._make_safe()
+                    job = self._next()
+                    if job is not None:
+                        self._carry_out(job)
+                        if once:
+                            break
+                    elif (drain or once) and self._writes.settled:
+                        break
+                    else:
+                        self._attend()
+                if not self._writes.catch_up():
+                    raise QueueError(
+                        f"the runner of bench {self.bench!r} ends before the queue could be written: "
+                        f"{self._writes.lane.reason}. The next runner settles what is left"
+                    )
+                return self._writes.lane.reason
+            finally:
+                if self._worker is not None:  # the queue failed us: nobody looks after it any more
+                    self._worker.hang_up()
+
+    def end(self, reason: str) -> None:
+        """Ask `serve` to abort its job and return; again, not to wait for a safe point. From anywhere at any time."""
+        self._presence.end(reason)
+
+    # --- jobs ---
+
+    def _next(self) -> Job | None:
+        """Return the job to run now: none while the queue is held or the bench is not safe."""
+        lane = self._writes.lane
+        if lane.held or not self._writes.settled:
+            return None
+        if lane.unsafe and not self._make_safe():
+            return None
+        return self._writes.next()
+
+    def _carry_out(self, job: Job) -> None:
+        """Run one job from its beginning to the decision what follows on it."""
+        run, after, trouble = None, None, ""
+        try:
+            after = run_before(job.order, self._queue)
+            run = next_run_path(job, self._queue.path.parent)
+        except MhoError as error:
+            trouble = f"{type(error).__name__}: {error}"
+        # A worker begins when it is told to. Were we killed before that it would have nothing to do; killed after
+        # it, the queue knows of both, and of the run file.
+        worker = Child(self._presence.inbox, self._family)
+        try:
+            begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_birth=birth_of(worker.pid))
+        except StorageError:
+            self._dismiss(worker)
+            self._writes.write(
+                lambda: self._queue.touch(self.bench)
+            )  # nothing is begun before that is written
+            return
+        if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
+            self._dismiss(worker)
+            if begun is not None:
+                self._settle(begun, Outcome(JobStatus.FAILED, trouble, safe=True))
+            return
+        self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
+        worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after))
+        self._tell_job(job.id)
+        self._presence.announce(self.state())  # it may be long before the job says anything of itself
+        self._wait_for(worker)
+        self._worker = None
+        done = worker.done
+        outcome = told(done) if done else found(run, worker.how_it_ended(), self._why_asked(worker, begun))
+        if worker.heirs:
+            self._say("WARNING", f"job {job.id} left processes that could use the bench, and they were ended")
+            outcome = replace(outcome, safe=False, confirmed=None)
+        self._settle(begun, outcome)
+        self._job, self._state = None, "idle"
+        self._presence.announce(self.state())
+
+    def _why_asked(self, worker: Child, job: Job) -> str:
+        """Return why the worker was asked to stop, by this runner or past it; empty when it was not."""
+        if not worker.asked:
+            with suppress(StorageError):
+                return self._queue.job(job.id).reason
+        return worker.asked
+
+    def _dismiss(self, worker: Child) -> None:
+        """Let a worker go that was told nothing, and wait until it is gone: its end takes all of its family along."""
+        worker.hang_up()
+        self._wait_for(worker)
+
+    def _settle(self, job: Job, outcome: Outcome) -> None:
+        """See to a safe bench first, then note how the job ended and what follows: a crash in between repeats both."""
+        stopped = (
+            self._writes.lane.unsafe
+        )  # an emergency stop wants it confirmed, also when nothing was begun
+        if not outcome.safe or (stopped and outcome.confirmed is None):
+            self._make_safe()
+        elif stopped and outcome.confirmed is not None:
+            self._writes.confirm_safe(outcome.confirmed, f"read back when job {job.id} had ended")
+        self._writes.write(lambda: self._note_end(job, outcome))
+
+    def _note_end(self, job: Job, outcome: Outcome) -> None:
+        policy = self._queue.lane(self.bench).policy
+        decision = GO_ON if outcome.asked else decide(policy, outcome.status, job.attempts)
+        self._queue.end(
+            job.id, outcome.status, outcome.reason, decision,
+            seconds=outcome.seconds, pulses=outcome.pulses, error=outcome.error,
+            ended=outcome.ended, confirmed=outcome.confirmed,
+        )  # fmt: skip
+        self._tell_job(job.id)
+        if decision.hold:
+            self._say("ERROR", f"the queue of {self.bench} is held: {self._queue.lane(self.bench).reason}")
+
+    def _see_that_alone(self) -> None:
+        """Refuse when a job's own runner lives, whatever became of the lock that it holds."""
+        for job in self._queue.jobs(self.bench, ACTIVE):
+            if runner_lives(job):
+                raise QueueError(
+                    f"job {job.id} of bench {self.bench!r} has a runner already (process {job.runner}); command it with "
+                    "`mho queue`, or end it"
+                )
+
+    def _settle_leftovers(self) -> None:
+        """Settle what a runner that was killed left behind, before anything else, a bench that it left live too."""
+        left = self._queue.jobs(self.bench, ACTIVE)
+        if self._queue.lane(self.bench).unsafe and not left:
+            self._make_safe()
+        for job in left:
+            self._say("WARNING", f"job {job.id} was left by a runner that is gone")
+            end = wait_for_worker(job, self._family, self._grace.orphan, self._attend)
+            self._settle(job, found(job.run, end, job.reason))
+
+    def _make_safe(self) -> bool:
+        """Make the bench safe from a fresh process; what cannot be confirmed holds the queue, whatever its policy."""
+        self._state = "making safe"
+        self._presence.announce(self.state())
+        with ThreadPoolExecutor(1, "making safe") as apart:
+            making = apart.submit(make_safe_apart, self.bench, Path.cwd(), self._grace.safing)
+            while not making.done():
+                self._attend()
+        done = making.result()
+        if done.confirmed is not None:
+            self._writes.confirm_safe(done.confirmed)
+            self._say("WARNING", f"bench {self.bench} was made safe by a fresh process")
+        else:
+            reason = f"bench {self.bench} is not confirmed safe: {done.reason}"
+            self._writes.hold_unsafe(reason, done.reason, done.live)
+            self._say(
+                "CRITICAL",
+                f"{reason}. The queue is held; see to the bench, then `mho queue resume`",
+                unsafe=True,
+            )
+        self._state = "idle"
+        if self._job is None:  # else the end of the job says it
+            self._presence.announce(self.state())
+        return done.safe
+
+    # --- what comes in ---
+
+    def _wait_for(self, child: Child) -> None:
+        """Attend to everything until a child is gone, which is seen to."""
+        while not child.ended:
+            self._attend()
+            if done := child.press(self._grace.emergency):
+                who = f"worker {child.pid}" if self._job is None else f"job {self._job.id}"
+                self._say("WARNING", f"{who}: {done}")
+
+    def _attend(self) -> None:
+        """Attend to what comes in next, and look around now and then."""
+        with suppress(queue.Empty):
+            item = self._presence.inbox.get(timeout=LOOK)
+            if isinstance(item, ChildSaid):
+                self._hear(item.event)
+            elif isinstance(item, ChildEnded):
+                item.child.ended = True
+            elif isinstance(item, Asked):
+                self._answer(item)
+            elif isinstance(item, EndAsked):
+                self._wind_up(item.reason)
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK
+            settled = self._writes.settled
+            if self._writes.changed() or (self._writes.catch_up() and not settled):
+                self._follow_queue()
+
+    def _hear(self, event: stream.Event) -> None:
+        job = self._job
+        if job is None:
+            return
+        self._pace.take(event)
+        if isinstance(event, stream.Paused | stream.Resumed):
+            paused = isinstance(event, stream.Paused)
+            self._state = "paused" if paused else "running"
+            self._writes.write(lambda: self._mark(job, JobStatus(self._state)))
+        self._presence.announce(event)
+        if isinstance(event, stream.Progress | stream.Paused | stream.Resumed):
+            self._presence.announce(self.state())
+
+    def _mark(self, job: Job, status: JobStatus) -> None:
+        self._queue.mark(job.id, status)
+        self._tell_job(job.id)
+
+    def _follow_queue(self) -> None:
+        """Follow what others have changed: holding and releasing pauses and resumes the running job too."""
+        if self._worker is not None and self._writes.settled:  # a full disk lets the job go on as it does
+            self._worker.tell(Command("pause" if self._writes.lane.held else "resume"))
+        self._presence.announce(QueueChanged())
+        self._presence.announce(self.state())
+
+    def _wind_up(self, reason: str) -> None:
+        """Abort the running job; asked a second time, do not wait for its safe point."""
+        if self._worker is not None:
+            again = bool(self._ending)
+            patience = self._grace.emergency if again else self._grace.abort
+            self._worker.stop(reason, emergency=again, patience=patience)
+        self._ending = reason
+
+    # --- commands ---
+
+    def _answer(self, asked: Asked) -> None:
+        try:
+            self._obey(asked.request)
+            asked.answer.set_result(self.state())
+        except MhoError as error:
+            asked.answer.set_exception(error)
+
+    def _obey(self, request: Request) -> None:
+        worker, job = self._worker, self._job
+        match request.command:
+            case "pause":
+                if worker is not None:
+                    worker.tell(Command("pause"))
+                self._queue.hold(self.bench, "paused by hand")
+            case "resume":
+                self._queue.release(self.bench)
+                if worker is not None:
+                    worker.tell(Command("resume"))
+            case "abort":
+                if worker is None or job is None:
+                    raise QueueError(f"no job is being run on bench {self.bench!r}")
+                if request.job not in (None, job.id):
+                    raise QueueError(f"job {request.job} is not being run; job {job.id} is")
+                worker.stop("aborted by hand", patience=self._grace.abort)
+            case "emergency":
+                if worker is not None:  # first of all; what is noted may have to wait
+                    worker.stop(EMERGENCY, emergency=True, patience=self._grace.emergency)
+                elif self._state == "idle":  # somebody else may have left an output on
+                    self._safing_asked, self._state = True, "making safe"
+                self._writes.hold_unsafe(EMERGENCY, f"{EMERGENCY}, not confirmed yet")
+        if request.command in ("pause", "resume", "emergency"):
+            self._presence.announce(self.state())
+
+    # --- what goes out ---
+
+    def state(self) -> RunnerState:
+        """Return how the runner stands."""
+        lane, progress = self._writes.lane, self._pace.progress
+        job = self._job
+        return RunnerState(
+            bench=self.bench,
+            pid=os.getpid(),
+            state=self._state,
+            job=None if job is None else job.id,
+            held=lane.held,
+            reason=lane.reason,
+            stage=progress.stage if job and progress else "",
+            done=progress.done if job and progress else 0,
+            total=progress.total if job and progress else 0,
+            seconds_left=self._pace.seconds_left() if job else None,
+            unsafe=lane.unsafe,
+            unsafe_reason=lane.unsafe_reason,
+            live=lane.live,
+        )
+
+    def _tell_job(self, number: int) -> None:
+        with suppress(StorageError):
+            self._presence.announce(JobChanged(self._queue.job(number)))
+
+    def _say(self, level: str, text: str, *, unsafe: bool = False) -> None:
+        log.log(logging.getLevelNamesMapping()[level], text)
+        self._presence.announce(stream.Message(level, text, unsafe))

@@ -1,0 +1,159 @@
+"""The process that carries out one job: ``python -m mho.running.runner.worker``, started by a runner.
+
+It hears an `Assignment` and then commands as lines of JSON on standard input, and tells what happens as
+lines of JSON on standard output. When its input ends the runner is gone: it stops at the next safe point.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, BinaryIO
+
+from mho.errors import Aborted, MhoError, QueueError
+from mho.procedures.catalogue import make_procedure
+from mho.procedures.stream import Control, Ended, Event, Started
+from mho.processes import adopt_orphans, end_alone, end_heirs, interrupt
+from mho.running.execution import run
+from mho.running.queue.progress import Pace
+from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Assignment, Command, Done, decode
+from mho.running.runner.sender import Outbox
+from mho.running.safety_statement import Witness, is_real
+from mho.running.trust import anybody
+from mho.runs import Status
+
+LAST_WORDS = 10.0  # s that the runner may take to hear the end
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Carry out the one job that standard input names."""
+    faulthandler.enable()
+    adopt_orphans()
+    # A runner in the background ignores SIGINT, and so would this process, which is broken off by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
+    told = io.FileIO(0, "r", closefd=False)  # unbuffered: a thread that reads it holds no lock when all ends
+    assignment = told.readline()
+    if not assignment.endswith(b"\n"):
+        return  # the runner was gone before it could say what to do; nothing has begun
+    outbox = Outbox(_private_output())
+    try:
+        outbox.send(_carry_out(decode(assignment), told, outbox.offer))
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is safe: what comes now has nothing to break off
+        outbox.close(LAST_WORDS)
+
+
+def _private_output() -> BinaryIO:
+    """Keep standard output for messages alone: what anything else prints goes to standard error."""
+    messages = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    return messages
+
+
+def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) -> Done:
+    control = Control()
+    if hasattr(
+        signal, "SIGUSR1"
+    ):  # of an emergency stop past a runner that is not there, see `leftovers.break_off`
+        signal.signal(signal.SIGUSR1, lambda number, frame: _break_off(control, EMERGENCY))
+    bench = assignment.order.bench
+    obey = partial(_obey, told, control, bench if is_real(bench) else "")
+    threading.Thread(target=obey, name="commands", daemon=True).start()
+    done = _run(assignment, control, tell)
+    return replace(done, safe=False) if end_heirs() else done  # those have the bench's connections
+
+
+def _obey(told: io.FileIO, control: Control, bench: str) -> None:
+    """Take the runner's commands until there is no runner any more; then end, one way or another."""
+    while (line := told.readline()).endswith(b"\n"):
+        try:
+            command: Command = decode(line)
+        except QueueError as error:
+            log.error("%s", error)
+            continue
+        if command.command in ("pause", "resume"):
+            control.pausing = command.command == "pause"
+        else:
+            control.abort(command.reason)
+            if command.command == "emergency":
+                _break_off(control, command.reason or control.reason)  # it says to what the first one came
+    end_alone(lambda: control.abort(RUNNER_GONE, lost=True), lambda: bench)
+
+
+def _break_off(control: Control, reason: str) -> None:
+    """Break the run off without waiting for a safe point, since somebody wants it."""
+    control.lost, control.reason = False, reason
+    interrupt()
+
+
+class _Watch(Witness):
+    """Passes the run's events on, and remembers how long it took as well."""
+
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        super().__init__()
+        self._tell = tell
+        self._pace: Pace | None = None
+        self.seconds: float | None = None
+
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        if isinstance(event, Started):
+            self._pace = Pace()
+        elif self._pace is not None:
+            self._pace.take(event)
+            if isinstance(event, Ended):
+                self.seconds = self._pace.elapsed()
+        self._tell(event)
+
+    def done(self, status: Status, reason: str, error: BaseException) -> Done:
+        """Return the last words on a run that did not come to its end; what its file says of it comes first."""
+        name = type(error).__name__ if status is Status.FAILED else ""
+        status = self.ended.status if self.ended is not None else status
+        return Done(status, reason, self.left_safe(error), error=name, confirmed=self.confirmed(error))
+
+
+def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Done:
+    order, witness = job.order, _Watch(tell)
+    try:
+        os.chdir(order.folder)
+        sys.path.append(str(order.folder))  # where procedures of the user's own are
+        result = run(
+            make_procedure(order.procedure, order.parameters),
+            order.bench,
+            seed=order.seed,
+            preset=order.preset,
+            after=job.after,
+            force=order.force,
+            output=job.run,
+            observers=[witness],
+            control=control,
+            resume_of=job.resume_of,
+            provenance={"queue_job": str(job.job), "queue_attempt": str(job.attempt)},
+            trust=anybody,  # who ordered the job was asked, see `ordering.checked`
+        )
+    except (Aborted, KeyboardInterrupt) as error:
+        status = Status.INTERRUPTED if control.lost else Status.ABORTED
+        return witness.done(status, control.reason or str(error) or "interrupted", error)
+    except (MhoError, OSError) as error:
+        return witness.done(Status.FAILED, f"{type(error).__name__}: {error}", error)
+    except Exception as error:  # a procedure's own fault: its traceback goes to the runner's log
+        log.exception("job %d failed", job.job)
+        return witness.done(Status.FAILED, f"{type(error).__name__}: {error}", error)
+    pulses = getattr(result, "summary", {}).get("pulses")
+    safe, confirmed = witness.left_safe(None), witness.confirmed(None)
+    return Done(Status.FINISHED, "", safe, witness.seconds, pulses, confirmed=confirmed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""A worker as its runner sees it: a process that is told things, tells things, and ends in one way or another."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from mho.errors import QueueError
+from mho.procedures.stream import MakingSafe
+from mho.processes import MARK, SAFING, end_whole, environment
+from mho.running.runner.messages import Command, Done, decode, encode
+
+FAREWELL = 10.0  # s from its last words to its end: a thread of its own must not keep it
+UNREAD = 2.0  # s to read what a process that is gone has still said
+LAST_LINES = 50  # of what it wrote to standard error, kept to explain its end
+WORDS = 200  # characters of the line that explains it
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Grace:
+    """How long a worker may take before it is dealt with more firmly, s.
+
+    Attributes
+    ----------
+    abort : float
+        To come to a safe point when somebody aborts its job, or the runner itself must end; then it is broken off.
+    emergency : float
+        To make the bench safe after it was broken off; then it is killed, and a fresh process makes it safe.
+    safing : float
+        For that fresh process.
+    orphan : float
+        For a worker that a killed runner left behind, to end by itself; then it is killed.
+    """
+
+    abort: float = 20.0
+    emergency: float = 5.0
+    safing: float = 60.0
+    orphan: float = 30.0
+
+
+@dataclass(frozen=True)
+class ChildSaid:
+    """An event of the run."""
+
+    child: Child
+    event: Any
+
+
+@dataclass(frozen=True)
+class ChildEnded:
+    """The process is gone."""
+
+    child: Child
+
+
+class Child:
+    """A worker that has been started, and waits for its assignment.
+
+    Parameters
+    ----------
+    inbox : queue.SimpleQueue
+        Gets a `ChildSaid` for every event and one `ChildEnded`.
+    mark : str
+        By which all that it starts is known, as for `mho.processes.end_whole`.
+
+    Attributes
+    ----------
+    pid : int
+        Process id.
+    done : Done or None
+        Its last words.
+    ended : bool
+        Whether the process is gone.
+    heirs : bool
+        Whether others were ended with it, which could use its bench whatever its last words are.
+    asked : str
+        Why it was asked to stop, and what had to be done then; empty otherwise.
+    """
+
+    def __init__(self, inbox: queue.SimpleQueue[Any], mark: str = "") -> None:
+        self._inbox, self._mark = inbox, mark
+        # A session of its own: Ctrl-C in the terminal is the runner's to pass on, in good order. Without the
+        # current folder on its path (-P), for a file there must not pass for one of our modules.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "mho.running.runner.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env=environment(**{MARK: mark}),
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        self.done: Done | None = None
+        self.ended = self.heirs = False
+        self.asked = ""
+        self._due: float | None = None
+        self._patience = 0.0
+        self._broken_off = self._killed = False
+        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._listeners = [
+            threading.Thread(target=listen, name="worker's words", daemon=True)
+            for listen in (self._listen, self._listen_to_errors)
+        ]
+        for thread in (*self._listeners, threading.Thread(target=self._see_end, name="its end", daemon=True)):
+            thread.start()
+
+    def tell(self, message: Any) -> None:
+        """Send it a message; one that is gone hears nothing."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(encode(message) + b"\n")
+        except (OSError, ValueError) as error:  # ValueError: hung up already
+            log.debug("worker %d hears nothing any more: %s", self.pid, error)
+
+    def stop(self, reason: str, *, emergency: bool = False, patience: float | None = None) -> None:
+        """Ask it to stop: at its next safe point, or at once; after `patience` seconds `press` goes further."""
+        again = bool(self.asked)
+        self.asked = self.asked or reason
+        self.tell(Command("emergency" if emergency else "abort", reason))
+        further = emergency and not self._broken_off
+        if patience is not None and (further or not again):  # asking again grants no more time
+            self.expect_end(patience)
+        self._broken_off |= emergency
+
+    def expect_end(self, patience: float) -> None:
+        """Expect it to end within `patience` seconds; `press` goes further after that."""
+        self._patience, self._due = patience, time.monotonic() + patience
+
+    def press(self, patience: float) -> str:
+        """Break it off when it has not ended in time; kill it when it still has not `patience` seconds later.
+
+        Returns what was done, in words; empty for nothing.
+        """
+        if self._due is None or time.monotonic() < self._due or self.ended:
+            return ""
+        self._due = None
+        if self.asked and not self._broken_off:
+            done = f"it did not stop within {self._patience:g} s and was broken off"
+            self.asked += f"; {done}"
+            self.stop(self.asked, emergency=True, patience=patience)
+            return done
+        self._killed = True
+        self.heirs |= end_whole(self.pid, self._mark)
+        return "it did not end in time and was killed"
+
+    def hang_up(self) -> None:
+        """Close its input: it stops at its next safe point, as when the runner is gone."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def how_it_ended(self) -> str:
+        """Say how the process ended without last words, with the last it wrote to standard error."""
+        code = self._process.returncode
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            text = f"the worker was ended by {name}"
+            if -code == signal.SIGKILL:
+                text += ", for it did not end" if self._killed else " (by hand, or for want of memory)"
+        else:
+            text = f"the worker ended with exit code {code}"
+        lines = [line.strip() for line in self._last_lines if line.strip()]
+        fatal = [
+            line for line in lines if line.startswith("Fatal Python error")
+        ]  # of faulthandler, traces follow it
+        words = (fatal or lines or [""])[-1]
+        return f"{text}: {words[:WORDS]}" if words else text
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in _lines(lines):
+                try:
+                    event = decode(line)
+                except QueueError as error:
+                    log.error("worker %d: %s", self.pid, error)
+                    continue
+                if isinstance(event, Done):
+                    self.done = event
+                    self.expect_end(FAREWELL)
+                    continue
+                if isinstance(event, MakingSafe) and self._due is not None:
+                    self.expect_end(SAFING)  # nobody could do it sooner
+                self._inbox.put(ChildSaid(self, event))
+
+    def _see_end(self) -> None:
+        """Wait for the process itself, not for the ends of its pipes: what it started may hold those for ever."""
+        assert self._process.stdin is not None
+        if hasattr(
+            os, "waitid"
+        ):  # its number, and so its session's, is still its own while nobody has collected it
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            self.heirs |= end_whole(self.pid, self._mark)
+        self._process.wait()
+        for thread in self._listeners:
+            thread.join(UNREAD)
+        self._process.stdin.close()
+        self._inbox.put(ChildEnded(self))
+
+    def _listen_to_errors(self) -> None:
+        assert self._process.stderr is not None
+        with self._process.stderr as lines:
+            for line in _lines(lines):
+                text = line.decode("utf-8", "replace").rstrip()
+                self._last_lines.append(text)
+                log.warning("worker %d: %s", self.pid, text)
+
+
+def _lines(pipe: Any) -> Any:
+    """Yield the lines that come out of an unbuffered pipe, as they come."""
+    rest = b""
+    while chunk := pipe.read(1 << 16):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest

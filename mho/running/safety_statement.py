@@ -1,0 +1,128 @@
+"""Whether a run left its bench safe, from what it announced and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures.stream import BenchTaken, Control, Ended, Event, MakingSafe, Message, Observer, Started
+from mho.processes import Safed, end_heirs
+from mho.running.supervisor import Report
+
+SUPERVISOR_GONE = "the process that looked after the run is gone"
+
+
+class Witness:
+    """An observer of one run.
+
+    Parameters
+    ----------
+    report : Report, optional
+        By which a supervisor hears of it.
+    bench : str
+        Of real instruments, as the supervisor is to call it.
+
+    Attributes
+    ----------
+    ended : Ended or None
+        The run's last announcement.
+    taken : bool
+        Whether its bench of real instruments was the run's at all, and not refused before.
+    control : Control
+        By which the run is to be controlled: it is interrupted when its supervisor is gone.
+    """
+
+    def __init__(self, report: Report | None = None, bench: str = "") -> None:
+        self._report = report or Report()
+        self._bench = bench
+        self.taken, self._begun = False, False
+        self.control = Control()
+        self._report.when_lost = self._interrupt
+        if self._report.lost:
+            self._interrupt()
+        self.ended: Ended | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take one event of the run."""
+        if isinstance(event, BenchTaken):
+            self.taken = True
+            self._report.using(self._bench)
+        elif isinstance(event, Started):
+            self._begun = True
+            self._report.writing(str(event.path))
+        elif isinstance(event, MakingSafe):
+            self._report.making_safe()
+        elif self._begun and isinstance(event, Ended):
+            self.ended = event
+
+    def _interrupt(self) -> None:
+        self.control.abort(SUPERVISOR_GONE, lost=True)
+
+    def left_safe(self, error: BaseException | None) -> bool:
+        """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
+        if isinstance(error, UnsafeError):
+            return False
+        if self.ended is not None:
+            return self.ended.safe
+        if not self.taken and not self._begun:  # it may be another process's
+            return True
+        # Before the run file is there nothing acts; but an instrument may have been found in disorder.
+        in_order = isinstance(error, MhoError) and not isinstance(error, BenchError | InstrumentError)
+        return in_order and not self._begun
+
+    def confirmed(self, error: BaseException | None) -> float | None:
+        """Return when every output of the bench was confirmed off, Unix time, s; None where nobody has read that back."""
+        return self.ended.confirmed if self.ended is not None and self.left_safe(error) else None
+
+
+@contextmanager
+def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness]:
+    """Let the supervisor know how the bench of the run within was left; give the observer that finds out.
+
+    A bench that its queue warns of is made safe first, which `display` is told. Without a supervisor it is here that the
+    queue hears of a bench that was not left safe.
+
+    Raises
+    ------
+    Aborted
+        In the place of a `KeyboardInterrupt`, with the reason.
+    UnsafeError
+        At the beginning, when the queue warns of the bench and it could not be made safe.
+    """
+    from mho.running.queue.bench_notices import (  # the queue's worker needs this module
+        see_that_safe,
+        tell_queue,
+    )
+
+    witness = Witness(report, bench)
+    ended: BaseException | None = None
+    if is_real(bench) and (said := see_that_safe(bench)):
+        display(Message("WARNING", said))
+    try:
+        yield witness
+    except KeyboardInterrupt as error:
+        ended = error
+        raise Aborted(str(error) or "interrupted from the keyboard") from error
+    except BaseException as error:
+        ended = error
+        raise
+    finally:
+        safe = witness.left_safe(ended)
+        # What the procedure has left has the bench's connections, and may have used it since.
+        if witness.taken and report.supervised and end_heirs():
+            report.had_heirs()
+            safe = False
+        if witness.taken and safe:
+            report.left(bench)
+        elif witness.taken and not report.supervised:
+            tell_queue(bench, Safed(False, str(ended), getattr(ended, "live", ())))
+
+
+def is_real(bench: str) -> bool:
+    """Tell whether a bench has real instruments; a simulated one is gone with its process."""
+    try:
+        return load_bench_file(bench).bench.simulation is None
+    except MhoError:  # nor can a run open it
+        return False

@@ -1,0 +1,302 @@
+"""Carries a run out in a process of its own and looks after it: it is ended when it does not end, and its bench made safe.
+
+The supervisor is this process, small and without instruments; it forks the worker before anything large is imported, so
+that this costs no time. Signals come to the supervisor, which hands them on: what the worker is doing, or has done to
+itself, does not matter. It waits for the process, not for words, and knows by a pipe which bench is in use.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from mho.processes import (
+    ABORT,
+    BREAK_OFF,
+    SAFING,
+    Safed,
+    adopt_orphans,
+    end_alone,
+    end_whole,
+    has_children,
+    make_safe_apart,
+    shares_group,
+)
+
+EXIT_LOST, EXIT_STOPPED = 1, 130
+GLANCE = 0.5  # s from one look at the parent to the next
+LARGEST = 100_000_000  # bytes of a run file that is closed at once: a second's work
+Note = Callable[[str, str, Safed], str]
+SHOW_CURSOR = "\x1b[?25h"  # a progress display that is killed leaves it hidden
+
+
+class Report:
+    """The worker's side: says which bench is in use and whether it was left safe.
+
+    Without a pipe, in a process that nobody supervises, it says nothing.
+    """
+
+    def __init__(self, pipe: int | None = None) -> None:
+        self._pipe, self._pid = pipe, os.getpid()
+        self._node = None if pipe is None else os.fstat(pipe).st_ino
+        self.supervised = pipe is not None
+        self.bench = ""
+        self.lost = False  # whether the supervisor is gone
+        self.when_lost: Callable[[], object] = lambda: os.kill(os.getpid(), signal.SIGTERM)
+
+    def lose(self) -> None:
+        """Take note that the supervisor is gone, and ask the run to stop."""
+        self.lost = True
+        self.when_lost()
+
+    def using(self, bench: str) -> None:
+        """Say that a bench of real instruments is about to be opened."""
+        self.bench = bench
+        self._say(bench=bench, folder=os.getcwd())
+
+    def writing(self, path: str) -> None:
+        """Say which run file has been begun; it is closed by the end of this process, or never."""
+        self._say(file=os.path.abspath(path))
+
+    def left(self, bench: str) -> None:
+        """Say that the bench was left, and is known to be safe."""
+        self.bench = ""
+        self._say(safe=bench)
+
+    def making_safe(self) -> None:
+        """Say that the procedure is over and the bench is being made safe."""
+        self._say(making_safe=True)
+
+    def had_heirs(self) -> None:
+        """Say that the procedure had left processes, which could use the bench and were ended."""
+        self._say(heirs=True)
+
+    def leaving(self) -> None:
+        """Say that this process comes to its end by itself."""
+        self._say(leaving=True)
+
+    def _say(self, **words: Any) -> None:
+        if self._pipe is None or os.getpid() != self._pid:  # a child that was forked does not speak for it
+            return
+        with suppress(OSError):  # the supervisor is gone, or somebody has closed what was not his
+            if os.fstat(self._pipe).st_ino == self._node:
+                os.write(self._pipe, json.dumps(words).encode() + b"\n")
+
+
+def supervise(note: Note = lambda bench, folder, found: "") -> Report:
+    """Go on in a process of its own, which this one looks after; it comes back only there, and exits as that one does.
+
+    Signals that this process ignores stay ignored: `nohup`, a job in the background. Where there is no fork (Windows)
+    it goes on here, without a supervisor.
+
+    Parameters
+    ----------
+    note : callable
+        Told of every bench that a fresh process had to make safe, with the folder it was named from and what came of
+        it; returns what is to be said of that.
+    """
+    if not hasattr(os, "fork"):
+        return Report()
+    told, tell = os.pipe()
+    leash, held = os.pipe()  # ends for the worker when nobody holds the other end any more
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    adopt_orphans()
+    worker = os.fork()
+    if worker:
+        os.close(tell)
+        os.close(leash)
+        _Supervisor(worker, told, note).serve()
+    os.close(told)
+    os.close(held)
+    os.setsid()  # Ctrl-C in the terminal is the supervisor's to hand on
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    adopt_orphans()
+    report = Report(tell)
+    atexit.register(report.leaving)
+
+    def watch() -> None:
+        os.read(leash, 1)
+        end_alone(report.lose, lambda: report.bench)
+
+    threading.Thread(target=watch, name="watching the supervisor", daemon=True).start()
+    return report
+
+
+class _Supervisor:
+    """Waits for a worker, hands signals on, and sees to a safe bench."""
+
+    def __init__(self, worker: int, told: int, note: Note) -> None:
+        self._worker, self._told, self._note = worker, told, note
+        os.set_blocking(told, False)
+        self._rest = b""
+        self._used: dict[str, str] = {}  # benches, with the folder they were named from
+        self._safe: set[str] = set()  # those that the worker has left safe
+        self._heirs = False  # whether there was anything besides the worker that could use them
+        self._leaving = self._safing = False
+        self._file = ""  # the last run file that was begun
+        self._asked = ""  # by which signal the run was asked to stop
+        self._stage = 0  # 1: asked to stop, 2: broken off, 3: killed
+        self._due = float("inf")
+        self._parent = os.getppid()
+        self._lost = not shares_group(self._parent) or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self._signals = self._take_signals()
+
+    def serve(self) -> NoReturn:
+        """Look after the worker until it is gone and the bench is safe; exit as it did."""
+        while not self._is_gone():
+            patience = max(0.0, min(self._due - time.monotonic(), GLANCE))
+            select.select([self._signals], [], [], patience)
+            for number in self._received():
+                self._hand_on(signal.Signals(number))
+            if (
+                not self._lost and os.getppid() != self._parent
+            ):  # as without a supervisor: nobody is left in charge
+                self._lost = True
+                self._hand_on(signal.SIGTERM)
+            self._hear()
+            if time.monotonic() >= self._due:
+                self._go_further()
+        self._end_whole()
+        status = os.waitstatus_to_exitcode(os.waitpid(self._worker, 0)[1])
+        self._heirs |= has_children()  # dead by now
+        self._hear()
+        sys.exit(self._settle(status))
+
+    def _take_signals(self) -> int:
+        """Let signals come in through a pipe, one byte each, so that none of them interrupts anything."""
+        out, into = os.pipe()
+        os.set_blocking(out, False)
+        os.set_blocking(into, False)
+        signal.set_wakeup_fd(into, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda number, frame: None)
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # who sleeps looks after nothing
+        return out
+
+    def _received(self) -> bytes:
+        try:
+            return bytes(n for n in os.read(self._signals, 1 << 10) if n != signal.SIGCHLD)
+        except BlockingIOError:
+            return b""
+
+    def _hear(self) -> None:
+        """Take what the worker has told; its pipe may stay open behind it, and anybody may have written to that."""
+        with suppress(BlockingIOError):
+            while chunk := os.read(self._told, 1 << 12):
+                *lines, self._rest = (self._rest + chunk).split(b"\n")
+                for line in lines:
+                    with suppress(ValueError, TypeError, AttributeError):
+                        words = json.loads(line)
+                        self._leaving |= "leaving" in words
+                        self._heirs |= "heirs" in words
+                        self._safe.add(words.get("safe"))
+                        self._safing = "making_safe" in words
+                        self._file = words.get("file", self._file)
+                        if self._safing and self._stage:
+                            self._due = time.monotonic() + SAFING  # nobody could do it sooner
+                        if "bench" in words:
+                            self._used[words["bench"]] = words["folder"]
+                            self._safe.discard(words["bench"])
+
+    def _is_gone(self) -> bool:
+        return os.waitid(os.P_PID, self._worker, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    # --- stopping ---
+
+    def _hand_on(self, number: signal.Signals) -> None:
+        """Hand a signal on; Ctrl-C after that does not wait for a safe point."""
+        if self._stage == 0:
+            self._asked, self._stage = number.name, 1
+            os.kill(self._worker, signal.SIGINT if number is signal.SIGQUIT else number)
+            self._due = time.monotonic() + (SAFING if self._safing else ABORT)
+        elif self._stage == 1 and number in (signal.SIGINT, signal.SIGQUIT):
+            self._go_further()
+
+    def _go_further(self) -> None:
+        """Break the run off; the next time, kill it."""
+        self._stage += 1
+        if self._stage == 2:
+            os.kill(self._worker, signal.SIGINT)
+            self._due = time.monotonic() + BREAK_OFF
+        else:
+            self._due = float("inf")
+            self._end_whole()
+
+    def _end_whole(self) -> None:
+        self._heirs |= end_whole(self._worker, heirs=True)
+
+    # --- the end ---
+
+    def _settle(self, status: int) -> int:
+        """See to a safe bench, say what has happened unless the worker did, and return the exit status."""
+        words = [] if self._leaving else [self._how_it_ended(status)]
+        if words and sys.stderr.isatty():
+            sys.stderr.write(SHOW_CURSOR)
+        if self._heirs and self._used:  # which they may have used after the worker had made them safe
+            self._safe.clear()
+            words.append("processes that the run had left could use its bench, and were ended")
+        safe = True
+        for bench, folder in self._used.items():
+            if bench not in self._safe:
+                found = make_safe_apart(bench, folder)
+                words.append(self._made_safe(bench, folder, found))
+                safe &= found.safe
+        if words:
+            _complain("; ".join(words))
+        if not self._leaving:
+            _keep_reason(self._file, "; ".join(words))
+        if self._leaving and (status > 0 or safe):
+            return status
+        if self._asked and words:
+            return EXIT_STOPPED
+        if status < 0:
+            return 128 - status
+        return status or EXIT_LOST
+
+    def _how_it_ended(self, status: int) -> str:
+        if self._stage == 3:
+            return (
+                f"{self._asked} received; the run did not stop within {ABORT + BREAK_OFF:g} s and was killed"
+            )
+        how = (
+            f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with exit code {status}"
+        )
+        return f"{self._asked} received; the run {how}" if self._asked else f"the run {how}"
+
+    def _made_safe(self, bench: str, folder: str, found: Safed) -> str:
+        """Tell the queue what making a bench safe came to, and return it in words."""
+        try:
+            more = self._note(bench, folder, found)
+        except Exception as error:  # whatever it is, the rest is to be said
+            more = f"the queue was not told: {error}"
+        made = "was made safe by a fresh process" if found.safe else f"is NOT confirmed safe: {found.reason}"
+        return f"bench {bench} {made}" + (f"; {more}" if more else "")
+
+
+def _keep_reason(path: str, words: str) -> None:
+    """Close the run file that the worker has left, with the reason, unless that takes long; else it is `interrupted`."""
+    try:
+        if path and os.path.getsize(path) <= LARGEST:
+            from mho.runs import recover
+
+            recover(path, words)
+    except Exception as error:  # it reads as interrupted all the same
+        _complain(f"{path} does not say why: {error}; `mho recover` closes it")
+
+
+def _complain(words: str) -> None:
+    with suppress(OSError):  # the terminal may be gone
+        sys.stderr.write(f"mho: {words}\n")
+        sys.stderr.flush()

@@ -1,0 +1,179 @@
+"""Whose code a run file may make run: mho's own; of anybody else's only what a person has agreed to.
+
+A run file names its procedure and its bench's drivers as ``module:Class``, and whoever wrote the file chose the names.
+They are looked for on the import path and in the current folder, never in a folder that the file names.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mho.errors import InputError, RunFileError
+from mho.former_names import current_name
+from mho.instruments.bench_file.models import AGREED, modules_beside
+from mho.runs import RunFile, Verdict, verify
+from mho.toml import load_toml
+
+OWN = "mho"
+"""The package in which mho's own procedures and drivers are."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Code that a run file names and that is none of mho's own.
+
+    Attributes
+    ----------
+    run : Path
+        The run file.
+    name : str
+        ``module:Class``.
+    place : str
+        The file or folder that it would come from; "" where the module is nowhere.
+    """
+
+    run: Path
+    name: str
+    place: str
+
+
+Trust = Callable[[Code], bool]
+"""Answers whether `Code` may be run."""
+
+
+def nobody(code: Code) -> bool:
+    """Trust no code: what functions do unless they are told otherwise."""
+    return False
+
+
+def anybody(code: Code) -> bool:
+    """Trust whatever is named: ``--trust``."""
+    return True
+
+
+def check_unchanged(path: Path) -> None:
+    """Refuse a run file that is not as its run wrote it.
+
+    A file that has no seal by rights (its writer was killed, or it is of the first schema) cannot be told from a
+    changed one and is accepted: the seal finds accidents, and trust does not rest on it.
+
+    Raises
+    ------
+    RunFileError
+        It is changed, damaged or no run file; with the first thing that was found.
+    """
+    found = verify(path)
+    if found.verdict in (Verdict.CHANGED, Verdict.DAMAGED, Verdict.UNREADABLE):
+        raise RunFileError(
+            f"run file {path} is {found.verdict}, so it is not repeated: {found.findings[0]}; restore it from a copy, "
+            "`mho verify` says more"
+        )
+
+
+def foreign(procedure: str, bench: str, source: str) -> tuple[str, ...]:
+    """Return as ``module:Class`` what is none of mho's own among a procedure and the drivers in a bench's text.
+
+    Parameters
+    ----------
+    procedure : str
+        As a run file's provenance names it; "" for none.
+    bench : str
+        The text of a bench file, which is not looked at further.
+    source : str
+        What to call it in an error.
+
+    Raises
+    ------
+    InputError
+        The text is not TOML.
+    """
+    named = [procedure, *_classes(load_toml(bench, source, InputError))]
+    return tuple(dict.fromkeys(one for one in named if ":" in one and _package(current_name(one)) != OWN))
+
+
+def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere: bool = False) -> None:
+    """Ask `trust` for each class that would be imported; nothing is imported here.
+
+    Parameters
+    ----------
+    elsewhere : bool
+        Another process will import them. Here, what this process runs already was agreed to; that its module is imported,
+        as that of ``os:system`` is everywhere, says nothing.
+
+    Raises
+    ------
+    InputError
+        There is no such module, or it is not trusted.
+    """
+    for name in names:
+        if not elsewhere and name in AGREED and name.partition(":")[0] in sys.modules:
+            continue
+        code = Code(run, name, place_of(name))
+        if not code.place:
+            raise InputError(
+                f"{run} names {name}, which is none of mho's own, and there is no module {_package(name)!r} on the import "
+                "path or in this folder (a folder that the file names is not searched); go to the folder where it is"
+            )
+        check_agreed(code, trust)
+
+
+def check_agreed(code: Code, trust: Trust) -> None:
+    """Raise `InputError` when `code` is not trusted."""
+    if not trust(code):
+        raise InputError(
+            f"{code.run} would run {code.name} from {code.place}, which is none of mho's own, and nobody has agreed to "
+            "that; look at that code, and say --trust (in a script: trust=) if it may run"
+        )
+
+
+def check_chain(path: Path, trust: Trust) -> None:
+    """Ask `trust` for the code behind a run and those it went on from, all of which another process will import.
+
+    Raises
+    ------
+    RunFileError
+        A file cannot be read.
+    InputError
+        As `check_trusted`.
+    """
+    seen: set[Path] = set()
+    while path.is_file() and path not in seen:
+        seen.add(path)
+        with RunFile(path) as file:
+            origin, bench = file.provenance, file.bench
+        code = foreign(origin.get("procedure", ""), bench, f"bench file in {path}")
+        check_trusted(path, code, trust, elsewhere=True)
+        path = Path(origin.get("after", ""))
+
+
+def place_of(name: str) -> str:
+    """Return where ``module:Class`` would be imported from, without importing anything; "" for nowhere."""
+    try:
+        with modules_beside(Path()):
+            found = find_spec(_package(name))
+    except ValueError:  # __main__ of this process, or no name of a module
+        return ""
+    if found is None:
+        return ""
+    return found.origin or next(iter(found.submodule_search_locations or ()), "")
+
+
+def _package(name: str) -> str:
+    return name.partition(":")[0].partition(".")[0]
+
+
+def _classes(value: Any) -> Iterator[str]:
+    """Yield the text of every key ``driver`` and ``twin``, however deep."""
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case dict() as table:
+                yield from (text for key in ("driver", "twin") if isinstance(text := table.get(key), str))
+                waiting += table.values()
+            case list() as rows:
+                waiting += rows

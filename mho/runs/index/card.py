@@ -1,0 +1,283 @@
+"""A run on one card: what an index keeps of it, written into the file as one JSON text, so that it is read at once.
+
+Ten thousand files are opened when an index is rebuilt; gathering the same facts from their places takes five
+times as long, and is done only for files that have no card.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import RunFileError
+from mho.runs.integrity.liveness import Writer
+from mho.runs.paths import SUFFIX
+from mho.runs.reading.containment import check_contained, open_dataset
+from mho.runs.reading.opening import intact, open_run_file, writer_of
+from mho.runs.reading.record import RunRecord
+from mho.runs.reading.text import decode
+from mho.runs.schema import GOING_ON, Array, Parameter, RunHeader, Status
+from mho.toml import load_toml
+
+CARD = "card"
+"""Name of the dataset in the entry."""
+
+UNREADABLE = "unreadable"
+
+_PROVENANCE = {
+    "preset": "preset", "seed": "seed", "host": "host", "user": "user", "mho": "mho_version",
+    "commit": "git_commit",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A parameter or a result: as text, and as a number where it is one (true is 1)."""
+
+    name: str
+    number: float | None
+    text: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a run from its start.
+
+    Attributes
+    ----------
+    run_id : str
+        The same in every copy of the file, and different for every run.
+    start : float or None
+        Unix time, s.
+    chip, bench : str
+        The names that the chip map and the bench file give themselves.
+    chip_hash, matrix_hash : str
+        SHA-256 of the chip map's text and of the array ``matrix``; "" without one.
+    resume_of, rerun_of : str
+        `run_id` of the run that this one goes on with, or repeats.
+    parameters : mapping
+        ``[value, unit]`` by name.
+    """
+
+    run_id: str = ""
+    title: str = ""
+    procedure: str = ""
+    version: str = ""
+    start: float | None = None
+    chip: str = ""
+    chip_hash: str = ""
+    matrix_hash: str = ""
+    bench: str = ""
+    preset: str = ""
+    seed: str = ""
+    host: str = ""
+    user: str = ""
+    mho: str = ""
+    commit: str = ""
+    resume_of: str = ""
+    rerun_of: str = ""
+
+
+_FACTS = {field.name for field in fields(Facts)}  # a later mho may keep more
+
+
+@dataclass(frozen=True)
+class Card:
+    """What an index keeps of a run: the facts, and how it went.
+
+    Attributes
+    ----------
+    status : str
+        See `mho.runs.Status`, as of when the file was looked at; ``unreadable``, with the cause as `reason`.
+    end : float or None
+        Unix time, s.
+    results : tuple of Quantity
+        The numbers and words of the run's summary.
+    """
+
+    facts: Facts
+    status: str
+    reason: str
+    end: float | None = None
+    parameters: tuple[Quantity, ...] = ()
+    results: tuple[Quantity, ...] = ()
+
+
+def card_text(header: RunHeader, arrays: Iterable[Array], start: datetime) -> str:
+    """Return the JSON text that a new run file carries of its `header`; it names the run for good."""
+    matrix = next((array.values for array in arrays if array.name == "matrix"), None)
+    facts = _facts(header, header.provenance, secrets.token_hex(16), start, matrix)
+    return _json(facts, header.parameters)
+
+
+def read_card(path: Path) -> Card:
+    """Return what an index keeps of the run file at `path`.
+
+    Raises
+    ------
+    RunFileError
+        The file cannot be read as a run file; the message says why.
+    """
+    with closing(open_run_file(path, whole=False)) as file, intact(path):
+        record = RunRecord(path, file)
+        entry = file["entry"]
+        status = Status(_text(path, entry, "status"))
+        if status is not Status.FINISHED or CARD not in entry:
+            check_contained(path, file)  # more of it is read then
+        if status in GOING_ON:
+            status = record.status  # whether its writer lives takes a closer look
+        facts, parameters = _read(_text(path, entry, CARD) if CARD in entry else _gathered(record, entry))
+        end = _text(path, entry, "end_time") if status not in GOING_ON else ""
+        results = json.loads(_text(path, entry, "summary"))
+        return Card(
+            facts,
+            status,
+            "" if status is Status.FINISHED else record.reason,
+            datetime.fromisoformat(end).timestamp() if end else None,
+            parameters,
+            tuple(_quantity(name, value) for name, value in plain_results(results).items()),
+        )
+
+
+def _read(text: str) -> tuple[Facts, tuple[Quantity, ...]]:
+    """Return the facts and parameters of a card; raises `ValueError` and its like for what is none."""
+    told = json.loads(text)
+    facts = {name: fact for name, fact in told["facts"].items() if name in _FACTS}
+    parameters = [(name, value, unit) for name, (value, unit) in told["parameters"].items()]
+    start = facts.get("start")
+    texts = [fact for name, fact in facts.items() if name != "start"] + [unit for _, _, unit in parameters]
+    if not all(isinstance(one, str) for one in texts) or not isinstance(start, int | float | None):
+        raise ValueError("its card holds other things than texts")
+    return Facts(**facts), tuple(_quantity(*one) for one in parameters)
+
+
+def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers and words of a run's summary; those of a mapping in it are ``NAME.KEY``, lists are left out."""
+    found: dict[str, Any] = {}
+    for name, value in results.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{key}": one for key, one in plain_results(value).items()}
+        elif not isinstance(value, list):
+            found[name] = value
+    return found
+
+
+def _text(path: Path, entry: h5py.Group, name: str) -> str:
+    """Return a text of fixed length by h5py's low-level calls, in a third of the time."""
+    dataset = open_dataset(path, entry.id, name.encode())
+    kind = dataset.get_type()
+    stored = np.empty((), f"S{kind.get_size()}")
+    dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, stored, kind)
+    return decode(stored.item())
+
+
+def unreadable(path: Path, error: RunFileError) -> Card:
+    """Return what an index keeps of a file that it cannot read."""
+    return Card(Facts(title=path.name), UNREADABLE, str(error))
+
+
+def _gathered(record: RunRecord, entry: h5py.Group) -> str:
+    """Return the text of the card that a file lacks, from everything it says."""
+    start = record.start_time
+    matrix = entry.get("arrays/matrix/value" if "arrays/matrix/value" in entry else "arrays/matrix")
+    facts = _facts(
+        record,
+        record.provenance,
+        _derived_id(writer_of(entry), start),
+        start,
+        None if matrix is None else matrix[()],
+    )
+    return _json(facts, record.parameters)
+
+
+def _facts(
+    run: RunHeader | RunRecord,
+    provenance: Mapping[str, str],
+    run_id: str,
+    start: datetime,
+    matrix: NDArray[np.generic] | None,
+) -> Facts:
+    return Facts(
+        run_id=run_id,
+        title=run.title,
+        procedure=run.procedure,
+        version=run.version,
+        start=math.floor(1e3 * start.timestamp()) / 1e3,  # as `start_time` has it
+        chip=_name_in(run.chip),
+        chip_hash=hashlib.sha256(run.chip.encode("utf-8", "backslashreplace")).hexdigest()
+        if run.chip
+        else "",
+        matrix_hash="" if matrix is None else array_hash(matrix),
+        bench=_name_in(run.bench),
+        resume_of=_identity(provenance.get("resume_of", "")),
+        rerun_of=_identity(provenance.get("rerun_of", "")),
+        **{name: provenance.get(stored, "") for name, stored in _PROVENANCE.items()},
+    )
+
+
+def _json(facts: Facts, parameters: Mapping[str, Parameter]) -> str:
+    values = {name: [_plain(parameter.value), parameter.unit] for name, parameter in parameters.items()}
+    return json.dumps({"facts": asdict(facts), "parameters": values}, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def array_hash(values: NDArray[np.generic]) -> str:
+    """Return the SHA-256 of an array: its type, shape and numbers."""
+    digest = hashlib.sha256(f"{values.dtype.str} {values.shape}".encode())
+    digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def _identity(run: str) -> str:
+    """Return the identity of the run that a provenance names by its file; what else it may say stays."""
+    if not run.endswith(SUFFIX):
+        return run
+    try:
+        return read_card(Path(run)).facts.run_id
+    except RunFileError:
+        return Path(run).name
+
+
+def _derived_id(writer: Writer, start: datetime) -> str:
+    """Return the identity of a run whose file names none: no process starts two runs in one millisecond."""
+    told = f"{writer.host}|{writer.pid}|{writer.started}|{start.isoformat()}"
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+@lru_cache(maxsize=64)
+def _name_in(text: str) -> str:
+    """Return the name that a bench file or chip map gives itself."""
+    try:
+        return str(load_toml(text, "text", RunFileError).get("name", ""))
+    except RunFileError:
+        return ""
+
+
+def _quantity(name: str, value: object, unit: str = "") -> Quantity:
+    match value:
+        case bool():
+            return Quantity(name, float(value), str(value).lower(), unit)
+        case int() | float():
+            try:
+                return Quantity(name, float(value), str(value), unit)
+            except OverflowError:  # a whole number beyond any float
+                return Quantity(name, None, str(value), unit)
+        case _:
+            return Quantity(name, None, "none" if value is None else str(value), unit)

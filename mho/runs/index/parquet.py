@@ -1,0 +1,51 @@
+"""Many runs as one parquet table: a row a run, for pandas, R or a spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mho.errors import InputError
+
+
+def write_parquet(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write `rows` as one table; a file of that name is replaced whole, or stays as it is.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Plain values by column; a row need not have every column. A column whose values differ in type
+        becomes text, one of whole and broken numbers floats.
+    path : Path
+
+    Raises
+    ------
+    InputError
+        When pyarrow is not installed, or the file cannot be written.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise InputError(
+            "a parquet table needs pyarrow; install mho with its extra: 'mho[campaigns]'"
+        ) from None
+    columns = {key: [row.get(key) for row in rows] for key in dict.fromkeys(k for row in rows for k in row)}
+    table = pyarrow.table({key: _column(values) for key, values in columns.items()})
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        try:
+            pyarrow.parquet.write_table(table, draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"table {path} cannot be written: {error.strerror or error}") from None
+
+
+def _column(values: list[Any]) -> list[Any]:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} or len(kinds) == 1:
+        return [float(v) if v is not None and kinds == {int, float} else v for v in values]
+    return [None if value is None else str(value) for value in values]

@@ -1,0 +1,210 @@
+"""The SQLite file of an index: its tables, and how it is opened, also when it is damaged or cannot be written.
+
+What comes from run files can be made again at any time; the tables ``tags`` and ``notes`` cannot, so they are
+kept apart, by the identity of the run and not by its path, and no rebuild touches them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mho.errors import RunFileError
+
+log = logging.getLogger(__name__)
+
+NAME = "index.sqlite"
+VERSION = 1
+"""Of the tables made from run files; when it changes they are made anew."""
+
+BUSY = 20.0
+"""How long to wait for another process that is writing, s."""
+
+_FROM_FILES = """
+DROP TABLE IF EXISTS quantities;
+DROP TABLE IF EXISTS names;
+DROP TABLE IF EXISTS runs;
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, mtime INTEGER NOT NULL, size INTEGER NOT NULL,
+    run_id TEXT, title TEXT, procedure TEXT, version TEXT, start REAL, chip TEXT, chip_hash TEXT, matrix_hash TEXT,
+    bench TEXT, preset TEXT, seed TEXT, host TEXT, user TEXT, mho TEXT, "commit" TEXT, resume_of TEXT,
+    rerun_of TEXT, status TEXT NOT NULL, reason TEXT, "end" REAL, words TEXT NOT NULL
+);
+CREATE INDEX runs_by_start ON runs (start);
+CREATE INDEX runs_by_identity ON runs (run_id);
+CREATE INDEX runs_by_chip ON runs (chip_hash, start);
+CREATE INDEX runs_by_matrix ON runs (matrix_hash, start);
+CREATE INDEX runs_by_status ON runs (status);
+CREATE TABLE quantities (
+    run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, source TEXT NOT NULL, name TEXT NOT NULL,
+    number REAL, text TEXT NOT NULL, unit TEXT NOT NULL, PRIMARY KEY (run, source, name)
+) WITHOUT ROWID;
+CREATE INDEX quantities_by_number ON quantities (source, name, number);
+CREATE INDEX quantities_by_text ON quantities (source, name, text COLLATE NOCASE);
+CREATE TABLE names (source TEXT, name TEXT, unit TEXT, PRIMARY KEY (source, name, unit)) WITHOUT ROWID;
+"""
+
+_FROM_PEOPLE = """
+CREATE TABLE IF NOT EXISTS tags (run_id TEXT, tag TEXT COLLATE NOCASE, PRIMARY KEY (run_id, tag)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notes (run_id TEXT, time REAL, text TEXT, PRIMARY KEY (run_id, time)) WITHOUT ROWID;
+"""
+
+_WIDTHS = {"tags": 2, "notes": 3}
+"""Columns of the tables that people fill."""
+
+
+def open_store(folder: Path) -> sqlite3.Connection:
+    """Open the index of the run files in `folder`, making it where there is none.
+
+    In a folder that cannot be written it is opened in memory, as it was left. A damaged one is put aside.
+
+    Raises
+    ------
+    RunFileError
+        The folder is missing, or the index is busy or cannot be opened.
+    """
+    if not folder.is_dir():
+        raise RunFileError(f"there is no folder of runs {folder}; name one with --runs or MHO_RUNS")
+    path = folder / NAME
+    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        return _in_memory(path)
+    try:
+        try:
+            return _on_disk(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            return _put_aside(path, str(error))
+    except (sqlite3.Error, OSError) as error:
+        raise RunFileError(
+            f"index {path} cannot be opened: {error}; see to the disk, or try again"
+        ) from error
+
+
+def restored(store: sqlite3.Connection, folder: Path) -> sqlite3.Connection:
+    """Return `store` when it is sound; else a new one in its place, with what tags and notes can be saved.
+
+    Raises
+    ------
+    RunFileError
+        The new one cannot be made.
+    """
+    try:
+        (verdict,) = store.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        verdict = str(error)
+    if verdict == "ok":
+        return store
+    saved = {table: _rows_of(store, table) for table in _WIDTHS}
+    store.close()
+    try:
+        new = _put_aside(folder / NAME, verdict)
+    except (sqlite3.Error, OSError) as error:
+        raise RunFileError(f"index {folder / NAME} cannot be made anew: {error}; see to the disk") from error
+    with writing(new):
+        for table, lines in saved.items():
+            marks = ", ".join("?" * _WIDTHS[table])
+            new.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", lines)
+    return new
+
+
+def rows(store: sqlite3.Connection, asked: str, values: Sequence[object] = ()) -> list[Any]:
+    """Return all rows that `asked` gives.
+
+    Raises
+    ------
+    RunFileError
+        The index cannot be read.
+    """
+    try:
+        return store.execute(asked, values).fetchall()
+    except sqlite3.Error as error:
+        raise RunFileError(
+            f"the index of runs cannot be read ({error}); make it anew: mho runs --rebuild"
+        ) from error
+
+
+def is_kept(store: sqlite3.Connection) -> bool:
+    """Whether an index is on the disk, not in memory alone."""
+    return bool(rows(store, "PRAGMA database_list")[0][2])
+
+
+@contextlib.contextmanager
+def writing(store: sqlite3.Connection) -> Iterator[None]:
+    """Do all that the block does to `store`, or, when it fails, nothing.
+
+    Raises
+    ------
+    RunFileError
+        The index cannot be written.
+    """
+    try:
+        with store:
+            store.execute("BEGIN IMMEDIATE")
+            yield
+    except sqlite3.Error as error:
+        raise RunFileError(
+            f"the index of runs cannot be written ({error}); see to the disk, or make it anew: mho runs --rebuild"
+        ) from error
+
+
+def clear(store: sqlite3.Connection) -> None:
+    """Forget everything that comes from run files."""
+    store.executescript(f"BEGIN IMMEDIATE; {_FROM_FILES} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def _on_disk(path: Path) -> sqlite3.Connection:
+    return _ready(sqlite3.connect(path, timeout=BUSY, isolation_level=None))
+
+
+def _put_aside(path: Path, why: str) -> sqlite3.Connection:
+    """Keep a damaged index under another name, and begin a new one."""
+    aside = path.with_name(f"{NAME}.damaged-{time.time_ns()}")
+    path.rename(aside)
+    for companion in ("-wal", "-shm"):
+        path.with_name(NAME + companion).unlink(missing_ok=True)
+    log.error("index %s was damaged (%s); it is kept as %s and made anew", path, why, aside.name)
+    return _on_disk(path)
+
+
+def _rows_of(store: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
+    try:
+        return store.execute(f"SELECT * FROM {table}").fetchall()
+    except sqlite3.DatabaseError:
+        log.error("the %s of the damaged index cannot be read; they are left in it", table)
+        return []
+
+
+def _in_memory(path: Path) -> sqlite3.Connection:
+    store = sqlite3.connect(":memory:", isolation_level=None)
+    if path.exists():
+        disk = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        try:
+            disk.backup(store)
+        except sqlite3.Error as error:
+            log.warning("index %s cannot be read (%s): tags and notes are missing", path, error)
+            store = sqlite3.connect(":memory:", isolation_level=None)
+        finally:
+            disk.close()
+    return _ready(store)
+
+
+def _ready(store: sqlite3.Connection) -> sqlite3.Connection:
+    try:
+        store.execute("PRAGMA journal_mode = WAL")
+        store.execute("PRAGMA synchronous = NORMAL")
+        store.execute("PRAGMA foreign_keys = ON")
+        store.executescript(_FROM_PEOPLE)
+        if store.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+            clear(store)
+        store.create_function("fold", 1, lambda text: str(text or "").casefold(), deterministic=True)
+    except BaseException:
+        store.close()
+        raise
+    return store

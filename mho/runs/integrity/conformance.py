@@ -1,0 +1,91 @@
+"""Whether the tables, maps, arrays and the log of a run file have the kinds and shapes that mho gives them.
+
+Each check raises `ValueError`, or what h5py raises where something is not there, so that `reading.opening.intact` says
+that the file is damaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import h5py
+import numpy as np
+
+from mho.runs.reading.opening import DAMAGE
+
+Check = Callable[[h5py.HLObject], None]
+
+NUMBERS, TEXT = "biufc", "S"
+"""Kinds of numpy types."""
+
+
+def check_table(table: h5py.Group) -> None:
+    """Check that all members are columns of numbers, and that those to be plotted are as wide as the table says."""
+    columns = dict(table.items())
+    for column in columns.values():
+        _check_dataset(column, NUMBERS)
+        if not column.ndim:
+            raise ValueError(f"{column.name} is a single number, no column")
+    attributes = table.attrs
+    axes = [str(axis) for axis in np.atleast_1d(attributes.get("axes", "."))]
+    signal = str(attributes.get("signal", ""))
+    for name in {signal, axes[0], str(attributes.get("series", "")) or "."} - {"."}:
+        if name not in columns:
+            raise ValueError(f"{table.name} is to be plotted by {name!r}, which it does not have")
+        wanted = len(axes) if name == signal else 1
+        if columns[name].ndim != wanted:
+            raise ValueError(
+                f"{columns[name].name} has the shape {columns[name].shape}, not {wanted} dimensions"
+            )
+
+
+def check_map(image: h5py.Group) -> None:
+    """Check that the images of a map are stacked over time, and as large as its rows and columns."""
+    time, row, column, value = (image[name] for name in ("time", "row", "column", "value"))
+    for axis, kinds in ((time, NUMBERS), (row, "iu"), (column, "iu")):
+        _check_dataset(axis, kinds, 1)
+    _check_dataset(value, "biuf", 3)
+    if value.shape[1:] != row.shape + column.shape:
+        raise ValueError(
+            f"{value.name} has images of {value.shape[1:]} for {len(row)} rows and {len(column)} columns"
+        )
+
+
+def check_array(array: h5py.HLObject) -> None:
+    """Check that an array holds numbers."""
+    _check_dataset(
+        array["value"] if isinstance(array, h5py.Group) else array, NUMBERS
+    )  # datasets until schema 1
+
+
+def check_log(log: h5py.Group) -> None:
+    """Check that a log has times and texts."""
+    for name, kinds in (("time", NUMBERS), ("level", TEXT), ("message", TEXT)):
+        _check_dataset(log[name], kinds, 1)
+
+
+def is_table(item: h5py.HLObject) -> bool:
+    """Return whether a member of the entry is a table."""
+    return isinstance(item, h5py.Group) and item.attrs.get("NX_class") == "NXdata"
+
+
+def malformed(entry: h5py.Group) -> Iterator[str]:
+    """Yield what is wrong with the tables, maps, arrays and the log of a run, one sentence each."""
+    checks: list[tuple[Check, h5py.HLObject]]
+    checks = [(check_table, item) for item in entry.values() if is_table(item)]
+    checks += [(check_map, item) for item in entry["maps"].values()]
+    checks += [(check_array, item) for item in entry["arrays"].values()]
+    for check, item in [*checks, (check_log, entry["log"])]:
+        try:
+            check(item)
+        except DAMAGE as error:
+            yield str(error)
+
+
+def _check_dataset(item: h5py.HLObject, kinds: str, dimensions: int | None = None) -> None:
+    if not isinstance(item, h5py.Dataset):
+        raise ValueError(f"{item.name} is a group, where values are expected")
+    if item.dtype.kind not in kinds:
+        raise ValueError(f"{item.name} holds {item.dtype}, not {'text' if kinds == TEXT else 'numbers'}")
+    if dimensions is not None and item.ndim != dimensions:
+        raise ValueError(f"{item.name} has the shape {item.shape}, not {dimensions} dimensions")

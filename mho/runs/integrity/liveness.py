@@ -1,0 +1,102 @@
+"""Whether the process that writes a run file still lives: running and interrupted differ by nothing else."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from mho.processes import still_runs
+
+HEARTBEAT_PERIOD = 1.0
+"""How often a writer beats, s."""
+
+HEARTBEAT_LIMIT = 10.0
+"""Age of the heartbeat beyond which a writer on another host counts as gone, s."""
+
+START_TOLERANCE = 2.0
+"""How far two readings of one process's start time may differ, s: it is derived from the wall clock."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The process that writes a run file.
+
+    Attributes
+    ----------
+    host : str
+        Host name.
+    pid : int
+        Process id on that host.
+    started : float
+        When the process started, Unix time in s; it tells apart two processes that had the same id.
+    birth : str
+        The same, told without the wall clock, which may be set while a run lasts; see `birth_of`. Empty in files
+        that do not say it.
+    """
+
+    host: str
+    pid: int
+    started: float
+    birth: str = ""
+
+    @classmethod
+    def this_process(cls) -> Writer:
+        """Return the calling process."""
+        pid = os.getpid()
+        return cls(socket.gethostname(), pid, psutil.Process().create_time(), birth_of(pid))
+
+    def lives(self, heartbeat: float, now: float) -> bool:
+        """Return whether the process is still there.
+
+        On the writer's own host its process is looked up; elsewhere the age of its `heartbeat` at `now`
+        (both Unix time, s) decides.
+        """
+        if self.host != socket.gethostname():
+            return now - heartbeat <= HEARTBEAT_LIMIT
+        if self.birth:
+            return lives(self.pid, self.birth)
+        try:  # of a file that does not say it
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) <= START_TOLERANCE
+            return same and still_runs(process)
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.AccessDenied:
+            return True
+
+
+def lives(pid: int, birth: str) -> bool:
+    """Return whether the process that had this id and this birth is still there; of an unknown birth there is none."""
+    if not birth or birth_of(pid) != birth:
+        return False
+    try:  # a killed child whose parent has not noticed yet still has an entry in the process table
+        return still_runs(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
+
+
+def birth_of(pid: int) -> str:
+    """Return what tells a process from all others that have or had its id; "" when there is none.
+
+    On Linux the boot and how many ticks after it the process started, from ``/proc/PID/stat``, field 22
+    (proc_pid_stat(5)), counted behind the command's name, which may hold blanks and parentheses: no setting of the
+    clock changes them. Elsewhere the start time that the kernel noted.
+    """
+    if sys.platform == "linux":
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            return f"{boot} {fields[22 - 3]}"
+        except (OSError, IndexError):
+            return ""
+    try:
+        return repr(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return ""

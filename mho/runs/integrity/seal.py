@@ -1,0 +1,160 @@
+"""The seal of a run file: a digest of every group and dataset, written last, by which later changes are seen.
+
+The seal finds what other programs changed, by accident or good intention. It is no signature: whoever wants
+to can seal a changed file again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import RunFileError
+from mho.runs.integrity.tree import Unreadable, walk
+from mho.runs.reading.chunks import BLOCK_BYTES, create_array
+from mho.runs.reading.opening import DAMAGE
+
+SEAL = "entry/seal"
+SEALED_SINCE = 2  # the schema
+DIGEST_BYTES = 64
+
+
+def prepare_seal(seal: h5py.Group) -> None:
+    """Lay out the seal of a file that holds everything else already: SWMR allows nothing new later."""
+    paths = [b"/"]
+    seal.file.visit(lambda name: paths.append(f"/{name}".encode()))
+    paths = [path for path in paths if not path.startswith(f"/{SEAL}".encode())]
+    for name, values, size, meaning in (
+        ("path", paths, max(map(len, paths)), "groups and datasets, their attributes included"),
+        ("sha256", [b""] * len(paths), DIGEST_BYTES, "their digests; empty until the run has ended"),
+    ):
+        dataset = create_array(seal, name, np.array(values, h5py.string_dtype("utf-8", size)))
+        dataset.attrs["long_name"] = meaning
+
+
+def write_seal(file: h5py.File, known: Mapping[str, bytes]) -> None:
+    """Write the digest of everything in `file`.
+
+    Parameters
+    ----------
+    known : mapping
+        `data_digest` of the datasets that need not be read again, by path.
+    """
+    paths = [path.decode() for path in file[SEAL]["path"][()]]
+    digests = [_digest(file[path], known.get(path)) for path in paths]
+    target = file[SEAL]["sha256"]
+    target[...] = np.array(digests, target.dtype)
+
+
+def renew_seal(source: h5py.File, copy: h5py.File, stored: Mapping[str, tuple[bytes, bytes]]) -> None:
+    """Write anew, into the copied seal of a copy, the digests of datasets that it stores in another way.
+
+    Parameters
+    ----------
+    stored : mapping
+        `data_digest` of what was read of each such dataset, and of what was written, by path.
+
+    Raises
+    ------
+    RunFileError
+        What was read is not what the seal was made of.
+    """
+    paths, digests = source[SEAL]["path"][()], source[SEAL]["sha256"][()]
+    for index, path in enumerate(path.decode() for path in paths):
+        if path in stored:
+            before, now = stored[path]
+            if _digest(source[path], before) != digests[index]:
+                raise RunFileError(
+                    f"run file {source.filename} stays as it is: {path} does not agree with its seal"
+                )
+            digests[index] = _digest(copy[path], now)
+    copy[SEAL]["sha256"][...] = np.array(digests, copy[SEAL]["sha256"].dtype)
+
+
+def read_seal(file: h5py.File) -> dict[str, bytes]:
+    """Return the digest of each path, as the writer left them; nothing where a seal is missing or not filled in whole."""
+    try:
+        seal = file[SEAL]
+        paths, digests = seal["path"][()].tolist(), seal["sha256"][()].tolist()
+        found = {path.decode(): digest for path, digest in zip(paths, digests, strict=True)}
+        return found if all(len(digest) == DIGEST_BYTES for digest in digests) else {}
+    except DAMAGE:
+        return {}
+
+
+def changes(file: h5py.File, seal: Mapping[str, bytes], unreadable: Unreadable) -> list[str]:
+    """Return what was changed in a file since its `seal` was written, one sentence each.
+
+    What cannot be read is told to `unreadable`, with its path, and compared no further.
+    """
+    sealed = dict(seal)
+    found = []
+
+    def lost(path: str, error: Exception) -> None:
+        for name in [name for name in sealed if f"{name}/".startswith(f"{path}/")]:
+            del sealed[name]
+        unreadable(path, error)
+
+    for path, item in walk(file, lost):
+        if path.startswith(f"/{SEAL}"):
+            continue
+        before = sealed.pop(path, None)
+        try:
+            if before is None:
+                found.append(f"{path} was added")
+            elif _digest(item) != before:
+                found.append(f"{path} was changed")
+        except DAMAGE as error:
+            unreadable(path, error)
+    return found + [f"{path} is missing" for path in sealed]
+
+
+def data_digest(dataset: h5py.Dataset) -> bytes:
+    """Return the SHA-256 of a dataset's values; of one in chunks, that of its chunks' SHA-256s.
+
+    Chunks are counted along the first axis, and only values count that the dataset has.
+    """
+    if not dataset.chunks:
+        return hashlib.sha256(np.asarray(dataset[()]).tobytes()).digest()
+    rows = dataset.chunks[0]
+    chunk_bytes = int(np.prod(dataset.chunks)) * dataset.dtype.itemsize
+    step = rows * max(1, BLOCK_BYTES // chunk_bytes)
+    digests = bytearray()
+    for start in range(0, len(dataset), step):
+        block = dataset[start : start + step]
+        for first in range(0, len(block), rows):
+            digests += hashlib.sha256(block[first : first + rows].tobytes()).digest()
+    return hashlib.sha256(digests).digest()
+
+
+def values_digest(values: NDArray[Any], rows: int | None) -> bytes:
+    """Return the `data_digest` of a dataset that has these values, in chunks of so many rows, or in none."""
+    if rows is None:
+        return hashlib.sha256(values.tobytes()).digest()
+    pieces = (values[start : start + rows].tobytes() for start in range(0, len(values), rows))
+    return hashlib.sha256(b"".join(hashlib.sha256(piece).digest() for piece in pieces)).digest()
+
+
+def _digest(item: h5py.HLObject, data: bytes | None = None) -> bytes:
+    digest = hashlib.sha256(json.dumps(_attributes(item), default=repr).encode())
+    if isinstance(item, h5py.Dataset):
+        digest.update(f"{item.dtype.str}{item.shape}".encode())
+        digest.update(data or data_digest(item))
+    return digest.hexdigest().encode()
+
+
+def _attributes(item: h5py.HLObject) -> dict[str, object]:
+    """Return the attributes by name, in the order of the names; ``item.attrs`` takes twice the time."""
+    found = {}
+    for index in range(h5py.h5a.get_num_attrs(item.id)):
+        attribute = h5py.h5a.open(item.id, index=index)
+        values = np.empty(attribute.shape, attribute.dtype)
+        attribute.read(values)
+        found[attribute.name.decode()] = values.tolist()
+    return found

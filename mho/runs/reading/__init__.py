@@ -1,0 +1,1 @@
+"""Run files read: finished, still being written, or left behind."""

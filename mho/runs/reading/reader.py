@@ -1,0 +1,292 @@
+"""Reads a run file: finished, still being written, or left behind by a writer that was killed.
+
+Neither the procedure's code nor any driver is needed, only the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import RunFileError
+from mho.runs.integrity.conformance import Check, check_array, check_log, check_map, check_table, is_table
+from mho.runs.reading.chunks import read_torn
+from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, open_run_file
+from mho.runs.reading.record import RunRecord, unit_of
+from mho.runs.reading.text import decode
+from mho.runs.schema import GOING_ON
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One entry of a run's log.
+
+    Attributes
+    ----------
+    time : float
+        Seconds since the run started.
+    level : str
+        As given to the writer, such as ``INFO``.
+    message : str
+        The text; a long message takes several entries, each but the first opening with an ellipsis.
+    """
+
+    time: float
+    level: str
+    message: str
+
+
+class RunFile(RunRecord):
+    """A run file, open for reading; a context manager.
+
+    Tables, maps and the log grow while the run lasts: call `refresh` to see what has come. All else is
+    read from the file whenever it is asked for.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Raises
+    ------
+    RunFileError
+        The file is missing, no run file, damaged, or from a newer mho; also by every member that meets
+        damage, or is asked for a table, column, map or array that is not there.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        path = Path(path)
+        super().__init__(path, open_run_file(path))
+        self._growing: dict[str, h5py.Dataset] = {}
+        self._conforming: set[str] = set()  # what was looked at: no writer changes kinds and shapes
+        self._final = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        self._growing.clear()
+        # In the process of a writer that could write no more, closing tries once again; a reader loses nothing.
+        with contextlib.suppress(OSError, RuntimeError):
+            self._file.close()
+
+    def refresh(self) -> None:
+        """See what the writer has flushed since: longer tables, maps and log. Free after the run."""
+        if self._final:
+            return
+        # Asked before refreshing: what a finished run has written is all there to be refreshed.
+        over = self.status not in GOING_ON
+        with intact(self.path):
+            for dataset in self._growing.values():
+                dataset.refresh()
+        self._final = over
+
+    def log(self, start: int = 0) -> list[LogEntry]:
+        """Return what was logged, oldest first, from entry `start` on."""
+        self._check("log", check_log)
+        columns = self._cut_together("log", ["time", "level", "message"], start)
+        rows = zip(columns["time"], columns["level"], columns["message"], strict=True)
+        return [LogEntry(float(when), decode(level), decode(message)) for when, level, message in rows]
+
+    @cached_property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables, as declared."""
+        with intact(self.path):
+            entry = self._group("")
+            return tuple(name for name, item in entry.items() if is_table(item))
+
+    @cached_property
+    def maps(self) -> tuple[str, ...]:
+        """Names of the maps, as declared."""
+        with intact(self.path):
+            return tuple(self._group("maps"))
+
+    @cached_property
+    def arrays(self) -> tuple[str, ...]:
+        """Names of the arrays, as declared."""
+        with intact(self.path):
+            return tuple(self._group("arrays"))
+
+    @property
+    def default(self) -> str:
+        """The table, or map as ``maps/NAME``, that a viewer opens first; empty without any."""
+        with intact(self.path):
+            first = str(self._group("").attrs.get("default", ""))
+            return f"maps/{self._group('maps').attrs['default']}" if first == "maps" else first
+
+    def table(self, name: str, start: int = 0) -> dict[str, NDArray[Any]]:
+        """Return the columns of a table from row `start` on, all cut to the length that all have reached."""
+        return self._cut_together(name, self._columns(name), start)
+
+    def column(self, table: str, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        """Return rows `start` to `stop` of one column (rows, *column shape), to its end cut as `table` does."""
+        columns = self._columns(table)
+        if name not in columns:
+            raise self._absent(f"column {name!r} in table {table!r}", columns)
+        length = self.length(table)
+        end = length if stop is None else min(stop, length)
+        with intact(self.path):
+            return self._rows(self._follow(f"{table}/{name}"), start, end)
+
+    def length(self, table: str) -> int:
+        """Return how many rows a table has, as of the last `refresh`."""
+        columns = self._columns(table)
+        with intact(self.path):
+            return min(len(self._follow(f"{table}/{column}")) for column in columns)
+
+    def units(self, table: str) -> dict[str, str]:
+        """Return the unit of each column of a table."""
+        columns = self._columns(table)
+        with intact(self.path):
+            return {column: unit_of(self._follow(f"{table}/{column}")) for column in columns}
+
+    def plotted(self, table: str) -> tuple[str, str]:
+        """Return which column of a table is plotted by default, and against which one; "" is the row's number."""
+        self._columns(table)
+        with intact(self.path):
+            attributes = self._group(table).attrs
+            axis = str(np.atleast_1d(attributes.get("axes", "."))[0])
+            return str(attributes.get("signal", "")), "" if axis == "." else axis
+
+    def series(self, table: str) -> str:
+        """Return which column of a table tells the curves of its plot apart; "" where all is one curve."""
+        self._columns(table)
+        with intact(self.path):
+            return str(self._group(table).attrs.get("series", ""))
+
+    def map_axes(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the physical row numbers and column numbers of a map's images."""
+        self._check_map(name)
+        with intact(self.path):
+            group = self._group(f"maps/{name}")
+            return group["row"][()], group["column"][()]
+
+    def map_times(self, name: str) -> NDArray[np.float64]:
+        """Return when each image of a map was taken, s since the run started."""
+        self._check_map(name)
+        times: NDArray[np.float64] = self._cut_together(f"maps/{name}", ["time"], 0, also="value")["time"]
+        return times
+
+    def map(self, name: str, index: int = -1) -> NDArray[np.float64]:
+        """Return an image (rows, columns) of a map, in `map_unit`; by default the last."""
+        count = len(self.map_times(name))
+        if not -count <= index < count:
+            raise RunFileError(
+                f"run file {self.path} has {count} images of map {name!r}, none of index {index}"
+            )
+        with intact(self.path):
+            value = self._follow(f"maps/{name}/value")
+            image: NDArray[np.float64] = self._rows(value, index % count, index % count + 1)[0]
+            return image
+
+    def map_unit(self, name: str) -> str:
+        """Return the unit of a map's values."""
+        self._check_map(name)
+        with intact(self.path):
+            return unit_of(self._follow(f"maps/{name}/value"))
+
+    def ragged(self, table: str, name: str, start: int = 0) -> list[NDArray[Any]]:
+        """Return the values of a ragged column from row `start` on, each as long as it was emitted."""
+        values = self.column(table, name, start)
+        lengths = self.column(table, f"{name}_length", start)
+        return [value[:length] for value, length in zip(values, lengths, strict=False)]
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Return an array, in `array_unit`, as it stands in the file now."""
+        with intact(self.path):
+            dataset = self._array(name)
+            for _ in range(ATTEMPTS if self._file.swmr_mode else 0):
+                dataset.refresh()  # where its chunks are may be remembered from an earlier look
+                # Its writer may be filling it in.
+                with contextlib.suppress(OSError):
+                    return np.asarray(dataset[()])
+                time.sleep(PAUSE)
+            return np.asarray(dataset[()])
+
+    def array_unit(self, name: str) -> str:
+        """Return an array's unit."""
+        with intact(self.path):
+            return unit_of(self._array(name))
+
+    def _follow(self, name: str) -> h5py.Dataset:
+        """Return a growing dataset, kept open so that `refresh` reaches it."""
+        if name not in self._growing:
+            dataset = self._group(name)
+            if self._file.swmr_mode:
+                dataset.refresh()  # its length may be remembered from an earlier look
+            self._growing[name] = dataset
+        return self._growing[name]
+
+    def _rows(self, dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
+        try:
+            return np.asarray(dataset[start:stop])
+        except OSError:
+            if not self.is_unclosed:
+                raise
+            return read_torn(dataset, start, stop)
+
+    def _columns(self, table: str) -> list[str]:
+        if table not in self.tables:
+            raise self._absent(f"table {table!r}", self.tables)
+        self._check(table, check_table)
+        with intact(self.path):
+            return list(self._group(table))
+
+    def _cut_together(
+        self, group: str, columns: list[str], start: int, also: str = ""
+    ) -> dict[str, NDArray[Any]]:
+        with intact(self.path):
+            datasets = {column: self._follow(f"{group}/{column}") for column in columns}
+            lengths = [len(dataset) for dataset in datasets.values()]
+            if also:
+                lengths.append(len(self._follow(f"{group}/{also}")))
+            return {column: self._rows(dataset, start, min(lengths)) for column, dataset in datasets.items()}
+
+    def _array(self, name: str) -> h5py.Dataset:
+        if name not in self.arrays:
+            raise self._absent(f"array {name!r}", self.arrays)
+        self._check(f"arrays/{name}", check_array)
+        array = self._group(f"arrays/{name}")
+        return array if isinstance(array, h5py.Dataset) else array["value"]  # datasets until schema 1
+
+    def _check_map(self, name: str) -> None:
+        if name not in self.maps:
+            raise self._absent(f"map {name!r}", self.maps)
+        self._check(f"maps/{name}", check_map)
+
+    def _check(self, name: str, check: Check) -> None:
+        if name not in self._conforming:
+            with intact(self.path):
+                check(self._group(name))
+            self._conforming.add(name)
+
+    def _absent(self, what: str, present: Mapping[str, object] | tuple[str, ...] | list[str]) -> RunFileError:
+        return RunFileError(f"run file {self.path} has no {what}; it has {', '.join(present) or 'none'}")
+
+
+def open_run(path: str | os.PathLike[str]) -> RunFile:
+    """Open a run file for reading: finished, still being written, or left behind; as ``with open_run(path) as run``.
+
+    Raises
+    ------
+    RunFileError
+        It is no run file, or cannot be read.
+    """
+    return RunFile(path)

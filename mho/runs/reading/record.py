@@ -1,0 +1,216 @@
+"""What a run file tells about its run: how it stands, what it was given, where it came from."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from mho.errors import RunFileError
+from mho.runs.integrity.superblock import is_marked
+from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, writer_of
+from mho.runs.reading.text import decode
+from mho.runs.schema import GOING_ON, Parameter, Status
+
+SEED_DIGITS = 4000
+"""Python reads no more."""
+
+
+class RunRecord:
+    """The part of an open run file that describes the run; `mho.runs.reading.reader.RunFile` adds its data.
+
+    Every member reads the file when it is asked, and raises `RunFileError` when it meets damage.
+    """
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        self.path = path
+        self._file = file
+
+    @property
+    def title(self) -> str:
+        """One line for lists and plots."""
+        return self._text("title")
+
+    @property
+    def status(self) -> Status:
+        """How the run stands now; INTERRUPTED when the file says running and its writer is gone."""
+        with intact(self.path):
+            status = Status(self._text("status"))
+            if status in GOING_ON and not self._writer_lives():
+                # It may have finished and left between the two looks.
+                status = Status(self._text("status"))
+                return Status.INTERRUPTED if status in GOING_ON else status
+        return status
+
+    @property
+    def is_unclosed(self) -> bool:
+        """Whether no writer has closed the file: it is being written, or was left behind."""
+        with intact(self.path):
+            return bool(self._file.swmr_mode) or self._text("status") in GOING_ON or is_marked(self.path)
+
+    @property
+    def reason(self) -> str:
+        """Why the run failed or was aborted; empty otherwise."""
+        return self._text("reason")
+
+    @property
+    def start_time(self) -> datetime:
+        """When the run started, with its time zone."""
+        with intact(self.path):
+            return datetime.fromisoformat(self._text("start_time"))
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When the run ended, with its time zone; None while it runs, and for an interrupted one.
+
+        Of a recovered run it is the last sign of life.
+        """
+        with intact(self.path):
+            text = self._text("end_time")
+            return datetime.fromisoformat(text) if text else None
+
+    @property
+    def last_sign(self) -> float:
+        """When the run ended, or its writer last gave a sign of life, Unix time, s."""
+        if self.end_time is not None:
+            return self.end_time.timestamp()
+        with intact(self.path):
+            return float(self._group("heartbeat")[()])
+
+    @property
+    def procedure(self) -> str:
+        """The procedure's class name."""
+        return self._text("procedure/name")
+
+    @property
+    def version(self) -> str:
+        """The procedure's own version."""
+        return self._text("procedure/version")
+
+    @property
+    def parameters(self) -> dict[str, Parameter]:
+        """The procedure's parameters by name, as they were set."""
+        with intact(self.path):
+            return {
+                name: _parameter(dataset) for name, dataset in self._group("procedure/parameters").items()
+            }
+
+    @property
+    def given(self) -> dict[str, bool | int | float | str]:
+        """The values of the parameters that were given, by name."""
+        return {
+            name: one.value
+            for name, one in self.parameters.items()
+            if one.value is not None and not one.origin
+        }
+
+    @property
+    def bench(self) -> str:
+        """The bench file, as text."""
+        return self._text("bench/file")
+
+    @property
+    def chip(self) -> str:
+        """The chip map, as text."""
+        return self._text("chip/map")
+
+    @property
+    def cells(self) -> str:
+        """The arrays and cell ranges in use, as text."""
+        return self._text("chip/cells")
+
+    @property
+    def instruments(self) -> dict[str, dict[str, str]]:
+        """For each instrument its ``identity`` and its settings before the run."""
+        return self._settings("settings")
+
+    @property
+    def settings_after(self) -> dict[str, dict[str, str]]:
+        """For each instrument its settings after the run; empty where none were stored."""
+        return self._settings("settings_after")
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Where the run came from, see `mho.runs.provenance.collect`."""
+        with intact(self.path):
+            return {name: decode(dataset[()]) for name, dataset in self._group("provenance").items()}
+
+    def seed(self, name: str = "seed") -> int | None:
+        """Return a seed that the provenance tells, ``seed`` or ``chip_seed``; None where it does not."""
+        text = self.provenance.get(name, "")
+        with intact(self.path):
+            if text and not (text.isascii() and text.isdecimal() and len(text) <= SEED_DIGITS):
+                raise ValueError(
+                    f"its {name} is {text[:40]!r}, no whole number from 0 of at most {SEED_DIGITS} digits"
+                )
+            return int(text) if text else None
+
+    @property
+    def input_hashes(self) -> dict[str, str]:
+        """SHA-256 of the input files, by the names of their parameters."""
+        lines = [line.split(" ") for line in self.provenance.get("inputs", "").splitlines()]
+        with intact(self.path):
+            if not all(len(words) == 2 for words in lines):
+                raise ValueError("its list of input files is not of names and hashes")
+            return dict(lines)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The result in a few numbers and words; empty until the procedure stores one."""
+        return self._json("summary")
+
+    def _group(self, name: str) -> h5py.Group:
+        if not self._file:
+            raise RunFileError(f"run file {self.path} was closed; open it again to read it")
+        return self._file[f"entry/{name}"]
+
+    def _text(self, name: str) -> str:
+        # Opened anew each time: an open dataset would answer from its buffer.
+        with intact(self.path):
+            for _ in range(ATTEMPTS if self._file and self._file.swmr_mode else 0):
+                dataset = self._group(name)
+                with contextlib.suppress(OSError):  # its writer may be at it
+                    dataset.refresh()  # where a chunk is may be remembered from an earlier look
+                    return decode(dataset[()])
+                time.sleep(PAUSE)
+            return decode(self._group(name)[()])
+
+    def _writer_lives(self) -> bool:
+        entry = self._group("")
+        return writer_of(entry).lives(float(entry["heartbeat"][()]), time.time())
+
+    def _json(self, name: str) -> dict[str, Any]:
+        with intact(self.path):
+            return dict(json.loads(self._text(name)))
+
+    def _settings(self, which: str) -> dict[str, dict[str, str]]:
+        with intact(self.path):
+            names = [name for name, item in self._group("bench").items() if isinstance(item, h5py.Group)]
+        return {name: self._json(f"bench/{name}/{which}") for name in names}
+
+
+def _parameter(dataset: h5py.Dataset) -> Parameter:
+    """Return a parameter as `mho.runs.writing.structure` stored it."""
+    read = _READ[dataset.attrs["kind"]]
+    label, origin = (str(dataset.attrs.get(name, "")) for name in ("long_name", "origin"))
+    return Parameter(read(dataset[()]), unit_of(dataset), label, origin)
+
+
+def unit_of(dataset: h5py.Dataset) -> str:
+    """Return a dataset's unit."""
+    return str(dataset.attrs["units"])
+
+
+_READ: dict[str, Callable[[Any], bool | int | float | str | None]] = {
+    "none": lambda _: None,
+    "text": decode,
+    "bool": bool,
+    "float": float,
+    "int": int,
+}

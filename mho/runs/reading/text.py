@@ -1,0 +1,103 @@
+"""Text in a run file: UTF-8 of fixed length, since HDF5's single-writer mode can write no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import RunFileError
+from mho.runs.reading.chunks import create_compressed_text
+
+ELLIPSIS = "…"
+
+LONG_BYTES = 4096
+"""Texts of at least this size, known before the run, are compressed, which HDF5 does to arrays only: of one element."""
+
+
+def encode(text: str) -> bytes:
+    """Return `text` as UTF-8 that survives a null-padded field: no NUL, no lone surrogate."""
+    return text.replace("\0", "␀").encode("utf-8", "backslashreplace")
+
+
+def decode(stored: bytes | NDArray[np.bytes_]) -> str:
+    """Return stored text, also that of a dataset with one element."""
+    return bytes(stored.item() if isinstance(stored, np.ndarray) else stored).decode("utf-8")
+
+
+def cut(text: str, size: int) -> bytes:
+    """Return `text` as at most `size` bytes of UTF-8, ending in an ellipsis when it had to be cut."""
+    data = encode(text)
+    if len(data) <= size:
+        return data
+    mark = ELLIPSIS.encode()
+    return _whole(data[: size - len(mark)]) + mark
+
+
+def split(text: str, size: int) -> list[bytes]:
+    """Return `text` as pieces of at most `size` bytes of UTF-8; all but the first open with an ellipsis."""
+    data = encode(text)
+    pieces = [_whole(data[:size])]
+    done = len(pieces[0])
+    mark = ELLIPSIS.encode()
+    while done < len(data):
+        piece = _whole(data[done : done + size - len(mark)])
+        pieces.append(mark + piece)
+        done += len(piece)
+    return pieces
+
+
+def _whole(data: bytes) -> bytes:
+    """Drop a character that the end of `data` cuts in two."""
+    return data.decode("utf-8", "ignore").encode()
+
+
+def create_text(group: h5py.Group, name: str, text: str, size: int | None = None) -> h5py.Dataset:
+    """Create a text dataset, of `size` bytes when it will be written again during the run; else a long one is compressed.
+
+    The value is written at once: single-writer mode could not allocate the storage later.
+    """
+    data = encode(text) if size is None else cut(text, size)
+    if size is None and len(data) >= LONG_BYTES:
+        return create_compressed_text(group, name, data, len(data))
+    return group.create_dataset(
+        name, data=np.bytes_(data), dtype=h5py.string_dtype("utf-8", size or max(len(data), 1))
+    )
+
+
+def write_text(dataset: h5py.Dataset, text: str) -> None:
+    """Overwrite a fixed-length text dataset, cutting `text` to its size."""
+    dataset[()] = cut(text, dataset.dtype.itemsize)
+
+
+def write_json(dataset: h5py.Dataset, values: Mapping[str, Any], what: str) -> None:
+    """Overwrite a fixed-length text dataset with `values` as JSON.
+
+    Raises
+    ------
+    RunFileError
+        `values` are no JSON, or too long; `what` names them. Cut JSON could not be read.
+    """
+    size = dataset.dtype.itemsize
+    try:
+        data = encode(json.dumps(dict(values), default=_plain, ensure_ascii=False))
+    except (TypeError, ValueError) as error:
+        raise RunFileError(
+            f"{what} cannot be stored as JSON ({error}); use numbers, text, lists and mappings"
+        ) from error
+    if len(data) > size:
+        raise RunFileError(
+            f"{what} takes {len(data)} bytes and the file has room for {size}; put long data into an array"
+        )
+    dataset[...] = data
+
+
+def _plain(value: object) -> object:
+    """Return what JSON can hold of a numpy scalar or array."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} {value!r} has no JSON form")

@@ -1,0 +1,203 @@
+"""What a run file holds: the plain data with which a procedure declares its tables, maps and arrays.
+
+A file is laid out whole before the run starts (HDF5's single-writer mode allows neither new objects nor
+new attributes afterwards), so everything a run may write is declared here first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCHEMA_VERSION = 2
+"""Of the run files written. 2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed."""
+
+
+DIGITAL_ATTRIBUTE = "digital"
+"""The HDF5 attribute that keeps `Column.digital` and `Array.digital`."""
+
+
+class Status(StrEnum):
+    """How a run stands: the one word for it, wherever a run or its job is shown.
+
+    INTERRUPTED is a run that was broken off by something that nobody had asked for. A reader finds it where the file
+    still goes on and its writer is gone; `recover` writes it, and a run that has lost its runner.
+    """
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    INTERRUPTED = "interrupted"
+
+
+GOING_ON = (Status.RUNNING, Status.PAUSED)
+"""A writer has the file; unless it is gone, which makes it INTERRUPTED."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: a value, or an array of fixed `shape`, per row.
+
+    Attributes
+    ----------
+    name : str
+        A Python identifier; the HDF5 dataset's name.
+    unit : str
+        SI unit ("" for a pure number).
+    dtype : str
+        numpy dtype; text is not allowed in a table (use the log).
+    shape : tuple of int
+        Shape of one row's value: ``(samples,)`` of a waveform, ``(rows, columns)`` of an image.
+    description : str
+        One line, the dataset's ``long_name``.
+    ragged : bool
+        A row's value may be shorter than ``shape[0]``. It is stored filled up with NaN (0 in integers), and its
+        own length in a column ``NAME_length``: HDF5's single-writer mode knows no datasets of variable length.
+    digital : float
+        Tolerance, relative to the column's largest value, of what a digital computation (a solve, a norm) finds: its
+        last digits differ from processor to processor. 0 is for what was measured, sent or counted: bit for bit.
+    """
+
+    name: str
+    unit: str = ""
+    dtype: str = "f8"
+    shape: tuple[int, ...] = ()
+    description: str = ""
+    ragged: bool = False
+    digital: float = 0.0
+
+    @property
+    def length_name(self) -> str:
+        """Name of the column that holds the lengths of a ragged one."""
+        return f"{self.name}_length"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A growing table, an NXdata group with one dataset per column.
+
+    Attributes
+    ----------
+    signal, axis : str
+        The columns plotted by default against each other.
+    series : str
+        The column that tells the curves of a plot apart: where it changes, another begins. "" where all is one.
+    rows : int
+        About how many rows there will be, so that a small table takes little room; 0 where nobody knows. Any number
+        of rows can be written.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    signal: str
+    axis: str
+    title: str = ""
+    series: str = ""
+    rows: int = 0
+
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns as they are in the file: behind a ragged one that of its lengths."""
+        stored = []
+        for column in self.columns:
+            stored.append(column)
+            if column.ragged:
+                stored.append(Column(column.length_name, dtype="i8", description=f"length of {column.name}"))
+        return tuple(stored)
+
+
+@dataclass(frozen=True)
+class Map:
+    """A growing stack of images over (time, row, column) of an array's cells, an NXdata group.
+
+    Attributes
+    ----------
+    rows, columns : array of int
+        The cells' physical row and column numbers: the image's axes.
+    images : int
+        About how many images there will be, as `Table.rows`.
+    """
+
+    name: str
+    unit: str
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    title: str = ""
+    images: int = 2
+
+
+@dataclass(frozen=True)
+class Array:
+    """A fixed array known before the run (a matrix) or filled in by it (a solution, NaN until then).
+
+    Attributes
+    ----------
+    digital : float
+        As of a `Column`.
+    """
+
+    name: str
+    values: NDArray[np.generic]
+    unit: str = ""
+    description: str = ""
+    digital: float = 0.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Everything a run will write: declared by the procedure before anything is touched."""
+
+    tables: tuple[Table, ...] = ()
+    maps: tuple[Map, ...] = ()
+    arrays: tuple[Array, ...] = ()
+    default: str = ""  # the table or map (``maps/NAME``) a viewer opens first
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A procedure's parameter: value, unit ("" for none) and the label of its form.
+
+    One that was not given keeps the value in use, and as `origin` whose that is: ``the bench's``.
+    """
+
+    value: bool | int | float | str | None
+    unit: str = ""
+    label: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class RunHeader:
+    """What is known of a run before it starts.
+
+    Attributes
+    ----------
+    title : str
+        One line for lists and plots.
+    procedure, version : str
+        Class name and the procedure's own version.
+    bench, chip : str
+        The bench file and the chip map, as text.
+    instruments : mapping
+        For each instrument ``{"identity": "*IDN? reply", setting: value, ...}``.
+    cells : str
+        The arrays and cell ranges in use, as text.
+    provenance : mapping
+        See `mho.runs.provenance.collect`.
+    """
+
+    title: str
+    procedure: str
+    version: str
+    parameters: Mapping[str, Parameter]
+    bench: str = ""
+    chip: str = ""
+    cells: str = ""
+    instruments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)

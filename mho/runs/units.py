@@ -1,0 +1,59 @@
+"""Units of one kind turned into each other: what a query or a foreign table says in mV, a run file keeps in V."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from mho.errors import InputError
+
+BASE = ("V", "A", "S", "Ω", "s", "Hz", "K", "W", "J", "F", "")
+"""SI units that run files use; "" for a pure number."""
+
+
+@functools.cache
+def factor_between(given: str, unit: str) -> float | None:
+    """Return the factor that turns a value in `given` into one in `unit`; None when they are of another kind."""
+    if given == unit:
+        return 1.0
+    if not given or not unit:
+        return None
+    given, unit = (re.sub("ohms?$", "ohm", one, flags=re.IGNORECASE) for one in (given, unit))
+    import pint  # slow to load, and few queries name a unit
+
+    try:
+        return float(pint.application_registry.Quantity(1.0, given).to(unit).magnitude)
+    except (pint.errors.PintError, AttributeError, ValueError, TypeError, AssertionError):
+        return None
+
+
+def ratio_between(given: str, unit: str) -> tuple[float, float] | None:
+    """Return numerator and denominator of `factor_between`, one of them 1; None as there.
+
+    200 mV / 1000 is 0.2 V exactly; 200 times a factor that is not exact itself may miss it by the last bit.
+    """
+    factor = factor_between(given, unit)
+    if factor is None:
+        return None
+    inverse = float(round(1.0 / factor)) if 0.0 < factor < 1.0 else 0.0
+    return (1.0, inverse) if inverse and abs(inverse * factor - 1.0) < 1e-9 else (factor, 1.0)
+
+
+def converted(number: float, given: str, unit: str) -> float | None:
+    """Return `number` in `unit`; None when the units are of another kind."""
+    ratio = ratio_between(given, unit)
+    return None if ratio is None else number * ratio[0] / ratio[1]
+
+
+def base_unit(unit: str, what: str) -> str:
+    """Return the SI unit of the kind of `unit`: V for mV.
+
+    Raises
+    ------
+    InputError
+        The unit is unknown, or of a kind that run files have no unit for.
+    """
+    for base in BASE:
+        if factor_between(unit, base) is not None:
+            return base
+    raise InputError(f"{what}: {unit!r} is no unit of {', '.join(filter(None, BASE))} with an SI prefix")

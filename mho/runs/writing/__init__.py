@@ -1,0 +1,1 @@
+"""Run files written while the run happens."""

@@ -1,0 +1,197 @@
+"""A run file open for writing: shared by threads, flushed and watched over, left alone once it cannot be written."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from mho.errors import RunFileError
+from mho.runs.reading.opening import DAMAGE
+from mho.runs.schema import Status
+from mho.runs.writing.abandonment import abandon
+from mho.runs.writing.location import Whereabouts
+from mho.runs.writing.outcome import Outcome, plain_words
+from mho.runs.writing.repacking import repack
+from mho.runs.writing.upkeep import Upkeep
+
+RESERVE = 32_000_000
+"""Room on the disk below which a run stops, bytes."""
+
+log = logging.getLogger(__name__)
+
+
+class LiveFile:
+    """The file itself, beneath `mho.runs.writing.writer.RunWriter`, which knows what is in it.
+
+    Parameters
+    ----------
+    drain : callable
+        Writes what is staged in memory; returns whether there was anything.
+    note : callable
+        Logs a warning in the file.
+    digests : callable
+        Returns the digests of what was hashed while it was written, see `mho.runs.integrity.seal.write_seal`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        file: h5py.File,
+        drain: Callable[[], bool],
+        note: Callable[[str], None],
+        digests: Callable[[], Mapping[str, bytes]],
+    ) -> None:
+        self.path = path
+        self.refusal = ""  # why nothing can be written any more, once that is so
+        # Re-entrant: a signal handler may log while its own thread is inside a call.
+        self.lock = threading.RLock()
+        self._file = file
+        self._entry = file["entry"]
+        self._drain, self._note, self._digests = drain, note, digests
+        self._outcome = Outcome(path, self._entry)
+        self._whereabouts = Whereabouts(path)
+        self._upkeep = Upkeep(path, self._whereabouts, self._flush_pending, self._beat)
+        self._began = time.monotonic()
+        self._dirty = False
+        self._over = False
+        self._wreck: BaseException | None = None  # what HDF5 could not do
+
+    def start(self) -> None:
+        """Begin to flush, to beat and to watch."""
+        self._upkeep.start()
+
+    def elapsed(self) -> float:
+        """Return how long the run has lasted, s."""
+        return time.monotonic() - self._began
+
+    @contextlib.contextmanager
+    def writing(self, size: int = 0) -> Iterator[None]:
+        """Hold the lock and see to room for `size` bytes; turn what HDF5 raises into the end of the run."""
+        with self.lock:
+            try:
+                if not self.refusal:
+                    self._see_to_room(size)
+                if self.refusal:
+                    raise self.refused()
+                self._dirty = True
+                yield
+            except (OSError, RuntimeError) as error:
+                self._give_up(error)
+                raise self.refused() from error
+
+    def flush(self) -> None:
+        """Hand everything so far to the operating system; the lock is held."""
+        self._dirty |= self._drain()
+        if self._dirty:
+            h5py.h5f.flush(self._file.id)
+            self._dirty = False
+
+    def finish(self, status: Status, reason: str) -> None:
+        """Write everything and the outcome, close and repack; only the first call counts.
+
+        Raises
+        ------
+        RunFileError
+            The data could not all be written; the file then says failed, if it can still be written at all.
+        """
+        with self.lock:
+            if self._over:
+                return
+            # The thread looks at this under the lock, so it need not be waited for.
+            self._over = True
+            self._upkeep.stop()
+            if self.refusal and status is not Status.FAILED:
+                status, reason = Status.FAILED, self.refusal
+            if self._wreck is None:
+                try:
+                    self._drain()
+                    self._outcome.write(status, reason, self.elapsed(), self._digests())
+                    self._file.close()
+                except (OSError, RuntimeError) as error:
+                    self._give_up(error)
+            if self._wreck is not None:
+                self._outcome.inscribe(Status.FAILED, reason or self.refusal, self.elapsed())
+            in_place = not self._whereabouts.is_gone()
+            self._leave()
+            if self.refusal:
+                raise self.refused()
+            if in_place:
+                self._repack()
+            self.refusal = f"run file {self.path} is closed: nothing can be written after the run"
+
+    def refused(self) -> RunFileError:
+        """Return the error that says why nothing can be written any more."""
+        refused = RunFileError(self.refusal)
+        refused.__cause__ = self._wreck
+        return refused
+
+    def _flush_pending(self) -> bool:
+        """Flush; what goes wrong is kept for the next call to raise. Return whether the run goes on."""
+        with self.lock:
+            if self.refusal or self._over:
+                return False
+            try:
+                self.flush()
+            except Exception as error:
+                self._give_up(error)
+            return not self.refusal
+
+    def _beat(self, note: str) -> None:
+        """Give a sign of life, and log `note` if there is one."""
+        with self.lock:
+            if self.refusal or self._over:
+                return
+            try:
+                self._entry["heartbeat"][()] = np.float64(time.time())
+                self._dirty = True
+                if note:
+                    log.warning("%s", note)
+                    self._note(note)
+                self._see_to_room()
+            except Exception as error:
+                self._give_up(error)
+
+    def _see_to_room(self, size: int = 0) -> None:
+        """Stop while there is still room to close the file well: HDF5 does not survive a full disk."""
+        free = self._whereabouts.room()
+        if free < size + RESERVE:
+            self.refusal = (
+                f"run file {self.path} cannot grow: its disk has {free / 1e6:.0f} MB left; all before is "
+                "kept, free the disk or choose another place with --output, and run again"
+            )
+
+    def _give_up(self, error: BaseException) -> None:
+        """Leave the file as it is: what HDF5 could not write it cannot close either."""
+        if self._wreck is not None:
+            return
+        self._wreck = error
+        self.refusal = (
+            f"run file {self.path} cannot be written any more ({plain_words(error)}); what was flushed "
+            "is kept, see to the disk or choose another place with --output, and run again"
+        )
+        abandon(self._file, self.path, self)
+
+    def _repack(self) -> None:
+        """Give a small file back the room that it no longer needs; without that it is whole too."""
+        try:
+            repack(self.path)
+        except (RunFileError, *DAMAGE) as error:
+            log.info("run file %s stays as large as it is: %s", self.path, plain_words(error))
+
+    def _leave(self) -> None:
+        """Put back a file that was removed meanwhile, and let go of it."""
+        try:
+            place = self._whereabouts.put_back()
+            if place is not None:
+                log.warning("run file %s, removed while it was written, is back as %s", self.path, place)
+        except RunFileError as error:
+            self.refusal = self.refusal or str(error)
+        finally:
+            self._whereabouts.close()

@@ -1,0 +1,67 @@
+"""Where the file that is being written is: how much room its disk has, whether somebody took it away meanwhile.
+
+A descriptor of its own keeps the file reachable. A file whose folder is removed while a run writes to it goes
+on existing without a name, and is put back when the run is over. (Windows removes no file that is open.)
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from mho.errors import RunFileError
+
+
+class Whereabouts:
+    """Keeps an eye on one file, from its creation until `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = os.open(path, os.O_RDONLY) if os.name == "posix" else None
+
+    def room(self) -> int:
+        """Return how many bytes are free on the file's disk."""
+        return shutil.disk_usage(self._path.parent if self._descriptor is None else self._descriptor).free
+
+    def is_gone(self) -> bool:
+        """Return whether the file has lost its name: another has taken it, or none has it."""
+        if self._descriptor is None:
+            return False
+        try:
+            return not os.path.samestat(os.stat(self._path), os.fstat(self._descriptor))
+        except OSError:
+            return True
+
+    def put_back(self) -> Path | None:
+        """Give the file, closed by its writer, a name again if it has none left; return it, None if all is well.
+
+        It gets its own name, or the same in the folder for temporary files when that cannot be had.
+
+        Raises
+        ------
+        RunFileError
+            Neither place takes the file.
+        """
+        if self._descriptor is None or os.fstat(self._descriptor).st_nlink > 0:
+            return None
+        troubles = []
+        for place in (self._path, Path(tempfile.gettempdir()) / self._path.name):
+            try:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with open(self._descriptor, "rb", closefd=False) as source, place.open("xb") as target:
+                    source.seek(0)
+                    shutil.copyfileobj(source, target, 1 << 20)
+                return place
+            except OSError as error:
+                troubles.append(f"{place}: {error.strerror}")
+        raise RunFileError(
+            f"run file {self._path} was removed while it was written, and cannot be put back: {'; '.join(troubles)}"
+        )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

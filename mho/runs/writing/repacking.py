@@ -1,0 +1,143 @@
+"""Repacks the file of a run that is over: nothing in it grows any more, so that it needs less room.
+
+What is kept for growth (chunks that are not full, an index of them for each column, room to spare in texts and object
+headers) is most of the file of a short run. A large file is nearly all data and stays as it is.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import RunFileError
+from mho.runs.integrity.seal import changes, read_seal, renew_seal, values_digest
+from mho.runs.integrity.superblock import FORMAT
+from mho.runs.integrity.tree import create_group
+from mho.runs.reading.chunks import BLOCK_BYTES, is_growing
+from mho.runs.writing.replacement import replacement
+
+LARGEST = 1 << 22
+"""Size of the largest file that is repacked, bytes."""
+
+COMPACT_BYTES = 256
+"""What takes no more stands in its dataset's object header, whose checksum HDF5 looks at too."""
+
+TEXT_BYTES = 1024
+"""Room of a text from which on it is cut to what it takes."""
+
+COPIED_WHOLE = ("writer", "procedure", "arrays", "seal")
+"""Groups of the entry without such texts, and in which nothing grows."""
+
+CHUNK_BYTES = 32 * 1024
+"""Of a chunk, before it is compressed: twice as much as while it is written anew at every flush."""
+
+LEVEL = 6
+"""Of deflate: what is packed is small, and written once."""
+
+
+def repack(path: Path) -> bool:
+    """Replace the closed and sealed run file at `path` by a smaller one that holds the same groups, values, attributes.
+
+    Returns
+    -------
+    bool
+        Whether it was replaced: a large one is not.
+
+    Raises
+    ------
+    RunFileError
+        The copy is not sound, or cannot take the file's place; the file is then unchanged.
+    OSError, RuntimeError
+        HDF5 cannot copy it; the file is then unchanged.
+    """
+    if path.stat().st_size > LARGEST:
+        return False
+    with replacement(path) as draft:
+        with closing(h5py.File(path, "r", locking="best-effort")) as file:
+            image = _packed(path, file)
+        with draft.open("xb") as new:
+            new.write(image)
+    return True
+
+
+def _packed(path: Path, file: h5py.File) -> bytes:
+    """Return a packed copy of a run file, as bytes, once it was read again and agrees with the seal of the file."""
+    with (
+        closing(_in_memory(f"{path}, rewritten")) as rewritten,
+        closing(_in_memory(f"{path}, packed")) as packed,
+    ):
+        renew_seal(file, rewritten, dict(_copy(file, rewritten)))
+        # HDF5 leaves out, where it copies itself, the room to spare in object headers.
+        _copy_attributes(rewritten, packed)
+        rewritten.copy("entry", packed)
+        packed.flush()
+        found: list[str] = []
+        found += changes(packed, read_seal(packed), lambda where, error: found.append(f"{where}: {error}"))
+        if found:
+            raise RunFileError(
+                f"run file {path} stays as it is: its copy is another one ({'; '.join(found)})"
+            )
+        return bytes(packed.id.get_file_image())
+
+
+def _in_memory(name: str) -> h5py.File:
+    return h5py.File(name, "w", driver="core", backing_store=False, libver=FORMAT)
+
+
+def _copy_attributes(source: h5py.HLObject, target: h5py.HLObject) -> None:
+    """Copy all attributes, each with the type that it has."""
+    for index in range(h5py.h5a.get_num_attrs(source.id)):
+        attribute = h5py.h5a.open(source.id, index=index)
+        values = np.empty(attribute.shape, attribute.dtype)
+        attribute.read(values)
+        h5py.h5a.create(target.id, attribute.name, attribute.get_type(), attribute.get_space()).write(values)
+
+
+def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, tuple[bytes, bytes]]]:
+    """Copy all in a group, in its order; yield path and digests, before and after, of values stored in another way."""
+    _copy_attributes(source, target)
+    for name, item in source.items():
+        if isinstance(item, h5py.Group) and name not in COPIED_WHOLE:
+            yield from _copy(item, create_group(target, name))
+        elif isinstance(item, h5py.Dataset) and _has_room_to_spare(item):
+            values = np.asarray(item[()])
+            before = values_digest(values, item.chunks and item.chunks[0])
+            dataset, now = _write(values, target, name)
+            _copy_attributes(item, dataset)
+            yield item.name, (before, now)
+        else:
+            source.copy(item, target, name)
+
+
+def _has_room_to_spare(dataset: h5py.Dataset) -> bool:
+    long_text = dataset.dtype.kind == "S" and dataset.dtype.itemsize >= TEXT_BYTES
+    return (long_text or is_growing(dataset)) and dataset.size * dataset.dtype.itemsize <= BLOCK_BYTES
+
+
+def _write(values: NDArray[Any], group: h5py.Group, name: str) -> tuple[h5py.Dataset, bytes]:
+    """Write values into the least room; return the dataset, and the digest of what was written."""
+    if values.dtype.kind == "S":
+        longest = int(np.char.str_len(values).max(initial=1))
+        values = values.astype(h5py.string_dtype("utf-8", longest))
+    if values.nbytes <= COMPACT_BYTES or not values.shape:
+        compact = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        compact.set_layout(h5py.h5d.COMPACT)
+        return group.create_dataset(name, data=values, dcpl=compact), values_digest(values, None)
+    rows = min(max(1, CHUNK_BYTES * len(values) // values.nbytes), len(values))
+    filters = _filters(values[:rows].tobytes(), values.dtype.itemsize)
+    dataset = group.create_dataset(name, data=values, chunks=(rows, *values.shape[1:]), **filters)
+    return dataset, values_digest(values, rows)
+
+
+def _filters(sample: bytes, item_bytes: int) -> dict[str, Any]:
+    """Return the filters that pack data such as `sample` best: shuffled, what repeats in a table may not be found."""
+    shuffled = np.frombuffer(sample, np.uint8).reshape(-1, item_bytes).T.tobytes()
+    shuffle = len(zlib.compress(shuffled, LEVEL)) < len(zlib.compress(sample, LEVEL))
+    return {"shuffle": shuffle, "compression": "gzip", "compression_opts": LEVEL, "fletcher32": True}

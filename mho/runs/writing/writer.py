@@ -1,0 +1,226 @@
+"""Writes one run file while the run happens: readers follow it live, and a crash costs a second at most.
+
+Beside the procedure a thread writes out what is pending and watches over the file, see `mho.runs.writing.upkeep`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import h5py
+from numpy.typing import ArrayLike
+
+from mho.errors import Aborted, RunFileError
+from mho.runs.reading.text import write_json, write_text
+from mho.runs.schema import GOING_ON, Layout, RunHeader, Status
+from mho.runs.writing.conversion import fit
+from mho.runs.writing.creation import create_run_file
+from mho.runs.writing.live_file import LiveFile
+from mho.runs.writing.streams import LogStream, MapStream, Stream, TableStream
+
+
+class RunWriter:
+    """One run's file, open for writing; use `create`, and as a context manager.
+
+    Leaving the block closes the file with the status that fits: finished; aborted after `Aborted`,
+    ``KeyboardInterrupt`` or ``SystemExit``; failed, with the exception's type and text, after any other.
+
+    Every method may be called from any thread. What cannot be written (a full disk) raises `RunFileError` in
+    the call that notices, or in the next one when the flushing thread noticed, and in every call after it.
+    """
+
+    def __init__(self, path: Path, file: h5py.File, layout: Layout) -> None:
+        entry = file["entry"]
+        self._entry = entry
+        self._tables = {table.name: TableStream(entry[table.name], table) for table in layout.tables}
+        self._maps = {image.name: MapStream(entry["maps"][image.name], image) for image in layout.maps}
+        self._arrays = {array.name: entry["arrays"][array.name]["value"] for array in layout.arrays}
+        self._log = LogStream(entry["log"])
+        self._live = LiveFile(path, file, self._drain, self._note, self._digests)
+        self._lock = self._live.lock
+        self._writing = self._live.writing
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], header: RunHeader, layout: Layout) -> RunWriter:
+        """Create the run file and start writing it.
+
+        Parameters
+        ----------
+        path : path
+            Where; missing folders are created.
+        header : RunHeader
+            What is known before the run.
+        layout : Layout
+            Every table, map and array the run may write.
+
+        Raises
+        ------
+        RunFileError
+            The path exists, cannot be written, or header or layout do not fit a run file.
+        """
+        path = Path(path)
+        writer = cls(path, create_run_file(path, header, layout), layout)
+        writer._live.start()
+        return writer
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._live.path
+
+    def emit(self, table: str, /, **values: ArrayLike) -> None:
+        """Append one row to `table`: a value for every column, in the column's unit.
+
+        Raises
+        ------
+        RunFileError
+            Unknown table, missing or unknown column, a value of another shape or kind than declared.
+        """
+        with self._lock:
+            if self._live.refusal:
+                raise self._live.refused()
+            try:
+                stream = self._tables[table]
+            except KeyError:
+                raise self._undeclared("table", table, self._tables) from None
+            if stream.append(values):
+                with self._writing():
+                    stream.drain()
+
+    def emit_block(self, table: str, columns: Mapping[str, ArrayLike]) -> None:
+        """Append many rows to `table`: for every column an array (rows, *column shape), all of one length.
+
+        Raises
+        ------
+        RunFileError
+            As `emit`.
+        """
+        with self._writing(sum(getattr(values, "nbytes", 0) for values in columns.values())):
+            if table not in self._tables:
+                raise self._undeclared("table", table, self._tables)
+            self._tables[table].extend(columns)
+
+    def snapshot(self, map: str, values: ArrayLike, time: float | None = None) -> None:
+        """Append an image (rows, columns) to `map`.
+
+        Parameters
+        ----------
+        time : float, optional
+            When it was taken, s; the time since the run started if not given.
+
+        Raises
+        ------
+        RunFileError
+            Unknown map, or an image of another shape than declared.
+        """
+        with self._writing():
+            if map not in self._maps:
+                raise self._undeclared("map", map, self._maps)
+            self._maps[map].append(values, self._live.elapsed() if time is None else time)
+
+    def set_array(self, name: str, values: ArrayLike) -> None:
+        """Fill a declared array in place; `values` has its shape.
+
+        Raises
+        ------
+        RunFileError
+            Unknown array, or values of another shape or kind than declared.
+        """
+        with self._writing():
+            if name not in self._arrays:
+                raise self._undeclared("array", name, self._arrays)
+            dataset = self._arrays[name]
+            dataset[...] = fit(values, dataset.dtype, dataset.shape, f"array {name!r}")
+
+    def log(self, level: str, message: str) -> None:
+        """Append `message` to the run's log, with the time; a long one takes several entries."""
+        with self._writing():
+            self._log.append(self._live.elapsed(), level, message)
+
+    def set_settings(self, instrument: str, settings: Mapping[str, str]) -> None:
+        """Store an instrument's settings after the run (at most 64 KiB as JSON).
+
+        Raises
+        ------
+        RunFileError
+            An instrument that the header does not list, or settings too long.
+        """
+        with self._writing():
+            known = [name for name, item in self._entry["bench"].items() if isinstance(item, h5py.Group)]
+            if instrument not in known:
+                raise self._undeclared("instrument", instrument, known)
+            target = self._entry["bench"][instrument]["settings_after"]
+            write_json(target, settings, f"settings of {instrument!r}")
+
+    def set_summary(self, summary: Mapping[str, Any]) -> None:
+        """Store the run's result in a few numbers and words (at most 64 KiB as JSON), replacing any before.
+
+        Raises
+        ------
+        RunFileError
+            The summary has no JSON form or is too long.
+        """
+        with self._writing():
+            write_json(self._entry["summary"], summary, "the summary")
+
+    def pause(self, paused: bool) -> None:
+        """Say in the file that the run rests, or goes on."""
+        with self._writing():
+            write_text(self._entry["status"], Status.PAUSED if paused else Status.RUNNING)
+
+    def flush(self) -> None:
+        """Make everything so far visible to readers now; the writer does so by itself every 50 ms."""
+        with self._writing():
+            self._live.flush()
+
+    def finish(self, status: Status, reason: str = "") -> None:
+        """Write everything, the end time, `status` and `reason`, and close the file; the first call counts.
+
+        Raises
+        ------
+        RunFileError
+            The data could not all be written; the file then says failed, if it can still be written at all.
+        """
+        if status in GOING_ON:
+            raise ValueError(f"a run cannot finish as {status}")
+        self._live.finish(status, reason)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        if error is None:
+            self.finish(Status.FINISHED)
+            return False
+        stopped = isinstance(error, Aborted | KeyboardInterrupt | SystemExit)
+        # What ended the run matters more than that its file could not be closed well.
+        try:
+            self.finish(
+                Status.ABORTED if stopped else Status.FAILED,
+                f"{type(error).__name__}: {error}".removesuffix(": "),
+            )
+        except RunFileError as trouble:
+            if str(trouble) != str(error):
+                error.add_note(str(trouble))
+        return False
+
+    def _drain(self) -> bool:
+        return sum(stream.drain() for stream in self._tables.values()) > 0
+
+    def _note(self, message: str) -> None:
+        self._log.append(self._live.elapsed(), "WARNING", message)
+
+    def _digests(self) -> dict[str, bytes]:
+        streams: list[Stream] = [*self._tables.values(), *self._maps.values(), self._log]
+        return {dataset.name: dataset.digest() for stream in streams for dataset in stream.datasets}
+
+    def _undeclared(self, what: str, name: str, declared: Mapping[str, object] | list[str]) -> RunFileError:
+        return RunFileError(
+            f"{what} {name!r} is not declared in this run; declared: {', '.join(declared) or 'none'}"
+        )

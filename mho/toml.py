@@ -1,0 +1,144 @@
+"""TOML text in, a checked pydantic model out; an error names the file, the key and the line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mho.errors import MhoError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+DEEPEST = 50
+"""Levels of tables and arrays within each other that are read; the deepest of mho's own files has five."""
+
+
+class StrictModel(BaseModel):
+    """A file's section: unknown keys are typos, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def load_toml(text: str, source: str, error: type[MhoError]) -> dict[str, Any]:
+    """Return what a TOML text holds.
+
+    Raises
+    ------
+    MhoError
+        Of the class `error`: `source` is no TOML, nested deeper than `DEEPEST`, or has a number beyond all reading.
+    """
+    try:
+        found = tomllib.loads(text)
+        depth = _depth(found)
+    except (ValueError, RecursionError) as flaw:
+        if not isinstance(flaw, RecursionError):
+            raise error(f"{source} is not valid TOML: {flaw}") from None
+        depth = DEEPEST + 1
+    if depth > DEEPEST:
+        raise error(
+            f"{source} is nested deeper than {DEEPEST} levels; no file of mho's is, so it is not read"
+        )
+    return found
+
+
+def _depth(value: Any) -> int:
+    """Return how many tables and arrays lie within each other, as far as `DEEPEST` and one more."""
+    level, depth = [value], 0
+    while depth <= DEEPEST and (level := [one for one in level if isinstance(one, dict | list)]):
+        depth += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
+
+
+def parse_toml(text: str, model: type[Model], source: str, error: type[MhoError]) -> Model:
+    """Check `text` against `model`.
+
+    Raises
+    ------
+    MhoError
+        Of the class `error`, for the first thing that is wrong: file, key, line and what to do.
+    """
+    found = load_toml(text, source, error)
+    try:
+        return model.model_validate(found)
+    except ValidationError as problems:
+        problem = _most_telling(problems)
+        path = tuple(part for part in problem["loc"] if part != "[key]")  # pydantic's mark on a dict's key
+        key = ".".join(str(part) for part in path) or "the file"
+        line = line_of(text, path)
+        place = f" (line {line})" if line else ""
+        what = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            what = "unknown key" + _suggestion(str(path[-1]), problems, model, path)
+        elif problem["type"] == "missing":
+            what = "this key is missing"
+        else:
+            # A validator's own sentence names its values; a whole table repeated after it would bury it.
+            what = what if problem["type"] == "value_error" else f"{what}, not {problem['input']!r}"[:300]
+        raise error(f"{source}: {key}{place}: {what}") from None
+
+
+def line_of(text: str, path: Sequence[str | int]) -> int | None:
+    """Line number (from 1) where the key at `path` stands, or its table, or None."""
+    table: list[str] = []
+    counts: dict[str, int] = {}
+    best: int | None = None
+    wanted = [str(part) for part in path]
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        header = re.match(r"\[\[?\s*(.+?)\s*\]?\]\s*(#.*)?$", stripped)
+        if header and stripped.startswith("["):
+            table = [part.strip().strip("\"'") for part in re.findall(r'"[^"]*"|\'[^\']*\'|[^.]+', header[1])]
+            if stripped.startswith("[["):
+                name = ".".join(table)
+                counts[name] = counts.get(name, -1) + 1
+                table = [*table, str(counts[name])]
+            if table and table == wanted[: len(table)]:
+                best = number
+            continue
+        key = re.match(r"(\"[^\"]*\"|'[^']*'|[\w.-]+)\s*=", stripped)
+        if key:
+            here = [*table, *(part.strip("\"'") for part in key[1].split("."))]
+            if here == wanted[: len(here)] and len(here) > len(table):
+                return number
+    return best
+
+
+def _most_telling(problems: ValidationError) -> Any:
+    """An unknown key explains a missing one, so it goes first."""
+    errors = problems.errors(include_url=False)
+    return next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+
+
+def _suggestion(
+    key: str, problems: ValidationError, model: type[BaseModel], path: Sequence[str | int]
+) -> str:
+    missing = [
+        str(e["loc"][-1]) for e in problems.errors() if e["type"] == "missing" and e["loc"][:-1] == path[:-1]
+    ]
+    # A key that is missing was probably meant; else any key of that section may have been.
+    near = difflib.get_close_matches(key, missing, 1) or difflib.get_close_matches(
+        key, _fields_at(model, path[:-1]), 1
+    )
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """Keys of the section at `path`; rows of tuples and keys of dicts lead to the model they hold."""
+    for step in path:
+        field = model.model_fields.get(str(step))
+        if field is not None:
+            model = next(iter(_models_in(field.annotation)), model)
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
