@@ -10,27 +10,24 @@ import faulthandler
 import gc
 import os
 import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
 
 import pytest
+import run_samples
 from command_line import Shell
 from hypothesis import settings
+from repository import ROOT
+from run_writers import WriterProcess
 
 from mho.errors import BenchError, MhoError
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.runs import provenance
 
-ROOT = Path(__file__).resolve().parent.parent
 HARDWARE = ROOT / "tests/hardware"
-
-# The folders below tests/ carry the packages' names, and pytest puts tests/ on the path: without this a
-# test of chip_maps would import tests/chip_maps. It also makes `benchmarks`, which is not installed, visible.
-sys.path.insert(0, str(ROOT))
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
 
@@ -146,3 +143,31 @@ def bench(open_for_module: Bench) -> Iterator[Bench]:
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
     """`mho` with run files in a folder of its own."""
     return Shell(tmp_path / "runs", monkeypatch, capsys)
+
+
+@pytest.fixture
+def solved(tmp_path: Path) -> Path:
+    return run_samples.whole_run(tmp_path / "solved.h5")
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Path:
+    """A run whose writer was killed after half the programming."""
+    path = tmp_path / "interrupted.h5"
+    writer = WriterProcess(path)
+    writer.tell("half")
+    writer.kill()
+    return path
+
+
+@pytest.fixture
+def start_writer() -> Iterator[Callable[[Path], WriterProcess]]:
+    writers: list[WriterProcess] = []
+
+    def start(path: Path) -> WriterProcess:
+        writers.append(WriterProcess(path))
+        return writers[-1]
+
+    yield start
+    for writer in writers:
+        writer.kill()

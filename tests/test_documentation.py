@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
+from repository import ROOT
 from typer.main import get_command
 
 import mho.cli.main as mho
@@ -24,7 +25,6 @@ from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.bench_file.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES
 from mho.procedures.catalogue import known_procedures
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")))
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LINK = re.compile(r"(?<!\\)\[[^\]]*\]\(([^)\s]+)\)")

@@ -8,8 +8,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("mho", "benchmarks")
 FOLDERS = (*PACKAGES, "data/matrices", "docs", "tests", ".ci")
 TEXTS = {"", ".py", ".md", ".toml", ".mtx", ".csv", ".txt", ".cfg", ".ini", ".json", ".yml", ".yaml", ".svg"}

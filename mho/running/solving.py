@@ -38,4 +38,5 @@ def solve(matrix: ArrayLike, rhs: ArrayLike | None = None, bits: int = 24, **how
     given = {name: how.pop(name) for name in list(how) if name in Solve().form()}
     if rhs is not None:
         given["rhs"] = rhs
-    return run(Solve(matrix=matrix, bits=bits, **given), **how)
+    found: Solution = run(Solve(matrix=matrix, bits=bits, **given), **how)
+    return found

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from repository import ROOT
 
 import benchmarks
 from benchmarks import registry
@@ -113,7 +114,7 @@ def test_installed_does_not_import():
 
 
 def test_it_runs_as_a_module():
-    root = Path(__file__).resolve().parents[2]
+    root = ROOT
     command = [sys.executable, "-m", "benchmarks", "no_such_benchmark"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2

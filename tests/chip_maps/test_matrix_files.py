@@ -12,12 +12,13 @@ import scipy.sparse
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from repository import ROOT
 
 from mho.chip_maps.matrix_files import from_real_vector, load_matrix, load_vector, to_real, to_real_vector
 from mho.chip_maps.matrix_formats import LARGEST
 from mho.errors import InputError
 
-MATRICES = Path(__file__).resolve().parents[2] / "data" / "matrices"
+MATRICES = ROOT / "data" / "matrices"
 BANNER = "%%MatrixMarket matrix"
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 COMPLEX = st.complex_numbers(allow_nan=False, allow_infinity=False)

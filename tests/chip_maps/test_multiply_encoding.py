@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
+from repository import ROOT
 
 from mho.chip_maps.matrix_files import load_matrix
 from mho.chip_maps.multiply_encoding import encode_multiply, group_lines
 from mho.errors import InputError
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "data/matrices/zuo2025-4x4.mtx"
+PUBLISHED = ROOT / "data/matrices/zuo2025-4x4.mtx"
 
 signed = arrays(np.float64, (5, 5), elements=st.floats(-1.0, 1.0, allow_subnormal=False)).filter(
     lambda values: bool(np.abs(values).max() > 1e-3)

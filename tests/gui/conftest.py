@@ -2,7 +2,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import run_samples
 from PySide6.QtCore import QSettings
 from run_writers import WriterProcess
 from shiboken6 import Shiboken
@@ -11,11 +10,6 @@ import mho.gui as gui
 from mho.gui.run_window.run_window import RunWindow
 from mho.gui.session.session import Session
 from mho.gui.window.main_window import MainWindow
-
-
-@pytest.fixture
-def solved(tmp_path: Path) -> Path:
-    return run_samples.whole_run(tmp_path / "solved.h5")
 
 
 @pytest.fixture

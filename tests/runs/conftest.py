@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from repository import SUPPORT
 
 import mho.runs as runs
 from mho.runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, Table
@@ -78,7 +79,7 @@ def start_child() -> Iterator[Callable[[str, Path], subprocess.Popen[str]]]:
     def start(what: str, path: Path) -> subprocess.Popen[str]:
         house = Path(runs.__file__).parents[1]
         child = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("child_writer.py")), what, str(path)],
+            [sys.executable, str(SUPPORT / "child_writer.py"), what, str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,0 +1,347 @@
+"""Choosing a procedure, filling in its form, and what becomes of it."""
+
+from pathlib import Path
+
+import pytest
+from pymeasure.experiment import BooleanParameter, FloatParameter
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QComboBox, QLineEdit
+from queue_runners import SUPPORT
+from window_steps import choose, drop_file, press
+
+from mho.gui.experiments.panel import ExperimentsPanel
+from mho.gui.experiments.parameter_form import ParameterForm
+from mho.gui.experiments.procedure_list import Offer
+from mho.gui.session.session import Session
+from mho.gui.widgets.output_window import OutputWindow
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures import Procedure
+from mho.running.queue import Order, Queue
+
+SOON = 20_000  # ms
+
+
+@pytest.fixture
+def panel(session: Session, qtbot) -> ExperimentsPanel:
+    panel = ExperimentsPanel(session)
+    panel.panel = lambda title: panel  # as `window_steps.choose` looks for it in a window
+    qtbot.addWidget(panel)
+    panel.resize(400, 700)
+    panel.show()
+    session.ensure_runner = lambda: None  # nothing is run here
+    session.start()
+    return panel
+
+
+@pytest.fixture
+def matrix(tmp_path: Path) -> Path:
+    path = tmp_path / "a.csv"
+    path.write_text("2,0.5\n0.25,1.5\n", encoding="utf-8")
+    return path
+
+
+def type_into(panel: ExperimentsPanel, name: str, text: str, qtbot) -> None:
+    editor = panel.form.fields[name].editor
+    assert isinstance(editor, QLineEdit)
+    editor.selectAll()
+    qtbot.keyClicks(editor, text)
+
+
+def test_procedures_are_found_by_any_word_and_shown_in_groups(panel: ExperimentsPanel, qtbot) -> None:
+    qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=SOON)
+    assert {"read", "program", "solve"} <= set(panel.list.names())
+    qtbot.keyClicks(panel.list.search, "linear digital")
+    assert panel.list.names() == ["solve"]
+    qtbot.keyClick(panel.list.search, Qt.Key.Key_Return)
+    assert panel.heading.text() == "Solve A x = b"
+    assert "linear equations" in panel.line.text()
+
+
+def test_a_procedure_is_chosen_by_a_click(panel: ExperimentsPanel, qtbot) -> None:
+    qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=SOON)
+    tree = panel.list.tree
+    cells = tree.topLevelItem(0)
+    where = tree.visualItemRect(cells.child(1)).center()
+    qtbot.mouseClick(tree.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert panel.heading.text() == cells.child(1).text(0)
+
+
+def test_what_cannot_be_used_is_marked_as_it_is_typed(panel: ExperimentsPanel, qtbot) -> None:
+    choose(panel, "read", qtbot)
+    interval = panel.form.fields["interval"]
+    type_into(panel, "interval", "3 V", qtbot)
+    assert "not a unit of its kind" in interval.reason.text()
+    qtbot.waitUntil(interval.reason.isVisible, timeout=SOON)
+    assert interval.editor.styleSheet()
+    assert not panel.buttons.queue.isEnabled()
+    type_into(panel, "interval", "250 ms", qtbot)
+    assert not interval.reason.isVisible()
+    assert not interval.editor.styleSheet()
+    assert panel.buttons.queue.isEnabled()
+    type_into(panel, "repeats", "0", qtbot)
+    assert panel.form.problems()["repeats"] == "repeats is 0; it must be a whole number from 1 to 1e+06"
+    type_into(panel, "repeats", "2.5", qtbot)
+    assert "whole number" in panel.form.problems()["repeats"]
+
+
+def test_a_number_that_need_not_be_given_is_empty_and_a_zero_is_a_zero(
+    panel: ExperimentsPanel, qtbot
+) -> None:
+    choose(panel, "sweep", qtbot)
+    gate = panel.form.fields["gate"]
+    assert isinstance(gate.editor, QLineEdit)
+    assert (gate.editor.text(), gate.editor.placeholderText()) == ("", "not given")
+    assert "may be left out" in gate.toolTip()
+    assert panel.form.problems() == {}
+    assert "gate" not in panel.form.values()
+    type_into(panel, "gate", "0", qtbot)
+    assert panel.form.values()["gate"] == "0"
+    assert panel.form.problems() == {}
+    panel.form.fill({"gate": 1.5})
+    assert panel.form.values()["gate"] == "1.5"
+    panel.form.fill({})
+    assert "gate" not in panel.form.values()
+
+
+def test_units_and_limits_are_shown(panel: ExperimentsPanel, qtbot) -> None:
+    choose(panel, "solve", qtbot)
+    bits = panel.form.fields["bits"]
+    assert bits.row.itemAt(1).widget().text() == "bit"
+    assert bits.toolTip() == "3 to 50 bit, default 24 bit"
+    assert isinstance(panel.form.fields["encoding"].editor, QComboBox)
+
+
+def test_what_must_be_given_comes_first_and_keeps_the_buttons_off(panel: ExperimentsPanel, qtbot) -> None:
+    choose(panel, "solve", qtbot)
+    assert next(iter(panel.form.fields)) == "matrix"
+    assert not panel.buttons.run_now.isEnabled()
+    assert "Matrix" in panel.estimate.text()
+
+
+def test_what_only_the_whole_shows_is_said_where_the_estimate_would_be(
+    panel: ExperimentsPanel, qtbot
+) -> None:
+    choose(panel, "solve", qtbot)
+    type_into(panel, "matrix", "nowhere.csv", qtbot)
+    qtbot.waitUntil(lambda: "nowhere.csv" in panel.estimate.text(), timeout=SOON)
+    assert not panel.buttons.queue.isEnabled()
+
+
+def test_time_and_pulses_are_estimated_before_anything_is_queued(
+    panel: ExperimentsPanel, matrix: Path, qtbot
+) -> None:
+    choose(panel, "solve", qtbot)
+    type_into(panel, "matrix", str(matrix), qtbot)
+    qtbot.waitUntil(lambda: panel.expected is not None, timeout=SOON)
+    assert panel.expected.pulses > 0
+    assert f"{panel.expected.pulses:,} pulses" in panel.estimate.text()
+
+
+def test_an_order_is_queued_as_typed_behind_the_others_and_run_now_before_them(
+    panel: ExperimentsPanel, matrix: Path, qtbot
+) -> None:
+    choose(panel, "read", qtbot)
+    type_into(panel, "interval", "250 ms", qtbot)
+    qtbot.keyClicks(panel.conditions.seed_line, "7")
+    panel.conditions.cells.setCurrentText("quiet")
+    press(panel.buttons.queue, qtbot)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+    choose(panel, "solve", qtbot)
+    type_into(panel, "matrix", str(matrix), qtbot)
+    press(panel.buttons.run_now, qtbot)
+    qtbot.waitUntil(
+        lambda: [job.order.procedure for job in panel.session.jobs] == ["solve", "read"], timeout=SOON
+    )
+    first, second = (job.order for job in panel.session.jobs)
+    assert first.parameters == {"matrix": str(matrix)}
+    assert (second.procedure, second.parameters) == ("read", {"interval": "250 ms"})
+    assert (second.seed, second.preset) == (7, "quiet")
+
+
+def test_a_job_that_waits_is_changed_in_the_form_and_keeps_its_place(panel: ExperimentsPanel, qtbot) -> None:
+    with Queue(panel.session.queue_path) as queue:
+        first, _ = (queue.add(Order("read", {"repeats": count}, seed=3)) for count in (2, 3))
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
+    panel.session.edit_wanted.emit(panel.session.jobs[0])
+    assert panel.form.values() == {"repeats": "2"}
+    assert panel.buttons.change.text() == f"Change job {first.id}"
+    assert not panel.buttons.queue.isVisible()
+    type_into(panel, "repeats", "5", qtbot)
+    press(panel.buttons.change, qtbot)
+    qtbot.waitUntil(lambda: panel.session.jobs[0].order.parameters == {"repeats": "5"}, timeout=SOON)
+    assert [job.id for job in panel.session.jobs] == [first.id, first.id + 1]
+    assert panel.session.jobs[0].order.seed == 3
+    qtbot.waitUntil(panel.buttons.queue.isVisible, timeout=SOON)
+
+
+def test_a_job_that_insists_on_limits_keeps_that_when_it_is_changed_and_no_other_gets_it(
+    panel: ExperimentsPanel, tmp_path: Path, qtbot
+) -> None:
+    bench = tmp_path / "bold.toml"
+    bench.write_text(load_bench_file("simulated").text.replace("voltage = 4.6 ", "voltage = 46 "), "utf-8")
+    panel.session.set_bench(str(bench))
+    with Queue(panel.session.queue_path) as queue:
+        queue.add(Order("read", {"repeats": 2}, bench=str(bench), force=True))
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+    panel.session.edit_wanted.emit(panel.session.jobs[0])
+    assert not panel.conditions.insist.isHidden()
+    type_into(panel, "repeats", "5", qtbot)
+    qtbot.waitUntil(lambda: panel.expected is not None, timeout=SOON)  # it is not refused
+    press(panel.buttons.change, qtbot)
+    qtbot.waitUntil(lambda: panel.session.jobs[0].order.parameters == {"repeats": "5"}, timeout=SOON)
+    assert panel.session.jobs[0].order.force
+    choose(panel, "read", qtbot)
+    assert panel.conditions.insist.isHidden()
+    assert not panel.order().force
+    qtbot.waitUntil(lambda: "46 V is beyond" in panel.estimate.text(), timeout=SOON)
+
+
+def test_a_job_that_begins_meanwhile_is_not_changed_and_that_is_said(panel: ExperimentsPanel, qtbot) -> None:
+    with Queue(panel.session.queue_path) as queue:
+        job = queue.add(Order("read", {"repeats": 1}))
+        qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+        panel.session.edit_wanted.emit(panel.session.jobs[0])
+        with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
+            queue.begin(job.id, run=None, worker=1)
+    assert said.args[:2] == ["WARNING", f"job {job.id} waits no longer; Queue makes a new one of the form"]
+    assert not panel.buttons.change.isVisible()
+    assert panel.buttons.queue.isVisible()
+
+
+def test_an_order_for_a_held_queue_says_that_it_waits(panel: ExperimentsPanel, qtbot) -> None:
+    with Queue(panel.session.queue_path) as queue:
+        queue.hold("simulated", "for tea")
+    qtbot.waitUntil(lambda: panel.session.lane is not None and panel.session.lane.held, timeout=SOON)
+    choose(panel, "read", qtbot)
+    with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
+        press(panel.buttons.queue, qtbot)
+    assert said.args[0] == "WARNING"
+    assert "for tea" in said.args[1]
+
+
+def test_a_seed_that_is_none_is_marked(panel: ExperimentsPanel, qtbot) -> None:
+    choose(panel, "read", qtbot)
+    qtbot.keyClicks(panel.conditions.seed_line, "-3")
+    assert not panel.buttons.queue.isEnabled()
+    assert "'-3'" in panel.estimate.text()
+
+
+def test_the_form_begins_with_what_the_last_job_had(panel: ExperimentsPanel, qtbot) -> None:
+    with Queue(panel.session.queue_path) as queue:
+        queue.add(Order("read", {"rows": "0:4", "interval": 0.5}, seed=3))
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 1, timeout=SOON)
+    choose(panel, "read", qtbot)
+    values = panel.form.values()
+    assert values == {"rows": "0:4", "interval": "0.5"}
+    assert panel.conditions.seed() == 3
+    panel.defaults.menu().actions()[0].trigger()
+    assert panel.form.values() == {}
+
+
+def test_the_form_is_filled_from_a_run(panel: ExperimentsPanel, solved: Path, tmp_path: Path, qtbot) -> None:
+    from mho import run
+    from mho.procedures import Read
+
+    path = run(Read(rows="0:2", columns="3"), "simulated", seed=5, output=tmp_path / "read.h5").path
+    qtbot.waitUntil(lambda: bool(panel.list.names()), timeout=SOON)
+    panel.fill_from_run(path)
+    qtbot.waitUntil(
+        lambda: panel.form is not None and panel.form.values().get("columns") == "3", timeout=SOON
+    )
+    assert panel.conditions.seed() == 5
+    with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
+        panel.fill_from_run(solved)  # says too little of its origin
+    assert said.args[0] == "ERROR"
+
+
+def test_a_run_goes_on_with_the_chip_of_a_job_or_of_a_run_file(
+    panel: ExperimentsPanel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, qtbot
+) -> None:
+    with Queue(panel.session.queue_path) as queue:
+        first = queue.add(Order("program", {"digits": "digits.csv"}, seed=3))
+        queue.skip(queue.add(Order("read")).id, "no")
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 2, timeout=SOON)
+    choose(panel, "read", qtbot)
+    chip = panel.conditions.chip
+    qtbot.waitUntil(chip.isVisible, timeout=SOON)
+    assert [chip.itemText(i) for i in range(chip.count())] == [
+        "a fresh one", "as job 1 (program) leaves it", "as a run left it…",
+    ]  # fmt: skip
+    panel.conditions.cells.setCurrentText("quiet")
+    qtbot.keyClick(chip, Qt.Key.Key_Down)
+    assert (panel.order().after, panel.order().preset) == (f"#{first.id}", None)
+    assert not panel.conditions.cells.isEnabled()
+    with Queue(panel.session.queue_path) as queue:  # another job does not change what was chosen
+        queue.add(Order("read"))
+    qtbot.waitUntil(lambda: chip.count() == 4, timeout=SOON)
+    assert panel.order().after == "#1"
+    press(panel.buttons.queue, qtbot)
+    qtbot.waitUntil(lambda: len(panel.session.jobs) == 4, timeout=SOON)
+    assert max(panel.session.jobs, key=lambda job: job.id).order.after == "#1"
+
+    path = str(tmp_path / "program.h5")
+    monkeypatch.setattr("mho.gui.experiments.conditions.QFileDialog.getOpenFileName", lambda *_: (path, ""))
+    chip.setCurrentIndex(chip.count() - 1)
+    chip.activated.emit(chip.count() - 1)
+    assert (panel.order().after, chip.currentText()) == (path, "as program.h5 left it")
+    qtbot.waitUntil(lambda: "there is no run file" in panel.estimate.text(), timeout=SOON)
+    monkeypatch.setattr("mho.gui.experiments.conditions.QFileDialog.getOpenFileName", lambda *_: ("", ""))
+    chip.setCurrentIndex(chip.count() - 1)
+    chip.activated.emit(chip.count() - 1)
+    assert panel.order().after is None
+    assert panel.order().preset == "quiet"
+
+
+def test_cells_selected_on_the_chip_go_into_the_form(panel: ExperimentsPanel, qtbot) -> None:
+    choose(panel, "read", qtbot)
+    panel.session.cells_selected.emit("invert_positive", "2:6", "0, 3")
+    values = panel.form.values()
+    assert (values["array"], values["rows"], values["columns"]) == ("invert_positive", "2:6", "0, 3")
+
+
+def test_a_procedure_of_ones_own_is_asked_for_by_its_module(
+    panel: ExperimentsPanel, monkeypatch: pytest.MonkeyPatch, qtbot
+) -> None:
+    monkeypatch.syspath_prepend(str(SUPPORT))
+    choose(panel, "queue_procedures:Reading", qtbot)
+    qtbot.waitUntil(lambda: panel.heading.text() == "Read a cell", timeout=SOON)
+    assert "seconds" in panel.form.fields
+    with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:
+        choose(panel, "queue_procedures:Nothing", qtbot)
+    assert "no procedure" in said.args[1]
+
+
+def test_a_file_dropped_on_a_field_is_its_path(panel: ExperimentsPanel, matrix: Path, qtbot) -> None:
+    choose(panel, "solve", qtbot)
+    drop_file(panel.form.fields["matrix"].editor, matrix, QPoint(5, 5))
+    assert panel.form.values()["matrix"] == str(matrix)
+
+
+def test_a_rehearsal_runs_in_a_process_of_its_own_and_reports(panel: ExperimentsPanel, qtbot) -> None:
+    choose(panel, "read", qtbot)
+    type_into(panel, "rows", "0:2", qtbot)
+    press(panel.buttons.rehearse, qtbot)
+    (window,) = panel.findChildren(OutputWindow)
+    qtbot.waitUntil(lambda: window.state.text() == "done", timeout=3 * SOON)
+    assert "passed: it finished within all limits" in window.text.toPlainText()
+    window.close()
+    qtbot.waitUntil(lambda: not panel.findChildren(OutputWindow), timeout=SOON)
+
+
+class Grouped(Procedure):
+    """Has a switch and what it switches."""
+
+    pulsed = BooleanParameter("Pulsed", default=False)
+    width = FloatParameter("Width", units="s", default=1e-6, minimum=0, maximum=1, group_by="pulsed")
+
+
+def test_a_group_is_shown_when_its_switch_is_on(qtbot) -> None:
+    offer = Offer.of("grouped", Grouped)
+    form = ParameterForm(offer.parameters, offer.judge)
+    qtbot.addWidget(form)
+    form.show()
+    assert not form.fields["width"].isVisible()
+    qtbot.keyClick(form.fields["pulsed"].editor, Qt.Key.Key_Space)
+    assert form.fields["width"].isVisible()
+    assert form.values() == {"pulsed": True}
+    assert offer.words(form.values()) == ["--pulsed"]

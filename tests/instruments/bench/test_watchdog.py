@@ -1,0 +1,327 @@
+"""The board's watchdog: armed and fed by the bench, and left to do its work when the bench's process is gone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+from repository import ROOT
+
+from mho.errors import BenchError, InstrumentError
+from mho.instruments import Bench, Cell, Pulse, open_bench
+from mho.instruments.bench.watchdog import every
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.laboratory.serving import Server
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.faults import Fault
+
+TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
+CELL = Cell("multiply", 3, 7)
+BOARD = "ASRL3::INSTR"
+
+
+def guarded(folder: Path, seconds: float = 2.0) -> str:
+    path = folder / "guarded.toml"
+    path.write_text(
+        TEXT.replace("watchdog = 2.0", f"watchdog = {seconds}"),
+        encoding="utf-8",
+    )
+    return str(path)
+
+
+@pytest.fixture
+def bench(tmp_path) -> Bench:
+    with open_bench(guarded(tmp_path), preset="ideal", seed=1) as opened:
+        yield opened
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.005)
+
+
+# --- armed and fed ---
+
+
+@pytest.mark.parametrize("mode", ["read", "multiply", "invert"])
+def test_it_is_armed_before_the_board_leaves_safe_and_disarmed_after_it_is_safe(bench, mode):
+    board = bench.laboratory.board
+    assert board.watchdog == 0.0  # connecting changes nothing
+    if mode == "read":
+        bench.read(CELL)
+    elif mode == "multiply":
+        bench.connect_multiply("multiply", [0], [0])
+    else:
+        bench.connect_invert("invert_positive", [0], [0], diagonal=1e-5, diagonal_count=1)
+    assert board.watchdog == 2.0
+    bench.safe()
+    assert board.watchdog == 0.0
+
+
+def test_the_benches_that_one_begins_with_arm_it():
+    for name in ("simulated", "zuo2025", "switched"):
+        assert load_bench_file(name).bench.instruments.board.watchdog == 2.0
+
+
+def test_without_a_time_in_the_bench_file_nobody_touches_it(tmp_path):
+    path = tmp_path / "bench.toml"
+    path.write_text(TEXT.replace("watchdog = 2.0", ""), encoding="utf-8")
+    with open_bench(str(path), seed=1) as bench:
+        bench.laboratory.board.write(b":SYST:WDOG 7\n")
+        bench.read(CELL)
+        bench.laboratory.clock.advance(5.0)
+        assert bench.laboratory.board.mode == "PROG"
+        bench.laboratory.board.write(b":SYST:WDOG?;:SYST:WDOG 0\n")
+        assert float(bench.laboratory.board.read()) == 7.0
+
+
+def test_it_is_fed_while_other_instruments_or_the_computer_work(bench):
+    bench.read(CELL)
+    bench.laboratory.clock.advance(10 * 365 * 86400.0)  # costs no more than a minute: the beats are all alike
+    assert bench.laboratory.board.mode == "PROG"
+    assert abs(bench.read(CELL)) < 1e-6
+    assert bench.laboratory.incidents == []
+
+
+def test_a_board_that_fell_silent_to_us_is_noticed_at_the_next_message(bench, caplog):
+    bench.read(CELL)
+    cable = Fault(BOARD, "disconnect", times=10**6)
+    bench.laboratory.faults.append(cable)
+    with caplog.at_level(logging.WARNING):
+        bench.laboratory.clock.advance(1000.0)
+    assert caplog.text.count("the board does not take signs of life") == 1
+    bench.laboratory.faults.remove(cable)
+    bench.laboratory.board.watch()
+    assert bench.laboratory.board.mode == "SAFE"
+    with pytest.raises(InstrumentError, match=r"-300.*watchdog expired; board is SAFE"):
+        bench.read(Cell("multiply", 1, 1))
+    bench.safe()
+    bench.read(CELL)
+
+
+def opc(kind: str, **options: int) -> Fault:
+    """Something that befalls signs of life."""
+    return Fault(BOARD, kind, match=b"*OPC?", code=-113, **options)
+
+
+@pytest.mark.parametrize("kind", ["refusal", "timeout"])
+def test_one_sign_of_life_may_go_astray(bench, kind):
+    """Whoever waits for its answer as long as for any other (5 s) lets the watchdog (2 s) expire meanwhile."""
+    bench.read(CELL)
+    lost = opc(kind)
+    bench.laboratory.faults.append(lost)
+    for _ in range(100):
+        bench.laboratory.clock.advance(0.05)
+        bench.laboratory.board.watch()
+        assert bench.laboratory.board.mode == "PROG"
+    assert lost.seen > 5
+    bench.read(CELL)
+    assert bench.laboratory.incidents == []
+
+
+def asked_for_its_mode(bench: Bench) -> Fault:
+    """Count how often."""
+    asked = Fault(BOARD, "accident", match=b":MODE?\n", times=0)
+    bench.laboratory.faults.append(asked)
+    return asked
+
+
+def test_the_board_is_asked_for_its_mode_only_after_a_sign_of_life_has_failed(bench):
+    bench.read(CELL)
+    asked = asked_for_its_mode(bench)
+    bench.read(CELL)
+    bench.laboratory.faults.append(opc("refusal"))
+    bench.laboratory.clock.advance(1.0)
+    assert asked.seen == 0
+    bench.read(CELL)
+    assert asked.seen == 1
+    bench.read(CELL)
+    assert asked.seen == 1
+
+
+MEASURING: dict[str, Callable[[Bench], object]] = {
+    "read": lambda bench: bench.read(CELL),
+    "reads in a row": lambda bench: bench.read_list(CELL, 3),
+    "sweep": lambda bench: bench.sweep(CELL, [0.1, 0.2]),
+    "pulse": lambda bench: bench.pulse(CELL, Pulse("set", 2.0, 1e-7, 1.5)),
+    "waveform": lambda bench: bench.waveform(CELL, "set", [0.0, 1.0, 1.0, 0.0], interval=1e-6, gate=1.5),
+    "multiply": lambda bench: bench.multiply(np.full((2, 2), 0.1)),
+    "invert": lambda bench: bench.invert(np.full((2, 2), 0.01)),
+}
+
+
+def set_up(bench: Bench, measuring: str) -> None:
+    """Connect what is measured, so that nothing more is said to the board when it is measured again."""
+    if measuring == "multiply":
+        bench.connect_multiply("multiply", [0, 1], [0, 1])
+    elif measuring == "invert":
+        bench.connect_invert("invert_positive", [0, 1], [0, 1], diagonal=1e-5, diagonal_count=2)
+    MEASURING[measuring](bench)
+
+
+@pytest.mark.parametrize("measuring", MEASURING)
+def test_nothing_is_measured_on_a_board_that_has_gone_safe_by_itself(bench, measuring):
+    """Its error tells, too, but whoever asks why a sign of life failed takes that from its queue."""
+    set_up(bench, measuring)
+    board = bench.laboratory.board
+    cable = Fault(BOARD, "disconnect", times=10**6)
+    bench.laboratory.faults.append(cable)
+    bench.laboratory.clock.advance(3.0)
+    bench.laboratory.faults.remove(cable)
+    board.watch()
+    assert board.mode == "SAFE"
+    board.write(b"*CLS\n")
+    with pytest.raises(
+        InstrumentError, match=r"in mode SAFE instead of [A-Z]+: its watchdog of 2.0 s .*failed"
+    ):
+        MEASURING[measuring](bench)
+    with pytest.raises(InstrumentError, match="is in mode SAFE"):  # as long as nobody has set it up anew
+        MEASURING[measuring](bench)
+    bench.safe()
+    set_up(bench, measuring)
+
+
+def test_signs_of_life_that_come_too_late_are_no_signs_of_life(bench):
+    """As when a computation keeps Python's interpreter lock: none has failed, and the next one is answered."""
+    bench.read(CELL)
+    board = bench.laboratory.board
+    bench.laboratory.clock.now += 2.5  # and nobody has sent any
+    bench._watchdog._beat()
+    assert board.mode == "SAFE"
+    board.write(b"*CLS\n")
+    with pytest.raises(InstrumentError, match=r"in mode SAFE instead of PROGRAM.*heard nothing for 2\.5 s"):
+        bench.read(CELL)
+
+
+def test_a_board_that_is_not_confirmed_safe_is_fed_no_more(bench, monkeypatch):
+    bench.read(CELL)
+
+    def fail() -> None:
+        raise InstrumentError("no answer")
+
+    monkeypatch.setattr(bench.instruments.board, "make_safe", fail)
+    with pytest.raises(BenchError, match="NOT CONFIRMED SAFE"):
+        bench.safe()
+    monkeypatch.undo()
+    bench.laboratory.clock.advance(2.1)
+    bench.laboratory.board.watch()
+    assert bench.laboratory.board.mode == "SAFE"
+
+
+def test_a_bench_that_is_closed_without_being_made_safe_leaves_the_board_to_its_watchdog(tmp_path):
+    bench = open_bench(guarded(tmp_path), seed=1)
+    bench.read(CELL)
+    lab = bench.laboratory
+    bench.close()
+    assert lab.board.mode == "PROG"  # closing changes no output
+    lab.clock.advance(2.1)
+    lab.board.watch()
+    assert lab.board.mode == "SAFE"
+
+
+# --- the process is gone ---
+
+SCRIPT = """
+import sys, time
+from mho.instruments import Cell, open_bench
+with open_bench(sys.argv[1]) as bench:
+    bench.read(Cell("multiply", 3, 7))
+    print("ready", flush=True)
+    while True:
+        sum(range(10**4))  # a long computation
+"""
+
+
+def on_sockets(folder: Path, server: Server, seconds: float) -> str:
+    """A bench file of "real" instruments on the served ones; its vectors come from the board."""
+    text = (resources.files("mho.instruments") / "benches/switched.toml").read_text("utf-8")
+    start, end = text.index("\n[simulation]"), text.index("[instruments.smu]")
+    text = 'visa = "@py"\n' + text[:start] + "\n" + text[end:]
+    for endpoint in server.endpoints:
+        text = text.replace(endpoint.resource, endpoint.address)
+    path = folder / "sockets.toml"
+    path.write_text(text.replace("watchdog = 2.0", f"watchdog = {seconds}"), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+def test_a_board_whose_process_was_killed_goes_safe(tmp_path):
+    lab = Laboratory(load_bench_file("switched"), preset="ideal", seed=1)
+    root = str(ROOT)
+    with Server(lab, 0) as server:
+        command = [sys.executable, "-c", SCRIPT, on_sockets(tmp_path, server, 0.4)]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root})
+        try:
+            assert child.stdout.readline() == b"ready\n"
+            assert (lab.board.mode, lab.board.watchdog) == ("PROG", 0.4)
+            heard = lab.traffic[BOARD].messages
+            wait_for(lambda: lab.traffic[BOARD].messages >= heard + 3)  # though the computer computes
+            lab.clock.advance(0.3)
+            heard = lab.traffic[BOARD].messages
+            wait_for(lambda: lab.traffic[BOARD].messages > heard)
+            lab.clock.advance(0.3)
+            lab.board.watch()
+            assert lab.board.mode == "PROG"
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            lab.clock.advance(0.5)
+            lab.board.watch()
+        finally:
+            child.kill()
+            child.communicate()
+    assert (lab.board.mode, lab.board.path) == ("SAFE", "OPEN")
+
+
+# --- its clocks ---
+
+
+def test_signs_of_life_come_from_a_thread_until_they_are_ended():
+    beats: list[float] = []
+    end = every(0.01, lambda: beats.append(time.monotonic()))
+    wait_for(lambda: len(beats) >= 3)
+    end()
+    time.sleep(0.05)
+    seen = len(beats)
+    time.sleep(0.05)
+    assert len(beats) == seen
+
+
+def test_a_virtual_clock_acts_at_its_times_in_their_order():
+    clock = VirtualClock()
+    seen: list[tuple[str, float]] = []
+    end = clock.every(1.0, lambda: seen.append(("a", clock.now)))
+    clock.every(1.5, lambda: seen.append(("b", clock.now)))
+    clock.advance(0.75)
+    clock.advance(2.5)
+    assert seen == [("a", 1.0), ("b", 1.5), ("a", 2.0), ("a", 3.0), ("b", 3.0)]
+    assert clock.now == 3.25
+    end()
+    seen.clear()
+    clock.advance(1.5)
+    assert seen == [("b", 4.5)]
+
+
+def test_what_acts_may_take_time_itself():
+    clock = VirtualClock()
+    seen: list[float] = []
+
+    def act() -> None:
+        clock.advance(0.4)
+        seen.append(clock.now)
+
+    clock.every(1.0, act)
+    clock.advance(2.2)
+    np.testing.assert_allclose(seen, [1.4, 2.4])
+    assert clock.now == pytest.approx(2.4)

@@ -1,0 +1,33 @@
+"""A run of a few cells has a small file: it holds its data, its description, and little else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+from mho import run
+from mho.procedures import Read, Solve
+from mho.runs import Verdict, verify
+
+MATRIX = ROOT / "data/matrices/zuo2025-4x4.mtx"
+
+
+@pytest.fixture(autouse=True)
+def clean_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No uncommitted changes, which a run file keeps as they are."""
+    monkeypatch.setattr("mho.runs.provenance.git_state", lambda house: {})
+
+
+def test_the_file_of_a_small_solve(tmp_path: Path):
+    solved = run(Solve(matrix=str(MATRIX), bits=24), seed=1, output=tmp_path / "solve.h5")
+    assert solved.summary["cells"] == 80
+    assert verify(solved.path).verdict is Verdict.SOUND
+    assert solved.path.stat().st_size < 93_000
+
+
+def test_the_file_of_a_small_read(tmp_path: Path):
+    read = run(Read(rows="0:4", columns="0:4"), seed=1, output=tmp_path / "read.h5")
+    assert verify(read.path).verdict is Verdict.SOUND
+    assert read.path.stat().st_size < 43_000

@@ -1,0 +1,7 @@
+"""Where the checkout lies that is tested."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests"
+SUPPORT = TESTS / "support"
