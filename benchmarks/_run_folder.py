@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mho.runs import Array, Column, Layout, Map, Parameter, RunHeader, RunWriter, Table
+from mho.runs import Array, Column, Layout, Map, RecordedParameter, RunHeader, RunWriter, Table
 from mho.runs.index.card import CARD
 
 BLOCK = 4096
@@ -22,14 +22,14 @@ def template(path: Path) -> Path:
         procedure="Solve",
         version="1",
         parameters={
-            "matrix": Parameter("data/matrices/mimo-16x16.mtx", "", "Matrix"),
-            "bits": Parameter(24, "bit", "Precision"),
-            "read_voltage": Parameter(0.2, "V", "Read voltage"),
-            "tolerance": Parameter(0.0, "", "Tolerance"),
-            "max_cycles": Parameter(50, "", "Most cycles"),
-            "encoding": Parameter("auto", "", "Encoding of INV"),
-            "seed": Parameter(7, "", "Seed"),
-            "padding": Parameter(" " * 200),
+            "matrix": RecordedParameter("data/matrices/mimo-16x16.mtx", "", "Matrix"),
+            "bits": RecordedParameter(24, "bit", "Precision"),
+            "read_voltage": RecordedParameter(0.2, "V", "Read voltage"),
+            "tolerance": RecordedParameter(0.0, "", "Tolerance"),
+            "max_cycles": RecordedParameter(50, "", "Most cycles"),
+            "encoding": RecordedParameter("auto", "", "Encoding of INV"),
+            "seed": RecordedParameter(7, "", "Seed"),
+            "padding": RecordedParameter(" " * 200),
         },
         bench='name = "simulated"\n',
         chip='name = "reference"\n',

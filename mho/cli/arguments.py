@@ -16,8 +16,7 @@ from mho.procedures.catalogue import (
     nearest,
     plain_value,
 )
-from mho.procedures.parameters import BooleanParameter, ListParameter
-from mho.procedures.parameters import Parameter as FormParameter
+from mho.procedures.parameters import BooleanParameter, ListParameter, Parameter
 from mho.runs.units import converted
 
 __all__ = ["known_procedures", "parameters_from_arguments", "procedure_from_arguments"]
@@ -104,11 +103,11 @@ def parameters_from_arguments(
     return given
 
 
-def _units(form: Mapping[str, FormParameter]) -> set[str]:
+def _units(form: Mapping[str, Parameter]) -> set[str]:
     return {unit for one in form.values() if (unit := getattr(one, "units", None))}
 
 
-def _add(parser: argparse.ArgumentParser, key: str, parameter: FormParameter, partial: bool) -> None:
+def _add(parser: argparse.ArgumentParser, key: str, parameter: Parameter, partial: bool) -> None:
     if is_required(parameter):
         parser.add_argument(key, nargs="?" if partial else None, help=parameter.name)
         return

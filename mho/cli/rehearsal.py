@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.cli.terminal import Terminal
-from mho.running.rehearsal import UNSEEN, Quantity, Rehearsal
+from mho.running.rehearsal import UNSEEN, Rehearsal, TerminalQuantity
 
 PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}
 SHOWN = 5  # incidents in full; the others are counted by kind
@@ -76,7 +76,7 @@ def _terminals(rehearsal: Rehearsal) -> Table:
     return table
 
 
-def _seen(one: Quantity) -> str:
+def _seen(one: TerminalQuantity) -> str:
     low, high = _scaled(one.lowest, one.unit), _scaled(one.highest, one.unit)
     return high if one.lowest == 0.0 or low == high else f"{low} to {high}"
 

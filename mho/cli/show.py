@@ -14,7 +14,7 @@ from rich.text import Text
 from mho.analysis.reports.convergence import Convergence
 from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text
 from mho.analysis.reports.summary import Summary, summarise
-from mho.runs import GOING_ON, Parameter, RunFile, Status
+from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
 from mho.runs.integrity.comparison import OF_THE_MOMENT
 
 STYLES = {
@@ -213,7 +213,7 @@ def _result(summary: Summary) -> RenderableType:
     table = _pairs()
     for name, value in summary.result.items():
         if name not in OF_THE_MOMENT:
-            table.add_row(Text(name, style="dim"), Text(parameter_text(Parameter(value))))
+            table.add_row(Text(name, style="dim"), Text(parameter_text(RecordedParameter(value))))
     return _indented(table)
 
 

@@ -13,10 +13,9 @@ import numpy as np
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file.bench_file import BenchSource
-from mho.procedures.parameters import IntegerParameter, PyMeasureProcedure
-from mho.procedures.parameters import Parameter as FormParameter
+from mho.procedures.parameters import IntegerParameter, Parameter, PyMeasureProcedure
 from mho.procedures.stream import Stream
-from mho.runs import Layout, Parameter
+from mho.runs import Layout, RecordedParameter
 
 
 @dataclass(frozen=True)
@@ -103,11 +102,11 @@ class Procedure(PyMeasureProcedure):
         """
         return Estimate()
 
-    def form(self) -> dict[str, FormParameter]:
+    def form(self) -> dict[str, Parameter]:
         """The parameters as PyMeasure objects, for forms and command lines."""
         return dict(self.parameter_objects())
 
-    def recorded_parameters(self) -> dict[str, Parameter]:
+    def recorded_parameters(self) -> dict[str, RecordedParameter]:
         """The parameters as the run file keeps them; one that was not given with the value in use."""
         recorded, in_use = {}, self.in_use()
         for name, parameter in self._parameters.items():
@@ -119,11 +118,11 @@ class Procedure(PyMeasureProcedure):
             elif not isinstance(value, bool | int | float | str | None):
                 value = str(value)
             unit = getattr(parameter, "units", None) or ""
-            recorded[name] = Parameter(value, unit, parameter.name, origin)
+            recorded[name] = RecordedParameter(value, unit, parameter.name, origin)
         return recorded
 
 
-def set_parameter(parameter: FormParameter, name: str, value: Any) -> Any:
+def set_parameter(parameter: Parameter, name: str, value: Any) -> Any:
     """Give a parameter a value and return what it makes of it.
 
     Raises
@@ -145,7 +144,7 @@ def set_parameter(parameter: FormParameter, name: str, value: Any) -> Any:
     return taken
 
 
-def _allowed(parameter: FormParameter) -> str:
+def _allowed(parameter: Parameter) -> str:
     """What a parameter may be, in words."""
     if getattr(parameter, "choices", None):
         return "one of " + ", ".join(map(str, parameter.choices))

@@ -12,8 +12,7 @@ from mho.errors import InputError
 from mho.former_names import current_name
 from mho.procedures.base import Procedure, set_parameter
 from mho.procedures.origin import import_procedure
-from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter
-from mho.procedures.parameters import Parameter as FormParameter
+from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.quantities import parse_quantity
 
 
@@ -59,23 +58,23 @@ def make_procedure(name: str, values: Mapping[str, Any]) -> Procedure:
     return kind(**{key: plain_value(key, form[key], value) for key, value in values.items()})
 
 
-def form_of(kind: type[Procedure]) -> Mapping[str, FormParameter]:
+def form_of(kind: type[Procedure]) -> Mapping[str, Parameter]:
     """Return the parameters of a procedure by name, to be looked at only; made once, for that takes a millisecond."""
     return _form(cast(Hashable, kind))
 
 
 @cache
-def _form(kind: Any) -> Mapping[str, FormParameter]:
-    form: Mapping[str, FormParameter] = kind().form()
+def _form(kind: Any) -> Mapping[str, Parameter]:
+    form: Mapping[str, Parameter] = kind().form()
     return form
 
 
-def is_required(parameter: FormParameter) -> bool:
+def is_required(parameter: Parameter) -> bool:
     """Whether a parameter cannot be left out: a text that is empty by default."""
-    return type(parameter) is FormParameter and parameter.default == ""
+    return type(parameter) is Parameter and parameter.default == ""
 
 
-def plain_value(key: str, parameter: FormParameter, value: Any) -> Any:
+def plain_value(key: str, parameter: Parameter, value: Any) -> Any:
     """Return what a parameter takes for `value`: texts become numbers in its unit, and nothing is cut off.
 
     Raises
@@ -95,7 +94,7 @@ def plain_value(key: str, parameter: FormParameter, value: Any) -> Any:
     return value
 
 
-def accepted(parameter: FormParameter, key: str, value: Any) -> Any:
+def accepted(parameter: Parameter, key: str, value: Any) -> Any:
     """Return what a procedure has after its parameter was given `value`; errors as `make_procedure`."""
     one = copy(parameter)
     return set_parameter(one, key, plain_value(key, one, value))

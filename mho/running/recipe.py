@@ -23,7 +23,7 @@ from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
 from mho.procedures.origin import import_procedure
 from mho.running.trust import Trust, check_trusted, check_unchanged, foreign, nobody
-from mho.runs import GOING_ON, Parameter, RunFile, Status
+from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
 from mho.runs.index.card import read_card
 from mho.runs.provenance import file_hash, is_file
 from mho.toml import parse_toml
@@ -181,7 +181,7 @@ def _parameters_of(file: RunFile) -> tuple[dict[str, Any], list[str]]:
     return values, remarks
 
 
-def _trouble_with(parameter: Parameter, known: str | None, *, has_array: bool) -> str:
+def _trouble_with(parameter: RecordedParameter, known: str | None, *, has_array: bool) -> str:
     """Say why a parameter's value cannot be used as it is; "" when it can."""
     value = parameter.value
     if has_array and str(value).startswith("array of shape"):

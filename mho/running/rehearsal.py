@@ -37,7 +37,7 @@ UNSEEN = (
 
 
 @dataclass(frozen=True)
-class Quantity:
+class TerminalQuantity:
     """One quantity at one terminal, beside its limit.
 
     Attributes
@@ -129,7 +129,7 @@ class Rehearsal:
     seed: int
     finished: bool
     reason: str
-    quantities: tuple[Quantity, ...]
+    quantities: tuple[TerminalQuantity, ...]
     incidents: tuple[Incident, ...]
     buses: tuple[BusReport, ...]
     pulses: int
@@ -260,19 +260,19 @@ def _unless_of_a_file(observer: Observer) -> Observer:
     return observe
 
 
-def _quantities(terminal: str, seen: Extremes, limits: TerminalLimits) -> list[Quantity]:
+def _quantities(terminal: str, seen: Extremes, limits: TerminalLimits) -> list[TerminalQuantity]:
     """What a terminal saw; a current or a pulse that never came is left out."""
-    found = [Quantity(terminal, "voltage", "V", seen.lowest, seen.highest, limits.voltage)]
+    found = [TerminalQuantity(terminal, "voltage", "V", seen.lowest, seen.highest, limits.voltage)]
     if seen.current:
-        found.append(Quantity(terminal, "current", "A", 0.0, seen.current, limits.current))
+        found.append(TerminalQuantity(terminal, "current", "A", 0.0, seen.current, limits.current))
     if seen.pulses:
         found.append(
-            Quantity(
+            TerminalQuantity(
                 terminal, "pulse width", "s", seen.shortest_pulse, seen.longest_pulse, limits.pulse_width
             )
         )
     if seen.slew:
-        found.append(Quantity(terminal, "slew", "V/s", 0.0, seen.slew, limits.slew))
+        found.append(TerminalQuantity(terminal, "slew", "V/s", 0.0, seen.slew, limits.slew))
     return found
 
 

@@ -23,7 +23,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from mho.runs.reading.text import cut
-from mho.runs.schema import Parameter
+from mho.runs.schema import RecordedParameter
 
 DIFF_BYTES = 256 * 1024
 GIT_TIMEOUT = 2.0
@@ -110,7 +110,7 @@ def installed_packages(folders: Sequence[str]) -> list[str]:
     return [f"{name}=={version}" for name, version in sorted(found.items(), key=lambda item: item[0].lower())]
 
 
-def input_files(parameters: Mapping[str, Parameter]) -> dict[str, str]:
+def input_files(parameters: Mapping[str, RecordedParameter]) -> dict[str, str]:
     """Return the SHA-256 of every file that one of a procedure's parameters names.
 
     Returns

@@ -160,7 +160,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Parameter:
+class RecordedParameter:
     """A procedure's parameter: value, unit ("" for none) and the label of its form.
 
     One that was not given keeps the value in use, and as `origin` whose that is: ``the bench's``.
@@ -195,7 +195,7 @@ class RunHeader:
     title: str
     procedure: str
     version: str
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, RecordedParameter]
     bench: str = ""
     chip: str = ""
     cells: str = ""

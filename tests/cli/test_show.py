@@ -13,7 +13,7 @@ from run_samples import SampleRun
 from mho.analysis.reports.quantities import duration_text, parameter_text
 from mho.cli.show import show
 from mho.errors import RunFileError
-from mho.runs import Parameter
+from mho.runs import RecordedParameter
 
 
 def shown(path, width=100):
@@ -112,12 +112,12 @@ def test_a_duration_reads_back_to_within_its_last_place(seconds):
 @pytest.mark.parametrize(
     ("parameter", "text"),
     [
-        (Parameter(0.2, "V"), "0.2 V"),
-        (Parameter(1e-7), "1e-07"),
-        (Parameter(True), "yes"),
-        (Parameter(None), "none"),
-        (Parameter(""), "none"),
-        (Parameter(24, "bit"), "24 bit"),
+        (RecordedParameter(0.2, "V"), "0.2 V"),
+        (RecordedParameter(1e-7), "1e-07"),
+        (RecordedParameter(True), "yes"),
+        (RecordedParameter(None), "none"),
+        (RecordedParameter(""), "none"),
+        (RecordedParameter(24, "bit"), "24 bit"),
     ],
 )
 def test_parameters_as_text(parameter, text):

@@ -18,7 +18,7 @@ from mho.procedures import Read, Sweep
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun
-from mho.runs import Parameter, RunFile
+from mho.runs import RecordedParameter, RunFile
 from mho.runs.integrity.seal import write_seal
 
 CELLS = {"rows": "0:2", "columns": "0"}
@@ -51,7 +51,9 @@ def gates(path: Path) -> set[float]:
 def test_a_gate_of_zero_is_zero_on_the_word_line_and_in_the_file(tmp_path):
     assert gates(tmp_path / "zero") <= {0.0}  # where it is when the bench is prepared
     with RunFile(next(tmp_path.glob("*.h5"))) as file:
-        assert file.parameters["gate"] == Parameter(0.0, "V", "Word-line voltage, the bench's unless given")
+        assert file.parameters["gate"] == RecordedParameter(
+            0.0, "V", "Word-line voltage, the bench's unless given"
+        )
         assert file.given["gate"] == 0.0
 
 

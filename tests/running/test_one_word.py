@@ -19,7 +19,7 @@ from mho.running.queue import Job, JobStatus, Queue
 from mho.running.queue.policy import Answer, Policy, decide
 from mho.running.runner.messages import RUNNER_GONE, Assignment
 from mho.running.runner.orphans import as_it_stands
-from mho.running.runner.outcome import Outcome, found, told
+from mho.running.runner.outcome import JobOutcome, found, told
 from mho.running.runner.worker import _run
 from mho.runs import RunFile, RunIndex
 
@@ -78,12 +78,12 @@ def begin(folder: Path, how: str = "", seconds: float = 0.0) -> Job:
         return begun
 
 
-def settle(folder: Path, job: Job, outcome: Outcome) -> None:
+def settle(folder: Path, job: Job, outcome: JobOutcome) -> None:
     with Queue(folder / "queue.sqlite") as queue:
         queue.end(job.id, outcome.status, outcome.reason)
 
 
-def carry_out(job: Job, control: Control, tell: Callable[[Event], None]) -> Outcome:
+def carry_out(job: Job, control: Control, tell: Callable[[Event], None]) -> JobOutcome:
     """Do what a worker does with a job, and return what its runner makes of it."""
     return told(_run(Assignment(job.order, job.run, job.id, 1), control, tell))
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pymeasure.experiment import BooleanParameter, FloatParameter
-from pymeasure.experiment import Parameter as FormParameter
+from pymeasure.experiment import BooleanParameter, FloatParameter, Parameter
 from repository import ROOT
 from rich.console import Console
 
@@ -27,7 +26,7 @@ from mho.instruments.laboratory.rehearsal import open_rehearsal, stand_in
 from mho.instruments.simulated.visa.racks import rack_names
 from mho.procedures import Procedure, Solve
 from mho.procedures.stream import Ended, Progress, Started, Stream
-from mho.running.rehearsal import Quantity, Rehearsal, rehearse
+from mho.running.rehearsal import Rehearsal, TerminalQuantity, rehearse
 from mho.runs import Column, Layout, RunFile, Table
 
 MATRIX = str(ROOT / "data/matrices/zuo2025-4x4.mtx")
@@ -64,7 +63,7 @@ class Result:
 class Touch(Procedure):
     """Forms a cell, then does what the test wants."""
 
-    word = FormParameter("Word", default="")
+    word = Parameter("Word", default="")
     level = FloatParameter("Level", units="V", minimum=0.0, maximum=5.0, default=0.5)
     loud = BooleanParameter("Loud", default=False)
 
@@ -88,7 +87,7 @@ def printed(rehearsal: Rehearsal) -> str:
     return console.file.getvalue()
 
 
-def quantity(rehearsal: Rehearsal, terminal: str, name: str) -> Quantity:
+def quantity(rehearsal: Rehearsal, terminal: str, name: str) -> TerminalQuantity:
     (found,) = (q for q in rehearsal.quantities if (q.terminal, q.name) == (terminal, name))
     return found
 

@@ -9,7 +9,7 @@ import pytest
 from repository import SUPPORT
 
 import mho.runs as runs
-from mho.runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, Table
+from mho.runs import Array, Column, Layout, Map, RecordedParameter, RunFile, RunHeader, Table
 
 
 @pytest.fixture
@@ -19,12 +19,12 @@ def header() -> RunHeader:
         procedure="Solve",
         version="1.2",
         parameters={
-            "cycles": Parameter(6, "", "Cycles"),
-            "read_voltage": Parameter(0.2, "V", "Read voltage"),
-            "hybrid": Parameter(True, "", "Hybrid"),
-            "matrix": Parameter("gemäß.npy", "", "Matrix"),
-            "note": Parameter(None, "", "Note"),
-            "entropy": Parameter(2**100 + 1),
+            "cycles": RecordedParameter(6, "", "Cycles"),
+            "read_voltage": RecordedParameter(0.2, "V", "Read voltage"),
+            "hybrid": RecordedParameter(True, "", "Hybrid"),
+            "matrix": RecordedParameter("gemäß.npy", "", "Matrix"),
+            "note": RecordedParameter(None, "", "Note"),
+            "entropy": RecordedParameter(2**100 + 1),
         },
         bench='name = "simulated"\n',
         chip="rows = 8\n# Ω\n",

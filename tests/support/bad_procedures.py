@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pymeasure.experiment import Parameter as FormParameter
+from pymeasure.experiment import Parameter
 from queue_procedures import CELL, Reading, be_deaf, leave_a_child, leave_a_daemon
 
 from mho.instruments import Bench
@@ -28,7 +28,7 @@ LONG = 600.0  # s
 class Bad(Reading):
     """Forms and reads a cell, all outputs on, and then does what `how` names."""
 
-    how = FormParameter("How", default="")
+    how = Parameter("How", default="")
 
     def execute(self, bench: Bench, stream: Stream) -> Any:
         super().execute(bench, stream)

@@ -15,17 +15,17 @@ from mho.instruments.simulated.agilentb1500.language import FlexDevice
 from mho.instruments.simulated.scpi.instrument import ScpiDevice
 from mho.instruments.simulated.scpi.language import SettingBase
 from mho.instruments.simulated.scpi.parameters import (  # fmt: skip
-    Block,
+    BlockParameter,
     Boolean,
     ChannelList,
     Choice,
+    CommandParameter,
     Given,
     Numeric,
-    Parameter,
     Text,
 )
 from mho.instruments.simulated.tsp.instrument import TspDevice
-from mho.instruments.simulated.tsp.tables import Group, Panel
+from mho.instruments.simulated.tsp.tables import InertTable, ScriptTable
 
 Messages = Callable[[random.Random], bytes]
 """Draws one message, without the line feed at its end."""
@@ -97,7 +97,7 @@ def scpi(device: ScpiDevice) -> Messages:
     return with_noise(message)
 
 
-def _scpi_vocabulary(device: type) -> Iterator[tuple[str, bool, tuple[Parameter[Any], ...]]]:
+def _scpi_vocabulary(device: type) -> Iterator[tuple[str, bool, tuple[CommandParameter[Any], ...]]]:
     """Every header a class understands, whether it asks, and its parameters."""
     for owner in device.__mro__:
         for member in vars(owner).values():
@@ -108,7 +108,7 @@ def _scpi_vocabulary(device: type) -> Iterator[tuple[str, bool, tuple[Parameter[
             yield from getattr(member, "scpi_headers", ())
 
 
-def _fitting(parameter: Parameter[Any], chance: random.Random) -> list[str]:
+def _fitting(parameter: CommandParameter[Any], chance: random.Random) -> list[str]:
     """Texts that a parameter takes, most of them."""
     if isinstance(parameter, Given) or (not parameter.required and chance.random() < 0.5):
         return []
@@ -116,7 +116,7 @@ def _fitting(parameter: Parameter[Any], chance: random.Random) -> list[str]:
     return [_text(parameter, chance) for _ in range(count)]
 
 
-def _text(parameter: Parameter[Any], chance: random.Random) -> str:
+def _text(parameter: CommandParameter[Any], chance: random.Random) -> str:
     match parameter:
         case Numeric():
             return _number(parameter, chance)
@@ -128,7 +128,7 @@ def _text(parameter: Parameter[Any], chance: random.Random) -> str:
             return f'"{option}"' if parameter.quoted else option
         case Text():
             return f'"{chance.choice(TEXTS)}"'
-        case Block():
+        case BlockParameter():
             data = chance.randbytes(2 * chance.randrange(40)).decode("latin-1")
             return f"#2{len(data):02}{data}"
         case ChannelList():
@@ -291,7 +291,7 @@ def tsp(device: TspDevice) -> Messages:
 
 def _tsp_paths(path: str, content: Any) -> Iterator[tuple[str, str]]:
     """What can be done with each of a table's entries, and what it is called."""
-    if isinstance(content, Group):
+    if isinstance(content, ScriptTable):
         entry = re.sub(r"\.(\d+)(?=\.|\Z)", r"[\1]", path)
         for name in content._attributes:
             written = f"{entry}[{name}]" if isinstance(name, int) else f"{entry}.{name}"
@@ -305,7 +305,7 @@ def _tsp_paths(path: str, content: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(content, list):
         for index, inner in enumerate(content, 1):
             yield from _tsp_paths(f"{path}[{index}]", inner)
-    elif isinstance(content, Panel):
+    elif isinstance(content, InertTable):
         yield "written", f"{path}.screen"
         yield from (("called", f"{path}.{name}") for name in content.functions)
     elif callable(content):

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pymeasure.experiment import FloatParameter, IntegerParameter
-from pymeasure.experiment import Parameter as FormParameter
+from pymeasure.experiment import FloatParameter, IntegerParameter, Parameter
 
 from mho.errors import InputError, InstrumentError
 from mho.instruments import Bench, Cell, Pulse
@@ -28,7 +27,7 @@ class Reading(Procedure):
 
     title = "Read a cell"
     seconds = FloatParameter("Time", units="s", minimum=0.0, maximum=1e4, default=0.0)
-    marker = FormParameter("Where to note when it was ended", default=" ")
+    marker = Parameter("Where to note when it was ended", default=" ")
 
     def layout(self) -> Layout:
         reads = Table("reads", (Column("time", "s"), Column("conductance", "S")), "conductance", "time")
@@ -54,7 +53,7 @@ class Reading(Procedure):
 class Going(Reading):
     """Goes wrong in one way or another."""
 
-    how = FormParameter("How", default="")
+    how = Parameter("How", default="")
     until = IntegerParameter("Succeed from this attempt on", default=100)
 
     def check(self) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from mho.chip_maps.chip import parse_chip_map, read_chip_text
 from mho.errors import Aborted
-from mho.runs import Array, Column, Layout, Map, Parameter, RunHeader, RunWriter, Status, Table
+from mho.runs import Array, Column, Layout, Map, RecordedParameter, RunHeader, RunWriter, Status, Table
 from mho.runs.integrity.seal import SEAL, prepare_seal, write_seal
 
 CHIP = read_chip_text("reference")
@@ -112,9 +112,11 @@ class SampleRun:
             procedure="Solve",
             version="1",
             parameters={
-                "matrix": Parameter("data/matrices/a-rather-long-name-of-a-matrix-file.mtx", "", "Matrix"),
-                "bits": Parameter(24, "bit", "Precision"),
-                "tolerance": Parameter(0.0, "", "Tolerance of the relative residual"),
+                "matrix": RecordedParameter(
+                    "data/matrices/a-rather-long-name-of-a-matrix-file.mtx", "", "Matrix"
+                ),
+                "bits": RecordedParameter(24, "bit", "Precision"),
+                "tolerance": RecordedParameter(0.0, "", "Tolerance of the relative residual"),
             },
             bench=bench,
             chip=chip,
@@ -211,7 +213,7 @@ def other_run(path: Path) -> Path:
 
 def empty_run(path: Path) -> Path:
     """A run that was stopped before it did anything, with nothing at all declared."""
-    header = RunHeader("Nothing", "Nothing", "1", {"note": Parameter(None)}, bench="not = [toml")
+    header = RunHeader("Nothing", "Nothing", "1", {"note": RecordedParameter(None)}, bench="not = [toml")
     with RunWriter.create(path, header, Layout()):
         pass
     return path

@@ -18,7 +18,17 @@ from numpy.typing import NDArray
 from mho.analysis.imports.foreign_columns import ForeignColumn, read_header
 from mho.chip_maps.chip import parse_chip_map, read_chip_text
 from mho.errors import InputError
-from mho.runs import Column, Layout, Map, Parameter, RunHeader, RunWriter, Table, collect, new_run_path
+from mho.runs import (
+    Column,
+    Layout,
+    Map,
+    RecordedParameter,
+    RunHeader,
+    RunWriter,
+    Table,
+    collect,
+    new_run_path,
+)
 from mho.runs.provenance import input_files
 
 BLOCK_LINES = 10_000
@@ -84,7 +94,7 @@ def import_table(
     layout = Layout(
         (text.declaration(survey),), (Map(name, "S", rows, lines, "last read"),) if mapped else ()
     )
-    parameters = {"table": Parameter(str(source), "", "Table")}
+    parameters = {"table": RecordedParameter(str(source), "", "Table")}
     header = RunHeader(
         title=f"Import of {source.name}",
         procedure="Import",

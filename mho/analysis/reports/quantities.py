@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mho.runs import Parameter
+from mho.runs import RecordedParameter
 
 _HANDY = {"S": (1e6, "µS"), "A": (1e6, "µA")}
 
@@ -22,7 +22,7 @@ def duration_text(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def parameter_text(parameter: Parameter) -> str:
+def parameter_text(parameter: RecordedParameter) -> str:
     """Return a parameter's value with its unit."""
     match parameter.value:
         case None | "":

@@ -14,7 +14,7 @@ from mho.analysis.reports.cells import ArrayCells, read_arrays, read_chip
 from mho.analysis.reports.convergence import Convergence, read_convergence
 from mho.chip_maps.levels import Levels
 from mho.errors import RunFileError
-from mho.runs import GOING_ON, LogEntry, Parameter, RunFile, Status
+from mho.runs import GOING_ON, LogEntry, RecordedParameter, RunFile, Status
 from mho.runs.index.card import plain_results
 from mho.toml import load_toml
 
@@ -106,7 +106,7 @@ class Summary:
     duration: float | None
     procedure: str
     version: str
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, RecordedParameter]
     bench: BenchFacts
     seed: int | None
     chip: str

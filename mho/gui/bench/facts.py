@@ -18,7 +18,7 @@ SET, RESET = 1, 2  # codes of the `kind` column, see `mho.procedures.cells.progr
 
 
 @dataclass(frozen=True)
-class Instrument:
+class DescribedInstrument:
     """An instrument as the bench file names it.
 
     Attributes
@@ -35,7 +35,7 @@ class Instrument:
 
 
 @dataclass(frozen=True)
-class BenchFacts:
+class BenchDescription:
     """A bench file in the words of the panel.
 
     Attributes
@@ -58,12 +58,12 @@ class BenchFacts:
     key: str
     text: str
     preset: str | None
-    instruments: tuple[Instrument, ...]
+    instruments: tuple[DescribedInstrument, ...]
     limits: Mapping[str, tuple[float, float, float]]
     reading: tuple[float, float]
 
 
-def read_facts(bench: str) -> BenchFacts:
+def read_facts(bench: str) -> BenchDescription:
     """Return what the bench file says; `BenchError` for a wrong one."""
     from mho.instruments.bench_file.bench_file import load_bench_file
     from mho.procedures.origin import bench_key
@@ -74,7 +74,7 @@ def read_facts(bench: str) -> BenchFacts:
         name: (one.voltage, one.current, one.pulse_width)
         for name, one in file.terminal_limits().terminals.items()
     }
-    return BenchFacts(
+    return BenchDescription(
         file.name,
         file.description,
         file.chip,
@@ -87,7 +87,7 @@ def read_facts(bench: str) -> BenchFacts:
     )
 
 
-def _instruments(file: BenchFile) -> Iterator[Instrument]:
+def _instruments(file: BenchFile) -> Iterator[DescribedInstrument]:
     tools = file.instruments
     addresses = tools.buses()
     for role in type(tools).model_fields:
@@ -98,11 +98,13 @@ def _instruments(file: BenchFile) -> Iterator[Instrument]:
             f"{name} (ch {channel})" for channel, name in (getattr(entry, "channels", None) or {}).items()
         )
         driver = getattr(entry, "driver", "")
-        yield Instrument(role, driver, addresses.get(role, ""), wired or ("vector" if role == "daq" else ""))
+        yield DescribedInstrument(
+            role, driver, addresses.get(role, ""), wired or ("vector" if role == "daq" else "")
+        )
 
 
 @dataclass
-class Extremes:
+class RunExtremes:
     """The largest magnitudes that a run has put on each terminal, read as the run goes on.
 
     Attributes

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QBrush, QColor
 from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem, QWidget
 
-from mho.gui.bench.facts import Instrument
+from mho.gui.bench.facts import DescribedInstrument
 from mho.gui.bench.trees import COLUMNS, CONNECTION, KNOWN, OUTPUT, prepare_table, tell_below
 from mho.gui.session.bench_safety import clock, is_live
 from mho.gui.widgets import theme
@@ -21,7 +21,7 @@ UNTOLD = "not told"
 
 
 @dataclass(frozen=True)
-class Seen:
+class InstrumentState:
     """How an instrument was found.
 
     Attributes
@@ -57,11 +57,11 @@ class InstrumentTable(QTreeWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         prepare_table(self, COLUMNS)
-        self._instruments: tuple[Instrument, ...] = ()
-        self._seen: dict[str, Seen] = {}
+        self._instruments: tuple[DescribedInstrument, ...] = ()
+        self._seen: dict[str, InstrumentState] = {}
         self._details: dict[str, Details] = {}  # by kind: one of a kind takes the other's place
 
-    def show_instruments(self, instruments: Iterable[Instrument]) -> None:
+    def show_instruments(self, instruments: Iterable[DescribedInstrument]) -> None:
         """Show these instruments, of which nothing is known yet."""
         self.clear()
         self._instruments, self._seen, self._details = tuple(instruments), {}, {}
@@ -74,7 +74,7 @@ class InstrumentTable(QTreeWidget):
         """The roles of the instruments, in order."""
         return [one.role for one in self._instruments]
 
-    def see(self, role: str, seen: Seen) -> None:
+    def see(self, role: str, seen: InstrumentState) -> None:
         """Take how an instrument was found, unless something newer is known; empty words leave what was known."""
         old = self._seen.get(role)
         if role in self.roles and (old is None or seen.when >= old.when):
@@ -136,7 +136,9 @@ class InstrumentTable(QTreeWidget):
         item.setTextAlignment(KNOWN, Qt.AlignmentFlag.AlignLeft)
 
 
-def of_findings(findings: Sequence[Mapping[str, Any]], when: datetime) -> tuple[Details, dict[str, Seen]]:
+def of_findings(
+    findings: Sequence[Mapping[str, Any]], when: datetime
+) -> tuple[Details, dict[str, InstrumentState]]:
     """Return what *Check bench* has found of each instrument: all of it, and how it stands."""
     lines: dict[str, list[tuple[str, str, str]]] = {}
     told: dict[str, dict[str, str]] = {}
@@ -150,5 +152,8 @@ def of_findings(findings: Sequence[Mapping[str, Any]], when: datetime) -> tuple[
             told.setdefault(role, {})[column] = str(one["detail"])
             if one["verdict"] == "wrong":
                 wrong.add(role)
-    seen = {role: Seen(when, "Check bench", **words, wrong=role in wrong) for role, words in told.items()}
+    seen = {
+        role: InstrumentState(when, "Check bench", **words, wrong=role in wrong)
+        for role, words in told.items()
+    }
     return Details(f"read at {clock(when)} by Check bench", lines), seen

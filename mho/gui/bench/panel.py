@@ -24,10 +24,10 @@ from PySide6.QtWidgets import (
 
 from mho.analysis.reports.cells import read_chip
 from mho.errors import RunFileError
-from mho.gui.bench.facts import BenchFacts, Extremes, in_units, last_in_words, margin, read_facts
-from mho.gui.bench.instruments import Details, InstrumentTable, Seen, of_findings
+from mho.gui.bench.facts import BenchDescription, RunExtremes, in_units, last_in_words, margin, read_facts
+from mho.gui.bench.instruments import Details, InstrumentState, InstrumentTable, of_findings
 from mho.gui.bench.trees import LIMITS, UNSEEN, output_in_words, table
-from mho.gui.session.bench_safety import Verdict, clock
+from mho.gui.session.bench_safety import SafetyVerdict, clock
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.widgets import theme
@@ -44,8 +44,8 @@ class BenchPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.facts: BenchFacts | None = None
-        self._extremes = Extremes()
+        self.facts: BenchDescription | None = None
+        self._extremes = RunExtremes()
         self._arrays: tuple[str, ...] = ()
         self._process: QProcess | None = None
         self._stood: set[str] = set()  # of which a running job has told
@@ -89,12 +89,12 @@ class BenchPanel(QWidget):
         self.facts = None
         self.name.setText(f"Bench {bench}")
         self.instruments.show_instruments(())
-        self._extremes = Extremes()
+        self._extremes = RunExtremes()
         self._show_limits()
         self._show_standing()
         self.session.ask(lambda: read_facts(bench), partial(self._show_facts, bench))
 
-    def _show_facts(self, bench: str, facts: BenchFacts) -> None:
+    def _show_facts(self, bench: str, facts: BenchDescription) -> None:
         if bench != self.session.bench:
             return
         self.facts = facts
@@ -120,7 +120,7 @@ class BenchPanel(QWidget):
         state, safety, now = self.session.runner, self.session.safety, theme.colours()
         busy = self.session.job is not None or (state is not None and state.state != "idle")
         self.check.setEnabled(not busy and self._process is None)
-        colour = {Verdict.SAFE: now.good, Verdict.UNKNOWN: now.faint}.get(safety.verdict, now.bad)
+        colour = {SafetyVerdict.SAFE: now.good, SafetyVerdict.UNKNOWN: now.faint}.get(safety.verdict, now.bad)
         self.standing.setText(f"{safety.verdict.value}: {safety.text}")
         self.standing.setStyleSheet(f"color: {colour}; font-weight: bold;")
 
@@ -132,14 +132,14 @@ class BenchPanel(QWidget):
             job = "a job" if state is None or state.job is None else f"job {state.job}"
             for role, words in event.outputs.items():
                 self.instruments.see(
-                    role, Seen(datetime.now(), f"set and confirmed by {job}", "answers", words)
+                    role, InstrumentState(datetime.now(), f"set and confirmed by {job}", "answers", words)
                 )
             self._stood = set(event.outputs)
         elif kind == "Ended" and event.safe:
             for role in self._stood:
                 source = f"read back when {event.path.name} had ended"
                 when = datetime.fromtimestamp(event.confirmed) if event.confirmed else datetime.now()
-                self.instruments.see(role, Seen(when, source, "answers", "off"))
+                self.instruments.see(role, InstrumentState(when, source, "answers", "off"))
 
     # --- what the run tells ---
 
@@ -150,7 +150,7 @@ class BenchPanel(QWidget):
             self._show_run(self.session.run)
 
     def _take_run(self, run: RunFile | None) -> None:
-        self._extremes, self._arrays, self._shown = Extremes(), (), None
+        self._extremes, self._arrays, self._shown = RunExtremes(), (), None
         self.last.clear()
         self.instruments.detail("run", None)
         self._show_limits()
@@ -211,7 +211,9 @@ class BenchPanel(QWidget):
         self.instruments.detail("run", Details(f"read at {clock(when)} {source}", lines))
         for role, told in settings.items():
             # What an output was before a run says nothing of what the run has made of it.
-            self.instruments.see(role, Seen(when, source, "answered", output_in_words(told) if left else ""))
+            self.instruments.see(
+                role, InstrumentState(when, source, "answered", output_in_words(told) if left else "")
+            )
 
     def _show_limits(self) -> None:
         self.limits.clear()

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from mho.analysis.figures import palette
 from mho.chip_maps.levels import Levels
-from mho.gui.chip.cell_quantities import MICRO, Quantity, scale
+from mho.gui.chip.cell_quantities import MICRO, CellQuantity, scale
 from mho.gui.solve.convergence_view import PowersOfTen
 from mho.gui.widgets import theme
 from mho.gui.widgets.themed_plot import ThemedPlot
@@ -59,7 +59,7 @@ class CellHistogram(QWidget):
             widget.setVisible(False)
 
     def show_values(
-        self, array: str, quantity: Quantity, values: Floats, wanted: Floats, levels: Levels | None
+        self, array: str, quantity: CellQuantity, values: Floats, wanted: Floats, levels: Levels | None
     ) -> None:
         """Show how `values` are spread.
 
@@ -99,7 +99,7 @@ class CellHistogram(QWidget):
             self._wanted.append(line)
 
 
-def wanted_values(quantity: Quantity, target: Floats, levels: Levels | None) -> Floats:
+def wanted_values(quantity: CellQuantity, target: Floats, levels: Levels | None) -> Floats:
     """Return what cells with these targets (S) were to have of a quantity, each value once.
 
     Of targets that are no levels of the chip there may be as many as cells; they are not marked.
@@ -112,7 +112,7 @@ def wanted_values(quantity: Quantity, target: Floats, levels: Levels | None) -> 
     return MICRO * values if len(values) <= len(levels.nominal) else np.empty(0)
 
 
-def _edges(quantity: Quantity, low: float, high: float) -> Floats:
+def _edges(quantity: CellQuantity, low: float, high: float) -> Floats:
     """Return the edges of bins from `low` to `high`: around each whole number, where there are no others."""
     if quantity.counts and high - low <= 2 * BINS:
         first, last = (low if low % 1.0 else low - 0.5), (high if high % 1.0 else high + 0.5)
@@ -120,7 +120,7 @@ def _edges(quantity: Quantity, low: float, high: float) -> Floats:
     return np.linspace(low, high, BINS + 1)
 
 
-def _spread(array: str, quantity: Quantity, known: Floats) -> str:
+def _spread(array: str, quantity: CellQuantity, known: Floats) -> str:
     cells = f"{known.size:,} cell{'' if known.size == 1 else 's'}"
     if not known.size:
         return f"{array}: no {quantity.name} is known of any cell yet"

@@ -14,7 +14,7 @@ from mho.analysis.figures import palette
 from mho.chip_maps.levels import Levels
 from mho.gui.chip.canvas import ChipCanvas
 from mho.gui.chip.cell_grid import CellGrid
-from mho.gui.chip.cell_quantities import Quantity, scale
+from mho.gui.chip.cell_quantities import CellQuantity, scale
 from mho.gui.run_window.pictures import to_bytes
 
 BLOCK = 32  # rows
@@ -31,7 +31,9 @@ class CellPainter:
         Shows an array of the grid's shape.
     """
 
-    def __init__(self, canvas: ChipCanvas, grid: CellGrid, quantity: Quantity, levels: Levels | None) -> None:
+    def __init__(
+        self, canvas: ChipCanvas, grid: CellGrid, quantity: CellQuantity, levels: Levels | None
+    ) -> None:
         self._canvas, self._grid, self._levels = canvas, grid, levels
         self.quantity = quantity
         self.limits = (0.0, 0.0)
@@ -79,7 +81,7 @@ class CellPainter:
         return f"{self.quantity.name}, {self.quantity.unit}" if self.quantity.unit else self.quantity.name
 
 
-def colours(quantity: Quantity, levels: Levels | None) -> pg.ColorMap:
+def colours(quantity: CellQuantity, levels: Levels | None) -> pg.ColorMap:
     """Return the colours of a quantity: of even lightness, signed around white, in steps for levels."""
     if quantity.signed:
         return pg.ColorMap(None, list(palette.DIVERGING))

@@ -18,7 +18,7 @@ MICRO = 1e6  # conductances are shown in µS
 
 
 @dataclass(frozen=True)
-class Quantity:
+class CellQuantity:
     """One quantity that a cell has.
 
     Attributes
@@ -40,19 +40,19 @@ class Quantity:
     counts: bool = False
 
 
-def quantities(levels: Levels | None) -> tuple[Quantity, ...]:
+def quantities(levels: Levels | None) -> tuple[CellQuantity, ...]:
     """Return what can be shown of cells with these levels; without levels all but the level."""
     found = [
-        Quantity("conductance", "µS", lambda grid, cells, now: MICRO * grid.conductance[cells]),
-        Quantity("target", "µS", lambda grid, cells, now: MICRO * grid.target[cells]),
-        Quantity(
+        CellQuantity("conductance", "µS", lambda grid, cells, now: MICRO * grid.conductance[cells]),
+        CellQuantity("target", "µS", lambda grid, cells, now: MICRO * grid.target[cells]),
+        CellQuantity(
             "error", "µS", lambda grid, cells, now: MICRO * (grid.conductance[cells] - grid.target[cells]), True
         ),
-        Quantity("pulses", "pulses", lambda grid, cells, now: grid.pulses[cells], counts=True),
-        Quantity("age", "s", lambda grid, cells, now: now - grid.touched[cells]),
+        CellQuantity("pulses", "pulses", lambda grid, cells, now: grid.pulses[cells], counts=True),
+        CellQuantity("age", "s", lambda grid, cells, now: now - grid.touched[cells]),
     ]  # fmt: skip
     if levels is not None:
-        level = Quantity("level", "", lambda grid, cells, now: level_of(levels, grid, cells), counts=True)
+        level = CellQuantity("level", "", lambda grid, cells, now: level_of(levels, grid, cells), counts=True)
         found.insert(4, level)
     return tuple(found)
 
@@ -64,7 +64,7 @@ def level_of(levels: Levels, grid: CellGrid, cells: Any) -> Floats:
     return np.where(np.isfinite(conductance), np.searchsorted(edges, conductance).astype(float), np.nan)
 
 
-def scale(quantity: Quantity, values: Floats, levels: Levels | None) -> tuple[float, float]:
+def scale(quantity: CellQuantity, values: Floats, levels: Levels | None) -> tuple[float, float]:
     """Return the values at the ends of the colours: of round numbers, so that a map that fills seldom changes.
 
     Conductances and errors are scaled by the chip's levels; a few cells beyond take the colour of the end.

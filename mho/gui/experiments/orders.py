@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mho.gui.experiments.procedure_list import Offer
+from mho.gui.experiments.procedure_list import ProcedureOffer
 
 if TYPE_CHECKING:
     from mho.running.queue.job import Order
@@ -20,18 +20,18 @@ def in_words(expected: Expected) -> str:
     return f"duration {expected_text(expected.seconds)}{pulses}"
 
 
-def known_offers() -> list[Offer]:
+def known_offers() -> list[ProcedureOffer]:
     """Return what `procedures` offers; loads all of it, which takes a second or two."""
     from mho.procedures.catalogue import known_procedures
 
     return [offer_of(name) for name in known_procedures()]
 
 
-def offer_of(name: str) -> Offer:
+def offer_of(name: str) -> ProcedureOffer:
     """Return the offer of one procedure; `InputError` when there is none."""
     from mho.procedures.catalogue import find_procedure
 
-    return Offer.of(name, find_procedure(name))
+    return ProcedureOffer.of(name, find_procedure(name))
 
 
 def is_simulated(bench: str) -> bool:

@@ -24,7 +24,7 @@ from mho.gui.experiments.buttons import OrderButtons
 from mho.gui.experiments.conditions import Conditions
 from mho.gui.experiments.orders import expect_at, in_words, is_simulated, known_offers, offer_of
 from mho.gui.experiments.parameter_form import ParameterForm
-from mho.gui.experiments.procedure_list import Offer, ProceduresList
+from mho.gui.experiments.procedure_list import ProcedureOffer, ProceduresList
 from mho.gui.session.session import Session
 from mho.gui.widgets import theme
 
@@ -49,7 +49,7 @@ class ExperimentsPanel(QWidget):
         self.form: ParameterForm | None = None
         self.expected: Expected | None = None
         self._bad = False  # whether the line of the estimate says what is wrong
-        self._offers: dict[str, Offer] = {}
+        self._offers: dict[str, ProcedureOffer] = {}
         self._asked = 0  # numbers the questions, for only the last one's answer counts
         self._wanted: tuple[str, Mapping[str, Any], Callable[[], None] | None] | None = None
         self._build()
@@ -109,7 +109,7 @@ class ExperimentsPanel(QWidget):
 
     # --- which procedure ---
 
-    def _offer(self, offers: list[Offer]) -> None:
+    def _offer(self, offers: list[ProcedureOffer]) -> None:
         self._offers = {offer.name: offer for offer in offers}
         self.list.show_offers(offers)
         self._bench_changed(self.session.bench)
@@ -141,7 +141,9 @@ class ExperimentsPanel(QWidget):
 
         self.show_form(order.procedure, order.parameters, then)
 
-    def _show_foreign(self, offer: Offer, values: Mapping[str, Any], then: Callable[[], None] | None) -> None:
+    def _show_foreign(
+        self, offer: ProcedureOffer, values: Mapping[str, Any], then: Callable[[], None] | None
+    ) -> None:
         """Show the form of a procedure of the user's own."""
         self._offer([*self._offers.values(), offer])
         self.show_form(offer.name, values, then)

@@ -14,7 +14,7 @@ NAME = Qt.ItemDataRole.UserRole
 
 
 @dataclass(frozen=True)
-class Offer:
+class ProcedureOffer:
     """A procedure that can be chosen.
 
     Attributes
@@ -40,7 +40,7 @@ class Offer:
     words: Callable[[Mapping[str, Any]], list[str]]
 
     @classmethod
-    def of(cls, name: str, kind: Any) -> Offer:
+    def of(cls, name: str, kind: Any) -> ProcedureOffer:
         """Return the offer of the procedure `kind`, to be asked for as `name`."""
         from mho.procedures.catalogue import is_required, plain_value
 
@@ -95,7 +95,7 @@ class ProceduresList(QWidget):
         layout.addWidget(self.search)
         layout.addWidget(self.tree)
 
-    def show_offers(self, offers: Sequence[Offer]) -> None:
+    def show_offers(self, offers: Sequence[ProcedureOffer]) -> None:
         """Show what can be chosen."""
         self.search.setPlaceholderText("search the procedures, or type module:Class")
         self.tree.clear()

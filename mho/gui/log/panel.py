@@ -47,7 +47,7 @@ WINDOW, RUNNER = "window", "runner"
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogLine:
     """One line of the log."""
 
     time: datetime
@@ -61,9 +61,9 @@ class LogModel(QAbstractTableModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.entries: list[Entry] = []
+        self.entries: list[LogLine] = []
 
-    def add(self, entries: Iterable[Entry]) -> None:
+    def add(self, entries: Iterable[LogLine]) -> None:
         """Add entries at the end."""
         new = list(entries)[-KEPT:]
         surplus = len(self.entries) + len(new) - KEPT
@@ -183,7 +183,7 @@ class LogPanel(QWidget):
         session.run_news.connect(self._take_news)
         session.event_heard.connect(self._take_event)
         for told in (session.message, session.stop_told):
-            told.connect(lambda level, text: self._add([Entry(datetime.now(), level, WINDOW, text)]))
+            told.connect(lambda level, text: self._add([LogLine(datetime.now(), level, WINDOW, text)]))
 
     def _turn_to(self, run: RunFile | None) -> None:
         """Begin with the log of another run."""
@@ -200,25 +200,25 @@ class LogPanel(QWidget):
                 self._told.remove(said)
                 continue
             when = self._began + timedelta(seconds=entry.time)
-            entries.append(Entry(when, entry.level, self._source, entry.message))
+            entries.append(LogLine(when, entry.level, self._source, entry.message))
         self._add(entries)
 
     def _take_event(self, event: Any) -> None:
         if type(event).__name__ == "Message":
             self._told.append((event.level, event.text))
-            self._add([Entry(datetime.now(), event.level, RUNNER, event.text)])
+            self._add([LogLine(datetime.now(), event.level, RUNNER, event.text)])
         elif type(event).__name__ == "JobChanged":
             level = {"failed": "ERROR", "interrupted": "ERROR", "aborted": "WARNING"}.get(
                 str(event.job.status), "INFO"
             )
-            self._add([Entry(datetime.now(), level, RUNNER, job_sentence(event.job))])
+            self._add([LogLine(datetime.now(), level, RUNNER, job_sentence(event.job))])
         elif type(event).__name__ == "Missed":
             text = (
                 f"{event.count} announcements came faster than they were taken; the run file has everything"
             )
-            self._add([Entry(datetime.now(), "DEBUG", RUNNER, text)])
+            self._add([LogLine(datetime.now(), "DEBUG", RUNNER, text)])
 
-    def _add(self, entries: list[Entry]) -> None:
+    def _add(self, entries: list[LogLine]) -> None:
         if not entries:
             return
         bar = self.view.verticalScrollBar()

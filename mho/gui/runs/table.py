@@ -30,7 +30,7 @@ NOWHERE = QModelIndex()
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column: heading, the name by which a search sorts it ("" for none), and the text of a run."""
 
     heading: str
@@ -43,13 +43,13 @@ def _started(run: IndexedRun) -> str:
 
 
 COLUMNS = (
-    Column("Started", "start", _started),
-    Column("Run", "title", lambda run: run.facts.title),
-    Column("Status", "status", lambda run: run.status),
-    Column("Took", "duration", lambda run: "" if run.duration is None else duration_text(run.duration)),
-    Column("Tags", "", lambda run: " ".join(run.tags)),
-    Column("Procedure", "procedure", lambda run: run.facts.procedure),
-    Column("File", "path", lambda run: run.path.as_posix()),
+    TableColumn("Started", "start", _started),
+    TableColumn("Run", "title", lambda run: run.facts.title),
+    TableColumn("Status", "status", lambda run: run.status),
+    TableColumn("Took", "duration", lambda run: "" if run.duration is None else duration_text(run.duration)),
+    TableColumn("Tags", "", lambda run: " ".join(run.tags)),
+    TableColumn("Procedure", "procedure", lambda run: run.facts.procedure),
+    TableColumn("File", "path", lambda run: run.path.as_posix()),
 )
 STATUS = 2
 WIDTHS = (140, 230, 74, 66, 84, 78)  # pixels; the last column takes the rest

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NEVER_READ = "nothing was read of this bench yet; Check bench looks at it"
 
 
-class Verdict(Enum):
+class SafetyVerdict(Enum):
     """What may be said of a bench's outputs."""
 
     SAFE = "SAFE"
@@ -36,7 +36,7 @@ class Safety:
         Why, in one line: who confirmed it and when, what is live, or why nothing is known.
     """
 
-    verdict: Verdict
+    verdict: SafetyVerdict
     text: str
 
 
@@ -45,7 +45,7 @@ class Evidence:
     """What somebody has found of the outputs, and when."""
 
     when: datetime
-    verdict: Verdict
+    verdict: SafetyVerdict
     text: str
 
 
@@ -81,7 +81,7 @@ class SafetyRecord:
         self._begun: Job | None = None  # is being run, as the queue has it
         self._use = Use()
         self._outputs = ""  # what a running job tells of them, and when
-        self._found = Evidence(datetime.min, Verdict.UNKNOWN, NEVER_READ)  # the newest
+        self._found = Evidence(datetime.min, SafetyVerdict.UNKNOWN, NEVER_READ)  # the newest
 
     # --- what is heard ---
 
@@ -93,7 +93,7 @@ class SafetyRecord:
         if lane.acknowledged is not None:
             when = datetime.fromtimestamp(lane.acknowledged)
             text = f"taken on somebody's word at {clock(when)}; nobody has read it back since"
-            self._find(Evidence(when, Verdict.UNKNOWN, text))
+            self._find(Evidence(when, SafetyVerdict.UNKNOWN, text))
 
     def take_jobs(self, jobs: Sequence[Job], use: Use) -> None:
         """Take the bench's jobs, and who uses it."""
@@ -110,7 +110,7 @@ class SafetyRecord:
                 "the bench was being made safe" if before.job is None else f"job {before.job} was being run"
             )
             last = "its runner went" if gone else "its runner was heard last"
-            self._find(Evidence(now, Verdict.UNKNOWN, f"{what} when {last}"))
+            self._find(Evidence(now, SafetyVerdict.UNKNOWN, f"{what} when {last}"))
         if state is not None and state.job is None:
             self._outputs = ""
 
@@ -126,7 +126,7 @@ class SafetyRecord:
                 self._confirm(event.confirmed, f"read back when run {name} had ended")
             else:
                 text = f"run {name} has ended, and no output was confirmed off"
-                self._find(Evidence(now, Verdict.UNKNOWN, text))
+                self._find(Evidence(now, SafetyVerdict.UNKNOWN, text))
 
     def take_findings(self, findings: Sequence[Mapping[str, Any]], now: datetime) -> None:
         """Take what *Check bench* has found."""
@@ -137,21 +137,21 @@ class SafetyRecord:
         silent = [one["subject"] for one in wrong if one["what"] == "connection"]
         if on:
             text = f"{', '.join(on)}, read by Check bench at {clock(now)}"
-            self._find(Evidence(now, Verdict.LIVE, text))
+            self._find(Evidence(now, SafetyVerdict.LIVE, text))
         elif silent:
             text = f"{', '.join(silent)} did not answer Check bench at {clock(now)}"
-            self._find(Evidence(now, Verdict.UNKNOWN, text))
+            self._find(Evidence(now, SafetyVerdict.UNKNOWN, text))
         elif any(one["what"] == "output" for one in findings):
             off = [
                 f"{one['subject']} {one['detail']}" for one in findings if one["what"] in ("output", "mode")
             ]
             text = f"{', '.join(off)}, read by Check bench at {clock(now)}"
-            self._find(Evidence(now, Verdict.SAFE, text))
+            self._find(Evidence(now, SafetyVerdict.SAFE, text))
 
     def _confirm(self, when: float, by: str) -> None:
         """Take that every output was read back as off, at a Unix time, s."""
         at = datetime.fromtimestamp(when)
-        self._find(Evidence(at, Verdict.SAFE, f"every output off since {clock(at)}, {by}"))
+        self._find(Evidence(at, SafetyVerdict.SAFE, f"every output off since {clock(at)}, {by}"))
 
     def _find(self, found: Evidence) -> None:
         if found.when >= self._found.when:
@@ -164,32 +164,40 @@ class SafetyRecord:
         runner, lane, begun = self._runner, self._lane, self._begun
         outputs = f": {self._outputs}" if self._outputs else ""
         if runner is not None and runner.state == "making safe":
-            return Safety(Verdict.UNSAFE, "it is being made safe, which is not confirmed yet")
+            return Safety(SafetyVerdict.UNSAFE, "it is being made safe, which is not confirmed yet")
         if lane is not None and lane.unsafe:
-            return Safety(Verdict.UNSAFE, _unconfirmed(lane))
+            return Safety(SafetyVerdict.UNSAFE, _unconfirmed(lane))
         if runner is not None and runner.unsafe:
-            return Safety(Verdict.UNSAFE, _unconfirmed(runner))
+            return Safety(SafetyVerdict.UNSAFE, _unconfirmed(runner))
         if runner is not None and runner.job is not None:
-            return Safety(Verdict.LIVE, f"job {runner.job} {runner.state}{outputs}")
+            return Safety(SafetyVerdict.LIVE, f"job {runner.job} {runner.state}{outputs}")
         if begun is not None and begun.id not in self._use.lost:
             unheard = "" if runner is not None else "; its runner is not heard"
-            return Safety(Verdict.LIVE, f"job {begun.id} {begun.status}{unheard}{outputs}")
+            return Safety(SafetyVerdict.LIVE, f"job {begun.id} {begun.status}{unheard}{outputs}")
         if begun is not None and not self._safe_since(begun):
-            return Safety(Verdict.UNSAFE, f"job {begun.id} was left by a runner that is gone{outputs}")
+            return Safety(SafetyVerdict.UNSAFE, f"job {begun.id} was left by a runner that is gone{outputs}")
         return self._safety_without_job()
 
     def _safe_since(self, begun: Job) -> bool:
         """Tell whether the outputs were read back after a job had begun: it did not have the bench then."""
-        return self._found.verdict is Verdict.SAFE and self._found.when.timestamp() > (begun.started or 0.0)
+        return self._found.verdict is SafetyVerdict.SAFE and self._found.when.timestamp() > (
+            begun.started or 0.0
+        )
 
     def _safety_without_job(self) -> Safety:
         """Return what was found last, unless somebody has had the bench since."""
         use, found = self._use, self._found
-        if found.verdict in (Verdict.SAFE, Verdict.UNKNOWN) and use.holder:
-            return Safety(Verdict.UNKNOWN, f"{use.holder}, has the bench; before that: {found.text}")
-        if found.verdict is Verdict.SAFE and use.taken is not None and use.taken > found.when.timestamp():
+        if found.verdict in (SafetyVerdict.SAFE, SafetyVerdict.UNKNOWN) and use.holder:
+            return Safety(SafetyVerdict.UNKNOWN, f"{use.holder}, has the bench; before that: {found.text}")
+        if (
+            found.verdict is SafetyVerdict.SAFE
+            and use.taken is not None
+            and use.taken > found.when.timestamp()
+        ):
             taken = clock(datetime.fromtimestamp(use.taken))
-            return Safety(Verdict.UNKNOWN, f"a process took the bench at {taken}; before that: {found.text}")
+            return Safety(
+                SafetyVerdict.UNKNOWN, f"a process took the bench at {taken}; before that: {found.text}"
+            )
         return Safety(found.verdict, found.text)
 
     @property

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from mho.errors import MhoError
 from mho.gui.session.background import Errands
-from mho.gui.session.bench_safety import SafetyRecord, Use, Verdict, safety_topic, say_runner_gone
+from mho.gui.session.bench_safety import SafetyRecord, SafetyVerdict, Use, safety_topic, say_runner_gone
 from mho.gui.session.queue_listener import QueueListener, RunnerListener, Unwatched
 from mho.gui.session.shown_run import ShownRun
 from mho.runs import RunFile
@@ -330,7 +330,7 @@ class Session(QObject):
         if safety != self.safety:
             self.safety = safety
             self.safety_changed.emit(safety)
-            if safety.verdict is Verdict.SAFE:
+            if safety.verdict is SafetyVerdict.SAFE:
                 self.confirmed_safe.emit(self.bench)
 
     def _hear(self) -> None:

@@ -27,7 +27,7 @@ from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import Clerk
 from mho.gui.signals.plot import Shown, SignalsPlot
-from mho.gui.signals.reading import ROW, Curves, Offer, Wanted, read_curves, read_offer
+from mho.gui.signals.reading import ROW, Curves, TableOffer, Wanted, read_curves, read_offer
 from mho.gui.widgets.themed_plot import swatch
 from mho.runs import RunFile
 from mho.runs.paths import SUFFIX
@@ -50,7 +50,7 @@ class SignalsPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self._clerk = Clerk("signals", self)
-        self._offer: Offer | None = None
+        self._offer: TableOffer | None = None
         self._length = -1
         self._overlaid: dict[Path, Curves] = {}
         self._scales: dict[tuple[str, str], bool] = {}  # where the user chose, by table and signal

@@ -74,7 +74,7 @@ class Curves:
 
 
 @dataclass(frozen=True)
-class Offer:
+class TableOffer:
     """What can be shown of a table: columns by their shape in a row, () for one number."""
 
     columns: dict[str, tuple[int, ...]]
@@ -87,7 +87,7 @@ class Offer:
         return [ROW, *(name for name, other in self.columns.items() if other == shape and name != signal)]
 
 
-def read_offer(run: RunFile, table: str) -> Offer:
+def read_offer(run: RunFile, table: str) -> TableOffer:
     """Return the columns of numbers of a table, and which are plotted unless the user wants others.
 
     Raises
@@ -110,7 +110,7 @@ def read_offer(run: RunFile, table: str) -> Offer:
         axis = next((one for one in times if one != signal), ROW)
     elif shapes.get(axis) != ():
         axis = ROW
-    return Offer(shapes, signal, axis)
+    return TableOffer(shapes, signal, axis)
 
 
 def read_curves(run: RunFile, wanted: Wanted) -> Curves:

@@ -15,7 +15,7 @@ from mho.gui.session.session import Session
 from mho.gui.solve.convergence_view import ConvergenceView
 from mho.gui.solve.reading import (
     SolveFrame,
-    Verdict,
+    SolveVerdict,
     checked_table,
     has_solutions,
     read_checked,
@@ -41,7 +41,7 @@ class SolvePanel(QWidget):
         self._frame: SolveFrame | None = None
         self._cycles = self._checks = 0
         self._stale = False
-        self._verdict: Verdict | None = None
+        self._verdict: SolveVerdict | None = None
         self.convergence = ConvergenceView()
         self.verdict = ElidedLabel()
         self.solution, self.check = SolutionView(), CheckView()
@@ -113,7 +113,7 @@ class SolvePanel(QWidget):
         except RunFileError as error:
             self._session.tell("ERROR", str(error))
 
-    def _show_verdict(self, verdict: Verdict | None) -> None:
+    def _show_verdict(self, verdict: SolveVerdict | None) -> None:
         """Say whether the solution may be believed; nothing while that is open."""
         self._verdict, now = verdict, colours()
         self.verdict.setVisible(verdict is not None)

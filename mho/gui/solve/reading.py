@@ -54,7 +54,7 @@ class Wrong:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SolveVerdict:
     """Whether a solve converged, in words; `proved` by a certificate in the file."""
 
     converged: bool
@@ -62,7 +62,7 @@ class Verdict:
     proved: bool = False
 
 
-def read_verdict(run: RunFile) -> Verdict | None:
+def read_verdict(run: RunFile) -> SolveVerdict | None:
     """Return what the result of `run` says of its solution; None where it says nothing, as while it goes on.
 
     A file without a certificate was judged by the residual that the iteration carries along, and is said to be.
@@ -75,16 +75,16 @@ def read_verdict(run: RunFile) -> Verdict | None:
     bound = certificate.get("error_bound") if isinstance(certificate, dict) else None
     reached, asked = result.get("bits"), result.get("bits_asked")
     if not isinstance(certificate, dict):
-        return Verdict(
+        return SolveVerdict(
             converged,
             "converged by the residual of the iteration; no certificate" if converged else "NOT converged",
         )
     if not converged:
-        return Verdict(False, f"NOT converged: {result.get('reason') or 'the certificate did not pass'}")
+        return SolveVerdict(False, f"NOT converged: {result.get('reason') or 'the certificate did not pass'}")
     text = "converged"
     if isinstance(reached, int | float):
         text += f": {reached:.1f}" + (f" of {asked:g}" if isinstance(asked, int | float) else "") + " bits"
-    return Verdict(
+    return SolveVerdict(
         True, text + (f" (proved bound {bound:.1e})" if isinstance(bound, int | float) else ""), proved=True
     )
 

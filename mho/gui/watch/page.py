@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from mho.analysis.reports.quantities import duration_text
 from mho.escaping import html as escape
-from mho.gui.watch.state import Glance, Line, RunGlance, version
+from mho.gui.watch.state import BenchLine, Glance, RunGlance, version
 from mho.running.queue import Job
 from mho.running.runner.messages import RunnerState
 from mho.runs import LogEntry
@@ -97,7 +97,7 @@ def _unsafe(text: str) -> str:
     return f'<p class="unsafe" role="alert">{escape(text)}</p>' if text else ""
 
 
-def _line(line: Line) -> str:
+def _line(line: BenchLine) -> str:
     state = line.runner if isinstance(line.runner, RunnerState) else None
     silent = line.runner if isinstance(line.runner, str) else "no runner"
     told = _badge(state.state) if state else f'<span class="faint">{escape(silent)}</span>'

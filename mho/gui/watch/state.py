@@ -33,7 +33,7 @@ LAST_ENTRIES = 8
 
 
 @dataclass(frozen=True)
-class Line:
+class BenchLine:
     """The queue of one bench, and its runner: how it stands, why it does not answer, or None when there is none."""
 
     lane: Lane
@@ -76,7 +76,7 @@ class Glance:
     """Everything at one moment; `left_out` counts the jobs that are not among `jobs`."""
 
     when: float
-    lines: tuple[Line, ...] = ()
+    lines: tuple[BenchLine, ...] = ()
     jobs: tuple[Job, ...] = ()
     left_out: int = 0
     run: RunGlance | None = None
@@ -86,14 +86,14 @@ class Glance:
 def look(folder: Path) -> Glance:
     """Look at the queue, the runners and the current run of a runs folder."""
     jobs: Sequence[Job] = ()
-    lines: tuple[Line, ...] = ()
+    lines: tuple[BenchLine, ...] = ()
     trouble, count = "", 0
     if (folder / NAME).exists():  # opening a queue would make it
         try:
             with Queue(folder / NAME) as queue:
                 jobs = [as_it_stands(job) for job in queue.shown(ended=MOST_ENDED, waiting=MOST_WAITING)]
                 count = sum(total.count for total in queue.totals())
-                lines = tuple(Line(lane, _ask(folder / NAME, lane.bench)) for lane in queue.lanes())
+                lines = tuple(BenchLine(lane, _ask(folder / NAME, lane.bench)) for lane in queue.lanes())
         except QueueError as error:
             trouble = str(error)
     ended = [job for job in jobs if job.status in ENDED]

@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QWindow
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QDialog, QPushButton, QSizePolicy, QWidget
 
 from mho.analysis.figures import palette
-from mho.gui.session.bench_safety import Safety, Verdict
+from mho.gui.session.bench_safety import Safety, SafetyVerdict
 from mho.gui.widgets import theme
 from mho.gui.widgets.elided_label import ElidedLabel
 
@@ -50,7 +50,9 @@ class SafetyLight(ElidedLabel):
     def show_safety(self, safety: Safety) -> None:
         """Show how the bench stands."""
         self.setText(f"{safety.verdict.value}: {safety.text}")
-        ground = {Verdict.SAFE: palette.GOOD, Verdict.UNKNOWN: palette.FAINT}.get(safety.verdict, theme.STOP)
+        ground = {SafetyVerdict.SAFE: palette.GOOD, SafetyVerdict.UNKNOWN: palette.FAINT}.get(
+            safety.verdict, theme.STOP
+        )
         self.setStyleSheet(
             f"background: {ground}; color: white; font-weight: bold; padding: 3px 10px; border-radius: 4px;"
         )

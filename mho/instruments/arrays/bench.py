@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.arrays.laboratory import ArrayLaboratory, CellLines
+from mho.instruments.arrays.laboratory import ArrayLaboratory, CellPositions
 from mho.instruments.arrays.roles import ArrayBoard, ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.cells import conductance
@@ -66,7 +66,7 @@ class ArrayBench(Bench):
             every=lambda period, act: lambda: None,  # nothing here falls silent
         )
 
-    def visit(self, cells: Sequence[CellLines], steps: float = 1.0) -> CellVisit:
+    def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> CellVisit:
         """Come to many cells, one after the other, evaluated at once; a context manager, left by ending it.
 
         Parameters
@@ -93,7 +93,7 @@ class CellVisit:
         When each cell's turn began, s on the bench's clock; known once the visit has ended.
     """
 
-    def __init__(self, bench: ArrayBench, cells: Sequence[CellLines], steps: float) -> None:
+    def __init__(self, bench: ArrayBench, cells: Sequence[CellPositions], steps: float) -> None:
         self._bench, self._cells = bench, cells
         self._visit = bench.arrays.visit(cells, steps)
         self.begun: Floats = np.zeros(len(self._visit.spent))

@@ -16,7 +16,7 @@ from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.laboratory.laboratory import read_geometry
-from mho.instruments.simulated.analogue.accuracy import Converter
+from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OVERRANGE
 from mho.instruments.simulated.physics.cells.presets import cell_preset
@@ -35,7 +35,7 @@ LEAKAGE = 1e-12  # S, an open path
 METER_ACCURACY, METER_NOISE = 0.2, 2e-6  # of a 2450's specification and range, as its twin has them
 
 
-class CellLines(NamedTuple):
+class CellPositions(NamedTuple):
     """Cells of one array, by their lines: rows and columns, (count,) each."""
 
     array: str
@@ -76,7 +76,7 @@ class ArrayLaboratory:
         self.chip = SparseChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
         self.connected = ConnectedBlock()
         self._circuits = BlockCircuits.drawn(self.chip, self.connected, simulation, board_rng)
-        self._meter = Converter(
+        self._meter = SpecimenConverter(
             meter_rng, MEASURE["CURR"], METER_ACCURACY, noise=METER_NOISE, overrange=OVERRANGE
         )
         self._nplc, self._range = read.nplc, self._meter.range_for(read.current_range)
@@ -111,7 +111,7 @@ class ArrayLaboratory:
         """Answer of the connected block to vectors (samples, inputs), V, at `count` outputs, V."""
         return self._circuits.answer(volts, count, period)
 
-    def visit(self, cells: Sequence[CellLines], steps: float = 1.0) -> Visit:
+    def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> Visit:
         """Come to cells, one after the other, each for about `steps` reads."""
         return Visit(self, cells, steps)
 
@@ -129,7 +129,7 @@ class Visit:
         Seconds at each cell so far.
     """
 
-    def __init__(self, lab: ArrayLaboratory, cells: Sequence[CellLines], steps: float) -> None:
+    def __init__(self, lab: ArrayLaboratory, cells: Sequence[CellPositions], steps: float) -> None:
         self._lab, self._clock, self._cells = lab, lab.clock, lab.chip.population
         self._slots = np.concatenate([lab.chip.slots(*one) for one in cells])
         self._wires = np.concatenate(

@@ -19,7 +19,7 @@ from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file, 
 from mho.instruments.bench_file.entries import (
     BoardEntry,
     DaqEntry,
-    Entry,
+    InstrumentEntry,
     PulserEntry,
     SourceMeterEntry,
     SwitchEntry,
@@ -197,11 +197,11 @@ def role_openers(
     shared: dict[str, Connection] = {}
     highest = (limits or source.bench.terminal_limits()).highest("vector")
 
-    def connect(entry: Entry, open_driver: Callable[[], Any]) -> Connection:
+    def connect(entry: InstrumentEntry, open_driver: Callable[[], Any]) -> Connection:
         reconnect = None if sleep is None else entry.reconnect
         return Connection(open_driver, reconnect, sleep or time.sleep)
 
-    def single(entry: Entry, open_driver: Callable[[], Any]) -> Any:
+    def single(entry: InstrumentEntry, open_driver: Callable[[], Any]) -> Any:
         return connect(entry, open_driver).role()
 
     def meter(entry: SourceMeterEntry) -> Any:

@@ -24,7 +24,7 @@ CLAMPED = 0.39  # V: an INV output beyond sits in its clamp of +-0.4 V
 
 
 @dataclass(frozen=True)
-class Block:
+class BlockConnection:
     """A connected block: its mode, the rows that are driven, how many columns are read, and what connects it again."""
 
     mode: VectorMode
@@ -48,7 +48,7 @@ class Vectors:
         self, daq: Daq, board: ArrayBoard, limits: Limits, enter: Callable[[VectorMode], bool]
     ) -> None:
         self._daq, self._board, self._limits, self._enter = daq, board, limits, enter
-        self._block: Block | None = None
+        self._block: BlockConnection | None = None
 
     def forget(self) -> None:
         """Take no block for connected, and connect none by itself."""
@@ -57,7 +57,7 @@ class Vectors:
     def connect_multiply(self, array: str, rows: Index, columns: Index) -> None:
         """Connect a block for `multiply`."""
         connect = partial(self._board.connect_multiply, array, _ints(rows), _ints(columns))
-        self._connect(Block("MULTIPLY", rows, len(columns), connect))
+        self._connect(BlockConnection("MULTIPLY", rows, len(columns), connect))
 
     def connect_invert(
         self,
@@ -79,7 +79,7 @@ class Vectors:
             diagonal=diagonal,
             diagonal_count=diagonal_count,
         )
-        self._connect(Block("INVERT", rows, len(columns), connect))
+        self._connect(BlockConnection("INVERT", rows, len(columns), connect))
 
     def multiply(self, volts: Floats) -> Floats:
         """Currents (samples, columns), A, for `volts` (samples, rows)."""
@@ -98,7 +98,7 @@ class Vectors:
         clamped = np.abs(outputs).max(axis=1, keepdims=True, initial=0.0) > CLAMPED
         return np.where(clamped, np.nan, outputs - resting)
 
-    def _connect(self, block: Block) -> None:
+    def _connect(self, block: BlockConnection) -> None:
         self._block = None
         driven = len(block.rows)
         outputs, inputs = self._daq.output_count, self._daq.input_count

@@ -32,13 +32,13 @@ class Reconnect(StrictModel):
     wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.5
 
 
-class Entry(StrictModel):
+class InstrumentEntry(StrictModel):
     """What every instrument may be given; without `reconnect` a lost connection ends the run."""
 
     reconnect: Reconnect | None = None
 
 
-class ModelEntry(Entry):
+class ModelEntry(InstrumentEntry):
     """An instrument of one of several models: `driver` is a model's name, or ``module:Class`` with its own `twin`."""
 
     models: ClassVar[Mapping[str, Model]]
@@ -91,7 +91,7 @@ class PulserEntry(ModelEntry):
     edge: Positive = 10e-9
 
 
-class DaqEntry(Entry):
+class DaqEntry(InstrumentEntry):
     """What plays vectors and reads their answers.
 
     ``ni_daq``: channels of NI devices both ways. ``keithleydaq6510``: `outputs` of an NI device, and `inputs`
@@ -162,7 +162,7 @@ class SwitchEntry(ModelEntry):
         return {path: frozenset(self.paths.get(path, ())) for path in PATHS}
 
 
-class BoardEntry(Entry):
+class BoardEntry(InstrumentEntry):
     """The array board that carries the chip; `watchdog` (s) grounds it when the computer falls silent."""
 
     driver: Literal["array_board"]

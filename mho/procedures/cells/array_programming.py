@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.instruments.arrays.bench import ArrayBench, CellVisit
-from mho.instruments.arrays.laboratory import CellLines
+from mho.instruments.arrays.laboratory import CellPositions
 from mho.procedures.cells.write_verify import SET, Pulses, WriteVerify, WriteVerifySettings
 
 Floats = NDArray[np.float64]
@@ -73,10 +73,12 @@ class FlatCells:
             mine = self.block == number
             value.ravel()[self.place[mine]] = taken[mine]
 
-    def lines(self, placements: Sequence[Placement]) -> list[CellLines]:
+    def lines(self, placements: Sequence[Placement]) -> list[CellPositions]:
         """The cells by array and lines."""
         return [
-            CellLines(placement.array, self.rows[self.block == number], self.columns[self.block == number])
+            CellPositions(
+                placement.array, self.rows[self.block == number], self.columns[self.block == number]
+            )
             for number, placement in enumerate(placements)
             if (self.block == number).any()
         ]

@@ -18,8 +18,7 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import check_inside
 from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
 from mho.procedures.cells.write_verify import WriteVerifySettings
-from mho.procedures.parameters import IntegerParameter
-from mho.procedures.parameters import Parameter as FormParameter
+from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Layout
 
@@ -55,8 +54,8 @@ class Program(Procedure):
     title: ClassVar[str] = "Program cells"
     group: ClassVar[str] = "Cells"
 
-    digits = FormParameter("Digits", default="")
-    array = FormParameter("Array", default="multiply")
+    digits = Parameter("Digits", default="")
+    array = Parameter("Array", default="multiply")
     row = IntegerParameter("First row", minimum=0, maximum=4095, default=0)
     column = IntegerParameter("First column", minimum=0, maximum=4095, default=0)
     passes = IntegerParameter("Passes of touching up", minimum=0, maximum=100, default=2)

@@ -20,8 +20,7 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import check_inside, parse_lines
 from mho.procedures.cells.array_programming import FlatCells, read_cells
 from mho.procedures.cells.earlier_reads import CLOCK_ZERO, EarlierReads, earlier_reads
-from mho.procedures.parameters import FloatParameter, IntegerParameter
-from mho.procedures.parameters import Parameter as FormParameter
+from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Layout, Map, Table
 
@@ -66,9 +65,9 @@ class Read(Procedure):
     title: ClassVar[str] = "Read cells"
     group: ClassVar[str] = "Cells"
 
-    array = FormParameter("Array", default="multiply")
-    rows = FormParameter("Rows", default="0:8")
-    columns = FormParameter("Columns", default="0:8")
+    array = Parameter("Array", default="multiply")
+    rows = Parameter("Rows", default="0:8")
+    columns = Parameter("Columns", default="0:8")
     read_voltage = FloatParameter(
         "Read voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0
     )

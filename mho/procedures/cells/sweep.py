@@ -18,8 +18,7 @@ from mho.instruments import Bench, Cell
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import check_inside, parse_lines
-from mho.procedures.parameters import FloatParameter, IntegerParameter
-from mho.procedures.parameters import Parameter as FormParameter
+from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Layout, Map, Table
 
@@ -112,9 +111,9 @@ class Sweep(Procedure):
     title: ClassVar[str] = "Sweep cells (I-V)"
     group: ClassVar[str] = "Cells"
 
-    array = FormParameter("Array", default="multiply")
-    rows = FormParameter("Rows", default="0:2")
-    columns = FormParameter("Columns", default="0:2")
+    array = Parameter("Array", default="multiply")
+    rows = Parameter("Rows", default="0:2")
+    columns = Parameter("Columns", default="0:2")
     highest = FloatParameter("Highest voltage", units="V", minimum=0.0, maximum=10.0, default=0.5)
     lowest = FloatParameter("Lowest voltage", units="V", minimum=-10.0, maximum=0.0, default=0.0)
     step = FloatParameter("Largest step", units="V", minimum=1e-4, maximum=1.0, default=0.02)

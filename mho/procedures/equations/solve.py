@@ -27,8 +27,7 @@ from mho.procedures.equations.inversion import AnalogueInverse
 from mho.procedures.equations.products import SlicedProduct
 from mho.procedures.equations.refinement import Cycle, refine
 from mho.procedures.equations.solve_plan import encode_fitting, plan_solve
-from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter
-from mho.procedures.parameters import Parameter as FormParameter
+from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Layout, Table
 
@@ -77,8 +76,8 @@ class Solve(Procedure):
     title: ClassVar[str] = "Solve A x = b"
     group: ClassVar[str] = "Linear equations"
 
-    matrix = FormParameter("Matrix", default="")
-    rhs = FormParameter("Right-hand side", default="random")
+    matrix = Parameter("Matrix", default="")
+    rhs = Parameter("Right-hand side", default="random")
     bits = IntegerParameter("Precision", units="bit", minimum=3, maximum=MAX_BITS - 2, default=24)
     tolerance = FloatParameter("Tolerance of the residual instead of the bits", minimum=0.0, maximum=1.0)
     max_cycles = IntegerParameter("Most cycles", minimum=1, maximum=10_000, default=50)

@@ -47,7 +47,7 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Done:
+class JobDone:
     """Worker to runner, last of all.
 
     Attributes
@@ -153,7 +153,7 @@ _KINDS: dict[str, Any] = {
     for kind in (
         stream.BenchTaken, stream.Started, stream.Progress, stream.Row, stream.Message, stream.Standing, stream.Paused,
         stream.Resumed, stream.MakingSafe, stream.Ended,
-        Assignment, Command, Done, Refused, Missed, JobChanged, QueueChanged, RunnerState,
+        Assignment, Command, JobDone, Refused, Missed, JobChanged, QueueChanged, RunnerState,
     )
 }  # fmt: skip
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from mho.errors import RunFileError
 from mho.running.queue.job import JobStatus
-from mho.running.runner.messages import Done
+from mho.running.runner.messages import JobDone
 from mho.runs import GOING_ON, RunFile, Status
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """How it ended.
 
     Attributes
@@ -40,15 +40,15 @@ class Outcome:
     confirmed: float | None = None
 
 
-def told(done: Done) -> Outcome:
+def told(done: JobDone) -> JobOutcome:
     """Return the outcome that a worker told: what it wrote into its run file, too."""
     status = JobStatus(done.status)
-    return Outcome(
+    return JobOutcome(
         status, done.reason, done.safe, done.seconds, done.pulses, done.error, confirmed=done.confirmed
     )
 
 
-def found(run: Path | None, end: str, asked: str = "") -> Outcome:
+def found(run: Path | None, end: str, asked: str = "") -> JobOutcome:
     """Return the outcome of an attempt whose worker is gone without a word.
 
     Parameters
@@ -64,13 +64,13 @@ def found(run: Path | None, end: str, asked: str = "") -> Outcome:
     try:
         if run is None or not run.exists():
             if asked:
-                return Outcome(JobStatus.ABORTED, why, asked=True)
-            return Outcome(JobStatus.INTERRUPTED, f"{end}, before its run file was begun")
+                return JobOutcome(JobStatus.ABORTED, why, asked=True)
+            return JobOutcome(JobStatus.INTERRUPTED, f"{end}, before its run file was begun")
         with RunFile(run) as file:
             status, reason, ended = file.status, file.reason, file.last_sign
     except RunFileError as error:
-        return Outcome(JobStatus.INTERRUPTED, f"{why}; {error}", asked=bool(asked))
+        return JobOutcome(JobStatus.INTERRUPTED, f"{why}; {error}", asked=bool(asked))
     if status in GOING_ON:  # the file is not the worker's that is gone, or its end is not yet to be seen
         status = Status.INTERRUPTED
     reason = reason or ("" if status is Status.FINISHED else why)
-    return Outcome(JobStatus(status), reason, asked=bool(asked), ended=ended)
+    return JobOutcome(JobStatus(status), reason, asked=bool(asked), ended=ended)

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from mho.errors import QueueError
 from mho.instruments.bench.stop_requests import STOPPING
 from mho.running.runner.messages import Event
-from mho.running.runner.rendezvous import Card, MeetingPlace
+from mho.running.runner.rendezvous import MeetingPlace, RunnerAddress
 from mho.running.runner.server import ControlServer
 
 
@@ -103,7 +103,7 @@ class Presence:
         finally:
             lock.release()
 
-    def _taken(self, card: Card | None) -> QueueError:
+    def _taken(self, card: RunnerAddress | None) -> QueueError:
         holder = f"process {card.pid}" if card else "another process"
         return QueueError(
             f"bench {self._bench!r} has a runner already ({holder}); command it with `mho queue`, or end it"

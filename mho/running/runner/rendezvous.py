@@ -23,7 +23,7 @@ SUFFIX = ".runners"
 
 
 @dataclass(frozen=True)
-class Card:
+class RunnerAddress:
     """What a runner leaves for its clients, readable by its user alone.
 
     Attributes
@@ -97,10 +97,10 @@ class MeetingPlace:
         except OSError as error:
             raise QueueError(f"the runner's socket {path} cannot be made: {error.strerror}") from None
 
-    def publish(self, listener: socket.socket) -> Card:
+    def publish(self, listener: socket.socket) -> RunnerAddress:
         """Leave a card with a fresh secret; it is there as a whole or not at all."""
         pid = os.getpid()
-        card = Card(pid, birth_of(pid), listener.getsockname(), secrets.token_bytes(32))
+        card = RunnerAddress(pid, birth_of(pid), listener.getsockname(), secrets.token_bytes(32))
         draft = self._card.with_suffix(f".{card.pid}.part")
         try:
             draft.unlink(missing_ok=True)
@@ -112,14 +112,14 @@ class MeetingPlace:
             raise QueueError(f"the runner's card {self._card} cannot be written: {error.strerror}") from None
         return card
 
-    def card(self) -> Card | None:
+    def card(self) -> RunnerAddress | None:
         """Return the card of the runner that was here last, or None; it may be gone."""
         if self.folder.exists():
             _see_that_private(self.folder)
         try:
             content: dict[str, Any] = json.loads(self._card.read_text("utf-8"))
             address = content["address"]
-            return Card(
+            return RunnerAddress(
                 int(content["pid"]),
                 str(content["birth"]),
                 address if isinstance(address, str) else (str(address[0]), int(address[1])),

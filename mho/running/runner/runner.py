@@ -35,7 +35,7 @@ from mho.running.runner.messages import (
     State,
 )
 from mho.running.runner.orphans import family_of_workers, runner_lives, wait_for_worker
-from mho.running.runner.outcome import Outcome, found, told
+from mho.running.runner.outcome import JobOutcome, found, told
 from mho.running.runner.presence import EndAsked, Presence
 from mho.running.runner.rendezvous import MeetingPlace
 from mho.running.runner.server import Asked
@@ -170,7 +170,7 @@ class Runner:
         if begun is None or run is None:  # taken out of the line a moment ago, or it cannot be
             self._dismiss(worker)
             if begun is not None:
-                self._settle(begun, Outcome(JobStatus.FAILED, trouble, safe=True))
+                self._settle(begun, JobOutcome(JobStatus.FAILED, trouble, safe=True))
             return
         self._job, self._worker, self._pace, self._state = begun, worker, Pace(job.estimate), "running"
         worker.tell(Assignment(job.order, run, job.id, begun.attempts, job.resume_of, after))
@@ -199,7 +199,7 @@ class Runner:
         worker.hang_up()
         self._wait_for(worker)
 
-    def _settle(self, job: Job, outcome: Outcome) -> None:
+    def _settle(self, job: Job, outcome: JobOutcome) -> None:
         """See to a safe bench first, then note how the job ended and what follows: a crash in between repeats both."""
         stopped = (
             self._writes.lane.unsafe
@@ -210,7 +210,7 @@ class Runner:
             self._writes.confirm_safe(outcome.confirmed, f"read back when job {job.id} had ended")
         self._writes.write(lambda: self._note_end(job, outcome))
 
-    def _note_end(self, job: Job, outcome: Outcome) -> None:
+    def _note_end(self, job: Job, outcome: JobOutcome) -> None:
         policy = self._queue.lane(self.bench).policy
         decision = GO_ON if outcome.asked else decide(policy, outcome.status, job.attempts)
         self._queue.end(

@@ -24,7 +24,7 @@ from mho.procedures.stream import Control, Ended, Event, Started
 from mho.processes import adopt_orphans, end_alone, end_heirs, interrupt
 from mho.running.execution import run
 from mho.running.queue.progress import Pace
-from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Assignment, Command, Done, decode
+from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Assignment, Command, JobDone, decode
 from mho.running.runner.sender import Outbox
 from mho.running.safety_statement import Witness, is_real
 from mho.running.trust import anybody
@@ -61,7 +61,7 @@ def _private_output() -> BinaryIO:
     return messages
 
 
-def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) -> Done:
+def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) -> JobDone:
     control = Control()
     if hasattr(
         signal, "SIGUSR1"
@@ -116,14 +116,14 @@ class _Watch(Witness):
                 self.seconds = self._pace.elapsed()
         self._tell(event)
 
-    def done(self, status: Status, reason: str, error: BaseException) -> Done:
+    def done(self, status: Status, reason: str, error: BaseException) -> JobDone:
         """Return the last words on a run that did not come to its end; what its file says of it comes first."""
         name = type(error).__name__ if status is Status.FAILED else ""
         status = self.ended.status if self.ended is not None else status
-        return Done(status, reason, self.left_safe(error), error=name, confirmed=self.confirmed(error))
+        return JobDone(status, reason, self.left_safe(error), error=name, confirmed=self.confirmed(error))
 
 
-def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Done:
+def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> JobDone:
     order, witness = job.order, _Watch(tell)
     try:
         os.chdir(order.folder)
@@ -152,7 +152,7 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Do
         return witness.done(Status.FAILED, f"{type(error).__name__}: {error}", error)
     pulses = getattr(result, "summary", {}).get("pulses")
     safe, confirmed = witness.left_safe(None), witness.confirmed(None)
-    return Done(Status.FINISHED, "", safe, witness.seconds, pulses, confirmed=confirmed)
+    return JobDone(Status.FINISHED, "", safe, witness.seconds, pulses, confirmed=confirmed)
 
 
 if __name__ == "__main__":

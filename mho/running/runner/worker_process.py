@@ -17,7 +17,7 @@ from typing import Any
 from mho.errors import QueueError
 from mho.procedures.stream import MakingSafe
 from mho.processes import MARK, SAFING, end_whole, environment
-from mho.running.runner.messages import Command, Done, decode, encode
+from mho.running.runner.messages import Command, JobDone, decode, encode
 
 FAREWELL = 10.0  # s from its last words to its end: a thread of its own must not keep it
 UNREAD = 2.0  # s to read what a process that is gone has still said
@@ -102,7 +102,7 @@ class Child:
             start_new_session=True,
         )
         self.pid = self._process.pid
-        self.done: Done | None = None
+        self.done: JobDone | None = None
         self.ended = self.heirs = False
         self.asked = ""
         self._due: float | None = None
@@ -186,7 +186,7 @@ class Child:
                 except QueueError as error:
                     log.error("worker %d: %s", self.pid, error)
                     continue
-                if isinstance(event, Done):
+                if isinstance(event, JobDone):
                     self.done = event
                     self.expect_end(FAREWELL)
                     continue

@@ -29,7 +29,7 @@ from mho.runs.reading.containment import check_contained, open_dataset
 from mho.runs.reading.opening import intact, open_run_file, writer_of
 from mho.runs.reading.record import RunRecord
 from mho.runs.reading.text import decode
-from mho.runs.schema import GOING_ON, Array, Parameter, RunHeader, Status
+from mho.runs.schema import GOING_ON, Array, RecordedParameter, RunHeader, Status
 from mho.toml import load_toml
 
 CARD = "card"
@@ -229,7 +229,7 @@ def _facts(
     )
 
 
-def _json(facts: Facts, parameters: Mapping[str, Parameter]) -> str:
+def _json(facts: Facts, parameters: Mapping[str, RecordedParameter]) -> str:
     values = {name: [_plain(parameter.value), parameter.unit] for name, parameter in parameters.items()}
     return json.dumps({"facts": asdict(facts), "parameters": values}, ensure_ascii=False)
 

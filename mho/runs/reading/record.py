@@ -16,7 +16,7 @@ from mho.errors import RunFileError
 from mho.runs.integrity.superblock import is_marked
 from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, writer_of
 from mho.runs.reading.text import decode
-from mho.runs.schema import GOING_ON, Parameter, Status
+from mho.runs.schema import GOING_ON, RecordedParameter, Status
 
 SEED_DIGITS = 4000
 """Python reads no more."""
@@ -94,7 +94,7 @@ class RunRecord:
         return self._text("procedure/version")
 
     @property
-    def parameters(self) -> dict[str, Parameter]:
+    def parameters(self) -> dict[str, RecordedParameter]:
         """The procedure's parameters by name, as they were set."""
         with intact(self.path):
             return {
@@ -195,11 +195,11 @@ class RunRecord:
         return {name: self._json(f"bench/{name}/{which}") for name in names}
 
 
-def _parameter(dataset: h5py.Dataset) -> Parameter:
+def _parameter(dataset: h5py.Dataset) -> RecordedParameter:
     """Return a parameter as `mho.runs.writing.structure` stored it."""
     read = _READ[dataset.attrs["kind"]]
     label, origin = (str(dataset.attrs.get(name, "")) for name in ("long_name", "origin"))
-    return Parameter(read(dataset[()]), unit_of(dataset), label, origin)
+    return RecordedParameter(read(dataset[()]), unit_of(dataset), label, origin)
 
 
 def unit_of(dataset: h5py.Dataset) -> str:

@@ -17,7 +17,7 @@ from mho.runs.reading.opening import DAMAGE
 from mho.runs.schema import Status
 from mho.runs.writing.abandonment import abandon
 from mho.runs.writing.location import Whereabouts
-from mho.runs.writing.outcome import Outcome, plain_words
+from mho.runs.writing.outcome import RunOutcome, plain_words
 from mho.runs.writing.repacking import repack
 from mho.runs.writing.upkeep import Upkeep
 
@@ -55,7 +55,7 @@ class LiveFile:
         self._file = file
         self._entry = file["entry"]
         self._drain, self._note, self._digests = drain, note, digests
-        self._outcome = Outcome(path, self._entry)
+        self._outcome = RunOutcome(path, self._entry)
         self._whereabouts = Whereabouts(path)
         self._upkeep = Upkeep(path, self._whereabouts, self._flush_pending, self._beat)
         self._began = time.monotonic()

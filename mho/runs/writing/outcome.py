@@ -16,7 +16,7 @@ from mho.runs.reading.text import cut, write_text
 from mho.runs.schema import Status
 
 
-class Outcome:
+class RunOutcome:
     """The datasets status, reason and end_time of one file.
 
     Parameters

@@ -26,7 +26,7 @@ STAGE_ROWS = 4096
 STAGE_BYTES = 1 << 20
 
 
-class Stream:
+class RowStream:
     """Growing datasets of one group that get their rows together.
 
     Parameters
@@ -47,7 +47,7 @@ class Stream:
         self._length += len(rows[0])
 
 
-class TableStream(Stream):
+class TableStream(RowStream):
     """One table: rows are staged in memory, blocks go to one dataset per column.
 
     Parameters
@@ -154,7 +154,7 @@ def _picker(names: list[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
     return itemgetter(*names)
 
 
-class MapStream(Stream):
+class MapStream(RowStream):
     """One map: a stack of images over time."""
 
     def __init__(self, group: h5py.Group, image: Map) -> None:
@@ -168,7 +168,7 @@ class MapStream(Stream):
         self._write([image[np.newaxis], np.array([time], dtype="f8")])
 
 
-class LogStream(Stream):
+class LogStream(RowStream):
     """The log: long messages go into as many rows as they need."""
 
     def __init__(self, group: h5py.Group) -> None:

@@ -24,7 +24,7 @@ from mho.runs.schema import (
     Array,
     Layout,
     Map,
-    Parameter,
+    RecordedParameter,
     RunHeader,
     Status,
     Table,
@@ -193,7 +193,7 @@ def _header(entry: h5py.Group, header: RunHeader) -> None:
         create_text(provenance, _plain_name(name, "provenance item"), text)
 
 
-def _parameter(group: h5py.Group, name: str, parameter: Parameter) -> None:
+def _parameter(group: h5py.Group, name: str, parameter: RecordedParameter) -> None:
     """Write one parameter; ``@kind`` says how to read it back, as None and huge integers are text."""
     value = parameter.value
     if isinstance(value, np.generic):

@@ -20,7 +20,7 @@ from mho.runs.schema import GOING_ON, Layout, RunHeader, Status
 from mho.runs.writing.conversion import fit
 from mho.runs.writing.creation import create_run_file
 from mho.runs.writing.live_file import LiveFile
-from mho.runs.writing.streams import LogStream, MapStream, Stream, TableStream
+from mho.runs.writing.streams import LogStream, MapStream, RowStream, TableStream
 
 
 class RunWriter:
@@ -217,7 +217,7 @@ class RunWriter:
         self._log.append(self._live.elapsed(), "WARNING", message)
 
     def _digests(self) -> dict[str, bytes]:
-        streams: list[Stream] = [*self._tables.values(), *self._maps.values(), self._log]
+        streams: list[RowStream] = [*self._tables.values(), *self._maps.values(), self._log]
         return {dataset.name: dataset.digest() for stream in streams for dataset in stream.datasets}
 
     def _undeclared(self, what: str, name: str, declared: Mapping[str, object] | list[str]) -> RunFileError:

@@ -25,7 +25,7 @@ from mho.analysis.exports.export import FORMS, export
 from mho.analysis.exports.netcdf import to_xarray
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError, RunFileError
-from mho.runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, RunWriter, Table
+from mho.runs import Array, Column, Layout, Map, RecordedParameter, RunFile, RunHeader, RunWriter, Table
 
 MATRIX = np.array([[1 / 3, 2e-300], [-0.0, 7.0]])
 COMPLEX = np.array([[1 + 2j, 0.1 - 1e-9j], [0, -3]])
@@ -60,10 +60,10 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
     )
     parameters = {
-        "volts": Parameter(0.2, "V", "Volts"),
-        "entropy": Parameter(2**100),
-        "note": Parameter(None),
-        "name": Parameter('Ω, "quoted"\nand broken'),
+        "volts": RecordedParameter(0.2, "V", "Volts"),
+        "entropy": RecordedParameter(2**100),
+        "note": RecordedParameter(None),
+        "name": RecordedParameter('Ω, "quoted"\nand broken'),
     }
     header = RunHeader(
         "A title, with | and ✓",

@@ -15,7 +15,7 @@ from mho.gui.bench.facts import in_units, margin
 from mho.gui.bench.instruments import NEVER, UNTOLD
 from mho.gui.bench.panel import BenchPanel
 from mho.gui.bench.trees import CONNECTION, KNOWN, OUTPUT
-from mho.gui.session.bench_safety import Use, Verdict
+from mho.gui.session.bench_safety import SafetyVerdict, Use
 from mho.gui.session.session import Session
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
@@ -158,7 +158,7 @@ def test_the_check_opens_each_instrument_in_a_process_of_its_own(panel: BenchPan
     found = {row[0]: row for row in rows(panel.instruments)}
     assert found["smu"][CONNECTION:KNOWN] == ["answers", "off"]
     assert "errors: none in the queue" in below(panel, "smu")
-    assert panel.session.safety.verdict is Verdict.SAFE
+    assert panel.session.safety.verdict is SafetyVerdict.SAFE
     assert panel.standing.text().startswith(
         "SAFE: smu off, gate off, pulser off, board SAFE, read by Check bench at "
     )
@@ -182,13 +182,13 @@ def test_an_output_that_somebody_left_on_is_never_shown_as_off(
             qtbot.waitUntil(lambda: session.runner is not None and panel.facts is not None, timeout=SOON)
             session.open_run(real_solve)
             assert session.runner.state == "idle"
-            assert session.safety.verdict is Verdict.UNKNOWN
+            assert session.safety.verdict is SafetyVerdict.UNKNOWN
             assert "nothing was read" in panel.standing.text()
             assert all(row[CONNECTION:] == [NEVER, "", ""] for row in rows(panel.instruments))
             with qtbot.waitSignal(session.message, timeout=3 * SOON) as said:
                 qtbot.mouseClick(panel.check, Qt.MouseButton.LeftButton)
             assert said.args[0] == "ERROR"
-            assert session.safety.verdict is Verdict.LIVE
+            assert session.safety.verdict is SafetyVerdict.LIVE
             assert session.safety.text.startswith("smu: on, read by Check bench at ")
             qtbot.wait(
                 2500
@@ -196,18 +196,18 @@ def test_an_output_that_somebody_left_on_is_never_shown_as_off(
             found = {row[0]: row for row in rows(panel.instruments)}
             assert found["smu"][CONNECTION:KNOWN] == ["answers", "on"]
             assert any(line.startswith("output: on") for line in below(panel, "smu"))
-            assert session.safety.verdict is Verdict.LIVE
+            assert session.safety.verdict is SafetyVerdict.LIVE
             smu.write(b":OUTP OFF\n")
             with qtbot.waitSignal(session.message, timeout=3 * SOON):
                 qtbot.mouseClick(panel.check, Qt.MouseButton.LeftButton)
             # Unknown until it is seen that the process which checked has left the bench.
-            qtbot.waitUntil(lambda: session.safety.verdict is Verdict.SAFE, timeout=SOON)
+            qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=SOON)
             qtbot.wait(50)
             with open_bench(bench):  # a script, of which the queue knows nothing
-                qtbot.waitUntil(lambda: session.safety.verdict is Verdict.UNKNOWN, timeout=SOON)
+                qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.UNKNOWN, timeout=SOON)
                 assert "this process, since " in session.safety.text
             qtbot.waitUntil(lambda: "a process took the bench at " in session.safety.text, timeout=SOON)
-            assert session.safety.verdict is Verdict.UNKNOWN
+            assert session.safety.verdict is SafetyVerdict.UNKNOWN
 
 
 def test_a_bench_that_is_not_there_is_said(panel: BenchPanel, qtbot) -> None:

@@ -11,7 +11,7 @@ from window_steps import choose, drop_file, press
 
 from mho.gui.experiments.panel import ExperimentsPanel
 from mho.gui.experiments.parameter_form import ParameterForm
-from mho.gui.experiments.procedure_list import Offer
+from mho.gui.experiments.procedure_list import ProcedureOffer
 from mho.gui.session.session import Session
 from mho.gui.widgets.output_window import OutputWindow
 from mho.instruments.bench_file.bench_file import load_bench_file
@@ -336,7 +336,7 @@ class Grouped(Procedure):
 
 
 def test_a_group_is_shown_when_its_switch_is_on(qtbot) -> None:
-    offer = Offer.of("grouped", Grouped)
+    offer = ProcedureOffer.of("grouped", Grouped)
     form = ParameterForm(offer.parameters, offer.judge)
     qtbot.addWidget(form)
     form.show()

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 
 from mho.gui.log import panel as log_panel
-from mho.gui.log.panel import Entry, LogModel, LogPanel
+from mho.gui.log.panel import LogLine, LogModel, LogPanel
 from mho.gui.session.session import Session
 from mho.procedures.stream import Message
 
@@ -61,7 +61,7 @@ def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_panel, "KEPT", 10)
     model = LogModel()
     for batch in range(5):
-        model.add(Entry(datetime.now(), "INFO", "window", f"{batch}.{one}") for one in range(4))
+        model.add(LogLine(datetime.now(), "INFO", "window", f"{batch}.{one}") for one in range(4))
     assert model.entries[0].text == "2.2"
     assert model.rowCount() == 10
 

@@ -15,7 +15,7 @@ from mho.gui.runs.panel import RunsPanel
 from mho.gui.runs.preview import read_known
 from mho.gui.runs.table import COLUMNS
 from mho.gui.session.session import Session
-from mho.runs import Layout, Parameter, RunHeader, RunIndex, RunWriter
+from mho.runs import Layout, RecordedParameter, RunHeader, RunIndex, RunWriter
 
 WAIT = 15_000  # ms
 TITLE, STATUS, FILE = (
@@ -213,7 +213,9 @@ def test_runs_are_compared(qtbot, panel):
 
 def test_only_what_differs_is_listed(qtbot, panel, folder):
     for name, bits in (("one", 12), ("two", 24)):
-        header = RunHeader(name, "Solve", "1", {"bits": Parameter(bits, "bit"), "rhs": Parameter("ones")})
+        header = RunHeader(
+            name, "Solve", "1", {"bits": RecordedParameter(bits, "bit"), "rhs": RecordedParameter("ones")}
+        )
         with RunWriter.create(folder / f"{name}.h5", header, Layout()):
             pass
     panel.desk.update()

@@ -13,7 +13,7 @@ from run_writers import WriterProcess
 
 from mho.errors import InputError
 from mho.gui.queue.panel import QueuePanel
-from mho.gui.session.bench_safety import Verdict
+from mho.gui.session.bench_safety import SafetyVerdict
 from mho.gui.session.session import Session
 from mho.gui.window.command_bar import CommandBar
 from mho.running.queue import Queue, database
@@ -216,7 +216,7 @@ def test_pausing_and_stopping_work_without_a_runner(session: Session, said: list
     session.command("abort")
     qtbot.waitUntil(lambda: bool(said), timeout=SOON)
     assert "no runner serves" in said[0][1]
-    assert session.safety.verdict is Verdict.UNKNOWN
+    assert session.safety.verdict is SafetyVerdict.UNKNOWN
     stop = stop_told(session)
     session.emergency_stop()
     qtbot.waitUntil(lambda: len(stop) == 2, timeout=3 * SOON)
@@ -224,7 +224,7 @@ def test_pausing_and_stopping_work_without_a_runner(session: Session, said: list
     assert "not yet confirmed" in stop[0][1]
     assert "is safe, the queue is held" in stop[1][1]
     qtbot.waitUntil(lambda: session.lane.held and not session.lane.unsafe, timeout=SOON)
-    qtbot.waitUntil(lambda: session.safety.verdict is Verdict.SAFE, timeout=SOON)
+    qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=SOON)
 
 
 def stop_told(session: Session) -> list[tuple[str, str]]:
@@ -240,13 +240,13 @@ def test_a_stop_of_an_idle_runner_comes_to_its_end(session: Session, said: list,
     session.runner_changed.connect(lambda state: states.append(state and state.state))
     with running(Desk(session.queue_path), drain=False):
         qtbot.waitUntil(lambda: session.runner is not None, timeout=SOON)
-        assert session.safety.verdict is Verdict.UNKNOWN  # idle is not safe
+        assert session.safety.verdict is SafetyVerdict.UNKNOWN  # idle is not safe
         session.emergency_stop()
         qtbot.waitUntil(lambda: session.runner.state == "making safe", timeout=SOON)
-        assert session.safety.verdict is Verdict.UNSAFE
+        assert session.safety.verdict is SafetyVerdict.UNSAFE
         qtbot.waitUntil(lambda: session.runner.state == "idle" and len(stop) == 2, timeout=3 * SOON)
         assert stop[1][0] == "INFO"
-        qtbot.waitUntil(lambda: session.safety.verdict is Verdict.SAFE, timeout=SOON)
+        qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=SOON)
         assert session.lane.held
 
 
@@ -266,7 +266,7 @@ def test_a_stop_that_cannot_be_confirmed_is_red_on_every_surface(
         assert "NOT CONFIRMED SAFE" in stop[1][1]
         qtbot.waitUntil(lambda: session.runner.state == "idle" and session.lane.unsafe, timeout=SOON)
         assert session.runner.unsafe
-        assert session.safety.verdict is Verdict.UNSAFE
+        assert session.safety.verdict is SafetyVerdict.UNSAFE
         assert session.lane.unsafe_reason in session.safety.text
 
 
@@ -282,7 +282,7 @@ def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_
             lambda: session.runner is not None and session.runner.stage == "reading", timeout=6 * SOON
         )
         qtbot.waitUntil(lambda: "gate ON" in session.safety.text, timeout=SOON)
-        assert session.safety.verdict is Verdict.LIVE
+        assert session.safety.verdict is SafetyVerdict.LIVE
         process.kill()
         process.wait(10)
         qtbot.waitUntil(lambda: bool(said), timeout=SOON)
@@ -291,12 +291,12 @@ def test_a_runner_that_is_killed_is_said_at_once_and_its_bench_is_not_taken_for_
         assert f"(process {process.pid}) is gone while job {number} was running" in text
         assert "gate ON" in text
         # Until the system has been asked whether its runner lives, which it is now and then, the bench is called live.
-        assert session.safety.verdict in (Verdict.LIVE, Verdict.UNSAFE)
-        qtbot.waitUntil(lambda: session.safety.verdict is Verdict.UNSAFE, timeout=SOON)
+        assert session.safety.verdict in (SafetyVerdict.LIVE, SafetyVerdict.UNSAFE)
+        qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.UNSAFE, timeout=SOON)
         assert f"job {number} was left by a runner that is gone: " in session.safety.text
         with running(desk):
             pass  # settles what was left
-        qtbot.waitUntil(lambda: session.safety.verdict is Verdict.SAFE, timeout=SOON)
+        qtbot.waitUntil(lambda: session.safety.verdict is SafetyVerdict.SAFE, timeout=SOON)
         assert session.safety.text.startswith("every output off since ")
     finally:
         process.kill()
@@ -360,7 +360,7 @@ def test_a_bench_that_is_not_there_is_said_by_stop_and_by_the_runner(
     assert stop[1][0] == "CRITICAL"
     assert "NOT CONFIRMED SAFE" in stop[1][1]
     assert "nowhere.toml" in stop[1][1]
-    assert session.safety.verdict is Verdict.UNKNOWN
+    assert session.safety.verdict is SafetyVerdict.UNKNOWN
 
 
 def test_a_runner_that_ends_at_once_is_said_in_its_own_words(session: Session, said: list, qtbot) -> None:

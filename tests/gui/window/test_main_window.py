@@ -29,7 +29,7 @@ from window_steps import drop_file
 
 import mho.gui as gui
 from mho.analysis.figures import palette
-from mho.gui.session.bench_safety import NEVER_READ, Safety, Use, Verdict
+from mho.gui.session.bench_safety import NEVER_READ, Safety, SafetyVerdict, Use
 from mho.gui.session.runner_commands import StopTold
 from mho.gui.widgets import theme
 from mho.gui.window.first_start import DONE, FORM, OFFER, QUEUED
@@ -436,8 +436,11 @@ def test_a_job_of_which_no_runner_is_heard_can_be_aborted_and_its_bench_not_chec
 
 
 LIGHTS = {
-    Verdict.SAFE: palette.GOOD, Verdict.UNKNOWN: palette.FAINT, Verdict.LIVE: theme.STOP, Verdict.UNSAFE: theme.STOP,
-}  # fmt: skip
+    SafetyVerdict.SAFE: palette.GOOD,
+    SafetyVerdict.UNKNOWN: palette.FAINT,
+    SafetyVerdict.LIVE: theme.STOP,
+    SafetyVerdict.UNSAFE: theme.STOP,
+}
 
 
 def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: MainWindow) -> None:
@@ -445,23 +448,23 @@ def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: Mai
     assert light.text().startswith("NOT KNOWN: nothing was read of this bench")
     unsafe = Lane("simulated", True, "stopped", unsafe=True, unsafe_reason="no answer")
     for act, verdict, words in (
-        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.UNKNOWN, "nothing was read"),
-        (lambda: session._take_runner(RunnerState("simulated", 1, "running", 4)), Verdict.LIVE, "job 4 running"),
-        (lambda: session._record.take_event(Standing({"gate": "ON, 2.5 V", "smu": "off"}), NOW), Verdict.LIVE,
+        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), SafetyVerdict.UNKNOWN, "nothing was read"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "running", 4)), SafetyVerdict.LIVE, "job 4 running"),
+        (lambda: session._record.take_event(Standing({"gate": "ON, 2.5 V", "smu": "off"}), NOW), SafetyVerdict.LIVE,
          "job 4 running: gate ON, 2.5 V, set and confirmed at "),
-        (lambda: session._record.take_event(ENDED, NOW), Verdict.LIVE, "job 4"),
-        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.SAFE, "run a.h5 had ended"),
-        (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.UNSAFE, "being made safe"),
+        (lambda: session._record.take_event(ENDED, NOW), SafetyVerdict.LIVE, "job 4"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), SafetyVerdict.SAFE, "run a.h5 had ended"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), SafetyVerdict.UNSAFE, "being made safe"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle", unsafe=True, live=("gate",))),
-         Verdict.UNSAFE, "not confirmed: gate may be live"),
+         SafetyVerdict.UNSAFE, "not confirmed: gate may be live"),
         (lambda: session._take_jobs("simulated", [], unsafe, Use()),
-         Verdict.UNSAFE, "not confirmed: any output may be live (no answer)"),
-        (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), Verdict.UNSAFE, "being made safe"),
-        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), Verdict.UNSAFE, "may be live"),
+         SafetyVerdict.UNSAFE, "not confirmed: any output may be live (no answer)"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), SafetyVerdict.UNSAFE, "being made safe"),
+        (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), SafetyVerdict.UNSAFE, "may be live"),
         (lambda: session._take_jobs("simulated", [], replace(unsafe, unsafe=False, acknowledged=NOW.timestamp()), Use()),
-         Verdict.UNKNOWN, "taken on somebody's word"),
+         SafetyVerdict.UNKNOWN, "taken on somebody's word"),
         (lambda: session._take_jobs("simulated", [], replace(unsafe, unsafe=False, confirmed=NOW.timestamp() + 1), Use()),
-         Verdict.SAFE, ""),
+         SafetyVerdict.SAFE, ""),
     ):  # fmt: skip
         act()
         session._assess()
@@ -475,14 +478,14 @@ def test_nothing_of_one_bench_is_said_of_the_next(window: MainWindow, qtbot) -> 
     session = window.session
     qtbot.waitUntil(lambda: session.lane is not None, timeout=SOON)
     session._take_jobs("simulated", [], Lane("simulated", True, "gate is on", unsafe=True), Use())
-    assert session.safety.verdict is Verdict.UNSAFE
+    assert session.safety.verdict is SafetyVerdict.UNSAFE
     session.set_bench("other.toml")
-    assert session.safety == Safety(Verdict.UNKNOWN, NEVER_READ)
+    assert session.safety == Safety(SafetyVerdict.UNKNOWN, NEVER_READ)
     assert (session.lane, session.jobs, session.runner) == (None, [], None)
     session._take_jobs(
         "simulated", [], Lane("simulated", True, "gate is on", unsafe=True), None
     )  # read before
-    assert session.safety.verdict is Verdict.UNKNOWN
+    assert session.safety.verdict is SafetyVerdict.UNKNOWN
 
 
 def test_a_runner_that_is_gone_is_said_aloud_with_what_is_known(window: MainWindow) -> None:

@@ -18,7 +18,7 @@ from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.placement import Placement
 from mho.errors import BenchError, InputError, LimitError
 from mho.instruments import ArrayBench, Cell, Pulse, open_bench
-from mho.instruments.arrays.laboratory import CellLines
+from mho.instruments.arrays.laboratory import CellPositions
 from mho.instruments.bench.safing import make_bench_safe
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.checks.checking import check_bench
@@ -167,7 +167,7 @@ def test_each_cell_has_its_turn_on_the_clock():
     with array_bench("ideal") as bench:
         bench.read(Cell("multiply", 0, 0))
         begun = bench.now()
-        with bench.visit([CellLines("multiply", lines, lines)]) as visit:
+        with bench.visit([CellPositions("multiply", lines, lines)]) as visit:
             visit.read(lines)
             visit.read(lines[::2])
         turns = np.diff(np.append(visit.begun, bench.now()))
@@ -233,7 +233,7 @@ def test_a_read_of_many_is_what_a_read_of_one_is(many):
         programmed(bench, many)
         cells = bench.arrays.chip.population
         before = cells.version
-        with bench.visit([CellLines("multiply", lines, lines)]) as visit:
+        with bench.visit([CellPositions("multiply", lines, lines)]) as visit:
             with pytest.raises(LimitError):
                 visit.read(lines, 5.0)
             with pytest.raises(InputError, match="0 V"):
@@ -262,7 +262,7 @@ def test_a_pulse_beyond_a_limit_reaches_no_cell():
     lines = np.arange(3)
     some = np.ones(3)
     with array_bench() as bench:
-        with bench.visit([CellLines("multiply", lines, lines)]) as visit:
+        with bench.visit([CellPositions("multiply", lines, lines)]) as visit:
             for sets, volts, width, gate in (
                 (True, 4.7, 1e-7, 1.6), (False, 3.4, 1e-7, 2.8), (True, 3.0, 2e-5, 1.6), (True, 3.0, 1e-7, 4.1),
             ):  # fmt: skip

@@ -33,7 +33,14 @@ from mho.instruments.simulated.array_board.converters import (  # fmt: skip
 from mho.instruments.simulated.array_board.instrument import MODE_TIME, SWITCH_TIME, SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.language import SettingBase
-from mho.instruments.simulated.scpi.parameters import Block, ChannelList, Choice, Numeric, Text, block_text
+from mho.instruments.simulated.scpi.parameters import (
+    BlockParameter,
+    ChannelList,
+    Choice,
+    Numeric,
+    Text,
+    block_text,
+)
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 PAGE = (ROOT / "docs/array-board.md").read_text(encoding="utf-8")
@@ -114,7 +121,7 @@ def in_words(parameter: object) -> str:
             return "quoted name" + (" or `NONE`" if parameter.bare else "")
         case ChannelList():
             return "channel list"
-        case Block():
+        case BlockParameter():
             return "block"
     raise AssertionError(parameter)
 

@@ -27,7 +27,7 @@ from mho.instruments.laboratory.serving import Endpoint, Server, serve_bench
 from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, Setting, command
-from mho.instruments.simulated.scpi.parameters import Block, Numeric
+from mho.instruments.simulated.scpi.parameters import BlockParameter, Numeric
 
 BENCHES = ROOT / "mho/instruments/benches"
 NAMES = ("GPIB0::1::INSTR", "GPIB0::2::INSTR")
@@ -36,7 +36,7 @@ NAMES = ("GPIB0::1::INSTR", "GPIB0::2::INSTR")
 class Meter(ScpiDevice):
     identity = "MHO,METER,{serial},1"
     level = Setting(":LEVel", Numeric(0.0, -10.0, 10.0, unit="V"))
-    data = Setting(":DATA", Block())
+    data = Setting(":DATA", BlockParameter())
 
     @command(":CRASH")
     def crash(self) -> None:

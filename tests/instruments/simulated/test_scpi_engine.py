@@ -15,7 +15,7 @@ from mho.instruments.simulated.scpi.instrument import (
     query,
 )
 from mho.instruments.simulated.scpi.parameters import (
-    Block,
+    BlockParameter,
     Boolean,
     ChannelList,
     Choice,
@@ -40,7 +40,7 @@ class Toy(ScpiDevice):
     sense = Setting(":SENSe:FUNCtion", Choice("CURR:DC", ("CURRent[:DC]", "VOLTage[:DC]"), quoted=True))
     on = Setting(":OUTPut[:STATe]", Boolean(False))
     label = Setting(":LABel", Text("plain"))
-    data = Setting(":DATA", Block(b""))
+    data = Setting(":DATA", BlockParameter(b""))
     channels = Setting(":ROUTe:SCAN", ChannelList())
     gain = IndexedSetting(":GAIN[1|2]", Numeric(1.0, 0.1, maximum=lambda device, index: 10.0 * index))
 

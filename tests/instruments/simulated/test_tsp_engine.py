@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.tsp.formats import format_reals
 from mho.instruments.simulated.tsp.instrument import OUTPUT_SIZE, TspDevice
-from mho.instruments.simulated.tsp.tables import Attribute, Group, TspError, choice, real
+from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, TspError, choice, real
 
 
 class Lamp(TspDevice):
@@ -22,7 +22,7 @@ class Lamp(TspDevice):
 
     def __init__(self):
         super().__init__(VirtualClock(), np.random.default_rng(3), serial="S1")
-        self.lamp = Group(
+        self.lamp = ScriptTable(
             {"level": Attribute(1.0, real(0.0, 10.0)), "state": Attribute(0.0, choice(0, 1))},
             contents={"ON": 1.0, "blow": self._blow},
             readings={"hot": lambda: self.lamp["level"] > 5},

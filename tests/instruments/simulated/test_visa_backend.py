@@ -13,7 +13,7 @@ from pyvisa.constants import EventMechanism, EventType, StatusCode
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, Setting
-from mho.instruments.simulated.scpi.parameters import Block, Numeric
+from mho.instruments.simulated.scpi.parameters import BlockParameter, Numeric
 from mho.instruments.simulated.visa.backend import MhoVisaLibrary, register_rack, unregister_rack
 
 USB = "USB0::0x05E6::0x2450::SIM00001::INSTR"
@@ -27,7 +27,7 @@ NAMES = (USB, SERIAL, SOCKET, LAN, GPIB)
 class Meter(ScpiDevice):
     identity = "MHO,METER,{serial},1"
     level = Setting(":LEVel", Numeric(0.0, -10.0, 10.0, unit="V"))
-    data = Setting(":DATA", Block())
+    data = Setting(":DATA", BlockParameter())
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 import mho.runs.index.card as card
 from mho.errors import InputError, RunFileError
-from mho.runs import Array, Layout, Parameter, RunHeader, RunWriter, Status, recover, runs_folder
+from mho.runs import Array, Layout, RecordedParameter, RunHeader, RunWriter, Status, recover, runs_folder
 from mho.runs.index.index import RunIndex
 from mho.runs.index.query_sql import NAMES
 from mho.runs.index.store import NAME
@@ -38,7 +38,7 @@ def write(
     }
     matrix = told.pop("matrix_values", np.eye(2))
     parameters = {
-        name: Parameter(*value) if isinstance(value, tuple) else Parameter(value)
+        name: RecordedParameter(*value) if isinstance(value, tuple) else RecordedParameter(value)
         for name, value in told.items()
     }
     header = RunHeader(

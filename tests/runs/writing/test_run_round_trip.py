@@ -12,7 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mho.errors import Aborted, MhoError, RunFileError
-from mho.runs import Array, Column, Layout, Map, Parameter, RunFile, RunHeader, RunWriter, Status, Table
+from mho.runs import (
+    Array,
+    Column,
+    Layout,
+    Map,
+    RecordedParameter,
+    RunFile,
+    RunHeader,
+    RunWriter,
+    Status,
+    Table,
+)
 
 CYCLE = {"cycle": 1, "residual": 0.5, "solution": [1.0, 2.0, 3.0], "settled": True}
 
@@ -310,8 +321,8 @@ def test_a_layout_no_file_can_hold_is_refused(
 @pytest.mark.parametrize(
     "header",
     [
-        RunHeader("t", "P", "1", {"a/b": Parameter(1)}),
-        RunHeader("t", "P", "1", {"a": Parameter([1])}),  # type: ignore[arg-type]
+        RunHeader("t", "P", "1", {"a/b": RecordedParameter(1)}),
+        RunHeader("t", "P", "1", {"a": RecordedParameter([1])}),  # type: ignore[arg-type]
         RunHeader("t", "P", "1", {}, instruments={"file": {}}),
     ],
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mho.instruments.simulated.analogue.accuracy import Converter
+from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.analogue.limited_sources import carry
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.ports import SourcePort
@@ -75,9 +75,9 @@ class SimulatedKeithley2400(ScpiDevice):
     ) -> None:
         super().__init__(clock, rng, serial=serial)
         self.output = output
-        self._source = Converter(rng, SOURCE, 0.2)
-        self._voltmeter = Converter(rng, VOLTMETER, 0.2)
-        self._ammeter = Converter(rng, AMMETER, 0.2, noise=2e-6)
+        self._source = SpecimenConverter(rng, SOURCE, 0.2)
+        self._voltmeter = SpecimenConverter(rng, VOLTMETER, 0.2)
+        self._ammeter = SpecimenConverter(rng, AMMETER, 0.2, noise=2e-6)
         self.reset()
 
     def reset(self) -> None:

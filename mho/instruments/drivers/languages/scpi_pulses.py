@@ -60,7 +60,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Trace:
+class ConfirmedWaveform:
     """A waveform that it has confirmed instead: the seconds that it takes, and how often a trigger plays it."""
 
     cycle: float
@@ -95,7 +95,7 @@ class PulseInstrument(ScpiInstrument):
         **connection: Any,
     ) -> None:
         self.edge = within(edge, self.abilities.edge)
-        self._shapes: dict[int, Shape | Trace | None] = {}
+        self._shapes: dict[int, Shape | ConfirmedWaveform | None] = {}
         self._bounds: dict[int, float] = {}  # V, what `protect` wants of a channel
         self._live: set[int] = set()  # channels whose output is not confirmed off
         super().__init__(address, visa_library, timeout=timeout, **connection)
@@ -260,8 +260,10 @@ class PulseInstrument(ScpiInstrument):
         """Return the period for pulses of `width` (s): it bounds how soon the next may follow."""
         return 2.0 * width + self.abilities.dead_time
 
-    def _duration(self, shape: Shape | Trace) -> float:
-        return shape.count * (shape.cycle if isinstance(shape, Trace) else self._period(shape.width))
+    def _duration(self, shape: Shape | ConfirmedWaveform) -> float:
+        return shape.count * (
+            shape.cycle if isinstance(shape, ConfirmedWaveform) else self._period(shape.width)
+        )
 
     def _pulse(self, channel: int, width: float) -> list[str]:
         """Go from any pulse to one of `width`: the longest period takes any width, the shortest edges fit any."""

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mho.errors import LimitError
 from mho.instruments.drivers.languages.scpi import CHECK, Span, one_of, whole, within
-from mho.instruments.drivers.languages.scpi_pulses import CHANNELS, PulseInstrument, Trace
+from mho.instruments.drivers.languages.scpi_pulses import CHANNELS, ConfirmedWaveform, PulseInstrument
 
 Floats = NDArray[np.float64]
 
@@ -93,11 +93,11 @@ class WaveformInstrument(PulseInstrument):
         self.exchange(";".join([*self._rest(channel), *self._bounding(channel), *levels]))
         self._confirm_bound(channel)
         self.exchange(";".join(self._arming(channel)))
-        self._shapes[channel] = Trace(cycle)
+        self._shapes[channel] = ConfirmedWaveform(cycle)
 
     def _forget_waveform(self, channel: int) -> None:
         """Have the channel shaped anew before it fires: its waveform is not in memory any more."""
-        if isinstance(self._shapes.get(channel), Trace):
+        if isinstance(self._shapes.get(channel), ConfirmedWaveform):
             self._shapes[channel] = None
 
     def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:

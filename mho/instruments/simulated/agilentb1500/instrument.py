@@ -14,9 +14,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from mho.instruments.simulated.agilentb1500.language import engineering, flex
-from mho.instruments.simulated.agilentb1500.plan import Plan
+from mho.instruments.simulated.agilentb1500.plan import MeasurementPlan
 from mho.instruments.simulated.agilentb1500.sweeps import LAST, Measurements
-from mho.instruments.simulated.analogue.accuracy import Converter
+from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.ports import SourcePort
 
@@ -41,8 +41,8 @@ class _Smu:
     """One module: what it sources, how it measures, and its errors."""
 
     def __init__(self, rng: np.random.Generator, accuracy: float, noise: float) -> None:
-        self.source = Converter(rng, SOURCE, accuracy)
-        self.meter = Converter(rng, MEASURE, accuracy, noise=noise, overrange=1.15)
+        self.source = SpecimenConverter(rng, SOURCE, accuracy)
+        self.meter = SpecimenConverter(rng, MEASURE, accuracy, noise=noise, overrange=1.15)
         self.reset()
 
     def reset(self) -> None:
@@ -109,7 +109,7 @@ class SimulatedAgilentB1500(Measurements):
     @flex("*RST", 0)
     def _reset(self) -> None:
         self.format_kind = (1, 0)
-        self.plan = Plan()
+        self.plan = MeasurementPlan()
         self._integration = {0: (0, 1.0), 1: (0, 6.0)}  # of each converter: mode and coefficient
         self._data.clear()
         for slot, smu in self.smus.items():

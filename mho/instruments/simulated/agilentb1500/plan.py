@@ -48,7 +48,7 @@ class Bias(NamedTuple):
 
 
 @dataclass
-class Plan:
+class MeasurementPlan:
     """What ``XE`` will do, as ``*RST`` leaves it."""
 
     mode: int = SPOT

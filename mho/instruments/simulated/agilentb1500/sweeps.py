@@ -12,7 +12,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from mho.instruments.simulated.agilentb1500.language import FlexDevice, flex
-from mho.instruments.simulated.agilentb1500.plan import SAMPLING, SPOT, STAIRCASE, Bias, Plan, Staircase
+from mho.instruments.simulated.agilentb1500.plan import (
+    SAMPLING,
+    SPOT,
+    STAIRCASE,
+    Bias,
+    MeasurementPlan,
+    Staircase,
+)
 from mho.instruments.simulated.clock import VirtualClock
 
 LIMITED = 8  # bit of a datum's status
@@ -30,7 +37,7 @@ class Measurements(FlexDevice):
 
     def __init__(self, clock: VirtualClock, rng: np.random.Generator) -> None:
         super().__init__(clock, rng)
-        self.plan = Plan()
+        self.plan = MeasurementPlan()
         self.timer_start = 0.0
 
     # --- what the model does ---

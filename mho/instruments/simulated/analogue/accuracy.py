@@ -22,7 +22,7 @@ def range_for(ranges: Sequence[float], value: float, overrange: float) -> float:
     return ranges[min(index, len(ranges) - 1)]
 
 
-class Converter:
+class SpecimenConverter:
     """One source or meter of a specimen: its errors are fixed, its noise is not.
 
     Parameters

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, Setting, command, query
-from mho.instruments.simulated.scpi.parameters import Block, Numeric, block_text
+from mho.instruments.simulated.scpi.parameters import BlockParameter, Numeric, block_text
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ class BoardConverters(ScpiDevice):
         """Empty the memory."""
         self._samples = np.zeros((0, 1), np.int16)
 
-    @command(":SOURce:DAC", Numeric(1, 1, CHANNELS, integer=True), Block())
+    @command(":SOURce:DAC", Numeric(1, 1, CHANNELS, integer=True), BlockParameter())
     def _load(self, outputs: float, data: bytes) -> None:
         vector = 2 * int(outputs)
         if not data or len(data) % vector:

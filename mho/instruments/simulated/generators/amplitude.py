@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mho.instruments.simulated.scpi.numbers import Keyword
-from mho.instruments.simulated.scpi.parameters import Numeric, Parameter
+from mho.instruments.simulated.scpi.parameters import CommandParameter, Numeric
 
 UNITS = ("VPP", "VRMS", "DBM")
 LOUDEST = 300.0  # dBm: far beyond any instrument, and still a number
@@ -31,7 +31,7 @@ def in_unit(volts: float, unit: str, rms: float, load: float) -> float:
 
 
 @dataclass(frozen=True)
-class Amplitude(Parameter[float]):
+class Amplitude(CommandParameter[float]):
     """An amplitude; the suffix says its unit, else the channel's unit holds. The handler receives Vpp.
 
     The device has `least_amplitude` and `most_amplitude`, functions of the channel, and `peak_to_peak`.

@@ -13,7 +13,7 @@ import numpy as np
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.buffers import EPOCH, FULL, NAME_TAKEN
-from mho.instruments.simulated.keithley2450.panel import Panel
+from mho.instruments.simulated.keithley2450.panel import FrontPanel
 from mho.instruments.simulated.ports import SourcePort
 from mho.instruments.simulated.scpi.instrument import Setting
 from mho.instruments.simulated.scpi.parameters import Choice
@@ -22,7 +22,7 @@ from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError
 _NO_ERROR = '0,"No error;0;0 0"'
 
 
-class SimulatedKeithley2450(Panel):
+class SimulatedKeithley2450(FrontPanel):
     """A 2450 on a bench.
 
     Parameters

@@ -10,7 +10,7 @@ from statistics import fmean
 
 import numpy as np
 
-from mho.instruments.simulated.analogue.accuracy import OVERFLOW, Converter, range_for
+from mho.instruments.simulated.analogue.accuracy import OVERFLOW, SpecimenConverter, range_for
 from mho.instruments.simulated.analogue.limited_sources import Regulated
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OHM_RANGES, OVERRANGE, TEST_CURRENTS
@@ -75,7 +75,7 @@ class Meter(Source):
     ) -> None:
         super().__init__(clock, rng, output, serial=serial, accuracy=accuracy, interlock=interlock)
         self._meters = {
-            function: Converter(rng, ranges, accuracy, noise=noise, overrange=OVERRANGE)
+            function: SpecimenConverter(rng, ranges, accuracy, noise=noise, overrange=OVERRANGE)
             for function, ranges in MEASURE.items()
         }
         self._averaged: list[float] = []

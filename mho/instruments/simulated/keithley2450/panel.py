@@ -7,7 +7,7 @@ a change of the terminals switches the output off.
 from __future__ import annotations
 
 from mho.instruments.simulated.keithley2450.source import SENSED
-from mho.instruments.simulated.keithley2450.sweeps import Sweeps
+from mho.instruments.simulated.keithley2450.sweeps import SourceSweeps
 from mho.instruments.simulated.scpi.instrument import FunctionSetting, Setting, command, query
 from mho.instruments.simulated.scpi.parameters import Choice, Numeric, Text
 
@@ -18,7 +18,7 @@ SCREENS = (
 LINES = {"1": "USER1", "2": "USER2"}
 
 
-class Panel(Sweeps):
+class FrontPanel(SourceSweeps):
     """The part of the instrument one sees: ``:DISPlay``, ``:SYSTem:BEEPer`` and ``:ROUTe:TERMinals``."""
 
     terminals = Setting(":ROUTe:TERMinals", Choice("FRON", ("FRONt", "REAR")))

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from mho.instruments.simulated.analogue.accuracy import Converter
+from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.analogue.limited_sources import OFF, Regulated, carry, regulate
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.accuracy import OHM_LIMIT, OVERRANGE, SOURCE, TEST_CURRENTS
@@ -91,7 +91,7 @@ class Source(ReadingBuffers):
         self.output = output
         self.interlock = interlock
         self._sources = {
-            function: Converter(rng, ranges, accuracy, overrange=OVERRANGE)
+            function: SpecimenConverter(rng, ranges, accuracy, overrange=OVERRANGE)
             for function, ranges in SOURCE.items()
         }
         self._actual = 0.0  # what the source puts out, V or A, with its errors

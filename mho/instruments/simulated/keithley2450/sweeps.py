@@ -32,7 +32,7 @@ BUFFER = Text(DEFAULT, required=False)
 _SWEEP = ":SOURce[1]:SWEep:<function>"
 
 
-class Sweep(NamedTuple):
+class SweepSettings(NamedTuple):
     """What ``:INITiate`` is to run: levels, seconds before each reading, where readings go, and what ends it early."""
 
     function: str
@@ -42,12 +42,12 @@ class Sweep(NamedTuple):
     until_limited: bool
 
 
-class Sweeps(Meter):
+class SourceSweeps(Meter):
     """The part of the instrument that sweeps its source."""
 
     def _forget_sweeps(self) -> None:
         self._lists: dict[str, list[float]] = {function: [] for function in SOURCED}
-        self._sweep: Sweep | None = None
+        self._sweep: SweepSettings | None = None
 
     @command(":SOURce[1]:LIST:<function>", LISTED, functions=SOURCED)
     def _set_list(self, function: str, levels: list[float]) -> None:
@@ -160,7 +160,7 @@ class Sweeps(Meter):
         self._check_run(len(levels) * count)
         self._check_extremes(function, levels)
         seconds = self._settling if delay < 0.0 else delay
-        self._sweep = Sweep(function, levels * int(count), seconds, name, abort)
+        self._sweep = SweepSettings(function, levels * int(count), seconds, name, abort)
 
     def _check_extremes(self, function: str, levels: list[float]) -> None:
         largest = max(map(abs, levels))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mho.instruments.simulated.analogue import accuracy
-from mho.instruments.simulated.analogue.accuracy import OVERFLOW, Converter
+from mho.instruments.simulated.analogue.accuracy import OVERFLOW, SpecimenConverter
 from mho.instruments.simulated.tsp.tables import TspError
 
 __all__ = [
@@ -39,19 +39,19 @@ def range_for(ranges: tuple[float, ...], value: float) -> float:
 class Specimen(NamedTuple):
     """One channel's sources and meters, each with errors of its own."""
 
-    source_volts: Converter
-    source_amperes: Converter
-    volts: Converter
-    amperes: Converter
+    source_volts: SpecimenConverter
+    source_amperes: SpecimenConverter
+    volts: SpecimenConverter
+    amperes: SpecimenConverter
 
     @classmethod
     def draw(cls, rng: np.random.Generator, fraction: float, noise: float) -> Specimen:
         """Draw a channel's errors, as a `fraction` of the specification; `noise` as a fraction of the range."""
         return cls(
-            Converter(rng, SOURCE_VOLTS, fraction, overrange=OVERRANGE),
-            Converter(rng, SOURCE_AMPERES, fraction, overrange=OVERRANGE),
-            Converter(rng, MEASURE_VOLTS, fraction, noise=noise, overrange=OVERRANGE),
-            Converter(rng, MEASURE_AMPERES, fraction, noise=noise, overrange=OVERRANGE),
+            SpecimenConverter(rng, SOURCE_VOLTS, fraction, overrange=OVERRANGE),
+            SpecimenConverter(rng, SOURCE_AMPERES, fraction, overrange=OVERRANGE),
+            SpecimenConverter(rng, MEASURE_VOLTS, fraction, noise=noise, overrange=OVERRANGE),
+            SpecimenConverter(rng, MEASURE_AMPERES, fraction, noise=noise, overrange=OVERRANGE),
         )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.tsp.formats import MISSING
-from mho.instruments.simulated.tsp.tables import Attribute, Group, TspError, choice, whole
+from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, TspError, choice, whole
 
 CAPACITY = 140_000
 FULL = 4915
@@ -35,7 +35,7 @@ class Record(NamedTuple):
     time: float
 
 
-class ReadingBuffer(Group):
+class ReadingBuffer(ScriptTable):
     """``nvbuffer1``, ``nvbuffer2``, and what ``makebuffer`` makes.
 
     Parameters
@@ -135,7 +135,7 @@ class ReadingBuffer(Group):
             data["timestamps"].append(record.time - self._base)
 
 
-class _Column(Group):
+class _Column(ScriptTable):
     """One column of a buffer, such as ``nvbuffer1.timestamps``."""
 
     def __init__(self, buffer: ReadingBuffer, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mho.instruments.simulated.keithley2636b.accuracy import OVERFLOW
-from mho.instruments.simulated.tsp.tables import Attribute, Group, TspError, choice, real
+from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, TspError, choice, real
 
 if TYPE_CHECKING:
     from mho.instruments.simulated.keithley2636b.smu import SourceMeasureUnit
@@ -24,7 +24,7 @@ CONSTANTS = {
 }  # fmt: skip
 
 
-class Contact(Group):
+class ContactCheck(ScriptTable):
     """``smua.contact``."""
 
     def __init__(self, smu: SourceMeasureUnit) -> None:

@@ -17,7 +17,15 @@ from mho.instruments.simulated.keithley2636b.accuracy import (
     range_for,
 )
 from mho.instruments.simulated.keithley2636b.buffers import ReadingBuffer, Record, as_buffer
-from mho.instruments.simulated.tsp.tables import TOO_SMALL, Attribute, Group, TspError, choice, real, whole
+from mho.instruments.simulated.tsp.tables import (
+    TOO_SMALL,
+    Attribute,
+    ScriptTable,
+    TspError,
+    choice,
+    real,
+    whole,
+)
 
 if TYPE_CHECKING:
     from mho.instruments.simulated.keithley2636b.smu import SourceMeasureUnit
@@ -55,14 +63,14 @@ class Meter:
         self._smu = smu
         self._device = smu.device
         self._moving: dict[str, list[float]] = {}
-        self._filter = Group(
+        self._filter = ScriptTable(
             {
                 "enable": Attribute(0.0, choice(0, 1), self._filter_changed),
                 "count": Attribute(1.0, whole(1, 100), self._filter_changed),
                 "type": Attribute(1.0, choice(0, 1, 2), self._filter_changed),
             }
         )
-        self._rel = Group(
+        self._rel = ScriptTable(
             {
                 **{f"enable{kind}": Attribute(0.0, choice(0, 1)) for kind in "ivrp"},
                 **{f"level{kind}": Attribute(0.0, real()) for kind in "ivrp"},
@@ -70,8 +78,8 @@ class Meter:
         )
         self.group = self._table()
 
-    def _table(self) -> Group:
-        return Group(
+    def _table(self) -> ScriptTable:
+        return ScriptTable(
             {
                 "nplc": Attribute(1.0, real(0.001, 25.0)),
                 "rangei": Attribute(

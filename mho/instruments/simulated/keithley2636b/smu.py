@@ -18,11 +18,19 @@ from mho.instruments.simulated.keithley2636b.accuracy import (
     range_for,
 )
 from mho.instruments.simulated.keithley2636b.buffers import CAPACITY, ReadingBuffer
-from mho.instruments.simulated.keithley2636b.contact import CONSTANTS, HIGH_Z, OUTPUT_ON, VOLTS, Contact
+from mho.instruments.simulated.keithley2636b.contact import CONSTANTS, HIGH_Z, OUTPUT_ON, VOLTS, ContactCheck
 from mho.instruments.simulated.keithley2636b.meter import Meter, delay
 from mho.instruments.simulated.keithley2636b.sweep import TriggerModel
 from mho.instruments.simulated.ports import SourcePort
-from mho.instruments.simulated.tsp.tables import TOO_BIG, Attribute, Group, TspError, choice, real, whole
+from mho.instruments.simulated.tsp.tables import (
+    TOO_BIG,
+    Attribute,
+    ScriptTable,
+    TspError,
+    choice,
+    real,
+    whole,
+)
 
 if TYPE_CHECKING:
     from mho.instruments.simulated.tsp.instrument import TspDevice
@@ -66,14 +74,14 @@ class SourceMeasureUnit:
         self.meter = Meter(self)
         self.buffers = (self._make_buffer(CAPACITY), self._make_buffer(CAPACITY))
         self.model = TriggerModel(self)
-        self.group = Group(
+        self.group = ScriptTable(
             {"sense": Attribute(0.0, choice(0, 1, 3))},
             contents={
                 **CONSTANTS,
                 "source": self.source,
                 "measure": self.meter.group,
                 "trigger": self.model.group,
-                "contact": Contact(self),
+                "contact": ContactCheck(self),
                 "nvbuffer1": self.buffers[0],
                 "nvbuffer2": self.buffers[1],
                 "makebuffer": lambda size: device.bind(self._make_buffer(int(whole(1, CAPACITY)(size)))),
@@ -89,8 +97,8 @@ class SourceMeasureUnit:
 
     # --- tables ---
 
-    def _source_table(self) -> Group:
-        return Group(
+    def _source_table(self) -> ScriptTable:
+        return ScriptTable(
             {
                 "func": Attribute(VOLTS, choice(0, 1), self._changed),
                 "levelv": Attribute(0.0, self.check_level, self._changed),

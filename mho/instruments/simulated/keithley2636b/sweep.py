@@ -18,7 +18,15 @@ from mho.instruments.simulated.keithley2636b.accuracy import VOLT_RANGES, range_
 from mho.instruments.simulated.keithley2636b.buffers import ReadingBuffer, as_buffer
 from mho.instruments.simulated.tsp.events import Detector, Work
 from mho.instruments.simulated.tsp.lua import ScriptStopped
-from mho.instruments.simulated.tsp.tables import ILLEGAL, Attribute, Group, TspError, choice, real, whole
+from mho.instruments.simulated.tsp.tables import (
+    ILLEGAL,
+    Attribute,
+    ScriptTable,
+    TspError,
+    choice,
+    real,
+    whole,
+)
 from mho.instruments.simulated.tsp.triggers import numbers, stimulus
 
 if TYPE_CHECKING:
@@ -88,8 +96,8 @@ class TriggerModel:
             {kinds: self._into(kinds) for kinds in ("i", "v", "iv", "r", "p")},
         )
         self._endpulse = self._layer("endpulse", {"action": Attribute(1.0, enable)})
-        self._endsweep = Group({"action": Attribute(0.0, enable)})
-        self.group = Group(
+        self._endsweep = ScriptTable({"action": Attribute(0.0, enable)})
+        self.group = ScriptTable(
             {"count": Attribute(1.0, whole(0, 1e9)), "autoclear": Attribute(0.0, enable)},
             contents={
                 **{f"{name}_EVENT_ID": number for name, number in self._numbers.items()},
@@ -104,9 +112,9 @@ class TriggerModel:
 
     def _layer(
         self, name: str, attributes: dict[str, Attribute], contents: dict[str, Any] | None = None
-    ) -> Group:
+    ) -> ScriptTable:
         detector = self._detectors[name]
-        return Group(
+        return ScriptTable(
             {**attributes, "stimulus": stimulus(detector)},
             contents={**(contents or {}), "set": detector.fire},
             readings={"overrun": lambda: detector.overrun},

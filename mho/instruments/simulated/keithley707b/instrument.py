@@ -14,7 +14,7 @@ import numpy as np
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.tsp.instrument import TspDevice
-from mho.instruments.simulated.tsp.tables import Attribute, Group, TspError, choice, real
+from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, TspError, choice, real
 
 SLOTS, ROWS, COLUMNS = range(1, 7), "ABCDEFGH", range(1, 13)
 CROSSPOINTS = tuple(f"{slot}{row}{column:02}" for slot in SLOTS for row in ROWS for column in COLUMNS)
@@ -70,7 +70,7 @@ class SimulatedKeithley707B(TspDevice):
         self._delays = dict.fromkeys(CROSSPOINTS, 0.0)
         self._patterns: dict[str, tuple[str, ...]] = {}
         self._forbidden: set[str] = set()
-        patterns = Group(
+        patterns = ScriptTable(
             contents={
                 "setimage": self._set_pattern,
                 "getimage": self._pattern_image,
@@ -79,7 +79,7 @@ class SimulatedKeithley707B(TspDevice):
                 "catalog": lambda: ",".join(sorted(self._patterns)) or None,
             }
         )
-        self.channels = Group(
+        self.channels = ScriptTable(
             {
                 "connectrule": Attribute(BREAK_BEFORE_MAKE, choice(0, 1, 2)),
                 "connectsequential": Attribute(OFF, choice(0, 1)),
@@ -277,11 +277,11 @@ def _pattern_name(pattern: object) -> str:
     return pattern
 
 
-def _slot(number: int, serial: str) -> Group:
-    return Group(
+def _slot(number: int, serial: str) -> ScriptTable:
+    return ScriptTable(
         contents={
             "idn": f"7174A,8x12 Low Current Matrix,01.00a,{serial}-{number}",
-            "rows": Group(contents={"matrix": len(ROWS)}),
-            "columns": Group(contents={"matrix": len(COLUMNS)}),
+            "rows": ScriptTable(contents={"matrix": len(ROWS)}),
+            "columns": ScriptTable(contents={"matrix": len(COLUMNS)}),
         }
     )

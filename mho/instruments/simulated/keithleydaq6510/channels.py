@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.instruments.simulated.analogue.accuracy import Converter
+from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.buffers import ReadingBuffers
 from mho.instruments.simulated.scpi.instrument import ScpiError, command, query
@@ -55,7 +55,7 @@ class ChannelConfiguration(ReadingBuffers):
     ) -> None:
         super().__init__(clock, rng, serial=serial)
         self._meters = {
-            name: Converter(rng, ranges, accuracy, noise=noise, overrange=1.2)
+            name: SpecimenConverter(rng, ranges, accuracy, noise=noise, overrange=1.2)
             for name, ranges in SPECIFICATIONS.items()
         }
         self._forget()

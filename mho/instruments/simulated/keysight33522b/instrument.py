@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.generators.pulse_outputs import CHANNELS, INFINITE
-from mho.instruments.simulated.keysight33522b.levels import Levels
+from mho.instruments.simulated.keysight33522b.levels import OutputLevels
 from mho.instruments.simulated.keysight33522b.numbers import Clipped
-from mho.instruments.simulated.keysight33522b.timing import Timing
+from mho.instruments.simulated.keysight33522b.timing import WaveformTiming
 from mho.instruments.simulated.keysight33522b.waveforms import FULL_SCALE, WaveformMemory
 from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiError, Setting, command
 from mho.instruments.simulated.scpi.parameters import Boolean, Choice, Text
@@ -26,7 +26,7 @@ NOT_BURST = ("DC", "NOIS")  # noise is gated only (BURSt subsystem, introduction
 BETWEEN_BURSTS = 1e-6  # s, that the burst period leaves
 
 
-class SimulatedKeysight33522B(Levels, Timing, WaveformMemory):
+class SimulatedKeysight33522B(OutputLevels, WaveformTiming, WaveformMemory):
     """A 33522B on a bench; constructed as `PulseOutputs`."""
 
     identity = "Keysight Technologies,33522B,{serial},5.03-3.15-2.00-58-00"

@@ -24,7 +24,7 @@ def _lowest(device: PulseOutputs, channel: int) -> float:
     return -device.highest_level(channel)
 
 
-class Levels(PulseOutputs):
+class OutputLevels(PulseOutputs):
     """High and low level, amplitude and offset, the limits on them, and the load they refer to."""
 
     rms = {

@@ -21,34 +21,34 @@ SLACK = 1 + 1e-9
 FUNCTIONS = ("SINusoid", "SQUare", "TRIangle", "RAMP", "PULSe", "PRBS", "NOISe", "ARB", "DC")
 
 
-def _least_width(device: Timing, channel: int) -> float:
+def _least_width(device: WaveformTiming, channel: int) -> float:
     return device.shortest_width
 
 
-def _least_edge(device: Timing, channel: int) -> float:
+def _least_edge(device: WaveformTiming, channel: int) -> float:
     return device.shortest_edge
 
 
-def _least_period(device: Timing, channel: int) -> float:
+def _least_period(device: WaveformTiming, channel: int) -> float:
     return 1 / device.highest_frequency["PULS"]
 
 
-def _least_duty(device: Timing, channel: int) -> float:
+def _least_duty(device: WaveformTiming, channel: int) -> float:
     return max(0.01, 100.0 * device.shortest_width / device.period[channel])
 
 
-def _most_duty(device: Timing, channel: int) -> float:
+def _most_duty(device: WaveformTiming, channel: int) -> float:
     return 100.0 - _least_duty(device, channel)
 
 
-def _highest_frequency(device: Timing, channel: int) -> float:
+def _highest_frequency(device: WaveformTiming, channel: int) -> float:
     return device.highest_frequency.get(device.function[channel], device.highest_frequency["PULS"])
 
 
 _EDGE = Clipped(1e-8, _least_edge, LONGEST_EDGE, unit="S")
 
 
-class Timing(PulseOutputs):
+class WaveformTiming(PulseOutputs):
     """The waveform, and how long its parts take.
 
     Attributes

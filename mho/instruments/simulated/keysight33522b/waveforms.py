@@ -24,7 +24,15 @@ from mho.instruments.simulated.scpi.instrument import (
     command,
     query,
 )
-from mho.instruments.simulated.scpi.parameters import Block, Choice, Numeric, Parameter, Text, quote, unquote
+from mho.instruments.simulated.scpi.parameters import (
+    BlockParameter,
+    Choice,
+    CommandParameter,
+    Numeric,
+    Text,
+    quote,
+    unquote,
+)
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS
 
 FULL_SCALE = 32767
@@ -34,7 +42,7 @@ PLAYS = ("ONCE", "ONCEWAITTRIG", "REPEAT", "REPEATINF", "REPEATTILTRIG")
 MARKERS = ("MAINTAIN", "LOWATSTART", "HIGHATSTART", "HIGHATSTARTGOLOW")
 
 
-class Step(NamedTuple):
+class SequenceStep(NamedTuple):
     """One step of a sequence: which waveform, how often, how it goes on, and the marker on the sync output."""
 
     waveform: str
@@ -56,7 +64,7 @@ class Name(Text):
 
 
 @dataclass(frozen=True)
-class Samples(Parameter[list[float | bytes]]):
+class Samples(CommandParameter[list[float | bytes]]):
     """Samples, as a list of numbers or as one block."""
 
     default: tuple[()] = ()  # type: ignore[assignment]
@@ -65,7 +73,7 @@ class Samples(Parameter[list[float | bytes]]):
 
     def parse(self, text: str) -> float | bytes:
         """Read a sample, or the block."""
-        return Block().parse(text) if text[:1] == "#" else Numeric().parse(text)  # type: ignore[return-value]
+        return BlockParameter().parse(text) if text[:1] == "#" else Numeric().parse(text)  # type: ignore[return-value]
 
 
 def _fastest(device: WaveformMemory, channel: int) -> float:
@@ -113,7 +121,7 @@ class WaveformMemory(ScpiDevice):
     def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str = "SIM00000") -> None:
         super().__init__(clock, rng, serial=serial)
         self.waveforms: dict[int, dict[str, NDArray[np.int16]]] = {1: {}, 2: {}}
-        self.sequences: dict[int, dict[str, list[Step]]] = {1: {}, 2: {}}
+        self.sequences: dict[int, dict[str, list[SequenceStep]]] = {1: {}, 2: {}}
         self.chosen: dict[int, str] = {}
 
     def reset(self) -> None:
@@ -175,7 +183,7 @@ class WaveformMemory(ScpiDevice):
         if name in self.waveforms[channel] or name in self.sequences[channel]:
             raise ScpiError(ARB_EXISTS)
 
-    @command("[:SOURce[1|2]]:DATA:SEQuence", Block())
+    @command("[:SOURce[1|2]]:DATA:SEQuence", BlockParameter())
     def _load_sequence(self, channel: int, data: bytes) -> None:
         """Read ``name`` and, for each step, waveform, count, play control, marker mode and marker point."""
         name, *fields = (unquoted(part) for part in data.decode("latin-1").split(","))
@@ -185,7 +193,9 @@ class WaveformMemory(ScpiDevice):
         steps = [self._step(channel, *fields[i : i + 5]) for i in range(0, len(fields), 5)]
         self.sequences[channel][name] = steps
 
-    def _step(self, channel: int, waveform: str, count: str, play: str, marker: str, point: str) -> Step:
+    def _step(
+        self, channel: int, waveform: str, count: str, play: str, marker: str, point: str
+    ) -> SequenceStep:
         samples = self.waveforms[channel].get(waveform)
         if samples is None:
             raise ScpiError(ARB_UNKNOWN)
@@ -199,7 +209,7 @@ class WaveformMemory(ScpiDevice):
             or not (len(point) < 8 and 4 <= int(point) <= len(samples) - 3)
         ):
             raise ScpiError(-222)
-        return Step(waveform, int(count), play, marker, int(point))
+        return SequenceStep(waveform, int(count), play, marker, int(point))
 
     @query("[:SOURce[1|2]]:DATA:VOLatile:CATalog")
     def _query_waveforms(self, channel: int) -> str:

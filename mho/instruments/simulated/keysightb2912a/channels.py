@@ -11,13 +11,13 @@ import math
 from mho.instruments.simulated.keysightb2912a.accuracy import largest_current
 from mho.instruments.simulated.keysightb2912a.data import INFINITY, LIMITED, OVERFLOW, Point
 from mho.instruments.simulated.keysightb2912a.sources import SENSE
-from mho.instruments.simulated.keysightb2912a.sweeps import Sweeps
+from mho.instruments.simulated.keysightb2912a.sweeps import LevelSweeps
 from mho.instruments.simulated.scpi.instrument import ScpiError, command, query
 from mho.instruments.simulated.scpi.parameters import Choice, Numeric
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError
 
 
-class SourceChannels(Sweeps):
+class SourceChannels(LevelSweeps):
     """The part of the instrument that sources and measures: its two channels."""
 
     def error_texts(self) -> dict[int, str]:
@@ -30,7 +30,7 @@ class SourceChannels(Sweeps):
 
     # --- the meters ---
 
-    @Sweeps.current_limit.check
+    @LevelSweeps.current_limit.check
     def _check_limit(self, channel: int, amperes: float) -> None:
         if amperes > largest_current(self.level[channel]) * (1 + 1e-9):
             raise ScpiError(-222)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mho.instruments.simulated.analogue.accuracy import Converter
+from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.analogue.limited_sources import OFF, Regulated, carry, regulate
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keysightb2912a.accuracy import (
@@ -74,10 +74,12 @@ class Sources(MeasurementData):
     ) -> None:
         self.outputs = outputs
         self.interlock = interlock
-        self._sources = {channel: Converter(rng, SOURCE, accuracy) for channel in (1, 2)}
-        self._current_sources = {channel: Converter(rng, SOURCE_CURRENT, accuracy) for channel in (1, 2)}
-        self._meters = {channel: Converter(rng, MEASURE, accuracy, noise=noise) for channel in (1, 2)}
-        self._voltmeters = {channel: Converter(rng, MEASURE_VOLTAGE, accuracy) for channel in (1, 2)}
+        self._sources = {channel: SpecimenConverter(rng, SOURCE, accuracy) for channel in (1, 2)}
+        self._current_sources = {
+            channel: SpecimenConverter(rng, SOURCE_CURRENT, accuracy) for channel in (1, 2)
+        }
+        self._meters = {channel: SpecimenConverter(rng, MEASURE, accuracy, noise=noise) for channel in (1, 2)}
+        self._voltmeters = {channel: SpecimenConverter(rng, MEASURE_VOLTAGE, accuracy) for channel in (1, 2)}
         super().__init__(clock, rng, serial=serial)
 
     def reset(self) -> None:

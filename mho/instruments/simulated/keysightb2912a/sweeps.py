@@ -16,7 +16,7 @@ LIST_SIZE = 2500
 LEVELS = Numeric(0.0, -210.0, 210.0, unit="V", repeated=True)
 
 
-class Sweeps(Sources):
+class LevelSweeps(Sources):
     """The part of the instrument that knows which level comes next."""
 
     start = IndexedSetting(f"{SOURCES}:VOLTage:STARt", LEVEL)

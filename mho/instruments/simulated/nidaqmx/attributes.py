@@ -26,7 +26,7 @@ from nidaqmx.constants import (
 from nidaqmx.error_codes import DAQmxErrors as Code
 
 from mho.instruments.simulated.nidaqmx.errors import refusal
-from mho.instruments.simulated.nidaqmx.rack import Device, Rack
+from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack
 from mho.instruments.simulated.nidaqmx.tasks import Channel, SimulatedTask
 
 CHANNEL_TYPES = {
@@ -147,19 +147,19 @@ CHANNEL: dict[int, Callable[[SimulatedTask, Channel], object]] = {
 }
 
 
-def _ranges(device: Device) -> list[float]:
+def _ranges(device: DaqDevice) -> list[float]:
     return [edge for scale in sorted(device.product.input_noise) for edge in (-scale, scale)]
 
 
-def _ports(device: Device) -> str:
+def _ports(device: DaqDevice) -> str:
     return ", ".join(f"{device.name}/port{port}" for port in range(len(device.product.ports)))
 
 
-def _lines(rack: Rack, device: Device) -> str:
+def _lines(rack: DaqRack, device: DaqDevice) -> str:
     return ", ".join(line for line in rack.lines if line.startswith(f"{device.name}/"))
 
 
-DEVICE: dict[int, Callable[[Rack, Device], object]] = {
+DEVICE: dict[int, Callable[[DaqRack, DaqDevice], object]] = {
     0x631: lambda rack, device: device.product.name,
     0x632: lambda rack, device: device.serial,
     0x22CA: lambda rack, device: True,

@@ -12,7 +12,7 @@ from nidaqmx.error_codes import DAQmxErrors as Code
 from nidaqmx.errors import DaqError
 
 from mho.instruments.simulated.nidaqmx.errors import refusal
-from mho.instruments.simulated.nidaqmx.rack import Device, Rack, expand
+from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack, expand
 from mho.instruments.simulated.nidaqmx.tasks import Channel
 
 MONITOR = re.compile(r"_(ao\d+)_vs_aognd", re.IGNORECASE)
@@ -26,7 +26,7 @@ SPELLED = {
 
 
 def analogue_inputs(
-    rack: Rack, names: str, config: TerminalConfiguration, low: float, high: float, task: str
+    rack: DaqRack, names: str, config: TerminalConfiguration, low: float, high: float, task: str
 ) -> list[Channel]:
     """Return voltage inputs for `names`, each in the smallest range that holds `low` to `high` (V)."""
     channels = []
@@ -65,7 +65,7 @@ def analogue_inputs(
 
 
 def _terminals(
-    device: Device, terminal: str, config: TerminalConfiguration, task: str, name: str
+    device: DaqDevice, terminal: str, config: TerminalConfiguration, task: str, name: str
 ) -> tuple[TerminalConfiguration, str]:
     """Return how an input is connected, and the input that is its negative terminal; "" when it is no other one.
 
@@ -93,7 +93,7 @@ def _terminals(
     return used, partner if used is forms.DIFF else ""
 
 
-def analogue_outputs(rack: Rack, names: str, low: float, high: float, task: str) -> list[Channel]:
+def analogue_outputs(rack: DaqRack, names: str, low: float, high: float, task: str) -> list[Channel]:
     """Return voltage outputs for `names`, which take values from `low` to `high` (V)."""
     channels = []
     for name in expand([names]):
@@ -110,10 +110,10 @@ def analogue_outputs(rack: Rack, names: str, low: float, high: float, task: str)
     return channels
 
 
-def digital_lines(rack: Rack, names: str, one_channel: bool, task: str) -> list[Channel]:
+def digital_lines(rack: DaqRack, names: str, one_channel: bool, task: str) -> list[Channel]:
     """Return digital channels for lines and ports: one for them all, or one for each."""
     spelled = {line.lower(): line for line in rack.lines}
-    groups: list[tuple[str, tuple[str, ...], Device]] = []
+    groups: list[tuple[str, tuple[str, ...], DaqDevice]] = []
     for name in expand([names]):
         device, terminal = _split(rack, name, task)
         lines = [
@@ -121,7 +121,7 @@ def digital_lines(rack: Rack, names: str, one_channel: bool, task: str) -> list[
         ]
         if not lines or not terminal:
             raise refusal(
-                Code.PHYSICAL_CHAN_DOES_NOT_EXIST, task, Device=device.name, Physical_Channel_Name=terminal
+                Code.PHYSICAL_CHAN_DOES_NOT_EXIST, task, DaqDevice=device.name, Physical_Channel_Name=terminal
             )
         groups.append((name, tuple(lines), device))
     if one_channel:
@@ -131,18 +131,18 @@ def digital_lines(rack: Rack, names: str, one_channel: bool, task: str) -> list[
     return [Channel(name, name, device, lines=lines) for name, lines, device in groups]
 
 
-def _split(rack: Rack, name: str, task: str) -> tuple[Device, str]:
+def _split(rack: DaqRack, name: str, task: str) -> tuple[DaqDevice, str]:
     device, _, terminal = name.partition("/")
     return rack.device(device, task), terminal
 
 
-def _number(numbers: dict[str, int], device: Device, name: str, task: str) -> int:
+def _number(numbers: dict[str, int], device: DaqDevice, name: str, task: str) -> int:
     number = numbers.get(name.lower())
     if number is None:
         raise refusal(
             Code.PHYSICAL_CHAN_DOES_NOT_EXIST,
             task,
-            Device=device.name,
+            DaqDevice=device.name,
             Physical_Channel_Name=name.partition("/")[2],
         )
     return number

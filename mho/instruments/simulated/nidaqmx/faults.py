@@ -19,7 +19,7 @@ from nidaqmx.utils import unflatten_channel_string
 
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.nidaqmx.errors import read_refusal, refusal, write_refusal
-from mho.instruments.simulated.nidaqmx.rack import Rack
+from mho.instruments.simulated.nidaqmx.rack import DaqRack
 from mho.instruments.simulated.nidaqmx.streams import SampleStreams
 from mho.instruments.simulated.nidaqmx.tasks import SimulatedTask
 
@@ -50,7 +50,7 @@ class StruckStreams(SampleStreams):
         Those of the laboratory, looked at in every call; what strikes messages on the bus is passed over.
     """
 
-    def __init__(self, rack: Rack, faults: Sequence[Fault | DaqFault]) -> None:
+    def __init__(self, rack: DaqRack, faults: Sequence[Fault | DaqFault]) -> None:
         super().__init__(rack)
         self._faults = faults
         self._removed: dict[str, DaqFault] = {}

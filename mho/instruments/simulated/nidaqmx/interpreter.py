@@ -24,8 +24,8 @@ from mho.instruments.simulated.nidaqmx.channels import analogue_inputs, analogue
 from mho.instruments.simulated.nidaqmx.devices import Floats
 from mho.instruments.simulated.nidaqmx.errors import refusal, text
 from mho.instruments.simulated.nidaqmx.faults import StruckStreams, exposed
-from mho.instruments.simulated.nidaqmx.rack import Rack
-from mho.instruments.simulated.nidaqmx.tasks import Channel, Kind, SimulatedTask, Timing
+from mho.instruments.simulated.nidaqmx.rack import DaqRack
+from mho.instruments.simulated.nidaqmx.tasks import Channel, Kind, SimulatedTask, TaskTiming
 
 VERSION = DriverVersion(25, 3, 0)
 TASK_PROPERTY = re.compile(
@@ -73,7 +73,7 @@ def _complete(interpreter: type[SimulatedInterpreter]) -> type[SimulatedInterpre
 class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc]
     """NI-DAQmx on a simulated rack. Methods and arguments are those of nidaqmx's interface."""
 
-    def __init__(self, rack: Rack, faults: Sequence[Fault | DaqFault] = ()) -> None:
+    def __init__(self, rack: DaqRack, faults: Sequence[Fault | DaqFault] = ()) -> None:
         super().__init__(rack, faults)
         self._count = 0
         self._last_created = ""
@@ -285,7 +285,7 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         """Let a task start by itself."""
         found = self._task(task)
         found.refuse_while_running()
-        found.timing.trigger, found.timing.trigger_delay = "", Timing.trigger_delay
+        found.timing.trigger, found.timing.trigger_delay = "", TaskTiming.trigger_delay
 
 
 def _only_volts(units: int, task: str) -> None:

@@ -18,7 +18,7 @@ from mho.instruments.simulated.ports import ConverterPort
 
 
 @dataclass(frozen=True)
-class Device:
+class DaqDevice:
     """One device of the rack: its name in NI-DAQmx (``Dev1``), its product and its serial number."""
 
     name: str
@@ -50,18 +50,18 @@ class Terminals:
     """
 
     names: list[str] = field(default_factory=list)
-    devices: list[Device] = field(default_factory=list)
+    devices: list[DaqDevice] = field(default_factory=list)
     gain: Floats = field(default_factory=lambda: np.zeros(0))
     offset: Floats = field(default_factory=lambda: np.zeros(0))
     column: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
     number: dict[str, int] = field(default_factory=dict)
 
-    def of(self, device: Device) -> list[str]:
+    def of(self, device: DaqDevice) -> list[str]:
         """Return the names of the terminals of `device`."""
         return [name for name, owner in zip(self.names, self.devices, strict=True) if owner is device]
 
 
-class Rack:
+class DaqRack:
     """Devices, the volts at their outputs, and the port behind them.
 
     Parameters
@@ -99,7 +99,7 @@ class Rack:
         self.rng = rng
         self.port = port
         self.devices = {
-            name.lower(): Device(name, PRODUCTS[product], int(rng.integers(0x1D00000, 0x2200000)))
+            name.lower(): DaqDevice(name, PRODUCTS[product], int(rng.integers(0x1D00000, 0x2200000)))
             for name, product in devices.items()
         }
         self.unplugged: set[str] = set()
@@ -135,13 +135,13 @@ class Rack:
             terminals.column[terminals.number[name.lower()]] = column
         return terminals
 
-    def device(self, name: str, task: str = "") -> Device:
+    def device(self, name: str, task: str = "") -> DaqDevice:
         """Return the device called `name`; DAQmx error -200220 or -201003 when it is not there."""
         found = self.devices.get(name.strip("/").lower())
         if found is None:
             raise refusal(Code.INVALID_DEVICE_ID, task, Device_Specified=name)
         if found.name in self.unplugged:
-            raise refusal(Code.DEV_CANNOT_BE_ACCESSED, task, Device=found.name)
+            raise refusal(Code.DEV_CANNOT_BE_ACCESSED, task, DaqDevice=found.name)
         return found
 
     def unplug(self, name: str) -> None:
@@ -154,7 +154,7 @@ class Rack:
         """End what `unplug` began."""
         self.unplugged.discard(name)
 
-    def power_down(self, device: Device) -> None:
+    def power_down(self, device: DaqDevice) -> None:
         """Bring the outputs of a device to 0 V and its lines low."""
         owned = [number for number, owner in enumerate(self.outputs.devices) if owner is device]
         self.put(owned, np.zeros(len(owned)))
@@ -167,7 +167,7 @@ class Rack:
             return {f"/{device}/{line}" for device in self.devices}
         return {terminal}
 
-    def check_route(self, terminal: str, user: Device, task: str) -> None:
+    def check_route(self, terminal: str, user: DaqDevice, task: str) -> None:
         """Raise what NI-DAQmx raises when `terminal` cannot be brought to `user`."""
         device_name, _, line = terminal.strip("/").partition("/")
         if not terminal.startswith("/") or device_name not in self.devices or not line:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.nidaqmx.devices import Floats, to_digital
 from mho.instruments.simulated.nidaqmx.errors import read_refusal, refusal
-from mho.instruments.simulated.nidaqmx.rack import Rack
+from mho.instruments.simulated.nidaqmx.rack import DaqRack
 from mho.instruments.simulated.nidaqmx.tasks import SimulatedTask
 
 Rows = NDArray[np.intp]
@@ -28,7 +28,7 @@ Times = NDArray[np.floating[Any]]
 class SampleClock:
     """Starts, stops and samples the tasks of one rack."""
 
-    def __init__(self, rack: Rack) -> None:
+    def __init__(self, rack: DaqRack) -> None:
         self._rack = rack
         self._armed: list[SimulatedTask] = []
         self._playing: list[SimulatedTask] = []  # continuous generations

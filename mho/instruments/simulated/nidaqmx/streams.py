@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.nidaqmx.devices import Floats, to_analogue
 from mho.instruments.simulated.nidaqmx.errors import read_refusal, refusal, write_refusal
-from mho.instruments.simulated.nidaqmx.rack import Rack
+from mho.instruments.simulated.nidaqmx.rack import DaqRack
 from mho.instruments.simulated.nidaqmx.sample_clock import SampleClock
 from mho.instruments.simulated.nidaqmx.tasks import Kind, SimulatedTask
 
@@ -23,7 +23,7 @@ class SampleStreams:
     `fill_mode` and `data_layout` say how a flat array is ordered: 0 by channel, 1 by sample.
     """
 
-    def __init__(self, rack: Rack) -> None:
+    def __init__(self, rack: DaqRack) -> None:
         self._rack = rack
         self._clock = SampleClock(rack)
         self._tasks: dict[int, SimulatedTask] = {}

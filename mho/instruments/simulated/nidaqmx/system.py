@@ -22,7 +22,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.nidaqmx.devices import Floats
 from mho.instruments.simulated.nidaqmx.interpreter import SimulatedInterpreter
-from mho.instruments.simulated.nidaqmx.rack import Rack, expand
+from mho.instruments.simulated.nidaqmx.rack import DaqRack, expand
 from mho.instruments.simulated.ports import ConverterPort
 
 # nidaqmx selects per process, so the selection has to be global here, too: a context variable gives every
@@ -88,7 +88,7 @@ class DaqSystem:
         inputs: Sequence[str],
         faults: Sequence[Fault | DaqFault] = (),
     ) -> None:
-        self._rack = Rack(devices, clock, rng, port, outputs, inputs)
+        self._rack = DaqRack(devices, clock, rng, port, outputs, inputs)
         self._interpreter = SimulatedInterpreter(self._rack, faults)
 
     @contextmanager

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.nidaqmx.devices import Floats
 from mho.instruments.simulated.nidaqmx.errors import refusal
-from mho.instruments.simulated.nidaqmx.rack import Device, Rack
+from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack
 
 Kind = Literal["ai", "ao", "di", "do"]
 CONVERT_PADDING = 10e-6  # what NI-DAQmx adds to the shortest convert period when there is time for it
@@ -40,7 +40,7 @@ class Channel:
 
     name: str
     physical: str
-    device: Device
+    device: DaqDevice
     minimum: float = 0.0
     maximum: float = 0.0
     full_scale: float = 0.0
@@ -56,7 +56,7 @@ class Channel:
 
 
 @dataclass
-class Timing:
+class TaskTiming:
     """Sample clock, convert clock and start trigger of a task. On demand when `rate` is 0."""
 
     rate: float = 0.0
@@ -84,13 +84,13 @@ class Timing:
 class SimulatedTask:
     """One task of the interpreter; it starts, stops and reserves, but never samples by itself."""
 
-    def __init__(self, handle: int, name: str, rack: Rack) -> None:
+    def __init__(self, handle: int, name: str, rack: DaqRack) -> None:
         self.handle = handle
         self.name = name
         self.rack = rack
         self.kind: Kind | None = None
         self.channels: list[Channel] = []
-        self.timing = Timing()
+        self.timing = TaskTiming()
         self.running = False
         self.committed = False
         self.done = False
@@ -115,7 +115,7 @@ class SimulatedTask:
         return self.timing.source.lower() not in ("", "onboardclock")
 
     @property
-    def device(self) -> Device:
+    def device(self) -> DaqDevice:
         """The device whose timing engine the task uses."""
         return self.channels[0].device
 

@@ -47,7 +47,7 @@ from mho.instruments.simulated.scpi.language import (
     resolve,
 )
 from mho.instruments.simulated.scpi.parameters import Numeric
-from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError, ScpiError, Status
+from mho.instruments.simulated.scpi.status import ERROR_TEXTS, QueuedError, ScpiError, StatusModel
 from mho.instruments.simulated.scpi.syntax import split_messages
 
 __all__ = ["FunctionSetting", "IndexedSetting", "ScpiDevice", "ScpiError", "Setting", "command", "query"]
@@ -77,7 +77,7 @@ class ScpiDevice:
         self.clock = clock
         self.rng = rng
         self.serial = serial
-        self.status = Status(self.error_capacity)
+        self.status = StatusModel(self.error_capacity)
         self.stream = False
         self._input = b""
         self._output = b""

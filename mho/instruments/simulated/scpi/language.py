@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-from mho.instruments.simulated.scpi.parameters import Given, Numeric, Parameter
+from mho.instruments.simulated.scpi.parameters import CommandParameter, Given, Numeric
 from mho.instruments.simulated.scpi.settings import (
     FunctionSetting,
     IndexedSetting,
@@ -22,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
-Declared = Parameter[Any] | Mapping[str, Parameter[Any]]
+Declared = CommandParameter[Any] | Mapping[str, CommandParameter[Any]]
 """A parameter, or one for each function that a header may be about."""
 
 
@@ -30,7 +30,7 @@ class _Leaf(NamedTuple):
     """What a header leads to."""
 
     function: Callable[..., Any]
-    parameters: tuple[Parameter[Any], ...] = ()
+    parameters: tuple[CommandParameter[Any], ...] = ()
 
 
 class Call(NamedTuple):
@@ -38,7 +38,7 @@ class Call(NamedTuple):
 
     function: Callable[..., str | None]
     arguments: tuple[Any, ...] = ()
-    late: tuple[Parameter[Any] | None, ...] = ()  # parameters to resolve at execution, if any
+    late: tuple[CommandParameter[Any] | None, ...] = ()  # parameters to resolve at execution, if any
     suffixes: tuple[int, ...] = ()
 
 
@@ -81,7 +81,7 @@ def _declare(
     return decorate
 
 
-class _Asked(Parameter[Any]):
+class _Asked(CommandParameter[Any]):
     """The optional ``MIN|MAX|DEF`` after a numeric setting's question mark."""
 
     default = None
@@ -111,7 +111,7 @@ def _bind(leaf: _Leaf, suffixes: tuple[int, ...], texts: tuple[str, ...]) -> Cal
     """Read the parameters of one unit."""
     parameters = leaf.parameters
     values: list[Any] = []
-    late: list[Parameter[Any] | None] = [None] * len(suffixes)
+    late: list[CommandParameter[Any] | None] = [None] * len(suffixes)
     remaining = list(texts)
     for parameter in parameters:
         if parameter.given:
@@ -206,7 +206,7 @@ def _method(name: str) -> Callable[..., Any]:
     return call
 
 
-def _getter(setting: SettingBase[Any], parameter: Parameter[Any]) -> Callable[..., str]:
+def _getter(setting: SettingBase[Any], parameter: CommandParameter[Any]) -> Callable[..., str]:
     if isinstance(parameter, Numeric):
         return setting.recall
     return lambda device, *suffixes: setting.recall(device, *suffixes, None)

@@ -51,7 +51,7 @@ def multiplier(suffix: str, unit: str) -> float:
     return _MULTIPLIERS[prefix]
 
 
-class Parameter(Generic[T]):
+class CommandParameter(Generic[T]):
     """One parameter of a command.
 
     Attributes
@@ -88,7 +88,7 @@ class Parameter(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Given(Parameter[str]):
+class Given(CommandParameter[str]):
     """What a header has said already, such as the function it is about: handlers receive it first."""
 
     default: str
@@ -108,7 +108,7 @@ _KEYWORDS = {
 
 
 @dataclass(frozen=True)
-class Numeric(Parameter[float]):
+class Numeric(CommandParameter[float]):
     """A number with an optional unit, ``MIN``, ``MAX`` and ``DEF``.
 
     Attributes
@@ -201,7 +201,7 @@ class Numeric(Parameter[float]):
 
 
 @dataclass(frozen=True)
-class Boolean(Parameter[bool]):
+class Boolean(CommandParameter[bool]):
     """``ON``, ``OFF`` or a number; replied as 1 or 0."""
 
     default: bool = False

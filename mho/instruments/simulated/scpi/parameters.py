@@ -9,17 +9,34 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from mho.instruments.simulated.scpi.numbers import Boolean, Given, Limit, Numeric, Parameter, mnemonic_forms
+from mho.instruments.simulated.scpi.numbers import (
+    Boolean,
+    CommandParameter,
+    Given,
+    Limit,
+    Numeric,
+    mnemonic_forms,
+)
 from mho.instruments.simulated.scpi.status import ScpiError
 
 __all__ = [
-    "Block", "Boolean", "ChannelList", "Choice", "Given", "Limit", "Numeric", "Parameter", "Text",
-    "block_text", "quote", "unquote",
+    "BlockParameter",
+    "Boolean",
+    "ChannelList",
+    "Choice",
+    "CommandParameter",
+    "Given",
+    "Limit",
+    "Numeric",
+    "Text",
+    "block_text",
+    "quote",
+    "unquote",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Choice(Parameter[str]):
+class Choice(CommandParameter[str]):
     """One of several mnemonics; the value and the reply are its short form.
 
     Attributes
@@ -87,7 +104,7 @@ def unquote(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Text(Parameter[str]):
+class Text(CommandParameter[str]):
     """A quoted string; `bare` lets a plain word pass too, as arbitrary waveform names do."""
 
     default: str = ""
@@ -106,7 +123,7 @@ class Text(Parameter[str]):
 
 
 @dataclass(frozen=True)
-class Block(Parameter[bytes]):
+class BlockParameter(CommandParameter[bytes]):
     """A definite or indefinite length block of bytes."""
 
     default: bytes = b""
@@ -136,7 +153,7 @@ def block_text(data: bytes) -> str:
 
 
 @dataclass(frozen=True)
-class ChannelList(Parameter[tuple[int, ...]]):
+class ChannelList(CommandParameter[tuple[int, ...]]):
     """``(@101:110,112)``: the channels in the order given, a range upwards or downwards."""
 
     default: tuple[int, ...] = ()

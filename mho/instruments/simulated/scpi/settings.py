@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from mho.instruments.simulated.scpi.parameters import Given, Parameter
+from mho.instruments.simulated.scpi.parameters import CommandParameter, Given
 
 T = TypeVar("T")
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -23,7 +23,7 @@ def spelled(header: str, functions: Mapping[str, str]) -> Iterator[tuple[str, st
 class SettingBase(Generic[T]):
     """A value that a command sets, its query returns and ``*RST`` restores."""
 
-    def __init__(self, header: str, parameter: Parameter[T]) -> None:
+    def __init__(self, header: str, parameter: CommandParameter[T]) -> None:
         self.header = header
         self.parameter = parameter
         self.checks: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class SettingBase(Generic[T]):
         self.name = name
 
     @property
-    def forms(self) -> list[tuple[str, tuple[Parameter[Any], ...], Parameter[T]]]:
+    def forms(self) -> list[tuple[str, tuple[CommandParameter[Any], ...], CommandParameter[T]]]:
         """Every header it has, what its handlers receive before the value, and the value's parameter."""
         return [(self.header, (), self.parameter)]
 
@@ -61,7 +61,7 @@ class SettingBase(Generic[T]):
         value = self._get(device, *suffixes) if wanted is None else wanted
         return self._parameter(*suffixes).format(value, device)
 
-    def _parameter(self, *suffixes: Any) -> Parameter[T]:
+    def _parameter(self, *suffixes: Any) -> CommandParameter[T]:
         return self.parameter
 
     def _put(self, device: Any, *arguments: Any) -> None:
@@ -130,16 +130,21 @@ class FunctionSetting(SettingBase[T]):
         With ``<function>`` where the function stands.
     functions : mapping of str to str
         The node of each function by its name here, e.g. ``{"CURR": "CURRent[:DC]"}``.
-    parameter : Parameter, or mapping of str to Parameter
+    parameter : CommandParameter, or mapping of str to Parameter
         Of all functions, or of each.
     """
 
     def __init__(
-        self, header: str, functions: Mapping[str, str], parameter: Parameter[T] | Mapping[str, Parameter[T]]
+        self,
+        header: str,
+        functions: Mapping[str, str],
+        parameter: CommandParameter[T] | Mapping[str, CommandParameter[T]],
     ) -> None:
         self._headers = dict(spelled(header, functions))
         self._parameters = (
-            dict.fromkeys(functions, parameter) if isinstance(parameter, Parameter) else dict(parameter)
+            dict.fromkeys(functions, parameter)
+            if isinstance(parameter, CommandParameter)
+            else dict(parameter)
         )
         first = next(iter(functions))
         super().__init__(self._headers[first], self._parameters[first])
@@ -152,14 +157,14 @@ class FunctionSetting(SettingBase[T]):
         return self
 
     @property
-    def forms(self) -> list[tuple[str, tuple[Parameter[Any], ...], Parameter[T]]]:
+    def forms(self) -> list[tuple[str, tuple[CommandParameter[Any], ...], CommandParameter[T]]]:
         """Every header it has, what its handlers receive before the value, and the value's parameter."""
         return [
             (header, (Given(function),), self._parameters[function])
             for function, header in self._headers.items()
         ]
 
-    def _parameter(self, *suffixes: Any) -> Parameter[T]:
+    def _parameter(self, *suffixes: Any) -> CommandParameter[T]:
         return self._parameters[suffixes[0]]
 
     def _put(self, device: Any, *arguments: Any) -> None:

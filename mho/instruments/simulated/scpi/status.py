@@ -100,7 +100,7 @@ def event_bit(code: int) -> int:
 
 
 @dataclass
-class Status:
+class StatusModel:
     """Everything behind ``*STB?``: the error queue (first in, first out), the registers, and the SRQ line."""
 
     capacity: int = 32

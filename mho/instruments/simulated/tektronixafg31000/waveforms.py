@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, ScpiError, command, query
-from mho.instruments.simulated.scpi.parameters import Block, Choice, Numeric, block_text
+from mho.instruments.simulated.scpi.parameters import BlockParameter, Choice, Numeric, block_text
 
 FULL_SCALE = 16382
 LONGEST = 131072
@@ -40,8 +40,8 @@ class WaveformMemory(ScpiDevice):
         for name in EDITS:
             self.waveforms[name] = np.full(1000, FULL_SCALE // 2, np.uint16)
 
-    @command(":DATA[:DATA]", _EDIT, Block())
-    @command(":TRACe[:DATA]", _EDIT, Block())
+    @command(":DATA[:DATA]", _EDIT, BlockParameter())
+    @command(":TRACe[:DATA]", _EDIT, BlockParameter())
     def _load_waveform(self, name: str, data: bytes) -> None:
         samples = np.frombuffer(data[: len(data) // 2 * 2], ">u2").astype(np.uint16)
         if len(data) % 2 or not 2 <= len(samples) <= LONGEST:

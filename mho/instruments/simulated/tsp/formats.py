@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.tsp.tables import Attribute, Group, choice, whole
+from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, choice, whole
 
 ASCII, REAL32, REAL64 = 1.0, 2.0, 3.0
 BIG_ENDIAN, LITTLE_ENDIAN = 0.0, 1.0
@@ -22,7 +22,7 @@ CONSTANTS = {
 MISSING = 9.91e37  # what is printed for a reading that is not there
 
 
-class Format(Group):
+class Format(ScriptTable):
     """The ``format`` table, and what it decides.
 
     Parameters

@@ -24,13 +24,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.scpi.status import POWER_ON, QueuedError, Status
+from mho.instruments.simulated.scpi.status import POWER_ON, QueuedError, StatusModel
 from mho.instruments.simulated.tsp.events import Events
 from mho.instruments.simulated.tsp.formats import Format
 from mho.instruments.simulated.tsp.library import Library
 from mho.instruments.simulated.tsp.lua import Failure, Sandbox
 from mho.instruments.simulated.tsp.status import QUEUE_SIZE, TSP_ERROR_TEXTS, ErrorQueue, StatusTable
-from mho.instruments.simulated.tsp.tables import Group, TspError, bound
+from mho.instruments.simulated.tsp.tables import ScriptTable, TspError, bound
 from mho.instruments.simulated.tsp.triggers import Trigger
 
 LONGEST_LINE = 1 << 20  # bytes (?)
@@ -61,7 +61,7 @@ class TspDevice:
         self.clock = clock
         self.rng = rng
         self.serial = serial
-        self.status = Status(QUEUE_SIZE, events=POWER_ON)
+        self.status = StatusModel(QUEUE_SIZE, events=POWER_ON)
         self.stream = False
         self.format = Format(self._set_precision)
         self.events = Events(clock)
@@ -184,7 +184,7 @@ class TspDevice:
         """Queue the error with which something was refused."""
         self.push_error(error.code, error.text)
 
-    def bind(self, group: Group) -> Any:
+    def bind(self, group: ScriptTable) -> Any:
         """Return the Lua table of a group that a script has just made."""
         return group.bind(self.lua, self.refuse)
 

@@ -14,8 +14,8 @@ from mho.instruments.simulated.tsp.tables import (
     TOO_BIG,
     WRONG_TYPE,
     Attribute,
-    Group,
-    Panel,
+    InertTable,
+    ScriptTable,
     TspError,
     as_number,
     choice,
@@ -33,7 +33,7 @@ LINE_FREQUENCY = 60.0
 _WORD = 0xFFFFFFFF
 
 
-class Column(Protocol):
+class BufferColumn(Protocol):
     """One column of a reading buffer, as ``printbuffer`` takes it."""
 
     def numbers(self) -> NDArray[np.float64]:
@@ -47,7 +47,7 @@ class Library:
     def __init__(self, device: TspDevice) -> None:
         self._device = device
         self._started = 0.0
-        self.node = Group(
+        self.node = ScriptTable(
             {
                 "prompts": Attribute(0.0, choice(0, 1)),
                 "prompts4882": Attribute(1.0, choice(0, 1)),
@@ -69,12 +69,12 @@ class Library:
             "localnode": self.node,
             "node": [self.node],
             "display": _display(),
-            "beeper": Panel({"ON": 1.0, "OFF": 0.0, "enable": 1.0}, ("beep",)),
-            "bit": Group(contents=_bits()),
-            "timer": Group(
-                contents={"reset": self._restart, "measure": Group(contents={"t": self._elapsed})}
+            "beeper": InertTable({"ON": 1.0, "OFF": 0.0, "enable": 1.0}, ("beep",)),
+            "bit": ScriptTable(contents=_bits()),
+            "timer": ScriptTable(
+                contents={"reset": self._restart, "measure": ScriptTable(contents={"t": self._elapsed})}
             ),
-            "os": Group(
+            "os": ScriptTable(
                 contents={"time": lambda: EPOCH + int(device.clock.now), "clock": lambda: device.clock.now}
             ),
             "delay": self._delay,
@@ -123,7 +123,7 @@ class Library:
         block = np.full((last - first + 1, len(_given(columns))), MISSING)
         for index, column in enumerate(_given(columns)):
             if not (
-                isinstance(column, Group) and hasattr(column, "numbers")
+                isinstance(column, ScriptTable) and hasattr(column, "numbers")
             ):  # a Lua table has any attribute
                 raise TspError(WRONG_TYPE)
             readings = column.numbers()[first - 1 : last]
@@ -171,9 +171,11 @@ def _bits() -> dict[str, Callable[..., Any]]:
             "toggle": toggle}  # fmt: skip
 
 
-def _display() -> Panel:
-    channel = Panel({"digits": 5.0, "measure": Panel({"func": 1.0}), "limit": Panel({"func": 0.0})})
-    return Panel(
+def _display() -> InertTable:
+    channel = InertTable(
+        {"digits": 5.0, "measure": InertTable({"func": 1.0}), "limit": InertTable({"func": 0.0})}
+    )
+    return InertTable(
         {
             "SMUA": 0.0, "SMUB": 1.0, "SMUA_SMUB": 2.0, "USER": 3.0, "screen": 2.0, "locallockout": 0.0,
             "MEASURE_DCAMPS": 0.0, "MEASURE_DCVOLTS": 1.0, "MEASURE_OHMS": 2.0, "MEASURE_WATTS": 3.0,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mho.instruments.simulated.scpi.status import EventRegister, Status
-from mho.instruments.simulated.tsp.tables import Attribute, Group, whole
+from mho.instruments.simulated.scpi.status import EventRegister, StatusModel
+from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, whole
 
 QUEUE_SIZE = 100
 RECOVERABLE, NO_SEVERITY = 20, 0
@@ -50,10 +50,10 @@ _OPERATION = {"CALIBRATING": 1, "CAL": 1, "SWEEPING": SWEEPING, "SWE": SWEEPING,
               "MEAS": MEASURING, "USER": 4096}  # fmt: skip
 
 
-class ErrorQueue(Group):
-    """The ``errorqueue`` table; errors themselves live in a `Status`."""
+class ErrorQueue(ScriptTable):
+    """The ``errorqueue`` table; errors themselves live in a `StatusModel`."""
 
-    def __init__(self, status: Status) -> None:
+    def __init__(self, status: StatusModel) -> None:
         self._status = status
         super().__init__(
             contents={"next": self._next, "clear": self._clear},
@@ -70,7 +70,7 @@ class ErrorQueue(Group):
         return error.code, error.text, RECOVERABLE, NODE
 
 
-class StatusTable(Group):
+class StatusTable(ScriptTable):
     """The ``status`` table.
 
     Parameters
@@ -88,7 +88,7 @@ class StatusTable(Group):
 
     def __init__(
         self,
-        status: Status,
+        status: StatusModel,
         output_waits: Callable[[], bool],
         sweeping: Callable[[], int],
         limited: Callable[[str], int],
@@ -109,7 +109,7 @@ class StatusTable(Group):
             },
             contents={
                 **_BYTE,
-                "standard": Group(
+                "standard": ScriptTable(
                     {"enable": Attribute(0.0, whole(0, 255), self._set_event_enable)},
                     contents=_STANDARD,
                     readings={"event": status.take_events, "condition": lambda: status.events},
@@ -144,7 +144,7 @@ class StatusTable(Group):
         status.operation.enable = status.questionable.enable = 0
 
 
-def _limits(name: str, limited: Callable[[str], int]) -> Group:
+def _limits(name: str, limited: Callable[[str], int]) -> ScriptTable:
     return _register(
         EventRegister(),
         {
@@ -162,14 +162,14 @@ def _register(
     constants: Mapping[str, int],
     *,
     condition: Callable[[], int] | None = None,
-    **inner: Group,
-) -> Group:
+    **inner: ScriptTable,
+) -> ScriptTable:
     """Show an event register as scripts see it."""
 
     def enable(mask: float) -> None:
         register.enable = int(mask)
 
-    return Group(
+    return ScriptTable(
         {
             "enable": Attribute(0.0, whole(0, 65535), enable),
             "ptr": Attribute(65535.0, whole(0, 65535)),

@@ -104,7 +104,7 @@ def as_number(value: object) -> float:
     raise TspError(WRONG_TYPE)
 
 
-class Group:
+class ScriptTable:
     """One of the instrument's tables, such as ``smua.source``.
 
     Values live here and are mirrored into Lua, so that reading an attribute stays in Lua.
@@ -113,7 +113,7 @@ class Group:
     ----------
     attributes : mapping of Attribute, optional
     contents : mapping, optional
-        Constants, functions of Python and further groups; `Panel` for the front panel.
+        Constants, functions of Python and further groups; `InertTable` for the front panel.
     readings : mapping, optional
         Attributes that are computed when they are read.
     item : callable, optional
@@ -156,7 +156,7 @@ class Group:
         for name, attribute in self._attributes.items():
             self.store(name, attribute.default)
         for content in self._contents.values():
-            if isinstance(content, Group):
+            if isinstance(content, ScriptTable):
                 content.restore()
 
     def bind(self, sandbox: Sandbox, refuse: Refuse) -> Any:
@@ -196,7 +196,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Panel:
+class InertTable:
     """A table whose entries can all be called, written and read back, to no effect.
 
     Attributes
@@ -213,9 +213,9 @@ class Panel:
 
 def bound(content: Any, sandbox: Sandbox, refuse: Refuse) -> Any:
     """Return what stands for a constant, a function, a list, a panel or a group in Lua."""
-    if isinstance(content, Group):
+    if isinstance(content, ScriptTable):
         return content.bind(sandbox, refuse)
-    if isinstance(content, Panel):
+    if isinstance(content, InertTable):
         values = {name: bound(value, sandbox, refuse) for name, value in content.values.items()}
         return sandbox.panel(values, content.functions)
     if isinstance(content, list):

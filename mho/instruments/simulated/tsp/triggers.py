@@ -12,13 +12,21 @@ from typing import Any
 
 from mho.instruments.simulated.tsp.events import Detector, Events, Work
 from mho.instruments.simulated.tsp.lua import Opaque
-from mho.instruments.simulated.tsp.tables import ILLEGAL, Attribute, Group, TspError, flag, real, whole
+from mho.instruments.simulated.tsp.tables import (
+    ILLEGAL,
+    Attribute,
+    ScriptTable,
+    TspError,
+    flag,
+    real,
+    whole,
+)
 
 TIMERS, BLENDERS, GENERATORS, STIMULI = 8, 6, 2, 4
 MAXIMUM_WAIT = 1e5  # s
 
 
-class Timer(Group):
+class Timer(ScriptTable):
     """``trigger.timer[n]``: events a delay after its stimulus, once or several times."""
 
     def __init__(self, events: Events, spend: Callable[[], None]) -> None:
@@ -82,7 +90,7 @@ class Timer(Group):
             self._events.emit(self._event)
 
 
-class Blender(Group):
+class Blender(ScriptTable):
     """``trigger.blender[n]``: an event when any, or all, of its stimuli have come."""
 
     def __init__(self, events: Events) -> None:
@@ -121,7 +129,7 @@ class Blender(Group):
             self._events.emit(self._event)
 
 
-class _Stimuli(Group):
+class _Stimuli(ScriptTable):
     """``trigger.blender[n].stimulus[1..4]``."""
 
     def __init__(self, detectors: list[Detector]) -> None:
@@ -129,7 +137,7 @@ class _Stimuli(Group):
         super().__init__(names)
 
 
-class Trigger(Group):
+class Trigger(ScriptTable):
     """The ``trigger`` table itself.
 
     Parameters
@@ -168,9 +176,9 @@ class Trigger(Group):
         self._events.emit(self._event)
 
 
-def _generator(events: Events) -> Group:
+def _generator(events: Events) -> ScriptTable:
     event = events.number()
-    return Group(contents={"EVENT_ID": event, "assert": lambda: events.emit(event)})
+    return ScriptTable(contents={"EVENT_ID": event, "assert": lambda: events.emit(event)})
 
 
 def stimulus(detector: Detector) -> Attribute:
@@ -189,6 +197,6 @@ def wait(events: Events, detector: Detector, seconds: object) -> bool:
 
 def numbers(values: object, check: Any) -> list[float]:
     """Return the numbers of a Lua table; raises `TspError` when it is none, or holds something else."""
-    if values is None or isinstance(values, str | float | int | Group | Opaque):
+    if values is None or isinstance(values, str | float | int | ScriptTable | Opaque):
         raise TspError(ILLEGAL)
     return [check(value if value is not False else None) for value in values.values()]  # type: ignore[attr-defined]

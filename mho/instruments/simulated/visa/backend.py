@@ -27,7 +27,7 @@ from mho.instruments.simulated.visa.racks import (
 )
 from mho.instruments.simulated.visa.racks import register_rack as register_rack
 from mho.instruments.simulated.visa.racks import unregister_rack as unregister_rack
-from mho.instruments.simulated.visa.sessions import Line, Session, canonical
+from mho.instruments.simulated.visa.sessions import Line, VisaSession, canonical
 
 __all__ = ["MhoVisaLibrary", "Rack", "register_rack", "unregister_rack"]
 
@@ -94,7 +94,7 @@ class MhoVisaLibrary(EventLibrary):
             raise ValueError(
                 f"open_timeout ({open_timeout!r}) must be an integer (or compatible type)"
             ) from None
-        opened = Session(line, session)
+        opened = VisaSession(line, session)
         handle = VISASession(next(self._handles))
         if access_mode != constants.AccessModes.no_lock:
             _, status = line.lock(opened, constants.Lock(access_mode), None)
@@ -172,7 +172,7 @@ class MhoVisaLibrary(EventLibrary):
         self._last_status_in_session[session] = status
         return data[start:end], status
 
-    def _write_with_faults(self, handle: VISASession, sender: Session, data: bytes, faults: Any) -> None:
+    def _write_with_faults(self, handle: VISASession, sender: VisaSession, data: bytes, faults: Any) -> None:
         striking_now = striking(faults, sender.line.name, data)
         for fault in striking_now:
             if fault.kind == "disconnect":

@@ -11,7 +11,7 @@ from pyvisa.highlevel import VisaLibraryBase
 from pyvisa.typing import VISASession
 
 from mho.instruments.simulated.visa.racks import Rack, find_rack
-from mho.instruments.simulated.visa.sessions import Line, Session
+from mho.instruments.simulated.visa.sessions import Line, VisaSession
 
 
 class SessionLibrary(VisaLibraryBase):
@@ -22,17 +22,17 @@ class SessionLibrary(VisaLibraryBase):
     def _init(self) -> None:
         self.rack = find_rack(str(self.library_path))
         self._lines: dict[str, Line] = {}
-        self._sessions: dict[int, Session] = {}
+        self._sessions: dict[int, VisaSession] = {}
         self._handles = count(1)
 
-    def _find(self, session: int) -> Session:
+    def _find(self, session: int) -> VisaSession:
         """Find an open session."""
         found = self._sessions.get(session)
         if found is None:
             self._fail(None, StatusCode.error_invalid_object)
         return found
 
-    def _enter(self, session: VISASession) -> Session:
+    def _enter(self, session: VISASession) -> VisaSession:
         """Find a session and make sure that it may do I/O."""
         entering = self._sessions.get(session)
         if entering is None:
@@ -60,7 +60,7 @@ class SessionLibrary(VisaLibraryBase):
         self.handle_return_value(cast(VISASession, session) if session is not None else None, status)
         raise errors.VisaIOError(status)
 
-    def _time_out(self, handle: VISASession, session: Session, milliseconds: int) -> NoReturn:
+    def _time_out(self, handle: VISASession, session: VisaSession, milliseconds: int) -> NoReturn:
         if self.rack is not None:
             session.wait(self.rack.clock, milliseconds)
         self._fail(handle, StatusCode.error_timeout)

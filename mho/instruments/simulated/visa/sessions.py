@@ -88,25 +88,25 @@ class Line:
     name: str
     device: Device
     parsed: rname.ResourceName
-    exclusive: Session | None = None
+    exclusive: VisaSession | None = None
     shared_key: str = ""
-    sharers: set[Session] = field(default_factory=set)
+    sharers: set[VisaSession] = field(default_factory=set)
     lost: Fault | None = None
     traffic: Traffic = field(default_factory=Traffic)
-    listeners: dict[int, Session] = field(default_factory=dict)  # who has handlers for events enabled
+    listeners: dict[int, VisaSession] = field(default_factory=dict)  # who has handlers for events enabled
 
     @property
     def guarded(self) -> bool:
         """Whether I/O has to ask for permission first."""
         return self.exclusive is not None or bool(self.sharers) or self.lost is not None
 
-    def admits(self, session: Session) -> bool:
+    def admits(self, session: VisaSession) -> bool:
         """Tell whether the locks let `session` do I/O."""
         if self.exclusive is not None:
             return self.exclusive is session
         return not self.sharers or session in self.sharers
 
-    def lock(self, session: Session, kind: constants.Lock, key: str | None) -> tuple[str, StatusCode]:
+    def lock(self, session: VisaSession, kind: constants.Lock, key: str | None) -> tuple[str, StatusCode]:
         """Lock for `session`; returns the access key ("" for an exclusive lock) and a status."""
         if self.exclusive not in (None, session):
             return "", StatusCode.error_resource_locked
@@ -125,7 +125,7 @@ class Line:
         self.sharers.add(session)
         return self.shared_key, StatusCode.success
 
-    def unlock(self, session: Session) -> StatusCode:
+    def unlock(self, session: VisaSession) -> StatusCode:
         """Release the lock of `session`, the exclusive one first."""
         if self.exclusive is session:
             self.exclusive = None
@@ -136,7 +136,7 @@ class Line:
         return StatusCode.success
 
 
-class Session:
+class VisaSession:
     """An open session on a line, with VISA's attributes and what of a reply is not read yet."""
 
     __slots__ = (
