@@ -10,7 +10,7 @@ from pathlib import Path
 from mho import run
 from mho.procedures import Solution, Solve
 
-MATRICES = Path(__file__).resolve().parent.parent / "data" / "matrices"
+MATRICES = Path(__file__).resolve().parents[1] / "mho/chip_maps/matrices"
 PRESET = "pku"
 SEEDS_A_REPEAT = 4  # the frame's five repeats are twenty chips
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from PySide6.QtWidgets import QApplication
 
-import mho.cli.main as mho
+from mho.cli.main import main
 
 PATIENCE = 60.0  # s
 
@@ -39,4 +39,4 @@ if __name__ == "__main__":
     QApplication.exec = run_until_it_answers  # type: ignore[method-assign,assignment]
     sys.argv = ["mho", "gui"]
     with suppress(SystemExit):
-        mho.main()
+        main()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import psutil  # at run time only when it is needed: it would cost every start a tenth of a second
 
-HOUSE = Path(__file__).resolve().parent
+HOUSE = Path(__file__).resolve().parents[1]
 MARK = "MHO_WORKER"
 """The environment variable that a worker hands on to all that it starts, however far that moves away."""
 

@@ -16,9 +16,9 @@ from pydantic import BaseModel
 from repository import ROOT
 from typer.main import get_command
 
-import mho.cli.main as mho
 from mho.chip_maps.chip import ChipMap
 from mho.cli.bench import bench_app
+from mho.cli.main import app
 from mho.cli.queue import queue_app
 from mho.cli.runs import runs_app
 from mho.instruments.bench_file.bench_file import BenchFile
@@ -128,7 +128,7 @@ def tree() -> dict[tuple[str, ...], Any]:
         for name, one in getattr(command, "commands", {}).items():
             walk(one, (*words, name))
 
-    walk(get_command(mho.app), ())
+    walk(get_command(app), ())
     walk(get_command(bench_app), ("bench",))
     walk(get_command(queue_app), ("queue",))
     walk(get_command(runs_app), ("runs",))

@@ -11,10 +11,10 @@ import pytest
 from repository import ROOT
 
 PACKAGES = ("mho", "benchmarks")
-FOLDERS = (*PACKAGES, "data/matrices", "docs", "tests", ".ci")
+FOLDERS = (*PACKAGES, "docs", "tests", ".ci")
 TEXTS = {"", ".py", ".md", ".toml", ".mtx", ".csv", ".txt", ".cfg", ".ini", ".json", ".yml", ".yaml", ".svg"}
 
-SOLVE = "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/mho solve data/matrices/mimo-16x16.mtx"
+SOLVE = "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/mho solve mimo-16x16"
 TEST = "python3 -m venv .venv && .venv/bin/pip install -e '.[dev]' && .venv/bin/pytest"
 
 MACHINE_PATH = re.compile(r"(?<![\w.:/])/(?:work|root|home|Users)/\w|\b[A-Z]:\\Users\\")

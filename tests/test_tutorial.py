@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
@@ -36,7 +35,6 @@ def follow(command: str, shell: Shell) -> None:
 def test_the_tutorial_can_be_followed(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copytree(ROOT / "data/matrices", tmp_path / "data/matrices")
     monkeypatch.chdir(tmp_path)
     done = []
     for block in BLOCK.finditer(PAGE):

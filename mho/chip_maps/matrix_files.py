@@ -29,13 +29,22 @@ _READERS: dict[str, Callable[[bytes, Path], NDArray[Any]]] = {
 }
 
 
+def sample_names() -> list[str]:
+    """Return the names of the sample matrices and right-hand sides that come with mho."""
+    return sorted(path.stem for path in _samples().glob("*.mtx"))
+
+
+def _samples() -> Path:
+    return Path(__file__).parent / "matrices"
+
+
 def load_matrix(source: Source) -> Numbers:
     """Return the square matrix in a file, or an array checked in the same way.
 
     Parameters
     ----------
-    source : path or array_like
-        A ``.npy``, ``.csv`` or ``.mtx`` file, or numbers (a scipy sparse array too).
+    source : path, name or array_like
+        A ``.npy``, ``.csv`` or ``.mtx`` file, one of `sample_names`, or numbers (a scipy sparse array too).
 
     Returns
     -------
@@ -88,7 +97,7 @@ def load_vector(source: Source, n: int, rng: np.random.Generator, *, complex_val
 
     Parameters
     ----------
-    source : {"ones", "random"}, path or array_like
+    source : {"ones", "random"}, path, name or array_like
         ``"random"`` draws standard normal numbers from `rng` (circular with unit variance when complex). A
         file, or an array, holds `n` values in one dimension, one column or one row.
     n : int
@@ -169,9 +178,16 @@ def _read(source: Source, role: str) -> tuple[str, NDArray[Any]]:
         except ValueError:
             raise InputError(f"{role} is ragged: its rows differ in length; make them equal.") from None
     path = Path(source)
+    if str(source) in sample_names():
+        path = _samples() / f"{source}.mtx"
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         kinds = ", ".join(_READERS)
+        if not path.suffix:
+            names = ", ".join(sample_names())
+            raise InputError(
+                f"there is no sample called {path}; there are {names}; a file of yours ends in {kinds}."
+            )
         raise InputError(f"{path} has the unknown suffix '{path.suffix}'; {role} is read from {kinds}.")
     try:
         check_ordinary(path)

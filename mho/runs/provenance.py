@@ -27,7 +27,7 @@ from mho.runs.schema import RecordedParameter
 
 DIFF_BYTES = 256 * 1024
 GIT_TIMEOUT = 2.0
-_HOUSE = Path(__file__).resolve().parent.parent
+_HOUSE = Path(__file__).resolve().parents[2]
 
 
 def collect(seed: int | None, argv: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from mho.chip_maps.fixed_point import slice_digits
 from mho.chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.matrix_files import load_matrix
 
-PUBLISHED = load_matrix(ROOT / "data/matrices/zuo2025-4x4.mtx")
+PUBLISHED = load_matrix(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx")
 
 
 def test_the_published_example_truncated_and_rounded():

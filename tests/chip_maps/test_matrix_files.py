@@ -14,11 +14,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from repository import ROOT
 
-from mho.chip_maps.matrix_files import from_real_vector, load_matrix, load_vector, to_real, to_real_vector
+from mho.chip_maps.matrix_files import (
+    from_real_vector,
+    load_matrix,
+    load_vector,
+    sample_names,
+    to_real,
+    to_real_vector,
+)
 from mho.chip_maps.matrix_formats import LARGEST
 from mho.errors import InputError
 
-MATRICES = ROOT / "data" / "matrices"
+MATRICES = ROOT / "mho/chip_maps/matrices"
 BANNER = "%%MatrixMarket matrix"
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 COMPLEX = st.complex_numbers(allow_nan=False, allow_infinity=False)
@@ -317,7 +324,7 @@ def test_a_real_vector_beside_a_complex_matrix_becomes_complex(rng: np.random.Ge
         (2.0, r"shape \(\)"),
         ([1.0, np.nan, 0.0], r"entry \[1\], counted from 0, is nan"),
         ([1.0, 1j, 0.0], "complex but the matrix is real"),
-        ("one", "unknown suffix ''; the right-hand side is read from"),
+        ("one", "no sample called one; there are"),
     ],
 )
 def test_a_bad_vector_is_refused(rng: np.random.Generator, vector: object, sentence: str):
@@ -393,3 +400,20 @@ def test_the_table_of_samples_is_true():
         if row[4].strip():
             condition = np.linalg.cond(load_matrix(MATRICES / row[1].strip(" `")))
             assert f"{condition:.4f}" == row[4].strip()
+
+
+def test_a_sample_is_found_by_its_name_in_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert set(sample_names()) == {path.stem for path in MATRICES.glob("*.mtx")}
+    np.testing.assert_array_equal(load_matrix("zuo2025-4x4"), load_matrix(MATRICES / "zuo2025-4x4.mtx"))
+    np.testing.assert_array_equal(
+        load_vector("zuo2025-4x4-rhs", 4, np.random.default_rng(0)),
+        load_vector(MATRICES / "zuo2025-4x4-rhs.mtx", 4, np.random.default_rng(0)),
+    )
+
+
+def test_an_unknown_sample_is_answered_with_those_there_are() -> None:
+    with pytest.raises(
+        InputError, match=r"no sample called zuo; there are dominant-8x8, .*ends in .npy, .csv, .mtx"
+    ):
+        load_matrix("zuo")

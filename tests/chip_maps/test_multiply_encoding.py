@@ -14,7 +14,7 @@ from mho.chip_maps.matrix_files import load_matrix
 from mho.chip_maps.multiply_encoding import encode_multiply, group_lines
 from mho.errors import InputError
 
-PUBLISHED = ROOT / "data/matrices/zuo2025-4x4.mtx"
+PUBLISHED = ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx"
 
 signed = arrays(np.float64, (5, 5), elements=st.floats(-1.0, 1.0, allow_subnormal=False)).filter(
     lambda values: bool(np.abs(values).max() > 1e-3)

@@ -19,8 +19,8 @@ from repository import ROOT
 
 from mho.runs import RunFile, Status
 
-ZUO = str(ROOT / "data/matrices/zuo2025-4x4.mtx")
-RHS = str(ROOT / "data/matrices/zuo2025-4x4-rhs.mtx")
+ZUO = str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx")
+RHS = str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4-rhs.mtx")
 BENCH = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 KEYS = {
     "converged", "bits", "encoding", "forecast_rho", "solution", "relative_error", "cycles", "mvm_outputs",
@@ -134,7 +134,7 @@ def test_with_a_tolerance_nobody_speaks_of_bits_that_were_asked_for(shell):
 
 @pytest.mark.parametrize("encoding", ["bias", "differential"])
 def test_the_encoding_asked_for_is_used(shell, encoding):
-    matrix = ROOT / "data/matrices/dominant-8x8.mtx"
+    matrix = ROOT / "mho/chip_maps/matrices/dominant-8x8.mtx"
     _, out, _ = shell("solve", matrix, "--bits", 3, "--encoding", encoding, "--seed", 1, "--json")
     assert json.loads(out)["encoding"].startswith(encoding)
 
@@ -286,7 +286,7 @@ def test_limits_that_the_run_would_exceed_are_refused_before_it(shell, tmp_path,
 
 def test_a_matrix_larger_than_the_published_chip_says_what_fits(shell, tmp_path):
     path = bench(tmp_path, 'chip = "reference"', 'chip = "zuo2025"')
-    line = shell.refused("solve", ROOT / "data/matrices/mimo-16x16.mtx", "--bench", path)
+    line = shell.refused("solve", ROOT / "mho/chip_maps/matrices/mimo-16x16.mtx", "--bench", path)
     assert "16 x 16" in line
     assert "take up to 8 x 8" in line
 
@@ -442,9 +442,7 @@ def pulses_in(folder: Path) -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_solve_with_a_safe_bench_and_a_whole_file(tmp_path, number):
-    child = start(
-        "solve", "data/matrices/mimo-16x16.mtx", "--bits", 48, "--seed", 1, "--json", folder=tmp_path
-    )
+    child = start("solve", "mimo-16x16", "--bits", 48, "--seed", 1, "--json", folder=tmp_path)
     deadline = time.monotonic() + 60
     while pulses_in(tmp_path) <= 10:
         assert time.monotonic() < deadline

@@ -18,8 +18,8 @@ from queue_procedures import Reading
 from queue_runners import SUPPORT, Desk, eventually, order, running
 from rich.console import Console
 
-import mho.cli.main as mho
 from mho import run
+from mho.cli.main import main
 from mho.cli.queue import MOST_WAITING
 from mho.cli.queue_display import RunnerDisplay
 from mho.instruments.bench_file.bench_file import load_bench_file
@@ -48,7 +48,7 @@ def shell(desk, tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["mho", "queue", *map(str, words)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:
-            mho.main(supervised=False)
+            main(supervised=False)
         return (int(left.value.code or 0), *capsys.readouterr())
 
     return type_
@@ -132,13 +132,13 @@ def test_bench_safe_tells_the_queue(shell, desk, monkeypatch, capsys):
     desk.change(lambda queue: queue.hold_unsafe("simulated", "unsafe", "no answer", ["gate"]))
     monkeypatch.setattr(sys, "argv", ["mho", "bench", "safe"])
     with pytest.raises(SystemExit):
-        mho.main()
+        main()
     assert "the queue warns of it no more" in capsys.readouterr().out
     before = desk.change(lambda queue: queue.lane("simulated"))
     assert not before.unsafe
     assert before.confirmed_by == "made safe by a fresh process"
     with pytest.raises(SystemExit):
-        mho.main()  # a bench of which nothing was feared
+        main()  # a bench of which nothing was feared
     assert "warns" not in capsys.readouterr().out
     assert desk.change(lambda queue: queue.lane("simulated")).confirmed > before.confirmed
 
@@ -405,6 +405,6 @@ def test_a_display_begins_with_how_the_runner_stands_and_says_nothing_twice():
 def test_a_runner_for_no_bench_is_refused(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["mho", "runner", "--bench", "moon"])
     with pytest.raises(SystemExit) as left:
-        mho.main(supervised=False)
+        main(supervised=False)
     assert left.value.code == 2
     assert "cannot read bench 'moon'" in capsys.readouterr().err

@@ -120,7 +120,9 @@ def test_a_rebuild_that_is_killed_leaves_an_index_that_goes_on(shell: Shell):
     for number in range(600):
         os.link(shell.folder / "sweep.h5", shell.folder / f"sweep-{number}.h5")
     shell("runs", "tag", "solved", "good")
-    code = "import sys, mho; sys.argv = ['mho', 'runs', '--rebuild', '--json']; mho.main()"
+    code = (
+        "import sys; from mho.cli.main import main; sys.argv = ['mho', 'runs', '--rebuild', '--json']; main()"
+    )
     environment = os.environ | {
         "MHO_RUNS": str(shell.folder),
         "PYTHONPATH": str(Path(runs.__file__).parents[1]),

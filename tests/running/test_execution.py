@@ -22,7 +22,7 @@ from mho.procedures import Procedure, Solve
 from mho.procedures.stream import Ended, MakingSafe, Message, Progress, Row, Standing, Started, Stream
 from mho.runs import Array, Column, Layout, RunFile, Status, Table
 
-MATRIX = str(ROOT / "data/matrices/zuo2025-4x4.mtx")
+MATRIX = str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx")
 CELL = Cell("multiply", 0, 0)
 FORM = Pulse("set", 4.0, 1e-6, 1.6)
 

@@ -11,7 +11,7 @@ from mho import run
 from mho.procedures import Read, Solve
 from mho.runs import Verdict, verify
 
-MATRIX = ROOT / "data/matrices/zuo2025-4x4.mtx"
+MATRIX = ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx"
 
 
 @pytest.fixture(autouse=True)

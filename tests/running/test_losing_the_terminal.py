@@ -15,13 +15,15 @@ from repository import ROOT
 
 from mho.runs import RunFile, Status
 
-TAKE_THE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); import mho; mho.main()"
+TAKE_THE_TERMINAL = (
+    "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); from mho.cli.main import main; main()"
+)
 
 
 def start_in_terminal(path: Path) -> tuple[subprocess.Popen[bytes], int]:
     """Start a solve in a terminal of its own; return it and the terminal's other end."""
     mine, theirs = pty.openpty()
-    command = ["solve", "data/matrices/mimo-16x16.mtx", "--seed", "1", "--output", str(path)]
+    command = ["solve", "mimo-16x16", "--seed", "1", "--output", str(path)]
     process = subprocess.Popen(
         [sys.executable, "-c", TAKE_THE_TERMINAL, *command],
         cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,

@@ -11,7 +11,7 @@ import pytest
 from queue_runners import LIVING, SUPPORT, eventually, order
 from run_writers import WriterProcess
 
-import mho.cli.main as mho
+from mho.cli.main import main
 from mho.gui.queue.model import JobsModel, job_sentence
 from mho.gui.runs.table import COLUMNS, STATUS
 from mho.procedures.stream import Control, Event, Paused, Progress
@@ -42,7 +42,7 @@ def words(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys, qapp) -> Callab
         monkeypatch.setattr(sys, "argv", ["mho", *map(str, line)])
         capsys.readouterr()
         with pytest.raises(SystemExit):
-            mho.main()
+            main()
         return capsys.readouterr().out
 
     def ask(job: Job) -> Words:

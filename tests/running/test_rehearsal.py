@@ -29,7 +29,7 @@ from mho.procedures.stream import Ended, Progress, Started, Stream
 from mho.running.rehearsal import Rehearsal, TerminalQuantity, rehearse
 from mho.runs import Column, Layout, RunFile, Table
 
-MATRIX = str(ROOT / "data/matrices/zuo2025-4x4.mtx")
+MATRIX = str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx")
 TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 CELL = Cell("multiply", 0, 0)
 FORM = Pulse("set", 4.0, 1e-6, 1.6)

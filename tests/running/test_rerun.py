@@ -254,7 +254,7 @@ print(json.dumps(rerun_as_json(again)))
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="kernels of other processors are for this family")
 def test_on_another_processor_only_digital_results_differ_and_a_run_can_go_on(tmp_path: Path):
-    matrix = ROOT / "data/matrices/dominant-8x8.mtx"
+    matrix = ROOT / "mho/chip_maps/matrices/dominant-8x8.mtx"
     here = run(Solve(matrix=str(matrix), bits=12), seed=1, output=tmp_path / "solve.h5")
     with RunFile(here.path) as file:
         kernel = file.provenance["blas"]

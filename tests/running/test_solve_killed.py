@@ -27,7 +27,7 @@ def test_a_killed_solve_leaves_a_file_that_lacks_the_last_second_at_most(tmp_pat
             "-m",
             "mho",
             "solve",
-            "data/matrices/mimo-16x16.mtx",
+            "mimo-16x16",
             "--seed",
             "1",
             "--output",

@@ -17,8 +17,8 @@ import pytest
 from queue_procedures import Reading
 from queue_runners import ROOT, SUPPORT, Desk, eventually, order, running, served_bench, unsafe_roles
 
-import mho.cli.main as mho
 from mho import run
+from mho.cli.main import main
 from mho.cli.plan import run_plan
 from mho.errors import BenchError, InstrumentError, UnsafeError
 from mho.instruments.bench.locking import lock_bench
@@ -196,7 +196,7 @@ def test_a_worker_whose_supervisor_is_killed_ends_on_a_safe_bench(runs, how):
 
 
 def test_a_solve_is_supervised_as_well(runs):
-    command = [sys.executable, "-m", "mho", "solve", "data/matrices/mimo-16x16.mtx", "--bench", runs.bench]
+    command = [sys.executable, "-m", "mho", "solve", "mimo-16x16", "--bench", runs.bench]
     process = subprocess.Popen(
         [*command, "--output", str(runs.path)], cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
@@ -229,7 +229,7 @@ def test_a_run_that_leaves_its_bench_unsafe_tells_the_queue_and_the_next_one_mak
         assert (lane.held, lane.unsafe, lane.live) == (True, True, ("gate",))
         monkeypatch.setattr(sys, "argv", ["mho", "queue", "list"])
         with pytest.raises(SystemExit):
-            mho.main()
+            main()
         assert capsys.readouterr().out.startswith(f"NOT CONFIRMED SAFE: bench {bench}, gate may be live")
 
         runs.path.unlink()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import mho.cli.main as mho
+from mho.cli.main import main
 
 
 class Shell:
@@ -24,7 +24,7 @@ class Shell:
         self._monkeypatch.setattr(sys, "argv", ["mho", *map(str, arguments)])
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as left:
-            mho.main(supervised=False)
+            main(supervised=False)
         out, err = self._capsys.readouterr()
         return int(left.value.code or 0), out, err
 

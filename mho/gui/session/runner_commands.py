@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from mho.errors import MhoError, QueueError
+from mho.processes import environment
 
-if TYPE_CHECKING:
-    from mho.gui.session.session import Command
-
-HOUSE = Path(__file__).resolve().parent.parent
 STARTED_WITHIN = 40.0  # s; the imports of a cold machine
 LOOK = 0.1  # s
+
+Command = Literal["pause", "resume", "abort"]
 
 Said = tuple[str, str] | None
 """Level and text of what the user is to be told; None for nothing."""
@@ -110,12 +108,11 @@ def start_runner(path: Path, bench: str) -> Said:
 
 def _start_detached(arguments: list[str], runs: Path, log: Path) -> subprocess.Popen[bytes]:
     """Start mho in a session of its own: what ends this process, or its terminal, does not end that one."""
-    modules = os.pathsep.join(filter(None, [str(HOUSE), os.environ.get("PYTHONPATH", "")]))
     try:
         with log.open("ab") as errors:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
-                env=os.environ | {"MHO_RUNS": str(runs), "PYTHONPATH": modules},
+                env=environment(MHO_RUNS=str(runs)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -17,16 +17,15 @@ from mho.errors import MhoError
 from mho.gui.session.background import Errands
 from mho.gui.session.bench_safety import SafetyRecord, SafetyVerdict, Use, safety_topic, say_runner_gone
 from mho.gui.session.queue_listener import QueueListener, RunnerListener, Unwatched
+from mho.gui.session.runner_commands import Command, StopTold, carry_out, start_runner, stop_at_once
 from mho.gui.session.shown_run import ShownRun
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
-    from mho.gui.session.runner_commands import StopTold
     from mho.running.queue.job import Job, Lane
     from mho.running.queue.store import Queue
     from mho.running.runner.messages import RunnerState
 
-Command = Literal["pause", "resume", "abort"]
 
 HEAR_PERIOD = 40  # ms between two times at which what the runner said is passed on
 HEARD_AT_ONCE = 200  # events; a runner that says more has some of them shown later
@@ -223,15 +222,11 @@ class Session(QObject):
 
     def command(self, name: Command, job: int | None = None) -> None:
         """Send a command to the runner; its refusal is told. Without a runner the queue is held or released."""
-        from mho.gui.session.runner_commands import carry_out
-
         bench = self.bench
         self._errands.run_at_once(lambda: carry_out(name, self.queue_path, bench, job))
 
     def emergency_stop(self) -> None:
         """Break off the running job at once, make the bench safe, and hold the queue; `stop_told` says what comes of it."""
-        from mho.gui.session.runner_commands import stop_at_once
-
         bench = self.bench
         self.stop_told.emit("CRITICAL", f"emergency stop of bench {bench}: asked for, not yet confirmed…")
         self._errands.run_at_once(
@@ -253,8 +248,6 @@ class Session(QObject):
 
     def ensure_runner(self) -> None:
         """Start a runner for the bench, as a process that outlives the window, unless there is one."""
-        from mho.gui.session.runner_commands import start_runner
-
         self._errands.run_at_once(lambda: start_runner(self.queue_path, self.bench), self._pass_on)
 
     def change_queue(self, act: Callable[[Queue], Any], then: Callable[[Any], None] | None = None) -> None:

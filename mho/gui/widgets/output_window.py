@@ -9,7 +9,7 @@ from PySide6.QtCore import QCoreApplication, QProcess, QProcessEnvironment, Qt, 
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
-from mho.gui.session.runner_commands import HOUSE
+from mho.processes import HOUSE
 
 COLUMNS = 104
 LINES_KEPT = 5000

@@ -10,7 +10,8 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QToolBar, QWidget
 
 from mho.gui.run_window.header import Badge
-from mho.gui.session.session import Command, Session
+from mho.gui.session.runner_commands import Command
+from mho.gui.session.session import Session
 from mho.gui.widgets import theme
 from mho.gui.widgets.elided_label import ElidedLabel
 from mho.gui.window.stop import SafetyLight, StopButton

@@ -120,8 +120,8 @@ def test_without_a_chip_map_nobody_knows_the_windows(tmp_path):
 
 def test_summary_agrees_with_what_a_real_solve_says_of_itself(tmp_path):
     solve = Solve(
-        matrix=str(ROOT / "data/matrices/zuo2025-4x4.mtx"),
-        rhs=str(ROOT / "data/matrices/zuo2025-4x4-rhs.mtx"),
+        matrix=str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx"),
+        rhs=str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4-rhs.mtx"),
         bits=12,
     )
     told = run(solve, seed=3, output=tmp_path / "real.h5").summary

@@ -46,7 +46,7 @@ def test_the_packaged_bench_is_complete():
     [
         ("chip = ", "chp = ", "chp (line {}): unknown key; did you mean 'chip'?"),
         ("preset = ", "presett = ", "simulation.presett (line {}): unknown key; did you mean 'preset'?"),
-        ("terminal = ", "terminl = ", "mho.instruments.smu.terminl (line {}): unknown key; did you mean 'terminal'?"),
+        ("terminal = ", "terminl = ", "instruments.smu.terminl (line {}): unknown key; did you mean 'terminal'?"),
         ("nplc = ", "nlpc = ", "read.nlpc (line {}): unknown key; did you mean 'nplc'?"),
         ("pulse_width = ", "puls_width = ",
          "limits.bit line.puls_width (line {}): unknown key; did you mean 'pulse_width'?"),
@@ -54,8 +54,8 @@ def test_the_packaged_bench_is_complete():
         ("voltage = 0.2", 'voltage = "high"', "read.voltage (line {}): Input should be a valid number"),
         ("voltage = 0.2", "voltage = inf", "read.voltage (line {}): "),
         ('driver = "ni_daq"', 'driver = "ni"',
-         "mho.instruments.daq.driver (line {}): Input should be 'ni_daq', 'keithleydaq6510' or 'array_board', not 'ni'"),
-        ('"Dev1/ai0:31"', "5", "mho.instruments.daq.inputs (line {}): Input should be a valid string, not 5"),
+         "instruments.daq.driver (line {}): Input should be 'ni_daq', 'keithleydaq6510' or 'array_board', not 'ni'"),
+        ('"Dev1/ai0:31"', "5", "instruments.daq.inputs (line {}): Input should be a valid string, not 5"),
         ('[limits."word line"]', "[limits.wordline]", "limits.wordline (line {}): Input should be 'bit line', "),
     ],
 )  # fmt: skip
@@ -68,7 +68,7 @@ def test_what_is_wrong_is_named_with_file_key_and_line(tmp_path, old, new, answe
 def test_a_missing_section_is_named(tmp_path):
     text = TEXT.replace("[instruments.board]", "[instruments.bored]")
     (tmp_path / "b.toml").write_text(text, encoding="utf-8")
-    assert "mho.instruments.bored" in complaint(str(tmp_path / "b.toml"))
+    assert "instruments.bored" in complaint(str(tmp_path / "b.toml"))
     assert "did you mean 'board'?" in complaint(str(tmp_path / "b.toml"))
 
 

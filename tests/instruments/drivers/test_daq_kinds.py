@@ -148,7 +148,7 @@ def test_it_is_made_safe_and_used_again(formed):
 
 
 def test_a_matrix_is_solved(tmp_path, path, request):
-    root = request.config.rootpath / "data/matrices"
+    root = request.config.rootpath / "mho/chip_maps/matrices"
     solved = run(
         Solve(matrix=str(root / "zuo2025-4x4.mtx"), rhs=str(root / "zuo2025-4x4-rhs.mtx"), bits=6),
         bench=path,

@@ -26,7 +26,7 @@ EXAMPLE = TESTS / "support/own_driver"
 PAGE = (ROOT / "docs/writing-a-driver.md").read_text("utf-8")
 SIMULATED = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 SMU = re.compile(r"\[instruments\.smu\]\n(.+\n)+")
-MATRIX = str(ROOT / "data/matrices/zuo2025-4x4.mtx")
+MATRIX = str(ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx")
 
 
 def quoted(language: str) -> list[str]:

@@ -10,7 +10,7 @@ from mho import run
 from mho.procedures import Solve
 
 MEASURED = (0.18, 0.034, 0.0076)  # Zuo et al. 2025, read off the figure
-MATRIX, RHS = "data/matrices/zuo2025-4x4.mtx", "data/matrices/zuo2025-4x4-rhs.mtx"
+MATRIX, RHS = "zuo2025-4x4", "zuo2025-4x4-rhs"
 
 
 @pytest.fixture(scope="module")

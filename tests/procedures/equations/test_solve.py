@@ -25,7 +25,7 @@ from mho.procedures.equations.certificate import exact_residual
 from mho.procedures.stream import Message, Progress, Row
 from mho.runs import RunFile, Status
 
-MATRICES = ROOT / "data/matrices"
+MATRICES = ROOT / "mho/chip_maps/matrices"
 ZUO, ZUO_RHS = str(MATRICES / "zuo2025-4x4.mtx"), str(MATRICES / "zuo2025-4x4-rhs.mtx")
 MIMO = str(MATRICES / "mimo-16x16.mtx")
 

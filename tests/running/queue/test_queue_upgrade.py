@@ -107,7 +107,7 @@ ZEROS = [
     Order("sweep", {"gate": 0.0, "rows": "0:1"}),
     Order("procedures:Sweep", {"gate": 0}),
     Order("Read", {"read_voltage": "0 V", "rows": "0:1"}),
-    Order("mho.procedures.equations.solve:Solve", {"matrix": "a.mtx", "tolerance": 0.0}),
+    Order("procedures.solve:Solve", {"matrix": "a.mtx", "tolerance": 0.0}),
 ]
 
 
