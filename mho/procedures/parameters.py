@@ -7,6 +7,7 @@ everything else together. Its modules of parameters and procedures need neither,
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 
 PACKAGE = "pymeasure.experiment"
@@ -16,7 +17,7 @@ if PACKAGE not in sys.modules:
     assert spec is not None
     sys.modules[PACKAGE] = module_from_spec(spec)  # not executed: only the place where its modules are found
     try:
-        pass
+        import_module(f"{PACKAGE}.procedure")
     finally:
         del sys.modules[PACKAGE]  # whoever imports the package itself gets all of it, with these same classes
 
