@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """One run of a campaign: what, into which file, and how often it is tried."""
+    """One run of a campaign: its plan, its run file, and how often it is tried."""
 
     planned: PlannedRun
     seed: int

@@ -1,7 +1,7 @@
-"""Goes on with the simulated chip that an earlier run left: that run, and those before it, are repeated first.
+"""Continues with the simulated chip that an earlier run left: first that run and those before it are repeated.
 
-A run file does not hold the state of a chip (millions of cells, their histories, the generators behind their noise), but
-what it takes to come to it again: the same seed gives the same run.
+A run file does not hold the state of a chip (millions of cells, their histories, the generators behind their noise).
+It holds what reproduces that state: the same seed gives the same run.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def as_found(recipe: Recipe, trust: Trust = nobody) -> Iterator[Bench]:
 
 
 def _chain(last: Recipe, trust: Trust) -> list[Recipe]:
-    """Return the runs on the chip of `last`, the one with the fresh chip first."""
+    """Return the runs on the chip of `last`, the one that started with a fresh chip first."""
     chain = [last]
     while (path := chain[0].after) is not None:
         if not path.is_file():

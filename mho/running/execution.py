@@ -1,4 +1,4 @@
-"""Runs one procedure in this process: bench open, file written, everything safe and closed on every way out."""
+"""Runs one procedure in this process: opens the bench, writes the file, and leaves both safe and closed."""
 
 from __future__ import annotations
 

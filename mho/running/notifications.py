@@ -1,4 +1,4 @@
-"""Tells somebody elsewhere how a run ended: mail, chat or phone, through apprise; off unless an address is given."""
+"""Sends a notification when a run ends: mail, chat or phone, through apprise; off unless an address is given."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OCCASIONS: tuple[Occasion, ...] = ("finish", "failure", "limit")
 
 
 def occasion_of(event: Ended) -> Occasion | None:
-    """Return what an end is worth telling as; nothing for a run that was aborted by hand."""
+    """Return the occasion under which an end is notified; None for a run that was aborted by hand."""
     if event.status is Status.FINISHED:
         return "finish"
     if event.status is Status.ABORTED:
@@ -33,7 +33,7 @@ def occasion_of(event: Ended) -> Occasion | None:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Whom to tell, and of what.
+    """Who is notified, and on which occasions.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ def addresses(urls: Sequence[str] = (), environ: Mapping[str, str] = os.environ)
 
 
 class Notifier:
-    """An observer of runs that sends a line on the occasions wanted, in a thread of its own.
+    """An observer of runs that sends a line on the chosen occasions, in its own thread.
 
     Sending takes seconds and may fail: neither ever holds up a run, failures are logged.
 
@@ -82,12 +82,12 @@ class Notifier:
         self._sending: list[threading.Thread] = []
 
     def observe(self, event: Event) -> None:
-        """Take one event of a run."""
+        """Handle one event of a run."""
         if isinstance(event, Ended):
             self.ended(event)
 
     def ended(self, event: Ended) -> None:
-        """Tell how a run ended, if that is an occasion."""
+        """Send how a run ended, if that is one of the occasions."""
         occasion = occasion_of(event)
         if occasion in self._occasions:
             title = f"mho: {event.path.stem} {event.status}"
@@ -110,6 +110,6 @@ class Notifier:
             log.exception("the notification %r was not sent", title)
 
     def close(self) -> None:
-        """Wait a little for what is being sent."""
+        """Wait briefly until pending messages are sent."""
         for thread in self._sending:
             thread.join(PATIENCE)

@@ -1,4 +1,4 @@
-"""A plan in TOML: which procedures to run, with which values, swept over what; as data, before anything runs.
+"""A plan in TOML: which procedures run, with which values, swept over what. It is data before anything runs.
 
 .. code-block:: toml
 
@@ -181,7 +181,7 @@ class _Layout:
 
     @contextmanager
     def _at(self, *path: str | int) -> Iterator[None]:
-        """Put file, key and line before what is found wrong within."""
+        """Prefix an error raised inside with file, key and line."""
         try:
             yield
         except MhoError as error:
@@ -240,7 +240,7 @@ class _Layout:
         return self._known[known]
 
     def _ground(self, number: int, step: Step) -> int | None:
-        """Return the place of the step after which this one goes on; None for a fresh chip."""
+        """Return the index of the step whose chip this one continues with; None for a fresh chip."""
         if not step.after:
             return None
         earlier = self._file.steps[:number]

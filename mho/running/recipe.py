@@ -1,4 +1,4 @@
-"""What it takes to repeat a run on a simulated bench, read from its file alone.
+"""Reads from a run file everything that is needed to repeat the run on a simulated bench.
 
 Seed, bench, chip and parameters are the file's. An input file is read again if it is still what it was;
 otherwise its values are taken from the array of the same name as the parameter. A file that was changed is refused,
@@ -73,7 +73,7 @@ class Recipe:
 
     @contextlib.contextmanager
     def procedure(self) -> Iterator[Procedure]:
-        """Give the procedure, checked, in the folder in which the run was started."""
+        """Yield the checked procedure, in the folder in which the run was started."""
         with _in_folder(self.folder):
             made = self.kind(**self.values)
             made.check()
@@ -182,7 +182,7 @@ def _parameters_of(file: RunFile) -> tuple[dict[str, Any], list[str]]:
 
 
 def _trouble_with(parameter: RecordedParameter, known: str | None, *, has_array: bool) -> str:
-    """Say why a parameter's value cannot be used as it is; "" when it can."""
+    """Return why a parameter's value cannot be used as it is; "" when it can."""
     value = parameter.value
     if has_array and str(value).startswith("array of shape"):
         return "was an array in a script"
@@ -196,7 +196,7 @@ def _trouble_with(parameter: RecordedParameter, known: str | None, *, has_array:
 
 
 def _bench_file_differs(bench: str, source: BenchSource) -> list[str]:
-    """Say so when the bench that the run names is another one now; the run file's own is used either way."""
+    """Return a remark when the bench that the run names has changed since; the run file's own is used either way."""
     if not bench:
         return []
     try:
@@ -218,7 +218,7 @@ def _bench_file_differs(bench: str, source: BenchSource) -> list[str]:
 
 @contextlib.contextmanager
 def _in_folder(folder: str) -> Iterator[None]:
-    """Be where the run was started, if that place is there, so that relative paths mean what they meant.
+    """Change to the folder in which the run was started, if it exists, so that relative paths keep their meaning.
 
     No module is found there: what the import path has of the current folder stays what it is.
     """

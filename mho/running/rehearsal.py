@@ -1,4 +1,4 @@
-"""Running a procedure on the twins of a bench before it runs on the bench: what it will do to the chip, and how long."""
+"""Runs a procedure on the twins of a bench first: what it will do to the chip, and how long it will take."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class BusReport:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """How a rehearsal went.
+    """The report of a rehearsal.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ class Rehearsal:
         Whether the procedure came to its end.
     reason : str
         Why not, in the words that the bench would have used.
-    quantities : tuple of Quantity
+    quantities : tuple of TerminalQuantity
         What every terminal saw.
     incidents : tuple of Incident
         What would have hurt.
@@ -251,7 +251,7 @@ def rehearse(
 
 
 def _unless_of_a_file(observer: Observer) -> Observer:
-    """Keep from an observer what only says where the run file is."""
+    """Drop events that only name the run file."""
 
     def observe(event: Event) -> None:
         if not isinstance(event, Started | Ended):
@@ -261,7 +261,7 @@ def _unless_of_a_file(observer: Observer) -> Observer:
 
 
 def _quantities(terminal: str, seen: Extremes, limits: TerminalLimits) -> list[TerminalQuantity]:
-    """What a terminal saw; a current or a pulse that never came is left out."""
+    """Return what a terminal saw; a current or a pulse that never came is left out."""
     found = [TerminalQuantity(terminal, "voltage", "V", seen.lowest, seen.highest, limits.voltage)]
     if seen.current:
         found.append(TerminalQuantity(terminal, "current", "A", 0.0, seen.current, limits.current))

@@ -19,7 +19,7 @@ from mho.runs.integrity.comparison import Change, Compared, compare_runs, compar
 
 @dataclass(frozen=True)
 class Rerun:
-    """What repeating a run came to.
+    """The outcome of repeating a run.
 
     Attributes
     ----------

@@ -61,7 +61,7 @@ class Witness:
         self.control.abort(SUPERVISOR_GONE, lost=True)
 
     def left_safe(self, error: BaseException | None) -> bool:
-        """Tell whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
+        """Return whether the bench is known to be safe: it was confirmed, or nothing was ever sent to it."""
         if isinstance(error, UnsafeError):
             return False
         if self.ended is not None:
@@ -79,7 +79,7 @@ class Witness:
 
 @contextmanager
 def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness]:
-    """Let the supervisor know how the bench of the run within was left; give the observer that finds out.
+    """Report to the supervisor how the run in this block left its bench; yield the observer that finds out.
 
     A bench that its queue warns of is made safe first, which `display` is told. Without a supervisor it is here that the
     queue hears of a bench that was not left safe.
@@ -121,7 +121,7 @@ def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness
 
 
 def is_real(bench: str) -> bool:
-    """Tell whether a bench has real instruments; a simulated one is gone with its process."""
+    """Return whether a bench has real instruments; a simulated one is gone with its process."""
     try:
         return load_bench_file(bench).bench.simulation is None
     except MhoError:  # nor can a run open it

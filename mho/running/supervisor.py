@@ -1,8 +1,9 @@
-"""Carries a run out in a process of its own and looks after it: it is ended when it does not end, and its bench made safe.
+"""Supervises a run in its own process: ends the process if it does not end itself, and makes its bench safe.
 
-The supervisor is this process, small and without instruments; it forks the worker before anything large is imported, so
-that this costs no time. Signals come to the supervisor, which hands them on: what the worker is doing, or has done to
-itself, does not matter. It waits for the process, not for words, and knows by a pipe which bench is in use.
+The supervisor is this process, small and without instruments. It forks the worker before anything large is imported,
+so the fork costs no time. Signals arrive at the supervisor, which forwards them, so a worker that hangs or has changed
+its signal handlers is ended too. The supervisor waits for the process, not for messages. It learns through a pipe
+which bench is in use.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ SHOW_CURSOR = "\x1b[?25h"  # a progress display that is killed leaves it hidden
 
 
 class Report:
-    """The worker's side: says which bench is in use and whether it was left safe.
+    """The worker's side of the pipe: says which bench is in use and whether it was left safe.
 
     Without a pipe, in a process that nobody supervises, it says nothing.
     """
@@ -54,7 +55,7 @@ class Report:
         self.when_lost: Callable[[], object] = lambda: os.kill(os.getpid(), signal.SIGTERM)
 
     def lose(self) -> None:
-        """Take note that the supervisor is gone, and ask the run to stop."""
+        """Stop reporting, since the supervisor is gone, and ask the run to stop."""
         self.lost = True
         self.when_lost()
 
@@ -68,7 +69,7 @@ class Report:
         self._say(file=os.path.abspath(path))
 
     def left(self, bench: str) -> None:
-        """Say that the bench was left, and is known to be safe."""
+        """Say that the bench was closed, and is known to be safe."""
         self.bench = ""
         self._say(safe=bench)
 
@@ -77,11 +78,11 @@ class Report:
         self._say(making_safe=True)
 
     def had_heirs(self) -> None:
-        """Say that the procedure had left processes, which could use the bench and were ended."""
+        """Say that the procedure had left processes that could use the bench, and that they were ended."""
         self._say(heirs=True)
 
     def leaving(self) -> None:
-        """Say that this process comes to its end by itself."""
+        """Say that this process is about to end by itself."""
         self._say(leaving=True)
 
     def _say(self, **words: Any) -> None:
@@ -93,7 +94,7 @@ class Report:
 
 
 def supervise(note: Note = lambda bench, folder, found: "") -> Report:
-    """Go on in a process of its own, which this one looks after; it comes back only there, and exits as that one does.
+    """Fork a worker and supervise it. Only the worker returns from here; this process exits with the worker's status.
 
     Signals that this process ignores stay ignored: `nohup`, a job in the background. Where there is no fork (Windows)
     it goes on here, without a supervisor.
@@ -133,7 +134,7 @@ def supervise(note: Note = lambda bench, folder, found: "") -> Report:
 
 
 class _Supervisor:
-    """Waits for a worker, hands signals on, and sees to a safe bench."""
+    """Waits for a worker, forwards signals, and makes sure that the bench is safe."""
 
     def __init__(self, worker: int, told: int, note: Note) -> None:
         self._worker, self._told, self._note = worker, told, note
@@ -152,7 +153,7 @@ class _Supervisor:
         self._signals = self._take_signals()
 
     def serve(self) -> NoReturn:
-        """Look after the worker until it is gone and the bench is safe; exit as it did."""
+        """Supervise the worker until it is gone and the bench is safe; exit with its status."""
         while not self._is_gone():
             patience = max(0.0, min(self._due - time.monotonic(), GLANCE))
             select.select([self._signals], [], [], patience)
@@ -173,7 +174,7 @@ class _Supervisor:
         sys.exit(self._settle(status))
 
     def _take_signals(self) -> int:
-        """Let signals come in through a pipe, one byte each, so that none of them interrupts anything."""
+        """Route signals into a pipe, one byte each, so that none of them interrupts anything."""
         out, into = os.pipe()
         os.set_blocking(out, False)
         os.set_blocking(into, False)
@@ -192,7 +193,7 @@ class _Supervisor:
             return b""
 
     def _hear(self) -> None:
-        """Take what the worker has told; its pipe may stay open behind it, and anybody may have written to that."""
+        """Read the worker's reports; the pipe may outlive the worker, and any process may have written to it."""
         with suppress(BlockingIOError):
             while chunk := os.read(self._told, 1 << 12):
                 *lines, self._rest = (self._rest + chunk).split(b"\n")
@@ -216,7 +217,7 @@ class _Supervisor:
     # --- stopping ---
 
     def _hand_on(self, number: signal.Signals) -> None:
-        """Hand a signal on; Ctrl-C after that does not wait for a safe point."""
+        """Forward a signal; Ctrl-C after that does not wait for a safe point."""
         if self._stage == 0:
             self._asked, self._stage = number.name, 1
             os.kill(self._worker, signal.SIGINT if number is signal.SIGQUIT else number)
@@ -240,7 +241,7 @@ class _Supervisor:
     # --- the end ---
 
     def _settle(self, status: int) -> int:
-        """See to a safe bench, say what has happened unless the worker did, and return the exit status."""
+        """Make sure that the bench is safe, say what happened unless the worker did, and return the exit status."""
         words = [] if self._leaving else [self._how_it_ended(status)]
         if words and sys.stderr.isatty():
             sys.stderr.write(SHOW_CURSOR)
@@ -276,7 +277,7 @@ class _Supervisor:
         return f"{self._asked} received; the run {how}" if self._asked else f"the run {how}"
 
     def _made_safe(self, bench: str, folder: str, found: Safed) -> str:
-        """Tell the queue what making a bench safe came to, and return it in words."""
+        """Tell the queue whether the bench was made safe, and return the sentence that says so."""
         try:
             more = self._note(bench, folder, found)
         except Exception as error:  # whatever it is, the rest is to be said

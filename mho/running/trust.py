@@ -1,4 +1,4 @@
-"""Whose code a run file may make run: mho's own; of anybody else's only what a person has agreed to.
+"""Which code a run file may cause to run: mho's own, and other code only when a person has agreed to it.
 
 A run file names its procedure and its bench's drivers as ``module:Class``, and whoever wrote the file chose the names.
 They are looked for on the import path and in the current folder, never in a folder that the file names.
@@ -47,12 +47,12 @@ Trust = Callable[[Code], bool]
 
 
 def nobody(code: Code) -> bool:
-    """Trust no code: what functions do unless they are told otherwise."""
+    """Trust no code; the default everywhere."""
     return False
 
 
 def anybody(code: Code) -> bool:
-    """Trust whatever is named: ``--trust``."""
+    """Trust all code: ``--trust``."""
     return True
 
 

@@ -1,4 +1,4 @@
-"""What the queue and who works on its bench without it (`mho run`, `mho bench safe`) tell each other: is the bench safe?"""
+"""Whether a bench is safe, exchanged between its queue and commands that bypass the queue (`mho run`, `mho bench safe`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mho.running.runner.orphans import family_of_workers, worker_lives
 
 
 def tell_queue(bench: str, found: Safed) -> str:
-    """Note in the queue of the runs folder, if there is one, that a bench is safe, or what of it is not.
+    """Write to the queue of the runs folder, if there is one, that a bench is safe, or which outputs are not.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def tell_queue(bench: str, found: Safed) -> str:
 
 
 def see_that_safe(bench: str) -> str:
-    """Make a bench safe of which its queue warns, or on which a job has lost its worker, as a runner does before all else.
+    """Make a bench safe if its queue warns of it or a job on it has lost its worker; a runner does so first of all.
 
     Returns
     -------

@@ -25,11 +25,11 @@ _COLUMNS = ", ".join([*_ORDER, *_OF_JOB])  # by name: a newer mho may have added
 
 
 class StorageError(QueueError):
-    """The file cannot be read or written at the moment: a full or broken disk, one that is read-only, a long wait."""
+    """The file cannot be read or written now: the disk is full, broken or read-only, or another process holds it."""
 
 
 class Database:
-    """An open queue file, made if it is not there; what is changed is on the disk when `changing` is left.
+    """An open queue file, created if it is missing. A change is on the disk when the `changing` block ends.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class Database:
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Make everything within one change: seen by others as a whole, and on the disk, or not at all."""
+        """Run the block as one transaction: others see all of it, on the disk, or nothing."""
         with self._named():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -77,7 +77,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """See within everything as it stands at one moment, whatever others change meanwhile."""
+        """Run the block on one snapshot of the file; changes by others do not show in it."""
         with self._named():
             self._connection.execute("BEGIN")
             try:
@@ -130,7 +130,7 @@ class Database:
             return self._connection.execute(statement, values).fetchall()
 
     def lane(self, bench: str) -> Lane:
-        """Return how the queue of a bench stands."""
+        """Return the state of the queue of a bench."""
         with self._named():
             row = self._connection.execute("SELECT * FROM lanes WHERE bench = ?", (bench,)).fetchone()
         return Lane(bench) if row is None else lane_of(row)
@@ -142,7 +142,7 @@ class Database:
         return [row["bench"] for row in rows]
 
     def put_lane(self, lane: Lane) -> Lane:
-        """Note how the queue of a bench stands."""
+        """Store the state of the queue of a bench."""
         row = {
             "bench": lane.bench, "held": lane.held, "reason": lane.reason, "unsafe": lane.unsafe,
             "unsafe_reason": lane.unsafe_reason, "live": json.dumps(lane.live), "confirmed": lane.confirmed,
@@ -153,7 +153,7 @@ class Database:
         return lane
 
     def _check(self) -> None:
-        """Refuse what is not ours before anything is changed in it."""
+        """Refuse a file that is no queue of ours, before anything in it changes."""
         with self._named():  # in one look: another process may be making the tables at this moment
             self._connection.execute("BEGIN")
             version = int(self.value("PRAGMA user_version"))
@@ -167,7 +167,7 @@ class Database:
             raise QueueError(f"{self._path} is a database, but no queue of mho; choose another place")
 
     def _use_write_ahead_log(self) -> None:
-        """Switch to it; SQLite does not itself wait there for others who are at the same."""
+        """Switch to it; SQLite does not wait here by itself for others that do the same."""
         deadline = time.monotonic() + BUSY
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What a runner writes into its queue: what a full or broken disk refuses is written, in order, as soon as it can be."""
+"""A runner's writes into its queue: those that a full or broken disk refuses are kept and written later, in order."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class DeferredWrites:
 
     @property
     def settled(self) -> bool:
-        """Whether everything is written; no job is begun before."""
+        """Whether everything is written; no job starts before."""
         return not self._waiting
 
     @property
     def lane(self) -> Lane:
-        """How the queue stands, with what is not written yet; as it stood last when it cannot be read."""
+        """The state of the queue, unwritten changes included; the last known state when it cannot be read."""
         try:
             self._lane = self._queue.lane(self._bench)
         except StorageError as error:
@@ -49,12 +49,12 @@ class DeferredWrites:
         return replace(self._lane, held=True, reason=self._trouble, **self._safety)
 
     def write(self, change: Callable[[], object]) -> bool:
-        """Make a change after all that wait; tell whether it is written."""
+        """Make a change after all pending ones; return whether it is written."""
         self._waiting.append(change)
         return self.catch_up()
 
     def catch_up(self) -> bool:
-        """Write what waits; tell whether nothing waits any more."""
+        """Write pending changes; return whether none is left."""
         while self._waiting:
             try:
                 self._waiting[0]()
@@ -85,7 +85,7 @@ class DeferredWrites:
         self.write(lambda: self._queue.confirm_safe(self._bench, when, by))
 
     def next(self) -> Job | None:
-        """Return the job that goes next; none as long as the queue cannot be read."""
+        """Return the next job; None as long as the queue cannot be read."""
         try:
             return self._queue.next(self._bench)
         except StorageError as error:

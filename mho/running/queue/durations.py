@@ -1,4 +1,4 @@
-"""What a job is expected to take: a worker's start, the runs that it repeats, and its own, by the last of its kind."""
+"""The expected duration of a job: its worker's start, the runs it repeats, and its own run, by the last one of its kind."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def expected_seconds(
     source: BenchSource,
     planned: Sequence[float | None] = (),
 ) -> float | None:
-    """Return what a job is expected to take, worker's start and all, s; None when that is not known.
+    """Return how long a job is expected to take, the start of its worker included, s; None when not known.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def expected_seconds(
 
 
 def run_seconds(order: Order, own: Estimate, last: Sequence[Job], source: BenchSource) -> float | None:
-    """Return what the run alone is expected to take, s; None when nothing is known.
+    """Return how long the run alone is expected to take, s; None when nothing is known.
 
     Jobs with the same parameters say it themselves. Of others the last one gives the pace: what it took, over what
     its procedure would have said. A procedure that says nothing may take any time with other parameters.
@@ -93,7 +93,7 @@ def run_seconds(order: Order, own: Estimate, last: Sequence[Job], source: BenchS
 
 
 def own_seconds(own: Estimate, source: BenchSource) -> float | None:
-    """Return what a run will take by its procedure's own account, s; None when that says nothing."""
+    """Return the procedure's own estimate of a run, s; None when it gives none."""
     if own.seconds is not None:
         return RUN + own.seconds
     pulse = HARDWARE_PULSE if source.bench.simulation is None else SIMULATED_PULSE
@@ -103,7 +103,7 @@ def own_seconds(own: Estimate, source: BenchSource) -> float | None:
 def repeated_seconds(
     after: str | None, queue: Queue, start: float, planned: Sequence[float | None] = ()
 ) -> float | None:
-    """Return what it takes to repeat the runs that have made the chip `after` what it is, s; None when not known.
+    """Return how long the runs behind the chip of `after` take to repeat, s; None when not known.
 
     Parameters
     ----------
@@ -135,13 +135,13 @@ def repeated_seconds(
 
 
 def _alike(one: Order, other: Order) -> bool:
-    """Whether two orders of a procedure ask for the same but for what is random."""
+    """Whether two orders of a procedure differ in nothing but their seed."""
     a, b = ({name: v for name, v in each.parameters.items() if name != "seed"} for each in (one, other))
     return a == b
 
 
 def _file_seconds(path: Path) -> float:
-    """What the run in a file and those before it on its chip took, s."""
+    """Return how long the run in a file, and those before it on its chip, took, s."""
     total, after = 0.0, str(path)
     for _ in range(CHAIN):
         with RunFile(Path(after)) as run:
@@ -163,7 +163,7 @@ def _estimate_of(order: Order, source: BenchSource) -> Estimate:
 
 
 def duration(seconds: float | None) -> str:
-    """Write seconds as people say them: ``12 s``, ``3 min``, ``2 h 5 min``."""
+    """Format seconds for people: ``12 s``, ``3 min``, ``2 h 5 min``."""
     if seconds is None:
         return ""
     if seconds < 1.0:
@@ -175,18 +175,18 @@ def duration(seconds: float | None) -> str:
 
 
 def expected_text(seconds: float | None) -> str:
-    """Write what is expected: ``about 12 s``, or ``unknown``."""
+    """Format an expected duration: ``about 12 s``, or ``unknown``."""
     return "unknown" if seconds is None else f"about {duration(seconds)}".replace("about <", "<")
 
 
 def expected_together(seconds: Sequence[float | None]) -> str:
-    """Write what several are expected to take one after the other, and of how many that is not known."""
+    """Format the expected duration of several jobs in sequence, and how many of them have none."""
     known = [one for one in seconds if one is not None]
     return expected_sum(sum(known), len(known), len(seconds) - len(known))
 
 
 def expected_sum(seconds: float, known: int, unknown: int) -> str:
-    """Write what `known` jobs are expected to take together, and that of others it is not known."""
+    """Format the expected duration of `known` jobs together, and say how many others have none."""
     if not known:
         return "how long is unknown" if unknown else "nothing to do"
     return f"{expected_text(seconds)} expected" + (f", and {unknown} of unknown length" if unknown else "")

@@ -1,4 +1,4 @@
-"""What stands in a queue: jobs, and how the queue of each bench stands."""
+"""The contents of a queue: its jobs, and the state of each bench's queue (`Lane`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mho.running.queue.policy import Policy
 
 
 class JobStatus(StrEnum):
-    """How a job stands."""
+    """The status of a job."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -43,7 +43,7 @@ WITHIN = "@"
 
 @dataclass(frozen=True)
 class Order:
-    """What a job is to do.
+    """What a job shall do.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ LOUD = "NOT CONFIRMED SAFE"
 
 @dataclass(frozen=True)
 class Total:
-    """How many jobs of one status there are for a bench, and how long those take of which that is known, s."""
+    """The number of jobs of one status on a bench, and the total duration of those with a known one, s."""
 
     bench: str
     status: JobStatus
@@ -156,7 +156,7 @@ class Total:
 
 
 def unsafe_text(bench: str, live: Sequence[str], reason: str) -> str:
-    """Say loudly which outputs of a bench are not confirmed safe: by role, or any when none is named."""
+    """Format the warning that outputs of a bench are not confirmed safe: by role, or any when none is named."""
     what = " and ".join(filter(None, [", ".join(live[:-1]), *live[-1:]])) or "any output"
     why = reason.removeprefix(f"{LOUD}: ")
     return f"{LOUD}: bench {bench}, {what} may be live" + (f" ({why})" if why else "")
@@ -164,7 +164,7 @@ def unsafe_text(bench: str, live: Sequence[str], reason: str) -> str:
 
 @dataclass(frozen=True)
 class Lane:
-    """The queue of one bench.
+    """The state of one bench's queue.
 
     Attributes
     ----------
@@ -202,7 +202,7 @@ class Lane:
 
     @property
     def on_word(self) -> str:
-        """That nobody has read the outputs back since somebody took them on his word; empty where that is not so."""
+        """The note that the outputs were acknowledged as safe but not read back since; empty otherwise."""
         if self.unsafe or self.acknowledged is None or self.acknowledged <= (self.confirmed or 0.0):
             return ""
         when = datetime.fromtimestamp(self.acknowledged)
@@ -213,5 +213,5 @@ class Lane:
 
     @property
     def warning(self) -> str:
-        """What is to be said before anything else; empty for a bench that is safe as far as the queue knows."""
+        """The warning to show first; empty for a bench that is safe as far as the queue knows."""
         return unsafe_text(self.bench, self.live, self.unsafe_reason) if self.unsafe else ""

@@ -1,4 +1,4 @@
-"""Orders: checked before they wait, with what they are expected to take; and where their runs go."""
+"""Orders: checked before they are queued, with their expected duration; and the paths of their run files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from mho.toml import load_toml
 
 @dataclass(frozen=True)
 class Expected:
-    """An order that was checked, and what it will take.
+    """A checked order, and what it will take.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Expected:
 def checked(
     order: Order, queue: Queue, trust: Trust = nobody, planned: Sequence[float | None] = ()
 ) -> tuple[Order, float | None]:
-    """As `expect`; returns the order in full and its estimate (s)."""
+    """Check an order as `expect` does; return it in full and its estimate (s)."""
     expected = expect(order, queue, trust, planned)
     return expected.order, expected.seconds
 
@@ -61,7 +61,7 @@ def checked(
 def checked_all(
     orders: Sequence[Order], queue: Queue, trust: Trust = nobody
 ) -> list[tuple[Order, float | None]]:
-    """Check the orders of a plan, which may go on from one another; those only once that differ in their seed alone."""
+    """Check the orders of a plan, which may continue one another; those that differ only in their seed are checked once."""
     known: dict[str, tuple[Order, float | None]] = {}
     found: list[tuple[Order, float | None]] = []
     planned: list[float | None] = []
@@ -82,7 +82,7 @@ def checked_all(
 def expect(
     order: Order, queue: Queue, trust: Trust = nobody, planned: Sequence[float | None] = ()
 ) -> Expected:
-    """Check an order as far as that goes without a bench; return it in full, and what it will take.
+    """Check an order as far as possible without a bench; return it in full, and what it will take.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def expect(
 
 
 def ground(order: Order, queue: Queue, *, simulated: bool) -> str | None:
-    """Return in full after what an order goes on, as far as that can be checked before it runs.
+    """Return in full the run or job that an order continues, as far as it can be checked before it runs.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def _job_number(after: str) -> int | None:
 
 
 def run_before(order: Order, queue: Queue) -> Path | None:
-    """Return the run file whose chip an order goes on with, now that its turn has come; None for a fresh chip.
+    """Return the run file whose chip an order continues with, when the order is about to run; None for a fresh chip.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def orders_of_plan(path: Path) -> list[Order]:
 
 
 def order_of_run(path: Path, trust: Trust = nobody) -> Order:
-    """Return the order that repeats a run of the past, with a fresh seed if it had drawn one.
+    """Return the order that repeats an earlier run, with a fresh seed if that run had drawn one.
 
     Its folder is the current one, where code that is trusted must be, and the input files have absolute paths: no
     module is found in a folder that the run file names.

@@ -1,4 +1,4 @@
-"""What follows when a job did not come to its end: the queue's policy as a table."""
+"""The queue's policy: what follows when a job fails or is interrupted, as a table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Answer(StrEnum):
-    """What to do about a job that failed or was interrupted."""
+    """The action on a job that failed or was interrupted."""
 
     STOP = "stop"
     """Hold the queue until somebody lets it go on."""

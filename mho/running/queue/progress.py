@@ -1,4 +1,4 @@
-"""How far a running job is, and how long it will still take."""
+"""The progress of a running job, and the time that is left."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Pace:
         self._stage: tuple[str, float, int] = ("", 0.0, 0)  # its name, and when and where it was first seen
 
     def take(self, event: Event) -> None:
-        """Take an event of the run."""
+        """Handle an event of the run."""
         if isinstance(event, Progress):
             if event.stage != self._stage[0]:
                 self._stage = (event.stage, self.elapsed(), event.done)
@@ -47,7 +47,7 @@ class Pace:
             self._paused_at = None
 
     def seconds_left(self) -> float | None:
-        """Return what is left, s, or None when nothing is known."""
+        """Return the time that is left, s, or None when nothing is known."""
         known = [left for left in (self._by_estimate(), self._by_stage()) if left is not None]
         return max(known) if known else None
 
@@ -64,5 +64,5 @@ class Pace:
         return (self.elapsed() - since) / made * max(self.progress.total - self.progress.done, 0)
 
     def elapsed(self) -> float:
-        """Return what has passed since the beginning, s."""
+        """Return the time since the start, pauses left out, s."""
         return (self._paused_at or self._now()) - self._began

@@ -1,4 +1,4 @@
-"""The tables of a queue's SQLite file, and the way to them from those of before."""
+"""The tables of a queue's SQLite file, and the migrations from older versions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _zeros(procedure: str, parameter: str) -> str:
 
 
 def _leave_out(procedure: str, parameter: str) -> str:
-    """Return the statement that takes back what once said that a parameter was not given."""
+    """Return the statement that removes the value by which older versions said that a parameter was not given."""
     where = _zeros(procedure, parameter)
     return f"UPDATE jobs SET parameters = json_remove(parameters, '$.{parameter}') WHERE {where}"
 

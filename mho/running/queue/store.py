@@ -1,7 +1,7 @@
 """The durable queue: jobs in SQLite beside the runs, changed safely by any number of processes at once.
 
-It is the one truth about what is to be done. The runner takes jobs from it; whoever adds, moves or edits jobs does
-so here, whether a runner is there or not.
+Nothing else keeps the list of jobs. The runner takes jobs from here; commands and window add, move and edit them here,
+with or without a runner.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def queue_path(folder: str | os.PathLike[str] | None = None) -> Path:
 
 
 class Queue:
-    """The queue at `path`, made if it is not there; a context manager. For use by one thread.
+    """The queue at `path`, created if it is missing; a context manager, for use by one thread.
 
     Every change is one transaction and on the disk when its method returns.
 
@@ -115,7 +115,7 @@ class Queue:
         ended: int,
         waiting: int,
     ) -> list[Job]:
-        """Return what `jobs` does, but of what has ended only the last, and of what waits only the first."""
+        """Return jobs as `jobs` does, but only the last of those that ended and the first of those that wait."""
         marks = lambda group: ", ".join(f"'{one}'" for one in group if one in statuses)  # noqa: E731
         where = "WHERE status IN ({}) AND (bench = ? OR ? IS NULL) {} LIMIT ?"
         parts = (
@@ -137,7 +137,7 @@ class Queue:
         ]
 
     def next(self, bench: str) -> Job | None:
-        """Return the job that goes next on `bench`, or None."""
+        """Return the next job on `bench`, or None."""
         waiting = self._jobs(f"WHERE bench = ? AND status = 'queued' {_WAITING} LIMIT 1", bench)
         return waiting[0] if waiting else None
 
@@ -145,11 +145,11 @@ class Queue:
         return self._database.jobs(clause, values)
 
     def lane(self, bench: str) -> Lane:
-        """Return how the queue of `bench` stands."""
+        """Return the state of the queue of `bench`."""
         return self._database.lane(bench)
 
     def lanes(self) -> list[Lane]:
-        """Return how the queue of each bench stands that has jobs or was ever held."""
+        """Return the state of each bench's queue that has jobs or was ever held."""
         return [self.lane(bench) for bench in self._database.benches()]
 
     def changed(self) -> bool:
@@ -242,20 +242,20 @@ class Queue:
             return self._set(number, priority=priority)
 
     def skip(self, number: int, reason: str) -> Job:
-        """Take a job that waits out of the line, and keep it on record."""
+        """Skip a job that waits, and keep it on record."""
         with self._database.changing():
             self._waiting(number)
             return self._set(number, status=JobStatus.SKIPPED, reason=reason, ended=time.time())
 
     def remove(self, number: int) -> None:
-        """Forget a job that is not being run; its run file stays."""
+        """Delete a job that is not running; its run file stays."""
         with self._database.changing():
             if self.job(number).status in ACTIVE:
                 raise QueueError(f"job {number} is being run; abort it before it is removed")
             self._database.delete("WHERE id = ?", (number,))
 
     def clear(self, bench: str | None = None, statuses: Sequence[JobStatus] = ENDED) -> int:
-        """Forget all jobs of `statuses`, none of which may be being run; return how many. Run files stay."""
+        """Delete all jobs of `statuses` but running ones; return how many. Run files stay."""
         wanted = [status for status in statuses if status not in ACTIVE]
         marks = ", ".join("?" * len(wanted))
         with self._database.changing():
@@ -264,12 +264,12 @@ class Queue:
             )
 
     def hold(self, bench: str, reason: str) -> Lane:
-        """Begin no further job on `bench`, and let a running one rest, until `release`."""
+        """Start no further job on `bench`, and pause a running one, until `release`."""
         with self._database.changing():
             return self._database.put_lane(replace(self._database.lane(bench), held=True, reason=reason))
 
     def hold_unsafe(self, bench: str, hold: str, reason: str, live: Sequence[str] = ()) -> Lane:
-        """Hold the queue of `bench` for the reason `hold`, for its outputs are not confirmed safe until `confirm_safe`.
+        """Hold the queue of `bench` for the reason `hold`: its outputs are not confirmed safe until `confirm_safe`.
 
         `reason` says why they are not; `live` names the roles, none when nothing is known of any.
         """
@@ -289,7 +289,7 @@ class Queue:
         return self._warn_no_more(bench, confirmed=when, confirmed_by=by)
 
     def acknowledge(self, bench: str) -> Lane:
-        """Note that somebody takes it on his word that `bench` is safe: nobody has read that back."""
+        """Note that a person states that `bench` is safe; nothing was read back."""
         return self._warn_no_more(bench, acknowledged=time.time())
 
     def _warn_no_more(self, bench: str, **known: Any) -> Lane:
@@ -298,19 +298,19 @@ class Queue:
             return self._database.put_lane(replace(lane, unsafe=False, unsafe_reason="", live=(), **known))
 
     def touch(self, bench: str) -> Lane:
-        """Write how the queue of `bench` stands, as it is: whether anything can be written."""
+        """Write the state of the queue of `bench` unchanged, to find out whether the file can be written."""
         with self._database.changing():
             return self._database.put_lane(self._database.lane(bench))
 
     def set_policy(self, bench: str, policy: Policy) -> Lane:
-        """Say what follows when a run on `bench` fails or is interrupted."""
+        """Set what follows when a run on `bench` fails or is interrupted."""
         with self._database.changing():
             return self._database.put_lane(replace(self._database.lane(bench), policy=policy))
 
     # --- carrying out ---
 
     def begin(self, number: int, *, run: Path | None, worker: int, worker_birth: str = "") -> Job | None:
-        """Note that a worker of this process has the job, and is about to write `run`; None if it waits no more."""
+        """Note that a worker of this process has the job and is about to write `run`; return None if it waits no more."""
         with self._database.changing():
             found = self._database.jobs("WHERE id = ? AND status = 'queued'", (number,))
             if not found:
@@ -322,12 +322,12 @@ class Queue:
             )  # fmt: skip
 
     def mark(self, number: int, status: JobStatus) -> Job:
-        """Note that the running job rests, or runs again."""
+        """Note that the running job is paused, or runs again."""
         with self._database.changing():
             return self._set(number, status=status)
 
     def note_stop(self, number: int, reason: str) -> Job:
-        """Note why a running job was asked to stop past its runner: whoever settles it does not run it again."""
+        """Note why a running job was asked to stop without its runner: the job is then not run again."""
         with self._database.changing():
             return self._set(number, reason=reason) if self.job(number).status in ACTIVE else self.job(number)
 
@@ -344,7 +344,7 @@ class Queue:
         ended: float | None = None,
         confirmed: float | None = None,
     ) -> Job:
-        """Note how a job ended, and what follows, in one change: no crash can come between the two.
+        """Note how a job ended and what follows, in one transaction: no crash can come between the two.
 
         `ended` says when (Unix time, s), unless it was just now; `confirmed` when its bench was read back as off at its
         end, None where that was not.

@@ -1,4 +1,4 @@
-"""Tells somebody elsewhere what becomes of a queue: jobs that end, a queue that is held, a bench that is not safe."""
+"""Sends notifications about a queue: a job has ended, the queue is held, the bench is not safe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OCCASIONS: dict[JobStatus, Occasion] = {
 
 
 def telling(notifier: Notifier) -> Callable[[Event], None]:
-    """Return a listener that sends what is worth it; a job that somebody aborted is not."""
+    """Return a listener that sends the notifications; a job that somebody aborted causes none."""
 
     def listen(event: Event) -> None:
         if isinstance(event, JobChanged) and event.job.status in OCCASIONS:

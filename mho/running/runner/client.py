@@ -1,4 +1,4 @@
-"""Watching and commanding a runner from another process: what the command line and the window use."""
+"""Watches and commands a runner from another process; the command line and the window use it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class NoRunnerError(QueueError):
 
 
 class RunnerBusyError(QueueError):
-    """There is a runner, but it lets nobody in, does not answer, or serves too many."""
+    """There is a runner, but it refuses the connection, does not answer, or serves too many clients."""
 
 
 class RunnerClient:
-    """Commands to the runner of one queue and bench; every call makes a connection of its own.
+    """Commands to the runner of one queue and bench; every call opens its own connection.
 
     Parameters
     ----------
@@ -55,29 +55,30 @@ class RunnerClient:
         self._place = MeetingPlace(self._queue_path, self.bench)
 
     def status(self, within: float = ANSWER_WITHIN) -> RunnerState:
-        """Return how the runner stands; it may take `within` seconds to say it."""
+        """Return the state of the runner, which has `within` seconds to answer."""
         return self._ask(Request(command="status"), within)
 
     def pause(self) -> RunnerState:
-        """Let the running job rest at its next safe point, outputs idle, and begin no other."""
+        """Pause the running job at its next safe point, outputs idle, and start no other."""
         return self._ask(Request(command="pause"))
 
     def resume(self) -> RunnerState:
-        """Let the job and the queue go on."""
+        """Continue the job and the queue."""
         return self._ask(Request(command="resume"))
 
     def abort(self, job: int | None = None) -> RunnerState:
-        """Stop the running job at its next safe point; `job` says which one is meant."""
+        """Stop the running job, which must be `job`, at its next safe point."""
         return self._ask(Request(command="abort", job=job))
 
     def emergency_stop(self) -> RunnerState:
-        """Break off the running job at once, make the bench safe, and hold the queue; `emergency.emergency_stop` is
-        for people: it does without a runner too.
+        """Break off the running job at once, make the bench safe, and hold the queue.
+
+        People call `mho.running.runner.emergency_stop.emergency_stop`, which works without a runner too.
         """
         return self._ask(Request(command="emergency"), EMERGENCY_WITHIN)
 
     def confirm_safe(self) -> str:
-        """Wait until what an emergency stop broke off is over; return in words that the bench is safe.
+        """Wait until an emergency stop is complete; return the sentence that says that the bench is safe.
 
         Raises
         ------
@@ -101,7 +102,7 @@ class RunnerClient:
         return f"emergency stop: bench {self.bench} is safe, the queue is held"
 
     def watch(self) -> Watch:
-        """Hear everything that the runner announces from now on, beginning with how it stands."""
+        """Receive everything that the runner announces from now on; its state comes first."""
         wire = self._open()
         try:
             wire.send(Request(command="watch").model_dump_json().encode())
@@ -148,7 +149,7 @@ class RunnerClient:
             sock.close()
 
     def _silent(self) -> QueueError:
-        """Return what to raise when nobody answers: there is nobody, or somebody who does not."""
+        """Return the error to raise when nothing answers: there is no runner, or it is silent."""
         card = self._place.card()
         if card is not None and card.lives():
             return RunnerBusyError(
@@ -164,7 +165,7 @@ def _refusal(answer: Refused) -> QueueError:
 
 
 class Watch:
-    """What a runner announces; a context manager, and an iterator that ends with the runner or by `close`.
+    """The events that a runner announces; a context manager, and an iterator that ends with the runner or by `close`.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""One end of a connection between runner and client: both prove that they know the secret, then bytes go across.
+"""One end of a connection between runner and client: both prove that they know the secret, then exchange messages.
 
 Authentication is that of `multiprocessing.connection` (HMAC challenge, both ways); what follows are messages of bytes
 with their length in front, never pickles.
@@ -31,12 +31,12 @@ class Wire:
 
     @classmethod
     def accepted(cls, sock: socket.socket, secret: bytes) -> Wire:
-        """Let a client prove itself; `OSError`, `EOFError` or `AuthenticationError` when it does not in time."""
+        """Authenticate a client; `OSError`, `EOFError` or `AuthenticationError` when it does not prove itself in time."""
         return cls(sock, REQUEST_LIMIT)._proving(secret, first=deliver_challenge, then=answer_challenge)
 
     @classmethod
     def opened(cls, sock: socket.socket, secret: bytes) -> Wire:
-        """Prove oneself to a runner, and let it do so; raises as `accepted`."""
+        """Connect to a runner, with authentication both ways; raises as `accepted`."""
         return cls(sock, LIMIT)._proving(secret, first=answer_challenge, then=deliver_challenge)
 
     def _proving(self, secret: bytes, *, first: _Challenge, then: _Challenge) -> Wire:
@@ -72,19 +72,19 @@ class Wire:
         return self._connection.recv_bytes(self._limit)
 
     def close(self) -> None:
-        """Hang up, also for a thread that is blocked in `send` or `receive`; a second time does nothing."""
+        """End the connection, also for a thread that is blocked in `send` or `receive`; a second call does nothing."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
         self._sock.close()
 
     def release(self) -> None:
-        """Give the connection back to the system, when no thread uses it any more."""
+        """Close the socket, when no thread uses it any more."""
         self.close()
         self._connection.close()
 
 
 def set_patience(sock: socket.socket, seconds: float) -> None:
-    """Bound how long connecting, reading or writing may block; 0 is for ever."""
+    """Set how long connecting, reading or writing may block, s; 0 is for ever."""
     if os.name == "posix":
         time = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, time)

@@ -1,4 +1,4 @@
-"""The one emergency stop that every surface calls: by the runner of a bench, and without one from a fresh process."""
+"""The one emergency stop that every surface calls: through the runner of a bench, else from a fresh process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mho.running.runner.runner import GRACE
 
 
 def emergency_stop(path: Path | None = None, bench: str = "simulated") -> str:
-    """Break off what a queue does on a bench, make the bench safe, hold the queue; return in words what was confirmed.
+    """Break off the job on a bench, make the bench safe, hold its queue; return a sentence that says what was confirmed.
 
     The runner does it. Without one, or when it does not answer, its worker is ended, and a fresh process makes the
     bench safe.

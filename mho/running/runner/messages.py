@@ -1,4 +1,4 @@
-"""What worker, runner and clients say to each other: one JSON object a message, checked on arrival."""
+"""The messages between worker, runner and clients: one JSON object each, checked on arrival."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ State = Literal["idle", "running", "paused", "making safe"]
 
 @dataclass(frozen=True)
 class Assignment:
-    """Runner to worker, first of all: what to run, into which file."""
+    """Runner to worker, the first message: what to run, into which file."""
 
     order: Order
     run: Path
@@ -40,7 +40,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Command:
-    """Runner to worker, meanwhile; "emergency" does not wait for the instrument's current message."""
+    """Runner to worker, during the run; "emergency" does not wait for the instrument's current message."""
 
     command: Literal["pause", "resume", "abort", "emergency"]
     reason: str = ""
@@ -48,7 +48,7 @@ class Command:
 
 @dataclass(frozen=True)
 class JobDone:
-    """Worker to runner, last of all.
+    """Worker to runner, the last message.
 
     Attributes
     ----------
@@ -78,14 +78,14 @@ class JobDone:
 
 @dataclass(frozen=True)
 class Missed:
-    """So many events were left out, because they came faster than they were taken."""
+    """The number of events that were dropped because the receiver was too slow."""
 
     count: int
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The runner's answer to a request that it does not follow; `busy` when it would at another time."""
+    """The runner refuses a request; `busy` when it would grant it at another time."""
 
     reason: str
     busy: bool = False
@@ -100,12 +100,12 @@ class JobChanged:
 
 @dataclass(frozen=True)
 class QueueChanged:
-    """Somebody has added, moved, edited or removed jobs, or changed the policy: look into the queue."""
+    """Jobs were added, moved, edited or removed, or the policy was changed: read the queue again."""
 
 
 @dataclass(frozen=True)
 class RunnerState:
-    """How a runner stands.
+    """The state of a runner.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class RunnerState:
 
     @property
     def warning(self) -> str:
-        """What is to be said before anything else; empty for a bench that is safe as far as the runner knows."""
+        """The warning to show first; empty for a bench that is safe as far as the runner knows."""
         return unsafe_text(self.bench, self.live, self.unsafe_reason) if self.unsafe else ""
 
 
@@ -159,7 +159,7 @@ _KINDS: dict[str, Any] = {
 
 
 class Request(StrictModel):
-    """A client to the runner."""
+    """A client's request to the runner."""
 
     command: Literal["status", "watch", "pause", "resume", "abort", "emergency"]
     job: int | None = None
@@ -204,7 +204,7 @@ def _shallow(message: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return as JSON what `json` does not know."""
+    """Convert what `json` cannot encode."""
     if is_dataclass(value):
         return _shallow(value)
     if isinstance(value, np.ndarray):

@@ -1,4 +1,4 @@
-"""What becomes of a job whose runner was killed: its worker ends by itself, or is ended, and it is interrupted."""
+"""Settles a job whose runner was killed: its worker ends or is ended, and the job counts as interrupted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def family_of_workers(queue: Path, bench: str) -> str:
 
 
 def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[], object]) -> str:
-    """Wait until the worker that had `job` is gone, with all that it started; say how it ended.
+    """Wait until the worker of `job` and all processes that it started are gone; return how it ended.
 
     Its input has ended with its runner, so it stops at its next safe point and makes the bench safe; one that
     does not is killed.
@@ -54,7 +54,7 @@ def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[],
 
 
 def break_off(job: Job, family: str, patience: float) -> None:
-    """End the worker that has `job` at once, without its runner: it makes the bench safe itself, or is killed."""
+    """End the worker of `job` at once, without its runner: it makes the bench safe itself, or is killed."""
     deadline = time.monotonic() + patience
     if hasattr(signal, "SIGUSR1") and worker_lives(job):
         with suppress(ProcessLookupError):
@@ -65,7 +65,7 @@ def break_off(job: Job, family: str, patience: float) -> None:
 
 
 def as_it_stands(job: Job) -> Job:
-    """Return a job as it is now: one whose worker is gone is no longer being run, whatever the queue still says.
+    """Return a job in its true state: a job whose worker is gone does not run, whatever the queue still says.
 
     The word for it is that of its run file, so that it is called the same wherever it is shown. A runner settles it.
     """
@@ -76,10 +76,10 @@ def as_it_stands(job: Job) -> Job:
 
 
 def worker_lives(job: Job) -> bool:
-    """Tell whether the job's worker lives; a process that only has its number by now is another."""
+    """Return whether the job's worker lives; a later process with the same number does not count."""
     return job.worker is not None and lives(job.worker, job.worker_birth or "")
 
 
 def runner_lives(job: Job) -> bool:
-    """Tell whether another process that began the job as its runner lives."""
+    """Return whether the runner that began the job lives, in another process."""
     return job.runner not in (None, os.getpid()) and lives(job.runner or 0, job.runner_birth or "")

@@ -1,4 +1,4 @@
-"""How an attempt at a job ended: by its worker's own words, else by what its run file says."""
+"""How an attempt at a job ended: by its worker's last message, else by its run file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mho.runs import GOING_ON, RunFile, Status
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How it ended.
+    """How an attempt ended.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class JobOutcome:
 
 
 def told(done: JobDone) -> JobOutcome:
-    """Return the outcome that a worker told: what it wrote into its run file, too."""
+    """Return the outcome in a worker's last message; its run file says the same."""
     status = JobStatus(done.status)
     return JobOutcome(
         status, done.reason, done.safe, done.seconds, done.pulses, done.error, confirmed=done.confirmed
@@ -49,7 +49,7 @@ def told(done: JobDone) -> JobOutcome:
 
 
 def found(run: Path | None, end: str, asked: str = "") -> JobOutcome:
-    """Return the outcome of an attempt whose worker is gone without a word.
+    """Return the outcome of an attempt whose worker is gone without a last message.
 
     Parameters
     ----------

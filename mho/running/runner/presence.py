@@ -1,4 +1,4 @@
-"""A runner's presence: alone at its bench, reachable at its socket, told to end by signals, and heard by all who listen."""
+"""What a runner holds while it serves: the lock of its bench, its socket, its signal handlers, and its listeners."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mho.running.runner.server import ControlServer
 
 @dataclass(frozen=True)
 class EndAsked:
-    """Somebody wants the runner to end."""
+    """A request that the runner ends."""
 
     reason: str
 
@@ -42,7 +42,7 @@ class Presence:
     Attributes
     ----------
     inbox : queue.SimpleQueue
-        Where everything comes in: what workers say, what clients ask (`control.Asked`), and `EndAsked`.
+        All incoming events: those of workers, requests of clients (`server.Asked`), and `EndAsked`.
 
     Raises
     ------
@@ -75,7 +75,7 @@ class Presence:
         self._stack.close()
 
     def announce(self, event: Event) -> None:
-        """Tell everybody who watches and listens."""
+        """Send an event to all clients that watch and all listeners."""
         if self._server is not None:
             self._server.announce(event)
         for listener in self._listeners:

@@ -1,4 +1,4 @@
-"""Where a runner and its clients meet: a private folder beside the queue, with the runner's socket, lock and secret."""
+"""Where a client finds the runner: a private folder beside the queue, with the runner's socket, lock and secret."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUFFIX = ".runners"
 
 @dataclass(frozen=True)
 class RunnerAddress:
-    """What a runner leaves for its clients, readable by its user alone.
+    """How clients reach a runner; readable by its user alone.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class RunnerAddress:
     secret: bytes
 
     def lives(self) -> bool:
-        """Tell whether the runner's process is still there."""
+        """Return whether the runner's process is still there."""
         return lives(self.pid, self.birth)
 
 
@@ -77,7 +77,7 @@ class MeetingPlace:
         return self.folder / f"{self._stem}.json"
 
     def prepare(self) -> None:
-        """Make the folder if it is not there; only a runner needs it."""
+        """Make the folder if it is missing; only a runner needs it."""
         _make_private(self.folder)
 
     def listen(self) -> socket.socket:
@@ -158,7 +158,7 @@ def _listening(path: Path) -> socket.socket:
 
 
 def _make_private(folder: Path) -> None:
-    """Make this user's folder if it is not there, and see that nobody else gets in."""
+    """Make this user's folder if it is missing, and close it to everybody else."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The runner of one bench: takes job after job from the queue, each into a process of its own, and looks after them."""
+"""The runner of one bench: takes job after job from the queue, and runs and supervises each in its own process."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class Runner:
         return self._writes.next()
 
     def _carry_out(self, job: Job) -> None:
-        """Run one job from its beginning to the decision what follows on it."""
+        """Run one job from its start to the decision on what follows."""
         run, after, trouble = None, None, ""
         try:
             after = run_before(job.order, self._queue)
@@ -188,19 +188,19 @@ class Runner:
         self._presence.announce(self.state())
 
     def _why_asked(self, worker: Child, job: Job) -> str:
-        """Return why the worker was asked to stop, by this runner or past it; empty when it was not."""
+        """Return why the worker was asked to stop, by this runner or without it; empty when it was not."""
         if not worker.asked:
             with suppress(StorageError):
                 return self._queue.job(job.id).reason
         return worker.asked
 
     def _dismiss(self, worker: Child) -> None:
-        """Let a worker go that was told nothing, and wait until it is gone: its end takes all of its family along."""
+        """End a worker that got no assignment, and wait until it and all processes that it started are gone."""
         worker.hang_up()
         self._wait_for(worker)
 
     def _settle(self, job: Job, outcome: JobOutcome) -> None:
-        """See to a safe bench first, then note how the job ended and what follows: a crash in between repeats both."""
+        """Make the bench safe first, then note how the job ended and what follows: a crash in between repeats both."""
         stopped = (
             self._writes.lane.unsafe
         )  # an emergency stop wants it confirmed, also when nothing was begun
@@ -232,7 +232,7 @@ class Runner:
                 )
 
     def _settle_leftovers(self) -> None:
-        """Settle what a runner that was killed left behind, before anything else, a bench that it left live too."""
+        """Settle first the jobs of a runner that was killed, and make safe a bench that it left live."""
         left = self._queue.jobs(self.bench, ACTIVE)
         if self._queue.lane(self.bench).unsafe and not left:
             self._make_safe()
@@ -269,7 +269,7 @@ class Runner:
     # --- what comes in ---
 
     def _wait_for(self, child: Child) -> None:
-        """Attend to everything until a child is gone, which is seen to."""
+        """Handle events until the child process is gone; its deadlines are enforced meanwhile."""
         while not child.ended:
             self._attend()
             if done := child.press(self._grace.emergency):
@@ -277,7 +277,7 @@ class Runner:
                 self._say("WARNING", f"{who}: {done}")
 
     def _attend(self) -> None:
-        """Attend to what comes in next, and look around now and then."""
+        """Handle the next event, and check the queue now and then."""
         with suppress(queue.Empty):
             item = self._presence.inbox.get(timeout=LOOK)
             if isinstance(item, ChildSaid):
@@ -312,14 +312,14 @@ class Runner:
         self._tell_job(job.id)
 
     def _follow_queue(self) -> None:
-        """Follow what others have changed: holding and releasing pauses and resumes the running job too."""
+        """Apply what others have changed: holding and releasing also pauses and resumes the running job."""
         if self._worker is not None and self._writes.settled:  # a full disk lets the job go on as it does
             self._worker.tell(Command("pause" if self._writes.lane.held else "resume"))
         self._presence.announce(QueueChanged())
         self._presence.announce(self.state())
 
     def _wind_up(self, reason: str) -> None:
-        """Abort the running job; asked a second time, do not wait for its safe point."""
+        """Abort the running job; on the second call, do not wait for its safe point."""
         if self._worker is not None:
             again = bool(self._ending)
             patience = self._grace.emergency if again else self._grace.abort
@@ -364,7 +364,7 @@ class Runner:
     # --- what goes out ---
 
     def state(self) -> RunnerState:
-        """Return how the runner stands."""
+        """Return the state of the runner."""
         lane, progress = self._writes.lane, self._pace.progress
         job = self._job
         return RunnerState(

@@ -1,4 +1,4 @@
-"""Sends messages down a pipe or a socket from a thread of its own: whoever does not take them holds nobody up."""
+"""Sends messages down a pipe or a socket from its own thread, so that a slow receiver blocks nobody."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Outbox:
         self._thread.start()
 
     def offer(self, message: Any) -> None:
-        """Send a message unless too many wait already; those left out are told as `Missed`."""
+        """Send a message unless too many wait; the number of those dropped is sent as `Missed`."""
         with self._changed:
             if len(self._waiting) >= ROOM:
                 self._missed += 1
@@ -42,7 +42,7 @@ class Outbox:
             self._put(message)
 
     def send(self, message: Any) -> None:
-        """Send a message that must not be left out."""
+        """Send a message that must not be dropped."""
         with self._changed:
             self._put(message)
 
@@ -54,7 +54,7 @@ class Outbox:
         self._changed.notify()
 
     def close(self, patience: float) -> None:
-        """Send what waits, and wait for that at most `patience` seconds."""
+        """Send what waits, for at most `patience` seconds."""
         with self._changed:
             self._closing = True
             self._changed.notify()

@@ -1,4 +1,4 @@
-"""The runner's ear: a socket at which any number of clients watch and command, each on its own two threads."""
+"""The runner's socket, at which any number of clients watch and command, each on its own two threads."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Asked:
-    """A client's request; the runner answers through `answer`."""
+    """A client's request; the runner replies through `answer`."""
 
     request: Request
     answer: Future[RunnerState] = field(default_factory=Future)
 
 
 class _Client(NamedTuple):
-    """One that has been admitted; what it is told waits in a bounded box."""
+    """A client that has been admitted; its messages wait in a bounded queue."""
 
     wire: Wire
     outbox: Outbox
@@ -78,7 +78,7 @@ class ControlServer:
         self.close()
 
     def close(self) -> None:
-        """Say what waits to be said, hang up on all clients, and stop listening."""
+        """Send what waits, disconnect all clients, and stop listening."""
         self._closing.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(
@@ -93,7 +93,7 @@ class ControlServer:
             client.wire.close()
 
     def announce(self, event: Event) -> None:
-        """Tell everybody who watches; never waits for anybody."""
+        """Send an event to all clients that watch; never blocks."""
         with self._lock:
             for client in self._watching:
                 client.outbox.offer(event)
@@ -119,7 +119,7 @@ class ControlServer:
             return None
 
     def _receive(self, sock: socket.socket) -> None:
-        """Let a client prove itself, and serve it until it leaves."""
+        """Authenticate a client, and serve it until it leaves."""
         with ExitStack() as seat:
             seat.callback(self._seats.release)
             try:

@@ -1,7 +1,7 @@
 """The process that carries out one job: ``python -m mho.running.runner.worker``, started by a runner.
 
-It hears an `Assignment` and then commands as lines of JSON on standard input, and tells what happens as
-lines of JSON on standard output. When its input ends the runner is gone: it stops at the next safe point.
+It reads an `Assignment` and then commands as lines of JSON from standard input, and writes events as lines of JSON
+to standard output. When its input ends, the runner is gone: the worker stops at the next safe point.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) 
 
 
 def _obey(told: io.FileIO, control: Control, bench: str) -> None:
-    """Take the runner's commands until there is no runner any more; then end, one way or another."""
+    """Obey the runner's commands until the runner is gone; then end, if need be by force."""
     while (line := told.readline()).endswith(b"\n"):
         try:
             command: Command = decode(line)
@@ -92,7 +92,7 @@ def _obey(told: io.FileIO, control: Control, bench: str) -> None:
 
 
 def _break_off(control: Control, reason: str) -> None:
-    """Break the run off without waiting for a safe point, since somebody wants it."""
+    """Break the run off on request, without waiting for a safe point."""
     control.lost, control.reason = False, reason
     interrupt()
 
@@ -117,7 +117,7 @@ class _Watch(Witness):
         self._tell(event)
 
     def done(self, status: Status, reason: str, error: BaseException) -> JobDone:
-        """Return the last words on a run that did not come to its end; what its file says of it comes first."""
+        """Return the last message on a run that did not finish; what its file says goes first."""
         name = type(error).__name__ if status is Status.FAILED else ""
         status = self.ended.status if self.ended is not None else status
         return JobDone(status, reason, self.left_safe(error), error=name, confirmed=self.confirmed(error))

@@ -1,4 +1,4 @@
-"""A worker as its runner sees it: a process that is told things, tells things, and ends in one way or another."""
+"""The runner's side of a worker: starts the process, sends it commands, receives its events, and enforces its end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Grace:
-    """How long a worker may take before it is dealt with more firmly, s.
+    """How long a worker may take before the next, harder step, s.
 
     Attributes
     ----------
@@ -78,8 +78,8 @@ class Child:
     ----------
     pid : int
         Process id.
-    done : Done or None
-        Its last words.
+    done : JobDone or None
+        Its last message.
     ended : bool
         Whether the process is gone.
     heirs : bool
@@ -117,7 +117,7 @@ class Child:
             thread.start()
 
     def tell(self, message: Any) -> None:
-        """Send it a message; one that is gone hears nothing."""
+        """Send a message to the worker; nothing happens when it is gone."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(encode(message) + b"\n")
@@ -125,7 +125,7 @@ class Child:
             log.debug("worker %d hears nothing any more: %s", self.pid, error)
 
     def stop(self, reason: str, *, emergency: bool = False, patience: float | None = None) -> None:
-        """Ask it to stop: at its next safe point, or at once; after `patience` seconds `press` goes further."""
+        """Ask the worker to stop, at its next safe point or at once; after `patience` seconds `press` goes further."""
         again = bool(self.asked)
         self.asked = self.asked or reason
         self.tell(Command("emergency" if emergency else "abort", reason))
@@ -135,11 +135,11 @@ class Child:
         self._broken_off |= emergency
 
     def expect_end(self, patience: float) -> None:
-        """Expect it to end within `patience` seconds; `press` goes further after that."""
+        """Expect the worker to end within `patience` seconds; after that `press` goes further."""
         self._patience, self._due = patience, time.monotonic() + patience
 
     def press(self, patience: float) -> str:
-        """Break it off when it has not ended in time; kill it when it still has not `patience` seconds later.
+        """Break the run off when the worker has not ended in time; kill it when it has not `patience` seconds later.
 
         Returns what was done, in words; empty for nothing.
         """
@@ -156,12 +156,12 @@ class Child:
         return "it did not end in time and was killed"
 
     def hang_up(self) -> None:
-        """Close its input: it stops at its next safe point, as when the runner is gone."""
+        """Close the worker's input: it stops at its next safe point, as when the runner is gone."""
         if self._process.stdin is not None:
             self._process.stdin.close()
 
     def how_it_ended(self) -> str:
-        """Say how the process ended without last words, with the last it wrote to standard error."""
+        """Return how the process ended without a last message, with its last line on standard error."""
         code = self._process.returncode
         if code is not None and code < 0:
             name = signal.Signals(-code).name
@@ -195,7 +195,7 @@ class Child:
                 self._inbox.put(ChildSaid(self, event))
 
     def _see_end(self) -> None:
-        """Wait for the process itself, not for the ends of its pipes: what it started may hold those for ever."""
+        """Wait for the process, not for the end of its pipes: processes that it started may keep those open for ever."""
         assert self._process.stdin is not None
         if hasattr(
             os, "waitid"
