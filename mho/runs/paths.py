@@ -1,4 +1,4 @@
-"""Where a new run file lands."""
+"""The path of a new run file."""
 
 from __future__ import annotations
 

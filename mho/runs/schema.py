@@ -1,4 +1,4 @@
-"""What a run file holds: the plain data with which a procedure declares its tables, maps and arrays.
+"""The contents of a run file as plain data: a procedure declares its tables, maps and arrays with them.
 
 A file is laid out whole before the run starts (HDF5's single-writer mode allows neither new objects nor
 new attributes afterwards), so everything a run may write is declared here first.
@@ -22,10 +22,10 @@ DIGITAL_ATTRIBUTE = "digital"
 
 
 class Status(StrEnum):
-    """How a run stands: the one word for it, wherever a run or its job is shown.
+    """The status of a run, the same word wherever a run or its job is shown.
 
-    INTERRUPTED is a run that was broken off by something that nobody had asked for. A reader finds it where the file
-    still goes on and its writer is gone; `recover` writes it, and a run that has lost its runner.
+    INTERRUPTED means that the run broke off and nobody had asked for it. A reader reports it when the file says that
+    the run goes on and its writer is gone. `recover` writes it, and so does a run that has lost its runner.
     """
 
     RUNNING = "running"
@@ -174,7 +174,7 @@ class RecordedParameter:
 
 @dataclass(frozen=True)
 class RunHeader:
-    """What is known of a run before it starts.
+    """What is known about a run before it starts.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Units of one kind turned into each other: what a query or a foreign table says in mV, a run file keeps in V."""
+"""Converts units of one kind into each other: a query or a foreign table may say mV, a run file keeps V."""
 
 from __future__ import annotations
 

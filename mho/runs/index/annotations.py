@@ -1,4 +1,4 @@
-"""What people say of a run after the fact: tags and notes, kept in the index by the run's identity."""
+"""Tags and notes that people add to a run later, kept in the index by the run's identity."""
 
 from __future__ import annotations
 

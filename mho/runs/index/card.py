@@ -1,4 +1,4 @@
-"""A run on one card: what an index keeps of it, written into the file as one JSON text, so that it is read at once.
+"""The card of a run: what the index keeps of it, stored in the run file as one JSON text, so that it is read fast.
 
 Ten thousand files are opened when an index is rebuilt; gathering the same facts from their places takes five
 times as long, and is done only for files that have no card.
@@ -55,7 +55,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a run from its start.
+    """What is known about a run when it starts.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ _FACTS = {field.name for field in fields(Facts)}  # a later mho may keep more
 
 @dataclass(frozen=True)
 class Card:
-    """What an index keeps of a run: the facts, and how it went.
+    """What an index keeps of a run: the facts, its status and its results.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Card:
 
 
 def card_text(header: RunHeader, arrays: Iterable[Array], start: datetime) -> str:
-    """Return the JSON text that a new run file carries of its `header`; it names the run for good."""
+    """Return the JSON text that a new run file stores of its `header`; it holds the run's permanent identity."""
     matrix = next((array.values for array in arrays if array.name == "matrix"), None)
     facts = _facts(header, header.provenance, secrets.token_hex(16), start, matrix)
     return _json(facts, header.parameters)
@@ -154,7 +154,7 @@ def read_card(path: Path) -> Card:
 
 
 def _read(text: str) -> tuple[Facts, tuple[Quantity, ...]]:
-    """Return the facts and parameters of a card; raises `ValueError` and its like for what is none."""
+    """Return the facts and parameters of a card; `ValueError` and the like for a text that is no card."""
     told = json.loads(text)
     facts = {name: fact for name, fact in told["facts"].items() if name in _FACTS}
     parameters = [(name, value, unit) for name, (value, unit) in told["parameters"].items()]
@@ -177,7 +177,7 @@ def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(path: Path, entry: h5py.Group, name: str) -> str:
-    """Return a text of fixed length by h5py's low-level calls, in a third of the time."""
+    """Read a text of fixed length through h5py's low-level calls, in a third of the time."""
     dataset = open_dataset(path, entry.id, name.encode())
     kind = dataset.get_type()
     stored = np.empty((), f"S{kind.get_size()}")
@@ -191,7 +191,7 @@ def unreadable(path: Path, error: RunFileError) -> Card:
 
 
 def _gathered(record: RunRecord, entry: h5py.Group) -> str:
-    """Return the text of the card that a file lacks, from everything it says."""
+    """Build the card of a file that has none, from all its other contents."""
     start = record.start_time
     matrix = entry.get("arrays/matrix/value" if "arrays/matrix/value" in entry else "arrays/matrix")
     facts = _facts(
@@ -246,7 +246,7 @@ def array_hash(values: NDArray[np.generic]) -> str:
 
 
 def _identity(run: str) -> str:
-    """Return the identity of the run that a provenance names by its file; what else it may say stays."""
+    """Return the identity of the run whose file a provenance names; any other text stays as it is."""
     if not run.endswith(SUFFIX):
         return run
     try:

@@ -1,7 +1,7 @@
-"""The index of a folder of run files: found, searched and linked in milliseconds, made from the files alone.
+"""The index of a folder of run files: finds, searches and links runs in milliseconds. It is built from the files alone.
 
-It lies beside them as ``index.sqlite``, and follows the files by their size and time of change. Only tags and
-notes are its own, see `mho.runs.index.store`.
+It is the file ``index.sqlite`` beside them. It notices changed files by size and modification time. Only tags and
+notes are stored nowhere else, see `mho.runs.index.store`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NEWEST_FIRST = "-start"
 
 @dataclass(frozen=True, slots=True)
 class IndexedRun:
-    """A run as the index knows it; `facts`, `status`, `reason` and `end` as in `mho.runs.index.card.Card`.
+    """A run in the index; `facts`, `status`, `reason` and `end` as in `mho.runs.index.card.Card`.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class IndexedRun:
 
 @dataclass(frozen=True)
 class Links:
-    """The runs that a run has to do with, newest first."""
+    """The runs that are linked to a run, newest first."""
 
     resume_of: tuple[IndexedRun, ...]
     rerun_of: tuple[IndexedRun, ...]
@@ -71,13 +71,13 @@ class Links:
 
 
 def _quietly(done: int, total: int) -> None:
-    """Tell nobody."""
+    """Report no progress."""
 
 
 class RunIndex:
     """The index of the run files in a folder and the folders below it; a context manager.
 
-    Opening it looks at no file: call `update` to see what is new.
+    Opening it reads no run file: call `update` to find new ones.
 
     Parameters
     ----------
@@ -201,7 +201,7 @@ class RunIndex:
         return runs[0]
 
     def links(self, run: IndexedRun, most: int = 20) -> Links:
-        """Return the runs that `run` has to do with, at most so many a kind; copies of its file are not among them."""
+        """Return the runs that are linked to `run`, at most so many a kind, without copies of its own file."""
 
         def others(test: str, value: str) -> tuple[IndexedRun, ...]:
             asked = f"{test} AND run_id <> ? ORDER BY start DESC LIMIT ?"

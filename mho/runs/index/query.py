@@ -1,4 +1,4 @@
-"""The language of ``mho runs --where``: text in, a tree of comparisons out; what it finds is `runs.query_sql`'s.
+"""The language of ``mho runs --where``: text in, a tree of comparisons out; `query_sql` turns that into SQL.
 
     query       either { "or" either }              either   term { "and" term }
     term        "not" term | "(" query ")" | "text" | name | name operator value

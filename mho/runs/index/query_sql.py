@@ -1,4 +1,4 @@
-"""A query of `mho.runs.index.query` as a condition in SQL, every value a parameter of it and every name a known one."""
+"""Turns a query of `mho.runs.index.query` into an SQL condition: every value is a parameter, every name is checked."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _YES_NO = {"yes": "true", "no": "false"}
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The parameters and results that the runs of an index have: for each source, units by name."""
+    """The names of all parameters and results in an index: for each source, units by name."""
 
     parameter: Mapping[str, Sequence[str]] = field(default_factory=dict)
     result: Mapping[str, Sequence[str]] = field(default_factory=dict)

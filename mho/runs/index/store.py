@@ -1,7 +1,7 @@
-"""The SQLite file of an index: its tables, and how it is opened, also when it is damaged or cannot be written.
+"""The SQLite file of an index: its tables, and opening it, also when it is damaged or cannot be written.
 
-What comes from run files can be made again at any time; the tables ``tags`` and ``notes`` cannot, so they are
-kept apart, by the identity of the run and not by its path, and no rebuild touches them.
+Data from run files can be rebuilt at any time. The tables ``tags`` and ``notes`` cannot: they are separate, go by the
+run's identity and not by its path, and no rebuild touches them.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _WIDTHS = {"tags": 2, "notes": 3}
 def open_store(folder: Path) -> sqlite3.Connection:
     """Open the index of the run files in `folder`, making it where there is none.
 
-    In a folder that cannot be written it is opened in memory, as it was left. A damaged one is put aside.
+    In a folder that cannot be written, a copy is opened in memory. A damaged index is renamed and replaced.
 
     Raises
     ------
@@ -137,7 +137,7 @@ def is_kept(store: sqlite3.Connection) -> bool:
 
 @contextlib.contextmanager
 def writing(store: sqlite3.Connection) -> Iterator[None]:
-    """Do all that the block does to `store`, or, when it fails, nothing.
+    """Run the block as one transaction on `store`: all of it, or nothing when it fails.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def writing(store: sqlite3.Connection) -> Iterator[None]:
 
 
 def clear(store: sqlite3.Connection) -> None:
-    """Forget everything that comes from run files."""
+    """Delete everything that comes from run files."""
     store.executescript(f"BEGIN IMMEDIATE; {_FROM_FILES} PRAGMA user_version = {VERSION}; COMMIT;")
 
 
@@ -164,7 +164,7 @@ def _on_disk(path: Path) -> sqlite3.Connection:
 
 
 def _put_aside(path: Path, why: str) -> sqlite3.Connection:
-    """Keep a damaged index under another name, and begin a new one."""
+    """Rename a damaged index, and start a new one."""
     aside = path.with_name(f"{NAME}.damaged-{time.time_ns()}")
     path.rename(aside)
     for companion in ("-wal", "-shm"):

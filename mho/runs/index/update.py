@@ -1,4 +1,4 @@
-"""Keeps the tables of an index in step with the run files in its folder."""
+"""Updates the tables of an index from the run files in its folder."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def update(store: sqlite3.Connection, folder: Path, progress: Progress) -> Chang
 
 
 def read_anew(store: sqlite3.Connection, folder: Path, progress: Progress) -> Changes:
-    """Read every file again; meanwhile the index answers from what it knew."""
+    """Read every file again; until that is done, the index answers from its old contents."""
     with writing(store):
         store.execute("UPDATE runs SET mtime = -1")
     changes = update(store, folder, progress)
@@ -110,7 +110,7 @@ def _keep(store: sqlite3.Connection, path: str, state: State, card: Card) -> Non
 
 
 def _words(path: str, card: Card) -> str:
-    """Return everything known of a run, for a search that does not mind upper and lower case."""
+    """Return all text about a run, folded for a search without regard to case."""
     told = (
         path,
         *(fact for fact in vars(card.facts).values() if isinstance(fact, str)),

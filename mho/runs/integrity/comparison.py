@@ -1,7 +1,7 @@
-"""Two run files compared: their data bit for bit, a block at a time, and what surrounded the runs.
+"""Compares two run files: their data bit for bit, a block at a time, and the provenance of the runs.
 
-Only what a digital computation found is compared within a tolerance: its last digits depend on the processor, for which
-the BLAS has kernels of its own. A declaration says so (`mho.runs.schema.Column.digital`), for older files the name does.
+Only results of digital computations are compared within a tolerance: the BLAS has a kernel for each processor, and the
+last digits depend on it. The declaration marks them (`mho.runs.schema.Column.digital`); in older files the name does.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Change:
-    """Something that surrounded two runs and was not the same: a version, a package."""
+    """A difference in the provenance of two runs: a version, a package."""
 
     name: str
     then: str
@@ -171,7 +171,7 @@ def _datasets(entry: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
 
 
 def _tolerance(name: str, dataset: h5py.Dataset) -> float:
-    """Return the tolerance that a dataset says of itself, or else its name; 0 is bit for bit."""
+    """Return the tolerance that a dataset declares, or else the one for its name; 0 is bit for bit."""
     if dataset.dtype.kind not in "fc":
         return 0.0
     with intact(Path(dataset.file.filename)):
@@ -203,7 +203,7 @@ def _datasets_differ(old: h5py.Dataset, new: h5py.Dataset, as_far: bool, toleran
 
 
 def _is_unfilled(array: h5py.Dataset) -> bool:
-    """Tell whether a run that broke off had not come to this array: it is NaN throughout until then."""
+    """Return whether a run broke off before it filled this array: until then it is all NaN."""
     return array.dtype.kind in "fc" and bool(np.isnan(_block(array, ())).all())
 
 
@@ -248,7 +248,7 @@ def _measuring(instruments: Mapping[str, Mapping[str, str]]) -> dict[str, dict[s
 
 
 def _told(name: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> Compared:
-    """Compare what is told of two runs; what digital computations found, within its tolerance.
+    """Compare values or sentences of two runs; results of digital computations within their tolerance.
 
     That is values by the names in `DIGITAL`, and in sentences every number that is no integer.
     """

@@ -1,4 +1,4 @@
-"""Whether the process that writes a run file still lives: running and interrupted differ by nothing else."""
+"""Whether the process that writes a run file still lives. Only this tells a running run from an interrupted one."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def lives(pid: int, birth: str) -> bool:
 
 
 def birth_of(pid: int) -> str:
-    """Return what tells a process from all others that have or had its id; "" when there is none.
+    """Return a text that distinguishes a process from all others that have or had its id; "" when there is none.
 
     On Linux the boot and how many ticks after it the process started, from ``/proc/PID/stat``, field 22
     (proc_pid_stat(5)), counted behind the command's name, which may hold blanks and parentheses: no setting of the

@@ -1,4 +1,4 @@
-"""Makes of a file that a killed writer left behind an ordinary one, which every viewer opens."""
+"""Recovers the file of a killed writer: turns it into an ordinary run file that every viewer opens."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _see_to_room(path: Path, size: int) -> None:
 
 
 def _check_tree(path: Path, source: h5py.File) -> None:
-    """Refuse to copy by what names there are a file in which one thing has many."""
+    """Refuse a file in which one group has several links: a copy by name would duplicate it."""
     with intact(path):
         strange = next((name for name, item in walk(source, lambda *_: None) if item is None), "")
     if strange:
@@ -115,7 +115,7 @@ def _write_copy(source: h5py.File, draft: Path, path: Path, reason: str) -> None
 
 
 def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, bytes]]:
-    """Copy all in a group; yield the digest of each dataset that was written row by row."""
+    """Copy a group with all its members; yield the digest of each dataset that was written row by row."""
     for name, value in source.attrs.items():
         target.attrs[name] = value
     members = {name: item for name, item in source.items() if item.name != f"/{SEAL}"}

@@ -1,7 +1,7 @@
-"""The seal of a run file: a digest of every group and dataset, written last, by which later changes are seen.
+"""The seal of a run file: a digest of every group and dataset. It is written last and reveals later changes.
 
-The seal finds what other programs changed, by accident or good intention. It is no signature: whoever wants
-to can seal a changed file again.
+The seal reveals changes that other programs made by accident or with good intention. It is no signature: anybody can
+seal a changed file again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DIGEST_BYTES = 64
 
 
 def prepare_seal(seal: h5py.Group) -> None:
-    """Lay out the seal of a file that holds everything else already: SWMR allows nothing new later."""
+    """Create the seal's dataset after all others: SWMR allows no new object later."""
     paths = [b"/"]
     seal.file.visit(lambda name: paths.append(f"/{name}".encode()))
     paths = [path for path in paths if not path.startswith(f"/{SEAL}".encode())]
@@ -53,7 +53,7 @@ def write_seal(file: h5py.File, known: Mapping[str, bytes]) -> None:
 
 
 def renew_seal(source: h5py.File, copy: h5py.File, stored: Mapping[str, tuple[bytes, bytes]]) -> None:
-    """Write anew, into the copied seal of a copy, the digests of datasets that it stores in another way.
+    """Update the seal of a copied file with the digests of datasets that the copy stores in another layout.
 
     Parameters
     ----------

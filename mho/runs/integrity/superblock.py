@@ -1,8 +1,8 @@
-"""The first bytes of a run file, where a writer's mark stands; a killed writer leaves it there for good.
+"""The superblock, the first bytes of a run file. It holds the writer's mark, which a killed writer leaves there.
 
-HDF5 opens a marked file only in SWMR mode, and there waits for minutes and hours at metadata that are
-damaged, as after a power cut: it takes them for half written. So a file whose writer is gone is read through
-`UnmarkedFile`, in the ordinary mode that says at once what is wrong.
+HDF5 opens a marked file only in SWMR mode. There it retries for minutes or hours when metadata are damaged, as after a
+power cut, since it takes them for half written. So a file whose writer is gone is read through `UnmarkedFile`, in the
+ordinary mode, which reports damage at once.
 
 Superblock version 3 (HDF5 File Format Specification, section II.A): signature 0-7, version 8, mark 11,
 end of file 28-35, checksum 44-47, little-endian.

@@ -1,4 +1,4 @@
-"""The groups of a run file: made, and walked through, past what is damaged."""
+"""Creates the groups of a run file, and walks through them; damaged ones are skipped and reported."""
 
 from __future__ import annotations
 

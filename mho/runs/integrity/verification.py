@@ -1,4 +1,4 @@
-"""Says of a run file whether it is whole, and as it was when its run ended."""
+"""Verifies a run file: whether it is whole, and unchanged since its run ended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NEEDED = (
 
 
 class Verdict(StrEnum):
-    """What became of a run file; the worst that was found."""
+    """The state of a run file: the worst finding decides."""
 
     SOUND = "sound"
     RUNNING = "running"
@@ -42,7 +42,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found out about one file.
+    """The findings about one file.
 
     Attributes
     ----------
@@ -135,7 +135,7 @@ FACTS: tuple[Callable[[RunRecord], object], ...] = (
 
 
 def _unreadable_facts(record: RunRecord) -> Iterator[str]:
-    """Yield what of the description of a run cannot be made out, though its bytes can be read."""
+    """Yield which facts about a run cannot be decoded, though their bytes can be read."""
     for look in FACTS:
         try:
             look(record)

@@ -1,9 +1,9 @@
-"""How growing datasets and arrays are cut into chunks: every chunk checksummed, big ones compressed.
+"""The chunks of growing datasets and arrays: every chunk has a checksum, big ones are compressed.
 
-Which filters a dataset gets is decided by its size, for a live file sets two rules. A chunk that fills up row
-by row is written again at each flush, and must keep its size, or SWMR would leave a hole for each version: so
-datasets of small rows are checksummed only. A row, image or array of some size is written once, as chunks of
-its own, and is compressed, with deflate, the one compression that every HDF5 library can read.
+The size of its rows decides which filters a dataset gets. A chunk that fills up row by row is written again at each
+flush and must keep its size, or SWMR would leave a hole for each version: so datasets of small rows have a checksum
+only. A large row, image or array is written once, in its own chunks, and is compressed with deflate, the one
+compression that every HDF5 library can read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""A run file is read from its own bytes, and the work of reading it is bounded by how many these are.
+"""Checks that a run file holds its own data: nothing in other files, and no more rows than its bytes can hold.
 
-HDF5 lets a file show what is in other files (external links, external storage, virtual datasets), and declare more rows
-than it holds, which read as fill values. mho writes neither but for arrays that are not filled in yet.
+HDF5 lets a file show data of other files (external links, external storage, virtual datasets) and declare more rows
+than it holds, which read as fill values. mho writes neither, except arrays that are not filled in yet. So a hostile
+file can neither show other files nor make its reader work for ever.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:
     Parameters
     ----------
     whole : bool
-        See to it that all in it is its own. Who reads only a few datasets opens these with
+        Check that all data are its own. A caller that reads only a few datasets opens these with
         `mho.runs.reading.containment.open_dataset`, in a fifth of the time.
 
     Raises

@@ -1,4 +1,4 @@
-"""What a run file tells about its run: how it stands, what it was given, where it came from."""
+"""The description of a run in its file: status, parameters, bench, chip and provenance."""
 
 from __future__ import annotations
 

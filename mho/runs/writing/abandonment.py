@@ -1,4 +1,4 @@
-"""Leaves a file alone that HDF5 could not write: closing it would fail again, and crash the interpreter."""
+"""Abandons a file that HDF5 could not write: closing it would fail again and crash the interpreter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import h5py
 
 
 def abandon(file: h5py.File, path: Path, holder: object) -> None:
-    """Let nothing more be written to `file`, and keep it open until the process is gone.
+    """Stop all writing to `file`, and keep it open until the process ends.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def abandon(file: h5py.File, path: Path, holder: object) -> None:
 
 
 def _freeze(file: h5py.File, path: Path) -> None:
-    """Leave HDF5 a read-only descriptor: at the end of the process it would write on regardless."""
+    """Replace HDF5's descriptor by a read-only one: otherwise HDF5 would still write at the end of the process."""
     # Where that does not go (another system, a file half closed), the file is only left less tidy.
     with contextlib.suppress(OSError, RuntimeError, ValueError):
         if os.name == "posix":

@@ -1,7 +1,7 @@
-"""Appends rows to one dataset so that each is in the file, checksummed, before anything tells that it is there.
+"""Appends rows to one dataset: each row is in the file, with its checksum, before the dataset's length counts it.
 
-The chunk that is being filled is kept in memory and written whole, at a fixed place in the file: nothing is
-ever read back, and rows written before are only overwritten by themselves.
+The chunk in progress is kept in memory and written whole, at a fixed place in the file. Nothing is ever read back, and
+earlier rows are only overwritten with the same values.
 """
 
 from __future__ import annotations

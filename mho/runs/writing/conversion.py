@@ -1,4 +1,4 @@
-"""Makes values fit what was declared, and refuses those that would lose something."""
+"""Converts values to the declared type, and refuses values that would lose something."""
 
 from __future__ import annotations
 

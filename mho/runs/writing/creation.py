@@ -1,4 +1,4 @@
-"""Brings a new run file into being in one step, so that nobody ever sees half a file.
+"""Creates a new run file in one step, so that nobody ever sees half a file.
 
 It is laid out under a temporary name, switched to HDF5's single-writer-multiple-readers mode (SWMR) and only
 then given its name.
@@ -74,7 +74,7 @@ def _laid_out(header: RunHeader, layout: Layout) -> bytes:
 
 
 def _see_to_room(path: Path) -> None:
-    """Refuse to begin where the run would stop at once."""
+    """Refuse to start when the disk is so full that the run would stop at once."""
     free = shutil.disk_usage(path.parent).free
     if free < live_file.RESERVE:
         raise RunFileError(
@@ -84,7 +84,7 @@ def _see_to_room(path: Path) -> None:
 
 
 def _publish(draft: Path, path: Path) -> None:
-    """Give the laid-out file its name; a file that came into the way meanwhile stays as it is."""
+    """Give the laid-out file its name; a file that took the name meanwhile stays as it is."""
     try:
         os.link(draft, path)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""A run file open for writing: shared by threads, flushed and watched over, left alone once it cannot be written."""
+"""A run file open for writing: shared by threads, flushed regularly, and abandoned when it cannot be written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class LiveFile:
-    """The file itself, beneath `mho.runs.writing.writer.RunWriter`, which knows what is in it.
+    """The open HDF5 file beneath `mho.runs.writing.writer.RunWriter`, which knows the contents.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class LiveFile:
         self._wreck: BaseException | None = None  # what HDF5 could not do
 
     def start(self) -> None:
-        """Begin to flush, to beat and to watch."""
+        """Start the thread that flushes, writes the heartbeat and checks the disk."""
         self._upkeep.start()
 
     def elapsed(self) -> float:
@@ -73,7 +73,7 @@ class LiveFile:
 
     @contextlib.contextmanager
     def writing(self, size: int = 0) -> Iterator[None]:
-        """Hold the lock and see to room for `size` bytes; turn what HDF5 raises into the end of the run."""
+        """Hold the lock and check the room for `size` bytes; an error of HDF5 ends the run."""
         with self.lock:
             try:
                 if not self.refusal:
@@ -87,7 +87,7 @@ class LiveFile:
                 raise self.refused() from error
 
     def flush(self) -> None:
-        """Hand everything so far to the operating system; the lock is held."""
+        """Pass everything so far to the operating system; the caller holds the lock."""
         self._dirty |= self._drain()
         if self._dirty:
             h5py.h5f.flush(self._file.id)
@@ -133,7 +133,7 @@ class LiveFile:
         return refused
 
     def _flush_pending(self) -> bool:
-        """Flush; what goes wrong is kept for the next call to raise. Return whether the run goes on."""
+        """Flush; keep an error for the next call to raise. Return whether the run goes on."""
         with self.lock:
             if self.refusal or self._over:
                 return False
@@ -144,7 +144,7 @@ class LiveFile:
             return not self.refusal
 
     def _beat(self, note: str) -> None:
-        """Give a sign of life, and log `note` if there is one."""
+        """Write the heartbeat, and log `note` if there is one."""
         with self.lock:
             if self.refusal or self._over:
                 return
@@ -168,7 +168,7 @@ class LiveFile:
             )
 
     def _give_up(self, error: BaseException) -> None:
-        """Leave the file as it is: what HDF5 could not write it cannot close either."""
+        """Abandon the file: what HDF5 could not write it cannot close either."""
         if self._wreck is not None:
             return
         self._wreck = error
@@ -179,14 +179,14 @@ class LiveFile:
         abandon(self._file, self.path, self)
 
     def _repack(self) -> None:
-        """Give a small file back the room that it no longer needs; without that it is whole too."""
+        """Shrink a small file; the file is whole without that too."""
         try:
             repack(self.path)
         except (RunFileError, *DAMAGE) as error:
             log.info("run file %s stays as large as it is: %s", self.path, plain_words(error))
 
     def _leave(self) -> None:
-        """Put back a file that was removed meanwhile, and let go of it."""
+        """Put back a file that was removed meanwhile, and close the descriptor."""
         try:
             place = self._whereabouts.put_back()
             if place is not None:

@@ -1,7 +1,7 @@
-"""Where the file that is being written is: how much room its disk has, whether somebody took it away meanwhile.
+"""The place of the file that is being written: the free room on its disk, and whether the file was removed.
 
-A descriptor of its own keeps the file reachable. A file whose folder is removed while a run writes to it goes
-on existing without a name, and is put back when the run is over. (Windows removes no file that is open.)
+A second descriptor keeps the file reachable. A file whose folder is removed during a run exists on without a name, and
+gets one again when the run is over. (Windows removes no file that is open.)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mho.errors import RunFileError
 
 
 class Whereabouts:
-    """Keeps an eye on one file, from its creation until `close`."""
+    """Watches one file, from its creation until `close`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -61,7 +61,7 @@ class Whereabouts:
         )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the descriptor."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

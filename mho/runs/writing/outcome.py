@@ -1,4 +1,4 @@
-"""How a run ended, written into its file: through HDF5, or past it when HDF5 can write no more."""
+"""Writes how a run ended into its file: through HDF5, or directly into the bytes when HDF5 can write no more."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RunOutcome:
         self._places = {name: (d.id.get_offset(), d.dtype.itemsize) for name, d in self._datasets.items()}
 
     def write(self, status: Status, reason: str, elapsed: float, known: Mapping[str, bytes]) -> None:
-        """Write the outcome and seal the file; `status` comes last, for readers that see it take the rest as settled.
+        """Write the outcome and seal the file. `status` comes last: a reader that sees it takes the rest as final.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class RunOutcome:
 
 
 def plain_words(error: BaseException) -> str:
-    """Return the system's own words out of one of HDF5's long messages."""
+    """Extract the system's own message from one of HDF5's long ones."""
     text = str(error)
     found = re.search(r"error message = '([^']*)'", text)
     if not found and isinstance(error, OSError) and error.strerror:

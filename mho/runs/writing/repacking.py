@@ -1,7 +1,7 @@
-"""Repacks the file of a run that is over: nothing in it grows any more, so that it needs less room.
+"""Repacks the file of a finished run: nothing in it grows any more, so it needs less room.
 
-What is kept for growth (chunks that are not full, an index of them for each column, room to spare in texts and object
-headers) is most of the file of a short run. A large file is nearly all data and stays as it is.
+The reserve for growth (chunks that are not full, an index of them for each column, spare room in texts and object
+headers) is most of a short run's file. A large file is nearly all data and stays as it is.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def repack(path: Path) -> bool:
 
 
 def _packed(path: Path, file: h5py.File) -> bytes:
-    """Return a packed copy of a run file, as bytes, once it was read again and agrees with the seal of the file."""
+    """Return a packed copy of a run file, as bytes, checked against the seal of the file."""
     with (
         closing(_in_memory(f"{path}, rewritten")) as rewritten,
         closing(_in_memory(f"{path}, packed")) as packed,

@@ -1,4 +1,4 @@
-"""Lets a copy of a run file take its place in one step."""
+"""Replaces a run file by a copy in one step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mho.errors import RunFileError
 
 @contextlib.contextmanager
 def replacement(path: Path) -> Iterator[Path]:
-    """Yield the path of a draft beside the file at `path`: what the block writes there takes the file's place.
+    """Yield the path of a draft beside the file at `path`; after the block the draft replaces the file.
 
     Raises
     ------

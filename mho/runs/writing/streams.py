@@ -1,4 +1,4 @@
-"""What grows while a run lasts: tables, maps and the log, appended to their HDF5 datasets in blocks.
+"""The growing parts of a run file: tables, maps and the log, appended to their HDF5 datasets in blocks.
 
 A dataset is never longer than what has been written to it, so a reader that follows live sees data only.
 Every method may be interrupted by an exception between two HDF5 calls and called again: rows count as
@@ -140,7 +140,7 @@ class TableStream(RowStream):
 
 
 def _whole_range(column: Column, dtype: np.dtype[Any]) -> tuple[int, int]:
-    """Return the whole numbers that a column takes as they are; an empty range where there is more to look at."""
+    """Return the range of integers that a column takes unchecked; an empty range where values need a check."""
     if column.shape or dtype.kind not in "iu":
         return 1, 0
     limits = np.iinfo(dtype)
@@ -148,7 +148,7 @@ def _whole_range(column: Column, dtype: np.dtype[Any]) -> tuple[int, int]:
 
 
 def _picker(names: list[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    """Return what takes the values of `names` out of a mapping, as a tuple even of one."""
+    """Return a function that takes the values of `names` from a mapping, as a tuple even of one."""
     if len(names) == 1:
         return lambda values: (values[names[0]],)
     return itemgetter(*names)

@@ -1,4 +1,4 @@
-"""The shape of a run file: every group, dataset and NeXus attribute, laid out before the run starts."""
+"""The structure of a run file: every group, dataset and NeXus attribute, created before the run starts."""
 
 from __future__ import annotations
 

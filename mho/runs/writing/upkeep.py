@@ -1,4 +1,4 @@
-"""What goes on beside a run while its file is open: flushing, the heartbeat, an eye on clock, disk and folder."""
+"""The thread beside a run while its file is open: flushes, writes the heartbeat, and checks clock, disk and folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLUSH_PERIOD = 0.05
 
 
 class Upkeep:
-    """A thread that keeps a run's file up to date, however silent the procedure is.
+    """A thread that keeps a run's file up to date, also while the procedure writes nothing.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Upkeep:
         self._thread.start()
 
     def stop(self) -> None:
-        """Do nothing more; what is being done now is not waited for."""
+        """Stop, without waiting for work in progress."""
         self._stop.set()
 
     def _keep_up(self) -> None:
@@ -56,7 +56,7 @@ class Upkeep:
                 return
 
     def _look_around(self) -> str:
-        """Return what the log should say of clock and file."""
+        """Return what to log about clock and file."""
         notes = []
         if jump := self._clock.jump():
             notes.append(

@@ -1,4 +1,4 @@
-"""Notices when the clock on the wall is set while a run lasts; the run's own times do not follow it."""
+"""Notices when the wall clock is set during a run; the run's own times do not follow it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ TOLERANCE = 2.0
 
 
 class WallClock:
-    """Compares the wall clock with one that nobody can set."""
+    """Compares the wall clock with a clock that nobody can set."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()

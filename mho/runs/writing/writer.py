@@ -1,6 +1,6 @@
-"""Writes one run file while the run happens: readers follow it live, and a crash costs a second at most.
+"""Writes one run file during the run: readers follow it live, and a crash loses a second at most.
 
-Beside the procedure a thread writes out what is pending and watches over the file, see `mho.runs.writing.upkeep`.
+A second thread flushes pending data and checks the file, see `mho.runs.writing.upkeep`.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class RunWriter:
             write_json(self._entry["summary"], summary, "the summary")
 
     def pause(self, paused: bool) -> None:
-        """Say in the file that the run rests, or goes on."""
+        """Write to the file that the run is paused, or goes on."""
         with self._writing():
             write_text(self._entry["status"], Status.PAUSED if paused else Status.RUNNING)
 
