@@ -1,4 +1,10 @@
-"""Run files in; summaries and figures out. No instrument and no procedure is imported here."""
+"""Run files in; figures, reports and exports out. No instrument and no procedure is imported here.
+
+- `figures`: a run as pictures, for ``mho plot``, the report and the notebook;
+- `reports`: a run, or thousands of them, in a few numbers and words;
+- `exports`: a run as CSV, MATLAB, NetCDF, or as a folder to publish;
+- `imports`: foreign tables of measurements as run files.
+"""
 
 from mho.analysis.figures.plotting import plot
 from mho.analysis.reports.summary import Summary, summarise

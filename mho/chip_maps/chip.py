@@ -85,7 +85,7 @@ class ArrayMap(StrictModel):
 
 
 class Bears(StrictModel):
-    """What a cell bears without harm: volts at its lines, and the current through it, A. Limits beyond are questioned."""
+    """What a cell bears without harm: volts at its lines, and the current through it, A. Higher limits are questioned."""
 
     bit_line: Positive | None = None
     source_line: Positive | None = None
@@ -94,7 +94,7 @@ class Bears(StrictModel):
 
 
 class CellMap(StrictModel):
-    """What is known of every cell."""
+    """The properties of the cells, the same for every cell."""
 
     bears: Bears = Bears()
 
@@ -196,5 +196,5 @@ def load_chip_map(source: str | Path) -> ChipMap:
 
 
 def chip_hash(text: str) -> str:
-    """Return the SHA-256 of a chip map's text, by which run files say which chip they are about."""
+    """Return the SHA-256 of a chip map's text, with which a run file identifies its chip."""
     return hashlib.sha256(text.encode()).hexdigest()

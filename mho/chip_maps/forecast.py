@@ -1,4 +1,4 @@
-"""What can be known before the first cycle: contraction of the refinement, stability of the loop."""
+"""Forecasts before the first cycle: the contraction of the refinement, and the stability of the INV loop."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ class InverseEncoding:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An encoding and what it promises.
+    """An encoding and its forecast.
 
     Attributes
     ----------

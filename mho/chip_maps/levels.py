@@ -1,4 +1,4 @@
-"""Conductance levels: digits to siemens and back, verify windows, and what error to expect inside them."""
+"""Conductance levels: digits to siemens and back, verify windows, and the error to expect inside them."""
 
 from __future__ import annotations
 

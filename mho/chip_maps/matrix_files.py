@@ -1,6 +1,6 @@
-"""Matrices and right-hand sides as they come in: read, checked once at the edge, and mapped to real numbers.
+"""Reads matrices and right-hand sides, checks them once, and maps complex ones to real numbers.
 
-What lies behind this module may rely on it: a matrix is square, finite and float64 or complex128.
+All code behind this module may rely on it: a matrix is square, finite, and float64 or complex128.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The formats a matrix may be written in: from the bytes of a ``.npy``, ``.csv`` or ``.mtx`` file to numbers.
+"""The file formats of matrices: turns the bytes of a ``.npy``, ``.csv`` or ``.mtx`` file into numbers.
 
 A ``.csv`` is UTF-8 text with one matrix row a line, values separated by commas, semicolons or white space,
 points as decimal marks, complex values as ``1+2j`` or ``1+2i``. Empty lines and lines that start with ``#``

@@ -19,7 +19,7 @@ Digits = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class MultiplyEncoding:
-    """Digits and how their sums make up the product.
+    """The digits of a matrix, and how column sums are combined into the product.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""The rows of a matrix in another order, some negated: large entries on the diagonal, so that its INV loop settles.
+"""Reorders the rows of a matrix and negates some: large entries on the diagonal let its INV loop settle.
 
 A system keeps its solution when its equations are exchanged or negated, and both are exact. A loop settles when the
-eigenvalues of D^-1 G have positive real parts: a matter of the order and the signs of the rows.
+eigenvalues of D^-1 G have positive real parts, which depends on the order and the signs of the rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RowExchange:
-    """Which row of a matrix stands where, and with which sign.
+    """The new place and the sign of each row of a matrix.
 
     Attributes
     ----------

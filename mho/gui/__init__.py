@@ -1,4 +1,13 @@
-"""The window: run, watch and stop experiments; and a smaller one on a single run file."""
+"""The window: run, watch and stop experiments; a smaller window shows a single run file.
+
+- `app`: starts the Qt application;
+- `window`: the main window around the panels: docks, commands, messages, STOP;
+- `experiments`, `queue`, `bench`, `chip`, `signals`, `solve`, `runs`, `log`: one panel each, entered by its `panel`;
+- `run_window`: the window on one run file;
+- `session`: the state that all panels share, and the threads that read queue, runner and run file;
+- `widgets`: plots, colours and labels that several panels use;
+- `watch`: the read-only page for the phone; it uses no Qt.
+"""
 
 import os
 

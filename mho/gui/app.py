@@ -1,4 +1,4 @@
-"""Starts the window, or one on a single run file, and the Qt application around it; Qt is loaded only here and below."""
+"""Starts the Qt application with the main window, or with a window on one run file. Qt is loaded only here and below."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FAULT = "this is a fault of mho itself, please report it"
 def open_run_window(path: str | os.PathLike[str]) -> RunWindow:
     """Open a window on the run file at `path`; a QApplication must be there.
 
-    A file that cannot be read is said in the window, which shows the run as soon as it can be.
+    The window says why a file cannot be read, and shows the run as soon as it can be read.
     """
     from mho.gui.run_window.run_window import RunWindow
 
@@ -106,7 +106,7 @@ def show_main_window(folder: str | os.PathLike[str], bench: str = "simulated") -
 
 @contextmanager
 def _faults_said_in(window: MainWindow) -> Iterator[None]:
-    """Say in `window` what nobody has caught: a fault of one panel leaves the others, and STOP, alive."""
+    """Show uncaught exceptions in `window`: a fault of one panel leaves the others, and STOP, alive."""
     previous = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -1,4 +1,12 @@
-"""Run files: what a run declares, the writer that streams it to HDF5, the reader that needs only the file."""
+"""Run files: one HDF5 file a run. They are declared, written, read, checked and found here.
+
+- `schema`: what a run file holds, as plain data; `units`: conversion of units;
+- `paths`: where a new run file goes; `provenance`: program, machine and state of the code behind a run;
+- `writing`: writes a run file during the run;
+- `reading`: reads a run file, needing neither the procedure's code nor a driver;
+- `integrity`: seal, verification, recovery, and the comparison of two files;
+- `index`: finds runs in a folder: queries, tags and notes.
+"""
 
 from mho.runs.index.index import IndexedRun, RunIndex
 from mho.runs.integrity.recovery import recover

@@ -1,1 +1,1 @@
-"""A run in other forms: CSV, MATLAB, NetCDF, or a folder to publish."""
+"""Exports a run: CSV, MATLAB, NetCDF, or a folder to publish."""

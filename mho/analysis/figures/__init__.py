@@ -1,1 +1,1 @@
-"""A run as pictures: panels, palette, and the file they are drawn into."""
+"""Draws a run: panels, palette, and the picture file."""

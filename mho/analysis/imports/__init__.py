@@ -1,1 +1,1 @@
-"""Foreign tables of measurements in: checked, their columns named, written as run files."""
+"""Imports foreign tables of measurements: checks them, names their columns, writes run files."""

@@ -1,1 +1,1 @@
-"""A run, or thousands of them, in a few numbers: summaries, convergence, cells."""
+"""Summarises a run, or thousands of them, in a few numbers: results, convergence, cells."""

@@ -1,1 +1,1 @@
-"""The panel of the bench: its instruments, its limits, its check."""
+"""The bench panel: instruments, limits, and the check of the bench."""

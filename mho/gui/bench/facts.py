@@ -1,4 +1,4 @@
-"""What is known of a bench without touching it: its file, and what the run that is shown tells of its instruments."""
+"""Facts about a bench without touching it: from its file, and from the shown run's record of its instruments."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DescribedInstrument:
 
 @dataclass(frozen=True)
 class BenchDescription:
-    """A bench file in the words of the panel.
+    """The contents of a bench file, as the panel shows them.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class BenchDescription:
         The one name under which runs and the queue know the bench, and its file.
     preset : str or None
         Of the simulated cells; None for a bench of real instruments.
-    instruments : tuple of Instrument
+    instruments : tuple of DescribedInstrument
     limits : mapping
         By terminal: volts, amperes and seconds that nothing may go beyond; infinite where none is given.
     reading : (float, float)

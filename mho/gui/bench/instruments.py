@@ -22,7 +22,7 @@ UNTOLD = "not told"
 
 @dataclass(frozen=True)
 class InstrumentState:
-    """How an instrument was found.
+    """The state in which an instrument was found.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The bench: its instruments and what is known of each, its limits and how near to them the run has come."""
+"""The bench panel: the state of each instrument, and how close the run has come to the limits."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class BenchPanel(QWidget):
         self.standing.setStyleSheet(f"color: {colour}; font-weight: bold;")
 
     def _take_event(self, event: Any) -> None:
-        """Show how the outputs stand while a run goes on, and that they were confirmed off at its end."""
+        """Show the state of the outputs during a run, and that they were confirmed off at its end."""
         kind = type(event).__name__  # the classes are in a package that takes its time to load
         if kind == "Standing":
             state = self.session.runner
@@ -144,7 +144,7 @@ class BenchPanel(QWidget):
     # --- what the run tells ---
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        """Catch up with what came while nobody looked."""
+        """Show what has come while the panel was hidden."""
         super().showEvent(event)
         if self.session.run is not None:
             self._show_run(self.session.run)
@@ -158,7 +158,7 @@ class BenchPanel(QWidget):
             self._show_run(run)
 
     def _show_run(self, run: RunFile) -> None:
-        """Show what `run` tells of this bench; what it tells of another bench has no place here."""
+        """Show what `run` says about this bench; a run on another bench is ignored."""
         if self.facts is None:
             return
         with self._said_if_damaged():
@@ -197,7 +197,7 @@ class BenchPanel(QWidget):
                 self.last.setText(f"last: {last_in_words(self._extremes.last, self._arrays)}")
 
     def _show_settings(self, run: RunFile) -> None:
-        """Show what the run file keeps of each instrument: as the run found it, and once it is over as it left it."""
+        """Show each instrument's settings from the run file: before the run and, once it is over, after it."""
         self._shown = over = run.status not in GOING_ON
         after, end = run.settings_after, run.end_time
         left = over and bool(after) and end is not None
@@ -273,7 +273,7 @@ class BenchPanel(QWidget):
             self._show_findings(json.loads(said))
 
     def _show_findings(self, findings: list[dict[str, Any]]) -> None:
-        """Show what the check has found, until the next one, and say what is not as it should be."""
+        """Show the findings of the check until the next one, and report what is wrong."""
         details, seen = of_findings(findings, datetime.now())
         self.instruments.detail("check", details)
         for role, state in seen.items():
@@ -290,7 +290,7 @@ class BenchPanel(QWidget):
         self.session.tell(level, ". ".join([f"bench check: {counts}", *told["wrong"], *told["note"]]))
 
     def close_down(self) -> None:
-        """End a check that is going on."""
+        """End a running check."""
         if self._process is not None:
             process, self._process = self._process, None
             end(process)

@@ -1,4 +1,4 @@
-"""The two tables of the bench panel: what they tell in which column, and the lines below an instrument."""
+"""The two tables of the bench panel: their columns, and the lines below an instrument."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNSEEN = {"current of reads": "not measured"}
 
 
 def output_in_words(settings: dict[str, str]) -> str:
-    """Say from an instrument's settings whether its outputs are on; empty when they do not tell."""
+    """Return whether an instrument's outputs are on, in words, from its settings; empty when these do not say."""
     told = [value for name, value in settings.items() if name == "mode" or name.endswith("output_enabled")]
     if not told:
         return ""

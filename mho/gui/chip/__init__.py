@@ -1,1 +1,1 @@
-"""The panel of the chip: its arrays as maps, the history of a cell, the choice of cells."""
+"""The chip panel: arrays as maps, the history of a cell, the selection of cells."""

@@ -1,4 +1,4 @@
-"""Where a run's blocks lie on the arrays, and where one slice of a matrix ends and the next begins."""
+"""The blocks of cells that a run uses on the arrays, and the borders between the slices of a matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of an array that a user points at: cells, hatched bad cells, outlines, selection, zoom."""
+"""The interactive picture of an array: cells, hatched bad cells, outlines, selection, zoom."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class BadCells(pg.GraphicsObject):  # type: ignore[misc]
 
 
 class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
-    """Shows an array's cells in colours, with a colour bar, and tells what the user does with them.
+    """Shows an array's cells in colours, with a colour bar, and signals the user's clicks and drags.
 
     Signals
     -------
@@ -175,7 +175,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
     # --- what is shown ---
 
     def show_array(self, shape: tuple[int, int]) -> None:
-        """Show an array of this shape, as yet without anything known of its cells."""
+        """Show an array of this shape, with nothing known about its cells yet."""
         self.shape = shape
         self.cell = None
         self._rows.lines, self._columns.lines = map(np.arange, shape)
@@ -239,7 +239,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
     # --- what the user does ---
 
     def pick(self, row: int, column: int) -> None:
-        """Make a cell the one that is looked at."""
+        """Select the cell whose history is shown."""
         if not (0 <= row < self.shape[0] and 0 <= column < self.shape[1]):
             return
         self.cell = row, column

@@ -1,4 +1,4 @@
-"""What is known of every cell of one array, as images of the whole array that rows of a run's tables change."""
+"""The state of all cells of one array, as images of the whole array that rows of a run's tables update."""
 
 from __future__ import annotations
 
@@ -82,18 +82,18 @@ class CellGrid:
 
     @property
     def used(self) -> NDArray[np.bool_]:
-        """Which cells the run has to do with, as far as is known."""
+        """Which cells the run uses, as far as is known."""
         return np.isfinite(self.target) | np.isfinite(self.conductance)
 
     def apply(self, rows: CellRows) -> None:
-        """Take over `rows`, later than all that is known."""
+        """Apply `rows`, which are later than all rows so far."""
         # Of several rows of one cell numpy keeps the last.
         self.conductance.flat[rows.cells] = rows.conductance
         self.touched.flat[rows.cells] = rows.time
         self._count(rows.after(self.pulses_as_of))
 
     def apply_earlier(self, rows: CellRows) -> None:
-        """Take over `rows`, earlier than all rows applied so far, as far as no later row or image tells."""
+        """Apply `rows`, which are earlier than all rows so far, to cells for which no later row or image is known."""
         unseen = ~np.isfinite(self.touched.flat[rows.cells])
         newer = unseen & (rows.time > self.conductance_as_of)
         self.conductance.flat[rows.cells[newer]] = rows.conductance[newer]
@@ -101,7 +101,7 @@ class CellGrid:
         self._count(rows.after(self.pulses_as_of))
 
     def take_image(self, quantity: str, image: Floats, lines: tuple[Index, Index], time: float) -> None:
-        """Take over an image that the run took at bench time `time` (s), where no later row is known.
+        """Apply an image that the run took at bench time `time` (s), to cells for which no later row is known.
 
         Parameters
         ----------

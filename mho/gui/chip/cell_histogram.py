@@ -1,4 +1,4 @@
-"""How the shown quantity is spread over an array's cells: a histogram that grows with the run, with what was wanted."""
+"""The histogram of the shown quantity over an array's cells. It grows with the run and marks the wanted values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HINT = "click a cell to see every pulse and read of it"
 
 
 class CellHistogram(QWidget):
-    """Shows one quantity of the cells that the run has to do with."""
+    """Shows one quantity of the cells that the run uses."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,7 +61,7 @@ class CellHistogram(QWidget):
     def show_values(
         self, array: str, quantity: CellQuantity, values: Floats, wanted: Floats, levels: Levels | None
     ) -> None:
-        """Show how `values` are spread.
+        """Show the distribution of `values`.
 
         Parameters
         ----------
@@ -100,7 +100,7 @@ class CellHistogram(QWidget):
 
 
 def wanted_values(quantity: CellQuantity, target: Floats, levels: Levels | None) -> Floats:
-    """Return what cells with these targets (S) were to have of a quantity, each value once.
+    """Return the wanted values of a quantity for cells with these targets (S), each value once.
 
     Of targets that are no levels of the chip there may be as many as cells; they are not marked.
     """

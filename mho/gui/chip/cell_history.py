@@ -1,4 +1,4 @@
-"""Everything that a run did to one cell, read from its tables backwards, block by block, and followed live."""
+"""The history of one cell in a run: read from its tables backwards, block by block, and followed live."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLUMNS = ("time", "conductance", "kind", "voltage", "width", "gate")
 
 @dataclass(frozen=True)
 class CellHistory:
-    """What was done to a cell, oldest first.
+    """The pulses and reads of a cell, oldest first.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class CellHistory:
 
     @classmethod
     def nothing(cls) -> CellHistory:
-        """Return the history of a cell that was left alone."""
+        """Return an empty history."""
         return cls(*(np.empty(0) for _ in COLUMNS))
 
     def __len__(self) -> int:
@@ -72,7 +72,7 @@ KIND_NAMES = ("read", "SET", "RESET")
 
 
 class HistoryReader:
-    """Reads the history of a cell from a table: first what is newest.
+    """Reads the history of a cell from a table, the newest rows first.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class HistoryReader:
         return 1.0 - self._before / self._end
 
     def look(self) -> bool:
-        """Look through the rows that have come, else through a block of earlier ones; say whether any was found."""
+        """Search new rows, else a block of earlier ones; return whether any is about the cell."""
         length = self._run.length(self._table.name)
         if length > self._next:
             start, self._next = self._next, min(length, self._next + BLOCK)

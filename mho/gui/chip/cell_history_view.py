@@ -1,4 +1,4 @@
-"""A cell's history on the screen: conductance over time with its window, and below the voltages that made it."""
+"""The view of a cell's history: conductance over time with the verify window, and the pulse voltages below."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SYMBOLS, COLOURS = ("o", "t1", "t"), ("#56B4E9", "#009E73", "#D55E00")  # read, 
 
 
 class CellHistoryView(QWidget):
-    """Shows the history of one cell as it is read, all of it in view; `closed` when the user has seen enough of it."""
+    """Shows the history of one cell while it is read, all of it in view; signals `closed` when the user closes it."""
 
     closed = Signal()
 

@@ -1,4 +1,4 @@
-"""What a map of cells can show, and the scale of its colours: conductance, target, error, pulses, level and age."""
+"""The quantities that a map of cells can show, with their colour scales: conductance, target, error, pulses, level, age."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def round_up(value: float) -> float:
 
 
 def describe(grid: CellGrid, row: int, column: int, levels: Levels | None, now: float) -> str:
-    """Say all that is known of a cell, with units."""
+    """Describe a cell: every known quantity with its unit."""
     cell = (row, column)
     conductance, target = MICRO * grid.conductance[cell], MICRO * grid.target[cell]
     parts = []

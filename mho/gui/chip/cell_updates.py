@@ -1,8 +1,8 @@
-"""Follows what a run file tells of its cells: images once, then every pulse and read as it comes.
+"""Follows the cells of a run file: reads the images once, then every pulse and read as it comes.
 
 A table of cells has the columns ``row``, ``column`` and ``conductance``, and most often ``time``, ``array`` and
-``kind``. It is followed from its end on; what came before is read backwards in blocks, as far as images and later
-rows leave something to tell, so that a run of any length is open at once.
+``kind``. It is followed from its end on. Earlier rows are read backwards in blocks, until images and later rows
+determine every cell, so a run of any length opens at once.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class CellFeed:
         return sum(self._next.values())
 
     def look(self) -> Changes:
-        """Take over what has come since the last look, or a part of it, and return what it changed."""
+        """Apply new rows and images, or a part of them, and return which cells changed."""
         if self.run.status in GOING_ON:
             self.run.refresh()
         changed = self._take_images()
@@ -156,7 +156,7 @@ class CellFeed:
         return changed
 
     def look_back(self) -> Changes:
-        """Take over one block of the past, once all images are known, and return what it changed."""
+        """Apply one block of earlier rows, once all images are known, and return which cells changed."""
         changed: Changes = {}
         if self._pending:
             return changed
@@ -186,7 +186,7 @@ class CellFeed:
         )
 
     def _take_images(self) -> Changes:
-        """Take over new images of arrays whose cells are not told of row by row."""
+        """Apply new images of arrays that no table describes row by row."""
         changed: Changes = {}
         late = time.monotonic() + self.TIME
         self._pending = False

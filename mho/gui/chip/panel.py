@@ -1,4 +1,4 @@
-"""The chip: its arrays as maps that fill while cells are programmed, the history of a cell, the choice of cells."""
+"""The chip panel: arrays as maps that fill while cells are programmed, the history of a cell, the selection of cells."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ class ChipPanel(QWidget):
             self.side.cells_changed(at_once=True)
 
     def _draw_spread(self, histogram: CellHistogram) -> None:
-        """Show how the quantity is spread over the cells that the run uses."""
+        """Draw the histogram of the quantity over the cells that the run uses."""
         grid, painter, levels = self.grid, self.painter, self._shown.levels
         if grid is None or painter is None:
             histogram.clear()
@@ -233,7 +233,7 @@ class ChipPanel(QWidget):
             self._timer.start(FRAME)
 
     def _tick(self) -> None:
-        """Show what has come, or a little more of the past; rest when the run is over and all is told."""
+        """Show new rows, or a block of earlier ones; stop when the run is over and everything is shown."""
         feed = self._feed
         if feed is None or feed.run is not self._session.run:
             self._timer.stop()
@@ -257,7 +257,7 @@ class ChipPanel(QWidget):
 
     @contextmanager
     def _said_if_damaged(self) -> Iterator[None]:
-        """Keep what is shown when the file cannot be read; the session says why, and opens it again."""
+        """Keep the picture when the file cannot be read; the session says why, and opens the file again."""
         try:
             yield
         except RunFileError:
@@ -271,7 +271,7 @@ class ChipPanel(QWidget):
             self.readout.setText(text or POINT_AT_A_CELL)
 
     def _look_into(self, row: int, column: int) -> None:
-        """Begin to read the history of a cell."""
+        """Start reading the history of a cell."""
         feed, name, grid = self._feed, self.array.currentText(), self.grid
         if feed is None or grid is None:
             return
@@ -301,6 +301,6 @@ class ChipPanel(QWidget):
             self._session.cells_selected.emit(self.array.currentText(), selection.rows, selection.columns)
 
     def closeEvent(self, event: QEvent) -> None:  # noqa: N802
-        """Look at the file no more."""
+        """Stop following the file."""
         self._timer.stop()
         super().closeEvent(event)  # type: ignore[arg-type]

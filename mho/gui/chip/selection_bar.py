@@ -1,4 +1,4 @@
-"""Selecting cells: by dragging, by what is known of them, or from a mask file; says what is selected."""
+"""Selects cells: by dragging, by their state, or from a mask file; shows the selection in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chip as the window shows it: its arrays with what is known of their cells, and what a run makes of them."""
+"""The chip that the window shows: its arrays with the state of their cells, and the blocks that a run uses."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class ShownChip:
         return (0, height - 1), (0, width - 1)
 
     def describe(self, array: str, row: int, column: int, now: float) -> str:
-        """Say all that is known of a cell at bench time `now` (s); empty outside the array."""
+        """Describe a cell at bench time `now` (s); empty outside the array."""
         height, width = self.grids[array].shape
         if not (0 <= row < height and 0 <= column < width):
             return ""

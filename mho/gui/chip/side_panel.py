@@ -1,4 +1,4 @@
-"""What stands beside the map: how its quantity is spread over all cells and, of a cell that was clicked, the history."""
+"""The panel beside the map: the histogram over all cells or, after a click on a cell, its history."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CellSide(QStackedWidget):
         self.setCurrentWidget(self.history)
 
     def cells_changed(self, *, at_once: bool = False) -> None:
-        """Hear that cells are not what they were: what is in view is drawn anew, now or within half a second."""
+        """Redraw the visible view after cells have changed, now or within half a second."""
         self._stale = True
         if at_once:
             self._catch_up()

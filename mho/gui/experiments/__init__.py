@@ -1,1 +1,1 @@
-"""The panel of experiments: the procedures on offer, and the form from which one is run."""
+"""The experiments panel: the list of procedures, and the form from which one is run."""

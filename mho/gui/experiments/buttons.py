@@ -1,4 +1,4 @@
-"""What one does with an order that the form makes: queue it, run it now, rehearse it, or change a job that waits."""
+"""The buttons for an order from the form: queue it, run it now, rehearse it, or change a waiting job."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class OrderButtons(QWidget):
         self.edit(None)
 
     def enable(self, enabled: bool) -> None:
-        """Let them be pressed, or not."""
+        """Enable or disable the buttons."""
         for button in (self.change, self.queue, self.run_now, self.rehearse):
             button.setEnabled(enabled)
 
@@ -72,7 +72,7 @@ class OrderButtons(QWidget):
             button.setVisible(job is None)
 
     def _take_jobs(self, jobs: list[Job]) -> None:
-        """Leave a job alone that waits no longer."""
+        """Stop changing a job that no longer waits."""
         if self.job is not None and not any(job.id == self.job and job.status == "queued" for job in jobs):
             self.session.tell("WARNING", f"job {self.job} waits no longer; Queue makes a new one of the form")
             self.edit(None)

@@ -1,4 +1,4 @@
-"""Under which conditions a procedure runs: the seed of everything random, and the chip and cells of a simulated bench."""
+"""The form's conditions of a run: the seed, and the chip and cells of a simulated bench."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OFFERED = 8
 
 
 class Conditions(QWidget):
-    """What an order has beside its procedure's parameters."""
+    """The parts of an order other than its procedure's parameters."""
 
     edited = Signal()
 
@@ -102,7 +102,7 @@ class Conditions(QWidget):
         self.show_force(order.force)
 
     def show_force(self, force: bool) -> None:
-        """Show whether limits that can hardly be meant are taken; it can be taken back here, and given by `--force`."""
+        """Show whether implausible limits are accepted; this can be revoked here, and given by `--force`."""
         self.insist.setChecked(force)
         self._layout.setRowVisible(self.insist, force)
 
@@ -121,12 +121,12 @@ class Conditions(QWidget):
         return int(text) if text else None
 
     def preset(self) -> str | None:
-        """Return the cells' preset, or None for that of the bench file, or of the run that is gone on from."""
+        """Return the cells' preset, or None for that of the bench file, or of the run that is continued."""
         text = self.cells.currentText()
         return None if text == AS_IN_FILE or self.after() else text
 
     def after(self) -> str | None:
-        """Return whose chip is gone on with: a run file, or a job as ``#5``; None for a fresh one."""
+        """Return the run whose chip is used: a run file, or a job as ``#5``; None for a fresh chip."""
         after: str | None = self.chip.currentData()
         return after
 

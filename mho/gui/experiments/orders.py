@@ -1,4 +1,4 @@
-"""Orders that the form makes: checked and estimated in another thread, with what takes long to load."""
+"""Checks and estimates the form's orders, in another thread because the procedures take long to load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The experiments: which procedures there are, and the form from which one is queued, run or rehearsed."""
+"""The experiments panel: the list of procedures, and the form from which one is queued, run or rehearsed."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class ExperimentsPanel(QWidget):
         self._edited()
 
     def _take_cells(self, array: str, rows: str, columns: str) -> None:
-        """Put cells that were selected on the chip into the form that asks for cells."""
+        """Enter the cells selected on the chip into a form that asks for cells."""
         if self.form is None:
             return
         first = {"row": rows.partition(":")[0], "column": columns.partition(":")[0]}
@@ -225,7 +225,7 @@ class ExperimentsPanel(QWidget):
     # --- what it will be ---
 
     def _edited(self) -> None:
-        """Say at once what is wrong with a field, and a moment after the last key what the whole will take."""
+        """Show at once what is wrong with a field, and shortly after the last key how long the order will take."""
         self._asked += 1
         self.expected = None
         if self.form is None:

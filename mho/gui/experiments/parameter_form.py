@@ -1,4 +1,4 @@
-"""A form made from a procedure's Parameters: one field each, with its unit, judged as it is typed."""
+"""A form made from a procedure's Parameters: one field each, with its unit, checked while the user types."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class ParameterForm(QWidget):
             self._layout.setRowVisible(self.fields[name], shown)
 
     def note(self, name: str, problem: str) -> None:
-        """Mark a field as wrong for a reason that only the whole shows; the next typing forgets it."""
+        """Mark a field as wrong for a reason found by the check of the whole form; the next key removes the mark."""
         self.fields[name].mark(problem)
 
 
@@ -290,7 +290,7 @@ def limits(parameter: Any) -> str:
 
 
 def _in_order(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """What must be given first; then as the mapping has them."""
+    """Return the required parameters first, then the others, both in the order of the mapping."""
     return dict(sorted(parameters.items(), key=lambda item: item[1].default != ""))
 
 

@@ -1,1 +1,1 @@
-"""The panel of the log."""
+"""The log panel: messages of the run, the runner and the window."""

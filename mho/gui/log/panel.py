@@ -1,4 +1,4 @@
-"""The log: what the run that is shown logged, what the runner says, and what the window has to say."""
+"""The log panel: messages of the shown run, of the runner, and of the window."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class LogModel(QAbstractTableModel):
             self.endInsertRows()
 
     def forget(self, source: str | None = None) -> None:
-        """Forget what came from one source, or everything."""
+        """Delete the entries from one source, or all."""
         self.beginResetModel()
         self.entries = [one for one in self.entries if source is not None and one.source != source]
         self.endResetModel()
@@ -186,7 +186,7 @@ class LogPanel(QWidget):
             told.connect(lambda level, text: self._add([LogLine(datetime.now(), level, WINDOW, text)]))
 
     def _turn_to(self, run: RunFile | None) -> None:
-        """Begin with the log of another run."""
+        """Show the log of another run from its start."""
         if run is None:
             return
         self._source, self._began = run.path.name, run.start_time.astimezone().replace(tzinfo=None)
@@ -239,5 +239,5 @@ class LogPanel(QWidget):
 
 
 def rank(level: str) -> int:
-    """Return how grave a level is; one that is not known counts as INFO."""
+    """Return the rank of a level; an unknown one counts as INFO."""
     return LEVELS.index(level) if level in LEVELS else LEVELS.index("INFO")

@@ -1,1 +1,1 @@
-"""The panel of the queue: what waits, runs and has ended on a bench."""
+"""The queue panel: the table of jobs on a bench, and their buttons."""

@@ -1,4 +1,4 @@
-"""The queue as a table: jobs as rows, with what their runner says; rows that wait can be dragged to another place."""
+"""The table model of the queue: a row a job, with the runner's progress; waiting rows can be dragged to another place."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ class JobsModel(QAbstractTableModel):
 
 
 def is_left(job: Job) -> bool:
-    """Whether its worker is gone, and no runner has said yet what became of it."""
+    """Whether the job's worker is gone and no runner has settled the job yet."""
     return str(job.status) not in ("queued", *RUNNING) and job.started is not None and job.ended is None
 
 
@@ -223,7 +223,7 @@ def what(job: Job) -> str:
 
 
 def job_sentence(job: Job) -> str:
-    """Say how a job stands, and why."""
+    """Return a job's status and the reason, in words."""
     text = f"job {job.id} {job.status}: {what(job)}"
     return f"{text}: {_one_line(job.reason)}" if job.reason else text
 

@@ -1,4 +1,4 @@
-"""The queue: what waits, runs and has ended on this bench, how its runner stands, and what one does with a job."""
+"""The queue panel: the jobs of this bench, the state of its runner, and the buttons for a job."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class QueuePanel(QWidget):
         self._show_standing()
 
     def _show_standing(self) -> None:
-        """Say how the queue and its runner stand."""
+        """Show the state of the queue and its runner."""
         now, session = theme.colours(), self.session
         state, lane = session.runner, session.lane
         held = lane is not None and lane.held
@@ -230,7 +230,7 @@ class QueuePanel(QWidget):
 
 
 class ProgressBars(QStyledItemDelegate):
-    """Draws a bar where the model tells how far a job is."""
+    """Draws a progress bar in the rows for which the model has a progress."""
 
     def paint(
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex

@@ -1,1 +1,1 @@
-"""The window on one run file."""
+"""The window on one run file: map, convergence, parameters and log."""

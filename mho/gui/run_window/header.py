@@ -1,4 +1,4 @@
-"""The head of a run's window: what the run is, how it stands, how far it is, and whether it is simulated."""
+"""The header of a run's window: title, status, progress, and whether the run is simulated."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Header(QWidget):
         layout.addWidget(self.reason)
 
     def show_status(self, status: Status, reason: str) -> None:
-        """Show how the run stands."""
+        """Show the status of the run."""
         self.status.paint(str(status).upper(), STATUS_COLOURS[status])
         if status is Status.INTERRUPTED:
             reason = reason or "the process that wrote this file is gone; all but its last moment is here"

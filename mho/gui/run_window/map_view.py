@@ -1,4 +1,4 @@
-"""A map of cells on the screen: choice of map, colour bar with unit, read-out under the mouse."""
+"""The view of a map of cells: choice of map, colour bar with unit, read-out under the mouse."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ REST_PERIOD = 1000
 
 
 class RunWindow(QMainWindow):
-    """Shows the run file at `path`, also while it is written; what cannot be read is said, and tried again."""
+    """Shows the run file at `path`, also while it is written. A file that cannot be read is reported and tried again."""
 
     def __init__(self, path: str | os.PathLike[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -115,7 +115,7 @@ class RunWindow(QMainWindow):
         self._timer.start(LOOK_PERIOD if busy else REST_PERIOD)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        """Leave the file."""
+        """Close the file."""
         self._timer.stop()
         self._close_file()
         super().closeEvent(event)
@@ -126,7 +126,7 @@ class RunWindow(QMainWindow):
             self._follower = None
 
     def _say_unreadable(self, error: RunFileError) -> None:
-        """Keep what is shown, say what is wrong, and begin anew once the file can be read."""
+        """Keep the picture, say what is wrong, and start again once the file can be read."""
         self._close_file()
         self.message.setText(str(error))
         self.message.setVisible(True)

@@ -1,1 +1,1 @@
-"""The panel of runs: found, previewed, compared, exported."""
+"""The runs panel: search, preview, comparison and export of runs."""

@@ -1,4 +1,4 @@
-"""Up to eight runs side by side: their convergence on one plot, and what they were given that is not the same."""
+"""Compares up to eight runs: their convergence on one plot, and the parameters and results in which they differ."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def read_refined(paths: Sequence[Path]) -> list[Refined]:
 
 
 def differences(runs: Sequence[Known]) -> list[tuple[str, list[str]]]:
-    """Return name and texts, run by run, of what is not the same in all: parameters first, then results."""
+    """Return name and texts, run by run, of all that differs: parameters first, then results."""
     rows: list[tuple[str, list[str]]] = []
     for kind in ("parameters", "results"):
         values = [{one.name: quantity_text(one) for one in getattr(run, kind)} for run in runs]

@@ -1,4 +1,4 @@
-"""Asks in which form and where a run is to be written, figure or data, and has it done in another thread."""
+"""The export dialog: asks for format and path, and writes figure or data in another thread."""
 
 from __future__ import annotations
 
@@ -139,6 +139,6 @@ class ExportDialog(QDialog):
         self.message.setStyleSheet(f"color: {colour};")
 
     def _go(self) -> None:
-        """Be deleted, but not before what is being written is told."""
+        """Delete the dialog, but only after the result of a running export was reported."""
         if not self._writing:
             self.deleteLater()

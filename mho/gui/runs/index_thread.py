@@ -1,4 +1,4 @@
-"""The index of runs, kept and searched in a thread of its own: the window asks, and hears what was found."""
+"""Keeps and searches the index of runs in its own thread; the window asks and receives the results by signals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mho.runs.index.query_sql import condition
 
 @dataclass(frozen=True)
 class Search:
-    """What is looked for: a query of `mho.runs.index.query`, values that must be met beside it, and a name to sort by."""
+    """A search: a query of `mho.runs.index.query`, filters in addition to it, and a name to sort by."""
 
     query: str = ""
     filters: tuple[tuple[str, str], ...] = ()
@@ -32,7 +32,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Found:
-    """The runs that a search found, of the `total` that there are; the same list as before if nothing is new."""
+    """The runs that a search found, of `total` ones; the same list object as before if nothing is new."""
 
     search: Search
     runs: list[IndexedRun]
@@ -41,7 +41,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Words:
-    """What the runs of the index are called: what a user can filter by."""
+    """The names in the index by which a user can filter."""
 
     procedures: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Words:
 
 @dataclass
 class _Drawer:
-    """The index, and what it said last; opened and used in the clerk's thread."""
+    """The open index and its last result; opened and used in the other thread only."""
 
     folder: Path
     index: RunIndex | None = None
@@ -68,7 +68,7 @@ class RunsDesk(QObject):
     Signals
     -------
     found(Found)
-        By the last search; an earlier one that it has overtaken is not heard of.
+        By the last search; the result of an earlier one that it has overtaken is dropped.
     refused(str)
         What is wrong with the query of the last search.
     failed(str)
@@ -115,7 +115,7 @@ class RunsDesk(QObject):
         self._clerk.ask(work, then, lambda text: self.refused.emit(text) if search is self._last else None)
 
     def update(self) -> None:
-        """Bring the index in step with the files, unless that is being done."""
+        """Update the index from the files, unless an update is in progress."""
         if self._updating:
             return
         self._updating = True
@@ -146,12 +146,12 @@ class RunsDesk(QObject):
         clerk.ask(work, then, refused)
 
     def ask(self, work: Callable[[RunIndex], Any], then: Callable[[Any], None]) -> None:
-        """Have something done with the index; what is wrong is told by `failed`."""
+        """Do work on the index in its thread; errors come by `failed`."""
         drawer = self._drawer
         self._clerk.ask(lambda: work(drawer.open()), then, self.failed.emit)
 
     def close(self) -> None:
-        """Leave the index."""
+        """Close the index."""
         self._clerk.close()
 
 

@@ -1,4 +1,4 @@
-"""The panel of runs: the index as a table, searched and filtered; open, compare and export what was found."""
+"""The runs panel: the index as a table with search and filters; opens, compares and exports runs."""
 
 from __future__ import annotations
 
@@ -117,13 +117,13 @@ class RunsPanel(QWidget):
         self._choose()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        """Begin with what the index knows, and bring it in step with the files."""
+        """Show the contents of the index, and update it from the files."""
         super().showEvent(event)
         self._search()
         self.desk.update()
 
     def close_down(self) -> None:
-        """End what is being done in other threads."""
+        """End the work in other threads."""
         self._timer.stop()
         self.desk.close()
         self._files.close()
@@ -191,7 +191,7 @@ class RunsPanel(QWidget):
         self._look_up(chosen[0])
 
     def _look_up(self, run: IndexedRun) -> None:
-        """Show what the index knows of a run, then what its file says of the refinement."""
+        """Show the index's facts about a run, then the convergence from its file."""
 
         def is_chosen() -> bool:
             return [one.path for one in self.chosen()] == [run.path]

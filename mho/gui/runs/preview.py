@@ -1,4 +1,4 @@
-"""What is known of the chosen run: facts, parameters, results, convergence, and the tags and notes that people give it."""
+"""The preview of the chosen run: facts, parameters, results, convergence, tags and notes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from mho.runs.integrity.comparison import OF_THE_MOMENT
 
 @dataclass(frozen=True)
 class Known:
-    """What the index knows of a run."""
+    """The index's facts about a run."""
 
     run: IndexedRun
     parameters: tuple[Quantity, ...]
@@ -38,7 +38,7 @@ class Known:
 
 
 def read_known(index: RunIndex, run: IndexedRun) -> Known:
-    """Return what `index` knows of `run`; `RunFileError` when the index cannot be read."""
+    """Return the facts about `run` in `index`; `RunFileError` when the index cannot be read."""
     quantities = index.quantities([run])[run.id]
     return Known(
         run,
@@ -56,7 +56,7 @@ def quantity_text(quantity: Quantity) -> str:
 
 
 class RunPreview(QWidget):
-    """Shows one run; `tags_wanted` carries the words that its tags are to be, `note_wanted` a new note."""
+    """Shows one run; the signal `tags_wanted` carries its new tags, `note_wanted` a new note."""
 
     tags_wanted = Signal(object)
     note_wanted = Signal(str)
@@ -108,7 +108,7 @@ class RunPreview(QWidget):
         self.show_known(None)
 
     def show_known(self, known: Known | None) -> None:
-        """Show what the index knows; None for no run."""
+        """Show these facts; None for no run."""
         same = known is not None and self.known is not None and known.run.path == self.known.run.path
         self.known = known
         for edit in (self.tags, self.note):
@@ -143,7 +143,7 @@ class RunPreview(QWidget):
             self.convergence.setVisible(False)
 
     def show_convergence(self, convergence: Convergence | None) -> None:
-        """Show the refinement, or leave its place to the facts."""
+        """Show the convergence, or hide the plot when there is none."""
         self.convergence.show_convergence(convergence)
         self.convergence.setVisible(convergence is not None)
 

@@ -1,4 +1,4 @@
-"""The line above the table of runs: a query, checked as it is typed, and filters beside it."""
+"""The search line above the table of runs: a query, checked while the user types, and filters beside it."""
 
 from __future__ import annotations
 

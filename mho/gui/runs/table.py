@@ -1,4 +1,4 @@
-"""The runs that were found, as a table: ten thousand of them cost what fits on the screen."""
+"""The table of found runs: only visible rows are drawn, so ten thousand rows cost no more than a screenful."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class RunsTable(QAbstractTableModel):
         self.runs: list[IndexedRun] = []
 
     def show_runs(self, runs: list[IndexedRun]) -> bool:
-        """Show `runs`; tell whether it is another list than before."""
+        """Show `runs`; return whether the list differs from the one before."""
         if runs is self.runs:
             return False
         self.beginResetModel()
@@ -82,7 +82,7 @@ class RunsTable(QAbstractTableModel):
         return 0 if parent.isValid() else len(COLUMNS)
 
     def data(self, index: Place, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return text, colour of the status, or what a hovering mouse is told."""
+        """Return the text, the colour of the status, or the tool tip."""
         if not index.isValid():
             return None
         run, column = self.runs[index.row()], COLUMNS[index.column()]
@@ -110,7 +110,7 @@ class RunsTable(QAbstractTableModel):
 
 
 class RunsView(QTableView):
-    """The table on the screen; whatever it shows next, what is chosen stays chosen."""
+    """The view of the table; the selection survives a new list of runs."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -137,7 +137,7 @@ class RunsView(QTableView):
         return [self.runs.runs[row] for row in rows if row < len(self.runs.runs)]
 
     def show_runs(self, runs: list[IndexedRun]) -> bool:
-        """Show `runs`, scrolled as before; tell whether that changed anything."""
+        """Show `runs`, scrolled as before; return whether that changed anything."""
         paths = {run.path for run in self.chosen()}
         scrolled = self.verticalScrollBar().value()
         changed = self.runs.show_runs(runs)

@@ -1,1 +1,1 @@
-"""What the panels share: the run that is shown, the queue, the runner, and the threads that ask them."""
+"""The state that all panels share: the shown run, the queue, the runner, and the threads that read them."""

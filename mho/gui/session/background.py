@@ -1,4 +1,4 @@
-"""Does things in other threads for the window's, and hands what comes of them back to it."""
+"""Runs work in other threads and delivers the results in the window's thread."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 
 
 class Errands(QObject):
-    """Runs errands: one after the other in a thread for them all, or at once in a thread of its own.
+    """Runs functions in the background: one after the other in a shared thread, or at once in their own thread.
 
-    After `close` nothing comes back any more.
+    After `close` no result is delivered any more.
 
     Signals
     -------
     failed(level, text)
-        An errand came to an error that nobody else takes.
+        A function raised an error for which the caller gave no handler.
     """
 
     failed = Signal(str, str)
@@ -41,7 +41,7 @@ class Errands(QObject):
         self._arrived.connect(self._receive)
 
     def run(self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None) -> None:
-        """Do `work` in its turn; `then` gets its result, `refused` an `MhoError`, both in the window's thread.
+        """Run `work` in turn; `then` gets its result, `refused` an `MhoError`, both in the window's thread.
 
         It begins at the next turn of the event loop: what is asked while a window is built waits until that is done,
         for two threads of Python take twice as long.
@@ -50,17 +50,17 @@ class Errands(QObject):
             QTimer.singleShot(0, self, lambda: self._submit(work, then, refused))
 
     def run_at_once(self, work: Callable[[], Any], then: Then | None = None) -> None:
-        """Do `work` whatever else is being done."""
+        """Run `work` at once, in its own thread."""
         threading.Thread(target=self._work, args=(work, then, None), name="errand", daemon=True).start()
 
     def deliver(self, call: Callable[[], None]) -> None:
-        """Have `call` made in the window's thread; from any thread."""
+        """Call `call` in the window's thread; may be called from any thread."""
         with suppress(RuntimeError):  # the window went away a moment ago
             if self._open:
                 self._arrived.emit(call)
 
     def close(self) -> None:
-        """Forget what has not begun, and what comes of the rest."""
+        """Drop work that has not started, and the results of the rest."""
         self._open = False
         self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -1,4 +1,4 @@
-"""Whether a bench is safe, as far as anybody knows: confirmed, not known, or live; since when, and who says so."""
+"""Whether a bench is safe: confirmed, not known, or live; since when, and from which source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEVER_READ = "nothing was read of this bench yet; Check bench looks at it"
 
 
 class SafetyVerdict(Enum):
-    """What may be said of a bench's outputs."""
+    """The verdict on a bench's outputs."""
 
     SAFE = "SAFE"
     UNKNOWN = "NOT KNOWN"
@@ -27,11 +27,11 @@ class SafetyVerdict(Enum):
 
 @dataclass(frozen=True)
 class Safety:
-    """How a bench stands.
+    """The safety of a bench.
 
     Attributes
     ----------
-    verdict : Verdict
+    verdict : SafetyVerdict
     text : str
         Why, in one line: who confirmed it and when, what is live, or why nothing is known.
     """
@@ -42,7 +42,7 @@ class Safety:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What somebody has found of the outputs, and when."""
+    """A finding about the outputs, and its time."""
 
     when: datetime
     verdict: SafetyVerdict
@@ -51,7 +51,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Use:
-    """Who uses a bench, as this computer knows.
+    """Which processes use a bench, as far as this computer knows.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class Use:
 
 
 class SafetyRecord:
-    """All that is heard of one bench that bears on whether it is safe, and what follows from it.
+    """Collects everything about one bench that bears on its safety, and draws the verdict.
 
     Idle is never taken for safe, nor is a job's end or anybody's word: safe is what a read-back has confirmed, and only
     until somebody uses the bench again.
@@ -86,7 +86,7 @@ class SafetyRecord:
     # --- what is heard ---
 
     def take_lane(self, lane: Lane) -> None:
-        """Take how the queue of the bench stands, and what it has noted of its outputs, with the times of that."""
+        """Take the state of the bench's queue, with its notes on the outputs and their times."""
         self._lane = lane
         if lane.confirmed is not None:
             self._confirm(lane.confirmed, lane.confirmed_by)
@@ -96,14 +96,14 @@ class SafetyRecord:
             self._find(Evidence(when, SafetyVerdict.UNKNOWN, text))
 
     def take_jobs(self, jobs: Sequence[Job], use: Use) -> None:
-        """Take the bench's jobs, and who uses it."""
+        """Take the bench's jobs, and which processes use it."""
         # A worker whose runner is gone ends by itself; that its run has ended does not tell how the outputs stand.
         begun = (job for job in jobs if job.started is not None and (job.ended is None or job.id in use.lost))
         self._begun = next((job for job in begun if job.status != "queued"), None)
         self._use = use
 
     def take_runner(self, state: RunnerState | None, now: datetime, *, gone: bool = True) -> None:
-        """Take how the runner stands; None when there is none, or, not `gone`, when that is not known."""
+        """Take the state of the runner; None when there is none or, without `gone`, when it is not known."""
         before, self._runner = self._runner, state
         if state is None and before is not None and (before.job is not None or before.state == "making safe"):
             what = (
@@ -115,7 +115,7 @@ class SafetyRecord:
             self._outputs = ""
 
     def take_event(self, event: Any, now: datetime) -> None:
-        """Take what a running job tells of its outputs, and how it left them."""
+        """Take a running job's report on its outputs, and the state in which it left them."""
         kind = type(event).__name__  # the classes are in a package that takes its time to load
         if kind == "Standing":
             on = [f"{role} {words}" for role, words in event.outputs.items() if is_live(words)]
@@ -129,7 +129,7 @@ class SafetyRecord:
                 self._find(Evidence(now, SafetyVerdict.UNKNOWN, text))
 
     def take_findings(self, findings: Sequence[Mapping[str, Any]], now: datetime) -> None:
-        """Take what *Check bench* has found."""
+        """Take the findings of *Check bench*."""
         wrong = [one for one in findings if one["verdict"] == "wrong"]
         on = [
             f"{one['subject']}: {one['detail']}" for one in wrong if one["what"] in ("output", "mode", "safe")
@@ -160,7 +160,7 @@ class SafetyRecord:
     # --- what follows ---
 
     def safety(self) -> Safety:
-        """Return how the bench stands; what is worse comes first."""
+        """Return the safety of the bench; the worst evidence decides."""
         runner, lane, begun = self._runner, self._lane, self._begun
         outputs = f": {self._outputs}" if self._outputs else ""
         if runner is not None and runner.state == "making safe":
@@ -179,13 +179,13 @@ class SafetyRecord:
         return self._safety_without_job()
 
     def _safe_since(self, begun: Job) -> bool:
-        """Tell whether the outputs were read back after a job had begun: it did not have the bench then."""
+        """Return whether the outputs were read back after a job had begun; then that job no longer has the bench."""
         return self._found.verdict is SafetyVerdict.SAFE and self._found.when.timestamp() > (
             begun.started or 0.0
         )
 
     def _safety_without_job(self) -> Safety:
-        """Return what was found last, unless somebody has had the bench since."""
+        """Return the last finding, unless a process has used the bench since."""
         use, found = self._use, self._found
         if found.verdict in (SafetyVerdict.SAFE, SafetyVerdict.UNKNOWN) and use.holder:
             return Safety(SafetyVerdict.UNKNOWN, f"{use.holder}, has the bench; before that: {found.text}")
@@ -202,23 +202,23 @@ class SafetyRecord:
 
     @property
     def outputs(self) -> str:
-        """What the running job told last of its outputs, and when; empty when there is none, or it told nothing."""
+        """The running job's last report on its outputs, and its time; empty without a job or a report."""
         return self._outputs
 
 
 def _unconfirmed(standing: Lane | RunnerState) -> str:
-    """Say which outputs of a bench are not confirmed safe, and why."""
+    """Return which outputs of a bench are not confirmed safe, and why."""
     why = f" ({standing.unsafe_reason})" if standing.unsafe_reason else ""
     return f"not confirmed: {', '.join(standing.live) or 'any output'} may be live{why}"
 
 
 def safety_topic(bench: str) -> str:
-    """Return the topic of messages that say that a bench is not confirmed safe: once it is, they are said no more."""
+    """Return the topic of the messages that a bench is not confirmed safe; they are withdrawn once it is."""
     return f"safety of {bench}"
 
 
 def is_live(words: str) -> bool:
-    """Tell whether an output stands otherwise than off, in the words of `mho.instruments.Bench.standing`."""
+    """Return whether an output is in any state but off, by the words of `mho.instruments.Bench.standing`."""
     return not words.startswith(("off", "SAFE", "0 V"))
 
 
@@ -228,7 +228,7 @@ def clock(when: datetime) -> str:
 
 
 def say_runner_gone(before: RunnerState, outputs: str, waiting: int) -> tuple[str, str]:
-    """Return level and text of what is to be said when a runner is gone that stood as `before`.
+    """Return level and text of the message when a runner with the last state `before` is gone.
 
     Parameters
     ----------

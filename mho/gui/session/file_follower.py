@@ -1,4 +1,4 @@
-"""Follows a run file: what has come since the last look, without a word of Qt."""
+"""Follows a run file and returns what is new since the last look. It does not use Qt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mho.runs import LogEntry, RunFile, Status
 
 @dataclass(frozen=True)
 class News:
-    """What a look at the file brought.
+    """What is new in the file since the last look.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class News:
 
 
 class RunFollower:
-    """An open run file and what of it has been seen.
+    """An open run file, and how much of it has been seen.
 
     Raises
     ------
@@ -56,7 +56,7 @@ class RunFollower:
         self.run.close()
 
     def look(self) -> News:
-        """Return what has come since the last look; all there is at the first."""
+        """Return what is new since the last look; the first look returns everything."""
         if not self._path.exists():
             raise RunFileError(f"run file {self._path} has been moved or deleted while it was open")
         # Status first: what was written before it changed is all there to be refreshed.

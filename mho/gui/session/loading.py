@@ -1,4 +1,4 @@
-"""Loads the procedures and the queue, which takes a second or two, once and for all threads: a window must not wait."""
+"""Imports the procedures and the queue once for all threads. This takes a second or two, so the window must not wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listens to the queue and its runner in threads of their own, so that no window ever waits for either."""
+"""Listens to the queue and to its runner, each in its own thread, so that the window never waits for them."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ ANSWER_WITHIN = 2.0  # s that a runner may take to say how it stands to one whom
 
 @dataclass(frozen=True)
 class Unwatched:
-    """There is a runner that cannot be watched: why, and how it says that it stands; None when it does not answer."""
+    """A runner that cannot be watched: the reason, and its state; None when it does not answer."""
 
     reason: str
     state: RunnerState | None = None
 
 
 class RunnerListener:
-    """Hears what the runner of a bench announces; a runner that ends is waited for again.
+    """Receives the events of a bench's runner; when the runner ends, it waits for the next one.
 
-    One that cannot be watched, for its seats are taken, is asked now and then how it stands.
+    A runner that has too many watchers is asked for its state now and then.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ class RunnerListener:
         threading.Thread(target=self._listen, name="runner", daemon=True).start()
 
     def take(self, most: int) -> list[Event | Unwatched | None]:
-        """Return what was heard since the last time, the oldest first, `most` at once.
+        """Return at most `most` events since the last call, the oldest first.
 
-        None among them tells that there is no runner, or none any more.
+        None among them says that there is no runner, or no longer one.
         """
         heard: list[Event | Unwatched | None] = []
         with suppress(IndexError):
@@ -100,7 +100,7 @@ class RunnerListener:
 
 
 def _asked(client: RunnerClient, error: QueueError) -> Unwatched | None:
-    """Ask a runner that cannot be watched for the reason `error` how it stands; None when there is none."""
+    """Ask a runner that refuses watchers with `error` for its state; None when there is no runner."""
     from mho.running.runner.client import NoRunnerError
 
     try:
@@ -188,7 +188,7 @@ class QueueListener:
                     )
 
     def _uses(self) -> Callable[[Mapping[int, Job]], Use]:
-        """Return what tells who uses the bench, by the jobs that have begun; of a simulated one, or none, only these do."""
+        """Return which processes use the bench. On a simulated bench, or none, only the jobs that have begun count."""
         from mho.instruments.bench.locking import holder, last_taken
         from mho.instruments.bench_file.bench_file import load_bench_file
 

@@ -1,4 +1,4 @@
-"""Commands of the window to the runner, and the start of one; called in threads, for each may take seconds."""
+"""Sends the window's commands to the runner, and starts one. Each may take seconds, so threads call them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Said = tuple[str, str] | None
 
 @dataclass(frozen=True)
 class StopTold:
-    """What came of an emergency stop: whether the bench was confirmed safe, and what is to be said."""
+    """The outcome of an emergency stop: whether the bench was confirmed safe, and the message to show."""
 
     safe: bool
     text: str
 
 
 def carry_out(command: Command, path: Path, bench: str, job: int | None = None) -> None:
-    """Give a command to the runner of the queue at `path`; without one, do what can be done without.
+    """Send a command to the runner of the queue at `path`; without a runner, do what is possible without it.
 
     Raises
     ------
@@ -63,9 +63,9 @@ def carry_out(command: Command, path: Path, bench: str, job: int | None = None) 
 
 
 def stop_at_once(path: Path, bench: str) -> StopTold:
-    """Let the runner of the queue at `path` break off its job and make the bench safe; without a runner, make it safe here.
+    """Have the runner of the queue at `path` break off its job and make the bench safe; without a runner, do so here.
 
-    Whatever goes wrong is in what is told: nobody has confirmed anything then.
+    An error is part of the outcome: then nothing is confirmed.
     """
     from mho.running.runner import emergency_stop
 
@@ -107,7 +107,7 @@ def start_runner(path: Path, bench: str) -> Said:
 
 
 def _start_detached(arguments: list[str], runs: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Start mho in a session of its own: what ends this process, or its terminal, does not end that one."""
+    """Start mho in its own session, so that it survives the end of this process and of its terminal."""
     try:
         with log.open("ab") as errors:
             process = subprocess.Popen(
@@ -128,7 +128,7 @@ def _start_detached(arguments: list[str], runs: Path, log: Path) -> subprocess.P
 
 
 def _last_words(log: Path, began: int) -> str:
-    """What a process that has ended wrote last to its log."""
+    """Return the last line that an ended process wrote to its log."""
     try:
         with log.open("rb") as file:
             file.seek(began)

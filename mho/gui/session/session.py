@@ -1,6 +1,6 @@
-"""What the panels of the window share: the run that is shown, the queue, the runner, and who wants to know of them.
+"""The session that all panels share: the shown run, the queue, the runner, and the signals about them.
 
-No panel knows another. Each is made with the session, hears its signals, and asks it for what is to be done.
+No panel knows another. Each is made with the session, receives its signals, and asks it to act.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HEARD_AT_ONCE = 200  # events; a runner that says more has some of them shown la
 
 
 class Session(QObject):
-    """What the panels share; only for the thread of the window.
+    """The state that all panels share; for the window's thread only.
 
     Parameters
     ----------
@@ -49,38 +49,38 @@ class Session(QObject):
     jobs : list of Job
         Of this bench, as `mho.running.queue.Queue.jobs` orders them.
     lane : Lane or None
-        How the bench's queue stands; None before it was read.
+        The state of the bench's queue; None before it was read.
     runner : RunnerState or None
-        How the runner stands; None without one, and when that is not known.
+        The state of the runner; None without one, and when it is not known.
     silent : str
-        Why it is not known how the runner stands that there is; empty otherwise.
-    safety : gui.bench_safety.Safety
-        Whether the bench is safe, and who says so.
+        Why the state of an existing runner is not known; empty otherwise.
+    safety : bench_safety.Safety
+        Whether the bench is safe, and from which source.
 
     Signals
     -------
     run_opened(RunFile or None)
         Another run is shown; `run_news` with all there is follows.
-    run_news(gui.following.News)
-        The run that is shown has grown, or ended.
+    run_news(file_follower.News)
+        The shown run has grown, or ended.
     jobs_changed(list of Job), lane_changed(Lane), runner_changed(RunnerState or None)
     event_heard(event of procedures.stream)
-        What the running job announces, see `mho.running.runner.messages.Event`.
+        The running job's events, see `mho.running.runner.messages.Event`.
     cells_selected(array, rows, columns)
         Texts as `mho.procedures.cell_range.parse_lines` takes them.
     message(level, text, topic)
-        To be said to the user; `level` as in `logging`; `topic` is empty, or `mho.gui.session.bench_safety.safety_topic`.
+        A message for the user; `level` as in `logging`; `topic` is empty, or `mho.gui.session.bench_safety.safety_topic`.
     form_wanted(procedure, parameters)
-        Somebody wants to run this: a name, and values by parameter.
+        The user wants to run this: a name, and values by parameter.
     edit_wanted(Job)
-        Somebody wants to change this job, which waits.
+        The user wants to change this waiting job.
     bench_changed(bench)
-        Another bench; nothing that was known of the one before holds any more.
+        Another bench was chosen; all facts about the one before are void.
     safety_changed(Safety)
     confirmed_safe(bench)
-        Every output of a bench was read back as off; whatever was said of it before is over.
+        Every output of a bench was read back as off; earlier warnings about it are withdrawn.
     stop_told(level, text)
-        How the emergency stop that was asked for stands: CRITICAL until it is confirmed, then INFO.
+        The progress of the requested emergency stop: CRITICAL until it is confirmed, then INFO.
     """
 
     run_opened = Signal(object)
@@ -125,7 +125,7 @@ class Session(QObject):
     # --- life ---
 
     def start(self) -> None:
-        """Begin to listen to the queue and the runner."""
+        """Start listening to the queue and the runner."""
         bench = self.bench
 
         def changed(jobs: list[Job], lane: Lane, use: Use) -> None:
@@ -139,7 +139,7 @@ class Session(QObject):
         self._hearing.start(HEAR_PERIOD)
 
     def close(self) -> None:
-        """Leave everything as it is: the runner and its job go on."""
+        """Stop listening; the runner and its job go on."""
         self._stop_listening()
         self._shown.stop()
         self._errands.close()
@@ -175,7 +175,7 @@ class Session(QObject):
 
     @property
     def run(self) -> RunFile | None:
-        """The run file that is shown."""
+        """The shown run file."""
         return self._shown.run
 
     @property
@@ -184,7 +184,7 @@ class Session(QObject):
         return self._shown.path
 
     def open_run(self, path: str | os.PathLike[str]) -> None:
-        """Show the run file at `path`; what is wrong with it is said, and it is shown as soon as it can be."""
+        """Show the run file at `path`; if it cannot be read, say why, and show it as soon as it can."""
         self._shown.open(path)
 
     def close_run(self) -> None:
@@ -192,7 +192,7 @@ class Session(QObject):
         self._shown.close()
 
     def follow_current(self, follow: bool) -> None:
-        """Show the running job's file, now and whenever another job begins; or leave that to the user."""
+        """Show the running job's file, now and whenever another job begins; with False, the user chooses."""
         self._following = follow
         if follow:
             self._followed = None
@@ -213,7 +213,7 @@ class Session(QObject):
     # --- what is to be done ---
 
     def tell(self, level: str, text: str, topic: str = "") -> None:
-        """Say something to the user; `level` and `topic` as of the signal `message`."""
+        """Show a message to the user; `level` and `topic` as of the signal `message`."""
         self.message.emit(level, text, topic)
 
     def _pass_on(self, said: tuple[str, str] | None) -> None:
@@ -221,12 +221,12 @@ class Session(QObject):
             self.tell(*said)
 
     def command(self, name: Command, job: int | None = None) -> None:
-        """Send a command to the runner; its refusal is told. Without a runner the queue is held or released."""
+        """Send a command to the runner, and show its refusal. Without a runner the queue is held or released."""
         bench = self.bench
         self._errands.run_at_once(lambda: carry_out(name, self.queue_path, bench, job))
 
     def emergency_stop(self) -> None:
-        """Break off the running job at once, make the bench safe, and hold the queue; `stop_told` says what comes of it."""
+        """Break off the running job at once, make the bench safe, and hold the queue; `stop_told` reports the outcome."""
         bench = self.bench
         self.stop_told.emit("CRITICAL", f"emergency stop of bench {bench}: asked for, not yet confirmed…")
         self._errands.run_at_once(
@@ -241,7 +241,7 @@ class Session(QObject):
         )  # the queue notes when it was confirmed
 
     def take_findings(self, bench: str, findings: list[dict[str, Any]]) -> None:
-        """Take what *Check bench* has found on `bench`."""
+        """Take the findings of *Check bench* on `bench`."""
         if bench == self.bench:
             self._record.take_findings(findings, datetime.now())
             self._assess()
@@ -251,7 +251,7 @@ class Session(QObject):
         self._errands.run_at_once(lambda: start_runner(self.queue_path, self.bench), self._pass_on)
 
     def change_queue(self, act: Callable[[Queue], Any], then: Callable[[Any], None] | None = None) -> None:
-        """Let `act` change the queue, in another thread; `then` gets in this one what it returned."""
+        """Run `act` on the queue in another thread; `then` gets its result in this one."""
 
         def work() -> Any:
             from mho.running.queue.store import Queue
@@ -267,7 +267,7 @@ class Session(QObject):
         then: Callable[[Any], None] | None = None,
         refused: Callable[[MhoError], None] | None = None,
     ) -> None:
-        """Do `work` in the one other thread for such things, in turn; the result comes back to this thread.
+        """Run `work` in turn in the shared background thread; the result comes back to this thread.
 
         Parameters
         ----------
@@ -297,14 +297,14 @@ class Session(QObject):
 
     @property
     def job(self) -> tuple[int, str] | None:
-        """Number and status of the job that is being run, as its runner says, or else the queue."""
+        """Number and status of the running job, by its runner or else by the queue."""
         if self.runner is not None and self.runner.job is not None:
             return self.runner.job, str(self.runner.state)
         active = (job for job in self.jobs if job.status in ("running", "paused"))
         return next(((job.id, str(job.status)) for job in active), None)
 
     def _take_runner(self, state: RunnerState | None, unwatched: str = "") -> None:
-        """Take how the runner stands, and why it cannot be watched; neither when there is none."""
+        """Take the runner's state, and why it cannot be watched; neither when there is no runner."""
         before, self.runner = self.runner, state
         gone = state is None and not unwatched
         self.silent = unwatched if state is None else ""
@@ -318,7 +318,7 @@ class Session(QObject):
         self._unwatched = unwatched
 
     def _assess(self) -> None:
-        """Say how the bench stands when that has changed."""
+        """Signal the safety of the bench when it has changed."""
         safety = self._record.safety()
         if safety != self.safety:
             self.safety = safety

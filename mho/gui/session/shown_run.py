@@ -1,4 +1,4 @@
-"""The run file that the window shows: opened, followed while it grows, and tried again when it cannot be read."""
+"""The run file that the window shows: opens it, follows it while it grows, and retries when it cannot be read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ShownRun(QObject):
     -------
     opened(RunFile or None)
         Another file is open; `news` with all there is follows.
-    news(gui.following.News)
+    news(file_follower.News)
         It has grown, or its run has ended.
     unreadable(text)
         What is wrong with the file, said once.
@@ -61,7 +61,7 @@ class ShownRun(QObject):
         self._look()
 
     def open_soon(self, path: Path) -> None:
-        """Show the file at `path` unless another is asked for meanwhile, opened where nobody waits for it."""
+        """Open the file at `path` in another thread and show it, unless another file is requested meanwhile."""
         before = self.path
 
         def then(follower: RunFollower) -> None:
@@ -86,7 +86,7 @@ class ShownRun(QObject):
         self.opened.emit(None)
 
     def stop(self) -> None:
-        """Leave the file, and say nothing more."""
+        """Close the file, and send no more signals."""
         self._looking.stop()
         self.path = None
         self._leave_file()
@@ -110,7 +110,7 @@ class ShownRun(QObject):
         self.opened.emit(self.run)
 
     def _give_up(self, error: MhoError) -> None:
-        """Say once what is wrong, and try again after a rest; in another thread, for a damaged file takes its time."""
+        """Report the error once and retry after a pause, in another thread, since a damaged file takes long."""
         if self._follower is not None:
             self._leave_file()
             self.opened.emit(None)

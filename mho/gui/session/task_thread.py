@@ -1,4 +1,4 @@
-"""A thread that does slow things for a panel, one after the other, and hands the results back to the window's thread."""
+"""A thread that does slow work for a panel, one task after the other, and delivers results in the window's thread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Request = tuple[Callable[[], Any], Callable[[Any], None] | None, Callable[[str],
 
 
 class Clerk(QObject):
-    """Does what it is asked in its own thread; only the window's thread may ask.
+    """Runs tasks in its own thread; only the window's thread may submit them.
 
     The thread touches nothing of Qt: results wait until a timer of the window's thread fetches them, so that a
     window may be deleted at any moment.
@@ -55,7 +55,7 @@ class Clerk(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether results are still to come."""
+        """Whether results are pending."""
         return self._open > 0
 
     def ask(
@@ -64,7 +64,7 @@ class Clerk(QObject):
         then: Callable[[Any], None] | None = None,
         refused: Callable[[str], None] | None = None,
     ) -> None:
-        """Have `work` done; `then` gets its result, `refused` what is wrong, both in the window's thread.
+        """Run `work`; `then` gets its result, `refused` its error, both in the window's thread.
 
         Without `refused` what is wrong goes to the program's log. Nothing comes of it after `close`.
         """
@@ -75,18 +75,18 @@ class Clerk(QObject):
         self._requests.put((work, then, refused or log.error))
 
     def tell(self, call: Callable[[], None]) -> None:
-        """Have `call` made in the window's thread; for work that has news before its result."""
+        """Call `call` in the window's thread; for work that reports before its result."""
         self._done.append((call, False))
 
     def let_others_pass(self) -> None:
-        """Do what has been asked meanwhile; for long work to call now and then. Ends the work after `close`."""
+        """Run tasks that were submitted meanwhile; long work calls this now and then. After `close` it ends the work."""
         while not self._requests.empty():
             self._do(self._requests.get())
         if self._over.is_set():
             raise SystemExit
 
     def close(self, patience: float = 5.0) -> None:
-        """Take no more, and wait up to `patience` seconds for what is being done."""
+        """Accept no more tasks, and wait up to `patience` seconds for the running one."""
         self._leave()
         self._timer.stop()
         self._thread.join(patience)

@@ -1,1 +1,1 @@
-"""The panel of signals: any table of a run as curves."""
+"""The signals panel: any table of a run as curves."""

@@ -126,7 +126,7 @@ class SignalsPanel(QWidget):
         self._allow()
 
     def close_down(self) -> None:
-        """End what is being done in another thread."""
+        """End the work in another thread."""
         self._clerk.close()
 
     # --- the run that is shown ---
@@ -142,7 +142,7 @@ class SignalsPanel(QWidget):
         self._offer_columns()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        """Catch up with what came while nobody looked."""
+        """Show what has come while the panel was hidden."""
         super().showEvent(event)
         self._look()
 

@@ -1,1 +1,1 @@
-"""The panel of a solve: convergence, solution, constellation."""
+"""The solve panel: convergence, solution, constellation."""

@@ -1,4 +1,4 @@
-"""Relative error and residual per cycle on the screen, beside the forecast and three bits a cycle."""
+"""The plot of relative error and residual per cycle, beside the forecast and three bits a cycle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The panel of a solve: error and residual per cycle beside the forecast, and what each cycle made of the solution."""
+"""The solve panel: error and residual per cycle beside the forecast, and the solution at each cycle."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mho.runs import GOING_ON, RunFile
 
 
 class SolvePanel(QWidget):
-    """Shows the refinement of the session's run while it comes, and any earlier cycle by the slider."""
+    """Shows the refinement of the session's run live, and any earlier cycle by the slider."""
 
     title: ClassVar[str] = "Solve"
 
@@ -103,7 +103,7 @@ class SolvePanel(QWidget):
         self._catch_up(run)
 
     def _catch_up(self, run: RunFile) -> None:
-        """Show all that the run has by now."""
+        """Show all cycles that the run has so far."""
         self._stale = False
         try:
             self.convergence.show_convergence(read_convergence(run))
@@ -114,7 +114,7 @@ class SolvePanel(QWidget):
             self._session.tell("ERROR", str(error))
 
     def _show_verdict(self, verdict: SolveVerdict | None) -> None:
-        """Say whether the solution may be believed; nothing while that is open."""
+        """Show whether the solution converged; nothing while that is open."""
         self._verdict, now = verdict, colours()
         self.verdict.setVisible(verdict is not None)
         if verdict is not None:
@@ -129,7 +129,7 @@ class SolvePanel(QWidget):
             self._show_verdict(self._verdict)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        """Catch up with what came while nobody looked."""
+        """Show what has come while the panel was hidden."""
         super().showEvent(event)
         if self._stale and self._session.run is not None:
             self._catch_up(self._session.run)
@@ -152,7 +152,7 @@ class SolvePanel(QWidget):
             self._session.tell("ERROR", str(error))
 
     def _take_cycles(self, run: RunFile) -> None:
-        """Show cycles that have come, and move on to the newest unless the user looks at an earlier one."""
+        """Show new cycles, and move to the newest unless the user looks at an earlier one."""
         if "cycles" not in run.tables:
             return
         at_the_end = self.slider.value() >= self._cycles
@@ -164,7 +164,7 @@ class SolvePanel(QWidget):
         self._show_cycle()
 
     def _take_checks(self, run: RunFile) -> None:
-        """Show what has been measured beside an expectation, if more of it has come and it is in view."""
+        """Show measured beside expected values, if there are new ones and the view is visible."""
         if self.tabs.currentWidget() is not self.check:
             return
         table = checked_table(run)
@@ -174,7 +174,7 @@ class SolvePanel(QWidget):
             self.check.show_checked(read_checked(run))
 
     def _turn(self) -> None:
-        """Fill the view that has come to the front."""
+        """Fill the view that was brought to the front."""
         run = self._session.run
         try:
             if run is not None:

@@ -1,4 +1,4 @@
-"""What a run file tells of a solve beside its convergence: solutions cycle by cycle, and what was checked."""
+"""Reads from a run file of a solve: the solution of each cycle, the verdict, and the checks beside the convergence."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SolveFrame:
 
 @dataclass(frozen=True)
 class Checked:
-    """Numbers measured, beside those expected; `unit` is that of both."""
+    """Measured and expected numbers, both in `unit`."""
 
     name: str
     expected: Floats
@@ -63,9 +63,9 @@ class SolveVerdict:
 
 
 def read_verdict(run: RunFile) -> SolveVerdict | None:
-    """Return what the result of `run` says of its solution; None where it says nothing, as while it goes on.
+    """Return the verdict in the result of `run`; None where there is none, as during the run.
 
-    A file without a certificate was judged by the residual that the iteration carries along, and is said to be.
+    A file without a certificate was judged by the residual that the iteration carries along; the verdict says so.
     """
     result = run.summary
     converged = result.get("converged")
@@ -90,7 +90,7 @@ def read_verdict(run: RunFile) -> SolveVerdict | None:
 
 
 def has_solutions(run: RunFile) -> bool:
-    """Tell whether `run` records a solution a cycle."""
+    """Return whether `run` records a solution per cycle."""
     return "cycles" in run.tables and "solution" in run.units("cycles")
 
 

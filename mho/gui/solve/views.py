@@ -1,4 +1,4 @@
-"""The pictures beside the convergence: solution and its error, constellation, field, expected against measured."""
+"""The views beside the convergence: solution and its error, constellation, field, expected against measured."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALONE = "solution"
 
 
 class SolutionView(QWidget):
-    """Solution against reference, component by component, and what is between them on a logarithmic axis."""
+    """Solution and reference, component by component, and their difference on a logarithmic axis."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

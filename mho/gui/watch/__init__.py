@@ -1,4 +1,4 @@
-"""``mho watch``: a small read-only page on loopback about the queue, its runner, and the run in progress."""
+"""``mho watch``: a read-only page on loopback about the queue, its runner, and the current run."""
 
 from mho.gui.watch.server import WatchServer, watch
 

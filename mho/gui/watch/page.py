@@ -1,4 +1,4 @@
-"""The page as HTML. Whatever comes from a file or a runner passes through `mho.escaping.html` on its way."""
+"""The page as HTML. All text from a file or a runner passes through `mho.escaping.html`."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def watch(port: int, tell: Callable[[str], None], folder: Path | None = None) ->
 
 
 class View:
-    """Looks again when somebody asks and the last look is stale, and draws each picture once."""
+    """Caches the state and the pictures: reads again on a request when the state is stale, and draws each picture once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -148,7 +148,7 @@ class _Server(ThreadingHTTPServer):
     view: View
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep what went wrong, unless the reader has gone away, which is nobody's trouble."""
+        """Log an error, unless the reader has merely gone away."""
         if not isinstance(sys.exception(), OSError):
             log.exception("a request to mho watch failed")
 
@@ -190,4 +190,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing on the terminal."""
+        """Print nothing on the terminal."""

@@ -1,4 +1,4 @@
-"""What the page shows, gathered from the queue's file, the runners and the run file; nothing is changed by it."""
+"""Gathers what the page shows from the queue's file, the runners and the run file, and changes none of them."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class BenchLine:
 
     @property
     def warning(self) -> str:
-        """What of the bench is not confirmed safe, as the queue or its runner knows; empty when nothing."""
+        """Which outputs are not confirmed safe, by the queue or its runner; empty when all are."""
         return self.lane.warning or (self.runner.warning if isinstance(self.runner, RunnerState) else "")
 
 
 @dataclass(frozen=True)
 class RunGlance:
-    """A run as it stands in its file.
+    """The state of a run, read from its file.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class RunGlance:
 
 @dataclass(frozen=True)
 class Glance:
-    """Everything at one moment; `left_out` counts the jobs that are not among `jobs`."""
+    """The state of everything at one moment; `left_out` counts the jobs that are not among `jobs`."""
 
     when: float
     lines: tuple[BenchLine, ...] = ()
@@ -84,7 +84,7 @@ class Glance:
 
 
 def look(folder: Path) -> Glance:
-    """Look at the queue, the runners and the current run of a runs folder."""
+    """Read the queue, the runners and the current run of a runs folder."""
     jobs: Sequence[Job] = ()
     lines: tuple[BenchLine, ...] = ()
     trouble, count = "", 0
@@ -104,7 +104,7 @@ def look(folder: Path) -> Glance:
 
 
 def look_at_run(path: Path) -> RunGlance:
-    """Look at a run file, whatever state it is in."""
+    """Read a run file, whatever its state."""
     try:
         with RunFile(path) as run:
             name = first_choice(run)
@@ -125,7 +125,7 @@ def look_at_run(path: Path) -> RunGlance:
 
 
 def version(glance: RunGlance) -> str:
-    """Return a word that changes whenever the pictures of the run do."""
+    """Return a text that changes whenever the pictures of the run do."""
     shown = glance.convergence
     drawn = None if shown is None else (len(shown.cycle), shown.rho)
     told = f"{glance.path} {glance.map} {glance.images} {drawn}"

@@ -1,1 +1,1 @@
-"""Widgets without a subject of their own: plots, colours, texts."""
+"""Widgets that several panels use: plots, colours, labels, the window of a command."""

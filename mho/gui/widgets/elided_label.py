@@ -1,4 +1,4 @@
-"""A line of text that never asks for more room than there is: what does not fit is cut off with three dots."""
+"""A line of text that never asks for more room than there is: text that does not fit ends in three dots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A window on a command that runs in a process of its own: what it says, and a way to end it."""
+"""A window that shows the output of a command in its own process, and can end it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class OutputWindow(QDialog):
         self.process.start()
 
     def done(self, result: int) -> None:
-        """End the command, by whatever the window is closed."""
+        """End the command, however the window is closed."""
         end(self.process)
         super().done(result)
 
@@ -80,7 +80,7 @@ class OutputWindow(QDialog):
 
 
 def end(process: QProcess) -> None:
-    """End a process, firmly if it must be, without waiting for it; nothing is heard of it any more."""
+    """End a process, by force if need be, without waiting for it; its output is dropped."""
     process.blockSignals(True)
     process.setParent(QCoreApplication.instance())
     process.terminate()

@@ -18,7 +18,7 @@ Choice = Literal["system", "light", "dark"]
 
 @dataclass(frozen=True)
 class Colours:
-    """What things look like, as ``#RRGGBB``.
+    """The colours of a theme, as ``#RRGGBB``.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Colours:
     ink, faint, grid : str
         Text and axes; what matters less; grid lines.
     good, busy, bad, doubtful : str
-        How something stands, as text on `ground`.
+        The colour of a status, as text on `ground`.
     wrong_ground : str
         Behind input that cannot be used.
     """
@@ -62,7 +62,7 @@ def is_dark() -> bool:
 
 
 def colours() -> Colours:
-    """Return the colours as the window is now; a widget hears of another theme as ``QEvent.PaletteChange``."""
+    """Return the colours of the current theme; a widget learns of another theme by ``QEvent.PaletteChange``."""
     return DARK if is_dark() else LIGHT
 
 
@@ -111,7 +111,7 @@ def embolden(label: QLabel, points: int | None = None) -> None:
 
 
 def status_colour(status: JobStatus | str) -> str:
-    """Return the colour of the text that says how a job or a run stands."""
+    """Return the text colour of the status of a job or a run."""
     now = colours()
     known = {
         "running": now.busy, "paused": now.doubtful, "finished": now.good, "failed": now.bad,

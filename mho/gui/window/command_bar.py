@@ -1,4 +1,4 @@
-"""The bar above the panels: commands, how the runner stands, whether the bench is simulated and safe, and STOP."""
+"""The bar above the panels: commands, the state of the runner, whether the bench is simulated and safe, and STOP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first start: a guided run on the simulated bench, two minutes from an empty folder to a solution."""
+"""The guided run at the first start: two minutes from an empty folder to a solution on the simulated bench."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OFFER, FORM, QUEUED, PROGRAMMING, REFINING, DONE = range(len(STEPS))
 
 
 class GuidedRun(QFrame):
-    """A strip that says what to do next, and goes on as that is done; `ended` when it is over or not wanted."""
+    """A strip that says what to do next and advances when it is done; signals `ended` when it is over or declined."""
 
     ended = Signal()
     look_at = Signal(str)

@@ -1,4 +1,4 @@
-"""The window: panels around what the session shares, STOP and the commands above them, and what is to be said."""
+"""The main window: the panels around one session, commands and STOP above them, and the message bar."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{shown}{self.session.folder} - mho")
 
     def _take_event(self, event: Any) -> None:
-        """Say what went wrong with a job or the bench; all else is in the log."""
+        """Show errors of a job or the bench; all other events are in the log."""
         kind = type(event).__name__
         if kind == "Message" and event.level in ("ERROR", "CRITICAL"):
             self.messages.say(
@@ -180,11 +180,11 @@ class MainWindow(QMainWindow):
             self.messages.say("ERROR", job_sentence(event.job))
 
     def _take_stop(self, level: str, text: str) -> None:
-        """Say how an emergency stop stands, in the place of how it stood before."""
+        """Show the progress of an emergency stop in place of the message before."""
         self.messages.say(CONFIRMED if level == "INFO" else level, text, STOP, instead=True)
 
     def _take_lane(self, lane: Lane) -> None:
-        """Say no more of an emergency stop once somebody has let the queue of a safe bench go on."""
+        """Withdraw the message about an emergency stop once the queue of a safe bench is released."""
         if not lane.held and not lane.unsafe:
             self.messages.withdraw(STOP)
 
@@ -269,7 +269,7 @@ class MainWindow(QMainWindow):
         theme.choose(name)
 
     def _restore_layout(self) -> None:
-        """Put everything where it was when the window was closed last."""
+        """Restore the layout of the last session."""
         geometry, state = self.settings.value("geometry"), self.settings.value("layout")
         if geometry is not None:
             self.restoreGeometry(geometry)
@@ -279,12 +279,12 @@ class MainWindow(QMainWindow):
         self._message_strip.setVisible(False)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        """Begin to listen once there is something to see."""
+        """Start the session when the window is first shown."""
         super().showEvent(event)
         QTimer.singleShot(0, self, self._begin)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Let the panels in the middle have what was gained."""
+        """Give the gained room to the panels in the middle."""
         super().resizeEvent(event)
         self.panels.hold()
 
@@ -301,7 +301,7 @@ class MainWindow(QMainWindow):
             self.session.start()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        """Keep the layout, and leave everything that runs to its runner."""
+        """Save the layout; the runner goes on."""
         self.settings.setValue("geometry", self.saveGeometry())
         self.settings.setValue("layout", self.saveState(LAYOUT))
         self.panels.close()

@@ -1,4 +1,4 @@
-"""The strip that says what has happened and what to do: the gravest first, and what is grave until somebody closes it."""
+"""The strip of messages: the gravest first; a grave message stays until the user closes it."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ class MessageBar(QWidget):
         return self._said[-1].level if self._said else ""
 
     def say(self, level: str, text: str, topic: str = "", *, instead: bool = False) -> None:
-        """Show a message, or keep it until what is graver has been closed.
+        """Show a message, or keep it until graver ones have been closed.
 
-        `instead` puts it in the place of all that was said of its topic before, however grave that was.
+        `instead` replaces all earlier messages of its topic, however grave they were.
         """
         new = Said(level, text, topic)
         others = [one for one in self._said if one != new and not (instead and one.topic == topic)]
@@ -126,7 +126,7 @@ class MessageBar(QWidget):
         self._show()
 
     def withdraw(self, topic: str) -> None:
-        """Say nothing more of a topic."""
+        """Withdraw all messages of a topic."""
         self._said = [one for one in self._said if one.topic != topic]
         self._show()
 

@@ -1,4 +1,4 @@
-"""The panels of the window as docks: which there are, where they are at first, and how they come to the front."""
+"""The docks of the window's panels: the list of panels, their first layout, and bringing one to the front."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SIZES = (
 
 
 class PanelDock(QDockWidget):
-    """One panel, made when it is first looked at, and hidden while another one lies over it.
+    """One panel, made when it is first shown, and hidden while another one covers it.
 
     To Qt all tabs of a place are visible; a panel that is hidden knows that there is nothing to draw.
     """
@@ -142,13 +142,13 @@ class PanelDocks:
         self._window.resizeDocks(list(kept), list(kept.values()), Qt.Orientation.Vertical)
 
     def remember(self) -> None:
-        """Keep in mind how wide the docks at the left and how high those at the bottom are, as the user has them."""
+        """Remember the user's widths of the docks at the left and heights of those at the bottom."""
         self._widths = {dock: dock.width() for dock in self._in(LEFT)}
         heights = self.heights()
         self._heights = {dock: heights[dock] for dock in self._in(BOTTOM)}
 
     def hold(self) -> None:
-        """Give the docks in the middle all that a window has gained, or take from them what it has lost.
+        """Change the docks in the middle by all that the window has gained or lost.
 
         Qt would share it among all.
         """
@@ -174,7 +174,7 @@ class PanelDocks:
         ]
 
     def close(self) -> None:
-        """Let panels that have something going on end it."""
+        """End the work of all panels."""
         for dock in self._docks.values():
             close_down = getattr(dock.panel, "close_down", None)
             if close_down is not None:

@@ -1,4 +1,4 @@
-"""F1: which keys do what, as the window's own actions say."""
+"""The dialog of keyboard shortcuts (F1), made from the window's own actions."""
 
 from __future__ import annotations
 

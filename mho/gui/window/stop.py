@@ -1,4 +1,4 @@
-"""The red STOP, always in sight, and on the keyboard as Escape pressed twice; beside it whether the bench is safe."""
+"""The emergency stop of the window: the STOP button, Escape pressed twice, and the light that shows the bench's safety."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StopButton(QPushButton):
 
 
 class SafetyLight(ElidedLabel):
-    """Says in one word and a colour whether the bench is safe, as `mho.gui.session.bench_safety` has it, and why."""
+    """Shows in one word and a colour whether the bench is safe by `mho.gui.session.bench_safety`, and why."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,7 +48,7 @@ class SafetyLight(ElidedLabel):
         self.setMaximumWidth(LIGHT[1])
 
     def show_safety(self, safety: Safety) -> None:
-        """Show how the bench stands."""
+        """Show the safety of the bench."""
         self.setText(f"{safety.verdict.value}: {safety.text}")
         ground = {SafetyVerdict.SAFE: palette.GOOD, SafetyVerdict.UNKNOWN: palette.FAINT}.get(
             safety.verdict, theme.STOP
@@ -59,11 +59,11 @@ class SafetyLight(ElidedLabel):
 
 
 class EscapeTwice(QObject):
-    """Hears Escape pressed twice in any window of the program, where Escape has nothing else to do.
+    """Detects Escape pressed twice in any window of the program, where Escape has no other function.
 
-    It looks at the keys as they reach a window of the system, before Qt decides whose they are, and keeps none of
-    them back. A press that closes or leaves something (a menu, a list that has dropped down, a dialog, a cell that is
-    being edited) does not count: who leaves a menu by Escape, and presses once too often, wants no emergency stop.
+    It sees keys as they reach a window of the system, before Qt decides which widget gets them, and blocks none. A press
+    that closes or leaves something (a menu, an open list, a dialog, a cell in editing) does not count: a user who leaves
+    a menu by Escape and presses once too often wants no emergency stop.
     """
 
     pressed = Signal()
@@ -99,7 +99,7 @@ class EscapeTwice(QObject):
 
 
 def _escape_closes_something() -> bool:
-    """Tell whether Escape would close or leave something where the keyboard is now."""
+    """Return whether Escape would close or leave something at the current keyboard focus."""
     if QApplication.activePopupWidget() is not None or QApplication.activeModalWidget() is not None:
         return True
     if isinstance(QApplication.activeWindow(), QDialog):

@@ -1,4 +1,4 @@
-"""The durable queue: jobs, their policy, and the SQLite file that keeps them."""
+"""The durable queue: jobs, their policy, and the SQLite file that stores them."""
 
 from mho.running.queue.job import Job, JobStatus, Lane, Order
 from mho.running.queue.policy import Answer, Policy

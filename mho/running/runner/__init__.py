@@ -1,4 +1,4 @@
-"""The runner of one bench takes jobs from the queue, each into a process of its own; clients watch and command it."""
+"""The runner of one bench: takes jobs from the queue, runs each in its own process, and serves clients."""
 
 from mho.running.runner.client import NoRunnerError, RunnerBusyError, RunnerClient, Watch
 from mho.running.runner.emergency_stop import emergency_stop

@@ -1,1 +1,1 @@
-"""The index of a folder of run files: found, searched, annotated."""
+"""The index of a folder of run files: search, links, tags and notes."""

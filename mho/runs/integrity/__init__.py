@@ -1,1 +1,1 @@
-"""Is a run file whole and as it was written? Seal, verification, recovery, comparison."""
+"""Checks whether a run file is whole and unchanged: seal, verification, recovery, comparison."""

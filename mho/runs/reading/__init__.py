@@ -1,1 +1,1 @@
-"""Run files read: finished, still being written, or left behind."""
+"""Reads run files: finished ones, growing ones, and those of a killed writer."""

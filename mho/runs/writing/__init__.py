@@ -1,1 +1,1 @@
-"""Run files written while the run happens."""
+"""Writes run files during the run."""
