@@ -63,8 +63,10 @@ def test_every_link_leads_somewhere(name: str) -> None:
 
 
 def test_the_index_lists_every_page() -> None:
-    index = ROOT / "docs/README.md"
-    listed = {(index.parent / link).resolve() for link in LINK.findall(text_of(index))}
+    index, decisions = ROOT / "docs/README.md", ROOT / "docs/decisions/README.md"
+    listed = {
+        (one.parent / link).resolve() for one in (index, decisions) for link in LINK.findall(text_of(one))
+    }
     pages = {page for page in PAGES if page.is_relative_to(index.parent) and page != index}
     assert listed == pages
 
@@ -73,6 +75,54 @@ def test_every_picture_is_shown_somewhere() -> None:
     shown = {(page.parent / link).resolve() for page in PAGES for link in LINK.findall(text_of(page))}
     lost = {path.name for path in (ROOT / "docs/pictures").iterdir()} - {path.name for path in shown}
     assert not lost
+
+
+# --- names ---
+
+
+@cache
+def sources() -> tuple[str, ...]:
+    """Return the path of every Python file of the repository, each with a slash in front."""
+    folders = ("mho", "tests", "docs", "data", "benchmarks")
+    return tuple(
+        f"/{path.relative_to(ROOT).as_posix()}" for one in folders for path in (ROOT / one).rglob("*.py")
+    )
+
+
+def is_there(file: str) -> bool:
+    """Whether there is a file of this name; a page may leave out the first folders of its path."""
+    return (ROOT / file).is_file() or any(path.endswith(f"/{file}") for path in sources())
+
+
+def is_importable(name: str) -> bool:
+    """Whether a dotted name is a module, or something that a module has."""
+    words = name.split(".")
+    for length in range(len(words), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(words[:length]))
+        except ModuleNotFoundError:
+            continue
+        for word in words[length:]:
+            found = getattr(found, word, None)
+        return found is not None
+    return False
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "CHANGELOG.md"])
+def test_every_file_and_module_that_is_named_exists(name: str) -> None:
+    text = FENCED.sub("", text_of(ROOT / name))
+    gone = [file for file in re.findall(r"`([\w./-]+\.py)`", text) if not is_there(file)]
+    dotted = re.findall(r"`(mho(?:\.\w+)+)(?:\(.*?\))?`", text)
+    gone += [one for one in dotted if not is_importable(one)]
+    assert not gone
+
+
+def test_the_check_of_names_can_fail() -> None:
+    assert is_there("mho/gui/window/stop.py")
+    assert is_there("window/stop.py")
+    assert not is_there("gui/stop.py")
+    assert is_importable("mho.runs.RunFile")
+    assert not is_importable("mho.runs.run_reader.RunFile")
 
 
 # --- keys ---

@@ -2,7 +2,7 @@
 
 - `chip`: the chip map, a TOML file; `maps`: those that ship with mho;
 - `levels`: digits, conductances and verify windows;
-- `matrix_files`, `matrix_formats`: matrices and right-hand sides from files;
+- `matrix_files`, `matrix_formats`: matrices and right-hand sides from files; `matrices`: samples, found by name;
 - `fixed_point`: integers and 3-bit slices;
 - `multiply_encoding`, `inverse_encoding`: a signed matrix on the arrays for MVM and for INV;
 - `row_exchange`, `forecast`: the order of the rows for INV, and whether the loop settles and the refinement converges;
