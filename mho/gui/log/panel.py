@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.gui.queue.model import job_sentence
+from mho.gui.queue.table import job_sentence
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.widgets import theme

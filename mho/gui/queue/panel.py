@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.gui.queue.model import DONE, PROGRESS, RUNNING, JobsModel, is_left
+from mho.gui.queue.table import DONE, PROGRESS, RUNNING, JobsModel, is_left
 from mho.gui.session.session import Session
 from mho.gui.widgets import theme
 from mho.gui.widgets.elided_label import ElidedLabel

@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QToolBar, QWidget
 
-from mho.gui.queue.model import job_sentence
+from mho.gui.queue.table import job_sentence
 from mho.gui.session.bench_safety import safety_topic
 from mho.gui.session.session import Session
 from mho.gui.widgets import theme

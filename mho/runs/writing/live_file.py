@@ -16,10 +16,10 @@ from mho.errors import RunFileError
 from mho.runs.reading.opening import DAMAGE
 from mho.runs.schema import Status
 from mho.runs.writing.abandonment import abandon
+from mho.runs.writing.flushing import FlushThread
 from mho.runs.writing.location import Whereabouts
 from mho.runs.writing.outcome import RunOutcome, plain_words
 from mho.runs.writing.repacking import repack
-from mho.runs.writing.upkeep import Upkeep
 
 RESERVE = 32_000_000
 """Room on the disk below which a run stops, bytes."""
@@ -57,7 +57,7 @@ class LiveFile:
         self._drain, self._note, self._digests = drain, note, digests
         self._outcome = RunOutcome(path, self._entry)
         self._whereabouts = Whereabouts(path)
-        self._upkeep = Upkeep(path, self._whereabouts, self._flush_pending, self._beat)
+        self._flush_thread = FlushThread(path, self._whereabouts, self._flush_pending, self._beat)
         self._began = time.monotonic()
         self._dirty = False
         self._over = False
@@ -65,7 +65,7 @@ class LiveFile:
 
     def start(self) -> None:
         """Start the thread that flushes, writes the heartbeat and checks the disk."""
-        self._upkeep.start()
+        self._flush_thread.start()
 
     def elapsed(self) -> float:
         """Return how long the run has lasted, s."""
@@ -106,7 +106,7 @@ class LiveFile:
                 return
             # The thread looks at this under the lock, so it need not be waited for.
             self._over = True
-            self._upkeep.stop()
+            self._flush_thread.stop()
             if self.refusal and status is not Status.FAILED:
                 status, reason = Status.FAILED, self.refusal
             if self._wreck is None:

@@ -1,6 +1,6 @@
 """Writes one run file during the run: readers follow it live, and a crash loses a second at most.
 
-A second thread flushes pending data and checks the file, see `mho.runs.writing.upkeep`.
+A second thread flushes pending data and checks the file, see `mho.runs.writing.flushing`.
 """
 
 from __future__ import annotations

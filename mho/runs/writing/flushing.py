@@ -15,7 +15,7 @@ FLUSH_PERIOD = 0.05
 """How often what is pending goes to the file, s."""
 
 
-class Upkeep:
+class FlushThread:
     """A thread that keeps a run's file up to date, also while the procedure writes nothing.
 
     Parameters
