@@ -72,6 +72,19 @@ def test_an_answer_is_where_it_says(shown: str, target: str, names: tuple[str, .
     assert set(names) <= names_in(path)
 
 
+def test_the_twelve_tasks_are_counted_right_and_their_files_are_there() -> None:
+    _, _, section = PAGE.read_text("utf-8").partition("## Twelve tasks")
+    table = [line for line in section.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table[1:]]
+    assert len(rows) == 12
+    for _, _, _, guess, right in rows:
+        file = ROOT / (guess.strip("*") if right == "the same" else right)
+        assert file.is_dir() or file.with_suffix(".py").is_file()
+        assert guess.startswith("**") == (right == "the same")
+    before, after = (sum(row[column].startswith("**") for row in rows) for column in (1, 3))
+    assert f"Before, {before} of 12 were; after, {after} of 12." in section
+
+
 def test_a_name_that_is_not_there_is_found_out() -> None:
     assert "StopButton" in names_in(ROOT / "mho/gui/window/stop.py")
     assert "GoButton" not in names_in(ROOT / "mho/gui/window/stop.py")
