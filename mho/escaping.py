@@ -1,6 +1,6 @@
-"""Text from files and instruments made harmless where it is shown: terminal, Markdown, HTML and CSV, one function each.
+"""Escapes text from files and instruments for the place where it is shown: terminal, Markdown, HTML and CSV.
 
-Whoever writes a run file chooses its texts. Escape sequences would command the terminal that shows them, markup the
+The writer of a run file chooses its texts. Escape sequences would command the terminal that shows them, markup the
 browser, formulas the spreadsheet (OWASP, CSV Injection).
 """
 

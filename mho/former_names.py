@@ -1,4 +1,4 @@
-"""Names under which older run files, plans and queues know mho's own classes, from before it was one package."""
+"""The former names of mho's own classes, from before it was one package, in older run files, plans and queues."""
 
 from __future__ import annotations
 

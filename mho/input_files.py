@@ -1,4 +1,4 @@
-"""Input files: none that a verb would wait for without end is opened."""
+"""Refuses input files that a command would wait for without end: pipes, devices, sockets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 def check_ordinary(path: Path) -> None:
     """Raise `OSError` for a pipe, a device or a socket: reading one may wait for a writer for ever.
 
-    What is not there or a folder is left to who opens it.
+    A missing file or a folder is left to the caller, who opens it.
     """
     try:
         mode = os.stat(path).st_mode

@@ -1,4 +1,4 @@
-"""One function over many items on dask workers: in bounded memory, whatever order they end in, whichever worker dies."""
+"""Applies one function to many items on dask workers: in bounded memory, in any order, also when a worker dies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AHEAD = 4  # items a worker has at hand, so that it never waits for the next
 
 @dataclass(frozen=True)
 class Done(Generic[Item, Result]):
-    """One item that is through: its `result`, or the `error` that took its place."""
+    """One item that is done: its `result`, or its `error`."""
 
     item: Item
     result: Result | None
@@ -48,10 +48,10 @@ class Workers:
     def spread(
         self, function: Callable[[Item], Result], items: Iterable[Item]
     ) -> Iterator[Done[Item, Result]]:
-        """Apply `function` to each item and give what is through, as it comes.
+        """Apply `function` to each item and yield each that is done, in the order in which they end.
 
-        Items are drawn while workers have room, so neither items nor results pile up. What a worker that
-        died was at is done again by another, so `function` must bear being called twice for one item.
+        Items are drawn while workers have room, so neither items nor results pile up. Another worker repeats the items of
+        one that died, so `function` may be called twice for one item.
         """
         from distributed import as_completed
 
@@ -120,7 +120,7 @@ def dask_workers(workers: int = 2, scheduler: str = "") -> Iterator[Workers]:
 
 
 def _see_to_workers(joined: Workers, scheduler: str) -> None:
-    """Wait a little for the first worker: without any, whatever is asked for would wait without a word."""
+    """Wait briefly for the first worker, and raise if there is none: tasks would wait for ever."""
     deadline = time.monotonic() + FIRST_WORKER
     while joined.count() == 0:
         if time.monotonic() > deadline:

@@ -189,7 +189,7 @@ def _decode(content: bytes, path: Path) -> str:
 
 
 def _is_name(field: str) -> bool:
-    """Tell whether a field can head a column; "1,5" cannot: it is a number that somebody must correct."""
+    """Return whether a field can head a column; "1,5" cannot: it is a number that somebody must correct."""
     return field[:1].isalpha() and _number(field) is None
 
 

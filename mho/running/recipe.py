@@ -159,7 +159,7 @@ def _kind_of(file: RunFile) -> type[Procedure]:
 
 
 def _parameters_of(file: RunFile) -> tuple[dict[str, Any], list[str]]:
-    """Return the values of the run's parameters, and what is to be said of its input files."""
+    """Return the values of the run's parameters, and remarks on its input files."""
     folder = file.provenance.get("folder", "")
     hashes = file.input_hashes
     values: dict[str, Any] = {}

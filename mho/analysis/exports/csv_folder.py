@@ -1,4 +1,4 @@
-"""A run as CSV: a folder with one file a table, map and array, and what was asked and found in ``run.csv``.
+"""Exports a run as CSV: a folder with one file a table, map and array; ``run.csv`` has parameters and results.
 
 Units stand in the headers, ``voltage (V)``. A column of arrays becomes a column an element, ``solution_0``;
 a map one line a cell and image; an array its rows, below a line that begins with ``#``. Numbers are written so
@@ -48,7 +48,7 @@ def write_csv(run: RunFile, file: h5py.File, folder: Path) -> None:
 
 
 def _file_name(name: str) -> str:
-    """Return what a group's file is called: mho's own groups have identifiers for names."""
+    """Return the name of a group's file: mho's own groups have identifiers for names."""
     return name if name.isidentifier() else quote(name, safe="")
 
 

@@ -1,4 +1,4 @@
-"""Run files in other forms: CSV tables, a ``.mat`` file, NetCDF, or a folder to publish; whole or not at all."""
+"""Exports a run file as CSV tables, a ``.mat`` file, NetCDF, or a folder to publish; whole or not at all."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[st
 
 
 def _writer(form: str) -> Callable[[RunFile, h5py.File, Path], None]:
-    """Return what writes one form; each is loaded when it is wanted."""
+    """Return the function that writes one form; its module is loaded only then."""
     match form:
         case "csv":
             from mho.analysis.exports.csv_folder import write_csv

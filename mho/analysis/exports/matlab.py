@@ -1,4 +1,4 @@
-"""A run as a ``.mat`` file (version 5, which MATLAB, Octave and scipy read).
+"""Exports a run as a ``.mat`` file (version 5, which MATLAB, Octave and scipy read).
 
 Variables: a struct a table with a field a column; ``maps`` and ``arrays``; ``units`` with the same fields as these;
 ``run`` with title, status, parameters and results. One series at a time is in memory.

@@ -1,4 +1,4 @@
-"""A run as NetCDF, written block by block, and as an xarray Dataset.
+"""Exports a run as NetCDF, block by block, or as an xarray Dataset.
 
 Variables are called ``table_column``, as the map, and as the array. A table's rows are the dimension of its name;
 a map has its times, rows and columns as coordinates. NetCDF has no complex numbers: they become ``…_real`` and
@@ -124,7 +124,7 @@ def _write(netcdf: h5netcdf.File, name: str, dimensions: tuple[str, ...], series
 
 
 def _parts(dtype: np.dtype[Any]) -> Iterator[tuple[str, Callable[[NDArray[Any]], NDArray[Any]]]]:
-    """Yield what of a series goes into variables of its own, by the ending of their names."""
+    """Yield the parts of a series that become variables, by the ending of their names."""
     if dtype.kind == "c":
         yield "_real", lambda values: np.asarray(values.real)
         yield "_imag", lambda values: np.asarray(values.imag)

@@ -1,4 +1,4 @@
-"""What a run file holds, series by series and block by block: to be written elsewhere in little memory."""
+"""The contents of a run file, series by series and block by block, so that an export needs little memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Series:
     Attributes
     ----------
     length : int
-        Entries along the first axis that are there, the same for all that belong together.
+        Entries along the first axis, the same for all series of a group.
     """
 
     name: str

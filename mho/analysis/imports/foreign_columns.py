@@ -1,4 +1,4 @@
-"""What the columns of a foreign table are: names people use, units in their headers, and the run file's own."""
+"""The columns of a foreign table: recognises the names and units that people use, and gives the run file's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Foreign tables of cell reads (CSV, TSV) into run files: checked whole before anything is written."""
+"""Imports a foreign table of cell reads (CSV, TSV) as a run file; checks all of it before writing anything."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def import_table(
 
 
 def _check_cells(survey: _Survey, array: str, chip: str) -> None:
-    """Raise unless `chip` is a chip map, and has the array that was named with all the cells that were read."""
+    """Raise unless `chip` is a chip map that has the named array with all the cells that were read."""
     chip_map = parse_chip_map(read_chip_text(chip), f"chip map {chip}")
     if not array:
         return
@@ -140,7 +140,7 @@ def _check_cells(survey: _Survey, array: str, chip: str) -> None:
 
 @dataclass
 class _Survey:
-    """What a first look at every line has found."""
+    """The findings of the first pass over all lines."""
 
     lines: int = 0
     rows: set[int] = field(default_factory=set)
@@ -166,7 +166,7 @@ class _ForeignTable:
         self._columns = read_header(fields, called, units, str(path))
 
     def survey(self) -> _Survey:
-        """Look at every line; raise `InputError` that names the bad ones."""
+        """Check every line; raise an `InputError` that names the bad ones."""
         survey = _Survey()
         first = next(self._lines(), None)
         if first is None:

@@ -1,4 +1,4 @@
-"""What the cells of a run were to become and what they became, read from its maps array by array."""
+"""Target and achieved conductances of the cells of a run, read from its maps array by array."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ArrayCells:
-    """The cells of one array that a run has to do with, as of its latest images.
+    """The cells of one array that a run uses, as of its latest images.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class ArrayCells:
 
 
 def read_arrays(run: RunFile) -> tuple[ArrayCells, ...]:
-    """Return the arrays whose programming `run` has recorded, as declared; none for a run without any.
+    """Return the arrays whose programming `run` has recorded, in declared order; none for a run without any.
 
     An array is known by its maps ``<array>_conductance`` and ``<array>_target``.
 

@@ -1,4 +1,4 @@
-"""One pass over thousands of run files: each opened once, one row each, memory flat, on workers if there are any."""
+"""Measures thousands of run files in one pass: opens each once, makes one row of each, in constant memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured on one run file; `reason` says why nothing was."""
+    """The row of one run file; `reason` says why there is none."""
 
     path: Path
     row: Row | None
@@ -30,7 +30,7 @@ class Measured:
 
 
 def find_runs(*places: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give the run files at `places`, files or folders, in the order of their names; folders are searched whole.
+    """Yield the run files at `places`, files or folders, in the order of their names; folders are searched whole.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def measure_runs(
 
 @dataclass(frozen=True)
 class _Measure:
-    """`measure` on the file at a path: what a worker is sent."""
+    """`measure` on the file at a path; this is sent to a worker."""
 
     measure: Callable[[RunFile], Row]
 
@@ -85,7 +85,7 @@ class _Measure:
 
 
 def summarise(run: RunFile) -> Row:
-    """Return one row about a run: what it was, its parameters, and the plain numbers of its summary."""
+    """Return one row about a run: title and status, parameters, and the plain numbers of its summary."""
     row: Row = {
         "title": run.title,
         "procedure": run.procedure,

@@ -1,4 +1,4 @@
-"""How the refinement of a run went, beside what was forecast and what three bits a cycle would give."""
+"""The convergence of a run's refinement, beside its forecast and three bits a cycle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as people read them: with units of a handy size."""
+"""Formats numbers for people, with units of a handy size."""
 
 from __future__ import annotations
 

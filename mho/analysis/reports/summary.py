@@ -1,4 +1,4 @@
-"""What a run file tells in a few numbers and words, for any run of any procedure, however it ended."""
+"""Summarises a run file in a few numbers and words, for any procedure and however the run ended."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class BenchFacts:
 
 @dataclass(frozen=True)
 class ArrayFacts:
-    """How the programming of one array turned out.
+    """The result of programming one array.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class Summary:
 
 
 def summarise(run: RunFile) -> Summary:
-    """Return what `run` tells so far; finished, running, interrupted, with or without a summary of its own.
+    """Return the summary of `run` so far: finished, running or interrupted, with or without a summary in the file.
 
     Raises
     ------
@@ -212,6 +212,6 @@ def _count_products(run: RunFile) -> tuple[int | None, int | None]:
 
 
 def _told(told: Mapping[str, Any], name: str, *kinds: type) -> Any:
-    """Return what a run's own summary says, None where that is of another kind than mho writes."""
+    """Return a value of the summary in the file; None where its type is another than mho writes."""
     value = told.get(name)
     return value if isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool)) else None

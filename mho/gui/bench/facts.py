@@ -166,7 +166,7 @@ class RunExtremes:
 
 
 def margin(limit: float, seen: float) -> str:
-    """Say how much of a limit is left, in per cent; empty without a limit."""
+    """Return how much of a limit is left, in per cent; empty without a limit."""
     return "" if math.isinf(limit) else f"{100.0 * (limit - seen) / limit:.0f} %"
 
 
@@ -181,7 +181,7 @@ def in_units(value: float, unit: str) -> str:
 
 
 def last_in_words(last: Mapping[str, Any], arrays: tuple[str, ...]) -> str:
-    """Say what the last pulse or read of a run was."""
+    """Describe the last pulse or read of a run."""
     kind = {SET: "SET", RESET: "RESET"}.get(int(last["kind"]), "read")
     index = int(last.get("array", -1))
     place = arrays[index] if 0 <= index < len(arrays) else f"array {index}"

@@ -194,7 +194,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         return QRectF(-0.5, -0.5, self.shape[1], self.shape[0])  # a cell's number is its middle
 
     def set_scale(self, colours: pg.ColorMap, limits: tuple[float, float], label: str) -> None:
-        """Say what the bytes mean: 0 and 254 are `limits`."""
+        """Set the scale of the bytes: 0 and 254 are `limits`."""
         self._scale = colours, limits, label
         table = np.empty((256, 3), np.uint8)
         table[:NO_CELL] = colours.getLookupTable(nPts=NO_CELL)[:, :3]

@@ -56,7 +56,7 @@ class CellHistory:
         return CellHistory(*(np.concatenate([getattr(self, c), getattr(later, c)]) for c in COLUMNS))
 
     def describe(self, index: int) -> str:
-        """Say what happened at one row, with units."""
+        """Describe the pulse or read of one row, with units."""
         kind, volts = int(self.kind[index]), self.voltage[index]
         text = f"{self.time[index]:.6g} s: {KIND_NAMES[kind] if kind < len(KIND_NAMES) else 'pulse'}"
         if np.isfinite(volts):

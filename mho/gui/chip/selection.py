@@ -66,7 +66,7 @@ class Selection:
         return int(self.mask.any(axis=1).sum() * self.mask.any(axis=0).sum())
 
     def describe(self) -> str:
-        """Say what is selected, and what a form makes of it."""
+        """Describe the selection, and the lines that a form makes of it."""
         if not self.count:
             return "no cell selected: drag over cells (Ctrl adds, Shift takes away)"
         cells = f"{self.count:,} cell{'' if self.count == 1 else 's'} selected"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def in_words(expected: Expected) -> str:
-    """Say how long, and with how many pulses."""
+    """Format duration and number of pulses."""
     from mho.running.queue.durations import expected_text
 
     pulses = {None: "", 0: ", no pulses"}.get(expected.pulses, f", about {expected.pulses or 0:,} pulses")
@@ -35,7 +35,7 @@ def offer_of(name: str) -> ProcedureOffer:
 
 
 def is_simulated(bench: str) -> bool:
-    """Tell whether a bench is simulated; `BenchError` for a wrong bench file."""
+    """Return whether a bench is simulated; `BenchError` for a wrong bench file."""
     from mho.instruments.bench_file.bench_file import load_bench_file
 
     return load_bench_file(bench).bench.simulation is not None

@@ -59,7 +59,7 @@ class Picture:
         return to_bytes(self.values, self.limits)
 
     def describe(self, row: int, column: int) -> str:
-        """Say what is at image indices `row`, `column`; empty outside the image."""
+        """Describe the value at image indices `row`, `column`; empty outside the image."""
         if not (0 <= row < len(self.rows) and 0 <= column < len(self.columns)):
             return ""
         place = f"row {self.rows[row]}, column {self.columns[column]}"

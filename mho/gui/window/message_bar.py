@@ -68,7 +68,7 @@ class Said:
 
 
 class MessageBar(QWidget):
-    """One message at a time, the gravest and of these the newest; `shown` tells whether there is one.
+    """One message at a time, the gravest and of these the newest; `shown` carries whether there is one.
 
     Every critical message, and of errors the newest, waits behind it until it has been closed. What fades is not shown
     over anything graver.

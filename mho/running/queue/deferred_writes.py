@@ -93,7 +93,7 @@ class DeferredWrites:
             return None
 
     def changed(self) -> bool:
-        """Tell whether another process has changed the queue."""
+        """Return whether another process has changed the queue."""
         try:
             return self._queue.changed()
         except StorageError as error:

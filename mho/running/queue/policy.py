@@ -36,7 +36,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of the job and of the queue.
+    """What follows for the job and the queue.
 
     Attributes
     ----------

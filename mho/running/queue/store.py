@@ -153,7 +153,7 @@ class Queue:
         return [self.lane(bench) for bench in self._database.benches()]
 
     def changed(self) -> bool:
-        """Tell whether another process has changed the queue since the last time this was asked."""
+        """Return whether another process has changed the queue since the last time this was asked."""
         before, self._version = self._version, self._database.version_of_data()
         return self._version != before
 
