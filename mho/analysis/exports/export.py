@@ -27,7 +27,7 @@ def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[st
     path : path
         A run file; one that is still being written is exported as it stands, except to a folder.
     form : {"csv", "mat", "netcdf", "folder"}
-        See `mho.analysis.exports.csv_folder`, `export_matlab`, `export_netcdf` and `export_folder`.
+        See `csv_folder`, `matlab`, `netcdf` and `publication` in `mho.analysis.exports`.
     output : path, optional
         A file or folder that does not exist yet; by default beside the run file.
 
