@@ -203,7 +203,7 @@ def test_pymeasures_2600_measures_on_real_lua(others, monkeypatch):
     assert channel.current == pytest.approx(0.5 * SIEMENS, rel=1e-3)
     assert channel.resistance == pytest.approx(1 / SIEMENS, rel=1e-3)
     assert errors.of(channel.shutdown) == []
-    assert others.devices[TSP].units["smua"].on is False
+    assert others.devices[TSP].units["smua"].source.on is False
     meter.adapter.close()
 
 
