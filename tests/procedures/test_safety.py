@@ -16,17 +16,16 @@ from safety_runs import ADDRESSES, BENCHES, PROCEDURES, assert_end, bench_file, 
 
 from mho.errors import MhoError
 from mho.instruments import Bench
-from mho.instruments.laboratory.laboratory import Laboratory
-from mho.instruments.simulated.faults import (
+from mho.instruments.laboratory.accidents import (
     BadCell,
-    DaqFault,
-    Fault,
     OpenInterlock,
     OutputKey,
     StuckOutput,
     StuckSwitch,
     UnpluggedDaq,
 )
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.simulated.faults import DaqFault, Fault
 
 FEW = {"solve": 6}  # which does what the others do
 SHORT, OPEN = 10e-3, 0.0  # S

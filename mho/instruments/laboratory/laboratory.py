@@ -13,9 +13,10 @@ from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.laboratory.bench_twins import BenchTwins
 from mho.instruments.laboratory.block_circuits import BlockCircuits
-from mho.instruments.laboratory.monitor import Incident, Monitor, Traffic
+from mho.instruments.laboratory.monitor import Incident, Monitor
 from mho.instruments.laboratory.running_sources import PATHS, REST, RunningSources
 from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.devices import Traffic
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevels
 from mho.instruments.simulated.physics.cells.presets import cell_preset

@@ -20,9 +20,10 @@ from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.checks.checking import BenchReport, Finding, check_bench, print_report
 from mho.instruments.checks.contact import Contact, classify_contact
+from mho.instruments.laboratory.accidents import BadCell, OpenInterlock, StuckSwitch
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.roles import Reading
-from mho.instruments.simulated.faults import BadCell, Fault, OpenInterlock, StuckSwitch
+from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
