@@ -27,8 +27,9 @@ def check(
     ] = False,
 ) -> None:
     """Open every instrument of a bench and say what is wrong with it and what to do."""
+    from mho.cli.bench_check import print_report
     from mho.cli.terminal import Terminal
-    from mho.instruments.checks.checking import check_bench, print_report
+    from mho.instruments.checks import check_bench
 
     report = check_bench(bench, force=force)
     print_report(report, Terminal())

@@ -213,7 +213,7 @@ def test_a_daq_that_is_unplugged_while_it_plays(device, batch, small, tmp_path):
     counted = 0
 
     def inject(bench: Bench) -> None:
-        vectors = bench.laboratory.vectors
+        vectors = bench.laboratory.vectors.answer
 
         def unplugging(*arguments: Any) -> Any:
             nonlocal counted
@@ -222,7 +222,7 @@ def test_a_daq_that_is_unplugged_while_it_plays(device, batch, small, tmp_path):
                 bench.laboratory.daq.unplug(device)
             return vectors(*arguments)
 
-        bench.laboratory.vectors = unplugging
+        bench.laboratory.vectors.answer = unplugging
 
     after = perform(PROCEDURES["solve"](), small, inject, tmp_path)
     assert_end(after)

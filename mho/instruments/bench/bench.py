@@ -15,13 +15,13 @@ from mho.instruments.bench import arguments as given
 from mho.instruments.bench.cells import REST, CellLines, check_levels, conductance
 from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments
-from mho.instruments.bench.limits import Limits
 from mho.instruments.bench.output_states import OutputState, OutputStates
 from mho.instruments.bench.protection import protect
 from mho.instruments.bench.reconnection import once_more
 from mho.instruments.bench.vectors import Floats, Index, Vectors
 from mho.instruments.bench.watchdog import Every, Watchdog, every
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource
+from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Mode, Path, Pulse, Reading
 
 if TYPE_CHECKING:

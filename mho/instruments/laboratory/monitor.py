@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.bench.limits import RISE, SOURCE_EDGE, Limits, TerminalLimits
+from mho.instruments.limits import RISE, SOURCE_EDGE, Limits, TerminalLimits
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.devices import Traffic
 

@@ -404,7 +404,7 @@ def test_the_backend_is_listed_for_pyvisa_info():
 def test_a_name_that_nobody_registered_is_built_by_who_was_named_for_it(rack, monkeypatch):
     asked = []
     monkeypatch.setattr(racks, "_builders", [])
-    with pytest.raises(ValueError, match="no rack is named 'lab.toml'; there are visa-test"):
+    with pytest.raises(ValueError, match=r"no rack is named 'lab\.toml'; there are visa-test"):
         racks.find_rack("lab.toml")
     racks.build_others_by(lambda name: (asked.append(name), rack)[1])
     assert racks.find_rack("lab.toml") is racks.find_rack(racks.PACKAGED_BENCH) is rack
