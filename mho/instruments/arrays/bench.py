@@ -74,7 +74,7 @@ class ArrayBench(Bench):
 
         Parameters
         ----------
-        cells : sequence of CellLines
+        cells : sequence of CellPositions
         steps : float
             How many reads each is expected to take: the age at which the later ones are found.
         """
