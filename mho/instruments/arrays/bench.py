@@ -21,7 +21,7 @@ from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, CellPositions, Floats, Numbers, Reading
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for its name only: see `ArrayBench.__init__`
     from mho.instruments.arrays.laboratory import ArrayLaboratory
 
 

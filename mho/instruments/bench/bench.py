@@ -24,7 +24,7 @@ from mho.instruments.bench_file.bench_file import BenchFile, BenchSource
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Mode, Path, Pulse, Reading
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for their names only: a bench of real instruments does not load the twins
     from mho.instruments.laboratory.laboratory import Laboratory
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.chip import SimulatedChip

@@ -46,6 +46,7 @@ def role_openers(
     limits : Limits, optional
         Instead of the file's own.
     """
+    # Drivers are loaded when a bench has them: each brings its library, PyVISA or nidaqmx.
     from mho.instruments.drivers.array_board import ArrayBoardDriver
 
     entries = source.bench.instruments

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mho.errors import BenchError
+from mho.instruments.arrays.bench import ArrayBench
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.locking import lock_bench
 from mho.instruments.bench.reconnection import Reconnecting
@@ -18,7 +19,7 @@ from mho.instruments.bench_file.plausibility import check_limits
 from mho.instruments.limits import Limits
 from mho.instruments.opening.connecting import connect_instruments, role_openers
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # loaded when a bench turns out to be simulated: the twins take longer than all else
     from mho.instruments.laboratory.laboratory import Laboratory
 
 _racks = itertools.count(1)
@@ -88,8 +89,6 @@ def open_simulated(
     `limits` stand for the file's own, in a rehearsal: nothing can be hurt there.
     """
     if without_instruments(source):
-        from mho.instruments.arrays.bench import ArrayBench
-
         return ArrayBench(source, preset, seed, limits)
     with ExitStack() as stack:
         laboratory, visa = stack.enter_context(simulated_rack(source, preset, seed))
@@ -128,6 +127,7 @@ def simulated_rack(
     source: BenchSource, preset: str | None = None, seed: int | None = None
 ) -> Iterator[tuple[Laboratory, str]]:
     """Build the laboratory of a simulated bench; gives it and the PyVISA library under which it is found."""
+    # Only now, for start-up: a bench of real instruments has no use for twins.
     from mho.instruments.laboratory.laboratory import Laboratory
     from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
