@@ -9,6 +9,6 @@ A library of its own, from the ground up:
 - `keithley2450` and the like: a model each.
 """
 
-from mho.instruments.simulated.physics.cells.presets import cell_preset
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, cell_preset
 
-__all__ = ["cell_preset"]
+__all__ = ["CELL_PRESETS", "cell_preset"]
