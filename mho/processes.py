@@ -211,7 +211,7 @@ def _start_safing(
 ) -> subprocess.Popen[bytes]:
     # Without the current folder on its path (-P), for a file there must not pass for one of our modules.
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "mho.instruments.bench.safing", bench, *more],
+        [sys.executable, "-P", "-m", "mho.instruments.opening.safing", bench, *more],
         cwd=folder,
         env=environment(),
         stdin=subprocess.DEVNULL,

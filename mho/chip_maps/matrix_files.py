@@ -8,19 +8,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
 
 from mho.chip_maps.matrix_formats import read_csv, read_mtx, read_npy
 from mho.errors import InputError
 from mho.input_files import check_ordinary
 
+if TYPE_CHECKING:
+    import scipy.sparse  # for its name only: it takes as long to load as NumPy
+
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.float64] | NDArray[np.complex128]
-Source = str | os.PathLike[str] | ArrayLike | scipy.sparse.sparray
+Source: TypeAlias = "str | os.PathLike[str] | ArrayLike | scipy.sparse.sparray"
 
 _READERS: dict[str, Callable[[bytes, Path], NDArray[Any]]] = {
     ".npy": read_npy,

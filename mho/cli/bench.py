@@ -27,8 +27,9 @@ def check(
     ] = False,
 ) -> None:
     """Open every instrument of a bench and say what is wrong with it and what to do."""
+    from mho.cli.bench_check import print_report
     from mho.cli.terminal import Terminal
-    from mho.instruments.checks.checking import check_bench, print_report
+    from mho.instruments.checks import check_bench
 
     report = check_bench(bench, force=force)
     print_report(report, Terminal())
@@ -41,7 +42,7 @@ def show(
     bench: Bench = "simulated",
 ) -> None:
     """Print a bench file, to begin one's own with: `mho bench show simulated > lab.toml`."""
-    from mho.instruments.bench_file.bench_file import load_bench_file
+    from mho.instruments.bench_file import load_bench_file
 
     typer.echo(load_bench_file(bench).text, nl=False)
 
@@ -55,9 +56,8 @@ def serve(
     ] = None,
 ) -> None:
     """Offer the instruments of a bench, simulated, on loopback sockets until Ctrl-C."""
-    from mho.instruments.bench_file.bench_file import BenchSource
-    from mho.instruments.laboratory.served_file import served_text, write_served
-    from mho.instruments.laboratory.serving import Server, serve_bench
+    from mho.instruments.bench_file import BenchSource
+    from mho.instruments.laboratory import Server, serve_bench, served_text, write_served
 
     def announce(source: BenchSource, server: Server) -> None:
         typer.echo(server.listing())

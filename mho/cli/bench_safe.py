@@ -13,7 +13,7 @@ __all__ = ["bench_app"]
 def safe(bench: Bench = "simulated") -> None:
     """Bring every output of a bench to 0 V and off, and read that back: after a crash, or what somebody left on."""
     from mho.errors import UnsafeError
-    from mho.instruments.bench.safing import confirm_bench_safe
+    from mho.instruments.opening import confirm_bench_safe
     from mho.processes import Safed
     from mho.running.queue.bench_notices import tell_queue
 

@@ -15,7 +15,7 @@ from mho.cli.queue_tables import as_json, print_job, print_jobs, print_lanes
 from mho.cli.run_display import asking
 from mho.cli.terminal import Terminal
 from mho.errors import QueueError
-from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.bench_file import load_bench_file
 from mho.procedures.origin import bench_key
 from mho.running.queue.database import StorageError
 from mho.running.queue.job import ENDED, Job, JobStatus, Order

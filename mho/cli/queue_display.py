@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from mho.cli.queue_tables import COLOURS, took
 from mho.cli.terminal import Terminal
-from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.bench_file import load_bench_file
 from mho.procedures import stream
 from mho.running.notifications import Notifier, addresses
 from mho.running.queue.durations import duration

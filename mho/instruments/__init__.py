@@ -1,9 +1,50 @@
-"""Everything that touches hardware: roles, drivers, the bench, and the virtual bench."""
+"""Everything that touches hardware, and the virtual bench. A room a subject, from the ground up:
 
-from mho.instruments.arrays.bench import ArrayBench
-from mho.instruments.bench.bench import Bench
-from mho.instruments.bench.limits import Limits, TerminalLimits
-from mho.instruments.bench.opening import open_bench
-from mho.instruments.roles import Cell, Pulse, Reading
+- `roles`, `limits`: what a bench needs of an instrument, and what its terminals may see;
+- `drivers`: one file a model; `drivers.languages` what models share;
+- `simulated`: the virtual bench's instruments and its chip, a library of its own;
+- `bench_file`: the TOML file that describes a bench;
+- `laboratory`: twins and chip wired together as a bench file says; accidents, monitor, serving;
+- `bench`: routes, limits, order of switching, safety, reconnection;
+- `arrays`: the bench without instruments, a whole array at a time;
+- `opening`: a bench opened as its file says, or made safe from outside;
+- `checks`: is this bench sound?
+
+The names here are loaded when they are asked for (PEP 562).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mho.instruments.arrays import ArrayBench
+    from mho.instruments.bench import Bench
+    from mho.instruments.limits import Limits, TerminalLimits
+    from mho.instruments.opening import open_bench
+    from mho.instruments.roles import Cell, Pulse, Reading
+
+_HOMES = {
+    "ArrayBench": "arrays",
+    "Bench": "bench",
+    "Cell": "roles",
+    "Limits": "limits",
+    "Pulse": "roles",
+    "Reading": "roles",
+    "TerminalLimits": "limits",
+    "open_bench": "opening",
+}
 
 __all__ = ["ArrayBench", "Bench", "Cell", "Limits", "Pulse", "Reading", "TerminalLimits", "open_bench"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

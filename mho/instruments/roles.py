@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 
 
 class Cell(NamedTuple):
@@ -18,6 +19,14 @@ class Cell(NamedTuple):
     array: str
     row: int
     column: int
+
+
+class CellPositions(NamedTuple):
+    """Cells of one array, by their lines: rows and columns, (count,) each."""
+
+    array: str
+    rows: Numbers
+    columns: Numbers
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.instruments.bench_file.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource
 from mho.procedures.parameters import IntegerParameter, Parameter, PyMeasureProcedure
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RecordedParameter

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from mho.errors import BenchError, InputError
-from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
-from mho.instruments.bench_file.plausibility import check_limits
-from mho.instruments.simulated.physics.cells.presets import cell_preset
+from mho.instruments.bench_file import BenchSource, check_limits, load_bench_file
+from mho.instruments.simulated import cell_preset
 
 
 def load_conditions(

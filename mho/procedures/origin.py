@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mho.errors import InputError
-from mho.instruments.bench_file.models import AGREED, modules_beside
+from mho.instruments.bench_file import AGREED, modules_beside
 from mho.procedures.base import Procedure
 
 

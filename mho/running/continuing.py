@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.instruments.bench.opening import open_simulated
+from mho.instruments.opening import open_simulated
 from mho.procedures.stream import Control, Event, Observer, Progress
 from mho.running.execution import run
 from mho.running.recipe import Recipe, read_recipe

@@ -19,8 +19,8 @@ import numpy as np
 
 from mho.errors import Aborted, InputError, Interrupted, MhoError
 from mho.instruments import Bench, open_bench
-from mho.instruments.bench.stop_requests import STOPPING, handled
-from mho.instruments.bench_file.models import AGREED
+from mho.instruments.bench import STOPPING, handled
+from mho.instruments.bench_file import AGREED
 from mho.procedures.base import Procedure
 from mho.procedures.conditions import check_seed
 from mho.procedures.instrument_warnings import overheard

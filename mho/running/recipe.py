@@ -16,9 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import InputError, MhoError
-from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, read_bench_texts
-from mho.instruments.bench_file.chip_requirements import read_chip_text
-from mho.instruments.bench_file.models import modules_beside
+from mho.instruments.bench_file import (
+    BenchFile,
+    BenchSource,
+    modules_beside,
+    read_bench_texts,
+    read_chip_text,
+)
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
 from mho.procedures.origin import import_procedure

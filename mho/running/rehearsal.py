@@ -13,10 +13,9 @@ from typing import Any, cast
 
 from mho.errors import Aborted, InputError, MhoError
 from mho.instruments import TerminalLimits
-from mho.instruments.bench_file.bench_file import BenchFile, load_bench_file
-from mho.instruments.laboratory.laboratory import Laboratory
-from mho.instruments.laboratory.monitor import SLACK, Extremes, Incident
-from mho.instruments.laboratory.rehearsal import open_rehearsal
+from mho.instruments.bench_file import BenchFile, load_bench_file
+from mho.instruments.laboratory import SLACK, Extremes, Incident, Laboratory
+from mho.instruments.opening import open_rehearsal
 from mho.procedures.base import Procedure
 from mho.procedures.stream import Ended, Event, Observer, Started
 from mho.running.execution import run

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
-from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.bench_file import load_bench_file
 from mho.procedures.stream import BenchTaken, Control, Ended, Event, MakingSafe, Message, Observer, Started
 from mho.processes import Safed, end_heirs
 from mho.running.supervisor import Report

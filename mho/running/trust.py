@@ -15,7 +15,7 @@ from typing import Any
 
 from mho.errors import InputError, RunFileError
 from mho.former_names import current_name
-from mho.instruments.bench_file.models import AGREED, modules_beside
+from mho.instruments.bench_file import AGREED, modules_beside
 from mho.runs import RunFile, Verdict, verify
 from mho.toml import load_toml
 

@@ -16,17 +16,16 @@ from safety_runs import ADDRESSES, BENCHES, PROCEDURES, assert_end, bench_file, 
 
 from mho.errors import MhoError
 from mho.instruments import Bench
-from mho.instruments.laboratory.laboratory import Laboratory
-from mho.instruments.simulated.faults import (
+from mho.instruments.laboratory.accidents import (
     BadCell,
-    DaqFault,
-    Fault,
     OpenInterlock,
     OutputKey,
     StuckOutput,
     StuckSwitch,
     UnpluggedDaq,
 )
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.simulated.faults import DaqFault, Fault
 
 FEW = {"solve": 6}  # which does what the others do
 SHORT, OPEN = 10e-3, 0.0  # S
@@ -214,7 +213,7 @@ def test_a_daq_that_is_unplugged_while_it_plays(device, batch, small, tmp_path):
     counted = 0
 
     def inject(bench: Bench) -> None:
-        vectors = bench.laboratory.vectors
+        vectors = bench.laboratory.vectors.answer
 
         def unplugging(*arguments: Any) -> Any:
             nonlocal counted
@@ -223,7 +222,7 @@ def test_a_daq_that_is_unplugged_while_it_plays(device, batch, small, tmp_path):
                 bench.laboratory.daq.unplug(device)
             return vectors(*arguments)
 
-        bench.laboratory.vectors = unplugging
+        bench.laboratory.vectors.answer = unplugging
 
     after = perform(PROCEDURES["solve"](), small, inject, tmp_path)
     assert_end(after)

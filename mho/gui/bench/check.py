@@ -11,7 +11,7 @@ from mho.errors import MhoError
 
 def main() -> None:
     """Check the bench that the command line names; what keeps it from being checked goes to standard error."""
-    from mho.instruments.checks.checking import check_bench
+    from mho.instruments.checks import check_bench
 
     try:
         report = check_bench(sys.argv[1])

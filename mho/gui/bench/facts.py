@@ -12,7 +12,7 @@ import numpy as np
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
-    from mho.instruments.bench_file.bench_file import BenchFile
+    from mho.instruments.bench_file import BenchFile
 
 SET, RESET = 1, 2  # codes of the `kind` column, see `mho.procedures.cells.programming.KINDS`
 
@@ -65,7 +65,7 @@ class BenchDescription:
 
 def read_facts(bench: str) -> BenchDescription:
     """Return what the bench file says; `BenchError` for a wrong one."""
-    from mho.instruments.bench_file.bench_file import load_bench_file
+    from mho.instruments.bench_file import load_bench_file
     from mho.procedures.origin import bench_key
 
     source = load_bench_file(bench)

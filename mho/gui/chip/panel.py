@@ -133,7 +133,7 @@ class ChipPanel(QWidget):
         bench = self._session.bench
 
         def read() -> ChipMap:
-            from mho.instruments.bench_file.bench_file import load_bench_file
+            from mho.instruments.bench_file import load_bench_file
 
             return parse_chip_map(load_bench_file(bench).chip_text)
 

@@ -36,7 +36,7 @@ def offer_of(name: str) -> ProcedureOffer:
 
 def is_simulated(bench: str) -> bool:
     """Return whether a bench is simulated; `BenchError` for a wrong bench file."""
-    from mho.instruments.bench_file.bench_file import load_bench_file
+    from mho.instruments.bench_file import load_bench_file
 
     return load_bench_file(bench).bench.simulation is not None
 

@@ -189,8 +189,8 @@ class QueueListener:
 
     def _uses(self) -> Callable[[Mapping[int, Job]], Use]:
         """Return which processes use the bench. On a simulated bench, or none, only the jobs that have begun count."""
-        from mho.instruments.bench.locking import holder, last_taken
-        from mho.instruments.bench_file.bench_file import load_bench_file
+        from mho.instruments.bench import holder, last_taken
+        from mho.instruments.bench_file import load_bench_file
 
         def lost(begun: Mapping[int, Job]) -> frozenset[int]:
             return frozenset(

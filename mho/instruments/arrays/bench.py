@@ -9,22 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.arrays.laboratory import ArrayLaboratory, CellPositions
-from mho.instruments.arrays.roles import ArrayBoard, ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.cells import conductance
 from mho.instruments.bench.instruments import BenchInstruments
-from mho.instruments.bench.limits import Limits
 from mho.instruments.bench_file.bench_file import BenchSource
-from mho.instruments.roles import Cell, Reading
+from mho.instruments.limits import Limits
+from mho.instruments.roles import Cell, CellPositions, Floats, Numbers, Reading
 
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
+if TYPE_CHECKING:  # for its name only: see `ArrayBench.__init__`
+    from mho.instruments.arrays.laboratory import ArrayLaboratory
 
 
 class ArrayBench(Bench):
@@ -47,7 +45,12 @@ class ArrayBench(Bench):
         seed: int | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.arrays = arrays = ArrayLaboratory(source, preset=preset, seed=seed)
+        # Only now: who asks whether a bench is one of arrays need not wait for the physics to load.
+        from mho.instruments.arrays.laboratory import ArrayLaboratory
+        from mho.instruments.arrays.roles import ArrayBoard, ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser
+
+        self.arrays: ArrayLaboratory = ArrayLaboratory(source, preset=preset, seed=seed)
+        arrays = self.arrays
         board = ArrayBoard(arrays)
         entries = source.bench.instruments
         roles = BenchInstruments(
@@ -71,7 +74,7 @@ class ArrayBench(Bench):
 
         Parameters
         ----------
-        cells : sequence of CellLines
+        cells : sequence of CellPositions
         steps : float
             How many reads each is expected to take: the age at which the later ones are found.
         """

@@ -7,7 +7,7 @@ message, no switch, no generator and no meter between them and whoever asks. One
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.laboratory.laboratory import read_geometry
+from mho.instruments.roles import CellPositions
 from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OVERRANGE
@@ -33,14 +34,6 @@ SWITCHING = 4e-6  # s, a path opened and another closed, before each pulse and e
 READ_OVERHEAD = 3e-4  # s, what a reading takes beside its aperture
 LEAKAGE = 1e-12  # S, an open path
 METER_ACCURACY, METER_NOISE = 0.2, 2e-6  # of a 2450's specification and range, as its twin has them
-
-
-class CellPositions(NamedTuple):
-    """Cells of one array, by their lines: rows and columns, (count,) each."""
-
-    array: str
-    rows: Lines
-    columns: Lines
 
 
 class ArrayLaboratory:

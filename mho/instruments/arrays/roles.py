@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import BenchError
+from mho.instruments.arrays.converter_errors import ConverterErrors
 from mho.instruments.arrays.laboratory import READ_OVERHEAD, SETTLING, SWITCHING, ArrayLaboratory
 from mho.instruments.bench_file.entries import DaqEntry
 from mho.instruments.roles import Cell, Mode, Path, Reading
-from mho.instruments.simulated.analogue.converter_errors import ConverterErrors
 
 Floats = NDArray[np.float64]
 

@@ -1,6 +1,6 @@
 """What the bench's methods are given, checked before anything is sent: numbers, counts, cells, lines, vectors.
 
-`mho.instruments.bench.limits` judges a value beyond a limit, and one that is not finite; here is what is no such value at
+`mho.instruments.limits` judges a value beyond a limit, and one that is not finite; here is what is no such value at
 all. Nothing is rounded, cut off or turned into another type in silence.
 """
 

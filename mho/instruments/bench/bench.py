@@ -15,16 +15,16 @@ from mho.instruments.bench import arguments as given
 from mho.instruments.bench.cells import REST, CellLines, check_levels, conductance
 from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments
-from mho.instruments.bench.limits import Limits
 from mho.instruments.bench.output_states import OutputState, OutputStates
 from mho.instruments.bench.protection import protect
 from mho.instruments.bench.reconnection import once_more
 from mho.instruments.bench.vectors import Floats, Index, Vectors
 from mho.instruments.bench.watchdog import Every, Watchdog, every
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource
+from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Mode, Path, Pulse, Reading
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for their names only: a bench of real instruments does not load the twins
     from mho.instruments.laboratory.laboratory import Laboratory
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.chip import SimulatedChip

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mho.errors import BenchError
 from mho.instruments.bench.instruments import SOURCES, BenchInstruments
-from mho.instruments.bench.limits import Limits
 from mho.instruments.bench.output_states import OutputStates
 from mho.instruments.bench_file.bench_file import ReadSettings
+from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Path, Reading
 
 REST = "ON, at rest at 0 V"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mho.instruments.bench.instruments import BenchInstruments
-from mho.instruments.bench.limits import Limits
 from mho.instruments.bench_file.bench_file import BenchFile
+from mho.instruments.limits import Limits
 
 
 def protect(instruments: BenchInstruments, file: BenchFile, limits: Limits) -> None:

@@ -13,11 +13,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from nidaqmx.errors import DaqError
-from pyvisa import VisaIOError
-from pyvisa.constants import StatusCode
-from pyvisa.errors import InvalidSession
-
 from mho.errors import ConnectionRestored, InstrumentError
 from mho.instruments.bench_file.entries import Reconnect
 
@@ -28,7 +23,6 @@ T = TypeVar("T")
 ASKING = ("identify", "settings", "closed", "standing_mode")  # methods of the roles that change nothing
 CHECKS = ("check_shape", "check_sweep", "check_waveform")  # methods of drivers that send nothing
 AT_REST = (*ASKING, *CHECKS, "arm_watchdog", "protect")  # methods that leave every output as it is
-LOST = (StatusCode.error_connection_lost, StatusCode.error_io, StatusCode.error_invalid_object)
 LOST_DAQ = (-201003, -88709, -200324)  # gone from the bus, or without power (as in `drivers.ni_daq_errors`)
 
 
@@ -37,10 +31,17 @@ def connection_lost(error: BaseException | None) -> bool:
 
     A time out does not: an instrument that is slow or in a muddle is still there.
     """
+    # Only now: both take long to load, and a bench is loaded by many who never connect to one.
+    from nidaqmx.errors import DaqError
+    from pyvisa import VisaIOError
+    from pyvisa.constants import StatusCode
+    from pyvisa.errors import InvalidSession
+
+    lost = (StatusCode.error_connection_lost, StatusCode.error_io, StatusCode.error_invalid_object)
     while error is not None:
         if isinstance(error, InvalidSession | ConnectionError):
             return True
-        if isinstance(error, VisaIOError) and error.error_code in LOST:
+        if isinstance(error, VisaIOError) and error.error_code in lost:
             return True
         if isinstance(error, DaqError) and error.error_code in LOST_DAQ:
             return True

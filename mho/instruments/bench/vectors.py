@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from mho.errors import BenchError, ConvergenceError
 from mho.instruments.bench.arguments import check_fits
-from mho.instruments.bench.limits import Limits
 from mho.instruments.bench.reconnection import once_more
+from mho.instruments.limits import Limits
 from mho.instruments.roles import ArrayBoard, Daq
 
 Floats = NDArray[np.float64]

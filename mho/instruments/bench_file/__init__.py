@@ -1,1 +1,24 @@
-"""The TOML file that describes a bench: entries, addresses, models, limits that can be meant."""
+"""The TOML file that describes a bench: entries, addresses, models, and limits that can be meant."""
+
+from mho.instruments.bench_file.bench_file import (
+    BenchFile,
+    BenchSource,
+    ReadSettings,
+    load_bench_file,
+    read_bench_texts,
+)
+from mho.instruments.bench_file.chip_requirements import read_chip_text
+from mho.instruments.bench_file.models import AGREED, modules_beside
+from mho.instruments.bench_file.plausibility import check_limits
+
+__all__ = [
+    "AGREED",
+    "BenchFile",
+    "BenchSource",
+    "ReadSettings",
+    "check_limits",
+    "load_bench_file",
+    "modules_beside",
+    "read_bench_texts",
+    "read_chip_text",
+]

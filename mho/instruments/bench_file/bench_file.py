@@ -12,9 +12,9 @@ from pydantic import Field
 
 from mho.errors import BenchError
 from mho.input_files import check_ordinary
-from mho.instruments.bench.limits import Limits, TerminalLimits
 from mho.instruments.bench_file.entries import Instruments, Positive
 from mho.instruments.bench_file.models import modules_beside
+from mho.instruments.limits import Limits, TerminalLimits
 from mho.toml import StrictModel, load_toml, parse_toml
 
 LimitedTerminal = Literal["bit line", "source line", "word line", "vector"]

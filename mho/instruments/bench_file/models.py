@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from mho.errors import BenchError
 from mho.former_names import current_name
 from mho.instruments.roles import Instrument
+from mho.instruments.simulated.devices import Device
 
 AGREED: set[str] = set()
 """``module:Class`` of somebody's own that this process runs already: its user has named it, or agreed to it."""
@@ -108,8 +109,6 @@ def check_driver(models: Mapping[str, Model], role: type, name: str) -> str:
 
 def check_twin(name: str) -> str:
     """Return `name` when it is ``module:Class`` of a simulated instrument; raises `ValueError`."""
-    from mho.instruments.simulated.visa.sessions import Device  # only now: a real bench has no use for it
-
     _check_class(name, load_class(name), Device, "simulated instrument")
     AGREED.add(name)
     return name

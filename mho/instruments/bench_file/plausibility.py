@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mho.errors import BenchError
-from mho.instruments.bench.limits import RISE, SOURCE_EDGE
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, LimitEntry
 from mho.instruments.bench_file.chip_requirements import read_chip_text
+from mho.instruments.limits import RISE, SOURCE_EDGE
 
 NI_OUTPUTS = 10.0  # V, what the outputs of NI's devices reach
 UNITS = {"voltage": "V", "current": "A", "pulse_width": "s", "slew": "V/s"}

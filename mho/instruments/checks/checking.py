@@ -11,22 +11,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from mho.errors import MhoError
 from mho.instruments.bench.instruments import make_safe
-from mho.instruments.bench.opening import bench_openers, need_instruments
 from mho.instruments.bench.stop_requests import signals_held
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.plausibility import doubtful_limits
 from mho.instruments.checks.contact import CURRENT, Contact, classify_contact, read_contact
 from mho.instruments.checks.inspection import LOOKS, Seen, Verdict, look_at_reading
+from mho.instruments.opening.opening import bench_openers, need_instruments
 from mho.instruments.roles import Cell
 
-STYLES: Mapping[Verdict, str] = {"ok": "green", "note": "yellow", "wrong": "bold red"}
 ADVICE = {
     Contact.SHORT: "look for a bridge between bit line and source line; do not mate a chip before it is gone",
     Contact.OPEN: "check cables, probes and the socket, and that the resistor is where the bench file says",
@@ -237,26 +232,3 @@ class _Checker:
             finally:
                 for role, error in make_safe(used).items():
                     self.findings.append(Finding(role, "safe", "wrong", str(error), "switch it off by hand"))
-
-
-def print_report(report: BenchReport, console: Console) -> None:
-    """Print a report as a table, and whether the bench may be used."""
-    table = Table(
-        "", "checked", "", "found", "what to do", title=f"bench {report.bench}", title_justify="left"
-    )
-    subject = ""
-    for finding in report.findings:
-        if finding.subject != subject and subject:
-            table.add_section()
-        table.add_row(
-            finding.subject if finding.subject != subject else "", finding.what,
-            Text(finding.verdict, STYLES[finding.verdict]), Text(finding.detail), Text(finding.advice),
-        )  # fmt: skip
-        subject = finding.subject
-    console.print(table)
-    wrong = sum(finding.verdict == "wrong" for finding in report.findings)
-    notes = sum(finding.verdict == "note" for finding in report.findings)
-    console.print(
-        f"{wrong} wrong, {notes} to note" if wrong or notes else "all is well",
-        style=STYLES["wrong" if wrong else "note" if notes else "ok"], highlight=False,
-    )  # fmt: skip

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from mho.errors import LimitError
-from mho.instruments.bench.limits import RISE
 from mho.instruments.bench_file.bench_file import BenchFile
+from mho.instruments.limits import RISE
 
 Verdict = Literal["ok", "note", "wrong"]
 

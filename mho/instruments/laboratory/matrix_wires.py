@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mho.instruments.bench_file.switch_paths import GROUND, row_and_column
+from mho.instruments.laboratory.chip_lines import HOT, LEAKAGE, ChipLines
 from mho.instruments.simulated.generators.running_waveforms import Playing
 
-if TYPE_CHECKING:
-    from mho.instruments.laboratory.laboratory import Laboratory
-
-HOT = 5e-3  # V: what counts as a live source when a relay moves, or as two sources that disagree
-LEAKAGE = 1e-12  # S, an open relay
 RESISTANCE = 50.0  # ohm, behind a source that another one drives against
 
 Level = Callable[[], float | None]
@@ -29,14 +24,13 @@ class MatrixWires:
 
     Parameters
     ----------
-    lab : Laboratory
-        What lies behind the lines.
+    lines : ChipLines
     rows, columns : mapping
         Source by row, terminal by column, as in a bench file.
     """
 
-    def __init__(self, lab: Laboratory, rows: Mapping[str, str], columns: Mapping[str, str]) -> None:
-        self._lab, self._rows, self._columns = lab, rows, columns
+    def __init__(self, lines: ChipLines, rows: Mapping[str, str], columns: Mapping[str, str]) -> None:
+        self._lines, self._rows, self._columns = lines, rows, columns
         self._closed: frozenset[str] = frozenset()
         self._held: dict[str, float] = {}
         self._levels: dict[str, Level] = {GROUND: lambda: 0.0}
@@ -66,12 +60,12 @@ class MatrixWires:
             source = self._rows.get(row_and_column(crosspoint)[0], "")
             volts = self._level(source)
             if volts is not None and abs(volts) > HOT:
-                self._lab.monitor.record(
+                self._lines.monitor.record(
                     "hot switch", f"crosspoint {crosspoint} moved with {volts:.3g} V of {source} on it"
                 )
         self._closed = closed
         if changed:
-            self._lab.levels.end()
+            self._lines.levels.end()
             for terminal in dict.fromkeys(self._columns.values()):
                 self._settle(terminal)
 
@@ -97,7 +91,7 @@ class MatrixWires:
         """Current (A) out of a source at `volts`, into the lines and into whatever else drives them."""
         amperes = volts * LEAKAGE
         for terminal in self.terminals(source):
-            amperes += self._lab.current(terminal, volts, aperture)
+            amperes += self._lines.current(terminal, volts, aperture)
             amperes += sum((volts - level) / RESISTANCE for level in self._rivals(source, terminal, volts))
         return amperes
 
@@ -105,7 +99,7 @@ class MatrixWires:
         """Pulses left a generator's channel."""
         for terminal in self.terminals(source):
             self._rivals(source, terminal, volts)
-            self._lab.pulse(terminal, volts, width, count)
+            self._lines.pulse(terminal, volts, width, count)
 
     def _rivals(self, source: str, terminal: str, volts: float) -> list[float]:
         """Levels of the other sources on a line; those that disagree are recorded."""
@@ -115,7 +109,7 @@ class MatrixWires:
             if reached == terminal and name != source and level is not None:
                 levels.append(level)
                 if abs(level - volts) > HOT:
-                    self._lab.monitor.record(
+                    self._lines.monitor.record(
                         "contention", f"{terminal}: {volts:.3g} V of {source} against {level:.3g} V of {name}"
                     )
         return levels
@@ -125,7 +119,7 @@ class MatrixWires:
         held = [
             self._held[name] for name, reached in self._joined() if reached == terminal and name in self._held
         ]
-        self._lab.drive(terminal, max(held, key=abs, default=0.0), bool(held))
+        self._lines.drive(terminal, max(held, key=abs, default=0.0), bool(held))
 
     def _joined(self) -> list[tuple[str, str]]:
         pairs = (row_and_column(crosspoint) for crosspoint in sorted(self._closed))

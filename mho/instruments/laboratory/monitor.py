@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.bench.limits import RISE, SOURCE_EDGE, Limits, TerminalLimits
+from mho.instruments.limits import RISE, SOURCE_EDGE, Limits, TerminalLimits
 from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.devices import Traffic
 
 TERMINALS = ("bit line", "source line", "word line", "vector")
 SLACK = 0.01  # of a limit: sources are set to it and miss it by their accuracy; that is no incident
@@ -72,16 +73,6 @@ class Extremes:
     def voltage(self) -> float:
         """Largest magnitude, V."""
         return max(-self.lowest, self.highest)
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Messages on their way to one instrument, and its replies; for a DAQ: blocks of samples played."""
-
-    messages: int = 0
-    bytes_sent: int = 0
-    replies: int = 0
-    bytes_received: int = 0
 
 
 class Trace:

@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
 
+from mho.instruments.laboratory.chip_lines import PATHS, REST, ChipLines
+from mho.instruments.laboratory.vector_lines import VectorLines
 from mho.instruments.simulated.generators.running_waveforms import Playing, Train, Waveform
 from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.cells.switching import LASTING
-
-if TYPE_CHECKING:
-    from mho.instruments.laboratory.laboratory import Laboratory
-
-REST = 5e-3  # V: what a source at rest may miss 0 V by
-PATHS = {"bit line": "SET", "source line": "RES"}  # what the board connects a generator's line by
 
 
 class RunningSources:
@@ -26,25 +21,25 @@ class RunningSources:
 
     Parameters
     ----------
-    lab : Laboratory
+    lines : ChipLines
+    vectors : VectorLines
     playing : mapping
         What tells a generator's waveform, by source: by line, or by name in front of a switch matrix.
-    lines : callable
+    reached : callable
         Returns the lines that a source reaches.
     """
 
     def __init__(
-        self, lab: Laboratory, playing: Mapping[str, Playing], lines: Callable[[str], Iterable[str]]
+        self,
+        lines: ChipLines,
+        vectors: VectorLines,
+        playing: Mapping[str, Playing],
+        reached: Callable[[str], Iterable[str]],
     ) -> None:
-        self._lab, self._playing, self._lines = lab, playing, lines
+        self._lines, self._vectors, self._playing, self._reached = lines, vectors, playing, reached
         self._began: dict[str, tuple[Waveform, float]] = {}
         self._told: dict[str, tuple[object, ...]] = {}  # the last incident of a source: each is told once
         self._floating: tuple[object, float] | None = None  # what was told last of a level on a floating gate
-        self._measured = 0.0, 0.0  # a measurement has acted already: at which level (V), until when (s)
-
-    def measure(self, volts: float, seconds: float) -> None:
-        """Told when a current has been measured, and the cell has borne `volts`, for `seconds` from now on."""
-        self._measured = volts, self._lab.clock.now + seconds
 
     def __call__(self, start: float, end: float) -> None:
         """Let the time from `start` to `end` (s) have passed."""
@@ -55,17 +50,17 @@ class RunningSources:
             elif source in self._began:
                 del self._began[source]
                 self._told.pop(source, None)
-        if abs(self._lab.held_line("bit line")) > self._lab.chip.preset.disturb_voltage:
-            self._hold(start, min(end, self._lab.board.goes_safe_at))
+        if abs(self._lines.held.get("bit line", 0.0)) > self._lines.chip.preset.disturb_voltage:
+            self._hold(start, min(end, self._lines.board.goes_safe_at))
         else:
             self._floating = None
-        self._lab.pass_vectors(end - start)
+        self._vectors.pass_time(end - start)
 
     def _play(self, source: str, waveform: Waveform, start: float, end: float) -> None:
         if source not in self._began or self._began[source][0] != waveform:
             self._began[source] = waveform, start
-        began, grounded = self._began[source][1], self._lab.board.goes_safe_at
-        for line in self._lines(source):
+        began, grounded = self._began[source][1], self._lines.board.goes_safe_at
+        for line in self._reached(source):
             self._watch(line, waveform, start - began, end - began)
             if start < grounded:
                 trains = waveform.between(start - began, min(end, grounded) - began)
@@ -73,7 +68,7 @@ class RunningSources:
 
     def _watch(self, line: str, waveform: Waveform, start: float, end: float) -> None:
         """Show the monitor the levels of all cycles that begin from `start` to `end`, s since the waveform began."""
-        trace = self._lab.monitor.terminals[line]
+        trace = self._lines.monitor.terminals[line]
         if math.isinf(waveform.period):
             if abs(waveform.extreme) > REST:
                 trace.take_endless_pulse(waveform.extreme, end)
@@ -81,24 +76,24 @@ class RunningSources:
         cycles = math.ceil(end / waveform.period) - math.ceil(start / waveform.period)
         for volts, seconds, times in waveform.cycle if cycles else ():
             if abs(volts) > REST:
-                trace.take_pulses(volts, seconds, self._lab.edge(line), times * cycles)
+                trace.take_pulses(volts, seconds, self._lines.edges[line](), times * cycles)
 
     def _reach_cell(
         self, source: str, line: str, waveform: Waveform, trains: list[Train], start: float
     ) -> None:
         """Let what a generator puts on a line act on the cell behind it."""
-        lab, path = self._lab, PATHS.get(line, "")
-        cell = lab.board.cell
-        if cell is None or not lab.closed(path) or abs(waveform.extreme) <= REST:
+        lines, path = self._lines, PATHS.get(line, "")
+        cell = lines.board.cell
+        if cell is None or not lines.closed(path) or abs(waveform.extreme) <= REST:
             self._told.pop(source, None)
-            lab.levels.end(f"generator {source}")
+            lines.levels.end(f"generator {source}")
             return
-        gate = lab.gate
+        gate = lines.gate
         told = (waveform, line, cell, gate is None)
         if self._told.get(source) != told:
             self._told[source] = told
             array, row, column = cell
-            lab.monitor.record(
+            lines.monitor.record(
                 "running generator",
                 f"{line}: {_told(waveform)} on {array}[{row}, {column}] without a trigger"
                 + (", with nothing on the word line" if gate is None else ""),
@@ -111,8 +106,8 @@ class RunningSources:
         for levels, count in trains:
             cycle = [Level(sign * volts, seconds, times) for volts, seconds, times in levels]
             if count > 1:
-                lab.monitor.pulses += count * sum(level.times for level in cycle if level.volts)
-                pulse_train(lab.chip.cells[array], (row, column), cycle, count, gate)
+                lines.monitor.pulses += count * sum(level.times for level in cycle if level.volts)
+                pulse_train(lines.chip.cells[array], (row, column), cycle, count, gate)
                 at += count * waveform.period
                 continue
             for level in cycle:  # each may be the rest of one that has begun before, or only its beginning
@@ -129,29 +124,29 @@ class RunningSources:
         at: float,
     ) -> None:
         """Let a level of a generator act, or a part of it, which begins `at` s since the waveform did."""
-        lab, (array, row, column) = self._lab, cell
+        lines, (array, row, column) = self._lines, cell
         cycle, place = waveform.place(at + level.seconds * level.times / 2.0)
         lasts = waveform.cycle[place].seconds > LASTING and level.times == 1
-        if lasts and abs(level.volts) >= lab.chip.preset.disturb_voltage:
+        if lasts and abs(level.volts) >= lines.chip.preset.disturb_voltage:
             since = self._began[source], cycle, place
-            lab.hold(f"generator {source}", cell, level.volts, level.seconds, gate, math.inf, *since)
+            lines.hold(f"generator {source}", cell, level.volts, level.seconds, gate, math.inf, *since)
             return
-        lab.monitor.pulses += level.times if level.volts else 0
-        pulse_train(lab.chip.cells[array], (row, column), [level], 1, gate)
+        lines.monitor.pulses += level.times if level.volts else 0
+        pulse_train(lines.chip.cells[array], (row, column), [level], 1, gate)
 
     def _hold(self, start: float, end: float) -> None:
         """Let the level of a source-measure unit act while nobody measures."""
-        lab = self._lab
-        volts, cell, gate = lab.held_line("bit line"), lab.board.cell, lab.gate
-        if volts == self._measured[0]:
-            start = max(start, self._measured[1])
-        if end <= start or cell is None or not lab.closed("READ"):
+        lines = self._lines
+        volts, cell, gate = lines.held.get("bit line", 0.0), lines.board.cell, lines.gate
+        if volts == lines.measured[0]:
+            start = max(start, lines.measured[1])
+        if end <= start or cell is None or not lines.closed("READ"):
             return
         if gate is not None:
-            lab.stress(cell, volts, end - start, gate)
+            lines.stress(cell, volts, end - start, gate)
         elif self._floating != (cell, volts):
             self._floating = cell, volts
-            lab.monitor.record(
+            lines.monitor.record(
                 "floating gate", f"{volts:.3g} V held at {cell} with nothing on the word line", start
             )
 

@@ -21,10 +21,8 @@ from typing import NamedTuple, Self
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import BenchSource, load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
-from mho.instruments.laboratory.monitor import Traffic
-from mho.instruments.laboratory.rehearsal import stand_in
-from mho.instruments.simulated.visa.racks import Rack
-from mho.instruments.simulated.visa.sessions import Device
+from mho.instruments.laboratory.stand_in import stand_in
+from mho.instruments.simulated.devices import Device, Rack, Traffic
 
 log = logging.getLogger(__name__)
 

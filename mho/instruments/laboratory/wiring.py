@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.laboratory.chip_lines import ChipLines
+from mho.instruments.laboratory.monitor import Monitor
+from mho.instruments.laboratory.vector_lines import VectorLines
 
 Floats = NDArray[np.float64]
 
@@ -22,41 +23,43 @@ PULSE_EDGE = 10e-9  # s, of a generator whose twin does not tell
 class SourceWire:
     """From a source-measure unit's output to its terminal."""
 
-    lab: Laboratory
+    lines: ChipLines
     terminal: str
 
     def drive(self, volts: float, *, connected: bool) -> None:
         """Hold `volts` (V), or float."""
-        self.lab.drive(self.terminal, volts, connected)
+        self.lines.drive(self.terminal, volts, connected)
 
     def current(self, volts: float, aperture: float) -> float:
         """Return the current (A) that flows at `volts`."""
-        return self.lab.current(self.terminal, volts, aperture)
+        return self.lines.current(self.terminal, volts, aperture)
 
 
 @dataclass(frozen=True)
 class PulseWire:
     """From a pulse generator's channel to its terminal."""
 
-    lab: Laboratory
+    lines: ChipLines
     terminal: str
 
     def pulse(self, volts: float, width: float, period: float, count: int) -> None:
         """Let `count` pulses out."""
-        self.lab.pulse(self.terminal, volts, width, count)
+        self.lines.pulse(self.terminal, volts, width, count)
 
 
 @dataclass(frozen=True)
 class ConverterWires:
     """From a DAQ's outputs through the connected block to its inputs; `key` names its traffic."""
 
-    lab: Laboratory
+    vectors: VectorLines
+    monitor: Monitor
     key: str
+    input_count: int
 
     def exchange(self, volts: Floats, period: float) -> Floats:
         """Play samples and return what comes back, (samples, inputs), V."""
-        answer = self.lab.vectors(volts, self.lab.daq.input_count, period)
-        traffic = self.lab.monitor.traffic[self.key]
+        answer = self.vectors.answer(volts, self.input_count, period)
+        traffic = self.monitor.traffic[self.key]
         traffic.messages += 1
         traffic.bytes_sent += volts.nbytes
         traffic.replies += 1
@@ -65,44 +68,53 @@ class ConverterWires:
 
     def hold(self, volts: Floats, period: float) -> None:
         """Keep outputs at a level, or play samples over and over, while nobody measures."""
-        self.lab.hold_vectors(volts, period)
+        self.vectors.hold(volts, period)
 
 
 @dataclass(frozen=True)
 class InputWire:
-    """From a column's amplifier to one input of a scanning voltmeter, while a DAQ holds a vector."""
+    """From a column's amplifier to one input of a scanning voltmeter, while a DAQ holds a vector (V, by output)."""
 
-    lab: Laboratory
+    lines: ChipLines
+    vectors: VectorLines
+    held: Callable[[], Floats]
     number: int
     count: int
 
     def __call__(self, aperture: float) -> float:
         """Return the volts that are there, averaged over `aperture` seconds."""
-        block = self.lab.board.block
+        block = self.lines.board.block
         if block is None or self.number >= len(block[2]):
             return 0.0
-        return float(self.lab.vectors(self.lab.held_vector()[None], self.count, aperture)[0, self.number])
+        return float(self.vectors.answer(self.held()[None], self.count, aperture)[0, self.number])
 
 
-@dataclass(frozen=True)
 class Carrier:
-    """What the array board finds on its sockets."""
+    """What the array board finds on its sockets: nothing while it is built, and grounds itself; then the chip."""
 
-    lab: Laboratory
+    def __init__(self) -> None:
+        self._lines: ChipLines | None = None
+        self._vectors: VectorLines | None = None
+
+    def connect(self, lines: ChipLines, vectors: VectorLines) -> None:
+        """Put the chip on the board."""
+        self._lines, self._vectors = lines, vectors
 
     def array_size(self, array: str) -> tuple[int, int] | None:
         """Rows and columns of an array, or None."""
-        geometry = self.lab.chip.geometry.get(array)
+        geometry = None if self._lines is None else self._lines.chip.geometry.get(array)
         return None if geometry is None else (geometry.rows, geometry.columns)
 
     def switching(self, what: str) -> None:
         """Told before switches move."""
-        if hasattr(self.lab, "board"):  # the board grounds itself while it is being built
-            self.lab.switching(what)
+        if self._lines is not None:
+            self._lines.switching(what)
 
     def exchange(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Play samples of the board's own converters into the connected block."""
-        return self.lab.vectors(volts, input_count, period)
+        if self._vectors is None:
+            return np.zeros((len(volts), input_count))
+        return self._vectors.answer(volts, input_count, period)
 
 
 def compliance_of(twin: Any, channel: int) -> Callable[[], float]:

@@ -1,1 +1,14 @@
-"""The virtual bench: simulated instruments at the wire, one chip, one clock and one seed behind them."""
+"""The virtual bench: simulated instruments at the wire, one chip, one clock and one seed behind them.
+
+A library of its own, from the ground up:
+
+- `clock`, `ports`, `devices`, `faults`: time; the seams to the wires and to the transports; what can go wrong;
+- `scpi`, `tsp`: the languages; `visa`, `nidaqmx`: the transports;
+- `analogue`, `generators`: what source-measure units share, and what pulse generators share;
+- `physics`: the chip's cells, wires and circuits;
+- `keithley2450` and the like: a model each.
+"""
+
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, cell_preset
+
+__all__ = ["CELL_PRESETS", "cell_preset"]

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
-from mho.instruments.arrays.bench import ArrayBench, CellVisit
-from mho.instruments.arrays.laboratory import CellPositions
+from mho.instruments.arrays import ArrayBench, CellPositions, CellVisit
 from mho.procedures.cells.write_verify import SET, Pulses, WriteVerify, WriteVerifySettings
 
 Floats = NDArray[np.float64]

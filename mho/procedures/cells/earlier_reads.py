@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import InputError
-from mho.instruments.bench_file.bench_file import ReadSettings
+from mho.instruments.bench_file import ReadSettings
 from mho.runs import RunFile
 from mho.toml import load_toml
 

@@ -13,7 +13,7 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.matrix_files import load_digits
 from mho.chip_maps.placement import Placement
 from mho.instruments import Bench
-from mho.instruments.bench_file.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import check_inside
 from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer

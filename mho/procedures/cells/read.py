@@ -15,7 +15,7 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.placement import Placement
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Cell
-from mho.instruments.bench_file.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import check_inside, parse_lines
 from mho.procedures.cells.array_programming import FlatCells, read_cells

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.roles import Pulse
+from mho.instruments import Pulse
 
 Values = Any  # a number for one cell, an array for many
 

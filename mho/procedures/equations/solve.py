@@ -18,7 +18,7 @@ from mho.chip_maps.multiply_encoding import encode_multiply, slices_needed
 from mho.chip_maps.row_exchange import RowExchange
 from mho.errors import InputError
 from mho.instruments import Bench
-from mho.instruments.bench_file.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, BlockMaps, Programmer
 from mho.procedures.cells.write_verify import WriteVerifySettings

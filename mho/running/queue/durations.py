@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from mho.errors import MhoError
-from mho.instruments.bench_file.bench_file import BenchSource
+from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate
 from mho.procedures.catalogue import make_procedure
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mho.errors import InputError, QueueError
-from mho.instruments.bench_file.bench_file import read_bench_texts
+from mho.instruments.bench_file import read_bench_texts
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import known_procedures, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions

@@ -15,7 +15,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from mho.errors import QueueError
-from mho.instruments.bench.stop_requests import STOPPING
+from mho.instruments.bench import STOPPING
 from mho.running.runner.messages import Event
 from mho.running.runner.rendezvous import MeetingPlace, RunnerAddress
 from mho.running.runner.server import ControlServer

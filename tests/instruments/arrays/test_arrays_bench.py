@@ -19,9 +19,9 @@ from mho.chip_maps.placement import Placement
 from mho.errors import BenchError, InputError, LimitError
 from mho.instruments import ArrayBench, Cell, Pulse, open_bench
 from mho.instruments.arrays.laboratory import CellPositions
-from mho.instruments.bench.safing import make_bench_safe
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.checks.checking import check_bench
+from mho.instruments.opening.safing import make_bench_safe
 from mho.instruments.simulated.physics.cells.cells import STUCK_OFF, STUCK_ON
 from mho.procedures import Program, Read, Solve
 from mho.procedures.cells import array_programming

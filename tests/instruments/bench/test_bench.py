@@ -17,9 +17,9 @@ import pytest
 from mho.errors import Aborted, BenchError, ConvergenceError, InstrumentError, LimitError, UnsafeError
 from mho.instruments import Bench, Cell, Pulse, open_bench
 from mho.instruments.bench.locking import lock_bench
-from mho.instruments.bench.opening import connect_instruments
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.opening.connecting import connect_instruments
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 from mho.instruments.simulated.visa.racks import rack_names
@@ -485,7 +485,7 @@ def test_a_rested_bench_idles_and_brings_back_what_the_next_operation_needs(benc
         bench.rest()
         smu, gate, board = (twins(bench)[role] for role in ("smu", "gate", "board"))
         rested.append((smu.level, gate.level, board.path, board.block))
-        assert abs(bench.laboratory.gate) < 1e-3
+        assert abs(bench.laboratory.lines.gate) < 1e-3
         bench.rest()  # again does no harm
 
     bench.checkpoint = pause

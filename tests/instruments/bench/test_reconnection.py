@@ -217,16 +217,16 @@ def test_a_daq_that_is_plugged_in_again_goes_on(bench, device, while_playing):
         bench.pulse(Cell("multiply", 0, column), FORM)
     bench.connect_multiply("multiply", [0, 1], [0, 1])
     expected = bench.multiply(volts)
-    vectors = lab.vectors
+    vectors = lab.vectors.answer
     if while_playing:
-        lab.vectors = lambda *arguments: (lab.daq.unplug(device), vectors(*arguments))[1]
+        lab.vectors.answer = lambda *arguments: (lab.daq.unplug(device), vectors(*arguments))[1]
     else:
         lab.daq.unplug(device)
     bench.instruments.daq.connection._sleep = waiting
     if while_playing:  # again and again: once is enough
         with pytest.raises(ConnectionRestored, match="lost during 'exchange' and is back"):
             bench.instruments.daq.exchange(volts)
-        lab.vectors = vectors
+        lab.vectors.answer = vectors
         bench.connect_multiply("multiply", [0, 1], [0, 1])
     else:
         bench.multiply(volts)

@@ -36,7 +36,7 @@ try:
             time.sleep(0.01)
 finally:
     lab = bench.laboratory
-    out.write_text(f"{{lab.board.mode}} {{lab.gate or 0.0}}")
+    out.write_text(f"{{lab.board.mode}} {{lab.lines.gate or 0.0}}")
 """
 SAFE = "SAFE 0.0"  # V on the word line
 
@@ -173,7 +173,7 @@ def test_a_signal_at_any_line_of_the_way_out_leaves_a_safe_bench(monkeypatch):
             finally:
                 sys.settrace(usual)
             assert bench.laboratory.board.mode == "SAFE", wanted
-            assert not bench.laboratory.gate, wanted
+            assert not bench.laboratory.lines.gate, wanted
             assert [signal.getsignal(number) for number in STOPPING] == handlers, wanted
             if lines < wanted + 2:
                 break

@@ -284,7 +284,7 @@ def test_a_generator_beside_the_source_measure_unit_trips_its_limit(bench):
 def off(bench: Bench) -> bool:
     lab = bench.laboratory
     return lab.board.mode == "SAFE" and all(
-        not abs(lab._live.get(line, 0.0)) > 5e-3 for line in ("bit line", "word line")
+        not abs(lab.lines.held.get(line, 0.0)) > 5e-3 for line in ("bit line", "word line")
     )
 
 

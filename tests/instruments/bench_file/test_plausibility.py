@@ -10,11 +10,11 @@ from command_line import Shell
 from mho import run
 from mho.chip_maps.chip import load_chip_map, packaged_chip_maps
 from mho.errors import BenchError, ChipMapError
-from mho.instruments.bench.opening import open_bench
-from mho.instruments.bench.safing import make_bench_safe
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.bench_file.plausibility import doubtful_limits
 from mho.instruments.checks.checking import check_bench
+from mho.instruments.opening.opening import open_bench
+from mho.instruments.opening.safing import make_bench_safe
 from mho.procedures import Read
 from mho.procedures.conditions import load_conditions
 from mho.running.rehearsal import rehearse

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import signal
 from collections.abc import Iterator
@@ -13,16 +12,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.text import Text
 
-from mho.cli.terminal import Terminal
 from mho.errors import BenchError
 from mho.instruments.bench_file.bench_file import load_bench_file
-from mho.instruments.checks.checking import BenchReport, Finding, check_bench, print_report
+from mho.instruments.checks import BenchReport, Finding, check_bench
 from mho.instruments.checks.contact import Contact, classify_contact
+from mho.instruments.laboratory.accidents import BadCell, OpenInterlock, StuckSwitch
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.roles import Reading
-from mho.instruments.simulated.faults import BadCell, Fault, OpenInterlock, StuckSwitch
+from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
@@ -71,13 +69,13 @@ def outputs(lab: Laboratory) -> list[object]:
 def overhear(lab: Laboratory) -> list[tuple[str, bool]]:
     """Note what every terminal is driven to."""
     seen: list[tuple[str, bool]] = []
-    drive = lab.drive
+    drive = lab.lines.drive
 
     def noting(terminal: str, volts: float, connected: bool) -> None:
         seen.append((terminal, volts))
         drive(terminal, volts, connected)
 
-    lab.drive = noting
+    lab.lines.drive = noting
     return seen
 
 
@@ -266,7 +264,7 @@ def test_the_simulated_bench_carries_its_resistor(tmp_path):
 
 
 def test_a_bench_in_use_is_refused(lab, tmp_path):
-    from mho.instruments.bench.opening import open_bench
+    from mho.instruments.opening.opening import open_bench
 
     with open_bench(real(tmp_path)), pytest.raises(BenchError, match="in use"):
         check_bench(real(tmp_path))
@@ -281,31 +279,6 @@ def test_a_check_that_would_hurt_or_makes_no_sense_is_refused(tmp_path, line):
     path.write_text(f"{TEXT}\n[check]\n{line}\n", encoding="utf-8")
     with pytest.raises(BenchError, match="check"):
         check_bench(str(path))
-
-
-@pytest.mark.parametrize("forced", [False, True], ids=["pipe", "terminal"])
-def test_the_table_says_what_is_wrong_and_what_to_do(forced):
-    out = io.StringIO()
-    report = BenchReport(
-        "mine",
-        (
-            Finding("smu", "connection", "wrong", "no answer at [USB0]", "check the cable"),
-            Finding("bench", "contact", "note", "none", ""),
-            Finding("bench", "reading", "ok", "0.2 V", ""),
-        ),
-    )
-    options = {"force_terminal": True, "color_system": "standard"} if forced else {}
-    print_report(report, Terminal(file=out, width=120, _environ={}, **options))
-    printed = out.getvalue()
-    text = Text.from_ansi(printed).plain
-    for verdict, style in {"wrong": "1;31", "note": "33", "ok": "32"}.items():
-        assert (f"\x1b[{style}m{verdict}" if forced else f"│ {verdict} ") in printed
-    assert "[" not in text.replace("[USB0]", "")  # no markup is left
-    assert forced or printed == text
-    assert "no answer at [USB0]" in text
-    assert "check the cable" in text
-    assert text.splitlines()[-1] == "1 wrong, 1 to note"
-    assert not report.ok
 
 
 # --- the judgement ---

@@ -17,7 +17,7 @@ from repository import ROOT
 
 from mho.errors import InputError, InstrumentError, LimitError
 from mho.instruments import Bench, Cell, Pulse, open_bench
-from mho.instruments.drivers import array_board_converters as converters
+from mho.instruments.drivers import array_board
 from mho.instruments.drivers.array_board import MODES, PATHS, ArrayBoardDriver
 from mho.instruments.laboratory.laboratory import read_geometry
 from mho.instruments.roles import ArrayBoard, Daq
@@ -170,7 +170,7 @@ def test_the_page_s_converters_are_the_board_s_and_the_driver_s():
     assert ends == [OUTPUT_RANGE, INPUT_RANGE]
     assert f"keeps {MEMORY} codes" in section
     assert f"codes -{FULL} and {FULL}" in section
-    assert (converters.CODE, converters.FULL, converters.MEMORY) == (CODE, FULL, MEMORY)
+    assert (array_board.CODE, array_board.FULL, array_board.MEMORY) == (CODE, FULL, MEMORY)
 
 
 @pytest.mark.parametrize(("code", "meaning", "example"), table("Errors"))

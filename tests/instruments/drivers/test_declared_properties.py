@@ -32,7 +32,6 @@ from mho.instruments.drivers import (
     keysight33522b,
     keysight33622a,
     keysightb2912a,
-    keysightb2912a_channel,
     tektronixafg31000,
 )
 from mho.instruments.drivers.languages.bus import BusInstrument
@@ -404,7 +403,7 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         protect=PROTECT,
     ),
     "B2912A": source_meter(
-        keysightb2912a_channel,
+        keysightb2912a,
         pulse=PULSE,
         protect=PROTECT,
     ),

@@ -96,10 +96,10 @@ def test_each_channel_is_a_source_meter(instrument):
 def test_connecting_changes_no_output_and_no_setting(rack, twin, ports):
     ask(twin, "smua.source.levelv = 0.3 smua.source.output = 1 format.asciiprecision = 3 foo.bar = 1")
     seen = [len(port.history) for port in ports.values()]
-    before = {name: dict(unit.source._values) for name, unit in twin.units.items()}
+    before = {name: dict(unit.source.table._values) for name, unit in twin.units.items()}
     Keithley2636B(ADDRESS, "bench-2636b@mho").close()
     assert [len(port.history) for port in ports.values()] == seen
-    assert {name: dict(unit.source._values) for name, unit in twin.units.items()} == before
+    assert {name: dict(unit.source.table._values) for name, unit in twin.units.items()} == before
     assert ask(twin, "print(format.asciiprecision)") == ["3.00e+00"]
 
 
@@ -173,7 +173,7 @@ def test_off_is_zero_volts_with_the_limit_the_cell_may_see(smu, port, twin):
 
 def test_small_currents_go_out_in_full_precision(smu, twin):
     smu.configure(current_limit=1.23456789e-7, current_range=1e-6, nplc=1)
-    assert twin.units["smua"].source["limiti"] == 1.23456789e-7
+    assert twin.units["smua"].source.table["limiti"] == 1.23456789e-7
     assert smu.current_limit == 1.23456789e-7
 
 
@@ -333,7 +333,7 @@ def test_no_level_is_ever_truncated(volts):
     if not text:
         return
     ask(twin, f"smua.source.levelv = {text[1:-1]}")
-    kept = twin.units["smua"].source["levelv"]
+    kept = twin.units["smua"].source.table["levelv"]
     if abs(volts) <= 202:
         assert kept == pytest.approx(volts, rel=1e-9, abs=1e-300)
         assert not twin.status.errors
@@ -416,7 +416,7 @@ def test_make_safe_switches_off_even_if_the_level_cannot_be_set(smu, rack, twin)
     rack.faults.append(Fault(ADDRESS, "timeout", match=b"abort"))
     with pytest.raises(InstrumentError):
         smu.make_safe()
-    assert not twin.units["smua"].on
+    assert not twin.units["smua"].source.on
 
 
 def test_the_instrument_makes_both_channels_safe(instrument, twin):
@@ -424,8 +424,8 @@ def test_the_instrument_makes_both_channels_safe(instrument, twin):
         instrument.channel(number).enable()
         instrument.channel(number).hold(0.4)
     instrument.shutdown()
-    assert [unit.on for unit in twin.units.values()] == [False, False]
-    assert [unit.level for unit in twin.units.values()] == [0.0, 0.0]
+    assert [unit.source.on for unit in twin.units.values()] == [False, False]
+    assert [unit.source.level for unit in twin.units.values()] == [0.0, 0.0]
     with pytest.raises(InstrumentError):
         instrument.identify()
 
@@ -654,7 +654,7 @@ def test_more_than_twenty_volts_need_the_interlock(ports, clock):
     twin = SimulatedKeithley2636B(clock, np.random.default_rng(0), ports, interlock=False)
     ask(twin, "smua.source.levelv = 50 smua.source.output = 1")
     assert error_code(twin) == 802
-    assert not twin.units["smua"].on
+    assert not twin.units["smua"].source.on
 
 
 def test_measurements_fill_buffers(twin):

@@ -33,11 +33,11 @@ def route(lab: Laboratory, path: str, cell: str = '"multiply",2,3') -> None:
 
 def form(lab: Laboratory) -> None:
     """Form and SET cell [2, 3], and leave its READ path closed with the word line on."""
-    lab.drive("word line", 1.6, True)
+    lab.lines.drive("word line", 1.6, True)
     route(lab, "SET")
-    lab.pulse("bit line", 4.0, 1e-6, 1)
+    lab.lines.pulse("bit line", 4.0, 1e-6, 1)
     send(lab, ":ROUT:PATH OPEN;:ROUT:PATH READ")
-    lab.drive("word line", 2.5, True)
+    lab.lines.drive("word line", 2.5, True)
 
 
 def conductance(lab: Laboratory) -> float:
@@ -50,17 +50,17 @@ def kinds(lab: Laboratory) -> list[str]:
 
 def test_a_current_flows_through_the_routed_cell_only(lab):
     form(lab)
-    assert lab.current("bit line", 0.2, 1e-3) == pytest.approx(0.2 * conductance(lab), rel=1e-3)
-    assert abs(lab.current("word line", 0.2, 1e-3)) < 1e-9
+    assert lab.lines.current("bit line", 0.2, 1e-3) == pytest.approx(0.2 * conductance(lab), rel=1e-3)
+    assert abs(lab.lines.current("word line", 0.2, 1e-3)) < 1e-9
     send(lab, ":ROUT:PATH OPEN")
-    assert abs(lab.current("bit line", 0.2, 1e-3)) < 1e-9
+    assert abs(lab.lines.current("bit line", 0.2, 1e-3)) < 1e-9
     assert lab.incidents == []
 
 
 def test_a_closed_transistor_carries_no_current(lab):
     form(lab)
-    lab.drive("word line", 0.5, True)
-    assert abs(lab.current("bit line", 0.2, 1e-3)) < 1e-9
+    lab.lines.drive("word line", 0.5, True)
+    assert abs(lab.lines.current("bit line", 0.2, 1e-3)) < 1e-9
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_pulse_reaches_a_cell_only_through_its_path(lab, path, terminal):
     form(lab)
     before = conductance(lab)
     send(lab, f":ROUT:PATH OPEN;:ROUT:PATH {path}")
-    lab.pulse(terminal, 3.0, 1e-7, 5)
+    lab.lines.pulse(terminal, 3.0, 1e-7, 5)
     assert conductance(lab) == before
 
 
@@ -78,29 +78,29 @@ def test_set_raises_and_reset_lowers(lab):
     form(lab)
     low = conductance(lab)
     send(lab, ":ROUT:PATH OPEN;:ROUT:PATH SET")
-    lab.pulse("bit line", 3.0, 1e-7, 3)
+    lab.lines.pulse("bit line", 3.0, 1e-7, 3)
     high = conductance(lab)
     send(lab, ":ROUT:PATH OPEN;:ROUT:PATH RES")
-    lab.pulse("source line", 2.0, 1e-7, 1)
+    lab.lines.pulse("source line", 2.0, 1e-7, 1)
     assert conductance(lab) < high > low
 
 
 def test_reading_too_high_disturbs_the_cell(lab):
     form(lab)
     before = conductance(lab)
-    lab.current("bit line", 0.2, 1e-3)
+    lab.lines.current("bit line", 0.2, 1e-3)
     assert conductance(lab) == before
-    lab.current("bit line", 2.0, 1e-3)
+    lab.lines.current("bit line", 2.0, 1e-3)
     assert conductance(lab) > before
 
 
 def test_a_floating_gate_is_recorded(lab):
     form(lab)
-    lab.drive("word line", 0.0, False)
-    assert abs(lab.current("bit line", 0.2, 1e-3)) < 1e-9
+    lab.lines.drive("word line", 0.0, False)
+    assert abs(lab.lines.current("bit line", 0.2, 1e-3)) < 1e-9
     send(lab, ":ROUT:PATH OPEN;:ROUT:PATH SET")
     before = conductance(lab)
-    lab.pulse("bit line", 3.0, 1e-7, 1)
+    lab.lines.pulse("bit line", 3.0, 1e-7, 1)
     assert kinds(lab) == ["floating gate", "floating gate"]
     assert lab.incidents[0].time <= lab.incidents[1].time == lab.clock.now
     assert conductance(lab) == before
@@ -109,21 +109,21 @@ def test_a_floating_gate_is_recorded(lab):
 @pytest.mark.parametrize("way", [":ROUT:PATH OPEN", ":MODE SAFE", ":OUTP:SAFE", "*RST"])
 def test_opening_a_path_under_voltage_is_recorded(lab, way):
     form(lab)
-    lab.drive("bit line", 0.2, True)
+    lab.lines.drive("bit line", 0.2, True)
     send(lab, way)
     assert kinds(lab) == ["hot switch"]
     assert "0.2 V on the bit line" in lab.incidents[0].detail
 
 
 def test_closing_a_path_under_voltage_is_recorded(lab):
-    lab.drive("bit line", 0.2, True)
+    lab.lines.drive("bit line", 0.2, True)
     route(lab, "READ")
     assert kinds(lab) == ["hot switch"]
 
 
 def test_switching_with_the_sources_at_rest_is_no_incident(lab):
     form(lab)
-    lab.drive("bit line", 1e-3, True)  # an offset is not live
+    lab.lines.drive("bit line", 1e-3, True)  # an offset is not live
     send(lab, ":ROUT:PATH OPEN;:ROUT:PATH READ;:MODE SAFE")
     assert lab.incidents == []
 
@@ -131,14 +131,14 @@ def test_switching_with_the_sources_at_rest_is_no_incident(lab):
 def test_an_expired_watchdog_has_opened_the_path(lab):
     form(lab)
     send(lab, ":SYST:WDOG 1")
-    assert lab.current("bit line", 0.2, 1e-3) > 1e-7
+    assert lab.lines.current("bit line", 0.2, 1e-3) > 1e-7
     lab.clock.advance(2.0)
-    assert abs(lab.current("bit line", 0.2, 1e-3)) < 1e-9
+    assert abs(lab.lines.current("bit line", 0.2, 1e-3)) < 1e-9
     assert lab.board.mode == "SAFE"
 
 
 def test_vectors_without_a_block_are_answered_with_nothing(lab):
-    answer = lab.vectors(np.ones((3, 4)), 8, 1e-5)
+    answer = lab.vectors.answer(np.ones((3, 4)), 8, 1e-5)
     assert answer.shape == (3, 8)
     assert not answer.any()
 
@@ -150,8 +150,10 @@ def test_one_seed_is_one_laboratory():
     for lab in (first, same, other):
         form(lab)
     assert conductance(first) == conductance(same) != conductance(other)
-    assert first.current("bit line", 0.2, 1e-3) == same.current("bit line", 0.2, 1e-3)
-    assert_array_equal(first._circuits.transimpedance.offsets, same._circuits.transimpedance.offsets)
+    assert first.lines.current("bit line", 0.2, 1e-3) == same.lines.current("bit line", 0.2, 1e-3)
+    assert_array_equal(
+        first.vectors._circuits.transimpedance.offsets, same.vectors._circuits.transimpedance.offsets
+    )
 
 
 def test_geometry_is_taken_from_the_chip_map():

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from mho.errors import BenchError
 from mho.instruments import Bench, Cell, Pulse, open_bench
-from mho.instruments.bench.limits import TerminalLimits
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.instruments.laboratory.monitor import SOURCE_EDGE, Trace
+from mho.instruments.limits import TerminalLimits
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 CELL = Cell("multiply", 2, 3)
@@ -142,7 +142,7 @@ def test_a_source_carries_no_more_than_its_compliance(bench, lab):
     watched.take_current(1.0, lambda: 1e-4)
     assert (watched.current, told) == (1e-4, [])
     bench.pulse(CELL, FORM)
-    lab.welded.add("SET")
+    lab.lines.welded.add("SET")
     with pytest.raises(BenchError, match="ran into the current limit"):
         bench.read(CELL)
     assert lab.monitor.extremes()["bit line"].current == pytest.approx(
@@ -169,7 +169,7 @@ def test_a_source_that_a_pulse_runs_into_is_contention(bench, lab):
 def test_a_welded_switch_makes_a_resting_source_contention(bench, lab):
     bench.pulse(CELL, FORM)
     bench.read(CELL)
-    lab.welded.add("READ")
+    lab.lines.welded.add("READ")
     bench.pulse(CELL, FORM)
     assert kinds(lab) == ["contention"]
     assert "READ switch is welded" in lab.incidents[0].detail
@@ -178,9 +178,9 @@ def test_a_welded_switch_makes_a_resting_source_contention(bench, lab):
 def test_a_welded_read_switch_leaves_the_cell_connected(bench, lab):
     bench.pulse(CELL, FORM)
     true = bench.read(CELL)
-    lab.welded.add("READ")
+    lab.lines.welded.add("READ")
     bench.instruments.board.route("OPEN")
-    assert lab.current("bit line", 0.2, 1e-3) == pytest.approx(0.2 * true, rel=1e-2)
+    assert lab.lines.current("bit line", 0.2, 1e-3) == pytest.approx(0.2 * true, rel=1e-2)
 
 
 def test_a_generator_that_idles_above_zero_makes_switching_hot(bench, lab):

@@ -202,7 +202,7 @@ def test_with_nothing_on_the_word_line_nothing_happens_and_it_is_said(desk):
 def test_a_welded_switch_joins_a_running_generator_to_a_read(desk):
     desk.route("READ", gate=2.5)
     desk.smu.write(":SOUR:VOLT 0.2;:SOUR:VOLT:ILIM 1e-3;:OUTP ON")
-    desk.lab.welded.add("SET")
+    desk.lab.lines.welded.add("SET")
     desk.pulser.write(PULSES.format(volts=4) + ":OUTP1 ON")
     amperes = float(desk.smu.query(":READ?"))
     assert {"running generator", "contention"} <= set(desk.kinds)
@@ -280,7 +280,7 @@ def test_a_level_that_is_measured_resets_no_deeper_than_one_that_is_not():
             desk.smu.write(":SOUR:VOLT:ILIM 1e-3;:SOUR:VOLT -0.93;:OUTP ON")
             for _ in range(readings):
                 desk.lab.clock.advance(1e-5 / readings)
-                desk.lab.current("bit line", desk.lab.held_line("bit line"), 1e-5 / readings)
+                desk.lab.lines.current("bit line", desk.lab.lines.held["bit line"], 1e-5 / readings)
                 desk.lab.clock.advance(1e-5 / readings)
             ends.append(desk.conductance)
     assert ends[0] == pytest.approx(ends[1], rel=5e-3)
@@ -295,7 +295,7 @@ def test_a_level_that_went_away_is_another_one_when_it_returns(desk):
 
     def level() -> object:
         lab.clock.advance(1e-3)
-        return lab.levels._levels["bit line"][1]
+        return lab.lines.levels._levels["bit line"][1]
 
     first = level()
     assert level() is first
@@ -312,7 +312,7 @@ def test_a_level_held_by_a_daq_destroys_what_it_has_formed():
     for parts in (1, 3):
         lab = Laboratory(load_bench_file("simulated"), preset="ideal", seed=1)
         lab.board.write(b':MODE MULT;:ROUT:BLOC "multiply",(@0:1),(@0:1)')
-        lab.hold_vectors(np.array([[4.5, 0.0]]), 0.0)
+        lab.vectors.hold(np.array([[4.5, 0.0]]), 0.0)
         for _ in range(parts):
             lab.clock.advance(1.0 / parts)
         assert lab.chip.cells["multiply"].status((slice(0, 2), 0)).tolist() == [STUCK_ON, VIRGIN]
@@ -358,7 +358,7 @@ def test_a_current_source_is_judged_at_the_voltage_that_forms_a_cell(tmp_path):
         assert desk.status == FORMED
         highest = desk.lab.monitor.extremes()["bit line"].highest
         assert 2.91 < highest < 1.11 * 2.91  # 3.15 V less two decades of 0.12 V, and a step
-        assert desk.lab.held_line("bit line") < 2.0
+        assert desk.lab.lines.held["bit line"] < 2.0
         assert desk.kinds == ["over limit"]
 
 
@@ -381,7 +381,7 @@ def two_labs() -> tuple[Laboratory, Laboratory, Iterator[int]]:
     """Two equal benches, and numbers of columns whose cells are virgin."""
     free, loop = (Laboratory(load_bench_file("simulated"), preset="ideal", seed=1) for _ in range(2))
     for lab in (free, loop):
-        lab.drive("word line", 1.8, True)
+        lab.lines.drive("word line", 1.8, True)
         lab.board.write(b":MODE PROG")
     return free, loop, itertools.count()
 
@@ -413,7 +413,7 @@ def test_running_is_the_same_as_pulse_by_pulse(two_labs, volts, period, duty, pa
     for number in range(math.ceil(duration)):
         seconds = min(width, (duration - number) * period)
         if seconds > 1e-12:
-            loop.pulse("bit line", volts, seconds, 1)
+            loop.lines.pulse("bit line", volts, seconds, 1)
     conductances = [float(lab.chip.cells["multiply"].conductance((0, column))) for lab in (free, loop)]
     assert conductances[0] == pytest.approx(conductances[1], rel=2e-3)
 

@@ -19,9 +19,9 @@ from mho.instruments import Cell, Pulse, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.checks.checking import check_bench
 from mho.instruments.laboratory.laboratory import Laboratory
-from mho.instruments.laboratory.rehearsal import stand_in
 from mho.instruments.laboratory.served_file import FIRST_LINE, served_text, write_served
 from mho.instruments.laboratory.serving import Server
+from mho.instruments.laboratory.stand_in import stand_in
 from mho.procedures import Solve
 
 TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
@@ -74,7 +74,7 @@ def assert_untouched(lab: Laboratory) -> None:
     assert lab.monitor.pulses == 0
     assert seen["vector"].voltage <= 0.051
     assert seen["bit line"].current <= 1.1e-6
-    assert lab.gate in (None, 0.0)
+    assert lab.lines.gate in (None, 0.0)
     assert (lab.board.mode, lab.board.path) == ("SAFE", "OPEN")
 
 
@@ -130,7 +130,7 @@ def test_a_solve_runs_on_served_twins_as_on_a_real_bench(tmp_path):
         assert solution.converged
         assert solution.summary["virtual_seconds"] < 60.0  # a real bench's clock starts when it is opened
         assert lab.incidents == []
-        assert lab.gate in (None, 0.0)
+        assert lab.lines.gate in (None, 0.0)
 
 
 def test_the_bench_file_names_sockets_and_nothing_simulated(tmp_path):

@@ -248,7 +248,7 @@ def test_the_bench_is_served_with_its_chip_and_its_drivers_work_on_it():
                 meter.configure(current_limit=1e-4, current_range=1e-4, nplc=0.01)
                 meter.enable()
             gate.hold(2.5)
-            assert lab.gate == pytest.approx(2.5, rel=1e-2)
+            assert lab.lines.gate == pytest.approx(2.5, rel=1e-2)
             reading = smu.read(0.2)
             assert reading.voltage == pytest.approx(0.2, rel=1e-2)
             assert abs(reading.current) < 1e-8

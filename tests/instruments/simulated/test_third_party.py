@@ -203,7 +203,7 @@ def test_pymeasures_2600_measures_on_real_lua(others, monkeypatch):
     assert channel.current == pytest.approx(0.5 * SIEMENS, rel=1e-3)
     assert channel.resistance == pytest.approx(1 / SIEMENS, rel=1e-3)
     assert errors.of(channel.shutdown) == []
-    assert others.devices[TSP].units["smua"].on is False
+    assert others.devices[TSP].units["smua"].source.on is False
     meter.adapter.close()
 
 
@@ -268,7 +268,7 @@ def test_qcodes_reads_a_cells_current_with_its_2450(lab, qcodes, monkeypatch):
 def form(lab: Laboratory) -> None:
     """Form and SET cell [2, 3], and leave its READ path closed."""
     lab.board.write(b':MODE PROG;:ROUT:CELL "multiply",2,3;:ROUT:PATH SET\n')
-    lab.drive("word line", 1.6, True)
-    lab.pulse("bit line", 4.0, 1e-6, 1)
-    lab.drive("word line", 0.0, True)
+    lab.lines.drive("word line", 1.6, True)
+    lab.lines.pulse("bit line", 4.0, 1e-6, 1)
+    lab.lines.drive("word line", 0.0, True)
     lab.board.write(b":ROUT:PATH OPEN;:ROUT:PATH READ\n")

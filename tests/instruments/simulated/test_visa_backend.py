@@ -14,6 +14,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.scpi.instrument import ScpiDevice, Setting
 from mho.instruments.simulated.scpi.parameters import BlockParameter, Numeric
+from mho.instruments.simulated.visa import racks
 from mho.instruments.simulated.visa.backend import MhoVisaLibrary, register_rack, unregister_rack
 
 USB = "USB0::0x05E6::0x2450::SIM00001::INSTR"
@@ -398,3 +399,13 @@ def test_the_backend_is_listed_for_pyvisa_info():
     assert "mho" in pyvisa.highlevel.list_backends()
     assert pyvisa.highlevel.get_wrapper_class("mho") is MhoVisaLibrary
     assert "simulated" in MhoVisaLibrary.get_debug_info()["Backend"]
+
+
+def test_a_name_that_nobody_registered_is_built_by_who_was_named_for_it(rack, monkeypatch):
+    asked = []
+    monkeypatch.setattr(racks, "_builders", [])
+    with pytest.raises(ValueError, match=r"no rack is named 'lab\.toml'; there are visa-test"):
+        racks.find_rack("lab.toml")
+    racks.build_others_by(lambda name: (asked.append(name), rack)[1])
+    assert racks.find_rack("lab.toml") is racks.find_rack(racks.PACKAGED_BENCH) is rack
+    assert asked == ["lab.toml", ""]

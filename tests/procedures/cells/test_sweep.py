@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from mho import run
 from mho.errors import BenchError, ChipMapError, InputError, LimitError
 from mho.instruments import Cell, Pulse, open_bench
-from mho.instruments.simulated.faults import BadCell, Fault, OutputKey
+from mho.instruments.laboratory.accidents import BadCell, OutputKey
+from mho.instruments.simulated.faults import Fault
 from mho.procedures import Program, Sweep
 from mho.procedures.cells.sweep import MOST_POINTS, conductance_left, levels
 from mho.runs import RunFile

@@ -1,1 +1,1 @@
-"""The analogue side of simulated instruments: errors of a specimen, limits of a source, converters."""
+"""The analogue side of simulated instruments: errors of a specimen, limits of a source."""

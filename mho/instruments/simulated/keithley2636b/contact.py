@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2636b.accuracy import OVERFLOW
+from mho.instruments.simulated.keithley2636b.source import HIGH_Z, VOLTS, UnitSource
 from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, TspError, choice, real
 
-if TYPE_CHECKING:
-    from mho.instruments.simulated.keithley2636b.smu import SourceMeasureUnit
-
 CONTACT_CURRENT = 1e-3  # A a contact check needs
-OUTPUT_ON, HIGH_Z, VOLTS = 1, 2, 1
 CONSTANTS = {
     "OUTPUT_OFF": 0, "OUTPUT_ON": 1, "OUTPUT_HIGH_Z": 2, "OUTPUT_NORMAL": 0, "OUTPUT_ZERO": 1,
     "OUTPUT_DCAMPS": 0, "OUTPUT_DCVOLTS": 1, "AUTORANGE_OFF": 0, "AUTORANGE_ON": 1, "AUTORANGE_FOLLOW_LIMIT": 2,
@@ -27,32 +23,32 @@ CONSTANTS = {
 class ContactCheck(ScriptTable):
     """``smua.contact``."""
 
-    def __init__(self, smu: SourceMeasureUnit) -> None:
+    def __init__(self, title: str, source: UnitSource, clock: VirtualClock) -> None:
         super().__init__(
             {"speed": Attribute(0.0, choice(0, 1, 2)), "threshold": Attribute(50.0, real(0.0, 1e3))},
             contents={"check": self._check, "r": self._resistance},
         )
-        self._smu = smu
+        self._title, self._source, self._clock = title, source, clock
 
     def _require(self) -> None:
         """Refuse what the manual refuses (p. 7-209): the check passes 1 mA."""
-        source = self._smu.source
-        if self._smu.on:
+        source = self._source.table
+        if self._source.on:
             if source["limiti"] < CONTACT_CURRENT:
-                raise TspError(5050, f"{self._smu.title}: I limit too low for contact check")
+                raise TspError(5050, f"{self._title}: I limit too low for contact check")
         elif source["offmode"] == 2 or source["output"] == HIGH_Z:
-            raise TspError(5048, f"{self._smu.title}: Contact check not valid with HIGH-Z OUTPUT off")
+            raise TspError(5048, f"{self._title}: Contact check not valid with HIGH-Z OUTPUT off")
         elif source["offmode"] == 0 and source["offfunc"] == VOLTS and source["offlimiti"] < CONTACT_CURRENT:
-            raise TspError(5066, f"{self._smu.title}: source.offlimiti too low for contact check")
+            raise TspError(5066, f"{self._title}: source.offlimiti too low for contact check")
         elif source["offmode"] == 0 and source["offfunc"] != VOLTS and source["rangei"] < CONTACT_CURRENT:
-            raise TspError(5065, f"{self._smu.title}: I range too low for contact check")
+            raise TspError(5065, f"{self._title}: I range too low for contact check")
 
     def _check(self) -> bool | None:
         self._require()
-        self._smu.device.clock.advance(4e-3)
-        return self._smu.port is not None
+        self._clock.advance(4e-3)
+        return self._source.wired
 
     def _resistance(self) -> tuple[float, float]:
         self._require()
-        self._smu.device.clock.advance(4e-3)
-        return (1.0, 1.0) if self._smu.port is not None else (OVERFLOW, OVERFLOW)
+        self._clock.advance(4e-3)
+        return (1.0, 1.0) if self._source.wired else (OVERFLOW, OVERFLOW)

@@ -77,6 +77,6 @@ class SimulatedKeithley2636B(TspDevice):
     def limited(self, channel: str) -> int:
         """Return the bit of the limit that stops a channel's source, or 0."""
         unit = self.units[channel]
-        if not unit.in_compliance():
+        if not unit.source.in_compliance():
             return 0
-        return CURRENT_LIMIT if unit.sources_volts else VOLTAGE_LIMIT
+        return CURRENT_LIMIT if unit.source.sources_volts else VOLTAGE_LIMIT

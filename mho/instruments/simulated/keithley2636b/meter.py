@@ -7,28 +7,20 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from mho.instruments.simulated.keithley2636b.accuracy import (
     AMPERE_RANGES,
     AUTO_DELAYS,
     OVERFLOW,
     VOLT_RANGES,
+    Specimen,
     range_for,
 )
 from mho.instruments.simulated.keithley2636b.buffers import ReadingBuffer, Record, as_buffer
-from mho.instruments.simulated.tsp.tables import (
-    TOO_SMALL,
-    Attribute,
-    ScriptTable,
-    TspError,
-    choice,
-    real,
-    whole,
-)
-
-if TYPE_CHECKING:
-    from mho.instruments.simulated.keithley2636b.smu import SourceMeasureUnit
+from mho.instruments.simulated.keithley2636b.source import UnitSource, delay
+from mho.instruments.simulated.tsp.instrument import TspDevice
+from mho.instruments.simulated.tsp.tables import Attribute, ScriptTable, choice, real, whole
 
 OVERHEAD = 5e-5  # s a reading takes beside its aperture
 AUTO_ZERO, ZEROED_APERTURES = 2, 3
@@ -51,17 +43,23 @@ class Sample(NamedTuple):
 
 
 class Meter:
-    """Measures what a source-measure unit sources.
+    """Measures what a unit's source puts on the terminals.
 
     Parameters
     ----------
-    smu : SourceMeasureUnit
-        The unit it is part of.
+    device : TspDevice
+        The instrument it is part of.
+    source : UnitSource
+    specimen : Specimen
+        Its errors.
+    remote : callable
+        Whether the sense terminals are used.
     """
 
-    def __init__(self, smu: SourceMeasureUnit) -> None:
-        self._smu = smu
-        self._device = smu.device
+    def __init__(
+        self, device: TspDevice, source: UnitSource, specimen: Specimen, remote: Callable[[], bool]
+    ) -> None:
+        self._device, self._source, self._specimen, self._remote = device, source, specimen, remote
         self._moving: dict[str, list[float]] = {}
         self._filter = ScriptTable(
             {
@@ -162,21 +160,21 @@ class Meter:
 
     def _sample(self) -> Generator[float, None, Sample]:
         measure, aperture = self.group, self.aperture
-        status = REMOTE_SENSE if self._smu.group["sense"] == 1 else 0
-        smu, source = self._smu, self._smu.source
-        flow = smu.flow(aperture)
+        status = REMOTE_SENSE if self._remote() else 0
+        source = self._source
+        flow = source.flow(aperture)
         if flow.limited:
             status |= COMPLIANCE
         if measure["autorangei"]:
             status |= AUTO_MEASURE
-        if source["autorangev" if smu.sources_volts else "autorangei"]:
+        if source.table["autorangev" if source.sources_volts else "autorangei"]:
             status |= AUTO_SOURCE
         self._choose_ranges(flow.volts, flow.amperes)
         nplc = measure["nplc"]
         yield aperture * (ZEROED_APERTURES if measure["autozero"] == AUTO_ZERO else 1) + OVERHEAD
         return Sample(
-            smu.specimen.volts.read(flow.volts, measure["rangev"], nplc),
-            smu.specimen.amperes.read(flow.amperes, measure["rangei"], nplc),
+            self._specimen.volts.read(flow.volts, measure["rangev"], nplc),
+            self._specimen.amperes.read(flow.amperes, measure["rangei"], nplc),
             status,
             measure["rangev"],
             measure["rangei"],
@@ -184,9 +182,9 @@ class Meter:
 
     def _choose_ranges(self, volts: float, amperes: float) -> None:
         """Follow what is measured; a source that measures what it sources does so on the source range."""
-        measure, source = self.group, self._smu.source
+        measure, source = self.group, self._source.table
         span_i, span_v = measure["rangei"], measure["rangev"]
-        if self._smu.sources_volts:
+        if self._source.sources_volts:
             span_v = source["rangev"]
             if measure["autorangei"]:
                 follow = source["limiti"] if measure["autorangei"] == 2 else amperes
@@ -222,8 +220,8 @@ class Meter:
         """Return what a buffer keeps of a reading."""
         status = sample.status | (RELATIVE if self._rel[f"enable{kind}"] else 0)
         span = sample.volt_range if kind == "v" else sample.ampere_range
-        source_span = self._smu.source["rangev" if self._smu.sources_volts else "rangei"]
-        return Record(value, self._smu.level, status, span, source_span, self._device.clock.now)
+        source_span = self._source.table["rangev" if self._source.sources_volts else "rangei"]
+        return Record(value, self._source.level, status, span, source_span, self._device.clock.now)
 
     def _measuring(self, kinds: str) -> Callable[..., Any]:
         def one(buffer: object) -> Any:
@@ -261,9 +259,9 @@ class Meter:
 
     def measure_and_step(self, kinds: str, volts: object) -> Any:
         """Measure at the present level, then source the next one."""
-        level = self._smu.check_level(volts)
+        level = self._source.check_level(volts)
         values = self._measure_now(kinds, (None,) * len(kinds))
-        self._smu.program(level)
+        self._source.program(level)
         return values
 
     def _immediate(self, work: Generator[float, None, Result]) -> Result:
@@ -275,11 +273,3 @@ class Meter:
         except StopIteration as end:
             result: Result = end.value
             return result
-
-
-def delay(value: object) -> float:
-    """Accept seconds, or -1 for an automatic delay."""
-    seconds: float = real(-1.0, 1e4)(value)
-    if -1.0 < seconds < 0.0:
-        raise TspError(TOO_SMALL)
-    return seconds

@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count, repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mho.instruments.simulated.keithley2636b.accuracy import VOLT_RANGES, range_for
 from mho.instruments.simulated.keithley2636b.buffers import ReadingBuffer, as_buffer
+from mho.instruments.simulated.keithley2636b.meter import Meter
+from mho.instruments.simulated.keithley2636b.source import UnitSource
 from mho.instruments.simulated.tsp.events import Detector, Work
+from mho.instruments.simulated.tsp.instrument import TspDevice
 from mho.instruments.simulated.tsp.lua import ScriptStopped
 from mho.instruments.simulated.tsp.tables import (
     ILLEGAL,
@@ -28,9 +31,6 @@ from mho.instruments.simulated.tsp.tables import (
     whole,
 )
 from mho.instruments.simulated.tsp.triggers import numbers, stimulus
-
-if TYPE_CHECKING:
-    from mho.instruments.simulated.keithley2636b.smu import SourceMeasureUnit
 
 IDLE, HOLD = 0, 1
 MOST_POINTS = 100_000
@@ -63,11 +63,21 @@ class _Plan:
 
 
 class TriggerModel:
-    """``smua.trigger``: what a sweep does, and the sweep that is running."""
+    """``smua.trigger``: what a sweep does, and the sweep that is running.
 
-    def __init__(self, smu: SourceMeasureUnit) -> None:
-        self._smu = smu
-        self._events = smu.device.events
+    Parameters
+    ----------
+    device : TspDevice
+        The instrument it is part of.
+    unit : UnitSource
+        What a sweep drives.
+    meter : Meter
+        What measures at its points.
+    """
+
+    def __init__(self, device: TspDevice, unit: UnitSource, meter: Meter) -> None:
+        self._device, self._unit, self._meter = device, unit, meter
+        self._events = device.events
         self._numbers = {name: self._events.number() for name in EVENTS}
         self._detectors = {name: Detector(self._events) for name in ("arm", "source", "measure", "endpulse")}
         self._levels: list[float] = []
@@ -141,7 +151,7 @@ class TriggerModel:
     def _set_levels(self, levels: list[float]) -> None:
         if not 1 <= len(levels) <= MOST_POINTS:
             raise TspError(ILLEGAL)
-        self._smu.device.catch_up()
+        self._device.catch_up()
         self._levels = levels
 
     def _into(self, kinds: str) -> Any:
@@ -171,18 +181,18 @@ class TriggerModel:
 
     def initiate(self) -> None:
         """Start a sweep; it runs when somebody waits for it, or looks."""
-        smu = self._smu
+        unit = self._unit
         if self._work is not None:
             raise TspError(-221, "Settings conflict; a sweep is running already")
         if self._source["action"]:
-            if not smu.sources_volts:
+            if not unit.sources_volts:
                 _refuse_current(None)
             if not self._levels:
                 raise TspError(-221, "Settings conflict; the sweep has no source values")
-            if self._endpulse["action"] == IDLE and smu.source["autorangev"]:
+            if self._endpulse["action"] == IDLE and unit.table["autorangev"]:
                 raise TspError(5028, "Cannot perform requested operation while source autorange is enabled")
             for extreme in (min(self._levels), max(self._levels)):
-                smu.allowed(extreme)
+                unit.allowed(extreme)
         if self._measure["action"] and not self._kinds:
             raise TspError(-221, "Settings conflict; the sweep has no reading buffer")
         for detector in self._detectors.values():
@@ -196,7 +206,7 @@ class TriggerModel:
 
     def _plan(self) -> _Plan:
         levels = tuple(self._levels) if self._source["action"] else ()
-        one_range = levels and self._smu.source["autorangev"]
+        one_range = levels and self._unit.table["autorangev"]
         measures = bool(self._measure["action"])
         return _Plan(
             levels=levels,
@@ -215,7 +225,7 @@ class TriggerModel:
             work, self._work = self._work, None
             self._events.drop(work)
             self._limiting = False
-        self._smu.rest()
+        self._unit.rest()
 
     def release(self) -> None:
         """Forget what stimulates the model; part of a reset."""
@@ -233,38 +243,38 @@ class TriggerModel:
             yield detector
 
     def _sweep(self, plan: _Plan) -> Work:
-        smu = self._smu
+        unit = self._unit
         self._emit("SWEEPING")
         try:
             for _ in _times(plan.arms):
                 yield from self._awaited("arm")
                 self._emit("ARMED")
                 for point in _numbered(plan.points):
-                    smu.device.spend()
+                    self._device.spend()
                     yield from self._point(point, plan)
                 self._emit("SWEEP_COMPLETE")
                 if not plan.holds:
-                    smu.rest()
+                    unit.rest()
         except ScriptStopped:  # it would have gone on for ever
-            smu.rest()
+            unit.rest()
             raise
         finally:
             self._work = None
             self._limiting = False
         if plan.levels and plan.holds:
-            smu.source.store("levelv", smu.level)
-            smu.rest()
+            unit.table.store("levelv", unit.level)
+            unit.rest()
         self._emit("IDLE")
 
     def _point(self, point: int, plan: _Plan) -> Work:
-        smu, clock = self._smu, self._smu.device.clock
+        unit, clock = self._unit, self._device.clock
         yield from self._awaited("source")
         start, level = clock.now, 0.0
         if plan.levels:
             self._limiting = bool(self._source["limiti"])
-            smu.step(plan.levels[point % len(plan.levels)], plan.span)
-            level = smu.actual
-            yield max(0.0, smu.source["delay"])
+            unit.step(plan.levels[point % len(plan.levels)], plan.span)
+            level = unit.actual
+            yield max(0.0, unit.table["delay"])
         self._emit("SOURCE_COMPLETE")
         yield from self._awaited("measure")
         if plan.kinds:
@@ -272,18 +282,18 @@ class TriggerModel:
             self._emit("MEASURE_COMPLETE")
         yield from self._awaited("endpulse")
         if plan.pulsed:
-            if smu.on and smu.port is not None and not plan.kinds and clock.now > start:
+            if unit.on and not plan.kinds and clock.now > start:
                 # Nobody has looked at the current, but it has flowed.
-                smu.port.current(level, clock.now - start)
-            smu.rest()
+                unit.current(clock.now - start, level)
+            unit.rest()
         self._emit("PULSE_COMPLETE")
 
     def _readings(self, plan: _Plan) -> Generator[float, None, None]:
-        meter = self._smu.meter
+        meter = self._meter
         try:
             yield from meter.readings(plan.kinds, plan.buffers, int(meter.group["count"]))
         except TspError as error:  # a full buffer ends no sweep
-            self._smu.device.refuse(error)
+            self._device.refuse(error)
 
 
 def _times(number: float) -> Iterable[Any]:

@@ -121,7 +121,7 @@ def digital_lines(rack: DaqRack, names: str, one_channel: bool, task: str) -> li
         ]
         if not lines or not terminal:
             raise refusal(
-                Code.PHYSICAL_CHAN_DOES_NOT_EXIST, task, DaqDevice=device.name, Physical_Channel_Name=terminal
+                Code.PHYSICAL_CHAN_DOES_NOT_EXIST, task, Device=device.name, Physical_Channel_Name=terminal
             )
         groups.append((name, tuple(lines), device))
     if one_channel:
@@ -142,7 +142,7 @@ def _number(numbers: dict[str, int], device: DaqDevice, name: str, task: str) ->
         raise refusal(
             Code.PHYSICAL_CHAN_DOES_NOT_EXIST,
             task,
-            DaqDevice=device.name,
+            Device=device.name,
             Physical_Channel_Name=name.partition("/")[2],
         )
     return number

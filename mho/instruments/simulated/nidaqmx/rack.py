@@ -141,7 +141,7 @@ class DaqRack:
         if found is None:
             raise refusal(Code.INVALID_DEVICE_ID, task, Device_Specified=name)
         if found.name in self.unplugged:
-            raise refusal(Code.DEV_CANNOT_BE_ACCESSED, task, DaqDevice=found.name)
+            raise refusal(Code.DEV_CANNOT_BE_ACCESSED, task, Device=found.name)
         return found
 
     def unplug(self, name: str) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.tsp.formats import MISSING
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.scpi.status import StatusModel
+from mho.instruments.simulated.tsp.events import Events
+from mho.instruments.simulated.tsp.formats import MISSING, Format
 from mho.instruments.simulated.tsp.tables import (
     ILLEGAL,
     TOO_BIG,
@@ -24,9 +27,6 @@ from mho.instruments.simulated.tsp.tables import (
     whole,
 )
 
-if TYPE_CHECKING:
-    from mho.instruments.simulated.tsp.instrument import TspDevice
-
 LONGEST_DELAY = 1e5  # s
 EPOCH = 1_735_689_600  # 2025-01-01, when a virtual bench is switched on
 LINE_FREQUENCY = 60.0
@@ -41,10 +41,38 @@ class BufferColumn(Protocol):
         ...
 
 
+class ScriptedInstrument(Protocol):
+    """The instrument whose library it is: what is printed, reset or waited for there."""
+
+    model: ClassVar[str]
+    firmware: ClassVar[str]
+    serial: str
+    clock: VirtualClock
+    status: StatusModel
+    events: Events
+    format: Format
+
+    def reset(self) -> None:
+        """Do what ``reset()`` does."""
+        ...
+
+    def catch_up(self) -> None:
+        """Let overlapped work go on as far as it gets."""
+        ...
+
+    def settle(self) -> None:
+        """Let overlapped work come to its end."""
+        ...
+
+    def reply(self, data: bytes) -> None:
+        """Queue a reply."""
+        ...
+
+
 class Library:
     """Functions and tables that do not depend on the model."""
 
-    def __init__(self, device: TspDevice) -> None:
+    def __init__(self, device: ScriptedInstrument) -> None:
         self._device = device
         self._started = 0.0
         self.node = ScriptTable(

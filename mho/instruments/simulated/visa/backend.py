@@ -19,7 +19,6 @@ from mho.instruments.simulated.faults import striking
 from mho.instruments.simulated.visa.events import EventLibrary
 from mho.instruments.simulated.visa.racks import (
     PACKAGED_BENCH,
-    Rack,
     find_rack,
     keep_open,
     let_go,
@@ -29,7 +28,7 @@ from mho.instruments.simulated.visa.racks import register_rack as register_rack
 from mho.instruments.simulated.visa.racks import unregister_rack as unregister_rack
 from mho.instruments.simulated.visa.sessions import Line, VisaSession, canonical
 
-__all__ = ["MhoVisaLibrary", "Rack", "register_rack", "unregister_rack"]
+__all__ = ["MhoVisaLibrary", "register_rack", "unregister_rack"]
 
 _SUCCESS = StatusCode.success
 _MAX_COUNT = StatusCode.success_max_count_read

@@ -10,7 +10,8 @@ from pyvisa.constants import StatusCode
 from pyvisa.highlevel import VisaLibraryBase
 from pyvisa.typing import VISASession
 
-from mho.instruments.simulated.visa.racks import Rack, find_rack
+from mho.instruments.simulated.devices import Rack
+from mho.instruments.simulated.visa.racks import find_rack
 from mho.instruments.simulated.visa.sessions import Line, VisaSession
 
 

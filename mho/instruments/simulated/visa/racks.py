@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib import import_module
-from typing import Protocol, cast
+from collections.abc import Callable
 
 from pyvisa.highlevel import VisaLibraryBase
 
-from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.visa.sessions import Device
+from mho.instruments.simulated.devices import Rack
 
 PACKAGED_BENCH = "simulated"
 
-
-class Rack(Protocol):
-    """A set of simulated instruments on one clock.
-
-    It may have `faults`, a list of `Fault`, and `traffic`, a dict of `Traffic` by resource name.
-    """
-
-    @property
-    def devices(self) -> Mapping[str, Device]:
-        """Instruments by VISA resource name."""
-        ...
-
-    @property
-    def clock(self) -> VirtualClock:
-        """The time they share."""
-        ...
+Build = Callable[[str], Rack]
+"""Makes the rack of a bench file; given its name, "" for the packaged simulated bench."""
 
 
 # PyVISA knows a library by its path only, and only weakly: what a path stands for, and the libraries that
 # have an open resource manager, have to be kept here.
 _racks: dict[str, Rack] = {}
 _open_libraries: dict[str, VisaLibraryBase] = {}
+_builders: list[Build] = []
 
 
 def register_rack(name: str, rack: Rack) -> None:
@@ -63,13 +47,24 @@ def rack_names() -> list[str]:
     return sorted(_racks)
 
 
+def build_others_by(build: Build) -> None:
+    """Let `build` make the rack of every name that is not registered."""
+    _builders[:] = [build]
+
+
 def find_rack(name: str) -> Rack:
-    """Return a registered rack; any other name is a bench file whose rack is built."""
+    """Return a registered rack; any other name is a bench file whose rack is built.
+
+    Raises
+    ------
+    ValueError
+        When nobody has said how: `build_others_by`.
+    """
     if name in _racks:
         return _racks[name]
-    # Late, because the laboratory is a customer of this module's neighbours.
-    laboratory = import_module("mho.instruments.laboratory.laboratory")
-    return cast(Rack, laboratory.build_rack("" if name == PACKAGED_BENCH else name))
+    if not _builders:
+        raise ValueError(f"no rack is named {name!r}; there are {', '.join(rack_names()) or 'none'}")
+    return _builders[0]("" if name == PACKAGED_BENCH else name)
 
 
 def keep_open(name: str, library: VisaLibraryBase) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 from pyvisa import attributes, constants, rname
 from pyvisa.constants import ResourceAttribute as Attr
 from pyvisa.constants import StatusCode
 
-from mho.instruments.laboratory.monitor import Traffic
 from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.devices import Device, Traffic
 from mho.instruments.simulated.faults import Fault
 
 _FOREVER = constants.VI_TMO_INFINITE
@@ -32,42 +32,6 @@ _WIRES: dict[str, Any] = {
     "VI_ATTR_TCPIP_HISLIP_OVERLAP_EN": False,
     "VI_ATTR_TCPIP_HISLIP_VERSION": 0,
 }
-
-
-class Device(Protocol):
-    """An instrument as a transport sees it."""
-
-    stream: bool
-    """Whether replies follow each other without message boundaries (serial ports, sockets)."""
-
-    @property
-    def service_requests(self) -> int:
-        """How often it has requested service so far."""
-        ...
-
-    def write(self, data: bytes, end: bool = True) -> None:
-        """Take a piece of a message; `end` says that END came with its last byte."""
-        ...
-
-    def read(self) -> bytes:
-        """Return what is queued, or nothing."""
-        ...
-
-    def status_byte(self) -> int:
-        """Answer a serial poll."""
-        ...
-
-    def clear(self) -> None:
-        """Device clear."""
-        ...
-
-    def trigger(self) -> None:
-        """React to a bus trigger."""
-        ...
-
-    def push_error(self, code: int, detail: str = "") -> None:
-        """Queue an error (fault injection)."""
-        ...
 
 
 def canonical(resource_name: str) -> str:

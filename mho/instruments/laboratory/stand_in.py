@@ -6,11 +6,8 @@ from nidaqmx.constants import BusType
 from nidaqmx.utils import unflatten_channel_string
 
 from mho.errors import BenchError
-from mho.instruments.bench.bench import Bench
-from mho.instruments.bench.opening import open_simulated
 from mho.instruments.bench_file.bench_file import BenchSource, Simulation
 from mho.instruments.bench_file.entries import DaqEntry
-from mho.instruments.bench_file.plausibility import check_limits
 from mho.instruments.simulated.nidaqmx.devices import PRODUCTS
 
 
@@ -47,39 +44,6 @@ def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
             + source.text,
         }
     )
-
-
-def open_rehearsal(
-    source: BenchSource,
-    *,
-    preset: str | None = None,
-    seed: int | None = None,
-    beyond: bool = False,
-    force: bool = False,
-) -> Bench:
-    """Open a bench file with twins for its instruments; takes no lock and needs no hardware.
-
-    Parameters
-    ----------
-    source : BenchSource
-        The bench file.
-    preset : str, optional
-        Cells of the simulated chip.
-    seed : int, optional
-        Of everything random on the bench.
-    beyond : bool
-        Lift the file's limits; the laboratory's monitor has its own, and tells what exceeds them.
-    force : bool
-        Take limits that can hardly be meant as they are.
-
-    Raises
-    ------
-    BenchError
-        As `stand_in`, for limits that can hardly be meant, or for an unknown preset.
-    """
-    check_limits(source, force)
-    limits = source.bench.terminal_limits().lifted() if beyond else None
-    return open_simulated(stand_in(source, preset), preset, seed, limits)
 
 
 def _products(daq: DaqEntry) -> dict[str, str]:

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from mho.errors import BenchError, BenchInUseError, UnsafeError
-from mho.instruments.bench import safing
 from mho.instruments.bench.locking import lock_bench
-from mho.instruments.bench.opening import open_bench
-from mho.instruments.bench.safing import make_bench_safe
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.opening import safing
+from mho.instruments.opening.opening import open_bench
+from mho.instruments.opening.safing import make_bench_safe
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 

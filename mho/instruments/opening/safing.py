@@ -12,9 +12,9 @@ from typing import Any
 
 from mho.errors import BenchInUseError, MhoError, UnsafeError
 from mho.instruments.bench.instruments import SAFE_ORDER, make_safe, not_confirmed
-from mho.instruments.bench.opening import bench_openers
 from mho.instruments.bench.stop_requests import signals_held
 from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.opening.opening import bench_openers
 from mho.processes import end_whole
 
 FREE_WITHIN = 5.0  # s for who has the bench to let go of it

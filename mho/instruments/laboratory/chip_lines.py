@@ -1,0 +1,193 @@
+"""The chip's lines: what sources put on them, and what that does to the cell that the board has connected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments.laboratory.monitor import Monitor
+from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
+from mho.instruments.simulated.clock import VirtualClock
+from mho.instruments.simulated.generators.running_waveforms import Playing
+from mho.instruments.simulated.physics.cells.held_levels import HeldLevels
+from mho.instruments.simulated.physics.cells.pulse_trains import MOST, Level, pulse_train
+from mho.instruments.simulated.physics.chip import SimulatedChip
+
+Floats = NDArray[np.float64]
+
+REST = 5e-3  # V: what a source at rest may miss 0 V by
+HOT = REST  # what counts as a live source when a switch moves, or as two sources that disagree
+LEAKAGE = 1e-12  # S, an open path
+GENERATOR_RESISTANCE = 50.0  # ohm, behind a pulse generator's output
+PATHS = {"bit line": "SET", "source line": "RES"}  # what the board connects a generator's line by
+
+
+class ChipLines:
+    """Bit line, source line and word line of the cell that the board has selected.
+
+    Parameters
+    ----------
+    chip : SimulatedChip
+    board : SimulatedArrayBoard
+    clock : VirtualClock
+    monitor : Monitor
+        Is told what the lines see.
+
+    Attributes
+    ----------
+    levels : HeldLevels
+        What sources hold at cells.
+    welded : set of str
+        Switches of the board that do not open any more though it says so, by their path (``"READ"``, ``"SET"``).
+    held : dict
+        What sources hold lines at, V; one that nothing drives is missing.
+    measured : (float, float)
+        The last measurement has acted already: at which level (V), until when (s).
+    compliance, edges, playing : dict
+        By line: the current limit (A) of its source-measure unit; the faster edge (s) of its pulse generator's
+        channel, and what that puts on its terminal without a trigger. Filled by who wires the instruments.
+    reach : callable
+        Returns how far from 0 V the outputs of a DAQ are; nothing before one is wired.
+    """
+
+    def __init__(
+        self, chip: SimulatedChip, board: SimulatedArrayBoard, clock: VirtualClock, monitor: Monitor
+    ) -> None:
+        self.chip, self.board, self.clock, self.monitor = chip, board, clock, monitor
+        self.levels = HeldLevels()
+        self.welded: set[str] = set()
+        self.held: dict[str, float] = {}
+        self.measured = 0.0, 0.0
+        self.compliance: dict[str, Callable[[], float]] = {}
+        self.edges: dict[str, Callable[[], float]] = {}
+        self.playing: dict[str, Playing] = {}
+        self.reach: Callable[[], Floats] = lambda: np.zeros(0)
+
+    @property
+    def gate(self) -> float | None:
+        """Word-line voltage, or None when nothing drives it."""
+        return self.held.get("word line")
+
+    def closed(self, path: str) -> bool:
+        """Whether the board's switch of a path is closed, wanted or welded."""
+        return self.board.path == path or path in self.welded
+
+    def drive(self, terminal: str, volts: float, connected: bool) -> None:
+        """A DC source took a new level."""
+        if not connected or volts != self.held.get(terminal):
+            self.levels.end(terminal)
+        if connected:
+            self.held[terminal] = volts
+            self.monitor.terminals[terminal].take_level(volts)
+        else:
+            self.held.pop(terminal, None)
+            self.monitor.terminals[terminal].take_level(0.0)
+
+    def current(self, terminal: str, volts: float, aperture: float) -> float:
+        """Current (A) into the cell that the board has routed to `terminal`."""
+        self.board.watch()
+        self.monitor.terminals[terminal].take_held(volts)  # on a current source's way to its current, too
+        cell = self.board.cell
+        if terminal != "bit line" or cell is None or not self.closed("READ"):
+            return volts * LEAKAGE
+        self.measured = volts, self.clock.now + aperture
+        amperes = self._cell_current(cell, volts, aperture)
+        if "SET" in self.welded:
+            waveform = self.playing["bit line"]()
+            extreme, mean = (0.0, 0.0) if waveform is None else (waveform.extreme, waveform.mean)
+            if abs(volts - extreme) > HOT:
+                self.monitor.record(
+                    "contention",
+                    f"bit line: {volts:.3g} V against a generator at {extreme:.3g} V; the SET switch is welded",
+                )
+            amperes += (volts - mean) / GENERATOR_RESISTANCE
+        self.monitor.terminals[terminal].take_current(amperes, self.compliance[terminal])
+        return amperes
+
+    def _cell_current(self, cell: tuple[str, int, int], volts: float, aperture: float) -> float:
+        gate = self.gate
+        if gate is None:
+            self.monitor.record("floating gate", f"read of {cell} with nothing on the word line")
+            return volts * LEAKAGE
+        array, row, column = cell
+        if gate <= self.chip.preset.gate_threshold:
+            return volts * LEAKAGE
+        if abs(volts) > self.chip.preset.disturb_voltage:
+            self.stress(cell, volts, aperture, gate)
+        return volts * self.chip.read(array, row, column, aperture, volts)
+
+    def stress(self, cell: tuple[str, int, int], volts: float, seconds: float, gate: float) -> None:
+        """Let the bit line's source-measure unit hold `volts` at a cell for `seconds`, within its current limit."""
+        self.hold("bit line", cell, volts, seconds, gate, self.compliance["bit line"]())
+
+    def hold(
+        self,
+        source: str,
+        cell: tuple[str, int, int],
+        volts: float,
+        seconds: float,
+        gate: float,
+        current: float,
+        *since: object,
+    ) -> None:
+        """Let a level of `volts` at a cell, positive where it SETs, go on for `seconds`.
+
+        Parameters
+        ----------
+        source : str
+            What holds it; each has one level at a time.
+        current : float
+            What its source gives at most, A.
+        since : object
+            Whatever else tells the level from the one before.
+        """
+        array, row, column = cell
+        cells = self.chip.cells[array]
+        act = cells.set if volts > 0 else cells.reset
+        level = self.levels.of(source, cell, volts, gate, current, *since)
+        act((row, column), abs(volts), seconds, gate, current=current, level=level)
+
+    def pulse(self, terminal: str, volts: float, width: float, count: int) -> None:
+        """Pulses left a generator's channel; they reach the cell only where the board routes them."""
+        self.monitor.terminals[terminal].take_pulses(volts, width, self.edges[terminal](), count)
+        self.board.watch()
+        path, cell = self.board.path, self.board.cell
+        if PATHS.get(terminal) != path or cell is None:
+            return
+        held = self.held.get("bit line")
+        # A source at rest at 0 V stands behind its open switch, as the bench leaves it.
+        reaches = "READ" in self.welded or (held is not None and abs(held) > HOT)
+        if path == "SET" and reaches and held is not None and abs(held - volts) > HOT:
+            welded = "; the READ switch is welded" if "READ" in self.welded else ""
+            self.monitor.record(
+                "contention", f"bit line: a pulse of {volts:.3g} V against a source at {held:.3g} V{welded}"
+            )
+        if self.gate is None:
+            self.monitor.record(
+                "floating gate", f"pulse of {volts:.3g} V on {cell} with nothing on the word line"
+            )
+            return
+        array, row, column = cell
+        self.monitor.pulses += count
+        pulse = Level(volts if path == "SET" else -volts, width)
+        pulse_train(self.chip.cells[array], (row, column), [pulse], count, self.gate, single=MOST)
+
+    def switching(self, what: str) -> None:
+        """A switch is about to move: every source on the chip's lines must be at 0 V."""
+        self.levels.end()
+        path = self.board.path
+        if path == "READ":
+            line, volts = "bit line", self.held.get("bit line", 0.0)
+        elif path in ("SET", "RES"):
+            line = "bit line" if path == "SET" else "source line"
+            waveform = self.playing[line]()
+            volts = 0.0 if waveform is None else waveform.extreme
+        elif self.board.block is not None:
+            line, volts = "vector", float(self.reach().max(initial=0.0))
+        else:
+            return
+        if abs(volts) > HOT:
+            name = "the vector's lines" if line == "vector" else f"the {line}"
+            self.monitor.record("hot switch", f"{what} changed with {volts:.3g} V on {name}")

@@ -1,0 +1,303 @@
+"""The source of one unit of the simulated 2636B: ``smua.source``, and what it puts on the terminals.
+
+2600BS-901-01, section 7. (?) from memory: that a level beyond a fixed range is too big, and that a change of the source's
+function leaves the output as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mho.instruments.simulated.analogue.limited_sources import OFF, Regulated, carry, regulate
+from mho.instruments.simulated.keithley2636b.accuracy import (
+    OVERRANGE,
+    SOURCE_AMPERE_RANGES,
+    VOLT_RANGES,
+    Specimen,
+    check_power,
+    range_for,
+)
+from mho.instruments.simulated.ports import SourcePort
+from mho.instruments.simulated.tsp.tables import (
+    TOO_BIG,
+    TOO_SMALL,
+    Attribute,
+    ScriptTable,
+    TspError,
+    choice,
+    real,
+)
+
+MAXIMUM, LARGEST_LIMIT = 202.0, 1.515  # V, A
+SETTLING = 1e-4  # s in which a current source finds its voltage
+INTERLOCK_VOLTAGE = 20.2
+OUTPUT_ON, HIGH_Z, VOLTS = 1, 2, 1
+
+
+def delay(value: object) -> float:
+    """Accept seconds, or -1 for an automatic delay."""
+    seconds: float = real(-1.0, 1e4)(value)
+    if -1.0 < seconds < 0.0:
+        raise TspError(TOO_SMALL)
+    return seconds
+
+
+class UnitSource:
+    """Sources volts or amperes within limits; a sweep may take it over and gives it back.
+
+    Parameters
+    ----------
+    port : SourcePort or None
+        What the terminals are wired to; None when they are open.
+    specimen : Specimen
+        Its errors.
+    catch_up : callable
+        Lets a running sweep go on before anything is changed or looked at.
+    aperture : callable
+        The meter's integration time, s.
+    sweep_limit : callable
+        Current limit (A) while a sweep sources; 0 when ``source.limiti`` holds.
+    interlock : bool
+        Whether the interlock is closed, which the 200 V range needs.
+
+    Attributes
+    ----------
+    table : ScriptTable
+        ``smua.source``.
+    tripped : bool or None
+        Whether a limit stops it; None when that has to be found out.
+    """
+
+    def __init__(
+        self,
+        port: SourcePort | None,
+        specimen: Specimen,
+        *,
+        catch_up: Callable[[], None],
+        aperture: Callable[[], float],
+        sweep_limit: Callable[[], float],
+        interlock: bool,
+    ) -> None:
+        self._port, self._specimen, self._interlock = port, specimen, interlock
+        self._catch_up, self._aperture, self._sweep_limit = catch_up, aperture, sweep_limit
+        self._actual = 0.0  # at the terminals, V
+        self._amperes = 0.0  # what a current source puts out, with its errors
+        self._sweep_level: float | None = None  # while a sweep has the source
+        self._sweep_range: float | None = None
+        self.tripped: bool | None = False
+        self.table = self._source_table()
+
+    @property
+    def wired(self) -> bool:
+        """Whether the terminals are wired to anything."""
+        return self._port is not None
+
+    def _source_table(self) -> ScriptTable:
+        return ScriptTable(
+            {
+                "func": Attribute(VOLTS, choice(0, 1), self._changed),
+                "levelv": Attribute(0.0, self.check_level, self._changed),
+                "leveli": Attribute(0.0, self._check_amperes, self._changed),
+                "limitv": Attribute(20.0, self._check_voltage_limit, self._limit_changed),
+                "limiti": Attribute(0.1, self._check_current_limit, self._limit_changed),
+                "limitp": Attribute(0.0, real(0.0, 1e3)),
+                "rangev": Attribute(0.2, self._check_range, self._range_changed),
+                "rangei": Attribute(1e-9, self._check_ampere_range, self._ampere_range_changed),
+                "autorangev": Attribute(1.0, choice(0, 1), self._changed),
+                "autorangei": Attribute(1.0, choice(0, 1), self._changed),
+                "lowrangev": Attribute(0.2, real(0.0, 200.0)),
+                "lowrangei": Attribute(1e-9, real(0.0, 1.5)),
+                "output": Attribute(0.0, self._check_output, self._changed),
+                "offmode": Attribute(0.0, choice(0, 1, 2), self._changed),
+                "offfunc": Attribute(VOLTS, choice(0, 1), self._changed),
+                "offlimiti": Attribute(1e-3, real(1e-10, 1.5)),
+                "offlimitv": Attribute(40.0, real(0.02, 200.0)),
+                "delay": Attribute(0.0, delay),
+                "settling": Attribute(0.0, choice(0, 1, 2, 3, 4, 128)),
+                "sink": Attribute(0.0, choice(0, 1)),
+                "highc": Attribute(0.0, choice(0, 1)),
+            },
+            readings={"compliance": self.in_compliance},
+        )
+
+    def check_level(self, value: object) -> float:
+        """Accept a level that may be programmed now."""
+        self._catch_up()
+        return self.allowed(real(-MAXIMUM, MAXIMUM)(value))
+
+    def allowed(self, volts: float) -> float:
+        """Return a level that the source can give; raises `TspError` for another."""
+        if not self.table["autorangev"] and abs(volts) > OVERRANGE * self.table["rangev"] * (1 + 1e-9):
+            raise TspError(TOO_BIG)
+        if abs(volts) > INTERLOCK_VOLTAGE and not self._interlock and self.table["output"] == OUTPUT_ON:
+            raise TspError(802)
+        check_power(volts, self.table["limiti"])
+        return volts
+
+    def _check_current_limit(self, value: object) -> float:
+        self._catch_up()
+        amperes: float = real(1e-10, LARGEST_LIMIT)(value)
+        source = self.table
+        fixed = 0.0 if source["autorangev"] else OVERRANGE * source["rangev"]
+        check_power(max(abs(source["levelv"]), fixed), amperes)
+        return amperes
+
+    def _check_range(self, value: object) -> float:
+        self._catch_up()
+        chosen = range_for(VOLT_RANGES, real(-200.0, 200.0)(value))
+        if abs(self.table["levelv"]) > OVERRANGE * chosen * (1 + 1e-9):
+            raise TspError(-221)
+        check_power(OVERRANGE * chosen, self.table["limiti"])
+        return chosen
+
+    def _range_changed(self, span: float) -> None:
+        self.table.store("autorangev", 0.0)
+        self.apply()
+
+    def _check_amperes(self, value: object) -> float:
+        self._catch_up()
+        amperes: float = real(-LARGEST_LIMIT, LARGEST_LIMIT)(value)
+        if not self.table["autorangei"] and abs(amperes) > OVERRANGE * self.table["rangei"] * (1 + 1e-9):
+            raise TspError(TOO_BIG)
+        check_power(self.table["limitv"], amperes)
+        return amperes
+
+    def _check_ampere_range(self, value: object) -> float:
+        self._catch_up()
+        chosen = range_for(SOURCE_AMPERE_RANGES, real(-1.5, 1.5)(value))
+        if abs(self.table["leveli"]) > OVERRANGE * chosen * (1 + 1e-9):
+            raise TspError(-221)
+        return chosen
+
+    def _ampere_range_changed(self, span: float) -> None:
+        self.table.store("autorangei", 0.0)
+        self.apply()
+
+    def _check_voltage_limit(self, value: object) -> float:
+        volts: float = real(0.02, 200.0)(value)
+        if volts > INTERLOCK_VOLTAGE and not self._interlock and self.on and not self.sources_volts:
+            raise TspError(802)
+        check_power(volts, self.table["leveli"])
+        return volts
+
+    def _check_output(self, value: object) -> float:
+        self._catch_up()
+        state: float = choice(0, 1, 2)(value)
+        most = self.table["levelv"] if self.sources_volts else self.table["limitv"]
+        if state == OUTPUT_ON and abs(most) > INTERLOCK_VOLTAGE and not self._interlock:
+            raise TspError(802)
+        return state
+
+    def _limit_changed(self, amperes: float) -> None:
+        self.tripped = None
+
+    def _changed(self, value: float) -> None:
+        self.apply()
+
+    def program(self, volts: float) -> None:
+        """Source an accepted level from now on."""
+        self.table.store("levelv", volts)
+        self.apply()
+
+    def step(self, volts: float, span: float | None = None) -> None:
+        """Let a sweep put the source to `volts`, on the range `span` (V) if given."""
+        self._sweep_level, self._sweep_range = volts, span
+        self.apply()
+
+    def rest(self) -> None:
+        """Let a sweep give the source back: to ``source.levelv``."""
+        self._sweep_level = self._sweep_range = None
+        self.apply()
+
+    @property
+    def on(self) -> bool:
+        """Whether the output is on."""
+        return bool(self.table["output"] == OUTPUT_ON)
+
+    @property
+    def sources_volts(self) -> bool:
+        """Whether volts are sourced, and not amperes."""
+        return bool(self.table["func"] == VOLTS)
+
+    @property
+    def level(self) -> float:
+        """What is being sourced, V or A, as it was programmed."""
+        if not self.sources_volts:
+            return float(self.table["leveli"])
+        return float(self.table["levelv"]) if self._sweep_level is None else self._sweep_level
+
+    @property
+    def actual(self) -> float:
+        """What is at the terminals, V, with the instrument's errors."""
+        return self._actual
+
+    @property
+    def limit(self) -> float:
+        """The largest current (A) that can flow."""
+        if not self.sources_volts:
+            return abs(self._amperes)
+        return self._sweep_limit() or float(self.table["limiti"])
+
+    def apply(self) -> None:
+        """Put the terminals into the state that the settings describe."""
+        source = self.table
+        self.tripped = None
+        if self.sources_volts:
+            self._choose_volt_range()
+            self._actual = self._specimen.source_volts.convert(self.level, source["rangev"])
+        else:
+            if source["autorangei"]:
+                span = range_for(SOURCE_AMPERE_RANGES, max(abs(source["leveli"]), source["lowrangei"]))
+                if span != source["rangei"]:
+                    source.store("rangei", span)
+            self._amperes = self._specimen.source_amperes.convert(source["leveli"], source["rangei"])
+        if self._port is None:
+            return
+        if not self.on:
+            grounded = source["output"] != HIGH_Z and (
+                source["offmode"] == 1 or (source["offmode"] == 0 and source["offfunc"] == VOLTS)
+            )
+            self._port.drive(0.0, connected=grounded)
+        elif self.sources_volts:
+            self._port.drive(self._actual, connected=True)
+        else:
+            self._regulate(SETTLING)
+
+    def _choose_volt_range(self) -> None:
+        source = self.table
+        if source["autorangev"]:
+            span = self._sweep_range or range_for(VOLT_RANGES, max(abs(self.level), source["lowrangev"]))
+            if span != source["rangev"]:
+                source.store("rangev", span)
+
+    def _regulate(self, aperture: float) -> Regulated:
+        """Let the current source find its voltage."""
+        found = regulate(
+            lambda volts: self.current(aperture, volts), self._amperes, self.table["limitv"], self._actual
+        )
+        self._actual, self.tripped = found.volts, found.limited
+        if self._port is not None:
+            self._port.drive(found.volts, connected=True)
+        return found
+
+    def flow(self, aperture: float) -> Regulated:
+        """Return the volts and amperes at the terminals, and whether a limit stops the source."""
+        if not self.on:
+            self.tripped = False
+            return OFF
+        if not self.sources_volts:
+            return self._regulate(aperture)
+        carried = carry(self._actual, self.current(aperture, self._actual), self.limit)
+        self.tripped = carried.limited
+        return carried
+
+    def in_compliance(self) -> bool:
+        """Tell whether the source is limited now: as measured, or found out when the level has changed since."""
+        self._catch_up()
+        if self.tripped is None:
+            self.flow(self._aperture())
+        return bool(self.tripped)
+
+    def current(self, aperture: float, volts: float) -> float:
+        """Return the current (A) that flows at `volts`, averaged over `aperture` seconds."""
+        return 0.0 if self._port is None else self._port.current(volts, aperture)
