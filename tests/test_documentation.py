@@ -17,10 +17,7 @@ from repository import ROOT
 from typer.main import get_command
 
 from mho.chip_maps.chip import ChipMap
-from mho.cli.bench import bench_app
 from mho.cli.main import app
-from mho.cli.queue import queue_app
-from mho.cli.runs import runs_app
 from mho.instruments.bench_file.bench_file import BenchFile
 from mho.instruments.bench_file.models import PULSE_GENERATORS, SOURCE_METERS, SWITCH_MATRICES
 from mho.procedures.catalogue import known_procedures
@@ -29,7 +26,7 @@ PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "da
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LINK = re.compile(r"(?<!\\)\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
-PROCEDURE_VERBS = (("run",), ("rehearse",), ("queue", "add"), ("queue", "edit"))
+PROCEDURE_VERBS = (("solve",), ("run",), ("rehearse",), ("queue", "add"), ("queue", "edit"))
 
 
 @cache
@@ -174,14 +171,12 @@ def tree() -> dict[tuple[str, ...], Any]:
     found: dict[tuple[str, ...], Any] = {}
 
     def walk(command: Any, words: tuple[str, ...]) -> None:
+        command = getattr(command, "verbs", command)  # of a group that is imported when it is typed
         found[words] = command
         for name, one in getattr(command, "commands", {}).items():
             walk(one, (*words, name))
 
     walk(get_command(app), ())
-    walk(get_command(bench_app), ("bench",))
-    walk(get_command(queue_app), ("queue",))
-    walk(get_command(runs_app), ("runs",))
     return found
 
 
@@ -192,7 +187,7 @@ def options_of(verb: tuple[str, ...], words: list[str]) -> set[str]:
         known |= {name for one in tree()[verb[:length]].params for name in one.opts}
     if verb in PROCEDURE_VERBS:
         kinds = known_procedures()
-        named = [kinds[word] for word in words if word in kinds] or list(kinds.values())
+        named = [kinds[word] for word in (*verb, *words) if word in kinds] or list(kinds.values())
         known |= {"--" + key.replace("_", "-") for kind in named for key in kind().form()}
     return known
 

@@ -1,4 +1,7 @@
-"""``mho bench …``: benches checked, made safe, shown and served on the command line."""
+"""``mho bench …``: benches checked, made safe, shown and served on the command line.
+
+What a verb needs is imported when it is called: `mho bench --help` is to be there at once.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +10,16 @@ from typing import Annotated
 
 import typer
 
-EXIT_WRONG = 1
+from mho.cli.exit_codes import UNFINISHED
+from mho.cli.options import BenchArgument, Force
 
-bench_app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Check benches, make them safe, show and serve them.",
-)
-
-Bench = Annotated[str, typer.Argument(help="a packaged bench or a bench file")]
+bench_app = typer.Typer(no_args_is_help=True)
 
 
-@bench_app.command("check")
+@bench_app.command()
 def check(
-    bench: Bench = "simulated",
-    force: Annotated[
-        bool, typer.Option("--force", help="take limits that can hardly be meant as they are")
-    ] = False,
+    bench: BenchArgument = "simulated",
+    force: Force = False,
 ) -> None:
     """Open every instrument of a bench and say what is wrong with it and what to do."""
     from mho.cli.bench_check import print_report
@@ -34,12 +29,32 @@ def check(
     report = check_bench(bench, force=force)
     print_report(report, Terminal())
     if not report.ok:
-        raise typer.Exit(EXIT_WRONG)
+        raise typer.Exit(UNFINISHED)
 
 
-@bench_app.command("show")
+@bench_app.command()
+def safe(bench: BenchArgument = "simulated") -> None:
+    """Bring every output of a bench to 0 V and off, and read that back: after a crash, or what somebody left on."""
+    from mho.errors import UnsafeError
+    from mho.instruments.opening import confirm_bench_safe
+    from mho.processes import Safed
+    from mho.running.queue.bench_notices import tell_queue  # the queue may have warned of it, and is to hear
+
+    try:
+        made, confirmed = confirm_bench_safe(bench)
+    except UnsafeError as error:
+        if said := tell_queue(bench, Safed(False, str(error), error.live)):
+            typer.echo(said, err=True)
+        raise
+    for role, identity in made.items():
+        typer.echo(f"{role:7s} safe  {identity}")
+    if said := tell_queue(bench, Safed(True, confirmed=confirmed)):
+        typer.echo(said)
+
+
+@bench_app.command()
 def show(
-    bench: Bench = "simulated",
+    bench: BenchArgument = "simulated",
 ) -> None:
     """Print a bench file, to begin one's own with: `mho bench show simulated > lab.toml`."""
     from mho.instruments.bench_file import load_bench_file
@@ -47,9 +62,9 @@ def show(
     typer.echo(load_bench_file(bench).text, nl=False)
 
 
-@bench_app.command("serve")
+@bench_app.command()
 def serve(
-    bench: Bench = "simulated",
+    bench: BenchArgument = "simulated",
     port: Annotated[int, typer.Option(help="of the first instrument; 0 takes any that are free")] = 5025,
     write: Annotated[
         Path | None, typer.Option(help="a bench file to write that reaches them as real instruments")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mho.cli.arguments import parameters_from_arguments
+from mho.cli import completion
+from mho.cli.options import AsJson, Bench, Preset, Trusted
+from mho.cli.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.queue_display import RunnerDisplay
 from mho.cli.queue_tables import as_json, print_job, print_jobs, print_lanes
 from mho.cli.run_display import asking
@@ -27,19 +30,14 @@ from mho.running.runner.emergency_stop import emergency_stop
 from mho.running.runner.messages import RunnerState
 from mho.running.runner.orphans import as_it_stands
 
-queue_app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Line up runs, and watch and command the runner.",
-)
+queue_app = typer.Typer(no_args_is_help=True)
 
-Bench = Annotated[str, typer.Option(help="a packaged bench or a bench file")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines instead")]
+AnyBench = Annotated[
+    str | None, typer.Option(help="only jobs for this bench", autocompletion=completion.benches)
+]
 Number = Annotated[int, typer.Argument(help="of the job, as `mho queue list` shows it", show_default=False)]
 Priority = Annotated[int | None, typer.Option(help="the highest goes first; 0 unless said otherwise")]
 Seed = Annotated[int | None, typer.Option(help="of everything random; fresh at every attempt when left out")]
-Preset = Annotated[str | None, typer.Option(help="simulated cells: ideal, quiet, pku, relaxing")]
 After = Annotated[
     str | None, typer.Option(help="go on with the simulated chip that this run left: a run file, or #JOB")
 ]
@@ -50,21 +48,40 @@ Force = Annotated[
         "--force/--no-force", help="take limits that can hardly be meant as they are", show_default=False
     ),
 ]
-Trusted = Annotated[bool, typer.Option("--trust", help="run code that a run file names, without asking")]
 MOST_ENDED, MOST_WAITING = 20, 40
 """Jobs that `list` shows of those that have ended, and of those that wait."""
 
 ANSWER_SOON = 5.0  # s that a runner may take to say how it stands
-_WORDS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
-@queue_app.command(context_settings=_WORDS)
+class AddCommand(ProcedureCommand):
+    """A verb that puts what it is given at the end of the queue."""
+
+    plans = True
+
+
+class EditCommand(ProcedureCommand):
+    """A verb that changes a job, whose procedure says which options there are."""
+
+    partial = True
+
+    def procedure_of(self, given: Mapping[str, Any]) -> str:
+        """Return the procedure of the job that is given by its number; no queue is made for that."""
+        if given.get("number") is None or not queue_path().exists():
+            return ""
+        with Queue() as queue:
+            return queue.job(given["number"]).order.procedure
+
+
+@queue_app.command(cls=AddCommand)
 def add(
     context: typer.Context,
     procedure: Annotated[
         str,
         typer.Argument(
-            help="solve, … and its arguments (`mho run solve --help`), or a plan (.toml)", show_default=False
+            help="solve, … and its arguments (`mho queue add solve --help`), or a plan (.toml)",
+            show_default=False,
+            autocompletion=completion.procedures,
         ),
     ],
     bench: Bench = "simulated",
@@ -88,7 +105,7 @@ def add(
             orders = checked_all([replace(one, output=output) for one in planned], queue)
             _report_all(queue.add_all(orders, priority=priority or 0), json_)
         return
-    words = parameters_from_arguments(procedure, context.args, seed=seed, program="mho queue add")
+    words = typed_parameters(context, seed)
     order = Order(procedure, words, bench, seed, preset, output, Path.cwd(), after, bool(force))
     with Queue() as queue:
         order, estimate = checked(order, queue, asking(trust))
@@ -97,7 +114,7 @@ def add(
 
 @queue_app.command("list")
 def list_jobs(
-    bench: Annotated[str | None, typer.Option(help="only jobs for this bench")] = None,
+    bench: AnyBench = None,
     status: Annotated[list[JobStatus] | None, typer.Option(help="only such jobs; may be repeated")] = None,
     all_: Annotated[
         bool, typer.Option("--all", help="not only the last that ended and the first that wait")
@@ -196,11 +213,13 @@ def move(
         queue.move(number, place)
 
 
-@queue_app.command(context_settings=_WORDS)
+@queue_app.command(cls=EditCommand)
 def edit(
     context: typer.Context,
     number: Number,
-    bench: Annotated[str | None, typer.Option(help="another bench")] = None,
+    bench: Annotated[
+        str | None, typer.Option(help="another bench", autocompletion=completion.benches)
+    ] = None,
     seed: Seed = None,
     preset: Preset = None,
     after: After = None,
@@ -214,9 +233,7 @@ def edit(
     with Queue() as queue:
         job = queue.job(number)
         before = job.order
-        words = parameters_from_arguments(
-            before.procedure, context.args, seed=seed, program=f"mho queue edit {number}", partial=True
-        )
+        words = typed_parameters(context, seed)
         given: dict[str, Any] = {
             "bench": bench, "seed": seed, "preset": preset, "after": after, "output": output and output.resolve(),
             "force": force,
@@ -263,7 +280,7 @@ def remove(number: Number) -> None:
 
 @queue_app.command()
 def clear(
-    bench: Annotated[str | None, typer.Option(help="only jobs for this bench")] = None,
+    bench: AnyBench = None,
     waiting: Annotated[bool, typer.Option("--waiting", help="forget those that wait too")] = False,
 ) -> None:
     """Forget all jobs that have ended; run files stay."""

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from mho.cli.options import AsJson
 from mho.cli.run_list import links_as_json, print_links, print_runs, runs_as_json
 from mho.cli.terminal import Terminal
 from mho.errors import RunFileError
@@ -20,15 +21,9 @@ from mho.runs.index.index import NEWEST_FIRST
 SHOWN = 50
 """Lines of a list on a terminal, unless --limit says otherwise."""
 
-runs_app = typer.Typer(
-    invoke_without_command=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="List, search, tag and link runs. Without a further word: list them, newest first.",
-)
+runs_app = typer.Typer(invoke_without_command=True)
 
 Folder = Annotated[Path | None, typer.Option("--runs", help="folder of runs, default MHO_RUNS or data/runs")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines instead")]
 Name = Annotated[str, typer.Argument(help="a run: its path, name, or identity", show_default=False)]
 
 

@@ -37,7 +37,7 @@ EXIT_LOST, EXIT_STOPPED = 1, 130
 GLANCE = 0.5  # s from one look at the parent to the next
 LARGEST = 100_000_000  # bytes of a run file that is closed at once: a second's work
 Note = Callable[[str, str, Safed], str]
-SHOW_CURSOR = "\x1b[?25h"  # a progress display that is killed leaves it hidden
+Say = Callable[[str], object]
 
 
 class Report:
@@ -93,7 +93,7 @@ class Report:
                 os.write(self._pipe, json.dumps(words).encode() + b"\n")
 
 
-def supervise(note: Note = lambda bench, folder, found: "") -> Report:
+def supervise(note: Note, say: Say) -> Report:
     """Fork a worker and supervise it. Only the worker returns from here; this process exits with the worker's status.
 
     Signals that this process ignores stay ignored: `nohup`, a job in the background. Where there is no fork (Windows)
@@ -104,6 +104,8 @@ def supervise(note: Note = lambda bench, folder, found: "") -> Report:
     note : callable
         Told of every bench that a fresh process had to make safe, with the folder it was named from and what came of
         it; returns what is to be said of that.
+    say : callable
+        Told in words what became of a run that could not say so itself.
     """
     if not hasattr(os, "fork"):
         return Report()
@@ -116,7 +118,7 @@ def supervise(note: Note = lambda bench, folder, found: "") -> Report:
     if worker:
         os.close(tell)
         os.close(leash)
-        _Supervisor(worker, told, note).serve()
+        _Supervisor(worker, told, note, say).serve()
     os.close(told)
     os.close(held)
     os.setsid()  # Ctrl-C in the terminal is the supervisor's to hand on
@@ -136,8 +138,8 @@ def supervise(note: Note = lambda bench, folder, found: "") -> Report:
 class _Supervisor:
     """Waits for a worker, forwards signals, and makes sure that the bench is safe."""
 
-    def __init__(self, worker: int, told: int, note: Note) -> None:
-        self._worker, self._told, self._note = worker, told, note
+    def __init__(self, worker: int, told: int, note: Note, say: Say) -> None:
+        self._worker, self._told, self._note, self._say = worker, told, note, say
         os.set_blocking(told, False)
         self._rest = b""
         self._used: dict[str, str] = {}  # benches, with the folder they were named from
@@ -243,8 +245,6 @@ class _Supervisor:
     def _settle(self, status: int) -> int:
         """Make sure that the bench is safe, say what happened unless the worker did, and return the exit status."""
         words = [] if self._leaving else [self._how_it_ended(status)]
-        if words and sys.stderr.isatty():
-            sys.stderr.write(SHOW_CURSOR)
         if self._heirs and self._used:  # which they may have used after the worker had made them safe
             self._safe.clear()
             words.append("processes that the run had left could use its bench, and were ended")
@@ -255,9 +255,9 @@ class _Supervisor:
                 words.append(self._made_safe(bench, folder, found))
                 safe &= found.safe
         if words:
-            _complain("; ".join(words))
+            self._say("; ".join(words))
         if not self._leaving:
-            _keep_reason(self._file, "; ".join(words))
+            self._keep_reason("; ".join(words))
         if self._leaving and (status > 0 or safe):
             return status
         if self._asked and words:
@@ -285,19 +285,13 @@ class _Supervisor:
         made = "was made safe by a fresh process" if found.safe else f"is NOT confirmed safe: {found.reason}"
         return f"bench {bench} {made}" + (f"; {more}" if more else "")
 
+    def _keep_reason(self, words: str) -> None:
+        """Close the run file that the worker has left, with the reason, unless that takes long: it is `interrupted`."""
+        path = self._file
+        try:
+            if path and os.path.getsize(path) <= LARGEST:
+                from mho.runs import recover
 
-def _keep_reason(path: str, words: str) -> None:
-    """Close the run file that the worker has left, with the reason, unless that takes long; else it is `interrupted`."""
-    try:
-        if path and os.path.getsize(path) <= LARGEST:
-            from mho.runs import recover
-
-            recover(path, words)
-    except Exception as error:  # it reads as interrupted all the same
-        _complain(f"{path} does not say why: {error}; `mho recover` closes it")
-
-
-def _complain(words: str) -> None:
-    with suppress(OSError):  # the terminal may be gone
-        sys.stderr.write(f"mho: {words}\n")
-        sys.stderr.flush()
+                recover(path, words)
+        except Exception as error:  # it reads as interrupted all the same
+            self._say(f"{path} does not say why: {error}; `mho recover` closes it")

@@ -365,7 +365,7 @@ def test_help_behind_a_procedure_is_about_its_arguments(shell, words):
     code, out, err = shell(*words, "--help")
     assert (code, err) == (0, "")
     assert "--read-voltage" in out
-    assert "itself takes" in out
+    assert "--seed" in out  # the verb's own are there as well
 
 
 def test_help_behind_a_plan_runs_nothing(shell):
@@ -380,16 +380,16 @@ def test_help_behind_a_plan_runs_nothing(shell):
         (("solv", "a.npy"), "no such command 'solv'; did you mean 'solve'?"),
         (("bench", "chek"), "no such command 'chek'; did you mean 'check'?"),
         (("queue", "lst"), "no such command 'lst'; did you mean 'list'?"),
-        (("runs", "--wher", "x"), "no such option: --wher (Possible options: --help, --where)"),
-        (("solve", "a.npy", "--bit", 3), "no such option: --bit (Possible options: --bits); `mho solve --help` says more"),
+        (("runs", "--wher", "x"), "no such option: --wher; did you mean '--where'?"),
+        (("solve", "a.npy", "--bit", 3), "no such option: --bit; did you mean '--bits'?"),
         (("solve",), "missing argument 'matrix'; `mho solve --help` says more"),
-        (("solve", "a.npy", "--bits", "many"), "invalid value for '--bits': "),
+        (("solve", "a.npy", "--bits", "many"), "bits is 'many'; give a number"),
         (("solve", "a.npy", "--bits"), "option '--bits' requires an argument"),
         (("run",), "mho run needs a procedure; `mho procedures` lists them, `mho run --help` says more"),
         (("rehearse", "lab.toml"), "mho rehearse needs a procedure; "),
         (("run", "raed"), "there is no procedure 'raed'; did you mean 'read'?"),
-        (("run", "read", "--repeat", 3), "mho run read has no argument '--repeat'; did you mean '--repeats'?"),
-        (("run", "read", "--benhc", "x"), "mho run read has no argument '--benhc'; did you mean '--bench'?"),
+        (("run", "read", "--repeat", 3), "no such option: --repeat; did you mean '--repeats'?"),
+        (("run", "read", "--benhc", "x"), "no such option: --benhc; did you mean '--bench'?"),
     ],
 )  # fmt: skip
 def test_a_typing_error_is_answered_in_one_line(shell, words, answer):

@@ -223,7 +223,7 @@ def test_a_job_whose_ground_failed_fails_and_says_so(shell, desk, tmp_path):
         (["add", "read", "--after", "#9"], "there is no job 9"),
         (["add", "read", "--after", "a.npy", "--preset", "pku"], "leave out --preset pku"),
         (["add", "slove", "a.npy"], "there is no procedure 'slove'; did you mean 'solve'?"),
-        (["add", "solve"], "the following arguments are required: matrix"),
+        (["add", "solve"], "missing argument 'matrix'; `mho queue add solve --help` says more"),
         (["add", "solve", "b.npy"], "b.npy"),
         (["add", "solve", "a.npy", "--bits", "99"], "bits is 99; it must be a whole number from 3"),
         (["add", "solve", "a.npy", "--bench", "moon"], "cannot read bench 'moon'"),

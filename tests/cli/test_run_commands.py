@@ -53,7 +53,7 @@ def test_a_person_gets_the_summary_and_the_file(shell):
     ("arguments", "said"),
     [
         (("raed",), "there is no procedure 'raed'; did you mean 'read'?"),
-        (("read", "--rwos", "0:2"), "mho run read has no argument '--rwos'; did you mean '--rows'?"),
+        (("read", "--rwos", "0:2"), "no such option: --rwos; did you mean '--rows'?"),
         (
             ("read", "--interval", "100mV"),
             "interval is '100mV'; 'mV' is not a unit of its kind: give it in s",
@@ -65,7 +65,7 @@ def test_a_person_gets_the_summary_and_the_file(shell):
         (("read", "--interval", "soon"), "interval is 'soon'; give a number and a unit, such as 200ms"),
         (("read", "--repeats", "1.5"), "repeats is 1.5; it is a whole number"),
         (("read", "--repeats", "0"), "repeats is 0; it must be a whole number from 1 to 1e+06"),
-        (("solve",), "mho run solve: the following arguments are required: matrix"),
+        (("solve",), "missing argument 'matrix'; `mho run solve --help` says more"),
         (("nowhere.toml",), "cannot read plan nowhere.toml (No such file or directory)"),
     ],
 )

@@ -7,10 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from command_line import made_of_words
 from pymeasure.experiment import FloatParameter, IntegerParameter
 
 from mho import run
-from mho.cli.arguments import procedure_from_arguments
 from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
@@ -109,7 +109,7 @@ def test_zero_is_zero_for_every_optional_number_or_is_refused(name, key, tmp_pat
 def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key, tmp_path):
     assert getattr(make_procedure(name, {key: None}), key) is None
     words = ["a.mtx"] if name == "solve" else ["--rows", "0", "--columns", "0"]
-    assert getattr(procedure_from_arguments(name, words), key) is None
+    assert getattr(made_of_words(name, words), key) is None
     result = run(make_procedure(name, shortest(name)), seed=1, output=tmp_path)
     with RunFile(result.path) as file:
         assert file.parameters[key].value is not None

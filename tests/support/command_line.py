@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from mho.cli.main import main
+from mho.cli.procedure_command import ProcedureCommand, typed_parameters
+from mho.procedures import Procedure
+from mho.procedures.catalogue import make_procedure
 
 
 class Shell:
@@ -38,3 +42,16 @@ class Shell:
         assert "Traceback" not in line
         assert not self.folder.exists() or not any(self.folder.iterdir())
         return line.removeprefix("mho: ")
+
+
+def made_of_words(name: str, words: list[str], seed: int | None = None) -> Procedure:
+    """Return the procedure that a verb makes of what is typed for it."""
+    made: list[Procedure] = []
+    app = typer.Typer(add_completion=False)
+
+    @app.command(cls=ProcedureCommand)
+    def verb(context: typer.Context, procedure: str) -> None:
+        made.append(make_procedure(procedure, typed_parameters(context, seed)))
+
+    app([name, *words], prog_name="mho verb", standalone_mode=False)
+    return made[0]

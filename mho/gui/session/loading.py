@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 
-MODULES = ("mho.running.queue", "mho.running.queue.orders", "mho.procedures.catalogue", "mho.cli.arguments")
+MODULES = ("mho.running.queue", "mho.running.queue.orders", "mho.procedures.catalogue")
 
 _lock = threading.Lock()
 

@@ -1,0 +1,33 @@
+"""What a shell is offered while somebody types: names that are listed in one place each, asked for only then."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+
+def presets() -> list[str]:
+    """Return the cell presets of a simulated bench."""
+    from mho.instruments.simulated import CELL_PRESETS
+
+    return list(CELL_PRESETS)
+
+
+def benches() -> list[str]:
+    """Return the packaged benches; where none fits, a shell goes on with the files there are."""
+    folder = resources.files("mho") / "instruments" / "benches"  # without importing what drives them
+    return sorted(Path(one.name).stem for one in folder.iterdir() if one.name.endswith(".toml"))
+
+
+def procedures() -> list[tuple[str, str]]:
+    """Return the procedures there are, each with the first line of what it says of itself."""
+    from mho.procedures.catalogue import known_procedures
+
+    return [(name, (kind.__doc__ or "").partition("\n")[0]) for name, kind in known_procedures().items()]
+
+
+def export_forms() -> tuple[str, ...]:
+    """Return the forms in which a run can be exported."""
+    from mho.analysis.exports.export import FORMS
+
+    return FORMS

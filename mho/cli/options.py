@@ -1,0 +1,32 @@
+"""Arguments and options that several verbs have, each described once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mho.cli import completion
+
+SIMULATED_CELLS = "simulated cells: {presets}"
+"""The list is put in when the help is shown, see `procedure_command`: the presets are not loaded before."""
+
+Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]
+Runs = Annotated[list[Path], typer.Argument(help="run files (.h5)", show_default=False)]
+Plan = Annotated[Path, typer.Argument(help="a plan (.toml)", show_default=False)]
+BenchArgument = Annotated[
+    str, typer.Argument(help="a packaged bench or a bench file", autocompletion=completion.benches)
+]
+
+Bench = Annotated[
+    str, typer.Option(help="a packaged bench or a bench file", autocompletion=completion.benches)
+]
+Preset = Annotated[str | None, typer.Option(help=SIMULATED_CELLS, autocompletion=completion.presets)]
+Seed = Annotated[int | None, typer.Option(help="of everything random; fresh when left out")]
+Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")]
+Force = Annotated[bool, typer.Option("--force", help="take limits that can hardly be meant as they are")]
+Trusted = Annotated[bool, typer.Option("--trust", help="run code that a run file names, without asking")]
+Scheduler = Annotated[str, typer.Option(help="of a dask cluster, tcp://HOST:PORT, instead")]
+SummaryAsJson = Annotated[bool, typer.Option("--json", help="print a summary for machines instead")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines instead")]

@@ -1,0 +1,31 @@
+"""Single lines: what a verb says on standard output, and what went wrong on standard error."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+import typer
+
+from mho.escaping import visible
+
+SHOW_CURSOR = "\x1b[?25h"  # a progress display that is killed leaves it hidden
+
+
+def say(what: object, *, err: bool = False) -> None:
+    """Print a path or a sentence on a line of its own."""
+    typer.echo(visible(str(what), lines=False), err=err)
+
+
+def complain(what: object) -> None:
+    """Say what went wrong in one line on standard error."""
+    sys.stderr.write(f"mho: {visible(str(what), lines=False)}\n")
+
+
+def complain_of_run(words: str) -> None:
+    """Say what became of a run whose own process could not, on a terminal that this process may have left behind."""
+    with suppress(OSError):  # the terminal may be gone
+        if sys.stderr.isatty():
+            sys.stderr.write(SHOW_CURSOR)
+        complain(words)
+        sys.stderr.flush()

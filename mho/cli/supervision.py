@@ -1,0 +1,38 @@
+"""Runs are carried out in a process of their own, which the command line looks after."""
+
+from __future__ import annotations
+
+from contextlib import chdir
+from typing import TYPE_CHECKING, Any
+
+from mho.cli.sentences import complain_of_run
+from mho.running.supervisor import Report, supervise
+
+if TYPE_CHECKING:
+    from mho.processes import Safed
+
+REPORT = "mho.cli.report"
+"""Where a context keeps the report of the process it goes on in."""
+
+
+def apart(context: Any) -> Report:
+    """Go on in a process of its own, once, before anything large is imported; return how that one reports.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Its object says whether runs are supervised at all.
+    """
+    meta: dict[str, Any] = context.meta
+    if REPORT not in meta:
+        meta[REPORT] = supervise(_tell_queue, complain_of_run) if context.obj else Report()
+    report: Report = meta[REPORT]
+    return report
+
+
+def _tell_queue(bench: str, folder: str, found: Safed) -> str:
+    """Note in the queue, if there is one, how a bench was left that a run did not leave safe itself."""
+    from mho.running.queue.bench_notices import tell_queue  # by the supervisor, which is small until then
+
+    with chdir(folder):
+        return tell_queue(bench, found)

@@ -1,0 +1,108 @@
+"""Completion: what a shell is offered, by the protocol with which it asks, from a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
+from mho.procedures.catalogue import known_procedures
+from mho.running.queue import JobStatus
+
+OWN = """
+print("a module that says something when it is imported")
+from mho.procedures import ListParameter, Read
+class Twice(Read):
+    colour = ListParameter("Colour", choices=["red", "green"], default="red")
+"""
+
+
+def ask(folder: Path, shell: str, **asked: str) -> subprocess.CompletedProcess[str]:
+    environ = {"_MHO_COMPLETE": f"complete_{shell}", "MHO_RUNS": str(folder / "runs")} | asked
+    return subprocess.run(
+        [sys.executable, "-m", "mho"],
+        cwd=folder, env=os.environ | environ, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def offered(tmp_path: Path):
+    """Ask what may follow some words, the last of which is not complete yet; nothing else may be printed."""
+
+    def offered(line: str) -> list[str]:
+        words = line.split(" ")
+        told = ask(tmp_path, "bash", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
+        assert told.stderr == ""
+        assert not (tmp_path / "runs").exists()  # a queue is not made by looking
+        return told.stdout.split()
+
+    return offered
+
+
+def test_verbs_are_completed(offered) -> None:
+    assert offered("mho r") == ["run", "rehearse", "runner", "rerun", "recover", "runs"]
+    assert offered("mho queue p") == ["pause", "policy"]
+    assert offered("mho bench ") == ["check", "safe", "show", "serve"]
+
+
+def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered) -> None:
+    assert offered("mho run --b") == ["--bench"]
+    assert offered("mho run read --r") == ["--read-voltage", "--repeats", "--rows"]
+    assert offered("mho rehearse lab.toml read --b") == ["--beyond"]
+    assert offered("mho solve --b") == ["--bits", "--bench"]
+    assert offered("mho queue add solve a.npy --bi") == ["--bits"]
+    assert offered("mho run raed --be") == ["--bench"]  # what is wrong is said when it is run
+
+
+def test_names_that_are_known_are_completed(offered) -> None:
+    assert set(offered("mho run ")) == set(known_procedures())
+    assert offered("mho rehearse lab.toml sw") == ["sweep"]
+    assert offered("mho solve --preset ") == list(CELL_PRESETS)
+    assert offered("mho queue add read --preset p") == ["pku"]
+    benches = offered("mho run read --bench ")
+    assert "simulated" in benches
+    assert offered("mho bench check ") == offered("mho runner --bench ") == benches
+    for bench in benches:
+        load_bench_file(bench)
+
+
+def test_choices_are_completed(offered) -> None:
+    assert offered("mho run solve a.npy --encoding ") == ["auto", "bias", "differential"]
+    assert offered("mho queue list --status ") == [str(status) for status in JobStatus]
+    assert offered("mho export run.h5 --to ") == ["csv", "mat", "netcdf", "folder"]
+
+
+def test_where_a_file_belongs_the_shell_completes_files(tmp_path) -> None:
+    """Bash takes files where nothing is offered, as the script that installs completion says; zsh is told so."""
+    for line in ("mho show ", "mho run read --after ", "mho solve ", "mho run read --bench ./la"):
+        assert ask(tmp_path, "zsh", _TYPER_COMPLETE_ARGS=line).stdout == "_files\n"
+    script = ask(tmp_path, "bash", _MHO_COMPLETE="source_bash").stdout
+    assert "complete -o default" in script
+
+
+def test_a_procedure_of_one_s_own_is_completed_and_does_not_speak(offered, tmp_path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    assert offered("mho run own:Twice --col") == ["--colour", "--columns"]
+    assert offered("mho run own:Twice --colour ") == ["red", "green"]
+    (tmp_path / "broken.py").write_text("1 / 0")
+    assert offered("mho run broken:Twice --be") == ["--bench"]
+
+
+def test_a_job_that_waits_says_what_can_be_edited(tmp_path) -> None:
+    line = {"COMP_WORDS": "mho queue edit 1 --rea", "COMP_CWORD": "4"}
+    assert ask(tmp_path, "bash", **line).stdout == "\n"  # there is no queue
+    subprocess.run(
+        [sys.executable, "-m", "mho", "queue", "add", "read"],
+        cwd=tmp_path, env=os.environ | {"MHO_RUNS": str(tmp_path / "runs")}, check=True, timeout=60,
+    )  # fmt: skip
+    assert ask(tmp_path, "bash", **line).stdout == "--read-voltage\n"
+
+
+def test_help_shows_the_presets_there_are(shell) -> None:
+    for words in (("solve",), ("run",), ("run", "read"), ("rehearse",), ("queue", "add"), ("queue", "edit")):
+        assert ", ".join(CELL_PRESETS) in shell(*words, "--help")[1]
