@@ -8,7 +8,7 @@ import sys
 import pytest
 
 HEAVY = {
-    "numpy", "scipy", "h5py", "pymeasure", "pyvisa", "nidaqmx", "pydantic", "matplotlib", "PySide6", "lupa", "pandas",
+    "numpy", "scipy", "h5py", "pymeasure", "pyvisa", "nidaqmx", "matplotlib", "PySide6", "lupa", "pandas",
     "rich.progress", "rich.live",
 }  # fmt: skip
 
