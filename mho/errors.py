@@ -4,6 +4,8 @@ It lies below every package, so that floors which know nothing of each other rai
 A message says what happened, to which thing, with which value, and what to do about it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 
@@ -72,3 +74,21 @@ class Aborted(MhoError):
 
 class Interrupted(Aborted):
     """The run stops because what it depends on is gone; nobody asked for that."""
+
+
+def recorded_name(error: BaseException) -> str:
+    """Return by which name another process, or another day, is told what kind of error ended something.
+
+    That is the nearest class of this module, so that a lab's own kind of `LimitError` counts as one; of an error that is
+    none of mho's it is its class.
+    """
+    kind = type(error)
+    own = next((one for one in kind.__mro__ if one.__module__ == __name__), kind)
+    known_here = own.__module__ in (__name__, "builtins")
+    return own.__name__ if known_here else f"{own.__module__}.{own.__qualname__}"
+
+
+def recorded_class(name: str) -> type[BaseException]:
+    """Return the class that `recorded_name` has named; `Exception` for one that is none of mho's, or of a newer mho."""
+    kind = globals().get(name)
+    return kind if isinstance(kind, type) and issubclass(kind, MhoError) else Exception

@@ -85,8 +85,16 @@ class MakingSafe:
 
 @dataclass(frozen=True)
 class Ended:
-    """The run is over and its file closed; `safe` tells whether the bench was confirmed safe, `confirmed` when (Unix
-    time, s), `error` the class of the error that ended it.
+    """The run is over and its file closed.
+
+    Attributes
+    ----------
+    safe : bool
+        Whether the bench was confirmed safe; where it was not, `unsafe_reason` says why, and `live` names the roles.
+    error : str
+        The kind of error that ended it, as `mho.errors.recorded_name` has it; empty without one.
+    confirmed : float or None
+        When the bench was confirmed safe, Unix time, s.
     """
 
     status: Status
@@ -95,6 +103,8 @@ class Ended:
     safe: bool = True
     error: str = ""
     confirmed: float | None = field(default=None, compare=False)
+    unsafe_reason: str = ""
+    live: tuple[str, ...] = ()
 
 
 Event = BenchTaken | Started | Progress | Row | Message | Standing | Paused | Resumed | MakingSafe | Ended

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mho.errors import Aborted, InputError, Interrupted, MhoError
+from mho.errors import Aborted, InputError, Interrupted, MhoError, UnsafeError, recorded_name
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench import STOPPING, handled
 from mho.instruments.bench_file import AGREED
@@ -128,7 +128,14 @@ def run(
                 writer.finish(outcome.status, outcome.reason)
                 stream.announce(
                     Ended(
-                        outcome.status, outcome.reason, path, outcome.safe, outcome.error, outcome.confirmed
+                        outcome.status,
+                        outcome.reason,
+                        path,
+                        outcome.safe,
+                        outcome.error,
+                        outcome.confirmed,
+                        outcome.unsafe_reason,
+                        outcome.live,
                     )
                 )
                 opened.past = _past(opened, path)
@@ -212,6 +219,8 @@ class _Outcome:
         self._control = control
         self.status, self.reason, self.safe, self.error = Status.FINISHED, "", False, ""
         self.confirmed: float | None = None  # when the bench was confirmed safe
+        self.unsafe_reason = ""  # why it was not
+        self.live: tuple[str, ...] = ()  # roles of which it was not
 
     def __enter__(self) -> None:
         pass
@@ -225,8 +234,8 @@ class _Outcome:
         elif isinstance(error, Aborted) or broken_off:
             self.status, self.reason = Status.ABORTED, str(error) or "interrupted from the keyboard"
         elif error is not None:
-            self.error = type(error).__name__
-            self.status, self.reason = Status.FAILED, f"{self.error}: {error}"
+            self.error = recorded_name(error)
+            self.status, self.reason = Status.FAILED, f"{type(error).__name__}: {error}"
 
 
 @contextmanager
@@ -244,6 +253,8 @@ def _made_safe(bench: Bench, writer: RunWriter, stream: Stream, outcome: _Outcom
             for name, settings in bench.identities().items():
                 writer.set_settings(name, settings)
         except MhoError as error:
+            outcome.unsafe_reason = str(error)
+            outcome.live = error.live if isinstance(error, UnsafeError) else ()
             stream.say(str(error), "CRITICAL", unsafe=True)
             if not failed:  # else what ended the run is its reason, and must not be covered up
                 raise

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mho.errors import InputError, LimitError
+from mho.errors import InputError, LimitError, recorded_class
 from mho.procedures.stream import Ended, Event
 from mho.runs import Status
 
@@ -28,7 +28,7 @@ def occasion_of(event: Ended) -> Occasion | None:
         return "finish"
     if event.status is Status.ABORTED:
         return None
-    return "limit" if event.error == LimitError.__name__ else "failure"
+    return "limit" if issubclass(recorded_class(event.error), LimitError) else "failure"
 
 
 @dataclass(frozen=True)

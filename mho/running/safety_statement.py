@@ -72,6 +72,17 @@ class Witness:
         in_order = isinstance(error, MhoError) and not isinstance(error, BenchError | InstrumentError)
         return in_order and not self._begun
 
+    def found(self, error: BaseException | None) -> Safed:
+        """Return what is known of the bench that the run has left, after `error` if anything went wrong."""
+        ended = self.ended
+        if self.left_safe(error):
+            return Safed(True, confirmed=self.confirmed(error))
+        if isinstance(error, UnsafeError):
+            return Safed(False, str(error), error.live)
+        if ended is not None and ended.unsafe_reason:
+            return Safed(False, ended.unsafe_reason, ended.live)
+        return Safed(False, str(error or ""))
+
     def confirmed(self, error: BaseException | None) -> float | None:
         """Return when every output of the bench was confirmed off, Unix time, s; None where nobody has read that back."""
         return self.ended.confirmed if self.ended is not None and self.left_safe(error) else None
@@ -117,7 +128,7 @@ def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness
         if witness.taken and safe:
             report.left(bench)
         elif witness.taken and not report.supervised:
-            tell_queue(bench, Safed(False, str(ended), getattr(ended, "live", ())))
+            tell_queue(bench, witness.found(ended))
 
 
 def is_real(bench: str) -> bool:

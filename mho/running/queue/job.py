@@ -116,7 +116,7 @@ class Job:
     pulses : int or None
         Pulses that it took.
     error : str
-        Class of the error that ended it, such as ``LimitError``; empty without one.
+        Kind of error that ended it, as `mho.errors.recorded_name` has it (``LimitError``); empty without one.
     """
 
     id: int

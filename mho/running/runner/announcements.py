@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mho.errors import LimitError
+from mho.errors import LimitError, recorded_class
 from mho.procedures import stream
 from mho.running.notifications import Notifier, Occasion
 from mho.running.queue.job import JobStatus
@@ -23,7 +23,8 @@ def telling(notifier: Notifier) -> Callable[[Event], None]:
     def listen(event: Event) -> None:
         if isinstance(event, JobChanged) and event.job.status in OCCASIONS:
             job = event.job
-            occasion: Occasion = "limit" if job.error == LimitError.__name__ else OCCASIONS[job.status]
+            beyond = issubclass(recorded_class(job.error), LimitError)
+            occasion: Occasion = "limit" if beyond else OCCASIONS[job.status]
             notifier.send(
                 f"mho: job {job.id} {job.status}",
                 f"{job.reason or job.order.in_words()}\n{job.run}",

@@ -59,7 +59,7 @@ class JobDone:
     seconds, pulses : float, int or None
         What a finished run took.
     error : str
-        Class of the error that ended it; empty without one.
+        Kind of error that ended it, as `mho.errors.recorded_name` has it; empty without one.
     live : tuple of str
         Roles that are not confirmed safe, as far as they are known.
     confirmed : float or None

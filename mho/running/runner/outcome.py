@@ -20,13 +20,15 @@ class JobOutcome:
     safe : bool
         Whether the bench is known to be safe.
     error : str
-        The class of the error that ended it.
+        The kind of error that ended it.
     asked : bool
         Whether somebody had asked it to stop: no policy has it run again.
     ended : float or None
         When, as its run file says, Unix time, s; None where that says nothing: just now.
     confirmed : float or None
         When its bench was read back as safe, Unix time, s; None where that was not.
+    live : tuple of str
+        Roles that the worker could not confirm safe, as far as it knew.
     """
 
     status: JobStatus
@@ -38,13 +40,21 @@ class JobOutcome:
     asked: bool = False
     ended: float | None = None
     confirmed: float | None = None
+    live: tuple[str, ...] = ()
 
 
 def told(done: JobDone) -> JobOutcome:
     """Return the outcome in a worker's last message; its run file says the same."""
     status = JobStatus(done.status)
     return JobOutcome(
-        status, done.reason, done.safe, done.seconds, done.pulses, done.error, confirmed=done.confirmed
+        status,
+        done.reason,
+        done.safe,
+        done.seconds,
+        done.pulses,
+        done.error,
+        confirmed=done.confirmed,
+        live=done.live,
     )
 
 

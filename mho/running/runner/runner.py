@@ -205,7 +205,7 @@ class Runner:
             self._writes.lane.unsafe
         )  # an emergency stop wants it confirmed, also when nothing was begun
         if not outcome.safe or (stopped and outcome.confirmed is None):
-            self._make_safe()
+            self._make_safe(outcome.live)
         elif stopped and outcome.confirmed is not None:
             self._writes.confirm_safe(outcome.confirmed, f"read back when job {job.id} had ended")
         self._writes.write(lambda: self._note_end(job, outcome))
@@ -241,8 +241,11 @@ class Runner:
             end = wait_for_worker(job, self._family, self._grace.orphan, self._attend)
             self._settle(job, found(job.run, end, job.reason))
 
-    def _make_safe(self) -> bool:
-        """Make the bench safe from a fresh process; what cannot be confirmed holds the queue, whatever its policy."""
+    def _make_safe(self, feared: Sequence[str] = ()) -> bool:
+        """Make the bench safe from a fresh process; what cannot be confirmed holds the queue, whatever its policy.
+
+        `feared` are roles that the worker could not confirm: they may be live where the fresh process knows of none.
+        """
         self._state = "making safe"
         self._presence.announce(self.state())
         with ThreadPoolExecutor(1, "making safe") as apart:
@@ -255,7 +258,7 @@ class Runner:
             self._say("WARNING", f"bench {self.bench} was made safe by a fresh process")
         else:
             reason = f"bench {self.bench} is not confirmed safe: {done.reason}"
-            self._writes.hold_unsafe(reason, done.reason, done.live)
+            self._writes.hold_unsafe(reason, done.reason, done.live or feared)
             self._say(
                 "CRITICAL",
                 f"{reason}. The queue is held; see to the bench, then `mho queue resume`",

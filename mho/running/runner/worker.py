@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO
 
-from mho.errors import Aborted, MhoError, QueueError
+from mho.errors import Aborted, MhoError, QueueError, recorded_name
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.stream import Control, Ended, Event, Started
 from mho.processes import adopt_orphans, end_alone, end_heirs, interrupt
@@ -118,9 +118,10 @@ class _Watch(Witness):
 
     def done(self, status: Status, reason: str, error: BaseException) -> JobDone:
         """Return the last message on a run that did not finish; what its file says goes first."""
-        name = type(error).__name__ if status is Status.FAILED else ""
+        name = recorded_name(error) if status is Status.FAILED else ""
         status = self.ended.status if self.ended is not None else status
-        return JobDone(status, reason, self.left_safe(error), error=name, confirmed=self.confirmed(error))
+        bench = self.found(error)
+        return JobDone(status, reason, bench.safe, error=name, live=bench.live, confirmed=bench.confirmed)
 
 
 def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> JobDone:
