@@ -63,9 +63,18 @@ class Message:
 
 @dataclass(frozen=True)
 class Standing:
-    """How the outputs of the bench stand, by role, in words: as the bench has set and confirmed them."""
+    """How the outputs of the bench stand, as it has set and confirmed them.
+
+    Attributes
+    ----------
+    outputs : mapping
+        By role, in words.
+    live : tuple of str or None
+        The roles that may be on; None where nobody has said.
+    """
 
     outputs: Mapping[str, str]
+    live: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -164,10 +173,10 @@ class Control:
         def announce(event: Event) -> None:
             stream.pause(isinstance(event, Paused))
             stream.announce(event)
-            stream.announce(Standing(bench.standing()))
+            stream.announce(stream.standing())
 
         self._rest, self._announce = bench.rest, announce
-        stream.standing = bench.standing
+        stream.standing = lambda: Standing(bench.standing(), bench.live())
         before, bench.checkpoint = bench.checkpoint, self.check
         try:
             yield
@@ -200,7 +209,7 @@ class Stream:
         self.set_array = writer.set_array
         self.set_summary = writer.set_summary
         self.now = time.monotonic  # wall time, for pacing announcements
-        self.standing: Callable[[], Mapping[str, str]] = dict  # asked for now and then, to be announced
+        self.standing = lambda: Standing({}, ())  # asked for now and then, to be announced
         self._stood = -STANDING
 
     def emit(self, table: str, **values: Any) -> None:
@@ -223,7 +232,7 @@ class Stream:
         self.announce(Progress(stage, done, total, detail))
         if self._observers and self.now() - self._stood >= STANDING:
             self._stood = self.now()
-            self.announce(Standing(self.standing()))
+            self.announce(self.standing())
 
     def announce(self, event: Event) -> None:
         """Tell the observers; one that fails is told nothing more, for watching must not harm a run."""

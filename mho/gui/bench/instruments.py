@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QTreeWidget, QTreeWidgetItem, QWidget
 
 from mho.gui.bench.facts import DescribedInstrument
 from mho.gui.bench.trees import COLUMNS, CONNECTION, KNOWN, OUTPUT, prepare_table, tell_below
-from mho.gui.session.bench_safety import clock, is_live
+from mho.gui.session.bench_safety import clock
 from mho.gui.widgets import theme
 
 NEVER = "never read"
@@ -34,6 +34,8 @@ class InstrumentState:
         In words; empty where the source does not tell.
     wrong : bool
         Whether that is to be put right.
+    live : bool
+        Whether the output may be on.
     """
 
     when: datetime
@@ -41,6 +43,7 @@ class InstrumentState:
     connection: str = ""
     output: str = ""
     wrong: bool = False
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,11 +127,10 @@ class InstrumentTable(QTreeWidget):
         else:
             known = f"{clock(seen.when)}, {seen.source}"
             texts = {CONNECTION: seen.connection or UNTOLD, OUTPUT: seen.output or UNTOLD, KNOWN: known}
-        live = seen is not None and bool(seen.output) and is_live(seen.output)
         for column, text in texts.items():
             item.setText(column, text)
             item.setToolTip(column, text)
-            loud = seen is not None and (seen.wrong or (column == OUTPUT and live))
+            loud = seen is not None and (seen.wrong or (column == OUTPUT and seen.live))
             colour = (
                 now.bad if loud and column != KNOWN else now.faint if text in (NEVER, UNTOLD) else now.ink
             )
@@ -141,7 +143,7 @@ def of_findings(
 ) -> tuple[Details, dict[str, InstrumentState]]:
     """Return what *Check bench* has found of each instrument: all of it, and how it stands."""
     lines: dict[str, list[tuple[str, str, str]]] = {}
-    told: dict[str, dict[str, str]] = {}
+    told: dict[str, dict[str, Any]] = {}
     wrong = set()
     for one in findings:
         role, what = one["subject"], one["what"]
@@ -150,6 +152,8 @@ def of_findings(
         column = {"connection": "connection", "output": "output", "mode": "output"}.get(what)
         if column is not None:
             told.setdefault(role, {})[column] = str(one["detail"])
+            if column == "output":
+                told[role]["live"] = one["verdict"] != "ok"
             if one["verdict"] == "wrong":
                 wrong.add(role)
     seen = {

@@ -26,7 +26,7 @@ from mho.analysis.reports.cells import read_chip
 from mho.errors import RunFileError
 from mho.gui.bench.facts import BenchDescription, RunExtremes, in_units, last_in_words, margin, read_facts
 from mho.gui.bench.instruments import Details, InstrumentState, InstrumentTable, of_findings
-from mho.gui.bench.trees import LIMITS, UNSEEN, output_in_words, table
+from mho.gui.bench.trees import LIMITS, UNSEEN, output_of_settings, table
 from mho.gui.session.bench_safety import SafetyVerdict, clock
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
@@ -131,9 +131,11 @@ class BenchPanel(QWidget):
             state = self.session.runner
             job = "a job" if state is None or state.job is None else f"job {state.job}"
             for role, words in event.outputs.items():
-                self.instruments.see(
-                    role, InstrumentState(datetime.now(), f"set and confirmed by {job}", "answers", words)
+                live = event.live is None or role in event.live
+                seen = InstrumentState(
+                    datetime.now(), f"set and confirmed by {job}", "answers", words, live=live
                 )
+                self.instruments.see(role, seen)
             self._stood = set(event.outputs)
         elif kind == "Ended" and event.safe:
             for role in self._stood:
@@ -211,9 +213,8 @@ class BenchPanel(QWidget):
         self.instruments.detail("run", Details(f"read at {clock(when)} {source}", lines))
         for role, told in settings.items():
             # What an output was before a run says nothing of what the run has made of it.
-            self.instruments.see(
-                role, InstrumentState(when, source, "answered", output_in_words(told) if left else "")
-            )
+            output, live = output_of_settings(told) if left else ("", False)
+            self.instruments.see(role, InstrumentState(when, source, "answered", output, live=live))
 
     def _show_limits(self) -> None:
         self.limits.clear()

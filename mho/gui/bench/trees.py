@@ -15,14 +15,14 @@ UNSEEN = {"current of reads": "not measured"}
 """What stands where a run tells nothing of a quantity; of all others that they were not used."""
 
 
-def output_in_words(settings: dict[str, str]) -> str:
-    """Return whether an instrument's outputs are on, in words, from its settings; empty when these do not say."""
+def output_of_settings(settings: dict[str, str]) -> tuple[str, bool]:
+    """Return how an instrument's outputs stand by its settings, empty when these do not say, and whether any may be on."""
     told = [value for name, value in settings.items() if name == "mode" or name.endswith("output_enabled")]
     if not told:
-        return ""
+        return "", False
     if any(value not in ("True", "False") for value in told):
-        return told[0]
-    return "ON" if "True" in told else "off"
+        return told[0], told[0] != "SAFE"
+    return ("ON", True) if "True" in told else ("off", False)
 
 
 def tell_below(item: QTreeWidgetItem, name: str, value: str) -> QTreeWidgetItem:

@@ -118,7 +118,8 @@ class SafetyRecord:
         """Take a running job's report on its outputs, and the state in which it left them."""
         kind = type(event).__name__  # the classes are in a package that takes its time to load
         if kind == "Standing":
-            on = [f"{role} {words}" for role, words in event.outputs.items() if is_live(words)]
+            live = event.outputs if event.live is None else event.live
+            on = [f"{role} {words}" for role, words in event.outputs.items() if role in live]
             self._outputs = f"{', '.join(on) or 'no output on'}, set and confirmed at {clock(now)}"
         elif kind == "Ended":
             self._outputs, name = "", Path(event.path).name
@@ -215,11 +216,6 @@ def _unconfirmed(standing: Lane | RunnerState) -> str:
 def safety_topic(bench: str) -> str:
     """Return the topic of the messages that a bench is not confirmed safe; they are withdrawn once it is."""
     return f"safety of {bench}"
-
-
-def is_live(words: str) -> bool:
-    """Return whether an output is in any state but off, by the words of `mho.instruments.Bench.standing`."""
-    return not words.startswith(("off", "SAFE", "0 V"))
 
 
 def clock(when: datetime) -> str:

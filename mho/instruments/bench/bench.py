@@ -167,6 +167,10 @@ class Bench(GuardedBench):
             words["smu"] += f"; last read {self._last.voltage:.3g} V, {1e6 * self._last.current:.3g} µA"
         return words
 
+    def live(self) -> tuple[str, ...]:
+        """Return the roles whose outputs may be on: all that are not known to be off."""
+        return tuple(role for role, state in self.states().items() if state.live)
+
     def _note_safe(self, roles: Set[str]) -> None:
         for role in roles:
             self._states.note(role, "SAFE" if role == "board" else "off", "read")

@@ -12,6 +12,9 @@ Source = Literal["set and confirmed", "read", "unknown"]
 """How a state is known: the instrument took the setting without an error, or was asked for it. Idle never means off."""
 
 
+OFF = ("off", "SAFE")  # values of an output that is off, and of the board when it keeps the chip apart
+
+
 @dataclass(frozen=True)
 class OutputState:
     """What is known of one role's output.
@@ -31,6 +34,11 @@ class OutputState:
     source: Source
     at: float | None = None
     wall: float | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether the output may be on: all that is not known to be off."""
+        return self.value not in OFF
 
 
 UNKNOWN = OutputState("unknown", "unknown")

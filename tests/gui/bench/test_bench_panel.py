@@ -90,7 +90,7 @@ def test_a_run_tells_identities_what_was_seen_and_what_is_left(panel: BenchPanel
 def test_how_outputs_stand_is_shown_with_its_age_and_source(panel: BenchPanel) -> None:
     panel.session.runner = RunnerState("simulated", 1, "running", 4)
     before = datetime.now()
-    panel.session.event_heard.emit(Standing({"gate": "ON, 2.5 V", "board": "PROGRAM, path READ"}))
+    panel.session.event_heard.emit(Standing({"gate": "ON, 2.5 V", "board": "PROGRAM, path READ"}, ("gate",)))
     found = {row[0]: row for row in rows(panel.instruments)}
     assert found["gate"][CONNECTION:KNOWN] == ["answers", "ON, 2.5 V"]
     assert found["gate"][KNOWN] in {

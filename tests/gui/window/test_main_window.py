@@ -450,8 +450,8 @@ def test_the_light_beside_stop_says_what_the_lane_and_the_runner_say(window: Mai
     for act, verdict, words in (
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), SafetyVerdict.UNKNOWN, "nothing was read"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "running", 4)), SafetyVerdict.LIVE, "job 4 running"),
-        (lambda: session._record.take_event(Standing({"gate": "ON, 2.5 V", "smu": "off"}), NOW), SafetyVerdict.LIVE,
-         "job 4 running: gate ON, 2.5 V, set and confirmed at "),
+        (lambda: session._record.take_event(Standing({"gate": "ON, 2.5 V", "smu": "off"}, ("gate",)), NOW),
+         SafetyVerdict.LIVE, "job 4 running: gate ON, 2.5 V, set and confirmed at "),
         (lambda: session._record.take_event(ENDED, NOW), SafetyVerdict.LIVE, "job 4"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "idle")), SafetyVerdict.SAFE, "run a.h5 had ended"),
         (lambda: session._take_runner(RunnerState("simulated", 1, "making safe")), SafetyVerdict.UNSAFE, "being made safe"),

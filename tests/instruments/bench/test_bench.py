@@ -713,6 +713,7 @@ def test_a_loop_that_rails_by_itself_is_an_error(one_cell):
 def test_how_the_outputs_stand_is_said_as_it_was_set():
     with open_bench(preset="ideal", seed=1) as bench:
         assert set(bench.standing().values()) == {"unknown"}  # nobody has asked, and idle is not off
+        assert set(bench.live()) == set(bench.standing())
         assert {state.source for state in bench.states().values()} == {"unknown"}
         bench.read(CELL)
         standing = bench.standing()
@@ -723,9 +724,11 @@ def test_how_the_outputs_stand_is_said_as_it_was_set():
         assert bench.standing()["gate"] == "ON, 0 V"
         bench.connect_multiply("multiply", [0], [0])
         assert bench.standing()["board"] == "MULTIPLY"
+        assert {"gate", "board"} <= set(bench.live())
         bench.safe()
         assert bench.standing()["gate"] == "off"
         assert bench.standing()["board"] == "SAFE"
+        assert bench.live() == ()
 
 
 def test_a_state_says_from_where_it_is_known_and_since_when():
