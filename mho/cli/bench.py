@@ -22,8 +22,8 @@ def check(
     force: Force = False,
 ) -> None:
     """Open every instrument of a bench and say what is wrong with it and what to do."""
-    from mho.cli.bench_check import print_report
-    from mho.cli.terminal import Terminal
+    from mho.cli.display.bench_check import print_report
+    from mho.cli.display.terminal import Terminal
     from mho.instruments.checks import check_bench
 
     report = check_bench(bench, force=force)

@@ -16,7 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from mho.cli.terminal import Terminal
+from mho.cli.display.terminal import Terminal
 from mho.running.campaign import Campaign
 from mho.running.plan import Plan
 from mho.runs.paths import runs_folder

@@ -88,7 +88,7 @@ def run(
 
         check_beside_plan(context, procedure, "procedure", "output", "dry_run")
         raise typer.Exit(UNFINISHED if run_plan(Path(procedure), output, dry_run, report) else 0)
-    from mho.cli.run_display import asking
+    from mho.cli.display.run_display import asking
 
     _carry_out(
         context, as_json, bench, seed=seed, preset=preset, after=after, force=force, output=output,
@@ -101,7 +101,7 @@ def _carry_out(
 ) -> None:
     """Run the procedure that was named, show it meanwhile, print its result, and exit as it ended."""
     report = apart(context)
-    from mho.cli.run_display import RunDisplay, print_result
+    from mho.cli.display.run_display import RunDisplay, print_result
     from mho.procedures.catalogue import make_procedure
     from mho.running.execution import run as carry_out
     from mho.running.results import kept_result
@@ -131,7 +131,7 @@ def _require(procedure: str, context: typer.Context) -> None:
 
 def procedures() -> None:
     """List the procedures there are, with their parameters, units and defaults."""
-    from mho.cli.run_display import print_procedures
+    from mho.cli.display.run_display import print_procedures
 
     print_procedures()
 
@@ -157,8 +157,8 @@ def rehearse(
 ) -> None:
     """Run a procedure on the simulated twins of a real bench, and report what it would do there."""
     _require(procedure, context)
-    from mho.cli.rehearsal import print_rehearsal
-    from mho.cli.run_display import RunDisplay
+    from mho.cli.display.rehearsal import print_rehearsal
+    from mho.cli.display.run_display import RunDisplay
     from mho.procedures.catalogue import make_procedure
     from mho.running.rehearsal import rehearse as carry_out
 

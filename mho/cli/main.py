@@ -12,10 +12,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mho.cli import experiments, many_runs, run_files
+from mho.cli.display.sentences import complain
 from mho.cli.exit_codes import ABORTED, REFUSED
 from mho.cli.lazy_verbs import LazyVerbs
 from mho.cli.procedure_command import ProcedureCommand
-from mho.cli.sentences import complain
 from mho.errors import Aborted, MhoError
 
 COMPLETING = "_MHO_COMPLETE"

@@ -26,8 +26,8 @@ def campaign(
 ) -> None:
     """Carry out a plan's runs on simulated benches, several at once; what is finished is not repeated."""
     from mho.cli.campaign import carry_out_campaign
+    from mho.cli.display.terminal import Terminal
     from mho.cli.plan import print_plan
-    from mho.cli.terminal import Terminal
     from mho.running.plan import load_plan
 
     planned = load_plan(plan)
@@ -46,7 +46,7 @@ def runner(
     ] = None,
 ) -> None:
     """Carry out the queue's jobs for a bench one by one until Ctrl-C; a second Ctrl-C does not wait."""
-    from mho.cli.queue_display import run_queue
+    from mho.cli.display.queue_display import run_queue
 
     if run_queue(bench, once=once, drain=drain, notify=notify or []):
         raise typer.Exit(UNFINISHED)

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mho.cli.run_display import RunDisplay
-from mho.cli.terminal import Terminal
+from mho.cli.display.run_display import RunDisplay
+from mho.cli.display.terminal import Terminal
 from mho.errors import Aborted, InputError, MhoError
 from mho.procedures.conditions import load_conditions
 from mho.procedures.stream import Event, Observer, Started

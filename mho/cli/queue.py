@@ -11,12 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from mho.cli import completion
+from mho.cli.display.queue_display import RunnerDisplay
+from mho.cli.display.queue_tables import as_json, print_job, print_jobs, print_lanes
+from mho.cli.display.run_display import asking
+from mho.cli.display.terminal import Terminal
 from mho.cli.options import AsJson, Bench, Preset, Trusted
 from mho.cli.procedure_command import ProcedureCommand, typed_parameters
-from mho.cli.queue_display import RunnerDisplay
-from mho.cli.queue_tables import as_json, print_job, print_jobs, print_lanes
-from mho.cli.run_display import asking
-from mho.cli.terminal import Terminal
 from mho.errors import QueueError
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures.origin import bench_key

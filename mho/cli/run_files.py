@@ -12,16 +12,16 @@ from typing import Annotated
 import typer
 
 from mho.cli import completion
+from mho.cli.display.sentences import complain, say
 from mho.cli.exit_codes import UNFINISHED
 from mho.cli.options import Output, Run, Runs, Scheduler, Trusted
-from mho.cli.sentences import complain, say
 from mho.errors import InputError, MhoError
 
 
 def show(run: Run) -> None:
     """Print what a run file holds."""
-    from mho.cli.show import show
-    from mho.cli.terminal import Terminal
+    from mho.cli.display.show import show
+    from mho.cli.display.terminal import Terminal
 
     show(run, Terminal())
 
@@ -92,9 +92,9 @@ def rerun(
     trust: Trusted = False,
 ) -> None:
     """Repeat a run on a simulated bench, and say whether all is equal bit for bit, and what differs."""
-    from mho.cli.rerun import print_rerun, rerun_as_json
-    from mho.cli.run_display import RunDisplay, asking
-    from mho.cli.terminal import Terminal
+    from mho.cli.display.rerun import print_rerun, rerun_as_json
+    from mho.cli.display.run_display import RunDisplay, asking
+    from mho.cli.display.terminal import Terminal
     from mho.running.rerun import rerun as repeat
 
     with RunDisplay(quiet=as_json) as display:
@@ -112,8 +112,8 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="print a list for machines instead")] = False,
 ) -> None:
     """Say which run files are damaged, interrupted, or changed since they were written."""
-    from mho.cli import verification as verification_table
-    from mho.cli.terminal import Terminal
+    from mho.cli.display import verification as verification_table
+    from mho.cli.display.terminal import Terminal
     from mho.runs import Verdict
     from mho.runs import verify as look_at
 

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from mho.cli.display.run_list import links_as_json, print_links, print_runs, runs_as_json
+from mho.cli.display.terminal import Terminal
 from mho.cli.options import AsJson
-from mho.cli.run_list import links_as_json, print_links, print_runs, runs_as_json
-from mho.cli.terminal import Terminal
 from mho.errors import RunFileError
 from mho.runs import IndexedRun, RunIndex, runs_folder
 from mho.runs.index.index import NEWEST_FIRST

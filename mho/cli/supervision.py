@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import chdir
 from typing import TYPE_CHECKING, Any
 
-from mho.cli.sentences import complain_of_run
+from mho.cli.display.sentences import complain_of_run
 from mho.running.supervisor import Report, supervise
 
 if TYPE_CHECKING:

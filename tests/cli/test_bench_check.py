@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.text import Text
 
-from mho.cli.bench_check import print_report
-from mho.cli.terminal import Terminal
+from mho.cli.display.bench_check import print_report
+from mho.cli.display.terminal import Terminal
 from mho.instruments.checks import BenchReport, Finding
 
 

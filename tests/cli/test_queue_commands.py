@@ -19,9 +19,9 @@ from queue_runners import SUPPORT, Desk, eventually, order, running
 from rich.console import Console
 
 from mho import run
+from mho.cli.display.queue_display import RunnerDisplay
 from mho.cli.main import main
 from mho.cli.queue import MOST_WAITING
-from mho.cli.queue_display import RunnerDisplay
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures.stream import Message
 from mho.running.queue import Answer, Job, JobStatus, Queue

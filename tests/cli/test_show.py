@@ -11,7 +11,7 @@ from rich.console import Console
 from run_samples import SampleRun
 
 from mho.analysis.reports.quantities import duration_text, parameter_text
-from mho.cli.show import show
+from mho.cli.display.show import show
 from mho.errors import RunFileError
 from mho.runs import RecordedParameter
 

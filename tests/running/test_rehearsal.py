@@ -17,8 +17,8 @@ from repository import ROOT
 from rich.console import Console
 
 import mho.procedures as procedures
+from mho.cli.display.rehearsal import print_rehearsal
 from mho.cli.main import UsageError
-from mho.cli.rehearsal import print_rehearsal
 from mho.errors import Aborted, BenchError, InputError, InstrumentError
 from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench.locking import lock_bench

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli.terminal import Terminal
+from mho.cli.display.terminal import Terminal
 from mho.running.rehearsal import UNSEEN, Rehearsal, TerminalQuantity
 
 PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.analysis.reports.quantities import duration_text
-from mho.cli.show import STYLES
+from mho.cli.display.show import STYLES
 from mho.runs.index.card import UNREADABLE, Quantity
 from mho.runs.index.index import IndexedRun, Links, RunIndex
 

@@ -23,7 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from mho.cli.terminal import Terminal
+from mho.cli.display.terminal import Terminal
 from mho.escaping import visible
 from mho.procedures import stream
 from mho.procedures.catalogue import is_required, known_procedures

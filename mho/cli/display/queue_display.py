@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from mho.cli.queue_tables import COLOURS, took
-from mho.cli.terminal import Terminal
+from mho.cli.display.queue_tables import COLOURS, took
+from mho.cli.display.terminal import Terminal
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures import stream
 from mho.running.notifications import Notifier, addresses
