@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
-from pathlib import Path
-
 
 def presets() -> list[str]:
     """Return the cell presets of a simulated bench."""
@@ -15,8 +12,9 @@ def presets() -> list[str]:
 
 def benches() -> list[str]:
     """Return the packaged benches; where none fits, a shell goes on with the files there are."""
-    folder = resources.files("mho") / "instruments" / "benches"  # without importing what drives them
-    return sorted(Path(one.name).stem for one in folder.iterdir() if one.name.endswith(".toml"))
+    from mho.instruments.bench_file import packaged_benches
+
+    return packaged_benches()
 
 
 def procedures() -> list[tuple[str, str]]:

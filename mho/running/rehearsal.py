@@ -176,7 +176,7 @@ def rehearse(
     seed : int, optional
         Of everything random; a fresh one is drawn, and is in the report.
     preset : str, optional
-        Cells of the simulated chip ("ideal", "quiet", "pku", "relaxing"); default "pku", or the bench file's.
+        Cells of the simulated chip (one of `CELL_PRESETS`); default "pku", or the bench file's.
     output : path, optional
         Where to leave the run file; without it none is left.
     beyond : bool

@@ -10,12 +10,12 @@ from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QFormLayout, QLabel, QLineEdit, QWidget
 
 from mho.gui.widgets import theme
+from mho.instruments.simulated import CELL_PRESETS
 
 if TYPE_CHECKING:
     from mho.running.queue.job import Job, Order
 
 AS_IN_FILE = "as the bench file says"
-PRESETS = ("ideal", "quiet", "pku", "relaxing")
 FRESH = "a fresh one"
 CHOOSE = "as a run left it…"
 OFFERED = 8
@@ -42,7 +42,7 @@ class Conditions(QWidget):
         self.chip.currentIndexChanged.connect(self._chip_chosen)
         self.chip.activated.connect(self._choose_run)
         self.cells = QComboBox()
-        self.cells.addItems([AS_IN_FILE, *PRESETS])
+        self.cells.addItems([AS_IN_FILE, *CELL_PRESETS])
         self.cells.setToolTip("how the cells of the simulated chip behave")
         self.cells.currentTextChanged.connect(self.edited)
         self.insist = QCheckBox("take the bench's as they are (--force)")

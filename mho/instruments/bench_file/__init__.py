@@ -5,6 +5,7 @@ from mho.instruments.bench_file.bench_file import (
     BenchSource,
     ReadSettings,
     load_bench_file,
+    packaged_benches,
     read_bench_texts,
 )
 from mho.instruments.bench_file.chip_requirements import read_chip_text
@@ -19,6 +20,7 @@ __all__ = [
     "check_limits",
     "load_bench_file",
     "modules_beside",
+    "packaged_benches",
     "read_bench_texts",
     "read_chip_text",
 ]

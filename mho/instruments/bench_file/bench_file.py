@@ -139,6 +139,11 @@ def _read(name: str, what: str, packaged: dict[str, str], folder: Path) -> tuple
         ) from None
 
 
+def packaged_benches() -> list[str]:
+    """Return the names of the benches that come with mho."""
+    return sorted(_packaged("mho.instruments", "benches"))
+
+
 def _bench_text(name: str) -> tuple[str, Path]:
     return _read(name, "bench", _packaged("mho.instruments", "benches"), Path())
 

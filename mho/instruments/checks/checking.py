@@ -45,6 +45,8 @@ class Finding:
         What was found.
     advice : str
         What to do about it.
+    live : bool or None
+        Of an output, or of the board: whether it is on. None where that could not be read, and of all else.
     """
 
     subject: str
@@ -52,6 +54,7 @@ class Finding:
     verdict: Verdict
     detail: str
     advice: str = ""
+    live: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -114,11 +117,10 @@ class _Checker:
         self._look("bench", "limits", self._limits)
         for role, open_role in openers.items():
             self._check_instrument(role, open_role)
-        live = self._live()
-        if live:
-            moved = "not tried: " + "; ".join(live)
-            left = any(reason.endswith(("is on", "is not SAFE")) for reason in live)
-            advice = f"{'`mho bench safe`' if left else 'mend the connection'}, then check again"
+        reasons, left_on = self._live()
+        if reasons:
+            moved = "not tried: " + "; ".join(reasons)
+            advice = f"{'`mho bench safe`' if left_on else 'mend the connection'}, then check again"
             self.findings.append(Finding("board", "switches", "note", moved, advice))
             if self._bench.check is not None:
                 self.findings.append(Finding("bench", "contact", "note", moved, advice))
@@ -161,17 +163,19 @@ class _Checker:
         if seen is not None:
             self.findings.append(Finding(subject, what, *seen))
 
-    def _live(self) -> list[str]:
-        """Why switches must not move: sources that are on, or not known to be off."""
-        seen = {(finding.subject, finding.what): finding.detail for finding in self.findings}
-        reasons = []
-        for role in ("smu", "gate", "pulser"):
-            output = seen.get((role, "output"))
-            if output != "off":
-                reasons.append(f"the output of {role} is {'on' if output == 'on' else 'not known to be off'}")
-        if "board" in self._opened and seen.get(("board", "mode")) != "SAFE":
+    def _live(self) -> tuple[list[str], bool]:
+        """Why switches must not move: sources that are on, or not known to be off; and whether `mho bench safe` helps."""
+        live = {(finding.subject, finding.what): finding.live for finding in self.findings}
+        outputs = {role: live.get((role, "output")) for role in ("smu", "gate", "pulser")}
+        reasons = [
+            f"the output of {role} is {'on' if on else 'not known to be off'}"
+            for role, on in outputs.items()
+            if on is not False
+        ]
+        unsafe = "board" in self._opened and live.get(("board", "mode")) is not False
+        if unsafe:
             reasons.append("the board is not SAFE")  # and what the DAQ's outputs hold is not known
-        return reasons
+        return reasons, unsafe or any(outputs.values())
 
     def _switches(self) -> Seen:
         """Close every path once; the driver reads each back."""

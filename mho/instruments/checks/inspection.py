@@ -17,11 +17,12 @@ INTERLOCKED = 42.0  # V above which source-measure units want their interlock cl
 
 
 class Seen(NamedTuple):
-    """What one look found."""
+    """What one look found; `live` says of an output, or of the board, whether it is on, and is None of all else."""
 
     verdict: Verdict
     detail: str
     advice: str = ""
+    live: bool | None = None
 
 
 def look_at_reading(bench: BenchFile) -> Seen:
@@ -112,8 +113,8 @@ def _output(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
     if not channels:
         return None
     if any(channel.output_enabled for channel in channels):
-        return Seen("wrong", "on", "left on by somebody: `mho bench safe` switches it off")
-    return Seen("ok", "off")
+        return Seen("wrong", "on", "left on by somebody: `mho bench safe` switches it off", live=True)
+    return Seen("ok", "off", live=False)
 
 
 def _state(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
@@ -131,8 +132,9 @@ def _state(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
             "wrong",
             f"mode {instrument.mode}, path {instrument.path}",
             "left by somebody: `mho bench safe` grounds it",
+            live=True,
         )
-    return Seen("ok", "SAFE")
+    return Seen("ok", "SAFE", live=False)
 
 
 LOOKS: Mapping[str, Callable[[BenchFile, str, Any], Seen | None]] = {

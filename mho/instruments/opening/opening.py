@@ -41,7 +41,7 @@ def open_bench(
     bench : str
         "simulated", "arrays" (the same chip without instruments), another packaged bench, or the path of a bench file.
     preset : str, optional
-        Cell preset of a simulated bench ("ideal", "quiet", "pku", "relaxing").
+        Cell preset of a simulated bench, one of `CELL_PRESETS`.
     seed : int, optional
         Seed of a simulated bench.
     stuck : float, optional
