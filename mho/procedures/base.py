@@ -13,7 +13,7 @@ import numpy as np
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
-from mho.procedures.parameters import IntegerParameter, Parameter, PyMeasureProcedure
+from mho.procedures.parameters import IntegerParameter, Parameter, Parametrised
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RecordedParameter
 
@@ -34,12 +34,12 @@ class Estimate:
     seconds: float | None = None
 
 
-class Procedure(PyMeasureProcedure):
+class Procedure(Parametrised):
     """A procedure: parameters, then `check`, `prepare`, `layout` and `execute`, in this order.
 
     `check` needs nothing and touches nothing; `prepare` sees the bench but sends nothing that changes an
     output; `layout` declares the run file; only then `execute` acts. So bad input never leaves anything
-    half-done. PyMeasure's `startup` and `shutdown` have no work here: the bench makes itself safe.
+    half-done. The bench makes itself safe.
     """
 
     version: ClassVar[str] = "1"
@@ -104,7 +104,7 @@ class Procedure(PyMeasureProcedure):
 
     def form(self) -> dict[str, Parameter]:
         """The parameters as PyMeasure objects, for forms and command lines."""
-        return dict(self.parameter_objects())
+        return dict(self._parameters)
 
     def recorded_parameters(self) -> dict[str, RecordedParameter]:
         """The parameters as the run file keeps them; one that was not given with the value in use."""

@@ -1,12 +1,14 @@
-"""PyMeasure's Parameters and its Procedure: the one place where `pymeasure.experiment` is imported.
+"""PyMeasure's Parameters, and the object that declares some: the one place where `pymeasure.experiment` is imported.
 
-That package imports its CSV results, and with them pandas, which nobody here uses and which takes as long to import as
-everything else together. Its modules of parameters and procedures need neither, so they are imported past its ``__init__``.
+That package imports its CSV results and its units, and with them pandas and pint, which take longer to load than everything
+else here together and which procedures do not use. Its module of parameters needs neither, so it is imported past the
+package's ``__init__``.
 """
 
 from __future__ import annotations
 
 import sys
+from copy import deepcopy
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 
@@ -17,7 +19,7 @@ if PACKAGE not in sys.modules:
     assert spec is not None
     sys.modules[PACKAGE] = module_from_spec(spec)  # not executed: only the place where its modules are found
     try:
-        import_module(f"{PACKAGE}.procedure")
+        import_module(f"{PACKAGE}.parameters")
     finally:
         del sys.modules[PACKAGE]  # whoever imports the package itself gets all of it, with these same classes
 
@@ -28,7 +30,6 @@ from pymeasure.experiment.parameters import (
     ListParameter,
     Parameter,
 )
-from pymeasure.experiment.procedure import Procedure as PyMeasureProcedure
 
 __all__ = [
     "BooleanParameter",
@@ -36,5 +37,22 @@ __all__ = [
     "IntegerParameter",
     "ListParameter",
     "Parameter",
-    "PyMeasureProcedure",
+    "Parametrised",
 ]
+
+
+class Parametrised:
+    """An object whose class declares Parameters: it has their values as attributes, None for one without a default.
+
+    They are in the order in which they are declared, those of a base class first.
+    """
+
+    def __init__(self) -> None:
+        self._parameters: dict[str, Parameter] = {
+            name: deepcopy(parameter)
+            for kind in reversed(type(self).__mro__)
+            for name, parameter in vars(kind).items()
+            if isinstance(parameter, Parameter) and getattr(type(self), name, None) is parameter
+        }
+        for name, parameter in self._parameters.items():
+            setattr(self, name, parameter.value if parameter.is_set() else None)
