@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from copy import copy
 from io import StringIO
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -80,10 +80,13 @@ class ProcedureCommand(TyperCommand):
 
     def _with_options_of(self, name: str, completing: bool) -> ProcedureCommand:
         """Return this verb with the options of a procedure; without, for one of which a shell cannot be told any."""
+        from rich.markup import escape  # brackets in a text of the user's own are no markup
+
         from mho.procedures.catalogue import find_procedure, form_of
 
         try:
-            with redirect_stdout(StringIO()):  # a user's own module may print while it is imported
+            # A user's own module may print while it is imported; a shell would take that for something to offer.
+            with redirect_stdout(StringIO()) if completing else nullcontext():
                 kind = find_procedure(name)
                 form = form_of(kind)
         except Exception:
@@ -96,7 +99,7 @@ class ProcedureCommand(TyperCommand):
         options = [one for one in self.params if not isinstance(one, TyperArgument)]
         taken = {option for one in options for option in one.opts}
         whole.params = [*arguments, *_parameters(name, form, taken, self.partial), *options]
-        whole.help = kind.__doc__
+        whole.help = escape(kind.__doc__ or "")
         return whole
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -190,18 +193,22 @@ def _parameters(name: str, form: Mapping[str, Parameter], taken: set[str], parti
 
 
 def _argument(key: str, parameter: Parameter, partial: bool) -> inspect.Parameter:
-    info = typer.Argument(metavar=key, help=parameter.name, show_default=False)
+    from rich.markup import escape
+
+    info = typer.Argument(metavar=key, help=escape(parameter.name), show_default=False)
     return _keyword(key, str | None if partial else str, info, None if partial else inspect.Parameter.empty)
 
 
 def _option(key: str, parameter: Parameter, panel: str) -> inspect.Parameter:
     """Return an option; its value is left to the parameter, whose messages are those of plans and scripts too."""
+    from rich.markup import escape
+
     from mho.procedures.parameters import BooleanParameter
 
     option = _option_name(key)
     default = "" if parameter.default in (None, "") else f" (default {parameter.default})"
     told: dict[str, Any] = {
-        "help": f"{parameter.name}{default}",
+        "help": escape(f"{parameter.name}{default}"),
         "show_default": False,
         "rich_help_panel": panel,
     }
