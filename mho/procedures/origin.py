@@ -12,20 +12,19 @@ from mho.instruments.bench_file import AGREED, modules_beside
 from mho.procedures.base import Procedure
 
 
-def origin(procedure: Procedure, bench: str | None) -> dict[str, str]:
+def origin(procedure: Procedure) -> dict[str, str]:
     """Return what a run file keeps as its origin.
 
     Returns
     -------
     dict
-        ``procedure`` (``module:Class``), ``folder`` (from which relative paths among the parameters start),
-        and ``bench`` unless it is None: a bench that was handed over open has no name.
+        ``procedure`` (``module:Class``), and ``folder`` (from which relative paths among the parameters start).
     """
     kind = type(procedure)
     found = {"procedure": f"{kind.__module__}:{kind.__qualname__}"}
     with suppress(OSError):  # a folder that was removed while we are in it
         found["folder"] = os.getcwd()
-    return found if bench is None else found | {"bench": bench_key(bench)}
+    return found
 
 
 def bench_key(bench: str) -> str:

@@ -195,12 +195,19 @@ class Stream:
         Called with each event in the running thread; bulk rows go to the file alone.
     control : Control
         Obeyed by `check`, which procedures call between steps.
+    earlier : Path, optional
+        The run file of an attempt that did not come to its end: a procedure may take from it what was done.
     """
 
     def __init__(
-        self, writer: RunWriter, observers: Sequence[Observer] = (), control: Control | None = None
+        self,
+        writer: RunWriter,
+        observers: Sequence[Observer] = (),
+        control: Control | None = None,
+        earlier: Path | None = None,
     ) -> None:
         self._writer = writer
+        self.earlier = earlier
         self._observers = tuple(observers)
         self.check = (control or Control()).check
         self.record = writer.emit  # bulk rows: written, not announced

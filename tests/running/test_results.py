@@ -23,10 +23,10 @@ class Returning(Procedure):
 
     value: Any = None
 
-    def layout(self) -> Layout:
+    def layout(self, plan: None) -> Layout:
         return Layout()
 
-    def execute(self, bench, stream):
+    def execute(self, plan, bench, stream):
         bench.prepare()
         return self.value
 
@@ -112,8 +112,8 @@ def test_what_cannot_be_kept_fails_the_run_and_says_what_it_is(value, said, tmp_
 def test_a_result_without_a_summary_reaches_the_command_line(shell, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
         "from mho.procedures.base import Procedure\nfrom mho.runs import Layout\n"
-        "class Mine(Procedure):\n    'Mine.'\n    def layout(self):\n        return Layout()\n"
-        "    def execute(self, bench, stream):\n        return {'window': 3.0}\n"
+        "class Mine(Procedure):\n    'Mine.'\n    def layout(self, plan):\n        return Layout()\n"
+        "    def execute(self, plan, bench, stream):\n        return {'window': 3.0}\n"
     )
     monkeypatch.chdir(tmp_path)
     code, out, _ = shell("run", "mine:Mine", "--json")

@@ -104,8 +104,7 @@ def expect(
         bench = bench_key(order.bench)
         source = load_conditions(bench, order.preset, order.seed, order.force)
         procedure = make_procedure(order.procedure, order.parameters)
-        procedure.check()
-        own = procedure.estimate(source)
+        own = procedure.estimate(procedure.check(), source)
         output = None if order.output is None else order.output.resolve()
         order = replace(order, bench=bench, output=output)
         if order.after is not None:
