@@ -214,7 +214,7 @@ class Stream:
         self.record_block = writer.emit_block
         self.snapshot = writer.snapshot
         self.set_array = writer.set_array
-        self.set_summary = writer.set_summary
+        self.set_result = writer.set_result
         self.now = time.monotonic  # wall time, for pacing announcements
         self.standing = lambda: Standing({}, ())  # asked for now and then, to be announced
         self._stood = -STANDING

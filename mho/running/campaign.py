@@ -15,6 +15,7 @@ from mho.procedures.conditions import load_conditions
 from mho.running.execution import run
 from mho.running.plan import Plan, PlannedRun
 from mho.runs import GOING_ON, RunFile, Status
+from mho.runs.index.card import plain_results
 from mho.runs.index.parquet import write_parquet
 
 if TYPE_CHECKING:
@@ -185,9 +186,5 @@ def describe_run(task: Task, status: Status, reason: str, summary: Mapping[str, 
         "seed": task.seed,
     }
     row |= {f"parameter.{key}": value for key, value in planned.parameters.items()}
-    row |= {
-        f"result.{key}": value
-        for key, value in summary.items()
-        if isinstance(value, bool | int | float | str)
-    }
+    row |= {f"result.{key}": value for key, value in plain_results(summary).items() if value is not None}
     return row

@@ -18,8 +18,8 @@ import numpy as np
 
 from mho.errors import Aborted, Interrupted, MhoError, UnsafeError, recorded_name
 from mho.instruments import Bench
-from mho.instruments.bench.stop_requests import STOPPING, handled
-from mho.instruments.bench_file.models import AGREED
+from mho.instruments.bench import STOPPING, handled
+from mho.instruments.bench_file import AGREED
 from mho.procedures.base import Procedure
 from mho.procedures.conditions import check_seed
 from mho.procedures.instrument_warnings import overheard
@@ -72,7 +72,8 @@ def carry_out(
                     ):
                         result = procedure.execute(plan, bench, stream)
                     took = {"wall_seconds": time.monotonic() - started, "run_file": str(path)}
-                    stream.set_summary(kept_result(result) | took)
+                    kept = kept_result(result)
+                    stream.set_result(kept.values | took, kept.units | {"wall_seconds": "s"})
             finally:
                 writer.finish(outcome.status, outcome.reason)
                 stream.announce(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,7 +29,7 @@ Digits = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Programmed:
-    """How the cells turned out.
+    """How the cells turned out; `units` are those of the summary.
 
     Attributes
     ----------
@@ -49,6 +50,7 @@ class Programmed:
     failed: int
     summary: dict[str, Any]
     path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {"virtual_seconds": "s"}
 
 
 @dataclass(frozen=True)

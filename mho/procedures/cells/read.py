@@ -35,7 +35,7 @@ ANNOUNCED = 0.05  # s of wall time between two announcements
 
 @dataclass(frozen=True)
 class Reads:
-    """What was read.
+    """What was read; `units` are those of the summary.
 
     Attributes
     ----------
@@ -56,6 +56,12 @@ class Reads:
     times: Floats
     summary: dict[str, Any] = field(default_factory=dict)
     path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        "mean_conductance": "S",
+        "largest_conductance": "S",
+        "mean_deviation": "S",
+        "virtual_seconds": "s",
+    }
 
     @classmethod
     def none_of(cls, repeats: int, cells: CellRange) -> Reads:

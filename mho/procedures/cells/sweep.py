@@ -32,7 +32,7 @@ LINE_FREQUENCY = 50.0  # Hz
 
 @dataclass(frozen=True)
 class Sweeps:
-    """What was swept.
+    """What was swept; `units` are those of the summary.
 
     Attributes
     ----------
@@ -56,6 +56,11 @@ class Sweeps:
     conductance: Floats
     summary: dict[str, Any]
     path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        "largest_current": "A",
+        "mean_conductance": "S",
+        "virtual_seconds": "s",
+    }
 
 
 def levels(highest: float, lowest: float, step: float) -> Floats:

@@ -46,7 +46,7 @@ INVERT_VOLTS = 1.0  # full scale of the INV inputs; they feed rows through resis
 
 @dataclass(frozen=True)
 class Solution:
-    """What a solve found.
+    """What a solve found; `units` are those of the summary.
 
     Attributes
     ----------
@@ -72,6 +72,7 @@ class Solution:
     cycles: list[dict[str, float]]
     summary: dict[str, Any]
     path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {"virtual_seconds": "s"}
 
 
 @dataclass(frozen=True)
