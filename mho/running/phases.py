@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -24,7 +24,9 @@ from mho.procedures.base import Procedure
 from mho.procedures.conditions import check_seed
 from mho.procedures.instrument_warnings import overheard
 from mho.procedures.origin import origin
+from mho.procedures.own_code import source_of
 from mho.procedures.stream import Control, Ended, MakingSafe, Observer, Started, Stream
+from mho.running.failures import failure_reason, failure_trace
 from mho.running.openers import Opener, Opening, note_left
 from mho.running.results import kept_result
 from mho.runs import RunHeader, RunWriter, Status, collect, new_run_path
@@ -75,6 +77,9 @@ def carry_out(
                     kept = kept_result(result)
                     stream.set_result(kept.values | took, kept.units | {"wall_seconds": "s"})
             finally:
+                if outcome.trace:
+                    with suppress(MhoError):  # a file that cannot be written must not cover up the error
+                        writer.log("ERROR", outcome.trace)
                 writer.finish(outcome.status, outcome.reason)
                 stream.announce(
                     Ended(
@@ -108,6 +113,7 @@ def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Map
         procedure=type(procedure).__name__,
         version=procedure.version,
         parameters=parameters,
+        source=source_of(type(procedure)),
         bench=bench.text,
         chip=bench.chip_text,
         cells=procedure.describe_cells(plan),
@@ -129,6 +135,7 @@ class _Outcome:
     def __init__(self, control: Control) -> None:
         self._control = control
         self.status, self.reason, self.safe, self.error = Status.FINISHED, "", False, ""
+        self.trace = ""  # by which steps of a user's own code an error came
         self.confirmed: float | None = None  # when the bench was confirmed safe
         self.unsafe_reason = ""  # why it was not
         self.live: tuple[str, ...] = ()  # roles of which it was not
@@ -145,8 +152,8 @@ class _Outcome:
         elif isinstance(error, Aborted) or broken_off:
             self.status, self.reason = Status.ABORTED, str(error) or "interrupted from the keyboard"
         elif error is not None:
-            self.error = recorded_name(error)
-            self.status, self.reason = Status.FAILED, f"{type(error).__name__}: {error}"
+            self.error, self.trace = recorded_name(error), failure_trace(error)
+            self.status, self.reason = Status.FAILED, failure_reason(error)
 
 
 @contextmanager

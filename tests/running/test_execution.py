@@ -95,6 +95,10 @@ def raising(error: BaseException) -> Callable[[Bench, Stream], None]:
     return then
 
 
+RAISED = 2 + raising.__code__.co_firstlineno
+"""The line in which `raising` raises."""
+
+
 def is_safe(bench: Bench) -> bool:
     entries, devices = bench.file.instruments, bench.laboratory.devices
     levels = []
@@ -182,7 +186,11 @@ def test_runs_land_in_the_folder_of_the_environment(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [
-        (RuntimeError("boom"), Status.FAILED, "RuntimeError: boom"),
+        (
+            RuntimeError("boom"),
+            Status.FAILED,
+            f"RuntimeError: boom (test_execution.py, line {RAISED}, in then)",
+        ),
         (InstrumentError("no answer"), Status.FAILED, "InstrumentError: no answer"),
         (KeyboardInterrupt(), Status.ABORTED, "interrupted from the keyboard"),
         (Aborted("enough"), Status.ABORTED, "enough"),
