@@ -46,7 +46,7 @@ def template(path: Path) -> Path:
     with RunWriter.create(path, header, layout) as run:
         run.emit_block("pulses", {"time": np.arange(9000.0), "conductance": np.arange(9000.0)})
         run.snapshot("conductance", np.ones((16, 16)))
-        run.set_summary(summary(1))
+        run.set_result(summary(1))
     return path
 
 
@@ -66,7 +66,7 @@ def fill(folder: Path, count: int) -> None:
     """Write `count` run files into `folder`."""
     original = template(folder / "original.h5")
     with h5py.File(original, "r") as file:
-        card, told = (bytes(file["entry"][name][()]) for name in (CARD, "summary"))
+        card, told = (bytes(file["entry"][name][()]) for name in (CARD, "result/values"))
     whole = original.read_bytes()
     original.unlink()
     card_at, summary_at = whole.index(card), whole.index(told)

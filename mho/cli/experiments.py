@@ -116,7 +116,7 @@ def _carry_out(
             procedure, bench, seed=seed, observers=observers, control=witness.control, **conditions
         )
     if as_json:
-        typer.echo(json.dumps(kept_result(result)))
+        typer.echo(json.dumps(kept_result(result).values))
     else:
         print_result(result)
     if getattr(result, "converged", True) is False:

@@ -140,8 +140,7 @@ def _expected(planned: PlannedRun, before: Mapping[int, float | None]) -> float 
     """
     source = load_conditions(planned.bench, planned.preset, planned.seed)
     procedure = planned.make()
-    procedure.check()
-    seconds = own_seconds(procedure.estimate(source), source)
+    seconds = own_seconds(procedure.estimate(procedure.check(), source), source)
     if planned.after is None or source.bench.simulation is None:
         return seconds
     repeated = before.get(planned.after)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from functools import cache
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -37,19 +38,24 @@ class Estimate:
 class Procedure(Parametrised):
     """A procedure: parameters, then `check`, `prepare`, `layout` and `execute`, in this order.
 
-    `check` needs nothing and touches nothing; `prepare` sees the bench but sends nothing that changes an
-    output; `layout` declares the run file; only then `execute` acts. So bad input never leaves anything
-    half-done. The bench makes itself safe.
+    Each phase returns what the next ones need, so nothing is kept on the procedure in between::
+
+        given = procedure.check()                       # reads input files; touches nothing
+        plan = procedure.prepare(given, bench, rng)     # plans on this bench; sends nothing that acts
+        layout = procedure.layout(plan)                 # declares the run file
+        result = procedure.execute(plan, bench, stream)  # acts
+
+    So bad input never leaves anything half-done. A short experiment writes `layout` and `execute` alone; its plan is then
+    None. It need not clean up: the bench makes itself safe.
     """
 
     version: ClassVar[str] = "1"
     title: ClassVar[str] = ""
     group: ClassVar[str] = "Other"
     """Under which heading it is offered."""
-    resume_from: Path | None = None
-    """The run file of an attempt that did not come to its end; a procedure may take from it what was done."""
 
     def __init__(self, **parameters: Any) -> None:
+        check_phases(cast(Hashable, type(self)))
         super().__init__()
         for name, value in parameters.items():
             if name not in self._parameters:
@@ -63,27 +69,37 @@ class Procedure(Parametrised):
         """Return the parameters of a run of an earlier `version` of this procedure, as they are understood now."""
         return dict(values)
 
-    def check(self) -> None:
-        """Check the parameters and read the input files.
+    def check(self) -> Any:
+        """Check the parameters and read the input files; return what `prepare` and `estimate` are given.
 
         Raises
         ------
         MhoError
             For anything that cannot be used as given.
         """
+        return None
 
-    def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
-        """Plan the run on this bench: what fits, where, within which limits. Sends nothing that acts."""
+    def prepare(self, given: Any, bench: Bench, rng: np.random.Generator) -> Any:
+        """Return the plan of the run on this bench: what fits, where, within which limits. Sends nothing that acts."""
+        return given
 
-    def in_use(self) -> Mapping[str, tuple[float | str, str]]:
-        """Say, after `prepare`, what is used for parameters that were not given: value, and whose it is, by name."""
-        return {}
-
-    def layout(self) -> Layout:
+    def layout(self, plan: Any) -> Layout:
         """Declare what the run file will hold."""
         raise NotImplementedError
 
-    def describe_cells(self) -> str:
+    def execute(self, plan: Any, bench: Bench, stream: Stream) -> Any:
+        """Do it, and return the result, which the run file keeps.
+
+        A mapping or a dataclass of numbers, text and lists; a number with its unit is ``(value, "S")``. The `path` of a
+        frozen dataclass is filled in.
+        """
+        raise NotImplementedError
+
+    def in_use(self, plan: Any) -> Mapping[str, tuple[float | str, str]]:
+        """Say what is used for parameters that were not given: value, and whose it is, by name."""
+        return {}
+
+    def describe_cells(self, plan: Any) -> str:
         """Say which arrays and cells are in use."""
         return ""
 
@@ -91,12 +107,8 @@ class Procedure(Parametrised):
         """One line for lists and plots."""
         return self.title or type(self).__name__
 
-    def execute(self, bench: Bench, stream: Stream) -> Any:
-        """Do it, and return the result; a frozen dataclass with a `path` gets the run file's filled in."""
-        raise NotImplementedError
-
-    def estimate(self, source: BenchSource) -> Estimate:
-        """Say beforehand how much a run on this bench will be, after `check`; opens nothing.
+    def estimate(self, given: Any, source: BenchSource) -> Estimate:
+        """Say beforehand how much a run on this bench will be, from what `check` returned; opens nothing.
 
         What cannot be told stays None. The queue then goes by how long such a run took the last time.
         """
@@ -106,9 +118,9 @@ class Procedure(Parametrised):
         """The parameters as PyMeasure objects, for forms and command lines."""
         return dict(self._parameters)
 
-    def recorded_parameters(self) -> dict[str, RecordedParameter]:
+    def recorded_parameters(self, plan: Any) -> dict[str, RecordedParameter]:
         """The parameters as the run file keeps them; one that was not given with the value in use."""
-        recorded, in_use = {}, self.in_use()
+        recorded, in_use = {}, self.in_use(plan)
         for name, parameter in self._parameters.items():
             value, origin = getattr(self, name), ""
             if value is None and name in in_use:
@@ -120,6 +132,35 @@ class Procedure(Parametrised):
             unit = getattr(parameter, "units", None) or ""
             recorded[name] = RecordedParameter(value, unit, parameter.name, origin)
         return recorded
+
+
+PHASES: Mapping[str, tuple[str, ...]] = {
+    "check": (),
+    "prepare": ("given", "bench", "rng"),
+    "layout": ("plan",),
+    "execute": ("plan", "bench", "stream"),
+    "in_use": ("plan",),
+    "describe_cells": ("plan",),
+    "run_title": (),
+    "estimate": ("given", "source"),
+    "recorded_parameters": ("plan",),
+}
+"""What each method of a procedure is called with, besides the procedure."""
+
+
+@cache
+def check_phases(kind: Any) -> None:
+    """Raise `InputError` when a method of a procedure does not take what it will be called with."""
+    for name, arguments in PHASES.items():
+        method = inspect.signature(getattr(kind, name))
+        try:
+            method.bind(None, *arguments)
+        except TypeError:
+            taken, wanted = ", ".join(method.parameters), ", ".join(("self", *arguments))
+            raise InputError(
+                f"{kind.__qualname__}.{name} takes ({taken}), and mho calls it with other arguments: write "
+                f"def {name}({wanted}), for each phase is handed what the one before returned"
+            ) from None
 
 
 def set_parameter(parameter: Parameter, name: str, value: Any) -> Any:

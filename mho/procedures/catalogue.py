@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Hashable, Mapping
 from copy import copy
 from functools import cache
+from importlib.metadata import entry_points
 from typing import Any, cast
 
 from mho.errors import InputError
 from mho.former_names import current_name
-from mho.procedures.base import Procedure, set_parameter
-from mho.procedures.origin import import_procedure
+from mho.procedures.base import Procedure, check_phases, set_parameter
+from mho.procedures.own_code import import_procedure
 from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.quantities import parse_quantity
 
+log = logging.getLogger(__name__)
 
-def known_procedures() -> dict[str, type[Procedure]]:
-    """Return the procedures that `procedures` offers, by their name in lower case."""
+ENTRY_POINTS = "mho.procedures"
+"""Under which a package says in its metadata which procedures it has: ``endurance = "my_lab.cells:Endurance"``."""
+
+
+def packaged_procedures() -> dict[str, type[Procedure]]:
+    """Return mho's own procedures, by their name in lower case."""
     import mho.procedures as procedures
 
     offered = [getattr(procedures, name) for name in procedures.__all__]
@@ -25,15 +32,47 @@ def known_procedures() -> dict[str, type[Procedure]]:
     return {kind.__name__.lower(): kind for kind in kinds if kind is not Procedure}
 
 
+def installed_names() -> dict[str, str]:
+    """Return the procedures that installed packages offer (entry points): ``module:Class`` by name in lower case."""
+    points = entry_points(group=ENTRY_POINTS)
+    return {point.name.lower(): point.value.replace(" ", "") for point in points}
+
+
+def known_procedures() -> dict[str, type[Procedure]]:
+    """Return the procedures that are offered by name: mho's own, and those of installed packages that can be loaded."""
+    known = packaged_procedures()
+    for name, target in installed_names().items():
+        if name not in known:
+            try:
+                known[name] = _checked(import_procedure(target))
+            except InputError as error:  # one broken package must not hide all the others
+                log.warning("procedure %r is not offered: %s", name, error)
+    return known
+
+
 def find_procedure(name: str) -> type[Procedure]:
-    """Return the procedure called `name`, or ``module:Class``; `InputError` with the nearest name for none."""
+    """Return the procedure called `name`, ``module:Class`` or ``path/file.py:Class``.
+
+    Raises
+    ------
+    InputError
+        There is none; with the nearest name, or what is wrong with it.
+    """
     name = current_name(name)
     if ":" in name:
-        return import_procedure(name)
-    known = known_procedures()
-    if name.lower() not in known:
-        raise InputError(f"there is no procedure {name!r}; {nearest(name, known)}")
-    return known[name.lower()]
+        return _checked(import_procedure(name))
+    packaged = packaged_procedures()
+    if name.lower() in packaged:
+        return packaged[name.lower()]
+    installed = installed_names()
+    if name.lower() in installed:
+        return _checked(import_procedure(installed[name.lower()]))
+    raise InputError(f"there is no procedure {name!r}; {nearest(name, packaged | installed)}")
+
+
+def _checked(kind: type[Procedure]) -> type[Procedure]:
+    check_phases(cast(Hashable, kind))
+    return kind
 
 
 def make_procedure(name: str, values: Mapping[str, Any]) -> Procedure:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,39 @@ from mho.chip_maps.chip import ArrayMap
 from mho.errors import ChipMapError, InputError
 
 _PART = re.compile(r"(\d{1,6})(?::(\d{1,6})(?::(\d{1,6}))?)?")
+
+
+@dataclass(frozen=True)
+class CellRange:
+    """Where some rows and columns cross, in the order in which they are visited.
+
+    Attributes
+    ----------
+    rows, columns : (m,), (n,) arrays
+        Line numbers.
+    """
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+
+    @classmethod
+    def parse(cls, rows: str, columns: str) -> CellRange:
+        """Return the range that a form names; `InputError` as `parse_lines`."""
+        return cls(parse_lines(rows, "rows"), parse_lines(columns, "columns"))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many rows and columns."""
+        return len(self.rows), len(self.columns)
+
+    @property
+    def count(self) -> int:
+        """How many cells."""
+        return len(self.rows) * len(self.columns)
+
+    def ascending(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return an image of the cells, (rows, columns) as visited, with its lines in ascending order as maps have them."""
+        return values[np.ix_(np.argsort(self.rows), np.argsort(self.columns))]
 
 
 def parse_lines(text: str, what: str) -> NDArray[np.int64]:
@@ -50,9 +85,9 @@ def parse_lines(text: str, what: str) -> NDArray[np.int64]:
     return np.array(lines, dtype=np.int64)
 
 
-def check_inside(array: ArrayMap, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
+def check_inside(array: ArrayMap, cells: CellRange) -> None:
     """Raise `ChipMapError` when a line lies outside the array."""
-    for what, lines, count in (("row", rows, array.rows), ("column", columns, array.columns)):
+    for what, lines, count in (("row", cells.rows, array.rows), ("column", cells.columns, array.columns)):
         if lines.max() >= count:
             raise ChipMapError(
                 f"array {array.name!r} has {count} {what}s, 0 to {count - 1}; {what} {lines.max()} is not among them"

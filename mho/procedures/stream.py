@@ -195,19 +195,26 @@ class Stream:
         Called with each event in the running thread; bulk rows go to the file alone.
     control : Control
         Obeyed by `check`, which procedures call between steps.
+    earlier : Path, optional
+        The run file of an attempt that did not come to its end: a procedure may take from it what was done.
     """
 
     def __init__(
-        self, writer: RunWriter, observers: Sequence[Observer] = (), control: Control | None = None
+        self,
+        writer: RunWriter,
+        observers: Sequence[Observer] = (),
+        control: Control | None = None,
+        earlier: Path | None = None,
     ) -> None:
         self._writer = writer
+        self.earlier = earlier
         self._observers = tuple(observers)
         self.check = (control or Control()).check
         self.record = writer.emit  # bulk rows: written, not announced
         self.record_block = writer.emit_block
         self.snapshot = writer.snapshot
         self.set_array = writer.set_array
-        self.set_summary = writer.set_summary
+        self.set_result = writer.set_result
         self.now = time.monotonic  # wall time, for pacing announcements
         self.standing = lambda: Standing({}, ())  # asked for now and then, to be announced
         self._stood = -STANDING

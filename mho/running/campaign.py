@@ -13,8 +13,10 @@ import numpy as np
 from mho.errors import InputError, MhoError, RunFileError
 from mho.procedures.conditions import load_conditions
 from mho.running.execution import run
+from mho.running.failures import failure_reason
 from mho.running.plan import Plan, PlannedRun
 from mho.runs import GOING_ON, RunFile, Status
+from mho.runs.index.card import plain_results
 from mho.runs.index.parquet import write_parquet
 
 if TYPE_CHECKING:
@@ -140,7 +142,7 @@ def carry_out(task: Task) -> Row:
         except MhoError as error:
             reason = str(error)
         except Exception as error:  # a flaw of one run must not end the campaign; the table says what it was
-            reason = f"{type(error).__name__}: {error}"
+            reason = failure_reason(error)
         else:
             finished = _finished(task, attempt)
             if finished is not None:
@@ -185,9 +187,5 @@ def describe_run(task: Task, status: Status, reason: str, summary: Mapping[str, 
         "seed": task.seed,
     }
     row |= {f"parameter.{key}": value for key, value in planned.parameters.items()}
-    row |= {
-        f"result.{key}": value
-        for key, value in summary.items()
-        if isinstance(value, bool | int | float | str)
-    }
+    row |= {f"result.{key}": value for key, value in plain_results(summary).items() if value is not None}
     return row

@@ -15,23 +15,18 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.opening import open_simulated
 from mho.procedures.stream import Control, Event, Observer, Progress
-from mho.running.execution import run
+from mho.running.openers import OpenedBench, Opener, Opening, already_open
+from mho.running.phases import carry_out
 from mho.running.recipe import Recipe, read_recipe
 from mho.running.trust import Trust, nobody
 from mho.runs import Status
 from mho.runs.integrity.comparison import compare_runs
 
 
-@contextmanager
-def continued(
-    path: str | Path,
-    bench: str | None = None,
-    *,
-    observers: Sequence[Observer] = (),
-    control: Control | None = None,
-    trust: Trust = nobody,
-) -> Iterator[Bench]:
-    """Open the simulated bench of the run in the file at `path`, its chip as that run left it.
+def going_on_from(path: str | Path, bench: str | None = None, trust: Trust = nobody) -> Opener:
+    """Return the opener of the simulated bench of the run in the file at `path`, its chip as that run left it.
+
+    The progress of what is repeated is told to the run's observers, and the run's control may pause and stop it.
 
     Parameters
     ----------
@@ -39,40 +34,51 @@ def continued(
         A finished run on a simulated bench. If it went on from another run itself, that one is repeated before it.
     bench : str, optional
         Name under which the bench is wanted; another one than the run's is refused.
-    observers : sequence of callables
-        Called with the progress of what is repeated.
-    control : Control, optional
-        Through which another thread may pause and stop it.
     trust : callable
         Asked for code that the files name and that is none of mho's own, see `mho.running.trust`.
 
     Raises
     ------
     RunFileError
-        A file cannot be read, or is not as its run wrote it.
+        When it opens: a file cannot be read, or is not as its run wrote it.
     InputError
         There is no going on from this run: real instruments, not finished, on another bench, code that is not trusted,
         or it comes out differently now.
     """
-    last = read_recipe(Path(path), trust)
-    if bench is not None and last.bench and bench != last.bench:
-        raise InputError(
-            f"{path} was made on bench {last.bench}, not on {bench}; choose that bench to go on with its chip"
-        )
-    with _replayed(_chain(last, trust), observers, control) as opened:
-        yield opened
+
+    @contextmanager
+    def opener(opening: Opening) -> Iterator[OpenedBench]:
+        last = read_recipe(Path(path), trust)
+        if bench is not None and last.bench and bench != last.bench:
+            raise InputError(
+                f"{path} was made on bench {last.bench}, not on {bench}; choose that bench to go on with its chip"
+            )
+        named = {} if bench is None else {"bench": bench}
+        with _replayed(_chain(last, trust), opening.observers, opening.control) as opened:
+            yield OpenedBench(opened, {**_as_left_by(last), **named})
+
+    return opener
 
 
-@contextmanager
-def as_found(recipe: Recipe, trust: Trust = nobody) -> Iterator[Bench]:
-    """Open the bench of a run, its chip as that run found it: fresh, or as an earlier run had left it."""
-    if recipe.after is None:
-        with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
-            yield opened
-    else:
-        before = _chain(recipe, trust)[:-1]
-        with _replayed(before, (), None) as opened:
-            yield opened
+def as_found_by(recipe: Recipe, trust: Trust = nobody) -> Opener:
+    """Return the opener of a run's bench, its chip as that run found it: fresh, or as an earlier run had left it."""
+    named = {"bench": recipe.bench} if recipe.bench else {}
+    before = _chain(recipe, trust)[:-1]  # now: code is looked for in the current folder, not in the run's
+
+    @contextmanager
+    def opener(opening: Opening) -> Iterator[OpenedBench]:
+        if not before:
+            with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
+                yield OpenedBench(opened, named)
+        else:
+            with _replayed(before, (), None) as opened:
+                yield OpenedBench(opened, {**_as_left_by(before[-1]), **named})
+
+    return opener
+
+
+def _as_left_by(recipe: Recipe) -> dict[str, str]:
+    return {"after": str(recipe.path), "after_run": recipe.run_id}
 
 
 def _chain(last: Recipe, trust: Trust) -> list[Recipe]:
@@ -111,7 +117,6 @@ def _replayed(
         for number, recipe in enumerate(chain):
             copy = Path(folder) / f"{number}.h5"
             _replay(recipe, opened, copy, observers, control)
-            opened.past = {"after": str(recipe.path), "after_run": recipe.run_id}
         yield opened
 
 
@@ -124,7 +129,14 @@ def _replay(
                 observer(Progress(f"repeating {recipe.path.name}: {event.stage}", event.done, event.total))
 
     with recipe.procedure() as procedure:
-        run(procedure, bench, seed=recipe.seed, output=copy, observers=[tell], control=control)
+        carry_out(
+            procedure,
+            already_open(bench),
+            seed=recipe.seed,
+            output=copy,
+            observers=[tell],
+            control=control,
+        )
     for one in compare_runs(recipe.path, copy):
         if not one.equal:
             raise InputError(

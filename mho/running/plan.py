@@ -29,8 +29,10 @@ from pydantic import Field, model_validator
 
 from mho.errors import InputError, MhoError
 from mho.input_files import check_ordinary
+from mho.instruments.bench_file import modules_beside
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import accepted, find_procedure, form_of, make_procedure, nearest, plain_value
+from mho.procedures.own_code import names_file
 from mho.toml import StrictModel, line_of, parse_toml
 
 MOST_RUNS = 1_000_000
@@ -190,6 +192,7 @@ class _Layout:
             raise InputError(f"{self._source}: {'.'.join(map(str, path))}{place}: {error}") from None
 
     def plan(self) -> Plan:
+        self._names = [self._name(step) for step in self._file.steps]
         forms = [self._form(number, step) for number, step in enumerate(self._file.steps)]
         self._forms = forms
         self._given = [
@@ -230,7 +233,7 @@ class _Layout:
         ground, after = self._grounds[place], None
         if ground is not None:
             settings["preset"], after = None, number - place + ground
-        return PlannedRun(number, step.procedure.lower(), plain, **settings, after=after, point=mine)
+        return PlannedRun(number, self._names[place], plain, **settings, after=after, point=mine)
 
     def _plain(self, place: int, key: str, value: Any) -> Any:
         """What a procedure makes of a value; asked once, for runs of a sweep share most of theirs."""
@@ -252,9 +255,16 @@ class _Layout:
             told = nearest(step.after, known) if known else "it is the first"
             raise InputError(f"no step before this one is called {step.after!r}; {told}")
 
+    def _name(self, step: Step) -> str:
+        """Return the name of a step's procedure; ``path/file.py:Class`` is relative to the plan's folder."""
+        if not names_file(step.procedure):
+            return step.procedure if ":" in step.procedure else step.procedure.lower()
+        path, _, kind = step.procedure.rpartition(":")
+        return f"{(self._folder / path).resolve()}:{kind}"
+
     def _form(self, number: int, step: Step) -> Mapping[str, Any]:
-        with self._at("steps", number, "procedure"):
-            form = form_of(find_procedure(step.procedure))
+        with self._at("steps", number, "procedure"), modules_beside(self._folder):
+            form = form_of(find_procedure(self._names[number]))
         for key in step.parameters:
             if key not in form:
                 with self._at("steps", number, "parameters", key):

@@ -25,8 +25,8 @@ from mho.instruments.bench_file import (
 )
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
-from mho.procedures.origin import import_procedure
-from mho.running.trust import Trust, check_trusted, check_unchanged, foreign, nobody
+from mho.procedures.own_code import name_of, source_of
+from mho.running.trust import Trust, check_trusted, check_unchanged, foreign, name_here, nobody
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
 from mho.runs.index.card import read_card
 from mho.runs.provenance import file_hash, is_file
@@ -54,7 +54,8 @@ class Recipe:
     folder : str
         Where relative paths among the parameters start.
     remarks : tuple of str
-        What is not as it was: an input file that is gone, a bench file that says something else now.
+        What is not as it was, the source of a user's own procedure first: an input file that is gone, a bench file that
+        says something else now.
     provenance : dict
         As the file has it.
     """
@@ -77,11 +78,9 @@ class Recipe:
 
     @contextlib.contextmanager
     def procedure(self) -> Iterator[Procedure]:
-        """Yield the checked procedure, in the folder in which the run was started."""
+        """Yield the procedure, in the folder in which the run was started."""
         with _in_folder(self.folder):
-            made = self.kind(**self.values)
-            made.check()
-            yield made
+            yield self.kind(**self.values)
 
 
 def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
@@ -115,6 +114,7 @@ def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
             raise InputError(f"{path} does not say its seed, so it cannot be repeated")
         folder, bench = provenance.get("folder", ""), provenance.get("bench", "")
         kind = _kind_of(file)
+        changed = _source_differs(file, kind)
         values, remarks = _parameters_of(file)
         values = kind.from_version(file.version, values)
     after = provenance.get("after", "")
@@ -132,7 +132,7 @@ def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
         after=Path(after) if after else None,
         after_run=provenance.get("after_run", ""),
         folder=folder,
-        remarks=(*remarks, *_bench_file_differs(bench, source)),
+        remarks=(*changed, *remarks, *_bench_file_differs(bench, source)),
         provenance=provenance,
     )
 
@@ -159,7 +159,16 @@ def _bench_of(file: RunFile) -> BenchSource:
 
 def _kind_of(file: RunFile) -> type[Procedure]:
     named = file.provenance.get("procedure", "")
-    return import_procedure(named) if named else find_procedure(file.procedure)
+    return find_procedure(name_here(named) if named else file.procedure)
+
+
+def _source_differs(file: RunFile, kind: type[Procedure]) -> list[str]:
+    """Return a remark when a user's own procedure is another one now: any difference in the data may come from that."""
+    now = source_of(kind)
+    if not file.source or file.source == now:
+        return []
+    what = "has changed since" if now else "is not to be had any more"
+    return [f"the source of {name_of(kind)} {what}: the run is repeated with the code as it is now"]
 
 
 def _parameters_of(file: RunFile) -> tuple[dict[str, Any], list[str]]:

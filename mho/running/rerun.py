@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mho.errors import Aborted, MhoError
 from mho.procedures.stream import Event, Observer, Started
-from mho.running.continuing import as_found
-from mho.running.execution import run
+from mho.running.continuing import as_found_by
+from mho.running.phases import carry_out
 from mho.running.recipe import read_recipe
 from mho.running.trust import Trust, nobody
 from mho.runs import RunFile, Status, new_run_path
@@ -83,16 +83,16 @@ def rerun(
         if isinstance(event, Started):
             begun.append(event.path)
 
-    kept = {"bench": recipe.bench} if recipe.bench else {}
-    with as_found(recipe, trust) as bench, recipe.procedure() as procedure:
+    opener = as_found_by(recipe, trust)
+    with recipe.procedure() as procedure:
         try:
-            run(
+            carry_out(
                 procedure,
-                bench,
+                opener,
                 seed=recipe.seed,
                 output=target,
                 observers=(notice, *observers),
-                provenance=kept | {"rerun_of": recipe.run_id},
+                provenance={"rerun_of": recipe.run_id},
             )
         except Aborted:
             raise

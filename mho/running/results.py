@@ -1,4 +1,4 @@
-"""What a procedure returns, as a run file keeps it: numbers, words, lists and mappings; the rest is refused by name."""
+"""What a procedure returns, as a run file keeps it: numbers with units, text, lists and mappings; nothing else."""
 
 from __future__ import annotations
 
@@ -14,14 +14,31 @@ LONGEST = 4096  # numbers of an array: as text they fit beside the rest; more be
 DEEPEST = 20  # mappings and lists within each other
 
 
-def kept_result(result: object) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True)
+class KeptResult:
+    """A result as a run file has it.
+
+    Attributes
+    ----------
+    values : dict
+        Numbers, text, None, lists and mappings of them, by name.
+    units : dict
+        Of those that have one, by name; what lies in a mapping is ``NAME.KEY``.
+    """
+
+    values: dict[str, Any]
+    units: dict[str, str]
+
+
+def kept_result(result: object) -> KeptResult:
     """Return what a run file keeps of what `execute` returned.
 
     Parameters
     ----------
     result : object
-        A mapping, an object with one as its `summary`, a dataclass (its `path` is the run file's, and left out), or one
-        value, which is kept as ``result``. None is nothing.
+        A mapping, a dataclass (its `path` is the run file's, and left out), or one value, which is kept as ``result``; None
+        is nothing. A number or an array with a unit is a pair, ``(3e-6, "S")``. Of an object with a mapping as its
+        `summary` that is kept, with the units that its `units` gives by name.
 
     Raises
     ------
@@ -29,7 +46,7 @@ def kept_result(result: object) -> dict[str, Any]:
         Naming the first thing in it that cannot be kept, and its type.
     """
     if result is None:
-        return {}
+        return KeptResult({}, {})
     told = getattr(result, "summary", result)
     if dataclasses.is_dataclass(told) and not isinstance(told, type):
         told = {
@@ -37,40 +54,59 @@ def kept_result(result: object) -> dict[str, Any]:
             for field in dataclasses.fields(told)
             if field.name != "path"
         }
+    units: dict[str, str] = {}
     if isinstance(told, Mapping):
-        kept: dict[str, Any] = _plain(told, "result", DEEPEST)
-        return kept
-    return {"result": _plain(told, "result", DEEPEST)}
+        values: dict[str, Any] = _plain(told, "", units, DEEPEST)
+    else:
+        values = {"result": _plain(told, "result", units, DEEPEST)}
+    if told is not result:
+        units |= getattr(result, "units", {})
+    return KeptResult(values, units)
 
 
-def _plain(value: object, name: str, depth: int) -> Any:
-    """Return `value` as JSON has it; `name` is where it stands."""
+def _plain(value: object, name: str, units: dict[str, str], depth: int) -> Any:
+    """Return `value` as JSON has it, and put its unit into `units`; `name` is where it stands."""
     if not depth:
-        raise RunFileError(
-            f"what the procedure returned cannot be kept: {name} lies within too many lists; return it flat"
-        )
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, str | bool | int | float | None):
-        return value
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.size <= LONGEST:
-        return value.tolist()
-    if isinstance(value, list | tuple):
-        return [_plain(one, f"{name}[{place}]", depth - 1) for place, one in enumerate(value)]
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise RunFileError(
-                    f"what the procedure returned cannot be kept: {name} has the key {key!r} of "
-                    f"type {type(key).__name__}; name what it holds by text"
-                )
-        return {key: _plain(one, f"{name}.{key}", depth - 1) for key, one in value.items()}
+        raise _refusal(name, "lies within too many lists; return it flat")
+    match value:
+        case (quantity, str(unit)) if isinstance(value, tuple) and _is_numeric(quantity):
+            units[name] = unit
+            return _plain(quantity, name, units, depth)
+        case np.generic():
+            return _plain(value.item(), name, units, depth)
+        case str() | bool() | int() | float() | None:
+            return value
+        case np.ndarray() if value.dtype.kind in "biuf" and value.size <= LONGEST:
+            return value.tolist()
+        case list() | tuple():
+            return [_plain(one, f"{name}[{place}]", units, depth - 1) for place, one in enumerate(value)]
+        case Mapping():
+            return {key: _plain(one, _below(name, key), units, depth - 1) for key, one in value.items()}
     what = (
         f"an array of {value.size} {value.dtype}"
         if isinstance(value, np.ndarray)
         else f"of type {type(value).__name__}"
     )
-    raise RunFileError(
-        f"what the procedure returned cannot be kept: {name} is {what}; return numbers, text, lists and mappings of "
-        f"them, or arrays of up to {LONGEST} real numbers, and put more into an array or a table of its layout"
+    raise _refusal(
+        name,
+        f"is {what}; return numbers, text, lists and mappings of them, or arrays of up to {LONGEST} real numbers, and "
+        "put more into an array or a table of its layout",
     )
+
+
+def _is_numeric(value: object) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "iuf"
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _below(name: str, key: object) -> str:
+    """Return the name of what a mapping holds under `key`."""
+    if not isinstance(key, str):
+        raise _refusal(name, f"has the key {key!r} of type {type(key).__name__}; name what it holds by text")
+    return f"{name}.{key}" if name else key
+
+
+def _refusal(name: str, why: str) -> RunFileError:
+    where = name if name in ("", "result") else f"result.{name}"
+    return RunFileError(f"what the procedure returned cannot be kept: {where or 'result'} {why}")

@@ -1,11 +1,13 @@
 """Which code a run file may cause to run: mho's own, and other code only when a person has agreed to it.
 
-A run file names its procedure and its bench's drivers as ``module:Class``, and whoever wrote the file chose the names.
-They are looked for on the import path and in the current folder, never in a folder that the file names.
+A run file names its procedure and its bench's drivers as ``module:Class``, a procedure also as ``path/file.py:Class``, and
+whoever wrote the file chose the names. Modules are looked for on the import path and in the current folder, files in the
+current folder alone: never in a folder that the run file names.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from typing import Any
 from mho.errors import InputError, RunFileError
 from mho.former_names import current_name
 from mho.instruments.bench_file import AGREED, modules_beside
+from mho.procedures.own_code import names_file
 from mho.runs import RunFile, Verdict, verify
 from mho.toml import load_toml
 
@@ -92,8 +95,10 @@ def foreign(procedure: str, bench: str, source: str) -> tuple[str, ...]:
     InputError
         The text is not TOML.
     """
-    named = [procedure, *_classes(load_toml(bench, source, InputError))]
-    return tuple(dict.fromkeys(one for one in named if ":" in one and _package(current_name(one)) != OWN))
+    drivers = _classes(load_toml(bench, source, InputError))
+    named = [one for one in (procedure, *drivers) if ":" in one and _package(current_name(one)) != OWN]
+    own_files = [procedure] if names_file(procedure) else []  # whatever their names begin with
+    return tuple(dict.fromkeys(own_files + named))
 
 
 def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere: bool = False) -> None:
@@ -111,13 +116,18 @@ def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere:
         There is no such module, or it is not trusted.
     """
     for name in names:
-        if not elsewhere and name in AGREED and name.partition(":")[0] in sys.modules:
+        if not elsewhere and _runs_already(name):
             continue
         code = Code(run, name, place_of(name))
         if not code.place:
+            lacking = (
+                f"no file {file_here(name).name} in this folder"
+                if names_file(name)
+                else f"no module {_package(name)!r} on the import path or in this folder"
+            )
             raise InputError(
-                f"{run} names {name}, which is none of mho's own, and there is no module {_package(name)!r} on the import "
-                "path or in this folder (a folder that the file names is not searched); go to the folder where it is"
+                f"{run} names {name}, which is none of mho's own, and there is {lacking} (a folder that the file names is "
+                "not searched); go to the folder where it is"
             )
         check_agreed(code, trust)
 
@@ -151,8 +161,27 @@ def check_chain(path: Path, trust: Trust) -> None:
         path = Path(origin.get("after", ""))
 
 
+def name_here(name: str) -> str:
+    """Return the name by which a procedure that a run file names is loaded: of a file, the one in the current folder."""
+    if not names_file(name) or _runs_already(name):
+        return name
+    return f"{file_here(name)}:{name.rpartition(':')[2]}"
+
+
+def file_here(name: str) -> Path:
+    """Return where in the current folder the file of ``path/file.py:Class`` would be."""
+    return Path.cwd() / re.split(r"[/\\]", name.rpartition(":")[0])[-1]
+
+
+def _runs_already(name: str) -> bool:
+    """Whether this process runs a class, which its user has named or agreed to."""
+    return name in AGREED and name.rpartition(":")[0] in sys.modules
+
+
 def place_of(name: str) -> str:
-    """Return where ``module:Class`` would be imported from, without importing anything; "" for nowhere."""
+    """Return where a class would be loaded from, without loading anything; "" for nowhere."""
+    if names_file(name):
+        return str(file_here(name)) if file_here(name).is_file() else ""
     try:
         with modules_beside(Path()):
             found = find_spec(_package(name))

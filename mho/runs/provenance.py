@@ -134,6 +134,11 @@ def is_file(value: object) -> TypeGuard[str | os.PathLike[str]]:
         return False
 
 
+def text_hash(text: str) -> str:
+    """Return the SHA-256 of a text."""
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+
+
 def file_hash(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with path.open("rb") as file:

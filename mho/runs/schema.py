@@ -13,8 +13,11 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-SCHEMA_VERSION = 2
-"""Of the run files written. 2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed."""
+SCHEMA_VERSION = 3
+"""Of the run files written.
+
+2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed. 3: the result is a group, with units.
+"""
 
 
 DIGITAL_ATTRIBUTE = "digital"
@@ -182,6 +185,8 @@ class RunHeader:
         One line for lists and plots.
     procedure, version : str
         Class name and the procedure's own version.
+    source : str
+        Text of the module of a user's own procedure; "" for mho's own.
     bench, chip : str
         The bench file and the chip map, as text.
     instruments : mapping
@@ -196,6 +201,7 @@ class RunHeader:
     procedure: str
     version: str
     parameters: Mapping[str, RecordedParameter]
+    source: str = ""
     bench: str = ""
     chip: str = ""
     cells: str = ""

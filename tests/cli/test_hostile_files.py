@@ -124,7 +124,7 @@ def external_storage(path: Path, whole: bytes) -> None:
     secret = path.with_name("secret.txt")
     secret.write_text(SECRET)
     with changed(path, whole) as entry:
-        for name in ("title", "summary", "card", "status"):
+        for name in ("title", "result/values", "card", "status"):
             del entry[name]
             text = h5py.string_dtype("utf-8", len(SECRET))
             entry.create_dataset(name, shape=(1,), dtype=text, external=[(str(secret), 0, len(SECRET))])
@@ -359,13 +359,13 @@ def test_a_chip_map_that_is_beyond_reading_is_said_in_one_sentence(text, tmp_pat
     assert "chip map" in one_sentence(*shell("bench", "check", tmp_path / "simulated.toml"), "bench")
 
 
-@pytest.mark.parametrize("name", ["summary", "card"])
+@pytest.mark.parametrize("name", ["result/values", "result/units", "card"])
 def test_json_that_is_beyond_reading_is_damage(name, whole: bytes, tmp_path: Path, shell: Shell):
     path = texts(tmp_path / "run.h5", whole, name, DEEP_JSON)
     with RunIndex(tmp_path) as index:
         index.update()
         assert [run.status for run in index.search()] == ["unreadable"]
-    if name == "summary":
+    if name != "card":
         assert "is damaged" in one_sentence(*shell("show", path), "show")
 
 
@@ -435,7 +435,8 @@ def test_columns_and_images_of_wrong_kind_or_shape_are_damage(
 FACTS: list[tuple[str, object]] = [
     ("card", {"run_id": [1]}), ("card", {"facts": {"run_id": [1]}, "parameters": {}}),
     ("card", {"facts": {"start": "x"}, "parameters": {}}), ("card", {"facts": {}, "parameters": 7}),
-    ("card", {"facts": {}, "parameters": {"bits": [1, [2]]}}), ("card", []), ("summary", [1, 2]), ("summary", None),
+    ("card", {"facts": {}, "parameters": {"bits": [1, [2]]}}), ("card", []), ("result/values", [1, 2]),
+    ("result/values", None), ("result/units", [1, 2]), ("result/units", {"bits": 3}),
 ]  # fmt: skip
 
 
@@ -463,7 +464,7 @@ def test_a_parameter_that_is_a_group_is_damage(whole: bytes, tmp_path: Path, she
 def test_a_summary_of_other_kinds_is_shown_all_the_same(whole: bytes, tmp_path: Path, shell: Shell):
     told = {"converged": "yes", "bits": "x", "certificate": 7, "solution": {"a": 1}, "cycles": 3, "forecast_rho": None,
             "mvm_outputs": [], "encoding": 5, "reason": [1], "bits_asked": {}, "virtual_seconds": "long"}  # fmt: skip
-    path = texts(tmp_path / "run.h5", whole, "summary", json.dumps(told))
+    path = texts(tmp_path / "run.h5", whole, "result/values", json.dumps(told))
     code, out, err = shell("show", path)
     assert (code, err) == (0, "")
     assert "yes" in out

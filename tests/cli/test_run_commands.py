@@ -174,7 +174,7 @@ def test_a_result_within_a_mapping_is_shown_and_found(shell):
     shell.folder.mkdir()
     path = shell.folder / "run.h5"
     with run_samples.SampleRun(path) as run:
-        run.writer.set_summary(
+        run.writer.set_result(
             {
                 "bits": 24,
                 "reason": "the residual passes",

@@ -64,7 +64,7 @@ def test_a_diverging_run_promises_no_bits(tmp_path):
     with SampleRun(tmp_path / "run.h5") as run:
         run.plan()
         run.cycle(shrink=1.5)
-        run.writer.set_summary({"forecast_rho": 1.4, "converged": False})
+        run.writer.set_result({"forecast_rho": 1.4, "converged": False})
     text = shown(tmp_path / "run.h5")
 
     assert "not converged after 1 cycle\n" in re.sub(" +\n", "\n", text)

@@ -51,16 +51,15 @@ class Visit(Procedure):
     def check(self) -> None:
         self.calls.append("check")
 
-    def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
+    def prepare(self, given: None, bench: Bench, rng: np.random.Generator) -> None:
         self.calls.append("prepare")
-        self.draw = float(rng.random())
 
-    def layout(self) -> Layout:
+    def layout(self, plan: None) -> Layout:
         self.calls.append("layout")
         reads = Table("reads", (Column("time", "s"), Column("conductance", "S")), "conductance", "time")
         return Layout((reads,), arrays=(Array("last", np.full(1, np.nan), "S"),), default="reads")
 
-    def execute(self, bench: Bench, stream: Stream) -> Result:
+    def execute(self, plan: None, bench: Bench, stream: Stream) -> Result:
         self.calls.append("execute")
         bench.pulse(CELL, FORM)
         for number in range(self.repeats):
@@ -94,6 +93,10 @@ def raising(error: BaseException) -> Callable[[Bench, Stream], None]:
         raise error
 
     return then
+
+
+RAISED = 2 + raising.__code__.co_firstlineno
+"""The line in which `raising` raises."""
 
 
 def is_safe(bench: Bench) -> bool:
@@ -183,7 +186,11 @@ def test_runs_land_in_the_folder_of_the_environment(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [
-        (RuntimeError("boom"), Status.FAILED, "RuntimeError: boom"),
+        (
+            RuntimeError("boom"),
+            Status.FAILED,
+            f"RuntimeError: boom (test_execution.py, line {RAISED}, in then)",
+        ),
         (InstrumentError("no answer"), Status.FAILED, "InstrumentError: no answer"),
         (KeyboardInterrupt(), Status.ABORTED, "interrupted from the keyboard"),
         (Aborted("enough"), Status.ABORTED, "enough"),
@@ -224,7 +231,7 @@ def test_a_signal_ends_the_run_at_the_next_safe_point(folder, number):
 
 def test_a_signal_before_the_run_leaves_no_file(folder):
     class Slow(Visit):
-        def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
+        def prepare(self, given: None, bench: Bench, rng: np.random.Generator) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Aborted, match="SIGTERM received"):
@@ -302,7 +309,7 @@ def test_bad_input_leaves_no_file_and_opens_no_bench(folder, monkeypatch):
         def check(self) -> None:
             raise InputError("no")
 
-    monkeypatch.setattr("mho.running.execution.open_bench", lambda *_, **__: pytest.fail("opened"))
+    monkeypatch.setattr("mho.running.openers.open_bench", lambda *_, **__: pytest.fail("opened"))
     with pytest.raises(InputError):
         run(Refusing(), output=folder)
     assert not folder.exists()
@@ -317,7 +324,7 @@ def test_a_seed_that_cannot_be_is_refused(folder, seed):
 
 def test_a_plan_that_fails_leaves_no_file_and_changes_no_output(folder):
     class Misplanned(Visit):
-        def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
+        def prepare(self, given: None, bench: Bench, rng: np.random.Generator) -> None:
             raise LimitError("too much")
 
     with open_bench(seed=1) as bench:

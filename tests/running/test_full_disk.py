@@ -26,10 +26,10 @@ class Endless(Procedure):
 
     title = "Emit without end"
 
-    def layout(self) -> Layout:
+    def layout(self, plan: None) -> Layout:
         return Layout((Table("rows", (Column("number"), Column("twice")), "twice", "number"),))
 
-    def execute(self, bench: Bench, stream: Stream) -> Any:
+    def execute(self, plan: None, bench: Bench, stream: Stream) -> Any:
         bench.read(Cell("multiply", 0, 0))
         for number in range(10**6):
             stream.record("rows", number=number, twice=2 * number)

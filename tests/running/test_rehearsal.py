@@ -74,10 +74,10 @@ class Touch(Procedure):
         super().__init__(**values)
         self.then = then
 
-    def layout(self) -> Layout:
+    def layout(self, plan: None) -> Layout:
         return Layout((Table("t", (Column("time", "s"),), "time", "time"),), default="t")
 
-    def execute(self, bench: Bench, stream: Stream) -> Result:
+    def execute(self, plan: None, bench: Bench, stream: Stream) -> Result:
         bench.pulse(CELL, FORM)
         self.then(bench)
         stream.progress("touching", 1, 1)

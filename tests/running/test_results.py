@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 from mho import run
 from mho.errors import RunFileError
 from mho.instruments import open_bench
-from mho.procedures.base import Procedure
+from mho.procedures import Procedure, Read
 from mho.running.results import LONGEST
 from mho.runs import Layout, RunFile, Status
+from mho.runs.integrity.comparison import OF_THE_MOMENT
 
 
 class Returning(Procedure):
@@ -23,10 +25,10 @@ class Returning(Procedure):
 
     value: Any = None
 
-    def layout(self) -> Layout:
+    def layout(self, plan: None) -> Layout:
         return Layout()
 
-    def execute(self, bench, stream):
+    def execute(self, plan, bench, stream):
         bench.prepare()
         return self.value
 
@@ -47,8 +49,14 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Measured:
+    summary: dict[str, Any]
+    units: ClassVar[dict[str, str]] = {"waited": "s"}
+
+
+@dataclass(frozen=True)
 class Cell:
-    conductance: float
+    conductance: Any
     path: Path = Path()
 
 
@@ -79,6 +87,61 @@ def test_what_is_returned_is_kept(value, kept, tmp_path):
         } == kept
 
 
+@pytest.mark.parametrize(
+    ("value", "kept", "units"),
+    [
+        ((3.2e-6, "S"), {"result": 3.2e-6}, {"result": "S"}),
+        ({"on": (3.2e-6, "S"), "window": 4.0}, {"on": 3.2e-6, "window": 4.0}, {"on": "S"}),
+        ({"on": {"mean": (np.float64(1e-6), "S")}}, {"on": {"mean": 1e-6}}, {"on.mean": "S"}),
+        ({"curve": (np.arange(2.0), "V")}, {"curve": [0.0, 1.0]}, {"curve": "V"}),
+        (Cell((1e-6, "S")), {"conductance": 1e-6}, {"conductance": "S"}),
+        (Measured({"bits": 24, "waited": 2.0}), {"bits": 24, "waited": 2.0}, {"waited": "s"}),
+        ({"pair": ("on", "off"), "yes": (True, "S")}, {"pair": ["on", "off"], "yes": [True, "S"]}, {}),
+    ],
+)
+def test_a_number_is_kept_with_its_unit(value, kept, units, tmp_path):
+    carried_out(value, tmp_path / "a.h5")
+    with RunFile(tmp_path / "a.h5") as file:
+        found = file.summary
+        assert {name: one for name, one in found.items() if name not in OF_THE_MOMENT} == kept
+        assert file.result_units == units | {"wall_seconds": "s"}
+
+
+def test_the_results_of_mho_s_own_procedures_have_units(tmp_path):
+    with RunFile(run(Read(rows="0", columns="0:2"), seed=1, output=tmp_path / "a.h5").path) as file:
+        units = {
+            "mean_conductance": "S", "largest_conductance": "S", "virtual_seconds": "s", "wall_seconds": "s"
+        }  # fmt: skip
+        assert {name: unit for name, unit in file.result_units.items() if name in file.summary} == units
+
+
+def test_a_result_is_shown_found_tabulated_and_exported_with_its_unit(shell, tmp_path, monkeypatch):
+    (tmp_path / "own.py").write_text(
+        "from mho import Layout, Procedure\n"
+        "class Own(Procedure):\n    'Own.'\n    def layout(self, plan):\n        return Layout()\n"
+        "    def execute(self, plan, bench, stream):\n"
+        "        return {'on': (3.2e-6, 'S'), 'fit': {'slope': (2.0, 'V')}, 'window': 4.0}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    code, out, err = shell("run", "own:Own", "--output", "own.h5")
+    assert (code, "-> own.h5" in " ".join(err.split())) == (0, True)
+    assert [line.split() for line in out.splitlines()] == [
+        ["on", "3.2e-06", "S"], ["fit.slope", "2", "V"], ["window", "4"]
+    ]  # fmt: skip
+    code, out, _ = shell("show", "own.h5")
+    lines = [line.split() for line in out.splitlines()]
+    assert ["on", "3.2e-06", "S"] in lines
+    assert ["fit.slope", "2", "V"] in lines
+    assert ["window", "4"] in lines
+    code, out, _ = shell("runs", "--runs", ".", "--where", "on>3uS and fit.slope>1999mV")
+    assert (code, "own.h5" in out) == (0, True), out
+    code, out, _ = shell("runs", "--runs", ".", "--where", "on>4uS")
+    assert "own.h5" not in out
+    assert shell("table", "own.h5", "--output", "table.parquet")[0] == 0
+    (row,) = pyarrow.parquet.read_table("table.parquet").to_pylist()
+    assert (row["result.on"], row["result.fit.slope"], row["result.window"]) == (3.2e-6, 2.0, 4.0)
+
+
 def nested(depth):
     return [nested(depth - 1)] if depth else 1
 
@@ -98,7 +161,7 @@ def nested(depth):
         (np.zeros(LONGEST + 1), f"result is an array of {LONGEST + 1} float64"),
         (nested(50), "within too many lists"),
         (Found({"cells": {(0, 1)}}), r"result\.cells is of type set"),
-        ("x" * 70_000, "the summary takes"),
+        ("x" * 70_000, "the result takes"),
     ],
 )
 def test_what_cannot_be_kept_fails_the_run_and_says_what_it_is(value, said, tmp_path):
@@ -112,8 +175,8 @@ def test_what_cannot_be_kept_fails_the_run_and_says_what_it_is(value, said, tmp_
 def test_a_result_without_a_summary_reaches_the_command_line(shell, tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
         "from mho.procedures.base import Procedure\nfrom mho.runs import Layout\n"
-        "class Mine(Procedure):\n    'Mine.'\n    def layout(self):\n        return Layout()\n"
-        "    def execute(self, bench, stream):\n        return {'window': 3.0}\n"
+        "class Mine(Procedure):\n    'Mine.'\n    def layout(self, plan):\n        return Layout()\n"
+        "    def execute(self, plan, bench, stream):\n        return {'window': 3.0}\n"
     )
     monkeypatch.chdir(tmp_path)
     code, out, _ = shell("run", "mine:Mine", "--json")

@@ -25,7 +25,7 @@ class Steps(Reading):
         super().__init__()
         self.between = between
 
-    def execute(self, bench: Bench, stream: Stream) -> None:
+    def execute(self, plan: None, bench: Bench, stream: Stream) -> None:
         for number in range(5):
             stream.emit("reads", time=float(number), conductance=bench.read(CELL))
             self.between(number)
@@ -122,10 +122,12 @@ def test_a_run_says_where_it_comes_from(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     old = tmp_path / "old.h5"
     procedure = Reading()
+    before = dict(vars(procedure))
     run(procedure, "simulated", seed=3, output="a.h5", resume_of=old, provenance={"lab": "B12"})
-    assert procedure.resume_from == old
+    assert vars(procedure) == before  # what it takes up is handed to it, and nothing is written into it
     with RunFile("a.h5") as file:
         found = file.provenance
+        assert [entry.message for entry in file.log()] == ["taking up old.h5"]
     assert found["procedure"] == "queue_procedures:Reading"
     assert (found["bench"], found["folder"]) == ("simulated", str(tmp_path))
     assert (found["resume_of"], found["lab"]) == (str(old), "B12")

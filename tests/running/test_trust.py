@@ -194,9 +194,9 @@ def test_modules_are_not_found_in_the_folder_of_a_run_while_it_is_repeated(
     found = []
     check = Program.check
 
-    def look(self: Program) -> None:
+    def look(self: Program) -> np.ndarray:
         found.append((Path.cwd(), importlib.util.find_spec(place.stem)))
-        check(self)
+        return check(self)
 
     monkeypatch.syspath_prepend("")  # as `python -c` and an interactive Python have it
     monkeypatch.setattr(Program, "check", look)

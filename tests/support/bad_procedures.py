@@ -30,8 +30,8 @@ class Bad(Reading):
 
     how = Parameter("How", default="")
 
-    def execute(self, bench: Bench, stream: Stream) -> Any:
-        super().execute(bench, stream)
+    def execute(self, plan: None, bench: Bench, stream: Stream) -> Any:
+        super().execute(plan, bench, stream)
         bench.read(CELL)
         Path(self.marker).touch()
         return WAYS[self.how](bench, stream)

@@ -61,7 +61,7 @@ def brief(run: RunWriter) -> None:
     run.snapshot("image", np.full((3, 4), done))
     run.set_array("solution", [1.0, 2.0])
     run.log("INFO", "done")
-    run.set_summary({"rows": done})
+    run.set_result({"rows": done})
 
 
 def silent(run: RunWriter) -> None:

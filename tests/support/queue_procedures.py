@@ -29,13 +29,13 @@ class Reading(Procedure):
     seconds = FloatParameter("Time", units="s", minimum=0.0, maximum=1e4, default=0.0)
     marker = Parameter("Where to note when it was ended", default=" ")
 
-    def layout(self) -> Layout:
+    def layout(self, plan: None) -> Layout:
         reads = Table("reads", (Column("time", "s"), Column("conductance", "S")), "conductance", "time")
         return Layout((reads,), default="reads")
 
-    def execute(self, bench: Bench, stream: Stream) -> None:
-        if self.resume_from is not None:
-            stream.say(f"taking up {self.resume_from.name}")
+    def execute(self, plan: None, bench: Bench, stream: Stream) -> None:
+        if stream.earlier is not None:
+            stream.say(f"taking up {stream.earlier.name}")
         bench.pulse(CELL, FORM)
         began = told = time.monotonic()
         try:
@@ -60,8 +60,8 @@ class Going(Reading):
         if self.how == "refuse":
             raise InputError("no")
 
-    def execute(self, bench: Bench, stream: Stream) -> None:
-        super().execute(bench, stream)
+    def execute(self, plan: None, bench: Bench, stream: Stream) -> None:
+        super().execute(plan, bench, stream)
         bench.read(CELL)
         stream.emit("reads", time=0.0, conductance=1.0)
         attempt = 1

@@ -174,7 +174,7 @@ class SampleRun:
 
     def summarise(self) -> None:
         """The run's own summary."""
-        self.writer.set_summary(
+        self.writer.set_result(
             {"converged": True, "encoding": "differential", "forecast_rho": RHO, "virtual_seconds": 41.0}
         )
 

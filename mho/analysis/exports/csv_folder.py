@@ -117,8 +117,9 @@ def _facts(run: RunFile) -> Iterator[tuple[str, str, Any, str]]:
     yield "run", "end", "" if end is None else end.isoformat(), ""
     for name, parameter in run.parameters.items():
         yield "parameter", name, parameter.value, parameter.unit
+    units = run.result_units
     for name, value in plain_results(run.summary).items():
-        yield "result", name, value, ""
+        yield "result", name, value, units.get(name, "")
     for name, text in run.provenance.items():
         if name not in ("git_diff", "packages"):
             yield "provenance", name, text, ""

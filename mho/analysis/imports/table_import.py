@@ -117,7 +117,7 @@ def import_table(
             run.snapshot(name, image, time=0.0)
         for header_text in survey.left_out:
             run.log("WARNING", f"column {header_text!r} holds text and is left out")
-        run.set_summary({"reads": survey.lines, "rows": rows.size, "columns": lines.size})
+        run.set_result({"reads": survey.lines, "rows": rows.size, "columns": lines.size})
     return target
 
 

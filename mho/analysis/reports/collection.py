@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mho.errors import InputError, RunFileError
 from mho.input_files import check_ordinary
 from mho.runs import RunFile
+from mho.runs.index.card import plain_results
 from mho.runs.index.parquet import write_parquet
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def summarise(run: RunFile) -> Row:
         "preset": run.provenance.get("preset", ""),
     }
     row |= {f"parameter.{name}": parameter.value for name, parameter in run.parameters.items()}
-    row |= {f"result.{k}": v for k, v in run.summary.items() if isinstance(v, bool | int | float | str)}
+    row |= {f"result.{k}": v for k, v in plain_results(run.summary).items() if v is not None}
     return row
 
 

@@ -94,6 +94,8 @@ class Summary:
         What was logged above INFO.
     result : mapping
         What the procedure returned, its numbers and words by name, see `mho.runs.index.card.plain_results`.
+    result_units : mapping
+        Units of those that have one, by name.
     contents : mapping
         Rows or images by the name of each table and map (as ``maps/NAME``).
     """
@@ -123,6 +125,7 @@ class Summary:
     bench_seconds: float | None
     warnings: tuple[LogEntry, ...]
     result: Mapping[str, bool | int | float | str | None]
+    result_units: Mapping[str, str]
     contents: Mapping[str, int]
 
 
@@ -165,6 +168,7 @@ def summarise(run: RunFile) -> Summary:
         bench_seconds=_told(told, "virtual_seconds", int, float),
         warnings=tuple(entry for entry in run.log() if entry.level not in ("DEBUG", "INFO")),
         result=plain_results(told),
+        result_units=run.result_units,
         contents={name: run.length(name) for name in run.tables}
         | {f"maps/{name}": len(run.map_times(name)) for name in run.maps},
     )

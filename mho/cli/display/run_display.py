@@ -30,6 +30,10 @@ from mho.procedures.catalogue import is_required, known_procedures
 from mho.procedures.equations.solve import Solution
 from mho.running.results import kept_result
 from mho.running.trust import Code, Trust, anybody, nobody
+from mho.runs.index.card import plain_results
+
+CYCLE = {"cycle", "residual", "true_residual", "relative_error", "bits"}
+"""Columns of a solve's table of cycles; a user's own procedure may have another table of that name."""
 
 
 class RunDisplay:
@@ -85,7 +89,7 @@ class RunDisplay:
             self._console.print(Text.assemble((event.title, "bold"), f"  ->  {event.path}"))
         elif isinstance(event, stream.Progress):
             self._advance(event)
-        elif isinstance(event, stream.Row) and event.table == "cycles":
+        elif isinstance(event, stream.Row) and event.table == "cycles" and event.values.keys() >= CYCLE:
             self._add_cycle(event)
 
     def _advance(self, event: stream.Progress) -> None:
@@ -140,11 +144,12 @@ def print_result(result: Any, console: Console | None = None) -> None:
         print_solution(result, console)
         return
     out = console or Terminal(soft_wrap=True)
-    plain = {k: v for k, v in kept_result(result).items() if isinstance(v, bool | int | float | str)}
-    for name, value in plain.items():
+    kept = kept_result(result)
+    for name, value in plain_results(kept.values).items():
         if name != "run_file":
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
-            out.print(f"{name.replace('_', ' '):<24}{shown}", highlight=False)
+            unit = kept.units.get(name, "")
+            out.print(f"{name.replace('_', ' '):<24}{shown} {unit}".rstrip(), highlight=False)
     if path := getattr(result, "path", None):
         out.print(str(path), highlight=False)
 

@@ -213,7 +213,8 @@ def _result(summary: Summary) -> RenderableType:
     table = _pairs()
     for name, value in summary.result.items():
         if name not in OF_THE_MOMENT:
-            table.add_row(Text(name, style="dim"), Text(parameter_text(RecordedParameter(value))))
+            told = RecordedParameter(value, summary.result_units.get(name, ""))
+            table.add_row(Text(name, style="dim"), Text(parameter_text(told)))
     return _indented(table)
 
 

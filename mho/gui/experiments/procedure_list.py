@@ -70,7 +70,7 @@ class ProcedureOffer:
 class ProceduresList(QWidget):
     """A field to search with, and below it the groups and their procedures; `chosen` carries a name.
 
-    What is typed with a colon, ``module:Class``, and Return, asks for a procedure of the user's own.
+    Typing ``module:Class`` or ``path/file.py:Class``, and Return, asks for a procedure of the user's own.
     """
 
     chosen = Signal(str)
@@ -97,7 +97,7 @@ class ProceduresList(QWidget):
 
     def show_offers(self, offers: Sequence[ProcedureOffer]) -> None:
         """Show what can be chosen."""
-        self.search.setPlaceholderText("search the procedures, or type module:Class")
+        self.search.setPlaceholderText("search the procedures, or type module:Class or path/file.py:Class")
         self.tree.clear()
         groups: dict[str, QTreeWidgetItem] = {}
         for offer in sorted(offers, key=lambda one: (one.group == "Other", one.group, one.title)):

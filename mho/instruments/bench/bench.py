@@ -64,8 +64,6 @@ class Bench(GuardedBench):
     checkpoint : callable
         Called before anything is sent by `read`, `sweep`, `pulse`, `multiply` and `invert`: whoever runs a procedure may
         pause there (`rest`, then wait) or raise what ends it. By default it does nothing.
-    past : dict
-        Kept here by whoever runs a procedure, for the next one: what was done on this bench last.
     """
 
     def __init__(
@@ -90,7 +88,6 @@ class Bench(GuardedBench):
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
         self.checkpoint: Callable[[], None] = lambda: None
-        self.past: dict[str, str] = {}
         self._mode: Mode | Literal[""] = ""
         self._last: Reading | None = None
         switch = source.bench.instruments.switch

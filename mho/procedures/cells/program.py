@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,22 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import load_digits
 from mho.chip_maps.placement import Placement
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cell_range import check_inside
+from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
 from mho.procedures.cells.write_verify import WriteVerifySettings
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Layout
 
+Digits = NDArray[np.int64]
+
 
 @dataclass(frozen=True)
 class Programmed:
-    """How the cells turned out.
+    """How the cells turned out; `units` are those of the summary.
 
     Attributes
     ----------
@@ -46,6 +50,30 @@ class Programmed:
     failed: int
     summary: dict[str, Any]
     path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {"virtual_seconds": "s"}
+
+
+@dataclass(frozen=True)
+class ProgramPlan:
+    """Which digits go where, and how.
+
+    Attributes
+    ----------
+    digits : (rows, columns) array
+        What each cell of `placement` shall hold.
+    arrays : tuple of str
+        The chip's arrays, in its order.
+    """
+
+    placement: Placement
+    digits: Digits
+    levels: Levels
+    arrays: tuple[str, ...]
+    settings: WriteVerifySettings
+
+    def block(self) -> Block:
+        """Return the block to program, nothing of it done yet."""
+        return Block(self.placement, self.digits)
 
 
 class Program(Procedure):
@@ -60,52 +88,54 @@ class Program(Procedure):
     column = IntegerParameter("First column", minimum=0, maximum=4095, default=0)
     passes = IntegerParameter("Passes of touching up", minimum=0, maximum=100, default=2)
 
-    def check(self) -> None:
+    def check(self) -> Digits:
         """Read the digits."""
-        self._digits = load_digits(self.digits)
+        return load_digits(self.digits)
 
-    def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
+    def prepare(self, given: Digits, bench: Bench, rng: np.random.Generator) -> ProgramPlan:
         """Lay the block on the array and check the largest pulses."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
-        self._levels, self._arrays = chip.level_scale(), [array.name for array in chip.arrays]
-        self._levels.conductance(self._digits)
+        levels = chip.level_scale()
+        levels.conductance(given)
         rows, columns = (
             start + np.arange(count)
-            for start, count in zip((self.row, self.column), self._digits.shape, strict=True)
+            for start, count in zip((self.row, self.column), given.shape, strict=True)
         )
-        check_inside(chip.array(self.array), rows, columns)
-        self._block = Block(Placement(self.array, rows, columns), self._digits)
-        self._settings = WriteVerifySettings()
+        check_inside(chip.array(self.array), CellRange(rows, columns))
+        settings = WriteVerifySettings()
         bench.check_read()
-        for pulse in self._settings.largest_pulses():
+        for pulse in settings.largest_pulses():
             bench.check_pulse(pulse)
+        placement = Placement(self.array, rows, columns)
+        return ProgramPlan(placement, given, levels, tuple(array.name for array in chip.arrays), settings)
 
-    def layout(self) -> Layout:
+    def layout(self, plan: ProgramPlan) -> Layout:
         """Every pulse, the maps of the block, and the digits wanted."""
-        maps = BlockMaps.covering(self.array, [self._block]).declared()
-        digits = Array("digits", self._digits, description="digit wanted of each cell")
-        pulses = replace(PULSES, rows=round(PULSES_PER_CELL * self._digits.size))
+        maps = BlockMaps.covering(self.array, [plan.block()]).declared()
+        digits = Array("digits", plan.digits, description="digit wanted of each cell")
+        pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
         return Layout((pulses,), maps, (digits,), default=f"maps/{maps[0].name}")
 
-    def describe_cells(self) -> str:
+    def describe_cells(self, plan: ProgramPlan) -> str:
         """Array and range."""
-        (rows, columns), row, column = self._digits.shape, self.row, self.column
-        return f"{self.array}[{row}:{row + rows}, {column}:{column + columns}]"
+        rows, columns = plan.placement.rows, plan.placement.columns
+        return f"{self.array}[{rows[0]}:{rows[-1] + 1}, {columns[0]}:{columns[-1] + 1}]"
 
     def run_title(self) -> str:
-        """Name the cells."""
-        return f"Program {self.describe_cells()}"
+        """Name the digits and where they go."""
+        name = Path(self.digits).name if isinstance(self.digits, str | Path) else "array"
+        return f"Program {name} at {self.array}[{self.row}, {self.column}]"
 
-    def estimate(self, source: BenchSource) -> Estimate:
+    def estimate(self, given: Digits, source: BenchSource) -> Estimate:
         """Pulses as cells usually take them."""
-        return Estimate(pulses=round(PULSES_PER_CELL * self._digits.size))
+        return Estimate(pulses=round(PULSES_PER_CELL * given.size))
 
-    def execute(self, bench: Bench, stream: Stream) -> Programmed:
+    def execute(self, plan: ProgramPlan, bench: Bench, stream: Stream) -> Programmed:
         """Program, verify again later, touch up."""
+        block = plan.block()
         programmer = Programmer(
-            bench, stream, self._levels, self._arrays, self._settings, passes=int(self.passes)
+            bench, stream, plan.levels, plan.arrays, plan.settings, passes=int(self.passes)
         )
-        block = self._block
         programmer.program([block])
         failed = programmer.failed([block])
         if failed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Cell
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cell_range import check_inside, parse_lines
+from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.array_programming import FlatCells, read_cells
 from mho.procedures.cells.earlier_reads import CLOCK_ZERO, EarlierReads, earlier_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
@@ -35,7 +35,7 @@ ANNOUNCED = 0.05  # s of wall time between two announcements
 
 @dataclass(frozen=True)
 class Reads:
-    """What was read.
+    """What was read; `units` are those of the summary.
 
     Attributes
     ----------
@@ -54,8 +54,28 @@ class Reads:
     conductance: Floats
     deviation: Floats
     times: Floats
-    summary: dict[str, Any]
+    summary: dict[str, Any] = field(default_factory=dict)
     path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        "mean_conductance": "S",
+        "largest_conductance": "S",
+        "mean_deviation": "S",
+        "virtual_seconds": "s",
+    }
+
+    @classmethod
+    def none_of(cls, repeats: int, cells: CellRange) -> Reads:
+        """Return arrays to be filled in."""
+        shape = (repeats, *cells.shape)
+        return cls(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(repeats))
+
+
+@dataclass(frozen=True)
+class ReadPlan:
+    """Which cells are read, and with how many volts at the bit line."""
+
+    cells: CellRange
+    volts: float
 
 
 class Read(Procedure):
@@ -79,21 +99,23 @@ class Read(Procedure):
         "Time between the starts of two repeats", units="s", minimum=0.0, maximum=1e6, default=0.0
     )
 
-    def check(self) -> None:
+    def check(self) -> CellRange:
         """Understand the ranges, and refuse a voltage at which no current flows."""
-        self._rows, self._columns = parse_lines(self.rows, "rows"), parse_lines(self.columns, "columns")
+        cells = CellRange.parse(self.rows, self.columns)
         if self.read_voltage == 0.0:
             raise InputError(
                 "read_voltage is 0 V, at which no current flows; leave it out for the bench's own"
             )
+        return cells
 
-    def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
+    def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> ReadPlan:
         """Check that the array has these cells and that the bench may read them."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
-        check_inside(chip.array(self.array), self._rows, self._columns)
+        check_inside(chip.array(self.array), given)
         bench.check_read()
-        self._volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
-        bench.limits.check_level("bit line", self._volts)
+        volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
+        bench.limits.check_level("bit line", volts)
+        return ReadPlan(given, volts)
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,12 +123,13 @@ class Read(Procedure):
         old = version == "1" and values.get("read_voltage") == 0
         return {name: one for name, one in values.items() if not (old and name == "read_voltage")}
 
-    def in_use(self) -> Mapping[str, tuple[float, str]]:
+    def in_use(self, plan: ReadPlan) -> Mapping[str, tuple[float, str]]:
         """The voltage at the bit line."""
-        return {"read_voltage": (self._volts, "the bench's")}
+        return {"read_voltage": (plan.volts, "the bench's")}
 
-    def layout(self) -> Layout:
+    def layout(self, plan: ReadPlan) -> Layout:
         """One table of reads, one map of conductances a repeat."""
+        cells = plan.cells
         table = Table(
             "reads",
             (
@@ -120,14 +143,13 @@ class Read(Procedure):
             signal="conductance",
             axis="time",
             title="every read",
-            rows=len(self._rows) * len(self._columns) * self.samples * self.repeats,
+            rows=cells.count * self.samples * self.repeats,
         )
-        order = np.argsort(self._rows), np.argsort(self._columns)
         image = Map(
             f"{self.array}_conductance",
             "S",
-            self._rows[order[0]],
-            self._columns[order[1]],
+            np.sort(cells.rows),
+            np.sort(cells.columns),
             f"{self.array}: conductance",
             images=self.repeats,
         )
@@ -136,116 +158,162 @@ class Read(Procedure):
         )
         return Layout((table,), (image,), (zero,), default=f"maps/{image.name}")
 
-    def describe_cells(self) -> str:
+    def describe_cells(self, plan: ReadPlan) -> str:
         """Array and ranges."""
+        return self._cells_as_given()
+
+    def _cells_as_given(self) -> str:
         return f"{self.array}[{self.rows}, {self.columns}]"
 
     def run_title(self) -> str:
         """Name the cells."""
-        return f"Read {self.describe_cells()}"
+        return f"Read {self._cells_as_given()}"
 
-    def estimate(self, source: BenchSource) -> Estimate:
+    def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """No pulses; each cell takes its messages and the meter's integrations, each repeat its interval."""
-        cells = len(self._rows) * len(self._columns)
         simulation = source.bench.simulation
         if simulation is not None:  # an interval costs no wall time there
             at_once = not simulation.instruments and self.samples == 1
             reads = (READ_AT_ONCE if at_once else SIMULATED_READ) + SIMULATED_SAMPLE * (self.samples - 1)
-            return Estimate(pulses=0, seconds=reads * cells * self.repeats)
+            return Estimate(pulses=0, seconds=reads * given.count * self.repeats)
         reads = HARDWARE_READ + (source.bench.read.nplc / LINE_FREQUENCY + HARDWARE_SAMPLE) * self.samples
-        each = max(cells * reads, self.interval)
+        each = max(given.count * reads, self.interval)
         return Estimate(pulses=0, seconds=each * self.repeats)
 
-    def execute(self, bench: Bench, stream: Stream) -> Reads:
-        """Read row by row, repeat after repeat."""
-        shape = (self.repeats, len(self._rows), len(self._columns))
-        conductance, deviation = np.full(shape, np.nan), np.full(shape, np.nan)
-        times = np.zeros(self.repeats)
-        image, order = f"{self.array}_conductance", np.ix_(np.argsort(self._rows), np.argsort(self._columns))
+    def execute(self, plan: ReadPlan, bench: Bench, stream: Stream) -> Reads:
+        """Read row by row, repeat after repeat; whole repeats of an earlier attempt are taken over."""
+        reader = Reader(plan, bench, stream, self.array, self.samples, self.repeats)
+        earlier = self._earlier(plan, bench, stream)
         done, clock = 0, bench.now()
-        earlier = self._earlier(bench, image)
         if earlier is not None and earlier.repeats:
             done, clock = earlier.repeats, earlier.elapsed
-            stream.say(f"{done} of {self.repeats} repeats are taken over from {self.resume_from}")
-            taken = earlier.rows["conductance"].reshape(done, *shape[1:], self.samples)
-            conductance[:done] = taken.mean(axis=-1)
-            if self.samples > 1:
-                deviation[:done] = taken.std(axis=-1, ddof=1)
-            times[:done] = earlier.times
-            stream.record_block("reads", earlier.rows)
-            for repeat in range(done):
-                stream.snapshot(image, conductance[repeat][order], times[repeat])
-        shift = clock - bench.now()  # from the bench's clock to that of the run's rows
-        start = (
-            clock if not done else max(times[0], clock - done * self.interval)
-        )  # none is made up for in haste
+            stream.say(f"{done} of {self.repeats} repeats are taken over from {stream.earlier}")
+            reader.take_over(earlier)
+        # Rows go by the clock of the first attempt; a repeat that is late is not made up for in haste.
+        reader.shift = clock - bench.now()
+        start = clock if not done else max(reader.found.times[0], clock - done * self.interval)
         if bench.simulated is None:
             stream.set_array(CLOCK_ZERO, np.array([time.time() - clock]))
-        announced = stream.now()
         for repeat in range(done, self.repeats):
-            bench.wait_until(start + repeat * self.interval - shift)
-            times[repeat] = bench.now() + shift
-            if isinstance(bench, ArrayBench) and self.samples == 1:
-                self._read_at_once(bench, stream, repeat, shift, conductance)
-                stream.snapshot(image, conductance[repeat][order], times[repeat])
-                continue
-            for i, row in enumerate(self._rows.tolist()):
-                for j, column in enumerate(self._columns.tolist()):
-                    values = self._read(bench, Cell(self.array, row, column))
-                    conductance[repeat, i, j] = values.mean()
-                    if self.samples > 1:
-                        deviation[repeat, i, j] = values.std(ddof=1)
-                    where = {"time": bench.now() + shift, "repeat": repeat, "row": row, "column": column}
-                    self._record(stream, where, values)
-                if stream.now() - announced > ANNOUNCED:
-                    announced = stream.now()
-                    stream.check()
-                    stream.progress("reading", (repeat * shape[1] + i + 1) * shape[2], conductance.size)
-            stream.snapshot(image, conductance[repeat][order], times[repeat])
-        stream.progress("reading", conductance.size, conductance.size)
+            bench.wait_until(start + repeat * self.interval - reader.shift)
+            reader.read(repeat)
+        stream.progress("reading", reader.total, reader.total)
+        return replace(reader.found, summary=self._summary(plan, bench, reader.found))
+
+    def _earlier(self, plan: ReadPlan, bench: Bench, stream: Stream) -> EarlierReads | None:
+        """Return what is to be taken over; on a simulated bench the chip was another one, so nothing is."""
+        if stream.earlier is None or bench.simulated is not None:
+            return None
+        same = ("array", "rows", "columns", "samples", "repeats", "interval")
+        wanted = {name: getattr(self, name) for name in same} | {"read_voltage": plan.volts}
+        per_repeat = plan.cells.count * self.samples
+        return earlier_reads(stream.earlier, wanted, per_repeat, f"{self.array}_conductance")
+
+    def _summary(self, plan: ReadPlan, bench: Bench, found: Reads) -> dict[str, Any]:
         summary = {
-            "cells": int(np.prod(shape[1:])),
-            "reads": conductance.size * self.samples,
-            "mean_conductance": float(conductance.mean()),
-            "largest_conductance": float(conductance.max()),
+            "cells": plan.cells.count,
+            "reads": found.conductance.size * self.samples,
+            "mean_conductance": float(found.conductance.mean()),
+            "largest_conductance": float(found.conductance.max()),
             "virtual_seconds": bench.now(),
         }
         if self.samples > 1:
-            summary["mean_deviation"] = float(deviation.mean())
-        return Reads(conductance, deviation, times, summary)
+            summary["mean_deviation"] = float(found.deviation.mean())
+        return summary
 
-    def _earlier(self, bench: Bench, image: str) -> EarlierReads | None:
-        """Return what is to be taken over; on a simulated bench the chip was another one, so nothing is."""
-        if self.resume_from is None or bench.simulated is not None:
-            return None
-        same = ("array", "rows", "columns", "samples", "repeats", "interval")
-        wanted = {name: getattr(self, name) for name in same} | {"read_voltage": self._volts}
-        per_repeat = len(self._rows) * len(self._columns) * self.samples
-        return earlier_reads(self.resume_from, wanted, per_repeat, image)
 
-    def _read_at_once(
-        self, bench: ArrayBench, stream: Stream, repeat: int, shift: float, conductance: Floats
+class Reader:
+    """Reads a plan's cells, one repeat at a time, into a run file and into arrays.
+
+    Attributes
+    ----------
+    found : Reads
+        What was read so far, NaN elsewhere.
+    shift : float
+        From the bench's clock to that of the rows, s.
+    total : int
+        Reads of all repeats; those in a row count as one.
+    """
+
+    def __init__(
+        self, plan: ReadPlan, bench: Bench, stream: Stream, array: str, samples: int, repeats: int
     ) -> None:
-        """Read all cells for one repeat, many at once, into `conductance` and the table."""
-        placement, done = Placement(self.array, self._rows, self._columns), repeat * conductance[0].size
-        for cells in FlatCells.of([placement], [np.ones(conductance.shape[1:], bool)]).batches():
+        self._cells, self._volts, self._bench, self._stream = plan.cells, plan.volts, bench, stream
+        self._array, self._samples = array, samples
+        self.found = Reads.none_of(repeats, plan.cells)
+        self.total = self.found.conductance.size
+        self.shift = 0.0
+        self._announced = stream.now()
+
+    def take_over(self, earlier: EarlierReads) -> None:
+        """Keep the whole repeats of an earlier attempt as this run's first ones."""
+        done = earlier.repeats
+        taken = earlier.rows["conductance"].reshape(done, *self._cells.shape, self._samples)
+        self.found.conductance[:done] = taken.mean(axis=-1)
+        if self._samples > 1:
+            self.found.deviation[:done] = taken.std(axis=-1, ddof=1)
+        self.found.times[:done] = earlier.times
+        self._stream.record_block("reads", earlier.rows)
+        for repeat in range(done):
+            self._snapshot(repeat)
+
+    def read(self, repeat: int) -> None:
+        """Read all cells once more, now."""
+        self.found.times[repeat] = self._bench.now() + self.shift
+        if isinstance(self._bench, ArrayBench) and self._samples == 1:
+            self._read_at_once(self._bench, repeat)
+        else:
+            self._read_one_by_one(repeat)
+        self._snapshot(repeat)
+
+    def _snapshot(self, repeat: int) -> None:
+        image = self._cells.ascending(self.found.conductance[repeat])
+        self._stream.snapshot(f"{self._array}_conductance", image, self.found.times[repeat])
+
+    def _read_at_once(self, bench: ArrayBench, repeat: int) -> None:
+        conductance = self.found.conductance[repeat]
+        placement = Placement(self._array, self._cells.rows, self._cells.columns)
+        done = repeat * conductance.size
+        for cells in FlatCells.of([placement], [np.ones(conductance.shape, bool)]).batches():
             found = read_cells(bench, cells, [placement], self._volts)
-            cells.put([conductance[repeat]], found.achieved)
+            cells.put([conductance], found.achieved)
             rows = {name: found.rows[name] for name in ("row", "column", "conductance")}
             numbers = {"repeat": np.full_like(found.pulses, repeat), "sample": np.zeros_like(found.pulses)}
-            stream.record_block("reads", {"time": found.rows["time"] + shift, **rows, **numbers})
+            self._stream.record_block("reads", {"time": found.rows["time"] + self.shift, **rows, **numbers})
             done += found.achieved.size
-            stream.check()
-            stream.progress("reading", done, conductance.size)
+            self._stream.check()
+            self._stream.progress("reading", done, self.total)
 
-    def _read(self, bench: Bench, cell: Cell) -> Floats:
-        if self.samples == 1:
-            return np.array([bench.read(cell, self._volts)])
-        return bench.read_list(cell, self.samples, self._volts)
+    def _read_one_by_one(self, repeat: int) -> None:
+        rows, columns = self._cells.rows.tolist(), self._cells.columns.tolist()
+        for i, row in enumerate(rows):
+            for j, column in enumerate(columns):
+                values = self._values_of(Cell(self._array, row, column))
+                self.found.conductance[repeat, i, j] = values.mean()
+                if self._samples > 1:
+                    self.found.deviation[repeat, i, j] = values.std(ddof=1)
+                where = {
+                    "time": self._bench.now() + self.shift,
+                    "repeat": repeat,
+                    "row": row,
+                    "column": column,
+                }
+                self._record(where, values)
+            if self._stream.now() - self._announced > ANNOUNCED:
+                self._announced = self._stream.now()
+                self._stream.check()
+                self._stream.progress("reading", (repeat * len(rows) + i + 1) * len(columns), self.total)
 
-    def _record(self, stream: Stream, where: dict[str, float], values: Floats) -> None:
-        if self.samples == 1:
-            stream.record("reads", sample=0, conductance=values[0], **where)
+    def _values_of(self, cell: Cell) -> Floats:
+        if self._samples == 1:
+            return np.array([self._bench.read(cell, self._volts)])
+        return self._bench.read_list(cell, self._samples, self._volts)
+
+    def _record(self, where: dict[str, float], values: Floats) -> None:
+        if self._samples == 1:
+            self._stream.record("reads", sample=0, conductance=values[0], **where)
             return
-        block = {name: np.full(self.samples, value) for name, value in where.items()}
-        stream.record_block("reads", {"sample": np.arange(self.samples), "conductance": values, **block})
+        block = {name: np.full(self._samples, value) for name, value in where.items()}
+        self._stream.record_block(
+            "reads", {"sample": np.arange(self._samples), "conductance": values, **block}
+        )

@@ -17,7 +17,7 @@ from mho.errors import InputError
 from mho.instruments import Bench, Cell
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cell_range import check_inside, parse_lines
+from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Layout, Map, Table
@@ -32,7 +32,7 @@ LINE_FREQUENCY = 50.0  # Hz
 
 @dataclass(frozen=True)
 class Sweeps:
-    """What was swept.
+    """What was swept; `units` are those of the summary.
 
     Attributes
     ----------
@@ -56,6 +56,11 @@ class Sweeps:
     conductance: Floats
     summary: dict[str, Any]
     path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        "largest_current": "A",
+        "mean_conductance": "S",
+        "virtual_seconds": "s",
+    }
 
 
 def levels(highest: float, lowest: float, step: float) -> Floats:
@@ -104,6 +109,37 @@ def conductance_left(voltages: Floats, currents: Floats, limited: NDArray[np.boo
     return float(v @ i / (v @ v))
 
 
+@dataclass(frozen=True)
+class SweptCells:
+    """Which cells are swept, over which levels.
+
+    Attributes
+    ----------
+    voltages : (points,) array
+        V.
+    """
+
+    cells: CellRange
+    voltages: Floats
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A sweep on one bench.
+
+    Attributes
+    ----------
+    gate : float
+        At the word line, V.
+    window : float
+        Up to how many volts the way back tells the conductance that is left.
+    """
+
+    swept: SweptCells
+    gate: float
+    window: float
+
+
 class Sweep(Procedure):
     """Sweep the voltage at cells, up, down and back, and record the current (I-V curves)."""
 
@@ -121,25 +157,26 @@ class Sweep(Procedure):
     delay = FloatParameter("Wait at each level", units="s", minimum=0.0, maximum=100.0, default=0.0)
     cycles = IntegerParameter("Sweeps of each cell", minimum=1, maximum=100_000, default=1)
 
-    def check(self) -> None:
+    def check(self) -> SweptCells:
         """Understand the ranges and lay out the levels."""
-        self._rows, self._columns = parse_lines(self.rows, "rows"), parse_lines(self.columns, "columns")
-        self._volts = levels(self.highest, self.lowest, self.step)
-        points = len(self._rows) * len(self._columns) * self.cycles * len(self._volts)
+        cells = CellRange.parse(self.rows, self.columns)
+        voltages = levels(self.highest, self.lowest, self.step)
+        points = cells.count * self.cycles * len(voltages)
         if points > MOST_IN_ALL:
             raise InputError(
                 f"{points:,} points are more than the {MOST_IN_ALL:,} a run may have; sweep fewer cells or less often, or "
                 "choose a larger step"
             )
+        return SweptCells(cells, voltages)
 
-    def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
+    def prepare(self, given: SweptCells, bench: Bench, rng: np.random.Generator) -> SweepPlan:
         """Check that the array has these cells and that the bench allows the levels."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
-        check_inside(chip.array(self.array), self._rows, self._columns)
+        check_inside(chip.array(self.array), given.cells)
         bench.check_read()
-        self._gate = bench.file.read.gate if self.gate is None else float(self.gate)
-        bench.check_sweep(self._volts.tolist(), self._gate)
-        self._window = max(bench.file.read.voltage, float(self.step))
+        gate = bench.file.read.gate if self.gate is None else float(self.gate)
+        bench.check_sweep(given.voltages.tolist(), gate)
+        return SweepPlan(given, gate, max(bench.file.read.voltage, float(self.step)))
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,12 +184,13 @@ class Sweep(Procedure):
         old = version == "1" and values.get("gate") == 0
         return {name: one for name, one in values.items() if not (old and name == "gate")}
 
-    def in_use(self) -> Mapping[str, tuple[float, str]]:
+    def in_use(self, plan: SweepPlan) -> Mapping[str, tuple[float, str]]:
         """The word line's voltage."""
-        return {"gate": (self._gate, "the bench's")}
+        return {"gate": (plan.gate, "the bench's")}
 
-    def layout(self) -> Layout:
+    def layout(self, plan: SweepPlan) -> Layout:
         """One table of points, and a map of what each round of sweeps left."""
+        cells, voltages = plan.swept.cells, plan.swept.voltages
         table = Table(
             "sweeps",
             (
@@ -168,45 +206,48 @@ class Sweep(Procedure):
             axis="voltage",
             title="I-V curves",
             series="sweep",
-            rows=len(self._rows) * len(self._columns) * self.cycles * len(self._volts),
+            rows=cells.count * self.cycles * len(voltages),
         )
         image = Map(
             f"{self.array}_conductance",
             "S",
-            np.sort(self._rows),
-            np.sort(self._columns),
+            np.sort(cells.rows),
+            np.sort(cells.columns),
             f"{self.array}: conductance that the sweep left",
         )
         return Layout((table,), (image,), default=table.name)
 
-    def describe_cells(self) -> str:
+    def describe_cells(self, plan: SweepPlan) -> str:
         """Array and ranges."""
+        return self._cells_as_given()
+
+    def _cells_as_given(self) -> str:
         return f"{self.array}[{self.rows}, {self.columns}]"
 
     def run_title(self) -> str:
         """Name the cells and how far the sweep goes."""
         reach = f"{self.lowest:g} to {self.highest:g} V" if self.lowest else f"to {self.highest:g} V"
-        return f"Sweep {self.describe_cells()} {reach}"
+        return f"Sweep {self._cells_as_given()} {reach}"
 
-    def estimate(self, source: BenchSource) -> Estimate:
+    def estimate(self, given: SweptCells, source: BenchSource) -> Estimate:
         """No pulses; each point takes its wait and the meter's integration."""
-        sweeps = len(self._rows) * len(self._columns) * self.cycles
+        sweeps, points = given.cells.count * self.cycles, len(given.voltages)
         if source.bench.simulation is not None:  # waits cost no wall time there
-            return Estimate(pulses=0, seconds=SIMULATED_POINT * sweeps * len(self._volts))
+            return Estimate(pulses=0, seconds=SIMULATED_POINT * sweeps * points)
         point = HARDWARE_POINT + self.delay + source.bench.read.nplc / LINE_FREQUENCY
-        return Estimate(pulses=0, seconds=sweeps * (HARDWARE_SWEEP + len(self._volts) * point))
+        return Estimate(pulses=0, seconds=sweeps * (HARDWARE_SWEEP + points * point))
 
-    def execute(self, bench: Bench, stream: Stream) -> Sweeps:
+    def execute(self, plan: SweepPlan, bench: Bench, stream: Stream) -> Sweeps:
         """Sweep cell after cell, round after round."""
-        shape = (self.cycles, len(self._rows), len(self._columns))
-        currents = np.full((*shape, len(self._volts)), np.nan)
+        cells, voltages = plan.swept.cells, plan.swept.voltages
+        shape = (self.cycles, *cells.shape)
+        currents = np.full((*shape, len(voltages)), np.nan)
         limited = np.zeros(currents.shape, dtype=bool)
         conductance = np.full(shape, np.nan)
-        order = np.ix_(np.argsort(self._rows), np.argsort(self._columns))
-        volts, total = self._volts.tolist(), int(np.prod(shape))
+        volts, total = voltages.tolist(), int(np.prod(shape))
         for number, (cycle, i, j) in enumerate(np.ndindex(shape)):
-            cell = Cell(self.array, int(self._rows[i]), int(self._columns[j]))
-            readings = bench.sweep(cell, volts, gate=self._gate, delay=self.delay)
+            cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
+            readings = bench.sweep(cell, volts, gate=plan.gate, delay=self.delay)
             measured, currents[cycle, i, j], limited[cycle, i, j] = zip(*readings, strict=True)
             points = len(volts)
             stream.record_block(
@@ -222,14 +263,14 @@ class Sweep(Procedure):
                 },
             )
             conductance[cycle, i, j] = conductance_left(
-                self._volts, currents[cycle, i, j], limited[cycle, i, j], self._window
+                voltages, currents[cycle, i, j], limited[cycle, i, j], plan.window
             )
             stream.check()
             stream.progress("sweeping", number + 1, total)
             if (i, j) == (shape[1] - 1, shape[2] - 1):
-                stream.snapshot(f"{self.array}_conductance", conductance[cycle][order], bench.now())
+                stream.snapshot(f"{self.array}_conductance", cells.ascending(conductance[cycle]), bench.now())
         summary = {
-            "cells": shape[1] * shape[2],
+            "cells": cells.count,
             "sweeps": total,
             "points": int(currents.size),
             "limited_points": int(limited.sum()),
@@ -237,7 +278,7 @@ class Sweep(Procedure):
             "mean_conductance": _mean(conductance),
             "virtual_seconds": bench.now(),
         }
-        return Sweeps(self._volts, currents, limited, conductance, summary)
+        return Sweeps(voltages, currents, limited, conductance, summary)
 
 
 def _mean(conductance: Floats) -> float | None:

@@ -157,8 +157,7 @@ def _estimate_of(order: Order, source: BenchSource) -> Estimate:
     """What the procedure of an earlier order says of it now; nothing where its input is gone."""
     with contextlib.suppress(Exception), contextlib.chdir(order.folder):
         procedure = make_procedure(order.procedure, order.parameters)
-        procedure.check()
-        return procedure.estimate(source)
+        return procedure.estimate(procedure.check(), source)
     return Estimate()
 
 

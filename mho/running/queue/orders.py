@@ -10,9 +10,9 @@ from pathlib import Path
 from mho.errors import InputError, QueueError
 from mho.instruments.bench_file import read_bench_texts
 from mho.procedures.base import Procedure
-from mho.procedures.catalogue import known_procedures, make_procedure
+from mho.procedures.catalogue import find_procedure, known_procedures, make_procedure
 from mho.procedures.conditions import check_seed, load_conditions
-from mho.procedures.origin import bench_key, import_procedure
+from mho.procedures.origin import bench_key
 from mho.running.plan import load_plan
 from mho.running.queue.durations import expected_seconds
 from mho.running.queue.job import WITHIN, Job, JobStatus, Order
@@ -25,6 +25,7 @@ from mho.running.trust import (
     check_trusted,
     check_unchanged,
     foreign,
+    name_here,
     nobody,
 )
 from mho.runs import RunFile, new_run_path
@@ -104,8 +105,7 @@ def expect(
         bench = bench_key(order.bench)
         source = load_conditions(bench, order.preset, order.seed, order.force)
         procedure = make_procedure(order.procedure, order.parameters)
-        procedure.check()
-        own = procedure.estimate(source)
+        own = procedure.estimate(procedure.check(), source)
         output = None if order.output is None else order.output.resolve()
         order = replace(order, bench=bench, output=output)
         if order.after is not None:
@@ -243,9 +243,10 @@ def order_of_run(path: Path, trust: Trust = nobody) -> Order:
     for name in inputs:
         if isinstance(value := values.get(name), str):
             values[name] = str(Path(origin["folder"]) / value)
-    kind = import_procedure(origin["procedure"])
+    named = name_here(origin["procedure"])
+    kind = find_procedure(named)
     return Order(
-        procedure=_short_name(kind) or origin["procedure"],
+        procedure=_short_name(kind) or named,
         parameters=kind.from_version(version, values),
         bench=origin["bench"],
         seed=seed,

@@ -23,6 +23,7 @@ from mho.procedures.catalogue import make_procedure
 from mho.procedures.stream import Control, Ended, Event, Started
 from mho.processes import adopt_orphans, end_alone, end_heirs, interrupt
 from mho.running.execution import run
+from mho.running.failures import failure_reason
 from mho.running.queue.progress import Pace
 from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Assignment, Command, JobDone, decode
 from mho.running.runner.sender import Outbox
@@ -147,10 +148,10 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Jo
         status = Status.INTERRUPTED if control.lost else Status.ABORTED
         return witness.done(status, control.reason or str(error) or "interrupted", error)
     except (MhoError, OSError) as error:
-        return witness.done(Status.FAILED, f"{type(error).__name__}: {error}", error)
+        return witness.done(Status.FAILED, failure_reason(error), error)
     except Exception as error:  # a procedure's own fault: its traceback goes to the runner's log
         log.exception("job %d failed", job.job)
-        return witness.done(Status.FAILED, f"{type(error).__name__}: {error}", error)
+        return witness.done(Status.FAILED, failure_reason(error), error)
     pulses = getattr(result, "summary", {}).get("pulses")
     safe, confirmed = witness.left_safe(None), witness.confirmed(None)
     return JobDone(Status.FINISHED, "", safe, witness.seconds, pulses, confirmed=confirmed)

@@ -25,9 +25,10 @@ from numpy.typing import NDArray
 from mho.errors import RunFileError
 from mho.runs.integrity.liveness import Writer
 from mho.runs.paths import SUFFIX
-from mho.runs.reading.containment import check_contained, open_dataset
+from mho.runs.provenance import text_hash
+from mho.runs.reading.containment import check_contained, check_link, open_dataset
 from mho.runs.reading.opening import intact, open_run_file, writer_of
-from mho.runs.reading.record import RunRecord
+from mho.runs.reading.record import RESULT_SINCE, RunRecord
 from mho.runs.reading.text import decode
 from mho.runs.schema import GOING_ON, Array, RecordedParameter, RunHeader, Status
 from mho.toml import load_toml
@@ -135,21 +136,23 @@ def read_card(path: Path) -> Card:
     with closing(open_run_file(path, whole=False)) as file, intact(path):
         record = RunRecord(path, file)
         entry = file["entry"]
-        status = Status(_text(path, entry, "status"))
+        status = Status(_text(path, entry.id, "status"))
         if status is not Status.FINISHED or CARD not in entry:
             check_contained(path, file)  # more of it is read then
         if status in GOING_ON:
             status = record.status  # whether its writer lives takes a closer look
-        facts, parameters = _read(_text(path, entry, CARD) if CARD in entry else _gathered(record, entry))
-        end = _text(path, entry, "end_time") if status not in GOING_ON else ""
-        results = json.loads(_text(path, entry, "summary"))
+        facts, parameters = _read(_text(path, entry.id, CARD) if CARD in entry else _gathered(record, entry))
+        end = _text(path, entry.id, "end_time") if status not in GOING_ON else ""
+        results, units = _results(path, file)
         return Card(
             facts,
             status,
             "" if status is Status.FINISHED else record.reason,
             datetime.fromisoformat(end).timestamp() if end else None,
             parameters,
-            tuple(_quantity(name, value) for name, value in plain_results(results).items()),
+            tuple(
+                _quantity(name, value, units.get(name, "")) for name, value in plain_results(results).items()
+            ),
         )
 
 
@@ -176,9 +179,22 @@ def plain_results(results: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _text(path: Path, entry: h5py.Group, name: str) -> str:
+def _results(path: Path, file: h5py.File) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """Return what a run file holds of the result, and its units by name."""
+    entry = file["entry"].id
+    if int(file.attrs["mho_schema"]) < RESULT_SINCE:
+        return json.loads(_text(path, entry, "summary")), {}
+    check_link(path, b"result", entry.links.get_info(b"result").type)
+    group = h5py.h5g.open(entry, b"result")
+    values, units = (json.loads(_text(path, group, name)) for name in ("values", "units"))
+    if not all(isinstance(unit, str) for unit in units.values()):
+        raise ValueError("its result has units that are no text")
+    return values, units
+
+
+def _text(path: Path, group: h5py.h5g.GroupID, name: str) -> str:
     """Read a text of fixed length through h5py's low-level calls, in a third of the time."""
-    dataset = open_dataset(path, entry.id, name.encode())
+    dataset = open_dataset(path, group, name.encode())
     kind = dataset.get_type()
     stored = np.empty((), f"S{kind.get_size()}")
     dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, stored, kind)
@@ -218,9 +234,7 @@ def _facts(
         version=run.version,
         start=math.floor(1e3 * start.timestamp()) / 1e3,  # as `start_time` has it
         chip=_name_in(run.chip),
-        chip_hash=hashlib.sha256(run.chip.encode("utf-8", "backslashreplace")).hexdigest()
-        if run.chip
-        else "",
+        chip_hash=text_hash(run.chip) if run.chip else "",
         matrix_hash="" if matrix is None else array_hash(matrix),
         bench=_name_in(run.bench),
         resume_of=_identity(provenance.get("resume_of", "")),

@@ -22,7 +22,7 @@ from mho.runs.reading.record import RunRecord
 from mho.runs.schema import GOING_ON, Status
 
 NEEDED = (
-    "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "writer/host", "writer/pid",
+    "title", "start_time", "end_time", "status", "reason", "heartbeat", "writer/host", "writer/pid",
     "writer/process_start", "procedure/name", "procedure/version", "procedure/parameters", "bench/file", "chip/map",
     "chip/cells", "provenance", "maps", "arrays", "log/time", "log/level", "log/message",
 )  # fmt: skip
@@ -128,7 +128,7 @@ FACTS: tuple[Callable[[RunRecord], object], ...] = (
     lambda run: run.parameters,
     lambda run: (run.instruments, run.settings_after),
     lambda run: (run.provenance, run.seed(), run.seed("chip_seed"), run.input_hashes),
-    lambda run: run.summary,
+    lambda run: (run.summary, run.result_units, run.source),
     lambda run: read_card(run.path),
 )
 """What the verbs read of a run beside its data."""

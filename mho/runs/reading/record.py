@@ -18,6 +18,9 @@ from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, writer_of
 from mho.runs.reading.text import decode
 from mho.runs.schema import GOING_ON, RecordedParameter, Status
 
+RESULT_SINCE = 3
+"""Schema from which on the result is a group, with units."""
+
 SEED_DIGITS = 4000
 """Python reads no more."""
 
@@ -94,6 +97,12 @@ class RunRecord:
         return self._text("procedure/version")
 
     @property
+    def source(self) -> str:
+        """Text of the module of a user's own procedure; "" for one of mho's own, and in older files."""
+        with intact(self.path):
+            return self._text("procedure/source") if "source" in self._group("procedure") else ""
+
+    @property
     def parameters(self) -> dict[str, RecordedParameter]:
         """The procedure's parameters by name, as they were set."""
         with intact(self.path):
@@ -163,7 +172,21 @@ class RunRecord:
     @property
     def summary(self) -> dict[str, Any]:
         """The result in a few numbers and words; empty until the procedure stores one."""
-        return self._json("summary")
+        return self._json("result/values" if self._keeps_units() else "summary")
+
+    @property
+    def result_units(self) -> dict[str, str]:
+        """The units of what `summary` holds, by name, of what lies in a mapping by ``NAME.KEY``; "" has no entry."""
+        units = self._json("result/units") if self._keeps_units() else {}
+        with intact(self.path):
+            if not all(isinstance(unit, str) for unit in units.values()):
+                raise ValueError("its result has units that are no text")
+        return units
+
+    def _keeps_units(self) -> bool:
+        """Whether the file is of schema 3 or later."""
+        with intact(self.path):
+            return int(self._group("").file.attrs["mho_schema"]) >= RESULT_SINCE
 
     def _group(self, name: str) -> h5py.Group:
         if not self._file:

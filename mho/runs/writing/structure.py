@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from mho.runs.index.card import CARD, card_text
 from mho.runs.integrity.liveness import Writer
 from mho.runs.integrity.seal import prepare_seal
 from mho.runs.integrity.tree import create_group
+from mho.runs.provenance import text_hash
 from mho.runs.reading.chunks import create_array, create_compressed_text, create_growing
 from mho.runs.reading.text import create_text
 from mho.runs.schema import (
@@ -44,7 +44,7 @@ KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 """Kinds of number a table or array may hold; a value fits a column of its own or a higher rank."""
 
 _ENTRY = {
-    "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "definition",
+    "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "result", "definition",
     "card", "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", "log", "seal",
 }  # fmt: skip
 
@@ -140,7 +140,9 @@ def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, 
     create_text(entry, "end_time", "", TIME_BYTES)
     create_text(entry, "status", Status.RUNNING, STATUS_BYTES)
     create_text(entry, "reason", "", REASON_BYTES)
-    create_compressed_text(entry, "summary", b"{}", JSON_BYTES)
+    result = _group(entry, "result", "NXcollection")
+    create_compressed_text(result, "values", b"{}", JSON_BYTES)
+    create_compressed_text(result, "units", b"{}", JSON_BYTES)
     _number(entry, "heartbeat", start.timestamp(), "s", "Unix time of the writer's last sign of life")
 
     process = _group(entry, "writer", "NXcollection")
@@ -169,6 +171,9 @@ def _header(entry: h5py.Group, header: RunHeader) -> None:
     procedure = _group(entry, "procedure", "NXprocess")
     create_text(procedure, "name", header.procedure)
     create_text(procedure, "version", header.version)
+    if header.source:
+        create_text(procedure, "source", header.source)
+        create_text(procedure, "source_sha256", text_hash(header.source))
     parameters = _group(procedure, "parameters", "NXparameters")
     for name, parameter in header.parameters.items():
         _parameter(parameters, _plain_name(name, "parameter"), parameter)
@@ -185,7 +190,7 @@ def _header(entry: h5py.Group, header: RunHeader) -> None:
 
     chip = _group(entry, "chip", "NXcollection")
     create_text(chip, "map", header.chip)
-    create_text(chip, "sha256", hashlib.sha256(header.chip.encode("utf-8", "backslashreplace")).hexdigest())
+    create_text(chip, "sha256", text_hash(header.chip))
     create_text(chip, "cells", header.cells)
 
     provenance = _group(entry, "provenance", "NXcollection")

@@ -156,16 +156,24 @@ class RunWriter:
             target = self._entry["bench"][instrument]["settings_after"]
             write_json(target, settings, f"settings of {instrument!r}")
 
-    def set_summary(self, summary: Mapping[str, Any]) -> None:
+    def set_result(self, values: Mapping[str, Any], units: Mapping[str, str] | None = None) -> None:
         """Store the run's result in a few numbers and words (at most 64 KiB as JSON), replacing any before.
+
+        Parameters
+        ----------
+        values : mapping
+            Numbers, text, lists and mappings of them.
+        units : mapping, optional
+            SI units, by name; of what lies in a mapping by ``NAME.KEY``.
 
         Raises
         ------
         RunFileError
-            The summary has no JSON form or is too long.
+            The result has no JSON form or is too long.
         """
         with self._writing():
-            write_json(self._entry["summary"], summary, "the summary")
+            write_json(self._entry["result/values"], values, "the result")
+            write_json(self._entry["result/units"], units or {}, "the units of the result")
 
     def pause(self, paused: bool) -> None:
         """Write to the file that the run is paused, or goes on."""

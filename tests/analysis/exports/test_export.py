@@ -88,7 +88,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for index, image in enumerate(IMAGE):
             run.snapshot("heat", image, time=float(index))
         run.log("INFO", "hello")
-        run.set_summary({"found": 3, "good": True, "list": [1, 2]})
+        run.set_result({"found": 3, "good": True, "list": [1, 2]})
     return path
 
 

@@ -158,7 +158,7 @@ def test_a_diverging_run_and_one_that_hit_zero(tmp_path):
         run.program(share=0.5)
         for shrink in (1.5, 0.0, np.nan):
             run.cycle(shrink)
-        run.writer.set_summary({"forecast_rho": float("inf")})
+        run.writer.set_result({"forecast_rho": float("inf")})
     plot(tmp_path / "run.h5")
 
 

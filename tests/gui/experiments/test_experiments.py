@@ -299,11 +299,12 @@ def test_cells_selected_on_the_chip_go_into_the_form(panel: ExperimentsPanel, qt
     assert (values["array"], values["rows"], values["columns"]) == ("invert_positive", "2:6", "0, 3")
 
 
-def test_a_procedure_of_ones_own_is_asked_for_by_its_module(
-    panel: ExperimentsPanel, monkeypatch: pytest.MonkeyPatch, qtbot
+@pytest.mark.parametrize("name", ["queue_procedures:Reading", f"{SUPPORT}/queue_procedures.py:Reading"])
+def test_a_procedure_of_ones_own_is_asked_for_by_its_module_or_file(
+    panel: ExperimentsPanel, monkeypatch: pytest.MonkeyPatch, qtbot, name: str
 ) -> None:
     monkeypatch.syspath_prepend(str(SUPPORT))
-    choose(panel, "queue_procedures:Reading", qtbot)
+    choose(panel, name, qtbot)
     qtbot.waitUntil(lambda: panel.heading.text() == "Read a cell", timeout=SOON)
     assert "seconds" in panel.form.fields
     with qtbot.waitSignal(panel.session.message, timeout=SOON) as said:

@@ -136,7 +136,7 @@ def test_a_diverging_run_and_one_that_hit_zero_can_be_drawn(open_window, tmp_pat
         run.plan()
         for shrink in (1.5, 0.0, np.nan):
             run.cycle(shrink)
-        run.writer.set_summary({"forecast_rho": float("inf")})
+        run.writer.set_result({"forecast_rho": float("inf")})
     window = open_window(tmp_path / "run.h5")
 
     assert window.convergence.viewRange()[1][1] > np.log10(1.5)

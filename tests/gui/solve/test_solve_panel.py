@@ -60,7 +60,7 @@ def write_solve(path, matrix, exact, cycles=3, result=None, true_residual=()):
                 **({"true_residual": true_residual[cycle - 1]} if len(true_residual) else {}),
             )  # fmt: skip
         if result is not None:
-            run.set_summary(result)
+            run.set_result(result)
     return path
 
 

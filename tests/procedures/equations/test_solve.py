@@ -22,6 +22,8 @@ from mho.instruments import Bench, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.certificate import exact_residual
+from mho.procedures.equations.linear_system import LinearSystem
+from mho.procedures.equations.solve import PreparedSolve
 from mho.procedures.stream import Message, Progress, Row
 from mho.runs import RunFile, Status
 
@@ -351,11 +353,12 @@ def test_an_inverse_off_by_a_factor_is_found_out_and_made_up_for(tmp_path):
     class Misjudged(Solve):
         """Takes a digit for a third of what it stands for: A0 = A / 3, so rho is about 2."""
 
-        def prepare(self, bench: Bench, rng: np.random.Generator) -> None:
-            super().prepare(bench, rng)
-            encoding = self._plan.encoding
-            third = replace(encoding, unit=encoding.unit / 3, diagonal=encoding.diagonal / 3)
-            self._plan.candidate = replace(self._plan.candidate, encoding=third)
+        def prepare(self, given: LinearSystem, bench: Bench, rng: np.random.Generator) -> PreparedSolve:
+            plan = super().prepare(given, bench, rng)
+            chosen = plan.on_chip.candidate
+            unit, diagonal = chosen.encoding.unit / 3, chosen.encoding.diagonal / 3
+            third = replace(chosen, encoding=replace(chosen.encoding, unit=unit, diagonal=diagonal))
+            return replace(plan, on_chip=replace(plan.on_chip, candidate=third))
 
     outcome = solve(tmp_path, procedure=Misjudged, matrix=ZUO, rhs=ZUO_RHS, bits=12)
     assert outcome.result.summary["forecast_rho"] == pytest.approx(2.0, abs=0.7)

@@ -84,8 +84,7 @@ def test_another_of_its_kind_goes_at_the_pace_of_the_last(queue):
 
 def _estimate(parameters):
     procedure = Read(**parameters)
-    procedure.check()
-    return procedure.estimate(SOURCE).seconds
+    return procedure.estimate(procedure.check(), SOURCE).seconds
 
 
 def test_each_of_a_chain_repeats_all_before_it(queue, tmp_path):

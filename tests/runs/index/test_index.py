@@ -46,7 +46,7 @@ def write(
     )
     run = RunWriter.create(path, header, Layout(arrays=(Array("matrix", matrix),)))
     if result is not None:
-        run.set_summary(result)
+        run.set_result(result)
     run.finish(status, "" if status is Status.FINISHED else "LimitError: too much")
     return path
 

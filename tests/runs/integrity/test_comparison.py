@@ -35,7 +35,7 @@ def write(
         run.emit_block("points", {"x": data["x"], "v": data["v"]})
         run.snapshot("heat", data["image"], time=1.0)
         run.log("INFO", str(told.get("message", "all is well")))
-        run.set_summary({"found": told.get("found", 1), "wall_seconds": np.random.default_rng().random()})
+        run.set_result({"found": told.get("found", 1), "wall_seconds": np.random.default_rng().random()})
         run.finish(Status(str(told.get("status", "finished"))))
     return path
 
@@ -147,7 +147,7 @@ def digital(path: Path, error: float, read: float, tolerance: float, **found: ob
     with RunWriter.create(path, RunHeader("t", "p", "1", {}), layout) as run:
         run.emit("cycles", error=1.0, read=1.0, count=1)
         run.emit("cycles", error=error, read=read, count=2)
-        run.set_summary(found)
+        run.set_result(found)
     return path
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mho.errors import RunFileError
 from mho.runs import Array, Column, Layout, Map, RunFile, RunHeader, RunWriter, Table, Verdict, verify
+from mho.runs.index.card import read_card
 from mho.runs.integrity.seal import data_digest
 from mho.runs.reading.chunks import create_growing, fletcher32
 from mho.runs.writing.appending import Growing
@@ -239,13 +240,16 @@ def test_a_file_of_the_first_schema_is_read_verified_and_told_apart(tmp_path: Pa
         file.attrs["mho_schema"] = 1
         entry = file["entry"]
         values = entry["arrays/matrix/value"][()]
-        del entry["seal"], entry["arrays/matrix"], entry["writer/process_birth"]
+        del entry["seal"], entry["arrays/matrix"], entry["writer/process_birth"], entry["result"]
+        entry["summary"] = np.bytes_(b'{"bits": 7}')
         entry["arrays/matrix"] = values
         entry["arrays/matrix"].attrs["units"] = "S"
     with RunFile(run.path) as old:
         np.testing.assert_array_equal(old.array("matrix"), np.eye(3))
         assert old.array_unit("matrix") == "S"
         np.testing.assert_array_equal(old.column("t", "x"), [1.0])
+        assert (old.summary, old.result_units) == ({"bits": 7}, {})
+    assert [(one.name, one.number) for one in read_card(run.path).results] == [("bits", 7.0)]
     found = verify(run.path)
     assert found.verdict is Verdict.SOUND
     assert "no seal" in found.findings[0]

@@ -107,7 +107,7 @@ def test_a_run_is_read_within_the_process_that_writes_it(
             file.refresh()
             assert file.length("reads") == 1
         run.emit("reads", current=2.0)
-        run.set_summary({"n": 2})
+        run.set_result({"n": 2})
         staying = RunFile(run.path)
         staying.table("reads")
     with RunFile(run.path) as another:

@@ -87,7 +87,7 @@ def write_run(path: Path) -> Path:
             run.snapshot("conductance", np.full((2, 3), turn))
         run.log("INFO", "größer")
         run.log("WARNING", "als ein ℧")
-        run.set_summary({"cells": 6})
+        run.set_result({"cells": 6})
     return path
 
 

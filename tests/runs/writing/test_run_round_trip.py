@@ -40,7 +40,7 @@ def test_everything_written_is_read_back(tmp_path: Path, header: RunHeader, layo
         run.set_array("solution", [7.0, 8.0, 9.0])
         run.log("INFO", "größer\nals ein ℧")
         run.set_settings("smu", {"nplc": "10"})
-        run.set_summary({"residual": np.float64(1e-7), "bits": [np.int64(3)], "say": "ü"})
+        run.set_result({"residual": np.float64(1e-7), "bits": [np.int64(3)], "say": "ü"})
 
     with RunFile(run.path) as file:
         assert file.status is Status.FINISHED
@@ -269,10 +269,10 @@ def test_undeclared_names_are_refused_with_those_declared(
             run.snapshot("conductance", np.zeros((3, 2)))
         with pytest.raises(RunFileError, match=r"array 'solution'.*shape \(2,\)"):
             run.set_array("solution", [1.0, 2.0])
-        with pytest.raises(RunFileError, match="the summary takes 70013 bytes"):
-            run.set_summary({"long": "x" * 70000 + "y"})
-        with pytest.raises(RunFileError, match="the summary cannot be stored as JSON"):
-            run.set_summary({"it": object()})
+        with pytest.raises(RunFileError, match="the result takes 70013 bytes"):
+            run.set_result({"long": "x" * 70000 + "y"})
+        with pytest.raises(RunFileError, match="the result cannot be stored as JSON"):
+            run.set_result({"it": object()})
     with RunFile(run.path) as file:
         assert file.summary == {}
         for read in (

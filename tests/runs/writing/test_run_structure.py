@@ -46,6 +46,7 @@ def test_every_group_has_its_nexus_class(plain: h5py.File) -> None:
         "entry/arrays/matrix": "NXdata",
         "entry/arrays/solution": "NXdata",
         "entry/log": "NXcollection",
+        "entry/result": "NXcollection",
         "entry/seal": "NXcollection",
     }
 

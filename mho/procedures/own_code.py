@@ -1,0 +1,125 @@
+"""A user's own procedure: loaded by ``module:Class`` or ``path/file.py:Class``, and the text that it was loaded from."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from contextlib import suppress
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from traceback import extract_tb
+from types import ModuleType
+from typing import Any
+
+from mho.errors import InputError, MhoError
+from mho.instruments.bench_file import AGREED, modules_beside
+from mho.procedures.base import Procedure
+
+SUFFIX = ".py"
+
+
+def names_file(name: str) -> bool:
+    """Tell whether the name of a procedure is ``path/file.py:Class``."""
+    return name.rpartition(":")[0].endswith(SUFFIX)
+
+
+def name_of(kind: type[Procedure]) -> str:
+    """Return the name under which a procedure's class can be loaded again; a file's is its absolute path."""
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def import_procedure(name: str) -> type[Procedure]:
+    """Return the procedure that ``module:Class`` or ``path/file.py:Class`` names.
+
+    Raises
+    ------
+    InputError
+        The file, the module or the class is not there, cannot be loaded, or is no procedure.
+    """
+    place, _, attribute = name.rpartition(":")
+    module = _load_file(place) if names_file(name) else _load_module(place, name)
+    found = getattr(module, attribute, None)
+    if found is None:
+        raise InputError(
+            f"there is no procedure {name!r}: {place} has no class {attribute!r}{_offered(module)}"
+        )
+    if not (isinstance(found, type) and issubclass(found, Procedure)):
+        raise InputError(f"{name} is no procedure; it must be a subclass of mho.Procedure")
+    AGREED.add(name_of(found) if names_file(name) else name)
+    return found
+
+
+def source_of(kind: type[Procedure]) -> str:
+    """Return the text of the module of a user's own procedure; "" for mho's own, and for one that no file holds."""
+    if kind.__module__.partition(".")[0] == "mho" and not names_file(name_of(kind)):
+        return ""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    with suppress(OSError, UnicodeDecodeError):
+        return Path(file).read_text("utf-8") if file else ""
+    return ""
+
+
+def _load_module(module: str, name: str) -> ModuleType:
+    try:
+        with modules_beside(Path()):  # the console script does not look there
+            return importlib.import_module(module)
+    except (ModuleNotFoundError, ValueError) as error:
+        raise InputError(
+            f"there is no procedure {name!r}: {error}; write module:Class or path/file.py:Class"
+        ) from None
+    except MhoError:
+        raise
+    except Exception as error:  # whatever a module of the user's does when it is run
+        raise InputError(f"module {module!r} cannot be loaded: {_in_words(error)}") from error
+
+
+def _load_file(place: str) -> ModuleType:
+    """Return the module in a file, under its absolute path; loaded anew when the file has changed."""
+    path = Path(os.path.abspath(place))
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        if path.is_symlink() and not path.exists():
+            raise InputError(f"{place} is a link to {os.readlink(path)}, which is not there") from None
+        raise InputError(
+            f"there is no procedure in {place}: {error.strerror}; write path/file.py:Class"
+        ) from None
+    known = sys.modules.get(str(path))
+    if known is not None and getattr(known, "__loaded__", None) == text:
+        return known
+    spec = spec_from_file_location(str(path), path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    module.__dict__["__loaded__"] = text
+    sys.modules[str(path)] = module  # where dataclasses and pickle look for it
+    try:
+        with modules_beside(path.parent):
+            exec(
+                compile(text, str(path), "exec"), module.__dict__
+            )  # not by `spec.loader`, which caches by time
+    except BaseException as error:
+        sys.modules.pop(str(path))
+        if isinstance(error, MhoError) or not isinstance(error, Exception):
+            raise
+        raise InputError(f"{place} cannot be loaded: {_in_words(error)}") from error
+    return module
+
+
+def _in_words(error: Exception) -> str:
+    """Say what an error is, and in which line of which file."""
+    if isinstance(error, SyntaxError):
+        file, line = error.filename or "", error.lineno
+        return f"{type(error).__name__}: {error.msg} ({os.path.basename(file)}, line {line})"
+    last = extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({os.path.basename(last.filename)}, line {last.lineno})"
+
+
+def _offered(module: Any) -> str:
+    kinds = [
+        name
+        for name, one in vars(module).items()
+        if isinstance(one, type) and issubclass(one, Procedure) and one.__module__ == module.__name__
+    ]
+    return f"; there is {', '.join(kinds)}" if kinds else ""

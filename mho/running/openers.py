@@ -1,0 +1,98 @@
+"""Where a run's bench comes from: by its name, open already, or with an attempt that this run takes up.
+
+An opener is called once by a run and gives its bench for as long as the run lasts. `mho.running.continuing` has the one
+that goes on with an earlier run's chip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from mho.errors import MhoError
+from mho.instruments import Bench, open_bench
+from mho.procedures.origin import bench_key
+from mho.procedures.stream import BenchTaken, Control, Observer, announced
+from mho.runs.index.card import read_card
+
+
+@dataclass(frozen=True)
+class OpenedBench:
+    """A bench that a run may use.
+
+    Attributes
+    ----------
+    bench : Bench
+    notes : mapping
+        What the run file keeps of where it comes from, text by name.
+    earlier : Path or None
+        The run file of an attempt that did not come to its end, from which the procedure may take what was done.
+    """
+
+    bench: Bench
+    notes: Mapping[str, str] = field(default_factory=dict)
+    earlier: Path | None = None
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What an opener is told by the run: its seed, who watches, and by what it is controlled."""
+
+    seed: int
+    observers: Sequence[Observer]
+    control: Control
+
+
+Opener = Callable[[Opening], AbstractContextManager[OpenedBench]]
+
+
+def named(bench: str, preset: str | None = None, force: bool = False) -> Opener:
+    """Return the opener of a bench by its name or file; parameters as for `mho.run`."""
+
+    @contextmanager
+    def opener(opening: Opening) -> Iterator[OpenedBench]:
+        taken = partial(announced, opening.observers, BenchTaken())
+        with open_bench(bench, preset=preset, seed=opening.seed, force=force, taken=taken) as opened:
+            yield OpenedBench(opened, {"bench": bench_key(bench)})
+
+    return opener
+
+
+def already_open(bench: Bench) -> Opener:
+    """Return the opener of a bench that is open, and stays so; it notes which run has left its chip as it is."""
+
+    @contextmanager
+    def opener(opening: Opening) -> Iterator[OpenedBench]:
+        yield OpenedBench(bench, _left_by.get(bench, {}))
+
+    return opener
+
+
+def taking_up(earlier: Path, opener: Opener) -> Opener:
+    """Return an opener as `opener`, for a run that takes up the attempt in the run file `earlier`."""
+
+    @contextmanager
+    def taken_up(opening: Opening) -> Iterator[OpenedBench]:
+        with opener(opening) as opened:
+            yield replace(opened, notes={**opened.notes, "resume_of": str(earlier)}, earlier=earlier)
+
+    return taken_up
+
+
+# Beside the benches, not on them: a user calls `run` twice with an open bench and hands nothing from one to the other.
+_left_by: WeakKeyDictionary[Bench, dict[str, str]] = WeakKeyDictionary()
+
+
+def note_left(bench: Bench, path: Path) -> None:
+    """Remember, as long as a simulated bench is open, that its chip is as the run in the file at `path` has left it."""
+    if bench.simulated is None:
+        return
+    try:
+        identity = read_card(path).facts.run_id
+    except MhoError:  # how that run ended must not be covered up; there is no going on from it
+        identity = ""
+    _left_by[bench] = {"after": str(path.resolve()), "after_run": identity}
