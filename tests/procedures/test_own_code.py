@@ -14,10 +14,10 @@ import h5py
 import pytest
 import run_samples
 from command_line import Shell
+from mho.cli.arguments import procedure_from_arguments
 from queue_runners import Desk, running
 
 from mho import run
-from mho.cli.arguments import procedure_from_arguments
 from mho.errors import InputError, MhoError, RunFileError
 from mho.procedures.catalogue import find_procedure, known_procedures, make_procedure
 from mho.running.campaign import Campaign
