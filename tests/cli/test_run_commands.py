@@ -93,6 +93,7 @@ def test_the_steps_of_a_plan_go_on_with_one_chip_here_and_in_the_queue(shell, pl
     (tmp_path / "digits.csv").write_text("1,5\n7,3\n")
     plan.write_text(
         """name = "program, then read"
+        seed = 1
         [[steps]]
         procedure = "program"
         parameters = { digits = "digits.csv" }
