@@ -18,7 +18,7 @@ def curves(tmp_path_factory, request) -> np.ndarray:
     folder, root = tmp_path_factory.mktemp("zuo2025"), request.config.rootpath
     solved = [
         run(
-            Solve(matrix=str(root / MATRIX), rhs=str(root / RHS), bits=12),
+            Solve(matrix=MATRIX, rhs=RHS, bits=12),
             bench="zuo2025",
             preset="pku",
             seed=seed,
