@@ -14,8 +14,8 @@ MATRIX, RHS = "zuo2025-4x4", "zuo2025-4x4-rhs"
 
 
 @pytest.fixture(scope="module")
-def curves(tmp_path_factory, request) -> np.ndarray:
-    folder, root = tmp_path_factory.mktemp("zuo2025"), request.config.rootpath
+def curves(tmp_path_factory) -> np.ndarray:
+    folder = tmp_path_factory.mktemp("zuo2025")
     solved = [
         run(
             Solve(matrix=MATRIX, rhs=RHS, bits=12),
