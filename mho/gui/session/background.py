@@ -1,4 +1,4 @@
-"""Runs work in other threads and delivers the results in the window's thread."""
+"""Does things in other threads for the window's, and hands what comes of them back to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from mho.errors import MhoError
 from mho.gui.session.loading import load_procedures
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 
 
 class Errands(QObject):
-    """Runs functions in the background: one after the other in a shared thread, or at once in their own thread.
+    """Runs errands: one after the other in a thread for them all, or at once in a thread of its own.
 
-    After `close` no result is delivered any more.
+    After `close`, or once it was deleted with its window, nothing begins and nothing comes back any more.
 
     Signals
     -------
     failed(level, text)
-        A function raised an error for which the caller gave no handler.
+        An errand came to an error that nobody else takes.
     """
 
     failed = Signal(str, str)
@@ -36,36 +36,44 @@ class Errands(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._open = True
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="errands")
-        self._arrived.connect(self._receive)
+        self._closed = closed = threading.Event()
+        self._delivering = delivering = threading.Lock()  # so that the window does not go meanwhile
+        self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix="errands")
+        self._arrived.connect(self._receive, Qt.ConnectionType.QueuedConnection)
+
+        def end() -> None:
+            with delivering:
+                closed.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+        self._end = end
+        self.destroyed.connect(end)  # for whoever deletes it without closing it
 
     def run(self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None) -> None:
-        """Run `work` in turn; `then` gets its result, `refused` an `MhoError`, both in the window's thread.
+        """Do `work` in its turn; `then` gets its result, `refused` an `MhoError`, both in the window's thread.
 
         It begins at the next turn of the event loop: what is asked while a window is built waits until that is done,
         for two threads of Python take twice as long.
         """
-        if self._open:
+        if not self._closed.is_set():
             QTimer.singleShot(0, self, lambda: self._submit(work, then, refused))
 
     def run_at_once(self, work: Callable[[], Any], then: Then | None = None) -> None:
-        """Run `work` at once, in its own thread."""
+        """Do `work` whatever else is being done."""
         threading.Thread(target=self._work, args=(work, then, None), name="errand", daemon=True).start()
 
     def deliver(self, call: Callable[[], None]) -> None:
-        """Call `call` in the window's thread; may be called from any thread."""
-        with suppress(RuntimeError):  # the window went away a moment ago
-            if self._open:
+        """Have `call` made in the window's thread; from any thread."""
+        with self._delivering, suppress(RuntimeError):  # half deleted already
+            if not self._closed.is_set():
                 self._arrived.emit(call)
 
     def close(self) -> None:
-        """Drop work that has not started, and the results of the rest."""
-        self._open = False
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Forget what has not begun, and what comes of the rest."""
+        self._end()
 
     def _submit(self, work: Callable[[], Any], then: Then | None, refused: Refused | None) -> None:
-        if self._open:
+        if not self._closed.is_set():
             self._pool.submit(self._work, work, then, refused)
 
     def _work(self, work: Callable[[], Any], then: Then | None, refused: Refused | None) -> None:
@@ -84,5 +92,5 @@ class Errands(QObject):
                 self.deliver(lambda: then(result))
 
     def _receive(self, call: Callable[[], None]) -> None:
-        if self._open:
+        if not self._closed.is_set():
             call()
