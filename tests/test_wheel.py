@@ -194,10 +194,11 @@ def test_modules_of_the_user_s_own_stand_beside_ours(installed: Installed) -> No
         with mho.open_bench("simulated", seed=1) as bench:
             assert bench.read(mho.Cell("multiply", 0, 0)) < 1e-4
         result = mho.run(Read(rows="0:2", columns="0:2"), seed=1)
-        print(mho.summarise(result.path))
+        with mho.open_run(result.path) as run:
+            print(run.status)
     """)
-    assert said
-    assert "finished" in installed.run("mho", "run", "read", "--rows", "0:2", "--columns", "0:2")
+    assert said == "finished\n"
+    assert "conductance" in installed.run("mho", "run", "read", "--rows", "0:2", "--columns", "0:2")
     installed.run("mho", "queue", "add", "read", "--rows", "0:2", "--columns", "0:2")
     installed.run("mho", "runner", "--drain")
     assert len(list(installed.runs.glob("*.h5"))) == 3
