@@ -30,6 +30,7 @@ from command_line import Shell
 from hypothesis import settings
 from repository import ROOT
 from run_writers import WriterProcess
+from system_packages import skipped, why_no_qt
 
 from mho.errors import BenchError, MhoError
 from mho.instruments import Bench, open_bench
@@ -79,9 +80,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+if why_no_qt():
+
+    @pytest.fixture
+    def qtbot() -> None:
+        """Stand for pytest-qt's, which cannot be loaded."""
+        pytest.skip(why_no_qt())
+
+    qapp = qtbot
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    report = yield
+    skipped(report, str(collector.path))
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    skipped(report, str(item.path))
+    return report
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Spread the tests over the cores, unless somebody has said how, or few are wanted, or a bench has to be shared."""
+    if why_no_qt() and config.pluginmanager.hasplugin("pytest-qt"):
+        config.pluginmanager.unregister(name="pytest-qt")
     option = config.option
     if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
         return

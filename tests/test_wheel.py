@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from repository import ROOT
+from system_packages import needs_qt
 
 pytestmark = [pytest.mark.xdist_group("wheel"), pytest.mark.timeout(300)]
 
@@ -152,6 +153,7 @@ def test_the_main_job_works_in_an_empty_folder(installed: Installed) -> None:
     assert Path(where.strip()).is_relative_to(installed.bin.parent)
 
 
+@needs_qt
 def test_the_window_opens(installed: Installed) -> None:
     said = installed.python("""
         from pathlib import Path

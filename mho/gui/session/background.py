@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from mho.errors import MhoError
 from mho.gui.session.loading import load_procedures
@@ -17,13 +17,19 @@ from mho.gui.session.loading import load_procedures
 Then = Callable[[Any], None]
 Refused = Callable[[MhoError], None]
 
+BUSY, IDLE = (
+    15,
+    50,
+)  # ms from one look at what has come to the next, while something is asked for and otherwise
+
 log = logging.getLogger(__name__)
 
 
 class Errands(QObject):
     """Runs errands: one after the other in a thread for them all, or at once in a thread of its own.
 
-    After `close`, or once it was deleted with its window, nothing begins and nothing comes back any more.
+    The threads touch nothing of Qt: what they bring waits until a timer of the window's thread fetches it, so that the
+    window may be deleted at any moment. After that, and after `close`, nothing begins and nothing comes back any more.
 
     Signals
     -------
@@ -32,22 +38,23 @@ class Errands(QObject):
     """
 
     failed = Signal(str, str)
-    _arrived = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._closed = closed = threading.Event()
-        self._delivering = delivering = threading.Lock()  # so that the window does not go meanwhile
+        self._brought: deque[tuple[Callable[[], None], bool]] = deque()
+        self._under_way = 0
         self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix="errands")
-        self._arrived.connect(self._receive, Qt.ConnectionType.QueuedConnection)
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._collect)
+        self._timer.start(IDLE)
 
         def end() -> None:
-            with delivering:
-                closed.set()
+            closed.set()
             pool.shutdown(wait=False, cancel_futures=True)
 
         self._end = end
-        self.destroyed.connect(end)  # for whoever deletes it without closing it
+        self.destroyed.connect(end)  # by somebody who has not closed it
 
     def run(self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None) -> None:
         """Do `work` in its turn; `then` gets its result, `refused` an `MhoError`, both in the window's thread.
@@ -56,21 +63,28 @@ class Errands(QObject):
         for two threads of Python take twice as long.
         """
         if not self._closed.is_set():
+            self._expect_one_more()
             QTimer.singleShot(0, self, lambda: self._submit(work, then, refused))
 
     def run_at_once(self, work: Callable[[], Any], then: Then | None = None) -> None:
-        """Do `work` whatever else is being done."""
+        """Do `work` whatever else is being done, and even if nobody is left to be told what comes of it."""
+        if not self._closed.is_set():
+            self._expect_one_more()
         threading.Thread(target=self._work, args=(work, then, None), name="errand", daemon=True).start()
 
     def deliver(self, call: Callable[[], None]) -> None:
         """Have `call` made in the window's thread; from any thread."""
-        with self._delivering, suppress(RuntimeError):  # half deleted already
-            if not self._closed.is_set():
-                self._arrived.emit(call)
+        self._brought.append((call, False))
 
     def close(self) -> None:
         """Forget what has not begun, and what comes of the rest."""
-        self._end()
+        if not self._closed.is_set():
+            self._end()
+            self._timer.stop()
+
+    def _expect_one_more(self) -> None:
+        self._under_way += 1
+        self._timer.start(BUSY)
 
     def _submit(self, work: Callable[[], Any], then: Then | None, refused: Refused | None) -> None:
         if not self._closed.is_set():
@@ -82,15 +96,22 @@ class Errands(QObject):
             result = work()
         except MhoError as error:
             said = error  # the name of an exception ends with its clause
-            self.deliver(lambda: refused(said) if refused else self.failed.emit("ERROR", str(said)))
+            self._bring(lambda: refused(said) if refused else self.failed.emit("ERROR", str(said)))
         except Exception as error:
             log.exception("a fault of mho itself")
             text = f"{type(error).__name__}: {error}; this is a fault of mho itself, please report it"
-            self.deliver(lambda: self.failed.emit("CRITICAL", text))
+            self._bring(lambda: self.failed.emit("CRITICAL", text))
         else:
-            if then is not None:
-                self.deliver(lambda: then(result))
+            self._bring(lambda: then(result) if then is not None else None)
 
-    def _receive(self, call: Callable[[], None]) -> None:
-        if not self._closed.is_set():
+    def _bring(self, call: Callable[[], None]) -> None:
+        self._brought.append((call, True))
+
+    def _collect(self) -> None:
+        for _ in range(len(self._brought)):  # what comes meanwhile waits for the next look
+            call, ends_one = self._brought.popleft()
+            self._under_way -= ends_one
             call()
+            if self._closed.is_set():
+                return
+        self._timer.start(BUSY if self._under_way else IDLE)
