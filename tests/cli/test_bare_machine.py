@@ -65,7 +65,7 @@ def test_tests_of_the_window_skip_and_name_the_package_or_fail_where_all_is_inst
     assert "needs what the system lacks: libEGL.so.1 missing" in done.stdout
     assert "apt install libegl1" in done.stdout
     done = python(bare | {"MHO_NO_SKIPS": "1"}, *tests)
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode != 0
     assert "apt install libegl1" in done.stdout
 
 
