@@ -17,8 +17,6 @@ from mho.gui.system_libraries import qt_trouble
 NEEDS = "needs what the system lacks: "
 NO_SKIPS = bool(os.environ.get("MHO_NO_SKIPS"))
 NOT_LOADED = re.compile(r"ImportError: .*(\.so\b|PySide6)")  # the loader's, or Shiboken's, words
-    r"ImportError: .*(cannot open shared object file|PySide6)"
-)  # the loader's, or Shiboken's, words
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Does things in other threads for the window's, and hands what comes of them back to it."""
+"""Runs work in other threads and delivers the results in the window's thread."""
 
 from __future__ import annotations
 
@@ -17,19 +17,16 @@ from mho.gui.session.loading import load_procedures
 Then = Callable[[Any], None]
 Refused = Callable[[MhoError], None]
 
-BUSY, IDLE = (
-    15,
-    50,
-)  # ms from one look at what has come to the next, while something is asked for and otherwise
+BUSY, IDLE = 15, 50  # ms between two looks for results, while some are expected and otherwise
 
 log = logging.getLogger(__name__)
 
 
 class Errands(QObject):
-    """Runs errands: one after the other in a thread for them all, or at once in a thread of its own.
+    """Runs functions in the background: one after the other in a shared thread, or at once in their own thread.
 
-    The threads touch nothing of Qt: what they bring waits until a timer of the window's thread fetches it, so that the
-    window may be deleted at any moment. After that, and after `close`, nothing begins and nothing comes back any more.
+    The threads touch nothing of Qt: a timer of the window's thread fetches their results. The window may therefore be
+    deleted at any moment. After that, and after `close`, no result is delivered and no work starts.
 
     Signals
     -------
@@ -42,8 +39,8 @@ class Errands(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._closed = closed = threading.Event()
-        self._brought: deque[tuple[Callable[[], None], bool]] = deque()
-        self._under_way = 0
+        self._results: deque[tuple[Callable[[], None], bool]] = deque()
+        self._expected = 0
         self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix="errands")
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._collect)
@@ -54,36 +51,36 @@ class Errands(QObject):
             pool.shutdown(wait=False, cancel_futures=True)
 
         self._end = end
-        self.destroyed.connect(end)  # by somebody who has not closed it
+        self.destroyed.connect(end)  # also without `close`
 
     def run(self, work: Callable[[], Any], then: Then | None = None, refused: Refused | None = None) -> None:
-        """Do `work` in its turn; `then` gets its result, `refused` an `MhoError`, both in the window's thread.
+        """Run `work` in turn; `then` gets its result, `refused` an `MhoError`, both in the window's thread.
 
         It begins at the next turn of the event loop: what is asked while a window is built waits until that is done,
         for two threads of Python take twice as long.
         """
         if not self._closed.is_set():
-            self._expect_one_more()
+            self._expect_result()
             QTimer.singleShot(0, self, lambda: self._submit(work, then, refused))
 
     def run_at_once(self, work: Callable[[], Any], then: Then | None = None) -> None:
-        """Do `work` whatever else is being done, and even if nobody is left to be told what comes of it."""
+        """Run `work` whatever else is being done, also after `close`."""
         if not self._closed.is_set():
-            self._expect_one_more()
+            self._expect_result()
         threading.Thread(target=self._work, args=(work, then, None), name="errand", daemon=True).start()
 
     def deliver(self, call: Callable[[], None]) -> None:
-        """Have `call` made in the window's thread; from any thread."""
-        self._brought.append((call, False))
+        """Call `call` in the window's thread; may be called from any thread."""
+        self._results.append((call, False))
 
     def close(self) -> None:
-        """Forget what has not begun, and what comes of the rest."""
+        """Drop work that has not started, and the results of the rest."""
         if not self._closed.is_set():
             self._end()
             self._timer.stop()
 
-    def _expect_one_more(self) -> None:
-        self._under_way += 1
+    def _expect_result(self) -> None:
+        self._expected += 1
         self._timer.start(BUSY)
 
     def _submit(self, work: Callable[[], Any], then: Then | None, refused: Refused | None) -> None:
@@ -96,22 +93,22 @@ class Errands(QObject):
             result = work()
         except MhoError as error:
             said = error  # the name of an exception ends with its clause
-            self._bring(lambda: refused(said) if refused else self.failed.emit("ERROR", str(said)))
+            self._finish(lambda: refused(said) if refused else self.failed.emit("ERROR", str(said)))
         except Exception as error:
             log.exception("a fault of mho itself")
             text = f"{type(error).__name__}: {error}; this is a fault of mho itself, please report it"
-            self._bring(lambda: self.failed.emit("CRITICAL", text))
+            self._finish(lambda: self.failed.emit("CRITICAL", text))
         else:
-            self._bring(lambda: then(result) if then is not None else None)
+            self._finish(lambda: then(result) if then is not None else None)
 
-    def _bring(self, call: Callable[[], None]) -> None:
-        self._brought.append((call, True))
+    def _finish(self, call: Callable[[], None]) -> None:
+        self._results.append((call, True))
 
     def _collect(self) -> None:
-        for _ in range(len(self._brought)):  # what comes meanwhile waits for the next look
-            call, ends_one = self._brought.popleft()
-            self._under_way -= ends_one
+        for _ in range(len(self._results)):  # what arrives meanwhile waits for the next look
+            call, is_last = self._results.popleft()
+            self._expected -= is_last
             call()
             if self._closed.is_set():
                 return
-        self._timer.start(BUSY if self._under_way else IDLE)
+        self._timer.start(BUSY if self._expected else IDLE)
