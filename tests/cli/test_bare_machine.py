@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from repository import ROOT
+from system_packages import needs_qt
 
 from mho.gui import system_libraries
 from mho.gui.system_libraries import PACKAGES, XCB, advice, missing
@@ -52,8 +53,9 @@ def test_the_window_says_in_one_sentence_what_to_install(bare):
     done = python(bare, "-m", "mho", "gui")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith("mho: the window needs Qt, which cannot be loaded: libEGL.so.1 missing")
-    assert "apt install libegl1" in line
+    assert line.startswith("mho: the window needs Qt, which cannot be loaded: libEGL.so.1")
+    assert "missing; on Debian and Ubuntu: apt install " in line
+    assert "libegl1" in line
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Qt brings its libraries along elsewhere")
@@ -62,11 +64,11 @@ def test_tests_of_the_window_skip_and_name_the_package_or_fail_where_all_is_inst
     done = python(bare, *tests)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "skipped" in done.stdout
-    assert "needs what the system lacks: libEGL.so.1 missing" in done.stdout
-    assert "apt install libegl1" in done.stdout
+    assert "needs what the system lacks: libEGL.so.1" in done.stdout
+    assert "libegl1" in done.stdout
     done = python(bare | {"MHO_NO_SKIPS": "1"}, *tests)
     assert done.returncode != 0
-    assert "apt install libegl1" in done.stdout
+    assert "libegl1" in done.stdout
 
 
 def test_the_rest_needs_no_window(bare):
@@ -74,6 +76,7 @@ def test_the_rest_needs_no_window(bare):
     assert done.returncode == 0, done.stderr
 
 
+@needs_qt
 def test_every_library_that_is_missing_is_named_with_its_package(monkeypatch):
     assert (
         missing({"libno.so.1": ("libno1t64", "libno1"), **PACKAGES}).keys()
