@@ -2,6 +2,9 @@
 
 ``pytest --bench=BENCH.toml`` runs the tests in tests/hardware, and only these, on the instruments of that bench; without
 it they run with all others, on the simulated bench.
+
+The fast tests as a whole, or a folder of them, are spread over the cores; with ``-n 0``, of one file, and on a bench they
+run one after the other in this process.
 """
 
 from __future__ import annotations
@@ -10,6 +13,12 @@ import faulthandler
 import gc
 import os
 import signal
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # before numpy: the cores have tests to run, each with a small matrix
+
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
@@ -21,6 +30,7 @@ from command_line import Shell
 from hypothesis import settings
 from repository import ROOT
 from run_writers import WriterProcess
+from system_packages import skipped, why_no_qt
 
 from mho.errors import BenchError, MhoError
 from mho.instruments import Bench, open_bench
@@ -28,8 +38,8 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.runs import provenance
 
 HARDWARE = ROOT / "tests/hardware"
+FAST = "not slow and not hardware"  # as in pyproject.toml
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
 
 # A job in the background ignores SIGINT, one under `nohup` SIGHUP, and so does all that it starts; the tests send them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -70,6 +80,52 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+if why_no_qt():
+
+    @pytest.fixture
+    def qtbot() -> None:
+        """Stand for pytest-qt's, which cannot be loaded."""
+        pytest.skip(why_no_qt())
+
+    qapp = qtbot
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    report = yield
+    skipped(report, str(collector.path))
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    skipped(report, str(item.path))
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Spread the tests over the cores, unless somebody has said how, or few are wanted, or a bench has to be shared."""
+    if why_no_qt() and config.pluginmanager.hasplugin("pytest-qt"):
+        config.pluginmanager.unregister(name="pytest-qt")
+    option = config.option
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
+        return
+    if option.numprocesses is None and option.dist == "no" and _are_many(config):
+        option.numprocesses, option.dist = _cores(), "loadgroup"
+
+
+def _are_many(config: pytest.Config) -> bool:
+    option = config.option
+    alone = option.bench or option.collectonly or option.usepdb or option.markexpr != FAST
+    return not alone and all(Path(name).is_dir() for name in config.args)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("bench"):
         config.option.markexpr = "hardware"
@@ -89,10 +145,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("bench"):
-        for item in items:
-            if item.path.is_relative_to(HARDWARE):
-                item.add_marker("hardware")
+    for item in items:
+        if config.getoption("bench") and item.path.is_relative_to(HARDWARE):
+            item.add_marker("hardware")
+        if item.get_closest_marker("xdist_group") is None and _shares(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Tell whether a test uses what is made once for its module, and so has to stay in one process with the others."""
+    info = getattr(item, "_fixtureinfo", None)
+    used = info.name2fixturedefs.values() if info else ()
+    return any(definitions[-1].scope == "module" for definitions in used)
 
 
 def pytest_collection_finish() -> None:

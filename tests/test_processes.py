@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import platform
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mho.processes import end_whole
+import mho
+from mho.processes import HOUSE, end_whole, environment
 
 EXIT = {"x86_64": 60, "aarch64": 93}  # exit(2), which ends the calling thread alone
 HEADLESS = """
@@ -47,3 +49,11 @@ def test_a_process_whose_first_thread_is_gone_is_ended_and_its_locks_with_it(tmp
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_python_of_ours_finds_mho_and_none_of_its_rooms_in_place_of_another_module(monkeypatch):
+    """`mho/gui/queue` on the path would stand for Python's own `queue`."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["elsewhere", "further"]))
+    inside = Path(mho.__file__).parent
+    assert Path(HOUSE) / "mho" == inside
+    assert environment()["PYTHONPATH"].split(os.pathsep) == [str(HOUSE), "elsewhere", "further"]

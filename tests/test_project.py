@@ -29,7 +29,7 @@ def texts() -> list[Path]:
     return sorted(
         path
         for path in (*ROOT.glob("*"), *inside)
-        if path.is_file() and path.suffix in TEXTS and "__pycache__" not in path.parts
+        if path.is_file() and path.suffix in TEXTS and not {"__pycache__", ".git"} & set(path.parts)
     )
 
 
@@ -97,6 +97,12 @@ def commands(lines: list[str]) -> list[str]:
 
 def test_ci_runs_the_readme_s_test_command():
     assert TEST in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_quick_tests_of_the_newest_python_are_there():
+    (words,) = re.findall(r'^quick_tests="(.*)"', (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.M)
+    assert words
+    assert all(any((ROOT / word).glob("test_*.py")) for word in words.split())
 
 
 def test_every_module_says_what_it_is_for():

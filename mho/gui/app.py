@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mho.errors import InputError
+from mho.gui.system_libraries import qt_trouble
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
@@ -123,11 +124,12 @@ def _faults_said_in(window: MainWindow) -> Iterator[None]:
 
 def _application() -> QApplication:
     """Return the QApplication, made if there is none."""
+    trouble = qt_trouble()
+    if trouble:
+        raise InputError(f"the window needs Qt, which cannot be loaded: {trouble}; or use `mho plot`")
     _check_display()
-    try:
-        from PySide6.QtWidgets import QApplication
-    except ImportError as error:
-        raise InputError(f"the window needs Qt, which cannot be loaded ({error}); try `mho plot`") from error
+    from PySide6.QtWidgets import QApplication
+
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
     return app

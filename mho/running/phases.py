@@ -18,7 +18,7 @@ import numpy as np
 
 from mho.errors import Aborted, Interrupted, MhoError, UnsafeError, recorded_name
 from mho.instruments import Bench
-from mho.instruments.bench import STOPPING, handled
+from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import AGREED
 from mho.procedures.base import Procedure
 from mho.procedures.conditions import check_seed
@@ -196,5 +196,5 @@ def _stopping_on_signals(control: Control) -> Iterator[None]:
         # `nohup` says that the run is to outlive its terminal
         if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN
     ]
-    with handled(dict.fromkeys(wanted, request)):
+    with HandledSignals(dict.fromkeys(wanted, request)):
         yield

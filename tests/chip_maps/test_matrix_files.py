@@ -113,6 +113,7 @@ def test_mtx_symmetries_are_unfolded(tmp_path: Path, rng: np.random.Generator, s
     np.testing.assert_array_equal(load_matrix(tmp_path / "a.mtx"), full)
 
 
+@pytest.mark.filterwarnings("ignore:The default value for `spmatrix`:DeprecationWarning")  # SciPy 1.18 on
 @given(st.one_of(real_squares, complex_squares))
 def test_mtx_is_read_as_scipy_reads_it(folder: Path, matrix: np.ndarray):
     assume(np.abs(matrix).max() < 1e300)  # five digits of more round up to infinity

@@ -125,7 +125,7 @@ def test_a_rebuild_that_is_killed_leaves_an_index_that_goes_on(shell: Shell):
     )
     environment = os.environ | {
         "MHO_RUNS": str(shell.folder),
-        "PYTHONPATH": str(Path(runs.__file__).parents[1]),
+        "PYTHONPATH": str(Path(runs.__file__).parents[2]),
     }
     child = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL)
     with RunIndex(shell.folder) as index:

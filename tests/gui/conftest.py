@@ -1,15 +1,18 @@
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from PySide6.QtCore import QSettings
 from run_writers import WriterProcess
-from shiboken6 import Shiboken
 
 import mho.gui as gui
-from mho.gui.run_window.run_window import RunWindow
-from mho.gui.session.session import Session
-from mho.gui.window.main_window import MainWindow
+
+if TYPE_CHECKING:  # where Qt cannot be loaded, its tests are to be skipped
+    from mho.gui.run_window.run_window import RunWindow
+    from mho.gui.session.session import Session
+    from mho.gui.window.main_window import MainWindow
 
 
 @pytest.fixture
@@ -37,6 +40,9 @@ def writer(tmp_path: Path) -> Iterator[WriterProcess]:
 @pytest.fixture
 def open_main(tmp_path: Path, qtbot) -> Iterator[Callable[..., MainWindow]]:
     """Open the window on a folder, with a layout of its own; all are deleted with the test."""
+    from PySide6.QtCore import QSettings
+    from shiboken6 import Shiboken
+
     windows = []
 
     def open_shown(folder: Path, bench: str = "simulated") -> MainWindow:
@@ -57,6 +63,10 @@ def open_main(tmp_path: Path, qtbot) -> Iterator[Callable[..., MainWindow]]:
 @pytest.fixture
 def session(tmp_path: Path, qtbot) -> Iterator[Session]:
     """A session on a folder of its own, not yet started."""
+    from shiboken6 import Shiboken
+
+    from mho.gui.session.session import Session
+
     session = Session(tmp_path / "runs")
     session.folder.mkdir()
     yield session

@@ -77,7 +77,7 @@ def start_child() -> Iterator[Callable[[str, Path], subprocess.Popen[str]]]:
     children: list[subprocess.Popen[str]] = []
 
     def start(what: str, path: Path) -> subprocess.Popen[str]:
-        house = Path(runs.__file__).parents[1]
+        house = Path(runs.__file__).parents[2]
         child = subprocess.Popen(
             [sys.executable, str(SUPPORT / "child_writer.py"), what, str(path)],
             stdin=subprocess.PIPE,

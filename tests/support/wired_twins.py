@@ -60,6 +60,21 @@ def registered(name: str, devices: Mapping[str, Any]) -> Iterator[SimpleNamespac
 
 def ask(device: Any, message: str) -> str:
     """Send a message to a simulated instrument itself, and return its reply as text."""
-    device.write(message.encode())
+    device.write(message.encode("latin-1"))
     reply: bytes = device.read()
-    return reply.decode("latin-1").removesuffix("\n")
+    return reply.decode("latin-1").rstrip("\r\n")
+
+
+def ask_all(device: Any, message: str | bytes) -> list[str]:
+    """Send a message to a simulated instrument itself, and return all its replies as text."""
+    device.write(message if isinstance(message, bytes) else message.encode("latin-1"))
+    replies = []
+    while device._output:
+        replies.append(device.read().decode("latin-1").removesuffix("\n"))
+    return replies
+
+
+def error_of(device: Any) -> int:
+    """Return the number of the oldest error that a simulated SCPI instrument has queued, 0 for none."""
+    device._output = b""
+    return int(ask(device, "SYST:ERR?").split(",")[0])

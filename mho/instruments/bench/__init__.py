@@ -2,6 +2,6 @@
 
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.locking import holder, last_taken
-from mho.instruments.bench.stop_requests import STOPPING, handled
+from mho.instruments.bench.stop_requests import STOPPING, HandledSignals
 
-__all__ = ["STOPPING", "Bench", "handled", "holder", "last_taken"]
+__all__ = ["STOPPING", "Bench", "HandledSignals", "holder", "last_taken"]

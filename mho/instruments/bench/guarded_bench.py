@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Set
-from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
 from mho.errors import MhoError
 from mho.instruments.bench.instruments import BenchInstruments, make_safe, not_confirmed
-from mho.instruments.bench.stop_requests import ended_by_signals, signals_held
+from mho.instruments.bench.stop_requests import EndingSignals, signals_held
 from mho.instruments.bench.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -33,11 +32,15 @@ class GuardedBench:
     ) -> None:
         self.instruments = instruments
         self._watchdog, self._release = watchdog, release
-        self._signals = ExitStack()
+        self._signals = EndingSignals()
 
     def __enter__(self) -> Self:
-        self._signals.enter_context(ended_by_signals())
-        return self
+        try:
+            self._signals.__enter__()
+            return self
+        except BaseException:  # a signal, in time to be the last thing that is heard of
+            self._signals.end()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -48,8 +51,8 @@ class GuardedBench:
                 left = True
                 self._leave(error)
         finally:
-            with self._signals:
-                if not left:  # a signal came before it could be held
+            if not left:  # a signal came before it could be held
+                with signals_held():
                     self._leave(error)
 
     def _leave(self, error: BaseException | None) -> None:
@@ -59,7 +62,10 @@ class GuardedBench:
             if error is None:  # else that error says why we leave, and `safe` has logged the rest
                 raise
         finally:
-            self.close()
+            try:
+                self.close()
+            finally:
+                self._signals.end()
 
     def safe(self) -> None:
         """Bring everything to 0 V and off, each instrument on its own, and confirm it by read-back.

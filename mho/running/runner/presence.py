@@ -7,7 +7,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -15,7 +15,7 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 
 from mho.errors import QueueError
-from mho.instruments.bench import STOPPING
+from mho.instruments.bench import STOPPING, HandledSignals
 from mho.running.runner.messages import Event
 from mho.running.runner.rendezvous import MeetingPlace, RunnerAddress
 from mho.running.runner.server import ControlServer
@@ -109,20 +109,13 @@ class Presence:
             f"bench {self._bench!r} has a runner already ({holder}); command it with `mho queue`, or end it"
         )
 
-    @contextmanager
-    def _ended_by_signals(self) -> Iterator[None]:
+    def _ended_by_signals(self) -> AbstractContextManager[object]:
         if threading.current_thread() is not threading.main_thread():
-            yield
-            return
+            return nullcontext()
 
         def end(number: int, frame: FrameType | None) -> None:
             self.end(f"the runner received {signal.Signals(number).name}")
 
         # What is ignored stays so: `nohup` says that the runner is to outlive its terminal.
         wanted = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-        previous = {number: signal.signal(number, end) for number in wanted}
-        try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+        return HandledSignals(dict.fromkeys(wanted, end))

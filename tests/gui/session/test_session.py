@@ -10,9 +10,11 @@ import pytest
 import run_samples
 from queue_runners import LIVING, Desk, eventually, order, running, served_bench, start_runner
 from run_writers import WriterProcess
+from shiboken6 import Shiboken
 
 from mho.errors import InputError
 from mho.gui.queue.panel import QueuePanel
+from mho.gui.session.background import Errands
 from mho.gui.session.bench_safety import SafetyVerdict
 from mho.gui.session.session import Session
 from mho.gui.window.command_bar import CommandBar
@@ -396,3 +398,37 @@ def test_a_closed_session_hears_nothing_more(session: Session, qtbot) -> None:
     go_on.set()
     qtbot.wait(100)
     assert told == []
+
+
+def test_errands_whose_window_was_deleted_under_them_begin_and_bring_nothing(qtbot) -> None:
+    """As when a window goes without being closed while a thread is at work for it."""
+    going, brought = threading.Event(), []
+    errands = Errands()
+    errands.run_at_once(lambda: going.wait(10), brought.append)
+    errands.run(lambda: brought.append("begun"))
+    Shiboken.delete(errands)
+    errands.run(lambda: brought.append("begun"))
+    errands.deliver(lambda: brought.append("brought"))
+    going.set()
+    eventually(lambda: not any(thread.name == "errand" for thread in threading.enumerate()))
+    qtbot.wait(20)
+    errands.close()
+    assert brought == []
+
+
+def test_windows_may_go_at_any_moment_of_what_is_brought_to_them(qtbot) -> None:
+    for _ in range(30):
+        errands, over = Errands(), threading.Event()
+
+        def bring(errands: Errands = errands, over: threading.Event = over) -> None:
+            while not over.is_set():
+                errands.deliver(lambda: None)
+
+        threads = [threading.Thread(target=bring) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        qtbot.wait(1)
+        Shiboken.delete(errands)
+        over.set()
+        for thread in threads:
+            thread.join()

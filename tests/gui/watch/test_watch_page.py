@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 import run_samples
 from queue_runners import Desk, eventually, order, running
 from repository import ROOT
+from system_packages import browser, needs_browser
 
 from mho.errors import InputError
 from mho.gui.watch import WatchServer
@@ -282,14 +282,13 @@ def test_a_folder_that_is_not_there_is_refused(shell, tmp_path):
     assert "port 70000 cannot be had" in shell.refused("watch", "--port", "70000")
 
 
-CHROMIUM = next(filter(shutil.which, ("chromium", "chromium-browser", "google-chrome")), None)
 ALONE = (  # without these it asks for its maker's hosts, and waits
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
 )  # fmt: skip
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+@needs_browser
 def test_a_browser_shows_it_and_keeps_it_fresh(server, tmp_path, monkeypatch):
     looks = []
 
@@ -303,7 +302,7 @@ def test_a_browser_shows_it_and_keeps_it_fresh(server, tmp_path, monkeypatch):
     monkeypatch.setattr("mho.gui.watch.server.FRESH", 0.0)
     run_samples.whole_run(tmp_path / "run.h5", title="first")
     command = [
-        CHROMIUM, *ALONE, f"--user-data-dir={tmp_path / 'profile'}",
+        browser(), *ALONE, f"--user-data-dir={tmp_path / 'profile'}",
         "--virtual-time-budget=8000", "--dump-dom", server.address,
     ]  # fmt: skip
     shown = subprocess.run(command, capture_output=True, text=True, timeout=90, check=True).stdout

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -15,9 +17,10 @@ import pytest
 from repository import ROOT
 
 import mho.instruments.bench.bench as bench_module
+import mho.instruments.bench.guarded_bench as guarded_module
 import mho.instruments.bench.stop_requests as stopping_module
 from mho.instruments import Cell, open_bench
-from mho.instruments.bench.stop_requests import STOPPING, ended_by_signals, signals_held
+from mho.instruments.bench.stop_requests import STOPPING, EndingSignals, HandledSignals, signals_held
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and process groups of POSIX")
 
@@ -126,7 +129,7 @@ def test_another_thread_leaves_signals_alone():
     seen, before = [], [signal.getsignal(number) for number in STOPPING]
 
     def look() -> None:
-        with ended_by_signals(), signals_held():
+        with EndingSignals(), signals_held():
             seen.extend(signal.getsignal(number) for number in STOPPING)
 
     thread = threading.Thread(target=look)
@@ -135,10 +138,52 @@ def test_another_thread_leaves_signals_alone():
     assert seen == before
 
 
+def test_handlers_end_in_any_order():
+    heard, before = [], [signal.getsignal(number) for number in STOPPING]
+    lower, upper = (
+        HandledSignals(dict.fromkeys(STOPPING, lambda number, frame, name=name: heard.append(name)))
+        for name in ("lower", "upper")
+    )
+    with lower, upper:
+        lower.end()
+        signal.raise_signal(signal.SIGTERM)
+        assert heard == ["upper"]  # stands, though what it was put over has ended
+    assert [signal.getsignal(number) for number in STOPPING] == before
+
+
+def test_what_is_dropped_without_an_end_puts_nothing_back_behind_somebody_s_back():
+    """The collector drops things at any time, in any thread."""
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    bench = open_bench(preset="ideal", seed=1)
+    bench.__enter__()
+    standing = {number: signal.getsignal(number) for number in STOPPING}
+    assert standing != before
+    bench.close()
+    try:
+        del bench
+        collecting = threading.Thread(target=gc.collect)
+        collecting.start()
+        collecting.join()
+        assert {number: signal.getsignal(number) for number in STOPPING} == standing
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_what_is_held_back_reaches_whom_it_was_meant_for_though_that_one_has_ended():
+    heard = []
+    lower = HandledSignals(dict.fromkeys(STOPPING, lambda number, frame: heard.append(number)))
+    with lower, signals_held():
+        signal.raise_signal(signal.SIGTERM)
+        lower.end()
+        assert heard == []
+    assert heard == [signal.SIGTERM]
+
+
 def lines_of_the_way_out() -> Iterator[int]:
     """Count upwards until leaving a bench has no more lines in which a signal could come."""
     number = 1
-    while number < 500:
+    while number < 1000:
         yield number
         number += 1
     raise AssertionError("the way out has no end")
@@ -147,7 +192,7 @@ def lines_of_the_way_out() -> Iterator[int]:
 def test_a_signal_at_any_line_of_the_way_out_leaves_a_safe_bench(monkeypatch):
     """From within the `try` of `__exit__` on: before it, Python has no protection to offer."""
     usual, handlers = sys.gettrace(), [signal.getsignal(number) for number in STOPPING]
-    files = {bench_module.__file__, stopping_module.__file__}
+    files = {bench_module.__file__, guarded_module.__file__, stopping_module.__file__}
     with open_bench(preset="ideal", seed=1) as bench:
         monkeypatch.setattr(bench, "close", lambda: None)
         for wanted in lines_of_the_way_out():
@@ -180,6 +225,43 @@ def test_a_signal_at_any_line_of_the_way_out_leaves_a_safe_bench(monkeypatch):
             assert interrupted, wanted
         monkeypatch.undo()
     assert wanted > 10
+
+
+def test_a_signal_at_any_line_of_a_bench_s_life_leaves_no_handler_behind(monkeypatch):
+    """On the way in, while it is open and on the way out, but for the first lines of `__exit__`."""
+    usual, handlers = sys.gettrace(), [signal.getsignal(number) for number in STOPPING]
+    files = {guarded_module.__file__, stopping_module.__file__, contextlib.__file__}
+    bench = open_bench(preset="ideal", seed=1)
+    monkeypatch.setattr(bench, "close", lambda: None)
+    for wanted in lines_of_the_way_out():
+        lines, struck = 0, ""
+
+        def trace(frame, event, argument, wanted=wanted):
+            nonlocal lines, struck
+            if frame.f_code.co_filename not in files:
+                return None
+            lines += event == "line"
+            if event == "line" and lines == wanted:
+                struck = frame.f_code.co_name
+                os.kill(os.getpid(), signal.SIGINT)
+            return trace
+
+        with contextlib.suppress(KeyboardInterrupt):
+            try:
+                sys.settrace(trace)
+                with bench:
+                    pass
+            finally:
+                sys.settrace(usual)
+        if not struck:
+            break
+        left = [signal.getsignal(number) for number in STOPPING] != handlers
+        assert not left or struck == "__exit__", wanted
+        for number, handler in zip(STOPPING, handlers, strict=True):
+            signal.signal(number, handler)
+    monkeypatch.undo()
+    bench.close()
+    assert wanted > 100
 
 
 # --- the parent ---

@@ -1,7 +1,6 @@
 """The adapted B1500 driver and its simulated twin, together through PyVISA and each against the manual's wire."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,13 +12,13 @@ from pymeasure.test import expected_protocol
 from qcodes.instrument import Instrument as QCoDeSInstrument
 from qcodes.instrument_drivers.Keysight import KeysightB1500
 from qcodes.instrument_drivers.Keysight.keysightb1500 import constants
+from wired_twins import ask, registered
 
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.agilentb1500 import AgilentB1500
 from mho.instruments.simulated.agilentb1500.instrument import SimulatedAgilentB1500
 from mho.instruments.simulated.agilentb1500.language import engineering
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 ADDRESS = "GPIB0::17::INSTR"
 
@@ -46,23 +45,10 @@ def twin():
 
 
 @pytest.fixture
-def rack(twin):
-    rack = SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}, faults=[])
-    register_rack("bench-b1500", rack)
-    yield rack
-    unregister_rack("bench-b1500")
-
-
-@pytest.fixture
 def smu(rack):
-    instrument = AgilentB1500(ADDRESS, "bench-b1500@mho", smu=2)
+    instrument = AgilentB1500(ADDRESS, "bench@mho", smu=2)
     yield instrument
     instrument.close()
-
-
-def ask(device, message):
-    device.write(message.encode() + b"\r\n")
-    return device.read().decode().removesuffix("\r\n")
 
 
 # --- driver and twin together ---
@@ -70,11 +56,11 @@ def ask(device, message):
 
 def test_smus_are_counted_in_the_order_of_their_slots(rack, smu):
     assert smu.settings()["slot"] == "5"
-    first = AgilentB1500(ADDRESS, "bench-b1500@mho")
+    first = AgilentB1500(ADDRESS, "bench@mho")
     assert first.settings()["slot"] == "2"
     first.close()
     with pytest.raises(InstrumentError, match=r"SMU of B1500 at .* 3 does not exist; choose one of 1, 2"):
-        AgilentB1500(ADDRESS, "bench-b1500@mho", smu=3)
+        AgilentB1500(ADDRESS, "bench@mho", smu=3)
 
 
 def test_nothing_is_sourced_or_measured_before_it_is_configured(smu):
@@ -122,14 +108,11 @@ def test_broken_cycles_and_delays_are_not_rounded_in_silence(smu):
 @given(st.floats(-10.99, -1.01))
 def test_the_smallest_range_that_holds_the_current_is_taken(exponent):
     twin = SimulatedAgilentB1500(VirtualClock(), np.random.default_rng(3), {1: Resistor(0.0)})
-    register_rack("ranges", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
-    try:
+    with registered("ranges", {ADDRESS: twin}):
         smu = AgilentB1500(ADDRESS, "ranges@mho")
         index = -smu._measurement_range(10**exponent)
         assert 10 ** (index - 20) >= 10**exponent * (1 - 1e-9)
         assert index == 9 or 10 ** (index - 21) < 10**exponent
-    finally:
-        unregister_rack("ranges")
 
 
 def test_an_overflow_reads_as_nan(smu):
@@ -150,7 +133,7 @@ def test_a_sweep_leaves_no_program_and_no_data_behind(smu, twin):
 
 
 def test_one_module_is_made_safe_without_the_others(rack, smu, twin):
-    first = AgilentB1500(ADDRESS, "bench-b1500@mho")
+    first = AgilentB1500(ADDRESS, "bench@mho")
     for instrument in (first, smu):
         instrument.configure(current_limit=1e-4, current_range=1e-4, nplc=0.1)
         instrument.enable()
@@ -296,7 +279,7 @@ def test_no_text_breaks_it(lines):
 
 
 def test_pymeasures_own_driver_works_on_it(rack, twin):
-    b1500 = PyMeasureB1500(ADDRESS, visa_library="bench-b1500@mho")
+    b1500 = PyMeasureB1500(ADDRESS, visa_library="bench@mho")
     b1500.initialize_all_smus()
     b1500.data_format(1)
     b1500.smu1.enable()
@@ -315,7 +298,7 @@ def test_pymeasures_own_driver_works_on_it(rack, twin):
 
 @pytest.fixture
 def pymeasure_b1500(rack):
-    b1500 = PyMeasureB1500(ADDRESS, visa_library="bench-b1500@mho")
+    b1500 = PyMeasureB1500(ADDRESS, visa_library="bench@mho")
     b1500.initialize_all_smus()
     b1500.smu1.enable()
     yield b1500
@@ -383,7 +366,7 @@ def test_pymeasures_queries_of_settings_are_answered(pymeasure_b1500):
 
 @pytest.fixture
 def qcodes_b1500(rack):
-    yield KeysightB1500("b1500", ADDRESS, visalib="bench-b1500@mho")
+    yield KeysightB1500("b1500", ADDRESS, visalib="bench@mho")
     QCoDeSInstrument.close_all()
 
 
@@ -448,8 +431,7 @@ SETTERS = {
 def test_nothing_out_of_range_is_ever_sent(name, data):
     act, low, high = SETTERS[name]
     device = SimulatedAgilentB1500(VirtualClock(), np.random.default_rng(3), {2: Resistor(2e-5)})
-    register_rack("limits", SimpleNamespace(clock=device.clock, devices={ADDRESS: device}))
-    try:
+    with registered("limits", {ADDRESS: device}):
         smu = AgilentB1500(ADDRESS, "limits@mho", smu=1)
         smu.configure(**GOOD)
         smu.enable()
@@ -458,5 +440,3 @@ def test_nothing_out_of_range_is_ever_sent(name, data):
             act(smu, data.draw(beyond(low, high)))
         assert sent == []
         smu.close()
-    finally:
-        unregister_rack("limits")

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
 from repository import ROOT
+from wired_twins import registered
 
 from mho.errors import InputError, InstrumentError, LimitError
 from mho.instruments import Bench, Cell, Pulse, open_bench
@@ -372,11 +373,8 @@ def test_the_driver_programs_connects_and_makes_safe(driver, board):
 def test_connecting_and_closing_leave_the_board_as_it_is(board):
     talk(board, ':MODE PROG;:ROUT:CELL "multiply",1,2;:ROUT:PATH READ')
     was = state(board)
-    register_rack("board-left-alone", SimpleNamespace(clock=board.clock, devices={ADDRESS: board}))
-    try:
+    with registered("board-left-alone", {ADDRESS: board}):
         ArrayBoardDriver(ADDRESS, "board-left-alone@mho").close()
-    finally:
-        unregister_rack("board-left-alone")
     assert state(board) == was
 
 

@@ -8,7 +8,7 @@ import pyvisa
 from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
-from wired_twins import Resistor, ask, registered
+from wired_twins import Resistor, ask
 
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.keithley2450 import Keithley2450
@@ -37,14 +37,8 @@ def twin(port):
 
 
 @pytest.fixture
-def rack(twin):
-    with registered("bench-2450", {ADDRESS: twin}) as rack:
-        yield rack
-
-
-@pytest.fixture
 def smu(rack):
-    instrument = Keithley2450(ADDRESS, "bench-2450@mho")
+    instrument = Keithley2450(ADDRESS, "bench@mho")
     yield instrument
     instrument.close()
 
@@ -60,14 +54,14 @@ def test_it_is_a_source_meter(smu):
 def test_connecting_changes_nothing(rack, twin, port):
     twin.write(b":SOUR:VOLT 0.3;:OUTP ON;:FOO")
     before, seen = dict(twin.__dict__, _output=b""), len(port.history)
-    Keithley2450(ADDRESS, "bench-2450@mho").close()
+    Keithley2450(ADDRESS, "bench@mho").close()
     assert dict(twin.__dict__, _output=b"") == before
     assert len(port.history) == seen
 
 
 def test_a_stale_error_is_not_blamed_on_the_first_command(rack, twin):
     twin.write(b":FOO;:BAR")
-    smu = Keithley2450(ADDRESS, "bench-2450@mho")
+    smu = Keithley2450(ADDRESS, "bench@mho")
     smu.hold(0.1)
     smu.close()
 
@@ -198,18 +192,18 @@ def test_a_lost_connection_is_an_instrument_error(smu, rack):
 def test_another_model_or_language_is_refused(rack, twin):
     twin.write(b"*LANG TSP")
     with pytest.raises(InstrumentError, match="speaks TSP; switch it to SCPI"):
-        Keithley2450(ADDRESS, "bench-2450@mho")
+        Keithley2450(ADDRESS, "bench@mho")
     type(twin).identity, original = "ACME,MODEL 9000,{serial},1", type(twin).identity
     try:
         with pytest.raises(InstrumentError, match="expected a MODEL 2450, but 'ACME"):
-            Keithley2450(ADDRESS, "bench-2450@mho")
+            Keithley2450(ADDRESS, "bench@mho")
     finally:
         type(twin).identity = original
 
 
 def test_an_address_without_instrument_is_an_instrument_error(rack):
     with pytest.raises(InstrumentError, match="cannot be opened"):
-        Keithley2450("GPIB0::3::INSTR", "bench-2450@mho")
+        Keithley2450("GPIB0::3::INSTR", "bench@mho")
 
 
 def test_properties_read_back_what_was_set(smu):
@@ -432,5 +426,5 @@ def test_ten_thousand_reads_stay_in_step(smu):
 
 
 def test_pyvisa_reads_it_without_the_driver(rack):
-    with pyvisa.ResourceManager("bench-2450@mho").open_resource(ADDRESS, read_termination="\n") as raw:
+    with pyvisa.ResourceManager("bench@mho").open_resource(ADDRESS, read_termination="\n") as raw:
         assert raw.query("*LANG?") == "SCPI"

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.instruments.keithley import Keithley2600
 from pymeasure.test import expected_protocol
-from wired_twins import Resistor, registered
+from wired_twins import Resistor
+from wired_twins import ask_all as ask
 
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.keithley2636b import Keithley2636B
@@ -52,14 +53,8 @@ def twin(ports, clock):
 
 
 @pytest.fixture
-def rack(twin):
-    with registered("bench-2636b", {ADDRESS: twin}) as rack:
-        yield rack
-
-
-@pytest.fixture
 def instrument(rack):
-    instrument = Keithley2636B(ADDRESS, "bench-2636b@mho")
+    instrument = Keithley2636B(ADDRESS, "bench@mho")
     yield instrument
     instrument.close()
 
@@ -67,15 +62,6 @@ def instrument(rack):
 @pytest.fixture
 def smu(instrument):
     return instrument.channel(1)
-
-
-def ask(device, message):
-    """Send a message and return all replies as text."""
-    device.write(message.encode())
-    replies = []
-    while device._output:
-        replies.append(device.read().decode("latin-1").removesuffix("\n"))
-    return replies
 
 
 def error_code(device):
@@ -97,7 +83,7 @@ def test_connecting_changes_no_output_and_no_setting(rack, twin, ports):
     ask(twin, "smua.source.levelv = 0.3 smua.source.output = 1 format.asciiprecision = 3 foo.bar = 1")
     seen = [len(port.history) for port in ports.values()]
     before = {name: dict(unit.source.table._values) for name, unit in twin.units.items()}
-    Keithley2636B(ADDRESS, "bench-2636b@mho").close()
+    Keithley2636B(ADDRESS, "bench@mho").close()
     assert [len(port.history) for port in ports.values()] == seen
     assert {name: dict(unit.source.table._values) for name, unit in twin.units.items()} == before
     assert ask(twin, "print(format.asciiprecision)") == ["3.00e+00"]
@@ -105,13 +91,13 @@ def test_connecting_changes_no_output_and_no_setting(rack, twin, ports):
 
 def test_replies_and_errors_left_by_others_are_not_taken_for_ours(rack, twin):
     twin.write(b"print('stale') print('older') foo.bar = 1")
-    channel = Keithley2636B(ADDRESS, "bench-2636b@mho").channel(1)
+    channel = Keithley2636B(ADDRESS, "bench@mho").channel(1)
     channel.hold(0.1)
     channel.close()
 
 
 def test_closing_the_last_channel_closes_the_connection(rack):
-    instrument = Keithley2636B(ADDRESS, "bench-2636b@mho")
+    instrument = Keithley2636B(ADDRESS, "bench@mho")
     first, second = instrument.channel(1), instrument.channel(2)
     first.close()
     first.close()
@@ -371,7 +357,7 @@ def test_a_script_that_fails_says_why(smu):
 
 
 def test_a_level_beyond_a_fixed_range_is_found_out(rack):
-    instrument = Keithley2636B(ADDRESS, "bench-2636b@mho", voltage_range=2.0)
+    instrument = Keithley2636B(ADDRESS, "bench@mho", voltage_range=2.0)
     smu = instrument.channel(1)
     smu.configure(current_limit=1e-4, current_range=1e-4, nplc=0.1)
     smu.enable()
@@ -440,7 +426,7 @@ def test_a_lost_connection_is_an_instrument_error(smu, rack):
 def test_another_model_is_refused(rack, twin, monkeypatch):
     monkeypatch.setattr(type(twin), "model", "2602A")
     with pytest.raises(InstrumentError, match=r"expected a 2636B, but .*Model 2602A"):
-        Keithley2636B(ADDRESS, "bench-2636b@mho")
+        Keithley2636B(ADDRESS, "bench@mho")
 
 
 def test_properties_read_back_what_was_set(smu):
@@ -902,7 +888,7 @@ def test_a_hundred_thousand_points_come_as_binary(rack, twin):
         twin,
         "b = smua.makebuffer(100000) smua.measure.nplc = 0.001 smua.measure.count = 100000 smua.measure.i(b)",
     )
-    with pyvisa.ResourceManager("bench-2636b@mho").open_resource(ADDRESS) as raw:
+    with pyvisa.ResourceManager("bench@mho").open_resource(ADDRESS) as raw:
         raw.write("format.data = format.REAL32 printbuffer(1, 100000, b)")
         values = np.frombuffer(raw.read_raw(1 << 20)[2:-1], "<f4")
     assert len(values) == 100_000
@@ -911,7 +897,7 @@ def test_a_hundred_thousand_points_come_as_binary(rack, twin):
 def test_pymeasures_own_driver_works(rack, twin, port):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        theirs = Keithley2600(ADDRESS, visa_library="bench-2636b@mho")
+        theirs = Keithley2600(ADDRESS, visa_library="bench@mho")
     theirs.ChA.source_mode = "voltage"
     theirs.ChA.compliance_current = 1e-3
     theirs.ChA.source_voltage = 0.5
@@ -928,7 +914,7 @@ def test_pymeasures_own_driver_works(rack, twin, port):
 def test_qcodes_own_driver_works(rack):
     keithley = pytest.importorskip("qcodes.instrument_drivers.Keithley")
     dataset = pytest.importorskip("qcodes.dataset")
-    theirs = keithley.Keithley2636B("smu", ADDRESS, visalib="bench-2636b@mho")
+    theirs = keithley.Keithley2636B("smu", ADDRESS, visalib="bench@mho")
     try:
         theirs.smua.volt(0.5)
         theirs.smua.output(True)
@@ -941,7 +927,7 @@ def test_qcodes_own_driver_works(rack):
 
 def test_the_keithley2600_package_works(rack):
     package = pytest.importorskip("keithley2600")
-    theirs = package.Keithley2600(ADDRESS, visa_library="bench-2636b@mho", raise_keithley_errors=True)
+    theirs = package.Keithley2600(ADDRESS, visa_library="bench@mho", raise_keithley_errors=True)
     theirs.smua.source.levelv = 0.3
     theirs.smua.source.output = 1
     assert theirs.smua.measure.iv() == pytest.approx((6e-6, 0.3))
@@ -1055,7 +1041,7 @@ def test_a_current_has_no_sweeps_here(twin):
 
 def test_errors_that_somebody_has_left_are_read_out_and_logged(instrument, twin, caplog):
     twin.write(b"smua.source.levelv = 999 smua.source.nonsense()\n")
-    again = Keithley2636B(instrument.resource, "bench-2636b@mho")
+    again = Keithley2636B(instrument.resource, "bench@mho")
     assert [text.split(",")[0] for text in again.found_errors] == ["1101", "-286"]
     assert "had another error in its queue: 1101, Parameter too big" in caplog.text
     again.close()

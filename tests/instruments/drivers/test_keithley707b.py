@@ -1,13 +1,13 @@
 """The 707B's driver and its simulated twin, together through PyVISA and each against the manual's wire."""
 
 import random
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
+from wired_twins import ask_all as ask
 
 from mho.errors import InstrumentError
 from mho.instruments.drivers.keithley707b import Keithley707B
@@ -15,7 +15,6 @@ from mho.instruments.roles import SwitchMatrix
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.keithley707b.instrument import CROSSPOINTS, SimulatedKeithley707B
-from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 ADDRESS = "GPIB0::16::INSTR"
 
@@ -37,27 +36,10 @@ def twin(moves):
 
 
 @pytest.fixture
-def rack(twin):
-    rack = SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}, faults=[])
-    register_rack("bench-707b", rack)
-    yield rack
-    unregister_rack("bench-707b")
-
-
-@pytest.fixture
 def matrix(rack):
-    instrument = Keithley707B(ADDRESS, "bench-707b@mho")
+    instrument = Keithley707B(ADDRESS, "bench@mho")
     yield instrument
     instrument.close()
-
-
-def ask(device, message):
-    """Send a message and return all replies as text."""
-    device.write(message.encode())
-    replies = []
-    while device._output:
-        replies.append(device.read().decode("latin-1").removesuffix("\n"))
-    return replies
 
 
 def closed(device):
@@ -95,7 +77,7 @@ def test_relays_break_before_they_make(matrix, moves):
 def test_connecting_moves_no_relay(rack, twin, moves):
     ask(twin, 'channel.close("1A01")')
     moves.clear()
-    Keithley707B(ADDRESS, "bench-707b@mho").close()
+    Keithley707B(ADDRESS, "bench@mho").close()
     assert moves == []
     assert closed(twin) == "1A01"
 

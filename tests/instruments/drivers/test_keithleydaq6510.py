@@ -1,13 +1,13 @@
 """The DAQ6510's driver and its simulated twin, together through PyVISA and each against the manual's wire."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
+from wired_twins import ask, error_of, registered
 
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.keithleydaq6510 import KeithleyDAQ6510
@@ -15,7 +15,6 @@ from mho.instruments.roles import Daq, Instrument
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.keithleydaq6510.instrument import SimulatedKeithleyDAQ6510
-from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 ADDRESS = "USB0::0x05E6::0x6510::SIM00005::INSTR"
 
@@ -41,28 +40,10 @@ def twin():
 
 
 @pytest.fixture
-def rack(twin):
-    rack = SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}, faults=[])
-    register_rack("bench-daq6510", rack)
-    yield rack
-    unregister_rack("bench-daq6510")
-
-
-@pytest.fixture
 def daq(rack):
-    instrument = KeithleyDAQ6510(ADDRESS, "bench-daq6510@mho")
+    instrument = KeithleyDAQ6510(ADDRESS, "bench@mho")
     yield instrument
     instrument.close()
-
-
-def ask(device, message):
-    device.write(message.encode())
-    return device.read().decode("latin-1").removesuffix("\n")
-
-
-def error_of(device):
-    device._output = b""
-    return int(ask(device, "SYST:ERR?").split(",")[0])
 
 
 # --- driver and twin together ---
@@ -92,14 +73,11 @@ def test_scans_repeat_at_their_interval(daq, twin):
 @given(st.lists(st.integers(101, 120), min_size=1, max_size=30), st.integers(1, 4))
 def test_each_reading_belongs_to_its_channel(channels, count):
     twin = new_twin()
-    register_rack("scans", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
-    try:
+    with registered("scans", {ADDRESS: twin}):
         daq = KeithleyDAQ6510(ADDRESS, "scans@mho")
         assert daq.scans(count, channels) == pytest.approx(
             np.tile([wired(channel)(0) for channel in channels], (count, 1))
         )
-    finally:
-        unregister_rack("scans")
 
 
 def test_ohms_and_amperes_have_their_channels(daq):
@@ -182,7 +160,7 @@ def test_a_long_scan_gets_the_time_it_needs(daq, twin):
 def test_connecting_changes_nothing_and_stale_errors_are_dropped(rack, twin):
     twin.write(b"ROUT:CLOS (@104);:FOO")
     before = dict(vars(twin), _output=b"")
-    daq = KeithleyDAQ6510(ADDRESS, "bench-daq6510@mho")
+    daq = KeithleyDAQ6510(ADDRESS, "bench@mho")
     assert dict(vars(twin), _output=b"") == before
     assert daq.scan([101]) == pytest.approx([-0.09])
     daq.close()
@@ -191,12 +169,12 @@ def test_connecting_changes_nothing_and_stale_errors_are_dropped(rack, twin):
 def test_another_model_or_language_is_refused(rack, twin):
     twin.write(b"*LANG SCPI2700")
     with pytest.raises(InstrumentError, match="speaks SCPI2700; switch it to SCPI"):
-        KeithleyDAQ6510(ADDRESS, "bench-daq6510@mho")
+        KeithleyDAQ6510(ADDRESS, "bench@mho")
     twin.identity = "KEITHLEY INSTRUMENTS,MODEL DMM6500,1,1"
     with pytest.raises(InstrumentError, match="expected a MODEL DAQ6510"):
-        KeithleyDAQ6510(ADDRESS, "bench-daq6510@mho")
+        KeithleyDAQ6510(ADDRESS, "bench@mho")
     with pytest.raises(InstrumentError, match="needs channels to scan"):
-        KeithleyDAQ6510(ADDRESS, "bench-daq6510@mho", channels=[])
+        KeithleyDAQ6510(ADDRESS, "bench@mho", channels=[])
 
 
 @pytest.mark.parametrize("kind", ["timeout", "error", "disconnect"])

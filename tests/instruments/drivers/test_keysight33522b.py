@@ -1,12 +1,11 @@
 """The 33522B's driver and its simulated twin, together through PyVISA and each against the manual's wire."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
+from wired_twins import ask, error_of, registered
 
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.keysight33522b import Keysight33522B
@@ -15,7 +14,6 @@ from mho.instruments.roles import PulseGenerator
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.keysight33522b.instrument import SimulatedKeysight33522B
-from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 ADDRESS = "USB0::0x0957::0x2C07::SIM00003::INSTR"
 
@@ -47,23 +45,10 @@ def twin():
 
 
 @pytest.fixture
-def rack(twin):
-    rack = SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}, faults=[])
-    register_rack("bench-33522b", rack)
-    yield rack
-    unregister_rack("bench-33522b")
-
-
-@pytest.fixture
 def pulser(rack):
-    instrument = Keysight33522B(ADDRESS, "bench-33522b@mho")
+    instrument = Keysight33522B(ADDRESS, "bench@mho")
     yield instrument
     instrument.close()
-
-
-def ask(device, message):
-    device.write(message.encode("latin-1"))
-    return device.read().decode("latin-1").removesuffix("\n")
 
 
 def overhear(device):
@@ -72,11 +57,6 @@ def overhear(device):
     write = device.write
     device.write = lambda data, end=True: (sent.append(data), write(data, end))[1]
     return sent
-
-
-def error_of(device):
-    device._output = b""
-    return int(ask(device, "SYST:ERR?").split(",")[0])
 
 
 # --- driver and twin together ---
@@ -90,7 +70,7 @@ def test_it_is_a_pulse_generator(pulser):
 def test_connecting_changes_nothing(rack, twin):
     twin.write(b"VOLT:HIGH 3;:OUTP2 ON")
     before = dict(twin.__dict__, _output=b"")
-    Keysight33522B(ADDRESS, "bench-33522b@mho").close()
+    Keysight33522B(ADDRESS, "bench@mho").close()
     assert dict(twin.__dict__, _output=b"") == before
 
 
@@ -128,16 +108,13 @@ def test_from_whatever_state_it_is_configured_without_a_conflict(before):
     for command in before:
         twin.write(command.encode())
     twin.write(b"*CLS")
-    register_rack("states", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
-    try:
+    with registered("states", {ADDRESS: twin}):
         pulser = Keysight33522B(ADDRESS, "states@mho")
         pulser.configure(1)
         pulser.shape(1, voltage=2.5, width=50e-9)
         pulser.fire(1)
         assert twin.ports[1].pulses == [(pytest.approx(2.5), pytest.approx(50e-9), pytest.approx(200e-9), 1)]
         assert twin.idle_voltage(1) == pytest.approx(0.0, abs=1e-12)
-    finally:
-        unregister_rack("states")
 
 
 @settings(max_examples=60)
@@ -147,14 +124,11 @@ def test_from_whatever_state_it_plays_a_waveform_without_a_conflict(before, volt
     for command in before:
         twin.write(command.encode())
     twin.write(b"*CLS")
-    register_rack("states", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
-    try:
+    with registered("states", {ADDRESS: twin}):
         pulser = Keysight33522B(ADDRESS, "states@mho")
         pulser.shape_waveform(1, volts, interval=20e-9)
         pulser.fire(1)
         assert [pulse[0] for pulse in twin.ports[1].pulses] == pytest.approx(volts, abs=2e-3)
-    finally:
-        unregister_rack("states")
 
 
 shapes = st.tuples(
@@ -171,24 +145,23 @@ def test_from_any_shape_to_any_other_every_step_is_legal_and_idles_at_zero(wante
     twin = new_twin()
     twin.write(b"OUTP1:LOAD INF;:SOUR1:FUNC PULS;:SOUR1:FUNC:PULS:WIDT 16e-9;PER 34e-9;" + before.encode())
     idle = []
-    register_rack("legal", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
-    try:
-        pulser = Keysight33522B(ADDRESS, "legal@mho")
-        pulser.configure(1)
-        for setting in type(twin)._language.settings.values():
-            setting.changes += ("_watch",)
-        type(twin)._watch = lambda self, *_: idle.append(self.idle_voltage(1))
-        for voltage, width in wanted:
-            pulser.shape(1, voltage=voltage, width=width)
-            pulser.fire(1)
-            fired = twin.ports[1].pulses[-1]
-            assert fired[0] == pytest.approx(voltage, rel=1e-8)
-            assert fired[1] == pytest.approx(width, rel=1e-8)
-        assert max(map(abs, idle), default=0.0) < 1e-12
-    finally:
-        for setting in type(twin)._language.settings.values():
-            setting.changes = tuple(name for name in setting.changes if name != "_watch")
-        unregister_rack("legal")
+    with registered("legal", {ADDRESS: twin}):
+        try:
+            pulser = Keysight33522B(ADDRESS, "legal@mho")
+            pulser.configure(1)
+            for setting in type(twin)._language.settings.values():
+                setting.changes += ("_watch",)
+            type(twin)._watch = lambda self, *_: idle.append(self.idle_voltage(1))
+            for voltage, width in wanted:
+                pulser.shape(1, voltage=voltage, width=width)
+                pulser.fire(1)
+                fired = twin.ports[1].pulses[-1]
+                assert fired[0] == pytest.approx(voltage, rel=1e-8)
+                assert fired[1] == pytest.approx(width, rel=1e-8)
+            assert max(map(abs, idle), default=0.0) < 1e-12
+        finally:
+            for setting in type(twin)._language.settings.values():
+                setting.changes = tuple(name for name in setting.changes if name != "_watch")
 
 
 def test_only_what_changes_is_sent(pulser, twin):
@@ -228,7 +201,7 @@ def test_what_the_instrument_cannot_do_is_a_limit_error(pulser, voltage, width):
 
 
 def test_slow_edges_need_wide_pulses(rack):
-    pulser = Keysight33522B(ADDRESS, "bench-33522b@mho", edge=100e-9)
+    pulser = Keysight33522B(ADDRESS, "bench@mho", edge=100e-9)
     pulser.configure(2)
     with pytest.raises(LimitError, match=r"choose a width of 1\.6e-07 s or more"):
         pulser.shape(2, voltage=1.0, width=100e-9)

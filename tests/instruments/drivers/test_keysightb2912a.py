@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
-from wired_twins import Resistor, ask, registered
+from wired_twins import Resistor, ask, error_of
 
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.keysightb2912a import KeysightB2912A
@@ -29,21 +29,10 @@ def twin():
 
 
 @pytest.fixture
-def rack(twin):
-    with registered("bench-b2912a", {ADDRESS: twin}) as rack:
-        yield rack
-
-
-@pytest.fixture
 def instrument(rack):
-    instrument = KeysightB2912A(ADDRESS, "bench-b2912a@mho")
+    instrument = KeysightB2912A(ADDRESS, "bench@mho")
     yield instrument
     instrument.close()
-
-
-def error_of(device):
-    device._output = b""
-    return int(ask(device, "SYST:ERR?").split(",")[0])
 
 
 # --- driver and twin together ---

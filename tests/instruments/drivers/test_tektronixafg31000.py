@@ -1,12 +1,11 @@
 """The AFG31000's driver and its simulated twin, together through PyVISA and each against the manual's wire."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
+from wired_twins import ask, error_of, registered
 
 from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers import tektronixafg31000
@@ -15,7 +14,6 @@ from mho.instruments.drivers.tektronixafg31000 import TektronixAFG31000
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
-from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
 ADDRESS = "USB0::0x0699::0x0356::SIM00004::INSTR"
 
@@ -40,28 +38,10 @@ def twin():
 
 
 @pytest.fixture
-def rack(twin):
-    rack = SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}, faults=[])
-    register_rack("bench-afg31000", rack)
-    yield rack
-    unregister_rack("bench-afg31000")
-
-
-@pytest.fixture
 def pulser(rack):
-    instrument = TektronixAFG31000(ADDRESS, "bench-afg31000@mho")
+    instrument = TektronixAFG31000(ADDRESS, "bench@mho")
     yield instrument
     instrument.close()
-
-
-def ask(device, message):
-    device.write(message.encode("latin-1"))
-    return device.read().decode("latin-1").removesuffix("\n")
-
-
-def error_of(device):
-    device._output = b""
-    return int(ask(device, "SYST:ERR?").split(",")[0])
 
 
 # --- driver and twin together ---
@@ -151,7 +131,7 @@ def test_a_duty_cycle_that_was_held_does_not_change_the_width(pulser, twin):
 
 
 def test_slow_edges_need_wide_pulses(rack):
-    pulser = TektronixAFG31000(ADDRESS, "bench-afg31000@mho", edge=2e-6)
+    pulser = TektronixAFG31000(ADDRESS, "bench@mho", edge=2e-6)
     pulser.configure(2)
     with pytest.raises(LimitError, match=r"choose a width of 2\.5e-06 s or more"):
         pulser.shape(2, voltage=1.0, width=1e-6)
@@ -186,16 +166,13 @@ def test_from_whatever_state_it_is_configured_without_a_conflict(before):
     twin = SimulatedTektronixAFG31000(VirtualClock(), np.random.default_rng(0), {1: line})
     for command in before:
         twin.write(command.encode())
-    register_rack("states", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
-    try:
+    with registered("states", {ADDRESS: twin}):
         pulser = TektronixAFG31000(ADDRESS, "states@mho")
         pulser.configure(1)
         pulser.shape(1, voltage=2.5, width=50e-9)
         pulser.fire(1)
         assert line.pulses == [(pytest.approx(2.5), pytest.approx(50e-9), pytest.approx(300e-9), 1)]
         assert twin.idle_voltage(1) == pytest.approx(0.0, abs=1e-12)
-    finally:
-        unregister_rack("states")
 
 
 @settings(max_examples=60)
@@ -205,27 +182,21 @@ def test_from_whatever_state_it_plays_a_waveform_without_a_conflict(before, volt
     for command in before:
         twin.write(command.encode())
     twin.write(b"*CLS")
-    register_rack("states", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
-    try:
+    with registered("states", {ADDRESS: twin}):
         pulser = TektronixAFG31000(ADDRESS, "states@mho")
         pulser.shape_waveform(1, volts, interval=20e-9)
         pulser.fire(1)
         assert [pulse[0] for pulse in twin.ports[1].pulses] == pytest.approx(volts, abs=2e-3)
-    finally:
-        unregister_rack("states")
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=200))
 def test_a_waveform_arrives_within_half_a_step_of_14_bits(samples):
     twin = SimulatedTektronixAFG31000(VirtualClock(), np.random.default_rng(0), {})
-    register_rack("waveforms", SimpleNamespace(clock=twin.clock, devices={ADDRESS: twin}))
-    try:
+    with registered("waveforms", {ADDRESS: twin}):
         pulser = TektronixAFG31000(ADDRESS, "waveforms@mho")
         pulser.upload(7, samples)
         stored = twin.waveforms["USER7"] / 8191 - 1
         assert stored == pytest.approx(np.array(samples), abs=0.5001 / 8191)
-    finally:
-        unregister_rack("waveforms")
 
 
 def test_a_waveform_is_selected_by_its_memory(pulser):

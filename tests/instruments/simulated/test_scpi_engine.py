@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wired_twins import ask
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.scpi.instrument import (
@@ -79,11 +80,6 @@ def toy():
     device = Toy(VirtualClock(), np.random.default_rng(1), serial="T1")
     device.status.events = 0
     return device
-
-
-def ask(device, message):
-    device.write(message.encode("latin-1"))
-    return device.read().decode("latin-1").removesuffix("\n")
 
 
 def errors(device):

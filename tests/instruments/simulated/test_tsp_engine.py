@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from wired_twins import ask_all as ask
 
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.tsp.formats import format_reals
@@ -37,15 +38,6 @@ class Lamp(TspDevice):
 @pytest.fixture
 def lamp():
     return Lamp()
-
-
-def ask(device, message):
-    """Send a message and return all replies as text."""
-    device.write(message if isinstance(message, bytes) else message.encode("latin-1"))
-    replies = []
-    while device._output:
-        replies.append(device.read().decode("latin-1").removesuffix("\n"))
-    return replies
 
 
 def error(device):
@@ -291,7 +283,10 @@ def test_tables_describe_themselves_as_the_instruments_do(lamp):
 def test_a_timer_waits_on_the_virtual_clock(lamp):
     ask(lamp, "trigger.timer[1].delay = 0.25 trigger.timer[1].count = 2")
     ask(lamp, "trigger.timer[1].stimulus = trigger.generator[1].EVENT_ID trigger.generator[1].assert()")
-    assert ask(lamp, "print(trigger.timer[1].wait(10)) print(trigger.timer[1].wait(10))") == ["true", "true"]
+    assert ask(lamp, "print(trigger.timer[1].wait(10)) print(trigger.timer[1].wait(10))") == [
+        "true",
+        "true",
+    ]
     assert lamp.clock.now == pytest.approx(0.5)
     assert ask(lamp, "print(trigger.timer[1].wait(2))") == ["false"]
     assert lamp.clock.now == pytest.approx(2.5)

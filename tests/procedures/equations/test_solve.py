@@ -153,8 +153,13 @@ def test_massive_mimo_reaches_24_bits(mimo):
     assert result.summary["encoding"] == "differential + diagonal in resistors"
 
 
-def test_32_bits_reach_1e_9(tmp_path):
-    result = solve(tmp_path, matrix=MIMO, bits=32).result
+@pytest.mark.parametrize(
+    "matrix",
+    [MATRICES / "dominant-8x8.mtx", pytest.param(MIMO, marks=pytest.mark.slow)],
+    ids=["dominant", "mimo"],
+)
+def test_32_bits_reach_1e_9(tmp_path, matrix):
+    result = solve(tmp_path, matrix=str(matrix), bits=32).result
     assert result.converged
     assert result.cycles[-1]["relative_error"] < 1e-9
     assert result.summary["mvm_wrong"] == 0

@@ -1,0 +1,106 @@
+"""On a machine with Python and nothing else: no libraries for a window, no fonts, no browser."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+from system_packages import needs_qt
+
+from mho.gui import system_libraries
+from mho.gui.system_libraries import PACKAGES, XCB, advice, missing
+
+HIDDEN = """
+import ctypes, sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name == "PySide6.QtGui":
+            raise ImportError("libEGL.so.1: cannot open shared object file: No such file or directory")
+
+load = ctypes.CDLL.__init__
+
+def loading(self, name, *more, **options):
+    if name == "libEGL.so.1":
+        raise OSError(f"{name}: cannot open shared object file: No such file or directory")
+    load(self, name, *more, **options)
+
+ctypes.CDLL.__init__ = loading
+sys.meta_path.insert(0, Hidden())
+"""  # as the site's own module, it stands before everything else that is imported
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> dict[str, str]:
+    """The environment of a Python that finds no libEGL."""
+    (tmp_path / "sitecustomize.py").write_text(HIDDEN, "utf-8")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    return os.environ | {"PYTHONPATH": path, "MHO_RUNS": str(tmp_path / "runs"), "MHO_NO_SKIPS": ""}
+
+
+def python(bare: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *words], env=bare, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Qt brings its libraries along elsewhere")
+def test_the_window_says_in_one_sentence_what_to_install(bare):
+    done = python(bare, "-m", "mho", "gui")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("mho: the window needs Qt, which cannot be loaded: libEGL.so.1")
+    assert "missing; on Debian and Ubuntu: apt install " in line
+    assert "libegl1" in line
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Qt brings its libraries along elsewhere")
+def test_tests_of_the_window_skip_and_name_the_package_or_fail_where_all_is_installed(bare):
+    tests = ["-m", "pytest", "-rs", "-n0", "tests/gui/log", "tests/test_toml.py"]
+    done = python(bare, *tests)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipped" in done.stdout
+    assert "needs what the system lacks: libEGL.so.1" in done.stdout
+    assert "libegl1" in done.stdout
+    done = python(bare | {"MHO_NO_SKIPS": "1"}, *tests)
+    assert done.returncode != 0
+    assert "libegl1" in done.stdout
+
+
+def test_the_rest_needs_no_window(bare):
+    done = python(bare, "-m", "mho", "solve", "zuo2025-4x4", "--bits", "8", "--seed", "1")
+    assert done.returncode == 0, done.stderr
+
+
+@needs_qt
+def test_every_library_that_is_missing_is_named_with_its_package(monkeypatch):
+    assert (
+        missing({"libno.so.1": ("libno1t64", "libno1"), **PACKAGES}).keys()
+        == {"libno.so.1"} | missing(PACKAGES).keys()
+    )
+    assert advice({"a.so": ("a1t64", "a1"), "b.so": ("b1",)}) == (
+        "a.so, b.so missing; on Debian and Ubuntu: apt install a1t64 b1"
+    )
+    monkeypatch.setattr(system_libraries, "missing", lambda libraries: libraries)
+    for name, value, lacks in (
+        ("QT_QPA_PLATFORM", "offscreen", False),
+        ("QT_QPA_PLATFORM", "xcb", True),
+        ("DISPLAY", ":0", True),
+        ("WAYLAND_DISPLAY", "wayland-0", False),
+    ):
+        for other in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"):
+            monkeypatch.delenv(other, raising=False)
+        monkeypatch.setenv(name, value)
+        assert system_libraries.qt_trouble() == (advice(XCB) if lacks and sys.platform == "linux" else "")
+
+
+def test_what_installs_the_packages_can_run_the_list_by_itself():
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(Path(system_libraries.__file__))],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [" ".join(names) for names in missing(PACKAGES).values()]
