@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import run_samples
@@ -110,10 +111,20 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if why_no_qt() and config.pluginmanager.hasplugin("pytest-qt"):
         config.pluginmanager.unregister(name="pytest-qt")
     option = config.option
-    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
+    if hasattr(
+        config, "workerinput"
+    ):  # such a process was told what the command line says, but not what is said here
+        option.loadgroup = config.workerinput["loadgroup"]
+        return
+    if not config.pluginmanager.hasplugin("xdist"):
         return
     if option.numprocesses is None and option.dist == "no" and _are_many(config):
         option.numprocesses, option.dist = _cores(), "loadgroup"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["loadgroup"] = node.config.option.dist == "loadgroup"
 
 
 def _are_many(config: pytest.Config) -> bool:
