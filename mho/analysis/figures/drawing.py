@@ -135,7 +135,7 @@ def _style(figure: Figure, runs: Sequence[FigureData], place: int, number: int, 
     if count > CURVES_NAMED:
         named = run.run if number == len(run.groups) - 1 else ""
     dash = DASHES[number % len(DASHES)] if len(figure.values) > 1 and not figure.groups else "solid"
-    colour = palette.SERIES[place % len(palette.SERIES)]
+    colour = _of_run(run, place)
     opacity = 1.0 if dash != "solid" or len(run.groups) == 1 else 0.3 + 0.7 * (number + 1) / len(run.groups)
     return replace(mark, label=named, colour=colour, dash=dash, opacity=opacity, marker="circle")
 
@@ -257,7 +257,7 @@ def _histogram(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
 
     if len(runs) > 1:
         return tuple(
-            replace(bars(one, _with_quartiles(run, one), palette.SERIES[place % len(palette.SERIES)]), opacity=0.5)
+            replace(bars(one, _with_quartiles(run, one), _of_run(run, place)), opacity=0.5)
             for place, (run, one) in enumerate(zip(runs, values, strict=True))
         )  # fmt: skip
     (run,) = runs
@@ -319,6 +319,10 @@ def _with_quartiles(run: FigureData, values: Floats, label: str | None = None) -
     said = f"{middle} ({low} to {high}) {unit}".rstrip()
     name = run.run if label is None else label
     return f"{name}: {said}" if name else said
+
+
+def _of_run(run: FigureData, place: int) -> str:
+    return run.colour or palette.SERIES[place % len(palette.SERIES)]
 
 
 def _colour(number: int, count: int) -> str:

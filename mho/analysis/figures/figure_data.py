@@ -81,6 +81,8 @@ class FigureData:
         What is left out, for the title.
     nothing : str
         Why there is nothing to draw; "" when there is something.
+    colour : str
+        What the run is drawn in beside others, where that is chosen already.
     """
 
     run: str
@@ -92,3 +94,4 @@ class FigureData:
     counts: bool = False
     note: str = ""
     nothing: str = ""
+    colour: str = ""

@@ -6,7 +6,7 @@ that the file is damaged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 import h5py
 import numpy as np
@@ -92,24 +92,20 @@ def declared_figures(entry: h5py.Group) -> tuple[Figure, ...]:
 
 
 def drawable_of(entry: h5py.Group) -> Drawable:
-    """Return what figures can be drawn from in a run; a table, map or array that is damaged is left out."""
-    found = ((name, item) for name, item in entry.items() if is_table(item))
-    tables = {
-        name: {one: (column.dtype.kind, column.ndim - 1) for one, column in table.items()}
-        for name, table in _sound(found, check_table)
-    }
-    maps = {name: image["value"].shape[1:] for name, image in _sound(entry["maps"].items(), check_map)}
-    arrays = {name: _values(array) for name, array in _sound(entry["arrays"].items(), check_array)}
-    return Drawable(tables, maps, {name: (one.dtype.kind, one.ndim) for name, one in arrays.items()})
-
-
-def _sound(items: Iterable[tuple[str, h5py.HLObject]], check: Check) -> Iterator[tuple[str, h5py.HLObject]]:
-    for name, item in items:
-        try:
+    """Return what figures can be drawn from in a run; raises as the checks where a part of it is malformed."""
+    tables = {name: item for name, item in entry.items() if is_table(item)}
+    for check, items in ((check_table, tables), (check_map, entry["maps"]), (check_array, entry["arrays"])):
+        for item in items.values():
             check(item)
-        except DAMAGE:
-            continue
-        yield name, item
+    arrays = {name: _values(array) for name, array in entry["arrays"].items()}
+    return Drawable(
+        {
+            name: {one: (column.dtype.kind, column.ndim - 1) for one, column in table.items()}
+            for name, table in tables.items()
+        },
+        {name: image["value"].shape[1:] for name, image in entry["maps"].items()},
+        {name: (one.dtype.kind, one.ndim) for name, one in arrays.items()},
+    )
 
 
 def is_table(item: h5py.HLObject) -> bool:
