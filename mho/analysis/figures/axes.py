@@ -137,7 +137,7 @@ def _name(axes: Axes, drawing: Drawing) -> None:
     """Put a legend where there is most room; one of many lines lets little through of what it covers."""
     labels = [mark.label for mark in drawing.marks if mark.label]
     many: dict[str, Any] = (
-        {"frameon": True, "framealpha": 0.8, "edgecolor": "none"} if len(labels) > 3 else {}
+        {"frameon": True, "framealpha": 0.8, "edgecolor": "none"} if len(labels) > 4 else {}
     )
     if drawing.bands and labels:  # below the bands' names
         columns = 2 if len(labels) > 1 and max(map(len, labels)) < SHORT else 1

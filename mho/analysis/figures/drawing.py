@@ -25,12 +25,16 @@ from mho.analysis.figures.statistics import (
     quartiles_over,
 )
 from mho.analysis.reports.quantities import handy_unit
+from mho.escaping import visible
 from mho.runs.figures import COUNTS, PROBABILITY, Band, Figure, ReferenceLine
 
 Floats = NDArray[np.float64]
 
 FEW = 60
 """Up to so many points of a curve each has a marker."""
+
+SMALLEST, LARGEST = 1e-100, 1e100
+"""Numbers nearer to 0 count as 0, larger ones as none: arithmetic of axes needs room beyond them."""
 
 STEPS = 2000  # of a distribution
 PLACES = 1000  # at which quartiles are drawn
@@ -46,14 +50,15 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
     runs : sequence of FigureData
         As `gather` found them, at least one.
     """
-    shown = [run for run in runs if not run.nothing]
+    title = visible(figure.heading, lines=False)
+    shown = [_drawable(run) for run in runs if not run.nothing]
     if not shown:
-        return Drawing(figure.heading, nothing=runs[0].nothing)
+        return Drawing(title, nothing=runs[0].nothing)
     first = shown[0]
     drawing = Drawing(
-        figure.heading,
+        title,
         "; ".join(dict.fromkeys(run.note.lstrip(";, ") for run in shown if run.note)),
-        bands=figure.bands,
+        bands=tuple(replace(band, label=visible(band.label, lines=False)) for band in figure.bands),
         signed=bool(figure.subtrahends),
         x=first.x,
         y=first.y,
@@ -65,13 +70,41 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
         return replace(drawing, images=_images(shown))
     shown = _magnitudes(figure, shown)
     drawing = replace(drawing, x=shown[0].x, y=shown[0].y)
+    marks: Sequence[Mark]
     if figure.drawn_kind == "histogram":
-        return replace(drawing, marks=_histogram(figure, shown), levels=_levels(figure, shown))
-    if figure.drawn_kind == "distribution":
-        share = AxisText("share of values")
-        return replace(drawing, marks=_distribution(figure, shown), levels=_levels(figure, shown), y=share)
-    marks = (*_references(figure, shown), *_curves(figure, shown))
-    return replace(drawing, marks=marks, levels=_levels(figure, shown))
+        marks = _histogram(figure, shown)
+    elif figure.drawn_kind == "distribution":
+        marks, drawing = _distribution(figure, shown), replace(drawing, y=AxisText("share of values"))
+    else:
+        marks = [*_references(figure, shown), *_curves(figure, shown)]
+    if not any(_is_seen(mark, drawing) for mark in marks):
+        return Drawing(title, nothing="nothing that these axes can show")
+    named = tuple(replace(mark, label=visible(mark.label, lines=False)) for mark in marks)
+    return replace(drawing, marks=named, levels=_levels(figure, shown))
+
+
+def _drawable(run: FigureData) -> FigureData:
+    """Leave out numbers so large that no axis and no unit could be found for them."""
+    return replace(
+        run,
+        groups=tuple(replace(one, x=_bounded(one.x), y=_bounded(one.y)) for one in run.groups),
+        images=tuple(replace(one, values=_bounded(one.values)) for one in run.images),
+    )
+
+
+def _bounded(values: Floats) -> Floats:
+    known = np.where(np.abs(values) < LARGEST, values, np.nan)
+    return np.where(np.abs(known) < SMALLEST, 0.0, known)
+
+
+def _is_seen(mark: Mark, drawing: Drawing) -> bool:
+    """Tell whether a mark has a point that the axes can show."""
+    if mark.shape == "bars":
+        return bool(mark.y.any())
+    seen = np.isfinite(mark.x) & np.isfinite(mark.y)
+    for scale, values in ((drawing.x_scale, mark.x), (drawing.y_scale, mark.y)):
+        seen &= (values > 0.0) | (scale != "log")
+    return bool(seen.any())
 
 
 def _images(runs: Sequence[FigureData]) -> tuple[MapImage, ...]:
@@ -136,7 +169,8 @@ def _style(figure: Figure, runs: Sequence[FigureData], place: int, number: int, 
         named = run.run if number == len(run.groups) - 1 else ""
     dash = DASHES[number % len(DASHES)] if len(figure.values) > 1 and not figure.groups else "solid"
     colour = _of_run(run, place)
-    opacity = 1.0 if dash != "solid" or len(run.groups) == 1 else 0.3 + 0.7 * (number + 1) / len(run.groups)
+    fainter = bool(figure.groups) or len(figure.values) < 2  # dashes tell columns apart
+    opacity = 0.3 + 0.7 * (number + 1) / len(run.groups) if fainter else 1.0
     return replace(mark, label=named, colour=colour, dash=dash, opacity=opacity, marker="circle")
 
 
@@ -204,7 +238,7 @@ def _references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
         colour, dash = (palette.FORECAST, "dash-dot") if named else (palette.IDEAL, "dash")
         with np.errstate(all="ignore"):
             y = level * ratio**x
-        y = np.where(np.isfinite(y) & ((y > 0.0) | (figure.y_scale != "log")), y, np.nan)
+        y = np.where((y > 0.0) | (figure.y_scale != "log"), _bounded(y), np.nan)
         label = _named(line, line.ratio, ratio)
         marks.append(Mark("line", label, x, y, colour, dash=dash, front=False))
     return marks
@@ -217,13 +251,12 @@ def _levels(figure: Figure, runs: Sequence[FigureData]) -> tuple[Level, ...]:
         if line.ratio is not None:
             continue
         place = _number(line.y if line.x is None else line.x, runs)
-        if place is None or (
-            place <= 0.0 and (figure.x_scale if line.y is None else figure.y_scale) == "log"
-        ):
+        scale = figure.x_scale if line.y is None else figure.y_scale
+        if place is None or not abs(place) < LARGEST or (scale == "log" and place <= 0.0):
             continue
         if line.x is None and figure.y_scale == PROBABILITY:
             place = float(normal_quantile(np.array([place]))[0])
-        label = _named(line, line.y if line.x is None else line.x, place)
+        label = visible(_named(line, line.y if line.x is None else line.x, place), lines=False)
         levels.append(Level(label, y=place) if line.x is None else Level(label, x=place))
     return tuple(levels)
 

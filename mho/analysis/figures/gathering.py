@@ -6,6 +6,7 @@ rows are kept, so that no outlier is lost; of any other the newest rows are read
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -88,7 +89,7 @@ def _of_table(run: RunFile, figure: Figure, newest: int) -> dict[str, Any]:
         x, y, every = thinned_rows(run, table, figure.values[0], figure.x, length)
         groups, note = (PointGroup("", x, y),), f", lowest and highest of every {every} rows" * (every > 1)
     else:
-        start = max(0, length - newest)
+        start = max(0, length - min(newest, 4 * NEWEST // max(4, len(figure.columns))))
         columns = {name: run.column(table, name, start).astype(float) for name in figure.columns}
         rows = min(map(len, columns.values()))
         columns = {name: values[:rows] for name, values in columns.items()}
@@ -194,6 +195,12 @@ def _waveforms(run: RunFile, figure: Figure) -> dict[str, Any]:
     table = figure.table
     start = max(0, run.length(table) - WAVEFORMS)
     names = figure.values or (figure.x,)
+    for name in figure.columns:
+        size = math.prod(run.column(table, name, run.length(table)).shape[1:])  # no rows, but their shape
+        if size > PIXELS // WAVEFORMS:
+            raise RunFileError(
+                f"run file {run.path}: a row of column {name!r} has {size} values, too many to draw"
+            )
     lengths = [f"{name}_length" for name in figure.columns if f"{name}_length" in run.units(table)]
     cut = run.column(table, lengths[0], start) if lengths else None
     rows = {name: run.column(table, name, start) for name in figure.columns}

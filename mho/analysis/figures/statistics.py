@@ -121,10 +121,10 @@ def fitted(kind: str, x: Floats, y: Floats) -> Fit | None:
     if len(places) < 2 or not np.ptp(places) > 0.0:
         return None
     middle, centre = float(places.mean()), float(values.mean())
-    offset = places - middle
-    scale = float(np.abs(offset).max())  # squares of very small or large numbers are no numbers any more
-    slope = float((offset / scale) @ (values - centre) / ((offset / scale) @ (offset / scale))) / scale
-    level = centre - slope * middle
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
+        offset = places - middle
+        scale = np.abs(offset).max()  # squares of very small or large numbers are no numbers any more
+        slope = float((offset / scale) @ (values - centre) / ((offset / scale) @ (offset / scale)) / scale)
+        level = centre - slope * middle
         a = float(np.exp(level)) if log_y else level
     return Fit(kind, a, slope) if np.isfinite(a) and np.isfinite(slope) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape  # pyqtgraph takes names for HTML
+
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF
@@ -33,7 +35,7 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             for image in drawing.images
         ]
         title = f"{drawing.title}, {drawing.nothing}" if drawing.nothing else drawing.title
-        self.addLabel(title, row=0, col=0, colspan=SIDE_BY_SIDE + 1, color=palette.FAINT, size="10pt")
+        self.addLabel(escape(title), row=0, col=0, colspan=SIDE_BY_SIDE + 1, color=palette.FAINT, size="10pt")
         if not self.pictures:
             return
         every = np.concatenate([one.values.ravel() for one in self.pictures])[None, :]
@@ -43,7 +45,7 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             self._draw(picture, limits, *divmod(number, SIDE_BY_SIDE))
         bar = pg.ColorBarItem(
             values=limits, width=14, interactive=False, colorMap=colours_of(drawing.signed),
-            label=f"{drawing.y.name} / {unit}" if unit else drawing.y.name,
+            label=escape(f"{drawing.y.name} / {unit}" if unit else drawing.y.name),
         )  # fmt: skip
         bar.axis.setPen(palette.FAINT)
         bar.axis.setTextPen(palette.INK)
@@ -53,7 +55,7 @@ class FigureImages(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         axes = {"bottom": LineAxis("bottom"), "left": LineAxis("left")}
         axes["bottom"].lines, axes["left"].lines = picture.columns, picture.rows
         plot = self.addPlot(row=1 + row, col=column, axisItems=axes)
-        plot.setTitle(picture.name, color=palette.INK, size="10pt")
+        plot.setTitle(escape(picture.name), color=palette.INK, size="10pt")
         plot.setLabel("bottom", "column")
         plot.setLabel("left", "row")
         plot.invertY(True)

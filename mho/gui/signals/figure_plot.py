@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape  # pyqtgraph takes names for HTML
+
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
@@ -56,11 +58,11 @@ class FigurePlot(ThemedPlot):
             self._draw_level(level)
         named = any(mark.label for mark in drawing.marks)
         self._legend.setVisible(named)
-        self.say(", ".join(filter(None, (drawing.title, drawing.nothing or drawing.note))))
+        self.say(escape(", ".join(filter(None, (drawing.title, drawing.nothing or drawing.note)))))
 
     def _name_axes(self, drawing: Drawing) -> None:
         for side, axis, log in (("bottom", drawing.x, self._log[0]), ("left", drawing.y, self._log[1])):
-            self.name_axis(side, axis.name, axis.unit, log=log)
+            self.name_axis(side, escape(axis.name), axis.unit, log=log)
         self.getAxis("bottom").counts = drawing.counts
         shares = None
         if drawing.y_scale == PROBABILITY:
@@ -75,7 +77,7 @@ class FigurePlot(ThemedPlot):
         symbol = {
             "symbol": SYMBOLS.get(mark.marker), "symbolSize": 7, "symbolBrush": colour, "symbolPen": None,
         }  # fmt: skip
-        name = mark.label or None
+        name = escape(mark.label) or None
         if mark.shape == "bars":
             ground = FEWEST if self._log[1] else 0.0
             self._add(

@@ -8,6 +8,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import ndtri
@@ -264,6 +266,47 @@ def test_distributions_of_runs_say_their_quartiles_and_share_their_bins(tmp_path
     one, other = drawn(Figure("h", kind="histogram", table="points", x="current"), *paths).marks
     assert_array_equal(one.x, other.x)
     assert (one.y.sum(), other.y.sum()) == (5, 5)
+
+
+# --- whatever numbers there are ---
+
+FLOATS = st.sampled_from([0.0, -1.0, 1.0, 2.0, 3e-7, 1e-320, 1e15, 1e99, -1e308, 1e308, np.inf, np.nan])
+KINDS = (
+    Figure("lines", table="p", x="x", y="y", by="g", fit="line"),
+    Figure(
+        "points", kind="scatter", table="p", x="x", y="y", x_scale="log", y_scale="log", fit="log-log line"
+    ),
+    Figure("steps", kind="steps", table="p", y=("x", "y"), y_scale="log", fit="exponential"),
+    Figure("bars", kind="errorbars", table="p", x="g", y="y", y_scale="log", fit="log-time line"),
+    Figure("counts", kind="histogram", table="p", x="y", by="g", bands=(Band(None, 1.0), Band(1.0, 2.0))),
+    Figure("logs", kind="histogram", table="p", x="y", x_scale="log", y_scale="log"),
+    Figure("shares", kind="distribution", table="p", x="y", x_scale="log", y_scale="probability"),
+    Figure("image", kind="map", array="numbers"),
+    Figure("line", table="p", x="x", y="y", lines=(ReferenceLine(1e300), ReferenceLine(2.0, ratio=1e200))),
+)
+
+
+@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(st.lists(st.tuples(FLOATS, FLOATS, st.integers(0, 2)), min_size=1, max_size=12))
+def test_any_numbers_can_be_drawn(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[float, float, int]]
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "a.h5"
+    table = Table("p", (Column("x", "A"), Column("y", "S"), Column("g", dtype="u1")))
+    x, y, g = (np.array(column) for column in zip(*rows, strict=True))
+    layout = Layout((table,), (), (Array("numbers", np.stack((x, y)), "S"),), figures=KINDS)
+    with RunWriter.create(path, RunHeader("A", "A", "1", {}), layout) as run:
+        run.emit_block("p", {"x": x, "y": y, "g": g})
+    mho.draw(path).canvas.draw()
+
+
+def test_rows_that_are_too_wide_to_draw_are_refused(tmp_path: Path) -> None:
+    table = Table("wide", (Column("wave", shape=(3_000_000,)),))
+    layout = Layout((table,), figures=(Figure("wave", table="wide", y="wave"),))
+    with RunWriter.create(tmp_path / "a.h5", RunHeader("A", "A", "1", {}), layout) as run:
+        run.emit("wide", wave=np.zeros(3_000_000))
+    with pytest.raises(RunFileError, match="column 'wave' has 3000000 values, too many to draw"):
+        mho.draw(tmp_path / "a.h5")
 
 
 # --- sheets ---
