@@ -44,7 +44,7 @@ def write(path: Path, *figures: Figure, summary: dict[str, Any] | None = None, *
             row = dict.fromkeys(("time", "current"), 0.0) | dict.fromkeys(("row", "column", "level"), 0)
             row |= {name: values[number] for name, values in columns.items()}
             run.emit("points", **row, wave=np.zeros(4) if waves is None else waves[number])
-        run.set_summary(summary or {})
+        run.set_result(summary or {})
     return path
 
 
