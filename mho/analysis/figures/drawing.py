@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mho.analysis.figures import palette
 from mho.analysis.figures.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.gathering import CURVES_NAMED, POINTS, extremes
-from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Level, Mark
+from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark, ReferenceLevel
 from mho.analysis.figures.statistics import (
     bin_edges,
     cumulative,
@@ -244,7 +244,7 @@ def _references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
     return marks
 
 
-def _levels(figure: Figure, runs: Sequence[FigureData]) -> tuple[Level, ...]:
+def _levels(figure: Figure, runs: Sequence[FigureData]) -> tuple[ReferenceLevel, ...]:
     """Horizontal and vertical lines whose places are known."""
     levels = []
     for line in figure.lines:
@@ -257,7 +257,7 @@ def _levels(figure: Figure, runs: Sequence[FigureData]) -> tuple[Level, ...]:
         if line.x is None and figure.y_scale == PROBABILITY:
             place = float(normal_quantile(np.array([place]))[0])
         label = visible(_named(line, line.y if line.x is None else line.x, place), lines=False)
-        levels.append(Level(label, y=place) if line.x is None else Level(label, x=place))
+        levels.append(ReferenceLevel(label, y=place) if line.x is None else ReferenceLevel(label, x=place))
     return tuple(levels)
 
 

@@ -50,7 +50,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Level:
+class ReferenceLevel:
     """A horizontal line at `y`, or a vertical one at `x`."""
 
     label: str
@@ -84,7 +84,7 @@ class Drawing:
     title: str
     note: str = ""
     marks: tuple[Mark, ...] = ()
-    levels: tuple[Level, ...] = ()
+    levels: tuple[ReferenceLevel, ...] = ()
     bands: tuple[Band, ...] = ()
     images: tuple[MapImage, ...] = ()
     signed: bool = False

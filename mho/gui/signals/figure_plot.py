@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 
 from mho.analysis.figures import palette
 from mho.analysis.figures.axes import SHARES
-from mho.analysis.figures.marks import Drawing, Level, Mark
+from mho.analysis.figures.marks import Drawing, Mark, ReferenceLevel
 from mho.analysis.figures.statistics import normal_quantile
 from mho.gui.solve.convergence_view import PowersOfTen
 from mho.gui.widgets.theme import colours
@@ -119,7 +119,7 @@ class FigurePlot(ThemedPlot):
         self.addItem(item)
         self.drawn.append(item)
 
-    def _draw_level(self, level: Level) -> None:
+    def _draw_level(self, level: ReferenceLevel) -> None:
         value = level.x if level.y is None else level.y
         assert value is not None
         log = self._log[level.y is not None]
