@@ -40,11 +40,17 @@ def grab_panels(solved: Path, pictures: Path) -> None:
     solve, signals, table = SolvePanel(session), SignalsPanel(session), RunsPanel(session)
     _grab(solve, PANEL, pictures / "panel-solve.png")
     for one in others:
-        signals.lay_over(one)
-    _grab(signals, PANEL, pictures / "panel-signals.png", lambda: len(signals.plot.drawn) > len(others))
+        signals.overlays.lay_over(one)
+    _grab(
+        signals,
+        PANEL,
+        pictures / "panel-signals.png",
+        lambda: len(list(signals.overlays.checked())) == len(others),
+    )
     with tempfile.TemporaryDirectory() as elsewhere:
         session.open_run(_swept(solved, Path(elsewhere)))
         sweeps = SignalsPanel(session)
+        sweeps.figure.setCurrentIndex(sweeps.figure.count() - 1)  # the table, with cursors
         sweeps.cursors.setChecked(True)
         _grab(sweeps, PANEL, pictures / "panel-signals-sweep.png", lambda: bool(sweeps.plot.drawn))
     table.show()

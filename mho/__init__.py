@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mho.analysis import plot, summarise
+    from mho.analysis import draw, plot, summarise
     from mho.errors import MhoError
     from mho.instruments import Bench, Cell, Pulse, Reading, open_bench
     from mho.procedures import (
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
         Sweep,
     )
     from mho.running import run, solve
-    from mho.runs import Array, Column, Layout, Map, Table, open_run
+    from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table, open_run
 
 _ROOMS = {
-    "analysis": ("plot", "summarise"),
+    "analysis": ("draw", "plot", "summarise"),
     "errors": ("MhoError",),
     "instruments": ("Bench", "Cell", "Pulse", "Reading", "open_bench"),
     "procedures": (
@@ -54,16 +54,18 @@ _ROOMS = {
         "Sweep",
     ),
     "running": ("run", "solve"),
-    "runs": ("Array", "Column", "Layout", "Map", "Table", "open_run"),
+    "runs": ("Array", "Band", "Column", "Figure", "Layout", "Map", "ReferenceLine", "Table", "open_run"),
 }
 _HOMES = {name: f"mho.{room}" for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Array",
+    "Band",
     "Bench",
     "BooleanParameter",
     "Cell",
     "Column",
+    "Figure",
     "FloatParameter",
     "IntegerParameter",
     "Layout",
@@ -76,10 +78,12 @@ __all__ = [
     "Pulse",
     "Read",
     "Reading",
+    "ReferenceLine",
     "Solution",
     "Solve",
     "Sweep",
     "Table",
+    "draw",
     "open_bench",
     "open_run",
     "plot",

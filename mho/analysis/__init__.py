@@ -6,7 +6,7 @@
 - `imports`: foreign tables of measurements as run files.
 """
 
-from mho.analysis.figures.plotting import plot
+from mho.analysis.figures.plotting import draw, plot
 from mho.analysis.reports.summary import Summary, summarise
 
-__all__ = ["Summary", "plot", "summarise"]
+__all__ = ["Summary", "draw", "plot", "summarise"]

@@ -18,24 +18,30 @@ from mho.cli.options import Output, Run, Runs, Scheduler, Trusted
 from mho.errors import InputError, MhoError
 
 
-def show(run: Run) -> None:
+def show(
+    run: Run,
+    figures: Annotated[bool, typer.Option("--figures", help="list the figures that can be drawn")] = False,
+) -> None:
     """Print what a run file holds."""
-    from mho.cli.display.show import show
+    from mho.cli.display.show import show, show_figures
     from mho.cli.display.terminal import Terminal
 
-    show(run, Terminal())
+    (show_figures if figures else show)(run, Terminal())
 
 
 def plot(
-    run: Run,
+    runs: Runs,
     output: Annotated[
-        Path | None, typer.Option(help="figure (.png, .svg, .pdf), default beside the run file")
+        Path | None, typer.Option(help="picture (.png, .svg, .pdf), default beside the run file")
     ] = None,
+    figure: Annotated[
+        str, typer.Option(help="one figure, as `mho show --figures` lists them", show_default=False)
+    ] = "",
 ) -> None:
-    """Draw convergence, level histogram and error map of a run."""
+    """Draw the figures of a run, or of several laid over one another."""
     import mho.analysis as analysis
 
-    say(analysis.plot(run, output))
+    say(analysis.plot(runs, output, figure))
 
 
 def export(

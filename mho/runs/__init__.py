@@ -8,6 +8,7 @@
 - `index`: finds runs in a folder: queries, tags and notes.
 """
 
+from mho.runs.figures import Band, Figure, ReferenceLine
 from mho.runs.index.index import IndexedRun, RunIndex
 from mho.runs.integrity.recovery import recover
 from mho.runs.integrity.verification import Verdict, Verification, verify
@@ -33,12 +34,15 @@ __all__ = [
     "GOING_ON",
     "SCHEMA_VERSION",
     "Array",
+    "Band",
     "Column",
+    "Figure",
     "IndexedRun",
     "Layout",
     "LogEntry",
     "Map",
     "RecordedParameter",
+    "ReferenceLine",
     "RunFile",
     "RunHeader",
     "RunIndex",

@@ -13,10 +13,14 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.runs.drawable import Drawable, check_figures
+from mho.runs.figures import Figure
+
 SCHEMA_VERSION = 3
 """Of the run files written.
 
-2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed. 3: the result is a group, with units.
+2: arrays are NXdata groups, chunks are checksummed, a finished file is sealed. 3: the result is a group, with units;
+figures are declared.
 """
 
 
@@ -88,7 +92,7 @@ class Table:
     Attributes
     ----------
     signal, axis : str
-        The columns plotted by default against each other.
+        The columns plotted by default against each other; the last over the first unless said otherwise.
     series : str
         The column that tells the curves of a plot apart: where it changes, another begins. "" where all is one.
     rows : int
@@ -98,11 +102,16 @@ class Table:
 
     name: str
     columns: tuple[Column, ...]
-    signal: str
-    axis: str
+    signal: str = ""
+    axis: str = ""
     title: str = ""
     series: str = ""
     rows: int = 0
+
+    def __post_init__(self) -> None:
+        for name, column in (("signal", self.columns[-1:]), ("axis", self.columns[:1])):
+            if column and not getattr(self, name):
+                object.__setattr__(self, name, column[0].name)
 
     @property
     def stored(self) -> tuple[Column, ...]:
@@ -154,12 +163,47 @@ class Array:
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything a run will write: declared by the procedure before anything is touched."""
+    """Everything a run will write: declared by the procedure before anything is touched.
+
+    Attributes
+    ----------
+    default : str
+        The table or map (``maps/NAME``) a viewer opens first.
+    figures : tuple of Figure
+        What is drawn of the run, in this order.
+
+    Raises
+    ------
+    RunFileError
+        A figure names what the layout does not have, or shows it in a way that does not fit.
+    """
 
     tables: tuple[Table, ...] = ()
     maps: tuple[Map, ...] = ()
     arrays: tuple[Array, ...] = ()
-    default: str = ""  # the table or map (``maps/NAME``) a viewer opens first
+    default: str = ""
+    figures: tuple[Figure, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_figures(self.figures, self._drawable())
+
+    def _drawable(self) -> Drawable:
+        return Drawable(
+            {
+                table.name: {one.name: (kind_of_number(one.dtype), len(one.shape)) for one in table.stored}
+                for table in self.tables
+            },
+            {image.name: (np.size(image.rows), np.size(image.columns)) for image in self.maps},
+            {one.name: (np.asarray(one.values).dtype.kind, np.ndim(one.values)) for one in self.arrays},
+        )
+
+
+def kind_of_number(dtype: str) -> str:
+    """Return numpy's letter for the kind of a type of numbers; "" for what is no type at all."""
+    try:
+        return str(np.dtype(dtype).kind)
+    except TypeError:
+        return ""
 
 
 @dataclass(frozen=True)

@@ -324,6 +324,24 @@ def test_plot_draws_beside_the_run_by_default(shell, finished):
     assert Path(out.strip()).parent == finished.parent
 
 
+def test_plot_draws_one_figure_and_several_runs(shell, finished, tmp_path):
+    target = tmp_path / "both.pdf"
+    code, out, err = shell("plot", finished, finished, "--figure", "convergence", "--output", target)
+    assert (code, out.strip(), err) == (0, str(target), "")
+    assert target.read_bytes().startswith(b"%PDF")
+    told = shell.refused("plot", finished, "--figure", "conv")
+    assert "has no figure 'conv'; it has convergence, levels, pulses_per_cell, errors" in told
+
+
+def test_show_lists_the_figures(shell, finished):
+    code, out, err = shell("show", finished, "--figures")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines() if line[:1].isalpha()] == [
+        "name", "convergence", "levels", "pulses_per_cell", "errors",
+    ]  # fmt: skip
+    assert "residual, relative_error over cycle of table cycles, log y" in " ".join(out.split())
+
+
 @pytest.mark.parametrize("verb", ["show", "plot"])
 def test_what_is_no_run_file_is_refused(shell, tmp_path, verb):
     assert "nowhere.h5" in shell.refused(verb, tmp_path / "nowhere.h5")

@@ -400,6 +400,8 @@ CHANGES: list[tuple[str, object, str]] = [
     ("arrays/solution/value", np.array([b"=1+1"]), "arrays/solution/value holds |S4, not numbers"),
     ("arrays/solution/value", None, "arrays/solution/value is a group, where values are expected"),
     ("log/message", np.arange(5), "log/message holds int64, not text"),
+    ("figures", np.array([b"[{}]"]), "a declaration of its figures is no Figure"),
+    ("figures", np.arange(5), "figures is no text of at most 262144 bytes"),
 ]
 
 

@@ -82,11 +82,11 @@ def write_folder(run: RunFile, file: h5py.File, folder: Path) -> None:
 
 
 def _draw(run: RunFile, folder: Path) -> None:
-    from mho.analysis.figures.solve_figure import draw_run, save  # matplotlib takes its time
+    from mho.analysis.figures.sheet import draw_runs, save  # matplotlib takes its time
 
-    figure = draw_run(run)
-    save(figure, folder / "figure.png", "png")
-    save(figure, folder / "figure.svg", "svg")
+    sheet = draw_runs([run])
+    save(sheet, folder / "figure.png", "png")
+    save(sheet, folder / "figure.svg", "svg")
 
 
 _WHAT = {
@@ -97,8 +97,8 @@ _WHAT = {
     "uncommitted.diff": "changes of the code that were not committed",
     "summary.json": "the result in a few numbers and words",
     "provenance.json": "where the run came from",
-    "figure.png": "the figure",
-    "figure.svg": "the figure, to be edited",
+    "figure.png": "the declared figures",
+    "figure.svg": "the declared figures, to be edited",
     "SHA256SUMS": "checksums",
 }
 

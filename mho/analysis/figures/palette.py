@@ -31,3 +31,15 @@ DIVERGING = (
     "#FDDBC7", "#F4A582", "#D6604D", "#B2182B", "#67001F",
 )  # fmt: skip
 """From below to above the target; the middle is zero."""
+
+CROWD = ("#440154", "#3B528B", "#21918C", "#5EC962", "#BDDF26")
+"""For many curves in order, from the first to the last: viridis without its palest end."""
+
+
+def along(share: float) -> str:
+    """Return the colour of `CROWD` at a share of its length, 0 to 1."""
+    place = share * (len(CROWD) - 1)
+    number = min(int(place), len(CROWD) - 2)
+    ends = [[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in CROWD[number : number + 2]]
+    mixed = (round(one + (place - number) * (other - one)) for one, other in zip(*ends, strict=True))
+    return "#" + "".join(f"{value:02X}" for value in mixed)

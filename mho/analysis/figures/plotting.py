@@ -1,27 +1,70 @@
-"""Draws a run file into a picture file; all drawing is in `mho.analysis.figures.solve_figure`, loaded when it is needed."""
+"""Draws run files into a picture file, or for a notebook; `mho.analysis.figures.sheet`, which does it, is loaded then."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mho.errors import InputError
 from mho.runs import RunFile
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Sheet
+
 FORMATS: dict[str, Literal["png", "svg", "pdf"]] = {".png": "png", ".svg": "svg", ".pdf": "pdf"}
 
+MOST_RUNS = 64
+"""Run files laid over one another."""
 
-def plot(path: str | os.PathLike[str], output: str | os.PathLike[str] | None = None) -> Path:
-    """Draw convergence, level histogram and error maps of the run file at `path`.
+RunPath = str | os.PathLike[str]
+
+
+def draw(*paths: RunPath, figure: str = "") -> Sheet:
+    """Draw the declared figures of a run, as Matplotlib's figure, for a notebook or to work on.
 
     Parameters
     ----------
-    path : path
-        A run file; what it does not hold (yet) is said in the panel's place.
+    paths : path
+        Run files; of several, the first one's figures are drawn over all of them, one colour a run.
+    figure : str
+        Name of one figure; all of them without.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Pyplot knows nothing of it.
+
+    Raises
+    ------
+    RunFileError
+        A run file is missing, no run file, or damaged, or has no such figure.
+    InputError
+        No file is named, or too many.
+    """
+    if not 0 < len(paths) <= MOST_RUNS:
+        raise InputError(f"{len(paths)} run files are named; 1 to {MOST_RUNS} can be drawn")
+    with ExitStack() as stack:
+        runs = [stack.enter_context(RunFile(path)) for path in paths]
+        from mho.analysis.figures.sheet import draw_runs  # Matplotlib takes its time
+
+        return draw_runs(runs, figure)
+
+
+def plot(path: RunPath | Sequence[RunPath], output: RunPath | None = None, figure: str = "") -> Path:
+    """Draw the declared figures of the run file at `path` into a picture file.
+
+    Parameters
+    ----------
+    path : path, or sequence of paths
+        As of `draw`; what a run does not hold (yet) is said in the panel's place.
     output : path, optional
         Picture (``.png``, ``.svg`` or ``.pdf``) or a folder; a picture of that name is replaced. By default beside the
-        run file, ``<run>.png``.
+        first run file, ``<run>.png``, or ``<run>-<figure>.png``.
+    figure : str
+        Name of one figure; all of them without.
 
     Returns
     -------
@@ -31,20 +74,22 @@ def plot(path: str | os.PathLike[str], output: str | os.PathLike[str] | None = N
     Raises
     ------
     RunFileError
-        The run file is missing, no run file, or damaged.
+        As `draw`.
     InputError
         `output` has another suffix, or cannot be written.
     """
-    target = _target(Path(path), None if output is None else Path(output))
-    with RunFile(path) as run:
-        from mho.analysis.figures.solve_figure import draw_run, save
+    paths = [path] if isinstance(path, str | os.PathLike) else list(path)
+    if not paths:
+        raise InputError("no run file is named; name at least one")
+    target = _target(Path(paths[0]), None if output is None else Path(output), figure)
+    drawn = draw(*paths, figure=figure)
+    from mho.analysis.figures.sheet import save
 
-        figure = draw_run(run)
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            save(figure, draft, FORMATS[target.suffix.lower()])
+            save(drawn, draft, FORMATS[target.suffix.lower()])
             draft.replace(target)
         finally:
             draft.unlink(missing_ok=True)
@@ -55,11 +100,12 @@ def plot(path: str | os.PathLike[str], output: str | os.PathLike[str] | None = N
     return target
 
 
-def _target(run: Path, output: Path | None) -> Path:
+def _target(run: Path, output: Path | None, figure: str) -> Path:
+    name = f"{run.stem}-{figure}.png" if figure.isidentifier() else f"{run.stem}.png"
     if output is None:
-        return run.with_suffix(".png")
+        return run.with_name(name)
     if output.is_dir():
-        return output / f"{run.stem}.png"
+        return output / name
     if output.suffix.lower() not in FORMATS:
         raise InputError(
             f"picture {output} has suffix {output.suffix or 'none'!r}; name one ending in .png, .svg or .pdf"

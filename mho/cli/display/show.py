@@ -11,10 +11,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from mho.analysis.figures.inferred import figures_of
 from mho.analysis.reports.convergence import Convergence
 from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text
 from mho.analysis.reports.summary import Summary, summarise
-from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
+from mho.runs import GOING_ON, Figure, RecordedParameter, RunFile, Status
 from mho.runs.integrity.comparison import OF_THE_MOMENT
 
 STYLES = {
@@ -48,6 +49,39 @@ def show(path: str | os.PathLike[str], console: Console) -> None:
         summary = summarise(run)
     # Whatever is in the file is text, never rich's markup: hence `Text` throughout.
     console.print(_report(summary), width=min(WIDTH, console.width), highlight=False, markup=False)
+
+
+def show_figures(path: str | os.PathLike[str], console: Console) -> None:
+    """Print the figures of the run file at `path`: name, kind, and what is drawn over what; errors as `show`."""
+    with RunFile(path) as run:
+        figures = figures_of(run)
+    table = _columns("name", "kind", "what", named=True)
+    for column in table.columns:
+        column.justify = "left"
+    table.columns[-1].no_wrap = False
+    for figure in figures:
+        table.add_row(*map(Text, (figure.name, figure.drawn_kind, said_of(figure))))
+    report = table if figures else Text("no figures: nothing was declared, and nothing is there to draw")
+    console.print(report, width=min(WIDTH, console.width), highlight=False, markup=False)
+
+
+def said_of(figure: Figure) -> str:
+    """Return what a figure draws over what, in words."""
+    what = ", ".join(figure.values) or figure.x
+    if figure.values:
+        what += f" over {figure.x or 'row'}"
+    source = figure.source
+    what = f"{what} of {source}" if what else source
+    if figure.subtrahends:
+        what += f" minus {', '.join(figure.subtrahends)}"
+    if figure.groups:
+        what += f" by {', '.join(figure.groups)}"
+    scales = [
+        f"{scale} {axis}"
+        for axis, scale in (("x", figure.x_scale), ("y", figure.y_scale))
+        if scale != "linear"
+    ]
+    return ", ".join([what, *scales])
 
 
 def _report(summary: Summary) -> RenderableType:

@@ -40,7 +40,9 @@ class MapView(QWidget):
         self._plot.hideButtons()
         self._image = pg.ImageItem(axisOrder="row-major")
         self._plot.addItem(self._image)
-        self._bar = pg.ColorBarItem(values=(0.0, 1.0), width=14, interactive=False, colorMap=_colours(False))
+        self._bar = pg.ColorBarItem(
+            values=(0.0, 1.0), width=14, interactive=False, colorMap=colours_of(False)
+        )
         self._bar.axis.setPen(palette.FAINT)
         self._bar.axis.setTextPen(palette.INK)
         self.canvas.addItem(self._bar)
@@ -70,8 +72,8 @@ class MapView(QWidget):
         """Show `picture`; the view stays where the user zoomed while the map is the same."""
         before = self.picture
         self.picture = picture
-        colours = _colours(picture.signed)
-        self._image.setImage(picture.pixels(), levels=(0, 255), lut=_lookup(colours))
+        colours = colours_of(picture.signed)
+        self._image.setImage(picture.pixels(), levels=(0, 255), lut=lookup_table(colours))
         height, width = picture.values.shape
         self._columns.lines, self._rows.lines = picture.columns, picture.rows
         self._bar.setColorMap(colours)
@@ -125,14 +127,15 @@ class LineAxis(pg.AxisItem):  # type: ignore[misc]
         return [str(self.lines[place]) if 0 <= place < len(self.lines) else "" for place in places]
 
 
-def _colours(signed: bool) -> pg.ColorMap:
+def colours_of(signed: bool) -> pg.ColorMap:
+    """Return the colours of a map, from below to above zero where it is `signed`."""
     if signed:
         return pg.ColorMap(None, list(palette.DIVERGING))
     return pg.colormap.get(palette.SEQUENTIAL)
 
 
-def _lookup(colours: pg.ColorMap) -> NDArray[np.uint8]:
-    """Colours of the 256 bytes of `Picture.pixels`."""
+def lookup_table(colours: pg.ColorMap) -> NDArray[np.uint8]:
+    """Return the colours of the 256 bytes of `Picture.pixels`."""
     table = np.empty((256, 3), np.uint8)
     table[:NO_CELL] = colours.getLookupTable(nPts=NO_CELL)[:, :3]
     table[NO_CELL] = pg.mkColor(palette.NO_CELL).getRgb()[:3]

@@ -1,8 +1,8 @@
-"""The panel of signals: any table of the run that is shown, as a sweep or as waveforms, over those of earlier runs."""
+"""The panel of signals: the figures of the run that is shown, or any table of it, over those of earlier runs."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import ClassVar
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer
@@ -10,49 +10,53 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFileDialog,
     QHBoxLayout,
     QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
     QSplitter,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from mho.analysis.figures import palette
+from mho.analysis.figures.drawing import compose
+from mho.analysis.figures.figure_data import FigureData
+from mho.analysis.figures.gathering import gather
+from mho.analysis.figures.inferred import figures_of
 from mho.errors import RunFileError
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
-from mho.gui.session.task_thread import Clerk
+from mho.gui.signals.figure_images import FigureImages
+from mho.gui.signals.figure_plot import FigurePlot
+from mho.gui.signals.overlays import Contents, Overlays
 from mho.gui.signals.plot import Shown, SignalsPlot
 from mho.gui.signals.reading import ROW, Curves, TableOffer, Wanted, read_curves, read_offer
-from mho.gui.widgets.themed_plot import swatch
-from mho.runs import RunFile
-from mho.runs.paths import SUFFIX
+from mho.runs import Figure, RunFile
 
-MOST_OVERLAID = 8
-PATH, COLOUR = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 LOOK_PERIOD = 150
 """How often the curves are drawn anew at most, ms."""
+
+FREE = "columns of a table"
+"""What stands among the figures for the user's own choice."""
 
 WINDOWS = (1_000, 10_000, 100_000)
 """Rows that the user may have shown, the newest."""
 
 
+UNREAD = FigureData("", nothing="cannot be read")
+
+
 class SignalsPanel(QWidget):
-    """Shows tables of the session's run, growing with it."""
+    """Shows figures and tables of the session's run, growing with it."""
 
     title: ClassVar[str] = "Signals"
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._clerk = Clerk("signals", self)
         self._offer: TableOffer | None = None
-        self._length = -1
-        self._overlaid: dict[Path, Curves] = {}
+        self._size: object = None
+        self._figures: dict[str, Figure] = {}
         self._scales: dict[tuple[str, str], bool] = {}  # where the user chose, by table and signal
         self._build()
         self._timer = QTimer(self, singleShot=True, interval=LOOK_PERIOD)
@@ -62,9 +66,10 @@ class SignalsPanel(QWidget):
         self._open(session.run)
 
     def _build(self) -> None:
-        self.table, self.signal, self.axis, self.rows = (QComboBox() for _ in range(4))
+        self.figure, self.table, self.signal, self.axis, self.rows = (QComboBox() for _ in range(5))
         for box, name in (
-            (self.table, "table"), (self.signal, "signal"), (self.axis, "axis"), (self.rows, "rows"),
+            (self.figure, "figure"), (self.table, "table"), (self.signal, "signal"), (self.axis, "axis"),
+            (self.rows, "rows"),
         ):  # fmt: skip
             box.setAccessibleName(name)
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
@@ -73,14 +78,15 @@ class SignalsPanel(QWidget):
         self.rows.setCurrentIndex(1)
         self.log_x, self.log_y = QCheckBox("log x"), QCheckBox("log y")
         self.cursors = QCheckBox("cursors")
-        self.plot = SignalsPlot()
+        self.plot, self.figure_plot, self.images = SignalsPlot(), FigurePlot(), FigureImages()
+        self.shown = QStackedWidget()
+        for view in (self.plot, self.figure_plot, self.images):
+            self.shown.addWidget(view)
         self.readout = QLabel()
         self.readout.setTextFormat(Qt.TextFormat.PlainText)
-        self.overlays = QListWidget()
-        self.overlays.setAccessibleName("runs laid over this one")
-        self.add, self.remove = QPushButton("Lay over…"), QPushButton("Remove")
-        self.add.setToolTip(f"Show the same columns of an earlier run, of up to {MOST_OVERLAID}")
+        self.overlays = Overlays(self._session)
 
+        self.figure.currentIndexChanged.connect(self._choose_figure)
         self.table.currentTextChanged.connect(self._offer_columns)
         self.signal.currentTextChanged.connect(self._offer_axes)
         self.axis.currentIndexChanged.connect(self._want_others)
@@ -90,31 +96,18 @@ class SignalsPanel(QWidget):
         self.log_y.clicked.connect(lambda: self._scales.update({self._scale_of(): self.log_y.isChecked()}))
         self.cursors.toggled.connect(self.plot.show_cursors)
         self.plot.read.connect(self.readout.setText)
-        self.add.clicked.connect(self._choose_overlays)
-        self.remove.clicked.connect(self._remove_overlay)
-        self.overlays.itemChanged.connect(lambda _: self._show())
-        self.overlays.itemSelectionChanged.connect(self._allow)
+        self.overlays.changed.connect(self._show)
 
         top = QHBoxLayout()
-        for widget in (
-            QLabel("Table"), self.table, QLabel("show"), self.signal, QLabel("over"), self.axis, self.rows,
-        ):  # fmt: skip
+        self._free = (QLabel("Table"), self.table, QLabel("show"), self.signal, QLabel("over"), self.axis)
+        for widget in (QLabel("Figure"), self.figure, *self._free, self.rows):
             top.addWidget(widget)
         top.addStretch(1)
         for check in (self.log_x, self.log_y, self.cursors):
             top.addWidget(check)
-        side = QWidget()
-        column = QVBoxLayout(side)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(QLabel("Earlier runs"))
-        column.addWidget(self.overlays, 1)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.add)
-        buttons.addWidget(self.remove)
-        column.addLayout(buttons)
         middle = QSplitter(Qt.Orientation.Horizontal)
-        middle.addWidget(self.plot)
-        middle.addWidget(side)
+        middle.addWidget(self.shown)
+        middle.addWidget(self.overlays)
         middle.setSizes([800, 200])
         middle.setStretchFactor(0, 1)
         middle.setChildrenCollapsible(False)
@@ -123,11 +116,10 @@ class SignalsPanel(QWidget):
         layout.addLayout(top)
         layout.addWidget(middle, 1)
         layout.addWidget(self.readout)
-        self._allow()
 
     def close_down(self) -> None:
         """End the work in another thread."""
-        self._clerk.close()
+        self.overlays.close_down()
 
     # --- the run that is shown ---
 
@@ -139,7 +131,38 @@ class SignalsPanel(QWidget):
                 self.table.addItems(list(run.tables))
                 first = before if before in run.tables else run.default
                 self.table.setCurrentText(first if first in run.tables else next(iter(run.tables), ""))
+        self._offer_figures(run)
+        self._allow_columns()
         self._offer_columns()
+
+    def _offer_figures(self, run: RunFile | None) -> None:
+        """Offer the figures of a run; the first that it declares is shown, else the user's own choice."""
+        before = self.figure.currentData()
+        self._figures, first = {}, ""
+        if run is not None:
+            try:
+                self._figures = {figure.name: figure for figure in figures_of(run)}
+                first = run.figures[0].name if run.figures else ""
+            except RunFileError as error:
+                self._session.tell("ERROR", str(error))
+        with QSignalBlocker(self.figure):
+            self.figure.clear()
+            for name, figure in self._figures.items():
+                self.figure.addItem(figure.heading, name)
+            self.figure.addItem(FREE, "")
+            wanted = before if before in self._figures and first else first
+            self.figure.setCurrentIndex(self.figure.findData(wanted))
+
+    def _choose_figure(self) -> None:
+        """Show a figure, or let the user choose columns."""
+        self._allow_columns()
+        self._want_others()
+
+    def _allow_columns(self) -> None:
+        free = not self.figure.currentData()
+        for widget in (*self._free, self.log_x, self.log_y, self.cursors):
+            widget.setVisible(free)
+        self.readout.setVisible(free)
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Show what has come while the panel was hidden."""
@@ -152,11 +175,11 @@ class SignalsPanel(QWidget):
 
     def _look(self) -> None:
         """Draw anew if rows have come."""
-        run, table = self._session.run, self.table.currentText()
-        if run is None or not table:
+        run, wanted = self._session.run, self._wanted()
+        if run is None or wanted is None:
             return
         try:
-            grown = run.length(table) != self._length
+            grown = _size(run, wanted) != self._size
         except RunFileError as error:
             self._session.tell("ERROR", str(error))
             return
@@ -194,7 +217,10 @@ class SignalsPanel(QWidget):
                 self.axis.setCurrentIndex(max(0, self.axis.findData(wanted)))
         self._want_others()
 
-    def _wanted(self) -> Wanted | None:
+    def _wanted(self) -> Wanted | Figure | None:
+        figure = self._figures.get(self.figure.currentData() or "")
+        if figure is not None:
+            return figure
         table, signal = self.table.currentText(), self.signal.currentText()
         if not table or not signal:
             return None
@@ -205,91 +231,62 @@ class SignalsPanel(QWidget):
 
     def _want_others(self) -> None:
         """Read what is wanted now, also of the runs laid over it."""
-        self._overlaid.clear()
-        for path in self._overlay_paths():
-            self._read_overlay(path)
+        wanted, rows = self._wanted(), self.rows.currentData()
+        self.overlays.want(None if wanted is None else lambda run: _read(run, wanted, rows))
         self._show()
         self.plot.enableAutoRange()
+        self.figure_plot.enableAutoRange()
         self.plot.place_cursors()
 
     def _show(self) -> None:
         run, wanted = self._session.run, self._wanted()
-        shown: list[Shown] = []
-        self._length = -1
+        self._size = None
+        own: Contents | None = None
         if run is not None and wanted is not None:
             try:
-                self._length = run.length(wanted.table)
-                curves = read_curves(run, wanted)
-                shown.append(Shown(run.path.stem, palette.SERIES[0], curves))
-                self.log_y.setChecked(self._scales.get(self._scale_of(), curves.wants_log))
+                self._size = _size(run, wanted)
+                own = _read(run, wanted, self.rows.currentData())
             except RunFileError as error:
                 self._session.tell("ERROR", str(error))
-        for row in range(self.overlays.count()):
-            item = self.overlays.item(row)
-            laid_over = self._overlaid.get(item.data(PATH))
-            if laid_over is not None and item.checkState() is Qt.CheckState.Checked:
-                shown.append(Shown(item.text(), item.data(COLOUR), laid_over))
+        if isinstance(wanted, Figure):
+            self._show_figure(wanted, own)
+        else:
+            self._show_columns(wanted, own)
+
+    def _show_figure(self, figure: Figure, own: Contents | None) -> None:
+        found = [own] if isinstance(own, FigureData) else []
+        for name, colour, contents in self.overlays.checked():
+            if isinstance(contents, FigureData):
+                found.append(replace(contents, run=name, colour=colour))
+        drawing = compose(figure, found or [UNREAD])
+        view = self.images if figure.drawn_kind == "map" else self.figure_plot
+        view.show_drawing(drawing)
+        self.shown.setCurrentWidget(view)
+
+    def _show_columns(self, wanted: Wanted | None, own: Contents | None) -> None:
+        shown: list[Shown] = []
+        run = self._session.run
+        if run is not None and isinstance(own, Curves):
+            shown.append(Shown(run.path.stem, palette.SERIES[0], own))
+            self.log_y.setChecked(self._scales.get(self._scale_of(), own.wants_log))
+        for name, colour, contents in self.overlays.checked():
+            if isinstance(contents, Curves):
+                shown.append(Shown(name, colour, contents))
+        self.shown.setCurrentWidget(self.plot)
         self.plot.show_curves(shown)
         empty = "no run is shown" if run is None else "this run has no table of numbers"
-        nothing = "no rows yet" if not self._length else ""
+        nothing = "no rows yet" if not self._size else ""
         self.plot.say(nothing if wanted is not None else empty)
 
-    # --- earlier runs ---
 
-    def lay_over(self, path: Path) -> None:
-        """Show the same columns of the run file at `path` too."""
-        if path in self._overlay_paths():
-            return
-        if self.overlays.count() >= MOST_OVERLAID:
-            self._session.tell("WARNING", f"{MOST_OVERLAID} runs are laid over this one; remove one first")
-            return
-        used = [self.overlays.item(row).data(COLOUR) for row in range(self.overlays.count())]
-        item = QListWidgetItem(path.stem)
-        item.setData(PATH, path)
-        item.setToolTip(str(path))
-        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-        colour = next(one for one in palette.SERIES[1:] if one not in used)
-        item.setData(COLOUR, colour)
-        item.setIcon(swatch(colour))
-        item.setCheckState(Qt.CheckState.Checked)
-        with QSignalBlocker(self.overlays):
-            self.overlays.addItem(item)
-        self._read_overlay(path)
-        self._allow()
+def _read(run: RunFile, wanted: Wanted | Figure, rows: int) -> Contents:
+    return gather(run, wanted, rows) if isinstance(wanted, Figure) else read_curves(run, wanted)
 
-    def _overlay_paths(self) -> list[Path]:
-        return [self.overlays.item(row).data(PATH) for row in range(self.overlays.count())]
 
-    def _read_overlay(self, path: Path) -> None:
-        wanted = self._wanted()
-        if wanted is None:
-            return
-
-        def read() -> Curves:
-            with RunFile(path) as run:
-                return read_curves(run, wanted)
-
-        def show(curves: Curves) -> None:
-            if wanted == self._wanted() and path in self._overlay_paths():
-                self._overlaid[path] = curves
-                self._show()
-
-        self._clerk.ask(read, show, lambda text: self._session.tell("ERROR", text))
-
-    def _choose_overlays(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(
-            self, "Lay earlier runs over this one", str(self._session.folder), f"run files (*{SUFFIX})"
-        )
-        for name in names:
-            self.lay_over(Path(name))
-
-    def _remove_overlay(self) -> None:
-        for item in self.overlays.selectedItems():
-            self._overlaid.pop(item.data(PATH), None)
-            self.overlays.takeItem(self.overlays.row(item))
-        self._allow()
-        self._show()
-
-    def _allow(self) -> None:
-        self.add.setEnabled(self.overlays.count() < MOST_OVERLAID)
-        self.remove.setEnabled(bool(self.overlays.selectedItems()))
+def _size(run: RunFile, wanted: Wanted | Figure) -> object:
+    """Return what changes when there is more to show."""
+    if isinstance(wanted, Wanted):
+        return run.length(wanted.table)
+    if wanted.table:
+        return run.length(wanted.table), run.status
+    return tuple(len(run.map_times(name)) for name in (*wanted.maps, *wanted.subtrahends)), run.status

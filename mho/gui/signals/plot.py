@@ -62,11 +62,10 @@ class SignalsPlot(ThemedPlot):
         if not shown:
             return
         first = shown[0].curves
-        self.setLabel("bottom", first.axis, units=first.axis_unit)
         magnitudes = self.log_y and any(np.nanmin(values, initial=0.0) < 0.0 for _, values in first.curves)
-        self.setLabel("left", f"|{first.signal}|" if magnitudes else first.signal, units=first.unit)
-        for side, unit, log in (("bottom", first.axis_unit, self.log_x), ("left", first.unit, self.log_y)):
-            self.getAxis(side).enableAutoSIPrefix(bool(unit) and not log)
+        self.name_axis("bottom", first.axis, first.axis_unit, log=self.log_x)
+        signal = f"|{first.signal}|" if magnitudes else first.signal
+        self.name_axis("left", signal, first.unit, log=self.log_y)
         self.getAxis("bottom").counts = first.counts
         self._legend.setVisible(len(shown) > 1 or bool(first.names))
         for place, one in enumerate(shown):

@@ -136,8 +136,8 @@ def _run(run: RunGlance) -> str:
             f"relative error {shown.relative_error[-1]:.2e}</p>"
         )
     pictures = []
-    if shown is not None and len(shown.cycle):
-        pictures.append(("convergence", "relative error and residual per cycle"))
+    if run.figure:
+        pictures.append(("figure", run.figure_title))
     if run.map:
         pictures.append(("map", f"{run.map}, image {run.images}"))
     parts.append('<div class="pictures">')

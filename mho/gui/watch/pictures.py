@@ -1,24 +1,18 @@
-"""The pictures of the page as PNG: the last image of the current map, and the convergence."""
+"""The pictures of the page as PNG: one figure of a run each."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
-from mho.analysis.figures.contents import draw_map
-from mho.analysis.figures.panels import draw_convergence
-from mho.analysis.figures.solve_figure import STYLE
-from mho.analysis.reports.convergence import Convergence
+from mho.analysis.figures.inferred import figure_of, map_figure
+from mho.analysis.figures.sheet import draw_alone
 from mho.runs import RunFile
+from mho.runs.figures import Figure
 
 SIZE = (6.4, 4.6)  # inches
 DOTS = 140  # per inch
+NEWEST = 100_000  # rows: a page is drawn anew while its run goes on
 
 
 def map_picture(path: Path, name: str) -> bytes:
@@ -30,19 +24,16 @@ def map_picture(path: Path, name: str) -> bytes:
         The file cannot be read any more.
     """
     with RunFile(path) as run:
-        return _png(lambda axes: draw_map(axes, run, name))
+        return _png(run, map_figure(name))
 
 
-def convergence_picture(convergence: Convergence) -> bytes:
-    """Draw a refinement."""
-    return _png(lambda axes: draw_convergence(axes, convergence))
+def figure_picture(path: Path, name: str) -> bytes:
+    """Draw a declared figure; errors as `map_picture`."""
+    with RunFile(path) as run:
+        return _png(run, figure_of(run, name))
 
 
-def _png(draw: Callable[[Axes], None]) -> bytes:
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=SIZE, dpi=DOTS, layout="constrained")
-        FigureCanvasAgg(figure)
-        draw(figure.subplots())
-        written = io.BytesIO()
-        figure.savefig(written, format="png", metadata={"Software": None})
+def _png(run: RunFile, figure: Figure) -> bytes:
+    written = io.BytesIO()
+    draw_alone(run, figure, SIZE, DOTS, NEWEST).savefig(written, format="png", metadata={"Software": None})
     return written.getvalue()

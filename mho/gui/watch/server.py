@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from mho.errors import InputError, RunFileError
 from mho.gui.watch.page import SCRIPT, STYLE, body, page
-from mho.gui.watch.pictures import convergence_picture, map_picture
+from mho.gui.watch.pictures import figure_picture, map_picture
 from mho.gui.watch.state import Glance, look, version
 from mho.runs import runs_folder
 
@@ -109,7 +109,7 @@ class View:
             case "/" | "/body":
                 text = (page if path == "/" else body)(self._look())
                 return "text/html; charset=utf-8", text.encode("utf-8", "backslashreplace")
-            case "/map.png" | "/convergence.png":
+            case "/map.png" | "/figure.png":
                 drawn = self._draw(path)
                 return None if drawn is None else ("image/png", drawn)
             case _:
@@ -130,15 +130,13 @@ class View:
             wanted = version(run)
             known, drawn = self._drawn.get(path, ("", b""))
             if known != wanted:
-                if path == "/map.png" and run.map:
-                    try:
-                        drawn = map_picture(run.path, run.map)
-                    except RunFileError:
-                        return None  # gone since
-                elif path == "/convergence.png" and run.convergence is not None:
-                    drawn = convergence_picture(run.convergence)
-                else:
+                draw, name = (map_picture, run.map) if path == "/map.png" else (figure_picture, run.figure)
+                if not name:
                     return None
+                try:
+                    drawn = draw(run.path, name)
+                except RunFileError:
+                    return None  # gone since
                 self._drawn[path] = wanted, drawn
             return drawn
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mho.analysis.figures.inferred import figures_of
 from mho.analysis.reports.convergence import Convergence, read_convergence
 from mho.analysis.reports.summary import read_bench
 from mho.errors import MhoError, QueueError, RunFileError
@@ -19,7 +20,7 @@ from mho.running.queue.store import NAME
 from mho.running.runner import NoRunnerError, RunnerClient
 from mho.running.runner.messages import RunnerState
 from mho.running.runner.orphans import as_it_stands
-from mho.runs import LogEntry, RunFile, Status
+from mho.runs import Figure, LogEntry, RunFile, Status
 from mho.runs.paths import SUFFIX
 
 ANSWER_WITHIN = 2.0
@@ -51,6 +52,10 @@ class RunGlance:
 
     Attributes
     ----------
+    figure, figure_title : str
+        The first of its figures that shows something, no map; "" when there is none.
+    figure_rows : int
+        How many rows or images that figure is drawn from.
     map : str
         The map whose last image is shown; "" when no map has one.
     images : int
@@ -65,6 +70,9 @@ class RunGlance:
     reason: str = ""
     simulated: bool = False
     convergence: Convergence | None = None
+    figure: str = ""
+    figure_title: str = ""
+    figure_rows: int = 0
     map: str = ""
     images: int = 0
     log: tuple[LogEntry, ...] = ()
@@ -109,6 +117,7 @@ def look_at_run(path: Path) -> RunGlance:
         with RunFile(path) as run:
             name = first_choice(run)
             images = len(run.map_times(name)) if name else 0
+            figure, rows = _first_figure(run)
             return RunGlance(
                 path,
                 run.title,
@@ -116,6 +125,9 @@ def look_at_run(path: Path) -> RunGlance:
                 run.reason,
                 read_bench(run).preset is not None,
                 read_convergence(run),
+                "" if figure is None else figure.name,
+                "" if figure is None else figure.heading,
+                rows,
                 name if images else "",
                 images,
                 tuple(run.log()[-LAST_ENTRIES:]),
@@ -124,11 +136,22 @@ def look_at_run(path: Path) -> RunGlance:
         return RunGlance(path, trouble=str(error))
 
 
+def _first_figure(run: RunFile) -> tuple[Figure | None, int]:
+    """Return the first figure that is no map and has something to show, and how much."""
+    for figure in figures_of(run):
+        if figure.drawn_kind != "map" and not figure.array:
+            size = run.length(figure.table) if figure.table else len(run.map_times(figure.maps[0]))
+            if size:
+                return figure, size
+    return None, 0
+
+
 def version(glance: RunGlance) -> str:
     """Return a text that changes whenever the pictures of the run do."""
     shown = glance.convergence
-    drawn = None if shown is None else (len(shown.cycle), shown.rho)
-    told = f"{glance.path} {glance.map} {glance.images} {drawn}"
+    forecast = None if shown is None else shown.rho
+    figure = f"{glance.figure} {glance.figure_rows} {forecast}"
+    told = f"{glance.path} {glance.map} {glance.images} {figure}"
     return hashlib.sha256(told.encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 

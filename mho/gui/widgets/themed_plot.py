@@ -44,6 +44,14 @@ class ThemedPlot(pg.PlotWidget):  # type: ignore[misc]
         if event.type() == QEvent.Type.PaletteChange and self._made:
             self.paint_ground()
 
+    def name_axis(self, side: str, name: str, unit: str, *, log: bool) -> None:
+        """Say what an axis shows; a unit gets prefixes on a linear axis, and powers of ten have none."""
+        axis = self.getAxis(side)
+        axis.enableAutoSIPrefix(bool(unit) and not log)
+        if not unit or log:
+            axis.autoSIPrefixScale = 1.0  # which pyqtgraph finds also where it is not to be used
+        axis.setLabel(name, units=unit)
+
     def say(self, text: str) -> None:
         """Put a faint line above the plot, "" for none."""
         self.setTitle(text or None, color=colours().faint, size="10pt")

@@ -23,6 +23,7 @@ from mho.procedures.cells.write_verify import WriteVerifySettings
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Layout
+from mho.runs.standard_figures import programming_figures
 
 Digits = NDArray[np.int64]
 
@@ -114,7 +115,9 @@ class Program(Procedure):
         maps = BlockMaps.covering(self.array, [plan.block()]).declared()
         digits = Array("digits", plan.digits, description="digit wanted of each cell")
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
-        return Layout((pulses,), maps, (digits,), default=f"maps/{maps[0].name}")
+        windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
+        figures = programming_figures([self.array], windows)
+        return Layout((pulses,), maps, (digits,), default=f"maps/{maps[0].name}", figures=figures)
 
     def describe_cells(self, plan: ProgramPlan) -> str:
         """Array and range."""

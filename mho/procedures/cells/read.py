@@ -22,7 +22,7 @@ from mho.procedures.cells.array_programming import FlatCells, read_cells
 from mho.procedures.cells.earlier_reads import CLOCK_ZERO, EarlierReads, earlier_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Layout, Map, Table
+from mho.runs import Array, Column, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
@@ -156,7 +156,11 @@ class Read(Procedure):
         zero = Array(
             CLOCK_ZERO, np.array([np.nan]), "s", "Unix time of the run's clock at 0; NaN on a simulated bench"
         )
-        return Layout((table,), (image,), (zero,), default=f"maps/{image.name}")
+        reads = Figure(
+            "reads", table=table.name, x="time", y="conductance", by=("row", "column"), title="Reads by cell"
+        )
+        figures = (reads, Figure(image.name, map=image.name))
+        return Layout((table,), (image,), (zero,), default=f"maps/{image.name}", figures=figures)
 
     def describe_cells(self, plan: ReadPlan) -> str:
         """Array and ranges."""

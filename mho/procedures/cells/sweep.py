@@ -20,7 +20,7 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Layout, Map, Table
+from mho.runs import Column, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
@@ -215,7 +215,18 @@ class Sweep(Procedure):
             np.sort(cells.columns),
             f"{self.array}: conductance that the sweep left",
         )
-        return Layout((table,), (image,), default=table.name)
+        curves = Figure(
+            "current_voltage",
+            table=table.name,
+            x="voltage",
+            y="current",
+            by=("row", "column"),
+            y_scale="log",
+            title="I-V curves by cell",
+        )
+        return Layout(
+            (table,), (image,), default=table.name, figures=(curves, Figure(image.name, map=image.name))
+        )
 
     def describe_cells(self, plan: SweepPlan) -> str:
         """Array and ranges."""

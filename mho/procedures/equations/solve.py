@@ -37,6 +37,7 @@ from mho.procedures.equations.solve_tables import PRODUCTS, cycles_table, solve_
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Layout
+from mho.runs.standard_figures import convergence_figure, programming_figures
 
 Floats = NDArray[np.float64]
 
@@ -184,7 +185,11 @@ class Solve(Procedure):
             for one in BlockMaps.covering(name, blocks).declared()
         ]
         arrays = solve_arrays(plan.system, plan.on_chip)
-        return Layout((pulses, cycles, PRODUCTS), tuple(maps), arrays, default="cycles")
+        names = list(dict.fromkeys(block.placement.array for block in blocks))
+        levels = plan.on_chip.levels
+        windows = zip(levels.low.tolist(), levels.high.tolist(), strict=True)
+        figures = (convergence_figure(int(self.bits), self.tolerance), *programming_figures(names, windows))
+        return Layout((pulses, cycles, PRODUCTS), tuple(maps), arrays, default="cycles", figures=figures)
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:

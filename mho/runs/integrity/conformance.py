@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterator
 import h5py
 import numpy as np
 
+from mho.errors import RunFileError
+from mho.runs.drawable import Drawable, check_figures
+from mho.runs.figures import FIGURES, FIGURES_BYTES, Figure, figures_from_text
 from mho.runs.reading.opening import DAMAGE
+from mho.runs.reading.text import decode
 
 Check = Callable[[h5py.HLObject], None]
 
@@ -53,15 +57,55 @@ def check_map(image: h5py.Group) -> None:
 
 def check_array(array: h5py.HLObject) -> None:
     """Check that an array holds numbers."""
-    _check_dataset(
-        array["value"] if isinstance(array, h5py.Group) else array, NUMBERS
-    )  # datasets until schema 1
+    _check_dataset(_values(array), NUMBERS)
+
+
+def _values(array: h5py.HLObject) -> h5py.Dataset:
+    return array["value"] if isinstance(array, h5py.Group) else array  # datasets until schema 1
 
 
 def check_log(log: h5py.Group) -> None:
     """Check that a log has times and texts."""
     for name, kinds in (("time", NUMBERS), ("level", TEXT), ("message", TEXT)):
         _check_dataset(log[name], kinds, 1)
+
+
+def declared_figures(entry: h5py.Group) -> tuple[Figure, ...]:
+    """Return the figures that a run declares, none in files from before there were any.
+
+    Raises
+    ------
+    ValueError
+        They are no figures, or cannot be drawn from what the run has.
+    """
+    stored = entry.get(FIGURES)
+    if stored is None or is_table(stored):  # once a table could be called so
+        return ()
+    if not isinstance(stored, h5py.Dataset) or stored.dtype.kind != TEXT or stored.nbytes > FIGURES_BYTES:
+        raise ValueError(f"{stored.name} is no text of at most {FIGURES_BYTES} bytes")
+    try:
+        figures = figures_from_text(decode(stored[()]))
+        check_figures(figures, drawable_of(entry))
+    except RunFileError as error:
+        raise ValueError(str(error)) from None
+    return figures
+
+
+def drawable_of(entry: h5py.Group) -> Drawable:
+    """Return what figures can be drawn from in a run; raises as the checks where a part of it is malformed."""
+    tables = {name: item for name, item in entry.items() if is_table(item)}
+    for check, items in ((check_table, tables), (check_map, entry["maps"]), (check_array, entry["arrays"])):
+        for item in items.values():
+            check(item)
+    arrays = {name: _values(array) for name, array in entry["arrays"].items()}
+    return Drawable(
+        {
+            name: {one: (column.dtype.kind, column.ndim - 1) for one, column in table.items()}
+            for name, table in tables.items()
+        },
+        {name: image["value"].shape[1:] for name, image in entry["maps"].items()},
+        {name: (one.dtype.kind, one.ndim) for name, one in arrays.items()},
+    )
 
 
 def is_table(item: h5py.HLObject) -> bool:
@@ -75,7 +119,7 @@ def malformed(entry: h5py.Group) -> Iterator[str]:
     checks = [(check_table, item) for item in entry.values() if is_table(item)]
     checks += [(check_map, item) for item in entry["maps"].values()]
     checks += [(check_array, item) for item in entry["arrays"].values()]
-    for check, item in [*checks, (check_log, entry["log"])]:
+    for check, item in [*checks, (check_log, entry["log"]), (declared_figures, entry)]:
         try:
             check(item)
         except DAMAGE as error:

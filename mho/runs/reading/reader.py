@@ -20,7 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import RunFileError
-from mho.runs.integrity.conformance import Check, check_array, check_log, check_map, check_table, is_table
+from mho.runs.drawable import Drawable
+from mho.runs.figures import Figure
+from mho.runs.integrity.conformance import (
+    Check,
+    check_array,
+    check_log,
+    check_map,
+    check_table,
+    declared_figures,
+    drawable_of,
+    is_table,
+)
 from mho.runs.reading.chunks import read_torn
 from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, open_run_file
 from mho.runs.reading.record import RunRecord, unit_of
@@ -123,6 +134,18 @@ class RunFile(RunRecord):
         """Names of the arrays, as declared."""
         with intact(self.path):
             return tuple(self._group("arrays"))
+
+    @cached_property
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures that the procedure declared; none in files of older versions."""
+        with intact(self.path):
+            return declared_figures(self._group(""))
+
+    @cached_property
+    def drawable(self) -> Drawable:
+        """What figures can be drawn from."""
+        with intact(self.path):
+            return drawable_of(self._group(""))
 
     @property
     def default(self) -> str:

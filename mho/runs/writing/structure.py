@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from mho.errors import RunFileError
+from mho.runs.figures import FIGURES, figures_text
 from mho.runs.index.card import CARD, card_text
 from mho.runs.integrity.liveness import Writer
 from mho.runs.integrity.seal import prepare_seal
@@ -28,6 +29,7 @@ from mho.runs.schema import (
     RunHeader,
     Status,
     Table,
+    kind_of_number,
 )
 
 STATUS_BYTES = 16
@@ -45,7 +47,7 @@ KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 
 _ENTRY = {
     "title", "start_time", "end_time", "status", "reason", "heartbeat", "summary", "result", "definition",
-    "card", "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", "log", "seal",
+    "card", "writer", "procedure", "bench", "chip", "provenance", "maps", "arrays", FIGURES, "log", "seal",
 }  # fmt: skip
 
 
@@ -99,11 +101,6 @@ def _check_table(table: Table) -> None:
                 f"table {table.name!r} cannot plot {plotted!r}, not one of its columns {', '.join(names)}"
             )
     for column in table.columns:
-        kind: str
-        try:
-            kind = np.dtype(column.dtype).kind
-        except TypeError:
-            kind = ""
         if 0 in column.shape:
             raise RunFileError(
                 f"column {table.name}.{column.name} has shape {column.shape}: it holds nothing"
@@ -112,7 +109,7 @@ def _check_table(table: Table) -> None:
             raise RunFileError(
                 f"column {table.name}.{column.name} is ragged and has no shape; declare the longest a row may be"
             )
-        if kind not in KINDS:
+        if kind_of_number(column.dtype) not in KINDS:
             raise RunFileError(
                 f"column {table.name}.{column.name} has dtype {column.dtype!r}: only numbers go into a table"
             )
@@ -161,6 +158,7 @@ def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, 
     arrays = _group(entry, "arrays", "NXcollection")
     for array in layout.arrays:
         _array(arrays, array)
+    create_text(entry, FIGURES, figures_text(layout.figures))
     _log(entry)
     _point_at_default(entry, layout)
     prepare_seal(_group(entry, "seal", "NXcollection"))

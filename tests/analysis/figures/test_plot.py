@@ -1,4 +1,4 @@
-"""The figure of a run: what is drawn, that nothing is cut off, and where the picture goes."""
+"""The sheet of a run from before there were figures: what is drawn, that nothing is cut off, where the picture goes."""
 
 import struct
 import subprocess
@@ -15,18 +15,16 @@ from numpy.testing import assert_array_equal
 from repository import ROOT
 from run_samples import LEVELS, SampleRun
 
-from mho import run
 from mho.analysis import plot
-from mho.analysis.figures import contents
-from mho.analysis.figures.solve_figure import draw_run
+from mho.analysis.figures import gathering
+from mho.analysis.figures.sheet import draw_runs
 from mho.errors import InputError, RunFileError
-from mho.procedures import Sweep
 from mho.runs import RunFile
 
 
 def draw(path):
     with RunFile(path) as run:
-        return draw_run(run)
+        return draw_runs([run])
 
 
 def panel(figure, title):
@@ -70,7 +68,7 @@ def test_convergence_is_drawn_beside_ideal_and_forecast(solved):
     np.testing.assert_allclose(error[1:], 1.2 * 0.05 ** np.arange(1, 6))
     cycle, ideal = line(axes, "3 bits a cycle")
     np.testing.assert_allclose(ideal, 8.0**-cycle)
-    cycle, forecast = line(axes, "forecast, rho = 0.050")
+    cycle, forecast = line(axes, "forecast, rho = 0.05")
     np.testing.assert_allclose(forecast, 0.05**cycle)
     assert axes.get_yscale() == "log"
     assert "24 bits" in [text.get_text() for text in axes.texts]
@@ -120,24 +118,14 @@ def test_what_a_run_does_not_hold_is_said(tmp_path):
     with SampleRun(tmp_path / "begun.h5") as run:
         run.plan()
     words = {text.get_text() for text, _ in drawn_texts(draw(tmp_path / "begun.h5"))}
-    assert {"no cycles yet", "no cells read yet", "no cells to show"} <= words
-
-
-def test_a_table_of_curves_is_drawn_curve_by_curve_and_says_how_many_are_left_out(tmp_path):
-    swept = run(Sweep(rows="0:4", columns="0:3", highest=0.2, step=0.1), seed=1, output=tmp_path)
-    curves = draw(swept.path).axes[1]
-    assert [line.get_label() for line in curves.lines] == [f"sweep {number}" for number in range(3, 12)]
-    assert len({line.get_color() for line in curves.lines}) == 9
-    for line in curves.lines:
-        np.testing.assert_allclose(line.get_xdata(), swept.voltages, atol=2e-3)
-    assert curves.get_title(loc="left") == "sweeps, newest 9 of 12"
+    assert {"no rows yet", "no cells read yet", "Convergence", "Conductance errors"} <= words
 
 
 def test_a_run_of_another_kind_is_drawn_as_its_procedure_declared_it(tmp_path):
     figure = draw(run_samples.other_run(tmp_path / "sweep.h5"))
     words = {text.get_text() for text, _ in drawn_texts(figure)}
     assert {"heat", "heat / K", "row", "column", "points", "voltage / V", "current / µA"} <= words
-    heat, points = figure.axes[:2]
+    heat, points = panel(figure, "heat"), panel(figure, "points")
     assert_array_equal(heat.images[0].get_array(), np.arange(12.0).reshape(3, 4) + 300.0)
     np.testing.assert_allclose(points.lines[0].get_xydata(), np.outer(np.linspace(0, 1, 11), [1, 10]))
 
@@ -224,7 +212,7 @@ LONG = 20_000_000
 
 MEASURED = """
 import resource, sys
-import mho.analysis.figures.solve_figure as figures
+import mho.analysis.figures.sheet
 from mho.analysis import plot
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 plot(sys.argv[1], sys.argv[2])
@@ -251,9 +239,9 @@ def test_a_table_of_many_rows_is_drawn_in_little_memory_with_its_outliers(tmp_pa
             data.attrs.update(attributes)
         group["current"][LONG // 2 + 17] = 1.0
     with RunFile(path) as run:
-        places, values, every = contents._thinned(run, "points", "current", "", LONG)
-        assert len(values) <= contents.POINTS + 2
-        assert every == 2 * LONG // contents.POINTS
+        places, values, every = gathering.thinned_rows(run, "points", "current", "", LONG)
+        assert len(values) <= gathering.POINTS + 2
+        assert every == 2 * LONG // gathering.POINTS
         assert places[values == 1.0].tolist() == [LONG // 2 + 17]
     code = [sys.executable, "-c", MEASURED, str(path), str(tmp_path / "run.png")]
     child = subprocess.run(code, capture_output=True, text=True, check=True, cwd=ROOT)

@@ -5,9 +5,11 @@ import pytest
 import run_samples
 from PySide6.QtCore import QPointF, Qt
 
+from mho.analysis.figures import palette
 from mho.gui.session.session import Session
-from mho.gui.signals.panel import MOST_OVERLAID, SignalsPanel
-from mho.runs import Column, Layout, RunHeader, RunWriter, Table
+from mho.gui.signals.overlays import MOST_OVERLAID
+from mho.gui.signals.panel import SignalsPanel
+from mho.runs import Column, Figure, Layout, Map, RunHeader, RunWriter, Table
 
 WAIT = 10_000  # ms
 
@@ -237,7 +239,7 @@ def test_rows_appear_as_they_come(qtbot, session, panel, writer, tmp_path):
 
 def test_earlier_runs_lie_over_this_one_and_follow_its_columns(qtbot, session, panel, tmp_path):
     session.open_run(run_samples.whole_run(tmp_path / "now.h5"))
-    panel.lay_over(run_samples.whole_run(tmp_path / "before.h5", cycles=3))
+    panel.overlays.lay_over(run_samples.whole_run(tmp_path / "before.h5", cycles=3))
     qtbot.waitUntil(lambda: len(curves(panel)) == 2, timeout=WAIT)
     assert sorted(len(x) for x, _ in curves(panel)) == [3, 5]
 
@@ -245,11 +247,11 @@ def test_earlier_runs_lie_over_this_one_and_follow_its_columns(qtbot, session, p
     qtbot.waitUntil(lambda: len(curves(panel)) == 2, timeout=WAIT)
     np.testing.assert_allclose(curves(panel)[1][1], 0.05 ** np.arange(1, 4))
 
-    panel.overlays.item(0).setCheckState(Qt.CheckState.Unchecked)
+    panel.overlays.list.item(0).setCheckState(Qt.CheckState.Unchecked)
     assert len(curves(panel)) == 1
-    panel.overlays.setCurrentRow(0)
-    qtbot.mouseClick(panel.remove, Qt.MouseButton.LeftButton)
-    assert panel.overlays.count() == 0
+    panel.overlays.list.setCurrentRow(0)
+    qtbot.mouseClick(panel.overlays.remove, Qt.MouseButton.LeftButton)
+    assert panel.overlays.list.count() == 0
 
 
 def test_there_is_an_end_to_laying_over(session, panel, solved, tmp_path):
@@ -257,10 +259,10 @@ def test_there_is_an_end_to_laying_over(session, panel, solved, tmp_path):
     session.message.connect(lambda level, text: told.append(text))
     session.open_run(solved)
     for number in range(MOST_OVERLAID + 1):
-        panel.lay_over(tmp_path / f"{number}.h5")
+        panel.overlays.lay_over(tmp_path / f"{number}.h5")
 
-    assert panel.overlays.count() == MOST_OVERLAID
-    assert not panel.add.isEnabled()
+    assert panel.overlays.list.count() == MOST_OVERLAID
+    assert not panel.overlays.add.isEnabled()
     assert any("remove one first" in text for text in told)
 
 
@@ -268,7 +270,7 @@ def test_an_overlay_without_such_a_table_is_told(qtbot, session, panel, solved, 
     told = []
     session.message.connect(lambda level, text: told.append(text))
     session.open_run(solved)
-    panel.lay_over(run_samples.other_run(tmp_path / "sweep.h5"))
+    panel.overlays.lay_over(run_samples.other_run(tmp_path / "sweep.h5"))
 
     qtbot.waitUntil(lambda: bool(told), timeout=WAIT)
     assert "no table 'cycles'" in told[0]
@@ -284,6 +286,108 @@ def test_a_long_table_is_read_at_its_end_only(qtbot, session, panel, tmp_path):
     assert (time[0], time[-1]) == (40_000.0, 49_999.0)
     choose(qtbot, panel.rows, "newest 1 000 rows")
     assert len(curves(panel)[0][0]) == 1000
+
+
+# --- figures ---
+
+
+DRIFT = Figure("drift", table="points", x="time", y="current", y_scale="log", title="Drift of a cell")
+SPREAD = Figure("spread", kind="histogram", table="points", x="current")
+HEAT = Figure("heat", map="heat")
+
+
+def begin(path, *figures):
+    """Begin a run of a procedure that declares figures."""
+    table = Table("points", (Column("time", "s"), Column("current", "A")))
+    image = Map("heat", "K", np.arange(3), np.arange(4))
+    layout = Layout((table,), (image,), figures=figures)
+    return RunWriter.create(path, RunHeader("Drift", "Drift", "1", {}), layout)
+
+
+def emit(writer, *currents):
+    for place, current in enumerate(currents):
+        writer.emit("points", time=float(place), current=current)
+    writer.flush()
+
+
+def drawn(panel):
+    return [item.getOriginalDataset() for item in panel.figure_plot.drawn]
+
+
+def test_the_first_declared_figure_is_shown_and_grows(qtbot, session, panel, tmp_path):
+    with begin(tmp_path / "run.h5", DRIFT, SPREAD) as writer:
+        session.open_run(writer.path)
+        assert choices(panel.figure) == ["Drift of a cell", "spread", "columns of a table"]
+        assert panel.figure_plot.plotItem.titleLabel.text == "Drift of a cell, no rows yet"
+        assert panel.table.isHidden()
+        emit(writer, 1e-6, -2e-6)
+        qtbot.waitUntil(lambda: len(drawn(panel)) == 1, timeout=WAIT)
+        ((time, current),) = drawn(panel)
+        np.testing.assert_array_equal(time, [0.0, 1.0])
+        np.testing.assert_array_equal(current, [1e-6, 2e-6])
+        assert panel.figure_plot.getAxis("left").labelText == "|current|"
+        assert panel.figure_plot.getAxis("left").logMode
+
+
+def test_a_histogram_and_images_are_drawn_too(qtbot, session, panel, tmp_path):
+    with begin(tmp_path / "run.h5", SPREAD, HEAT) as writer:
+        emit(writer, 1.0, 1.0, 3.0)
+        writer.snapshot("heat", np.arange(12.0).reshape(3, 4))
+    session.open_run(tmp_path / "run.h5")
+    ((edges, counts),) = drawn(panel)
+    np.testing.assert_array_equal(edges, [0.5, 1.5, 2.5, 3.5])
+    np.testing.assert_array_equal(counts, [2, 0, 1])
+
+    choose(qtbot, panel.figure, "heat")
+    assert panel.shown.currentWidget() is panel.images
+    (picture,) = panel.images.pictures
+    np.testing.assert_array_equal(picture.values, np.arange(12.0).reshape(3, 4))
+
+
+def test_the_user_may_choose_columns_of_a_run_that_declares_figures(qtbot, session, panel, tmp_path):
+    with begin(tmp_path / "run.h5", DRIFT) as writer:
+        emit(writer, 1.0, 3.0)
+    session.open_run(tmp_path / "run.h5")
+    choose(qtbot, panel.figure, "columns of a table")
+    assert not panel.table.isHidden()
+    assert panel.shown.currentWidget() is panel.plot
+    ((_, current),) = curves(panel)
+    np.testing.assert_array_equal(current, [1.0, 3.0])
+
+
+def test_a_run_from_before_there_were_figures_offers_what_it_would_have(qtbot, session, panel, solved):
+    session.open_run(solved)
+    assert choices(panel.figure) == [
+        "Convergence", "Levels of the programmed cells", "Conductance errors", "columns of a table",
+    ]  # fmt: skip
+    choose(qtbot, panel.figure, "Convergence")
+    legend = [label.text for _, label in panel.figure_plot.plotItem.legend.items]
+    assert legend == ["3 bits a cycle", "forecast, rho = 0.05", "residual", "relative error"]
+
+
+def test_the_same_figure_of_earlier_runs_lies_over_it_in_the_colours_of_the_list(
+    qtbot, session, panel, tmp_path
+):
+    for name in ("now", "before", "without"):
+        with begin(tmp_path / f"{name}.h5", DRIFT) as writer:
+            emit(writer, 1.0, 3.0)
+    session.open_run(tmp_path / "now.h5")
+    panel.overlays.lay_over(tmp_path / "before.h5")
+    panel.overlays.lay_over(tmp_path / "without.h5")
+    qtbot.waitUntil(lambda: len(drawn(panel)) == 3, timeout=WAIT)
+    panel.overlays.list.item(0).setCheckState(Qt.CheckState.Unchecked)
+    colours = [item.opts["pen"].color().name().upper() for item in panel.figure_plot.drawn]
+    assert colours == [palette.SERIES[0], palette.SERIES[2]]
+
+
+def test_small_numbers_without_a_unit_are_written_as_they_are(session, panel, tmp_path):
+    table = Table("points", (Column("number"), Column("share")))
+    with RunWriter.create(tmp_path / "run.h5", RunHeader("Small", "Small", "1", {}), Layout((table,))) as run:
+        run.emit_block("points", {"number": np.arange(5.0), "share": 1e-4 * np.arange(-2.0, 3.0)})
+    session.open_run(tmp_path / "run.h5")
+    panel._show()  # once more, now that the axis is at its place
+    axis = panel.plot.getAxis("left")
+    assert axis.autoSIPrefixScale == 1.0
 
 
 def test_runs_with_nothing_to_show(session, panel, tmp_path):

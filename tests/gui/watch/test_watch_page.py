@@ -70,7 +70,7 @@ def test_the_newest_run_with_convergence_and_map(server, tmp_path):
             assert answer.getheader("Content-Type") == "image/png"
             assert content.startswith(b"\x89PNG")
     assert "map.png" in page
-    assert "convergence.png" in page
+    assert "figure.png" in page
 
 
 def test_what_comes_from_files_is_escaped(server, tmp_path):
@@ -309,5 +309,5 @@ def test_a_browser_shows_it_and_keeps_it_fresh(server, tmp_path, monkeypatch):
 
     # By its own script: the page was loaded before there was a second run.
     assert "<h1>&lt;i&gt;second&lt;/i&gt;</h1>" in shown
-    assert 'alt="relative error and residual per cycle"' in shown
+    assert 'alt="Convergence"' in shown
     assert re.search(r'id="stale" hidden', shown)

@@ -1,0 +1,275 @@
+"""Draws figures with Matplotlib: marks into axes, images beside one another on one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import SubFigure
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    FuncFormatter,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
+from matplotlib.transforms import blended_transform_factory
+from numpy.typing import NDArray
+
+from mho.analysis.figures import palette
+from mho.analysis.figures.figure_data import AxisText, MapImage
+from mho.analysis.figures.marks import Drawing, Mark
+from mho.analysis.figures.statistics import normal_quantile
+from mho.analysis.reports.quantities import handy_unit
+from mho.runs.figures import PROBABILITY
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SHARES = (0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
+"""Labelled on an axis of probability."""
+
+RASTER_FROM = 2000
+"""Points from which on a vector picture holds them as pixels."""
+
+SHORT = 26
+"""Characters of a label that stands beside another."""
+
+DASHES = {"solid": "-", "dash": "--", "dot": ":", "dash-dot": "-."}
+MARKERS = {"square": "s", "circle": "o", "diamond": "D", "triangle": "^", "": ""}
+
+
+def draw_axes(axes: Axes, drawing: Drawing) -> None:
+    """Draw a figure without images into axes; one that has nothing to show says so."""
+    if drawing.nothing:
+        say_nothing_there(axes, drawing.title, drawing.nothing)
+        return
+    x_factor, y_factor = (_factor(axis) for axis in (drawing.x, drawing.y))
+    for mark in drawing.marks:
+        _draw_mark(axes, mark, x_factor, y_factor)
+    title = f"{drawing.title}, {drawing.note}" if drawing.note else drawing.title
+    axes.set_title(title, loc="left")
+    _scale(axes, drawing)
+    axes.set_xlabel(axis_label(drawing.x))
+    axes.set_ylabel(axis_label(drawing.y))
+    axes.grid(True, which="major", color="0.9", lw=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    _draw_levels(axes, drawing, x_factor, y_factor)
+    if drawing.bands:
+        _shade_bands(axes, drawing, x_factor)
+    _name(axes, drawing)
+
+
+def draw_images(axes: Sequence[Axes], drawing: Drawing) -> None:
+    """Draw a figure's images into axes, as many as there are, on one scale of colours; one that has none says so."""
+    if drawing.nothing:
+        say_nothing_there(axes[0], drawing.title, drawing.nothing)
+        return
+    factor = _factor(drawing.y)
+    every = np.concatenate([image.values[np.isfinite(image.values)] for image in drawing.images]) * factor
+    beyond = False
+    if drawing.signed:
+        # A few lost cells must not fade all others: they saturate, and the colour bar says so.
+        extent = float(np.quantile(np.abs(every), 0.998)) or 1.0
+        norm, beyond = Normalize(-extent, extent), float(np.abs(every).max()) > extent
+        colours: Any = LinearSegmentedColormap.from_list("error", palette.DIVERGING)
+        colours = colours.with_extremes(bad=palette.NO_CELL)
+    else:
+        norm, colours = Normalize(float(every.min()), float(every.max())), palette.SEQUENTIAL
+    drawn = None
+    for here, image in zip(axes, drawing.images, strict=True):
+        drawn = here.imshow(
+            factor * image.values, cmap=colours, norm=norm, interpolation="nearest", aspect="equal"
+        )
+        here.set_title(image.name, loc="left")
+        _number_lines(here, image)
+    assert drawn is not None
+    bar = axes[-1].figure.colorbar(
+        drawn, ax=list(axes), shrink=0.8, aspect=30, pad=0.02, extend="both" if beyond else "neither"
+    )
+    missing = drawing.signed and any(not np.isfinite(image.values).all() for image in drawing.images)
+    gaps = "   (grey: no value)" if missing else ""
+    note = f"   {drawing.note}" if drawing.note else ""
+    bar.set_label(f"{axis_label(AxisText(drawing.y.name, drawing.y.unit))}{gaps}{note}")
+
+
+def place_images(figure: SubFigure, drawing: Drawing) -> list[Axes]:
+    """Give the largest image the most room, and the others a row above it."""
+    if drawing.nothing:
+        return [figure.subplots()]
+    *others, largest = drawing.images
+    if not others:
+        return [figure.subplots()]
+    heights = max(map(_slimness, others)) / len(others), _slimness(largest)
+    grid = figure.add_gridspec(2, len(others), height_ratios=np.clip(heights, 0.4, 1.0))
+    axes = [figure.add_subplot(grid[0, number]) for number in range(len(others))]
+    return [*axes, figure.add_subplot(grid[1, :])]
+
+
+def say_nothing_there(axes: Axes, title: str, why: str) -> None:
+    """Leave axes empty but for the title and the reason."""
+    axes.set_title(title, loc="left")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=palette.FAINT)
+
+
+def axis_label(axis: AxisText) -> str:
+    """Return the words beside an axis: its name, and a handy unit."""
+    unit = handy_unit(axis.unit)[1]
+    return f"{axis.name} / {unit}" if unit else axis.name
+
+
+def line_numbers(lines: NDArray[np.int64]) -> FuncFormatter:
+    """Label an image's axis with physical line numbers, which skip the lines not in use."""
+
+    def label(place: float, _: int | None = None) -> str:
+        index = round(place)
+        return str(lines[index]) if 0 <= index < len(lines) else ""
+
+    return FuncFormatter(label)
+
+
+def _name(axes: Axes, drawing: Drawing) -> None:
+    """Put a legend where there is most room; one of many lines lets little through of what it covers."""
+    labels = [mark.label for mark in drawing.marks if mark.label]
+    many: dict[str, Any] = (
+        {"frameon": True, "framealpha": 0.8, "edgecolor": "none"} if len(labels) > 4 else {}
+    )
+    if drawing.bands and labels:  # below the bands' names
+        columns = 2 if len(labels) > 1 and max(map(len, labels)) < SHORT else 1
+        axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.94), ncols=columns, **many)
+    elif labels:
+        axes.legend(loc="best", **many)
+
+
+def _factor(axis: AxisText) -> float:
+    return handy_unit(axis.unit)[0]
+
+
+def _draw_mark(axes: Axes, mark: Mark, x_factor: float, y_factor: float) -> None:
+    x, y = x_factor * mark.x, y_factor * mark.y
+    label = mark.label or "_nolegend_"
+    depth = 2.5 if mark.front else 2.0
+    raster = len(x) > RASTER_FROM
+    if mark.shape == "bars":
+        axes.bar(x[:-1], y, np.diff(x), align="edge", color=mark.colour, label=label, alpha=mark.opacity)
+        return
+    if mark.shape == "whiskers":
+        assert mark.low is not None
+        assert mark.high is not None
+        reach = np.abs(y_factor * np.stack((mark.y - mark.low, mark.high - mark.y)))
+        axes.errorbar(
+            x, y, yerr=reach, fmt="o-", ms=4, lw=1.1, capsize=3, color=mark.colour, label=label, alpha=mark.opacity
+        )  # fmt: skip
+        return
+    style: dict[str, Any] = {
+        "color": mark.colour, "label": label, "alpha": mark.opacity, "zorder": depth, "rasterized": raster,
+    }  # fmt: skip
+    if mark.shape == "points":
+        axes.plot(x, y, MARKERS[mark.marker] or ".", ms=4 if mark.marker else 3, **style)
+        return
+    width = 1.6 if mark.marker else 1.2 if mark.front or mark.dash != "solid" else 0.8
+    axes.plot(
+        x,
+        y,
+        ls=DASHES[mark.dash],
+        lw=width,
+        marker=MARKERS[mark.marker],
+        ms=5,
+        drawstyle="steps-post" if mark.shape == "steps" else "default",
+        **style,
+    )
+
+
+def _scale(axes: Axes, drawing: Drawing) -> None:
+    if drawing.x_scale == "log":
+        axes.set_xscale("log", nonpositive="mask")
+        _label_powers(axes, "x")
+    elif drawing.counts:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if drawing.y_scale == "log":
+        counted = any(mark.shape == "bars" for mark in drawing.marks)
+        axes.set_yscale("log", nonpositive="clip" if counted else "mask")
+        low, high = axes.get_ylim()
+        if counted:
+            axes.set_ylim(0.7, max(high, 10.0) * (8.0 if drawing.bands else 2.0))  # room for legend and names
+        elif low > 0.0:
+            places = [level.y for level in drawing.levels if level.y is not None and level.y > 0.0]
+            room = 5.0 if drawing.levels else 1.0  # for their names, and the legend
+            axes.set_ylim(min([low, *(_factor(drawing.y) * place for place in places)]) / room, high * room)
+        _label_powers(axes, "y")
+    elif drawing.y_scale == PROBABILITY:
+        axes.yaxis.set_major_locator(FixedLocator(normal_quantile(np.array(SHARES)).tolist()))
+        axes.yaxis.set_major_formatter(FixedFormatter([f"{100 * share:g} %" for share in SHARES]))
+        axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _label_powers(axes: Axes, which: str) -> None:
+    """Label a logarithmic axis without mathematical markup: a figure shows any $ as it is."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = sorted(axis.get_view_interval())
+    if low > 0.0 and np.ceil(np.log10(low)) > np.floor(np.log10(high)):  # no power of ten in view
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        axis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        return
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: "10" + f"{np.log10(value):.0f}".translate(SUPERSCRIPTS))
+    )
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _draw_levels(axes: Axes, drawing: Drawing, x_factor: float, y_factor: float) -> None:
+    beside = blended_transform_factory(axes.transAxes, axes.transData)
+    above = blended_transform_factory(axes.transData, axes.transAxes)
+    left = 0.01
+    for level in drawing.levels:
+        style: dict[str, Any] = {"color": palette.TARGET, "fontsize": 9, "va": "top"}
+        if level.y is not None:
+            place = y_factor * level.y
+            axes.axhline(place, color=palette.TARGET, lw=1.0, ls=":")
+            # Below the line and at its left end, where no curve has come down to it yet; the next beside it.
+            axes.annotate(
+                level.label, (left, place), (0, -2), xycoords=beside, textcoords="offset points", **style
+            )
+            left += 0.03 + 0.013 * len(level.label)
+        elif level.x is not None:
+            place = x_factor * level.x
+            axes.axvline(place, color=palette.TARGET, lw=1.0, ls=":")
+            axes.annotate(
+                level.label, (place, 0.99), (3, 0), xycoords=above, textcoords="offset points", **style
+            )
+
+
+def _shade_bands(axes: Axes, drawing: Drawing, x_factor: float) -> None:
+    place = blended_transform_factory(axes.transData, axes.transAxes)
+    ends = [x_factor * end for band in drawing.bands for end in (band.low, band.high) if end is not None]
+    marked = [x_factor * mark.x[np.isfinite(mark.x)] for mark in drawing.marks]
+    every = np.concatenate([ends, *marked]) if marked or ends else np.zeros(1)
+    room = 0.015 * float(np.ptp(every))
+    edges = float(every.min()) - room, float(every.max()) + room
+    for band in drawing.bands:
+        low = edges[0] if band.low is None else x_factor * band.low
+        high = edges[1] if band.high is None else x_factor * band.high
+        axes.axvspan(low, high, color=palette.WINDOW, alpha=0.25, lw=0, zorder=0)
+        axes.text(
+            (low + high) / 2, 0.985, band.label, transform=place, ha="center", va="top", fontsize=9, clip_on=True
+        )  # fmt: skip
+    if drawing.x_scale == "linear":
+        axes.set_xlim(edges)
+
+
+def _number_lines(axes: Axes, image: MapImage) -> None:
+    axes.set_xlabel("column")
+    axes.set_ylabel("row")
+    for axis, lines in ((axes.xaxis, image.columns), (axes.yaxis, image.rows)):
+        axis.set_major_locator(MaxNLocator(6, integer=True))
+        axis.set_major_formatter(line_numbers(lines))
+
+
+def _slimness(image: MapImage) -> float:
+    """Height of an image at a width of 1."""
+    return len(image.rows) / len(image.columns)

@@ -1,0 +1,363 @@
+"""A figure of one run, or of several laid over one another, as the marks to be put on a plane: what every renderer draws.
+
+Which colour, which marker, which bins, which words: all is decided here, once. A renderer puts the marks into its axes,
+and turns SI units into handy ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.figures import palette
+from mho.analysis.figures.figure_data import AxisText, FigureData, MapImage, PointGroup
+from mho.analysis.figures.gathering import CURVES_NAMED, POINTS, extremes
+from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark, ReferenceLevel
+from mho.analysis.figures.statistics import (
+    bin_edges,
+    cumulative,
+    fitted,
+    normal_quantile,
+    quartiles,
+    quartiles_over,
+)
+from mho.analysis.reports.quantities import handy_unit
+from mho.escaping import visible
+from mho.runs.figures import COUNTS, PROBABILITY, Band, Figure, ReferenceLine
+
+Floats = NDArray[np.float64]
+
+FEW = 60
+"""Up to so many points of a curve each has a marker."""
+
+SMALLEST, LARGEST = 1e-100, 1e100
+"""Numbers nearer to 0 count as 0, larger ones as none: arithmetic of axes needs room beyond them."""
+
+STEPS = 2000  # of a distribution
+PLACES = 1000  # at which quartiles are drawn
+FOR_COLUMN = {"residual": palette.RESIDUAL, "relative error": palette.RELATIVE_ERROR}
+"""Colours of what stands for the same thing everywhere."""
+
+
+def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
+    """Say how a figure of a run, or of several on the same plane, is to be drawn.
+
+    Parameters
+    ----------
+    runs : sequence of FigureData
+        As `gather` found them, at least one.
+    """
+    title = visible(figure.heading, lines=False)
+    shown = [_drawable(run) for run in runs if not run.nothing]
+    if not shown:
+        return Drawing(title, nothing=runs[0].nothing)
+    first = shown[0]
+    drawing = Drawing(
+        title,
+        "; ".join(dict.fromkeys(run.note.lstrip(";, ") for run in shown if run.note)),
+        bands=tuple(replace(band, label=visible(band.label, lines=False)) for band in figure.bands),
+        signed=bool(figure.subtrahends),
+        x=first.x,
+        y=first.y,
+        x_scale=figure.x_scale,
+        y_scale=figure.y_scale,
+        counts=first.counts,
+    )
+    if figure.drawn_kind == "map":
+        return replace(drawing, images=_images(shown))
+    shown = _magnitudes(figure, shown)
+    drawing = replace(drawing, x=shown[0].x, y=shown[0].y)
+    marks: Sequence[Mark]
+    if figure.drawn_kind == "histogram":
+        marks = _histogram(figure, shown)
+    elif figure.drawn_kind == "distribution":
+        marks, drawing = _distribution(figure, shown), replace(drawing, y=AxisText("share of values"))
+    else:
+        marks = [*_references(figure, shown), *_curves(figure, shown)]
+    if not any(_is_seen(mark, drawing) for mark in marks):
+        return Drawing(title, nothing="nothing that these axes can show")
+    named = tuple(replace(mark, label=visible(mark.label, lines=False)) for mark in marks)
+    return replace(drawing, marks=named, levels=_levels(figure, shown))
+
+
+def _drawable(run: FigureData) -> FigureData:
+    """Leave out numbers so large that no axis and no unit could be found for them."""
+    return replace(
+        run,
+        groups=tuple(replace(one, x=_bounded(one.x), y=_bounded(one.y)) for one in run.groups),
+        images=tuple(replace(one, values=_bounded(one.values)) for one in run.images),
+    )
+
+
+def _bounded(values: Floats) -> Floats:
+    known = np.where(np.abs(values) < LARGEST, values, np.nan)
+    return np.where(np.abs(known) < SMALLEST, 0.0, known)
+
+
+def _is_seen(mark: Mark, drawing: Drawing) -> bool:
+    """Tell whether a mark has a point that the axes can show."""
+    if mark.shape == "bars":
+        return bool(mark.y.any())
+    seen = np.isfinite(mark.x) & np.isfinite(mark.y)
+    for scale, values in ((drawing.x_scale, mark.x), (drawing.y_scale, mark.y)):
+        seen &= (values > 0.0) | (scale != "log")
+    return bool(seen.any())
+
+
+def _images(runs: Sequence[FigureData]) -> tuple[MapImage, ...]:
+    if len(runs) == 1:
+        return runs[0].images
+    return tuple(replace(image, name=f"{run.run}: {image.name}") for run in runs for image in run.images)
+
+
+def _magnitudes(figure: Figure, runs: Sequence[FigureData]) -> list[FigureData]:
+    """Make what a logarithmic axis shows positive, and say so in the axis' name; what is 0 cannot be shown."""
+
+    def shown(values: Floats, log: bool) -> Floats:
+        positive = np.abs(values)
+        return np.where(positive > 0.0, positive, np.nan) if log else values
+
+    log_x, log_y = figure.x_scale == "log", figure.y_scale == "log" and figure.drawn_kind not in COUNTS
+    if not (log_x or log_y):
+        return list(runs)
+    groups = [group for run in runs for group in run.groups]
+    signed_x = log_x and any(bool((group.x < 0.0).any()) for group in groups)
+    signed_y = log_y and any(bool((group.y < 0.0).any()) for group in groups)
+    return [
+        replace(
+            run,
+            groups=tuple(replace(one, x=shown(one.x, log_x), y=shown(one.y, log_y)) for one in run.groups),
+            x=replace(run.x, name=f"|{run.x.name}|") if signed_x else run.x,
+            y=replace(run.y, name=f"|{run.y.name}|") if signed_y else run.y,
+        )
+        for run in runs
+    ]
+
+
+# --- curves ---
+
+
+def _curves(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
+    marks: list[Mark] = []
+    count = sum(len(run.groups) for run in runs)
+    for place, run in enumerate(runs):
+        for number, group in enumerate(run.groups):
+            style = _style(figure, runs, place, number, count)
+            curve = _curve(figure, group, style, count)
+            marks += _with_fit(figure, run, curve) if figure.fit and count <= CURVES_NAMED else [curve]
+    return marks
+
+
+def _style(figure: Figure, runs: Sequence[FigureData], place: int, number: int, count: int) -> Mark:
+    """Return an empty mark with label and colour: of a run alone by its groups, of several by the run."""
+    run = runs[place]
+    label = run.groups[number].label
+    nothing = np.empty(0)
+    alone = len(runs) == 1
+    if alone and count > CURVES_NAMED:
+        colour = palette.along(number / (count - 1))
+        return Mark("line", "", nothing, nothing, colour, opacity=0.8, front=False)
+    colour = FOR_COLUMN.get(label) or palette.SERIES[number % len(palette.SERIES)]
+    mark = Mark("line", label, nothing, nothing, colour, marker=MARKERS[number % len(MARKERS)])
+    if alone:
+        return mark if label else replace(mark, marker="circle")
+    named = ", ".join(filter(None, (run.run, label)))
+    if count > CURVES_NAMED:
+        named = run.run if number == len(run.groups) - 1 else ""
+    dash = DASHES[number % len(DASHES)] if len(figure.values) > 1 and not figure.groups else "solid"
+    colour = _of_run(run, place)
+    fainter = bool(figure.groups) or len(figure.values) < 2  # dashes tell columns apart
+    opacity = 0.3 + 0.7 * (number + 1) / len(run.groups) if fainter else 1.0
+    return replace(mark, label=named, colour=colour, dash=dash, opacity=opacity, marker="circle")
+
+
+def _curve(figure: Figure, group: PointGroup, style: Mark, count: int) -> Mark:
+    kind = figure.drawn_kind
+    if kind == "errorbars":
+        x, low, middle, high = quartiles_over(group.x, group.y, PLACES)
+        return replace(style, shape="whiskers", x=x, y=middle, low=low, high=high)
+    x, y = group.x, group.y
+    if figure.start is not None:
+        x, y = np.append(figure.start[0], x), np.append(figure.start[1], y)
+    most = max(POINTS // count, 100)
+    if len(y) > most + 2:
+        kept = extremes(y, -(-2 * len(y) // most))
+        x, y = x[kept], y[kept]
+    shape = {"scatter": "points", "steps": "steps"}.get(kind, "line")
+    known = int((np.isfinite(x) & np.isfinite(y)).sum())
+    if shape == "line" and known <= 1:
+        shape = "points"
+    return replace(style, shape=shape, x=x, y=y, marker=style.marker if known <= FEW and style.front else "")
+
+
+def _with_fit(figure: Figure, run: FigureData, curve: Mark) -> list[Mark]:
+    """Return a curve, its fit's numbers behind its label, and the fit."""
+    fit = fitted(figure.fit, curve.x, curve.y)
+    if fit is None:
+        return [curve]
+    known = curve.x[np.isfinite(curve.x) & np.isfinite(curve.y)]
+    known = known[known > 0.0] if figure.fit in ("log-log line", "log-time line") else known
+    low, high = float(known.min()), float(known.max())
+    spaced = np.geomspace if figure.x_scale == "log" and low > 0.0 else np.linspace
+    x = np.asarray(spaced(low, high, 200), dtype=float)
+    factor, unit = handy_unit(run.y.unit)
+    of = f" {unit}" if unit else ""
+    per = f" / {run.x.unit}" if run.x.unit else ""
+    said = {
+        "line": f"slope {factor * fit.b:.3g}{of}{per}",
+        "log-log line": f"power {fit.b:.3g}",
+        "log-time line": f"{factor * fit.b:+.3g}{of} a decade",
+        "exponential": f"rate {fit.b:.3g}{per}",
+    }[figure.fit]
+    said += f", {factor * fit.a:.3g}{of} at {'1' if figure.fit.startswith('log') else '0'}"
+    said += f" {run.x.unit}" * bool(run.x.unit)
+    label = f"{curve.label}: {said}" if curve.label else said
+    return [replace(curve, label=label), Mark("line", "", x, fit(x), curve.colour, dash="dash", front=False)]
+
+
+# --- references ---
+
+
+def _references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
+    """Lines that shrink or grow by a factor, over all that is drawn."""
+    every = np.concatenate(
+        [group.x for run in runs for group in run.groups] + [[(figure.start or (0.0,))[0]]]
+    )
+    known = every[np.isfinite(every)]
+    straight = figure.y_scale == "log" and figure.x_scale == "linear"
+    x = np.linspace(float(known.min(initial=0.0)), float(known.max(initial=0.0)), 2 if straight else 200)
+    marks = []
+    for line in figure.lines:
+        level, ratio = _number(line.y, runs), _number(line.ratio, runs)
+        if level is None or ratio is None or not ratio >= 0.0:
+            continue
+        named = isinstance(line.ratio, str)
+        colour, dash = (palette.FORECAST, "dash-dot") if named else (palette.IDEAL, "dash")
+        with np.errstate(all="ignore"):
+            y = level * ratio**x
+        y = np.where((y > 0.0) | (figure.y_scale != "log"), _bounded(y), np.nan)
+        label = _named(line, line.ratio, ratio)
+        marks.append(Mark("line", label, x, y, colour, dash=dash, front=False))
+    return marks
+
+
+def _levels(figure: Figure, runs: Sequence[FigureData]) -> tuple[ReferenceLevel, ...]:
+    """Horizontal and vertical lines whose places are known."""
+    levels = []
+    for line in figure.lines:
+        if line.ratio is not None:
+            continue
+        place = _number(line.y if line.x is None else line.x, runs)
+        scale = figure.x_scale if line.y is None else figure.y_scale
+        if place is None or not abs(place) < LARGEST or (scale == "log" and place <= 0.0):
+            continue
+        if line.x is None and figure.y_scale == PROBABILITY:
+            place = float(normal_quantile(np.array([place]))[0])
+        label = visible(_named(line, line.y if line.x is None else line.x, place), lines=False)
+        levels.append(ReferenceLevel(label, y=place) if line.x is None else ReferenceLevel(label, x=place))
+    return tuple(levels)
+
+
+def _number(given: float | str | None, runs: Sequence[FigureData]) -> float | None:
+    """Return a number of a reference line; one that is named belongs to a run, and is known of one alone."""
+    if not isinstance(given, str):
+        return None if given is None else float(given)
+    return (runs[0].numbers or {}).get(given) if len(runs) == 1 else None
+
+
+def _named(line: ReferenceLine, given: float | str | None, value: float) -> str:
+    return f"{line.label or given} = {value:.3g}" if isinstance(given, str) else line.label
+
+
+# --- counts ---
+
+
+def _histogram(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
+    values = [np.concatenate([np.empty(0), *(group.x for group in run.groups)]) for run in runs]
+    widths = [band.high - band.low for band in figure.bands if band.low is not None and band.high is not None]
+    edges = bin_edges(
+        np.concatenate(values),
+        log=figure.x_scale == "log",
+        band=float(np.median(widths)) if widths and figure.x_scale != "log" else None,
+    )
+
+    def bars(values: Floats, label: str, colour: str, shape: str = "bars") -> Mark:
+        heights, _ = np.histogram(values[np.isfinite(values)], edges)
+        return Mark(shape, label, edges, heights.astype(float), colour)
+
+    if len(runs) > 1:
+        return tuple(
+            replace(bars(one, _with_quartiles(run, one), _of_run(run, place)), opacity=0.5)
+            for place, (run, one) in enumerate(zip(runs, values, strict=True))
+        )  # fmt: skip
+    (run,) = runs
+    if figure.bands or not figure.groups:
+        every = bars(values[0], f"{np.isfinite(values[0]).sum()} {run.y.name}", palette.INSIDE)
+        outside = _outside(figure, run)
+        strays = bars(outside, f"{outside.size} outside their {_window(figure)}", palette.OUTSIDE)
+        return (every, strays) if outside.size else (every,)
+    count = len(run.groups)
+    named = count <= CURVES_NAMED
+    return tuple(
+        replace(
+            bars(group.x, group.label if named else "", _colour(number, count)),
+            opacity=0.6,
+        )
+        for number, group in enumerate(run.groups)
+    )
+
+
+def _window(figure: Figure) -> str:
+    return "window" if figure.maps else "band"
+
+
+def _outside(figure: Figure, run: FigureData) -> Floats:
+    """Return the values that do not lie in the band of their group."""
+    outside = [np.empty(0)]
+    for group in run.groups if figure.groups else ():
+        mine = [band for band in figure.bands if _within(np.array([group.key]), band)[0]]
+        if mine:
+            outside.append(group.x[~_within(group.x, mine[0])])
+    return np.concatenate(outside)
+
+
+def _within(values: Floats, band: Band) -> NDArray[np.bool_]:
+    low = -np.inf if band.low is None else band.low
+    high = np.inf if band.high is None else band.high
+    return (values >= low) & (values <= high)
+
+
+def _distribution(figure: Figure, runs: Sequence[FigureData]) -> tuple[Mark, ...]:
+    marks = []
+    count = sum(len(run.groups) for run in runs)
+    for place, run in enumerate(runs):
+        for number, group in enumerate(run.groups):
+            style = _style(figure, runs, place, number, count)
+            x, share = cumulative(group.x, max(STEPS // count, 50))
+            if figure.y_scale == PROBABILITY:
+                share = normal_quantile(share)
+            label = _with_quartiles(run, group.x, style.label) if style.label or count == 1 else ""
+            shape = "points" if figure.y_scale == PROBABILITY else "steps"
+            marks.append(replace(style, shape=shape, label=label, x=x, y=share, marker=""))
+    return tuple(marks)
+
+
+def _with_quartiles(run: FigureData, values: Floats, label: str | None = None) -> str:
+    """Return a label with median and quartiles in a handy unit."""
+    factor, unit = handy_unit(run.x.unit)
+    low, middle, high = (f"{factor * one:.3g}" for one in quartiles(values))
+    said = f"{middle} ({low} to {high}) {unit}".rstrip()
+    name = run.run if label is None else label
+    return f"{name}: {said}" if name else said
+
+
+def _of_run(run: FigureData, place: int) -> str:
+    return run.colour or palette.SERIES[place % len(palette.SERIES)]
+
+
+def _colour(number: int, count: int) -> str:
+    named = count <= CURVES_NAMED
+    return palette.SERIES[number % len(palette.SERIES)] if named else palette.along(number / (count - 1))

@@ -1,0 +1,355 @@
+"""What a figure is drawn from, read out of one run file: groups of points, or images, in SI units.
+
+The work is bounded: of a long table whose rows all belong to one curve, the lowest and the highest of every stretch of
+rows are kept, so that no outlier is lost; of any other the newest rows are read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.figures import palette
+from mho.analysis.figures.figure_data import AxisText, FigureData, MapImage, PointGroup
+from mho.analysis.reports.convergence import read_forecast
+from mho.analysis.reports.quantities import handy_unit
+from mho.errors import RunFileError
+from mho.runs import RunFile
+from mho.runs.drawable import check_figure
+from mho.runs.figures import COUNTS, CURVES, Figure
+
+Floats = NDArray[np.float64]
+
+POINTS = 20_000
+"""Points drawn at most: more cannot be told apart."""
+
+BLOCK_ROWS = 1 << 18
+"""Rows of a table in memory at a time."""
+
+NEWEST = 1 << 20
+"""Rows of a table of several curves among which the newest are looked for."""
+
+CURVES_NAMED, CURVES_SHOWN = len(palette.SERIES), 256
+"""Curves that have a colour and a name of their own, and curves that are drawn at all: the newest."""
+
+WAVEFORMS = 8
+"""Rows with several values that are drawn, the newest."""
+
+IMAGES, PIXELS = 4, 1 << 22
+"""Images side by side, the largest; and pixels of one that are read."""
+
+
+def gather(run: RunFile, figure: Figure, newest: int = NEWEST) -> FigureData:
+    """Read what `figure` shows of `run`, as it stands in its file now.
+
+    Parameters
+    ----------
+    newest : int
+        Rows of a table that are looked at.
+
+    Raises
+    ------
+    RunFileError
+        The file is damaged, or has not what the figure is drawn from.
+    """
+    try:
+        check_figure(figure, run.drawable)
+    except RunFileError as error:
+        raise RunFileError(f"run file {run.path}: {error}") from None
+    if figure.maps:
+        found = _of_maps(run, figure) if figure.drawn_kind in COUNTS else _images(run, figure)
+    elif figure.array:
+        found = _of_array(run, figure)
+    elif run.length(figure.table) == 0:
+        found = {"nothing": "no rows yet"}
+    elif run.drawable.tables[figure.table][figure.columns[0]][1]:
+        found = _waveforms(run, figure)
+    else:
+        found = _of_table(run, figure, newest)
+    return FigureData(run.path.stem, **{"numbers": _named_numbers(run, figure), **found})
+
+
+def in_words(name: str) -> str:
+    """Return a name as people write it."""
+    return name.replace("_", " ")
+
+
+# --- tables ---
+
+
+def _of_table(run: RunFile, figure: Figure, newest: int) -> dict[str, Any]:
+    table, length = figure.table, run.length(figure.table)
+    whole = figure.drawn_kind in CURVES[:3] and not figure.groups and len(figure.values) == 1
+    groups: tuple[PointGroup, ...]
+    if whole and newest >= NEWEST:
+        x, y, every = thinned_rows(run, table, figure.values[0], figure.x, length)
+        groups, note = (PointGroup("", x, y),), f", lowest and highest of every {every} rows" * (every > 1)
+    else:
+        start = max(0, length - min(newest, 4 * NEWEST // max(4, len(figure.columns))))
+        columns = {name: run.column(table, name, start).astype(float) for name in figure.columns}
+        rows = min(map(len, columns.values()))
+        columns = {name: values[:rows] for name, values in columns.items()}
+        columns[""] = np.arange(start, start + rows, dtype=float)
+        groups, note = _grouped(figure, columns)
+        if start:
+            note = f", newest {rows} of {length} rows{note}"
+    counts = not figure.x or run.drawable.tables[table][figure.x][0] in "iu"
+    return {"groups": groups, "note": note, "counts": counts, **_axes_of(run, figure, "row of the table")}
+
+
+def _axes_of(run: RunFile, figure: Figure, unnamed: str) -> dict[str, AxisText]:
+    units = run.units(figure.table)
+    x = AxisText(in_words(figure.x), units[figure.x]) if figure.x else AxisText(unnamed)
+    if figure.drawn_kind in COUNTS:
+        return {"x": x, "y": AxisText("values")}
+    names, of = ", ".join(map(in_words, figure.values)), {units[name] for name in figure.values}
+    return {"x": x, "y": AxisText(names, of.pop() if len(of) == 1 else "")}
+
+
+def _grouped(figure: Figure, columns: Mapping[str, Floats]) -> tuple[tuple[PointGroup, ...], str]:
+    """Cut columns into the groups of the figure's `by`; return the newest, and what is said of the others."""
+    x, values = columns[figure.x], figure.values or (figure.x,)
+    parts: list[tuple[str, float, NDArray[np.int64]]] = [("", np.nan, np.arange(len(x)))]
+    shown, note = max(1, CURVES_SHOWN // len(values)), ""
+    counted = figure.drawn_kind in COUNTS
+    of = "groups" if counted else "curves"
+    if figure.groups:
+        keys = np.stack([columns[name] for name in figure.groups], axis=1)
+        distinct, which = np.unique(keys, axis=0, return_inverse=True)
+        which = which.ravel()
+        order = np.argsort(which, kind="stable")
+        ends = np.cumsum(np.bincount(which, minlength=len(distinct)))
+        begins = ends - np.bincount(which, minlength=len(distinct))
+        first = order[begins]  # the row in which each begins
+        newest = np.argsort(first, kind="stable")[-shown:]
+        parts = [
+            (_said(figure.groups, distinct[one]), distinct[one][0], order[begins[one] : ends[one]])
+            for one in newest
+        ]
+        if len(distinct) > shown:
+            note = f", newest {shown} of {len(distinct)} {of}"
+        elif len(distinct) * len(values) > CURVES_NAMED:
+            note = f", {len(distinct)} {of}"
+    alone = len(values) == 1
+    return tuple(
+        PointGroup(
+            ", ".join(filter(None, ("" if alone else in_words(name), label))),
+            x[rows],
+            np.empty(0) if counted else columns[name][rows],
+            key if len(figure.groups) == 1 else np.nan,
+        )
+        for label, key, rows in parts
+        for name in values
+    ), note
+
+
+def _said(names: tuple[str, ...], values: Floats) -> str:
+    """Return what a group is called: a cell by its row and column, all else by name and value."""
+    told = dict(zip(names, values.tolist(), strict=True))
+    cell = ""
+    if "row" in told and "column" in told:
+        cell = f"[{told.pop('row'):g}, {told.pop('column'):g}]"
+    return ", ".join(filter(None, (cell, *(f"{in_words(name)} {value:g}" for name, value in told.items()))))
+
+
+def thinned_rows(run: RunFile, table: str, signal: str, axis: str, length: int) -> tuple[Floats, Floats, int]:
+    """Return places and values of at most `POINTS` rows and of how many each is one, a block in memory at a time.
+
+    Of every stretch of rows the lowest and the highest are kept: no outlier is lost.
+    """
+    stretch = -(-2 * length // POINTS) if length > POINTS else 1
+    if stretch == 1:
+        return *_read(run, table, signal, axis, 0, length), 1
+    kept: list[tuple[Floats, Floats]] = []
+    block = max(BLOCK_ROWS // stretch, 1) * stretch
+    for start in range(0, length, block):
+        places, values = _read(run, table, signal, axis, start, min(start + block, length))
+        ends = extremes(values, stretch)
+        kept.append((places[ends], values[ends]))
+    return np.concatenate([one for one, _ in kept]), np.concatenate([one for _, one in kept]), stretch
+
+
+def extremes(values: Floats, stretch: int) -> NDArray[np.int64]:
+    """Return the places of the lowest and the highest value of every `stretch` of values."""
+    filled = np.append(values, np.full(-len(values) % stretch, values[-1]))
+    cut = np.nan_to_num(filled).reshape(-1, stretch)
+    ends = np.stack((cut.argmin(axis=1), cut.argmax(axis=1)), axis=1)
+    places = (np.sort(ends, axis=1) + stretch * np.arange(len(cut))[:, None]).ravel()
+    return np.minimum(places, len(values) - 1)
+
+
+def _read(run: RunFile, table: str, signal: str, axis: str, start: int, stop: int) -> tuple[Floats, Floats]:
+    """Return places and values of rows of a table, by number where there is no axis."""
+    values = run.column(table, signal, start, stop).astype(float)
+    stop = start + len(values)
+    rows = run.column(table, axis, start, stop).astype(float) if axis else np.arange(start, stop, dtype=float)
+    return rows[: len(values)], values[: len(rows)]
+
+
+def _waveforms(run: RunFile, figure: Figure) -> dict[str, Any]:
+    """Read the newest rows of columns that have several values in each."""
+    table = figure.table
+    start = max(0, run.length(table) - WAVEFORMS)
+    names = figure.values or (figure.x,)
+    for name in figure.columns:
+        size = math.prod(run.column(table, name, run.length(table)).shape[1:])  # no rows, but their shape
+        if size > PIXELS // WAVEFORMS:
+            raise RunFileError(
+                f"run file {run.path}: a row of column {name!r} has {size} values, too many to draw"
+            )
+    lengths = [f"{name}_length" for name in figure.columns if f"{name}_length" in run.units(table)]
+    cut = run.column(table, lengths[0], start) if lengths else None
+    rows = {name: run.column(table, name, start) for name in figure.columns}
+    groups = []
+    for number in range(min(map(len, rows.values()))):
+        for name in names:
+            y = rows[name][number].ravel().astype(float)
+            x = rows[figure.x][number].ravel().astype(float) if figure.x else np.arange(y.size, dtype=float)
+            used = slice(None if cut is None else int(cut[number]))
+            label = ", ".join(filter(None, (in_words(name) * (len(names) > 1), f"row {start + number}")))
+            y = np.empty(0) if figure.drawn_kind in COUNTS else y[used]
+            groups.append(PointGroup(label, x[used][:POINTS], y[:POINTS]))
+    note = f", newest {WAVEFORMS} of {run.length(table)} rows" if start else ""
+    return {
+        "groups": tuple(groups), "note": note, "counts": not figure.x, **_axes_of(run, figure, "sample"),
+    }  # fmt: skip
+
+
+# --- maps and arrays ---
+
+
+def _of_maps(run: RunFile, figure: Figure) -> dict[str, Any]:
+    """Read the values of the maps' last images, in groups of equal values of the maps of `by`."""
+    values, keys = [], []
+    for number in range(len(figure.maps)):
+        image = _difference(run, figure, number)
+        if image is None:
+            continue
+        by = _last_image(run, figure.groups[number]) if figure.groups else np.zeros(image.shape)
+        if by is not None and by.shape == image.shape:
+            known = np.isfinite(image) & np.isfinite(by)
+            values.append(image[known])
+            keys.append(by[known])
+    x, key = np.concatenate([np.empty(0), *values]), np.concatenate([np.empty(0), *keys])
+    name = _quantity(figure)
+    axes = {"x": AxisText(name, run.map_unit(figure.maps[0])), "y": AxisText("cells")}
+    if not x.size:
+        return {"nothing": "no cells read yet", **axes}
+    distinct, which = np.unique(key, return_inverse=True)
+    if len(distinct) > CURVES_SHOWN or not figure.groups:
+        return {"groups": (PointGroup("", x, np.empty(0)),), **axes}
+    by_name = in_words(figure.groups[0].rpartition("_")[2])
+    groups = tuple(
+        PointGroup(_with_unit(by_name, one, run.map_unit(figure.groups[0])), x[which == number], np.empty(0), one)
+        for number, one in enumerate(distinct.tolist())
+    )  # fmt: skip
+    return {"groups": groups, **axes}
+
+
+def _images(run: RunFile, figure: Figure) -> dict[str, Any]:
+    """Read the last image of each map, of the largest few that have something in them."""
+    images = []
+    for number, name in enumerate(figure.maps):
+        values = _difference(run, figure, number)
+        if values is None or not np.isfinite(values).any():
+            continue
+        title = in_words(name)
+        if figure.subtrahends:
+            array = name.rpartition("_")[0]
+            title = in_words(array) if array and figure.subtrahends[number].startswith(array) else title
+        elif (count := len(run.map_times(name))) > 1:
+            title = f"{title}, image {count} of {count}"
+        rows, columns = run.map_axes(name)
+        images.append(MapImage(title, values, rows, columns))
+    images.sort(key=lambda image: int(np.isfinite(image.values).sum()))
+    axis = {"y": AxisText(_quantity(figure), run.map_unit(figure.maps[0]))}
+    if not images:
+        return {"nothing": "no cells read yet", **axis}
+    left_out = len(images) - IMAGES
+    note = f"; {left_out} more not shown" if left_out > 0 else ""
+    return {"images": tuple(images[-IMAGES:]), "note": note, **axis}
+
+
+def _quantity(figure: Figure) -> str:
+    """Return what maps show, in words: of ``multiply_conductance`` the conductance."""
+    name = in_words(figure.maps[0].rpartition("_")[2])
+    return f"{name} − {in_words(figure.subtrahends[0].rpartition('_')[2])}" if figure.subtrahends else name
+
+
+def _difference(run: RunFile, figure: Figure, number: int) -> Floats | None:
+    image = _last_image(run, figure.maps[number])
+    if image is None or not figure.subtrahends:
+        return image
+    other = _last_image(run, figure.subtrahends[number])
+    return None if other is None or other.shape != image.shape else image - other
+
+
+def _last_image(run: RunFile, name: str) -> Floats | None:
+    rows, columns = run.drawable.maps[name]
+    if rows * columns > PIXELS:
+        raise RunFileError(
+            f"run file {run.path}: map {name!r} has {rows} x {columns} cells, too many to draw"
+        )
+    return np.asarray(run.map(name), dtype=float) if len(run.map_times(name)) else None
+
+
+def _of_array(run: RunFile, figure: Figure) -> dict[str, Any]:
+    values = np.asarray(run.array(figure.array)).astype(float)
+    if values.size > PIXELS:
+        raise RunFileError(
+            f"run file {run.path}: array {figure.array!r} has {values.size} values, too many to draw"
+        )
+    name, unit = in_words(figure.array), run.array_unit(figure.array)
+    if not np.isfinite(values).any():
+        return {"nothing": "not filled in yet"}
+    if figure.drawn_kind == "map":
+        lines = (np.arange(count) for count in values.shape)
+        return {"images": (MapImage(name, values, *lines),), "y": AxisText(name, unit)}
+    columns = np.atleast_2d(values.T)
+    labels = [f"column {number}" * (len(columns) > 1) for number in range(len(columns))][:CURVES_SHOWN]
+    if figure.drawn_kind in COUNTS:
+        groups = tuple(
+            PointGroup(label, one, np.empty(0)) for label, one in zip(labels, columns, strict=False)
+        )
+        return {"groups": groups, "x": AxisText(name, unit), "y": AxisText("values")}
+    place = np.arange(columns.shape[1], dtype=float)
+    groups = tuple(PointGroup(label, place, one) for label, one in zip(labels, columns, strict=False))
+    note = f", {len(columns)} columns" if len(columns) > CURVES_NAMED else ""
+    return {
+        "groups": groups,
+        "x": AxisText("element"),
+        "y": AxisText(name, unit),
+        "counts": True,
+        "note": note,
+    }
+
+
+# --- numbers that reference lines name ---
+
+
+def _named_numbers(run: RunFile, figure: Figure) -> dict[str, float]:
+    wanted = {one for line in figure.lines for one in (line.x, line.y, line.ratio) if isinstance(one, str)}
+    found = {name: _named_number(run, name) for name in wanted}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _named_number(run: RunFile, name: str) -> float | None:
+    """Return a number of the result, or an array of one number; None while there is none."""
+    value = run.summary.get(name)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if abs(value) < 1e300 else None
+    if name == "forecast_rho":  # known before there is a result
+        return read_forecast(run)
+    if name in run.arrays and run.drawable.arrays.get(name, ("c", 0))[0] != "c":
+        array = np.asarray(run.array(name), dtype=float)
+        return float(array.ravel()[0]) if array.size == 1 and np.isfinite(array).all() else None
+    return None
+
+
+def _with_unit(name: str, value: float, unit: str) -> str:
+    factor, handy = handy_unit(unit)
+    return f"{name} {factor * value:.3g} {handy}".rstrip()

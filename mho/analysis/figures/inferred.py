@@ -1,0 +1,104 @@
+"""The figures of a run: those that it declares, and for files from before there were any, those that it would have."""
+
+from __future__ import annotations
+
+from mho.analysis.reports.cells import read_chip
+from mho.errors import RunFileError
+from mho.runs import RunFile
+from mho.runs.drawable import check_figure
+from mho.runs.figures import Figure
+from mho.runs.standard_figures import convergence_figure, programming_figures
+
+_REFINEMENT = {"cycle", "residual", "relative_error"}
+
+
+def figures_of(run: RunFile) -> tuple[Figure, ...]:
+    """Return the figures of a run.
+
+    Raises
+    ------
+    RunFileError
+        The file is damaged.
+    """
+    return run.figures or _inferred(run)
+
+
+def figure_of(run: RunFile, name: str) -> Figure:
+    """Return one figure of a run by its name.
+
+    Raises
+    ------
+    RunFileError
+        There is none of that name.
+    """
+    figures = {figure.name: figure for figure in figures_of(run)}
+    if name not in figures:
+        raise RunFileError(
+            f"run file {run.path} has no figure {name!r}; it has {', '.join(figures) or 'none'}"
+        )
+    return figures[name]
+
+
+def map_figure(name: str) -> Figure:
+    """Return a figure of the last image of a map."""
+    return Figure(_identifier(name), map=name)
+
+
+def _inferred(run: RunFile) -> tuple[Figure, ...]:
+    """Make up figures: for a refinement and programmed cells those of mho's procedures, for others the default."""
+    there = run.drawable
+    figures: tuple[Figure, ...] = ()
+    if set(there.tables.get("cycles", ())) >= _REFINEMENT:
+        given = {name: parameter.value for name, parameter in run.parameters.items()}
+        bits, tolerance = given.get("bits"), given.get("tolerance")
+        figures = (
+            convergence_figure(
+                bits if isinstance(bits, int) and 0 < bits < 1000 else None,
+                tolerance if isinstance(tolerance, float) and 0.0 < tolerance < 1.0 else None,
+            ),
+        )
+    conductances = [name.removesuffix("_conductance") for name in there.maps if name.endswith("_conductance")]
+    arrays = [name for name in conductances if f"{name}_target" in there.maps]
+    if arrays:
+        chip = read_chip(run)
+        levels = None if chip is None else chip.level_scale()
+        windows = () if levels is None else zip(levels.low.tolist(), levels.high.tolist(), strict=True)
+        figures += programming_figures(arrays, windows, pulses=False)
+    return tuple(one for one in figures if fits(run, one)) or _contents(run)
+
+
+def _contents(run: RunFile) -> tuple[Figure, ...]:
+    """Draw the first map and the first table that have something in them, the default one first."""
+    maps = [name for name in run.drawable.maps if len(run.map_times(name))]
+    tables = [name for name in run.drawable.tables if run.length(name)]
+    default = run.default
+    maps.sort(key=lambda name: f"maps/{name}" != default)
+    tables.sort(key=lambda name: name != default)
+    figures = [*map(map_figure, maps[:1]), *(table_figure(run, name) for name in tables[:1])]
+    return tuple(one for one in figures if fits(run, one))
+
+
+def table_figure(run: RunFile, name: str) -> Figure:
+    """Return a figure of a table as its `signal`, `axis` and `series` say."""
+    signal, axis = run.plotted(name)
+    series, columns = run.series(name), run.drawable.tables[name]
+    if axis and columns[axis] != columns[signal] and (columns[axis][1] or columns[signal][1]):
+        axis = ""
+    cells = ("row", "column") if series and {"row", "column"} <= set(columns) else ()
+    by = (*cells, series) if series and not columns[signal][1] else ()
+    kind = "lines" if by or columns[signal][1] else "scatter"
+    return Figure(_identifier(name), kind=kind, table=name, x=axis, y=signal, by=by)
+
+
+def _identifier(name: str) -> str:
+    """Return a name that a figure may have: one in a damaged file may be any."""
+    return name if name.isidentifier() and len(name) < 100 else "figure"
+
+
+def fits(run: RunFile, figure: Figure) -> bool:
+    """Tell whether a run has what a figure is drawn from."""
+    try:
+        check_figure(figure, run.drawable)
+    except RunFileError:
+        return False
+    return True

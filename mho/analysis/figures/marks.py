@@ -1,0 +1,96 @@
+"""What every renderer is given: the marks of a figure, in SI units, with their colours and names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.analysis.figures.figure_data import NO_AXIS, AxisText, MapImage
+from mho.runs.figures import Band
+
+Floats = NDArray[np.float64]
+
+DASHES = ("solid", "dash", "dot", "dash-dot")
+MARKERS = ("square", "circle", "diamond", "triangle")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One thing on the plane, in SI units.
+
+    Attributes
+    ----------
+    shape : str
+        ``line``, ``steps``, ``points``, ``bars`` (`x` has the edges), or ``whiskers`` (from `low` to `high`).
+    label : str
+        For the legend; "" keeps it out.
+    colour : str
+    dash : str
+        Of a line, one of `DASHES`.
+    marker : str
+        At the points of a line, one of `MARKERS`; "" for none.
+    opacity : float
+    front : bool
+        Whether it stands out: a reference or a crowd of curves does not.
+    """
+
+    shape: str
+    label: str
+    x: Floats
+    y: Floats
+    colour: str
+    dash: str = "solid"
+    marker: str = ""
+    opacity: float = 1.0
+    front: bool = True
+    low: Floats | None = None
+    high: Floats | None = None
+
+
+@dataclass(frozen=True)
+class ReferenceLevel:
+    """A horizontal line at `y`, or a vertical one at `x`."""
+
+    label: str
+    x: float | None = None
+    y: float | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """All that is drawn of a figure.
+
+    Attributes
+    ----------
+    title, note : str
+        The words above it; what is left out.
+    marks : tuple of Mark
+        The first lies at the bottom.
+    images : tuple of MapImage
+    signed : bool
+        Whether the images' scale has zero in its middle.
+    x, y : AxisText
+        Of images, `y` is what they show.
+    x_scale, y_scale : str
+        ``linear``, ``log``, or ``probability``: then y holds quantiles of a normal distribution.
+    counts : bool
+        Whether the horizontal axis has whole numbers only.
+    nothing : str
+        Why there is nothing to see; "" when there is something.
+    """
+
+    title: str
+    note: str = ""
+    marks: tuple[Mark, ...] = ()
+    levels: tuple[ReferenceLevel, ...] = ()
+    bands: tuple[Band, ...] = ()
+    images: tuple[MapImage, ...] = ()
+    signed: bool = False
+    x: AxisText = NO_AXIS
+    y: AxisText = NO_AXIS
+    x_scale: str = "linear"
+    y_scale: str = "linear"
+    counts: bool = False
+    nothing: str = ""

@@ -1,0 +1,157 @@
+"""A sheet with the figures of a run, or of several runs laid over one another."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Sheet
+
+from mho.analysis.figures import palette
+from mho.analysis.figures.axes import draw_axes, draw_images, place_images, say_nothing_there
+from mho.analysis.figures.drawing import compose
+from mho.analysis.figures.gathering import gather
+from mho.analysis.figures.inferred import figure_of, figures_of, fits
+from mho.analysis.figures.marks import Drawing
+from mho.analysis.reports.summary import read_bench
+from mho.escaping import visible
+from mho.runs import RunFile, Status
+from mho.runs.figures import Figure
+
+WIDTH, HEIGHT = 11.0, 7.0  # inches
+PANEL_HEIGHT = 2.9  # of one among several above each other, at least
+ALONE = (7.0, 4.8)  # of a figure alone
+DOTS = 160  # per inch
+MOST = 12
+"""Figures on one sheet."""
+
+STYLE: dict[Any, object] = {
+    "font.size": 10.0,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.labelsize": 10.0,
+    "axes.edgecolor": palette.FAINT,
+    "axes.labelcolor": palette.INK,
+    "text.color": palette.INK,
+    "xtick.color": palette.INK,
+    "ytick.color": palette.INK,
+    "xtick.labelsize": 9.0,
+    "ytick.labelsize": 9.0,
+    "legend.fontsize": 9.0,
+    "legend.frameon": False,
+    "text.parse_math": False,  # a $ in a title is a $
+    "svg.hashsalt": "mho",  # the same run gives the same file
+}
+
+
+def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
+    """Draw runs as they stand in their files now: all figures of the first, or one by its name.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With a canvas of its own: pyplot knows nothing of it.
+
+    Raises
+    ------
+    RunFileError
+        A file is damaged, has no such figure, or not what it is drawn from.
+    """
+    wanted = (figure_of(runs[0], figure),) if figure else figures_of(runs[0])
+    title = _title(runs)
+    if len(wanted) > MOST:
+        title += f"   ·   {MOST} of {len(wanted)} figures"
+    drawings = [(one.drawn_kind == "map", _composed(one, runs, must=bool(figure))) for one in wanted[:MOST]]
+    with matplotlib.rc_context(STYLE):
+        planes = [drawing for is_map, drawing in drawings if not is_map]
+        maps = [drawing for is_map, drawing in drawings if is_map]
+        sheet = Sheet(figsize=_size(len(planes), len(maps)), dpi=DOTS, layout="constrained")
+        FigureCanvasAgg(sheet)
+        sheet.suptitle(title, fontsize=12.5, fontweight="bold", x=0.01, ha="left")
+        _fill(sheet, planes, maps)
+    return sheet
+
+
+def draw_alone(run: RunFile, figure: Figure, size: tuple[float, float], dots: int, newest: int) -> Sheet:
+    """Draw the `newest` rows of one figure on a sheet of its own (inches), with no title; errors as `draw_runs`."""
+    drawing = compose(figure, [gather(run, figure, newest)])
+    with matplotlib.rc_context(STYLE):
+        sheet = Sheet(figsize=size, dpi=dots, layout="constrained")
+        FigureCanvasAgg(sheet)
+        _fill(sheet, *([], [drawing]) if figure.drawn_kind == "map" else ([drawing], []))
+    return sheet
+
+
+def save(sheet: Sheet, path: Path, form: Literal["png", "svg", "pdf"]) -> None:
+    """Write a sheet to `path`; nothing in the file depends on when or where that is done."""
+    metadata = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[form]
+    with matplotlib.rc_context(STYLE), path.open("wb") as file:
+        sheet.savefig(file, format=form, metadata=metadata)
+
+
+def _composed(figure: Figure, runs: Sequence[RunFile], *, must: bool) -> Drawing:
+    """Compose a figure of all runs that have it; one that is asked for by its name `must` be in every run."""
+    names = Counter(run.path.stem for run in runs)
+    found, without = [], []
+    for run in runs:
+        name = run.path.stem if names[run.path.stem] == 1 else f"{run.path.parent.name}/{run.path.stem}"
+        if must or run is runs[0] or fits(run, figure):
+            found.append(replace(gather(run, figure), run=visible(name, lines=False)))
+        else:
+            without.append(name)
+    drawing = compose(figure, found)
+    notes = [drawing.note] * bool(drawing.note) + [f"not in {', '.join(without)}"] * bool(without)
+    return replace(drawing, note="; ".join(notes))
+
+
+def _size(planes: int, maps: int) -> tuple[float, float]:
+    """Return width and height of a sheet, inches."""
+    if planes + maps == 1:
+        return ALONE
+    columns, rows = _grid(planes, maps)
+    width = WIDTH if columns + bool(maps) <= 2 else WIDTH + 4.5
+    return width, max(HEIGHT, PANEL_HEIGHT * max(rows, maps))
+
+
+def _grid(planes: int, maps: int) -> tuple[int, int]:
+    """Return columns and rows of the figures that are not maps; maps take a column of their own beside them."""
+    columns = 1 if planes <= (3 if maps else 1) else 2 if planes <= 8 else 3
+    return columns, math.ceil(planes / columns)
+
+
+def _fill(sheet: Sheet, planes: Sequence[Drawing], maps: Sequence[Drawing]) -> None:
+    if not planes and not maps:
+        say_nothing_there(sheet.subplots(), "", "nothing measured yet")
+        return
+    columns, rows = _grid(len(planes), len(maps))
+    shares = [float(columns)] * bool(planes) + [1.05] * bool(maps)
+    parts = iter(sheet.subfigures(1, len(shares), width_ratios=shares, squeeze=False)[0])
+    if planes:
+        panels = next(parts).subplots(rows, columns, squeeze=False).ravel()
+        for axes, drawing in zip(panels, planes, strict=False):
+            draw_axes(axes, drawing)
+        for axes in panels[len(planes) :]:
+            axes.set_visible(False)
+    if maps:
+        for part, drawing in zip(
+            next(parts).subfigures(len(maps), 1, squeeze=False)[:, 0], maps, strict=True
+        ):
+            draw_images(place_images(part, drawing), drawing)
+
+
+def _title(runs: Sequence[RunFile]) -> str:
+    """Name the run and how it stands; of several, what they have in common."""
+    first = runs[0]
+    titles, states = {run.title for run in runs}, {run.status for run in runs} - {Status.FINISHED}
+    parts = [first.title if len(titles) == 1 else f"{first.procedure} and others"]
+    parts.append(first.path.name if len(runs) == 1 else f"{len(runs)} runs")
+    parts += sorted(map(str, states))
+    if any(read_bench(run).preset is not None for run in runs):
+        parts.append("SIMULATED")
+    return visible("   ·   ".join(parts), lines=False)

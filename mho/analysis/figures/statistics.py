@@ -1,0 +1,130 @@
+"""The numbers in figures: bins, cumulative shares, quartiles, fits. Functions of arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+Floats = NDArray[np.float64]
+
+BINS_IN_BAND = 12
+"""Bins that a band of usual width is cut into."""
+
+FEWEST_BINS, MOST_BINS = 10, 400
+LARGEST_COUNT = 200
+"""Up to here whole numbers have a bin each."""
+
+
+def bin_edges(values: Floats, *, log: bool = False, band: float | None = None) -> Floats:
+    """Return the edges of bins that hold all finite `values`.
+
+    Whole numbers get one bin each, values beside bands a twelfth of a band's width `band`; else the width is Freedman's
+    and Diaconis', 2 IQR / n^(1/3), "On the histogram as a density estimator" (1981).
+    """
+    known = values[np.isfinite(values) & ((values > 0.0) | (not log))]
+    if not known.size:
+        return np.array([0.0, 1.0])
+    low, high = float(known.min()), float(known.max())
+    if log:
+        count = int(np.clip(2.0 * np.cbrt(known.size), FEWEST_BINS, MOST_BINS))
+        if not high > low:
+            low, high = low / 2.0, high * 2.0
+        return np.logspace(np.log10(low) - 1e-9, np.log10(high) + 1e-9, count + 1)
+    if high - low <= LARGEST_COUNT and abs(low) < 2**52 and bool((known == np.round(known)).all()):
+        return np.arange(np.round(low), np.round(high) + 2.0) - 0.5
+    if band:
+        width = max(band / BINS_IN_BAND, (high - low) / MOST_BINS)
+        first = np.floor(min(low, 0.0) / width) if abs(low) < 100 * band else np.floor(low / width)
+        last = np.floor(high / width) + 1.0
+        if last - first <= 4 * MOST_BINS:
+            return width * np.arange(first, last + 1.0)
+    q1, q3 = np.quantile(known, (0.25, 0.75))
+    width = 2.0 * float(q3 - q1) / np.cbrt(known.size)
+    wanted = (high - low) / width if width > 0.0 else FEWEST_BINS
+    count = int(np.clip(np.ceil(wanted), FEWEST_BINS, MOST_BINS))
+    if not high > low:
+        low, high = low - (abs(low) or 1.0) * 0.05, high + (abs(high) or 1.0) * 0.05
+    return np.linspace(low, high, count + 1)
+
+
+def cumulative(values: Floats, most: int) -> tuple[Floats, Floats]:
+    """Return at most `most` sorted values and the share of values up to each, (k - 1/2) / n."""
+    known = np.sort(values[np.isfinite(values)])
+    share = (np.arange(known.size) + 0.5) / max(known.size, 1)
+    if known.size > most:
+        kept = np.unique(np.linspace(0, known.size - 1, most).round().astype(int))
+        known, share = known[kept], share[kept]
+    return known, share
+
+
+def normal_quantile(share: Floats) -> Floats:
+    """Return where a normal distribution of mean 0 and deviation 1 has reached a share."""
+    return np.asarray(ndtri(share), dtype=float)
+
+
+def quartiles(values: Floats) -> tuple[float, float, float]:
+    """Return first quartile, median and third quartile of the finite values; NaN of none."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return np.nan, np.nan, np.nan
+    low, middle, high = np.quantile(known, (0.25, 0.5, 0.75))
+    return float(low), float(middle), float(high)
+
+
+def quartiles_over(x: Floats, y: Floats, most: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the distinct values of `x`, the last `most`, and first quartile, median, third quartile of `y` at each."""
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    places, which = np.unique(x, return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    parts = np.split(y[order], np.cumsum(np.bincount(which, minlength=len(places)))[:-1])[-most:]
+    found = np.array([quartiles(part) for part in parts]).reshape(-1, 3) if x.size else np.empty((0, 3))
+    return places[-most:], found[:, 0], found[:, 1], found[:, 2]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A curve y(x) with two numbers, found by least squares.
+
+    Attributes
+    ----------
+    kind : str
+        See `mho.runs.figures.Figure.fit`.
+    a, b : float
+        Its numbers: the value at 0 (or 1) and the slope, power, value a decade, or rate.
+    """
+
+    kind: str
+    a: float
+    b: float
+
+    def __call__(self, x: Floats) -> Floats:
+        """Return the curve at `x`."""
+        with np.errstate(all="ignore"):
+            if self.kind == "log-log line":
+                return np.asarray(self.a * x**self.b)
+            if self.kind == "exponential":
+                return np.asarray(self.a * np.exp(self.b * x))
+            return self.a + self.b * (np.log10(x) if self.kind == "log-time line" else x)
+
+
+def fitted(kind: str, x: Floats, y: Floats) -> Fit | None:
+    """Fit a curve of a `kind` to the points that it can go through; None where they do not determine it."""
+    log_x, log_y = kind in ("log-log line", "log-time line"), kind in ("log-log line", "exponential")
+    known = np.isfinite(x) & np.isfinite(y) & ((x > 0.0) | (not log_x)) & ((y > 0.0) | (not log_y))
+    x, y = x[known], y[known]
+    places = np.log10(x) if kind == "log-time line" else np.log(x) if log_x else x
+    values = np.log(y) if log_y else y
+    if len(places) < 2 or not np.ptp(places) > 0.0:
+        return None
+    middle, centre = float(places.mean()), float(values.mean())
+    with np.errstate(all="ignore"):
+        offset = places - middle
+        scale = np.abs(offset).max()  # squares of very small or large numbers are no numbers any more
+        slope = float((offset / scale) @ (values - centre) / ((offset / scale) @ (offset / scale)) / scale)
+        level = centre - slope * middle
+        a = float(np.exp(level)) if log_y else level
+    return Fit(kind, a, slope) if np.isfinite(a) and np.isfinite(slope) else None

@@ -1,0 +1,339 @@
+"""A figure as data: what is drawn over what. A layout declares it, the run file keeps it, every renderer draws from it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from mho.errors import RunFileError
+
+CURVES = ("lines", "scatter", "steps", "errorbars")
+"""Kinds that draw `y` over `x`; the last one draws median and quartiles of `y` at each `x`."""
+
+COUNTS = ("histogram", "distribution")
+"""Kinds that draw how often the values of `x`, or of a map, occur."""
+
+KINDS = (*CURVES, *COUNTS, "map")
+SCALES = ("linear", "log")
+PROBABILITY = "probability"
+"""Scale of a distribution's vertical axis on which a normal distribution is a straight line."""
+
+FITS = ("line", "log-log line", "log-time line", "exponential")
+
+FIGURES = "figures"
+"""Where a run file keeps its declarations."""
+
+FIGURES_BYTES = 1 << 18
+"""Size of all declarations of a run file at most."""
+
+MOST_FIGURES, MOST_NAMES, MOST_LINES, LONGEST_TEXT = 64, 64, 256, 200
+
+
+@dataclass(frozen=True)
+class ReferenceLine:
+    """A line to compare with. Numbers may be given, or named: of the run's result, and of arrays of one number.
+
+    Attributes
+    ----------
+    y, x : float, str or None
+        Where a horizontal, or a vertical, line lies, in the unit of its axis.
+    ratio : float, str or None
+        The line is ``y * ratio**x`` instead: what shrinks by the same factor at each step.
+    label : str
+        What the legend calls it; the value of a number that is only named is put behind it.
+    """
+
+    y: float | str | None = None
+    x: float | str | None = None
+    ratio: float | str | None = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        what = f"reference line {self.label!r}"
+        _check_text(self.label, "the label of a reference line")
+        if (self.x is None) == (self.y is None):
+            raise RunFileError(f"{what} needs one of x and y, and not both")
+        if self.ratio is not None and self.y is None:
+            raise RunFileError(f"{what} has a ratio; it needs y, its value at 0")
+        for name in ("x", "y", "ratio"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                _check_text(value, f"{name} of {what}")
+            elif value is not None and not _is_finite(value):
+                raise RunFileError(f"{what}: {name} is {value!r}; give a finite number, or name a result")
+
+
+@dataclass(frozen=True)
+class Band:
+    """A shaded range of the horizontal axis, such as a verify window; None leaves a side open."""
+
+    low: float | None
+    high: float | None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        _check_text(self.label, "the label of a band")
+        for value in (self.low, self.high):
+            if value is not None and not _is_finite(value):
+                raise RunFileError(f"band {self.label!r} ends at {value!r}; give a finite number, or None")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise RunFileError(f"band {self.label!r} ends at {self.high:g}, not above {self.low:g}")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What is drawn over what. Labels and units come from the columns, maps and arrays.
+
+    Attributes
+    ----------
+    name : str
+        A Python identifier: what ``mho plot --figure`` calls it.
+    title : str
+        The words above it; by default the name.
+    kind : str
+        One of `KINDS`. ``lines`` unless said otherwise; ``map`` of maps.
+    table, map, array : str, or for maps also a tuple of str
+        What it is drawn from; exactly one of them.
+    x, y : str; y also a tuple of str
+        Columns of the table. Without `x` curves are drawn over the row's number. A histogram or distribution is
+        that of `x`. A column with several values a row is drawn row by row.
+    by : str or tuple of str
+        The columns (maps, where maps are drawn, one for each) that tell groups apart: one curve a cell, a level, a cycle.
+    minus : str or tuple of str
+        Maps to be taken off, one for each of `map`: a difference is drawn, on a scale with zero in the middle.
+    x_scale, y_scale : str
+        ``linear`` or ``log``, which shows magnitudes; `y_scale` of a distribution may be ``probability``.
+    lines : tuple of ReferenceLine
+    bands : tuple of Band
+        In a histogram with `by`, a value belongs to the band that holds its group's value, and is marked outside it.
+    start : (x, y), optional
+        A known point with which every curve begins.
+    fit : str
+        One of `FITS`, to every curve, its numbers in the legend: ``line`` y = a + b x; ``log-log line`` y = a x**b;
+        ``log-time line`` y = a + b log10 x; ``exponential`` y = a exp(b x).
+
+    Raises
+    ------
+    RunFileError
+        The parts do not fit together.
+    """
+
+    name: str
+    title: str = ""
+    kind: str = ""
+    table: str = ""
+    map: str | tuple[str, ...] = ()
+    array: str = ""
+    x: str = ""
+    y: str | tuple[str, ...] = ()
+    by: str | tuple[str, ...] = ()
+    minus: str | tuple[str, ...] = ()
+    x_scale: str = "linear"
+    y_scale: str = "linear"
+    lines: tuple[ReferenceLine, ...] = ()
+    bands: tuple[Band, ...] = ()
+    start: tuple[float, float] | None = None
+    fit: str = ""
+
+    def __post_init__(self) -> None:
+        _check_parts(self)
+        _check_kind(self)
+
+    @property
+    def drawn_kind(self) -> str:
+        """The kind, also where none was given."""
+        return self.kind or ("map" if self.maps else "lines")
+
+    @property
+    def heading(self) -> str:
+        """The words above it."""
+        return self.title or self.name.replace("_", " ")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is drawn from, each once."""
+        return tuple(dict.fromkeys(filter(None, (self.x, *self.values, *self.groups))))
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The columns of `y`."""
+        return _names(self.y)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The columns or maps of `by`."""
+        return _names(self.by)
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """The maps it is drawn from."""
+        return _names(self.map)
+
+    @property
+    def subtrahends(self) -> tuple[str, ...]:
+        """The maps of `minus`."""
+        return _names(self.minus)
+
+    @property
+    def source(self) -> str:
+        """What it is drawn from, in words."""
+        if self.maps:
+            return f"map {', '.join(self.maps)}"
+        return f"array {self.array}" if self.array else f"table {self.table}"
+
+
+def figures_text(figures: Sequence[Figure]) -> str:
+    """Return figures as JSON, without what is as by default; `figures_from_text` reads it.
+
+    Raises
+    ------
+    RunFileError
+        It is longer than a run file holds.
+    """
+    text = json.dumps(
+        [_plain(figure) for figure in figures], ensure_ascii=False, allow_nan=False, default=np.generic.item
+    )
+    if len(text.encode("utf-8", "backslashreplace")) > FIGURES_BYTES:
+        raise RunFileError(f"the figures take {len(text)} characters; {FIGURES_BYTES} is the most")
+    return text
+
+
+def figures_from_text(text: str) -> tuple[Figure, ...]:
+    """Return the figures that `figures_text` wrote.
+
+    Raises
+    ------
+    ValueError
+        It is no such text.
+    RunFileError
+        A figure in it does not fit together.
+    """
+    if len(text) > FIGURES_BYTES:
+        raise ValueError(f"its figures take {len(text)} characters; {FIGURES_BYTES} is the most")
+    stored = json.loads(text) if text else []
+    if not isinstance(stored, list) or len(stored) > MOST_FIGURES:
+        raise ValueError(f"its figures are no list of at most {MOST_FIGURES}")
+    return tuple(_figure(one) for one in stored)
+
+
+def _figure(stored: object) -> Figure:
+    given = _fields_of(Figure, stored)
+    for name, part in (("lines", ReferenceLine), ("bands", Band)):
+        if name in given:
+            if not isinstance(given[name], list):
+                raise ValueError(f"the {name} of a figure are {type(given[name]).__name__}, no list")
+            given[name] = tuple(part(**_fields_of(part, one)) for one in given[name])
+    for name, value in given.items():
+        if isinstance(value, list):
+            given[name] = tuple(value)
+    return Figure(**given)
+
+
+def _fields_of(kind: type, stored: object) -> dict[str, Any]:
+    known, needed = [one.name for one in fields(kind)], _needed(kind)
+    if not isinstance(stored, dict) or not needed <= set(stored) <= set(known):
+        raise ValueError(f"a declaration of its figures is no {kind.__name__} of {', '.join(known)}")
+    return dict(stored)
+
+
+def _needed(kind: type) -> set[str]:
+    return {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
+
+
+def _plain(declared: Any) -> dict[str, Any]:
+    needed = _needed(type(declared))
+    plain = {
+        one.name: getattr(declared, one.name)
+        for one in fields(declared)
+        if one.name in needed or getattr(declared, one.name) != one.default
+    }
+    for name in ("lines", "bands"):
+        if name in plain:
+            plain[name] = [_plain(one) for one in plain[name]]
+    return plain
+
+
+def _check_parts(figure: Figure) -> None:
+    """Refuse what no reader could hold: types, lengths, numbers that are not finite."""
+    if not isinstance(figure.name, str) or not figure.name.isidentifier():
+        raise RunFileError(f"the figure name {figure.name!r} is no identifier; use letters, digits and _")
+    what = f"figure {figure.name!r}"
+    for name in ("name", "title", "kind", "table", "array", "x", "x_scale", "y_scale", "fit"):
+        _check_text(getattr(figure, name), f"{what}: {name}")
+    for name in ("map", "y", "by", "minus"):
+        given = _names(getattr(figure, name))
+        if not isinstance(given, tuple) or len(given) > MOST_NAMES:
+            raise RunFileError(f"{what}: {name} is a name, or a tuple of at most {MOST_NAMES}")
+        for one in given:
+            _check_text(one, f"{what}: {name}")
+    for name, part in (("lines", ReferenceLine), ("bands", Band)):
+        given = getattr(figure, name)
+        if not isinstance(given, tuple) or len(given) > MOST_LINES:
+            raise RunFileError(f"{what}: {name} is a tuple of at most {MOST_LINES}")
+        if not all(isinstance(one, part) for one in given):
+            raise RunFileError(f"{what}: {name} is a tuple of {part.__name__}")
+    start = figure.start
+    if start is not None and not (
+        isinstance(start, tuple) and len(start) == 2 and all(map(_is_finite, start))
+    ):
+        raise RunFileError(f"{what}: start is {start!r}; give a point (x, y) of finite numbers")
+
+
+def _check_kind(figure: Figure) -> None:
+    """Refuse a kind that does not fit what is to be drawn."""
+    what, kind = f"figure {figure.name!r}", figure.drawn_kind
+    for name, value, known in (
+        ("kind", kind, KINDS),
+        ("x_scale", figure.x_scale, SCALES),
+        ("y_scale", figure.y_scale, (*SCALES, PROBABILITY) if kind == "distribution" else SCALES),
+        ("fit", figure.fit or FITS[0], FITS),
+    ):
+        if value not in known:
+            raise RunFileError(f"{what}: {name} is {value!r}; choose one of {', '.join(known)}")
+    if sum(map(bool, (figure.table, figure.maps, figure.array))) != 1:
+        raise RunFileError(f"{what} needs exactly one of table, map and array to be drawn from")
+    if not figure.table and (figure.x or figure.values):
+        raise RunFileError(f"{what}: x and y are columns of a table, and it is drawn from {figure.source}")
+    if kind == "map" and figure.table:
+        raise RunFileError(f"{what} is of kind map; name a map or an array instead of table {figure.table!r}")
+    if kind in CURVES and figure.maps:
+        raise RunFileError(f"{what}: maps are drawn as map, histogram or distribution, not as {kind}")
+    if kind in COUNTS and figure.table and (figure.values or not figure.x):
+        raise RunFileError(f"{what}: a {kind} is that of a column x, and has no y")
+    if kind in CURVES and figure.table and not figure.values:
+        raise RunFileError(f"{what} names no column y of table {figure.table!r}")
+    if figure.groups and (figure.array or kind == "map"):
+        raise RunFileError(f"{what}: by tells curves and counts apart, not {figure.source} of kind {kind}")
+    for name, beside in (("minus", figure.subtrahends), ("by", figure.groups if figure.maps else ())):
+        if beside and len(beside) != len(figure.maps):
+            raise RunFileError(f"{what}: {name} names {len(beside)} maps for {len(figure.maps)}")
+    if figure.fit and kind not in CURVES:
+        raise RunFileError(f"{what}: a fit is drawn to curves, not to a {kind}")
+    if figure.start and kind not in ("lines", "scatter", "steps"):
+        raise RunFileError(f"{what}: a start is the first point of curves, and a {kind} has none")
+    if kind == "map" and (figure.x_scale, figure.y_scale) != ("linear", "linear"):
+        raise RunFileError(f"{what}: a map is drawn over its rows and columns; it has no log axis")
+
+
+def _check_text(text: object, what: str) -> None:
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT:
+        raise RunFileError(f"{what} is no text of at most {LONGEST_TEXT} characters")
+
+
+def _is_finite(value: object) -> bool:
+    """Whether it is a number that an axis shows, and no truth value."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _names(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    return ((given,) if given else ()) if isinstance(given, str) else given
