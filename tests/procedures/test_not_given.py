@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,6 +13,7 @@ from command_line import made_of_words
 from pymeasure.experiment import FloatParameter, IntegerParameter
 
 from mho import run
+from mho.chip_maps.matrix_files import load_vector
 from mho.errors import InputError
 from mho.instruments import open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
@@ -82,18 +85,28 @@ def test_the_optional_numbers_are_found():
     assert {("sweep", "gate"), ("read", "read_voltage"), ("solve", "tolerance")} <= set(NUMBERS)
 
 
-def shortest(name: str) -> dict[str, object]:
-    return (
-        {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "bits": 4, "max_cycles": 3}
-        if name == "solve"
-        else CELLS
-    )
+def shortest(name: str) -> dict[str, Any]:
+    return {
+        "solve": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "bits": 4, "max_cycles": 3},
+        "program": {"digits": np.array([[0, 7], [5, 6]])},
+    }.get(name, CELLS)
 
 
-@pytest.mark.parametrize(("name", "key"), NUMBERS)
-def test_zero_is_zero_for_every_optional_number_or_is_refused(name, key, tmp_path):
+EVERY = [
+    (name, key, parameter)
+    for name, kind in known_procedures().items()
+    for key, parameter in kind().form().items()
+    if isinstance(parameter, FloatParameter | IntegerParameter)
+]
+ZEROES = [(name, key) for name, key, parameter in EVERY if parameter.minimum <= 0 <= parameter.maximum]
+
+
+@pytest.mark.parametrize(("name", "key"), ZEROES)
+def test_zero_is_zero_in_script_words_and_file_for_every_number_or_is_refused(name, key, tmp_path):
     procedure = make_procedure(name, {**shortest(name), key: 0.0})
-    assert getattr(procedure, key) == 0.0
+    files = {"solve": ["a.mtx"], "program": ["a.npy"]}.get(name, [])
+    typed = made_of_words(name, [*files, f"--{key.replace('_', '-')}", "0"])
+    assert [getattr(one, key) for one in (procedure, typed)] == [0, 0]
     try:
         run(procedure, seed=1, output=tmp_path / "zero.h5")
     except InputError as refused:
@@ -101,8 +114,55 @@ def test_zero_is_zero_for_every_optional_number_or_is_refused(name, key, tmp_pat
     else:
         with RunFile(tmp_path / "zero.h5") as file:
             kept = file.parameters[key]
-        said = key if (kept.value, kept.origin) == (0.0, "") else ""
+            said = key if (kept.value, kept.origin, file.given[key]) == (0.0, "", 0.0) else ""
     assert key in said
+
+
+@pytest.mark.parametrize(("name", "key", "parameter"), EVERY)
+def test_a_number_that_is_not_given_is_none_or_the_default_that_its_form_shows(name, key, parameter):
+    assert getattr(make_procedure(name, {}), key) == parameter.default
+
+
+# For each number that may be 0: what a run shows where 0 is used as 0, and does not show by its default or otherwise.
+USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
+    ("program", "row"): lambda result, file: file.cells.startswith("multiply[0:2,"),
+    ("program", "column"): lambda result, file: file.cells.endswith(", 0:2]"),
+    ("program", "passes"): lambda result, file: result.summary["reads"] == result.summary["pulses"] + 4,
+    ("read", "interval"): lambda result, file: result.times[1] - result.times[0] < 1.0,
+    ("sweep", "highest"): lambda result, file: result.voltages.max() == 0.0,
+    ("sweep", "lowest"): lambda result, file: result.voltages.min() == 0.0,
+    ("sweep", "delay"): lambda result, file: result.summary["virtual_seconds"] < 10.0,
+    ("solve", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
+    ("solve", "seed"): lambda result, file: np.array_equal(
+        file.array("rhs"), load_vector("random", 2, np.random.default_rng(0))
+    ),
+    ("solve", "tolerance"): lambda result, file: (
+        result.summary["tolerance"] == 0.0 and result.summary["bits_asked"] is None
+    ),
+}
+OTHERWISE: dict[str, float] = {
+    "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
+    "wait": 1000.0, "seed": 7, "tolerance": 0.5,
+}  # fmt: skip
+ABOVE = {("read", "read_voltage"), ("sweep", "gate")}
+"""The first is refused at 0, the second is looked for at the word line above."""
+
+
+def test_every_number_that_may_be_0_is_looked_at_where_it_is_used():
+    assert set(USED) | ABOVE == set(ZEROES)
+
+
+@pytest.mark.parametrize(("name", "key"), USED)
+def test_zero_is_used_as_zero(name, key, tmp_path):
+    shown = []
+    beside = {"repeats": 2} if key == "interval" else {"lowest": -0.1} if key == "highest" else {}
+    for value in (0, OTHERWISE[key]):
+        procedure = make_procedure(name, {**shortest(name), **beside, key: value})
+        with open_bench(preset="relaxing", seed=1) as bench:
+            result = run(procedure, bench, seed=1, output=tmp_path / f"{value}.h5")
+        with RunFile(result.path) as file:
+            shown.append(USED[name, key](result, file))
+    assert shown == [True, False]
 
 
 @pytest.mark.parametrize(("name", "key"), NUMBERS)

@@ -13,8 +13,7 @@ from pathlib import Path
 import h5py
 import pytest
 import run_samples
-from command_line import Shell
-from mho.cli.arguments import procedure_from_arguments
+from command_line import Shell, made_of_words
 from queue_runners import Desk, running
 
 from mho import run
@@ -75,7 +74,7 @@ def test_a_file_and_a_module_are_found_as_they_are_written(name, lab):
     kind = find_procedure(name)
     assert (kind.__name__, make_procedure(name, {"times": "4"}).times) == ("Look", 4)
     assert find_procedure(name) is kind
-    assert procedure_from_arguments(name, ["--times", "5"]).times == 5
+    assert made_of_words(name, ["--times", "5"]).times == 5
 
 
 def test_a_file_is_found_in_another_folder_and_beside_it_its_modules(lab, tmp_path, monkeypatch):
