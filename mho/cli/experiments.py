@@ -105,15 +105,15 @@ def _carry_out(
     from mho.procedures.catalogue import make_procedure
     from mho.running.execution import run as carry_out
     from mho.running.results import kept_result
-    from mho.running.safety_statement import witnessed
+    from mho.running.safety_statement import observed_safety
 
     command = context.command
     assert isinstance(command, ProcedureCommand)
     procedure = make_procedure(command.procedure, typed_parameters(context, seed))
-    with RunDisplay(quiet=as_json) as display, witnessed(bench, report, display.observe) as witness:
-        observers: list[Observer] = [display.observe, witness]
+    with RunDisplay(quiet=as_json) as display, observed_safety(bench, report, display.observe) as safety:
+        observers: list[Observer] = [display.observe, safety]
         result = carry_out(
-            procedure, bench, seed=seed, observers=observers, control=witness.control, **conditions
+            procedure, bench, seed=seed, observers=observers, control=safety.control, **conditions
         )
     if as_json:
         typer.echo(json.dumps(kept_result(result).values))

@@ -17,7 +17,7 @@ from mho.procedures.stream import Event, Observer, Started
 from mho.running.execution import run
 from mho.running.plan import Plan, PlannedRun, load_plan
 from mho.running.queue.durations import expected_together, own_seconds
-from mho.running.safety_statement import Witness, witnessed
+from mho.running.safety_statement import SafetyObserver, observed_safety
 from mho.running.supervisor import Report
 
 SHOWN = 40  # runs listed before the rest is only counted
@@ -56,8 +56,8 @@ def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> 
     for planned in plan.runs:
         console.print(f"run {planned.number} of {len(plan.runs)}  {_values(planned)}", highlight=False)
         try:
-            with RunDisplay() as display, witnessed(planned.bench, report, display.observe) as witness:
-                finished[planned.number] = _carry_out(planned, output, finished, display.observe, witness)
+            with RunDisplay() as display, observed_safety(planned.bench, report, display.observe) as safety:
+                finished[planned.number] = _carry_out(planned, output, finished, display.observe, safety)
         except Aborted:
             raise
         except MhoError as error:
@@ -74,7 +74,7 @@ def _carry_out(
     output: Path | None,
     finished: Mapping[int, Path],
     display: Observer,
-    witness: Witness,
+    safety: SafetyObserver,
 ) -> Path:
     """Carry out one run; return its file."""
     after = None
@@ -96,8 +96,8 @@ def _carry_out(
         preset=planned.preset,
         after=after,
         output=output,
-        observers=[notice, display, witness],
-        control=witness.control,
+        observers=[notice, display, safety],
+        control=safety.control,
     )
     return begun[0]
 

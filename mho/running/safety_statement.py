@@ -14,7 +14,7 @@ from mho.running.supervisor import Report
 SUPERVISOR_GONE = "the process that looked after the run is gone"
 
 
-class Witness:
+class SafetyObserver:
     """An observer of one run.
 
     Parameters
@@ -89,7 +89,7 @@ class Witness:
 
 
 @contextmanager
-def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness]:
+def observed_safety(bench: str, report: Report, display: Observer) -> Iterator[SafetyObserver]:
     """Report to the supervisor how the run in this block left its bench; yield the observer that finds out.
 
     A bench that its queue warns of is made safe first, which `display` is told. Without a supervisor it is here that the
@@ -107,12 +107,12 @@ def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness
         tell_queue,
     )
 
-    witness = Witness(report, bench)
+    safety = SafetyObserver(report, bench)
     ended: BaseException | None = None
     if is_real(bench) and (said := see_that_safe(bench)):
         display(Message("WARNING", said))
     try:
-        yield witness
+        yield safety
     except KeyboardInterrupt as error:
         ended = error
         raise Aborted(str(error) or "interrupted from the keyboard") from error
@@ -120,15 +120,15 @@ def witnessed(bench: str, report: Report, display: Observer) -> Iterator[Witness
         ended = error
         raise
     finally:
-        safe = witness.left_safe(ended)
+        safe = safety.left_safe(ended)
         # What the procedure has left has the bench's connections, and may have used it since.
-        if witness.taken and report.supervised and end_heirs():
+        if safety.taken and report.supervised and end_heirs():
             report.had_heirs()
             safe = False
-        if witness.taken and safe:
+        if safety.taken and safe:
             report.left(bench)
-        elif witness.taken and not report.supervised:
-            tell_queue(bench, witness.found(ended))
+        elif safety.taken and not report.supervised:
+            tell_queue(bench, safety.found(ended))
 
 
 def is_real(bench: str) -> bool:

@@ -26,7 +26,7 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures.stream import Message
 from mho.running.queue import Answer, Job, JobStatus, Queue
 from mho.running.queue.durations import START
-from mho.running.runner.announcements import telling
+from mho.running.runner.announcements import notifying
 from mho.running.runner.messages import JobChanged, RunnerState
 from mho.running.runner.server import WATCHERS
 from mho.runs import RunFile
@@ -273,7 +273,7 @@ def test_trouble_and_ends_are_told_elsewhere():
         def send(self, title: str, body: str, occasion: str) -> None:
             sent.append((title, occasion))
 
-    tell = telling(Sender())
+    tell = notifying(Sender())
     job = Job(
         3, order(), JobStatus.FINISHED, 0, 1, "", Path("a.h5"), None, 1, None, None, None, None, 0.0, 0.0, 1.0, None, None,
         None,

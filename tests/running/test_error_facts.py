@@ -19,7 +19,7 @@ from mho.running.queue import JobStatus, Queue
 from mho.running.runner.messages import JobDone, decode, encode
 from mho.running.runner.outcome import JobOutcome, told
 from mho.running.runner.runner import Runner
-from mho.running.safety_statement import Witness
+from mho.running.safety_statement import SafetyObserver
 from mho.runs import Status
 
 
@@ -54,7 +54,7 @@ def test_a_name_that_is_no_error_of_ours_decides_nothing(name) -> None:
     assert not issubclass(recorded_class(name), MhoError)
 
 
-def ended_by(error: Exception, tmp_path, monkeypatch, *, mute: bool = False) -> tuple[Ended, Witness]:
+def ended_by(error: Exception, tmp_path, monkeypatch, *, mute: bool = False) -> tuple[Ended, SafetyObserver]:
     """Let a run end by an error, on a bench whose board cannot be confirmed safe when it is `mute`."""
 
     def fail(*words: object) -> None:
@@ -62,7 +62,7 @@ def ended_by(error: Exception, tmp_path, monkeypatch, *, mute: bool = False) -> 
 
     monkeypatch.setattr(Read, "execute", fail)
     heard: list[Event] = []
-    witness = Witness()
+    witness = SafetyObserver()
     with open_bench(seed=1) as bench:
         make_safe = bench.instruments.board.make_safe
         if mute:
@@ -105,7 +105,7 @@ def test_what_may_be_live_goes_from_worker_to_runner_as_a_field() -> None:
 
 
 def test_a_bench_that_was_refused_safe_by_its_own_error_names_its_roles() -> None:
-    witness = Witness()
+    witness = SafetyObserver()
     witness.taken = True
     assert witness.found(UnsafeError("words", live=("smu",))) == Safed(False, "words", ("smu",))
     assert witness.found(RuntimeError("boom")) == Safed(False, "boom")

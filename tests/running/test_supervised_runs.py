@@ -26,7 +26,7 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.laboratory.laboratory import Laboratory
 from mho.procedures.stream import BenchTaken, Ended, Message, Started
 from mho.running.queue import JobStatus, Queue, queue_path
-from mho.running.safety_statement import SUPERVISOR_GONE, witnessed
+from mho.running.safety_statement import SUPERVISOR_GONE, observed_safety
 from mho.running.supervisor import Report
 from mho.runs import RunFile, Status
 
@@ -262,12 +262,12 @@ def test_a_run_whose_bench_was_made_safe_after_it_holds_no_queue(runs, tmp_path,
 def test_without_a_supervisor_the_run_itself_tells_the_queue(tmp_path, monkeypatch):
     monkeypatch.setenv("MHO_RUNS", str(tmp_path))
     with served_bench(tmp_path) as (bench, _), Queue(queue_path()) as queue:
-        with suppress(UnsafeError), witnessed(bench, Report(), print) as witness:
+        with suppress(UnsafeError), observed_safety(bench, Report(), print) as witness:
             witness(BenchTaken())
             raise UnsafeError("gate did not answer", live=("gate",))
         lane = queue.lane(bench)
         assert (lane.unsafe, lane.unsafe_reason, lane.live) == (True, "gate did not answer", ("gate",))
-        with witnessed(bench, Report(), print) as witness:  # its gate answers again
+        with observed_safety(bench, Report(), print) as witness:  # its gate answers again
             witness(BenchTaken())
             witness(Started("a run", tmp_path / "run.h5"))
             witness(Ended(Status.FINISHED, "", tmp_path / "run.h5", safe=True))
@@ -282,7 +282,7 @@ def test_a_run_that_is_refused_leaves_a_bench_alone_that_is_another_s(tmp_path):
             laboratory.devices[gate.address].write(b":SOUR:VOLT 1.0;:OUTP ON\n")
             with (
                 pytest.raises(BenchError, match="is in use"),
-                witnessed(bench, Report(tell), print) as witness,
+                observed_safety(bench, Report(tell), print) as witness,
             ):
                 run(
                     Reading(), bench, output=tmp_path / "run.h5", observers=[witness], control=witness.control
@@ -326,7 +326,7 @@ def test_a_run_after_a_job_whose_worker_was_killed_makes_the_bench_safe_first(tm
         gate = load_bench_file("simulated").bench.instruments.gate
         laboratory.devices[gate.address].write(b":SOUR:VOLT 1.0;:OUTP ON\n")
         assert unsafe_roles(laboratory) == {"gate"}
-        with witnessed(bench, Report(), said.append):
+        with observed_safety(bench, Report(), said.append):
             assert unsafe_roles(laboratory) == set()
     (message,) = said
     assert message.text == f"bench {bench} was not confirmed safe, and was made safe by a fresh process first"

@@ -19,7 +19,7 @@ from mho.running.notifications import Notifier, addresses
 from mho.running.queue.durations import duration
 from mho.running.queue.job import ENDED, Job, JobStatus
 from mho.running.queue.store import queue_path
-from mho.running.runner.announcements import telling
+from mho.running.runner.announcements import notifying
 from mho.running.runner.messages import Event, JobChanged, RunnerState
 from mho.running.runner.runner import Runner
 
@@ -115,7 +115,7 @@ def run_queue(bench: str, *, once: bool, drain: bool, notify: Sequence[str] = ()
     wanted = addresses(notify)
     notifier = None if wanted is None else Notifier(wanted)
     with RunnerDisplay(Terminal(stderr=True)) as display:
-        listeners = [display.observe] if notifier is None else [display.observe, telling(notifier)]
+        listeners = [display.observe] if notifier is None else [display.observe, notifying(notifier)]
         try:
             return Runner(queue_path(), bench, listeners=listeners).serve(once=once, drain=drain)
         finally:

@@ -35,22 +35,22 @@ SYMBOLS = ("o", "s", "t", "d", "+", "x", "star", "p")
 
 
 @dataclass(frozen=True)
-class Refined:
+class RunConvergence:
     """A run's refinement; None without one, or when the file cannot be read, and then `trouble` says why."""
 
     convergence: Convergence | None
     trouble: str = ""
 
 
-def read_refined(paths: Sequence[Path]) -> list[Refined]:
+def read_refined(paths: Sequence[Path]) -> list[RunConvergence]:
     """Read the refinement of each run file."""
     found = []
     for path in paths:
         try:
             with RunFile(path) as run:
-                found.append(Refined(read_convergence(run)))
+                found.append(RunConvergence(read_convergence(run)))
         except RunFileError as error:
-            found.append(Refined(None, str(error)))
+            found.append(RunConvergence(None, str(error)))
     return found
 
 
@@ -74,7 +74,7 @@ class CompareView(QDialog):
     """A window on several runs."""
 
     def __init__(
-        self, runs: Sequence[Known], refined: Sequence[Refined], parent: QWidget | None = None
+        self, runs: Sequence[Known], refined: Sequence[RunConvergence], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(f"{len(runs)} runs compared")

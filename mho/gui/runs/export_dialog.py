@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 import mho.analysis as analysis
 from mho.analysis.exports.export import export
-from mho.gui.session.task_thread import Clerk
+from mho.gui.session.task_thread import TaskThread
 from mho.gui.widgets.theme import colours
 
 
@@ -66,9 +66,9 @@ class ExportDialog(QDialog):
     written = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, run: Path, clerk: Clerk, parent: QWidget | None = None) -> None:
+    def __init__(self, run: Path, task_thread: TaskThread, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._run, self._clerk = run, clerk
+        self._run, self._task_thread = run, task_thread
         self._writing = False
         self.setWindowTitle(f"Export {run.name}")
         self.resize(620, 160)
@@ -116,7 +116,7 @@ class ExportDialog(QDialog):
         self._writing = True
         self.export.setEnabled(False)
         self._say("writing…", colours().faint)
-        self._clerk.ask(lambda: form.write(run, output), self._end, self._fail)
+        self._task_thread.ask(lambda: form.write(run, output), self._end, self._fail)
 
     def _end(self, path: Path) -> None:
         self._writing = False

@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from mho.gui.session.task_thread import Clerk
+from mho.gui.session.task_thread import TaskThread
 from mho.runs.index.index import NEWEST_FIRST, IndexedRun, RunIndex
 from mho.runs.index.query_sql import condition
 
@@ -48,7 +48,7 @@ class Words:
 
 
 @dataclass
-class _Drawer:
+class _StoredIndex:
     """The open index and its last result; opened and used in the other thread only."""
 
     folder: Path
@@ -62,7 +62,7 @@ class _Drawer:
         return self.index
 
 
-class RunsDesk(QObject):
+class IndexThread(QObject):
     """The index of the runs in `folder`.
 
     Signals
@@ -87,8 +87,8 @@ class RunsDesk(QObject):
 
     def __init__(self, folder: Path, parent: QObject) -> None:
         super().__init__(parent)
-        self._clerk = Clerk("index of runs", self)
-        self._drawer = _Drawer(folder)
+        self._task_thread = TaskThread("index of runs", self)
+        self._drawer = _StoredIndex(folder)
         self._last = Search()
         self._updating = False
 
@@ -112,18 +112,20 @@ class RunsDesk(QObject):
             if found is not None and search is self._last:
                 self.found.emit(found)
 
-        self._clerk.ask(work, then, lambda text: self.refused.emit(text) if search is self._last else None)
+        self._task_thread.ask(
+            work, then, lambda text: self.refused.emit(text) if search is self._last else None
+        )
 
     def update(self) -> None:
         """Update the index from the files, unless an update is in progress."""
         if self._updating:
             return
         self._updating = True
-        clerk, drawer = self._clerk, self._drawer
+        task_thread, drawer = self._task_thread, self._drawer
 
         def progress(done: int, total: int) -> None:
-            clerk.tell(lambda: self.reading.emit(done, total))
-            clerk.let_others_pass()
+            task_thread.tell(lambda: self.reading.emit(done, total))
+            task_thread.let_others_pass()
 
         def work() -> tuple[bool, Words]:
             index = drawer.open()
@@ -143,16 +145,16 @@ class RunsDesk(QObject):
             self._updating = False
             self.failed.emit(text)
 
-        clerk.ask(work, then, refused)
+        task_thread.ask(work, then, refused)
 
     def ask(self, work: Callable[[RunIndex], Any], then: Callable[[Any], None]) -> None:
         """Do work on the index in its thread; errors come by `failed`."""
         drawer = self._drawer
-        self._clerk.ask(lambda: work(drawer.open()), then, self.failed.emit)
+        self._task_thread.ask(lambda: work(drawer.open()), then, self.failed.emit)
 
     def close(self) -> None:
         """Close the index."""
-        self._clerk.close()
+        self._task_thread.close()
 
 
 def _quoted(text: str) -> str:

@@ -19,15 +19,15 @@ from PySide6.QtWidgets import (
 
 from mho.analysis.reports.convergence import Convergence, read_convergence
 from mho.errors import RunFileError
-from mho.gui.runs.compare_view import FEWEST, MOST, CompareView, Refined, read_refined
+from mho.gui.runs.compare_view import FEWEST, MOST, CompareView, RunConvergence, read_refined
 from mho.gui.runs.export_dialog import FIRST_DATA, ExportDialog
-from mho.gui.runs.index_thread import Found, RunsDesk, Search, Words
+from mho.gui.runs.index_thread import Found, IndexThread, Search, Words
 from mho.gui.runs.preview import Known, RunPreview, read_known, set_tags
 from mho.gui.runs.search import RunsSearch
 from mho.gui.runs.table import RunsView
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
-from mho.gui.session.task_thread import Clerk
+from mho.gui.session.task_thread import TaskThread
 from mho.runs import RunFile, Status
 from mho.runs.index.index import NEWEST_FIRST, IndexedRun, RunIndex
 
@@ -49,12 +49,12 @@ class RunsPanel(QWidget):
         self._sort = NEWEST_FIRST
         self._status: Status | None = None
         self._trouble = ""
-        self.desk = RunsDesk(session.folder, self)
-        self._files = Clerk("run files", self)
+        self.index = IndexThread(session.folder, self)
+        self._files = TaskThread("run files", self)
         self._build()
         self._connect()
         self._timer = QTimer(self, interval=UPDATE_PERIOD)
-        self._timer.timeout.connect(lambda: self.desk.update() if self.isVisible() else None)
+        self._timer.timeout.connect(lambda: self.index.update() if self.isVisible() else None)
         self._timer.start()
 
     def _build(self) -> None:
@@ -102,11 +102,11 @@ class RunsPanel(QWidget):
         self.data.clicked.connect(lambda: self._export(FIRST_DATA))
         self.preview.tags_wanted.connect(self._tag)
         self.preview.note_wanted.connect(self._note)
-        self.desk.found.connect(self._show)
-        self.desk.refused.connect(self._refuse)
-        self.desk.failed.connect(self._fail)
-        self.desk.updated.connect(self._take_update)
-        self.desk.reading.connect(self._say_reading)
+        self.index.found.connect(self._show)
+        self.index.refused.connect(self._refuse)
+        self.index.failed.connect(self._fail)
+        self.index.updated.connect(self._take_update)
+        self.index.reading.connect(self._say_reading)
         self._session.run_news.connect(self._take_news)
         find = QAction("Find runs", self)
         find.setShortcut(QKeySequence.StandardKey.Find)
@@ -120,18 +120,18 @@ class RunsPanel(QWidget):
         """Show the contents of the index, and update it from the files."""
         super().showEvent(event)
         self._search()
-        self.desk.update()
+        self.index.update()
 
     def close_down(self) -> None:
         """End the work in other threads."""
         self._timer.stop()
-        self.desk.close()
+        self.index.close()
         self._files.close()
 
     # --- searching ---
 
     def _search(self) -> None:
-        self.desk.search(Search(self.search.query.text(), self.search.filters, self._sort))
+        self.index.search(Search(self.search.query.text(), self.search.filters, self._sort))
 
     def _sort_by(self, name: str) -> None:
         self._sort = name
@@ -168,7 +168,7 @@ class RunsPanel(QWidget):
         if news.status is not self._status:
             self._status = news.status
             if self.isVisible():
-                self.desk.update()
+                self.index.update()
 
     # --- what is chosen ---
 
@@ -212,7 +212,7 @@ class RunsPanel(QWidget):
                 self.preview.show_convergence(convergence)
 
         path = self._path(run)
-        self.desk.ask(lambda index: read_known(index, run), show)
+        self.index.ask(lambda index: read_known(index, run), show)
         self._files.ask(read, draw)
 
     def _tag(self, words: tuple[str, ...]) -> None:
@@ -229,9 +229,9 @@ class RunsPanel(QWidget):
         def done(_: None) -> None:
             self._search()
             self._choose()
-            self.desk.update()  # other tags can be filtered by now
+            self.index.update()  # other tags can be filtered by now
 
-        self.desk.ask(change, done)
+        self.index.ask(change, done)
 
     # --- what is done with it ---
 
@@ -260,15 +260,15 @@ class RunsPanel(QWidget):
         runs = self.chosen()
         paths = [self._path(run) for run in runs]
 
-        def look_up(refined: list[Refined]) -> None:
-            self.desk.ask(
+        def look_up(refined: list[RunConvergence]) -> None:
+            self.index.ask(
                 lambda index: [read_known(index, run) for run in runs],
                 lambda known: self._open_comparison(known, refined),
             )
 
         self._files.ask(lambda: read_refined(paths), look_up)
 
-    def _open_comparison(self, known: list[Known], refined: list[Refined]) -> None:
+    def _open_comparison(self, known: list[Known], refined: list[RunConvergence]) -> None:
         CompareView(known, refined, self).show()
 
     def _export(self, form: int) -> None:

@@ -22,7 +22,7 @@ BUSY, IDLE = 15, 50  # ms between two looks for results, while some are expected
 log = logging.getLogger(__name__)
 
 
-class Errands(QObject):
+class BackgroundTasks(QObject):
     """Runs functions in the background: one after the other in a shared thread, or at once in their own thread.
 
     The threads touch nothing of Qt: a timer of the window's thread fetches their results. The window may therefore be
@@ -41,7 +41,7 @@ class Errands(QObject):
         self._closed = closed = threading.Event()
         self._results: deque[tuple[Callable[[], None], bool]] = deque()
         self._expected = 0
-        self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix="errands")
+        self._pool = pool = ThreadPoolExecutor(1, thread_name_prefix="background")
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._collect)
         self._timer.start(IDLE)

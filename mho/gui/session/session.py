@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from mho.errors import MhoError
-from mho.gui.session.background import Errands
+from mho.gui.session.background import BackgroundTasks
 from mho.gui.session.bench_safety import SafetyRecord, SafetyVerdict, Use, safety_topic, say_runner_gone
 from mho.gui.session.queue_listener import QueueListener, RunnerListener, Unwatched
 from mho.gui.session.runner_commands import Command, StopTold, carry_out, start_runner, stop_at_once
@@ -111,9 +111,9 @@ class Session(QObject):
         self.safety = self._record.safety()
         self._following = True
         self._followed: Path | None = None  # the last run file of the runner that was to be shown
-        self._errands = Errands(self)
-        self._errands.failed.connect(self.tell)
-        self._shown = ShownRun(self._errands, self)
+        self._background = BackgroundTasks(self)
+        self._background.failed.connect(self.tell)
+        self._shown = ShownRun(self._background, self)
         self._shown.opened.connect(self.run_opened)
         self._shown.news.connect(self.run_news)
         self._shown.unreadable.connect(lambda text: self.tell("ERROR", text))
@@ -129,10 +129,10 @@ class Session(QObject):
         bench = self.bench
 
         def changed(jobs: list[Job], lane: Lane, use: Use) -> None:
-            self._errands.deliver(lambda: self._take_jobs(bench, jobs, lane, use))
+            self._background.deliver(lambda: self._take_jobs(bench, jobs, lane, use))
 
         def failed(error: MhoError) -> None:
-            self._errands.deliver(lambda: self.tell("ERROR", str(error)))
+            self._background.deliver(lambda: self.tell("ERROR", str(error)))
 
         self._queue_listener = QueueListener(self.queue_path, bench, changed, failed)
         self._runner_listener = RunnerListener(self.queue_path, self.bench)
@@ -142,7 +142,7 @@ class Session(QObject):
         """Stop listening; the runner and its job go on."""
         self._stop_listening()
         self._shown.stop()
-        self._errands.close()
+        self._background.close()
 
     @property
     def listens(self) -> bool:
@@ -223,13 +223,13 @@ class Session(QObject):
     def command(self, name: Command, job: int | None = None) -> None:
         """Send a command to the runner, and show its refusal. Without a runner the queue is held or released."""
         bench = self.bench
-        self._errands.run_at_once(lambda: carry_out(name, self.queue_path, bench, job))
+        self._background.run_at_once(lambda: carry_out(name, self.queue_path, bench, job))
 
     def emergency_stop(self) -> None:
         """Break off the running job at once, make the bench safe, and hold the queue; `stop_told` reports the outcome."""
         bench = self.bench
         self.stop_told.emit("CRITICAL", f"emergency stop of bench {bench}: asked for, not yet confirmed…")
-        self._errands.run_at_once(
+        self._background.run_at_once(
             lambda: stop_at_once(self.queue_path, bench), lambda told: self._stopped(bench, told)
         )
 
@@ -248,7 +248,7 @@ class Session(QObject):
 
     def ensure_runner(self) -> None:
         """Start a runner for the bench, as a process that outlives the window, unless there is one."""
-        self._errands.run_at_once(lambda: start_runner(self.queue_path, self.bench), self._pass_on)
+        self._background.run_at_once(lambda: start_runner(self.queue_path, self.bench), self._pass_on)
 
     def change_queue(self, act: Callable[[Queue], Any], then: Callable[[Any], None] | None = None) -> None:
         """Run `act` on the queue in another thread; `then` gets its result in this one."""
@@ -278,7 +278,7 @@ class Session(QObject):
         refused : callable, optional
             Gets an `MhoError`; without it that is told as an error.
         """
-        self._errands.run(work, then, refused)
+        self._background.run(work, then, refused)
 
     # --- what comes in from threads ---
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from mho.errors import MhoError, RunFileError
-from mho.gui.session.background import Errands
+from mho.gui.session.background import BackgroundTasks
 from mho.gui.session.file_follower import RunFollower
 from mho.runs import GOING_ON, RunFile
 
@@ -44,11 +44,11 @@ class ShownRun(QObject):
     news = Signal(object)
     unreadable = Signal(str)
 
-    def __init__(self, errands: Errands, parent: QObject | None = None) -> None:
+    def __init__(self, background: BackgroundTasks, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.run: RunFile | None = None
         self.path: Path | None = None
-        self._errands = errands
+        self._background = background
         self._follower: RunFollower | None = None
         self._trouble = ""
         self._looking = QTimer(self, singleShot=True)
@@ -78,7 +78,7 @@ class ShownRun(QObject):
                 self.path = path
                 self._give_up(error)
 
-        self._errands.run(lambda: RunFollower(path), then, refused)
+        self._background.run(lambda: RunFollower(path), then, refused)
 
     def close(self) -> None:
         """Show none."""

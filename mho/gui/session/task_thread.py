@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 Request = tuple[Callable[[], Any], Callable[[Any], None] | None, Callable[[str], None]]
 
 
-class Clerk(QObject):
+class TaskThread(QObject):
     """Runs tasks in its own thread; only the window's thread may submit them.
 
     The thread touches nothing of Qt: results wait until a timer of the window's thread fetches them, so that a

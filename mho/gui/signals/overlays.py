@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from mho.analysis.figures import palette
 from mho.analysis.figures.figure_data import FigureData
 from mho.gui.session.session import Session
-from mho.gui.session.task_thread import Clerk
+from mho.gui.session.task_thread import TaskThread
 from mho.gui.signals.reading import Curves
 from mho.gui.widgets.themed_plot import swatch
 from mho.runs import RunFile
@@ -41,7 +41,7 @@ class Overlays(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._clerk = Clerk("signals", self)
+        self._task_thread = TaskThread("signals", self)
         self._read: Callable[[RunFile], Contents] | None = None
         self._found: dict[Path, Contents] = {}
         self.list = QListWidget()
@@ -64,7 +64,7 @@ class Overlays(QWidget):
 
     def close_down(self) -> None:
         """End the work in another thread."""
-        self._clerk.close()
+        self._task_thread.close()
 
     def want(self, read: Callable[[RunFile], Contents] | None) -> None:
         """Read something else of each run from now on; None for nothing."""
@@ -120,7 +120,7 @@ class Overlays(QWidget):
                 self._found[path] = found
                 self.changed.emit()
 
-        self._clerk.ask(look, keep, lambda text: self._session.tell("ERROR", text))
+        self._task_thread.ask(look, keep, lambda text: self._session.tell("ERROR", text))
 
     def _choose(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(

@@ -17,7 +17,7 @@ OCCASIONS: dict[JobStatus, Occasion] = {
 }
 
 
-def telling(notifier: Notifier) -> Callable[[Event], None]:
+def notifying(notifier: Notifier) -> Callable[[Event], None]:
     """Return a listener that sends the notifications; a job that somebody aborted causes none."""
 
     def listen(event: Event) -> None:

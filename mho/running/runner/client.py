@@ -15,7 +15,7 @@ from mho.procedures.origin import bench_key
 from mho.running.queue.store import queue_path
 from mho.running.runner.connection import PATIENCE, Wire, set_patience
 from mho.running.runner.messages import Event, Refused, Request, RunnerState, decode
-from mho.running.runner.rendezvous import MeetingPlace
+from mho.running.runner.rendezvous import Rendezvous
 
 ANSWER_WITHIN = 40.0  # s; the runner gives up after 30
 SAFE_WITHIN = 90.0  # s; more than the runner grants a worker and the process that makes safe after it
@@ -52,7 +52,7 @@ class RunnerClient:
     def __init__(self, queue: Path | None = None, bench: str = "simulated") -> None:
         self.bench = bench_key(bench)
         self._queue_path = queue or queue_path()
-        self._place = MeetingPlace(self._queue_path, self.bench)
+        self._place = Rendezvous(self._queue_path, self.bench)
 
     def status(self, within: float = ANSWER_WITHIN) -> RunnerState:
         """Return the state of the runner, which has `within` seconds to answer."""

@@ -46,7 +46,7 @@ class RunnerAddress:
         return lives(self.pid, self.birth)
 
 
-class MeetingPlace:
+class Rendezvous:
     """The place for one queue and one bench: the same for every process, whatever its environment says.
 
     Parameters

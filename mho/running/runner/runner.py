@@ -36,9 +36,9 @@ from mho.running.runner.messages import (
 )
 from mho.running.runner.orphans import family_of_workers, runner_lives, wait_for_worker
 from mho.running.runner.outcome import JobOutcome, found, told
-from mho.running.runner.presence import EndAsked, Presence
-from mho.running.runner.rendezvous import MeetingPlace
+from mho.running.runner.rendezvous import Rendezvous
 from mho.running.runner.server import Asked
+from mho.running.runner.service import EndAsked, RunnerService
 from mho.running.runner.worker_process import Child, ChildEnded, ChildSaid, Grace
 from mho.runs.integrity.liveness import birth_of
 
@@ -72,7 +72,7 @@ class Runner:
     ) -> None:
         self.bench = bench_key(bench)
         self._queue = Queue(path)
-        self._presence = Presence(MeetingPlace(self._queue.path, self.bench), self.bench, listeners)
+        self._presence = RunnerService(Rendezvous(self._queue.path, self.bench), self.bench, listeners)
         self._writes = DeferredWrites(self._queue, self.bench, self._say)
         self._family = family_of_workers(self._queue.path, self.bench)
         self._grace = grace

@@ -27,7 +27,7 @@ from mho.running.failures import failure_reason
 from mho.running.queue.progress import Pace
 from mho.running.runner.messages import EMERGENCY, RUNNER_GONE, Assignment, Command, JobDone, decode
 from mho.running.runner.sender import Outbox
-from mho.running.safety_statement import Witness, is_real
+from mho.running.safety_statement import SafetyObserver, is_real
 from mho.running.trust import anybody
 from mho.runs import Status
 
@@ -98,7 +98,7 @@ def _break_off(control: Control, reason: str) -> None:
     interrupt()
 
 
-class _Watch(Witness):
+class _Watch(SafetyObserver):
     """Passes the run's events on, and remembers how long it took as well."""
 
     def __init__(self, tell: Callable[[Event], None]) -> None:
@@ -126,7 +126,7 @@ class _Watch(Witness):
 
 
 def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> JobDone:
-    order, witness = job.order, _Watch(tell)
+    order, safety = job.order, _Watch(tell)
     try:
         os.chdir(order.folder)
         sys.path.append(str(order.folder))  # where procedures of the user's own are
@@ -138,7 +138,7 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Jo
             after=job.after,
             force=order.force,
             output=job.run,
-            observers=[witness],
+            observers=[safety],
             control=control,
             resume_of=job.resume_of,
             provenance={"queue_job": str(job.job), "queue_attempt": str(job.attempt)},
@@ -146,15 +146,15 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Jo
         )
     except (Aborted, KeyboardInterrupt) as error:
         status = Status.INTERRUPTED if control.lost else Status.ABORTED
-        return witness.done(status, control.reason or str(error) or "interrupted", error)
+        return safety.done(status, control.reason or str(error) or "interrupted", error)
     except (MhoError, OSError) as error:
-        return witness.done(Status.FAILED, failure_reason(error), error)
+        return safety.done(Status.FAILED, failure_reason(error), error)
     except Exception as error:  # a procedure's own fault: its traceback goes to the runner's log
         log.exception("job %d failed", job.job)
-        return witness.done(Status.FAILED, failure_reason(error), error)
+        return safety.done(Status.FAILED, failure_reason(error), error)
     pulses = getattr(result, "summary", {}).get("pulses")
-    safe, confirmed = witness.left_safe(None), witness.confirmed(None)
-    return JobDone(Status.FINISHED, "", safe, witness.seconds, pulses, confirmed=confirmed)
+    safe, confirmed = safety.left_safe(None), safety.confirmed(None)
+    return JobDone(Status.FINISHED, "", safe, safety.seconds, pulses, confirmed=confirmed)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mho.runs.integrity.liveness import HEARTBEAT_PERIOD
-from mho.runs.writing.location import Whereabouts
+from mho.runs.writing.location import FileLocation
 from mho.runs.writing.wall_clock import WallClock
 
 FLUSH_PERIOD = 0.05
@@ -27,10 +27,10 @@ class FlushThread:
     """
 
     def __init__(
-        self, path: Path, whereabouts: Whereabouts, flush: Callable[[], bool], beat: Callable[[str], None]
+        self, path: Path, location: FileLocation, flush: Callable[[], bool], beat: Callable[[str], None]
     ) -> None:
         self._path = path
-        self._whereabouts = whereabouts
+        self._location = location
         self._flush = flush
         self._beat = beat
         self._clock = WallClock()
@@ -63,7 +63,7 @@ class FlushThread:
                 f"the computer's clock was set {'forward' if jump > 0 else 'back'} by {abs(jump):.0f} s; "
                 "the times in this file count from the start of the run and do not follow"
             )
-        if not self._gone and self._whereabouts.is_gone():
+        if not self._gone and self._location.is_gone():
             self._gone = True
             notes.append(
                 f"run file {self._path} was removed or renamed while it is written; nothing is lost: "

@@ -17,7 +17,7 @@ from mho.runs.reading.opening import DAMAGE
 from mho.runs.schema import Status
 from mho.runs.writing.abandonment import abandon
 from mho.runs.writing.flushing import FlushThread
-from mho.runs.writing.location import Whereabouts
+from mho.runs.writing.location import FileLocation
 from mho.runs.writing.outcome import RunOutcome, plain_words
 from mho.runs.writing.repacking import repack
 
@@ -56,8 +56,8 @@ class LiveFile:
         self._entry = file["entry"]
         self._drain, self._note, self._digests = drain, note, digests
         self._outcome = RunOutcome(path, self._entry)
-        self._whereabouts = Whereabouts(path)
-        self._flush_thread = FlushThread(path, self._whereabouts, self._flush_pending, self._beat)
+        self._location = FileLocation(path)
+        self._flush_thread = FlushThread(path, self._location, self._flush_pending, self._beat)
         self._began = time.monotonic()
         self._dirty = False
         self._over = False
@@ -118,7 +118,7 @@ class LiveFile:
                     self._give_up(error)
             if self._wreck is not None:
                 self._outcome.inscribe(Status.FAILED, reason or self.refusal, self.elapsed())
-            in_place = not self._whereabouts.is_gone()
+            in_place = not self._location.is_gone()
             self._leave()
             if self.refusal:
                 raise self.refused()
@@ -160,7 +160,7 @@ class LiveFile:
 
     def _see_to_room(self, size: int = 0) -> None:
         """Stop while there is still room to close the file well: HDF5 does not survive a full disk."""
-        free = self._whereabouts.room()
+        free = self._location.room()
         if free < size + RESERVE:
             self.refusal = (
                 f"run file {self.path} cannot grow: its disk has {free / 1e6:.0f} MB left; all before is "
@@ -188,10 +188,10 @@ class LiveFile:
     def _leave(self) -> None:
         """Put back a file that was removed meanwhile, and close the descriptor."""
         try:
-            place = self._whereabouts.put_back()
+            place = self._location.put_back()
             if place is not None:
                 log.warning("run file %s, removed while it was written, is back as %s", self.path, place)
         except RunFileError as error:
             self.refusal = self.refusal or str(error)
         finally:
-            self._whereabouts.close()
+            self._location.close()

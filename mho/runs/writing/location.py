@@ -14,7 +14,7 @@ from pathlib import Path
 from mho.errors import RunFileError
 
 
-class Whereabouts:
+class FileLocation:
     """Watches one file, from its creation until `close`."""
 
     def __init__(self, path: Path) -> None:

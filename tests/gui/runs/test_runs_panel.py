@@ -218,7 +218,7 @@ def test_only_what_differs_is_listed(qtbot, panel, folder):
         )
         with RunWriter.create(folder / f"{name}.h5", header, Layout()):
             pass
-    panel.desk.update()
+    panel.index.update()
     qtbot.waitUntil(lambda: "two" in names(panel), timeout=WAIT)
     with RunIndex(folder) as index:
         known = [read_known(index, index.find(name)) for name in ("one", "two")]
@@ -289,7 +289,7 @@ def test_an_export_that_nobody_waits_for_is_told_when_it_is_done(qtbot, session,
 def test_a_new_run_and_a_damaged_one_appear(qtbot, panel, folder):
     run_samples.whole_run(folder / "epsilon.h5")
     (folder / "broken.h5").write_bytes((folder / "epsilon.h5").read_bytes()[:3000])
-    panel.desk.update()
+    panel.index.update()
     qtbot.waitUntil(lambda: {"epsilon", "broken"} <= set(names(panel)), timeout=WAIT)
 
     choose(panel, "broken")
@@ -310,7 +310,7 @@ def test_a_folder_that_is_not_there_is_told_and_the_panel_lives(qtbot, tmp_path)
 
     (tmp_path / "nowhere").mkdir()
     run_samples.whole_run(tmp_path / "nowhere" / "first.h5")
-    panel.desk.update()
+    panel.index.update()
     qtbot.waitUntil(lambda: names(panel) == ["first"], timeout=WAIT)
     panel.close_down()
     session.close()

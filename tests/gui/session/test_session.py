@@ -14,12 +14,12 @@ from shiboken6 import Shiboken
 
 from mho.errors import InputError
 from mho.gui.queue.panel import QueuePanel
-from mho.gui.session.background import Errands
+from mho.gui.session.background import BackgroundTasks
 from mho.gui.session.bench_safety import SafetyVerdict
 from mho.gui.session.session import Session
 from mho.gui.window.command_bar import CommandBar
 from mho.running.queue import Queue, database
-from mho.running.runner.rendezvous import MeetingPlace
+from mho.running.runner.rendezvous import Rendezvous
 from mho.running.runner.server import WATCHERS
 from mho.runs import Status
 
@@ -337,7 +337,7 @@ def test_a_runner_that_does_not_answer_is_not_taken_for_none(session: Session, s
     panel, bar = QueuePanel(session), CommandBar(session)
     for widget in (panel, bar):
         qtbot.addWidget(widget)
-    place = MeetingPlace(session.queue_path, "simulated")
+    place = Rendezvous(session.queue_path, "simulated")
     place.prepare()
     with place.listen() as listener:
         place.publish(listener)  # of this process, which does not listen any more
@@ -403,32 +403,32 @@ def test_a_closed_session_hears_nothing_more(session: Session, qtbot) -> None:
 def test_errands_whose_window_was_deleted_under_them_begin_and_bring_nothing(qtbot) -> None:
     """As when a window goes without being closed while a thread is at work for it."""
     going, brought = threading.Event(), []
-    errands = Errands()
-    errands.run_at_once(lambda: going.wait(10), brought.append)
-    errands.run(lambda: brought.append("begun"))
-    Shiboken.delete(errands)
-    errands.run(lambda: brought.append("begun"))
-    errands.deliver(lambda: brought.append("brought"))
+    background = BackgroundTasks()
+    background.run_at_once(lambda: going.wait(10), brought.append)
+    background.run(lambda: brought.append("begun"))
+    Shiboken.delete(background)
+    background.run(lambda: brought.append("begun"))
+    background.deliver(lambda: brought.append("brought"))
     going.set()
     eventually(lambda: not any(thread.name == "errand" for thread in threading.enumerate()))
     qtbot.wait(20)
-    errands.close()
+    background.close()
     assert brought == []
 
 
 def test_windows_may_go_at_any_moment_of_what_is_brought_to_them(qtbot) -> None:
     for _ in range(30):
-        errands, over = Errands(), threading.Event()
+        background, over = BackgroundTasks(), threading.Event()
 
-        def bring(errands: Errands = errands, over: threading.Event = over) -> None:
+        def bring(background: BackgroundTasks = background, over: threading.Event = over) -> None:
             while not over.is_set():
-                errands.deliver(lambda: None)
+                background.deliver(lambda: None)
 
         threads = [threading.Thread(target=bring) for _ in range(2)]
         for thread in threads:
             thread.start()
         qtbot.wait(1)
-        Shiboken.delete(errands)
+        Shiboken.delete(background)
         over.set()
         for thread in threads:
             thread.join()

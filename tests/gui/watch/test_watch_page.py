@@ -22,7 +22,7 @@ from mho.errors import InputError
 from mho.gui.watch import WatchServer
 from mho.gui.watch.state import MOST_ENDED, look
 from mho.running.queue import JobStatus, Queue
-from mho.running.runner.rendezvous import MeetingPlace
+from mho.running.runner.rendezvous import Rendezvous
 from mho.running.runner.server import WATCHERS
 
 
@@ -122,7 +122,7 @@ def test_what_is_not_safe_comes_first_and_stays(server, tmp_path):
 def test_a_runner_that_does_not_answer_is_not_taken_for_none(server, tmp_path):
     with Queue(tmp_path / "queue.sqlite") as queue:
         queue.add(order())
-    place = MeetingPlace(tmp_path / "queue.sqlite", "simulated")
+    place = Rendezvous(tmp_path / "queue.sqlite", "simulated")
     place.prepare()
     with place.listen() as listener:
         place.publish(listener)  # of this process, which does not listen any more

@@ -31,7 +31,7 @@ from mho.instruments.laboratory.laboratory import Laboratory
 from mho.running.queue import Answer, Job, JobStatus, Order, Policy, Queue
 from mho.running.runner import emergency_stop
 from mho.running.runner.messages import RUNNER_GONE
-from mho.running.runner.rendezvous import MeetingPlace
+from mho.running.runner.rendezvous import Rendezvous
 from mho.runs import RunFile, Status
 
 RUNNER, WORKER, BOTH = "runner", "worker", "both"
@@ -230,7 +230,7 @@ def test_a_second_runner_from_another_environment_leaves_the_first_one_s_job_alo
     (number,) = desk.add(order(desk.bench, seconds=600))
     runners.append(first := start_runner(desk))
     job = desk.wait_begun(number)
-    place = MeetingPlace(desk.path, desk.bench)
+    place = Rendezvous(desk.path, desk.bench)
     link = desk.path.parent.with_name("link")
     link.symlink_to(desk.path.parent, target_is_directory=True)
     elsewhere = {"TMPDIR": "/var/tmp", "XDG_RUNTIME_DIR": str(link), "HOME": str(link), "MHO_RUNS": str(link)}

@@ -28,7 +28,7 @@ from mho.running.runner import NoRunnerError, RunnerBusyError, RunnerClient
 from mho.running.runner import server as control
 from mho.running.runner.connection import REQUEST_LIMIT, Wire
 from mho.running.runner.messages import Missed, QueueChanged, RunnerState, decode, decode_request, encode
-from mho.running.runner.rendezvous import MeetingPlace
+from mho.running.runner.rendezvous import Rendezvous
 from mho.running.runner.sender import ROOM, Outbox
 from mho.running.runner.server import SEATS, WATCHERS
 
@@ -39,8 +39,8 @@ def desk(tmp_path: Path) -> Desk:
 
 
 @pytest.fixture
-def place(desk) -> MeetingPlace:
-    return MeetingPlace(desk.path, "simulated")
+def place(desk) -> Rendezvous:
+    return Rendezvous(desk.path, "simulated")
 
 
 @pytest.fixture
@@ -51,14 +51,14 @@ def runner(desk, place) -> Iterator[None]:
         yield serving
 
 
-def wire(place: MeetingPlace) -> Wire:
+def wire(place: Rendezvous) -> Wire:
     card = place.card()
     with socket.socket(socket.AF_UNIX) as sock:
         sock.connect(card.address)
         return Wire.opened(sock, card.secret)
 
 
-def listens(place: MeetingPlace, message: bytes) -> object:
+def listens(place: Rendezvous, message: bytes) -> object:
     connected = wire(place)
     try:
         connected.send(message)
@@ -92,7 +92,7 @@ def test_the_place_is_one_whatever_the_environment_and_the_queue_s_name_say(
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.chdir(tmp_path)
     for path in ("link/queue.sqlite", "other.sqlite", "queue.sqlite"):
-        assert MeetingPlace(Path(path), "simulated").lock == place.lock
+        assert Rendezvous(Path(path), "simulated").lock == place.lock
     assert place.lock.parent.parent == desk.path.parent
 
 
@@ -100,7 +100,7 @@ def test_the_place_is_one_whatever_the_environment_and_the_queue_s_name_say(
 def test_a_client_with_another_environment_finds_the_runner_wherever_its_socket_is(name, monkeypatch):
     with tempfile.TemporaryDirectory(prefix="mho", dir="/tmp") as folder:
         desk = Desk(Path(folder) / name)
-        place = MeetingPlace(desk.path, "simulated")
+        place = Rendezvous(desk.path, "simulated")
         with running(desk, drain=False):
             card = eventually(place.card)
             assert (Path(card.address).parent == place.folder) is (
@@ -115,7 +115,7 @@ def test_a_client_with_another_environment_finds_the_runner_wherever_its_socket_
 
 def test_a_client_with_a_wrong_key_is_refused(runner, desk, place, monkeypatch):
     right = place.card()
-    monkeypatch.setattr(MeetingPlace, "card", lambda self: replace(right, secret=b"x" * 32))
+    monkeypatch.setattr(Rendezvous, "card", lambda self: replace(right, secret=b"x" * 32))
     with pytest.raises(QueueError, match="does not know this user's key"):
         desk.client.pause()
     monkeypatch.undo()

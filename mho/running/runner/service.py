@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from mho.errors import QueueError
 from mho.instruments.bench import STOPPING, HandledSignals
 from mho.running.runner.messages import Event
-from mho.running.runner.rendezvous import MeetingPlace, RunnerAddress
+from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
 from mho.running.runner.server import ControlServer
 
 
@@ -28,12 +28,12 @@ class EndAsked:
     reason: str
 
 
-class Presence:
+class RunnerService:
     """What makes a process the runner of a bench, as long as the context lasts.
 
     Parameters
     ----------
-    place : MeetingPlace
+    place : Rendezvous
     bench : str
         For messages.
     listeners : sequence of callables
@@ -51,7 +51,7 @@ class Presence:
     """
 
     def __init__(
-        self, place: MeetingPlace, bench: str, listeners: Sequence[Callable[[Event], None]] = ()
+        self, place: Rendezvous, bench: str, listeners: Sequence[Callable[[Event], None]] = ()
     ) -> None:
         self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._place, self._bench, self._listeners = place, bench, tuple(listeners)
