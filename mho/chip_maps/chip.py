@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from mho.chip_maps.levels import Levels
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ChipMapError
 from mho.input_files import check_ordinary
 from mho.toml import StrictModel, parse_toml
@@ -105,6 +106,7 @@ class ChipMap(StrictModel):
     name: str
     description: str = ""
     levels: LevelMap
+    write_verify: WriteVerifySettings = WriteVerifySettings()
     cells: CellMap = CellMap()
     arrays: tuple[ArrayMap, ...] = Field(min_length=1)
 

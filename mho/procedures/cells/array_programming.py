@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments.arrays import ArrayBench, CellPositions, CellVisit
-from mho.procedures.cells.write_verify import SET, Pulses, WriteVerify, WriteVerifySettings
+from mho.procedures.cells.write_verify import SET, Pulses, WriteVerify
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]

@@ -14,15 +14,17 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import load_digits
 from mho.chip_maps.placement import Placement
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
-from mho.procedures.cells.write_verify import WriteVerifySettings
+from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.write_verify import largest_pulses
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Layout
+from mho.runs import Array, Layout, RecordedParameter
 from mho.runs.standard_figures import programming_figures
 
 Digits = NDArray[np.int64]
@@ -88,9 +90,11 @@ class Program(Procedure):
     row = IntegerParameter("First row", minimum=0, maximum=4095, default=0)
     column = IntegerParameter("First column", minimum=0, maximum=4095, default=0)
     passes = IntegerParameter("Passes of touching up", minimum=0, maximum=100, default=2)
+    write_verify = Parameter("Write-verify settings, the chip map's unless given")
 
     def check(self) -> Digits:
-        """Read the digits."""
+        """Read the digits, and the settings that are given."""
+        read_settings(self.write_verify)
         return load_digits(self.digits)
 
     def prepare(self, given: Digits, bench: Bench, rng: np.random.Generator) -> ProgramPlan:
@@ -103,9 +107,9 @@ class Program(Procedure):
             for start, count in zip((self.row, self.column), given.shape, strict=True)
         )
         check_inside(chip.array(self.array), CellRange(rows, columns))
-        settings = WriteVerifySettings()
+        settings = settings_in_use(chip.write_verify, self.write_verify)
         bench.check_read()
-        for pulse in settings.largest_pulses():
+        for pulse in largest_pulses(settings):
             bench.check_pulse(pulse)
         placement = Placement(self.array, rows, columns)
         return ProgramPlan(placement, given, levels, tuple(array.name for array in chip.arrays), settings)
@@ -118,6 +122,16 @@ class Program(Procedure):
         windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
         figures = programming_figures([self.array], windows)
         return Layout((pulses,), maps, (digits,), default=f"maps/{maps[0].name}", figures=figures)
+
+    def in_use(self, plan: ProgramPlan) -> Mapping[str, tuple[str, str]]:
+        """The settings of write-verify."""
+        return {"write_verify": (settings_text(plan.settings), "the chip map's")}
+
+    def recorded_parameters(self, plan: ProgramPlan) -> dict[str, RecordedParameter]:
+        """The parameters, the settings of write-verify in full."""
+        recorded = super().recorded_parameters(plan)
+        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
+        return recorded | {"write_verify": whole}
 
     def describe_cells(self, plan: ProgramPlan) -> str:
         """Array and range."""

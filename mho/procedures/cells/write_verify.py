@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Pulse
 
 Values = Any  # a number for one cell, an array for many
@@ -23,53 +24,14 @@ SET, RESET = 1, 2  # kinds of pulses; 0 stands for none yet
 FORM, RAISE, AFRESH, LOWER = range(4)  # what a pulse is for: forming, SET, full RESET, fine RESET
 
 
-@dataclass(frozen=True)
-class WriteVerifySettings:
-    """Voltages (V), widths (s) and bounds of the scheme.
-
-    Attributes
-    ----------
-    set_slope, set_offset : float
-        The coarse curve: a gate of ``set_offset + G / set_slope`` SETs a cell to about G.
-    inner : float
-        Share of the verify window aimed for, so that relaxation and read noise do not carry a cell out of
-        it again.
-    max_pulses : int
-        After so many pulses a cell is given up.
-    futile : int
-        So is one that is outside its window after so many pulses of one kind in a row: it is stuck. Of 145,000
-        simulated cells of every preset that reached their windows, none took more than 24.
-    """
-
-    width: float = 100e-9
-    set_voltage: float = 3.0
-    reset_gate: float = 2.8
-    reset_full: float = 3.0
-    reset_fine: tuple[float, float] = (0.95, 2.4)
-    forming_voltages: tuple[float, ...] = (3.3, 3.5, 3.7, 3.9, 4.1, 4.3, 4.5)
-    forming_gate: float = 1.6
-    forming_width: float = 1e-6
-    formed_above: float = 0.1e-6
-    set_slope: float = 35e-6
-    set_offset: float = 0.8
-    gate_range: tuple[float, float] = (0.85, 2.6)
-    coarse_share: float = 0.97
-    gate_step: float = 0.04
-    reset_step: float = 0.10
-    grow: float = 1.6
-    shrink: float = 0.5
-    smallest_step: float = 0.15
-    inner: float = 0.8
-    max_pulses: int = 200
-    futile: int = 30
-
-    def largest_pulses(self) -> tuple[Pulse, ...]:
-        """Return the largest pulse of each kind: what a bench's limits must allow before any is sent."""
-        return (
-            Pulse("set", self.set_voltage, self.width, self.gate_range[1]),
-            Pulse("set", max(self.forming_voltages), self.forming_width, self.gate_range[1]),
-            Pulse("reset", self.reset_full, self.width, self.reset_gate),
-        )
+def largest_pulses(settings: WriteVerifySettings) -> tuple[Pulse, ...]:
+    """Return the largest pulse of each kind: what a bench's limits must allow before any is sent."""
+    s = settings
+    return (
+        Pulse("set", s.set_voltage, s.width, s.gate_range[1]),
+        Pulse("set", max(s.forming_voltages), s.forming_width, max(s.gate_range[1], s.forming_gate)),
+        Pulse("reset", max(s.reset_full, s.reset_fine[1]), s.width, s.reset_gate),
+    )
 
 
 class Pulses(NamedTuple):

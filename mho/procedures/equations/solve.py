@@ -14,12 +14,14 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.fixed_point import MAX_BITS, slice_count
 from mho.chip_maps.inverse_encoding import KINDS
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, slices_needed
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, BlockMaps, Programmer
-from mho.procedures.cells.write_verify import WriteVerifySettings
+from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.write_verify import largest_pulses
 from mho.procedures.equations.certificate import Certificate, norm
 from mho.procedures.equations.inversion import AnalogueInverse
 from mho.procedures.equations.linear_system import Goal, LinearSystem
@@ -36,7 +38,7 @@ from mho.procedures.equations.solve_plan import SolvePlan, encode_fitting, plan_
 from mho.procedures.equations.solve_tables import PRODUCTS, cycles_table, solve_arrays
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Layout
+from mho.runs import Layout, RecordedParameter
 from mho.runs.standard_figures import convergence_figure, programming_figures
 
 Floats = NDArray[np.float64]
@@ -146,9 +148,11 @@ class Solve(Procedure):
         "Wait between programming and the first cycle", units="s", minimum=0.0, maximum=1e8, default=0.0
     )
     seed = IntegerParameter("Seed of the right-hand side", minimum=0, default=0)
+    write_verify = Parameter("Write-verify settings, the chip map's unless given")
 
     def check(self) -> LinearSystem:
         """Read matrix and right-hand side, and refuse what has no solution at this precision."""
+        read_settings(self.write_verify)
         return LinearSystem.load(self.matrix, self.rhs, self.seed, Goal(self.bits, self.tolerance))
 
     def prepare(self, given: LinearSystem, bench: Bench, rng: np.random.Generator) -> PreparedSolve:
@@ -169,7 +173,7 @@ class Solve(Procedure):
             lines=bench.vector_size,
             input_conductance=bench.input_conductance,
         )
-        settings = WriteVerifySettings()
+        settings = settings_in_use(chip.write_verify, self.write_verify)
         _check_limits(bench, settings)
         return PreparedSolve(given, on_chip, sliced, wanted, settings)
 
@@ -198,8 +202,17 @@ class Solve(Procedure):
         return {name: one for name, one in values.items() if not (old and name == "tolerance")}
 
     def in_use(self, plan: PreparedSolve) -> Mapping[str, tuple[str, str]]:
-        """The residual that the bits ask for, where no tolerance was given."""
-        return {"tolerance": (f"what proves {self.bits} bits", "the bits'")}
+        """The residual that the bits ask for, where no tolerance was given, and the settings of write-verify."""
+        return {
+            "tolerance": (f"what proves {self.bits} bits", "the bits'"),
+            "write_verify": (settings_text(plan.settings), "the chip map's"),
+        }
+
+    def recorded_parameters(self, plan: PreparedSolve) -> dict[str, RecordedParameter]:
+        """The parameters, the settings of write-verify in full."""
+        recorded = super().recorded_parameters(plan)
+        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
+        return recorded | {"write_verify": whole}
 
     def describe_cells(self, plan: PreparedSolve) -> str:
         """Arrays and cell ranges in use."""
@@ -329,7 +342,7 @@ def _check_limits(bench: Bench, settings: WriteVerifySettings) -> None:
     """Check the largest pulse of each kind before anything is sent."""
     bench.check_read()
     bench.limits.check_voltage("vector", VECTOR_VOLTS)
-    for pulse in settings.largest_pulses():
+    for pulse in largest_pulses(settings):
         bench.check_pulse(pulse)
 
 

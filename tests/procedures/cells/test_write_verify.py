@@ -85,7 +85,7 @@ def test_the_inner_part_of_the_window_is_aimed_for():
 def test_never_more_pulses_than_allowed(most):
     # A read that never settles: the worst a cell can do.
     rng = np.random.default_rng(0)
-    state = WriteVerify.towards(20e-6, 18.8e-6, 21.2e-6, replace(SETTINGS, max_pulses=most))
+    state = WriteVerify.towards(20e-6, 18.8e-6, 21.2e-6, SETTINGS.model_copy(update={"max_pulses": most}))
     pulses = []
     conductance = 5e-6
     while not state.given_up(conductance):
@@ -159,7 +159,7 @@ def test_a_stuck_cell_is_given_up(fault, digit):
 @pytest.mark.parametrize("digit", [1, 6])
 def test_a_cell_that_the_same_pulses_do_not_move_is_given_up_before(digit):
     device = Device(replace(CELL_PRESETS["pku"], stuck_on=1.0), 1)
-    conductance, state = device.program(0, digit, replace(SETTINGS, futile=25))
+    conductance, state = device.program(0, digit, SETTINGS.model_copy(update={"futile": 25}))
     assert state.given_up(conductance)
     assert state.pulses == 25
 

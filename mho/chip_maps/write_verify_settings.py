@@ -1,0 +1,83 @@
+"""The settings of write-verify: voltages, widths and bounds, which a chip map may give in its section ``[write_verify]``.
+
+The defaults are those of the reference chip. What the scheme does with them says `mho.procedures.cells.write_verify`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from mho.toml import StrictModel
+
+Volts = Annotated[float, Field(ge=0, le=20, allow_inf_nan=False, json_schema_extra={"unit": "V"})]
+VoltStep = Annotated[float, Field(gt=0, le=5, allow_inf_nan=False, json_schema_extra={"unit": "V"})]
+Seconds = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "s"})]
+Siemens = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "S"})]
+Slope = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "S/V"})]
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+VoltRange = Annotated[tuple[Volts, Volts], Field(json_schema_extra={"unit": "V"})]
+VoltList = Annotated[tuple[Volts, ...], Field(min_length=1, max_length=64, json_schema_extra={"unit": "V"})]
+
+
+class WriteVerifySettings(StrictModel):
+    """Voltages (V), widths (s) and bounds of the scheme.
+
+    Attributes
+    ----------
+    width, forming_width : float
+        Of a SET or RESET pulse, and of a forming pulse.
+    set_voltage, reset_gate, reset_full : float
+        Of every SET pulse; the word line in a RESET, and the voltage of a full one.
+    reset_fine : tuple of float
+        From where to where the voltage of fine RESET pulses goes.
+    forming_voltages, forming_gate : tuple of float, float
+        Of forming pulses, one after the other until the cell conducts more than `formed_above` (S).
+    set_slope, set_offset : float
+        The coarse curve: a gate of ``set_offset + G / set_slope`` SETs a cell to about G. `coarse_share` of the level is
+        aimed for by the first SET.
+    gate_range : tuple of float
+        From where to where the word line goes in a SET.
+    gate_step, reset_step : float
+        First steps of the fine SET and RESET pulses, which `grow` after a small change and `shrink` after a large one, down
+        to `smallest_step` of the first.
+    inner : float
+        Share of the verify window aimed for, so that relaxation and read noise do not carry a cell out of
+        it again.
+    max_pulses : int
+        After so many pulses a cell is given up.
+    futile : int
+        So is one that is outside its window after so many pulses of one kind in a row: it is stuck. Of 145,000
+        simulated cells of every preset that reached their windows, none took more than 24.
+    """
+
+    width: Seconds = 100e-9
+    set_voltage: Volts = 3.0
+    reset_gate: Volts = 2.8
+    reset_full: Volts = 3.0
+    reset_fine: VoltRange = (0.95, 2.4)
+    forming_voltages: VoltList = (3.3, 3.5, 3.7, 3.9, 4.1, 4.3, 4.5)
+    forming_gate: Volts = 1.6
+    forming_width: Seconds = 1e-6
+    formed_above: Siemens = 0.1e-6
+    set_slope: Slope = 35e-6
+    set_offset: Volts = 0.8
+    gate_range: VoltRange = (0.85, 2.6)
+    coarse_share: Annotated[float, Field(gt=0, le=2, allow_inf_nan=False)] = 0.97
+    gate_step: VoltStep = 0.04
+    reset_step: VoltStep = 0.10
+    grow: Annotated[float, Field(ge=1, le=10, allow_inf_nan=False)] = 1.6
+    shrink: Share = 0.5
+    smallest_step: Share = 0.15
+    inner: Share = 0.8
+    max_pulses: Annotated[int, Field(ge=0, le=1_000_000)] = 200
+    futile: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> WriteVerifySettings:
+        for name in ("reset_fine", "gate_range"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"`{name}` goes from {low:g} down to {high:g} V: give the lower one first")
+        return self

@@ -1,0 +1,88 @@
+"""Write-verify settings as one text, ``max_pulses=50, width=200ns, gate_range=0.85..2.4``: in forms, plans, run files."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from pydantic import ValidationError
+
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import InputError
+from mho.procedures.quantities import parse_quantity
+
+RANGE = ".."
+"""Between the numbers of a setting that has several."""
+
+
+def read_settings(text: str | None) -> dict[str, Any]:
+    """Return the settings that a text names, checked by themselves.
+
+    Parameters
+    ----------
+    text : str or None
+        ``name=value`` apart by commas; a number with its unit or in SI units, several numbers apart by ``..``. None and ""
+        name none.
+
+    Raises
+    ------
+    InputError
+        For a setting that there is not, one named twice, a value that is no such number or out of its range.
+    """
+    found: dict[str, Any] = {}
+    for part in (text or "").split(","):
+        if not part.strip():
+            continue
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise InputError(
+                f"write_verify {text!r}: {name!r} is no setting; write name=value, as max_pulses=50"
+            )
+        if name in found:
+            raise InputError(f"write_verify {text!r} names {name} twice")
+        found[name] = _value(name, value)
+    _checked(WriteVerifySettings(), found)
+    return found
+
+
+def settings_in_use(on_chip: WriteVerifySettings, text: str | None) -> WriteVerifySettings:
+    """Return the settings of a run: the chip map's, with those instead that a text names; errors as `read_settings`."""
+    return _checked(on_chip, read_settings(text))
+
+
+def settings_text(settings: WriteVerifySettings) -> str:
+    """Return all settings as `read_settings` takes them, in SI units."""
+    return ", ".join(f"{name}={_text(value)}" for name, value in settings)
+
+
+def _value(name: str, text: str) -> Any:
+    fields = WriteVerifySettings.model_fields
+    if name not in fields:
+        near = difflib.get_close_matches(name, fields, 1)
+        meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(fields)}"
+        raise InputError(f"write_verify has no setting {name!r}; {meant}")
+    field = fields[name]
+    extra = field.json_schema_extra
+    unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+    several = isinstance(field.default, tuple)
+    numbers = [parse_quantity(one, unit, f"write_verify {name}") for one in text.split(RANGE)]
+    if not several and len(numbers) > 1:
+        raise InputError(f"write_verify {name} is {text!r}; it is one number")
+    whole = [int(one) if isinstance(field.default, int) and one.is_integer() else one for one in numbers]
+    return tuple(whole) if several else whole[0]
+
+
+def _checked(base: WriteVerifySettings, changed: dict[str, Any]) -> WriteVerifySettings:
+    try:
+        return WriteVerifySettings(**{**dict(base), **changed})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        given = f" is {_text(changed[name])}" if name in changed else ""
+        raise InputError(
+            f"write_verify {name}{given}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
+
+
+def _text(value: Any) -> str:
+    return RANGE.join(f"{one!r}" for one in value) if isinstance(value, tuple) else f"{value!r}"
