@@ -24,6 +24,8 @@ from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 from mho.instruments.simulated.visa.racks import rack_names
 
+pytestmark = pytest.mark.usefixtures("own_locks")
+
 TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 CELL = Cell("multiply", 3, 7)
 SET = Pulse("set", 3.0, 100e-9, 1.6)

@@ -23,6 +23,8 @@ from mho.instruments.roles import Reading
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
+pytestmark = pytest.mark.usefixtures("own_locks")
+
 TEXT = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
 ENTRIES = load_bench_file("simulated").bench.instruments
 CELL = ("multiply", 3, 4)

@@ -24,6 +24,8 @@ from mho.instruments.opening.safing import make_bench_safe
 from mho.instruments.simulated.faults import Fault
 from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
+pytestmark = pytest.mark.usefixtures("own_locks")
+
 BENCHES = resources.files("mho.instruments") / "benches"
 SOURCES = {
     "smu": b":SOUR:VOLT 0.3;:OUTP ON\n",
