@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,9 +35,23 @@ log = logging.getLogger(__name__)
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment for a Python of ours: with our modules on its path, and no mark but the one given."""
-    path = os.pathsep.join(filter(None, [str(HOUSE), os.environ.get("PYTHONPATH", "")]))
+    """Return the environment for a Python of ours: one that finds this mho, with no mark but the one given."""
+    house = "" if is_installed() else str(HOUSE)
+    path = os.pathsep.join(filter(None, [house, os.environ.get("PYTHONPATH", "")]))
     return {k: v for k, v in os.environ.items() if k != MARK} | {"PYTHONPATH": path} | more
+
+
+@cache
+def is_installed() -> bool:
+    """Return whether this checkout is installed, editable: then its folder need not be on the path.
+
+    On the path it would hide a user's own modules that are called as one of its links, such as ``analysis.py``.
+    """
+    for installed in distributions(name="mho"):
+        origin = json.loads(installed.read_text("direct_url.json") or "{}")
+        if origin.get("dir_info", {}).get("editable") and origin.get("url") == HOUSE.as_uri():
+            return True
+    return False
 
 
 def shares_group(process: int) -> bool:

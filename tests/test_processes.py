@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 import mho
-from mho.processes import HOUSE, end_whole, environment
+from mho.processes import HOUSE, end_whole, environment, is_installed
 
 EXIT = {"x86_64": 60, "aarch64": 93}  # exit(2), which ends the calling thread alone
 HEADLESS = """
@@ -56,4 +56,20 @@ def test_a_python_of_ours_finds_mho_and_none_of_its_rooms_in_place_of_another_mo
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["elsewhere", "further"]))
     inside = Path(mho.__file__).parent
     assert Path(HOUSE) / "mho" == inside
-    assert environment()["PYTHONPATH"].split(os.pathsep) == [str(HOUSE), "elsewhere", "further"]
+    for installed in (True, False):
+        monkeypatch.setattr("mho.processes.is_installed", lambda installed=installed: installed)
+        house = [] if installed else [str(HOUSE)]
+        assert environment()["PYTHONPATH"].split(os.pathsep) == [*house, "elsewhere", "further"]
+
+
+def test_a_users_own_modules_are_not_hidden_by_the_links_of_the_checkout(tmp_path: Path) -> None:
+    if not is_installed():
+        pytest.skip("this checkout is not installed; its folder has to be on the path")
+    for name in ("analysis", "gui", "instruments"):
+        (tmp_path / f"{name}.py").write_text("")
+    code = f"import sys; sys.path.append({str(tmp_path)!r}); import analysis, gui, instruments, mho; print(analysis, mho)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert str(tmp_path) in done.stdout
+    assert str(HOUSE / "mho") in done.stdout

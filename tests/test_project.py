@@ -127,3 +127,9 @@ def test_every_module_and_package_is_shipped():
     assert {
         path.parent.name for path in ROOT.glob("*/__init__.py") if not path.parent.is_symlink()
     } == shipped | {"benchmarks"}
+
+
+def test_no_two_test_modules_have_one_name():
+    """pytest imports them by their file's name."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert not {name for name in names if names.count(name) > 1}

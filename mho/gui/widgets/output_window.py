@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 from PySide6.QtCore import QCoreApplication, QProcess, QProcessEnvironment, Qt, QTimer
 from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
-from mho.processes import HOUSE
+from mho import processes
 
 COLUMNS = 104
 LINES_KEPT = 5000
@@ -20,9 +19,8 @@ def python_process(arguments: list[str], parent: QWidget) -> QProcess:
     """Return a process of this Python with mho's modules, not yet started; it ends with `parent`."""
     process = QProcess(parent)
     environment = QProcessEnvironment.systemEnvironment()
-    modules = filter(None, [str(HOUSE), os.environ.get("PYTHONPATH", "")])
     for name, value in (
-        ("PYTHONPATH", os.pathsep.join(modules)),
+        ("PYTHONPATH", processes.environment()["PYTHONPATH"]),
         ("COLUMNS", str(COLUMNS)),
         ("NO_COLOR", "1"),
     ):
