@@ -586,7 +586,8 @@ def test_the_program_ends_with_0_when_the_window_is_closed(tmp_path: Path, qapp)
 
 def test_a_window_that_was_left_open_goes_before_its_application(tmp_path: Path) -> None:
     code = (
-        "import sys, gui\n"
+        "import sys\n"
+        "import mho.gui as gui\n"
         "from PySide6.QtCore import QSettings\n"
         "from PySide6.QtWidgets import QApplication\n"
         "app = QApplication([])\n"
