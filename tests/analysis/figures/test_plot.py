@@ -200,7 +200,7 @@ def test_a_run_that_is_not_there(tmp_path):
 def test_analysis_is_light_and_leaves_pyplot_alone(solved):
     code = (
         "import sys\nimport mho.analysis as analysis\n"
-        "heavy = {'matplotlib', 'PySide6', 'pyqtgraph', 'instruments', 'procedures'}\n"
+        "heavy = {'matplotlib', 'PySide6', 'pyqtgraph', 'mho.instruments', 'mho.procedures'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         f"analysis.plot({str(solved)!r})\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
