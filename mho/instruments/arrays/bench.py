@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.bench.bench import Bench
-from mho.instruments.bench.cells import conductance
+from mho.instruments.bench.cell_connection import conductance
 from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.limits import Limits

@@ -12,7 +12,7 @@ import numpy as np
 
 from mho.errors import BenchError, InputError
 from mho.instruments.bench import arguments as given
-from mho.instruments.bench.cells import REST, CellLines, check_levels, conductance
+from mho.instruments.bench.cell_connection import REST, CellLines, check_levels, conductance
 from mho.instruments.bench.guarded_bench import GuardedBench
 from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench.output_states import OutputState, OutputStates
