@@ -111,20 +111,29 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if why_no_qt() and config.pluginmanager.hasplugin("pytest-qt"):
         config.pluginmanager.unregister(name="pytest-qt")
     option = config.option
-    if hasattr(
-        config, "workerinput"
-    ):  # such a process was told what the command line says, but not what is said here
-        option.loadgroup = config.workerinput["loadgroup"]
-        return
-    if not config.pluginmanager.hasplugin("xdist"):
+    if hasattr(config, "workerinput") or not config.pluginmanager.hasplugin("xdist"):
         return
     if option.numprocesses is None and option.dist == "no" and _are_many(config):
-        option.numprocesses, option.dist = _cores(), "loadgroup"
+        option.numprocesses, option.dist = _cores(), "load"
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    node.workerinput["loadgroup"] = node.config.option.dist == "loadgroup"
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a module that makes something once in one process; every other test goes where there is time."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByModule(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return module if _makes_once(config.rootpath / module) else nodeid
+
+    return ByModule(config, log)
+
+
+@cache
+def _makes_once(module: Path) -> bool:
+    """Return whether a fixture of a test module lasts as long as the module."""
+    return 'scope="module"' in module.read_text("utf-8")
 
 
 def _are_many(config: pytest.Config) -> bool:
@@ -159,15 +168,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if config.getoption("bench") and item.path.is_relative_to(HARDWARE):
             item.add_marker("hardware")
-        if item.get_closest_marker("xdist_group") is None and _shares(item):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
-def _shares(item: pytest.Item) -> bool:
-    """Tell whether a test uses what is made once for its module, and so has to stay in one process with the others."""
-    info = getattr(item, "_fixtureinfo", None)
-    used = info.name2fixturedefs.values() if info else ()
-    return any(definitions[-1].scope == "module" for definitions in used)
 
 
 def pytest_collection_finish() -> None:

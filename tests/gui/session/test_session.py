@@ -417,7 +417,7 @@ def test_errands_whose_window_was_deleted_under_them_begin_and_bring_nothing(qtb
 
 
 def test_windows_may_go_at_any_moment_of_what_is_brought_to_them(qtbot) -> None:
-    for _ in range(30):
+    for _ in range(10):
         background, over = BackgroundTasks(), threading.Event()
 
         def bring(background: BackgroundTasks = background, over: threading.Event = over) -> None:
