@@ -29,6 +29,10 @@ GIVEN = "mho.cli.given"
 """Where a context keeps what was typed for the procedure's parameters, by name."""
 
 
+HELP = {"--help", "-h"}
+"""Words after which a verb only prints its help."""
+
+
 class ProcedureCommand(TyperCommand):
     """A verb whose argument `procedure` says which options it has more.
 
@@ -62,7 +66,7 @@ class ProcedureCommand(TyperCommand):
             return super().make_context(info_name, args, parent, **LENIENT | extra)
         if not name or name.startswith("-"):
             return super().make_context(info_name, args, parent, **extra)
-        if not completing:
+        if not completing and not HELP & set(args):
             self.before_loading(parent)
         words = [str(given[one.name]) for one in self.params if isinstance(one, TyperArgument)]
         whole, title = self._with_options_of(name, completing), " ".join([info_name or "", *words])

@@ -6,10 +6,16 @@
 - `reading`: reads a run file, needing neither the procedure's code nor a driver;
 - `integrity`: seal, verification, recovery, and the comparison of two files;
 - `index`: finds runs in a folder: queries, tags and notes.
+
+`RunIndex` and `IndexedRun` are loaded when they are asked for (PEP 562): they bring SQLite, and a run needs none.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from mho.runs.figures import Band, Figure, ReferenceLine
-from mho.runs.index.index import IndexedRun, RunIndex
 from mho.runs.integrity.recovery import recover
 from mho.runs.integrity.verification import Verdict, Verification, verify
 from mho.runs.paths import new_run_path, runs_folder
@@ -29,6 +35,9 @@ from mho.runs.schema import (
     Table,
 )
 from mho.runs.writing.writer import RunWriter
+
+if TYPE_CHECKING:
+    from mho.runs.index.index import IndexedRun, RunIndex
 
 __all__ = [
     "GOING_ON",
@@ -59,3 +68,9 @@ __all__ = [
     "runs_folder",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("IndexedRun", "RunIndex"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("mho.runs.index.index"), name)
