@@ -88,25 +88,25 @@ class IndexThread(QObject):
     def __init__(self, folder: Path, parent: QObject) -> None:
         super().__init__(parent)
         self._task_thread = TaskThread("index of runs", self)
-        self._drawer = _StoredIndex(folder)
+        self._stored = _StoredIndex(folder)
         self._last = Search()
         self._updating = False
 
     def search(self, search: Search) -> None:
         """Look for runs; the answer comes by `found` or `refused`."""
         self._last = search
-        drawer = self._drawer
+        stored = self._stored
 
         def work() -> Found | None:
             if search is not self._last:
                 return None
-            index = drawer.open()
+            index = stored.open()
             if search.query.strip():  # alone, so that a mistake is shown where the user made it
                 condition(search.query, index.vocabulary(), datetime.now())
             runs = index.search(search.where, search.sort)
-            if runs != drawer.runs:  # compared here, not where it would hold up the window
-                drawer.runs = runs
-            return Found(search, drawer.runs, index.count())
+            if runs != stored.runs:  # compared here, not where it would hold up the window
+                stored.runs = runs
+            return Found(search, stored.runs, index.count())
 
         def then(found: Found | None) -> None:
             if found is not None and search is self._last:
@@ -121,21 +121,21 @@ class IndexThread(QObject):
         if self._updating:
             return
         self._updating = True
-        task_thread, drawer = self._task_thread, self._drawer
+        task_thread, stored = self._task_thread, self._stored
 
         def progress(done: int, total: int) -> None:
             task_thread.tell(lambda: self.reading.emit(done, total))
             task_thread.let_others_pass()
 
         def work() -> tuple[bool, Words]:
-            index = drawer.open()
+            index = stored.open()
             changes = index.update(progress)
             tags = {tag for some in index.annotations.tags().values() for tag in some}
             changed = bool(changes.read or changes.gone)
-            if changed or drawer.procedures is None:
+            if changed or stored.procedures is None:
                 procedures = {run.facts.procedure for run in index.search()}
-                drawer.procedures = tuple(sorted(procedures - {""}))
-            return changed, Words(drawer.procedures, tuple(sorted(tags)))
+                stored.procedures = tuple(sorted(procedures - {""}))
+            return changed, Words(stored.procedures, tuple(sorted(tags)))
 
         def then(result: tuple[bool, Words]) -> None:
             self._updating = False
@@ -149,8 +149,8 @@ class IndexThread(QObject):
 
     def ask(self, work: Callable[[RunIndex], Any], then: Callable[[Any], None]) -> None:
         """Do work on the index in its thread; errors come by `failed`."""
-        drawer = self._drawer
-        self._task_thread.ask(lambda: work(drawer.open()), then, self.failed.emit)
+        stored = self._stored
+        self._task_thread.ask(lambda: work(stored.open()), then, self.failed.emit)
 
     def close(self) -> None:
         """Close the index."""

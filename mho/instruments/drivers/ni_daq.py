@@ -1,6 +1,6 @@
 """NI analogue outputs and inputs (6738, X Series) as one vector-in, vector-out converter, through nidaqmx.
 
-How vectors and answers are timed is in `ni_daq_clock`. Two devices that share no chassis (a USB device has
+How vectors and answers are timed is in `languages.nidaqmx_clock`. Two devices that share no chassis (a USB device has
 none) need a wire for the sample clock: connect PFI0 of both, or the terminal named as `clock_wire`, and their
 grounds.
 """

@@ -66,7 +66,7 @@ def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) 
     control = Control()
     if hasattr(
         signal, "SIGUSR1"
-    ):  # of an emergency stop past a runner that is not there, see `leftovers.break_off`
+    ):  # of an emergency stop past a runner that is not there, see `orphans.break_off`
         signal.signal(signal.SIGUSR1, lambda number, frame: _break_off(control, EMERGENCY))
     bench = assignment.order.bench
     obey = partial(_obey, told, control, bench if is_real(bench) else "")
@@ -142,7 +142,7 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Jo
             control=control,
             resume_of=job.resume_of,
             provenance={"queue_job": str(job.job), "queue_attempt": str(job.attempt)},
-            trust=anybody,  # who ordered the job was asked, see `ordering.checked`
+            trust=anybody,  # who ordered the job was asked, see `orders.checked`
         )
     except (Aborted, KeyboardInterrupt) as error:
         status = Status.INTERRUPTED if control.lost else Status.ABORTED

@@ -1,7 +1,7 @@
 """The simulated Agilent B1500: high-resolution SMUs that source volts and measure amperes, in FLEX.
 
 It knows what `mho.instruments.drivers.agilentb1500` and PyMeasure's driver beneath it send for spot measurements and
-programmed lists, and the measurements of `agilentb1500_sweeps`; other commands are undefined to it.
+programmed lists, and the measurements of `sweeps`; other commands are undefined to it.
 B1500A/B1505A Programming Guide, B1500-90010, edition 11; ``*LRN?`` replies in the form that other drivers note.
 Accuracies are the data sheet's (?).
 """

@@ -42,7 +42,7 @@ class Terminals:
     devices : list of Device
         Whose they are.
     gain, offset : array
-        The converters' errors, as `ni_devices.to_analogue` takes them.
+        The converters' errors, as `devices.to_analogue` takes them.
     column : array of int
         The column of the port to which the terminal is wired, -1 for none.
     number : dict

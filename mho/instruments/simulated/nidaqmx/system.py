@@ -58,7 +58,7 @@ class DaqSystem:
     ----------
     devices : mapping
         Product by device name, ``{"PXI1Slot2": "PXIe-6738", "Dev1": "USB-6363"}``; the products are those
-        of `ni_devices.PRODUCTS`.
+        of `devices.PRODUCTS`.
     clock : VirtualClock
         Advanced by every sample generated or acquired, and by every time out.
     rng : numpy.random.Generator
