@@ -1,7 +1,7 @@
-"""What the bench's methods are given, checked before anything is sent: numbers, counts, cells, lines, vectors.
+"""Checks of the arguments of the bench's methods, made before anything is sent: numbers, counts, cells, lines, vectors.
 
-`mho.instruments.limits` judges a value beyond a limit, and one that is not finite; here is what is no such value at
-all. Nothing is rounded, cut off or turned into another type in silence.
+These checks concern the type and the shape of a value; `mho.instruments.limits` refuses a value beyond a limit or one
+that is not finite. No value is rounded, truncated or converted to another type silently.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mho.instruments.roles import Cell, Pulse
 Floats = NDArray[np.float64]
 Shapes = Mapping[str, tuple[int, int]]
 
-MOST_LEVELS = 2500  # that every source-measure unit keeps in a list
+MOST_LEVELS = 2500  # list length that every source-measure unit supports
 
 
 def number(value: Any, name: str, unit: str) -> float:
@@ -95,7 +95,7 @@ def _real(volts: Any, name: str) -> Floats:
 
 
 def cell(given: Any, arrays: Shapes) -> Cell:
-    """Return a cell of the chip, plain; raises `InputError` for another one, and for what is none."""
+    """Return a cell of the chip with plain integers; raises `InputError` when it is no cell, or none of this chip."""
     if not isinstance(given, tuple) or len(given) != 3:
         raise InputError(f"{_shown(given)} is no cell; give Cell(array, row, column)")
     array, row, column = given
@@ -106,7 +106,7 @@ def cell(given: Any, arrays: Shapes) -> Cell:
 
 
 def lines(given: Any, available: float, name: str) -> list[int]:
-    """Return line numbers, each from 0 and below `available`, none twice; raises `InputError`."""
+    """Return line numbers, each from 0 to `available` - 1 and none twice; raises `InputError`."""
     try:
         wanted = list(given)
     except TypeError:
@@ -133,7 +133,7 @@ def block_lines(array: Any, rows: Any, columns: Any, arrays: Shapes) -> tuple[li
 def _shape(array: Any, arrays: Shapes) -> tuple[float, float]:
     if not isinstance(array, str):
         raise InputError(f"{_shown(array)} is no array's name; give a text")
-    if not arrays:  # a chip map that does not say
+    if not arrays:  # the chip map does not give the shape
         return math.inf, math.inf
     if array not in arrays:
         raise InputError(f"the chip has no array {array!r}; it has {', '.join(arrays)}")
@@ -141,7 +141,7 @@ def _shape(array: Any, arrays: Shapes) -> tuple[float, float]:
 
 
 def pulse(given: Any) -> Pulse:
-    """Return a pulse whose kind there is and whose values are numbers, its width above 0; raises `InputError`."""
+    """Return a pulse of a known kind, with numbers as values and a width above 0; raises `InputError`."""
     if not isinstance(given, Pulse):
         raise InputError(f"{_shown(given)} is no pulse; give Pulse(kind, voltage, width, gate)")
     driven_line(given.kind)
@@ -157,7 +157,7 @@ def pulse(given: Any) -> Pulse:
 
 
 def driven_line(kind: Any) -> str:
-    """Return the terminal that a SET or RESET drives; raises `InputError` for another kind."""
+    """Return the terminal that a SET or RESET pulse drives; raises `InputError` for another kind."""
     lines_by_kind = {"set": "bit line", "reset": "source line"}
     if not isinstance(kind, str) or kind not in lines_by_kind:
         raise InputError(f"a pulse of the kind {_shown(kind)} does not exist; choose set or reset")
@@ -165,9 +165,9 @@ def driven_line(kind: Any) -> str:
 
 
 def shapes_of_arrays(chip_text: str) -> Shapes:
-    """Return rows and columns of each array that a chip map describes; none of one that cannot be read.
+    """Return rows and columns of each array in a chip map; empty when the map cannot be read.
 
-    A bench is made safe whatever its chip map says.
+    An unreadable chip map must not keep a bench from being made safe.
     """
     try:
         return {one.name: (one.rows, one.columns) for one in read_chip_text(chip_text).arrays}
@@ -176,7 +176,7 @@ def shapes_of_arrays(chip_text: str) -> Shapes:
 
 
 def check_fits(rows: Sequence[int] | NDArray[np.int64], volts: Floats, name: str) -> None:
-    """Raise `InputError` when vectors have not one voltage for each row that is driven."""
+    """Raise `InputError` when vectors do not have one voltage for each driven row."""
     if volts.shape[1] != len(rows):
         raise InputError(
             f"{name} have {volts.shape[1]} lines and {len(rows)} rows are connected; give one voltage a row"

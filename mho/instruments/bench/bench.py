@@ -1,4 +1,4 @@
-"""The bench: what a procedure sees of all instruments together, in the order that spares the chip."""
+"""The bench: all instruments together as a procedure uses them, operated in an order that protects the chip."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mho.instruments.bench_file.bench_file import BenchFile, BenchSource
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Mode, Path, Pulse, Reading
 
-if TYPE_CHECKING:  # for their names only: a bench of real instruments does not load the twins
+if TYPE_CHECKING:  # for type checking only: a bench of real instruments does not load the twins
     from mho.instruments.laboratory.laboratory import Laboratory
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.chip import SimulatedChip
@@ -33,7 +33,7 @@ NOTHING: frozenset[str] = frozenset()  # no crosspoint
 
 
 class Simulated(Protocol):
-    """What a simulated bench has besides its instruments, if any."""
+    """What a simulated bench has in addition to its instruments."""
 
     clock: VirtualClock
     seed: int
@@ -45,9 +45,9 @@ class Simulated(Protocol):
 
 
 class Bench(GuardedBench):
-    """Reads, pulses, multiplies and inverts; limits are checked before, safety is restored after.
+    """All instruments of a bench: reads, pulses, multiplies and inverts within the limits of the bench file.
 
-    Use it as a context manager: leaving always makes the bench safe. `open_bench` makes one.
+    Use it as a context manager: leaving it always makes the bench safe. `open_bench` returns one.
 
     Attributes
     ----------
@@ -58,12 +58,12 @@ class Bench(GuardedBench):
     now : callable
         Seconds on the bench's clock since it was opened; virtual on a simulated bench.
     laboratory : Laboratory or None
-        What stands behind simulated instruments.
+        The simulated laboratory behind simulated instruments.
     simulated : Simulated or None
         The chip, clock and seed of any simulated bench; None with real instruments.
     checkpoint : callable
-        Called before anything is sent by `read`, `sweep`, `pulse`, `multiply` and `invert`: whoever runs a procedure may
-        pause there (`rest`, then wait) or raise what ends it. By default it does nothing.
+        Called by `read`, `sweep`, `pulse`, `multiply` and `invert` before anything is sent. The caller of a procedure
+        may pause there (`rest`, then wait) or raise an exception that ends it. By default it does nothing.
     """
 
     def __init__(
@@ -101,13 +101,13 @@ class Bench(GuardedBench):
 
     @property
     def limits(self) -> Limits:
-        """What the terminals may see; nobody changes it while the bench is open."""
+        """The limits of the terminals; fixed while the bench is open."""
         return self._limits
 
     # --- time and rest ---
 
     def wait_until(self, moment: float) -> None:
-        """Let time pass until `moment` on the bench's clock (s); a simulated bench is there at once."""
+        """Wait until `moment` on the bench's clock (s); a simulated bench advances its clock at once."""
         moment = given.finite(moment, "moment to wait for", "s")
         self.checkpoint()
         while (left := moment - self.now()) > 0.0:
@@ -118,23 +118,23 @@ class Bench(GuardedBench):
             self.checkpoint()
 
     def forget(self) -> None:
-        """Take nothing for granted of what was set up: the next use prepares the bench anew."""
+        """Discard what is known of the setup, so that the next use prepares the bench anew."""
         self._mode = ""
         self._states.forget()
         self._cells.forget()
         self._vectors.forget()
 
     def rest(self) -> None:
-        """Let the outputs idle, for a pause; the next operation brings back what it needs.
+        """Take the outputs to their idle state, for a pause; the next operation restores what it needs.
 
-        At its cells the bench opens the path, which is read back, and takes source-measure unit and word line to
-        0 V, outputs on. A block of vectors is let go, all lines grounded; `multiply` and `invert` connect it again.
-        A bench that nobody has used since it was opened or made safe is made safe.
+        With a cell connected, the bench opens the path, confirms this by read-back, and takes the source-measure unit and
+        the word line to 0 V with outputs on. A connected block is disconnected and all lines are grounded; `multiply` and
+        `invert` connect it again. A bench that was not used since it was opened or made safe is made safe.
 
         Raises
         ------
         InstrumentError, BenchError
-            When that is refused or not confirmed.
+            When an instrument refuses or does not confirm this.
         """
 
         def rest() -> None:
@@ -149,14 +149,14 @@ class Bench(GuardedBench):
         once_more(rest)
 
     def states(self) -> dict[str, OutputState]:
-        """Say what is known of each role's output, from where and since when; sends nothing.
+        """Return what is known of each role's output, from which source and since when; sends nothing.
 
-        Nothing is known of a bench before it was prepared or made safe, nor after a connection was lost.
+        Nothing is known before the bench was prepared or made safe, nor after a connection was lost.
         """
         return {role: self._states.of(role) for role in ("smu", "gate", "pulser", "daq", "board")}
 
     def standing(self) -> dict[str, str]:
-        """Say how the outputs stand, by role, in words: what is known by `states`, or ``unknown``."""
+        """Return the state of each role's output in words, as known from `states`, or ``unknown``."""
         words = {role: state.value for role, state in self.states().items()}
         if self._mode == "PROGRAM":
             words["board"] += f", {self._cells.where()}"
@@ -165,7 +165,7 @@ class Bench(GuardedBench):
         return words
 
     def live(self) -> tuple[str, ...]:
-        """Return the roles whose outputs may be on: all that are not known to be off."""
+        """Return the roles whose outputs may be on, that is, are not known to be off."""
         return tuple(role for role, state in self.states().items() if state.live)
 
     def _note_safe(self, roles: Set[str]) -> None:
@@ -184,12 +184,12 @@ class Bench(GuardedBench):
         self._states.note("board", "PROGRAM", "read")
 
     def read(self, cell: Cell, voltage: float | None = None) -> float:
-        """Conductance (S) of one cell at `voltage` (V), word line on; without it, at the bench's read voltage.
+        """Return the conductance (S) of one cell at `voltage` (V, default the bench's read voltage), word line on.
 
         Raises
         ------
         InputError, LimitError
-            When there is no such cell, or the voltage is none or not allowed on the bit line; nothing is sent.
+            When there is no such cell, or the voltage is no number or not allowed on the bit line; nothing is sent.
         BenchError
             When the reading ran into compliance, overflowed its range, or was not taken at the read voltage.
         """
@@ -200,9 +200,9 @@ class Bench(GuardedBench):
         return conductance(cell, reading, volts, self.file.read)
 
     def read_list(self, cell: Cell, count: int, voltage: float | None = None) -> Floats:
-        """Conductances (S) of one cell, read `count` times as fast as the source-measure unit can by itself.
+        """Return conductances (S) of one cell, read `count` times at the source-measure unit's own speed.
 
-        `count` is 1 to 2500. One `read` goes before, see `sweep`. Errors as `read`: one bad reading is one of all.
+        `count` is 1 to 2500. One `read` precedes them, see `sweep`. Errors as `read`: one bad reading fails them all.
         """
         count = given.count(count, "count of reads", given.MOST_LEVELS)
         volts = self._read_voltage(voltage)
@@ -231,10 +231,10 @@ class Bench(GuardedBench):
     def sweep(
         self, cell: Cell, volts: Sequence[float], *, gate: float | None = None, delay: float = 0.0
     ) -> list[Reading]:
-        """Sweep one cell through `volts` (V), timed by the source-measure unit: one message starts all points.
+        """Sweep one cell through `volts` (V), timed by the source-measure unit; one message starts all points.
 
-        One read goes before, at the bench's read voltage: a sweep would switch on an output that somebody has
-        switched off by hand.
+        One read at the bench's read voltage precedes it: a sweep would switch on an output that was switched off
+        by hand.
 
         Parameters
         ----------
@@ -249,12 +249,12 @@ class Bench(GuardedBench):
         Returns
         -------
         list of Reading
-            One a level. A point in compliance tells so; it is a result here, not an error.
+            One per level. A point in compliance is marked as such; it is a result here, not an error.
 
         Raises
         ------
         InputError, LimitError
-            When there is no such cell, or a level, the gate or the wait is none or not allowed; nothing is sent.
+            When there is no such cell, or a level, the gate or the delay is invalid or not allowed; nothing is sent.
         BenchError
             When points are missing or were not taken at their levels.
         """
@@ -265,7 +265,7 @@ class Bench(GuardedBench):
         volts = self.check_sweep(volts, gate)
         able = getattr(
             self.instruments.smu, "check_sweep", None
-        )  # a driver of one's own need not know beforehand
+        )  # a user's own driver need not know its sample times beforehand
         if able is not None:
             able(volts, delay)
         self.checkpoint()
@@ -283,16 +283,16 @@ class Bench(GuardedBench):
         Raises `InputError` for what is no list of voltages, and `LimitError` for what is not allowed.
         """
         volts = given.levels(volts, "levels of a sweep")
-        self.limits.check_voltage("bit line", max(volts, key=abs, default=0.0))  # the worst is what is told
+        self.limits.check_voltage("bit line", max(volts, key=abs, default=0.0))  # report the worst one
         for before, level in pairwise([0.0, *volts, 0.0]):
             self.limits.check_level("bit line", level, before)
         self.limits.check_level("word line", given.number(gate, "word-line voltage", "V"))
         return volts
 
     def pulse(self, cell: Cell, pulse: Pulse, count: int = 1) -> None:
-        """Deliver `count` equal pulses: word line on first, the path closed at 0 V, then the pulses as one burst.
+        """Apply `count` equal pulses: word line on first, then the path closed at 0 V, then the pulses as one burst.
 
-        Raises `InputError` for what is no cell, pulse or count, and `LimitError` for what is not allowed; nothing is sent.
+        Raises `InputError` for an invalid cell, pulse or count, and `LimitError` beyond a limit; then nothing is sent.
         """
         cell = given.cell(cell, self._arrays)
         count = given.count(count, "count of pulses")
@@ -318,7 +318,7 @@ class Bench(GuardedBench):
         gate: float,
         count: int = 1,
     ) -> None:
-        """Play a waveform at one cell `count` times, as `pulse` delivers pulses; it begins and ends at 0 V.
+        """Play a waveform at one cell `count` times, connected as for `pulse`; it begins and ends at 0 V.
 
         Parameters
         ----------
@@ -335,10 +335,10 @@ class Bench(GuardedBench):
         Raises
         ------
         InputError, LimitError
-            For what is no such thing, is not allowed (a step from sample to sample counts as steep as the generator's
-            fastest edge, a stretch away from 0 V as a pulse), or is beyond the generator's abilities.
+            For an invalid argument, a waveform beyond the limits (a step between samples counts as the generator's fastest
+            edge, a stretch away from 0 V as a pulse), or one beyond the generator's abilities.
         BenchError
-            When the bench's generator plays no waveforms.
+            When the bench's generator cannot play waveforms.
         """
         cell = given.cell(cell, self._arrays)
         count = given.count(count, "count of waveforms")
@@ -364,7 +364,7 @@ class Bench(GuardedBench):
 
     @contextmanager
     def _moving(self, role: str, afterwards: str) -> Iterator[None]:
-        """Let a role act; it counts only if the board held its mode meanwhile."""
+        """Perform an action of a role; the result is valid only if the board kept its mode meanwhile."""
         with self._states.moving(role, afterwards):
             yield
         self._watchdog.confirm(self._mode)
@@ -375,7 +375,7 @@ class Bench(GuardedBench):
         self._cells.reach(cell, path, gate)
 
     def check_pulse(self, pulse: Pulse, count: int = 1) -> Pulse:
-        """Return a pulse that is allowed here; raises `InputError` for what is none, else `LimitError`; nothing is sent."""
+        """Return a pulse that is allowed here; raises `InputError` or `LimitError`; nothing is sent."""
         pulse = given.pulse(pulse)
         line = given.driven_line(pulse.kind)
         self.limits.check_pulse(line, pulse.voltage, pulse.width, self.instruments.pulser.edge)
@@ -386,7 +386,7 @@ class Bench(GuardedBench):
         return pulse
 
     def check_read(self) -> None:
-        """Raise `LimitError` when the bench file's way of reading a cell exceeds its limits; nothing is sent."""
+        """Raise `LimitError` when the bench file's read settings exceed its limits; nothing is sent."""
         read = self.file.read
         for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
             self.limits.check_level(line, volts)
@@ -396,32 +396,32 @@ class Bench(GuardedBench):
 
     @property
     def vector_size(self) -> tuple[int, int]:
-        """How many lines can be driven and how many read at once."""
+        """Numbers of lines that can be driven and read at once."""
         return self.instruments.daq.output_count, self.instruments.daq.input_count
 
     @property
     def input_conductance(self) -> float:
-        """g_in through which a volt at the DAQ becomes a current into an INVERT row, S."""
+        """Input conductance g_in (S) between a DAQ output and an INVERT row."""
         return self.instruments.board.input_conductance
 
     def connect_multiply(self, array: str, rows: Index, columns: Index) -> None:
         """Connect a block for `multiply`; `rows` are driven, `columns` measured.
 
-        Raises `InputError` for lines that the array has not, `BenchError` when the DAQ has not so many outputs or inputs.
+        Raises `InputError` for lines outside the array, `BenchError` when the DAQ has too few outputs or inputs.
         """
         self._vectors.connect_multiply(array, *given.block_lines(array, rows, columns, self._arrays))
 
     def multiply(self, volts: Floats) -> Floats:
-        """Currents (samples, columns), A, out of the connected columns for `volts` (samples, rows).
+        """Return currents (samples, columns), A, out of the connected columns for `volts` (samples, rows).
 
         The first sample played is zero; its answer, the amplifiers' offsets, is subtracted.
 
         Raises
         ------
         InputError, LimitError
-            When `volts` are no real numbers, not one for each row, or not allowed; nothing is sent.
+            When `volts` are not real numbers, not one for each row, or not allowed; nothing is sent.
         BenchError
-            When no block is connected for it.
+            When no block is connected for this operation.
         """
         volts = given.vectors(volts, "voltages to multiply")
         self.checkpoint()
@@ -466,9 +466,9 @@ class Bench(GuardedBench):
         Raises
         ------
         InputError, LimitError
-            When `volts` are no real numbers, not one for each row, or not allowed; nothing is sent.
+            When `volts` are not real numbers, not one for each row, or not allowed; nothing is sent.
         BenchError
-            When no block is connected for it.
+            When no block is connected for this operation.
         ConvergenceError
             When an output sits in its clamp with nothing at the inputs: the loop rails, whatever is played.
         """

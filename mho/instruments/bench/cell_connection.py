@@ -1,7 +1,7 @@
-"""The bench's cells: one of them brought to a source, in the order that spares the chip and the relays.
+"""Connection of one cell to a source, in an order that protects the chip and the relays.
 
-Word line on before the path closes, and off after it opens. Relays of a switch matrix move while the path is open
-and every source at 0 V; those that open are read back before others close, so that a stuck one joins no two sources.
+The word line is on before the path closes, and off after it opens. Relays of a switch matrix move while the path is
+open and every source is at 0 V. Opened relays are read back before others close: a stuck one must not join two sources.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Path, Reading
 
 REST = "ON, at rest at 0 V"
-OFFSET = 10e-3  # V, more than a source-measure unit errs at 0 V
+OFFSET = 10e-3  # V, above the error of a source-measure unit at 0 V
 
 
 class CellLines:
-    """Knows which cell, path, word-line voltage and crosspoints are set, and sends only what differs.
+    """The cell, path, word-line voltage and crosspoints that are set; only changes are sent.
 
     Parameters
     ----------
     tools : BenchInstruments
     crosspoints : mapping
-        Of a switch matrix: what is closed, by path.
+        Closed crosspoints of a switch matrix, by path.
     limits : Limits
     states : OutputStates
-        Where is noted how the sources stand.
+        Record of the state of the sources.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class CellLines:
         self.forget()
 
     def forget(self) -> None:
-        """Take nothing for granted."""
+        """Discard what is known of the connection."""
         self._cell: Cell | None = None
         self._path: Path | None = None
         self._gate: float | None = None
@@ -52,7 +52,7 @@ class CellLines:
         self._states.forget(*SOURCES)
 
     def where(self) -> str:
-        """Say which path is closed to which cell."""
+        """Return which path is closed to which cell, in words."""
         cell = "" if self._cell is None else f" to {_name(self._cell)}"
         return f"path {self._path or 'moving'}{cell}"
 
@@ -75,14 +75,14 @@ class CellLines:
         self._path, self._gate = "OPEN", 0.0
 
     def reach(self, cell: Cell, path: Path, gate: float) -> None:
-        """Connect `cell` by `path` with its word line at `gate` (V). The sources are at 0 V, as each use leaves them.
+        """Connect `cell` by `path` with its word line at `gate` (V); the sources are at 0 V, as after each use.
 
         Raises
         ------
         LimitError
-            For the word line's voltage; nothing is closed.
+            For a word-line voltage beyond the limits; nothing is closed.
         InstrumentError
-            When a switch does not obey.
+            When a switch does not respond as commanded.
         """
         if cell != self._cell:
             self._route("OPEN")
@@ -96,7 +96,7 @@ class CellLines:
         self._route(path)
 
     def idle(self) -> None:
-        """Take the sources to 0 V and open the path, which is read back; the word line is last."""
+        """Take the sources to 0 V, open the path and read it back, then take the word line to 0 V."""
         self._path = None
         self._tools.smu.hold(0.0)
         self._states.note("smu", REST)
@@ -104,7 +104,7 @@ class CellLines:
         self._word_line(0.0)
 
     def switch_to(self, crosspoints: frozenset[str]) -> None:
-        """Close these crosspoints and no others, once the bench idles."""
+        """Idle the bench, then close these crosspoints and no others."""
         switch = self._tools.switch
         if switch is None or crosspoints == self._closed:
             return
@@ -133,12 +133,12 @@ class CellLines:
 
 
 def conductance(cell: Cell, reading: Reading, volts: float, read: ReadSettings) -> float:
-    """Conductance (S) of a cell by one reading at `volts` (V), set up as `read` says.
+    """Return the conductance (S) of a cell by one reading at `volts` (V), with the settings `read`.
 
     Raises
     ------
     BenchError
-        When it ran into compliance, overflowed, or was not taken at the read voltage.
+        When the reading ran into compliance, overflowed, or was not taken at the read voltage.
     """
     if reading.tripped:
         raise BenchError(
@@ -161,7 +161,7 @@ def conductance(cell: Cell, reading: Reading, volts: float, read: ReadSettings) 
 def check_levels(cell: Cell, readings: Sequence[Reading], volts: Sequence[float]) -> None:
     """Raise `BenchError` when a point of a sweep is missing, or was not taken at its level (V) without being limited.
 
-    A point in compliance stands at a lower voltage: that is a result of a sweep, not a mistake.
+    A point in compliance is at a lower voltage: that is a result of a sweep, not an error.
     """
     if len(readings) != len(volts):
         raise BenchError(

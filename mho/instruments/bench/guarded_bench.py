@@ -1,4 +1,4 @@
-"""The life of a bench: entered, and left with every output at 0 V and off, whatever happens in between."""
+"""Entering and leaving a bench: on leaving, every output is taken to 0 V and off, whatever happened before."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ log = logging.getLogger(__name__)
 
 
 class GuardedBench:
-    """Instruments that are made safe on every way out; `Bench` adds what is done with them.
+    """A context manager that makes its instruments safe on every exit; `Bench` adds the operations.
 
     Parameters
     ----------
     instruments : BenchInstruments
     watchdog : Watchdog
-        The board's; let go when the bench is safe or closed.
+        The board's; stopped when the bench is safe or closed.
     release : callable
-        Gives up the lock, once the connections are closed.
+        Releases the lock, after the connections are closed.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class GuardedBench:
         try:
             self._signals.__enter__()
             return self
-        except BaseException:  # a signal, in time to be the last thing that is heard of
+        except BaseException:  # a signal that arrived in time to be reported last
             self._signals.end()
             raise
 
@@ -51,7 +51,7 @@ class GuardedBench:
                 left = True
                 self._leave(error)
         finally:
-            if not left:  # a signal came before it could be held
+            if not left:  # a signal arrived before it could be held back
                 with signals_held():
                     self._leave(error)
 
@@ -59,7 +59,7 @@ class GuardedBench:
         try:
             self.safe()
         except MhoError:
-            if error is None:  # else that error says why we leave, and `safe` has logged the rest
+            if error is None:  # otherwise the first error is the reason for leaving, and `safe` has logged the rest
                 raise
         finally:
             try:
@@ -68,10 +68,10 @@ class GuardedBench:
                 self._signals.end()
 
     def safe(self) -> None:
-        """Bring everything to 0 V and off, each instrument on its own, and confirm it by read-back.
+        """Take every output to 0 V and off, each instrument independently, and confirm it by read-back.
 
-        What fails is tried once more after the others: a message lost on its way must not leave an output on.
-        Signals wait until it is over.
+        A failed step is tried once more after the others: a lost message must not leave an output on.
+        Signals are held back until this has ended.
 
         Raises
         ------
@@ -93,13 +93,13 @@ class GuardedBench:
             raise not_confirmed(failed)
 
     def _note_safe(self, roles: Set[str]) -> None:
-        """Note which roles were confirmed safe just now."""
+        """Record the roles that have just been confirmed safe."""
 
     def forget(self) -> None:
-        """Take nothing for granted of what was set up."""
+        """Discard what is known of the setup."""
 
     def close(self) -> None:
-        """Release the connections and the lock; never changes an output, but an armed watchdog is fed no more."""
+        """Release the connections and the lock; changes no output, but an armed watchdog is no longer fed."""
         self._watchdog.abandon()
         for name, instrument in self.instruments.by_name().items():
             try:
@@ -109,7 +109,7 @@ class GuardedBench:
         self._release()
 
     def identities(self) -> dict[str, dict[str, str]]:
-        """Identification and settings of every instrument, for the run file."""
+        """Return identification and settings of every instrument, for the run file."""
         return {
             name: {"identity": instrument.identify(), **instrument.settings()}
             for name, instrument in self.instruments.by_name().items()

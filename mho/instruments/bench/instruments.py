@@ -1,4 +1,4 @@
-"""The opened instruments of a bench by role, and bringing all of them to safety."""
+"""The opened instruments of a bench by role, and how all of them are made safe."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mho.instruments.roles import ArrayBoard, Daq, Instrument, PulseGenerator, S
 
 log = logging.getLogger(__name__)
 
-# Bit line first, word line last; then relays may move.
+# Bit line first, word line last; after that relays may move.
 SAFE_ORDER = ("smu", "pulser", "daq", "board", "gate", "switch")
-SOURCES = ("smu", "pulser", "gate")  # which a switch matrix may have on its rows
+SOURCES = ("smu", "pulser", "gate")  # sources that may be wired to the rows of a switch matrix
 
 
 @dataclass
@@ -28,7 +28,7 @@ class BenchInstruments:
     switch: SwitchMatrix | None = None
 
     def by_name(self) -> dict[str, Instrument]:
-        """In the order in which they are made safe, `SAFE_ORDER`."""
+        """Return them by role in `SAFE_ORDER`, the order in which they are made safe."""
         opened = {role: getattr(self, role) for role in SAFE_ORDER}
         return {role: instrument for role, instrument in opened.items() if instrument is not None}
 
@@ -36,16 +36,16 @@ class BenchInstruments:
 def make_safe(
     instruments: Mapping[str, Instrument], missing: Mapping[str, Exception] | None = None
 ) -> dict[str, Exception]:
-    """Make each instrument safe, in this order, those that failed once more; return what went wrong with which.
+    """Make each instrument safe in this order, retry those that failed once, and return the errors by role.
 
-    Relays do not move under a source that may still be on, as long as the board keeps the chip from it.
+    Relays do not move under a source that may still be on, as long as the board isolates the chip from that source.
 
     Parameters
     ----------
     instruments : mapping
         By role, in `SAFE_ORDER`.
     missing : mapping, optional
-        Why other instruments could not even be opened, by role; they are among those returned.
+        Errors of instruments that could not be opened, by role; they are included in the result.
     """
     failed = dict(missing or {})
     failed |= _tried_twice({role: one for role, one in instruments.items() if role != "switch"})
@@ -61,7 +61,7 @@ def make_safe(
 
 
 def not_confirmed(failed: Mapping[str, Exception]) -> UnsafeError:
-    """Log, and return as an error to raise, what `make_safe` could not confirm."""
+    """Log what `make_safe` could not confirm, and return it as an error to raise."""
     for name, error in failed.items():
         log.critical("%s is not confirmed safe: %s", name, error)
     return UnsafeError(
@@ -82,6 +82,6 @@ def _each_made_safe(instruments: Mapping[str, Instrument]) -> dict[str, Exceptio
     for name, instrument in instruments.items():
         try:
             instrument.make_safe()
-        except Exception as error:  # one that fails must not keep the others from being made safe
+        except Exception as error:  # a failure must not keep the others from being made safe
             failed[name] = error
     return failed

@@ -1,8 +1,8 @@
-"""The lock of a bench: an instrument belongs to one process at a time, and whoever has it is named to the next.
+"""The lock of a bench: one process at a time may use an instrument, and the next one learns which process holds it.
 
-On Linux a lock is a name that the kernel keeps for a socket, of any user, as long as its process lives: no file, so no
-folder that an environment variable moves, no permission, and nothing for a cleaner to remove. A second name says who
-holds it. Elsewhere it is a locked file in a folder that all users share and no cleaner empties.
+On Linux a lock is an abstract socket name, which the kernel keeps for any user while the process lives. It needs no
+file: no folder that an environment variable moves, no permissions, nothing that a clean-up removes. A second name tells
+the holder. Elsewhere a lock is a locked file in a folder that all users share and no clean-up empties.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from mho.instruments.bench_file.entries import Instruments
 PREFIX = "mho-bench"
 NAMES = Path("/proc/net/unix")  # where Linux lists them
 COMMAND_SHOWN = 80  # characters
-SHARED = ("/var/lock", "/var/tmp", "/tmp")  # the first to which every user may write
+SHARED = ("/var/lock", "/var/tmp", "/tmp")  # the first one that is writable for every user
 
 _held: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock: process, user's number (-1 on Windows), and since when (Unix time, s)."""
+    """The holder of a lock: process, user's number (-1 on Windows), and since when (Unix time, s)."""
 
     process: int
     user: int
@@ -46,7 +46,7 @@ class Holder:
 
     @classmethod
     def this(cls) -> Holder:
-        """Return this process."""
+        """Return this process as a holder."""
         return cls(os.getpid(), os.getuid() if hasattr(os, "getuid") else -1, round(time.time()))
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class Holder:
 
 
 class Taken(Exception):
-    """A lock that somebody holds: `holder`, or None when that is not known."""
+    """Raised for a lock that is held: by `holder`, or None when that is not known."""
 
     def __init__(self, holder: Holder | None) -> None:
         super().__init__(holder)
@@ -69,14 +69,14 @@ class Taken(Exception):
 
 
 def lock_bench(source: BenchSource) -> ExitStack:
-    """Lock every instrument of a real bench for this process, by its address; returns what lets go of them.
+    """Lock every instrument of a real bench for this process, by its address; return a function that unlocks them.
 
     Raises
     ------
     BenchInUseError
-        When a process has one, naming it.
+        When another process holds one, naming that process.
     BenchError
-        When no lock can be had.
+        When locking fails otherwise.
     """
     take = take_name if sys.platform == "linux" else take_file
     with ExitStack() as stack:
@@ -99,9 +99,9 @@ def lock_bench(source: BenchSource) -> ExitStack:
 
 
 def last_taken(source: BenchSource) -> float | None:
-    """Return when a process last locked one of a bench's instruments, Unix time, s; None where none is known to.
+    """Return when a process last locked one of a bench's instruments, Unix time, s; None when this is not known.
 
-    Whoever takes a lock leaves a stamp, so this asks nobody and is in nobody's way; a cleaner may remove stamps.
+    Each lock leaves a time stamp on disk, so this neither contacts nor blocks a process; a clean-up may remove stamps.
     """
     times = []
     for key in _keys(source.bench.instruments):
@@ -111,9 +111,9 @@ def last_taken(source: BenchSource) -> float | None:
 
 
 def holder(source: BenchSource) -> Holder | None:
-    """Return the process that has one of a bench's instruments locked now; None where none is known to.
+    """Return the process that has locked one of a bench's instruments; None when no such process is known.
 
-    As `last_taken` it asks nobody and is in nobody's way.
+    Like `last_taken`, this neither contacts nor blocks a process.
     """
     find = _named if sys.platform == "linux" else _noted
     found = (find(_digest(key)) for key in _keys(source.bench.instruments))
@@ -129,20 +129,20 @@ def _stamp(digest: str) -> None:
         path = _made(shared_folder()) / f"{digest}.taken"
         if not path.exists():
             path.touch(0o666)
-            path.chmod(0o666)  # every user may stamp it
+            path.chmod(0o666)  # every user may update its time stamp
         os.utime(path)
 
 
 def _made(folder: Path) -> Path:
-    """Return a folder to which every user may write, made if it is not there."""
+    """Return a folder that is writable for every user; create it when it is missing."""
     folder.mkdir(exist_ok=True)
-    with suppress(PermissionError):  # another user's, who has done it
+    with suppress(PermissionError):  # it belongs to another user, whose process has set this
         folder.chmod(0o1777)
     return folder
 
 
 def _keys(entries: Instruments) -> dict[str, str]:
-    """Return what names each instrument, with how the bench file writes it."""
+    """Return the lock name of each instrument, with its address as the bench file writes it."""
     keys = {key: written for written in entries.addresses() for key in every_spelling(written)}
     return keys | {
         device: written for written in entries.daq.daqmx_lists() for device in daq_devices(written)
@@ -150,12 +150,12 @@ def _keys(entries: Instruments) -> dict[str, str]:
 
 
 def take_name(key: str, holder: Holder) -> Callable[[], None]:
-    """Take the kernel's name for `key` (Linux); returns what lets go. Raises `Taken`, or `OSError`."""
+    """Take the socket name for `key` (Linux) and return a function that releases it; raises `Taken` or `OSError`."""
     name = f"\0{PREFIX}/{key}"
     held = _bound(name)
     if held is None:
         raise Taken(_named(key))
-    # Names may be read by everybody, and go with the process.
+    # Names are readable for every user, and vanish with the process.
     told = _bound(f"{name}/{holder.process}/{holder.user}/{holder.since:.0f}")
 
     def release() -> None:
@@ -180,7 +180,7 @@ def _bound(name: str) -> socket.socket | None:
 
 
 def _let_go_in_a_child() -> None:
-    """Close in a forked child what it inherits: a lock ends with the process that took it."""
+    """Close the inherited sockets in a forked child: a lock ends with the process that took it."""
     for one in list(_held):
         one.close()
 
@@ -201,7 +201,7 @@ def _named(key: str) -> Holder | None:
 
 
 def take_file(key: str, holder: Holder, folder: Path | None = None) -> Callable[[], None]:
-    """Lock the file for `key` in `folder` (by default the shared one); returns what lets go. Raises as `take_name`."""
+    """Lock the file for `key` in `folder` (default the shared one); return and raise as `take_name`."""
     folder = _made(folder or shared_folder())
     path, told = folder / f"{key}.lock", folder / f"{key}.json"
     lock = FileLock(path, mode=0o666)
@@ -209,7 +209,7 @@ def take_file(key: str, holder: Holder, folder: Path | None = None) -> Callable[
         lock.acquire(timeout=0)
     except Timeout:
         raise Taken(_written(told)) from None
-    with suppress(OSError):  # who holds it is a help; that somebody does is the lock
+    with suppress(OSError):  # the holder's name is only information; the lock works without it
         told.unlink(missing_ok=True)
         told.write_text(json.dumps(asdict(holder)), "utf-8")
 
@@ -222,7 +222,7 @@ def take_file(key: str, holder: Holder, folder: Path | None = None) -> Callable[
 
 
 def shared_folder() -> Path:
-    """Return the folder of lock files, the same for every user whatever his environment says."""
+    """Return the folder of lock files, the same for every user and every environment."""
     if sys.platform == "win32":
         return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / PREFIX
     for name in SHARED:
@@ -239,7 +239,7 @@ def _written(path: Path) -> Holder | None:
 
 
 def _noted(key: str, folder: Path | None = None) -> Holder | None:
-    """Return whom a lock file names, if that process lives: one that was killed leaves its name behind."""
+    """Return the holder that a lock file names, if its process lives: a killed process leaves its name behind."""
     import psutil
 
     with suppress(OSError):
@@ -258,7 +258,7 @@ def _user_name(number: int) -> str:
 
 
 def _command(process: int) -> str:
-    """Return how a process was started, where the system tells; "" otherwise."""
+    """Return the command line of a process, or "" where the system does not provide it."""
     with suppress(OSError):
         words = Path(f"/proc/{process}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")
         text = " ".join(words).strip()

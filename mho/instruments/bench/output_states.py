@@ -1,4 +1,4 @@
-"""How the outputs of a bench stand: what is known of each, from where, and since when. Unknown is said to be unknown."""
+"""States of a bench's outputs: what is known of each, from which source and since when. An unknown state is so named."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 Source = Literal["set and confirmed", "read", "unknown"]
-"""How a state is known: the instrument took the setting without an error, or was asked for it. Idle never means off."""
+"""Source of a state: the instrument accepted the setting without an error, or was queried. Idle never means off."""
 
 
-OFF = ("off", "SAFE")  # values of an output that is off, and of the board when it keeps the chip apart
+OFF = ("off", "SAFE")  # values of an output that is off, and of the board when it isolates the chip
 
 
 @dataclass(frozen=True)
 class OutputState:
-    """What is known of one role's output.
+    """Known state of one role's output.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class OutputState:
         In words: ``off``, ``ON, 2.5 V``, ``unknown``.
     source : {"set and confirmed", "read", "unknown"}
     at : float or None
-        When that was so, s on the bench's clock; None of what is unknown.
+        Time of that knowledge, s on the bench's clock; None when unknown.
     wall : float or None
         The same as Unix time, s.
     """
@@ -37,7 +37,7 @@ class OutputState:
 
     @property
     def live(self) -> bool:
-        """Whether the output may be on: all that is not known to be off."""
+        """Whether the output may be on, that is, is not known to be off."""
         return self.value not in OFF
 
 
@@ -45,7 +45,7 @@ UNKNOWN = OutputState("unknown", "unknown")
 
 
 class OutputStates:
-    """Remembers what was last known of each role, and when; asks nobody.
+    """Last known state of each role, with its time; queries no instrument.
 
     Parameters
     ----------
@@ -58,18 +58,18 @@ class OutputStates:
         self._known: dict[str, OutputState] = {}
 
     def note(self, role: str, value: str, source: Source = "set and confirmed") -> None:
-        """Note what has just been set and confirmed, or read, of a role."""
+        """Record what has just been set and confirmed, or read, for a role."""
         self._known[role] = OutputState(value, source, self._now(), time.time())
 
     @contextmanager
     def moving(self, role: str, afterwards: str) -> Iterator[None]:
-        """Take a role for unknown while it acts, and for `afterwards` when that ends well."""
+        """Mark a role as unknown while it acts, and as `afterwards` when that succeeds."""
         self.forget(role)
         yield
         self.note(role, afterwards)
 
     def forget(self, *roles: str) -> None:
-        """Take the roles named, or all, for unknown."""
+        """Mark the named roles, or all, as unknown."""
         for role in roles or tuple(self._known):
             self._known.pop(role, None)
 

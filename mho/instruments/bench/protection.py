@@ -1,4 +1,4 @@
-"""The instruments' own protection, set from the bench's limits: a second fence that holds for whoever drives them, too."""
+"""The instruments' own protection, set from the bench's limits: a second barrier that also holds for other programs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from mho.instruments.limits import Limits
 
 
 def protect(instruments: BenchInstruments, file: BenchFile, limits: Limits) -> None:
-    """Let source-measure units and pulse generator keep what their terminals may see, as far as they can by themselves.
+    """Set the limits of the terminals in the source-measure units and the pulse generator, as far as these support it.
 
-    It is a setting and changes no output. Each confirms it: the units now, a generator when it is next configured. The
-    outputs of a DAQ get theirs when it is opened. An instrument without the method `protect` has no such thing.
+    This changes no output. Each instrument confirms it: the units now, a generator when it is next configured. The
+    outputs of a DAQ are limited when it is opened. An instrument without the method `protect` has no such protection.
 
     Raises
     ------
     InstrumentError
-        When one refuses, or does not confirm.
+        When an instrument refuses or does not confirm.
     """
     entries = file.instruments
     for meter, entry in ((instruments.smu, entries.smu), (instruments.gate, entries.gate)):

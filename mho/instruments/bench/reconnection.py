@@ -1,8 +1,8 @@
-"""Opening an instrument's connection anew when it is lost: that instrument only, verified, and safe before anything else.
+"""Reopening a lost connection: of that instrument only, with its identity verified and its outputs made safe first.
 
-What has been lost in the meantime is not guessed. A message that only asks, sent while nothing was driven, is repeated;
-any other ends in a `ConnectionRestored`, with the outputs off and the bench told to prepare itself again. The bench then
-does `once_more` what leaves the chip as it is.
+Nothing is assumed about what was lost. A query sent while nothing was driven is repeated. Any other message ends in a
+`ConnectionRestored`, with the outputs off and the bench set to prepare itself again; the bench then repeats, by
+`once_more`, operations that do not change the chip.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ T = TypeVar("T")
 ASKING = ("identify", "settings", "closed", "standing_mode")  # methods of the roles that change nothing
 CHECKS = ("check_shape", "check_sweep", "check_waveform")  # methods of drivers that send nothing
 AT_REST = (*ASKING, *CHECKS, "arm_watchdog", "protect")  # methods that leave every output as it is
-LOST_DAQ = (-201003, -88709, -200324)  # gone from the bus, or without power (as in `drivers.ni_daq_errors`)
+LOST_DAQ = (-201003, -88709, -200324)  # absent from the bus, or without power (as in `drivers.ni_daq_errors`)
 
 
 def connection_lost(error: BaseException | None) -> bool:
-    """Tell whether an error, or what it was raised from, says that the connection is gone.
+    """Return whether an error, or one of its causes, means that the connection is lost.
 
-    A time out does not: an instrument that is slow or in a muddle is still there.
+    A timeout does not: a slow or confused instrument is still connected.
     """
-    # Only now: both take long to load, and a bench is loaded by many who never connect to one.
+    # Imported here: both load slowly, and many programs load the bench without connecting to an instrument.
     from nidaqmx.errors import DaqError
     from pyvisa import VisaIOError
     from pyvisa.constants import StatusCode
@@ -50,7 +50,7 @@ def connection_lost(error: BaseException | None) -> bool:
 
 
 def once_more(act: Callable[[], T]) -> T:
-    """Do what leaves the chip as it is; once more from its beginning when a connection was lost and is back."""
+    """Run an operation that does not change the chip; run it again from its beginning after a connection was restored."""
     try:
         return act()
     except ConnectionRestored:
@@ -68,19 +68,19 @@ class Connection:
     reconnect : Reconnect or None
         None leaves a lost connection lost, and costs nothing.
     sleep : callable
-        Lets seconds pass between tries.
+        Waits, in seconds, between tries.
 
     Attributes
     ----------
     driver : object
-        The driver as it is open now.
+        The driver that is currently open.
     reopened : callable
-        Called after the connection came back, with the outputs off.
+        Called after the connection was restored, with the outputs off.
 
     Raises
     ------
     InstrumentError
-        When it cannot be opened.
+        When the instrument cannot be opened.
     """
 
     def __init__(
@@ -99,25 +99,25 @@ class Connection:
                 raise
 
     def role(self, part_of: Callable[[Any], Any] = lambda driver: driver) -> Any:
-        """Return what fills a role: a part of the driver (a channel), or the driver itself."""
+        """Return the instrument of a role: a part of the driver (a channel), or the driver itself."""
         if self._reconnect is None:
             return part_of(self.driver)
         self._roles.append(Reconnecting(self, part_of))
         return self._roles[-1]
 
     def reopen(self, cause: InstrumentError) -> None:
-        """Open the resource anew, make it safe, and give its roles their settings back.
+        """Reopen the resource, make it safe, and restore the settings of its roles.
 
         Raises
         ------
         InstrumentError
-            When it does not come back, another instrument answers, or its outputs are not confirmed off.
+            When it does not answer, another instrument answers, or its outputs are not confirmed off.
         """
         assert self._reconnect is not None
         log.warning("the connection is lost (%s); it is opened anew", cause)
         last = cause
         for _ in range(self._reconnect.tries):
-            with suppress(Exception):  # it is gone already: what closing it says is of no interest
+            with suppress(Exception):  # the connection is lost already: an error on closing adds nothing
                 self.driver.close()
             self._sleep(self._reconnect.wait)
             try:
@@ -149,11 +149,11 @@ class Connection:
 
 
 class Reconnecting:
-    """An instrument of some role that survives the loss of its connection; has every attribute of its driver.
+    """An instrument of a role that survives the loss of its connection; has every attribute of its driver.
 
-    `Connection.role` makes one. Outputs are off after a loss. A source-measure unit gets the limit, range and
-    integration time of its last `configure` back; a pulse generator's `configure` switches outputs on, so it gets
-    its settings when the bench next prepares itself.
+    `Connection.role` creates one. Outputs are off after a loss. For a source-measure unit the limit, range and
+    integration time of its last `configure` are restored. A pulse generator's `configure` switches outputs on, so
+    its settings are restored when the bench next prepares itself.
     """
 
     def __init__(self, connection: Connection, part_of: Callable[[Any], Any]) -> None:
@@ -163,13 +163,13 @@ class Reconnecting:
         self._driven = False  # since it was last made safe
 
     def attach(self) -> None:
-        """Take the newly opened driver, and make it safe before anything else."""
+        """Use the newly opened driver, and make it safe first."""
         self._instrument = self._part_of(self.connection.driver)
         self._instrument.make_safe()
         self._driven = False
 
     def restore(self) -> None:
-        """Give the instrument its settings back; no output changes."""
+        """Restore the instrument's settings; no output changes."""
         if self._configured:
             self._instrument.configure(**self._configured)
 
@@ -178,23 +178,23 @@ class Reconnecting:
         self._instrument.close()
 
     def make_safe(self) -> None:
-        """Make it safe, over a new connection if the old one is lost."""
+        """Make the instrument safe, over a new connection if the old one is lost."""
         self._attempt("make_safe", lambda: self._instrument.make_safe(), repeat=True)
         self._driven = False
 
     def beat(self, patience: float) -> None:
-        """Pass on a sign of life; a lost connection is for those to open anew who talk to the instrument."""
+        """Send a sign of life; a lost connection is not reopened here, but by the next command or query."""
         self._instrument.beat(patience)
 
     def configure(self, *channel: int, **settings: Any) -> None:
-        """Configure it, and remember settings that leave its output alone."""
+        """Configure the instrument, and remember settings that do not change its output."""
         self._call("configure", *channel, **settings)
         self._configured = settings
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        # Reading a property may ask the instrument.
+        # Reading a property may query the instrument.
         value = self._attempt(name, lambda: getattr(self._instrument, name), repeat=not self._driven)
         return partial(self._call, name) if callable(value) else value
 

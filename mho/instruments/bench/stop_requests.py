@@ -1,4 +1,4 @@
-"""What asks a program to stop (signals, the loss of its parent), turned into an orderly way out of a bench."""
+"""Requests to stop the program (signals, loss of the parent process), turned into an orderly exit from a bench."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ log = logging.getLogger(__name__)
 STOPPING: tuple[signal.Signals, ...] = (
     signal.SIGINT,
     signal.SIGTERM,
-    # The end of the terminal, or of the program that started the run. Windows does not have it.
+    # Sent when the terminal closes, or the program that started the run ends. Windows does not have it.
     *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []),
 )
-GLANCE = 0.5  # s from one look at the parent to the next
+GLANCE = 0.5  # s between checks of the parent
 
 
 Call = Callable[[int, FrameType | None], object]
 
 
 class _Handler:
-    """A handler that was put over another one: `before` counts again as soon as this one has `ended`."""
+    """A handler that replaced another one: `before` is in force again as soon as this one has `ended`."""
 
     def __init__(self, call: Call, before: Any) -> None:
         self.call, self.before, self.ended = call, before, False
@@ -38,10 +38,10 @@ class _Handler:
 
 
 class HandledSignals:
-    """Handles signals so within, and as before afterwards; what was not installed from Python stays as it is.
+    """Context manager that installs signal handlers and restores the previous ones; leaves handlers of C code alone.
 
-    Two of them may end in any order: one that ends below another leaves that one in place. One that is dropped without
-    an end changes nothing any more, whichever thread drops it.
+    Two of them may end in any order: an outer one that ends first leaves the inner one in place. One that is deleted
+    without having ended changes nothing more, whichever thread deletes it.
     """
 
     def __init__(self, handlers: Mapping[signal.Signals, Call]) -> None:
@@ -56,7 +56,7 @@ class HandledSignals:
                     self._installed[number] = _Handler(call, before)
                     signal.signal(number, self._installed[number])
             return self
-        except BaseException:  # one of those that stood before has raised
+        except BaseException:  # one of the previous handlers has raised
             self.end()
             raise
 
@@ -65,22 +65,22 @@ class HandledSignals:
 
     @property
     def ended(self) -> bool:
-        """Whether the handlers before these count again."""
+        """Whether the previous handlers are in force again."""
         return all(handler.ended for handler in self._installed.values())
 
     def before(self, number: int) -> Any:
-        """Return the handler that stood before this one's."""
+        """Return the handler that this one replaced."""
         return self._installed[signal.Signals(number)].before
 
     def end(self) -> None:
-        """Let the handlers before these count again."""
+        """Restore the previous handlers."""
         for handler in self._installed.values():
             handler.ended = True
         _put_back(list(self._installed.items()))
 
 
 def _put_back(handlers: list[tuple[signal.Signals, _Handler]]) -> None:
-    """Take handlers away, the last one first: one below that raises meanwhile must not keep the others from it."""
+    """Remove handlers, the last one first; a previous handler that raises meanwhile must not stop the removal."""
     if not handlers:
         return
     number, handler = handlers[0]
@@ -99,7 +99,7 @@ def _last_active(handler: Any) -> Any:
 
 
 class _HeldSignals:
-    """Holds the signals back; afterwards, what stood before gets them, though it may have ended within."""
+    """Holds the signals back and passes them to the previous handlers afterwards, even if those ended meanwhile."""
 
     def __init__(self) -> None:
         self._held: list[int] = []
@@ -121,16 +121,15 @@ class _HeldSignals:
 
 
 def signals_held() -> AbstractContextManager[None]:
-    """Hold the signals back within, and deliver them afterwards; only Python's main thread gets any."""
+    """Hold the signals back within the block, and deliver them afterwards; only Python's main thread receives signals."""
     return _HeldSignals() if threading.current_thread() is threading.main_thread() else nullcontext()
 
 
 class EndingSignals:
-    """Lets SIGTERM and SIGHUP, and the loss of the parent process, leave the block by `SystemExit`.
+    """Context manager in which SIGTERM, SIGHUP and the loss of the parent process raise `SystemExit`.
 
-    Only in Python's main thread, and only for a signal that would end the program at once: whoever has installed a
-    handler, or ignores the signal (`nohup`), has decided otherwise. The exit status is 128 and the signal's number,
-    as a shell reports it.
+    Only in Python's main thread, and only for a signal whose default action ends the program: an installed handler, or
+    an ignored signal (`nohup`), is left alone. The exit status is 128 plus the signal's number, as a shell reports it.
     """
 
     def __init__(self) -> None:
@@ -154,23 +153,23 @@ class EndingSignals:
         self.end()
 
     def end(self) -> None:
-        """Leave signals and parent alone again."""
+        """Stop handling the signals and watching the parent."""
         self._over.set()
         self._handlers.end()
 
     def _leave(self, number: int, frame: FrameType | None) -> None:
         if not self._over.is_set():
             for ours in self._taken:
-                signal.signal(ours, signal.SIG_IGN)  # leaving takes its time, and begins once
+                signal.signal(ours, signal.SIG_IGN)  # leaving takes time, and must begin only once
         log.warning("%s received: the bench is made safe, and the program ends", signal.Signals(number).name)
         raise SystemExit(128 + number)
 
 
 def _watch_parent(over: threading.Event) -> None:
-    """Send SIGTERM to this process when the one that started it is gone, until it is `over`.
+    """Send SIGTERM to this process when its parent is gone, until `over` is set.
 
-    Not to one that is meant to outlive it: a job of an interactive shell and a daemon lead a process group of their
-    own, and `nohup` ignores SIGHUP. A parent that is gone already (`sh -c "run &"`) cannot be lost.
+    A process that is meant to outlive its parent gets none: a job of an interactive shell and a daemon lead a process
+    group of their own, and `nohup` ignores SIGHUP. A parent that is gone already (`sh -c "run &"`) cannot be lost.
     """
     if os.name != "posix":
         return

@@ -20,12 +20,12 @@ Floats = NDArray[np.float64]
 Index = Sequence[int] | NDArray[np.int64]
 VectorMode = Literal["MULTIPLY", "INVERT"]
 
-CLAMPED = 0.39  # V: an INV output beyond sits in its clamp of +-0.4 V
+CLAMPED = 0.39  # V: an INV output beyond this is in its clamp of +-0.4 V
 
 
 @dataclass(frozen=True)
 class BlockConnection:
-    """A connected block: its mode, the rows that are driven, how many columns are read, and what connects it again."""
+    """A connected block: its mode, the driven rows, the number of columns read, and a function that connects it again."""
 
     mode: VectorMode
     rows: Index
@@ -34,14 +34,14 @@ class BlockConnection:
 
 
 class Vectors:
-    """Multiplies and inverts; see the methods of `Bench` that have the same names.
+    """Multiplication and inversion of vectors; see the methods of `Bench` of the same names.
 
     Parameters
     ----------
     daq, board, limits
         Of the bench.
     enter : callable
-        Takes the bench into a mode; tells whether it was in another one, so that nothing is connected any more.
+        Takes the bench into a mode; returns whether it was in another one, so that nothing is connected any more.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Vectors:
         self._block: BlockConnection | None = None
 
     def forget(self) -> None:
-        """Take no block for connected, and connect none by itself."""
+        """Regard no block as connected, and reconnect none automatically."""
         self._block = None
 
     def connect_multiply(self, array: str, rows: Index, columns: Index) -> None:
@@ -82,12 +82,12 @@ class Vectors:
         self._connect(BlockConnection("INVERT", rows, len(columns), connect))
 
     def multiply(self, volts: Floats) -> Floats:
-        """Currents (samples, columns), A, for `volts` (samples, rows)."""
+        """Return currents (samples, columns), A, for `volts` (samples, rows)."""
         outputs, resting = self._exchange("MULTIPLY", volts)
         return (outputs - resting) / -self._board.transimpedance
 
     def invert(self, volts: Floats) -> Floats:
-        """Settled outputs (samples, n), V; a row is NaN where one sat in its clamp."""
+        """Return settled outputs (samples, n), V; a row is NaN where an output was in its clamp."""
         outputs, resting = self._exchange("INVERT", volts)
         peak = float(np.abs(resting).max(initial=0.0))
         if peak > CLAMPED:
@@ -116,7 +116,7 @@ class Vectors:
         self._block = block
 
     def _exchange(self, mode: VectorMode, volts: Floats) -> tuple[Floats, Floats]:
-        """What the connected columns answer, and how they rest with nothing played."""
+        """Return the answer of the connected columns, and their offsets at zero input."""
         block = self._block
         if block is not None and block.mode == mode:
             check_fits(block.rows, volts, "vectors")
@@ -130,7 +130,7 @@ class Vectors:
             )
 
         def play() -> Floats:
-            if self._enter(mode):  # the bench has rested, was at its cells, or was made safe after a loss
+            if self._enter(mode):  # the bench has rested, has used a cell, or was made safe after a lost connection
                 block.connect()
             return self._daq.exchange(samples)
 

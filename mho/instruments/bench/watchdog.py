@@ -1,7 +1,7 @@
 """The array board's watchdog: armed while the bench uses the board, fed for as long as this process lives.
 
-Whatever ends the process without a chance to make the bench safe (`kill -9`, a crash, a power cut, a pulled cable)
-ends the signs of life, too, and the board grounds its lines by itself.
+An event that ends the process before the bench is safe (`kill -9`, a crash, a power cut, a pulled cable) also ends the
+signs of life, and the board then grounds its lines by itself.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from mho.instruments.roles import ArrayBoard
 
 log = logging.getLogger(__name__)
 
-BEATS = 4  # signs of life in a watchdog's time, each answered before the next: one may go astray
+BEATS = 4  # signs of life per watchdog time, each answered before the next: one may be lost
 
 Every = Callable[[float, Callable[[], None]], Callable[[], None]]
-"""Takes seconds and what to do so often; returns what ends it."""
+"""Takes a period in seconds and a function to call; returns a function that ends this."""
 
 
 def every(period: float, act: Callable[[], None]) -> Callable[[], None]:
-    """Call `act` every `period` seconds in a thread of its own; return what ends it, from any thread."""
+    """Call `act` every `period` seconds in a separate thread; return a function that ends this from any thread."""
     ended = threading.Event()
 
     def keep_acting() -> None:
@@ -35,15 +35,15 @@ def every(period: float, act: Callable[[], None]) -> Callable[[], None]:
 
 
 class Watchdog:
-    """Arms a board's watchdog, and keeps it fed.
+    """Arms and feeds a board's watchdog.
 
     Parameters
     ----------
     board : ArrayBoard
     seconds : float or None
-        Silence after which the board makes itself safe; None leaves its watchdog alone.
+        Time without a message after which the board makes itself safe; None does not use the watchdog.
     every : callable
-        As the function of this module; on a simulated bench that of the virtual clock.
+        Like the function of this module; on a simulated bench that of the virtual clock.
     now : callable
         Seconds by the clock of `every`.
     """
@@ -57,12 +57,12 @@ class Watchdog:
     ) -> None:
         self._board, self._seconds, self._every, self._now = board, seconds, every, now
         self._armed, self._told = False, False
-        self._heard = 0.0  # when the board was last known to have taken a message
-        self._doubt = ""  # why it may have gone SAFE by itself
+        self._heard = 0.0  # when the board last acknowledged a message
+        self._doubt = ""  # reason why the board may have gone SAFE by itself
         self._end: Callable[[], None] | None = None
 
     def arm(self) -> None:
-        """Arm it, and begin to feed it; raises `InstrumentError` when the board does not confirm."""
+        """Arm the watchdog and begin to feed it; raises `InstrumentError` when the board does not confirm."""
         if self._seconds is None:
             return
         self._board.arm_watchdog(self._seconds)
@@ -72,7 +72,7 @@ class Watchdog:
             self._end = self._every(self._seconds / BEATS, self._beat)
 
     def disarm(self) -> None:
-        """Switch it off, once the board is safe; a board that refuses is safe all the same."""
+        """Disarm the watchdog once the board is safe; a board that refuses is safe as well."""
         self.abandon()
         if not self._armed:
             return
@@ -83,25 +83,25 @@ class Watchdog:
             log.warning("the board's watchdog stays armed: %s", error)
 
     def abandon(self) -> None:
-        """Feed it no more, so that the board makes itself safe if it is not yet."""
+        """Stop feeding the watchdog, so that the board makes itself safe if it is not yet."""
         if self._end is not None:
             self._end()
             self._end = None
 
     def confirm(self, mode: str) -> None:
-        """See that the board did not leave `mode` while something was done: whoever has measured asks before it counts.
+        """Check that the board stayed in `mode` during an operation; called before a measured result is used.
 
-        Nothing is sent as long as every sign of life came in time and was answered.
+        Nothing is sent as long as every sign of life was sent in time and answered.
 
         Raises
         ------
         InstrumentError
-            It did, or does not tell.
+            When it left the mode, or does not answer.
         """
         doubt = self._doubt or self._silence()
-        if not doubt:  # nothing is written here: a sign of life may be failing in its own thread
+        if not doubt:  # nothing is assigned here: a sign of life may be failing in its own thread
             return
-        self._doubt = doubt  # stays, should the board not answer
+        self._doubt = doubt  # kept if the board does not answer
         standing = self._board.standing_mode()
         if standing != mode:
             raise InstrumentError(
@@ -111,13 +111,13 @@ class Watchdog:
         self._heard, self._doubt = self._now(), ""
 
     def _silence(self) -> str:
-        """Say that the board has heard nothing for longer than its watchdog allows; empty where it has."""
+        """Return a message when the board got no message for longer than its watchdog allows; else empty."""
         silent = self._now() - self._heard
         late = self._armed and self._seconds is not None and silent > self._seconds
         return f"it heard nothing for {silent:.3g} s" if late else ""
 
     def _beat(self) -> None:
-        if silence := self._silence():  # an answer that comes too late says nothing of what was
+        if silence := self._silence():  # a late answer proves nothing about the time before
             self._doubt = silence
         try:
             self._board.beat((self._seconds or 0.0) / BEATS)
