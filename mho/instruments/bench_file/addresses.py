@@ -1,8 +1,8 @@
-"""One spelling for each instrument: VISA addresses and DAQ channels as a bench file may write them, made comparable.
+"""Canonical spelling of VISA addresses and DAQ channels, so that two spellings of one instrument compare equal.
 
 VISA Library Specification VPP-4.3, section 4.3.1.1: resource names are read without regard to case, boards default to 0,
-the resource class to INSTR. What is an alias of VISA's own configuration, or a second way to an instrument (a GPIB address
-and a network address), cannot be known from its text.
+the resource class to INSTR. An alias of VISA's own configuration, or a second connection to an instrument (a GPIB address
+and a network address), cannot be recognised from the text.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ RAW_PORT = "5025"  # of SCPI over a plain socket (IANA `scpi-raw`): the instrume
 CLASSES = ("INSTR", "SOCKET", "RAW", "INTFC", "SERVANT", "MEMACC", "BACKPLANE")
 SERIAL = re.compile(r"(?:\\\\\.\\)?(?:ASRL)?COM(\d+)|ASRL(\d+)", re.IGNORECASE)
 HEAD = re.compile(r"(GPIB|USB|TCPIP|VICP|PXI|VXI|ASRL)(\d*)", re.IGNORECASE)
-BETWEEN = re.compile(r"::(?![^\[]*\])")  # a number of IPv6 in brackets has colons of its own
+BETWEEN = re.compile(r"::(?![^\[]*\])")  # an IPv6 address in brackets contains colons
 NUMBER = re.compile(r"(?<=,)0+(?=\d)")  # zeros before an address behind a gateway: gpib0,05 (VXI-11.2)
 NO_SECONDARY = "65535"  # VI_NO_SEC_ADDR
 ONE_UNIT = re.compile(r"(?:inst|hislip)0(?:,\d+)?", re.IGNORECASE)
 
 Resolve = Callable[[str], Iterable[str]]
-"""Gives the numeric addresses of a host's name; none when it is not known."""
+"""Returns the numeric addresses of a host name; empty when the name is unknown."""
 
 
 def canonical_address(address: str) -> str:
-    """Return the one spelling of a VISA resource name; what is none (an alias) in capitals."""
+    """Return the canonical spelling of a VISA resource name; an alias is returned in capitals."""
     parts = [part for part in BETWEEN.split(address.strip()) if part] or [""]
     kind = parts.pop().upper() if parts[-1].upper() in CLASSES and len(parts) > 1 else "INSTR"
     if match := SERIAL.fullmatch(parts[0]):
         return f"ASRL{int(match[1] or match[2])}::{kind}"
-    if parts[0][:4].upper() == "ASRL":  # a device file, whose name has capitals
+    if parts[0][:4].upper() == "ASRL":  # a device file, whose name is case-sensitive
         return f"ASRL{parts[0][4:]}::{kind}"
     match = HEAD.fullmatch(parts[0])
     if match is None:
@@ -41,10 +41,10 @@ def canonical_address(address: str) -> str:
     head, board, rest = match[1].upper(), int(match[2] or 0), parts[1:]
     if head in ("TCPIP", "VICP"):
         return _on_the_network(head, rest, kind)
-    if head == "USB":  # makes, models and serial numbers tell units apart, whatever the board
+    if head == "USB":  # maker, model and serial number identify a unit, whatever the board
         numbers = [_number(part) for part in rest[:2]]
         interface = [part for part in rest[3:] if part.strip("0")]
-        kind = "INSTR" if kind == "RAW" else kind  # the other way to speak to the same unit
+        kind = "INSTR" if kind == "RAW" else kind  # the other protocol of the same unit
         return "::".join(["USB0", *numbers, *map(str.upper, [*rest[2:3], *interface]), kind])
     if head == "GPIB" and rest[1:] == [NO_SECONDARY]:
         rest = rest[:1]
@@ -72,7 +72,7 @@ def _number(part: str) -> str:
 
 
 def canonical_host(host: str) -> str:
-    """Return the one spelling of a host's name or number; `HERE` for every way to name this machine's loopback."""
+    """Return the canonical spelling of a host's name or number; `HERE` for every name of this machine's loopback."""
     plain = host.strip("[] ").rstrip(".").lower()
     try:
         number = ipaddress.ip_address(plain)
@@ -87,14 +87,14 @@ def canonical_host(host: str) -> str:
 
 
 def every_spelling(address: str, resolve: Resolve | None = None) -> set[str]:
-    """Return an address in its one spelling, and by every number of a host that it names, by the file of a device.
+    """Return the canonical spelling of an address, and those with each number of its host, or with the device file.
 
     Parameters
     ----------
     address : str
-        Of VISA.
+        VISA address.
     resolve : callable, optional
-        By default the system's own, which may ask the network.
+        By default the system's own resolver, which may query the network.
     """
     plain = canonical_address(address)
     head, *rest = BETWEEN.split(plain)
@@ -116,7 +116,7 @@ def _resolved(host: str) -> set[str]:
 
 
 def _is_here(number: str) -> bool:
-    """Tell whether a numeric address is one of this machine's own: only those can be bound. Nothing is sent."""
+    """Return whether a numeric address is one of this machine's own: only those can be bound. Nothing is sent."""
     family = socket.AF_INET6 if ":" in number else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

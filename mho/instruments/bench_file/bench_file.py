@@ -36,13 +36,13 @@ class CheckSettings(StrictModel):
     Without `cell` it lies across the terminals of the source-measure unit, and no switch moves.
     """
 
-    resistor: Annotated[float, Field(ge=20e3, le=100e6)]  # below, 100 mV drive more than a cell should carry
+    resistor: Annotated[float, Field(ge=20e3, le=100e6)]  # below this, 100 mV drive more than a cell should carry
     cell: tuple[str, Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] | None = None
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.03
 
 
 class LimitEntry(StrictModel):
-    """Limits of one terminal; `insist` says that one which can hardly be meant is (see `plausibility`)."""
+    """Limits of one terminal; `insist` confirms an implausible one (see `plausibility`)."""
 
     voltage: Positive
     current: Positive | None = None
@@ -52,10 +52,10 @@ class LimitEntry(StrictModel):
 
 
 class Simulation(StrictModel):
-    """What stands behind a simulated bench: the cells' preset and the amplifiers'.
+    """The simulated chip and board of a bench: the cells' preset and the amplifiers'.
 
-    Without `instruments` nothing is between the chip and whoever asks: it is evaluated a whole array at a time.
-    `stuck` is the share of cells that no pulse changes, instead of the preset's; the chip map does not know them.
+    Without `instruments` no instrument is simulated, and the chip is evaluated a whole array at a time. `stuck` is the
+    share of cells that no pulse changes, instead of the preset's; the chip map does not list them.
     """
 
     instruments: bool = True
@@ -99,7 +99,7 @@ class BenchSource(StrictModel):
 
 
 def with_stuck_cells(source: BenchSource, share: float) -> BenchSource:
-    """Return a simulated bench on whose chip a `share` of the cells, drawn at random, is stuck; its text says so.
+    """Return a simulated bench with a `share` of its cells stuck, drawn at random; its text records the share.
 
     Raises
     ------
@@ -149,12 +149,12 @@ def _bench_text(name: str) -> tuple[str, Path]:
 
 
 def read_bench_texts(name: str) -> tuple[str, str]:
-    """Return the texts of a bench file and of the chip map that it names, without importing any driver.
+    """Return the texts of a bench file and of its chip map, without importing any driver.
 
     Raises
     ------
     BenchError
-        One of them cannot be read, or the bench file is no TOML.
+        When one of them cannot be read, or the bench file is not valid TOML.
     """
     text, folder = _bench_text(name)
     chip = load_toml(text, f"bench file {name}", BenchError).get("chip", "")
@@ -162,7 +162,7 @@ def read_bench_texts(name: str) -> tuple[str, str]:
 
 
 def load_bench_file(name: str) -> BenchSource:
-    """Read and check a bench file by packaged name or path, and fetch the chip map it names.
+    """Read and check a bench file by packaged name or path, together with its chip map.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def load_bench_file(name: str) -> BenchSource:
         Naming the file, the key, the line and what is wrong.
     """
     text, folder = _bench_text(name)
-    with modules_beside(folder):  # a driver of the user's own lies there
+    with modules_beside(folder):  # the folder of a user's own driver
         bench = parse_toml(text, BenchFile, f"bench file {name}", BenchError)
     chip_text, _ = _read(bench.chip, "chip map", _packaged("mho.chip_maps", "maps"), folder)
     return BenchSource(bench=bench, text=text, chip_text=chip_text)

@@ -1,6 +1,6 @@
-"""What a bench needs of a chip map's text: its arrays' sizes and wires, and what its cells bear.
+"""The part of a chip map that a bench needs: sizes and wires of its arrays, and the ratings of its cells.
 
-The full check of a chip map is `mho.chip_maps.chip`'s; this floor does not know that one.
+`mho.chip_maps.chip` checks a chip map fully; this package does not import it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mho.errors import BenchError
 from mho.toml import parse_toml
 
 MOST_LINES, MOST_CELLS = 4096, 1 << 26
-"""Rows or columns of an array, and cells of all arrays together: what is simulated takes memory for each."""
+"""Largest number of rows or columns of an array, and of cells of all arrays: simulation takes memory for each."""
 
 Lines = Annotated[int, Field(ge=1, le=MOST_LINES)]
 
@@ -29,13 +29,13 @@ class ArrayText(BaseModel):
 
 
 class CellsText(BaseModel):
-    """What cells bear by the names of the lines, V, and by ``current``, A."""
+    """Ratings of the cells: V by the names of the lines, and ``current``, A."""
 
     bears: dict[str, float] = {}
 
 
 class ChipText(BaseModel):
-    """A chip map, as far as a bench looks at it."""
+    """A chip map, as far as a bench reads it."""
 
     arrays: tuple[ArrayText, ...] = Field(min_length=1)
     cells: CellsText = CellsText()
@@ -48,18 +48,18 @@ class ChipText(BaseModel):
         return self
 
 
-@lru_cache(maxsize=16)  # a bench and its twin ask for the same one, and so does the next of a thousand runs
+@lru_cache(maxsize=16)  # a bench and its twin read the same map, and so does each of a thousand runs
 def read_chip_text(chip_text: str, name: str = "") -> ChipText:
-    """Return what a chip map's text says.
+    """Parse a chip map's text.
 
     Parameters
     ----------
     name : str
-        What errors call the map.
+        Name of the map in errors.
 
     Raises
     ------
     BenchError
-        It is no TOML that is read, does not describe its arrays, or describes larger ones than are simulated.
+        When it is not valid TOML, does not describe its arrays, or describes larger ones than can be simulated.
     """
     return parse_toml(chip_text, ChipText, f"chip map {name}".rstrip(), BenchError)

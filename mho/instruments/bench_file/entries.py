@@ -1,4 +1,4 @@
-"""The instruments of a bench file: one entry a role, and how their terminals are wired."""
+"""The instruments of a bench file: one entry per role, with the wiring of their terminals."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Terminal = Literal["bit line", "source line", "word line"]
 
 
 class Reconnect(StrictModel):
-    """How often a lost connection is opened anew, and how long is waited before each try (s)."""
+    """Number of tries to reopen a lost connection, and the wait before each (s)."""
 
     tries: Annotated[int, Field(ge=1, le=100)]
     wait: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.5
 
 
 class InstrumentEntry(StrictModel):
-    """What every instrument may be given; without `reconnect` a lost connection ends the run."""
+    """Keys common to all instruments; without `reconnect` a lost connection ends the run."""
 
     reconnect: Reconnect | None = None
 
@@ -92,7 +92,7 @@ class PulserEntry(ModelEntry):
 
 
 class DaqEntry(InstrumentEntry):
-    """What plays vectors and reads their answers.
+    """The instruments that play vectors and read the answers.
 
     ``ni_daq``: channels of NI devices both ways. ``keithleydaq6510``: `outputs` of an NI device, and `inputs`
     scanned by a DAQ6510 at `address` (``"101:108,110"``), at `nplc` in the range that holds `full_scale` (V).
@@ -138,7 +138,7 @@ class DaqEntry(InstrumentEntry):
         return channels
 
     def daqmx_lists(self) -> list[str]:
-        """Return the lists of NI-DAQmx channels that it uses."""
+        """Return the lists of NI-DAQmx channels in use."""
         used = {"ni_daq": [self.outputs, self.inputs], "keithleydaq6510": [self.outputs]}
         return used.get(self.driver, [])
 
@@ -147,7 +147,7 @@ class SwitchEntry(ModelEntry):
     """A switch matrix between the sources and the board or the probes.
 
     `rows` names the source at a row (``1A``: slot 1, row A), `columns` the terminal at a column (``103``: slot 1,
-    column 03), `paths` the crosspoints (``1A03``) that are closed for each use of the bench and no other.
+    column 03), `paths` the crosspoints (``1A03``) to close for each use of the bench; all others are open.
     """
 
     models, role = SWITCH_MATRICES, SwitchMatrix
@@ -158,12 +158,12 @@ class SwitchEntry(ModelEntry):
     paths: dict[str, tuple[str, ...]]
 
     def crosspoints(self) -> dict[str, frozenset[str]]:
-        """Return what is closed, by path; a path that is not given closes nothing."""
+        """Return the crosspoints to close, by path; a path that is not given closes none."""
         return {path: frozenset(self.paths.get(path, ())) for path in PATHS}
 
 
 class BoardEntry(InstrumentEntry):
-    """The array board that carries the chip; `watchdog` (s) grounds it when the computer falls silent."""
+    """The array board that carries the chip; `watchdog` is the time (s) without a message after which it grounds itself."""
 
     driver: Literal["array_board"]
     address: str
@@ -219,11 +219,11 @@ class Instruments(StrictModel):
         return {"smu": self.smu.terminal, "gate": self.gate.terminal, **channels}
 
     def addresses(self) -> list[str]:
-        """VISA addresses in use, one a role."""
+        """VISA addresses in use, one per role."""
         return [address for role, address in self.buses().items() if role != "daq"]
 
     def buses(self) -> dict[str, str]:
-        """By role, the name under which an instrument's traffic is counted: its address, an NI DAQ's outputs."""
+        """The name, by role, under which an instrument's traffic is counted: its address, or an NI DAQ's outputs."""
         named = {
             "smu": self.smu.address,
             "gate": self.gate.address,

@@ -1,4 +1,4 @@
-"""Which driver, and which simulated twin, stand behind a model's name in a bench file.
+"""The driver and the simulated twin of each model that a bench file can name.
 
 An instrument of another model is named by its own classes: ``driver = "module:Class"``, ``twin = "module:Class"``.
 """
@@ -20,7 +20,7 @@ from mho.instruments.roles import Instrument
 from mho.instruments.simulated.devices import Device
 
 AGREED: set[str] = set()
-"""``module:Class`` of somebody's own that this process runs already: its user has named it, or agreed to it."""
+"""User-defined ``module:Class`` names that this process may import: the user has named or confirmed them."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Model:
     driver, twin : str
         ``module:Class``; without a twin it cannot be simulated.
     channels : int
-        How many independent channels it has; a driver with several gives each by ``channel(n)``, and one of the
-        user's own says how many in its attribute `channel_count`.
+        Number of independent channels; a driver with several returns each by ``channel(n)``, and a user's own driver
+        states the number in its attribute `channel_count`.
     keyword : str
-        Where a driver is one channel instead: the keyword that says which.
+        For a driver that is one channel: the keyword argument that selects it.
     """
 
     driver: str
@@ -79,10 +79,10 @@ SWITCH_MATRICES = {
 
 
 class ChannelledInstrument(Instrument, Protocol):
-    """An instrument whose channels play a role, each by itself."""
+    """An instrument each of whose channels can fill a role."""
 
     def channel(self, number: int) -> Any:
-        """Return a channel, counted from 1, as an instrument of its own."""
+        """Return a channel, counted from 1, as a separate instrument."""
         ...
 
 
@@ -94,7 +94,7 @@ def find_model(models: Mapping[str, Model], driver: str, twin: str) -> Model:
 
 
 def check_driver(models: Mapping[str, Model], role: type, name: str) -> str:
-    """Return `name` when it is one of `models`, or ``module:Class`` that can play `role`; raises `ValueError`."""
+    """Return `name` when it is one of `models`, or a ``module:Class`` that can fill `role`; raises `ValueError`."""
     if name in models:
         return name
     if ":" not in name:
@@ -127,7 +127,7 @@ def load_class(path: str) -> Any:
         raise ValueError(f"{path!r} names no class; write 'module:Class'")
     try:
         found = import_module(module)
-    except Exception as error:  # whatever a module of the user's does when it is run
+    except Exception as error:  # importing a user's module may raise anything
         raise ValueError(f"module {module!r} cannot be imported: {type(error).__name__}: {error}") from error
     if not isinstance(getattr(found, name, None), type):
         raise ValueError(f"module {module!r} ({found.__file__}) has no class {name!r}")
@@ -136,7 +136,7 @@ def load_class(path: str) -> Any:
 
 @contextmanager
 def modules_beside(folder: Path) -> Iterator[None]:
-    """Let ``module:Class`` be found in `folder` and in the current one, too, after all that is installed."""
+    """Add `folder` and the current one to the search for ``module:Class``, after all installed packages."""
     added = [place for place in dict.fromkeys((str(folder.resolve()), os.getcwd())) if place not in sys.path]
     sys.path += added
     try:

@@ -1,7 +1,7 @@
-"""Limits that can hardly be meant: beyond what the instruments of a bench deliver, or what the chip's cells bear.
+"""Implausible limits: beyond what the instruments of a bench deliver, or beyond the ratings of the chip's cells.
 
-A slip of a digit (46 V for 4.6) makes a limit that limits nothing, and no rehearsal shows it: whoever runs a procedure
-is asked before anything is opened. Making a bench safe asks nothing.
+A mistyped digit (46 V for 4.6 V) makes a limit ineffective, and no rehearsal shows it. Before a run, such a limit has
+to be confirmed before anything is opened; making a bench safe needs no confirmation.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, LimitE
 from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.limits import RISE, SOURCE_EDGE
 
-NI_OUTPUTS = 10.0  # V, what the outputs of NI's devices reach
+NI_OUTPUTS = 10.0  # V, output range of NI's devices
 UNITS = {"voltage": "V", "current": "A", "pulse_width": "s", "slew": "V/s"}
 
 
 def check_limits(source: BenchSource, force: bool = False) -> None:
-    """Raise `BenchError` for limits that can hardly be meant, unless `force` insists; opens nothing."""
+    """Raise `BenchError` for implausible limits unless `force` is set; opens nothing."""
     if not force and (doubts := doubtful_limits(source)):
         raise BenchError(
             f"bench {source.bench.name!r}: {'; '.join(doubts)}. Correct what is a slip; insist with --force "
@@ -29,12 +29,12 @@ def check_limits(source: BenchSource, force: bool = False) -> None:
 
 
 def doubtful_limits(source: BenchSource) -> tuple[str, ...]:
-    """Return what is to be said of each limit that can hardly be meant; a limit with `insist = true` is passed over.
+    """Return a message for each implausible limit; a limit with `insist = true` is skipped.
 
     Raises
     ------
     BenchError
-        The chip map cannot be read.
+        When the chip map cannot be read.
     """
     borne = read_chip_text(source.chip_text, source.bench.chip).cells.bears
     return tuple(
@@ -62,7 +62,7 @@ def _doubts(terminal: str, entry: LimitEntry, borne: Mapping[str, float], bench:
 
 
 def _deliverable(terminal: str, bench: BenchFile) -> dict[str, float]:
-    """Return the most that the instruments at a terminal can do, by quantity; what is not known is left out."""
+    """Return the largest values that the instruments at a terminal can deliver, by quantity; unknown ones are left out."""
     entries = bench.instruments
     if terminal == "vector":
         return {} if entries.daq.driver == "array_board" else {"voltage": NI_OUTPUTS}
@@ -73,7 +73,7 @@ def _deliverable(terminal: str, bench: BenchFile) -> dict[str, float]:
     if terminal in entries.pulser.channels.values():
         found.append(_generator(entries.pulser.model.load_driver()))
     known = {quantity for one in found for quantity in one}
-    # A current is limited by the meter alone; else one source of unknown abilities leaves it open what is too much.
+    # Only the meter limits a current. For the rest, one source of unknown abilities makes the maximum unknown.
     return {
         quantity: max(one[quantity] for one in found if quantity in one)
         for quantity in known

@@ -1,4 +1,4 @@
-"""Which crosspoints of a switch matrix make which path, checked so that no path joins two sources."""
+"""The crosspoints of a switch matrix that form each path, checked so that no path joins two sources."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def check_paths(
     paths : mapping
         Crosspoints to close, by path.
     sources : mapping
-        Terminal that each source is meant for.
+        Terminal that each source should reach.
 
     Raises
     ------
     ValueError
-        Naming the path, the crosspoint or source, and what is wrong.
+        Naming the path, the crosspoint or source, and the error.
     """
     for what, names, pattern, example in (("row", rows, _ROW, "1A"), ("column", columns, _COLUMN, "103")):
         for name in names:

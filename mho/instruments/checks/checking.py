@@ -1,6 +1,6 @@
-"""Checking a bench before it is used: every instrument by itself, then a known resistor through all of them.
+"""Check of a bench before use: every instrument separately, then a known resistor through all of them.
 
-No output changes but for the contact check, which needs a ``[check]`` section in the bench file and ends at 0 V.
+Only the contact check changes an output; it needs a ``[check]`` section in the bench file and ends at 0 V.
 Switches of the array board move only while the outputs of all sources are known to be off.
 """
 
@@ -31,22 +31,22 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one check.
 
     Attributes
     ----------
     subject : str
         Role of the instrument, or ``bench``.
     what : str
-        Connection, identity, errors…
+        Subject of the check: connection, identity, errors…
     verdict : {"ok", "note", "wrong"}
-        A note is worth reading; something wrong is to be put right first.
+        A note is worth reading; a wrong result must be corrected before use.
     detail : str
         What was found.
     advice : str
         What to do about it.
     live : bool or None
-        Of an output, or of the board: whether it is on. None where that could not be read, and of all else.
+        Whether an output, or the board, is on. None where that could not be read, and for all other checks.
     """
 
     subject: str
@@ -73,16 +73,16 @@ class BenchReport:
 def check_bench(
     name: str = "simulated", *, preset: str | None = None, seed: int | None = None, force: bool = False
 ) -> BenchReport:
-    """Open every instrument of a bench by itself and look at it; one that fails does not keep the others from it.
+    """Open and check every instrument of a bench separately; a failure does not keep the others from being checked.
 
     Parameters
     ----------
     name : str
         A packaged bench or a bench file.
     preset, seed : optional
-        Of a simulated bench, as for `open_bench`. The known resistor sits on the simulated chip, too.
+        Of a simulated bench, as for `open_bench`. The known resistor is also on the simulated chip.
     force : bool
-        Note limits that can hardly be meant, instead of finding them wrong.
+        Report implausible limits as notes instead of as wrong.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def check_bench(
 
 
 class _Checker:
-    """Looks at one thing after the other and notes what it finds."""
+    """Performs the checks one by one and collects the findings."""
 
     def __init__(self, source: BenchSource, stack: ExitStack, force: bool = False) -> None:
         self.findings: list[Finding] = []
@@ -112,7 +112,7 @@ class _Checker:
         self._force = force
 
     def check(self, openers: Mapping[str, Callable[[], Any]]) -> None:
-        """Check everything; closes nothing, which is the stack's business."""
+        """Run all checks; the exit stack closes the instruments."""
         self._look("bench", "reading", lambda: look_at_reading(self._bench))
         self._look("bench", "limits", self._limits)
         for role, open_role in openers.items():
@@ -156,7 +156,7 @@ class _Checker:
         except MhoError as error:
             problem, told, advice = str(error).partition("; ")
             seen = Seen("wrong", problem, advice if told else "check cable, power and the bench file's entry")
-        except Exception as error:  # a driver's bug must not keep the other instruments from being looked at
+        except Exception as error:  # a driver's bug must not keep the other instruments from being checked
             seen = Seen(
                 "wrong", f"{type(error).__name__}: {error}", "this is a defect of the driver: report it"
             )
@@ -164,7 +164,7 @@ class _Checker:
             self.findings.append(Finding(subject, what, *seen))
 
     def _live(self) -> tuple[list[str], bool]:
-        """Why switches must not move: sources that are on, or not known to be off; and whether `mho bench safe` helps."""
+        """Return why switches must not move (sources that may be on), and whether `mho bench safe` helps."""
         live = {(finding.subject, finding.what): finding.live for finding in self.findings}
         outputs = {role: live.get((role, "output")) for role in ("smu", "gate", "pulser")}
         reasons = [
@@ -174,7 +174,7 @@ class _Checker:
         ]
         unsafe = "board" in self._opened and live.get(("board", "mode")) is not False
         if unsafe:
-            reasons.append("the board is not SAFE")  # and what the DAQ's outputs hold is not known
+            reasons.append("the board is not SAFE")  # and the level of the DAQ's outputs is not known
         return reasons, unsafe or any(outputs.values())
 
     def _switches(self) -> Seen:
@@ -209,7 +209,7 @@ class _Checker:
         if check is None:
             return Seen("note", "no known resistor", "put one in and name it under [check] in the bench file")
         wanted = ["smu"]
-        if check.cell is not None:  # in this order they are made safe
+        if check.cell is not None:  # made safe in this order
             wanted += (
                 ["board", "gate"] if self._bench.instruments.switch is None else ["board", "gate", "switch"]
             )
@@ -229,7 +229,7 @@ class _Checker:
 
     @contextmanager
     def _safe_afterwards(self, used: Mapping[str, Any]) -> Iterator[None]:
-        """Use instruments, then make them safe; signals, which would end the program, wait for that."""
+        """Use instruments, then make them safe; signals that would end the program are held back meanwhile."""
         with signals_held():
             try:
                 yield

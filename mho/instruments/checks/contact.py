@@ -15,11 +15,11 @@ from mho.instruments.roles import ArrayBoard, Cell, Reading, SourceMeter, Switch
 
 VOLTAGES = (0.05, 0.1)  # V
 CURRENT = 10e-6  # A
-FAR = 10.0  # times the resistor, or a part of it: from there on it is not a matter of contact resistance
+FAR = 10.0  # ratio to the resistor, either way, beyond which contact resistance is no explanation
 
 
 class Contact(StrEnum):
-    """What a contact check can find."""
+    """Possible results of a contact check."""
 
     OK = "ok"
     OPEN = "open"
@@ -28,16 +28,16 @@ class Contact(StrEnum):
 
 
 def classify_contact(readings: Sequence[Reading], resistor: float, tolerance: float) -> tuple[Contact, float]:
-    """Judge a resistor by two readings of it.
+    """Classify a resistor from two readings of it.
 
     Parameters
     ----------
     readings : sequence of Reading
         At two voltages.
     resistor : float
-        What it should be, ohm.
+        Nominal value, ohm.
     tolerance : float
-        Relative deviation that is still right.
+        Relative deviation that is accepted.
 
     Returns
     -------
@@ -65,14 +65,14 @@ def read_contact(
     board: ArrayBoard | None,
     switch: SwitchMatrix | None = None,
 ) -> list[Reading]:
-    """Take the two readings; the caller has checked that all outputs are off, and makes everything safe afterwards.
+    """Take the two readings. The caller has checked that all outputs are off, and makes everything safe afterwards.
 
-    Word line, board and switch matrix are left out when the resistor is in no cell's place.
+    Word line, board and switch matrix are not used when the resistor is not in a cell's place.
 
     Raises
     ------
     LimitError
-        Before anything is sent, when the bench's limits do not allow it.
+        When the bench's limits do not allow the readings; nothing is sent.
     InstrumentError
         When an instrument refuses or does not answer.
     """

@@ -1,4 +1,4 @@
-"""Looking at one instrument of a bench: who it is, what it can do, and how somebody left it. Nothing is changed."""
+"""Inspection of one instrument of a bench: its identity, abilities and present state. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mho.instruments.limits import RISE
 
 Verdict = Literal["ok", "note", "wrong"]
 
-INTERLOCKED = 42.0  # V above which source-measure units want their interlock closed (2450, B2900)
+INTERLOCKED = 42.0  # V above which source-measure units require a closed interlock (2450, B2900)
 
 
 class Seen(NamedTuple):
-    """What one look found; `live` says of an output, or of the board, whether it is on, and is None of all else."""
+    """Result of one inspection; `live` is whether an output, or the board, is on, and None for all else."""
 
     verdict: Verdict
     detail: str
@@ -26,7 +26,7 @@ class Seen(NamedTuple):
 
 
 def look_at_reading(bench: BenchFile) -> Seen:
-    """Check that the bench file's way of reading a cell is within its own limits; raises `LimitError`."""
+    """Check that the bench file's read settings are within its own limits; raises `LimitError`."""
     limits, read = bench.terminal_limits(), bench.read
     for line, volts in (("bit line", read.voltage), ("word line", read.gate)):
         limits.check_level(line, volts)
@@ -74,7 +74,7 @@ def _interlock(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
 
 
 def _abilities(bench: BenchFile, role: str, instrument: Any) -> Seen | None:
-    """Compare the bench file with what the driver's module says that its instrument can do."""
+    """Compare the bench file with the abilities of the instrument as its driver's module states them."""
     spans = vars(sys.modules[type(instrument).__module__])
     able = {
         name: spans[name]
@@ -153,7 +153,7 @@ def _terminals(bench: BenchFile, role: str) -> list[str]:
 
 
 def _output_range(role: str, instrument: Any) -> float | None:
-    """The smaller side of a DAQ's output range, V."""
+    """Return the smaller magnitude of a DAQ's output range limits, V."""
     found = (
         re.fullmatch(r"(\S+) V to (\S+) V", instrument.settings()["output_range"]) if role == "daq" else None
     )
