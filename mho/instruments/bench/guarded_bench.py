@@ -59,7 +59,7 @@ class GuardedBench:
         try:
             self.safe()
         except MhoError:
-            if error is None:  # otherwise the first error is the reason for leaving, and `safe` has logged the rest
+            if error is None:  # else it is the reason for leaving, and `safe` has logged the rest
                 raise
         finally:
             try:

@@ -130,7 +130,7 @@ class Vectors:
             )
 
         def play() -> Floats:
-            if self._enter(mode):  # the bench has rested, has used a cell, or was made safe after a lost connection
+            if self._enter(mode):  # it has rested, used a cell, or was made safe after a loss
                 block.connect()
             return self._daq.exchange(samples)
 

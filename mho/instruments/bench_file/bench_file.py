@@ -36,7 +36,7 @@ class CheckSettings(StrictModel):
     Without `cell` it lies across the terminals of the source-measure unit, and no switch moves.
     """
 
-    resistor: Annotated[float, Field(ge=20e3, le=100e6)]  # below this, 100 mV drive more than a cell should carry
+    resistor: Annotated[float, Field(ge=20e3, le=100e6)]  # for less, 100 mV drive too much current
     cell: tuple[str, Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] | None = None
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.03
 

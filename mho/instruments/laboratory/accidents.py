@@ -1,4 +1,4 @@
-"""Accidents: what a `Fault` of that kind does to the laboratory at the moment it strikes.
+"""Accidents: the effect of a `Fault` of that kind on the laboratory when it occurs.
 
 A relay sticks, a cell shorts or opens, an interlock or a cable is pulled.
 """
@@ -14,12 +14,12 @@ from mho.instruments.laboratory.laboratory import Laboratory
 
 @dataclass(frozen=True)
 class StuckSwitch:
-    """The board's switches of its path, or of its mode, stay as they are from now on; it reports that truly."""
+    """The board's switches of its path, or of its mode, no longer move; the board reports their true state."""
 
     setting: Literal["path", "mode"]
 
     def __call__(self, lab: Laboratory) -> None:
-        """Let it happen."""
+        """Apply the accident to the laboratory."""
         lab.board.stuck[self.setting] = getattr(lab.board, self.setting)
 
 
@@ -32,14 +32,14 @@ class BadCell:
     conductance : float
         S; 0 for an open, 10 mS for a short that trips every compliance in use.
     cell : (array, row, column) or None
-        None for the one that the board has selected; nothing happens while it has none.
+        None for the cell that the board has selected; nothing happens while none is selected.
     """
 
     conductance: float
     cell: tuple[str, int, int] | None = None
 
     def __call__(self, lab: Laboratory) -> None:
-        """Let it happen."""
+        """Apply the accident to the laboratory."""
         cell = self.cell or lab.board.cell
         if cell is not None:
             array, row, column = cell
@@ -48,34 +48,34 @@ class BadCell:
 
 @dataclass(frozen=True)
 class OpenInterlock:
-    """The lid of the test fixture opens: the instrument at `resource` refuses dangerous voltages from now on."""
+    """The lid of the test fixture opens: the instrument at `resource` then refuses hazardous voltages."""
 
     resource: str
 
     def __call__(self, lab: Laboratory) -> None:
-        """Let it happen."""
+        """Apply the accident to the laboratory."""
         lab.devices[self.resource].interlock = False
 
 
 @dataclass(frozen=True)
 class OutputKey:
-    """Somebody presses the OUTPUT key of the SCPI source-measure unit at `resource`, which is on."""
+    """The OUTPUT key of the SCPI source-measure unit at `resource` is pressed while the output is on."""
 
     resource: str
 
     def __call__(self, lab: Laboratory) -> None:
-        """Let it happen."""
+        """Apply the accident to the laboratory."""
         lab.devices[self.resource].write(b":OUTP OFF\n")
 
 
 @dataclass(frozen=True)
 class StuckOutput:
-    """The output relay of the SCPI instrument at `resource` welds: OFF is accepted, the output stays on, and it says so."""
+    """The output relay of the SCPI instrument at `resource` welds: it accepts OFF, stays on, and reports so."""
 
     resource: str
 
     def __call__(self, lab: Laboratory) -> None:
-        """Let it happen."""
+        """Apply the accident to the laboratory."""
         device = lab.devices[self.resource]
         write = device.write
         device.write = lambda data, end=True: write(re.sub(rb"(:OUTP\d?) OFF", rb"\1 ON", data), end)
@@ -88,5 +88,5 @@ class UnpluggedDaq:
     device: str
 
     def __call__(self, lab: Laboratory) -> None:
-        """Let it happen."""
+        """Apply the accident to the laboratory."""
         lab.daq.unplug(self.device)

@@ -1,4 +1,4 @@
-"""The simulated instruments of a bench file, each at its address, with its terminals on the laboratory's wires."""
+"""The simulated instruments of a bench file, each at its address, connected to the laboratory's wires."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ from mho.instruments.simulated.nidaqmx.system import DaqSystem
 
 
 class BenchTwins:
-    """All twins of one bench but its board, whose wires are there before theirs.
+    """All twins of one bench except its board, which is wired first.
 
     Parameters
     ----------
     lines : ChipLines
-        What the terminals are wired to; it is told here what the twins on its lines can do.
+        The lines that the terminals are wired to; it receives here the abilities of the twins on them.
     vectors : VectorLines
-        What the DAQ is wired to.
+        The lines that the DAQ is wired to.
     entries : Instruments
         Of the bench file.
     rngs : sequence of Generator
         Six, for the instruments.
     faults : sequence
-        Of the laboratory: the DAQ looks at them in every call.
+        The laboratory's faults; the DAQ checks them in every call.
 
     Attributes
     ----------
     devices : dict
         Twin by VISA address.
     daq : DaqSystem
-        Without a device when the bench has no NI DAQ.
+        Has no device when the bench has no NI DAQ.
     matrix : MatrixWires or None
         The wires behind a switch matrix.
     generators : dict
-        What a pulse generator's channel puts out without a trigger, by line, or by name in front of a switch matrix.
+        Output of a pulse generator's channel without a trigger, by line, or by name in front of a switch matrix.
 
     Raises
     ------
@@ -75,7 +75,7 @@ class BenchTwins:
         self._build_meters()
         self._build_pulser()
         self.devices[entries.board.address] = lines.board
-        if entries.switch is not None:  # the order of the addresses is that in which they are served
+        if entries.switch is not None:  # instruments are served in the order of the addresses
             self.devices[entries.switch.address] = self._switch
         self.daq = self._build_daq(faults)
         self._build_voltmeter()
@@ -155,7 +155,7 @@ class BenchTwins:
         return daq
 
     def _build_voltmeter(self) -> None:
-        """Add the DAQ6510 that reads what the DAQ's outputs bring about, if there is one."""
+        """Add the DAQ6510 that reads the answers to the DAQ's outputs, if there is one."""
         entry, lines = self._entries.daq, self._lines
         if entry.driver != "keithleydaq6510":
             return

@@ -1,4 +1,4 @@
-"""What a block of the virtual bench's chip answers to vectors, in the circuit that the board has closed around it."""
+"""The answer of a block of the virtual bench's chip to vectors, in the circuit that the board has closed around it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LINES = 4096  # amplifiers on the board: more than any block has lines
 
 @dataclass
 class ConnectedBlock:
-    """What a board has closed around the chip, where no simulated board keeps it; names and units as there."""
+    """The circuit around the chip, for a laboratory without a simulated board; names and units as in that board."""
 
     mode: str = "SAFE"
     block: Block | None = None
@@ -80,7 +80,7 @@ class BlockCircuits:
         return cls(chip, board, rng, inverters, loop, transimpedance, diagonal_errors, adc)
 
     def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
-        """Answer of the connected block to a batch of input vectors (samples, inputs), V; none is all zero."""
+        """Return the answer of the connected block to input vectors (samples, inputs), V; zeros when none is connected."""
         answer = np.zeros((len(volts), input_count))
         block = self.board.block
         if block is None:
@@ -107,7 +107,7 @@ class BlockCircuits:
         )
 
     def _inverse_circuit(self, block: Block, window: float) -> InverseCircuit:
-        """The connected loop, wires included, with this moment's noise."""
+        """Return the connected loop, wires included, with the present noise."""
         array, rows, columns = block
         board, n = self.board, len(rows)
         lines = np.asarray(rows, np.int64), np.asarray(columns, np.int64)

@@ -1,4 +1,4 @@
-"""The chip's lines: what sources put on them, and what that does to the cell that the board has connected."""
+"""The chip's lines: the levels of the sources on them, and their effect on the cell that the board has connected."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mho.instruments.simulated.physics.chip import SimulatedChip
 
 Floats = NDArray[np.float64]
 
-REST = 5e-3  # V: what a source at rest may miss 0 V by
-HOT = REST  # what counts as a live source when a switch moves, or as two sources that disagree
+REST = 5e-3  # V: allowed deviation of a source at rest from 0 V
+HOT = REST  # V: from here on a source is live when a switch moves, or two sources disagree
 LEAKAGE = 1e-12  # S, an open path
 GENERATOR_RESISTANCE = 50.0  # ohm, behind a pulse generator's output
-PATHS = {"bit line": "SET", "source line": "RES"}  # what the board connects a generator's line by
+PATHS = {"bit line": "SET", "source line": "RES"}  # the board's path to a generator's line
 
 
 class ChipLines:
@@ -33,23 +33,23 @@ class ChipLines:
     board : SimulatedArrayBoard
     clock : VirtualClock
     monitor : Monitor
-        Is told what the lines see.
+        Records the levels and pulses on the lines.
 
     Attributes
     ----------
     levels : HeldLevels
-        What sources hold at cells.
+        Levels that sources hold at cells.
     welded : set of str
-        Switches of the board that do not open any more though it says so, by their path (``"READ"``, ``"SET"``).
+        Switches that no longer open although the board reports them open, by their path (``"READ"``, ``"SET"``).
     held : dict
-        What sources hold lines at, V; one that nothing drives is missing.
+        Levels at which sources hold lines, V; a line that nothing drives is missing.
     measured : (float, float)
-        The last measurement has acted already: at which level (V), until when (s).
+        Level (V) and end (s) of the last measurement, whose effect on the cell is already applied.
     compliance, edges, playing : dict
         By line: the current limit (A) of its source-measure unit; the faster edge (s) of its pulse generator's
-        channel, and what that puts on its terminal without a trigger. Filled by who wires the instruments.
+        channel, and its output without a trigger. Filled in when the instruments are wired.
     reach : callable
-        Returns how far from 0 V the outputs of a DAQ are; nothing before one is wired.
+        Returns the voltage magnitudes at the outputs of a DAQ, V; empty before one is wired.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class ChipLines:
         return self.held.get("word line")
 
     def closed(self, path: str) -> bool:
-        """Whether the board's switch of a path is closed, wanted or welded."""
+        """Return whether the board's switch of a path is closed, commanded or welded."""
         return self.board.path == path or path in self.welded
 
     def drive(self, terminal: str, volts: float, connected: bool) -> None:
-        """A DC source took a new level."""
+        """Apply a new level of a DC source."""
         if not connected or volts != self.held.get(terminal):
             self.levels.end(terminal)
         if connected:
@@ -86,9 +86,9 @@ class ChipLines:
             self.monitor.terminals[terminal].take_level(0.0)
 
     def current(self, terminal: str, volts: float, aperture: float) -> float:
-        """Current (A) into the cell that the board has routed to `terminal`."""
+        """Return the current (A) into the cell that the board has routed to `terminal`."""
         self.board.watch()
-        self.monitor.terminals[terminal].take_held(volts)  # on a current source's way to its current, too
+        self.monitor.terminals[terminal].take_held(volts)  # also for a current source's transient
         cell = self.board.cell
         if terminal != "bit line" or cell is None or not self.closed("READ"):
             return volts * LEAKAGE
@@ -119,7 +119,7 @@ class ChipLines:
         return volts * self.chip.read(array, row, column, aperture, volts)
 
     def stress(self, cell: tuple[str, int, int], volts: float, seconds: float, gate: float) -> None:
-        """Let the bit line's source-measure unit hold `volts` at a cell for `seconds`, within its current limit."""
+        """Apply `volts` of the bit line's source-measure unit to a cell for `seconds`, within its current limit."""
         self.hold("bit line", cell, volts, seconds, gate, self.compliance["bit line"]())
 
     def hold(
@@ -132,16 +132,16 @@ class ChipLines:
         current: float,
         *since: object,
     ) -> None:
-        """Let a level of `volts` at a cell, positive where it SETs, go on for `seconds`.
+        """Apply a level of `volts` to a cell for `seconds`; a positive level SETs.
 
         Parameters
         ----------
         source : str
-            What holds it; each has one level at a time.
+            Name of the source; each has one level at a time.
         current : float
-            What its source gives at most, A.
+            Current limit of the source, A.
         since : object
-            Whatever else tells the level from the one before.
+            Further identification that distinguishes the level from the previous one.
         """
         array, row, column = cell
         cells = self.chip.cells[array]
@@ -150,14 +150,14 @@ class ChipLines:
         act((row, column), abs(volts), seconds, gate, current=current, level=level)
 
     def pulse(self, terminal: str, volts: float, width: float, count: int) -> None:
-        """Pulses left a generator's channel; they reach the cell only where the board routes them."""
+        """Apply pulses of a generator's channel; they reach a cell only if the board routes them there."""
         self.monitor.terminals[terminal].take_pulses(volts, width, self.edges[terminal](), count)
         self.board.watch()
         path, cell = self.board.path, self.board.cell
         if PATHS.get(terminal) != path or cell is None:
             return
         held = self.held.get("bit line")
-        # A source at rest at 0 V stands behind its open switch, as the bench leaves it.
+        # The bench leaves a source at rest at 0 V behind an open switch.
         reaches = "READ" in self.welded or (held is not None and abs(held) > HOT)
         if path == "SET" and reaches and held is not None and abs(held - volts) > HOT:
             welded = "; the READ switch is welded" if "READ" in self.welded else ""
@@ -175,7 +175,7 @@ class ChipLines:
         pulse_train(self.chip.cells[array], (row, column), [pulse], count, self.gate, single=MOST)
 
     def switching(self, what: str) -> None:
-        """A switch is about to move: every source on the chip's lines must be at 0 V."""
+        """Check, before a switch moves, that every source on the chip's lines is at 0 V."""
         self.levels.end()
         path = self.board.path
         if path == "READ":

@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 
 class Laboratory:
-    """Everything behind the wires of one simulated bench.
+    """The simulated chip, instruments and wires of one bench.
 
     Parameters
     ----------
@@ -44,21 +44,21 @@ class Laboratory:
     ----------
     clock : VirtualClock
     seed : int
-        Of everything random here; drawn when none was given.
+        Seed of everything random here; drawn when none was given.
     chip : SimulatedChip
     devices : dict
-        Simulated instrument by VISA address: what the PyVISA backend opens.
+        Simulated instrument by VISA address, as the PyVISA backend opens it.
     daq : DaqSystem
         The simulated NI-DAQmx system.
     monitor : Monitor
-        What the wires have seen.
+        Records extremes, incidents and traffic on the wires.
     board : SimulatedArrayBoard
     lines : ChipLines
-        What sources put on the lines of a cell.
+        Levels of the sources on the lines of a cell.
     vectors : VectorLines
-        What is played into a block.
+        Vectors played into a block.
     faults : list of Fault or DaqFault
-        Faults to inject; put some in, and the PyVISA backend and NI-DAQmx's interpreter let them happen.
+        Faults to inject; the PyVISA backend and NI-DAQmx's interpreter apply those in this list.
     """
 
     def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
@@ -88,38 +88,38 @@ class Laboratory:
         self.clock.follow(RunningSources(self.lines, self.vectors, twins.generators, reached))
 
     def daq_session(self) -> AbstractContextManager[Any]:
-        """Within it, `nidaqmx` talks to this laboratory's simulated devices."""
+        """Context in which `nidaqmx` talks to this laboratory's simulated devices."""
         return self.daq.selected()
 
     @property
     def incidents(self) -> list[Incident]:
-        """Contention, hot switching, a floating gate…: recorded, never raised, as on a bench."""
+        """Incidents (contention, hot switching, a floating gate…): recorded but never raised, as on a real bench."""
         return self.monitor.incidents
 
     @property
     def traffic(self) -> dict[str, Traffic]:
-        """Messages by VISA address, counted by the transports."""
+        """Number of messages by VISA address, counted by the transports."""
         return self.monitor.traffic
 
     @property
     def held(self) -> dict[str, float]:
-        """What source-measure units hold their outputs at, V, by line, or by role before a switch matrix.
+        """Levels that source-measure units hold, V, by line, or by role in front of a switch matrix.
 
-        One that is off and grounds its output holds 0 V exactly; one with an open relay is missing.
+        A unit that is off and grounds its output holds 0 V exactly; one with an open relay is missing.
         """
         return dict(self.lines.held if self._matrix is None else self._matrix.held)
 
     def held_vector(self) -> Floats:
-        """What the outputs of an NI DAQ hold now, V; the board's own converters hold nothing."""
+        """Present levels of an NI DAQ's outputs, V; the board's own converters hold none."""
         return self.daq.levels(self._outputs) if self._outputs else np.zeros(0)
 
 
 def read_geometry(chip_text: str) -> tuple[ArrayGeometry, ...]:
-    """Take from a chip map what the silicon is: array names, sizes and wires; raises `BenchError`."""
+    """Read the geometry of the chip from a chip map: array names, sizes and wires; raises `BenchError`."""
     arrays = read_chip_text(chip_text).arrays
     return tuple(ArrayGeometry(a.name, a.rows, a.columns, a.wire_resistance) for a in arrays)
 
 
 def build_rack(argument: str) -> Laboratory:
-    """Build what `pyvisa.ResourceManager("ARGUMENT@mho")` talks to; "" is the packaged simulated bench."""
+    """Build the instruments behind `pyvisa.ResourceManager("ARGUMENT@mho")`; "" is the packaged simulated bench."""
     return Laboratory(load_bench_file(argument or "simulated"))

@@ -1,7 +1,7 @@
-"""The wires of a bench whose sources reach the chip's lines through the crosspoints of a switch matrix.
+"""Wires of a bench whose sources are connected to the chip's lines by the crosspoints of a switch matrix.
 
-A source whose crosspoints are open reaches nothing; two sources whose crosspoints meet on a line drive it together;
-a crosspoint that moves with volts on its row is a hot switch. All of it is recorded, as by the laboratory.
+A source with open crosspoints is connected to no line. Two sources with crosspoints on the same line drive it together.
+A crosspoint that moves with a voltage on its row is a hot switch. All of these are recorded as incidents.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from mho.instruments.bench_file.switch_paths import GROUND, row_and_column
 from mho.instruments.laboratory.chip_lines import HOT, LEAKAGE, ChipLines
 from mho.instruments.simulated.generators.running_waveforms import Playing
 
-RESISTANCE = 50.0  # ohm, behind a source that another one drives against
+RESISTANCE = 50.0  # ohm, source resistance in a contention
 
 Level = Callable[[], float | None]
-"""What a source holds now, V; None when it drives nothing."""
+"""Present level of a source, V; None when it drives nothing."""
 
 
 class MatrixWires:
-    """Which source reaches which line, and what follows.
+    """Connections of sources to lines, and their effects.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class MatrixWires:
         return MatrixPulse(self, source)
 
     def know_waveform(self, source: str, playing: Playing) -> None:
-        """Say what a pulse generator's channel puts out without a trigger; what counts is how far it goes."""
+        """Register the untriggered output of a pulse generator's channel; only its largest magnitude is used."""
 
         def level() -> float:
             waveform = playing()
@@ -54,7 +54,7 @@ class MatrixWires:
         self._levels[source] = level
 
     def take_closed(self, closed: frozenset[str]) -> None:
-        """Take note of the crosspoints that are closed now; what the matrix reports when relays move."""
+        """Record the crosspoints that are now closed; the matrix calls this when relays move."""
         changed = closed ^ self._closed
         for crosspoint in sorted(changed):
             source = self._rows.get(row_and_column(crosspoint)[0], "")
@@ -71,15 +71,15 @@ class MatrixWires:
 
     @property
     def held(self) -> Mapping[str, float]:
-        """What each source-measure unit holds its row at, V; one that is missing drives nothing."""
+        """Level at which each source-measure unit holds its row, V; a missing one drives nothing."""
         return self._held
 
     def terminals(self, source: str) -> list[str]:
-        """Return the lines that a source reaches."""
+        """Return the lines to which a source is connected."""
         return [terminal for name, terminal in self._joined() if name == source]
 
     def drive(self, source: str, volts: float, connected: bool) -> None:
-        """A source took a new level."""
+        """Apply a new level of a source."""
         if connected:
             self._held[source] = volts
         else:
@@ -88,7 +88,7 @@ class MatrixWires:
             self._settle(terminal)
 
     def current(self, source: str, volts: float, aperture: float) -> float:
-        """Current (A) out of a source at `volts`, into the lines and into whatever else drives them."""
+        """Return the current (A) out of a source at `volts`, into the lines and into other sources on them."""
         amperes = volts * LEAKAGE
         for terminal in self.terminals(source):
             amperes += self._lines.current(terminal, volts, aperture)
@@ -96,13 +96,13 @@ class MatrixWires:
         return amperes
 
     def pulse(self, source: str, volts: float, width: float, count: int) -> None:
-        """Pulses left a generator's channel."""
+        """Apply pulses of a generator's channel."""
         for terminal in self.terminals(source):
             self._rivals(source, terminal, volts)
             self._lines.pulse(terminal, volts, width, count)
 
     def _rivals(self, source: str, terminal: str, volts: float) -> list[float]:
-        """Levels of the other sources on a line; those that disagree are recorded."""
+        """Return the levels of the other sources on a line, and record those that disagree."""
         levels = []
         for name, reached in self._joined():
             level = self._level(name)
@@ -115,7 +115,7 @@ class MatrixWires:
         return levels
 
     def _settle(self, terminal: str) -> None:
-        """Let a line follow the source-measure unit that holds it; of two, the one farther from 0 V."""
+        """Set a line to the level of the source-measure unit that holds it; of two, the one farther from 0 V."""
         held = [
             self._held[name] for name, reached in self._joined() if reached == terminal and name in self._held
         ]
@@ -136,7 +136,7 @@ class MatrixWires:
 
 @dataclass(frozen=True)
 class MatrixSource:
-    """From a source-measure unit's output to a row."""
+    """Wire from a source-measure unit's output to a row."""
 
     wires: MatrixWires
     source: str
@@ -152,11 +152,11 @@ class MatrixSource:
 
 @dataclass(frozen=True)
 class MatrixPulse:
-    """From a pulse generator's channel to a row."""
+    """Wire from a pulse generator's channel to a row."""
 
     wires: MatrixWires
     source: str
 
     def pulse(self, volts: float, width: float, period: float, count: int) -> None:
-        """Let `count` pulses out."""
+        """Put out `count` pulses."""
         self.wires.pulse(self.source, volts, width, count)

@@ -1,7 +1,7 @@
-"""What the wires of a virtual bench have seen: extremes of every terminal, and the traffic on every bus.
+"""Record of the wires of a virtual bench: extremes of every terminal, incidents, and the traffic on every bus.
 
-It watches at the wires, behind drivers and twins, so it sees what a probe would see, not what was asked for.
-It is always on: a level, a pulse or a message costs it some tenths of a microsecond.
+The monitor records at the wires, behind drivers and twins: the values that a probe would measure, not the requested
+ones. It is always on; a level, a pulse or a message takes some tenths of a microsecond.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.devices import Traffic
 
 TERMINALS = ("bit line", "source line", "word line", "vector")
-SLACK = 0.01  # of a limit: sources are set to it and miss it by their accuracy; that is no incident
+SLACK = 0.01  # share of a limit: a source set to the limit exceeds it by its accuracy, which is no incident
 _UNLIMITED = TerminalLimits(math.inf)
 
 
 @dataclass(frozen=True)
 class Incident:
-    """Something that would have hurt on a real bench.
+    """An event that could do damage on a real bench.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class Extremes:
-    """What one terminal has seen so far.
+    """Extremes of one terminal so far.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Extremes:
     shortest_pulse, longest_pulse : float
         Widths, s; NaN without pulses.
     pulses : int
-        How many came out of the generator.
+        Number of pulses from the generator.
     """
 
     lowest: float
@@ -81,7 +81,7 @@ class Trace:
     Parameters
     ----------
     limits : TerminalLimits
-        A first value beyond them is told to `record`, once for each quantity.
+        The first value beyond each of them is passed to `record`.
     """
 
     __slots__ = (
@@ -96,7 +96,7 @@ class Trace:
         self.longest, self.shortest, self.pulses = 0.0, math.inf, 0
 
     def take_level(self, volts: float) -> None:
-        """A source holds another level from now on."""
+        """Record a new level of a source."""
         step = volts - self._level
         if step:
             self._level = volts
@@ -107,17 +107,17 @@ class Trace:
                 self._reach(volts)
 
     def take_held(self, volts: float) -> None:
-        """A source is at `volts`, if only on its way."""
+        """Record that a source is at `volts`, even if only in passing."""
         if volts > self.highest or volts < self.lowest:
             self._reach(volts)
 
     def take_endless_pulse(self, volts: float, seconds: float) -> None:
-        """A pulse generator has been at `volts` for so long: to what it drives that is a pulse that does not end."""
+        """Record that a pulse generator has been at `volts` for `seconds`: for its load a pulse without an end."""
         self.take_held(volts)
         self._compare("pulse width", seconds, self._limits.pulse_width, "s")
 
     def take_current(self, amperes: float, compliance: Callable[[], float]) -> None:
-        """A source was asked for `amperes`; it carries no more than its compliance."""
+        """Record the `amperes` drawn from a source; it carries no more than its compliance."""
         size = abs(amperes)
         if size > self.current:
             size = min(size, compliance())
@@ -126,7 +126,7 @@ class Trace:
                 self._compare("current", size, self._limits.current, "A")
 
     def take_pulses(self, volts: float, width: float, edge: float, count: int) -> None:
-        """Pulses of `volts` from a base of 0 V, `width` at half height, `edge` from 10 to 90 %."""
+        """Record pulses of `volts` from a base of 0 V, `width` at half height, `edge` from 10 to 90 %."""
         self.pulses += count
         slew = RISE * abs(volts) / edge
         if slew > self.slew:
@@ -140,7 +140,7 @@ class Trace:
             self._compare("pulse width", width, self._limits.pulse_width, "s")
 
     def take_samples(self, volts: NDArray[np.float64], period: float) -> None:
-        """All outputs of a DAQ play `volts`, (samples, outputs), one sample a `period`."""
+        """Record that all outputs of a DAQ play `volts`, (samples, outputs), one sample per `period`."""
         if not volts.size:
             return
         for extreme in (float(volts.max()), float(volts.min())):
@@ -168,7 +168,7 @@ class Trace:
             )
 
     def extremes(self) -> Extremes:
-        """Return what has been seen so far."""
+        """Return the extremes so far."""
         seen = self.pulses > 0
         return Extremes(
             self.lowest, self.highest, self.current, self.slew,
@@ -184,7 +184,7 @@ class Monitor:
     clock : VirtualClock
         Gives incidents their time.
     limits : Limits
-        The bench file's; a terminal without limits is watched all the same.
+        The bench file's; a terminal without limits is recorded as well.
 
     Attributes
     ----------
@@ -207,9 +207,9 @@ class Monitor:
         self.traffic: defaultdict[str, Traffic] = defaultdict(Traffic)
 
     def record(self, kind: str, detail: str, at: float | None = None) -> None:
-        """Note an incident, of now or of an earlier time (s)."""
+        """Record an incident, at the present or an earlier time (s)."""
         self.incidents.append(Incident(self._clock.now if at is None else at, kind, detail))
 
     def extremes(self) -> dict[str, Extremes]:
-        """Return what every terminal has seen so far."""
+        """Return the extremes of every terminal so far."""
         return {name: trace.extremes() for name, trace in self.terminals.items()}

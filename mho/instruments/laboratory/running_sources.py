@@ -1,7 +1,7 @@
-"""What sources do to the chip while time passes: generators that run, levels that source-measure units or DAQs hold.
+"""Effect of sources on the chip over time: running generators, and levels that source-measure units or DAQs hold.
 
-The twins say what their terminals do (`running_waveforms`); this follows the clock, and lets a cell that the board has
-connected to one of them go through all that falls into the time that has passed.
+The twins describe the outputs at their terminals (`running_waveforms`). As the clock advances, the cell that the board
+has connected to one of them is exposed to the part of its waveform that falls into the elapsed time.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from mho.instruments.simulated.physics.cells.switching import LASTING
 
 
 class RunningSources:
-    """Follows the clock of one laboratory.
+    """Applies the sources of one laboratory as its clock advances.
 
     Parameters
     ----------
     lines : ChipLines
     vectors : VectorLines
     playing : mapping
-        What tells a generator's waveform, by source: by line, or by name in front of a switch matrix.
+        Functions that return a generator's waveform, by line, or by name in front of a switch matrix.
     reached : callable
-        Returns the lines that a source reaches.
+        Returns the lines to which a source is connected.
     """
 
     def __init__(
@@ -38,11 +38,11 @@ class RunningSources:
     ) -> None:
         self._lines, self._vectors, self._playing, self._reached = lines, vectors, playing, reached
         self._began: dict[str, tuple[Waveform, float]] = {}
-        self._told: dict[str, tuple[object, ...]] = {}  # the last incident of a source: each is told once
-        self._floating: tuple[object, float] | None = None  # what was told last of a level on a floating gate
+        self._told: dict[str, tuple[object, ...]] = {}  # the last incident of a source: each is recorded once
+        self._floating: tuple[object, float] | None = None  # the last recorded level on a floating gate
 
     def __call__(self, start: float, end: float) -> None:
-        """Let the time from `start` to `end` (s) have passed."""
+        """Apply all sources for the time from `start` to `end` (s)."""
         for source, playing in self._playing.items():
             waveform = playing()
             if waveform is not None:
@@ -67,7 +67,7 @@ class RunningSources:
                 self._reach_cell(source, line, waveform, trains, start)
 
     def _watch(self, line: str, waveform: Waveform, start: float, end: float) -> None:
-        """Show the monitor the levels of all cycles that begin from `start` to `end`, s since the waveform began."""
+        """Pass the monitor the levels of all cycles that begin from `start` to `end`, s since the waveform began."""
         trace = self._lines.monitor.terminals[line]
         if math.isinf(waveform.period):
             if abs(waveform.extreme) > REST:
@@ -81,7 +81,7 @@ class RunningSources:
     def _reach_cell(
         self, source: str, line: str, waveform: Waveform, trains: list[Train], start: float
     ) -> None:
-        """Let what a generator puts on a line act on the cell behind it."""
+        """Apply a generator's output on a line to the cell that it is connected to."""
         lines, path = self._lines, PATHS.get(line, "")
         cell = lines.board.cell
         if cell is None or not lines.closed(path) or abs(waveform.extreme) <= REST:
@@ -110,7 +110,7 @@ class RunningSources:
                 pulse_train(lines.chip.cells[array], (row, column), cycle, count, gate)
                 at += count * waveform.period
                 continue
-            for level in cycle:  # each may be the rest of one that has begun before, or only its beginning
+            for level in cycle:  # each may be the rest of a level that began earlier, or only its beginning
                 self._pass_level(source, cell, level, gate, waveform, at)
                 at += level.seconds * level.times
 
@@ -123,7 +123,7 @@ class RunningSources:
         waveform: Waveform,
         at: float,
     ) -> None:
-        """Let a level of a generator act, or a part of it, which begins `at` s since the waveform did."""
+        """Apply a generator's level, or a part of it, that begins `at` seconds after the waveform began."""
         lines, (array, row, column) = self._lines, cell
         cycle, place = waveform.place(at + level.seconds * level.times / 2.0)
         lasts = waveform.cycle[place].seconds > LASTING and level.times == 1
@@ -135,7 +135,7 @@ class RunningSources:
         pulse_train(lines.chip.cells[array], (row, column), [level], 1, gate)
 
     def _hold(self, start: float, end: float) -> None:
-        """Let the level of a source-measure unit act while nobody measures."""
+        """Apply the level of a source-measure unit while no measurement runs."""
         lines = self._lines
         volts, cell, gate = lines.held.get("bit line", 0.0), lines.board.cell, lines.gate
         if volts == lines.measured[0]:

@@ -1,4 +1,4 @@
-"""A bench file that reaches twins on their sockets as if they were instruments: drivers, check and tests use it as such."""
+"""A bench file whose addresses are the sockets of served twins: drivers, checks and tests use it like a real bench's."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ FIRST_LINE = (
     "# Written by `mho bench serve`: simulated instruments on this computer's sockets, used as real ones."
 )
 _SIMULATION = re.compile(r"^\[simulation\][^\n]*\n(?:(?!\[)[^\n]*\n)*", re.MULTILINE)
-# It would fall silent: the twins' clock is virtual, and runs ahead of the computer's by which the board is fed.
+# It would trip: the twins' virtual clock runs ahead of the computer's clock, by which the board is fed.
 _WATCHDOG = re.compile(r"^watchdog\s*=[^\n]*\n", re.MULTILINE)
 _VISA = re.compile(r"^visa\s*=[^\n]*\n", re.MULTILINE)
 
 
 def served_text(source: BenchSource, endpoints: Iterable[Endpoint]) -> str:
-    """Return a bench file's text with the sockets in the place of the addresses, and nothing simulated in it; no watchdog.
+    """Return a bench file's text with sockets as addresses, and without its simulation and watchdog.
 
     Raises
     ------
     BenchError
-        When the file is written in such a way that this does not come out.
+        When the file is written in a form that cannot be edited in this way.
     """
     text = _WATCHDOG.sub("", _VISA.sub("", _SIMULATION.sub("", source.text)))
     for endpoint in endpoints:
@@ -43,7 +43,7 @@ def served_text(source: BenchSource, endpoints: Iterable[Endpoint]) -> str:
 
 
 def write_served(path: Path, text: str) -> None:
-    """Write it; raises `BenchError` when that fails, or another file is there."""
+    """Write the served bench file; raises `BenchError` when this fails, or another file is there."""
     try:
         if path.exists() and not path.read_text("utf-8", "replace").startswith(FIRST_LINE):
             raise BenchError(f"{path} was not written by `mho bench serve`: it stays; choose another name")

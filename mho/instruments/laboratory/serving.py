@@ -1,9 +1,9 @@
-"""The simulated instruments on TCP sockets of this computer, for VISA programs that know nothing of `@mho`.
+"""The simulated instruments on TCP sockets of this computer, for VISA programs that do not use `@mho`.
 
-Each speaks as a real one does on its raw socket: messages and replies end with a line feed, there is no END,
-no serial poll and no device clear. Like many a real one it serves one client at a time; another is hung up
-on at once. Only the loopback interface is used: there is nobody to ask for a password here. An NI DAQ is not
-served: no bytes go to it, but calls of NI's library.
+Each behaves like a real instrument on its raw socket: messages and replies end with a line feed, without END, serial
+poll or device clear. Like many real ones it serves one client at a time and disconnects another at once. Only the
+loopback interface is used, as there is no authentication. An NI DAQ is not served: it is reached by calls of NI's
+library, not by messages.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from mho.instruments.simulated.devices import Device, Rack, Traffic
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-DEFAULT_PORT = 5025  # of the first instrument: where instruments listen for SCPI
+DEFAULT_PORT = 5025  # port of the first instrument: the usual one for SCPI
 CHUNK = 1 << 16
-AT_ONCE = 100  # pieces of input in a row: a client that never pauses must not keep the server from ending
+AT_ONCE = 100  # chunks of input in a row: a client that never pauses must not keep the server from ending
 PATIENCE = 10.0  # s that a client may take to accept a reply
 
 
 class Endpoint(NamedTuple):
-    """Where an instrument is served: its resource name on the bench, and the socket."""
+    """The endpoint of a served instrument: its resource name on the bench, and the socket."""
 
     resource: str
     host: str
@@ -42,7 +42,7 @@ class Endpoint(NamedTuple):
 
     @property
     def address(self) -> str:
-        """What a VISA program opens."""
+        """VISA resource name of the socket."""
         return f"TCPIP0::{self.host}::{self.port}::SOCKET"
 
 
@@ -52,7 +52,7 @@ class Server:
     Parameters
     ----------
     rack : Rack
-        While it is served its instruments frame replies as streams; do not open it by `@mho` meanwhile.
+        While served, its instruments frame replies as streams; do not open it by `@mho` meanwhile.
     port_base : int
         Port of the first instrument, the others follow; 0 takes any that are free.
 
@@ -61,7 +61,7 @@ class Server:
     endpoints : list of Endpoint
         In the order of the rack.
     unserved : dict
-        Products by device name of what has no messages to pass on: NI DAQs.
+        Products of the devices that cannot be served (NI DAQs), by device name.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class Server:
     """
 
     def __init__(self, rack: Rack, port_base: int = DEFAULT_PORT) -> None:
-        turn = threading.Lock()  # one clock and one chip behind all: messages are carried out one by one
+        turn = threading.Lock()  # all share one clock and one chip: messages are carried out one by one
         counted: dict[str, Traffic] = getattr(rack, "traffic", {})
         with ExitStack() as opened:
             self._lines = []
@@ -94,7 +94,7 @@ class Server:
         self.close()
 
     def listing(self) -> str:
-        """Return what is served where, a line each, and what is not."""
+        """Return a table of the served instruments and of those that are not served, one line each."""
         lines = [f"{endpoint.address}  {endpoint.resource}" for endpoint in self.endpoints]
         if self.unserved:
             devices = ", ".join(f"{name} ({product})" for name, product in self.unserved.items())
@@ -105,7 +105,7 @@ class Server:
         return "\n".join(lines)
 
     def close(self) -> None:
-        """Hang up on all clients and free the ports; outputs stay as they are. Again does nothing."""
+        """Disconnect all clients and free the ports; outputs stay as they are. A second call does nothing."""
         for line in self._lines:
             line.stop()
         for line in self._lines:
@@ -159,10 +159,10 @@ class _Line(threading.Thread):
                     self._hang_up(client)
 
     def _accept(self, *, busy: bool) -> socket.socket | None:
-        """Let the caller at the door in, unless there is a client already."""
+        """Accept the waiting client, unless there is one already."""
         try:
             caller, _ = self._listener.accept()
-        except OSError:  # gone before it was let in
+        except OSError:  # disconnected before it was accepted
             return None
         if busy:
             log.warning("%s: a second client is refused", self.endpoint.resource)
@@ -173,9 +173,9 @@ class _Line(threading.Thread):
         return caller
 
     def _serve(self, client: socket.socket) -> bool:
-        """Answer all that the client has sent so far; tell whether it is still there.
+        """Answer all that the client has sent so far; return whether it is still connected.
 
-        All, its leaving included: who comes right after it must not be taken for a second client.
+        Its disconnection is handled here as well: the next client must not be taken for a second one.
         """
         with selectors.DefaultSelector() as pending:
             pending.register(client, selectors.EVENT_READ)
@@ -187,7 +187,7 @@ class _Line(threading.Thread):
         return True
 
     def _answer(self, client: socket.socket) -> bool:
-        """Pass on what the client sends and what the instrument replies; tell whether it is still there."""
+        """Pass on the client's messages and the instrument's replies; return whether the client is still connected."""
         try:
             data = client.recv(CHUNK)
             if not data:
@@ -204,13 +204,13 @@ class _Line(threading.Thread):
         except OSError as error:
             log.warning("%s: lost its client: %s", self.endpoint.resource, error)
             return False
-        except Exception:  # a fault of the twin's: the others go on being served
+        except Exception:  # an error in the twin: the others stay served
             log.exception("%s failed; its client is hung up on", self.endpoint.resource)
             return False
         return True
 
     def _hang_up(self, client: socket.socket) -> None:
-        """End a connection: unfinished input and unread replies go with it, settings stay."""
+        """End a connection and discard unfinished input and unread replies; settings stay."""
         with self._turn:
             self._device.clear()
         client.close()

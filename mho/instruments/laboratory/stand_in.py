@@ -1,4 +1,4 @@
-"""A bench of real instruments, with the simulated twin of each in its place: the same drivers, addresses and limits."""
+"""A bench of real instruments with each replaced by its simulated twin: the same drivers, addresses and limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mho.instruments.simulated.nidaqmx.devices import PRODUCTS
 
 
 def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
-    """Return a bench file whose instruments are twins; one that has simulated ones already stays as it is.
+    """Return a bench file whose instruments are twins; a simulated bench is returned unchanged.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
     return source.model_copy(
         update={
             "bench": bench.model_copy(update={"simulation": simulation, "instruments": instruments}),
-            # Run files keep this text: they must not pass for measurements.
+            # Run files store this text: such a run must not be taken for a measurement.
             "text": f"# A rehearsal: simulated twins stand in for the instruments; cells {simulation.preset!r}.\n"
             + source.text,
         }
@@ -47,7 +47,7 @@ def stand_in(source: BenchSource, preset: str | None = None) -> BenchSource:
 
 
 def _products(daq: DaqEntry) -> dict[str, str]:
-    """Return the product of each device in use: as the bench file says, else the first that has the channels."""
+    """Return the product of each device in use: as in the bench file, else the first that has the channels."""
     needed: dict[str, tuple[int, int]] = {}
     channels_in = daq.inputs if daq.driver == "ni_daq" else ""
     for kind, channels in enumerate((daq.outputs, channels_in)):

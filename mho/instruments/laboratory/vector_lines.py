@@ -1,4 +1,4 @@
-"""The lines of a whole block: vectors that a DAQ plays into it, what it answers, and what they do to its cells."""
+"""The lines of a whole block: the vectors that a DAQ plays into it, its answer, and their effect on its cells."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class VectorLines:
     Parameters
     ----------
     lines : ChipLines
-        Chip, board, monitor, and what is held at cells.
+        Chip, board, monitor, and the levels held at cells.
     circuits : BlockCircuits
-        What the block answers.
+        The block's circuits.
     gate : float
         Volts on the word lines of a connected block.
     """
@@ -30,11 +30,11 @@ class VectorLines:
     def __init__(self, lines: ChipLines, circuits: BlockCircuits, gate: float) -> None:
         self._chip, self._board, self._monitor = lines.chip, lines.board, lines.monitor
         self._levels, self._circuits, self._gate = lines.levels, circuits, gate
-        self._held: Floats = np.zeros((1, 0))  # what a DAQ plays over and over; one sample is a level
-        self._disturbed: dict[float, object] = {}  # the block that was told of last, by sign
+        self._held: Floats = np.zeros((1, 0))  # samples that a DAQ repeats; one sample is a level
+        self._disturbed: dict[float, object] = {}  # the last block recorded as disturbed, by sign
 
     def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
-        """Answer of the connected block to a batch of input vectors, (samples, inputs), V."""
+        """Return the answer of the connected block to input vectors, (samples, inputs), V."""
         self._monitor.terminals["vector"].take_samples(volts, period)
         self._board.watch()
         if self._switches(volts):
@@ -42,14 +42,14 @@ class VectorLines:
         return self._circuits.answer(volts, input_count, period)
 
     def hold(self, volts: Floats, period: float) -> None:
-        """A DAQ's outputs stay at their levels, or play samples over and over, (samples, outputs), V."""
+        """Hold a DAQ's outputs at their levels, or repeat samples, (samples, outputs), V."""
         self._monitor.terminals["vector"].take_samples(volts, period)
         self._held = volts if self._switches(volts) else np.zeros((1, 0))
         for sign in SIGNS:
             self._levels.end(f"vector {sign}")
 
     def pass_time(self, seconds: float) -> None:
-        """Let what a DAQ's outputs do without a measurement act for so long."""
+        """Apply a DAQ's outputs without a measurement for a time."""
         if self._held.size:
             self._disturb(self._held, seconds / len(self._held), self._levels)
 
@@ -57,9 +57,9 @@ class VectorLines:
         return bool(volts.size and np.abs(volts).max() > self._chip.preset.disturb_voltage)
 
     def _disturb(self, volts: Floats, period: float, levels: HeldLevels) -> None:
-        """Let vectors that are too high for a read act on the cells of a block whose columns are at virtual ground.
+        """Apply vectors beyond read voltages to the cells of a block whose columns are at virtual ground.
 
-        The board opens all transistors of a block as far as for a read. In a loop the amplifiers hold the rows.
+        The board turns on all transistors of a block as for a read. In a loop the amplifiers hold the rows.
         """
         block = self._board.block
         if block is None or self._board.mode != "MULT":

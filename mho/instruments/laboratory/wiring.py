@@ -16,12 +16,12 @@ from mho.instruments.laboratory.vector_lines import VectorLines
 
 Floats = NDArray[np.float64]
 
-PULSE_EDGE = 10e-9  # s, of a generator whose twin does not tell
+PULSE_EDGE = 10e-9  # s, for a generator whose twin does not provide it
 
 
 @dataclass(frozen=True)
 class SourceWire:
-    """From a source-measure unit's output to its terminal."""
+    """Wire from a source-measure unit's output to its terminal."""
 
     lines: ChipLines
     terminal: str
@@ -37,19 +37,19 @@ class SourceWire:
 
 @dataclass(frozen=True)
 class PulseWire:
-    """From a pulse generator's channel to its terminal."""
+    """Wire from a pulse generator's channel to its terminal."""
 
     lines: ChipLines
     terminal: str
 
     def pulse(self, volts: float, width: float, period: float, count: int) -> None:
-        """Let `count` pulses out."""
+        """Put out `count` pulses."""
         self.lines.pulse(self.terminal, volts, width, count)
 
 
 @dataclass(frozen=True)
 class ConverterWires:
-    """From a DAQ's outputs through the connected block to its inputs; `key` names its traffic."""
+    """Wires from a DAQ's outputs through the connected block to its inputs; `key` names its traffic."""
 
     vectors: VectorLines
     monitor: Monitor
@@ -57,7 +57,7 @@ class ConverterWires:
     input_count: int
 
     def exchange(self, volts: Floats, period: float) -> Floats:
-        """Play samples and return what comes back, (samples, inputs), V."""
+        """Play samples and return the answers, (samples, inputs), V."""
         answer = self.vectors.answer(volts, self.input_count, period)
         traffic = self.monitor.traffic[self.key]
         traffic.messages += 1
@@ -67,13 +67,13 @@ class ConverterWires:
         return answer
 
     def hold(self, volts: Floats, period: float) -> None:
-        """Keep outputs at a level, or play samples over and over, while nobody measures."""
+        """Hold outputs at a level, or repeat samples, while no measurement runs."""
         self.vectors.hold(volts, period)
 
 
 @dataclass(frozen=True)
 class InputWire:
-    """From a column's amplifier to one input of a scanning voltmeter, while a DAQ holds a vector (V, by output)."""
+    """Wire from a column's amplifier to one input of a scanning voltmeter, while a DAQ holds a vector (V, by output)."""
 
     lines: ChipLines
     vectors: VectorLines
@@ -82,7 +82,7 @@ class InputWire:
     count: int
 
     def __call__(self, aperture: float) -> float:
-        """Return the volts that are there, averaged over `aperture` seconds."""
+        """Return the voltage, averaged over `aperture` seconds."""
         block = self.lines.board.block
         if block is None or self.number >= len(block[2]):
             return 0.0
@@ -90,23 +90,23 @@ class InputWire:
 
 
 class Carrier:
-    """What the array board finds on its sockets: nothing while it is built, and grounds itself; then the chip."""
+    """The array board's sockets: empty while the board is built and grounds itself, then holding the chip."""
 
     def __init__(self) -> None:
         self._lines: ChipLines | None = None
         self._vectors: VectorLines | None = None
 
     def connect(self, lines: ChipLines, vectors: VectorLines) -> None:
-        """Put the chip on the board."""
+        """Connect the chip to the board."""
         self._lines, self._vectors = lines, vectors
 
     def array_size(self, array: str) -> tuple[int, int] | None:
-        """Rows and columns of an array, or None."""
+        """Return rows and columns of an array, or None."""
         geometry = None if self._lines is None else self._lines.chip.geometry.get(array)
         return None if geometry is None else (geometry.rows, geometry.columns)
 
     def switching(self, what: str) -> None:
-        """Told before switches move."""
+        """Notify the chip's lines before switches move."""
         if self._lines is not None:
             self._lines.switching(what)
 
@@ -118,7 +118,7 @@ class Carrier:
 
 
 def compliance_of(twin: Any, channel: int) -> Callable[[], float]:
-    """Return what tells the current limit (A) of a source-measure unit; infinite when its twin does not say."""
+    """Return a function that gives the current limit (A) of a source-measure unit; infinite when its twin has none."""
     # A TSP instrument keeps it in its Lua tables, a B1500 in each of its modules.
     units = list((getattr(twin, "units", None) or getattr(twin, "smus", {})).values())
     if units:
@@ -132,7 +132,7 @@ def compliance_of(twin: Any, channel: int) -> Callable[[], float]:
 
 
 def edge_of(twin: Any, channel: int) -> Callable[[], float]:
-    """Return what tells the faster edge (s, 10 to 90 %) of a pulse generator's channel."""
+    """Return a function that gives the faster edge (s, 10 to 90 %) of a pulse generator's channel."""
     leading, trailing = getattr(twin, "leading", None), getattr(twin, "trailing", None)
     if leading is None or trailing is None:
         return lambda: PULSE_EDGE
