@@ -1,4 +1,4 @@
-"""Soft limits of the bench's terminals: a value outside raises before anything is sent, it is never truncated."""
+"""Soft limits of the bench's terminals: a value outside raises before anything is sent and is never truncated."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from mho.errors import LimitError
 
-SOURCE_EDGE = 50e-6  # s in which a source-measure unit takes a new level (?: no manual promises it)
-RISE = 0.8  # of a pulse's amplitude, from 10 to 90 % of it: what its edge time refers to
+SOURCE_EDGE = 50e-6  # s, transition time of a source-measure unit to a new level (?: no manual specifies it)
+RISE = 0.8  # share of a pulse's amplitude, from 10 to 90 %, to which its edge time refers
 
 
 @dataclass(frozen=True)
 class TerminalLimits:
-    """What one terminal (bit line, source line, word line, vector) may see.
+    """Limits of one terminal (bit line, source line, word line, vector).
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class TerminalLimits:
     current : float
         Largest current limit that may be set, A.
     pulse_width : float
-        Longest pulse, s; a level through a pulse generator is one that does not end.
+        Longest pulse, s; a constant level of a pulse generator counts as a pulse without an end.
     slew : float
         Steepest change, V/s: 10 to 90 % of a pulse over its edge time, a source's step over `SOURCE_EDGE`, the
         step from one vector to the next over the sample period.
@@ -41,7 +41,7 @@ class TerminalLimits:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of all terminals of a bench, by terminal name; whoever holds them cannot change them."""
+    """The limits of all terminals of a bench, by terminal name; immutable."""
 
     terminals: Mapping[str, TerminalLimits] = field(default_factory=dict)
 
@@ -49,11 +49,11 @@ class Limits:
         object.__setattr__(self, "terminals", MappingProxyType(dict(self.terminals)))
 
     def lifted(self) -> Limits:
-        """Return limits that allow whatever the terminals can see: only where nothing can be hurt, in a rehearsal."""
+        """Return limits that allow every value; only for a rehearsal, where no hardware can be damaged."""
         return Limits({name: TerminalLimits(math.inf) for name in self.terminals})
 
     def highest(self, terminal: str) -> float:
-        """Return the largest voltage (V) that a terminal may see; infinite where it has no limits."""
+        """Return the largest voltage (V) allowed at a terminal; infinite where it has no limits."""
         limits = self.terminals.get(terminal)
         return math.inf if limits is None else limits.voltage
 
@@ -77,7 +77,7 @@ class Limits:
         self._check_slew(terminal, RISE * volts / edge, "give [instruments.pulser] a longer `edge`")
 
     def check_waveform(self, terminal: str, volts: NDArray[np.float64], interval: float, edge: float) -> None:
-        """Raise `LimitError` when a waveform from 0 V and back to it is too high, away from 0 V too long, or too steep.
+        """Raise `LimitError` when a waveform from 0 V and back is too high, too steep, or too long away from 0 V.
 
         Parameters
         ----------
@@ -86,7 +86,7 @@ class Limits:
         interval : float
             From sample to sample, s.
         edge : float
-            In which the output steps from one to the next, 10 to 90 %, s.
+            Transition time of the output between samples, 10 to 90 %, s.
         """
         self.check_voltage(terminal, float(volts[np.argmax(np.abs(volts))]))
         framed = np.concatenate([[0.0], volts, [0.0]])
@@ -99,7 +99,7 @@ class Limits:
     def check_vectors(self, terminal: str, volts: NDArray[np.float64], period: Callable[[], float]) -> None:
         """Raise `LimitError` when vectors, (samples, lines), are too high, or the steps between them too steep.
 
-        `period` tells the time from one to the next, s; it is asked only where the slew is limited.
+        `period` returns the time between vectors, s; it is called only where the slew is limited.
         """
         self.check_voltage(terminal, float(np.abs(volts).max(initial=0.0)))
         if math.isfinite(self._of(terminal).slew):

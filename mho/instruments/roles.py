@@ -1,4 +1,4 @@
-"""What a bench needs of its instruments: one small Protocol a role, and the plain data they exchange."""
+"""Interfaces of a bench's instruments: one small Protocol per role, and the data they exchange."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Pulse:
     width : float
         Width at half height, s.
     gate : float
-        Word-line voltage while the pulse is there, V. It limits the current, so it sets the level.
+        Word-line voltage during the pulse, V. It limits the current, so it sets the level.
     """
 
     kind: Literal["set", "reset"]
@@ -61,14 +61,14 @@ class Reading(NamedTuple):
 
 @runtime_checkable
 class Instrument(Protocol):
-    """What every instrument on a bench can do, whatever its role."""
+    """Interface common to all instruments of a bench."""
 
     def identify(self) -> str:
         """Return the identification string (``*IDN?`` or its equivalent)."""
         ...
 
     def settings(self) -> dict[str, str]:
-        """Return the settings worth keeping in a run file, as text by name."""
+        """Return the settings to store in a run file, as text by name."""
         ...
 
     def make_safe(self) -> None:
@@ -93,7 +93,7 @@ class SourceMeter(Instrument, Protocol):
         ...
 
     def hold(self, voltage: float) -> None:
-        """Source `voltage` (V) until told otherwise."""
+        """Source `voltage` (V) until the next command."""
         ...
 
     def read(self, voltage: float) -> Reading:
@@ -133,12 +133,12 @@ class Daq(Instrument, Protocol):
 
     @property
     def output_count(self) -> int:
-        """How many analogue outputs (vector elements in) there are."""
+        """Number of analogue outputs (vector elements in)."""
         ...
 
     @property
     def input_count(self) -> int:
-        """How many analogue inputs (vector elements out) there are."""
+        """Number of analogue inputs (vector elements out)."""
         ...
 
     @property
@@ -192,7 +192,7 @@ class ArrayBoard(Instrument, Protocol):
         ...
 
     def route(self, path: Path) -> None:
-        """Open, read back, close `path`, read back: which source reaches the selected cell."""
+        """Connect the selected cell to a source: open, read back, close `path`, read back."""
         ...
 
     def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
@@ -217,15 +217,15 @@ class ArrayBoard(Instrument, Protocol):
         ...
 
     def arm_watchdog(self, seconds: float) -> None:
-        """Let the board make itself safe after `seconds` without a message; 0 disarms. Read back."""
+        """Set the watchdog: the board makes itself safe after `seconds` without a message; 0 disarms. Read back."""
         ...
 
     def beat(self, patience: float) -> None:
-        """Send a sign of life, from any thread, and wait `patience` (s) for an answer; who is talked to needs none."""
+        """Send a sign of life, from any thread, and wait `patience` (s) for an answer; not needed during other traffic."""
         ...
 
     def standing_mode(self) -> Mode:
-        """Ask in which mode the board is."""
+        """Query the mode of the board."""
         ...
 
     @property

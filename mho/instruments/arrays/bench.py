@@ -1,8 +1,7 @@
 """The bench without instruments: the chip of a simulated bench, evaluated a whole array at a time.
 
-Everything that a procedure does with a bench means the same here: the roles are played by small parts that reach
-straight into the chip's physics, so that limits, order, clamps and offsets stay `Bench`'s own. `visit` takes many cells
-at once.
+Procedures use it like any bench: small objects fill the roles and evaluate the chip's physics directly, so that limits,
+order, clamps and offsets remain those of `Bench`. `visit` evaluates many cells at once.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:  # for its name only: see `ArrayBench.__init__`
 
 
 class ArrayBench(Bench):
-    """A `Bench` whose roles are played by the chip itself.
+    """A `Bench` whose roles are filled by models of the chip instead of instruments.
 
     Parameters
     ----------
@@ -45,7 +44,7 @@ class ArrayBench(Bench):
         seed: int | None = None,
         limits: Limits | None = None,
     ) -> None:
-        # Only now: who asks whether a bench is one of arrays need not wait for the physics to load.
+        # Imported here: a check for this type of bench need not wait for the physics to load.
         from mho.instruments.arrays.laboratory import ArrayLaboratory
         from mho.instruments.arrays.roles import ArrayBoard, ArrayDaq, ArrayGate, ArrayMeter, ArrayPulser
 
@@ -66,17 +65,17 @@ class ArrayBench(Bench):
             now=lambda: arrays.clock.now,
             simulated=arrays,
             limits=limits,
-            every=lambda period, act: lambda: None,  # nothing here falls silent
+            every=lambda period, act: lambda: None,  # nothing here can stop answering
         )
 
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> CellVisit:
-        """Come to many cells, one after the other, evaluated at once; a context manager, left by ending it.
+        """Visit many cells, one after the other in bench time but evaluated at once; a context manager.
 
         Parameters
         ----------
         cells : sequence of CellPositions
         steps : float
-            How many reads each is expected to take: the age at which the later ones are found.
+            Expected number of reads of each cell; it sets the age of the later ones.
         """
         self.checkpoint()
         self.check_read()
@@ -86,14 +85,14 @@ class ArrayBench(Bench):
 
 
 class CellVisit:
-    """Reads and pulses many cells; each has its own time, from its own first read.
+    """Reads and pulses many cells; each has its own time, counted from its first read.
 
-    Cells are named by their number, counted through all that are visited.
+    Cells are given by their number among all visited cells.
 
     Attributes
     ----------
     begun : (count,) array
-        When each cell's turn began, s on the bench's clock; known once the visit has ended.
+        Start of each cell's turn, s on the bench's clock; known once the visit has ended.
     """
 
     def __init__(self, bench: ArrayBench, cells: Sequence[CellPositions], steps: float) -> None:
@@ -110,7 +109,7 @@ class CellVisit:
         self.begun = self._visit.leave()
 
     def read(self, which: Numbers, voltage: float | None = None) -> tuple[Floats, Floats]:
-        """Conductances (S) of some of the cells, and when each was read, s after its turn began.
+        """Return conductances (S) of some of the cells, and the time of each read, s after the start of the cell's turn.
 
         Raises
         ------
@@ -131,12 +130,12 @@ class CellVisit:
     def pulse(
         self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
     ) -> None:
-        """One pulse on each of some of the cells: on the bit line where `sets`, else on the source line.
+        """Apply one pulse to each of some of the cells: on the bit line where `sets`, else on the source line.
 
         Raises
         ------
         LimitError
-            When one of them is not allowed; none is given.
+            When one of the pulses is not allowed; none is applied.
         """
         bench = self._bench
         bench.checkpoint()

@@ -1,4 +1,4 @@
-"""What a DAQ's converters make of the volts on their way to the chip and back, without the DAQ around them."""
+"""Errors of a DAQ's converters on voltages to and from the chip, without simulating the DAQ itself."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ Floats = NDArray[np.float64]
 
 SETTLE = 20e-6  # s from an update to the first conversion, as the NI driver sets it
 BOARD_PERIOD = 10e-6  # s from one vector to the next, of the array board's own converters
-NI_RANGE = 10.0  # V, either way, as the NI driver asks for it
+NI_RANGE = 10.0  # V, either polarity, as the NI driver requests it
 
 
 class ConverterErrors:
     """The converters of a bench file's DAQ: NI devices, or the array board's own.
 
-    A DAQ6510 counts as NI inputs of the same number: how it scans is left out.
+    A DAQ6510 is modelled as the same number of NI inputs; its scanning is neglected.
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ class ConverterErrors:
         )
 
     def played(self, volts: Floats) -> Floats:
-        """What the outputs put out when asked for `volts` (samples, outputs), V."""
+        """Return the voltages at the outputs for the requested `volts` (samples, outputs), V."""
         n = volts.shape[1]
         if self._board:
             return np.asarray(codes_of(volts, OUTPUT_RANGE) * (OUTPUT_RANGE / FULL), np.float64)
         return to_analogue(volts, NI_RANGE, self._gains[:n], self._offsets[:n])
 
     def sampled(self, volts: Floats) -> Floats:
-        """What the inputs read at `volts` (samples, inputs), V."""
+        """Return the readings of the inputs at `volts` (samples, inputs), V."""
         if self._board:
             return np.asarray(codes_of(volts, INPUT_RANGE) * (INPUT_RANGE / FULL), np.float64)
         first, count = self.output_count, volts.shape[1]

@@ -1,7 +1,7 @@
 """The chip without instruments: the physics of the virtual bench, evaluated for many cells or vectors at once.
 
-Cells, noise, wires, circuits and the converters' errors are those of the virtual bench (`laboratory`); there is no
-message, no switch, no generator and no meter between them and whoever asks. One clock, one seed.
+Cells, noise, wires, circuits and the converters' errors are those of the virtual bench (`laboratory`). Messages,
+switches, generators and meters are not simulated. There is one clock and one seed.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ Floats = NDArray[np.float64]
 Lines = NDArray[np.int64]
 
 LINE_FREQUENCY = 60.0  # Hz, of the meter's power line cycles
-FEW = 3  # cells that are quicker taken one by one
-SETTLING = 1e-3  # s, what a 2450 waits at a new level before it measures
+FEW = 3  # number of cells up to which evaluation one by one is faster
+SETTLING = 1e-3  # s, wait of a 2450 at a new level before it measures
 SWITCHING = 4e-6  # s, a path opened and another closed, before each pulse and each read
-READ_OVERHEAD = 3e-4  # s, what a reading takes beside its aperture
+READ_OVERHEAD = 3e-4  # s, duration of a reading in addition to its aperture
 LEAKAGE = 1e-12  # S, an open path
 METER_ACCURACY, METER_NOISE = 0.2, 2e-6  # of a 2450's specification and range, as its twin has them
 
 
 class ArrayLaboratory:
-    """One chip and what belongs to its board, without instruments.
+    """One chip and its board's circuits, without instruments.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class ArrayLaboratory:
     seed : int
     chip : SparseChip
     connected : ConnectedBlock
-        What the board has closed around the chip.
+        The circuit that the board has closed around the chip.
     """
 
     def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
@@ -76,16 +76,16 @@ class ArrayLaboratory:
         self.aperture = read.nplc / LINE_FREQUENCY
 
     def current(self, cell: tuple[str, int, int], volts: float, gate: float) -> float:
-        """What the meter reads with `volts` on the bit line of one cell and `gate` (V) on its word line, A.
+        """Return the meter's reading (A) with `volts` on the bit line of one cell and `gate` (V) on its word line.
 
-        From the preset's `disturb_voltage` on, the cell is pulsed by it for the aperture.
+        Above the preset's `disturb_voltage` the read acts on the cell as a pulse as long as the aperture.
         """
         array, row, column = cell
         wires = series_resistance(row, column, self.chip.geometry[array].wire_resistance)
         return float(self.currents(self.chip.one(*cell), wires, volts, gate))
 
     def currents(self, index: Any, wires: Any, volts: float, gate: float) -> Floats:
-        """The same of cells of the population at `index`, each through its `wires` (ohm)."""
+        """Return the readings (A) of cells of the population at `index`, each through its `wires` (ohm)."""
         cells, preset = self.chip.population, self.chip.preset
         if gate <= preset.gate_threshold:
             return self.measured(np.full(np.shape(wires), volts * LEAKAGE))
@@ -96,25 +96,25 @@ class ArrayLaboratory:
         return self.measured(volts * g / (1.0 + g * wires))
 
     def measured(self, amperes: Floats) -> Floats:
-        """What the meter reads for currents (A); infinite beyond its range."""
+        """Return the meter's readings of currents (A); infinite beyond its range."""
         reading = self._meter.convert(amperes, self._range, self._nplc)
         return np.where(np.abs(reading) <= 1.01 * OVERRANGE * self._range, reading, np.inf)
 
     def answer(self, volts: Floats, count: int, period: float) -> Floats:
-        """Answer of the connected block to vectors (samples, inputs), V, at `count` outputs, V."""
+        """Return the answer of the connected block to vectors (samples, inputs), V, at `count` outputs, V."""
         return self._circuits.answer(volts, count, period)
 
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> Visit:
-        """Come to cells, one after the other, each for about `steps` reads."""
+        """Visit cells one after the other, each for about `steps` reads."""
         return Visit(self, cells, steps)
 
 
 class Visit:
     """Many cells, visited one after the other and evaluated at once: each has its own time from its own first read.
 
-    Whoever has come to a cell reads and pulses it as often as needed, then goes to the next. While that is evaluated for
-    all at once, every cell is at the same time after its own beginning; `leave` puts the cells one after the other on
-    the chip's clock, so that what relaxes later has its right age.
+    On a bench, a cell is read and pulsed as often as needed before the next one is connected. Here all cells are evaluated
+    together, each at the same time after its own start. `leave` then places the visits one after the other on the chip's
+    clock, so that later relaxation starts from the correct age.
 
     Attributes
     ----------
@@ -131,12 +131,12 @@ class Visit:
         self._each: float = SWITCHING + SETTLING + lab.aperture + READ_OVERHEAD
         self._begun = self._clock.now
         self.spent = np.zeros(len(self._slots))
-        # Each cell has aged by the time at which its turn comes: for now, its past lies as much further back.
+        # Each cell has aged when its turn comes: until then its history is shifted back by that time.
         self._expected = steps * self._each * np.arange(len(self._slots))
         self._move(-self._expected, 0.0)
 
     def read(self, which: Lines, volts: float, gate: float) -> tuple[Floats, Floats]:
-        """Read some of the cells, by their numbers here: amperes measured, and each cell's own time then, s."""
+        """Read some of the cells, by number; return the measured currents (A) and each cell's own time (s)."""
         lab = self._lab
         self._clock.advance(SWITCHING + SETTLING)
         slots, wires = self._slots[which], self._wires[which]
@@ -152,7 +152,7 @@ class Visit:
     def pulse(
         self, which: Lines, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
     ) -> None:
-        """One pulse on each of some of the cells: SET (or forming) where `sets`, else RESET."""
+        """Apply one pulse to each of some of the cells: SET (or forming) where `sets`, else RESET."""
         self._clock.advance(SWITCHING)
         self.spent[which] += SWITCHING
         if len(which) <= FEW:
@@ -167,7 +167,7 @@ class Visit:
                 act((self._slots[which[chosen]], 0), voltage[chosen], width[chosen], gate[chosen])
 
     def leave(self) -> Floats:
-        """Put the visits one after the other; return when each began, s on the clock."""
+        """Place the visits one after the other on the clock; return the start of each, s."""
         starts = np.cumsum(self.spent) - self.spent
         self._move(self._expected, starts)
         self._clock.advance(max(self._begun + float(self.spent.sum()) - self._clock.now, 0.0))

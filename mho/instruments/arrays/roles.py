@@ -1,6 +1,6 @@
-"""The roles of a bench played by the chip itself: what instruments would do, without an instrument.
+"""Models that fill the roles of a bench with the chip alone, without an instrument.
 
-They keep what is set and take the time that it takes on the bench at the wire; nothing is said on a bus.
+They store settings, and take as long as the operation takes at the wires of a bench; no message is sent on a bus.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ CONNECTING = 2e-6  # s
 
 
 class _Part:
-    """What every role has: nothing to identify, to make safe or to release."""
+    """Common part of all roles: nothing to identify, to make safe or to release."""
 
     def __init__(self, arrays: ArrayLaboratory) -> None:
         self._arrays = arrays
 
     def identify(self) -> str:
-        """Say that there is no instrument."""
+        """Return a note that there is no instrument."""
         return "no instrument: the chip itself, a whole array at a time"
 
     def settings(self) -> dict[str, str]:
@@ -44,7 +44,7 @@ class _Part:
 
 
 class ArrayBoard(_Part):
-    """Keeps which cell, path, word-line voltage and block are connected.
+    """Stores the connected cell, path, word-line voltage and block.
 
     Attributes
     ----------
@@ -73,21 +73,21 @@ class ArrayBoard(_Part):
         return self._connected.input_conductance
 
     def settings(self) -> dict[str, str]:
-        """What the board's amplifiers are."""
+        """Parameters of the board's amplifiers."""
         return {"transimpedance": f"{self.transimpedance}", "input_conductance": f"{self.input_conductance}"}
 
     def make_safe(self) -> None:
-        """Let go of everything."""
+        """Disconnect everything."""
         self.set_mode("SAFE")
 
     def set_mode(self, mode: Mode) -> None:
-        """Let go of what is connected, and take a mode."""
+        """Disconnect everything, and switch to a mode."""
         self._mode, self.cell, self.path = mode, None, "OPEN"
         self._connected.mode, self._connected.block = mode[:4], None
         self._arrays.clock.advance(MODE_TIME if mode == "SAFE" else 2.0 * MODE_TIME)
 
     def select(self, cell: Cell) -> None:
-        """Address one cell; `BenchError` when the chip does not have it."""
+        """Address one cell; raises `BenchError` when the chip does not have it."""
         self._arrays.chip.one(*cell)
         self.cell = cell
 
@@ -97,7 +97,7 @@ class ArrayBoard(_Part):
         self._arrays.clock.advance(0.0 if path == "OPEN" else SWITCHING)
 
     def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
-        """Put a block between DAQ and transimpedance amplifiers."""
+        """Connect a block between DAQ and transimpedance amplifiers."""
         self._connect(array, rows, columns)
 
     def connect_invert(
@@ -128,18 +128,18 @@ class ArrayBoard(_Part):
         self._arrays.chip.at(array, np.asarray(rows, np.int64), np.asarray(columns, np.int64))
 
     def arm_watchdog(self, seconds: float) -> None:
-        """Nothing can be left on."""
+        """Do nothing: no output can be left on."""
 
     def beat(self, patience: float) -> None:
-        """Nobody listens."""
+        """Do nothing: there is no watchdog."""
 
     def standing_mode(self) -> Mode:
-        """The mode that was taken last."""
+        """Return the mode set last."""
         return self._mode
 
 
 class _Source(_Part):
-    """What the two sources have in common."""
+    """Common part of the two sources."""
 
     def __init__(self, arrays: ArrayLaboratory, board: ArrayBoard) -> None:
         super().__init__(arrays)
@@ -147,7 +147,7 @@ class _Source(_Part):
         self._limit = 0.0
 
     def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
-        """Take the current limit (A); range and NPLC are the bench file's."""
+        """Store the current limit (A); range and NPLC are the bench file's."""
         self._limit = current_limit
 
     def enable(self) -> None:
@@ -157,7 +157,7 @@ class _Source(_Part):
         """Source `voltage` (V)."""
 
     def read(self, voltage: float) -> Reading:
-        """Current (A) into the cell at `voltage` (V) on its bit line."""
+        """Return the current (A) into the cell at `voltage` (V) on its bit line."""
         arrays, board = self._arrays, self._board
         arrays.clock.advance(SETTLING)
         amperes = 0.0
@@ -168,7 +168,7 @@ class _Source(_Part):
         return Reading(voltage, float(np.copysign(self._limit, amperes)) if tripped else amperes, tripped)
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
-        """One reading a level, each after `delay` (s)."""
+        """Return one reading per level, each after `delay` (s)."""
         readings = []
         for voltage in voltages:
             self._arrays.clock.advance(delay)
@@ -189,7 +189,7 @@ class ArrayGate(_Source):
 
 
 class ArrayPulser(_Part):
-    """Pulses the cell that the board has selected, by the path that is closed."""
+    """Pulses the cell that the board has selected, over the closed path."""
 
     def __init__(self, arrays: ArrayLaboratory, board: ArrayBoard, edge: float) -> None:
         super().__init__(arrays)
@@ -200,11 +200,11 @@ class ArrayPulser(_Part):
         """There is no output."""
 
     def shape(self, channel: int, *, voltage: float, width: float) -> None:
-        """Take amplitude (V) and width (s) of the next pulses."""
+        """Set amplitude (V) and width (s) of the next pulses."""
         self._voltage, self._width = voltage, width
 
     def fire(self, channel: int, count: int = 1) -> None:
-        """Give `count` pulses."""
+        """Apply `count` pulses."""
         board, cells = self._board, self._arrays.chip.population
         if board.cell is None:
             return
@@ -223,12 +223,12 @@ class ArrayDaq(_Part):
 
     @property
     def output_count(self) -> int:
-        """How many lines can be driven."""
+        """Number of lines that can be driven."""
         return self._converters.output_count
 
     @property
     def input_count(self) -> int:
-        """How many lines can be read."""
+        """Number of lines that can be read."""
         return self._converters.input_count
 
     @property

@@ -1,4 +1,4 @@
-"""Connecting to the instruments of a bench: which driver opens each role, at which address."""
+"""Connection to the instruments of a bench: the driver and the address of each role."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def role_openers(
     sleep: Callable[[float], None] | None,
     limits: Limits | None = None,
 ) -> dict[str, Callable[[], Any]]:
-    """Return what opens the instrument of each role of a bench; roles that share an instrument open it once.
+    """Return functions that open the instrument of each role of a bench; roles that share an instrument open it once.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def role_openers(
     session : callable
         Context within which NI-DAQmx tasks are made.
     sleep : callable or None
-        Lets seconds pass before a lost connection is opened anew; None leaves it lost, whatever the file says.
+        Waits, in seconds, before a lost connection is reopened; None never reopens one, whatever the file says.
     limits : Limits, optional
         Instead of the file's own.
     """
-    # Drivers are loaded when a bench has them: each brings its library, PyVISA or nidaqmx.
+    # Drivers are imported only for benches that use them: each imports PyVISA or nidaqmx.
     from mho.instruments.drivers.array_board import ArrayBoardDriver
 
     entries = source.bench.instruments
@@ -101,7 +101,7 @@ def role_openers(
 
 
 def _open_daq(entry: DaqEntry, visa: str, session: Callable[[], Any], highest: float) -> Daq:
-    """Open a DAQ that has a connection of its own; its outputs refuse what is beyond +-`highest` (V)."""
+    """Open a DAQ with its own connection; its outputs refuse voltages beyond +-`highest` (V)."""
     span = min(highest, NI_OUTPUTS)
     if entry.driver == "ni_daq":
         from mho.instruments.drivers.ni_daq import NIDaq

@@ -19,7 +19,7 @@ from mho.instruments.bench_file.plausibility import check_limits
 from mho.instruments.limits import Limits
 from mho.instruments.opening.connecting import connect_instruments, role_openers
 
-if TYPE_CHECKING:  # loaded when a bench turns out to be simulated: the twins take longer than all else
+if TYPE_CHECKING:  # imported only for a simulated bench: the twins load slowly
     from mho.instruments.laboratory.laboratory import Laboratory
 
 _racks = itertools.count(1)
@@ -47,20 +47,19 @@ def open_bench(
     stuck : float, optional
         Share of cells that no pulse changes, 0 to 1, drawn at random on a simulated bench; half of them conduct.
     force : bool
-        Take limits that can hardly be meant (`mho.instruments.bench_file.plausibility`) as they are.
+        Accept implausible limits (`mho.instruments.bench_file.plausibility`).
     taken : callable
-        Called when real instruments are this process's, before anything is sent to them; never for a simulated bench.
+        Called once real instruments are locked, before anything is sent to them; never for a simulated bench.
 
     Returns
     -------
     Bench
-        A context manager; no output has changed by opening it.
+        A context manager; opening it changes no output.
 
     Raises
     ------
     BenchError
-        For a wrong bench file, limits that can hardly be meant, a bench in use, or a preset on a bench of real
-        instruments.
+        For a wrong bench file, implausible limits, a bench in use, or a preset for a bench of real instruments.
     InstrumentError
         When an instrument does not answer as its driver expects.
     """
@@ -86,7 +85,7 @@ def open_simulated(
 ) -> Bench:
     """Open a bench file that has a ``[simulation]`` section; parameters and errors as for `open_bench`.
 
-    `limits` stand for the file's own, in a rehearsal: nothing can be hurt there.
+    `limits` replace the file's own in a rehearsal, where no hardware can be damaged.
     """
     if without_instruments(source):
         return ArrayBench(source, preset, seed, limits)
@@ -109,7 +108,7 @@ def open_simulated(
 
 
 def without_instruments(source: BenchSource) -> bool:
-    """Whether a bench is the chip alone, evaluated a whole array at a time."""
+    """Return whether a bench is the chip alone, evaluated a whole array at a time."""
     return source.bench.simulation is not None and not source.bench.simulation.instruments
 
 
@@ -126,8 +125,8 @@ def need_instruments(source: BenchSource) -> None:
 def simulated_rack(
     source: BenchSource, preset: str | None = None, seed: int | None = None
 ) -> Iterator[tuple[Laboratory, str]]:
-    """Build the laboratory of a simulated bench; gives it and the PyVISA library under which it is found."""
-    # Only now, for start-up: a bench of real instruments has no use for twins.
+    """Build the laboratory of a simulated bench; yield it and the name of its PyVISA library."""
+    # Imported here for a fast start: a bench of real instruments does not use twins.
     from mho.instruments.laboratory.laboratory import Laboratory
     from mho.instruments.simulated.visa.backend import register_rack, unregister_rack
 
@@ -145,9 +144,9 @@ def simulated_rack(
 def bench_openers(
     source: BenchSource, preset: str | None = None, seed: int | None = None
 ) -> Iterator[tuple[dict[str, Callable[[], Any]], Laboratory | None]]:
-    """Give what opens the instrument of each role, locked for this process, and the laboratory of a simulated bench.
+    """Yield functions that open each role's instrument, locked for this process, and a simulated bench's laboratory.
 
-    For who opens instruments one by one; a lost connection stays lost. Errors as `open_bench`.
+    For opening instruments one by one; a lost connection is not reopened. Errors as `open_bench`.
     """
     if source.bench.simulation is None:
         with lock_bench(source):
@@ -161,7 +160,7 @@ def bench_openers(
 
 
 def _forgetful(bench: Bench) -> Bench:
-    """Let a bench prepare itself anew after an instrument's connection was lost and came back."""
+    """Make a bench prepare itself anew after an instrument's connection was lost and restored."""
     for instrument in bench.instruments.by_name().values():
         if isinstance(instrument, Reconnecting):
             instrument.connection.reopened = bench.forget

@@ -1,4 +1,4 @@
-"""Opening a bench of real instruments with the simulated twin of each in its place."""
+"""Opening a bench of real instruments with each replaced by its simulated twin."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def open_rehearsal(
     seed : int, optional
         Of everything random on the bench.
     beyond : bool
-        Lift the file's limits; the laboratory's monitor has its own, and tells what exceeds them.
+        Lift the file's limits; the laboratory's monitor keeps them and reports values beyond them.
     force : bool
-        Take limits that can hardly be meant as they are.
+        Accept implausible limits.
 
     Raises
     ------
     BenchError
-        As `stand_in`, for limits that can hardly be meant, or for an unknown preset.
+        As `stand_in`, for implausible limits, or for an unknown preset.
     """
-    # Only now: who imports this room to open a bench of real instruments does not wait for the twins to load.
+    # Imported here: opening a bench of real instruments need not wait for the twins to load.
     from mho.instruments.laboratory.stand_in import stand_in
 
     check_limits(source, force)

@@ -1,4 +1,4 @@
-"""Making a bench safe from outside of a run: after a crash, or when somebody has left it on."""
+"""Making a bench safe outside a run: after a crash, or when it was left on."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.opening.opening import bench_openers
 from mho.processes import end_whole
 
-FREE_WITHIN = 5.0  # s for who has the bench to let go of it
+FREE_WITHIN = 5.0  # s, for the holder of the bench to release it
 
 
 def make_bench_safe(name: str) -> dict[str, str]:
-    """Bring every output of a bench to 0 V and off, confirmed by read-back.
+    """Take every output of a bench to 0 V and off, confirmed by read-back.
 
-    Each instrument by itself: one that cannot be opened keeps no other from being made safe. Signals wait.
+    Each instrument separately: one that cannot be opened does not keep the others from being made safe. Signals are
+    held back meanwhile.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ def make_bench_safe(name: str) -> dict[str, str]:
     Raises
     ------
     UnsafeError
-        After all were tried, naming what could not be confirmed.
+        Naming what could not be confirmed, after all instruments were tried.
     BenchError
         For a wrong bench file, or a bench in use; nothing was tried.
     """
@@ -46,7 +47,7 @@ def make_bench_safe(name: str) -> dict[str, str]:
 
 
 def confirm_bench_safe(name: str) -> tuple[dict[str, str], float]:
-    """As `make_bench_safe`; return as well when that was confirmed, Unix time, s: before anybody else had the bench."""
+    """Make a bench safe; return the identifications, and the Unix time (s) of the confirmation, still under the lock."""
     failed: dict[str, Exception] = {}
     opened: dict[str, Any] = {}
     with ExitStack() as stack, signals_held():
@@ -54,7 +55,7 @@ def confirm_bench_safe(name: str) -> tuple[dict[str, str], float]:
         for role in (role for role in SAFE_ORDER if role in openers):
             try:
                 opened[role] = openers[role]()
-            except Exception as error:  # a driver's bug must not leave the others on, either
+            except Exception as error:  # a driver's bug must not leave the other instruments on
                 failed[role] = error
             else:
                 stack.callback(opened[role].close)
@@ -66,7 +67,7 @@ def confirm_bench_safe(name: str) -> tuple[dict[str, str], float]:
 
 
 def _made_safe_in_time(name: str) -> float:
-    """Make a bench safe once it is free, return when: who is ending, or makes it safe as well, has it for a moment."""
+    """Make a bench safe once it is free and return when; an ending run, or another safing, may hold it for a moment."""
     deadline = time.monotonic() + FREE_WITHIN
     while True:
         try:
@@ -78,12 +79,12 @@ def _made_safe_in_time(name: str) -> float:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Make a bench safe and print as JSON what came of it.
+    """Make a bench safe and print the result as JSON.
 
     Parameters
     ----------
     arguments : sequence of str
-        The bench; and what is ended before, if anything: a process id, and a mark as for `end_whole`.
+        The bench; then, optionally, a process to end before: its id, and a mark as for `end_whole`.
     """
     name, *before = arguments
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", stream=sys.stderr)
@@ -98,7 +99,7 @@ def main(arguments: Sequence[str]) -> None:
         reason, live = str(error), error.live
     except (MhoError, OSError) as error:
         reason = str(error) or type(error).__name__
-    except Exception as error:  # a driver's bug, too, is an answer to who waits for one
+    except Exception as error:  # report a driver's bug as well: the caller waits for an answer
         logging.getLogger(__name__).exception("bench %s was not made safe", name)
         reason = f"{type(error).__name__}: {error}"
     print(json.dumps({"safe": not reason, "reason": reason, "live": live, "confirmed": confirmed}))
