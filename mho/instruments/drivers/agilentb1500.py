@@ -1,9 +1,8 @@
 """An SMU of an Agilent B1500, through PyMeasure's driver of the mainframe, as a source-measure unit of a bench.
 
-B1500A/B1505A Programming Guide, B1500-90010, edition 11. What PyMeasure 0.16 does well is used: modules, output,
-forcing, converters, learning. What it does not do is done here: it reads limits back nowhere, has no list sweep,
-and its `read_data` needs a pandas older than 3. Lists run from the program memory (``ST``, ``END``, ``DO``),
-timed by the instrument.
+B1500A/B1505A Programming Guide, B1500-90010, edition 11. Used from PyMeasure 0.16: modules, output, forcing, converters,
+learning. Added here, as PyMeasure lacks them: read-back of limits, list sweeps, and reading of data (its `read_data`
+needs a pandas older than 3). Lists run from the program memory (``ST``, ``END``, ``DO``), timed by the instrument.
 
 (?) from memory, to be checked on hardware: the resolution of ``PA``, that integration by time goes from 2 us to
 20 ms, and that a stored program may measure.
@@ -35,7 +34,7 @@ TIME = Span(2e-6, 20e-3, "integration time", "s")
 DELAY = Span(0.0, 99.9999, "delay", "s")
 DELAY_STEP = 1e-4  # s
 LIST_SIZE = 2500
-PROGRAM = 2000  # number of the stored program: the last, out of the way of others
+PROGRAM = 2000  # number of the stored program: the last one, which is the least likely to be in use
 AUTO = 0  # source range
 
 
@@ -51,11 +50,11 @@ class AgilentB1500(MainframeConnection):
     visa_library : str
         PyVISA's choice of a library, e.g. ``@mho`` for the simulated bench; empty for the system's VISA.
     smu : int
-        Which of the SMUs, counted from 1 in the order of their slots.
+        Number of the SMU, counted from 1 in the order of the slots.
     line_frequency : float
-        Power line frequency, Hz, which the instrument does not tell.
+        Power line frequency, Hz, which cannot be queried.
     timeout : float
-        Time a reply may take, s.
+        Timeout of a reply, s.
 
     Raises
     ------
@@ -63,7 +62,7 @@ class AgilentB1500(MainframeConnection):
         When it cannot be opened, another model answers, or it has no such SMU.
     """
 
-    VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the most that any module can do
+    VOLTAGE, CURRENT_LIMIT = VOLTAGE["HPSMU"], CURRENT_LIMIT["HPSMU"]  # the maxima over all modules
 
     def __init__(
         self,
@@ -77,7 +76,7 @@ class AgilentB1500(MainframeConnection):
         self.line_frequency = line_frequency
         self._limit: float | None = None
         self._range_index = AUTO
-        self._aperture = 2.0  # s, the longest there is, until `configure` knows
+        self._aperture = 2.0  # s, the longest possible one, until `configure` sets it
         super().__init__(address, visa_library, timeout)
         try:
             self._choose(smu)
@@ -123,7 +122,7 @@ class AgilentB1500(MainframeConnection):
             self.smu.force("Voltage", AUTO, float(voltage), self._limit)
 
     def _check_limit(self) -> None:
-        """Compare the limit with the one asked for."""
+        """Compare the reported limit with the requested one."""
         actual = self.current_limit
         if self._limit is None or actual is None or not abs(actual - self._limit) <= 1e-3 * self._limit:
             self._switch_off()
@@ -154,7 +153,7 @@ class AgilentB1500(MainframeConnection):
         LimitError
             For a value beyond the instrument's abilities.
         InstrumentError
-            When the instrument refuses, or its limit is another than the one asked for.
+            When the instrument refuses, or reports another limit than the requested one.
         """
         within(current_limit, self.limit_span)
         index = self._measurement_range(current_range)
@@ -173,7 +172,7 @@ class AgilentB1500(MainframeConnection):
             self._check_limit()
 
     def _measurement_range(self, current: float) -> int:
-        """Return the index of the smallest fixed range that holds `current` (A): 11 is 1 nA, a decade a step."""
+        """Return the index of the smallest fixed range that holds `current` (A): 11 is 1 nA, one decade per step."""
         within(current, self.limit_span)
         index = 20 + math.ceil(math.log10(current) - 1e-9)
         while True:
@@ -207,7 +206,7 @@ class AgilentB1500(MainframeConnection):
         self._check_limit()
 
     def hold(self, voltage: float) -> None:
-        """Source `voltage` (V) until told otherwise; raises `LimitError` beyond what the module can do."""
+        """Source `voltage` (V) until the next command; raises `LimitError` beyond the module's range."""
         within(voltage, self.voltage_span)
         self._force(voltage)
 
@@ -233,7 +232,7 @@ class AgilentB1500(MainframeConnection):
         return f"DV {self._slot},{AUTO},{voltage:.9e},{self._limit:.9e}"
 
     def _point(self, voltage: float, delay: float = 0.0) -> list[str]:
-        """Return the commands of one point: level, wait, amperes, volts."""
+        """Return the commands of one point: level, wait, current and voltage measurement."""
         pause = [f"PA {delay:.4f}"] if delay else []
         return [
             self._level(voltage),
@@ -243,7 +242,7 @@ class AgilentB1500(MainframeConnection):
         ]
 
     def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
-        """Raise when a sweep through `voltages` (V) with `delay` (s) a point cannot be; nothing is sent."""
+        """Raise when a sweep through `voltages` (V) with `delay` (s) per point is not possible; nothing is sent."""
         if not 1 <= len(voltages) <= LIST_SIZE:
             raise InstrumentError(f"{self._title}: a sweep has 1 to {LIST_SIZE} levels, not {len(voltages)}")
         for voltage in voltages:
@@ -265,7 +264,7 @@ class AgilentB1500(MainframeConnection):
         Returns
         -------
         list of Reading
-            One a level.
+            One per level.
         """
         self.check_sweep(voltages, delay)
         was_on = self.output_enabled
@@ -293,7 +292,7 @@ class AgilentB1500(MainframeConnection):
     # --- roles.Instrument ---
 
     def settings(self) -> dict[str, str]:
-        """Return module, slot, what is forced, and what was configured, as text."""
+        """Return module, slot, the forced values and the configuration, as text."""
         learned = self._learned()
         return {
             "module": str(self.smu.type),
@@ -304,7 +303,7 @@ class AgilentB1500(MainframeConnection):
         }
 
     def make_safe(self) -> None:
-        """Bring the SMU to 0 V and its output off, confirmed by query; the other modules are left alone.
+        """Take the SMU to 0 V and switch its output off, confirmed by query; other modules are not changed.
 
         Raises
         ------

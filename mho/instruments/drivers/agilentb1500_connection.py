@@ -1,8 +1,8 @@
-"""The connection to an Agilent B1500 mainframe: PyMeasure's driver, with every failure named and every error read.
+"""Connection to an Agilent B1500 mainframe: PyMeasure's driver with complete error checking.
 
-B1500A/B1505A Programming Guide, B1500-90010, edition 11. PyMeasure's own check reads one error and leaves the
-others in the queue, where they would be blamed on the next command. What is sent for every reading goes straight
-to PyMeasure's adapter: its instruments intercept every attribute, which made a reading cost nearly twice as much.
+B1500A/B1505A Programming Guide, B1500-90010, edition 11. PyMeasure's own check reads one error and leaves the others in
+the queue, where they would be attributed to the next command. The messages of a reading go directly to PyMeasure's
+adapter: its instruments intercept every attribute, which nearly doubled the time of a reading.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LOST = (
     VisaIOError,
     InvalidSession,
     ConnectionError,
-)  # not OSError: that is how an error in the queue is told
+)  # not OSError, which reports an error in the queue
 _ERROR = re.compile(r'([+-]?\d+),"(.*)"')
 
 
@@ -38,7 +38,7 @@ class _Datum(NamedTuple):
 
 
 class MainframeConnection:
-    """A mainframe that somebody talks to.
+    """A mainframe with an open connection.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class MainframeConnection:
     visa_library : str
         PyVISA's choice of a library.
     timeout : float
-        Time a reply may take, s.
+        Timeout of a reply, s.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class MainframeConnection:
         self._adapter: Adapter = self.mainframe.adapter
         try:
             self._verify_model()
-            with self._reported("ERRX?"):  # left by someone else: they would be blamed on our first command
+            with self._reported("ERRX?"):  # left by an earlier program, not by our first command
                 self.found_errors = tuple(self._take_errors())
         except InstrumentError:
             self.close()
@@ -91,27 +91,27 @@ class MainframeConnection:
         self._adapter.close()
 
     def interrupt(self) -> None:
-        """Device clear: unfinished lines end and unread data go, so that it listens again."""
+        """Send a device clear, which ends unfinished lines and discards unread data."""
         with self._reported("device clear"):
             self._adapter.connection.clear()
 
     @contextmanager
     def _reported(self, command: str) -> Iterator[None]:
-        """Report what goes wrong as `InstrumentError`, with the command."""
+        """Convert errors to `InstrumentError` with the command."""
         try:
             yield
         except LOST as error:
             raise InstrumentError(
                 f"{self._title}: {command!r} failed: {error}{self._reason(error)}; check cable and address"
             ) from error
-        except OSError as error:  # what PyMeasure and `_check_errors` make of an error in the queue
+        except OSError as error:  # raised by PyMeasure and `_check_errors` for an error in the queue
             self._drop_errors()
             raise InstrumentError(f"{self._title} refused {command!r}: {error}") from error
         except (AttributeError, IndexError, KeyError, NotImplementedError, ValueError) as error:
             raise InstrumentError(f"{self._title}: {command!r} was not understood: {error}") from error
 
     def _reason(self, error: Exception) -> str:
-        """Ask an instrument that has not answered for its errors."""
+        """Query the errors of an instrument that has not answered."""
         if not isinstance(error, VisaIOError):
             return ""
         try:
@@ -122,12 +122,12 @@ class MainframeConnection:
         return f"; the instrument says {errors[0]}" if errors else ""
 
     def _drop_errors(self) -> None:
-        """Empty the error queue, so that the next check speaks of the next command."""
+        """Empty the error queue, so that the next check concerns the next command."""
         with self._reported("ERRX?"):
             self._take_errors()
 
     def _take_errors(self) -> list[str]:
-        """Empty the error queue and return what was in it."""
+        """Empty the error queue and return its entries."""
         errors = []
         for _ in range(100):
             match = _ERROR.match(self._ask("ERRX?"))
@@ -151,7 +151,7 @@ class MainframeConnection:
             raise OSError(f"Agilent B1500 Error {match[1]}: {match[2]}")
 
     def _do(self, *commands: str) -> None:
-        """Send commands, a line each, and check for errors after the last."""
+        """Send commands, one per line, and check for errors after the last."""
         with self._reported(commands[-1]):
             for command in commands:
                 self._adapter.write(command)
@@ -165,7 +165,7 @@ class MainframeConnection:
         return _Datum(float(match[4]), int(match[1]))
 
     def _receive_reading(self, channel: int) -> Reading:
-        """Receive what ``TI`` and ``TV`` have measured on a channel."""
+        """Receive the results of ``TI`` and ``TV`` on a channel."""
         current, voltage = self._receive(channel, "I"), self._receive(channel, "V")
         valid = not current.status & OVERFLOWED and abs(current.value) < INVALID
         tripped = bool((current.status | voltage.status) & LIMITED)
@@ -173,7 +173,7 @@ class MainframeConnection:
 
     @contextmanager
     def _patience(self, seconds: float) -> Iterator[None]:
-        """Let replies take `seconds` longer than usual."""
+        """Extend the timeout of replies by `seconds`."""
         connection = self._adapter.connection
         usual = connection.timeout
         if not isinstance(usual, int | float):  # a transcript instead of a connection

@@ -1,4 +1,4 @@
-"""The array board: which cell, which path, which mode, and its converters. The protocol is ours: docs/array-board.md."""
+"""The array board: selected cell, path, mode, and its converters. The protocol is defined in docs/array-board.md."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ DIAGONAL = Span(0.0, 0.1, "diagonal conductance", "S")
 DIAGONAL_COUNT = Span(0, 4096, "number of diagonal resistors")
 
 CODE = "<i2"  # a converter's sample on the wire
-FULL = 32767  # the code of a range's end
-MEMORY = 65536  # codes that the board keeps
+FULL = 32767  # the code of the end of the range
+MEMORY = 65536  # capacity of the board's memory, in codes
 
 
 class ArrayBoardDriver(BlockInstrument):
@@ -43,14 +43,14 @@ class ArrayBoardDriver(BlockInstrument):
     watchdog = Instrument.measurement(":SYST:WDOG?", "Get the watchdog's time, s; 0 is off.")
 
     def __init__(self, address: str | Adapter, visa_library: str = "", **connection: Any) -> None:
-        # Signs of life come from another thread; a message and its reply belong together.
+        # Signs of life come from another thread, and must not separate a message from its reply.
         self._line = threading.RLock()
         self._talking = 0
         super().__init__(address, visa_library, **connection)
 
     @contextmanager
     def talking(self) -> Iterator[None]:
-        """Have the connection for a message and its reply."""
+        """Reserve the connection for a message and its reply."""
         with self._line:
             self._talking += 1
             try:
@@ -69,12 +69,12 @@ class ArrayBoardDriver(BlockInstrument):
             return super().exchange(command)
 
     def interrupt(self) -> None:
-        """Device clear."""
+        """Send a device clear."""
         with self.talking():
             super().interrupt()
 
     def exchange_samples(self, message: bytes, kind: str) -> Floats:
-        """Send a message that ends with an error check, and return the numbers of the block that it replies.
+        """Send a message that ends with an error check, and return the numbers of the block in the reply.
 
         Raises
         ------
@@ -86,7 +86,7 @@ class ArrayBoardDriver(BlockInstrument):
             return self.receive_block(kind)
 
     def beat(self, patience: float) -> None:
-        """Send a sign of life, from any thread, and wait `patience` (s) for the reply; a message on its way is one."""
+        """Send a sign of life, from any thread, and wait `patience` (s) for the reply; a pending message counts as one."""
         within(patience, PATIENCE)
         if not self._line.acquire(blocking=False):
             return
@@ -98,7 +98,7 @@ class ArrayBoardDriver(BlockInstrument):
             self._line.release()
 
     def standing_mode(self) -> Mode:
-        """Ask in which mode the board is; raises `InstrumentError` for one that there is not."""
+        """Query the mode of the board; raises `InstrumentError` for an unknown one."""
         code = self.mode.strip()
         for mode, short in MODES.items():
             if short == code:
@@ -106,7 +106,7 @@ class ArrayBoardDriver(BlockInstrument):
         raise InstrumentError(f"{self._title}: it reports the mode {code!r}, which it has not")
 
     def arm_watchdog(self, seconds: float) -> None:
-        """Let the board make itself safe after `seconds` without a message; 0 disarms. Confirmed by read-back."""
+        """Make the board ground itself after `seconds` without a message; 0 disarms. Confirmed by read-back."""
         within(seconds, WATCHDOG)
         armed = float(self.exchange(f":SYST:WDOG {seconds:.9e};:SYST:WDOG?"))
         if abs(armed - seconds) > 1e-5 * seconds:
@@ -116,12 +116,12 @@ class ArrayBoardDriver(BlockInstrument):
 
     @cached_property
     def transimpedance(self) -> float:
-        """Feedback resistance of the MULTIPLY amplifiers, ohm; asked once."""
+        """Feedback resistance of the MULTIPLY amplifiers, ohm; queried once."""
         return float(self.ask(":CONF:MULT:RES?"))
 
     @cached_property
     def input_conductance(self) -> float:
-        """Input conductance in INVERT mode, S; asked once."""
+        """Input conductance in INVERT mode, S; queried once."""
         return float(self.ask(":CONF:INV:COND?"))
 
     @cached_property
@@ -148,7 +148,7 @@ class ArrayBoardDriver(BlockInstrument):
             self._confirm(f":ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:PATH {code};:ROUT:PATH?", f"OPEN;{code}")
 
     def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
-        """Put `rows` on the DAQ's outputs, `columns` on the transimpedance amplifiers."""
+        """Connect `rows` to the DAQ's outputs and `columns` to the transimpedance amplifiers."""
         self._connect(_block(array, rows, columns))
 
     def connect_invert(
@@ -186,10 +186,10 @@ class ArrayBoardDriver(BlockInstrument):
 
 
 class ArrayBoardConverters:
-    """Fills the role `mho.instruments.roles.Daq`; `ArrayBoardDriver.converters` makes one.
+    """The board's converters as `mho.instruments.roles.Daq`; see `ArrayBoardDriver.converters`.
 
-    Many vectors travel in one message; more than the board keeps are played one batch after the other. Outputs are
-    at 0 V but while they play: the board sees to it.
+    Many vectors are sent in one message; more than the board's memory holds are played in batches. The board keeps its
+    outputs at 0 V except while they play.
     """
 
     def __init__(self, board: ArrayBoardDriver) -> None:
@@ -197,27 +197,27 @@ class ArrayBoardConverters:
 
     @cached_property
     def output_count(self) -> int:
-        """How many outputs the board has; asked once."""
+        """Number of the board's outputs; queried once."""
         return int(self._board.ask(":SOUR:DAC:COUN?"))
 
     @cached_property
     def input_count(self) -> int:
-        """How many inputs the board has; asked once."""
+        """Number of the board's inputs; queried once."""
         return int(self._board.ask(":READ:ARR:COUN?"))
 
     @cached_property
     def sample_period(self) -> float:
-        """Time from one vector to the next, s; asked once."""
+        """Time from one vector to the next, s; queried once."""
         return float(self._board.ask(":SOUR:DAC:PER?"))
 
     @cached_property
     def output_range(self) -> float:
-        """Largest magnitude of an output, V; asked once."""
+        """Largest magnitude of an output, V; queried once."""
         return float(self._board.ask(":SOUR:DAC:RANG?"))
 
     @cached_property
     def input_range(self) -> float:
-        """Largest magnitude that an input reads, V; asked once."""
+        """Largest magnitude that an input reads, V; queried once."""
         return float(self._board.ask(":READ:ARR:RANG?"))
 
     def identify(self) -> str:
@@ -235,12 +235,12 @@ class ArrayBoardConverters:
         }
 
     def exchange(self, volts: ArrayLike) -> Floats:
-        """Play vectors and return what the inputs read.
+        """Play vectors and return the readings of the inputs.
 
         Parameters
         ----------
         volts : array (samples, outputs)
-            One vector a row, V. With fewer columns than outputs, the others are at 0 V.
+            One vector per row, V. With fewer columns than outputs, the others are at 0 V.
 
         Returns
         -------
@@ -288,7 +288,7 @@ class ArrayBoardConverters:
 
 
 def _block(array: str, rows: Sequence[int], columns: Sequence[int]) -> str:
-    """Write an array's name and two channel lists, as the board repeats them."""
+    """Format an array's name and two channel lists as the board echoes them."""
     lists = (f"(@{','.join(map(_line, lines))})" for lines in (rows, columns))
     return f"{_quoted(array)},{','.join(lists)}"
 
@@ -298,7 +298,7 @@ def _line(number: int) -> str:
 
 
 def _quoted(name: str) -> str:
-    """Write an array's name; one that would end the string, or the message, is none."""
+    """Quote an array's name; raises for one that would end the string or the message."""
     if '"' in name or not name.isprintable():
         raise InstrumentError(f"{name!r} is no name of an array; take one of the chip map")
     return f'"{name}"'

@@ -1,7 +1,7 @@
 """Keithley 2450 source-measure unit, in its SCPI command set: reads cells, sweeps them, and drives gates.
 
-Model 2450 Reference Manual, 2450-901-01; pages where given. (?) marks what is to be checked on hardware:
-that a sweep leaves the output off, and that ``:OUTP:INT:TRIP?`` exists in this form.
+Model 2450 Reference Manual, 2450-901-01; pages where given. (?) marks facts to be checked on hardware: that a sweep
+leaves the output off, and that ``:OUTP:INT:TRIP?`` exists in this form.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ CURRENT_LIMIT = Span(1e-9, 1.05, "current limit", "A")
 CURRENT_RANGE = Span(1e-8, 1.0, "current range", "A")
 SOURCE_RANGE = Span(-200.0, 200.0, "source range", "V")
 DELAY = Span(0.0, 1e4, "delay", "s")
-SHORTEST_DELAY = 5e-5  # s, of a sweep that has one (p. 6-82)
+SHORTEST_DELAY = 5e-5  # s, if the sweep has a delay (p. 6-82)
 NPLC = Span(0.01, 10.0, "integration time", "power line cycles")
 PROTECTIONS = (
     2,
@@ -49,8 +49,8 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
     address, visa_library, timeout, **connection
         As for `ScpiInstrument`.
     voltage_range : float, optional
-        Fixed source range, V. Without it the instrument chooses the range for each level: more exact at
-        small voltages, but the output may glitch where the range changes.
+        Fixed source range, V. Without it the instrument chooses the range for each level, which is more accurate
+        at small voltages, but the output may glitch where the range changes.
 
     Raises
     ------
@@ -132,11 +132,11 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         **connection: Any,
     ) -> None:
         self.voltage_range = None if voltage_range is None else within(voltage_range, SOURCE_RANGE)
-        self._aperture = 0.2  # s, the longest there is, until `configure` knows
+        self._aperture = 0.2  # s, the longest possible one, until `configure` sets it
         super().__init__(address, visa_library, timeout=timeout, **connection)
 
     def verify(self) -> None:
-        """Make sure that the instrument speaks SCPI, not TSP or 2400."""
+        """Check that the instrument uses the SCPI command set, not TSP or 2400."""
         if self.language.strip() != "SCPI":
             raise InstrumentError(
                 f"{self._title} speaks {self.language.strip()}; switch it to SCPI (*LANG SCPI) and restart it"
@@ -155,7 +155,7 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         self.sense_function = "CURR:DC"
 
     def protect(self, voltage: float) -> None:
-        """Hold the source back beyond `voltage` (V), or the next of the instrument's steps above; read back.
+        """Limit the source to `voltage` (V), or to the instrument's next step above it; read back.
 
         Raises
         ------
@@ -180,7 +180,7 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         self.exchange(":SOUR:VOLT 0;:OUTP ON")
 
     def hold(self, voltage: float) -> None:
-        """Source `voltage` (V) until told otherwise; raises `LimitError` beyond 210 V."""
+        """Source `voltage` (V) until the next command; raises `LimitError` beyond 210 V."""
         self.source_voltage = voltage
 
     def read(self, voltage: float) -> Reading:
@@ -196,7 +196,7 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         return readings(map(float, reply.split(",")), LIMITED)[0]
 
     def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
-        """Raise when such a sweep cannot be, as the instrument has a shortest wait, too."""
+        """Raise when a sweep is not possible; this instrument also has a shortest delay."""
         super().check_sweep(voltages, delay)
         if 0.0 < delay < SHORTEST_DELAY:
             raise LimitError(
@@ -216,7 +216,7 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
         Returns
         -------
         list of Reading
-            One a level.
+            One per level.
         """
         self.check_sweep(voltages, delay)
         pieces = self._listed(voltages)

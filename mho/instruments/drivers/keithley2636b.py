@@ -1,8 +1,8 @@
 """Keithley 2636B source-measure unit, by TSP scripts: two channels that read cells, sweep them, and drive gates.
 
-Series 2600B Reference Manual 2600BS-901-01 (Rev. B and C); pages where given. Functions in Lua, loaded once, do
-what the lab does most, so that a read or a list of reads is one message. (?) marks what is to be checked on
-hardware: that a sweep needs the output on, the size of a source list, and the shortest pulse.
+Series 2600B Reference Manual 2600BS-901-01 (Rev. B and C); pages where given. Frequent operations are Lua functions,
+loaded once, so that a read or a list of reads is one message. (?) marks facts to be checked on hardware: that a sweep
+needs the output on, the size of a source list, and the shortest pulse.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from mho.instruments.drivers.languages.tsp import Span, TspInstrument, lua_list,
 from mho.instruments.roles import Reading
 
 COMPLIANCE = 0x40  # bit of a reading's status: limited (p. 7-238 (?))
-OFF_LIMIT = 1e-3  # A, the largest current the output may carry when it is off
+OFF_LIMIT = 1e-3  # A, the largest current limit of an output that is off
 PULSE_WIDTH = Span(1e-4, 1e4, "pulse width", "s")
 PULSE_PERIOD = Span(2e-4, 1e5, "pulse period", "s")
 TIMERS = {"smua": 1, "smub": 3}  # the first of the two timers that a channel's pulses need
-AUTOZERO_FACTOR = 3  # apertures a reading takes with automatic zeroing (?)
+AUTOZERO_FACTOR = 3  # duration of a reading with automatic zeroing, in apertures (?)
 
 
 class Keithley2636BChannel(Keithley2636BSettings):
@@ -39,7 +39,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
 
     def __init__(self, parent: Keithley2636B, id: str) -> None:
         super().__init__(parent, id)
-        self._aperture = 25 / 50 * AUTOZERO_FACTOR  # s, the longest there is, until `configure` knows
+        self._aperture = 25 / 50 * AUTOZERO_FACTOR  # s, the longest possible one, until `configure` sets it
 
     @property
     def _title(self) -> str:
@@ -48,7 +48,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
     # --- roles.SourceMeter ---
 
     def _prepare(self, current_limit: float) -> None:
-        """Off means 0 V with at most the limit, and never more than 1 mA; the relay stays closed."""
+        """Set the off state to 0 V with at most the limit, and never more than 1 mA; the relay stays closed."""
         if self.source_function != "VOLTS":
             self.source_function = "VOLTS"
         if self.parent.voltage_range is None:
@@ -60,7 +60,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         self.output_off_mode = "NORMAL"
 
     def protect(self, voltage: float) -> None:
-        """Limit what amperes may bring about to `voltage` (V), read back; it has no protection where volts are sourced.
+        """Limit the voltage to `voltage` (V) when sourcing current, read back; sourcing voltage has no such limit.
 
         Raises
         ------
@@ -76,19 +76,19 @@ class Keithley2636BChannel(Keithley2636BSettings):
         return float(factor * nplc / self.parent.line_frequency)
 
     def _go_to_zero(self) -> None:
-        # The device clear ends what the other channel's script is doing, too.
+        # The device clear also ends the other channel's script.
         self.parent.interrupt()
         self.parent.exchange(f"errorqueue.clear() {self.id}.abort() {self.id}.source.levelv = 0")
 
     def enable(self) -> None:
         """Switch the output on at 0 V."""
-        # A sweep that somebody has armed would put its own level on the terminals.
+        # A sweep that was armed by another program would put its own level on the terminals.
         self.parent.exchange(
             f"{self.id}.abort() {self.id}.source.levelv = 0 {self.id}.source.output = {self.id}.OUTPUT_ON"
         )
 
     def hold(self, voltage: float) -> None:
-        """Source `voltage` (V) until told otherwise; raises `LimitError` beyond 202 V."""
+        """Source `voltage` (V) until the next command; raises `LimitError` beyond 202 V."""
         self.source_voltage = voltage
 
     def read(self, voltage: float) -> Reading:
@@ -104,7 +104,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         return readings(map(float, reply.split(",")), COMPLIANCE)[0]
 
     def read_list(self, voltages: Sequence[float]) -> list[Reading]:
-        """Do for each of `voltages` (V) what `read` does, in one message to the instrument.
+        """Read at each of `voltages` (V) as `read` does, with one message to the instrument.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         Returns
         -------
         list of Reading
-            One a level.
+            One per level.
         """
         self._send_list(voltages)
         with self.parent._patience(len(voltages) * (self._aperture + 0.05)):
@@ -134,7 +134,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         Returns
         -------
         list of Reading
-            One a level.
+            One per level.
         """
         within(delay, DELAY)
         self._send_list(voltages)
@@ -143,7 +143,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         return self._fetch(len(voltages))
 
     def pulse(self, voltages: Sequence[float], *, width: float, period: float) -> list[Reading]:
-        """Fire one pulse from 0 V for each level, timed by the instrument's timers, and measure in each pulse's end.
+        """Fire one pulse from 0 V for each level, timed by the instrument's timers, and measure at the end of each pulse.
 
         Parameters
         ----------
@@ -157,7 +157,7 @@ class Keithley2636BChannel(Keithley2636BSettings):
         Returns
         -------
         list of Reading
-            One a pulse. The output is as it was before.
+            One per pulse. The output is in the same state as before.
 
         Raises
         ------
@@ -214,8 +214,8 @@ class Keithley2636B(SourceMeterPair, TspInstrument):
     address, visa_library, timeout, **connection
         As for `TspInstrument`.
     voltage_range : float, optional
-        Fixed source range of the channels, V. Without it the instrument chooses the range for each level: more
-        exact at small voltages, but the output may glitch where the range changes.
+        Fixed source range of the channels, V. Without it the instrument chooses the range for each level, which is
+        more accurate at small voltages, but the output may glitch where the range changes.
 
     Raises
     ------

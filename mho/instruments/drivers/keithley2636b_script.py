@@ -1,7 +1,7 @@
-"""What the 2636B's driver has the instrument do by itself: Lua functions, loaded once a connection.
+"""Lua functions of the 2636B's driver, loaded once per connection and run by the instrument.
 
-Lua 5.0: no ``#``, no ``%``. A level that is refused leaves its error in the queue, and the check behind every call
-reports it. The instrument's own settings of formats are put back.
+Lua 5.0: no ``#``, no ``%``. A refused level leaves its error in the queue, and the check after every call reports it.
+The instrument's format settings are restored.
 """
 
 SCRIPT = """

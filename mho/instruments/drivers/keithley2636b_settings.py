@@ -1,4 +1,4 @@
-"""What can be set on a channel of the 2636B, as the manual has it: Series 2600B Reference Manual 2600BS-901-01."""
+"""Settings of a channel of the 2636B. Series 2600B Reference Manual 2600BS-901-01."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Keithley 707B switching matrix with 7174A cards, by TSP: which source reaches which port.
+"""Keithley 707B switching matrix with 7174A cards, by TSP: connects sources to ports.
 
 Models 707B and 708B Reference Manual 707B-901-01; pages where given. Hot switching welds reed relays (p. 2-87):
-the caller brings the sources to 0 V first. What is closed is read back after every change.
+the caller takes the sources to 0 V first. The closed crosspoints are read back after every change.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.tsp import TspInstrument, choice
 
 _CROSSPOINT = re.compile(r"[1-6][A-H](0[1-9]|1[0-2])")
-SETTLING = 0.05  # s a relay may take, generously
+SETTLING = 0.05  # s, generous settling time of a relay
 
 
 class Keithley707B(TspInstrument):
@@ -36,12 +36,12 @@ class Keithley707B(TspInstrument):
     )  # fmt: skip
 
     def close_paths(self, paths: Sequence[str]) -> None:
-        """Close crosspoints beside those that are closed already; the sources are at 0 V.
+        """Close crosspoints in addition to those already closed; the sources are at 0 V.
 
         Raises
         ------
         InstrumentError
-            For a crosspoint that does not exist (nothing moves then), and for a relay that does not obey.
+            For a crosspoint that does not exist (no relay moves then), and for a relay that does not respond.
         """
         names = self._known(paths)
         if names:
@@ -49,7 +49,7 @@ class Keithley707B(TspInstrument):
             self._change(f'channel.close("{",".join(names)}")', expected, len(names))
 
     def open_paths(self, paths: Sequence[str]) -> None:
-        """Open crosspoints, the others stay; the sources are at 0 V. Raises as `close_paths`."""
+        """Open crosspoints and leave the others as they are; the sources are at 0 V. Raises as `close_paths`."""
         names = self._known(paths)
         if names:
             expected = {*self.closed()}.difference(names)
@@ -73,7 +73,7 @@ class Keithley707B(TspInstrument):
         return names
 
     def closure_counts(self, paths: Sequence[str]) -> tuple[int, ...]:
-        """Return how often relays have closed in their life, in the order of `paths` (p. 2-84)."""
+        """Return the total number of closures of each relay, in the order of `paths` (p. 2-84)."""
         names = self._known(paths)
         if not names:
             return ()
@@ -97,7 +97,7 @@ class Keithley707B(TspInstrument):
         return names
 
     def _change(self, command: str, expected: set[str], moving: int) -> None:
-        """Move relays, and compare what is closed with what should be."""
+        """Move relays, and compare the closed crosspoints with the expected ones."""
         with self._patience(SETTLING * (1 + moving)):
             self.exchange(f"channel.connectrule = channel.BREAK_BEFORE_MAKE {command}")
         closed = set(self.closed())

@@ -1,6 +1,6 @@
 """Keithley DAQ6510 data acquisition system, in its SCPI command set: scans many inputs through one voltmeter.
 
-It has no analogue outputs: it fills the input half of `mho.instruments.roles.Daq` only, and `exchange` is not there.
+It has no analogue outputs, so it implements only the input half of `mho.instruments.roles.Daq`, without `exchange`.
 
 DAQ6510 Reference Manual, DAQ6510-901-01. (?) marks what is from memory of it and to be checked on hardware:
 the limits of the interval between scans, the time a relay takes, and that ``:ROUT:STAT?`` answers 1 and 0.
@@ -37,7 +37,7 @@ NPLC = Span(5e-4, 12.0, "integration time", "power line cycles")
 SCANS = Span(1, 1e8, "number of scans")
 INTERVAL = Span(0.0, 1e5, "interval between scans", "s")
 OVERFLOW = 9.9e37
-RELAY_TIME = 0.05  # s a channel may take beside its aperture
+RELAY_TIME = 0.05  # s, time per channel in addition to its aperture
 BUFFER = "defbuffer1"
 BUFFER_SIZE = 100_000  # readings that the buffer holds after a reset
 SLOT_1 = tuple(range(101, 121))
@@ -59,7 +59,7 @@ class KeithleyDAQ6510(BlockInstrument):
     InstrumentError
         When there are no channels, or the instrument is not a DAQ6510 or does not speak SCPI (``*LANG?``).
     LimitError
-        When a channel cannot be.
+        When a channel number is not possible.
     """
 
     model = "MODEL DAQ6510"
@@ -68,7 +68,7 @@ class KeithleyDAQ6510(BlockInstrument):
         "line_frequency",
     )  # fmt: skip
 
-    # Settings of the front terminals; those of channels are `configure`'s.
+    # Settings of the front terminals; `configure` sets those of channels.
     function = choice(
         ":SENS:FUNC", "Control what is measured at the front.",
         ("VOLT:DC", "CURR:DC", "RES"), quoted=True,
@@ -101,11 +101,11 @@ class KeithleyDAQ6510(BlockInstrument):
         **connection: Any,
     ) -> None:
         self.channels = _numbers(channels)
-        self._aperture = 0.24  # s, the longest there is, until `configure` knows
+        self._aperture = 0.24  # s, the longest possible one, until `configure` sets it
         super().__init__(address, visa_library, timeout=timeout, **connection)
 
     def verify(self) -> None:
-        """Make sure that the instrument speaks SCPI, not TSP or an older model's commands."""
+        """Check that the instrument uses the SCPI command set, not TSP or an older model's commands."""
         if self.language.strip() != "SCPI":
             raise InstrumentError(
                 f"{self._title} speaks {self.language.strip()}; switch it to SCPI (*LANG SCPI) and restart it"
@@ -113,7 +113,7 @@ class KeithleyDAQ6510(BlockInstrument):
 
     @property
     def input_count(self) -> int:
-        """How many analogue inputs (vector elements out) are scanned."""
+        """Number of scanned analogue inputs (vector elements out)."""
         return len(self.channels)
 
     # --- scans ---
@@ -137,7 +137,7 @@ class KeithleyDAQ6510(BlockInstrument):
         nplc : float
             Integration time in power line cycles.
         channels : sequence of int, optional
-            Which; all channels in use when left out.
+            Channels to configure; default all channels in use.
 
         Raises
         ------
@@ -175,7 +175,7 @@ class KeithleyDAQ6510(BlockInstrument):
         count : int
             Scans; all readings together at most 100,000.
         channels : sequence of int, optional
-            In the order of a scan; all channels in use when left out.
+            In the order of a scan; default all channels in use.
         interval : float
             Time from scan to scan, s; 0 is as fast as possible.
 
@@ -211,7 +211,7 @@ class KeithleyDAQ6510(BlockInstrument):
         return self._readings(total).reshape(count, len(chosen))
 
     def _readings(self, total: int) -> Floats:
-        """Return the buffer's readings, which travel in binary."""
+        """Return the buffer's readings, transferred in binary."""
         self.exchange(":FORM REAL;:FORM:BORD SWAP")
         try:
             with self._patience(total * 1e-3):
@@ -227,7 +227,7 @@ class KeithleyDAQ6510(BlockInstrument):
     # --- relays ---
 
     def close_channels(self, channels: Sequence[int]) -> None:
-        """Connect channels to the voltmeter until told otherwise."""
+        """Connect channels to the voltmeter until the next command."""
         self.exchange(f":ROUT:CLOS {_listed(channels)}")
 
     def open_channels(self, channels: Sequence[int]) -> None:
@@ -246,7 +246,7 @@ class KeithleyDAQ6510(BlockInstrument):
     # --- roles.Instrument ---
 
     def settings(self) -> dict[str, str]:
-        """Return the properties named in `recorded`, and what the channels in use are set to, as text."""
+        """Return the properties named in `recorded`, and the settings of the channels in use, as text."""
         listed = _listed(self.channels)
         return {
             **super().settings(),
@@ -277,12 +277,12 @@ class KeithleyDAQ6510(BlockInstrument):
 
 
 def _listed(channels: Sequence[int]) -> str:
-    """Write a channel list."""
+    """Format a channel list."""
     return f"(@{','.join(map(str, _numbers(channels)))})"
 
 
 def _numbers(channels: Sequence[int]) -> tuple[int, ...]:
-    """Return the numbers of channels; which of them the card has, the instrument knows."""
+    """Return channel numbers; the instrument checks whether the card has them."""
     numbers = tuple(int(whole(channel, CHANNEL)) for channel in channels)
     if not numbers:
         raise InstrumentError("a DAQ6510 needs channels to scan; name some, e.g. 101 to 110")

@@ -1,4 +1,4 @@
-"""Keysight 33522B waveform generator as a pulser: pulses on a 0 V base, each channel with a trigger of its own.
+"""Keysight 33522B waveform generator as a pulser: pulses on a 0 V base, with a separate trigger for each channel.
 
 33500 Series Operating and Service Guide, 33500-90901. ``TRIGger<n>`` triggers its channel whatever its source and
 leaves the other one alone; ``*OPC?`` answers when the burst is over (both: TRIGger subsystem, p 318). (?) to be
@@ -39,10 +39,10 @@ SAMPLE_RATE = Span(1e-6, 2.5e8, "sample rate", "samples/s")
 SAMPLE_INTERVAL = Span(4e-9, 1e6, "interval from sample to sample", "s")
 WAVEFORM_SIZE = Span(8, 1_000_000, "waveform length", "samples")
 REPEATS = Span(1, 1_000_000, "repetitions of a waveform")
-MARKER_POINT = 4  # the first that there may be; its output is not used
+MARKER_POINT = 4  # the first one that may exist; its output is not used
 DELAY = Span(0.0, 1e3, "trigger delay", "s")
 INTERVAL = Span(1e-6, 8e3, "interval", "s")
-OPEN = 9.9e37  # ohm, a load that is none
+OPEN = 9.9e37  # ohm, stands for high impedance
 NAME = re.compile(r"[A-Za-z]\w{0,11}", re.ASCII)
 
 
@@ -55,7 +55,7 @@ def _waveform_name(name: str, pattern: re.Pattern[str]) -> str:
 
 
 class PulseChannel(ScpiChannel):
-    """Settings of one channel, as the manual has them; `Keysight33522B.shape` is the safe way to pulses."""
+    """Settings of one channel, named as in the manual; use `Keysight33522B.shape` to set pulses safely."""
 
     recorded = (
         "function", "high", "low", "width", "period", "edge", "load", "polarity", "output_enabled",
@@ -134,7 +134,7 @@ class Keysight33522B(WaveformInstrument):
         source = f":SOUR{channel}"
         return [
             self._idling(channel),
-            # An offset of 0 V suits every waveform, and a pulse that fits is no conflict when it is selected.
+            # An offset of 0 V is valid for every waveform, and selecting a pulse that fits causes no conflict.
             [
                 f"{source}:VOLT:OFFS 0", f"{source}:FUNC:PULS:HOLD WIDT", *self._pulse(channel, width),
                 f"{source}:FUNC PULS",
@@ -144,9 +144,9 @@ class Keysight33522B(WaveformInstrument):
         ]  # fmt: skip
 
     def _idling(self, channel: int) -> list[str]:
-        """Switch the output off, and let any waveform and any level be set."""
+        """Return commands that switch the output off and allow any waveform and any level to be set."""
         source, output = f":SOUR{channel}", f":OUTP{channel}"
-        # With voltage limits in force the instrument lets nobody touch the load (p 61).
+        # With voltage limits in force the instrument refuses to change the load (p 61).
         is_open = self._channels()[channel - 1].load >= OPEN
         open_line = [] if is_open else [f"{output}:LOAD INF"]
         return [
@@ -162,7 +162,7 @@ class Keysight33522B(WaveformInstrument):
         ]  # fmt: skip
 
     def _limiting(self, channel: int, volts: float) -> list[str]:
-        """Set the limits while they do not hold, and let them hold; the signal lies within."""
+        """Return commands that set the limits while disabled, then enable them; the signal lies within."""
         state = f":SOUR{channel}:VOLT:LIM:STAT"
         return [f"{state} OFF", *super()._limiting(channel, volts), f"{state} ON"]
 
@@ -177,7 +177,7 @@ class Keysight33522B(WaveformInstrument):
     # --- waveforms ---
 
     def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:
-        """Keep the waveform under a name that tells its samples: one that is in memory is not sent again."""
+        """Store the waveform under a name derived from its samples: one that is in memory is not sent again."""
         name = f"MHO{zlib.crc32(_integers(fractions)):08X}"
         if name not in self.waveforms(channel):
             self.upload(channel, name, fractions)
@@ -210,7 +210,7 @@ class Keysight33522B(WaveformInstrument):
         LimitError
             When a sample is beyond -1 to 1, or there are too many or too few.
         InstrumentError
-            When the name is none, or the instrument refuses.
+            When the name is invalid, or the instrument refuses.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
         data = _integers(full_scale(samples, self.waveform_size))
@@ -218,7 +218,7 @@ class Keysight33522B(WaveformInstrument):
         self._send_waveform(f":FORM:BORD SWAP;:SOUR{channel}:DATA:ARB:DAC {name}", data)
 
     def upload_sequence(self, channel: int, name: str, steps: Sequence[tuple[str, int]]) -> None:
-        """Store a sequence of waveforms that are in the channel's memory; ``channel.waveform = name`` chooses it.
+        """Store a sequence of waveforms from the channel's memory; ``channel.waveform = name`` selects it.
 
         Parameters
         ----------
@@ -230,9 +230,9 @@ class Keysight33522B(WaveformInstrument):
         Raises
         ------
         LimitError
-            When a waveform is played too often, or not at all.
+            When a waveform is repeated too often, or not played at all.
         InstrumentError
-            When a name is none, there are no steps, or the instrument refuses.
+            When a name is invalid, there are no steps, or the instrument refuses.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
         if not steps:
@@ -249,7 +249,7 @@ class Keysight33522B(WaveformInstrument):
         self.exchange(f":SOUR{channel}:DATA:SEQ #{len(length)}{length}{block}")
 
     def clear_waveforms(self, channel: int) -> None:
-        """Empty the channel's volatile waveform memory; what `shape_waveform` has put there has to be shaped anew.
+        """Empty the channel's volatile waveform memory; a waveform set by `shape_waveform` has to be shaped anew.
 
         Raises
         ------
@@ -262,5 +262,5 @@ class Keysight33522B(WaveformInstrument):
 
 
 def _integers(fractions: Floats) -> bytes:
-    """Write samples of -1 to 1 as the converter takes them."""
+    """Convert samples of -1 to 1 to the converter's integers."""
     return np.rint(fractions * 32767).astype("<i2").tobytes()

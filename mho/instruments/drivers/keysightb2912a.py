@@ -1,8 +1,7 @@
 """Keysight B2912A source-measure unit: two channels behind one address, each of which reads cells or drives gates.
 
-B2900 Series SCPI Command Reference, B2910-90030, edition 2; pages where given. (?) marks what is to be checked
-on hardware: the limits of pulse width and delay, the smallest current limit, and that a list ends at the
-immediate level.
+B2900 Series SCPI Command Reference, B2910-90030, edition 2; pages where given. (?) marks facts to be checked on
+hardware: the limits of pulse width and delay, the smallest current limit, and that a list ends at the immediate level.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ PULSE_WIDTH = Span(5e-5, 1e5, "pulse width", "s")
 PULSE_DELAY = Span(0.0, 9.99e4, "pulse delay", "s")
 TRIGGER_PERIOD = Span(1e-5, 1e5, "trigger period", "s")
 TRIGGERS = Span(1, 1e5, "trigger count")
-BINARY_FROM = 32  # points from which binary transfer pays
-ELEMENTS = 3  # what a measurement replies: volts, amperes, status
+BINARY_FROM = 32  # number of points from which binary transfer is faster
+ELEMENTS = 3  # elements of a reply: volts, amperes, status
 LIMITED = 6  # bits 1 and 2 of the status element: compliance (table 1-2, p. 1-14)
-SETTLING = 0.05  # s a point may take beside its delay and aperture
+SETTLING = 0.05  # s, time per point in addition to its delay and aperture
 
 
 class SourceChannel(SourceMeterChannel, ScpiChannel):
     """One channel as `mho.instruments.roles.SourceMeter`: volts out, amperes in.
 
-    It comes from `KeysightB2912A.channel`, and closes the connection when the other channel is not in use.
+    `KeysightB2912A.channel` returns one. Closing it closes the connection when the other channel is not in use.
     """
 
     VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY = VOLTAGE, CURRENT_LIMIT, CURRENT_RANGE, NPLC, DELAY
@@ -88,7 +87,7 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
 
     def __init__(self, parent: KeysightB2912A, number: int) -> None:
         super().__init__(parent, number)
-        self._aperture = 2.0  # s, the longest there is, until `configure` knows
+        self._aperture = 2.0  # s, the longest possible one, until `configure` sets it
 
     # --- roles.SourceMeter ---
 
@@ -104,7 +103,7 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
         )
 
     def protect(self, voltage: float) -> None:
-        """Limit what amperes may bring about to `voltage` (V), read back; it has no protection where volts are sourced.
+        """Limit the voltage to `voltage` (V) when sourcing current, read back; sourcing voltage has no such limit.
 
         Raises
         ------
@@ -123,7 +122,7 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
         self.parent.exchange(f":SOUR{self.id}:VOLT 0;:OUTP{self.id} ON")
 
     def hold(self, voltage: float) -> None:
-        """Source `voltage` (V) until told otherwise; raises `LimitError` beyond 210 V."""
+        """Source `voltage` (V) until the next command; raises `LimitError` beyond 210 V."""
         self.voltage = voltage
 
     def read(self, voltage: float) -> Reading:
@@ -154,14 +153,14 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
         Returns
         -------
         list of Reading
-            One a level.
+            One per level.
         """
         within(delay, DELAY)
         timing = f":TRIG{self.id}:SOUR AINT;:TRIG{self.id}:ACQ:DEL {delay:.9e}"
         return self._run_list(voltages, timing, delay + self._aperture)
 
     def pulse(self, voltages: Sequence[float], *, width: float, period: float) -> list[Reading]:
-        """Fire one pulse from 0 V for each level, timed by the instrument, and measure in each pulse's end.
+        """Fire one pulse from 0 V for each level, timed by the instrument, and measure at the end of each pulse.
 
         Parameters
         ----------
@@ -198,7 +197,7 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
         return self._run_list(voltages, timing, period)
 
     def _run_list(self, voltages: Sequence[float], timing: str, seconds: float) -> list[Reading]:
-        """Play a list; `seconds` is what a point takes."""
+        """Play a list; `seconds` is the duration of a point."""
         pieces, count = self._listed(voltages), len(voltages)
         channel = self.id
         was_on = self.output_enabled
@@ -230,8 +229,8 @@ class SourceChannel(SourceMeterChannel, ScpiChannel):
 class KeysightB2912A(SourceMeterPair, BlockInstrument):
     """A B2912A: two channels behind one address.
 
-    ``instrument.channel(1)`` and ``instrument.channel(2)`` are the source-measure units; each is closed on
-    its own.
+    ``instrument.channel(1)`` and ``instrument.channel(2)`` are the source-measure units; each is closed
+    separately.
 
     Parameters
     ----------
@@ -255,7 +254,7 @@ class KeysightB2912A(SourceMeterPair, BlockInstrument):
     def fetch(self, channel: int, count: int) -> Floats:
         """Return volts, amperes and status of the `count` points of a channel's last run, one after the other.
 
-        Long runs travel as ``REAL,32``.
+        Long runs are transferred as ``REAL,32``.
         """
         query = f":FETC:ARR? (@{channel})"
         with self._patience(count * 1e-3):

@@ -1,8 +1,7 @@
 """NI analogue outputs and inputs (6738, X Series) as one vector-in, vector-out converter, through nidaqmx.
 
-How vectors and answers are timed is in `languages.nidaqmx_clock`. Two devices that share no chassis (a USB device has
-none) need a wire for the sample clock: connect PFI0 of both, or the terminal named as `clock_wire`, and their
-grounds.
+`languages.nidaqmx_clock` describes the timing of vectors and answers. Two devices without a common chassis (such as USB
+devices) need a wire for the sample clock: connect PFI0 of both, or the terminal named as `clock_wire`, and their grounds.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ Floats = NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
-CONFIRM = 20e-3  # V: an output that reads back less is at 0 V; offset and noise stay below 2 mV
+CONFIRM = 20e-3  # V: an output with a smaller read-back is at 0 V; offset and noise stay below 2 mV
 
 
 class NIDaq:
-    """Writes vectors and reads vectors on one hardware clock; fills the role `mho.instruments.roles.Daq`.
+    """NI outputs and inputs on one hardware clock, as `mho.instruments.roles.Daq`.
 
     Connecting changes no output.
 
@@ -62,7 +61,7 @@ class NIDaq:
     Raises
     ------
     InputError
-        For a rate or a settling time that cannot be.
+        For an invalid rate or settling time.
     InstrumentError
         When NI-DAQmx, a device or a channel is missing.
     """
@@ -176,12 +175,12 @@ class NIDaq:
         }
 
     def exchange(self, volts: ArrayLike) -> Floats:
-        """Play vectors and return what the inputs read.
+        """Play vectors and return the readings of the inputs.
 
         Parameters
         ----------
         volts : array (samples, outputs)
-            One vector a row, V. With fewer columns than outputs, the others are at 0 V.
+            One vector per row, V. With fewer columns than outputs, the others are at 0 V.
 
         Returns
         -------
@@ -210,9 +209,9 @@ class NIDaq:
             raise
 
     def write(self, values: ArrayLike) -> None:
-        """Hold static levels (V) on the first outputs until told otherwise; the other outputs go to 0 V.
+        """Hold static levels (V) on the first outputs until the next command; the other outputs go to 0 V.
 
-        Raises `InputError` or `LimitError` before anything is sent, `InstrumentError` when it fails.
+        Raises `InputError` or `LimitError` before anything is sent, and `InstrumentError` when the write fails.
         """
         vectors = self._checked(values)
         if len(vectors) != 1:
@@ -224,7 +223,7 @@ class NIDaq:
             self._level_writer.write_one_sample(levels)
 
     def write_lines(self, states: Sequence[bool]) -> None:
-        """Set the digital output lines, one state a line, in the order of `lines`."""
+        """Set the digital output lines, one state per line, in the order of `lines`."""
         if self._lines is None:
             raise InputError("this DAQ was opened without digital lines; name them in the bench file")
         if len(states) != self._line_count:
@@ -235,10 +234,10 @@ class NIDaq:
             self._lines.write(levels if len(levels) > 1 else levels[0])
 
     def make_safe(self) -> None:
-        """Stop what runs and bring all outputs to 0 V, digital lines low.
+        """Stop running tasks and take all outputs to 0 V, digital lines low.
 
         Confirmed by read-back where the device can measure its own outputs, else by NI-DAQmx accepting the
-        write (which a device that is gone does not). Raises `InstrumentError` otherwise.
+        write (which fails for a missing device). Raises `InstrumentError` otherwise.
         """
         self._clocked.abort()
         failed: list[InstrumentError] = []
@@ -266,7 +265,7 @@ class NIDaq:
             self.write_lines([False] * self._line_count)
 
     def close(self) -> None:
-        """Release the tasks; outputs keep what they have. A second call does nothing."""
+        """Release the tasks; outputs keep their levels. A second call does nothing."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             try:

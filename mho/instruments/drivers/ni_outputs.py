@@ -1,4 +1,4 @@
-"""NI analogue outputs that hold static levels, through nidaqmx; what reads the answers is another instrument."""
+"""NI analogue outputs that hold static levels, through nidaqmx; another instrument reads the answers."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class NIOutputs:
         )
 
     def hold(self, vector: Floats) -> None:
-        """Hold levels (V) on the first outputs until told otherwise; the other outputs go to 0 V."""
+        """Hold levels (V) on the first outputs until the next command; the other outputs go to 0 V."""
         levels = np.zeros(self.output_count)
         levels[: len(vector)] = vector
         with self._daqmx("writing static outputs"):
@@ -105,7 +105,7 @@ class NIOutputs:
             self._writer.write_one_sample(np.zeros(self.output_count))
 
     def close(self) -> None:
-        """Release the task; outputs keep what they have. A second call does nothing."""
+        """Release the task; outputs keep their levels. A second call does nothing."""
         task, self._task = self._task, None
         if task is not None:
             try:

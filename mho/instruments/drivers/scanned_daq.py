@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class ScannedDaq:
-    """Fills the role `mho.instruments.roles.Daq`, at some milliseconds an input and vector.
+    """The two instruments as `mho.instruments.roles.Daq`, at some milliseconds per input and vector.
 
     Connecting changes no output and no setting.
 
@@ -68,7 +68,7 @@ class ScannedDaq:
         Parameters
         ----------
         volts : array (samples, outputs)
-            One vector a row, V. With fewer columns than outputs, the others are at 0 V.
+            One vector per row, V. With fewer columns than outputs, the others are at 0 V.
 
         Returns
         -------

@@ -2,10 +2,10 @@
 
 One trigger fires both channels (TRIGger subsystem), so only the channel that is to pulse has its output on.
 
-AFG31000 Series Programmer Manual, 077-1148. (?) marks what is from memory of it and to be checked on hardware:
-the limits of widths, edges and waveforms (a two-channel AFG31052's), that a burst idles at the first point of its
-waveform, that bit 5 of the operation condition says that bursts wait for their trigger, and that an output's
-relay has settled when its command is done.
+AFG31000 Series Programmer Manual, 077-1148. (?) marks facts from memory, to be checked on hardware: the limits of widths,
+edges and waveforms (a two-channel AFG31052's), that a burst idles at the first point of its waveform, that bit 5 of the
+operation condition means that bursts wait for their trigger, and that an output's relay has settled when its command
+is done.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ CYCLES = Span(1, 1e6, "burst cycles")
 FULL_SCALE = 16382  # the largest sample of a waveform; the smallest is 0
 WAVEFORM_SIZE = Span(2, 131072, "waveform length", "samples")
 SAMPLE_INTERVAL = Span(1e-9, 1e6, "interval from sample to sample", "s")
-EDIT_MEMORIES = {1: "EMEM", 2: "EMEM2"}  # where each channel's `shape_waveform` keeps its waveform
+EDIT_MEMORIES = {1: "EMEM", 2: "EMEM2"}  # memory in which each channel's `shape_waveform` stores its waveform
 USER_MEMORIES = Span(1, 255, "user waveform")
 WAITING = 32  # operation condition: bursts wait for their trigger (?)
 
 
 class PulseChannel(ScpiChannel):
-    """Settings of one channel, as the manual has them; `TektronixAFG31000.shape` is the safe way to pulses."""
+    """Settings of one channel, named as in the manual; use `TektronixAFG31000.shape` to set pulses safely."""
 
     recorded = (
         "function", "high", "low", "width", "period", "leading", "trailing", "impedance", "polarity",
@@ -124,9 +124,9 @@ class TektronixAFG31000(WaveformInstrument):
         ]
 
     def _idling(self, channel: int) -> list[str]:
-        """Switch the output off, and let any waveform and any level be set."""
+        """Return commands that switch the output off and allow any waveform and any level to be set."""
         output = f":OUTP{channel}"
-        # From the timer, the default, bursts would fire by themselves.
+        # With the timer, the default source, bursts would fire by themselves.
         return [
             f"{output} OFF", ":TRIG:SOUR EXT", f":SOUR{channel}:VOLT:UNIT VPP", f"{output}:IMP INF",
             f"{output}:POL NORM",
@@ -143,13 +143,13 @@ class TektronixAFG31000(WaveformInstrument):
         ]
 
     def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:
-        """Keep the waveform in the channel's edit memory; the user memories stay as they are."""
+        """Store the waveform in the channel's edit memory; the user memories are not changed."""
         memory, source = EDIT_MEMORIES[channel], f":SOUR{channel}"
         self._send_waveform(f":DATA:DATA {memory}", _integers(fractions))
         pulse = f"{source}:PULS"
         return [
             f"{source}:FUNC:SHAP {memory}",
-            # Pulses share the period; the shortest one is never in its way.
+            # Pulses share the period; the shortest pulse always fits.
             f"{pulse}:HOLD WIDT", f"{pulse}:DEL 0", f"{pulse}:PER {PERIOD.maximum:.9e}",
             f"{pulse}:TRAN:LEAD {EDGE.minimum:.9e}", f"{pulse}:TRAN:TRA {EDGE.minimum:.9e}",
             f"{pulse}:WIDT {WIDTH.minimum:.9e}",
@@ -157,7 +157,7 @@ class TektronixAFG31000(WaveformInstrument):
         ]  # fmt: skip
 
     def _trigger(self, channel: int, seconds: float) -> None:
-        """Fire and wait; ``*OPC?`` does not wait for bursts (?), but the operation condition tells their end."""
+        """Fire and wait; ``*OPC?`` does not wait for bursts (?), but the operation condition reports their end."""
         others = self._live - {channel}
         if others or channel not in self._live:
             self._live.add(channel)
@@ -176,7 +176,7 @@ class TektronixAFG31000(WaveformInstrument):
     def upload(self, memory: int, samples: ArrayLike) -> None:
         """Store an arbitrary waveform in user memory; ``channel.function = "USER<n>"`` selects it.
 
-        It goes through the first edit memory: what `shape_waveform` has put there for channel 1 has to be shaped anew.
+        This uses the first edit memory: a waveform of channel 1 set by `shape_waveform` has to be shaped anew.
 
         Parameters
         ----------
@@ -204,5 +204,5 @@ class TektronixAFG31000(WaveformInstrument):
 
 
 def _integers(fractions: Floats) -> bytes:
-    """Write samples of -1 to 1 as the converter takes them."""
+    """Convert samples of -1 to 1 to the converter's integers."""
     return np.rint((fractions + 1.0) / 2.0 * FULL_SCALE).astype(">u2").tobytes()

@@ -1,7 +1,7 @@
-"""The base of the drivers: every message is checked, every failure names instrument and command.
+"""Base of the drivers: every message is checked, and every error names instrument and command.
 
-What a language does its own way is how it asks for the next error and how that reads: `CHECK` and `_error_in`. A setting
-command and the check behind it travel in one message, so that setting and checking is one round trip.
+Languages differ in how the next error is queried and parsed: `CHECK` and `_error_in`. A setting command and its check are
+one message, hence one round trip.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ BUS_ERRORS = (
     VisaIOError,
     InvalidSession,
     OSError,
-)  # PyVISA-py lets the errors of sockets through as they are
-LONGEST_QUEUE = 100  # errors an instrument may hold
+)  # PyVISA-py passes socket errors on unchanged
+LONGEST_QUEUE = 100  # largest number of queued errors
 UNREAD_REPLIES = 1000  # on a socket, at most
-NONCES = 5  # in step by one more `*OPC?` each time, up to so many
-QUIET = 100  # ms without a byte: nothing more is on its way
+NONCES = 5  # number of `*OPC?` tries to synchronise replies, one more each time
+QUIET = 100  # ms without a byte after which no reply is pending
 
 
 class ReportedError(NamedTuple):
-    """What an instrument answers when it is asked for its next error, and what it has answered before that."""
+    """An error from an instrument's queue, with the reply that preceded it."""
 
     code: int
     text: str
@@ -45,7 +45,7 @@ class ReportedError(NamedTuple):
 
 
 class BusInstrument(Instrument):
-    """An instrument on a bus, whatever language it speaks.
+    """An instrument on a bus, for any command language.
 
     Opening it changes nothing on it: no output, no setting.
 
@@ -56,7 +56,7 @@ class BusInstrument(Instrument):
     visa_library : str
         PyVISA's choice of a library, e.g. ``@mho`` for the simulated bench; empty for the system's VISA.
     timeout : float
-        Time a reply may take, s.
+        Timeout of a reply, s.
     **connection
         Settings of the VISA session, e.g. ``baud_rate``.
 
@@ -68,13 +68,13 @@ class BusInstrument(Instrument):
     Attributes
     ----------
     found_errors : tuple of str
-        What was in the error queue when it was opened.
+        Errors found in the queue at opening.
     """
 
-    CHECK: ClassVar[str]  # what a command ends with, so that the instrument says what it makes of it
-    ANSWERED: ClassVar[tuple[str, ...]] = ("?",)  # what is in a message that is replied to
-    model: ClassVar[str] = ""  # what *IDN? must contain
-    recorded: ClassVar[tuple[str, ...]] = ()  # properties worth keeping in a run file
+    CHECK: ClassVar[str]  # suffix of a command that makes the instrument report its errors
+    ANSWERED: ClassVar[tuple[str, ...]] = ("?",)  # text that marks a message with a reply
+    model: ClassVar[str] = ""  # required part of the *IDN? reply
+    recorded: ClassVar[tuple[str, ...]] = ()  # properties to store in a run file
 
     def __init__(
         self,
@@ -82,12 +82,12 @@ class BusInstrument(Instrument):
         visa_library: str = "",
         *,
         timeout: float = 5.0,
-        includeSCPI: bool = False,  # PyMeasure's SCPIMixin sends it on
+        includeSCPI: bool = False,  # PyMeasure's SCPIMixin passes it on
         **connection: Any,
     ) -> None:
         self._last = ""
-        self._in_step = True  # nothing is on its way that was not asked for by the last message
-        self._stale = ""  # a reply that nobody had read: those before it may have been taken for each other's
+        self._in_step = True  # no reply to an earlier message is pending
+        self._stale = ""  # an unread reply: earlier ones may have been assigned to the wrong queries
         self._identity = ""
         self._nonce = 0
         self.resource = str(getattr(address, "resource_name", None) or address)
@@ -101,7 +101,7 @@ class BusInstrument(Instrument):
         super().__init__(address, self.model or type(self).__name__, includeSCPI=includeSCPI)
         try:
             self._verify_model()
-            # Left by someone else: they would be blamed on our first command.
+            # Left by an earlier program: they would be attributed to our first command.
             self.found_errors = tuple(map(str, self._drop_errors()))
             self.verify()
         except BaseException:
@@ -125,7 +125,7 @@ class BusInstrument(Instrument):
         return f"{self.model or type(self).__name__} at {self.resource}"
 
     def verify(self) -> None:
-        """Check by queries what the driver relies on; raises `InstrumentError`."""
+        """Check by queries the conditions that the driver relies on; raises `InstrumentError`."""
 
     # --- messages ---
 
@@ -154,7 +154,7 @@ class BusInstrument(Instrument):
         Raises
         ------
         InstrumentError
-            When none comes; with the instrument's own reason, if it has one.
+            When no reply arrives; with the instrument's own reason, if it has one.
         """
         try:
             reply = self._take()
@@ -169,21 +169,21 @@ class BusInstrument(Instrument):
         return reply
 
     def _begin(self, message: str) -> None:
-        """Note what is sent next; get in step before it, when the reply to an earlier message is still owed."""
+        """Record the next message; synchronise first when the reply to an earlier message is still pending."""
         if not self._in_step and self._identity:
             self._get_in_step()
         self._last = message
         self._in_step = not any(token in message for token in self.ANSWERED)
 
     def _question(self) -> tuple[str, str]:
-        """Return a question that no driver asks, and the reply to it; another one with another `_nonce`."""
+        """Return a query that no driver uses, with its reply; different for each `_nonce`."""
         # IEEE 488.2, 10.14: *IDN? is the last query of a message.
         return "*OPC?;" * self._nonce + "*IDN?", "1;" * self._nonce + self._identity
 
     def _get_in_step(self) -> None:
-        """Read what is still on its way, up to the reply to a question that was never asked before.
+        """Discard pending replies, up to the reply to a query that was never sent before.
 
-        An instrument answers in order: a reply that was too late comes before that one, however late it is.
+        An instrument answers in order: any late reply comes before that one.
         """
         self._nonce = self._nonce % NONCES + 1
         self._last, wanted = self._question()
@@ -208,21 +208,21 @@ class BusInstrument(Instrument):
         return self.receive()
 
     def values(self, command: str, cast: Callable[[Any], Any] = float, **options: Any) -> list[Any]:
-        """Send a query and return its comma-separated values; `InstrumentError` when they are no numbers, but should be."""
+        """Send a query and return its comma-separated values; raises `InstrumentError` for text in place of numbers."""
         found: list[Any] = super().values(command, cast=cast, **options)
         return _understood(found, cast, self._title, command)
 
     def _patience(self, seconds: float) -> AbstractContextManager[None]:
-        """Let replies take `seconds` longer than usual; for work whose time is known beforehand."""
+        """Extend the timeout of replies by `seconds`, for operations of known duration."""
         return self._waiting(lambda usual: usual + 1e3 * seconds)
 
     def _haste(self, seconds: float) -> AbstractContextManager[None]:
-        """Wait no longer than so many seconds for a reply, nor longer than usual."""
+        """Reduce the timeout of replies to `seconds`, or keep it if it is shorter."""
         return self._waiting(lambda usual: min(usual, 1e3 * seconds))
 
     @contextmanager
     def _waiting(self, timeout: Callable[[float], float]) -> Iterator[None]:
-        """Wait for replies as long as `timeout` makes of the usual time, both in ms."""
+        """Change the timeout of replies to the result of `timeout` for the usual one, both in ms."""
         connection = self.adapter.connection
         try:
             usual = connection.timeout
@@ -239,7 +239,7 @@ class BusInstrument(Instrument):
                 connection.timeout = usual
 
     def interrupt(self) -> None:
-        """Device clear: unfinished messages and waits end, unread replies go, so that it listens again."""
+        """Send a device clear, which ends unfinished messages and waits and discards unread replies."""
         try:
             unread = self._clear()
         except BUS_ERRORS as error:
@@ -247,17 +247,17 @@ class BusInstrument(Instrument):
             raise self._bus_error(error) from error
         if self._in_step and unread:
             self._stale = unread
-        # What is still on its way comes after it: on a stream nothing but the next reply tells.
+        # A pending reply may arrive after the clear; on a stream only the next reply shows this.
         self._in_step &= not isinstance(self.adapter.connection, TCPIPSocket | SerialInstrument)
 
     def _clear(self) -> str:
-        """Clear the device; return what was unread, as far as it can be known."""
+        """Clear the device; return unread replies, as far as they can be known."""
         connection = self.adapter.connection
         if not isinstance(connection, TCPIPSocket):
             connection.clear()
             return ""
-        # A raw socket has no device clear: unread replies are taken from it until it is quiet. (PyVISA-py's `clear` does
-        # that too, but for ever when the other end has closed.)
+        # A raw socket has no device clear: unread replies are read until none arrives. (PyVISA-py's `clear` does the
+        # same, but never ends when the other end has closed.)
         usual, connection.timeout = connection.timeout, QUIET
         unread = b""
         try:
@@ -278,12 +278,12 @@ class BusInstrument(Instrument):
     # --- errors ---
 
     def _error_in(self, reply: str) -> ReportedError | None:
-        """Read the answer to a check; None when it is something else."""
+        """Parse the answer to a check; None when it is something else."""
         raise NotImplementedError
 
     @property
     def _next_error(self) -> str:
-        """The check by itself."""
+        """Send the check alone, and return its result."""
         return self.CHECK.lstrip("; ")
 
     def check_set_errors(self) -> list[str]:
@@ -292,7 +292,7 @@ class BusInstrument(Instrument):
         return []
 
     def _checked(self, reply: str) -> str:
-        """Return what comes before the check in a reply; raises `InstrumentError` when it tells an error."""
+        """Return the part of a reply before the check; raises `InstrumentError` when the check reports an error."""
         reported = self._error_in(reply)
         if reported is None:
             raise InstrumentError(f"{self._title} answered {reply!r} to {self._last!r}: not understood")
@@ -303,7 +303,7 @@ class BusInstrument(Instrument):
         return reported.before
 
     def _drop_errors(self) -> list[ReportedError]:
-        """Empty the error queue, so that the next check speaks of the next command; return what was in it."""
+        """Empty the error queue, so that the next check concerns the next command; return its entries."""
         dropped: list[ReportedError] = []
         while len(dropped) < LONGEST_QUEUE:
             reported = self._error_in(self.ask(self._next_error))
@@ -314,7 +314,7 @@ class BusInstrument(Instrument):
         return dropped
 
     def _reason(self) -> str:
-        """Ask an instrument that has not answered for its errors; it may have discarded the message."""
+        """Query the errors of an instrument that has not answered; it may have discarded the message."""
         reasons: list[ReportedError] = []
         self._in_step = False
         try:
@@ -337,8 +337,8 @@ class BusInstrument(Instrument):
         Raises
         ------
         InstrumentError
-            Also when it is not that of the opening, or replies were left unread in between: what was read before
-            may then be the replies to other questions.
+            Also when it differs from that at opening, or replies were left unread in between: earlier replies may
+            then belong to other queries.
         """
         identity = self.ask("*IDN?").strip()
         strange, self._stale = self._stale or (identity if self._identity else ""), ""
@@ -358,7 +358,7 @@ class BusInstrument(Instrument):
         self.adapter.close()
 
     def shutdown(self) -> None:
-        """Make safe, then close (PyMeasure's name for it)."""
+        """Make safe, then close (the name is PyMeasure's)."""
         try:
             self.make_safe()
         finally:
@@ -366,7 +366,7 @@ class BusInstrument(Instrument):
             self.close()
 
     def make_safe(self) -> None:
-        """Bring outputs to 0 V and off; an instrument without outputs has nothing to do."""
+        """Take outputs to 0 V and off; does nothing for an instrument without outputs."""
 
 
 class BusChannel(Channel):
@@ -391,14 +391,14 @@ class BusChannel(Channel):
 
 
 def _understood(values: list[Any], cast: Callable[[Any], Any], title: str, query: str) -> list[Any]:
-    """Return `values`, which PyMeasure leaves as text where they are not what was expected."""
+    """Return `values`, checked: PyMeasure leaves unexpected ones as text."""
     if cast in (float, int, bool) and any(isinstance(value, str) for value in values):
         raise InstrumentError(f"{title} answered {','.join(map(str, values))!r} to {query!r}: no number")
     return values
 
 
 def _ways(adapter: Adapter) -> tuple[Callable[..., Any], Callable[[], str]]:
-    """Return what sends and what receives text: the VISA session itself, or the adapter where it has to log that."""
+    """Return functions that send and receive text: of the VISA session, or of the adapter when it has to log them."""
     session = getattr(adapter, "connection", None)
     if isinstance(session, MessageBasedResource) and not adapter.log.isEnabledFor(logging.DEBUG):
         return session.write, session.read

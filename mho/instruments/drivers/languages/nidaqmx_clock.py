@@ -1,15 +1,15 @@
-"""NI outputs and inputs on one sample clock: a waveform out, the settled answer to each sample in.
+"""NI outputs and inputs on one sample clock: play a waveform, and read the settled answer to each sample.
 
-Outputs and inputs run on the sample clock of the outputs. Output sample k is updated at edge k and stays for
-a period. Which input sample sees it settled depends on the input device:
+Outputs and inputs run on the sample clock of the outputs. Output sample k is updated at edge k and stays for a period.
+The input sample that measures it settled depends on the input device:
 
-- Multiplexed (6363): one ADC visits the inputs in turn. The first conversion is delayed by `settle` after
+- Multiplexed (6363): one ADC converts the inputs in turn. The first conversion is delayed by `settle` after
   the edge (``DelayFromSampClk.Delay``; X Series User Manual, "AI Convert Clock" (?)), the rest of the
-  period is shared out evenly among the inputs. Input sample k answers output sample k.
+  period is divided evenly among the inputs. Input sample k answers output sample k.
 - Simultaneous (6368): every input converts at the edge itself, where the outputs still hold the sample
   before. Input sample k + 1 answers output sample k, a whole period after its update.
 
-Each waveform ends with one more sample, of 0 V, which gives the second case its last edge.
+Each waveform ends with an additional sample of 0 V, which provides the last edge in the second case.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 class ClockedExchange:
     """A generation and an acquisition that share their sample clock.
 
-    Making one reserves nothing and moves no output. Errors are those of nidaqmx.
+    Creating one reserves nothing and changes no output. Errors are those of nidaqmx.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ class ClockedExchange:
     settle : float
         From an update until the inputs may be converted, s.
     clock_wire : str or None
-        Terminal of both devices that carries the clock between them; None lets NI-DAQmx find a route.
+        Terminal of both devices that carries the clock between them; with None, NI-DAQmx finds a route.
     new_task : callable
-        Makes a task; the caller closes it.
+        Creates a task; the caller closes it.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class ClockedExchange:
         )
         self._writer = AnalogMultiChannelWriter(self._wave.out_stream, auto_start=False)
         self._reader = AnalogMultiChannelReader(self._acquisition.in_stream)
-        self._prepared = 0  # samples for which the tasks are committed, 0 for not
+        self._prepared = 0  # samples for which the tasks are committed, 0 if they are not
 
         self.clock, self._exported = f"/{source.name}/ao/SampleClock", ""
         if source.name != sink.name and clock_wire is not None:
@@ -131,8 +131,8 @@ class ClockedExchange:
         return np.array(self._sampled[:, first : first + samples].T, order="C")
 
     def _prepare(self, samples: int) -> None:
-        """Fit timing and buffers to `samples` vectors and the final zero; commit the tasks to hardware."""
-        self.abort()  # a task may still run that could not be stopped when it failed
+        """Set timing and buffers for `samples` vectors and the final zero; commit the tasks to hardware."""
+        self.abort()  # a failed task that could not be stopped may still run
         count = samples + 1
         finite = AcquisitionType.FINITE
         wave, acquisition = self._wave, self._acquisition
@@ -153,16 +153,16 @@ class ClockedExchange:
         self._prepared = samples
 
     def release(self) -> None:
-        """Let go of the outputs, for another task to write them."""
+        """Release the outputs, so that another task can write them."""
         if self._prepared:
             self._prepared = 0
             for task in (self._acquisition, self._wave):
                 task.control(TaskMode.TASK_UNRESERVE)
 
     def abort(self) -> None:
-        """Stop whatever runs and let go of the outputs; never raises."""
+        """Stop all tasks and release the outputs; never raises."""
         self._prepared = 0
         for task in (self._acquisition, self._wave):
-            # Each on its own: one that cannot be aborted must not keep the outputs from being set to 0 V.
+            # Each separately: a task that cannot be aborted must not keep the outputs from being set to 0 V.
             with suppress(Error):
                 task.control(TaskMode.TASK_ABORT)

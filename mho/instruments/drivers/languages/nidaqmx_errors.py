@@ -1,4 +1,4 @@
-"""What nidaqmx raises, as one sentence that names the device, the operation, the code and what to do."""
+"""Conversion of nidaqmx errors to one sentence with the device, the operation, the code and advice."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ADVICE = {
     -200088: "it has been closed; open the bench again",
 }
 
-# Lines of NI's message that say what the error is about.
+# Lines of NI's message that name the subject of the error.
 DETAILS = (
     "Device:", "Device Specified:", "Physical Channel Name:", "Channel Name:", "Resource:", "Requested Value:",
     "Maximum Value:",
@@ -40,7 +40,7 @@ DETAILS = (
 
 @contextmanager
 def daqmx_errors(who: str, doing: str) -> Iterator[None]:
-    """Raise `InstrumentError` for every error of nidaqmx within.
+    """Convert every nidaqmx error within the block to `InstrumentError`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Vectors for a DAQ's outputs: refused whole when one value cannot be played, before anything is sent."""
+"""Checks of the vectors for a DAQ's outputs, made before anything is sent: one invalid value refuses them all."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def checked_vectors(
     Parameters
     ----------
     who, name
-        The instrument, and what each of its outputs is called, for the error.
+        The instrument, and the name of its outputs, for the error.
 
     Raises
     ------
     InputError
         For another shape, or more columns than outputs.
     LimitError
-        For a value beyond the range, or no number.
+        For a value beyond the range or NaN.
     """
     vectors = np.atleast_2d(np.asarray(volts, dtype=np.float64))
     if vectors.ndim != 2 or 0 in vectors.shape or vectors.shape[1] > count:
         raise InputError(
             f"{who}: vectors of shape {vectors.shape} do not fit; give (samples, 1 to {count} outputs)"
         )
-    # Written so that what is not a number is beyond the limits, too.
+    # Written so that NaN counts as beyond the limits.
     if not (vectors.min() >= low and vectors.max() <= high):
         sample, output = np.argwhere(~((vectors >= low) & (vectors <= high)))[0]
         raise LimitError(

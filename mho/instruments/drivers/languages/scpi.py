@@ -1,4 +1,4 @@
-"""The base of the SCPI drivers: a command and ``:SYST:ERR?`` behind it are one message."""
+"""Base of the SCPI drivers: a command and the ``:SYST:ERR?`` after it are one message."""
 
 from __future__ import annotations
 

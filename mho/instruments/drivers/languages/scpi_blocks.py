@@ -1,4 +1,4 @@
-"""Arrays of numbers that SCPI instruments reply, as text or in a block (IEEE 488.2-1992, 8.7.9 and 8.7.10)."""
+"""Arrays of numbers in SCPI replies, as text or in a block (IEEE 488.2-1992, 8.7.9 and 8.7.10)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 class BlockInstrument(ScpiInstrument):
-    """A `ScpiInstrument` that replies arrays, which may travel in binary."""
+    """A `ScpiInstrument` whose replies contain arrays, possibly in binary."""
 
     def exchange_numbers(self, query: str) -> Floats:
         """Send a query with an error check at its end, and return the numbers of its ASCII reply.
@@ -24,7 +24,7 @@ class BlockInstrument(ScpiInstrument):
         Raises
         ------
         InstrumentError
-            When the instrument reports an error, does not answer, or answers something else than numbers.
+            When the instrument reports an error, does not answer, or does not answer with numbers.
         """
         reply = self.exchange(query)
         try:
@@ -49,7 +49,7 @@ class BlockInstrument(ScpiInstrument):
         return self.receive_block(kind)
 
     def receive_block(self, kind: str) -> Floats:
-        """Return the numbers of a definite block that is on its way, followed by an error check; as `exchange_block`."""
+        """Receive a definite block that is followed by an error check, and return its numbers; as `exchange_block`."""
         with self._any_byte():
             head = self._receive_bytes(2)
             block = self._receive_bytes(self._announced(head)) if head[:1] == b"#" else None
@@ -62,7 +62,7 @@ class BlockInstrument(ScpiInstrument):
     def ask_block(self, query: str, kind: str, count: int) -> Floats:
         """Send a query and return the `count` numbers of its block, which may be an indefinite one (``#0``).
 
-        Nothing may follow an indefinite block in a reply, so errors are checked by a message of their own.
+        Nothing may follow an indefinite block in a reply, so errors are checked by a separate message.
 
         Raises
         ------
@@ -103,7 +103,7 @@ class BlockInstrument(ScpiInstrument):
 
     @contextmanager
     def _any_byte(self) -> Iterator[None]:
-        """Let a line feed be a byte like others."""
+        """Treat a line feed as data, not as a terminator."""
         connection = self.adapter.connection
         usual = connection.read_termination
         connection.read_termination = None

@@ -1,4 +1,4 @@
-"""How a SCPI driver declares its properties: one line each, checked before and after they are sent."""
+"""Declarations of a SCPI driver's properties: one line each, checked before and after sending."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pymeasure.instruments import Instrument
 from mho.errors import InstrumentError, LimitError
 
 CHECK = ";:SYST:ERR?"
-"""What a setting command ends with; `check_set_errors` reads the answer."""
+"""Suffix of a setting command; `check_set_errors` reads its answer."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """What a setting may be, for `within`: limits in `unit`, and the name a user knows it by."""
+    """Allowed range of a setting, for `within`: limits in `unit`, and the name shown to the user."""
 
     minimum: float
     maximum: float
@@ -30,7 +30,7 @@ def within(value: float, span: Span) -> float:
     Raises
     ------
     LimitError
-        When it does not, or is no number; nothing is truncated.
+        When it does not, or is not a number; nothing is truncated.
     """
     try:
         inside = bool(span.minimum <= value <= span.maximum)
@@ -45,14 +45,14 @@ def within(value: float, span: Span) -> float:
 
 
 def whole(value: float, span: Span) -> float:
-    """Return `value` when it is a whole number in `span`; raises `LimitError`, for an instrument would round it."""
+    """Return `value` when it is a whole number in `span`, else raise `LimitError`: an instrument would round it."""
     if within(value, span) != int(value):
         raise LimitError(f"{span.name} {value:g} is not a whole number; choose one")
     return value
 
 
 def one_of(value: Any, choices: Iterable[Any], name: str = "value") -> Any:
-    """Return `value` when it is one of `choices`; raises `InstrumentError`, which names it, when it is not."""
+    """Return `value` when it is one of `choices`, else raise `InstrumentError` with the value."""
     if value not in choices:
         raise InstrumentError(
             f"{name} {value!r} does not exist; choose one of {', '.join(map(repr, choices))}"
@@ -61,7 +61,7 @@ def one_of(value: Any, choices: Iterable[Any], name: str = "value") -> Any:
 
 
 def control(command: str, docs: str, span: Span) -> Any:
-    """Declare a numeric property: ``command?`` asks, ``command <value>`` sets and is checked.
+    """Declare a numeric property: ``command?`` queries, ``command <value>`` sets and is checked.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def control(command: str, docs: str, span: Span) -> Any:
 
 
 def counted(command: str, docs: str, span: Span) -> Any:
-    """Declare a property that is a whole number; else as `control`."""
+    """Declare a whole-number property; otherwise as `control`."""
     return Instrument.control(
         f"{command}?", f"{command} %.9e{CHECK}", docs, validator=whole, values=span, check_set_errors=True
     )
@@ -94,7 +94,7 @@ def switch(command: str, docs: str) -> Any:
 
 
 def choice(command: str, docs: str, choices: Sequence[str], quoted: bool = False) -> Any:
-    """Declare a property that is one of some mnemonics, in the short form in which the instrument answers."""
+    """Declare a property with mnemonics as values, in the short form of the instrument's answers."""
     mark = '"' if quoted else ""
     return Instrument.control(
         f"{command}?", f"{command} {mark}%s{mark}{CHECK}", docs, values=tuple(choices),

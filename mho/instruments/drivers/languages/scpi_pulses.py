@@ -1,7 +1,7 @@
-"""What the SCPI pulse generators share: single pulses on a 0 V base, fired one channel at a time.
+"""Common part of the SCPI pulse generators: pulses on a 0 V base, fired one channel at a time.
 
-Between any two shapes the settings change in an order in which every step is legal: the high level exceeds the
-low one, the width fits the period, and the output idles at 0 V or is off.
+Settings change in an order in which every intermediate state is legal: the high level exceeds the low one, the width
+fits the period, and the output idles at 0 V or is off.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from mho.errors import InstrumentError, LimitError
 from mho.instruments.drivers.languages.scpi import ScpiInstrument, Span, one_of, whole, within
 
 CHANNELS = (1, 2)
-REST = 10e-3  # V, the amplitude that a channel is configured with
+REST = 10e-3  # V, amplitude after `configure`
 BOUND = Span(REST, math.inf, "limit", "V")
 
 
 @dataclass(frozen=True)
 class PulseAbilities:
-    """What a model can do, and how it spells it.
+    """Abilities of a model, and the names of its commands.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class PulseAbilities:
     edge_share : float
         Longest edge, in units of the width.
     dead_time : float
-        What the period leaves beside twice the width, s.
+        Least difference between the period and twice the width, s.
     pulse, edges : str, tuple of str
         The headers below ``:SOUR<n>`` of width and period, and of the edge times.
     """
@@ -52,7 +52,7 @@ class PulseAbilities:
 
 @dataclass(frozen=True)
 class Shape:
-    """Pulses that the instrument has confirmed of a channel: volts, seconds, and how many a trigger fires."""
+    """Confirmed pulses of a channel: amplitude (V), times (s), and number per trigger."""
 
     voltage: float
     width: float
@@ -61,14 +61,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class ConfirmedWaveform:
-    """A waveform that it has confirmed instead: the seconds that it takes, and how often a trigger plays it."""
+    """Confirmed waveform of a channel: duration (s), and number of repetitions per trigger."""
 
     cycle: float
     count: int = 1
 
 
 class PulseInstrument(ScpiInstrument):
-    """A two-channel generator as `mho.instruments.roles.PulseGenerator`; a model adds how it is prepared and triggered.
+    """A two-channel generator as `mho.instruments.roles.PulseGenerator`; a model adds preparation and triggering.
 
     Parameters
     ----------
@@ -96,21 +96,21 @@ class PulseInstrument(ScpiInstrument):
     ) -> None:
         self.edge = within(edge, self.abilities.edge)
         self._shapes: dict[int, Shape | ConfirmedWaveform | None] = {}
-        self._bounds: dict[int, float] = {}  # V, what `protect` wants of a channel
+        self._bounds: dict[int, float] = {}  # V, limit of a channel set by `protect`
         self._live: set[int] = set()  # channels whose output is not confirmed off
         super().__init__(address, visa_library, timeout=timeout, **connection)
 
     # --- roles.PulseGenerator ---
 
     def protect(self, channel: int, voltage: float) -> None:
-        """Keep `channel` within -`voltage` to `voltage` (V) by the instrument's own limits, from its next `configure` on.
+        """Limit `channel` to -`voltage` to `voltage` (V) by the instrument's own limits, from its next `configure` on.
 
-        Nothing is sent now: the limits go out, and are read back, while the output is off. They stay on the instrument.
+        Nothing is sent now: the limits are sent and read back while the output is off. They remain set afterwards.
 
         Raises
         ------
         LimitError
-            When `voltage` is not above what the channel is configured with.
+            When `voltage` is not above the amplitude after `configure`.
         """
         one_of(channel, CHANNELS, f"channel of {self._title}")
         within(voltage, BOUND)
@@ -119,7 +119,7 @@ class PulseInstrument(ScpiInstrument):
     def configure(self, channel: int) -> None:
         """Prepare triggered pulses of 0 V base level on `channel` and switch its output on.
 
-        Each command is legal whatever the channel did before; the output is off meanwhile.
+        Each command is legal in any previous state; the output is off meanwhile.
 
         Raises
         ------
@@ -171,7 +171,7 @@ class PulseInstrument(ScpiInstrument):
         self.check_shape(voltage=voltage, width=width)
         self._check_bound(channel, abs(voltage))
         before = self._shapes[channel]
-        if not isinstance(before, Shape):  # a waveform, or an earlier command failed and nothing is known
+        if not isinstance(before, Shape):  # a waveform, or unknown after a failed command
             self.configure(channel)
             before = self._shapes[channel]
             assert isinstance(before, Shape)
@@ -183,12 +183,12 @@ class PulseInstrument(ScpiInstrument):
             self._shapes[channel] = Shape(voltage, width, before.count)
 
     def fire(self, channel: int, count: int = 1) -> None:
-        """Fire `count` pulses, or play its waveform so often, on `channel` alone; return when they are over.
+        """Fire `count` pulses, or the waveform `count` times, on `channel` alone; return when they are over.
 
         Raises
         ------
         LimitError
-            When a burst cannot be as long as that.
+            When `count` exceeds the longest burst.
         InstrumentError
             When the channel is not shaped, the instrument refuses, or the burst does not end.
         """
@@ -215,12 +215,12 @@ class PulseInstrument(ScpiInstrument):
             )
 
     def _bounding(self, channel: int) -> list[str]:
-        """Return the commands for the limits that `protect` wants; the output is off and the signal at `REST`."""
+        """Return the commands for the limits set by `protect`; the output is off and the signal at `REST`."""
         bound = self._bounds.get(channel)
         return [] if bound is None else self._limiting(channel, bound)
 
     def _confirm_bound(self, channel: int) -> None:
-        """Read the limits back before the output goes on."""
+        """Read the limits back before the output is switched on."""
         bound = self._bounds.get(channel)
         if bound is None:
             return
@@ -243,11 +243,11 @@ class PulseInstrument(ScpiInstrument):
         raise NotImplementedError
 
     def _idling(self, channel: int) -> list[str]:
-        """Return the commands that switch the output off, and let any waveform and any level be set."""
+        """Return the commands that switch the output off and allow any waveform and any level to be set."""
         raise NotImplementedError
 
     def _arming(self, channel: int) -> list[str]:
-        """Return the commands that let a trigger fire a single burst, and close the output's relay."""
+        """Return the commands that set a single burst per trigger, and close the output's relay."""
         raise NotImplementedError
 
     def _trigger(self, channel: int, seconds: float) -> None:
@@ -257,7 +257,7 @@ class PulseInstrument(ScpiInstrument):
     # --- the order in which settings change ---
 
     def _period(self, width: float) -> float:
-        """Return the period for pulses of `width` (s): it bounds how soon the next may follow."""
+        """Return the period for pulses of `width` (s), the shortest time from one pulse to the next."""
         return 2.0 * width + self.abilities.dead_time
 
     def _duration(self, shape: Shape | ConfirmedWaveform) -> float:
@@ -266,7 +266,7 @@ class PulseInstrument(ScpiInstrument):
         )
 
     def _pulse(self, channel: int, width: float) -> list[str]:
-        """Go from any pulse to one of `width`: the longest period takes any width, the shortest edges fit any."""
+        """Return the commands from any pulse to one of `width`; the longest period and shortest edges fit any width."""
         able, source = self.abilities, f":SOUR{channel}"
         pulse = f"{source}:{able.pulse}"
         return [
@@ -278,12 +278,12 @@ class PulseInstrument(ScpiInstrument):
         ]
 
     def _rest(self, channel: int) -> list[str]:
-        """Let amplitude and offset shrink from any levels to a base of 0 V."""
+        """Return the commands that reduce amplitude and offset from any levels to a base of 0 V."""
         level = f":SOUR{channel}:VOLT"
         return [f"{level} {REST:.9e}", f"{level}:OFFS {REST / 2:.9e}", f"{level}:LOW 0"]
 
     def _level_commands(self, channel: int, before: float, after: float) -> list[str]:
-        """Change the amplitude such that the idle level is 0 V all the time."""
+        """Return the commands that change the amplitude while the idle level stays at 0 V."""
         if after == before:
             return []
         level, output = f":SOUR{channel}:VOLT", f":OUTP{channel}"
@@ -296,7 +296,7 @@ class PulseInstrument(ScpiInstrument):
         return [f"{output} OFF", *change, f"{output} ON"] if channel in self._live else change
 
     def _width_commands(self, channel: int, before: float, after: float) -> list[str]:
-        """Change width and period such that the width fits the period all the time."""
+        """Return the commands that change width and period while the width always fits the period."""
         if after == before:
             return []
         pulse = f":SOUR{channel}:{self.abilities.pulse}"

@@ -1,4 +1,4 @@
-"""Arbitrary waveforms of the SCPI pulse generators: volts in, from 0 V and back to it, fired as pulses are."""
+"""Arbitrary waveforms of the SCPI pulse generators: from 0 V and back, fired like pulses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 class WaveformInstrument(PulseInstrument):
-    """A pulse generator that also plays what it is given; a model adds how a waveform is stored and chosen.
+    """A pulse generator that also plays waveforms; a model adds how a waveform is stored and selected.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class WaveformInstrument(PulseInstrument):
     interval : Span
         From sample to sample, s.
     fastest_cycle : float
-        The shortest waveform in all, s.
+        Shortest total duration of a waveform, s.
     """
 
     waveform_size: ClassVar[Span]
@@ -33,11 +33,11 @@ class WaveformInstrument(PulseInstrument):
 
     @property
     def step_edge(self) -> float:
-        """Shortest time (10 to 90 %) in which the output steps from one sample to the next, s."""
+        """Shortest transition time (10 to 90 %) of the output between samples, s."""
         return self.abilities.edge.minimum
 
     def check_waveform(self, volts: ArrayLike, *, interval: float, count: int = 1) -> Floats:
-        """Return the samples as they are played, from 0 V and back to it; nothing is sent.
+        """Return the samples as they will be played, from 0 V and back; nothing is sent.
 
         Raises
         ------
@@ -58,11 +58,11 @@ class WaveformInstrument(PulseInstrument):
         return values
 
     def shape_waveform(self, channel: int, volts: ArrayLike, *, interval: float) -> None:
-        """Have `fire` play a waveform on `channel`, from now on and instead of pulses; its output is on then.
+        """Set a waveform on `channel`, which `fire` then plays instead of pulses; its output is on afterwards.
 
-        The output idles at the waveform's first sample. So samples of 0 V are put before and behind it where it does
-        not begin and end there, and behind it where it is too short. A waveform of both signs is played between levels of
-        the same magnitude, so that 0 V is exact.
+        The output idles at the waveform's first sample. Samples of 0 V are therefore added at the ends where the waveform
+        is not at 0 V, and at its end when it is too short. A waveform of both signs is played between levels of the same
+        magnitude, so that 0 V is exact.
 
         Parameters
         ----------
@@ -96,12 +96,12 @@ class WaveformInstrument(PulseInstrument):
         self._shapes[channel] = ConfirmedWaveform(cycle)
 
     def _forget_waveform(self, channel: int) -> None:
-        """Have the channel shaped anew before it fires: its waveform is not in memory any more."""
+        """Require a new shape before the channel fires: its waveform is no longer in memory."""
         if isinstance(self._shapes.get(channel), ConfirmedWaveform):
             self._shapes[channel] = None
 
     def _stored(self, channel: int, fractions: Floats, interval: float) -> list[str]:
-        """Store a waveform of -1 (low level) to 1, and return the commands that choose it; the output is off."""
+        """Store a waveform of -1 (low level) to 1, and return the commands that select it; the output is off."""
         raise NotImplementedError
 
     def _send_waveform(self, header: str, data: bytes) -> None:
@@ -140,14 +140,14 @@ def _waveform(samples: ArrayLike) -> Floats:
 
 
 def _framed(values: Floats, least: int) -> Floats:
-    """Put 0 V before and behind `values`, and more behind until there are `least` samples."""
+    """Add 0 V before and after `values`, and more after them until there are `least` samples."""
     before = int(values[0] != 0.0)
     behind = max(int(values[-1] != 0.0), least - before - values.size)
     return np.pad(values, (before, behind))
 
 
 def _levels(values: Floats) -> tuple[float, float]:
-    """Return a high and a low level (V) between which 0 V is a number of the converter."""
+    """Return a high and a low level (V) between which 0 V is exactly a converter code."""
     highest, lowest = float(values.max()), float(values.min())
     if highest > 0.0 > lowest:
         highest = max(highest, -lowest)

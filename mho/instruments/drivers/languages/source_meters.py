@@ -1,4 +1,4 @@
-"""What the drivers of source-measure units share: a checked configuration, a confirmed safe state, channels in pairs."""
+"""Common part of the drivers of source-measure units: checked configuration, confirmed safe state, paired channels."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from mho.errors import InstrumentError
 from mho.instruments.drivers.languages.scpi_properties import Span, one_of, within
 from mho.instruments.roles import Reading
 
-LIST_SIZE = 2500  # levels a list may have (B2900: p. 4-105; Keithley: (?))
+LIST_SIZE = 2500  # largest number of levels in a list (B2900: p. 4-105; Keithley: (?))
 LISTED_AT_ONCE = 100  # levels in one message
 PROTECTED = Span(0.02, math.inf, "voltage limit", "V")
-UNLOCKED = 20.0  # V, below which no interlock is asked for
-NOT_A_NUMBER = 9.9e37  # what a reading beyond its range is at least
+UNLOCKED = 20.0  # V, below which no interlock is required
+NOT_A_NUMBER = 9.9e37  # smallest value of a reading that means overflow
 
 
 class VoltageSourceMeter:
-    """Volts out, amperes in: the part of `mho.instruments.roles.SourceMeter` that is the same for every model."""
+    """Voltage source and current meter: the part of `mho.instruments.roles.SourceMeter` common to all models."""
 
     VOLTAGE: ClassVar[Span]
     CURRENT_LIMIT: ClassVar[Span]
@@ -32,7 +32,7 @@ class VoltageSourceMeter:
     output_enabled: Any
     voltage_limit: Any
     _title: Any
-    _aperture: float  # s a reading takes
+    _aperture: float  # s, duration of a reading
 
     def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
         """Prepare sourcing volts and measuring amperes; the output keeps its state.
@@ -51,13 +51,13 @@ class VoltageSourceMeter:
         LimitError
             For a value beyond the instrument's abilities.
         InstrumentError
-            When the instrument refuses, or its limit is another than the one asked for.
+            When the instrument refuses, or reports another limit than the requested one.
         """
         within(current_limit, self.CURRENT_LIMIT)
         within(current_range, self.CURRENT_RANGE)
         within(nplc, self.NPLC)
         self._prepare(current_limit)
-        # The range first: a range too small for the limit lowers the limit.
+        # The range is set first: a range too small for the limit would lower the limit.
         self.current_range = current_range
         self.current_limit = current_limit
         self.nplc = nplc
@@ -70,15 +70,15 @@ class VoltageSourceMeter:
             )
 
     def _prepare(self, current_limit: float) -> None:
-        """Set all that `configure` does not."""
+        """Set everything that `configure` itself does not."""
         raise NotImplementedError
 
     def _seconds(self, nplc: float) -> float:
-        """Return how long a reading of `nplc` power line cycles takes, s."""
+        """Return the duration of a reading of `nplc` power line cycles, s."""
         raise NotImplementedError
 
     def make_safe(self) -> None:
-        """End what is running, and bring the level to 0 V and the output off, confirmed by query.
+        """Stop any running operation, set 0 V and switch the output off, confirmed by query.
 
         Raises
         ------
@@ -93,9 +93,9 @@ class VoltageSourceMeter:
             raise InstrumentError(f"{self._title} still has its output on; switch it off by hand")
 
     def _keep_voltage_limit(self, voltage: float) -> None:
-        """Set the voltage limit that holds when somebody lets the source give amperes; read back.
+        """Set the voltage limit for current sourcing, in case a user selects it by hand; read back.
 
-        With volts sourced these instruments limit the current alone. It stays below what their interlock asks for.
+        When sourcing voltage these instruments limit the current only. The limit stays below the interlock's threshold.
         """
         wanted = min(within(voltage, PROTECTED), UNLOCKED)
         self.voltage_limit = wanted
@@ -105,11 +105,11 @@ class VoltageSourceMeter:
             )
 
     def _go_to_zero(self) -> None:
-        """Interrupt whatever runs, and set the level to 0 V."""
+        """Interrupt any running operation, and set the level to 0 V."""
         raise NotImplementedError
 
     def check_sweep(self, voltages: Sequence[float], delay: float) -> None:
-        """Raise when a sweep through `voltages` (V) with `delay` (s) a point cannot be; nothing is sent.
+        """Raise when a sweep through `voltages` (V) with `delay` (s) per point is not possible; nothing is sent.
 
         Raises
         ------
@@ -122,7 +122,7 @@ class VoltageSourceMeter:
         self._listed(voltages)
 
     def _listed(self, voltages: Sequence[float]) -> Iterator[Sequence[float]]:
-        """Check the levels (V) of a list, and return them in pieces that fit a message."""
+        """Check the levels (V) of a list, and return them in chunks that fit a message."""
         if not 1 <= len(voltages) <= LIST_SIZE:
             raise InstrumentError(f"{self._title}: a sweep has 1 to {LIST_SIZE} levels, not {len(voltages)}")
         for voltage in voltages:
@@ -131,7 +131,7 @@ class VoltageSourceMeter:
 
 
 class SourceMeterChannel(VoltageSourceMeter):
-    """One channel of a `SourceMeterPair` as a source meter of its own; mixed into a channel of PyMeasure's."""
+    """One channel of a `SourceMeterPair` as a separate source meter; a mixin for a channel of PyMeasure."""
 
     recorded: ClassVar[tuple[str, ...]]
     parent: Any
@@ -147,14 +147,14 @@ class SourceMeterChannel(VoltageSourceMeter):
         return {name: str(getattr(self, name)) for name in self.recorded}
 
     def close(self) -> None:
-        """Give the channel back; the connection is closed with the last one in use. No output changes."""
+        """Release the channel; the connection closes with the last channel in use. No output changes."""
         self.parent.release(self)
 
 
 class SourceMeterPair:
     """Two channels behind one connection, which stays open until the last one in use is closed.
 
-    It is mixed into a driver of a bus, before its base.
+    A mixin for a driver of a bus, placed before its base.
     """
 
     setting_name: ClassVar[str] = "{channel}.{setting}"
@@ -170,14 +170,14 @@ class SourceMeterPair:
         raise NotImplementedError
 
     def channel(self, number: int) -> Any:
-        """Return channel 1 or 2, which is in use from now on; raises `InstrumentError` for another number."""
+        """Return channel 1 or 2 and mark it as in use; raises `InstrumentError` for another number."""
         pair = self.pair
         one_of(number, tuple(pair), f"channel of {self._title}")
         self._in_use.add(pair[number].id)
         return pair[number]
 
     def release(self, channel: SourceMeterChannel) -> None:
-        """Note that a channel is not in use any more; the last one closes the connection."""
+        """Mark a channel as no longer in use; the last one closes the connection."""
         if channel.id in self._in_use:
             self._in_use.discard(channel.id)
             if not self._in_use:
@@ -196,7 +196,7 @@ class SourceMeterPair:
         }
 
     def make_safe(self) -> None:
-        """Bring both channels to 0 V and off, confirmed by query; the second one even if the first fails.
+        """Take both channels to 0 V and off, confirmed by query; the second one even if the first fails.
 
         Raises
         ------
@@ -211,7 +211,7 @@ class SourceMeterPair:
 
 
 def readings(values: Iterable[float], limited: int) -> list[Reading]:
-    """Read triples of volts, amperes and status; `limited` are the status bits that tell compliance."""
+    """Parse triples of volts, amperes and status; `limited` are the status bits for compliance."""
     numbers = iter(values)
     return [
         Reading(

@@ -1,6 +1,6 @@
-"""The base of the TSP drivers: commands are Lua, and a ``print`` of the next error behind them is the check.
+"""Base of the TSP drivers: commands are Lua, and a ``print`` of the next error after them is the check.
 
-Each ``print`` is a reply of its own. What a driver does often is a Lua function that is loaded once.
+Each ``print`` is a separate reply. Frequent operations of a driver are Lua functions, loaded once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 CHECK = " print(errorqueue.next())"
-"""What a setting command ends with; `check_set_errors` reads the answer."""
+"""Suffix of a setting command; `check_set_errors` reads its answer."""
 
 _ERROR_REPLY = re.compile(r"\A\s*([+-]?\d\.\d+e[+-]\d+)\t([^\t]*)")
 
@@ -38,7 +38,7 @@ class TspInstrument(BusInstrument):
     """
 
     CHECK = CHECK
-    ANSWERED = ("print", "mho_", "?")  # the functions of our scripts print
+    ANSWERED = ("print", "mho_", "?")  # the functions of the drivers' scripts print
     script: ClassVar[str] = ""  # Lua functions the driver calls, loaded when they are first needed
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -46,11 +46,11 @@ class TspInstrument(BusInstrument):
         super().__init__(*arguments, **options)
 
     def _verify_model(self) -> None:
-        self.interrupt()  # replies that somebody else has not read would be taken for ours
+        self.interrupt()  # unread replies of an earlier program would be taken for ours
         super()._verify_model()
 
     def exchange(self, command: str, replies: int = 0) -> str:
-        """Send commands with an error check behind them, and return what they print.
+        """Send commands followed by an error check, and return what they print.
 
         Parameters
         ----------
@@ -80,10 +80,10 @@ class TspInstrument(BusInstrument):
         return self.exchange(f"{function}({', '.join(arguments)})", replies)
 
     def load(self) -> None:
-        """Make the functions of `script` known to the instrument; no output and no setting changes."""
+        """Load the functions of `script` into the instrument; no output and no setting changes."""
         if not self._loaded:
             self.write(f"loadandrunscript\n{self.script.strip()}\nendscript")
-            self._in_step = True  # it defines what prints, and prints nothing
+            self._in_step = True  # it only defines functions that print, and prints nothing
             self.exchange("")
             self._loaded = True
 
@@ -93,7 +93,7 @@ class TspInstrument(BusInstrument):
         Raises
         ------
         InstrumentError
-            When it does not come, or is something else.
+            When no such block arrives.
         """
         size = 2 + 8 * count + 1
         try:
@@ -135,7 +135,7 @@ def switch(attribute: str, docs: str) -> Any:
 
 
 def choice(attribute: str, docs: str, choices: Sequence[str]) -> Any:
-    """Declare an attribute that is one of some names, which count from 0."""
+    """Declare an attribute with names as values, numbered from 0."""
     names = tuple(choices)
     return Instrument.control(
         f"print({attribute})", f"{attribute} = %d{CHECK}", docs, values=names,
@@ -145,10 +145,10 @@ def choice(attribute: str, docs: str, choices: Sequence[str]) -> Any:
 
 
 def reading(expression: str, docs: str, **options: Any) -> Any:
-    """Declare a property that is only read."""
+    """Declare a read-only property."""
     return Instrument.measurement(f"print({expression})", docs, **options)
 
 
 def lua_list(values: Iterable[float]) -> str:
-    """Write numbers as a Lua table, in full precision."""
+    """Format numbers as a Lua table, in full precision."""
     return "{" + ",".join(f"{value:.9e}" for value in values) + "}"
