@@ -1,4 +1,4 @@
-"""Processes that drive a bench: ended whole, with all that they started, and a bench made safe from a fresh one."""
+"""Ending the process that controls a bench with all its descendants, and making the bench safe from a new process."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import psutil  # at run time only when it is needed: it would cost every start a tenth of a second
+    import psutil  # imported only where needed: it would delay every start by a tenth of a second
 
 HOUSE = Path(__file__).resolve().parents[1]
 MARK = "MHO_WORKER"
-"""The environment variable that a worker hands on to all that it starts, however far that moves away."""
+"""Environment variable that all descendants of a worker inherit, even those that leave its session."""
 
-ROUNDS = 5  # of killing: one that starts others meanwhile must come to an end, too
-GONE = 2.0  # s that the killed may take to vanish, a round
-SAFING = 60.0  # s for a fresh process to make a bench safe: each instrument may take several time-outs
-ABORT = 5.0  # s to come to a safe point: more than most operations of a bench, less than one waits with a hand on a plug
-BREAK_OFF = 5.0  # s to make the bench safe after that; what hangs so long is not waited for any more
+ROUNDS = 5  # rounds of killing: a process that starts others meanwhile must be ended as well
+GONE = 2.0  # s, wait for killed processes to vanish, per round
+SAFING = 60.0  # s for a new process to make a bench safe: each instrument may take several timeouts
+ABORT = 5.0  # s to reach a safe point: longer than most operations of a bench, but short for a waiting user
+BREAK_OFF = 5.0  # s to make the bench safe after that, before the process is killed
 
 log = logging.getLogger(__name__)
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return the environment for a Python of ours: one that finds this mho, with no mark but the one given."""
+    """Return the environment for a new Python process that finds this mho and has no mark but the given one."""
     house = "" if is_installed() else str(HOUSE)
     path = os.pathsep.join(filter(None, [house, os.environ.get("PYTHONPATH", "")]))
     return {k: v for k, v in os.environ.items() if k != MARK} | {"PYTHONPATH": path} | more
@@ -43,9 +43,9 @@ def environment(**more: str) -> dict[str, str]:
 
 @cache
 def is_installed() -> bool:
-    """Return whether this checkout is installed, editable: then its folder need not be on the path.
+    """Return whether this checkout is installed as editable, so that its folder need not be on the path.
 
-    On the path it would hide a user's own modules that are called as one of its links, such as ``analysis.py``.
+    On the path, the folder would hide a user's own modules with the name of one of its links, such as ``analysis.py``.
     """
     for installed in distributions(name="mho"):
         origin = json.loads(installed.read_text("direct_url.json") or "{}")
@@ -55,7 +55,7 @@ def is_installed() -> bool:
 
 
 def shares_group(process: int) -> bool:
-    """Tell whether a process is in the process group of this one."""
+    """Return whether a process is in the process group of this one."""
     try:
         return os.getpgid(process) == os.getpgrp()
     except OSError:  # gone, or another user's
@@ -63,7 +63,7 @@ def shares_group(process: int) -> bool:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of whatever loses its own among the descendants (Linux, prctl(2)), so that none is lost."""
+    """Become the parent of orphaned descendants (Linux, prctl(2)), so that all of them can be found."""
     if sys.platform == "linux":
         import ctypes
 
@@ -73,9 +73,9 @@ def adopt_orphans() -> None:
 
 
 def has_children() -> bool:
-    """Tell whether this process has children, dead ones too that it has not waited for.
+    """Return whether this process has children, including dead ones that it has not waited for.
 
-    A forked child has all that its parent had open, and so the connections to the instruments.
+    A forked child inherits all open files, hence the connections to the instruments.
     """
     if not hasattr(os, "waitid"):  # nor is there a fork
         return False
@@ -87,7 +87,7 @@ def has_children() -> bool:
 
 
 def end_heirs() -> bool:
-    """End what this process has started and not seen to its end; tell whether there was anything, dead or alive."""
+    """End the remaining children of this process; return whether there were any, dead or alive."""
     if not has_children():
         return False
     log.warning("what the procedure had started was not over with it, could use the bench, and is ended")
@@ -96,21 +96,21 @@ def end_heirs() -> bool:
 
 
 def end_whole(leader: int | None, mark: str = "", *, heirs: bool = False) -> bool:
-    """Kill a process and all that it started, and wait until they are dead; tell whether there was more than itself.
+    """Kill a process and its descendants, and wait until they are dead; return whether there were any descendants.
 
-    What there was besides may have used the process's bench until now, whatever the process has said of it.
+    A descendant may have used the process's bench until now, even if the process reported it safe.
 
-    Found are its session, its descendants, and what carries `mark` in the environment that it was started with. A
-    process that left session and parents and has another environment cannot be found.
+    Processes are found by session, by descent, and by `mark` in their initial environment. A process that left its
+    session and parents and has another environment cannot be found.
 
     Parameters
     ----------
     leader : int or None
-        Process id of one that leads a session and has not been waited for; None when it is gone.
+        Process id of a session leader that was not waited for; None when it is gone.
     mark : str
         Value of the variable `MARK`.
     heirs : bool
-        Whether all children of this very process go as well: those that a reaper of orphans was left with.
+        Whether to end all children of this process as well, that is, the orphans that it has adopted.
     """
     import psutil
 
@@ -133,7 +133,7 @@ def end_whole(leader: int | None, mark: str = "", *, heirs: bool = False) -> boo
 
 
 def _family(leader: int | None, mark: str, heirs: bool) -> set[psutil.Process]:
-    """Return what lives of a leader, its session, its descendants and what is marked; never this process."""
+    """Return the living processes of a leader's session, its descendants and the marked ones; never this process."""
     import psutil
 
     found: set[psutil.Process] = set()
@@ -149,16 +149,16 @@ def _family(leader: int | None, mark: str, heirs: bool) -> set[psutil.Process]:
 
 
 def still_runs(process: psutil.Process) -> bool:
-    """Tell whether any thread of a process runs; what it has open, it keeps as long.
+    """Return whether any thread of a process runs; its files stay open as long.
 
     Raises
     ------
     psutil.Error
-        There is no such process, or it cannot be asked.
+        When there is no such process, or its state cannot be read.
     """
     import psutil
 
-    # One whose first thread has ended is a zombie by name while others still end; so is every killed one for a moment.
+    # A process whose first thread has ended is listed as a zombie while others still end; so is a killed one briefly.
     return bool(process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1)
 
 
@@ -173,18 +173,18 @@ def _lives(process: psutil.Process) -> bool:
 
 @dataclass(frozen=True)
 class Safed:
-    """What making a bench safe came to.
+    """Result of making a bench safe.
 
     Attributes
     ----------
     safe : bool
-        Every output was confirmed at 0 V and off.
+        Whether every output was confirmed at 0 V and off.
     reason : str
         Why not.
     live : tuple of str
-        Roles that are not confirmed; empty when nothing is known of any.
+        Roles that are not confirmed; empty when no role is known.
     confirmed : float or None
-        When it was, Unix time, s; of a bench that is safe.
+        Time of the confirmation of a safe bench, Unix time, s.
     """
 
     safe: bool
@@ -194,14 +194,14 @@ class Safed:
 
 
 def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFING) -> Safed:
-    """Make a bench safe from a fresh process, which owes nothing to the one that left it; kill that one before.
+    """Make a bench safe from a new process, independent of the one that left it; kill that one first.
 
     Parameters
     ----------
     bench : str
         A packaged bench or a bench file, as seen from `folder`.
     patience : float
-        How long it may take, s.
+        Time limit, s.
     """
     process = _start_safing(bench, folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
@@ -225,7 +225,7 @@ def make_safe_apart(bench: str, folder: str | Path = ".", patience: float = SAFI
 def _start_safing(
     bench: str, folder: str | Path, *more: str, stdout: int, stderr: int
 ) -> subprocess.Popen[bytes]:
-    # Without the current folder on its path (-P), for a file there must not pass for one of our modules.
+    # Without the current folder on its path (-P): a file there must not replace one of mho's modules.
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "mho.instruments.opening.safing", bench, *more],
         cwd=folder,
@@ -238,16 +238,16 @@ def _start_safing(
 
 
 def end_alone(abort: Callable[[], object], bench: Callable[[], str]) -> None:
-    """End this worker, whose supervisor is gone: at a safe point, else broken off, else killed by who makes the bench safe.
+    """End this worker after its supervisor is gone: at a safe point, else by interrupting it, else by killing it.
 
-    For a thread beside the one that works.
+    Called in another thread than the one that works. A new process kills this one and makes the bench safe.
 
     Parameters
     ----------
     abort : callable
-        Asks the work to stop at its next safe point.
+        Requests a stop at the next safe point.
     bench : callable
-        Returns which bench is in use; empty for none that is real.
+        Returns the real bench in use; empty when there is none.
     """
     abort()
     time.sleep(ABORT)
@@ -262,7 +262,7 @@ def end_alone(abort: Callable[[], object], bench: Callable[[], str]) -> None:
 
 
 def interrupt() -> None:
-    """Break off whatever the main thread is doing, a blocking read too: there it raises `KeyboardInterrupt`."""
+    """Raise `KeyboardInterrupt` in the main thread, which also interrupts a blocking read."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:  # Windows: as soon as the main thread is back in Python

@@ -1,4 +1,4 @@
-"""What every procedure is: PyMeasure's Parameters for its form, our phases for its life."""
+"""Base class of procedures: PyMeasure's Parameters for the form, and the phases of a run."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from mho.runs import Layout, RecordedParameter
 
 @dataclass(frozen=True)
 class Estimate:
-    """How much a run will be.
+    """Expected extent of a run.
 
     Attributes
     ----------
     pulses : int or None
         Programming pulses.
     seconds : float or None
-        Wall time, s, as far as the procedure can tell by itself.
+        Wall time, s, as far as the procedure can estimate it.
     """
 
     pulses: int | None = None
@@ -45,14 +45,14 @@ class Procedure(Parametrised):
         layout = procedure.layout(plan)                 # declares the run file
         result = procedure.execute(plan, bench, stream)  # acts
 
-    So bad input never leaves anything half-done. A short experiment writes `layout` and `execute` alone; its plan is then
-    None. It need not clean up: the bench makes itself safe.
+    Bad input is thus refused before anything is done. A short experiment implements only `layout` and `execute`; its
+    plan is then None. It need not clean up: the bench makes itself safe.
     """
 
     version: ClassVar[str] = "1"
     title: ClassVar[str] = ""
     group: ClassVar[str] = "Other"
-    """Under which heading it is offered."""
+    """Heading under which the procedure is listed."""
 
     def __init__(self, **parameters: Any) -> None:
         check_phases(cast(Hashable, type(self)))
@@ -66,29 +66,29 @@ class Procedure(Parametrised):
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters of a run of an earlier `version` of this procedure, as they are understood now."""
+        """Convert the parameters of a run of an earlier `version` of this procedure to the present ones."""
         return dict(values)
 
     def check(self) -> Any:
-        """Check the parameters and read the input files; return what `prepare` and `estimate` are given.
+        """Check the parameters and read the input files; return the input of `prepare` and `estimate`.
 
         Raises
         ------
         MhoError
-            For anything that cannot be used as given.
+            For a parameter or file that cannot be used.
         """
         return None
 
     def prepare(self, given: Any, bench: Bench, rng: np.random.Generator) -> Any:
-        """Return the plan of the run on this bench: what fits, where, within which limits. Sends nothing that acts."""
+        """Return the plan of the run on this bench, checked against its size and limits. Changes no output or switch."""
         return given
 
     def layout(self, plan: Any) -> Layout:
-        """Declare what the run file will hold."""
+        """Declare the contents of the run file."""
         raise NotImplementedError
 
     def execute(self, plan: Any, bench: Bench, stream: Stream) -> Any:
-        """Do it, and return the result, which the run file keeps.
+        """Run the procedure and return the result, which the run file stores.
 
         A mapping or a dataclass of numbers, text and lists; a number with its unit is ``(value, "S")``. The `path` of a
         frozen dataclass is filled in.
@@ -96,30 +96,30 @@ class Procedure(Parametrised):
         raise NotImplementedError
 
     def in_use(self, plan: Any) -> Mapping[str, tuple[float | str, str]]:
-        """Say what is used for parameters that were not given: value, and whose it is, by name."""
+        """Return the values used for parameters that were not given, with their origin, by name."""
         return {}
 
     def describe_cells(self, plan: Any) -> str:
-        """Say which arrays and cells are in use."""
+        """Return which arrays and cells are in use, in words."""
         return ""
 
     def run_title(self) -> str:
-        """One line for lists and plots."""
+        """Return a one-line title for lists and plots."""
         return self.title or type(self).__name__
 
     def estimate(self, given: Any, source: BenchSource) -> Estimate:
-        """Say beforehand how much a run on this bench will be, from what `check` returned; opens nothing.
+        """Estimate the extent of a run on this bench from the result of `check`; opens nothing.
 
-        What cannot be told stays None. The queue then goes by how long such a run took the last time.
+        Unknown values stay None. The queue then uses the duration of the last such run.
         """
         return Estimate()
 
     def form(self) -> dict[str, Parameter]:
-        """The parameters as PyMeasure objects, for forms and command lines."""
+        """Return the parameters as PyMeasure objects, for forms and command lines."""
         return dict(self._parameters)
 
     def recorded_parameters(self, plan: Any) -> dict[str, RecordedParameter]:
-        """The parameters as the run file keeps them; one that was not given with the value in use."""
+        """Return the parameters as stored in the run file; one that was not given has the value in use."""
         recorded, in_use = {}, self.in_use(plan)
         for name, parameter in self._parameters.items():
             value, origin = getattr(self, name), ""
@@ -145,12 +145,12 @@ PHASES: Mapping[str, tuple[str, ...]] = {
     "estimate": ("given", "source"),
     "recorded_parameters": ("plan",),
 }
-"""What each method of a procedure is called with, besides the procedure."""
+"""Arguments of each method of a procedure, without `self`."""
 
 
 @cache
 def check_phases(kind: Any) -> None:
-    """Raise `InputError` when a method of a procedure does not take what it will be called with."""
+    """Raise `InputError` when a method of a procedure does not accept its arguments."""
     for name, arguments in PHASES.items():
         method = inspect.signature(getattr(kind, name))
         try:
@@ -164,12 +164,12 @@ def check_phases(kind: Any) -> None:
 
 
 def set_parameter(parameter: Parameter, name: str, value: Any) -> Any:
-    """Give a parameter a value and return what it makes of it.
+    """Set a parameter and return its value as converted by the parameter.
 
     Raises
     ------
     InputError
-        For what it refuses, would round, or is no number.
+        For a value that it refuses or would round, or that is not a number.
     """
     try:
         parameter.value = value
@@ -181,12 +181,12 @@ def set_parameter(parameter: Parameter, name: str, value: Any) -> Any:
     if isinstance(parameter, IntegerParameter) and isinstance(value, float) and taken != value:
         raise InputError(
             f"{name} is {value!r}; it must be {_allowed(parameter)}"
-        )  # PyMeasure would cut it down
+        )  # PyMeasure would truncate it
     return taken
 
 
 def _allowed(parameter: Parameter) -> str:
-    """What a parameter may be, in words."""
+    """Return the allowed values of a parameter, in words."""
     if getattr(parameter, "choices", None):
         return "one of " + ", ".join(map(str, parameter.choices))
     if not hasattr(parameter, "minimum"):

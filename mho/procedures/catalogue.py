@@ -1,4 +1,4 @@
-"""Which procedures there are, and one made from a name and values as files and command lines give them."""
+"""The known procedures, and creation of one from a name and values as in files and on command lines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mho.procedures.quantities import parse_quantity
 log = logging.getLogger(__name__)
 
 ENTRY_POINTS = "mho.procedures"
-"""Under which a package says in its metadata which procedures it has: ``endurance = "my_lab.cells:Endurance"``."""
+"""Entry-point group of a package's procedures: ``endurance = "my_lab.cells:Endurance"``."""
 
 
 def packaged_procedures() -> dict[str, type[Procedure]]:
@@ -33,19 +33,19 @@ def packaged_procedures() -> dict[str, type[Procedure]]:
 
 
 def installed_names() -> dict[str, str]:
-    """Return the procedures that installed packages offer (entry points): ``module:Class`` by name in lower case."""
+    """Return the procedures of installed packages (entry points): ``module:Class`` by name in lower case."""
     points = entry_points(group=ENTRY_POINTS)
     return {point.name.lower(): point.value.replace(" ", "") for point in points}
 
 
 def known_procedures() -> dict[str, type[Procedure]]:
-    """Return the procedures that are offered by name: mho's own, and those of installed packages that can be loaded."""
+    """Return the procedures known by name: mho's own, and those of installed packages that can be loaded."""
     known = packaged_procedures()
     for name, target in installed_names().items():
         if name not in known:
             try:
                 known[name] = _checked(import_procedure(target))
-            except InputError as error:  # one broken package must not hide all the others
+            except InputError as error:  # one broken package must not hide the others
                 log.warning("procedure %r is not offered: %s", name, error)
     return known
 
@@ -56,7 +56,7 @@ def find_procedure(name: str) -> type[Procedure]:
     Raises
     ------
     InputError
-        There is none; with the nearest name, or what is wrong with it.
+        When there is none, with the nearest name, or the reason why it cannot be loaded.
     """
     name = current_name(name)
     if ":" in name:
@@ -76,12 +76,12 @@ def _checked(kind: type[Procedure]) -> type[Procedure]:
 
 
 def make_procedure(name: str, values: Mapping[str, Any]) -> Procedure:
-    """Make the procedure called `name` with its parameters set.
+    """Create the procedure called `name` with its parameters set.
 
     Parameters
     ----------
     values : mapping
-        By parameter; a text is understood with its unit where the parameter is a number (``"200mV"``).
+        By parameter; for a numeric parameter a text may have a unit (``"200mV"``).
 
     Raises
     ------
@@ -98,7 +98,7 @@ def make_procedure(name: str, values: Mapping[str, Any]) -> Procedure:
 
 
 def form_of(kind: type[Procedure]) -> Mapping[str, Parameter]:
-    """Return the parameters of a procedure by name, to be looked at only; made once, for that takes a millisecond."""
+    """Return the parameters of a procedure by name, read-only; cached, as creating them takes a millisecond."""
     return _form(cast(Hashable, kind))
 
 
@@ -109,24 +109,24 @@ def _form(kind: Any) -> Mapping[str, Parameter]:
 
 
 def is_required(parameter: Parameter) -> bool:
-    """Whether a parameter cannot be left out: a text that is empty by default."""
+    """Return whether a parameter is required, that is, a text that is empty by default."""
     return type(parameter) is Parameter and parameter.default == ""
 
 
 def plain_value(key: str, parameter: Parameter, value: Any) -> Any:
-    """Return what a parameter takes for `value`: texts become numbers in its unit, and nothing is cut off.
+    """Convert `value` for a parameter: texts become numbers in its unit, and nothing is truncated.
 
     Raises
     ------
     InputError
-        For a text that is no such number, and for a broken number where a whole one belongs.
+        For a text that is no such number, and for a fraction where a whole number is required.
     """
     whole = isinstance(parameter, IntegerParameter)
     if not whole and not isinstance(parameter, FloatParameter):
         return _truth(key, value) if isinstance(parameter, BooleanParameter) else value
     if isinstance(value, str):
         value = parse_quantity(value, getattr(parameter, "units", None) or "", key)
-    if whole and isinstance(value, float):  # PyMeasure would cut 12.7 down to 12
+    if whole and isinstance(value, float):  # PyMeasure would truncate 12.7 to 12
         if not value.is_integer():
             raise InputError(f"{key} is {value:g}; it is a whole number")
         value = int(value)
@@ -134,7 +134,7 @@ def plain_value(key: str, parameter: Parameter, value: Any) -> Any:
 
 
 def accepted(parameter: Parameter, key: str, value: Any) -> Any:
-    """Return what a procedure has after its parameter was given `value`; errors as `make_procedure`."""
+    """Return the value of a procedure's parameter after setting it to `value`; errors as `make_procedure`."""
     one = copy(parameter)
     return set_parameter(one, key, plain_value(key, one, value))
 
@@ -158,6 +158,6 @@ def _truth(key: str, value: Any) -> bool:
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
-    """Say which of the `known` names may have been meant, or all of them."""
+    """Return a hint with the `known` name nearest to the given one, or with all of them."""
     near = difflib.get_close_matches(name.lower(), known, 1)
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}"

@@ -1,4 +1,4 @@
-"""Which lines of an array a form names: ``0:8`` or ``0:8:2, 12`` as row or column numbers."""
+"""Row or column numbers of an array as text: ``0:8`` or ``0:8:2, 12``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PART = re.compile(r"(\d{1,6})(?::(\d{1,6})(?::(\d{1,6}))?)?")
 
 @dataclass(frozen=True)
 class CellRange:
-    """Where some rows and columns cross, in the order in which they are visited.
+    """The cells at the crossings of some rows and columns, in the order of their visits.
 
     Attributes
     ----------
@@ -30,21 +30,21 @@ class CellRange:
 
     @classmethod
     def parse(cls, rows: str, columns: str) -> CellRange:
-        """Return the range that a form names; `InputError` as `parse_lines`."""
+        """Parse the rows and columns of a form; raises as `parse_lines`."""
         return cls(parse_lines(rows, "rows"), parse_lines(columns, "columns"))
 
     @property
     def shape(self) -> tuple[int, int]:
-        """How many rows and columns."""
+        """Numbers of rows and columns."""
         return len(self.rows), len(self.columns)
 
     @property
     def count(self) -> int:
-        """How many cells."""
+        """Number of cells."""
         return len(self.rows) * len(self.columns)
 
     def ascending(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return an image of the cells, (rows, columns) as visited, with its lines in ascending order as maps have them."""
+        """Reorder an image of the cells, (rows, columns) as visited, to ascending lines as in maps."""
         return values[np.ix_(np.argsort(self.rows), np.argsort(self.columns))]
 
 
@@ -54,14 +54,14 @@ def parse_lines(text: str, what: str) -> NDArray[np.int64]:
     Parameters
     ----------
     text : str
-        Numbers and ranges ``first:end`` or ``first:end:step`` (`end` is not included), apart by commas.
+        Numbers and ranges ``first:end`` or ``first:end:step`` (`end` is excluded), separated by commas.
     what : str
         "rows" or "columns", for the error.
 
     Raises
     ------
     InputError
-        For anything else, for no line at all, and for one named twice.
+        For any other text, for no line at all, and for a repeated line.
     """
     lines: list[int] = []
     for part in str(text).split(","):

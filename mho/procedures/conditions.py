@@ -1,4 +1,4 @@
-"""Under which conditions a run takes place, checked before anything waits or is opened: bench, simulated cells, seed."""
+"""Conditions of a run (bench, simulated cells, seed), checked before the run is queued or anything is opened."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mho.instruments.simulated import cell_preset
 def load_conditions(
     bench: str, preset: str | None = None, seed: int | None = None, force: bool = False
 ) -> BenchSource:
-    """Return what a bench's file says, when a run may take place there with this preset and seed.
+    """Load a bench file, and check that a run is possible there with this preset and seed.
 
     Parameters
     ----------
@@ -20,8 +20,8 @@ def load_conditions(
     Raises
     ------
     MhoError
-        For a wrong bench file or limits in it that can hardly be meant, a preset that is unknown or for a bench of real
-        instruments, or a seed below 0.
+        For a wrong bench file, implausible limits in it, an unknown preset, a preset for a bench of real instruments,
+        or a seed below 0.
     """
     source = load_bench_file(bench)
     check_limits(source, force)
@@ -35,6 +35,6 @@ def load_conditions(
 
 
 def check_seed(seed: int | None) -> None:
-    """Raise `InputError` for a seed from which no random numbers come, or that no file keeps."""
+    """Raise `InputError` for a seed that the random generator does not accept or a file cannot store."""
     if seed is not None and not 0 <= seed < 2**63:
         raise InputError(f"seed is {seed}; it must be a whole number from 0 to 2^63 - 1")

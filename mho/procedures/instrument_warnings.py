@@ -1,4 +1,4 @@
-"""What instruments warn of while a run goes on (a connection that came back, say), kept in its file."""
+"""Recording of instruments' warnings (such as a restored connection) in the file of the present run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from mho.procedures.stream import Stream
 
 
 class _Overhearing(logging.Handler):
-    """Passes warnings and errors on to a stream; what is critical, its run says itself."""
+    """Passes warnings and errors to a stream; the run itself reports critical ones."""
 
     def __init__(self, stream: Stream) -> None:
         super().__init__(logging.WARNING)
         self._stream, self._thread = stream, threading.get_ident()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let only the run's own thread write its file."""
+        """Accept only records of the run's own thread, which alone may write its file."""
         return record.thread == self._thread and record.levelno < logging.CRITICAL
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it; a file that cannot be written must not keep an instrument from being made safe."""
+        """Write a record; a file that cannot be written must not keep an instrument from being made safe."""
         try:
             self._stream.say(record.getMessage(), "ERROR" if record.levelno >= logging.ERROR else "WARNING")
         except Exception:
@@ -31,7 +31,7 @@ class _Overhearing(logging.Handler):
 
 @contextmanager
 def overheard(stream: Stream) -> Iterator[None]:
-    """Say to `stream` what the instruments' loggers warn of within."""
+    """Write warnings of the instruments' loggers to `stream` within the block."""
     handler, logger = _Overhearing(stream), logging.getLogger("mho.instruments")
     logger.addHandler(handler)
     try:

@@ -1,4 +1,4 @@
-"""Where a run comes from, in words from which it can be asked for again: procedure, bench, folder."""
+"""Origin of a run, stored so that the run can be repeated: procedure, bench, folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mho.procedures.own_code import name_of
 
 
 def origin(procedure: Procedure) -> dict[str, str]:
-    """Return what a run file keeps as its origin.
+    """Return the origin for a run file.
 
     Returns
     -------
@@ -20,12 +20,12 @@ def origin(procedure: Procedure) -> dict[str, str]:
         parameters start).
     """
     found = {"procedure": name_of(type(procedure))}
-    with suppress(OSError):  # a folder that was removed while we are in it
+    with suppress(OSError):  # the current folder was removed
         found["folder"] = os.getcwd()
     return found
 
 
 def bench_key(bench: str) -> str:
-    """Return a bench's one name: a packaged one's own, and the absolute path of a bench file."""
+    """Return a bench's unique name: that of a packaged bench, or the absolute path of a bench file."""
     path = Path(bench)
     return str(path.resolve()) if path.suffix and path.is_file() else bench

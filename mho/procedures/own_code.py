@@ -1,4 +1,4 @@
-"""A user's own procedure: loaded by ``module:Class`` or ``path/file.py:Class``, and the text that it was loaded from."""
+"""A user's own procedure, loaded by ``module:Class`` or ``path/file.py:Class``, and its source text."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SUFFIX = ".py"
 
 
 def names_file(name: str) -> bool:
-    """Tell whether the name of a procedure is ``path/file.py:Class``."""
+    """Return whether the name of a procedure is ``path/file.py:Class``."""
     return name.rpartition(":")[0].endswith(SUFFIX)
 
 
 def name_of(kind: type[Procedure]) -> str:
-    """Return the name under which a procedure's class can be loaded again; a file's is its absolute path."""
+    """Return a name by which a procedure's class can be loaded again; for a file with its absolute path."""
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
@@ -35,7 +35,7 @@ def import_procedure(name: str) -> type[Procedure]:
     Raises
     ------
     InputError
-        The file, the module or the class is not there, cannot be loaded, or is no procedure.
+        When the file, the module or the class is missing, cannot be loaded, or is no procedure.
     """
     place, _, attribute = name.rpartition(":")
     module = _load_file(place) if names_file(name) else _load_module(place, name)
@@ -51,7 +51,7 @@ def import_procedure(name: str) -> type[Procedure]:
 
 
 def source_of(kind: type[Procedure]) -> str:
-    """Return the text of the module of a user's own procedure; "" for mho's own, and for one that no file holds."""
+    """Return the source of the module of a user's own procedure; "" for mho's own, and for one without a file."""
     if kind.__module__.partition(".")[0] == "mho" and not names_file(name_of(kind)):
         return ""
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
@@ -62,7 +62,7 @@ def source_of(kind: type[Procedure]) -> str:
 
 def _load_module(module: str, name: str) -> ModuleType:
     try:
-        with modules_beside(Path()):  # the console script does not look there
+        with modules_beside(Path()):  # the console script does not search there
             return importlib.import_module(module)
     except (ModuleNotFoundError, ValueError) as error:
         raise InputError(
@@ -70,12 +70,12 @@ def _load_module(module: str, name: str) -> ModuleType:
         ) from None
     except MhoError:
         raise
-    except Exception as error:  # whatever a module of the user's does when it is run
+    except Exception as error:  # importing a user's module may raise anything
         raise InputError(f"module {module!r} cannot be loaded: {_in_words(error)}") from error
 
 
 def _load_file(place: str) -> ModuleType:
-    """Return the module in a file, under its absolute path; loaded anew when the file has changed."""
+    """Return the module in a file, by its absolute path; reloaded when the file has changed."""
     path = Path(os.path.abspath(place))
     try:
         text = path.read_bytes()
@@ -93,7 +93,7 @@ def _load_file(place: str) -> ModuleType:
     assert spec.loader is not None
     module = module_from_spec(spec)
     module.__dict__["__loaded__"] = text
-    sys.modules[str(path)] = module  # where dataclasses and pickle look for it
+    sys.modules[str(path)] = module  # dataclasses and pickle look for it there
     try:
         with modules_beside(path.parent):
             exec(
@@ -108,7 +108,7 @@ def _load_file(place: str) -> ModuleType:
 
 
 def _in_words(error: Exception) -> str:
-    """Say what an error is, and in which line of which file."""
+    """Return an error in words, with its line and file."""
     if isinstance(error, SyntaxError):
         file, line = error.filename or "", error.lineno
         return f"{type(error).__name__}: {error.msg} ({os.path.basename(file)}, line {line})"

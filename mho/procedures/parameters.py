@@ -1,7 +1,7 @@
-"""PyMeasure's Parameters, and the object that declares some: the one place where `pymeasure.experiment` is imported.
+"""PyMeasure's Parameters, and the base class of objects that declare some; only this module imports `pymeasure.experiment`.
 
-That package imports its CSV results and its units, and with them pandas and pint, which take longer to load than everything
-else here together and which procedures do not use. Its module of parameters needs neither, so it is imported past the
+That package imports pandas and pint for its CSV results and units. They load more slowly than everything else here
+together, and procedures do not use them. Its module of parameters needs neither, so it is imported without running the
 package's ``__init__``.
 """
 
@@ -17,11 +17,11 @@ PACKAGE = "pymeasure.experiment"
 if PACKAGE not in sys.modules:
     spec = find_spec(PACKAGE)
     assert spec is not None
-    sys.modules[PACKAGE] = module_from_spec(spec)  # not executed: only the place where its modules are found
+    sys.modules[PACKAGE] = module_from_spec(spec)  # not executed: it only provides the path of its modules
     try:
         import_module(f"{PACKAGE}.parameters")
     finally:
-        del sys.modules[PACKAGE]  # whoever imports the package itself gets all of it, with these same classes
+        del sys.modules[PACKAGE]  # a later import of the package loads all of it, with the same classes
 
 from pymeasure.experiment.parameters import (
     BooleanParameter,
@@ -44,7 +44,7 @@ __all__ = [
 class Parametrised:
     """An object whose class declares Parameters: it has their values as attributes, None for one without a default.
 
-    They are in the order in which they are declared, those of a base class first.
+    Parameters are in the order of declaration, those of a base class first.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A number with a unit as people type it, ``200mV`` or ``0.2``, in the unit that a parameter has."""
+"""Conversion of a typed number with or without a unit, ``200mV`` or ``0.2``, to a parameter's unit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from mho.errors import InputError
 from mho.runs.units import converted
 
-# A plain number and at most a unit: pint alone would work out "2**3 V" too.
+# A plain number and at most a unit: pint alone would also evaluate "2**3 V".
 _QUANTITY = re.compile(
     r"\s*(?P<number>[-+]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?P<unit>[^\W\d_]*|%|Ω)\s*"
 )
@@ -30,7 +30,7 @@ def parse_quantity(text: str, unit: str, name: str) -> float:
     Raises
     ------
     InputError
-        For what is no number, an unknown unit, or one of another dimension.
+        For a text that is not a number, an unknown unit, or a unit of another dimension.
     """
     match = _QUANTITY.fullmatch(text)
     if match is None or not math.isfinite(float(match["number"])):

@@ -1,4 +1,4 @@
-"""What happens during a run, as it happens: to the run file first, then to whoever watches."""
+"""Events of a run, written to the run file first and then passed to observers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mho.runs import RunWriter, Status
 
 log = logging.getLogger(__name__)
 
-STANDING = 0.5  # s of wall time between two announcements of how the outputs stand
+STANDING = 0.5  # s of wall time between announcements of the outputs' states
 
 
 @dataclass(frozen=True)
 class BenchTaken:
-    """The real instruments of a bench are this process's from here on, and nothing was sent to them yet."""
+    """The real instruments of a bench are now locked by this process, and nothing was sent to them yet."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage of the run is; `detail` holds numbers worth showing."""
+    """Progress of a stage of the run; `detail` holds numbers to display."""
 
     stage: str
     done: int
@@ -52,8 +52,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Message:
-    """Something said to the user and kept in the log; `level` is a `logging` level name, `unsafe` whether it says that
-    the bench is not confirmed safe.
+    """A message to the user, stored in the log; `level` is a `logging` level name, `unsafe` whether it reports a bench that
+    is not confirmed safe.
     """
 
     level: str
@@ -63,14 +63,14 @@ class Message:
 
 @dataclass(frozen=True)
 class Standing:
-    """How the outputs of the bench stand, as it has set and confirmed them.
+    """States of the bench's outputs, as set and confirmed.
 
     Attributes
     ----------
     outputs : mapping
         By role, in words.
     live : tuple of str or None
-        The roles that may be on; None where nobody has said.
+        The roles that may be on; None where this is not known.
     """
 
     outputs: Mapping[str, str]
@@ -79,17 +79,17 @@ class Standing:
 
 @dataclass(frozen=True)
 class Paused:
-    """The run rests at a safe point, outputs idle."""
+    """The run is paused at a safe point, outputs idle."""
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """The run goes on after a pause."""
+    """The run continues after a pause."""
 
 
 @dataclass(frozen=True)
 class MakingSafe:
-    """The procedure is over, one way or another, and its bench is being made safe, which takes as long as it takes."""
+    """The procedure has ended or failed, and its bench is being made safe, which may take long."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Ended:
     safe : bool
         Whether the bench was confirmed safe; where it was not, `unsafe_reason` says why, and `live` names the roles.
     error : str
-        The kind of error that ended it, as `mho.errors.recorded_name` has it; empty without one.
+        Type of the error that ended it, as named by `mho.errors.recorded_name`; empty without one.
     confirmed : float or None
         When the bench was confirmed safe, Unix time, s.
     """
@@ -121,22 +121,22 @@ Observer = Callable[[Event], None]
 
 
 class Control:
-    """What a run is asked meanwhile: to pause, to go on, to stop.
+    """Requests to a run: pause, resume, stop.
 
-    Asked from any thread or a signal handler; obeyed in the run's own thread at its safe points, which are
-    before every operation of the bench and wherever the procedure calls `Stream.check`.
+    Requested from any thread or a signal handler; obeyed in the run's own thread at its safe points, which are
+    before every operation of the bench and at every call of `Stream.check`.
 
     Attributes
     ----------
     reason : str
-        Why to stop; empty while the run may go on.
+        Reason to stop; empty while the run may continue.
     lost : bool
-        Whether that is nobody's wish: what the run depends on is gone.
+        Whether the run must stop because its runner is lost, not by a user's request.
     pausing : bool
         Whether to pause at the next safe point, or to stay paused.
     """
 
-    PERIOD = 0.02  # s between looks during a pause: a lock would not do, for a signal handler may be asking
+    PERIOD = 0.02  # s between checks during a pause; no lock, as a signal handler may request
 
     def __init__(self) -> None:
         self.reason = ""
@@ -151,7 +151,7 @@ class Control:
             self.lost, self.reason = lost, reason
 
     def check(self) -> None:
-        """Raise `Aborted` when a stop was requested; wait here, outputs idle, while a pause is."""
+        """Raise `Aborted` when a stop was requested; wait, outputs idle, while a pause is requested."""
         if self.pausing and not self.reason:
             self._rest()
             self._announce(Paused())
@@ -168,7 +168,7 @@ class Control:
 
     @contextmanager
     def governing(self, bench: Bench, stream: Stream) -> Iterator[None]:
-        """Within, every operation of `bench` is a safe point, and a pause rests it and is told to `stream`."""
+        """Within the block, every operation of `bench` is a safe point; a pause idles it and is announced to `stream`."""
 
         def announce(event: Event) -> None:
             stream.pause(isinstance(event, Paused))
@@ -185,18 +185,18 @@ class Control:
 
 
 class Stream:
-    """The one way out of a procedure.
+    """The output of a procedure: its run file and the observers.
 
     Parameters
     ----------
     writer : RunWriter
-        Where everything is kept.
+        Writes the run file.
     observers : sequence of callables
         Called with each event in the running thread; bulk rows go to the file alone.
     control : Control
         Obeyed by `check`, which procedures call between steps.
     earlier : Path, optional
-        The run file of an attempt that did not come to its end: a procedure may take from it what was done.
+        The run file of an interrupted attempt, whose results a procedure may reuse.
     """
 
     def __init__(
@@ -216,7 +216,7 @@ class Stream:
         self.set_array = writer.set_array
         self.set_result = writer.set_result
         self.now = time.monotonic  # wall time, for pacing announcements
-        self.standing = lambda: Standing({}, ())  # asked for now and then, to be announced
+        self.standing = lambda: Standing({}, ())  # called from time to time for announcements
         self._stood = -STANDING
 
     def emit(self, table: str, **values: Any) -> None:
@@ -230,24 +230,24 @@ class Stream:
         self.announce(Message(level, text, unsafe))
 
     def pause(self, paused: bool) -> None:
-        """Note in the file, and say, that the run rests or goes on."""
+        """Record in the file, and announce, that the run pauses or resumes."""
         self._writer.pause(paused)
         self.say("paused, outputs idle" if paused else "going on after the pause")
 
     def progress(self, stage: str, done: int, total: int, **detail: float) -> None:
-        """Announce how far the run is, and now and then how the bench's outputs stand."""
+        """Announce the progress of the run, and from time to time the states of the bench's outputs."""
         self.announce(Progress(stage, done, total, detail))
         if self._observers and self.now() - self._stood >= STANDING:
             self._stood = self.now()
             self.announce(self.standing())
 
     def announce(self, event: Event) -> None:
-        """Tell the observers; one that fails is told nothing more, for watching must not harm a run."""
+        """Notify the observers; one that fails is dropped, so that observing cannot harm a run."""
         self._observers = announced(self._observers, event)
 
 
 def announced(observers: Sequence[Observer], event: Event) -> tuple[Observer, ...]:
-    """Tell each of the observers; return those that have not failed."""
+    """Notify each of the observers; return those that did not fail."""
     left = []
     for observer in observers:
         try:
@@ -260,14 +260,14 @@ def announced(observers: Sequence[Observer], event: Event) -> tuple[Observer, ..
 
 
 class NullStream(Stream):
-    """Keeps nothing and tells nobody: for whoever wants a procedure's result alone, thousands of times."""
+    """A stream without file and observers, for calls that use only the result of a procedure, thousands of times."""
 
     def __init__(self) -> None:
         super().__init__(cast(RunWriter, _Nowhere()))
 
 
 class _Nowhere:
-    """A writer that drops everything."""
+    """A writer that discards everything."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return _drop

@@ -1,4 +1,4 @@
-"""Write-verify of many cells at once, on a bench without instruments: the same decisions, every cell in its own time."""
+"""Write-verify of many cells at once, on a bench without instruments: the same decisions, with separate cell times."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Rows = Mapping[str, NDArray[Any]]
 
-FEW = 3  # cells that are quicker decided one by one: most of the time they are the stuck ones
-BATCH = 65_536  # cells visited at once: some ten MB of noise while they are
-STEPS_PER_CELL = 5.5  # reads: when a cell's turn comes, for what it holds already
+FEW = 3  # number of cells up to which deciding one by one is faster: mostly the stuck ones
+BATCH = 65_536  # cells visited at once: their noise takes some ten MB
+STEPS_PER_CELL = 5.5  # expected reads per cell, which set the age of a cell when its turn comes
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class FlatCells:
     Attributes
     ----------
     block : (count,) array
-        Which block each belongs to.
+        Index of each cell's block.
     place : (count,) array
-        Its place in the block, flattened.
+        Flat index in the block.
     rows, columns : (count,) arrays
-        Its lines.
+        Row and column of each cell.
     """
 
     block: Numbers
@@ -54,13 +54,13 @@ class FlatCells:
         return cls(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def batches(self) -> Iterator[FlatCells]:
-        """Cut the list into pieces of at most `BATCH` cells."""
+        """Split the list into batches of at most `BATCH` cells."""
         for start in range(0, len(self.block), BATCH):
             part = slice(start, start + BATCH)
             yield FlatCells(self.block[part], self.place[part], self.rows[part], self.columns[part])
 
     def taken(self, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Take each cell's value out of its block's `values`."""
+        """Return each cell's value from its block's `values`."""
         taken = np.zeros(len(self.block), values[0].dtype)
         for number, value in enumerate(values):
             mine = self.block == number
@@ -68,13 +68,13 @@ class FlatCells:
         return taken
 
     def put(self, values: Sequence[NDArray[Any]], taken: NDArray[Any]) -> None:
-        """Put each cell's value into its block's `values`."""
+        """Store each cell's value in its block's `values`."""
         for number, value in enumerate(values):
             mine = self.block == number
             value.ravel()[self.place[mine]] = taken[mine]
 
     def lines(self, placements: Sequence[Placement]) -> list[CellPositions]:
-        """The cells by array and lines."""
+        """Return the cells by array and lines."""
         return [
             CellPositions(
                 placement.array, self.rows[self.block == number], self.columns[self.block == number]
@@ -85,20 +85,20 @@ class FlatCells:
 
 
 class _Record:
-    """What was done to cells, read by read, as rows of the table `pulses` but for `array`."""
+    """Log of the reads and pulses of cells, as rows of the table `pulses` without `array`."""
 
     def __init__(self, cells: FlatCells, resting: Pulses) -> None:
         self._cells, self._resting = cells, resting
         self._steps: list[tuple[NDArray[Any], ...]] = []
 
     def take(self, which: Numbers, times: Floats, conductance: Floats, pulses: Pulses | None) -> None:
-        """Keep a read of some cells, and the pulses before it."""
+        """Store a read of some cells, and the pulses before it."""
         if pulses is None:
             pulses = Pulses(*(np.full(which.shape, value) for value in self._resting))
         self._steps.append((which, times, conductance, *pulses))
 
     def rows(self, begun: Floats) -> dict[str, NDArray[Any]]:
-        """Give the rows, cell by cell; each cell's turn began at `begun` (s)."""
+        """Return the rows, cell by cell; each cell's turn began at `begun` (s)."""
         which, times, *values = (np.concatenate(part) for part in zip(*self._steps, strict=True))
         order = np.argsort(which, kind="stable")
         which = which[order]
@@ -114,16 +114,16 @@ class _Record:
 
 @dataclass(frozen=True)
 class Verified:
-    """How cells turned out.
+    """Result of verifying cells.
 
     Attributes
     ----------
     achieved : (count,) array
         Last verify reads, S.
     pulses : (count,) array
-        Pulses each cell took.
+        Number of pulses per cell.
     rows : dict
-        Of the table `pulses`, with ``block`` instead of ``array``.
+        Rows of the table `pulses`, with ``block`` instead of ``array``.
     """
 
     achieved: Floats
@@ -150,7 +150,7 @@ def verify_cells(
     levels: Levels,
     settings: WriteVerifySettings,
 ) -> Verified:
-    """Bring each cell to its digit: read, and pulse and read again until it is there or given up."""
+    """Program each cell to its digit: read, then pulse and read until it is in its window or given up."""
     windows = levels.nominal[digits], levels.low[digits], levels.high[digits]
     state: WriteVerify | _Few = WriteVerify.towards(*windows, settings)
     which = np.arange(len(digits))
@@ -172,7 +172,7 @@ def verify_cells(
 
 
 class _Few:
-    """The states of a few cells, decided one by one; as `WriteVerify` of all of them."""
+    """The states of a few cells, decided one by one; interface as `WriteVerify`."""
 
     def __init__(self, states: Sequence[WriteVerify]) -> None:
         self._states = states
@@ -200,5 +200,5 @@ def _read(
 
 
 def _resting(bench: ArrayBench) -> Pulses:
-    """What stands in the table for a read without a pulse."""
+    """Return the table values of a read without a pulse."""
     return Pulses(0, bench.file.read.voltage, 0.0, bench.file.read.gate)

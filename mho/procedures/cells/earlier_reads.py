@@ -1,4 +1,4 @@
-"""What an earlier attempt at the same reads has measured: a retention run of a week goes on where it was interrupted."""
+"""Results of an earlier attempt at the same reads, so that a long retention run continues after an interruption."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from mho.runs import RunFile
 from mho.toml import load_toml
 
 CLOCK_ZERO = "clock_zero"
-"""Name of the array that holds the Unix time (s) at which the run's clock showed 0; NaN on a simulated bench."""
+"""Array with the Unix time (s) of the zero of the run's clock; NaN on a simulated bench."""
 
 
 @dataclass(frozen=True)
 class EarlierReads:
-    """The whole repeats in a run file.
+    """The complete repeats in a run file.
 
     Attributes
     ----------
     repeats : int
-        How many.
+        Number of complete repeats.
     rows : dict
-        Of its table of reads, those of these repeats, by column.
+        Rows of these repeats in the table of reads, by column.
     times : (repeats,) array
-        When each began, s on the earlier bench's clock.
+        Start of each, s on the earlier bench's clock.
     elapsed : float
-        What its clock would show now, s: it ended with its process, so the computer's is asked. Never before the last
-        row.
+        Present time on that clock, s, derived from the computer's clock as the process has ended. Never before the
+        last row.
     """
 
     repeats: int
@@ -44,14 +44,14 @@ class EarlierReads:
 
 
 def earlier_reads(path: Path, parameters: Mapping[str, Any], per_repeat: int, image: str) -> EarlierReads:
-    """Read what the run file at `path` holds of `per_repeat` reads a repeat, and of the map `image`.
+    """Read the complete repeats, with `per_repeat` reads each, and the map `image` from the run file at `path`.
 
     Raises
     ------
     RunFileError
-        It cannot be read.
+        When it cannot be read.
     InputError
-        It was made with other `parameters`.
+        When it was made with other `parameters`.
     """
     with RunFile(path) as run:
         for name, value in parameters.items():
@@ -68,7 +68,7 @@ def earlier_reads(path: Path, parameters: Mapping[str, Any], per_repeat: int, im
 
 
 def _in_use(run: RunFile, name: str) -> Any:
-    """Return what a parameter was in `run`; `Read` version 1 kept 0 V for the read voltage of its bench file."""
+    """Return a parameter's value in `run`; `Read` version 1 stored 0 V for the read voltage of the bench file."""
     value = run.parameters[name].value if name in run.parameters else None
     if (name, run.version, value) == ("read_voltage", "1", 0.0):
         read = load_toml(run.bench, f"bench file in {run.path}", InputError).get("read")

@@ -32,18 +32,18 @@ Digits = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Programmed:
-    """How the cells turned out; `units` are those of the summary.
+    """Result of programming; `units` are those of the summary.
 
     Attributes
     ----------
     achieved : (rows, columns) array
         Last verify read, S.
     pulses : (rows, columns) array
-        Pulses each cell took.
+        Number of pulses per cell.
     failed : int
         Cells that ended outside their window.
     summary : dict
-        What the run file keeps, and ``--json`` prints.
+        Summary in the run file and of ``--json``.
     path : Path
         The run file.
     """
@@ -58,12 +58,12 @@ class Programmed:
 
 @dataclass(frozen=True)
 class ProgramPlan:
-    """Which digits go where, and how.
+    """The digits with their placement and settings.
 
     Attributes
     ----------
     digits : (rows, columns) array
-        What each cell of `placement` shall hold.
+        Digit of each cell of `placement`.
     arrays : tuple of str
         The chip's arrays, in its order.
     """
@@ -75,7 +75,7 @@ class ProgramPlan:
     settings: WriteVerifySettings
 
     def block(self) -> Block:
-        """Return the block to program, nothing of it done yet."""
+        """Return the block to program, with empty results."""
         return Block(self.placement, self.digits)
 
 
@@ -93,12 +93,12 @@ class Program(Procedure):
     write_verify = Parameter("Write-verify settings, the chip map's unless given")
 
     def check(self) -> Digits:
-        """Read the digits, and the settings that are given."""
+        """Read the digits and the given settings."""
         read_settings(self.write_verify)
         return load_digits(self.digits)
 
     def prepare(self, given: Digits, bench: Bench, rng: np.random.Generator) -> ProgramPlan:
-        """Lay the block on the array and check the largest pulses."""
+        """Place the block on the array and check the largest pulses."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
         levels = chip.level_scale()
         levels.conductance(given)
@@ -115,7 +115,7 @@ class Program(Procedure):
         return ProgramPlan(placement, given, levels, tuple(array.name for array in chip.arrays), settings)
 
     def layout(self, plan: ProgramPlan) -> Layout:
-        """Every pulse, the maps of the block, and the digits wanted."""
+        """Declare the pulses, the maps of the block, and the target digits."""
         maps = BlockMaps.covering(self.array, [plan.block()]).declared()
         digits = Array("digits", plan.digits, description="digit wanted of each cell")
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
@@ -124,27 +124,27 @@ class Program(Procedure):
         return Layout((pulses,), maps, (digits,), default=f"maps/{maps[0].name}", figures=figures)
 
     def in_use(self, plan: ProgramPlan) -> Mapping[str, tuple[str, str]]:
-        """The settings of write-verify."""
+        """Return the settings of write-verify."""
         return {"write_verify": (settings_text(plan.settings), "the chip map's")}
 
     def recorded_parameters(self, plan: ProgramPlan) -> dict[str, RecordedParameter]:
-        """The parameters, the settings of write-verify in full."""
+        """Return the parameters, with all settings of write-verify."""
         recorded = super().recorded_parameters(plan)
         whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
         return recorded | {"write_verify": whole}
 
     def describe_cells(self, plan: ProgramPlan) -> str:
-        """Array and range."""
+        """Return array and range."""
         rows, columns = plan.placement.rows, plan.placement.columns
         return f"{self.array}[{rows[0]}:{rows[-1] + 1}, {columns[0]}:{columns[-1] + 1}]"
 
     def run_title(self) -> str:
-        """Name the digits and where they go."""
+        """Return the name of the digits and their place."""
         name = Path(self.digits).name if isinstance(self.digits, str | Path) else "array"
         return f"Program {name} at {self.array}[{self.row}, {self.column}]"
 
     def estimate(self, given: Digits, source: BenchSource) -> Estimate:
-        """Pulses as cells usually take them."""
+        """Estimate the pulses from the usual number per cell."""
         return Estimate(pulses=round(PULSES_PER_CELL * given.size))
 
     def execute(self, plan: ProgramPlan, bench: Bench, stream: Stream) -> Programmed:

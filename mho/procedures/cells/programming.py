@@ -1,4 +1,4 @@
-"""Bringing blocks of cells to their digits through the bench: form, RESET, SET, verify, and verify again."""
+"""Programming blocks of cells to digits through the bench: form, RESET, SET, verify, and verify again."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from mho.runs import Column, Map, Table
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
-PICTURE_PERIOD = 0.5  # s of bench time between two images of the maps, at least
-PICTURED = 0.01  # and so much of the cells, lest a large block fill the disk
+PICTURE_PERIOD = 0.5  # s of bench time, least interval between images of the maps
+PICTURED = 0.01  # and least share of the cells between them, so that a large block does not fill the disk
 
 KINDS = {"read": 0, "set": 1, "reset": 2}  # codes of the `kind` column
 
@@ -48,16 +48,16 @@ PULSES = Table(
 
 @dataclass
 class Block:
-    """A block of cells to program, and how it turned out.
+    """A block of cells to program, and the result.
 
     Attributes
     ----------
     digits : (rows, columns) array
-        What each cell shall hold.
+        Target digit of each cell.
     achieved : (rows, columns) array
         Last verify read, S; NaN before.
     pulses : (rows, columns) array
-        Pulses each cell took.
+        Number of pulses per cell.
     """
 
     placement: Placement
@@ -80,7 +80,7 @@ class BlockMaps:
 
     @classmethod
     def covering(cls, array: str, blocks: Sequence[Block]) -> BlockMaps:
-        """Find the lines that the blocks on `array` use."""
+        """Create the maps with the lines that the blocks on `array` use."""
         placed = [block.placement for block in blocks if block.placement.array == array]
         return cls(
             array,
@@ -89,7 +89,7 @@ class BlockMaps:
         )
 
     def declared(self) -> tuple[Map, ...]:
-        """The maps to put into the layout."""
+        """Return the maps for the layout."""
         return (
             Map(f"{self.array}_conductance", "S", self.rows, self.columns, f"{self.array}: conductance"),
             Map(f"{self.array}_target", "S", self.rows, self.columns, f"{self.array}: target conductance"),
@@ -97,7 +97,7 @@ class BlockMaps:
         )
 
     def image(self, blocks: Sequence[Block], values: Sequence[Floats]) -> Floats:
-        """Lay the blocks' `values` out as one image, NaN where no cell is in use."""
+        """Combine the blocks' `values` into one image, NaN where no cell is in use."""
         image = np.full((len(self.rows), len(self.columns)), np.nan)
         for block, value in zip(blocks, values, strict=True):
             if block.placement.array == self.array:
@@ -108,20 +108,20 @@ class BlockMaps:
 
 
 class Programmer:
-    """Programs blocks cell by cell and keeps account.
+    """Programs blocks cell by cell and records the results.
 
     Parameters
     ----------
     bench : Bench
         Reads and pulses.
     levels : Levels
-        What the digits mean.
+        Conductance levels of the digits.
     arrays : sequence of str
         The chip's array names; their order is the code in the `pulses` table.
     settings : WriteVerifySettings
     passes : int
-        How often cells are verified again, some time after their last pulse, and touched up where they
-        relaxed out of their window.
+        Number of later verifications of all cells, in which those that relaxed out of their window are
+        programmed again.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class Programmer:
         masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
         self._visit(blocks, masks, maps, "programming", total)
         for _ in range(self._passes):
-            # Read again, later than the last pulse; only what is touched up then needs another look.
+            # Read again after the last pulse; in further passes only the reprogrammed cells.
             masks = self._reread(blocks, masks)
             count = sum(int(mask.sum()) for mask in masks)
             if not count:
@@ -156,7 +156,7 @@ class Programmer:
         self._snapshot(maps, blocks)
 
     def failed(self, blocks: Sequence[Block]) -> int:
-        """How many cells ended outside their window."""
+        """Return the number of cells that ended outside their window."""
         return sum(int((~self._levels.inside(b.achieved, b.digits)).sum()) for b in blocks)
 
     def _visit(
@@ -185,7 +185,7 @@ class Programmer:
                     announced = wall
                     self._stream.check()
                     self._stream.progress(stage, done, total, pulses=self.pulses)
-                # By the bench's clock, not by ours: a run with the same seed leaves the same pictures.
+                # By the bench's clock, not the computer's: a run with the same seed stores the same images.
                 if done - pictured >= PICTURED * total and self._bench.now() - at > PICTURE_PERIOD:
                     pictured, at = done, self._bench.now()
                     self._snapshot(maps, blocks)
@@ -214,7 +214,7 @@ class Programmer:
                 self._snapshot(maps, blocks)
 
     def _keep(self, blocks: Sequence[Block], cells: FlatCells, verified: Verified) -> None:
-        """Put what was found of cells into their blocks and into the table."""
+        """Store results of cells in their blocks and in the table."""
         cells.put([block.achieved for block in blocks], verified.achieved)
         before = cells.taken([block.pulses for block in blocks])
         cells.put([block.pulses for block in blocks], before + verified.pulses)
@@ -255,7 +255,7 @@ class Programmer:
         return conductance
 
     def _reread(self, blocks: Sequence[Block], masks: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
-        """Read the cells in `masks` again; return which of them are outside their window."""
+        """Read the cells in `masks` again; return masks of those outside their window."""
         if isinstance(self._bench, ArrayBench):
             placements = [block.placement for block in blocks]
             for cells in FlatCells.of(placements, masks).batches():

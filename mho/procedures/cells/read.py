@@ -1,4 +1,4 @@
-"""Read a block of cells, once or again and again: what a chip holds, and how it drifts and fluctuates."""
+"""Read a block of cells once or repeatedly, to measure conductances, their drift and their noise."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from mho.runs import Array, Column, Figure, Layout, Map, Table
 Floats = NDArray[np.float64]
 
 SIMULATED_READ, HARDWARE_READ = 0.3e-3, 10e-3  # s of wall time, messages included (?)
-READ_AT_ONCE = 5e-6  # s of wall time a cell, on a bench without instruments
-SIMULATED_SAMPLE, HARDWARE_SAMPLE = 0.05e-3, 1e-3  # s that another read in a row adds to its integration (?)
+READ_AT_ONCE = 5e-6  # s of wall time per cell, on a bench without instruments
+SIMULATED_SAMPLE, HARDWARE_SAMPLE = 0.05e-3, 1e-3  # s, overhead of each further read in a row (?)
 LINE_FREQUENCY = 50.0  # Hz
 ANNOUNCED = 0.05  # s of wall time between two announcements
 
 
 @dataclass(frozen=True)
 class Reads:
-    """What was read; `units` are those of the summary.
+    """Result of the reads; `units` are those of the summary.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class Reads:
     times : (repeats,) array
         Bench time at which each repeat began, s.
     summary : dict
-        What the run file keeps, and ``--json`` prints.
+        Summary in the run file and of ``--json``.
     path : Path
         The run file.
     """
@@ -65,14 +65,14 @@ class Reads:
 
     @classmethod
     def none_of(cls, repeats: int, cells: CellRange) -> Reads:
-        """Return arrays to be filled in."""
+        """Return empty results, with arrays to be filled in."""
         shape = (repeats, *cells.shape)
         return cls(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(repeats))
 
 
 @dataclass(frozen=True)
 class ReadPlan:
-    """Which cells are read, and with how many volts at the bit line."""
+    """The cells to read, and the voltage at the bit line."""
 
     cells: CellRange
     volts: float
@@ -81,7 +81,7 @@ class ReadPlan:
 class Read(Procedure):
     """Read a block of cells, once or repeatedly."""
 
-    version: ClassVar[str] = "2"  # 1: a read voltage of 0 was none given
+    version: ClassVar[str] = "2"  # in version 1 a read voltage of 0 meant none given
     title: ClassVar[str] = "Read cells"
     group: ClassVar[str] = "Cells"
 
@@ -100,7 +100,7 @@ class Read(Procedure):
     )
 
     def check(self) -> CellRange:
-        """Understand the ranges, and refuse a voltage at which no current flows."""
+        """Parse the ranges, and refuse a voltage at which no current flows."""
         cells = CellRange.parse(self.rows, self.columns)
         if self.read_voltage == 0.0:
             raise InputError(
@@ -119,16 +119,16 @@ class Read(Procedure):
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Leave out a read voltage of 0 V, which once stood for the bench's."""
+        """Remove a read voltage of 0 V, which stood for the bench's in version 1."""
         old = version == "1" and values.get("read_voltage") == 0
         return {name: one for name, one in values.items() if not (old and name == "read_voltage")}
 
     def in_use(self, plan: ReadPlan) -> Mapping[str, tuple[float, str]]:
-        """The voltage at the bit line."""
+        """Return the voltage at the bit line."""
         return {"read_voltage": (plan.volts, "the bench's")}
 
     def layout(self, plan: ReadPlan) -> Layout:
-        """One table of reads, one map of conductances a repeat."""
+        """Declare one table of reads, and one map of conductances per repeat."""
         cells = plan.cells
         table = Table(
             "reads",
@@ -163,20 +163,20 @@ class Read(Procedure):
         return Layout((table,), (image,), (zero,), default=f"maps/{image.name}", figures=figures)
 
     def describe_cells(self, plan: ReadPlan) -> str:
-        """Array and ranges."""
+        """Return array and ranges."""
         return self._cells_as_given()
 
     def _cells_as_given(self) -> str:
         return f"{self.array}[{self.rows}, {self.columns}]"
 
     def run_title(self) -> str:
-        """Name the cells."""
+        """Return the name of the cells."""
         return f"Read {self._cells_as_given()}"
 
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
-        """No pulses; each cell takes its messages and the meter's integrations, each repeat its interval."""
+        """Estimate the time from messages and integrations per cell and the interval of repeats; there are no pulses."""
         simulation = source.bench.simulation
-        if simulation is not None:  # an interval costs no wall time there
+        if simulation is not None:  # an interval takes no wall time there
             at_once = not simulation.instruments and self.samples == 1
             reads = (READ_AT_ONCE if at_once else SIMULATED_READ) + SIMULATED_SAMPLE * (self.samples - 1)
             return Estimate(pulses=0, seconds=reads * given.count * self.repeats)
@@ -185,7 +185,7 @@ class Read(Procedure):
         return Estimate(pulses=0, seconds=each * self.repeats)
 
     def execute(self, plan: ReadPlan, bench: Bench, stream: Stream) -> Reads:
-        """Read row by row, repeat after repeat; whole repeats of an earlier attempt are taken over."""
+        """Read row by row, repeat after repeat; complete repeats of an earlier attempt are copied."""
         reader = Reader(plan, bench, stream, self.array, self.samples, self.repeats)
         earlier = self._earlier(plan, bench, stream)
         done, clock = 0, bench.now()
@@ -193,7 +193,7 @@ class Read(Procedure):
             done, clock = earlier.repeats, earlier.elapsed
             stream.say(f"{done} of {self.repeats} repeats are taken over from {stream.earlier}")
             reader.take_over(earlier)
-        # Rows go by the clock of the first attempt; a repeat that is late is not made up for in haste.
+        # Rows use the clock of the first attempt; the repeats after a late one are not hurried.
         reader.shift = clock - bench.now()
         start = clock if not done else max(reader.found.times[0], clock - done * self.interval)
         if bench.simulated is None:
@@ -205,7 +205,7 @@ class Read(Procedure):
         return replace(reader.found, summary=self._summary(plan, bench, reader.found))
 
     def _earlier(self, plan: ReadPlan, bench: Bench, stream: Stream) -> EarlierReads | None:
-        """Return what is to be taken over; on a simulated bench the chip was another one, so nothing is."""
+        """Return earlier reads to copy; none on a simulated bench, whose chip was another one."""
         if stream.earlier is None or bench.simulated is not None:
             return None
         same = ("array", "rows", "columns", "samples", "repeats", "interval")
@@ -232,9 +232,9 @@ class Reader:
     Attributes
     ----------
     found : Reads
-        What was read so far, NaN elsewhere.
+        Reads so far, NaN elsewhere.
     shift : float
-        From the bench's clock to that of the rows, s.
+        Offset from the bench's clock to that of the rows, s.
     total : int
         Reads of all repeats; those in a row count as one.
     """
@@ -250,7 +250,7 @@ class Reader:
         self._announced = stream.now()
 
     def take_over(self, earlier: EarlierReads) -> None:
-        """Keep the whole repeats of an earlier attempt as this run's first ones."""
+        """Store the complete repeats of an earlier attempt as this run's first ones."""
         done = earlier.repeats
         taken = earlier.rows["conductance"].reshape(done, *self._cells.shape, self._samples)
         self.found.conductance[:done] = taken.mean(axis=-1)

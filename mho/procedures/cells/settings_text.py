@@ -12,22 +12,22 @@ from mho.errors import InputError
 from mho.procedures.quantities import parse_quantity
 
 RANGE = ".."
-"""Between the numbers of a setting that has several."""
+"""Separator between the numbers of a setting with several."""
 
 
 def read_settings(text: str | None) -> dict[str, Any]:
-    """Return the settings that a text names, checked by themselves.
+    """Parse the settings in a text and check each.
 
     Parameters
     ----------
     text : str or None
-        ``name=value`` apart by commas; a number with its unit or in SI units, several numbers apart by ``..``. None and ""
-        name none.
+        ``name=value`` separated by commas; numbers with a unit or in SI units, several separated by ``..``. None and ""
+        contain no settings.
 
     Raises
     ------
     InputError
-        For a setting that there is not, one named twice, a value that is no such number or out of its range.
+        For an unknown or repeated setting, and a value that is no such number or out of range.
     """
     found: dict[str, Any] = {}
     for part in (text or "").split(","):
@@ -46,12 +46,12 @@ def read_settings(text: str | None) -> dict[str, Any]:
 
 
 def settings_in_use(on_chip: WriteVerifySettings, text: str | None) -> WriteVerifySettings:
-    """Return the settings of a run: the chip map's, with those instead that a text names; errors as `read_settings`."""
+    """Return the settings of a run: the chip map's, replaced by those in a text; errors as `read_settings`."""
     return _checked(on_chip, read_settings(text))
 
 
 def settings_text(settings: WriteVerifySettings) -> str:
-    """Return all settings as `read_settings` takes them, in SI units."""
+    """Format all settings as `read_settings` parses them, in SI units."""
     return ", ".join(f"{name}={_text(value)}" for name, value in settings)
 
 

@@ -24,15 +24,15 @@ from mho.runs import Column, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
-MOST_POINTS = 2500  # what the list of every supported source-measure unit holds
-MOST_IN_ALL = 50_000_000  # points of a run: what it found is in memory too, 0.5 GB of it
+MOST_POINTS = 2500  # list length that every source-measure unit supports
+MOST_IN_ALL = 50_000_000  # points of a run: its results also take 0.5 GB of memory
 SIMULATED_POINT, HARDWARE_POINT, HARDWARE_SWEEP = 0.05e-3, 1e-3, 0.1  # s of wall time beside the aperture (?)
 LINE_FREQUENCY = 50.0  # Hz
 
 
 @dataclass(frozen=True)
 class Sweeps:
-    """What was swept; `units` are those of the summary.
+    """Result of the sweeps; `units` are those of the summary.
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class Sweeps:
     limited : (cycles, rows, columns, points) array of bool
         Whether the point was in compliance.
     conductance : (cycles, rows, columns) array
-        At low voltage on the way back, S: what the sweep left.
+        At low voltage on the way back, S: the state after the sweep.
     summary : dict
-        What the run file keeps, and ``--json`` prints.
+        Summary in the run file and of ``--json``.
     path : Path
         The run file.
     """
@@ -66,12 +66,12 @@ class Sweeps:
 def levels(highest: float, lowest: float, step: float) -> Floats:
     """Return the levels of a sweep 0, `highest`, `lowest`, 0 in equal steps of `step` at most; all in V.
 
-    Each way is divided evenly, so that its ends are met exactly.
+    Each section is divided evenly, so that its ends are exact.
 
     Raises
     ------
     InputError
-        When it goes nowhere, the step is not positive, or there are more than 2500 levels.
+        When both extremes are 0, the step is not positive, or there are more than 2500 levels.
     """
     if not lowest <= 0.0 <= highest or lowest == highest:
         raise InputError(
@@ -97,10 +97,10 @@ def levels(highest: float, lowest: float, step: float) -> Floats:
 def conductance_left(voltages: Floats, currents: Floats, limited: NDArray[np.bool_], window: float) -> float:
     """Return the conductance (S) on a sweep's way back: least squares through 0 of its end within +-`window` (V).
 
-    NaN where every point there was limited or none lies there.
+    NaN where no point lies there, or all of them were limited.
     """
     back = np.arange(len(voltages)) > np.abs(voltages).argmax()
-    if voltages.min() < 0.0 < voltages.max():  # both signs: the way back is the last one
+    if voltages.min() < 0.0 < voltages.max():  # for both signs the way back is the last section
         back = np.arange(len(voltages)) > voltages.argmin()
     used = back & (np.abs(voltages) <= window) & (voltages != 0.0) & ~limited & np.isfinite(currents)
     if not used.any():
@@ -111,7 +111,7 @@ def conductance_left(voltages: Floats, currents: Floats, limited: NDArray[np.boo
 
 @dataclass(frozen=True)
 class SweptCells:
-    """Which cells are swept, over which levels.
+    """The cells to sweep, and the levels.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class SweepPlan:
     gate : float
         At the word line, V.
     window : float
-        Up to how many volts the way back tells the conductance that is left.
+        Largest voltage (V) on the way back from which the remaining conductance is fitted.
     """
 
     swept: SweptCells
@@ -143,7 +143,7 @@ class SweepPlan:
 class Sweep(Procedure):
     """Sweep the voltage at cells, up, down and back, and record the current (I-V curves)."""
 
-    version: ClassVar[str] = "2"  # 1: a gate of 0 was none given
+    version: ClassVar[str] = "2"  # in version 1 a gate of 0 meant none given
     title: ClassVar[str] = "Sweep cells (I-V)"
     group: ClassVar[str] = "Cells"
 
@@ -158,7 +158,7 @@ class Sweep(Procedure):
     cycles = IntegerParameter("Sweeps of each cell", minimum=1, maximum=100_000, default=1)
 
     def check(self) -> SweptCells:
-        """Understand the ranges and lay out the levels."""
+        """Parse the ranges and compute the levels."""
         cells = CellRange.parse(self.rows, self.columns)
         voltages = levels(self.highest, self.lowest, self.step)
         points = cells.count * self.cycles * len(voltages)
@@ -180,16 +180,16 @@ class Sweep(Procedure):
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Leave out a gate of 0 V, which once stood for the bench's."""
+        """Remove a gate of 0 V, which stood for the bench's in version 1."""
         old = version == "1" and values.get("gate") == 0
         return {name: one for name, one in values.items() if not (old and name == "gate")}
 
     def in_use(self, plan: SweepPlan) -> Mapping[str, tuple[float, str]]:
-        """The word line's voltage."""
+        """Return the word line's voltage."""
         return {"gate": (plan.gate, "the bench's")}
 
     def layout(self, plan: SweepPlan) -> Layout:
-        """One table of points, and a map of what each round of sweeps left."""
+        """Declare one table of points, and a map of conductances after each cycle of sweeps."""
         cells, voltages = plan.swept.cells, plan.swept.voltages
         table = Table(
             "sweeps",
@@ -229,27 +229,27 @@ class Sweep(Procedure):
         )
 
     def describe_cells(self, plan: SweepPlan) -> str:
-        """Array and ranges."""
+        """Return array and ranges."""
         return self._cells_as_given()
 
     def _cells_as_given(self) -> str:
         return f"{self.array}[{self.rows}, {self.columns}]"
 
     def run_title(self) -> str:
-        """Name the cells and how far the sweep goes."""
+        """Return the name of the cells and the range of the sweep."""
         reach = f"{self.lowest:g} to {self.highest:g} V" if self.lowest else f"to {self.highest:g} V"
         return f"Sweep {self._cells_as_given()} {reach}"
 
     def estimate(self, given: SweptCells, source: BenchSource) -> Estimate:
-        """No pulses; each point takes its wait and the meter's integration."""
+        """Estimate the time from delay and integration per point; there are no pulses."""
         sweeps, points = given.cells.count * self.cycles, len(given.voltages)
-        if source.bench.simulation is not None:  # waits cost no wall time there
+        if source.bench.simulation is not None:  # delays take no wall time there
             return Estimate(pulses=0, seconds=SIMULATED_POINT * sweeps * points)
         point = HARDWARE_POINT + self.delay + source.bench.read.nplc / LINE_FREQUENCY
         return Estimate(pulses=0, seconds=sweeps * (HARDWARE_SWEEP + points * point))
 
     def execute(self, plan: SweepPlan, bench: Bench, stream: Stream) -> Sweeps:
-        """Sweep cell after cell, round after round."""
+        """Sweep cell after cell, cycle after cycle."""
         cells, voltages = plan.swept.cells, plan.swept.voltages
         shape = (self.cycles, *cells.shape)
         currents = np.full((*shape, len(voltages)), np.nan)
@@ -293,6 +293,6 @@ class Sweep(Procedure):
 
 
 def _mean(conductance: Floats) -> float | None:
-    """Return the mean of what could be told, S; None of nothing."""
+    """Return the mean of the finite values, S; None when there are none."""
     known = conductance[np.isfinite(conductance)]
     return float(known.mean()) if known.size else None

@@ -1,8 +1,8 @@
-"""How cells are brought to their levels: the decisions of write-verify, without any instrument.
+"""The decisions of write-verify, by which cells are programmed to their levels; independent of instruments.
 
 The scheme is the published one ("ASAP", Zuo 2025): RESET, one coarse SET whose gate voltage comes from
 the measured G(V_WL) curve, then fine SET and RESET pulses whose step grows after a small change and
-shrinks after a large one. Everything takes plain numbers for one cell and arrays for many, with equal results.
+shrinks after a large one. All functions accept numbers for one cell and arrays for many, with equal results.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from mho.instruments import Pulse
 
 Values = Any  # a number for one cell, an array for many
 
-SET, RESET = 1, 2  # kinds of pulses; 0 stands for none yet
-FORM, RAISE, AFRESH, LOWER = range(4)  # what a pulse is for: forming, SET, full RESET, fine RESET
+SET, RESET = 1, 2  # kinds of pulses; 0 means none yet
+FORM, RAISE, AFRESH, LOWER = range(4)  # purposes of a pulse: forming, SET, full RESET, fine RESET
 
 
 def largest_pulses(settings: WriteVerifySettings) -> tuple[Pulse, ...]:
-    """Return the largest pulse of each kind: what a bench's limits must allow before any is sent."""
+    """Return the largest pulse of each kind, which a bench's limits must allow before any is sent."""
     s = settings
     return (
         Pulse("set", s.set_voltage, s.width, s.gate_range[1]),
@@ -75,12 +75,12 @@ class WriteVerify:
 
     @classmethod
     def towards(cls, target: Values, low: Values, high: Values, settings: WriteVerifySettings) -> WriteVerify:
-        """Aim for the inner part of the verify window `low` to `high` (S) around `target`."""
+        """Create the state with the inner part of the verify window `low` to `high` (S) around `target` as the aim."""
         margin = (1.0 - settings.inner) * (high - target)
         return cls(target, _ops(low).where(low > 0.0, low + margin, low), high - margin, settings)
 
     def of(self, cells: NDArray[np.bool_]) -> WriteVerify:
-        """The state of some of the cells alone."""
+        """Return the state of some of the cells."""
         some = copy(self)
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
@@ -88,7 +88,7 @@ class WriteVerify:
         return some
 
     def alone(self, cell: int) -> WriteVerify:
-        """The state of one of the cells, in plain numbers."""
+        """Return the state of one of the cells, in plain numbers."""
         one = copy(self)
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
@@ -96,25 +96,25 @@ class WriteVerify:
         return one
 
     def done(self, conductance: Values) -> Values:
-        """Whether the verify read (S) lies in the window."""
+        """Return whether the verify read (S) lies in the window."""
         return (self.low <= conductance) & (conductance <= self.high)
 
     def given_up(self, conductance: Values) -> Values:
-        """Whether a cell is given up, its verify read being `conductance` (S)."""
+        """Return whether a cell with the verify read `conductance` (S) is given up."""
         unformed = self._must_form(conductance) & (self._forming >= len(self.settings.forming_voltages))
         stuck = self._in_a_row >= self.settings.futile
         return unformed | stuck | (self.pulses >= self.settings.max_pulses)
 
     def next_pulse(self, conductance: float) -> Pulse:
-        """Decide one cell's next pulse from its last verify read (S); only while not `done` nor `given_up`."""
+        """Decide one cell's next pulse from its last verify read (S); only while neither `done` nor `given_up`."""
         kind, voltage, width, gate = self.next_pulses(conductance)
         return Pulse("set" if kind == SET else "reset", voltage, width, gate)
 
     def next_pulses(self, conductance: Values) -> Pulses:
         """Decide the next pulse of each cell from its last verify read (S).
 
-        A cell that has not conducted yet is formed; one above its window is lowered, by a full RESET when it is
-        far above or aims for digit 0; any other is raised.
+        A cell that has not conducted yet is formed. One above its window is lowered, by a full RESET when it is far
+        above or its target is digit 0. Any other is raised.
         """
         s, where, g = self.settings, _ops(conductance).where, conductance
         far = (self.low <= 0.0) | (g > 2.5 * self.target)
@@ -139,25 +139,25 @@ class WriteVerify:
         return pulses
 
     def _must_form(self, conductance: Values) -> Values:
-        """A cell that has conducted nothing yet is a virgin, or its forming pulse was too weak."""
+        """Return whether a cell has not conducted yet: it is virgin, or its forming pulse was too weak."""
         untouched = (self._gate != self._gate) & (self._reset != self._reset)  # both are NaN
         return untouched & (conductance < self.settings.formed_above)
 
     def _raised(self, act: Values, conductance: Values) -> tuple[Values, Values]:
-        """Gate voltage (V) and its step after this decision."""
+        """Return the gate voltage (V) and its step after this decision."""
         s, ops = self.settings, _ops(conductance)
         first, after_set = self._gate != self._gate, self._last == SET
         step = self._adapted(self._gate_step, s.gate_step, conductance - self._before)
         coarse = s.set_offset + s.coarse_share * self.target / s.set_slope
-        # After a RESET the gate that nearly reached the level is tried again.
+        # After a RESET, retry with the gate voltage that nearly reached the level.
         tried = ops.where(first, coarse, ops.where(after_set, self._gate + step, self._gate))
-        overshot = (act == LOWER) & after_set  # come back a little lower
+        overshot = (act == LOWER) & after_set  # restart a little lower
         gate = ops.where(overshot, self._gate - 0.5 * self._gate_step, self._gate)
         gate = ops.where(act == RAISE, ops.clip(tried, *s.gate_range), gate)
         return gate, ops.where((act == RAISE) & (first < after_set), step, self._gate_step)
 
     def _lowered(self, act: Values, conductance: Values) -> tuple[Values, Values]:
-        """RESET voltage (V) and its step after this decision; a full RESET starts afresh."""
+        """Return the RESET voltage (V) and its step after this decision; a full RESET restarts the sequence."""
         s, ops = self.settings, _ops(conductance)
         first, after_reset = self._reset != self._reset, self._last == RESET
         step = self._adapted(self._reset_step, s.reset_step, self._before - conductance)
@@ -167,7 +167,7 @@ class WriteVerify:
         return reset, ops.where((act == LOWER) & (first < after_reset), step, self._reset_step)
 
     def _adapted(self, step: Values, first: float, change: Values) -> Values:
-        """Grow the step after a small change, shrink it after a large one."""
+        """Increase the step after a small change, decrease it after a large one."""
         s, ops = self.settings, _ops(change)
         window = self.high - self.low
         factor = ops.where(change < 0.25 * window, s.grow, ops.where(change > window, s.shrink, 1.0))
@@ -175,7 +175,7 @@ class WriteVerify:
 
 
 class _Number:
-    """What decisions are made of, for one cell."""
+    """Elementary operations of the decisions, for one cell."""
 
     @staticmethod
     def where(condition: bool, yes: Any, no: Any) -> Any:
@@ -191,7 +191,7 @@ class _Number:
 
 
 class _Numbers:
-    """The same for arrays of cells."""
+    """Elementary operations of the decisions, for arrays of cells."""
 
     where = staticmethod(np.where)
 

@@ -1,9 +1,9 @@
-"""What a solution may claim: its residual in float64, from the matrix as given, and the error bound that follows.
+"""Certificate of a solution: its residual in float64, from the matrix as given, and the resulting error bound.
 
     ||x - x*|| <= ||A^-1|| ||b - A x||,   ||x*|| >= ||x|| - ||x - x*||
 
 The residual is summed without rounding errors (products split after Dekker, Numer. Math. 18, 224 (1971); sums after
-Shewchuk, by `math.fsum`), so it holds down to the last bits of a double, where a plain product is rounding noise.
+Shewchuk, by `math.fsum`), so it is accurate to the last bits of a double, where a plain product is rounding noise.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mho.errors import InputError
 Floats = NDArray[np.float64]
 
 MANTISSA = 53  # bits of a double
-SPLITTER = 2.0**27 + 1.0  # cuts a double into two halves whose products are exact
+SPLITTER = 2.0**27 + 1.0  # splits a double into two halves whose products are exact
 EPSILON = 2.0 ** (1 - MANTISSA)
 
 
@@ -47,7 +47,7 @@ def exact_residual(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
 
 
 def norm(vector: Floats) -> float:
-    """Euclidean norm; no square on the way leaves the range of a double, whatever the scale."""
+    """Return the Euclidean norm; no intermediate square leaves the range of a double."""
     return math.hypot(*vector.tolist())
 
 
@@ -64,20 +64,20 @@ def _halves(values: Floats) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is proved of a solution x of A x = b.
+    """Proved properties of a solution x of A x = b.
 
     Attributes
     ----------
     residual : float
-        ||b - A x||, A as given and x as handed out.
+        ||b - A x||, with A as given and x as returned.
     rhs_norm : float
         ||b||.
     inverse_norm : float
         ||A^-1||, from the smallest singular value in float64, taken as small as its rounding allows.
     error_bound : float
-        ||x - x*|| / ||x*|| is at most this; infinite where the residual leaves it open.
+        Upper bound of ||x - x*|| / ||x*||; infinite where the residual gives none.
     bits : float
-        -log2 of the bound: bits of the solution that are sure, 0 to 53.
+        -log2 of the bound: proved bits of the solution, 0 to 53.
     """
 
     residual: float
@@ -92,7 +92,7 @@ class Certificate:
         return self.residual / self.rhs_norm
 
     def plain(self) -> dict[str, float | None]:
-        """Return the values by name, for the run file; what is infinite is None there."""
+        """Return the values by name, for the run file; infinite values are None."""
         return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
 
@@ -109,9 +109,9 @@ class Certifier:
     Attributes
     ----------
     condition : float
-        Condition number of A, at most; infinite where A is singular in float64.
+        Upper bound of the condition number of A; infinite where A is singular in float64.
     inverse_norm : float
-        ||A^-1||, at most.
+        Upper bound of ||A^-1||.
     """
 
     def __init__(self, matrix: Floats, rhs: Floats) -> None:
@@ -125,7 +125,7 @@ class Certifier:
 
     @property
     def provable_bits(self) -> float:
-        """Bits that a solution in float64 can be proved to have: rounding it leaves a residual."""
+        """Return the bits that can be proved of a float64 solution, given the residual that rounding leaves."""
         return MANTISSA - math.log2(self.condition) if self.condition < math.inf else 0.0
 
     def require(self, bits: float) -> None:
@@ -142,7 +142,7 @@ class Certifier:
             )
 
     def smallest_residual(self, solution: Floats) -> float:
-        """Norm of the residual that rounding a solution to float64 may leave, at most: ||A|| ||x|| 2^-53."""
+        """Return the largest norm of the residual left by rounding a solution to float64: ||A|| ||x|| 2^-53."""
         return self._norm * norm(solution) * 2.0**-MANTISSA
 
     def residual(self, solution: Floats) -> Floats:
@@ -150,7 +150,7 @@ class Certifier:
         return exact_residual(self._matrix, solution, self._rhs)
 
     def certify(self, solution: Floats, residual: float) -> Certificate:
-        """Return what `residual`, the norm of b - A x, proves of the solution."""
+        """Return the certificate of a solution from `residual`, the norm of b - A x."""
         most = residual * (1.0 + len(solution) * EPSILON)
         error, length = self.inverse_norm * most, norm(solution)
         bound = error / (length - error) if error < length < math.inf else math.inf

@@ -1,4 +1,4 @@
-"""One-step inversion through the bench: scale, play, pick the largest answer that is not clamped."""
+"""One-step inversion through the bench: scale, play, and select the largest answer that is not clamped."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mho.procedures.cells.programming import Block
 
 Floats = NDArray[np.float64]
 
-LADDER = 2.0 ** -np.arange(12)  # input scales played in one go
-LINEAR = 0.3  # V: outputs up to here are safe of the +-0.4 V diode clamps
+LADDER = 2.0 ** -np.arange(12)  # input scales played in one exchange
+LINEAR = 0.3  # V: outputs up to here are not affected by the +-0.4 V diode clamps
 
 
 class AnalogueInverse:
@@ -23,7 +23,7 @@ class AnalogueInverse:
     ----------
     bench : Bench
     encoding : InverseEncoding
-        What the digits stand for.
+        Encoding of the digits.
     positive, negative : Block
         The programmed arrays.
     step : float
@@ -36,7 +36,8 @@ class AnalogueInverse:
     last : tuple of (n,) arrays
         Input and output of the last inversion, V.
     clamped : int
-        Inversions of which the largest input drove an output out of its linear range, so that a smaller one counted.
+        Number of inversions in which the largest input drove an output out of its linear range, so that a smaller one
+        was used.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class AnalogueInverse:
         """Return A0^-1 r as the circuit computes it.
 
         The output range is not known beforehand, so one exchange plays r at a ladder of scales and the
-        largest answer that stays clear of the clamps is taken.
+        largest answer outside the clamps is used.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The system A x = b that a solve is given, as a real one, with what float64 says of it; and when a solution will do."""
+"""The system A x = b of a solve, as a real one with its float64 solution, and the goal that a solution must meet."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from mho.procedures.equations.refinement import Cycle
 
 Floats = NDArray[np.float64]
 
-DIGIT_BITS = 3  # of a cell, until the chip says how many levels it has
+DIGIT_BITS = 3  # bits per cell, until the chip's number of levels is known
 
 
 @dataclass(frozen=True)
 class Goal:
-    """When a solution will do: at `bits`, or at a `tolerance` of its residual instead where that is given."""
+    """The goal of a solution: `bits`, or a `tolerance` of its residual where one is given."""
 
     bits: int
     tolerance: float | None
 
     def met(self, certificate: Certificate) -> bool:
-        """Tell whether a solution with this certificate will do."""
+        """Return whether a solution with this certificate meets the goal."""
         if self.tolerance is not None:
             return bool(certificate.relative_residual <= self.tolerance)
         return bool(certificate.bits >= self.bits)
 
     def reached(self, certificate: Certificate) -> str:
-        """Say how far a solution came."""
+        """Return the precision that a solution reached, in words."""
         if self.tolerance is None:
             return f"{certificate.bits:.1f} of {self.bits} bits are proved"
         return f"the residual is {certificate.relative_residual:.2e}, the tolerance {self.tolerance:g}"
@@ -51,7 +51,7 @@ class LinearSystem:
     matrix, rhs, reference : (n, n), (n,), (n,) arrays
         The system as a real one, and its solution in float64.
     digits : int
-        About how many cells the matrix takes in slices: those that are not 0.
+        Approximate number of cells that the matrix takes in slices, without zeros.
     certifier : Certifier
     goal : Goal
     """
@@ -67,14 +67,14 @@ class LinearSystem:
 
     @classmethod
     def load(cls, matrix: Any, rhs: Any, seed: int, goal: Goal) -> LinearSystem:
-        """Read matrix and right-hand side, and refuse what has no solution that could meet the goal.
+        """Read matrix and right-hand side, and refuse a system without a solution that could meet the goal.
 
         Parameters
         ----------
         matrix, rhs
             As `load_matrix` and `load_vector` take them.
         seed : int
-            Of a right-hand side that is drawn at random.
+            Seed of a random right-hand side.
         goal : Goal
 
         Raises
@@ -104,21 +104,21 @@ class LinearSystem:
 
     @property
     def size(self) -> int:
-        """How many real unknowns there are."""
+        """Number of real unknowns."""
         return len(self.matrix)
 
     def as_given(self, solution: Floats) -> NDArray[Any]:
-        """Return a solution of the real system as one of the system as given: complex where that is."""
+        """Convert a solution of the real system to one of the system as given, possibly complex."""
         return from_real_vector(solution) if np.iscomplexobj(self.given_matrix) else solution
 
     def certify(self, cycle: Cycle) -> Certificate:
-        """Return what is proved of the solution after `cycle`."""
+        """Return the certificate of the solution after `cycle`."""
         return self.certifier.certify(cycle.solution, norm(cycle.residual))
 
     def good_enough(self, solution: Floats, residual: float) -> bool:
-        """Tell whether a solution with this norm of the residual meets the goal."""
+        """Return whether a solution with this norm of the residual meets the goal."""
         return self.goal.met(self.certifier.certify(solution, residual))
 
     def exhausted(self, solution: Floats, residual: float) -> bool:
-        """Tell whether no solution in float64 has a smaller residual than this one."""
+        """Return whether no solution in float64 has a smaller residual than this one."""
         return residual <= self.certifier.smallest_residual(solution)

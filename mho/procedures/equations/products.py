@@ -1,4 +1,4 @@
-"""Exact products through the bench: bit-serial vectors, digit columns, integers, added up digitally."""
+"""Exact products through the bench: bit-serial vectors and digit columns give integers, which are summed digitally."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from mho.procedures.cells.programming import Block
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
-SAMPLE = 256  # outputs of a product that are kept as they were measured
-REPEATS = 8  # shots per line in the calibration: what the noise is estimated from
+SAMPLE = 256  # outputs of a product that are stored as measured
+REPEATS = 8  # shots per line in the calibration, from which the noise is estimated
 
 
 @dataclass(frozen=True)
 class Trim:
-    """What the calibration found for one tile.
+    """Calibration of one tile.
 
     Attributes
     ----------
     drive : (rows,) array
-        Factor on each line's voltage that makes up for its wire.
+        Factor on each line's voltage that compensates its wire resistance.
     gain : (columns,) array
         Digits per ampere and volt of each column: wires, cells and amplifier together.
     errors, noise : (rows, columns) arrays
-        What is left per cell, in digits: systematic, and standard deviation from shot to shot.
+        Remaining error per cell, in digits: systematic, and standard deviation from shot to shot.
     """
 
     drive: Floats
@@ -43,13 +43,13 @@ class Trim:
 def fit_trim(response: Floats, digits: Digits, step: float) -> Trim:
     """Fit line drives and column gains to one-hot responses.
 
-    Wire resistance weakens far lines and far columns; to first order that is a factor a line and a factor
-    a column (each line's current through its own wire), which a trim takes out.
+    Wire resistance weakens far lines and far columns; to first order this is one factor per line and one per
+    column (each line's current through its own wire), which a trim removes.
 
     Parameters
     ----------
     response : (repeats, rows, columns) array
-        Conductance seen in each shot, S.
+        Conductance measured in each shot, S.
     digits : (rows, columns) array
     step : float
         Nominal conductance of one digit, S.
@@ -72,7 +72,7 @@ def fit_trim(response: Floats, digits: Digits, step: float) -> Trim:
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
-    """Least-squares factor; lines without a digit keep 1, and no trim goes beyond 30 %."""
+    """Return least-squares factors; 1 for lines without a digit, and at most 30 % from 1."""
     ratio = np.divide(above, below, out=np.ones_like(above), where=below > 0)
     return np.clip(ratio, 0.7, 1.3)
 
@@ -89,17 +89,17 @@ class SlicedProduct:
     step : float
         Nominal conductance of one digit, S.
     read_voltage : float
-        Volts that stand for a 1.
+        Voltage of a 1, V.
 
     Attributes
     ----------
     outputs, wrong : int
-        Integers read so far, and how many differed from the digits' exact sum.
+        Number of integers read so far, and of those that differed from the digits' exact sum.
     shots : int
         Input patterns played.
     sample : (2, k) array
-        Of the last product, evenly over all its outputs: the digits' exact sums, and what was measured before
-        it was rounded, in digits.
+        Even sample of the outputs of the last product: the digits' exact sums, and the measured values before
+        rounding, in digits.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class SlicedProduct:
         self.sample: Floats = np.empty((2, 0))
 
     def calibrate(self) -> None:
-        """Play every line alone, fit the trims, and choose how many lines may be active at once."""
+        """Play every line alone, fit the trims, and choose the number of lines active at once."""
         lines = self._encoding.digits.shape[0]
         single = np.tile(np.eye(lines), (REPEATS, 1)) * self._volts
         self._trims = []
@@ -132,7 +132,7 @@ class SlicedProduct:
         )
 
     def __call__(self, vector: FixedPoint) -> Floats:
-        """Multiply: every bit of every sign of every group of lines is one shot on every tile."""
+        """Multiply; each bit of each sign of each group of lines is one shot on every tile."""
         shots, weights = self._patterns(vector)
         measured = np.concatenate([self._play(tile, trim, shots) for tile, trim in self._paired()], axis=1)
         sums, exact = np.rint(measured), shots @ self._encoding.digits
@@ -144,7 +144,7 @@ class SlicedProduct:
         return self._encoding.combine(weights @ sums) * (vector.scale * 2.0**-vector.bits)
 
     def _patterns(self, vector: FixedPoint) -> tuple[Digits, Floats]:
-        """Binary input patterns (shots, lines), and the weight of each shot's integers."""
+        """Return binary input patterns (shots, lines), and the weight of each shot's integers."""
         magnitudes = np.maximum(np.multiply.outer((1, -1), vector.integers), 0)
         bits = np.arange(vector.bits)
         patterns = (magnitudes[:, None] >> bits[:, None]) & 1

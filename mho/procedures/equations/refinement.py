@@ -2,11 +2,11 @@
 
     x = 0, r = b;  repeat: dx = INV(r);  x += s dx;  r -= s A dx;  until ||r|| is small enough
 
-(Zuo et al. 2025, Methods; the step s minimises ||r||, arXiv 2309.07865.) The residual that the products carry on is
-worth what the products are worth: one wrong integer stays in it for ever. So it is recomputed digitally, b - A x, when
-it seems small enough, when the products were seen to be worth no more, and at the end. Only the recomputed one gives
-the verdict. The loop knows no instrument: `invert`, `multiply` and `recompute` are passed in, and the same loop runs
-on arrays in a test and on silicon.
+(Zuo et al. 2025, Methods; the step s minimises ||r||, arXiv 2309.07865.) The residual updated from the analogue products
+is only as accurate as these: the error of one wrong integer stays in it. It is therefore recomputed digitally, b - A x,
+when it appears small enough, when it has reached the accuracy of the products, and at the end. Only the recomputed one
+decides. The loop uses no instrument: `invert`, `multiply` and `recompute` are passed in, and the same loop runs on
+arrays in a test and on a chip.
 """
 
 from __future__ import annotations
@@ -27,11 +27,9 @@ Floats = NDArray[np.float64]
 End = Literal["", "converged", "stalled", "railed", "cycles"]
 
 STALL_CYCLES = 10  # cycles within which the residual must fall
-STALL_FACTOR = 0.9  # to less than this part of what it was
-MARGIN = (
-    4.0  # times what the products lose, the carried residual is no longer believed: recomputing costs little
-)
-DISTRUST = 0.5  # of the last sure residual left: the way since then is then measured digitally
+STALL_FACTOR = 0.9  # to less than this share of its earlier value
+MARGIN = 4.0  # times the products' error, down to which the carried residual is trusted
+DISTRUST = 0.5  # share of the last recomputed residual above which the step is found digitally
 
 
 @dataclass(frozen=True)
@@ -45,18 +43,18 @@ class Cycle:
     solution : (n,) array
         x so far.
     residual : (n,) array
-        b - A x: recomputed where `recomputed`, else carried on by the products.
+        b - A x: digital where `recomputed` is a number, else updated from the products.
     carried : float
-        ||r|| / ||b|| as the products carried it on.
+        ||r|| / ||b|| as updated from the products.
     recomputed : float
         ||b - A x|| / ||b||, digitally; NaN where it was not recomputed.
     off : float
-        Norm of what the products had made of the residual less the recomputed one, relative to the one recomputed
-        before; NaN where it was not.
+        Norm of the difference between the carried and the recomputed residual, relative to the previous recomputed
+        one; NaN where it was not recomputed.
     step : float
         Length of the step along dx.
     end : str
-        Why this is the last cycle; empty while there is more to come.
+        Reason why this is the last cycle; empty for the others.
     """
 
     number: int
@@ -79,7 +77,7 @@ def refine(
     correction_bits: int = 12,
     max_cycles: int = 50,
 ) -> Iterator[Cycle]:
-    """Refine until the recomputed residual is small enough, falls no more, or the cycles are used up.
+    """Refine until the recomputed residual is small enough or no longer falls, or the cycles are used up.
 
     Parameters
     ----------
@@ -94,16 +92,16 @@ def refine(
     enough : callable
         (x, ||b - A x||) -> whether x is good enough.
     correction_bits : int
-        Bits of dx that are multiplied: about what an INV is good for. x takes the same rounded dx, so
-        rounding costs convergence only, never precision.
+        Bits of dx used in products, about the accuracy of an INV. x is updated with the same rounded dx, so
+        rounding slows convergence but does not limit precision.
     max_cycles : int
-        The most cycles.
+        Largest number of cycles.
 
     Yields
     ------
     Cycle
-        After each correction. The recomputed residual never grows from one to the next; the last cycle's is recomputed,
-        so its solution is the best of all.
+        After each correction. The recomputed residual never grows; the last cycle's is recomputed, so its solution is the
+        best of all.
 
     Raises
     ------
@@ -148,10 +146,10 @@ def _end(railed: bool, number: int, state: _State, max_cycles: int) -> End:
 
 
 def _share(vector: Floats, along: Floats) -> float:
-    """How many times `along` brings one nearest to `vector`; 0 where it is zero.
+    """Return the factor s for which s `along` is nearest to `vector`; 0 where `along` is zero.
 
-    Scaled by a power of two, so that no square leaves the range of a double. Sums are rounded once: the same on every
-    processor, and so are the volts that follow from them.
+    Scaled by a power of two, so that no square leaves the range of a double. Sums are rounded once, so they and the
+    voltages derived from them are equal on every processor.
     """
     peak = float(np.abs(along).max())
     if peak == 0.0:
@@ -162,10 +160,10 @@ def _share(vector: Floats, along: Floats) -> float:
 
 
 class _State:
-    """Solution and residual on their way, and what was last known for sure.
+    """Current solution and residual, and the last recomputed ones.
 
-    `worth` is the norm down to which the carried residual may be believed, as the last recomputation showed (before the
-    first, nothing is known of the products); `fell` is the cycle in which the residual last fell.
+    `worth` is the norm down to which the carried residual is trusted, from the last recomputation (before the first one
+    the accuracy of the products is unknown); `fell` is the cycle in which the residual last fell.
     """
 
     def __init__(self, rhs: Floats) -> None:
@@ -176,7 +174,7 @@ class _State:
         self._mark = self._sure_mark = norm(rhs)
 
     def advance(self, correction: FixedPoint, multiply: Callable[[FixedPoint], Floats]) -> float:
-        """Go along the correction as far as shrinks the residual most; return how far."""
+        """Add the correction with the step that minimises the residual; return the step."""
         product = multiply(correction)
         step = _share(self.residual, product)
         self.solution = self.solution + step * correction.values
@@ -184,15 +182,15 @@ class _State:
         return step
 
     def note(self, number: int, carried: float) -> None:
-        """Notice whether the carried residual fell."""
+        """Record whether the carried residual fell."""
         if carried < STALL_FACTOR * self._mark:
             self._mark, self.fell = carried, number
 
     def recompute(self, number: int, recompute: Callable[[Floats], Floats]) -> tuple[float, float]:
-        """Start afresh from the residual as it is; return its norm, and how far off the carried one was.
+        """Recompute the residual and continue from it; return its norm and the error of the carried one.
 
-        Where the products were worth little, how far the whole way since the last recomputation is worth going is
-        found from the two residuals, both digital: so what was sure before never gets worse.
+        Where the products were inaccurate, the step along the whole change since the last recomputation is found from the
+        two recomputed residuals, so that the recomputed residual never grows.
         """
         before, start = self._sure
         length = norm(start)

@@ -43,28 +43,27 @@ from mho.runs.standard_figures import convergence_figure, programming_figures
 
 Floats = NDArray[np.float64]
 
-VECTOR_VOLTS = 0.2  # volts that stand for a 1 in MULTIPLY
-INVERT_VOLTS = 1.0  # full scale of the INV inputs; they feed rows through resistors, no cell sees them
+VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
+INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What a solve found; `units` are those of the summary.
+    """Result of a solve; `units` are those of the summary.
 
     Attributes
     ----------
     solution : (n,) array
         x, complex when A or b is.
     converged : bool
-        Whether the certificate proves the bits asked for, or the tolerance of the residual where one was given.
+        Whether the certificate proves the requested bits, or the tolerance of the residual where one was given.
     certificate : Certificate
-        What the residual, recomputed in float64 from matrix and solution as given and handed out, proves.
+        Error bound from the residual, recomputed in float64 from the matrix as given and the solution as returned.
     cycles : list of dict
-        Per cycle: cycle, residual (relative to b, as the products carried it on), relative_error (to a float64
-        solve of the matrix as given), sliced_error (to the solution of the matrix as held), bits = -log2
-        relative_error.
+        Per cycle: cycle, residual (relative to b, as updated from the products), relative_error (to a float64 solve
+        of the matrix as given), sliced_error (to the solution of the matrix as held), bits = -log2 relative_error.
     summary : dict
-        What ``mho solve --json`` prints.
+        Output of ``mho solve --json``.
     path : Path
         The run file.
     """
@@ -86,11 +85,11 @@ class PreparedSolve:
     ----------
     system : LinearSystem
     on_chip : SolvePlan
-        Where and how the matrix goes onto the chip.
+        Encoding and placement of the matrix.
     sliced : (n,) array
         The solution of the matrix as the slices hold it.
     slices_wanted : int
-        How many slices the bits ask for; there may be room for fewer.
+        Number of slices required by the bits; the chip may have room for fewer.
     settings : WriteVerifySettings
     """
 
@@ -103,14 +102,14 @@ class PreparedSolve:
 
 @dataclass(frozen=True)
 class Refined:
-    """What refinement came to.
+    """Result of the refinement.
 
     Attributes
     ----------
     rows : list of dict
         As `Solution.cycles`.
     products_off : float
-        The largest share of a residual that the products were seen to lose.
+        Largest relative error of a carried residual that was found.
     last : Cycle
     """
 
@@ -121,7 +120,7 @@ class Refined:
 
 @dataclass(frozen=True)
 class Circuits:
-    """The programmed arrays, as what they compute; `rho` is the contraction that their cells let expect."""
+    """Inverse and products of the programmed arrays; `rho` is the contraction forecast from their cells."""
 
     inverse: AnalogueInverse
     product: SlicedProduct
@@ -131,7 +130,7 @@ class Circuits:
 class Solve(Procedure):
     """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
 
-    version: ClassVar[str] = "2"  # 1: a tolerance of 0 was none given, and the carried residual was believed
+    version: ClassVar[str] = "2"  # in version 1 a tolerance of 0 meant none given
     title: ClassVar[str] = "Solve A x = b"
     group: ClassVar[str] = "Linear equations"
 
@@ -151,7 +150,7 @@ class Solve(Procedure):
     write_verify = Parameter("Write-verify settings, the chip map's unless given")
 
     def check(self) -> LinearSystem:
-        """Read matrix and right-hand side, and refuse what has no solution at this precision."""
+        """Read matrix and right-hand side, and refuse a system without a solution at this precision."""
         read_settings(self.write_verify)
         return LinearSystem.load(self.matrix, self.rhs, self.seed, Goal(self.bits, self.tolerance))
 
@@ -159,7 +158,7 @@ class Solve(Procedure):
         """Choose the encoding, place the blocks, check stability and limits."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
         digit_bits = chip.level_scale().bits
-        # So many slices that rounding the matrix moves the solution by less than the bits asked for.
+        # Enough slices that rounding the matrix changes the solution by less than the requested bits.
         error = 2.0**-self.bits / given.certifier.inverse_norm
         wanted = slices_needed(given.matrix, self.bits, error, digit_bits)
         least = min(wanted, slice_count(self.correction_bits, digit_bits))
@@ -178,7 +177,7 @@ class Solve(Procedure):
         return PreparedSolve(given, on_chip, sliced, wanted, settings)
 
     def layout(self, plan: PreparedSolve) -> Layout:
-        """Tables pulses, cycles and products; maps per array; matrices and vectors."""
+        """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors."""
         blocks = plan.on_chip.blocks()
         cells = sum(block.digits.size for block in blocks)
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * cells))
@@ -197,25 +196,25 @@ class Solve(Procedure):
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Leave out a tolerance of 0, which once stood for the bits'."""
+        """Remove a tolerance of 0, which stood for that of the bits in version 1."""
         old = version == "1" and values.get("tolerance") == 0
         return {name: one for name, one in values.items() if not (old and name == "tolerance")}
 
     def in_use(self, plan: PreparedSolve) -> Mapping[str, tuple[str, str]]:
-        """The residual that the bits ask for, where no tolerance was given, and the settings of write-verify."""
+        """Return the residual that the bits require, where no tolerance was given, and the settings of write-verify."""
         return {
             "tolerance": (f"what proves {self.bits} bits", "the bits'"),
             "write_verify": (settings_text(plan.settings), "the chip map's"),
         }
 
     def recorded_parameters(self, plan: PreparedSolve) -> dict[str, RecordedParameter]:
-        """The parameters, the settings of write-verify in full."""
+        """Return the parameters, with all settings of write-verify."""
         recorded = super().recorded_parameters(plan)
         whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
         return recorded | {"write_verify": whole}
 
     def describe_cells(self, plan: PreparedSolve) -> str:
-        """Arrays and cell ranges in use."""
+        """Return arrays and cell ranges in use."""
         return "; ".join(
             f"{b.placement.array}[{b.placement.rows.min()}:{b.placement.rows.max() + 1}, "
             f"{b.placement.columns.min()}:{b.placement.columns.max() + 1}]"
@@ -223,14 +222,14 @@ class Solve(Procedure):
         )
 
     def run_title(self) -> str:
-        """Name the matrix and the precision."""
+        """Return the name of the matrix and the precision."""
         name = Path(self.matrix).name if isinstance(self.matrix, str | Path) else "array"
         return f"Solve {name}, " + (
             f"{self.bits} bit" if self.tolerance is None else f"residual {self.tolerance:g}"
         )
 
     def estimate(self, given: LinearSystem, source: BenchSource) -> Estimate:
-        """Count the cells: zeros take hardly any pulse, and the inverting arrays are taken as full."""
+        """Estimate the pulses from the number of cells; zeros take hardly any, and inverting arrays count as full."""
         return Estimate(pulses=round(PULSES_PER_CELL * (given.digits + 2 * given.size**2)))
 
     def execute(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
@@ -291,7 +290,7 @@ class Solve(Procedure):
         circuits: Circuits,
         refined: Refined,
     ) -> Solution:
-        """Say what was reached, and return it with its certificate."""
+        """Announce the result, and return it with its certificate."""
         blocks, last, product = plan.on_chip.blocks(), refined.last, circuits.product
         failed = programmer.failed(blocks)
         certificate = plan.system.certify(last)
@@ -347,7 +346,7 @@ def _check_limits(bench: Bench, settings: WriteVerifySettings) -> None:
 
 
 def _program(plan: PreparedSolve, bench: Bench, stream: Stream) -> Programmer:
-    """Program all blocks; return who did, with what it took."""
+    """Program all blocks; return the programmer with its totals."""
     on_chip = plan.on_chip
     names = [array.name for array in on_chip.chip.arrays]
     programmer = Programmer(bench, stream, on_chip.levels, names, plan.settings)
@@ -361,7 +360,7 @@ def _program(plan: PreparedSolve, bench: Bench, stream: Stream) -> Programmer:
 
 
 def _forecast(plan: PreparedSolve, bench: Bench, stream: Stream) -> float:
-    """Find contraction and stability from the achieved conductances, before the loop is closed."""
+    """Forecast contraction and stability from the achieved conductances, before the loop is closed."""
     achieved, rho = plan.on_chip.forecast(bench.input_conductance)
     stream.set_array("matrix_achieved", achieved)
     say_forecast(rho, stream)
@@ -369,7 +368,7 @@ def _forecast(plan: PreparedSolve, bench: Bench, stream: Stream) -> float:
 
 
 def _calibrate(plan: PreparedSolve, bench: Bench, stream: Stream, rho: float) -> Circuits:
-    """Make inverse and products of the programmed arrays; the products' wires are trimmed out."""
+    """Create inverse and products of the programmed arrays, with the products calibrated for their wires."""
     on_chip = plan.on_chip
     step, full_scale = on_chip.levels.step, min(INVERT_VOLTS, bench.file.limits["vector"].voltage)
     inverse = AnalogueInverse(bench, on_chip.encoding, on_chip.positive, on_chip.negative, step, full_scale)
@@ -395,7 +394,7 @@ def _relative(value: Floats, reference: Floats) -> float:
 
 
 def _plain(vector: NDArray[Any]) -> list[Any]:
-    """A vector as JSON has it: complex numbers as [real, imaginary]."""
+    """Convert a vector for JSON: complex numbers as [real, imaginary]."""
     if np.iscomplexobj(vector):
         return [[float(v.real), float(v.imag)] for v in vector]
     return [float(v) for v in vector]

@@ -1,4 +1,4 @@
-"""What a solve says while it runs: what was planned, what is forecast, and why it did not converge."""
+"""Messages of a running solve: plan, forecast, and reasons for missing convergence."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mho.procedures.equations.refinement import Cycle
 from mho.procedures.equations.solve_plan import SolvePlan
 from mho.procedures.stream import Stream
 
-NEAR_ONE = 0.95  # contraction from where refinement is too slow to be of use
+NEAR_ONE = 0.95  # contraction from which refinement is too slow to be useful
 
 
 def say_what_slices_hold(system: LinearSystem, plan: SolvePlan, wanted: int, stream: Stream) -> None:
-    """Say so where the products cannot hold what the bits ask for: the residual is then recomputed more often.
+    """Announce that the products hold fewer slices than the bits require; the residual is then recomputed more often.
 
-    `wanted` is the number of slices that the bits ask for.
+    `wanted` is the number of slices that the bits require.
     """
     held, bits = plan.multiply.fixed.bits, system.goal.bits
     if held < wanted * plan.levels.bits:
@@ -38,7 +38,7 @@ def say_what_slices_hold(system: LinearSystem, plan: SolvePlan, wanted: int, str
 
 
 def say_encoding(plan: SolvePlan, stream: Stream) -> None:
-    """Say how INV holds the matrix, and why so."""
+    """Announce how INV holds the matrix, and why."""
     chosen = plan.candidate
     others = ", ".join(
         f"{c.encoding.name} {c.rho:.3f}{'' if c.damped else ', which may oscillate'}" for c in plan.ranked[1:]
@@ -56,7 +56,7 @@ def say_encoding(plan: SolvePlan, stream: Stream) -> None:
 
 
 def say_forecast(rho: float, stream: Stream) -> None:
-    """Say how fast the residual is expected to fall."""
+    """Announce how fast the residual is expected to fall."""
     if rho < 1.0:
         stream.say(f"forecast: rho(I - A A0^-1) = {rho:.3f}, {-np.log2(rho):.1f} bits a cycle")
     else:
@@ -68,7 +68,7 @@ def say_forecast(rho: float, stream: Stream) -> None:
 
 
 def say_products(tiles: int, product: SlicedProduct, stream: Stream) -> None:
-    """Say into how many tiles the matrix is cut, and how many lines are active at once."""
+    """Announce the number of tiles of the matrix, and of lines active at once."""
     sizes = [len(group) for group in product.groups]
     active = f"{min(sizes)} to {max(sizes)} lines" if min(sizes) < max(sizes) else _count(sizes[0], "line")
     stream.say(f"MVM: {_count(tiles, 'tile')}, {_count(len(sizes), 'group')} of {active} active at once")
@@ -82,7 +82,7 @@ def shortfall(
     failed: int,
     product: SlicedProduct,
 ) -> str:
-    """Say why the solve ended before it converged, and what would help.
+    """Return why the solve ended before it converged, with advice.
 
     `failed` is the number of cells outside their window, `rho` the forecast contraction.
     """
@@ -108,7 +108,7 @@ def shortfall(
 
 
 def _signed(exchange: RowExchange) -> str:
-    """Rows from 1, negated ones with a minus."""
+    """Format rows counted from 1, negated ones with a minus."""
     return ", ".join(
         f"{'-' if s < 0.0 else ''}{r + 1}" for r, s in zip(exchange.order, exchange.signs, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Where and how a matrix goes onto a chip for a solve: encoding, blocks, placement, all before anything acts."""
+"""Plan of a matrix on a chip for a solve: encoding, blocks and placement, made before any operation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mho.procedures.cells.programming import Block
 
 Floats = NDArray[np.float64]
 
-TILE_WIDTH = 16  # columns measured at once: bounds the current in one line's wire
+TILE_WIDTH = 16  # columns measured at once; limits the current in one line's wire
 
 
 @dataclass
@@ -32,11 +32,11 @@ class SolvePlan:
     multiply : MultiplyEncoding
         The matrix in digit slices, for the products.
     tiles : list of Block
-        Its columns in order, cut into tiles.
+        Its columns in order, split into tiles.
     candidate : Candidate
         The inverting encoding chosen; `ranked` holds the best of each name.
     exchange : RowExchange
-        How the inverting loop holds the matrix's rows; the products hold them as they are.
+        Order and signs of the matrix's rows in the inverting loop; the products hold them unchanged.
     positive, negative : Block
         The inverting arrays' cells; no second block when no entry needs it.
     """
@@ -57,12 +57,12 @@ class SolvePlan:
         return self.candidate.encoding
 
     def blocks(self) -> list[Block]:
-        """Everything to program."""
+        """All blocks to program."""
         inverse = [self.positive] if self.negative is None else [self.positive, self.negative]
         return inverse + self.tiles
 
     def forecast(self, input_conductance: float) -> tuple[Floats, float]:
-        """A0, its rows in the matrix's order, and rho(I - A A0^-1) from the achieved conductances.
+        """Return A0, with rows in the matrix's order, and rho(I - A A0^-1), from the achieved conductances.
 
         Raises
         ------
@@ -94,23 +94,23 @@ def plan_solve(
     lines: tuple[int, int],
     input_conductance: float,
 ) -> SolvePlan:
-    """Choose encoding and order of rows of the loop by their forecast, and place every block on good cells.
+    """Choose the loop's encoding and order of rows by their forecast, and place every block on good cells.
 
     Parameters
     ----------
     encoding : str
-        "auto", or the one kind to consider.
+        "auto", or the only kind to consider.
     lines : tuple of int
-        How many lines the converters can drive and read.
+        Numbers of lines that the converters can drive and read.
     input_conductance : float
         g_in of the inverting loop, S.
 
     Raises
     ------
     ChipMapError
-        When the matrix does not fit; says what would.
-    ConvergenceError
-        When no encoding makes a stable loop, with the rows as given nor with the largest diagonal.
+        When the matrix does not fit, with the size that would.
+        ConvergenceError
+            When no encoding gives a stable loop, neither with the rows as given nor with the largest diagonal.
     """
     loops, products = chip.arrays_for("invert"), chip.arrays_for("multiply")
     if not loops or not products:
@@ -150,20 +150,20 @@ def plan_solve(
 def encode_fitting(
     chip: ChipMap, matrix: Floats, slices: int, least: int, lines: tuple[int, int]
 ) -> MultiplyEncoding:
-    """Slice a matrix for the products into `slices` slices, or as many of them, but `least`, as there is room for.
+    """Slice a matrix for the products into `slices` slices, or into as many as fit, but at least `least`.
 
     `lines` as for `plan_solve`.
 
     Raises
     ------
     ChipMapError
-        When even the least do not fit; says what would.
+        When even `least` slices do not fit, with the size that would.
     """
     products, digit_bits = chip.arrays_for("multiply"), chip.level_scale().bits
     for count in range(slices, least - 1, -1):
         encoding = encode_multiply(matrix, count * digit_bits, digit_bits)
         try:
-            if products:  # without any, `plan_solve` says so
+            if products:  # without any, `plan_solve` raises
                 place_tiles(products[0], len(matrix), encoding.digits.shape[1], min(TILE_WIDTH, lines[1]))
         except ChipMapError:
             if count == least:
@@ -176,7 +176,7 @@ def encode_fitting(
 def _fitting_kinds(
     chip: ChipMap, loops: Sequence[ArrayMap], matrix: Floats, encoding: str, lines: tuple[int, int]
 ) -> tuple[Kind, ...]:
-    """Kinds of encoding that have room: a bias column needs one more line, signs without it a second array."""
+    """Return the kinds of encoding that fit: a bias column needs one more line, signs without it a second array."""
     n = len(matrix)
     room = min(loops[0].rows, loops[0].columns, *lines)
     if n > room:
@@ -200,7 +200,7 @@ def _fitting_kinds(
 def _place_loop(loops: Sequence[ArrayMap], encoding: InverseEncoding) -> tuple[Block, Block | None]:
     if encoding.negative is None:
         return Block(place(loops[0], encoding.order, encoding.order), encoding.positive), None
-    # Both arrays of a differential loop share rows and columns, so a bad cell of either counts.
+    # Both arrays of a differential loop share rows and columns, so a bad cell of either one counts.
     joined = loops[0].model_copy(update={"bad_cells": loops[0].bad_cells + loops[1].bad_cells})
     shared = place(joined, encoding.order, encoding.order)
     return (

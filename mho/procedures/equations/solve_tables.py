@@ -1,4 +1,4 @@
-"""What the run file of a solve holds: tables of cycles and of products, and the matrices and vectors."""
+"""Contents of the run file of a solve: tables of cycles and of products, and the matrices and vectors."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def cycles_table(size: int, rows: int) -> Table:
 
 
 def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
-    """Return the matrices and vectors of a solve; what is found later is NaN until then."""
+    """Return the matrices and vectors of a solve; unknown results are NaN."""
     n = system.size
     return (
         Array("matrix", system.given_matrix, description="A as given"),
