@@ -86,16 +86,16 @@ def has_children() -> bool:
     return True
 
 
-def end_heirs() -> bool:
+def end_children() -> bool:
     """End the remaining children of this process; return whether there were any, dead or alive."""
     if not has_children():
         return False
     log.warning("what the procedure had started was not over with it, could use the bench, and is ended")
-    end_whole(None, heirs=True)
+    end_whole(None, children=True)
     return True
 
 
-def end_whole(leader: int | None, mark: str = "", *, heirs: bool = False) -> bool:
+def end_whole(leader: int | None, mark: str = "", *, children: bool = False) -> bool:
     """Kill a process and its descendants, and wait until they are dead; return whether there were any descendants.
 
     A descendant may have used the process's bench until now, even if the process reported it safe.
@@ -109,14 +109,14 @@ def end_whole(leader: int | None, mark: str = "", *, heirs: bool = False) -> boo
         Process id of a session leader that was not waited for; None when it is gone.
     mark : str
         Value of the variable `MARK`.
-    heirs : bool
+    children : bool
         Whether to end all children of this process as well, that is, the orphans that it has adopted.
     """
     import psutil
 
     others = False
     for _ in range(ROUNDS):
-        found = _family(leader, mark, heirs)
+        found = _family(leader, mark, children)
         if not found:
             return others
         others |= any(process.pid != leader for process in found)
@@ -126,18 +126,18 @@ def end_whole(leader: int | None, mark: str = "", *, heirs: bool = False) -> boo
         deadline = time.monotonic() + GONE
         while any(map(_lives, found)) and time.monotonic() < deadline:
             time.sleep(0.01)
-    left = [process.pid for process in _family(leader, mark, heirs)]
+    left = [process.pid for process in _family(leader, mark, children)]
     if left:
         log.critical("processes %s do not end: see to them by hand", ", ".join(map(str, left)))
     return others
 
 
-def _family(leader: int | None, mark: str, heirs: bool) -> set[psutil.Process]:
+def _family(leader: int | None, mark: str, children: bool) -> set[psutil.Process]:
     """Return the living processes of a leader's session, its descendants and the marked ones; never this process."""
     import psutil
 
     found: set[psutil.Process] = set()
-    for root in filter(None, (leader, os.getpid() if heirs else None)):
+    for root in filter(None, (leader, os.getpid() if children else None)):
         with suppress(psutil.Error):
             found.update(psutil.Process(root).children(recursive=True))
     for process in psutil.process_iter():

@@ -85,7 +85,7 @@ class ArrayMap(StrictModel):
         return self
 
 
-class Bears(StrictModel):
+class CellRatings(StrictModel):
     """What a cell bears without harm: volts at its lines, and the current through it, A. Higher limits are questioned."""
 
     bit_line: Positive | None = None
@@ -97,7 +97,7 @@ class Bears(StrictModel):
 class CellMap(StrictModel):
     """The properties of the cells, the same for every cell."""
 
-    bears: Bears = Bears()
+    bears: CellRatings = CellRatings()
 
 
 class ChipMap(StrictModel):

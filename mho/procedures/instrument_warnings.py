@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from mho.procedures.stream import Stream
 
 
-class _Overhearing(logging.Handler):
+class _WarningHandler(logging.Handler):
     """Passes warnings and errors to a stream; the run itself reports critical ones."""
 
     def __init__(self, stream: Stream) -> None:
@@ -30,9 +30,9 @@ class _Overhearing(logging.Handler):
 
 
 @contextmanager
-def overheard(stream: Stream) -> Iterator[None]:
+def warnings_recorded(stream: Stream) -> Iterator[None]:
     """Write warnings of the instruments' loggers to `stream` within the block."""
-    handler, logger = _Overhearing(stream), logging.getLogger("mho.instruments")
+    handler, logger = _WarningHandler(stream), logging.getLogger("mho.instruments")
     logger.addHandler(handler)
     try:
         yield

@@ -22,7 +22,7 @@ from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import AGREED
 from mho.procedures.base import Procedure
 from mho.procedures.conditions import check_seed
-from mho.procedures.instrument_warnings import overheard
+from mho.procedures.instrument_warnings import warnings_recorded
 from mho.procedures.origin import origin
 from mho.procedures.own_code import source_of
 from mho.procedures.stream import Control, Ended, MakingSafe, Observer, Started, Stream
@@ -68,7 +68,7 @@ def carry_out(
             try:
                 with outcome:
                     with (
-                        overheard(stream),
+                        warnings_recorded(stream),
                         _made_safe(bench, writer, stream, outcome),
                         control.governing(bench, stream),
                     ):

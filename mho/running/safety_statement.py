@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from mho.errors import Aborted, BenchError, InstrumentError, MhoError, UnsafeError
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures.stream import BenchTaken, Control, Ended, Event, MakingSafe, Message, Observer, Started
-from mho.processes import Safed, end_heirs
+from mho.processes import Safed, end_children
 from mho.running.supervisor import Report
 
 SUPERVISOR_GONE = "the process that looked after the run is gone"
@@ -103,13 +103,13 @@ def observed_safety(bench: str, report: Report, display: Observer) -> Iterator[S
         At the beginning, when the queue warns of the bench and it could not be made safe.
     """
     from mho.running.queue.bench_notices import (  # the queue's worker needs this module
-        see_that_safe,
+        ensure_safe,
         tell_queue,
     )
 
     safety = SafetyObserver(report, bench)
     ended: BaseException | None = None
-    if is_real(bench) and (said := see_that_safe(bench)):
+    if is_real(bench) and (said := ensure_safe(bench)):
         display(Message("WARNING", said))
     try:
         yield safety
@@ -122,7 +122,7 @@ def observed_safety(bench: str, report: Report, display: Observer) -> Iterator[S
     finally:
         safe = safety.left_safe(ended)
         # What the procedure has left has the bench's connections, and may have used it since.
-        if safety.taken and report.supervised and end_heirs():
+        if safety.taken and report.supervised and end_children():
             report.had_heirs()
             safe = False
         if safety.taken and safe:

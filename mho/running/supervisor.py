@@ -144,7 +144,7 @@ class _Supervisor:
         self._rest = b""
         self._used: dict[str, str] = {}  # benches, with the folder they were named from
         self._safe: set[str] = set()  # those that the worker has left safe
-        self._heirs = False  # whether there was anything besides the worker that could use them
+        self._children = False  # whether there was anything besides the worker that could use them
         self._leaving = self._safing = False
         self._file = ""  # the last run file that was begun
         self._asked = ""  # by which signal the run was asked to stop
@@ -171,7 +171,7 @@ class _Supervisor:
                 self._go_further()
         self._end_whole()
         status = os.waitstatus_to_exitcode(os.waitpid(self._worker, 0)[1])
-        self._heirs |= has_children()  # dead by now
+        self._children |= has_children()  # dead by now
         self._hear()
         sys.exit(self._settle(status))
 
@@ -203,7 +203,7 @@ class _Supervisor:
                     with suppress(ValueError, TypeError, AttributeError):
                         words = json.loads(line)
                         self._leaving |= "leaving" in words
-                        self._heirs |= "heirs" in words
+                        self._children |= "heirs" in words
                         self._safe.add(words.get("safe"))
                         self._safing = "making_safe" in words
                         self._file = words.get("file", self._file)
@@ -238,14 +238,14 @@ class _Supervisor:
             self._end_whole()
 
     def _end_whole(self) -> None:
-        self._heirs |= end_whole(self._worker, heirs=True)
+        self._children |= end_whole(self._worker, children=True)
 
     # --- the end ---
 
     def _settle(self, status: int) -> int:
         """Make sure that the bench is safe, say what happened unless the worker did, and return the exit status."""
         words = [] if self._leaving else [self._how_it_ended(status)]
-        if self._heirs and self._used:  # which they may have used after the worker had made them safe
+        if self._children and self._used:  # which they may have used after the worker had made them safe
             self._safe.clear()
             words.append("processes that the run had left could use its bench, and were ended")
         safe = True

@@ -125,7 +125,7 @@ class IndexThread(QObject):
 
         def progress(done: int, total: int) -> None:
             task_thread.tell(lambda: self.reading.emit(done, total))
-            task_thread.let_others_pass()
+            task_thread.run_pending()
 
         def work() -> tuple[bool, Words]:
             index = stored.open()

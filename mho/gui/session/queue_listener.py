@@ -31,7 +31,7 @@ ANSWER_WITHIN = 2.0  # s that a runner may take to say how it stands to one whom
 
 
 @dataclass(frozen=True)
-class Unwatched:
+class WatchRefused:
     """A runner that cannot be watched: the reason, and its state; None when it does not answer."""
 
     reason: str
@@ -53,17 +53,17 @@ class RunnerListener:
 
     def __init__(self, queue: Path, bench: str) -> None:
         self._queue, self._bench = queue, bench
-        self._heard: deque[Event | Unwatched | None] = deque(maxlen=KEPT)
+        self._heard: deque[Event | WatchRefused | None] = deque(maxlen=KEPT)
         self._over = threading.Event()
         self._watch: Watch | None = None
         threading.Thread(target=self._listen, name="runner", daemon=True).start()
 
-    def take(self, most: int) -> list[Event | Unwatched | None]:
+    def take(self, most: int) -> list[Event | WatchRefused | None]:
         """Return at most `most` events since the last call, the oldest first.
 
         None among them says that there is no runner, or no longer one.
         """
-        heard: list[Event | Unwatched | None] = []
+        heard: list[Event | WatchRefused | None] = []
         with suppress(IndexError):
             while len(heard) < most:
                 heard.append(self._heard.popleft())
@@ -99,16 +99,16 @@ class RunnerListener:
             self._over.wait(RETRY)
 
 
-def _asked(client: RunnerClient, error: QueueError) -> Unwatched | None:
+def _asked(client: RunnerClient, error: QueueError) -> WatchRefused | None:
     """Ask a runner that refuses watchers with `error` for its state; None when there is no runner."""
     from mho.running.runner.client import NoRunnerError
 
     try:
-        return Unwatched(str(error), client.status(ANSWER_WITHIN))
+        return WatchRefused(str(error), client.status(ANSWER_WITHIN))
     except NoRunnerError:
         return None
     except QueueError as silent:
-        return Unwatched(str(silent))
+        return WatchRefused(str(silent))
 
 
 class QueueListener:

@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from mho.errors import MhoError
 from mho.gui.session.background import BackgroundTasks
 from mho.gui.session.bench_safety import SafetyRecord, SafetyVerdict, Use, safety_topic, say_runner_gone
-from mho.gui.session.queue_listener import QueueListener, RunnerListener, Unwatched
+from mho.gui.session.queue_listener import QueueListener, RunnerListener, WatchRefused
 from mho.gui.session.runner_commands import Command, StopTold, carry_out, start_runner, stop_at_once
 from mho.gui.session.shown_run import ShownRun
 from mho.runs import RunFile
@@ -106,7 +106,7 @@ class Session(QObject):
         self.jobs: list[Job] = []
         self.lane: Lane | None = None
         self.runner: RunnerState | None = None
-        self.silent = self._unwatched = ""
+        self.silent = self._refused = ""
         self._record = SafetyRecord()
         self.safety = self._record.safety()
         self._following = True
@@ -155,7 +155,7 @@ class Session(QObject):
         self._stop_listening()
         self.bench, self._followed = bench, None
         self.jobs, self.lane, self.runner = [], None, None
-        self.silent = self._unwatched = ""
+        self.silent = self._refused = ""
         self._record = SafetyRecord()
         self.jobs_changed.emit([])
         self.runner_changed.emit(None)
@@ -303,19 +303,19 @@ class Session(QObject):
         active = (job for job in self.jobs if job.status in ("running", "paused"))
         return next(((job.id, str(job.status)) for job in active), None)
 
-    def _take_runner(self, state: RunnerState | None, unwatched: str = "") -> None:
-        """Take the runner's state, and why it cannot be watched; neither when there is no runner."""
+    def _take_runner(self, state: RunnerState | None, refused: str = "") -> None:
+        """Store the runner's state, and why it refuses to be watched; both are empty when there is no runner."""
         before, self.runner = self.runner, state
-        gone = state is None and not unwatched
-        self.silent = unwatched if state is None else ""
+        gone = state is None and not refused
+        self.silent = refused if state is None else ""
         self._record.take_runner(state, datetime.now(), gone=gone)
         if gone and before is not None:
             waiting = sum(job.status == "queued" for job in self.jobs)
             level, text = say_runner_gone(before, self._record.outputs, waiting)
             self.tell(level, text, safety_topic(self.bench) if level == "CRITICAL" else "")
-        if unwatched and unwatched != self._unwatched:
-            self.tell("WARNING", unwatched)
-        self._unwatched = unwatched
+        if refused and refused != self._refused:
+            self.tell("WARNING", refused)
+        self._refused = refused
 
     def _assess(self) -> None:
         """Signal the safety of the bench when it has changed."""
@@ -332,7 +332,7 @@ class Session(QObject):
         self._follow(self.jobs)  # whose file may not have been there when the queue named it
         told = False
         for event in self._runner_listener.take(HEARD_AT_ONCE):
-            if isinstance(event, Unwatched):
+            if isinstance(event, WatchRefused):
                 self._take_runner(event.state, event.reason)
                 told = True
             elif event is None or type(event).__name__ == "RunnerState":

@@ -78,8 +78,8 @@ class TaskThread(QObject):
         """Call `call` in the window's thread; for work that reports before its result."""
         self._done.append((call, False))
 
-    def let_others_pass(self) -> None:
-        """Run tasks that were submitted meanwhile; long work calls this now and then. After `close` it ends the work."""
+    def run_pending(self) -> None:
+        """Run tasks that were submitted meanwhile; a long task calls this regularly. After `close` it ends the task."""
         while not self._requests.empty():
             self._do(self._requests.get())
         if self._over.is_set():

@@ -92,7 +92,7 @@ class ArrayBoardDriver(BlockInstrument):
             return
         try:
             if not self._talking:
-                with self._haste(patience):
+                with self._timeout_at_most(patience):
                     self.ask("*OPC?")
         finally:
             self._line.release()

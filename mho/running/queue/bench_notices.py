@@ -40,7 +40,7 @@ def tell_queue(bench: str, found: Safed) -> str:
     return ""
 
 
-def see_that_safe(bench: str) -> str:
+def ensure_safe(bench: str) -> str:
     """Make a bench safe if its queue warns of it or a job on it has lost its worker; a runner does so first of all.
 
     Returns

@@ -115,7 +115,7 @@ class Rendezvous:
     def card(self) -> RunnerAddress | None:
         """Return the card of the runner that was here last, or None; it may be gone."""
         if self.folder.exists():
-            _see_that_private(self.folder)
+            _check_private(self.folder)
         try:
             content: dict[str, Any] = json.loads(self._card.read_text("utf-8"))
             address = content["address"]
@@ -163,10 +163,10 @@ def _make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise QueueError(f"the folder {folder} for runners cannot be made: {error.strerror}") from None
-    _see_that_private(folder)
+    _check_private(folder)
 
 
-def _see_that_private(folder: Path) -> None:
+def _check_private(folder: Path) -> None:
     if hasattr(os, "getuid"):
         found = folder.lstat()
         private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077

@@ -38,8 +38,8 @@ from mho.running.runner.orphans import family_of_workers, runner_lives, wait_for
 from mho.running.runner.outcome import JobOutcome, found, told
 from mho.running.runner.rendezvous import Rendezvous
 from mho.running.runner.server import Asked
-from mho.running.runner.service import EndAsked, RunnerService
-from mho.running.runner.worker_process import Child, ChildEnded, ChildSaid, Grace
+from mho.running.runner.service import EndRequested, RunnerService
+from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage, Grace
 from mho.runs.integrity.liveness import birth_of
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
@@ -180,7 +180,7 @@ class Runner:
         self._worker = None
         done = worker.done
         outcome = told(done) if done else found(run, worker.how_it_ended(), self._why_asked(worker, begun))
-        if worker.heirs:
+        if worker.children:
             self._say("WARNING", f"job {job.id} left processes that could use the bench, and they were ended")
             outcome = replace(outcome, safe=False, confirmed=None)
         self._settle(begun, outcome)
@@ -283,13 +283,13 @@ class Runner:
         """Handle the next event, and check the queue now and then."""
         with suppress(queue.Empty):
             item = self._presence.inbox.get(timeout=LOOK)
-            if isinstance(item, ChildSaid):
+            if isinstance(item, ChildMessage):
                 self._hear(item.event)
             elif isinstance(item, ChildEnded):
                 item.child.ended = True
             elif isinstance(item, Asked):
                 self._answer(item)
-            elif isinstance(item, EndAsked):
+            elif isinstance(item, EndRequested):
                 self._wind_up(item.reason)
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + LOOK

@@ -22,7 +22,7 @@ from mho.running.runner.server import ControlServer
 
 
 @dataclass(frozen=True)
-class EndAsked:
+class EndRequested:
     """A request that the runner ends."""
 
     reason: str
@@ -42,7 +42,7 @@ class RunnerService:
     Attributes
     ----------
     inbox : queue.SimpleQueue
-        All incoming events: those of workers, requests of clients (`server.Asked`), and `EndAsked`.
+        All incoming events: those of workers, requests of clients (`server.Asked`), and `EndRequested`.
 
     Raises
     ------
@@ -83,7 +83,7 @@ class RunnerService:
 
     def end(self, reason: str) -> None:
         """Ask the runner to end; from any thread, and from a signal handler."""
-        self.inbox.put(EndAsked(reason))  # a SimpleQueue takes it even in the middle of its own `put`
+        self.inbox.put(EndRequested(reason))  # a SimpleQueue takes it even in the middle of its own `put`
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

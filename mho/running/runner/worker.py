@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 from mho.errors import Aborted, MhoError, QueueError, recorded_name
 from mho.procedures.catalogue import make_procedure
 from mho.procedures.stream import Control, Ended, Event, Started
-from mho.processes import adopt_orphans, end_alone, end_heirs, interrupt
+from mho.processes import adopt_orphans, end_alone, end_children, interrupt
 from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.queue.progress import Pace
@@ -72,7 +72,7 @@ def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) 
     obey = partial(_obey, told, control, bench if is_real(bench) else "")
     threading.Thread(target=obey, name="commands", daemon=True).start()
     done = _run(assignment, control, tell)
-    return replace(done, safe=False) if end_heirs() else done  # those have the bench's connections
+    return replace(done, safe=False) if end_children() else done  # those have the bench's connections
 
 
 def _obey(told: io.FileIO, control: Control, bench: str) -> None:

@@ -50,7 +50,7 @@ class Grace:
 
 
 @dataclass(frozen=True)
-class ChildSaid:
+class ChildMessage:
     """An event of the run."""
 
     child: Child
@@ -70,7 +70,7 @@ class Child:
     Parameters
     ----------
     inbox : queue.SimpleQueue
-        Gets a `ChildSaid` for every event and one `ChildEnded`.
+        Gets a `ChildMessage` for every event and one `ChildEnded`.
     mark : str
         By which all that it starts is known, as for `mho.processes.end_whole`.
 
@@ -82,7 +82,7 @@ class Child:
         Its last message.
     ended : bool
         Whether the process is gone.
-    heirs : bool
+    children : bool
         Whether others were ended with it, which could use its bench whatever its last words are.
     asked : str
         Why it was asked to stop, and what had to be done then; empty otherwise.
@@ -103,7 +103,7 @@ class Child:
         )
         self.pid = self._process.pid
         self.done: JobDone | None = None
-        self.ended = self.heirs = False
+        self.ended = self.children = False
         self.asked = ""
         self._due: float | None = None
         self._patience = 0.0
@@ -152,7 +152,7 @@ class Child:
             self.stop(self.asked, emergency=True, patience=patience)
             return done
         self._killed = True
-        self.heirs |= end_whole(self.pid, self._mark)
+        self.children |= end_whole(self.pid, self._mark)
         return "it did not end in time and was killed"
 
     def hang_up(self) -> None:
@@ -192,7 +192,7 @@ class Child:
                     continue
                 if isinstance(event, MakingSafe) and self._due is not None:
                     self.expect_end(SAFING)  # nobody could do it sooner
-                self._inbox.put(ChildSaid(self, event))
+                self._inbox.put(ChildMessage(self, event))
 
     def _see_end(self) -> None:
         """Wait for the process, not for the end of its pipes: processes that it started may keep those open for ever."""
@@ -201,7 +201,7 @@ class Child:
             os, "waitid"
         ):  # its number, and so its session's, is still its own while nobody has collected it
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            self.heirs |= end_whole(self.pid, self._mark)
+            self.children |= end_whole(self.pid, self._mark)
         self._process.wait()
         for thread in self._listeners:
             thread.join(UNREAD)

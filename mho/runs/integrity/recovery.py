@@ -63,7 +63,7 @@ def recover(path: str | os.PathLike[str], reason: str = GONE) -> bool:
         if not record.is_unclosed:
             return False
         _check_tree(path, source)
-        _see_to_room(path, path.stat().st_size)
+        _check_space(path, path.stat().st_size)
         with replacement(path) as draft:
             _write_copy(source, draft, path, reason)
             _check(draft, path)
@@ -72,7 +72,7 @@ def recover(path: str | os.PathLike[str], reason: str = GONE) -> bool:
     return True
 
 
-def _see_to_room(path: Path, size: int) -> None:
+def _check_space(path: Path, size: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < size + RESERVE:
         raise RunFileError(

@@ -37,7 +37,7 @@ def create_run_file(path: Path, header: RunHeader, layout: Layout) -> h5py.File:
         if path.exists():
             raise _in_the_way(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        _see_to_room(path)
+        _check_space(path)
         # HDF5 does not survive a write that fails while it lays out a file: it does so in memory.
         beginning = _laid_out(header, layout)
         try:
@@ -73,7 +73,7 @@ def _laid_out(header: RunHeader, layout: Layout) -> bytes:
         return bytes(file.id.get_file_image())
 
 
-def _see_to_room(path: Path) -> None:
+def _check_space(path: Path) -> None:
     """Refuse to start when the disk is so full that the run would stop at once."""
     free = shutil.disk_usage(path.parent).free
     if free < live_file.RESERVE:

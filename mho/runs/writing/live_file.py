@@ -77,7 +77,7 @@ class LiveFile:
         with self.lock:
             try:
                 if not self.refusal:
-                    self._see_to_room(size)
+                    self._check_space(size)
                 if self.refusal:
                     raise self.refused()
                 self._dirty = True
@@ -154,11 +154,11 @@ class LiveFile:
                 if note:
                     log.warning("%s", note)
                     self._note(note)
-                self._see_to_room()
+                self._check_space()
             except Exception as error:
                 self._give_up(error)
 
-    def _see_to_room(self, size: int = 0) -> None:
+    def _check_space(self, size: int = 0) -> None:
         """Stop while there is still room to close the file well: HDF5 does not survive a full disk."""
         free = self._location.room()
         if free < size + RESERVE:

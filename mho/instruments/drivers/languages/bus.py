@@ -171,7 +171,7 @@ class BusInstrument(Instrument):
     def _begin(self, message: str) -> None:
         """Record the next message; synchronise first when the reply to an earlier message is still pending."""
         if not self._in_step and self._identity:
-            self._get_in_step()
+            self._synchronise()
         self._last = message
         self._in_step = not any(token in message for token in self.ANSWERED)
 
@@ -180,7 +180,7 @@ class BusInstrument(Instrument):
         # IEEE 488.2, 10.14: *IDN? is the last query of a message.
         return "*OPC?;" * self._nonce + "*IDN?", "1;" * self._nonce + self._identity
 
-    def _get_in_step(self) -> None:
+    def _synchronise(self) -> None:
         """Discard pending replies, up to the reply to a query that was never sent before.
 
         An instrument answers in order: any late reply comes before that one.
@@ -216,7 +216,7 @@ class BusInstrument(Instrument):
         """Extend the timeout of replies by `seconds`, for operations of known duration."""
         return self._waiting(lambda usual: usual + 1e3 * seconds)
 
-    def _haste(self, seconds: float) -> AbstractContextManager[None]:
+    def _timeout_at_most(self, seconds: float) -> AbstractContextManager[None]:
         """Reduce the timeout of replies to `seconds`, or keep it if it is shorter."""
         return self._waiting(lambda usual: min(usual, 1e3 * seconds))
 
