@@ -1,4 +1,4 @@
-"""The chip description: which arrays there are, what their levels are, which cells are known to be bad."""
+"""The chip description: arrays, conductance levels, and known bad cells."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ArrayMap(StrictModel):
 
 
 class CellRatings(StrictModel):
-    """What a cell bears without harm: volts at its lines, and the current through it, A. Higher limits are questioned."""
+    """Ratings of a cell: voltages (V) at its lines, and current (A). Limits above them count as implausible."""
 
     bit_line: Positive | None = None
     source_line: Positive | None = None
@@ -95,7 +95,7 @@ class CellRatings(StrictModel):
 
 
 class CellMap(StrictModel):
-    """The properties of the cells, the same for every cell."""
+    """Properties common to all cells."""
 
     bears: CellRatings = CellRatings()
 
@@ -187,7 +187,7 @@ def parse_chip_map(text: str, source: str = "chip map") -> ChipMap:
     Raises
     ------
     ChipMapError
-        Naming the file, the key, the line and what is wrong with it.
+        Naming the file, the key, the line and the error.
     """
     return parse_toml(text, ChipMap, source, ChipMapError)
 

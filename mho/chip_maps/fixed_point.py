@@ -12,8 +12,8 @@ from mho.errors import InputError
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
-MAX_BITS = 52  # a double holds 53: more would not survive the conversion
-PEAKS = (1e-250, 1e250)  # largest magnitudes beyond which scale or unit would leave the range of a double
+MAX_BITS = 52  # a double holds 53 bits: more would be lost in the conversion
+PEAKS = (1e-250, 1e250)  # range of the largest magnitude in which scale and unit are normal doubles
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class FixedPoint:
 def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
     """Scale to |a| < 1 and round to `bits` bits.
 
-    A power of two is the scale where that represents every value exactly (so published digits stay
-    what they are); elsewhere the largest magnitude gets the largest integer, which wastes no range.
+    The scale is a power of two where this represents every value exactly (so that published digits are
+    reproduced); otherwise the largest magnitude becomes the largest integer, which uses the full range.
 
     Raises
     ------
     InputError
-        When `bits` is outside 1..52, nothing but zeros is to be scaled, or the largest magnitude is at the
-        ends of what a double holds.
+        When `bits` is outside 1..52, all values are zero, or the largest magnitude is near the limits of a
+        double.
     """
     if not 1 <= bits <= MAX_BITS:
         raise InputError(f"bits is {bits}; it must be between 1 and {MAX_BITS}")
@@ -74,17 +74,17 @@ def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
 
 
 def slice_count(bits: int, digit_bits: int = 3) -> int:
-    """How many digits hold `bits` bits: 12 -> 4, 24 -> 8, 32 -> 11, 48 -> 16."""
+    """Return the number of digits for `bits` bits: 12 -> 4, 24 -> 8, 32 -> 11, 48 -> 16."""
     return -(-bits // digit_bits)
 
 
 def slice_digits(integers: Digits, slices: int, digit_bits: int = 3) -> Digits:
-    """Cut non-negative integers into digits, most significant first.
+    """Split non-negative integers into digits, most significant first.
 
     Returns
     -------
     (slices, *integers.shape) array of int64
-        Digits 0 .. 2**digit_bits - 1, truncated: what is left over goes to the next slice.
+        Digits 0 .. 2**digit_bits - 1, truncated: the remainder goes to the next slice.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def slice_digits(integers: Digits, slices: int, digit_bits: int = 3) -> Digits:
 
 
 def join_digits(digits: Digits, digit_bits: int = 3) -> Digits:
-    """Put digit slices (most significant first) together again; digits may exceed their range."""
+    """Join digit slices (most significant first); digits may exceed their range."""
     result = np.zeros(digits.shape[1:], dtype=np.int64)
     for digit in digits:
         result = (result << digit_bits) + digit

@@ -15,7 +15,7 @@ POLE_RATIO = (
 
 
 def contraction(matrix: Floats, inverse_of: Floats) -> Floats:
-    """Spectral radius of I - A A0^-1: the factor by which a cycle shrinks the error.
+    """Return the spectral radius of I - A A0^-1, the factor by which a cycle reduces the error.
 
     Refinement converges exactly when it is below 1 (Zuo 2025, Methods).
 
@@ -34,7 +34,7 @@ def contraction(matrix: Floats, inverse_of: Floats) -> Floats:
     with np.errstate(all="ignore"):
         try:
             product = np.linalg.solve(np.swapaxes(inverse_of, -1, -2), np.swapaxes(matrix, -1, -2))
-        except np.linalg.LinAlgError:  # of one draw at least: each by itself
+        except np.linalg.LinAlgError:  # at least one draw is singular: evaluate each separately
             if not draws:
                 return np.asarray(np.inf)
             return np.array([contraction(matrix, one) for one in inverse_of])
@@ -46,7 +46,7 @@ def contraction(matrix: Floats, inverse_of: Floats) -> Floats:
 
 
 def loop_eigenvalues(network: Floats, row_load: Floats) -> NDArray[Any]:
-    """Eigenvalues of D^-1 G: how the loop settles (physics: dx/dt = -w_u D^-1 (G x + i)).
+    """Return the eigenvalues of D^-1 G, which determine settling (dx/dt = -w_u D^-1 (G x + i)).
 
     Parameters
     ----------
@@ -63,12 +63,12 @@ def loop_eigenvalues(network: Floats, row_load: Floats) -> NDArray[Any]:
 
 
 def slowest_eigenvalue(eigenvalues: NDArray[Any]) -> complex:
-    """Of a loop's eigenvalues the one with the smallest real part: not positive means the loop rails."""
+    """Return a loop's eigenvalue with the smallest real part; unless it is positive, the loop rails."""
     return complex(eigenvalues[np.argmin(eigenvalues.real)])
 
 
 def damping(eigenvalues: NDArray[Any], ratio: float = POLE_RATIO) -> float:
-    """Least of Re l - ratio (Im l)^2 over a loop's eigenvalues l: where it is not positive, the loop may oscillate.
+    """Return the least Re l - ratio (Im l)^2 over a loop's eigenvalues l; unless positive, the loop may oscillate.
 
     An amplifier with a second pole w_2 turns each eigenvalue into s (1 + s / w_2) + w_u l = 0, whose roots lie in the
     left half plane exactly when Re l > (w_u / w_2) (Im l)^2.

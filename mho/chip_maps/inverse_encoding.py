@@ -1,12 +1,12 @@
 """A signed matrix on the inverting array: bias column or two arrays, with or without a diagonal in resistors.
 
-The inverting loop needs one digit per entry, rounded, and only has to come close: A0 ~ A. How close
-decides the convergence, so every encoding is forecast from the errors to expect and the best is taken.
+The inverting loop holds one rounded digit per entry and need only be approximate, A0 ~ A. Its error determines the
+convergence, so every encoding is forecast from the expected errors and the best one is used.
 
 Bias column (Zuo 2025): A = A+ - m j j^T. One extra row and column whose amplifier outputs minus the sum
 of the outputs; the extra row is at the top digit throughout, the extra column holds m.
 Differential (Sun 2019, PNAS 116:4123): A = A+ - A-, the second array driven through inverters.
-Diagonal: A = n I + B with n I in resistors beside the array, so the digits resolve B alone.
+Diagonal: A = n I + B with n I in resistors outside the array, so that the digits resolve B alone.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ Digits = NDArray[np.int64]
 Kind = Literal["bias", "differential"]
 
 KINDS: tuple[Kind, ...] = ("bias", "differential")
-DIAGONAL_SHARES = (0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)  # of the mean diagonal of A
+DIAGONAL_SHARES = (0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)  # fractions of the mean diagonal of A
 SATURATIONS = (1.0, 1.04, 1.07)  # largest entry in units of the top digit: up to 7.49 still rounds to 7
 SCREENING, DRAWS = 8, 48  # draws of cell errors: for every encoding, and for the finalists of each name
 FINALISTS = 2
-AT_ONCE = 2**18  # drawn conductances of encodings that are forecast together: 2 MB an array
+AT_ONCE = 2**18  # drawn conductances of encodings that are forecast together: 2 MB per array
 
 SMALLEST_REST = 2.0**-10
-"""Of the diagonal in resistors: a rest below it is rounding noise, and no resistor makes up for digits so small."""
+"""Relative to the diagonal in resistors: a smaller remainder is rounding noise, and its digits would be too small."""
 
 
 @dataclass(frozen=True)
 class InverseEncoding:
-    """Digits of the inverting array(s) and what they mean.
+    """Digits of the inverting array(s) and their meaning.
 
     Attributes
     ----------
     kind : {"bias", "differential"}
-        How signs are made.
+        Representation of signs.
     size : int
         n, the order of A.
     positive : (k, k) array of int64
@@ -54,9 +54,9 @@ class InverseEncoding:
     negative : (k, k) array of int64 or None
         Digits of the second array, behind inverters; None when no entry needs it.
     unit : float
-        What one digit stands for in A.
+        Value of one digit in A.
     diagonal : float
-        n of n I, what the resistors stand for in A; 0 without resistors.
+        n of n I, the value of the resistors in A; 0 without resistors.
     """
 
     kind: Kind
@@ -68,7 +68,7 @@ class InverseEncoding:
 
     @property
     def name(self) -> str:
-        """The encoding in words, for people and run files."""
+        """The encoding in words, for messages and run files."""
         if self.kind == "differential" and self.negative is None:
             signs = "unsigned"
         else:
@@ -77,15 +77,15 @@ class InverseEncoding:
 
     @property
     def order(self) -> int:
-        """k, how many rows, columns and amplifiers the loop has."""
+        """k, the number of rows, columns and amplifiers of the loop."""
         return int(self.positive.shape[0])
 
     def diagonal_conductance(self, step: float) -> float:
-        """Conductance (S) of each diagonal resistor when one digit is `step` (S)."""
+        """Return the conductance (S) of each diagonal resistor when one digit is `step` (S)."""
         return self.diagonal / self.unit * step
 
     def network(self, positive: Floats, negative: Floats | None, diagonal: float | Floats) -> Floats:
-        """Signed conductances (..., k, k), S: current into each amplifier per volt of each output.
+        """Return signed conductances (..., k, k), S: current into each amplifier per volt of each output.
 
         `diagonal` (S) is one number, or (..., 1).
         """
@@ -97,7 +97,7 @@ class InverseEncoding:
     def row_load(
         self, positive: Floats, negative: Floats | None, diagonal: float | Floats, input_conductance: float
     ) -> Floats:
-        """Sum of all conductances on each row, (..., k), S: the D of the loop's dynamics."""
+        """Return the sum of all conductances on each row, (..., k), S: the D of the loop's dynamics."""
         load = positive.sum(axis=-1) + input_conductance
         if negative is not None:
             load = load + negative.sum(axis=-1)
@@ -105,11 +105,11 @@ class InverseEncoding:
         return np.asarray(load)
 
     def represented(self, network: Floats, step: float) -> Floats:
-        """The matrix A0 (..., n, n), in A's units, whose inverse the loop computes."""
+        """Return the matrix A0 (..., n, n), in A's units, whose inverse the loop computes."""
         return self.reduced(network) * (self.unit / step)
 
     def reduced(self, network: Floats) -> Floats:
-        """The network (..., n, n), S, without the bias column: what the other amplifiers see of it."""
+        """Return the network (..., n, n), S, with the bias column eliminated."""
         if self.kind != "bias":
             return network
         n = self.size
@@ -128,7 +128,7 @@ class Candidate:
     slowest : complex
         Worst eigenvalue of D^-1 G over the nominal network: the loop is stable when Re > 0.
     damping : float
-        Of the same network: above 0 the loop settles with amplifiers that have a second pole, too.
+        Of the same network: above 0 the loop also settles with amplifiers that have a second pole.
     """
 
     encoding: InverseEncoding
@@ -143,7 +143,7 @@ class Candidate:
 
     @property
     def damped(self) -> bool:
-        """Whether it settles with real amplifiers, as far as one can tell."""
+        """Whether it is forecast to settle with real amplifiers."""
         return self.damping > 0.0
 
 
@@ -152,8 +152,8 @@ def _bias(matrix: Floats, diagonal: float, saturation: float, top: int) -> Inver
     rest = matrix - diagonal * np.eye(n)
     lowest, highest = float(-rest.min()), float(rest.max())
     if lowest <= 0.0 or top < 2:
-        # No negative entry: the differential encoding without a second array is the same. And cells of two levels
-        # leave no digit between the shift and the top.
+        # Without negative entries the differential encoding without a second array is the same. With two levels per
+        # cell there is no digit between the shift and the top.
         return None
     shifts = np.arange(1, top)
     units = np.maximum(max(highest, 0.0) / (top * saturation - shifts), lowest / shifts)
@@ -170,7 +170,7 @@ def _differential(matrix: Floats, diagonal: float, saturation: float, top: int) 
     rest = matrix - diagonal * np.eye(n)
     peak = float(np.abs(rest).max())
     if peak == 0.0:
-        peak = abs(diagonal)  # the resistors hold all of it; the array stays at zero
+        peak = abs(diagonal)  # the resistors hold the whole matrix; the array stays at zero
     unit = max(peak / (top * saturation), SMALLEST_REST * abs(diagonal) / top)
     digits = np.clip(np.rint(rest / unit), -top, top).astype(np.int64)
     negative = np.maximum(-digits, 0)
@@ -185,7 +185,7 @@ _BUILD = {"bias": _bias, "differential": _differential}
 def candidates(
     matrix: Floats, levels: Levels, kinds: Sequence[Kind] = KINDS, diagonal: bool = True
 ) -> Iterator[InverseEncoding]:
-    """All encodings worth a forecast: each kind, a range of n and of scale."""
+    """Return all encodings to forecast: each kind, with a range of n and of scale."""
     mean = float(np.trace(matrix)) / len(matrix)
     shares = DIAGONAL_SHARES if diagonal and mean > 0.0 else (0.0,)
     for kind in kinds:
@@ -259,13 +259,13 @@ def choose_encoding(
 ) -> tuple[Candidate, tuple[Candidate, ...]]:
     """Forecast every encoding and return the stable one with the smallest rho, and the best of each name.
 
-    One that may oscillate with real amplifiers comes after all others. With one of `arrays` only, encodings that
-    need a second are left out. A few draws tell which encodings are far off; the finalists get all of them.
+    One that may oscillate with real amplifiers ranks after all others. With one of `arrays` only, encodings that
+    need a second are left out. A few draws select the finalists, which are then forecast with all draws.
 
     Raises
     ------
     ConvergenceError
-        When no encoding gives a stable loop; names the offending eigenvalue.
+        When no encoding gives a stable loop, naming the unstable eigenvalue.
     """
 
     forecast = partial(assess, matrix=matrix, levels=levels, rng=rng, input_conductance=input_conductance)
@@ -292,7 +292,7 @@ def choose_encoding(
 
 
 def _best_of_each_name(assessed: Iterable[Candidate], count: int) -> tuple[Candidate, ...]:
-    """Return the best `count` of each name, best first; what may oscillate comes last."""
+    """Return the best `count` of each name, best first; encodings that may oscillate come last."""
     taken: Counter[str] = Counter()
     best = []
     for candidate in sorted(assessed, key=lambda candidate: (not candidate.damped, candidate.rho)):

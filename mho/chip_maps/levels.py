@@ -1,4 +1,4 @@
-"""Conductance levels: digits to siemens and back, verify windows, and the error to expect inside them."""
+"""Conductance levels: conversion of digits to siemens and back, verify windows, and the expected error inside them."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ class Levels:
 
     @property
     def bits(self) -> int:
-        """Bits a cell holds."""
+        """Number of bits per cell."""
         return int(np.log2(len(self.nominal)))
 
     def conductance(self, digits: ArrayLike) -> Floats:
-        """Target conductance (S) of each digit; `ChipMapError` for a digit outside the range."""
+        """Return the target conductance (S) of each digit; raises `ChipMapError` for a digit outside the range."""
         index = np.asarray(digits)
         wrong = index[(index < 0) | (index > self.top)]
         if wrong.size:
@@ -76,12 +76,12 @@ class Levels:
         return self.nominal[index.astype(np.int64)]
 
     def inside(self, conductances: ArrayLike, digits: ArrayLike) -> NDArray[np.bool_]:
-        """Whether each conductance (S) lies in the verify window of its digit."""
+        """Return whether each conductance (S) lies in the verify window of its digit."""
         g, index = np.asarray(conductances, dtype=float), np.asarray(digits, dtype=np.int64)
         return (g >= self.low[index]) & (g <= self.high[index])
 
     def draw(self, digits: ArrayLike, draws: int, rng: np.random.Generator) -> Floats:
-        """Draw what verified cells will have: (draws, *digits.shape) conductances, S.
+        """Draw conductances of verified cells, (draws, *digits.shape), S.
 
         Digits above 0 are normal with `spread`, cut at the window; digit 0 is uniform over
         `zero_range` (the distributions read off the published level histogram).

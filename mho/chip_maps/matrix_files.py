@@ -1,6 +1,6 @@
-"""Reads matrices and right-hand sides, checks them once, and maps complex ones to real numbers.
+"""Reading and checking of matrices and right-hand sides, and mapping of complex ones to real numbers.
 
-All code behind this module may rely on it: a matrix is square, finite, and float64 or complex128.
+All other code may rely on it: a matrix is square, finite, and float64 or complex128.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mho.errors import InputError
 from mho.input_files import check_ordinary
 
 if TYPE_CHECKING:
-    import scipy.sparse  # for its name only: it takes as long to load as NumPy
+    import scipy.sparse  # for type checking only: it takes as long to load as NumPy
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.float64] | NDArray[np.complex128]
@@ -105,7 +105,7 @@ def load_vector(source: Source, n: int, rng: np.random.Generator, *, complex_val
     n : int
         Rows of the matrix.
     rng : numpy.random.Generator
-        Touched by ``"random"`` only.
+        Used by ``"random"`` only.
     complex_values : bool
         The matrix is complex: return complex128. Otherwise the values must be real.
 
@@ -117,7 +117,7 @@ def load_vector(source: Source, n: int, rng: np.random.Generator, *, complex_val
     Raises
     ------
     InputError
-        As `load_matrix`; more than one column; another length than `n`; complex beside a real matrix.
+        As `load_matrix`; more than one column; another length than `n`; complex values for a real matrix.
     """
     if isinstance(source, str) and source == "ones":
         ones = np.ones(n)
@@ -161,19 +161,19 @@ def to_real_vector(vector: Numbers) -> Floats:
 
 
 def from_real_vector(vector: Floats) -> NDArray[np.complex128]:
-    """Undo `to_real_vector` for a vector that was complex: (2n,) to (n,).
+    """Invert `to_real_vector` for a complex vector: (2n,) to (n,).
 
     Raises
     ------
     ValueError
-        An odd number of elements: there are no two halves.
+        For an odd number of elements.
     """
     real, imaginary = np.split(np.asarray(vector, dtype=np.float64), 2)
     return np.asarray(real + 1j * imaginary, dtype=np.complex128)
 
 
 def _read(source: Source, role: str) -> tuple[str, NDArray[Any]]:
-    """Return what to call the source in a message, and its values as they are."""
+    """Return the name of the source for messages, and its unchecked values."""
     if not isinstance(source, (str, os.PathLike)):
         try:
             return role, _dense(source)
@@ -218,7 +218,7 @@ def _numeric(values: NDArray[Any], name: str) -> Numbers:
 
 
 def _finite(values: Numbers, name: str) -> Numbers:
-    """Return `values`, all of them finite."""
+    """Return `values`; raises unless all of them are finite."""
     wrong = np.argwhere(~np.isfinite(values))
     if wrong.size:
         place = tuple(int(index) for index in wrong[0])

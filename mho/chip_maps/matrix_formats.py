@@ -5,8 +5,8 @@ points as decimal marks, complex values as ``1+2j`` or ``1+2i``. Empty lines and
 or ``%`` are skipped; so is a first line of names (no field a number, each starting with a letter).
 
 A ``.mtx`` is Matrix Market (Boisvert, Pozo and Remington, NISTIR 5935, 1996), dense or sparse. It is read
-here and not by `scipy.io.mmread`, which (1.17) takes the process down on some damaged files (an array of no
-rows, a blank before the end) and reads "1,5" as 1 without a word.
+here and not by `scipy.io.mmread`, which (1.17) crashes the process on some damaged files (an array of no rows, a blank
+before the end) and silently reads "1,5" as 1.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def read_mtx(content: bytes, path: Path) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class _Banner:
-    """The words of a Matrix Market file's first line."""
+    """The fields of a Matrix Market file's first line."""
 
     layout: str
     field: str
@@ -131,12 +131,12 @@ class _Banner:
 
     @property
     def indices(self) -> int:
-        """How many indices a line begins with."""
+        """Number of indices at the start of a line."""
         return _INDICES[self.layout]
 
 
 def _banner(line: str, path: Path) -> _Banner:
-    """Return what the first line says, once it is known to make sense."""
+    """Parse and check the first line."""
     words = line.lower().split()
     if len(words) != 5 or words[:2] != ["%%matrixmarket", "matrix"]:
         raise InputError(f"{path}, line 1: no banner '%%MatrixMarket matrix LAYOUT FIELD SYMMETRY'.")
@@ -148,7 +148,7 @@ def _banner(line: str, path: Path) -> _Banner:
 
 
 def _size(lines: list[tuple[int, list[str]]], path: Path, banner: _Banner) -> tuple[int, int, int]:
-    """Return rows, columns and entries (a dense one's without regard to symmetry)."""
+    """Return rows, columns and entries (of a dense matrix without regard to symmetry)."""
     wanted = 2 + (banner.layout == "coordinate")
     number, tokens = lines[0] if lines else (2, [])
     if len(tokens) != wanted or not all(token.isascii() and token.isdigit() for token in tokens):
@@ -165,7 +165,7 @@ def _size(lines: list[tuple[int, list[str]]], path: Path, banner: _Banner) -> tu
 
 
 def _table(lines: list[tuple[int, list[str]]], path: Path, banner: _Banner) -> NDArray[np.float64]:
-    """Return the indices and values of every line below the size, (lines, numbers a line)."""
+    """Return the indices and values of every line below the size, (lines, numbers per line)."""
     width = banner.indices + _VALUES[banner.field]
     table = []
     for number, tokens in lines:
@@ -189,12 +189,12 @@ def _decode(content: bytes, path: Path) -> str:
 
 
 def _is_name(field: str) -> bool:
-    """Return whether a field can head a column; "1,5" cannot: it is a number that somebody must correct."""
+    """Return whether a field can be a column's name; "1,5" cannot: it is a number that must be corrected."""
     return field[:1].isalpha() and _number(field) is None
 
 
 def _number(token: str) -> float | complex | None:
-    """Return a real or complex number, or None; Python's digit grouping by underscores is no number here."""
+    """Return a real or complex number, or None; Python's digit grouping by underscores is not accepted."""
     if "_" in token:
         return None
     try:

@@ -1,4 +1,4 @@
-"""A matrix on the multiplying array: signed 3-bit slices as columns whose currents are whole digits.
+"""A matrix on the multiplying array: signed 3-bit slices as columns whose currents are integers in digits.
 
 The array computes i = G^T v, so array row j holds element j of the vector, and each array column one
 digit slice of one sign of one row of A (Zuo 2025: "columns split into a positive and a negative part").
@@ -19,16 +19,16 @@ Digits = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class MultiplyEncoding:
-    """The digits of a matrix, and how column sums are combined into the product.
+    """The digits of a matrix, and the combination of column sums into the product.
 
     Attributes
     ----------
     fixed : FixedPoint
-        The matrix that is really held, (outputs, inputs).
+        The matrix as held, (outputs, inputs).
     digits : (inputs, columns) array of int64
-        What each cell holds; columns without a single digit are left out.
+        Digit of each cell; columns with only zeros are left out.
     output : (columns,) array of int64
-        Which element of the product a column contributes to.
+        Element of the product that a column contributes to.
     weight : (columns,) array of float
         Signed weight of a column's integer in that element, in units of ``scale * 2**-bits``.
     """
@@ -40,11 +40,11 @@ class MultiplyEncoding:
 
     @property
     def matrix(self) -> Floats:
-        """The real matrix that the digits stand for."""
+        """The real matrix that the digits represent."""
         return self.fixed.values
 
     def combine(self, sums: Floats) -> Floats:
-        """Turn integer column sums (..., columns) into products (..., outputs) in the matrix's scale."""
+        """Combine integer column sums (..., columns) into products (..., outputs) in the matrix's scale."""
         size = self.fixed.integers.shape[0]
         gather = np.zeros((len(self.output), size))
         gather[np.arange(len(self.output)), self.output] = self.weight
@@ -52,7 +52,7 @@ class MultiplyEncoding:
 
 
 def encode_multiply(matrix: Floats, bits: int, digit_bits: int = 3) -> MultiplyEncoding:
-    """Round a real matrix to whole slices of at least `bits` bits and lay the digits out as columns."""
+    """Round a real matrix to whole slices of at least `bits` bits and arrange the digits as columns."""
     slices = slice_count(bits, digit_bits)
     fixed = to_fixed_point(matrix, slices * digit_bits)
     places = np.arange(slices - 1, -1, -1)
@@ -72,13 +72,13 @@ def encode_multiply(matrix: Floats, bits: int, digit_bits: int = 3) -> MultiplyE
 
 
 def slices_needed(matrix: Floats, bits: int, error: float, digit_bits: int = 3) -> int:
-    """How many slices of at least `bits` bits hold a matrix so that rounding it is within `error`.
+    """Return the number of slices of at least `bits` bits that hold a matrix to within `error`.
 
     Parameters
     ----------
     matrix : (n, n) array
     bits : int
-        The least bits to hold.
+        Least number of bits.
     error : float
         Largest norm ||A - A as held||_2.
     digit_bits : int
@@ -87,7 +87,7 @@ def slices_needed(matrix: Floats, bits: int, error: float, digit_bits: int = 3) 
     Returns
     -------
     int
-        The most that fixed point can hold (52 bits) where no number of slices does.
+        The largest number in fixed point (52 bits) where no number of slices suffices.
     """
     slices, most = slice_count(bits, digit_bits), MAX_BITS // digit_bits
     while slices < most:
@@ -103,13 +103,13 @@ def group_lines(errors: Floats, noise: Floats, *, sigmas: float = 5.0) -> list[D
 
     A column's sum is off by the sum of its active cells' errors. Lines are added to a group while, in
     every column, neither all positive nor all negative errors together, plus `sigmas` times the noise,
-    reach half a digit; so no pattern of the group can. A line that alone exceeds it gets a group of its
-    own: it cannot be made better, only counted.
+    reach half a digit, so that no pattern of the group can. A line that alone exceeds it forms a separate
+    group: its errors cannot be avoided, only counted.
 
     Parameters
     ----------
     errors : (lines, columns) array
-        Measured minus wanted contribution of each cell, in digits.
+        Measured minus ideal contribution of each cell, in digits.
     noise : (lines, columns) array
         Standard deviation of each contribution from shot to shot, in digits.
 

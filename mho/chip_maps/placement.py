@@ -1,4 +1,4 @@
-"""Which physical rows and columns hold a block: as compact as the known bad cells allow."""
+"""Placement of blocks on physical rows and columns, as compact as the known bad cells allow."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Placement:
 def place(array: ArrayMap, rows: int, columns: int) -> Placement:
     """Find `rows` x `columns` good cells, nearest to the array's origin.
 
-    Rows and columns that hold a bad cell are avoided greedily, worst first: a column is given up where
-    there are columns to spare, else the row.
+    Rows and columns with a bad cell are avoided greedily, worst first: a column is dropped where there are
+    spare columns, else the row.
 
     Raises
     ------
     ChipMapError
-        When the block does not fit; says what would.
+        When the block does not fit, with the size that would.
     """
     good_rows, good_columns = _good_lines(array, rows, columns)
     if len(good_rows) < rows or len(good_columns) < columns:
@@ -53,15 +53,15 @@ def place(array: ArrayMap, rows: int, columns: int) -> Placement:
 
 
 def place_tiles(array: ArrayMap, rows: int, columns: int, width: int) -> tuple[Placement, ...]:
-    """Cut a block of many columns into tiles of at most `width` columns, stacked near the origin.
+    """Split a block of many columns into tiles of at most `width` columns, stacked near the origin.
 
-    Tiles share no cell. Stacking them in a square keeps the wires short, and a tile is what is connected
-    at once, so `width` bounds the current that one line's wire has to carry.
+    Tiles share no cell. Stacking them in a square keeps the wires short. One tile is connected at a time, so
+    `width` limits the current in one line's wire.
 
     Raises
     ------
     ChipMapError
-        When the tiles do not fit; says how many columns do.
+        When the tiles do not fit, with the number of columns that do.
     """
     width = min(width, array.columns)
     count = -(-columns // width)
@@ -70,7 +70,7 @@ def place_tiles(array: ArrayMap, rows: int, columns: int, width: int) -> tuple[P
     most = array.rows // rows
     square = min(max(round((count * width / rows) ** 0.5), 1), most)
     room = 0
-    for wanted in (square, most):  # a narrow array takes a tower instead of a square
+    for wanted in (square, most):  # a narrow array gets a single stack instead of a square
         across = min(-(-count // wanted), array.columns // width)
         good_rows, good_columns = _good_lines(array, wanted * rows, across * width)
         down, across = min(wanted, len(good_rows) // rows), len(good_columns) // width
@@ -97,7 +97,7 @@ def place_tiles(array: ArrayMap, rows: int, columns: int, width: int) -> tuple[P
 
 
 def _good_lines(array: ArrayMap, rows: int, columns: int) -> tuple[Index, Index]:
-    """Rows and columns whose crossings hold no known bad cell."""
+    """Return rows and columns whose crossings contain no known bad cell."""
     bad = np.zeros((array.rows, array.columns), dtype=bool)
     for row, column in array.bad_cells:
         bad[row, column] = True

@@ -1,7 +1,7 @@
-"""Reorders the rows of a matrix and negates some: large entries on the diagonal let its INV loop settle.
+"""Reordering and negation of a matrix's rows: with large positive diagonal entries its INV loop settles.
 
-A system keeps its solution when its equations are exchanged or negated, and both are exact. A loop settles when the
-eigenvalues of D^-1 G have positive real parts, which depends on the order and the signs of the rows.
+Exchanging or negating equations is exact and does not change the solution. A loop settles when the eigenvalues of
+D^-1 G have positive real parts, which depends on the order and the signs of the rows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RowExchange:
 
     @classmethod
     def to_diagonal(cls, matrix: Floats) -> RowExchange:
-        """Make the product of the diagonal as large as rows in any order can, and each entry of it positive.
+        """Maximise the product of the diagonal over all orders of rows, and make each of its entries positive.
 
         Maximum product transversal (Duff and Koster, SIAM J. Matrix Anal. Appl. 22, 973 (2001), option 5 without scaling).
 
@@ -46,8 +46,8 @@ class RowExchange:
             Regular.
         """
         size, order = np.abs(matrix), np.arange(len(matrix))
-        if (np.diag(size) < size.max(axis=1)).any():  # else no order has a larger product
-            from scipy.optimize import linear_sum_assignment  # a fifth of a second, for few matrices
+        if (np.diag(size) < size.max(axis=1)).any():  # otherwise no order has a larger product
+            from scipy.optimize import linear_sum_assignment  # loads slowly
 
             with np.errstate(divide="ignore"):
                 rows, columns = linear_sum_assignment(-np.log(size))
@@ -56,7 +56,7 @@ class RowExchange:
 
     @property
     def changes(self) -> bool:
-        """Whether anything moves or changes its sign."""
+        """Whether any row moves or changes its sign."""
         return bool((self.order != np.arange(len(self.order))).any() or (self.signs < 0.0).any())
 
     def of(self, rows: Floats) -> Floats:
@@ -64,7 +64,7 @@ class RowExchange:
         return np.asarray((self.signs * rows[self.order].T).T)
 
     def undone(self, rows: Floats) -> Floats:
-        """Put exchanged rows back."""
+        """Restore the order and signs of exchanged rows."""
         given = np.empty_like(rows)
         given[self.order] = (self.signs * rows.T).T
         return given

@@ -1,6 +1,6 @@
-"""The settings of write-verify: voltages, widths and bounds, which a chip map may give in its section ``[write_verify]``.
+"""The settings of write-verify: voltages, widths and bounds, from a chip map's section ``[write_verify]``.
 
-The defaults are those of the reference chip. What the scheme does with them says `mho.procedures.cells.write_verify`.
+The defaults are those of the reference chip. `mho.procedures.cells.write_verify` describes the scheme.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ class WriteVerifySettings(StrictModel):
     set_voltage, reset_gate, reset_full : float
         Of every SET pulse; the word line in a RESET, and the voltage of a full one.
     reset_fine : tuple of float
-        From where to where the voltage of fine RESET pulses goes.
+        Range of the voltage of fine RESET pulses.
     forming_voltages, forming_gate : tuple of float, float
         Of forming pulses, one after the other until the cell conducts more than `formed_above` (S).
     set_slope, set_offset : float
-        The coarse curve: a gate of ``set_offset + G / set_slope`` SETs a cell to about G. `coarse_share` of the level is
-        aimed for by the first SET.
+        The coarse curve: a gate of ``set_offset + G / set_slope`` SETs a cell to about G. The first SET aims for the share
+        `coarse_share` of the level.
     gate_range : tuple of float
-        From where to where the word line goes in a SET.
+        Range of the word-line voltage in a SET.
     gate_step, reset_step : float
         First steps of the fine SET and RESET pulses, which `grow` after a small change and `shrink` after a large one, down
         to `smallest_step` of the first.
@@ -46,9 +46,9 @@ class WriteVerifySettings(StrictModel):
         Share of the verify window aimed for, so that relaxation and read noise do not carry a cell out of
         it again.
     max_pulses : int
-        After so many pulses a cell is given up.
+        Number of pulses after which a cell is given up.
     futile : int
-        So is one that is outside its window after so many pulses of one kind in a row: it is stuck. Of 145,000
+        Number of pulses of one kind in a row after which a cell outside its window is given up as stuck. Of 145,000
         simulated cells of every preset that reached their windows, none took more than 24.
     """
 

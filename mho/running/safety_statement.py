@@ -123,7 +123,7 @@ def observed_safety(bench: str, report: Report, display: Observer) -> Iterator[S
         safe = safety.left_safe(ended)
         # What the procedure has left has the bench's connections, and may have used it since.
         if safety.taken and report.supervised and end_children():
-            report.had_heirs()
+            report.had_children()
             safe = False
         if safety.taken and safe:
             report.left(bench)

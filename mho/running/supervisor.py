@@ -77,7 +77,7 @@ class Report:
         """Say that the procedure is over and the bench is being made safe."""
         self._say(making_safe=True)
 
-    def had_heirs(self) -> None:
+    def had_children(self) -> None:
         """Say that the procedure had left processes that could use the bench, and that they were ended."""
         self._say(heirs=True)
 

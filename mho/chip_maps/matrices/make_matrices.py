@@ -1,7 +1,7 @@
 """Make the sample matrices of this folder, byte for byte: ``python make_matrices.py [FOLDER]``.
 
 Every random number is rounded to a multiple of 2^-20. Products and sums of them are then exact in float64, so
-that no BLAS, processor or order of summation can change a digit of what is written.
+that no BLAS, processor or order of summation changes a digit of the output.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def poisson(side: int = 4) -> Floats:
 
 
 def dominant(n: int = 8) -> Floats:
-    """Return uniform numbers in (-1, 1) beside a diagonal larger than the row's other magnitudes together."""
+    """Return uniform numbers in (-1, 1) with a diagonal larger than the sum of the row's other magnitudes."""
     rng = np.random.default_rng(8)
     matrix = _coarse(rng.uniform(-1.0, 1.0, (n, n)))
     excess = np.abs(matrix.diagonal())
@@ -125,7 +125,7 @@ def _exact(value: float) -> str:
 
 
 def _write(path: Path, comment: str, header: str, lines: list[str]) -> None:
-    """Write one Matrix Market file with Unix line ends wherever it is made."""
+    """Write one Matrix Market file, with Unix line ends on every system."""
     text = "\n".join(
         [f"%%MatrixMarket matrix {header}", f"% {comment}", "% Made by make_matrices.py", *lines]
     )
