@@ -1,4 +1,4 @@
-"""Cutting a block of cells into pieces of rows that stay in the processor's cache."""
+"""Splitting a block of cells into pieces of rows that fit the processor's cache."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-Index = Any  # whatever indexes a two-dimensional array
+Index = Any  # any index of a two-dimensional array
 
 PIECE = 8192  # cells: a dozen float32 temporaries of it fit the second-level cache
 
 
 def pieces(index: Index, shape: tuple[int, int], size: int = PIECE) -> Iterator[tuple[Index, Index]]:
-    """Cut what `index` takes out of an array of `shape` along its rows.
+    """Split the selection `index` of an array of `shape` along its rows.
 
     Yields
     ------
     piece, part
-        Index of some of the cells, and where they stand in ``array[index]``. What is not made of slices or
-        of an open grid ``(rows[:, None], columns)`` comes in one piece.
+        Index of some of the cells, and their position in ``array[index]``. An index other than slices or an open grid
+        ``(rows[:, None], columns)`` is one piece.
     """
     rows: Any
     columns: Any
@@ -40,7 +40,7 @@ def pieces(index: Index, shape: tuple[int, int], size: int = PIECE) -> Iterator[
 
 
 def is_whole(index: Index) -> bool:
-    """Whether `pieces` leaves in one piece what `index` takes, whatever its size."""
+    """Return whether `pieces` leaves the selection `index` in one piece for any size."""
     rows = index[0] if isinstance(index, tuple) and len(index) == 2 else index
     return isinstance(rows, np.ndarray) and not (rows.ndim == 2 and rows.shape[1] == 1)
 

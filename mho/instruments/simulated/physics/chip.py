@@ -1,4 +1,4 @@
-"""The simulated chip: its arrays of cells and what the lines of a block of them do together."""
+"""The simulated chip: its arrays of cells, and the blocks between their lines."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mho.instruments.simulated.physics.wires.wires import WiredBlock, series_res
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-KEPT = 512  # blocks whose wires are remembered, oldest dropped first
-STALE = 0.01  # relaxation goes with log time: a hundredth of the age changes nothing that matters
+KEPT = 512  # blocks whose wires are cached, oldest dropped first
+STALE = 0.01  # relaxation follows log time: a hundredth of the age has no relevant effect
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class BlockNoise:
     Attributes
     ----------
     frozen : (R, C) array
-        Deviation that stays as it is for the whole batch (1/f, trapped telegraph states).
+        Deviation that is constant for the whole batch (1/f, trapped telegraph states).
     variance : (R, C) array
         Variance from shot to shot.
     """
@@ -55,12 +55,12 @@ class _Kept:
 
 
 class SimulatedChip:
-    """All arrays of a chip on one clock and one random generator, which nothing else may draw from.
+    """All arrays of a chip on one clock and one random generator, which must not be used elsewhere.
 
     Attributes
     ----------
     stale : float
-        Share of a chip's age after which what has relaxed is looked at anew.
+        Share of a chip's age after which relaxation is evaluated anew.
     """
 
     stale = STALE
@@ -81,7 +81,7 @@ class SimulatedChip:
     def cells(self) -> dict[str, CellArray]:
         """The cells of each array by its name.
 
-        A million of them take a tenth of a second to draw, so they are drawn, all in order, once one is needed.
+        Drawing a million of them takes a tenth of a second, so all are drawn, in order, when the first one is needed.
         """
         return {
             name: CellArray(array.rows, array.columns, self.preset, self._clock, self._rng)
@@ -99,7 +99,7 @@ class SimulatedChip:
             cells.temperature = kelvin
 
     def at(self, array: str, rows: Index, columns: Index) -> tuple[CellArray, Any]:
-        """Where the cells are in which these lines cross: the cells, and what indexes a block (R, C) of them."""
+        """Return the cells, and the index of the block (R, C) at the crossings of these lines."""
         return self.cells[array], (rows[:, None], columns[None, :])
 
     def read(self, array: str, row: int, column: int, aperture: float, voltage: float) -> float:
@@ -130,8 +130,8 @@ class SimulatedChip:
     def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
         """Noise of a block for a batch that lasts `window` s, `shot` s a shot; slow noise has memory.
 
-        Relative deviations carry over from cells to the transfer conductances between their lines' ends:
-        what the wires redistribute of a deviation of a percent is of second order.
+        Relative deviations of cells equal those of the transfer conductances between their lines' ends: the
+        redistribution of a deviation of a percent by the wires is of second order.
         """
         cells, index = self.at(array, rows, columns)
         g = cells.conductance(index)

@@ -1,4 +1,4 @@
-"""A simulated chip of which only the cells in use exist: drawn when they are first needed, in one list for all arrays.
+"""A simulated chip that stores only the cells in use: drawn when first needed, in one list for all arrays.
 
 A million cells take a tenth of a second to draw and most runs use a hundred; in one list, cells of several arrays are
 read and pulsed together.
@@ -42,7 +42,7 @@ class SparseChip(SimulatedChip):
         super().__init__(arrays, preset, clock, rng)
         self.population = CellArray(0, 1, preset, clock, rng)
         self._found: dict[tuple[str, bytes, bytes], Slots] = {}
-        # Numbers from 1, 0 where no cell is drawn; memory of zeros is not there before it is written.
+        # Numbers from 1, 0 where no cell is drawn; pages of zeros are allocated when first written.
         self._numbers = {array.name: np.zeros((array.rows, array.columns), np.int32) for array in arrays}
 
     @cached_property
@@ -77,7 +77,7 @@ class SparseChip(SimulatedChip):
         return found - 1
 
     def at(self, array: str, rows: Index, columns: Index) -> tuple[CellArray, Any]:
-        """The population, and what indexes a block (R, C) of it."""
+        """Return the population, and the index of a block (R, C) of it."""
         key = (array, rows.tobytes(), columns.tobytes())
         found = self._found.get(key)
         if found is None:
@@ -94,5 +94,5 @@ class SparseChip(SimulatedChip):
         return BlockNoise(*cells.relative_noise(index, window, shot))
 
     def one(self, array: str, row: int, column: int) -> tuple[int, int]:
-        """What indexes one cell in the population."""
+        """Return the index of one cell in the population."""
         return int(self.slots(array, np.array([row]), np.array([column]))[0]), 0

@@ -91,7 +91,7 @@ class ScpiDevice:
     # --- what transports use ---
 
     def write(self, data: bytes, end: bool = True) -> None:
-        """Take (a piece of) a program message.
+        """Receive a program message or a part of one.
 
         Parameters
         ----------
@@ -128,7 +128,7 @@ class ScpiDevice:
 
     @property
     def service_requests(self) -> int:
-        """How often the instrument has requested service so far."""
+        """Number of service requests of the instrument so far."""
         return self.status.service_requests
 
     def clear(self) -> None:
@@ -149,22 +149,22 @@ class ScpiDevice:
             self.status.update_service_request(bool(self._output))
 
     def error_texts(self) -> dict[int, str]:
-        """Return the texts of the error numbers; a model overrides what it words differently."""
+        """Return the texts of the error numbers; a model overrides those that differ."""
         return ERROR_TEXTS
 
     def format_error(self, error: QueuedError) -> str:
-        """Write an entry of the error queue as ``:SYST:ERR?`` replies it."""
+        """Format an entry of the error queue as ``:SYST:ERR?`` replies it."""
         return f'{error.code},"{error.text}"'
 
     def real(self, value: float) -> str:
-        """Write a number in the instrument's format."""
+        """Format a number as the instrument does."""
         return self.real_format % value
 
     def reset(self) -> None:
-        """Do what ``*RST`` does beyond restoring the settings."""
+        """Perform the part of ``*RST`` beyond restoring the settings."""
 
     def finish(self) -> None:
-        """Let the clock run until every pending operation is complete (``*OPC``, ``*OPC?``, ``*WAI``)."""
+        """Advance the clock until every pending operation is complete (``*OPC``, ``*OPC?``, ``*WAI``)."""
 
     def _run(self, calls: list[Call]) -> None:
         """Execute one program message and queue its response."""

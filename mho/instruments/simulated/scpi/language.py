@@ -1,4 +1,4 @@
-"""How an instrument's vocabulary is declared, and how a program message becomes calls of its methods."""
+"""Declaration of an instrument's commands, and conversion of a program message to calls of its methods."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = [
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Declared = CommandParameter[Any] | Mapping[str, CommandParameter[Any]]
-"""A parameter, or one for each function that a header may be about."""
+"""A parameter, or one for each function of a header."""
 
 
 class _Leaf(NamedTuple):
-    """What a header leads to."""
+    """The handler of a header."""
 
     function: Callable[..., Any]
     parameters: tuple[CommandParameter[Any], ...] = ()
@@ -45,10 +45,10 @@ class Call(NamedTuple):
 def command(
     header: str, *parameters: Declared, functions: Mapping[str, str] | None = None
 ) -> Callable[[Handler], Handler]:
-    """Make a method the handler of a command; several headers may share one method.
+    """Declare a method as the handler of a command; several headers may share one method.
 
-    With `functions`, it is one for each: its node stands for ``<function>`` in the header, and the method receives
-    its name first.
+    With `functions` the command exists for each: its node replaces ``<function>`` in the header, and the method
+    receives its name first.
     """
     return _declare(header, False, parameters, functions)
 
@@ -56,7 +56,7 @@ def command(
 def query(
     header: str, *parameters: Declared, functions: Mapping[str, str] | None = None
 ) -> Callable[[Handler], Handler]:
-    """Make a method, which returns the reply's text, the handler of a query; else as `command`."""
+    """Declare a method, which returns the reply's text, as the handler of a query; otherwise as `command`."""
     return _declare(header, True, parameters, functions)
 
 
@@ -148,7 +148,7 @@ def resolve(call: Call, device: Any) -> list[Any]:
 
 
 class Language:
-    """A class of devices' vocabulary, compiled once, and the messages it has parsed lately."""
+    """The compiled commands of a class of devices, with a cache of parsed messages."""
 
     def __init__(self, device_class: type) -> None:
         tree = HeaderTree()
@@ -198,7 +198,7 @@ class Language:
 
 
 def _method(name: str) -> Callable[..., Any]:
-    """Call by name, so that a subclass may override a handler without declaring its header again."""
+    """Return a call by name, so that a subclass may override a handler without declaring its header again."""
 
     def call(device: Any, *arguments: Any) -> Any:
         return getattr(device, name)(*arguments)

@@ -1,7 +1,7 @@
-"""What a parameter of a SCPI command is, and the numeric kinds: numbers with units, and switches.
+"""Base class of the parameters of SCPI commands, and the numeric ones: numbers with units, and booleans.
 
-`parse` needs only the text, so its result is kept with the parsed message; `resolve` is asked at execution
-time by parameters whose limits depend on the instrument's state (`depends` is true). IEEE 488.2 chapter 7.7.
+`parse` needs only the text, so its result is cached with the parsed message; `resolve` is called at execution time for
+parameters whose limits depend on the instrument's state (`depends` is true). IEEE 488.2 chapter 7.7.
 """
 
 from __future__ import annotations
@@ -57,15 +57,15 @@ class CommandParameter(Generic[T]):
     Attributes
     ----------
     default : T
-        Its value after ``*RST``, and when it is left out.
+        Value after ``*RST``, and when omitted.
     required : bool
-        Whether leaving it out is -109.
+        Whether omitting it is error -109.
     repeated : bool
-        Whether it takes all that is left; the handler then receives a list.
+        Whether it takes all remaining values; the handler then receives a list.
     depends : bool
-        Whether `resolve` has to be asked each time.
+        Whether `resolve` has to be called each time.
     given : bool
-        Whether it is no text of the message: the header has said it.
+        Whether it comes from the header, not from the text of the message.
     """
 
     default: T
@@ -75,7 +75,7 @@ class CommandParameter(Generic[T]):
     given: bool = False
 
     def parse(self, text: str) -> Any:
-        """Read the parameter, as far as the text alone tells; raises `ScpiError`."""
+        """Parse the parameter as far as possible from the text alone; raises `ScpiError`."""
         raise NotImplementedError
 
     def resolve(self, value: Any, device: Any, suffixes: tuple[int, ...]) -> T:
@@ -89,7 +89,7 @@ class CommandParameter(Generic[T]):
 
 @dataclass(frozen=True)
 class Given(CommandParameter[str]):
-    """What a header has said already, such as the function it is about: handlers receive it first."""
+    """A value from the header, such as the function: handlers receive it first."""
 
     default: str
     given: bool = True

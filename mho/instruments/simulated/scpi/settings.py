@@ -1,4 +1,4 @@
-"""What an instrument declares as its settings: values that a command sets, a query returns and ``*RST`` restores."""
+"""Settings of an instrument: values that a command sets, a query returns and ``*RST`` restores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 FUNCTION = "<function>"
-"""Where a header names a function: ``:SENSe:<function>:NPLCycles``."""
+"""Placeholder of a function in a header: ``:SENSe:<function>:NPLCycles``."""
 
 
 def spelled(header: str, functions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -38,12 +38,12 @@ class SettingBase(Generic[T]):
         return [(self.header, (), self.parameter)]
 
     def check(self, function: Handler) -> Handler:
-        """Have a method see (suffix and) new value before it is stored; `ScpiError` refuses it."""
+        """Declare a method that checks (suffix and) new value before it is stored; `ScpiError` refuses it."""
         self.checks += (function.__name__,)
         return function
 
     def on_change(self, function: Handler) -> Handler:
-        """Have a method called with (suffix and) value after it was set."""
+        """Declare a method that is called with (suffix and) value after it was set."""
         self.changes += (function.__name__,)
         return function
 
@@ -72,7 +72,7 @@ class SettingBase(Generic[T]):
         return value
 
     def restore(self, device: Any) -> None:
-        """Go back to the default without telling anyone (``*RST``)."""
+        """Restore the default without calling `on_change` (``*RST``)."""
         device.__dict__[self.name] = self.parameter.default
 
 

@@ -54,7 +54,7 @@ OPERATION_SUMMARY, QUESTIONABLE_SUMMARY = 128, 8
 
 
 class ScpiError(Exception):
-    """What a handler raises to refuse a command: an error number, and a detail for the reader."""
+    """Raised by a handler to refuse a command: an error number, and a detail for the user."""
 
     def __init__(self, code: int, detail: str = "") -> None:
         super().__init__(code, detail)
@@ -101,7 +101,7 @@ def event_bit(code: int) -> int:
 
 @dataclass
 class StatusModel:
-    """Everything behind ``*STB?``: the error queue (first in, first out), the registers, and the SRQ line."""
+    """The status behind ``*STB?``: the error queue (first in, first out), the registers, and the SRQ line."""
 
     capacity: int = 32
     events: int = POWER_ON
@@ -110,7 +110,7 @@ class StatusModel:
     operation: EventRegister = field(default_factory=EventRegister)
     questionable: EventRegister = field(default_factory=EventRegister)
     errors: deque[QueuedError] = field(default_factory=deque)
-    service_requests: int = 0  # how often the SRQ line has been asserted so far
+    service_requests: int = 0  # number of assertions of the SRQ line so far
     requesting: bool = False  # RQS, cleared by a serial poll
     _summary: bool = False
 
@@ -133,7 +133,7 @@ class StatusModel:
         return events
 
     def clear(self) -> None:
-        """``*CLS``: forget errors and events; the enable masks stay."""
+        """Clear errors and events (``*CLS``); the enable masks stay."""
         self.errors.clear()
         self.events = self.operation.event = self.questionable.event = 0
         self.requesting = False

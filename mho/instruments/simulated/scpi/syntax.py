@@ -1,4 +1,4 @@
-"""SCPI's syntax: program messages into units and parameters, and header patterns into a look-up tree.
+"""SCPI's syntax: splitting of program messages into units and parameters, and a look-up tree of header patterns.
 
 IEEE 488.2-1992 chapter 7 and SCPI-1999 volume 1, chapters 5 and 6. Text is latin-1, one character a byte, so
 that data blocks pass through untouched.
@@ -17,7 +17,7 @@ _UNIT = re.compile(r"\s*(\*?[A-Za-z:][\w:]*)(\?)?(?:\s+(.*))?\Z", re.DOTALL)
 
 
 class Unit(NamedTuple):
-    """One program message unit: header as typed, whether it asks, and its parameters as text."""
+    """One program message unit: header as typed, whether it is a query, and its parameters as text."""
 
     header: str
     query: bool
@@ -41,13 +41,13 @@ def block_end(text: str, start: int) -> int:
 
 
 def _split(text: str, separator: str) -> tuple[list[str], bool]:
-    """Split outside strings, blocks and (for commas) parentheses; tell whether the last piece is complete."""
+    """Split outside strings, blocks and (for commas) parentheses; return whether the last piece is complete."""
     pieces: list[str] = []
     start = position = depth = 0
     while match := _SPECIAL.search(text, position):
         character, position = match[0], match.end()
         if character in "\"'":
-            # A line feed inside a string is a forgotten quote: let the next message begin there.
+            # A line feed inside a string means a missing quote: the next message begins there.
             line_end = text.find("\n", position)
             end = text.find(character, position, line_end if line_end >= 0 else len(text))
             position = end + 1 if end >= 0 else (line_end if line_end >= 0 else len(text))
@@ -175,7 +175,7 @@ class HeaderTree:
         self._root = _Branch()
 
     def add(self, pattern: str, query: bool, leaf: Any) -> None:
-        """Enter `leaf` under every spelling of `pattern`; a later entry replaces an earlier one."""
+        """Add `leaf` under every spelling of `pattern`; a later entry replaces an earlier one."""
         for nodes, present in expand(pattern):
             branch = self._root
             depth_of = {index: depth for depth, index in enumerate(sorted(present))}

@@ -1,8 +1,8 @@
 """A PyVISA backend for racks of simulated instruments, so that any VISA program can talk to them.
 
 ``register_rack("name", rack)`` makes ``pyvisa.ResourceManager("name@mho")`` open that rack; without a
-registered name the text before ``@mho`` is a bench file, and nothing stands for the packaged simulated bench.
-A read that finds nothing times out at once: the time out passes on the virtual clock, nobody sleeps.
+registered name the text before ``@mho`` is a bench file; no text means the packaged simulated bench. A read that finds
+nothing times out at once: the timeout passes on the virtual clock only.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ class MhoVisaLibrary(EventLibrary):
 
     @staticmethod
     def get_library_paths() -> Iterable[LibraryPath]:
-        """Name the packaged simulated bench, for ``@mho`` without anything before it."""
+        """Return the packaged simulated bench, for ``@mho`` without a name."""
         return (LibraryPath(PACKAGED_BENCH),)
 
     @staticmethod
     def get_debug_info() -> dict[str, str]:
-        """Tell ``pyvisa-info`` what this backend is."""
+        """Return the description of this backend for ``pyvisa-info``."""
         return {"Backend": "mho: simulated instruments", "Racks": ", ".join(rack_names()) or "none"}
 
     # --- resource manager ---
 
     def open_default_resource_manager(self) -> tuple[VISARMSession, StatusCode]:
-        """Switch the rack on: look it up under its name, and keep this library until it is closed."""
+        """Look the rack up by its name, and keep this library until it is closed."""
         name = str(self.library_path)
         if self.rack is None or name in rack_names():
             self.rack = find_rack(name)
@@ -129,9 +129,9 @@ class MhoVisaLibrary(EventLibrary):
     # --- messages ---
 
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
-        """Send bytes; what the instrument replies waits to be read."""
+        """Send bytes; the instrument's reply is queued for reading."""
         sender = self._enter(session)
-        if sender.buffer and not sender.is_stream:  # a reply of which a part is not read yet
+        if sender.buffer and not sender.is_stream:  # a reply that is not read completely
             sender.buffer = b""
             sender.device.push_error(-410)
         traffic = sender.traffic
@@ -165,7 +165,7 @@ class MhoVisaLibrary(EventLibrary):
             end, status = start + count, _MAX_COUNT
         else:
             reader.traffic.replies += 1
-        # A long reply is read in hundreds of parts: what is left of it stays where it is.
+        # A long reply is read in hundreds of parts: the rest is not copied.
         reader.buffer, reader.taken = (data, end) if end < len(data) else (b"", 0)
         reader.traffic.bytes_received += end - start
         self._last_status_in_session[session] = status
@@ -198,7 +198,7 @@ class MhoVisaLibrary(EventLibrary):
         return self._enter(session).device.status_byte(), self._done(session, _SUCCESS)
 
     def clear(self, session: VISASession) -> StatusCode:
-        """Device clear: the instrument forgets unfinished input and unread output."""
+        """Device clear: the instrument discards unfinished input and unread output."""
         clearing = self._enter(session)
         clearing.buffer = b""
         clearing.device.clear()
@@ -253,7 +253,7 @@ class MhoVisaLibrary(EventLibrary):
     def lock(
         self, session: VISASession, lock_type: constants.Lock, timeout: int, requested_key: str | None = None
     ) -> tuple[str, StatusCode]:
-        """Lock the resource; who has to wait gives up at once, on the virtual clock."""
+        """Lock the resource; a wait times out at once, on the virtual clock."""
         locking = self._find(session)
         key, status = locking.line.lock(locking, lock_type, requested_key)
         if status == StatusCode.error_resource_locked and self.rack is not None:

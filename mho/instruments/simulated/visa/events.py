@@ -22,7 +22,7 @@ SUPPORTED = frozenset({EventType.service_request, EventType.io_completion})
 
 @dataclass(frozen=True)
 class Occurrence:
-    """An event that has happened, with the attributes that its context offers."""
+    """An event that has occurred, with the attributes of its context."""
 
     kind: EventType
     attributes: Mapping[int, Any] = field(default_factory=dict)
@@ -37,12 +37,12 @@ class EventLibrary(SessionLibrary):
         self._handlers: dict[int, list[tuple[EventType, VISAHandler, Any]]] = {}
         self._jobs: dict[VISAJobID, tuple[int, bytes]] = {}  # session and data of asynchronous reads
 
-    # --- who wants to know ---
+    # --- handlers and queues ---
 
     def install_handler(
         self, session: VISASession, event_type: EventType, handler: VISAHandler, user_handle: Any = None
     ) -> tuple[VISAHandler, Any, Any, StatusCode]:
-        """Let `handler(session, event_type, context, user_handle)` be called once events are enabled for it."""
+        """Install `handler(session, event_type, context, user_handle)`, called once events are enabled for it."""
         self._find(session)
         if not callable(handler):
             raise TypeError(f"an event handler must be callable, not {type(handler).__name__}")
@@ -52,7 +52,7 @@ class EventLibrary(SessionLibrary):
     def uninstall_handler(
         self, session: VISASession, event_type: EventType, handler: VISAHandler, user_handle: Any = None
     ) -> StatusCode:
-        """Forget a handler."""
+        """Remove a handler."""
         self._find(session)
         installed = self._handlers.get(session, [])
         found = [
@@ -104,7 +104,7 @@ class EventLibrary(SessionLibrary):
     def discard_events(
         self, session: VISASession, event_type: EventType, mechanism: EventMechanism
     ) -> StatusCode:
-        """Forget the events that nobody has waited for."""
+        """Discard the queued events."""
         discarding = self._find(session)
         if event_type in (EventType.service_request, EventType.all_enabled):
             discarding.seen_requests = discarding.device.service_requests
@@ -112,7 +112,7 @@ class EventLibrary(SessionLibrary):
             discarding.completions.clear()
         return self._done(session, StatusCode.success)
 
-    # --- what happens ---
+    # --- events ---
 
     def wait_on_event(
         self, session: VISASession, in_event_type: EventType, timeout: int
@@ -132,7 +132,7 @@ class EventLibrary(SessionLibrary):
         return occurrence.kind, self._open(occurrence), self._done(session, StatusCode.success)
 
     def read_asynchronously(self, session: VISASession, count: int) -> tuple[bytes, VISAJobID, StatusCode]:
-        """Read, and let an I/O completion tell how it went; a read that finds nothing completes as timed out."""
+        """Read, and report the result by an I/O completion event; a read that finds nothing completes as timed out."""
         reading = self._enter(session)
         try:
             data, status = self.read(session, count)
@@ -156,12 +156,12 @@ class EventLibrary(SessionLibrary):
         return data, job, self._done(session, StatusCode.success)
 
     def get_buffer_from_id(self, job_id: VISAJobID) -> bytes | None:
-        """Return what an asynchronous read of an open session has read; None for any other number."""
+        """Return the data of an asynchronous read of an open session; None for any other number."""
         job = self._jobs.get(job_id)
         return None if job is None else job[1]
 
     def _notify(self, line: Line) -> None:
-        """Call the handlers of all sessions on a line that has requested service since they last heard of it."""
+        """Call the handlers of all sessions on a line that has requested service since their last call."""
         for handle, listening in list(line.listeners.items()):
             while listening.handled_requests < listening.device.service_requests:
                 listening.handled_requests += 1
@@ -191,7 +191,7 @@ class EventLibrary(SessionLibrary):
         return occurrence.attributes[attribute]
 
     def _forget_events(self, session: int) -> None:
-        """Drop what a closed session has left."""
+        """Discard the events of a closed session."""
         self._handlers.pop(session, None)
         for job in [job for job, (owner, _) in self._jobs.items() if owner == session]:
             del self._jobs[job]

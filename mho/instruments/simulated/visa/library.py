@@ -1,4 +1,4 @@
-"""What every VISA function of the simulated backend stands on: open sessions, their permission, and status codes."""
+"""Common part of the VISA functions of the simulated backend: open sessions, permissions, and status codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mho.instruments.simulated.visa.sessions import Line, VisaSession
 
 
 class SessionLibrary(VisaLibraryBase):
-    """A library that knows its rack's lines and who has opened them."""
+    """A library with its rack's lines and the sessions on them."""
 
     rack: Rack | None
 
@@ -34,7 +34,7 @@ class SessionLibrary(VisaLibraryBase):
         return found
 
     def _enter(self, session: VISASession) -> VisaSession:
-        """Find a session and make sure that it may do I/O."""
+        """Find a session and check that it may do I/O."""
         entering = self._sessions.get(session)
         if entering is None:
             self._fail(None, StatusCode.error_invalid_object)
@@ -54,7 +54,7 @@ class SessionLibrary(VisaLibraryBase):
         return text, StatusCode.success
 
     def _done(self, session: int, status: StatusCode) -> StatusCode:
-        """Note a status; raises `VisaIOError` when it is an error."""
+        """Store a status; raises `VisaIOError` when it is an error."""
         return self.handle_return_value(cast(VISASession, session), status)
 
     def _fail(self, session: int | None, status: StatusCode) -> NoReturn:

@@ -11,18 +11,18 @@ from mho.instruments.simulated.devices import Rack
 PACKAGED_BENCH = "simulated"
 
 Build = Callable[[str], Rack]
-"""Makes the rack of a bench file; given its name, "" for the packaged simulated bench."""
+"""Builds the rack of a bench file from its name, "" for the packaged simulated bench."""
 
 
-# PyVISA knows a library by its path only, and only weakly: what a path stands for, and the libraries that
-# have an open resource manager, have to be kept here.
+# PyVISA identifies a library by its path only, with a weak reference: the racks by path, and the libraries
+# with an open resource manager, have to be kept here.
 _racks: dict[str, Rack] = {}
 _open_libraries: dict[str, VisaLibraryBase] = {}
 _builders: list[Build] = []
 
 
 def register_rack(name: str, rack: Rack) -> None:
-    """Let ``pyvisa.ResourceManager(f"{name}@mho")`` talk to `rack`.
+    """Make ``pyvisa.ResourceManager(f"{name}@mho")`` open `rack`.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def register_rack(name: str, rack: Rack) -> None:
 
 
 def unregister_rack(name: str) -> None:
-    """Forget a rack and close the sessions that are still open on it."""
+    """Remove a rack and close the sessions that are still open on it."""
     _racks.pop(name, None)
     library = _open_libraries.get(name)
     if library is not None and library.resource_manager is not None:
@@ -48,7 +48,7 @@ def rack_names() -> list[str]:
 
 
 def build_others_by(build: Build) -> None:
-    """Let `build` make the rack of every name that is not registered."""
+    """Set `build` as the function that builds the rack of a name that is not registered."""
     _builders[:] = [build]
 
 
@@ -58,7 +58,7 @@ def find_rack(name: str) -> Rack:
     Raises
     ------
     ValueError
-        When nobody has said how: `build_others_by`.
+        When `build_others_by` was not called.
     """
     if name in _racks:
         return _racks[name]
@@ -68,10 +68,10 @@ def find_rack(name: str) -> Rack:
 
 
 def keep_open(name: str, library: VisaLibraryBase) -> None:
-    """Hold a library while its resource manager is open."""
+    """Keep a library while its resource manager is open."""
     _open_libraries[name] = library
 
 
 def let_go(name: str) -> None:
-    """Stop holding a library."""
+    """Stop keeping a library."""
     _open_libraries.pop(name, None)

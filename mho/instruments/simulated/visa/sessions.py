@@ -1,4 +1,4 @@
-"""What the VISA backend knows of a resource and of each session on it: attributes, locks, events, framing."""
+"""A resource of the VISA backend and the sessions on it: attributes, locks, events, framing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mho.instruments.simulated.faults import Fault
 _FOREVER = constants.VI_TMO_INFINITE
 _shared_keys = count(1)
 _BUFFER_SIZE = 4096
-# What PyVISA knows no default for: a serial cable with all its wires, and buffers that nobody needs.
+# Attributes without a default in PyVISA: a serial cable with all its wires, and unused buffers.
 _WIRES: dict[str, Any] = {
     "VI_ATTR_ASRL_WIRE_MODE": constants.WireMode.rs232_dte,
     "VI_ATTR_ASRL_CONNECTED": True,
@@ -40,14 +40,14 @@ def canonical(resource_name: str) -> str:
     Raises
     ------
     pyvisa.rname.InvalidResourceName
-        When it is none.
+        When it is not a resource name.
     """
     return str(rname.ResourceName.from_string(resource_name)).upper()
 
 
 @dataclass(eq=False)
 class Line:
-    """One resource: its device, who has locked it, and whether its cable is in."""
+    """One resource: its device, its locks, and whether its cable is plugged in."""
 
     name: str
     device: Device
@@ -57,15 +57,15 @@ class Line:
     sharers: set[VisaSession] = field(default_factory=set)
     lost: Fault | None = None
     traffic: Traffic = field(default_factory=Traffic)
-    listeners: dict[int, VisaSession] = field(default_factory=dict)  # who has handlers for events enabled
+    listeners: dict[int, VisaSession] = field(default_factory=dict)  # sessions with enabled handlers
 
     @property
     def guarded(self) -> bool:
-        """Whether I/O has to ask for permission first."""
+        """Whether I/O has to be permitted first."""
         return self.exclusive is not None or bool(self.sharers) or self.lost is not None
 
     def admits(self, session: VisaSession) -> bool:
-        """Tell whether the locks let `session` do I/O."""
+        """Return whether the locks allow `session` to do I/O."""
         if self.exclusive is not None:
             return self.exclusive is session
         return not self.sharers or session in self.sharers
@@ -101,7 +101,7 @@ class Line:
 
 
 class VisaSession:
-    """An open session on a line, with VISA's attributes and what of a reply is not read yet."""
+    """An open session on a line, with VISA's attributes and the unread part of a reply."""
 
     __slots__ = (
         "attributes", "buffer", "completions", "device", "events", "frames", "handled", "handled_requests",
@@ -113,21 +113,21 @@ class VisaSession:
         self.line = line
         self.device = line.device
         self.traffic = line.traffic
-        self.buffer, self.taken = b"", 0  # a reply, and how much of it was read
+        self.buffer, self.taken = b"", 0  # a reply, and the number of bytes read
         self.interface = (parsed.interface_type_const, str(parsed.resource_class))
         self.attributes = _defaults(line, self.interface, manager)
         self.events: set[int] = set()  # kinds that are queued
         self.handled: set[int] = set()  # kinds for which handlers are called
         self.seen_requests = self.handled_requests = 0
         self.completions: list[Any] = []
-        # Whether the transport knows no END: a serial port or a raw socket.
+        # Whether the transport has no END: a serial port or a raw socket.
         self.is_stream = self.interface[0] == constants.InterfaceType.asrl or self.interface[1] == "SOCKET"
         self._cache()
         if self.is_stream:
             self.device.stream = True
 
     def _cache(self) -> None:
-        """Keep at hand what every read and write needs."""
+        """Cache the attributes that every read and write needs."""
         read = self.attributes.get
         self.timeout: int = read(Attr.timeout_value, 2000)
         self.send_end = bool(read(Attr.send_end_enabled, True)) and not self.is_stream
@@ -147,7 +147,7 @@ class VisaSession:
             return None, StatusCode.error_nonsupported_attribute
 
     def set(self, attribute: int, state: Any) -> StatusCode:
-        """Set an attribute; what the resource does not have or may not take is an error status."""
+        """Set an attribute; returns an error status for an unknown attribute or a value that is not allowed."""
         description = attributes.AttributesByID.get(attribute)
         if description is None or attribute not in self.attributes:
             return StatusCode.error_nonsupported_attribute
@@ -165,13 +165,13 @@ class VisaSession:
         return int(constants.AccessModes.shared_lock if self.line.sharers else constants.AccessModes.no_lock)
 
     def wait(self, clock: VirtualClock, milliseconds: int) -> None:
-        """Let a time out pass on the virtual clock; an endless one ends at once."""
+        """Advance the virtual clock by the timeout; an infinite one ends at once."""
         if milliseconds != _FOREVER:
             clock.advance(milliseconds * 1e-3)
 
 
 def _defaults(line: Line, interface: tuple[constants.InterfaceType, str], manager: int) -> dict[int, Any]:
-    """Collect the attributes of a resource: VISA's defaults, and what its name says."""
+    """Collect the attributes of a resource, from VISA's defaults and from its name."""
     values: dict[int, Any] = {}
     for key in (interface, attributes.AllSessionTypes):
         for description in attributes.AttributesPerResource[key]:
@@ -214,7 +214,7 @@ def _defaults(line: Line, interface: tuple[constants.InterfaceType, str], manage
 
 
 def _allowed(description: type[attributes.Attribute[Any]], state: Any) -> bool:
-    """Tell whether an attribute may have a value as the VISA library gets it."""
+    """Return whether a value, as passed to the VISA library, is allowed for an attribute."""
     if issubclass(description, attributes.RangeAttribute):
         return description.min_value <= state <= description.max_value or state in (description.values or ())
     if issubclass(description, attributes.EnumAttribute):

@@ -1,8 +1,8 @@
-"""The cells of one simulated array: their state, the pulses that change it and the reads that see it.
+"""The cells of one simulated array: their state, the pulses that change it and the reads of it.
 
-The laws stand beside: `switching` (SET, RESET, forming, wear), `relaxation` (log time, retention) and `noise`.
-Everything follows the injected clock and is evaluated when it is asked for: nothing runs in between.
-An *index* is whatever indexes a two-dimensional array: one cell ``(r, c)``, slices, or index arrays.
+The laws are in `switching` (SET, RESET, forming, wear), `relaxation` (log time, retention) and `noise`. Everything
+follows the injected clock and is evaluated on request: nothing runs in between. An *index* is any index of a
+two-dimensional array: one cell ``(r, c)``, slices, or index arrays.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from mho.instruments.simulated.physics.cells.switching import (
 )
 
 Floats = NDArray[np.float64]
-Index = Any  # whatever indexes a two-dimensional array
+Index = Any  # any index of a two-dimensional array
 Values = Any  # numpy scalar or array
 
 VIRGIN, FORMED, STUCK_ON, STUCK_OFF = range(4)
-NEVER = 1e300  # s: programmed then, a cell has no age, so nothing relaxes
-SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are told
+NEVER = 1e300  # s: a cell programmed at this time has no age, so nothing relaxes
+SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are invalidated
 
 
 class CellArray:
@@ -52,11 +52,11 @@ class CellArray:
     rows, columns : int
         Size of the array.
     preset : CellPreset
-        What kind of cell.
+        Type of the cells.
     clock : VirtualClock
         Relaxation, retention and noise follow it.
     rng : numpy.random.Generator
-        Devices are drawn here once, cycles and noise as they happen.
+        Draws the devices here once, and cycles and noise as they occur.
 
     Attributes
     ----------
@@ -86,11 +86,11 @@ class CellArray:
         self._relaxing = np.zeros(shape, np.float32)  # drawn at each programming, unit variance
         self._since = np.full(shape, NEVER)  # clock time of the last change
         self._wear = np.zeros(shape, np.float32)  # in units of the endurance
-        self._exposure = np.zeros(shape, np.float32)  # way to `maximum` that reads made, as -ln(1 - way)
+        self._exposure = np.zeros(shape, np.float32)  # share of the way to `maximum`, as -ln(1 - share)
         self._disturbed = self._disturbed_seen = 0.0
         self._status = np.zeros(shape, np.int8)
-        lot = rng.random(shape, np.float32)  # each cell has at most one of these fates
-        self.version, self.changed_at = 0, 0.0  # whenever they are drawn, they have been there all along
+        lot = rng.random(shape, np.float32)  # each cell is at most one of these
+        self.version, self.changed_at = 0, 0.0  # they exist from the start, whenever they are drawn
         self._lose(slice(None), lot < preset.stuck_on, STUCK_ON)
         self._lose(slice(None), lot > 1.0 - preset.stuck_off, STUCK_OFF)
         self._thermal = ThermalHistory(preset.retention_energy, preset.retention_temperature)
@@ -99,7 +99,7 @@ class CellArray:
         self._loss_deviate = deviate_exceeded_by(preset.deep_reset_loss)
 
     def extend(self, rows: int) -> None:
-        """Add `rows` of further cells below, drawn now; those that are there keep their state."""
+        """Append `rows` of further cells, drawn now; existing cells keep their state."""
         more = CellArray(rows, self.shape[1], self.preset, self._clock, self._rng)
         for name, state in vars(more).items():
             if isinstance(state, np.ndarray):
@@ -107,20 +107,20 @@ class CellArray:
         self._noise.extend(more._noise)
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
-        """Move what happened to the cells at `index` in time: a cell's own time differs from the clock's by that.
+        """Shift the history of the cells at `index` in time, where a cell's own time differs from the clock's.
 
         Parameters
         ----------
         begun : float
-            Clock time, s: what happened from then on moves by `late`, what happened before by `early`.
+            Clock time, s: later events are shifted by `late`, earlier ones by `early`.
         early, late : array
-            How much later it shall have happened, s.
+            Shifts to later times, s.
         """
         since = self._since[index]
         self._since[index] = since + np.where(since >= begun, late, early)
         self._noise.postpone(index, begun, early, late)
 
-    # --- what a cell is ---
+    # --- state ---
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -164,8 +164,8 @@ class CellArray:
     def read(self, index: Index, aperture: float = 1e-4, voltage: float = 0.2) -> Floats:
         """Read the cells at `index` once, with noise averaged over `aperture` (s) from now on, S.
 
-        `voltage` (V) on the bit line sets the white floor and disturbs the cell a little; from the preset's
-        `disturb_voltage` on, what it does is a pulse's business. The caller advances the clock.
+        `voltage` (V) on the bit line sets the white floor and disturbs the cell slightly; beyond the preset's
+        `disturb_voltage` the caller applies a pulse. The caller advances the clock.
         """
         if not math.isfinite(voltage):
             raise ValueError(f"a read needs a finite voltage: voltage = {voltage} V")
@@ -185,7 +185,7 @@ class CellArray:
         return self.preset.read_noise * conductance
 
     def conductance_now(self, index: Index, window: float = 0.0) -> Floats:
-        """Conductance (S) with the noise that stays as it is for `window` seconds from now.
+        """Conductance (S) with the noise that is constant for `window` seconds from now.
 
         With `fast_variance` this splits the noise for a batch of shots on unchanged cells: drawn once for
         the batch here, as a variance for each shot there. Thermal and shot noise are left to the circuit.
@@ -197,16 +197,16 @@ class CellArray:
         return _floats(self.conductance(index) ** 2 * self._noise.fast_variance(index, window, shot))
 
     def noise_split(self, index: Index, window: float, shot: float) -> tuple[Floats, Floats]:
-        """`conductance_now` and `fast_variance` of a batch lasting `window` s, `shot` s a shot."""
+        """`conductance_now` and `fast_variance` of a batch lasting `window` s, with `shot` s per shot."""
         return self.conductance_now(index, window), self.fast_variance(index, window, shot)
 
     def relative_noise(self, index: Index, window: float, shot: float) -> tuple[Floats, Floats]:
-        """What `noise_split` adds to the conductance, relative to it: deviation for the batch, variance a shot."""
+        """Relative noise of `noise_split`: deviation for the batch, and variance per shot."""
         frozen = self._noise.frozen(index, self._clock.now, window)
         return _floats(frozen), _floats(self._noise.fast_variance(index, window, shot))
 
     def disturb(self, index: Index, voltage: float, seconds: float) -> None:
-        """Hold `voltage` (V) on the bit lines of the cells for `seconds`: far below SET, but not nothing."""
+        """Hold `voltage` (V) on the bit lines of the cells for `seconds`: far below SET, with a small effect."""
         rate = set_rate(self.preset, voltage, self._set_threshold[index])
         stress = seconds * rate * (self._status[index] == FORMED)
         self._exposure[index] += stress
@@ -233,12 +233,12 @@ class CellArray:
         Parameters
         ----------
         times : int
-            So many of them, of which one draw is made.
+            Number of pulses, for which one draw is made.
         current : float
-            What the source gives at most, A: in its limit it leaves less voltage to the cell. Infinite for a pulse
-            generator: at nanoseconds no limit acts, the charge of the lines is there first.
+            Current limit of the source, A, which reduces the voltage at the cell. Infinite for a pulse generator: within
+            nanoseconds no limit acts before the lines are charged.
         level : HeldLevel, optional
-            No pulse, but a level that goes on for another `width`.
+            Given for a level that continues for another `width`, instead of a pulse.
         """
         check_pulse(voltage, width, gate)
         self._set(cell, voltage, width, gate, level, times, current)
@@ -256,13 +256,13 @@ class CellArray:
     ) -> None:
         """A pulse of `voltage` (V) on the source line: lowers the conductance gradually to the floor.
 
-        The other parameters are those of `set`; a RESET that the limit starves does not begin.
+        The other parameters are those of `set`; a RESET whose current is limited too far does not begin.
         """
         check_pulse(voltage, width, gate)
         self._reset(cell, voltage, width, gate, level, times, current)
 
     def _left(self, index: Index, voltage: Values, current: float) -> Values:
-        """Return the volts that a source with a limit leaves to a cell as it is now."""
+        """Return the voltage that a source with a current limit leaves at a cell in its present state."""
         if current == math.inf:
             return voltage
         return min(voltage, current / float(self._now(index)))
@@ -280,13 +280,13 @@ class CellArray:
         self._each(self._reset, index, level, voltage, width, gate)
 
     def age(self, index: Index, cycles: float) -> None:
-        """Let the cells have gone through `cycles` full SET and RESET cycles more than they have."""
+        """Age the cells by `cycles` further full SET and RESET cycles."""
         if not (math.isfinite(cycles) and cycles >= 0.0):
             raise ValueError(f"cells cannot be aged by cycles = {cycles}")
         self._wear[index] += cycles / self.preset.endurance
 
     def fix(self, index: Index, conductance: float) -> None:
-        """Put resistors of `conductance` (S), which no pulse changes, in the place of the cells at `index`."""
+        """Replace the cells at `index` by resistors of `conductance` (S), which no pulse changes."""
         self._lose(index, np.True_, STUCK_ON, conductance)
 
     def _each(self, act: Callable[..., None], index: Index, level: HeldLevel | None, *pulse: Values) -> None:
@@ -318,7 +318,7 @@ class CellArray:
         forms = (status == VIRGIN) & (left >= needed)
         limit = compliance(p, gate, self._set_factor[index], wear)
         threshold = self._set_threshold[index]
-        driven = left if level is None else voltage  # what a level has left now, it had not all the while
+        driven = left if level is None else voltage  # a limited level had another voltage before
         if current != math.inf:
             limit = np.minimum(limit, limited_conductance(p, current, driven, lasted, threshold, limit))
         draw, idle = self._draw(g), level is None or not level.acted
@@ -336,7 +336,7 @@ class CellArray:
         changed = (forms | (status == FORMED)) & (after > g)
         self._status[index] = status + (forms & changed)  # VIRGIN + 1 is FORMED
         self._program(index, changed, g, after, left, wear, idle)
-        lasts = True if level is not None else width > LASTING  # it is still there when the cell has formed
+        lasts = True if level is not None else width > LASTING  # it remains when the cell has formed
         self._overvoltage(index, self._left(index, voltage, current) * lasts)
 
     def _reset(
@@ -353,7 +353,7 @@ class CellArray:
         deviate = self._reset_deviate[index]
         over = left - p.reset_threshold - p.reset_threshold_spread * deviate
         if level is not None and current != math.inf and gate >= p.reset_gate and over > 0.0:
-            over, left = over + (voltage - left), voltage  # resetting, the cell gets ever more of the volts
+            over, left = over + (voltage - left), voltage  # the cell's share of the voltage grows
         self._overvoltage(index, left)
         status, wear, g = self._status[index], self._wear[index], self._now(index)
         draw = self._draw(g) if times == 1 else deepest_of(times, self._rng.random())
@@ -361,18 +361,18 @@ class CellArray:
         if level is not None:
             idle, lasted = not level.acted, level.seconds + width
             before, draw = level.begin(g, draw)
-            width = (lasted**0.5 - level.seconds**0.5) ** 2  # a RESET goes with the root of its time
+            width = (lasted**0.5 - level.seconds**0.5) ** 2  # a RESET is proportional to the root of its time
             level.seconds = lasted
         formed = (status == FORMED) & (gate >= p.reset_gate) & (over > 0.0)
         after = after_reset(p, g, np.maximum(over, 0.0), width, draw, deviate, wear, times)
         self._program(index, formed & (after < g), g, after, left, wear, idle)
-        # The deepest of the pulses on a cell that is already deep in HRS tear it open for good.
+        # The deepest pulses on a cell that is already deep in HRS open it permanently.
         lost = formed & (before < p.deep_reset) & (draw > self._loss_deviate)
         if lost.any():
             self._lose(index, lost, STUCK_OFF)
 
     def _draw(self, like: Values) -> Values:
-        """One standard normal draw a cell."""
+        """Return one standard normal draw per cell."""
         if like.ndim == 0:
             return self._rng.standard_normal()
         return self._rng.standard_normal(like.shape, np.float32)
@@ -387,7 +387,7 @@ class CellArray:
         wear: Values,
         idle: bool,
     ) -> None:
-        """Give the `changed` cells their new state; every act wears, a level's only once where it changes nothing."""
+        """Set the state of the `changed` cells. Every act wears; one of a level without a change wears only once."""
         p = self.preset
         worn = wear_of(p, (after - before) * changed, voltage)
         self._wear[index] = wear + (worn if idle else worn - wear_of(p, 0.0, voltage))

@@ -1,7 +1,7 @@
-"""Voltages that stay on cells: what they do goes by how long they have been there, however the time is cut.
+"""Voltages held on cells: their effect depends on the total time, however this is divided into steps.
 
-A pulse is over before anything else happens. A level lasts while the clock goes on in steps, of which each is an act on
-the cell: all steps of a level have one beginning and one draw, as one pulse has.
+A pulse is over before anything else happens. A level lasts while the clock advances in steps, each of which acts on the
+cell: all steps of a level share one initial state and one draw, like a single pulse.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class HeldLevel:
     Attributes
     ----------
     seconds : float or array
-        How long it has acted so far, s.
+        Duration so far, s.
     before, draw : float or array
-        Conductance (S) of the cells when it came, and the standard normal draw that it was given; None until it acts.
+        Initial conductance (S) of the cells, and the standard normal draw of the level; None until it acts.
     """
 
     seconds: Values = 0.0
@@ -31,35 +31,35 @@ class HeldLevel:
 
     @property
     def acted(self) -> bool:
-        """Whether it goes on, and does not only begin."""
+        """Whether the level has acted before."""
         return self.before is not None
 
     def begin(self, before: Values, draw: Values) -> tuple[Values, Values]:
-        """Return conductance and draw of its beginning, which is now if it has not acted yet."""
+        """Return the initial conductance and draw; they are set now if the level has not acted yet."""
         if not self.acted:
             self.before, self.draw = before, draw
         return self.before, self.draw
 
     def part(self, number: int) -> HeldLevel:
-        """Return the same level at one of the pieces in which a large block is worked on."""
+        """Return the same level for one of the pieces in which a large block is processed."""
         return self._parts.setdefault(number, HeldLevel())
 
 
 class HeldLevels:
-    """The levels of all sources of a bench, each from when it comes until it changes."""
+    """The levels of all sources of a bench, each from its start until it changes."""
 
     def __init__(self) -> None:
         self._levels: dict[str, tuple[object, HeldLevel]] = {}
 
     def of(self, source: str, *what: object) -> HeldLevel:
-        """Return the level of a source; it is another one when `what` (volts, cell, gate…) is not what it was."""
+        """Return the level of a source; a new one when `what` (volts, cell, gate…) has changed."""
         known = self._levels.get(source)
         if known is None or known[0] != what:
             known = self._levels[source] = what, HeldLevel()
         return known[1]
 
     def end(self, source: str | None = None) -> None:
-        """The level of a source ends, or that of every source: the same volts are another level when they return."""
+        """End the level of a source, or of all sources: the same voltage is then a new level when it returns."""
         if source is None:
             self._levels.clear()
         else:

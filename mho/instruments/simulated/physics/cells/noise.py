@@ -1,8 +1,8 @@
 """Read noise with memory: 1/f from Lorentzians, random telegraph noise, and the white floor.
 
-All of it is relative to the conductance, has zero mean, and is exact over any step of time: an
-Ornstein-Uhlenbeck process and a two-state Markov chain are drawn at the next moment from the present one, so
-that a hundred small steps and one large step have the same law. Both can be averaged over an aperture T:
+All noise is relative to the conductance, has zero mean, and is exact over any step of time: an Ornstein-Uhlenbeck
+process and a two-state Markov chain are drawn at the next moment from the present one, so that a hundred small steps
+and one large step have the same distribution. Both can be averaged over an aperture T:
 
     m = (1 - e^-x)/x      weight of the present value in the mean over the aperture, x = T/tau
     V = 2 (1 - m)/x       variance of that mean, in units of the process's
@@ -27,8 +27,8 @@ Index = Any
 Values = Any
 
 ELEMENTARY = 1.602176634e-19  # C
-TINY = 1e-30  # instead of a variance of nothing, to divide by
-POWER_UP = 1.0  # s: clock zero on the noise's own clock, whose zero means "never looked at"
+TINY = 1e-30  # replaces a variance of 0 as divisor
+POWER_UP = 1.0  # s: clock zero on the noise's own clock, whose zero means "never evaluated"
 
 
 def mean_weight(x: Values) -> Values:
@@ -55,10 +55,10 @@ def white_variance(voltage: float, aperture: float, temperature: float) -> float
 
 
 class FlickerNoise:
-    """1/f noise: one Ornstein-Uhlenbeck process a decade of correlation time, equal in variance.
+    """1/f noise: one Ornstein-Uhlenbeck process per decade of correlation time, all of equal variance.
 
-    The sum has a slope of -1 within 6 % between the corners. Nothing is stored for a cell that was never
-    read (the memory is there once it is touched).
+    The sum has a slope of -1 within 6 % between the corners. A cell that was never read takes no memory (pages are
+    allocated when first written).
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class FlickerNoise:
         self._fast = lru_cache(maxsize=64)(self._fast_variance)
 
     def advance(self, index: Index, now: float) -> Values:
-        """Bring the cells at `index` to clock time `now`; return their processes, (..., decades)."""
+        """Advance the cells at `index` to clock time `now`; return their processes, (..., decades)."""
         fresh = self._come_to(index, now, 0.0)
         state = self._state[index]
         draws = self._rng.standard_normal(state.shape, np.float32)
@@ -89,9 +89,9 @@ class FlickerNoise:
         return state
 
     def _come_to(self, index: Index, now: float, aperture: float) -> Values:
-        """Share of each process's variance that is new by clock time `now`, and look on until `aperture` later.
+        """Return the share of each process's variance that is new at clock time `now`; advance to `aperture` later.
 
-        Of shape (..., decades), or (decades,) where all cells at `index` were looked at together before.
+        Of shape (..., decades), or (decades,) where all cells at `index` were last evaluated together.
         """
         now = now + POWER_UP
         last: Values = self._time[index]
@@ -106,12 +106,12 @@ class FlickerNoise:
         return -np.expm1(-2.0 * passed * self._rates)
 
     def extend(self, more: FlickerNoise) -> None:
-        """Take in the cells of `more`, below these."""
+        """Append the cells of `more`."""
         self._state = np.concatenate([self._state, more._state])
         self._time = np.concatenate([self._time, more._time])
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
-        """Move in time when the cells at `index` were looked at last, as `CellArray.postpone`."""
+        """Shift the time of the last evaluation of the cells at `index`, as `CellArray.postpone`."""
         looked = self._time[index]
         moved = looked + np.where(looked >= begun + POWER_UP, late, early)
         self._time[index] = np.where(looked > 0.0, moved, 0.0)
@@ -119,8 +119,8 @@ class FlickerNoise:
     def average(self, index: Index, now: float, aperture: float) -> Values:
         """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there.
 
-        Nobody sees the processes where the aperture begins, so only their ends are drawn, and one more number for
-        the mean given those: the joint law is that of drawing beginning, end and mean of each.
+        The processes at the start of the aperture are not observed, so only their ends are drawn, and one more number
+        for the mean given those: the joint law equals that of drawing start, end and mean of each.
         """
         fresh = self._come_to(index, now, aperture)
         weight, kept, new, pull, rest = self._aperture(aperture)
@@ -140,7 +140,7 @@ class FlickerNoise:
         return self.amplitude * (mean + spread)
 
     def frozen(self, index: Index, now: float, window: float) -> Values:
-        """Relative deviation at `now` of what stays as it is for `window` seconds."""
+        """Relative deviation at `now` of the noise that is constant for `window` seconds."""
         state = self.advance(index, now)
         return self.amplitude * state[..., self.times >= window].sum(axis=-1)
 
@@ -149,7 +149,7 @@ class FlickerNoise:
         return self._fast(int(np.searchsorted(self.times, window)), shot)
 
     def _fast_variance(self, count: int, shot: float) -> float:
-        """The same of the `count` fastest processes."""
+        """Return the variance of the `count` fastest processes."""
         return float(self.amplitude**2 * mean_variance(shot / self.times[:count]).sum())
 
     def _coefficients(self, aperture: float) -> tuple[Any, ...]:
@@ -162,7 +162,7 @@ class FlickerNoise:
         new : (decades,) array
             Variance of the end.
         pull : (decades,) array
-            Of what is new in the end, in the mean.
+            Weight of the new part of the end, in the mean.
         rest : float
             Variance of the sum of the means that the ends leave open.
         """
@@ -203,14 +203,14 @@ class TelegraphNoise:
         return self._slot[index]
 
     def extend(self, more: TelegraphNoise) -> None:
-        """Take in the cells of `more`, below these."""
+        """Append the cells of `more`."""
         numbers = np.where(more._slot > 0, more._slot + (len(self.times) - 1), 0).astype(np.int32)
         self._slot = np.concatenate([self._slot, numbers])
         for name in ("times", "occupancy", "step", "_up", "_time"):  # entry 0 is no trap
             setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)[1:]]))
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
-        """Move in time when the traps at `index` were looked at last, as `CellArray.postpone`."""
+        """Shift the time of the last evaluation of the traps at `index`, as `CellArray.postpone`."""
         slots = self._slot[index]
         trapped = slots != 0
         looked = self._time[slots]
@@ -220,8 +220,8 @@ class TelegraphNoise:
     def average(self, index: Index, now: float, aperture: float) -> Values:
         """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there.
 
-        Within the aperture the two ends of it decide, scaled so that mean and variance are exact: two
-        levels when it is short against the trap's time, none when it is long.
+        The mean follows from the trap's states at both ends of the aperture, scaled so that mean and variance are exact:
+        two levels when the aperture is short compared to the trap's time, none when it is long.
         """
         slots = self._slot[index]
         if slots.ndim == 0:
@@ -233,7 +233,7 @@ class TelegraphNoise:
         return deviation
 
     def frozen(self, index: Index, now: float, window: float) -> Values:
-        """Relative deviation at `now` of the traps that stay as they are for `window` seconds."""
+        """Relative deviation at `now` of the traps that are constant for `window` seconds."""
         return self.average(index, now, 0.0) * (self.times[self._slot[index]] >= window)
 
     def fast_variance(self, index: Index, window: float, shot: float) -> Values:
@@ -259,7 +259,7 @@ class TelegraphNoise:
 
 
 class ReadNoise:
-    """All of a cell's noise that has a memory: 1/f, and telegraph noise where there is a trap.
+    """A cell's noise with memory: 1/f noise, and telegraph noise where there is a trap.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ class ReadNoise:
             self._parts.append(TelegraphNoise(trapped, preset, rng))
 
     def extend(self, more: ReadNoise) -> None:
-        """Take in the cells of `more`, below these."""
+        """Append the cells of `more`."""
         kinds = {type(part) for part in self._parts} | {type(part) for part in more._parts}
         if TelegraphNoise in kinds:
             self._with_traps()
@@ -291,7 +291,7 @@ class ReadNoise:
             self._parts.append(TelegraphNoise(np.zeros(self._shape, bool), self._preset, self._rng))
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
-        """Move in time what is remembered of the cells at `index`, as `CellArray.postpone`."""
+        """Shift the stored times of the cells at `index`, as `CellArray.postpone`."""
         for part in self._parts:
             part.postpone(index, begun, early, late)
 
@@ -300,7 +300,7 @@ class ReadNoise:
         return self._sum(index, lambda part, cells: part.average(cells, now, aperture))
 
     def frozen(self, index: Index, now: float, window: float) -> Values:
-        """Relative deviation at `now` of what stays as it is for `window` seconds."""
+        """Relative deviation at `now` of the noise that is constant for `window` seconds."""
         return self._sum(index, lambda part, cells: part.frozen(cells, now, window))
 
     def fast_variance(self, index: Index, window: float, shot: float) -> Values:

@@ -23,7 +23,7 @@ def number(default: float, unit: str, source: str, low: float = 0.0, high: float
 class CellPreset:
     """One kind of 1T1R cell; `BenchError` names a parameter that is out of its range.
 
-    The laws that the parameters belong to stand in `physics.switching`, `physics.relaxation` and
+    The laws with these parameters are in `physics.switching`, `physics.relaxation` and
     `physics.noise`; units and sources are in the fields' metadata and in docs/cells.md.
     """
 
@@ -121,7 +121,7 @@ class CellPreset:
 _PKU = CellPreset("pku")
 
 CELL_PRESETS: dict[str, CellPreset] = {
-    # no spread, no noise, no drift: what the equations alone do
+    # no spread, no noise, no drift: the equations alone
     "ideal": replace(
         _PKU,
         name="ideal",

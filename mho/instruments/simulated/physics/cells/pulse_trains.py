@@ -1,9 +1,9 @@
-"""A cell under pulses that come over and over: a thousand million of them in the work of a hundred.
+"""A cell under repeated pulses: a billion of them at the cost of about a hundred.
 
-The last cycles are played one by one. Before them stand portions, of which each is one act on the cell: SETs of the
-same voltage add their widths, which is exact where cycles do not scatter; RESETs add their drops. Where a cycle goes up
-and down, its swing in a portion of `n` is that of `n` at once; ever smaller portions follow, which bring the cell back
-to what single cycles leave. Wear goes on as in the last cycle.
+The last cycles are evaluated one by one. The cycles before them are grouped into portions, each of which is one act on
+the cell: SETs of the same voltage add their widths, which is exact where cycles do not scatter; RESETs add their drops.
+Where a cycle goes up and down, its swing in a portion of `n` is that of `n` at once; ever smaller portions follow, which
+lead to the state that single cycles leave. Wear continues as in the last cycle.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import NamedTuple
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.switching import wear_of
 
-SINGLE = 8  # cycles at the end that are played one by one
+SINGLE = 8  # cycles at the end that are evaluated one by one
 SWINGS = 64  # of cycles that go up and down
-MOST = 1000  # pulses that are played one by one, or those of one cycle
+MOST = 1000  # pulses that are evaluated one by one, or those of one cycle
 ALIKE = 4  # portions of the same size, where a cycle goes up and down
-RUNS = 32  # levels of a cycle in a portion; of more, those of the same sign are taken together
+RUNS = 32  # levels of a cycle in a portion; with more, those of the same sign are merged
 
 
 class Level(NamedTuple):
-    """A voltage on a cell: V, positive where it SETs, for so long (s), so often."""
+    """A voltage on a cell: V, positive for SET, with duration (s) and number."""
 
     volts: float
     seconds: float
@@ -38,12 +38,12 @@ def pulse_train(
     *,
     single: int = SINGLE,
 ) -> None:
-    """Let a cell go through `count` cycles with its word line at `gate` (V); the clock stands still.
+    """Apply `count` cycles to a cell with its word line at `gate` (V), without advancing the clock.
 
     Parameters
     ----------
     single : int
-        So many at the end are played one by one, draw by draw.
+        Number of cycles at the end that are evaluated one by one, with separate draws.
     """
     cycle = [level for level in cycle if level.volts and level.seconds > 0.0]
     swings = len({level.volts > 0.0 for level in cycle}) > 1
@@ -63,9 +63,9 @@ def pulse_train(
 
 
 def _portions(count: int, swings: bool) -> Iterator[int]:
-    """Split a count: where a cycle goes up and down, in portions that halve down to one; else in two.
+    """Split a count: where a cycle goes up and down, into portions that halve down to one; else into two.
 
-    What has become of a cell in the one half decides what the other half does to it.
+    The effect of the second half depends on the state after the first.
     """
     if not swings:
         yield from (half for half in (count // 2, count - count // 2) if half)
@@ -79,7 +79,7 @@ def _portions(count: int, swings: bool) -> Iterator[int]:
 
 
 def _merged(cycle: Sequence[Level]) -> list[Level]:
-    """Return a cycle of few levels; of many, what they come to: each sign at its farthest level all the time."""
+    """Return a cycle of few levels unchanged, and one of many reduced to the farthest level of each sign."""
     if len(cycle) <= RUNS:
         return list(cycle)
     merged = []
@@ -102,7 +102,7 @@ def _act(cells: CellArray, cell: tuple[int, int], level: Level, gate: float, tim
 
 
 def _act_and_tell_wear(cells: CellArray, cell: tuple[int, int], level: Level, gate: float) -> float:
-    """Act, and return the wear of it in units of the endurance: too little to be seen beside that of years."""
+    """Apply an act and return its wear in units of the endurance, separately, as it is below the rounding of the total."""
     before = cells.conductance(cell)
     _act(cells, cell, level, gate)
     if abs(level.volts) < cells.preset.disturb_voltage:

@@ -1,10 +1,10 @@
-"""What happens to a cell that nobody touches: relaxation and drift in log time, retention with temperature.
+"""Evolution of an idle cell: relaxation and drift in log time, retention with temperature.
 
     G(t) = [G + w(G) (c relaxation ln(1 + t/t0)^p + drift ln(1 + t/s))] exp(-s(t)/retention_time)
 
-with one heavy-tailed coefficient c a cell, drawn when it was programmed, w(G) = min(1, G/relaxation_full),
-and s the time at the retention temperature that ages as much as what the chip went through (Arrhenius).
-The state never moves by itself: any moment is evaluated from the last pulse, in one step.
+with one heavy-tailed coefficient c per cell, drawn when it was programmed, w(G) = min(1, G/relaxation_full), and s the
+time at the retention temperature equivalent to the chip's thermal history (Arrhenius). The stored state does not change
+by itself: any moment is evaluated from the last pulse in one step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOM = 298.15  # K
 
 
 def heavy_tailed(draw: Values, tail: float) -> Values:
-    """Turn standard normal draws into Tukey's h distribution of unit variance.
+    """Transform standard normal draws to Tukey's h distribution of unit variance.
 
     ``z exp(h z^2/2)`` has the variance (1 - 2h)^-1.5 (Hoaglin 1985); a tail of the order 1/h.
     """
@@ -47,14 +47,14 @@ def relaxation_spread(preset: CellPreset, age: Values) -> Values:
 
 
 class ThermalHistory:
-    """The chip's temperature since power-up, as the time at `reference` kelvin that ages as much.
+    """The chip's temperature since power-up, as the equivalent time at `reference` kelvin.
 
     Parameters
     ----------
     energy : float
         Activation energy, eV.
     reference : float
-        Temperature (K) at which effective time and clock run alike.
+        Temperature (K) at which effective time equals clock time.
     """
 
     def __init__(self, energy: float, reference: float) -> None:
@@ -68,7 +68,7 @@ class ThermalHistory:
         return math.exp(self._energy / BOLTZMANN * (1.0 / self._reference - 1.0 / kelvin))
 
     def change(self, now: float, kelvin: float) -> None:
-        """From clock time `now` (s) on the chip is at `kelvin`; `ValueError` when that is no temperature."""
+        """Set the temperature to `kelvin` from clock time `now` (s) on; raises `ValueError` when it is no temperature."""
         if not (math.isfinite(kelvin) and kelvin > 0.0):
             raise ValueError(f"the chip's temperature must be positive and finite: {kelvin} K")
         self._passed = np.append(self._passed, self.effective(now))

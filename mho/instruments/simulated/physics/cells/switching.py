@@ -8,12 +8,12 @@
     forming  V_BL >= V_form + what too low a gate or too short a pulse costs
     wear     full cycles, each change counted as its share of one and times exp((V - wear_voltage)/acceleration)
 
-Above its threshold a SET has one rate: the transistor pins the voltage that is left for the cell. Below it,
+Above its threshold a SET has one rate: the transistor fixes the remaining voltage at the cell. Below it,
 the rate falls exponentially (the voltage-time dilemma), which is also what makes a read disturb a cell. A limit
 of the current follows from that rate: the resistance after a SET is a voltage over the compliance, as measured on
 oxide RRAM ((?) from memory: Ielmini, IEEE Trans. Electron Devices 58, 4309 (2011), about 0.4 V; here 0.6 V and
 more after 20 ms).
-Every function takes scalars as well as arrays, and standard normal draws where nature draws.
+Every function takes scalars as well as arrays, and standard normal draws for random quantities.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LN10 = math.log(10.0)
 RESET_WIDTH = 100e-9  # s, of reset_slope
 FORMING_WIDTH = 1e-6  # s, of forming_voltage
 HALVINGS = 16  # of a volt: to some 20 uV
-LASTING = 1e-4  # s: a pulse ends as it forms a cell; what is longer goes on, as a level does
+LASTING = 1e-4  # s: a pulse ends when it forms a cell; a longer one continues, as a level does
 
 
 def compliance(preset: CellPreset, gate: Values, factor: Values, wear: Values) -> Values:
@@ -59,18 +59,18 @@ def limited_conductance(
 ) -> Values:
     """Conductance (S) at which a SET stops because its source gives no more than `current` (A).
 
-    The time that the state equation takes is nearly all spent at its end, so that its integral is the end's value over
-    the slope of its logarithm (Laplace's method).
+    Nearly all of the time of the state equation is spent at its end, so that its integral is the value at the end divided
+    by the slope of its logarithm (Laplace's method).
 
     Parameters
     ----------
     voltage, width : array
         On the bit line, V, and for how long, s.
     threshold, limit : array
-        Of the cell, V; what a SET without the limit approaches, S.
+        Threshold of the cell, V; conductance that a SET without the limit approaches, S.
     """
     scale = preset.set_acceleration
-    least = current / np.maximum(limit, preset.unformed)  # V: at less the limit is never felt
+    least = current / np.maximum(limit, preset.unformed)  # V: below this the limit has no effect
     low, high = least, np.maximum(threshold, least)
     for _ in range(HALVINGS):
         stop = (low + high) / 2.0
@@ -83,8 +83,8 @@ def limited_conductance(
 def after_set(preset: CellPreset, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
     """Conductance (S) after a SET that went the share `progress` of the way from `before` to `limit`.
 
-    The spread belongs to the change, not to the level: full from HRS, small for a small step, and never
-    less than how finely a pulse can land at all.
+    The spread depends on the change, not on the level: full from HRS, small for a small step, and never below the
+    resolution of a single pulse.
     """
     growth = np.maximum(limit - before, 0.0)
     spread = LN10 * preset.set_cycle_spread * (growth * np.maximum(limit, 0.0)) ** 0.5
@@ -123,7 +123,7 @@ def after_reset(
 
 
 def forming_cost(preset: CellPreset, width: Values, gate: Values) -> Values:
-    """Volts that forming needs beyond the cell's forming voltage at this pulse `width` (s) and `gate` (V)."""
+    """Additional voltage (V) for forming beyond the cell's forming voltage at this pulse `width` (s) and `gate` (V)."""
     narrow = preset.forming_decade * (np.log10(FORMING_WIDTH) - np.log10(width))
     return narrow + preset.forming_gate_loss * np.maximum(preset.forming_gate - gate, 0.0)
 
@@ -135,7 +135,7 @@ def wear_of(preset: CellPreset, change: Values, voltage: Values) -> Values:
 
 
 def check_pulse(voltage: Values, width: Values, gate: Values) -> None:
-    """Raise `ValueError` unless a pulse of these is finite and has a width."""
+    """Raise `ValueError` unless all values of a pulse are finite and it has a width."""
     for name, value, unit in (("voltage", voltage, "V"), ("width", width, "s"), ("gate", gate, "V")):
         array = isinstance(value, np.ndarray)
         if not (np.isfinite(value).all() if array else math.isfinite(value)):
@@ -146,7 +146,7 @@ def check_pulse(voltage: Values, width: Values, gate: Values) -> None:
 
 def deepest_of(times: int, draw: float) -> float:
     """Largest of `times` standard normal draws, from one uniform `draw` between 0 and 1."""
-    share = -math.expm1(math.log(max(draw, 1e-300)) / times)  # of the draws that lie above it
+    share = -math.expm1(math.log(max(draw, 1e-300)) / times)  # share of the draws that lie above it
     return NormalDist().inv_cdf(1.0 - share) if share > 1e-16 else 8.2
 
 

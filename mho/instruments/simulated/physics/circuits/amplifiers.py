@@ -1,4 +1,4 @@
-"""Operational amplifiers: presets with their data-sheet numbers, and banks of specimens, one a line."""
+"""Operational amplifiers: presets with their data-sheet numbers, and banks of specimens, one per line."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class AmplifierPreset:
     bias_current : float
         Input bias current, A.
     row_capacitance : float
-        What a row with pad, wire and input adds to the second pole in INV, F; effective, with the
-        compensation that the amplifier needs on the board.
+        Contribution of a row with pad, wire and input to the second pole in INV, F; effective value, with the
+        compensation of the amplifier on the board.
     """
 
     name: str
@@ -71,7 +71,7 @@ def amplifier_preset(name: str) -> AmplifierPreset:
 
 @dataclass(frozen=True)
 class AmplifierBank:
-    """One amplifier a line, each with its own offset and its own feedback part.
+    """One amplifier per line, each with its own offset and feedback part.
 
     Attributes
     ----------

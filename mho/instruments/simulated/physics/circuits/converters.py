@@ -1,4 +1,4 @@
-"""Converters with bits, range and nonlinearity: what a DAC really puts out, what an ADC makes of a voltage."""
+"""Converters with bits, range and nonlinearity: the output of a DAC, and the code of an ADC."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ class Converter:
         return np.clip(codes, 0, top, out=codes)
 
     def levels(self, codes: NDArray[Real]) -> NDArray[Real]:
-        """What codes stand for on the straight line, V: how a driver scales them."""
+        """Return the voltages (V) of codes on the straight line, as a driver scales them."""
         return codes * codes.dtype.type(self.lsb) + codes.dtype.type(self.low)
 
     def outputs(self, volts: NDArray[Real]) -> NDArray[Real]:
-        """What the terminals carry (DAC) when asked for `volts`: rounded to a code, bent by the INL, V."""
+        """Return the outputs (V) of a DAC for the requested `volts`: rounded to a code, with the INL."""
         top = (1 << self.bits) - 1
         asked = np.rint((volts - volts.dtype.type(self.low)) * volts.dtype.type(1.0 / self.lsb))
         codes = np.clip(asked, 0, top).astype(np.int32)

@@ -1,4 +1,4 @@
-"""INV as the board does it: amplifiers whose outputs drive the columns and whose inputs are the rows.
+"""INV on the board: amplifiers whose outputs drive the columns and whose inputs are the rows.
 
     static   (G + D/A) v = -i + D Vos        ideal: v = -G^-1 i
     dynamic  dz/dt = w_2 (-w_u D^-1 (G v + i - D Vos) - w_1 v - z),   dv/dt = z, at most the slew rate
@@ -72,7 +72,7 @@ class InverseCircuit:
 
     @cached_property
     def system(self) -> Floats:
-        """G + D/A: what the settled loop inverts, S."""
+        """G + D/A, the matrix that the settled loop inverts, S."""
         return self.network + self.load / self.bank.preset.gain
 
     @cached_property
@@ -101,7 +101,7 @@ class InverseCircuit:
         return outputs
 
     def _clamped(self, forward: Floats, outputs: Floats) -> Floats:
-        """Settle with some outputs in their clamps: those are sources, the others find their own balance."""
+        """Return the settled outputs with some in their clamps: those act as sources, the others settle."""
         held = np.zeros(len(outputs), dtype=bool)
         while np.any(over := ~held & (np.abs(outputs) > CLAMP)):
             held |= over
@@ -167,7 +167,7 @@ class InverseCircuit:
         return self._integrated(state, currents, times)
 
     def _stays_linear(self, deviation: Floats, final: Floats) -> bool:
-        """Whether outputs and slopes keep within clamps and slew rate all the way, whenever one looks."""
+        """Return whether outputs and slopes stay within clamps and slew rate at all times."""
         speeds = np.abs(self._modes[0])
         path = self._linear(deviation, np.geomspace(0.05 / speeds.max(), 6.0 / speeds.min(), 300)) + final
         n = len(self.load)
@@ -245,7 +245,7 @@ class InverseCircuit:
         """Outputs as a converter samples them `delay` (s) after each update, one update a `period` (s).
 
         Where the loop has settled by then (to a millionth) this is `settled`; where it has not, each sample
-        starts from where the one before had got to.
+        starts from the state at the previous one.
         """
         outputs = self._sampled(currents, delay, period, rng)
         return self.adc.levels(self.adc.codes(outputs)) if self.adc else outputs
@@ -257,7 +257,7 @@ class InverseCircuit:
         if not self.stable or np.exp(self.slowest.real * delay) < 1e-6:
             return settled
         n = len(self.load)
-        state = np.concatenate([settled[0], np.zeros(n)])  # the first input had been there all along
+        state = np.concatenate([settled[0], np.zeros(n)])  # the first input had been applied before
         result = np.empty_like(settled)
         for index, final in enumerate(settled):
             target = np.concatenate([final, np.zeros(n)])

@@ -6,9 +6,9 @@ positive array and, through an inverter, that of the negative one. With x = Vos 
     (N + Lambda / A) v = -g_in u + Lambda Vos,
     N = T+ - T- diag(1 + eps) + diag(d),      Lambda = Y+_rr + Y-_rr + diag(g_in + d),
 
-T and Y_rr being what the arrays are at their ends (wires.py). Few amplifiers, or many vectors, go through
-N and Lambda. A few vectors on a large loop are solved over all nodes instead: GMRES on one sweep of source
-lines, amplifiers and bit lines, each solved exactly with the others held.
+with T and Y_rr the admittances of the arrays at their ends (wires.py). For few amplifiers, or many vectors, N and Lambda
+are computed. A few vectors on a large loop are solved over all nodes instead: GMRES on one sweep of source lines,
+amplifiers and bit lines, each solved exactly with the others fixed.
 """
 
 from __future__ import annotations
@@ -240,7 +240,7 @@ def _part(name: str, value: ArrayLike, n: int, unit: str, lowest: float = 0.0) -
 
 def _factorise(matrix: Floats) -> tuple[Floats, NDArray[np.int32]]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", LinAlgWarning)  # said below, as our own error
+        warnings.simplefilter("ignore", LinAlgWarning)  # raised below as our own error
         factors, pivots = lu_factor(matrix)
     if not np.diagonal(factors).all():
         row = int(np.flatnonzero(np.diagonal(factors) == 0.0)[0])

@@ -1,4 +1,4 @@
-"""MVM as the board does it: DACs on the rows, cells, transimpedance amplifiers on the columns, ADCs.
+"""MVM on the board: DACs on the rows, cells, transimpedance amplifiers on the columns, ADCs.
 
     v = -R G^T u,  disturbed by cell noise, thermal noise, amplifier offset, noise, finite gain and
     saturation, and by both converters' steps and nonlinearity.
@@ -63,7 +63,7 @@ class MultiplyCircuit:
         scale = -closed * resistance * (1.0 + bank.gain_errors)
         real = np.float64 if precision == "double" else np.float32
         self._transfer = (ports * scale).astype(real)
-        # Noise can do with single precision: seven digits of a standard deviation are plenty.
+        # Single precision suffices for noise: seven digits of a standard deviation.
         self._variance = (variance * scale**2).astype(np.float32)
         offset = closed * (noise_gain * bank.offsets + resistance * bank.preset.bias_current)
         self._offset = offset.astype(real)

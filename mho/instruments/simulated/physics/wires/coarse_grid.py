@@ -46,7 +46,7 @@ def _modes(gaps: Floats, mean_load: float) -> tuple[Floats, Floats]:
     count = int(np.clip(np.ceil(position[-1] * np.sqrt(mean_load)), 1, min(n, MOST_KNOTS)))
     knots = np.unique(np.round(np.linspace(0, n, count + 1)[1:]).astype(np.int64)) - 1
     shapes = np.empty((n, len(knots)))
-    at = np.concatenate([[0.0], position[knots]])  # the driven end holds still
+    at = np.concatenate([[0.0], position[knots]])  # the driven end is fixed
     for k, unit in enumerate(np.eye(len(at))[1:]):
         shapes[:, k] = np.interp(position, at, unit)
     slopes = np.diff(shapes, axis=0, prepend=0.0)

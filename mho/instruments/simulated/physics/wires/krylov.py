@@ -1,7 +1,7 @@
-"""GMRES (Saad & Schultz 1986) for operators whose work is elsewhere, without a threaded BLAS in it.
+"""GMRES (Saad & Schultz 1986) for operators given as functions, without a threaded BLAS.
 
-SciPy's takes its inner products from BLAS, whose second thread makes a product of two vectors of 10^4
-numbers take a hundred times as long on a machine that is busy.
+SciPy's GMRES uses BLAS for inner products, whose second thread makes a product of two vectors of 10^4 numbers a hundred
+times slower on a busy machine.
 """
 
 from __future__ import annotations

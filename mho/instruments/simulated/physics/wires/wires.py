@@ -1,4 +1,4 @@
-"""Wire resistance, exactly: a block of cells between its wires, and what it is at the ends of its lines.
+"""Exact wire resistance: a block of cells between its wires, and its admittance at the ends of its lines.
 
 Nodal analysis with two nodes a cell, one on its bit line (a row) and one on its source line (a column). Bit
 lines are driven at the left end (column -1), source lines at the top end (row -1); lines and cells outside
@@ -48,14 +48,14 @@ class PortAdmittance:
 
 @dataclass(frozen=True)
 class WiredBlock:
-    """Cells of a block in the order in which the wires pass them.
+    """Cells of a block in their order along the wires.
 
     Attributes
     ----------
     conductance : (R, C) array
         S, rows and columns sorted by physical line.
     row_order, column_order : (R,), (C,) arrays
-        Where each sorted line stands in the order of whoever asked.
+        Position of each sorted line in the caller's order.
     bit_gaps, source_gaps : (C,), (R,) arrays
         Cells of wire in front of each column on a bit line, of each row on a source line.
     wire_resistance : float
@@ -73,7 +73,7 @@ class WiredBlock:
     def from_lines(
         cls, conductance: ArrayLike, rows: ArrayLike, columns: ArrayLike, wire_resistance: float
     ) -> WiredBlock:
-        """Take cells (R, C), S, and the physical numbers of their lines, in any order.
+        """Create from cells (R, C), S, and the physical numbers of their lines, in any order.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class WiredBlock:
         )
 
     def as_asked(self, cells: Floats) -> Floats:
-        """Bring (R, C) values per cell from the order of the wires into the order asked for."""
+        """Reorder (R, C) values per cell from the order of the wires to the caller's order."""
         result = np.empty_like(cells)
         result[self.row_order[:, None], self.column_order] = cells
         return result
