@@ -95,13 +95,13 @@ class Campaign:
             yield Task(planned, seed, path, self._tries)
 
     def carry_out(self, workers: Workers, observe: Callable[[Row], None] = lambda row: None) -> list[Row]:
-        """Carry out what is not done yet, and write the table.
+        """Carry out the remaining runs, and write the table.
 
         Parameters
         ----------
         workers : Workers
         observe : callable
-            Told of each run as it ends, those that were done before too.
+            Called for each run as it ends, and for those done before.
 
         Returns
         -------

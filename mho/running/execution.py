@@ -94,7 +94,7 @@ def _opener(
 
 
 def evaluate(procedure: Procedure, bench: Bench, *, seed: int) -> Any:
-    """Run a procedure on an open bench and return its result; nothing is kept, and nobody watches.
+    """Run a procedure on an open bench and return its result, without a run file or observers.
 
     For thousands of runs on a bench without instruments. The bench is made safe and stays open.
 

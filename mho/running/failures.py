@@ -1,4 +1,4 @@
-"""What is said of an error that ended a run: its class, its words, and where in a user's own code it was raised."""
+"""Description of an error that ended a run: its class, its text, and where in a user's own code it was raised."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ MOST = 30  # steps of a trace that are kept, innermost last
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return the one sentence by which a run or a job says why it failed.
+    """Return one sentence with the reason why a run or a job failed.
 
-    Of an error that mho raises, the words say what is wrong. Of any other one, which is a flaw in somebody's code, file
-    and line follow.
+    For an error that mho raises this is its text. For any other one, which is a bug, file and line follow.
     """
     text = f"{type(error).__name__}: {error}"
     steps = _steps(error)

@@ -33,12 +33,12 @@ def occasion_of(event: Ended) -> Occasion | None:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Who is notified, and on which occasions.
+    """The addresses to notify, and the occasions.
 
     Attributes
     ----------
     urls : tuple of str
-        As apprise understands them: ``mailto://…``, ``ntfy://…``, ``json://…``.
+        Addresses for apprise: ``mailto://…``, ``ntfy://…``, ``json://…``.
     occasions : tuple of str
         Among `OCCASIONS`.
     """

@@ -1,4 +1,4 @@
-"""Where a run's bench comes from: by its name, open already, or with an attempt that this run takes up.
+"""Openers of a run's bench: by name, already open, or with an earlier attempt that this run continues.
 
 An opener is called once by a run and gives its bench for as long as the run lasts. `mho.running.continuing` has the one
 that goes on with an earlier run's chip.
@@ -40,7 +40,7 @@ class OpenedBench:
 
 @dataclass(frozen=True)
 class Opening:
-    """What an opener is told by the run: its seed, who watches, and by what it is controlled."""
+    """Arguments of an opener from the run: its seed, observers and control."""
 
     seed: int
     observers: Sequence[Observer]
@@ -93,6 +93,6 @@ def note_left(bench: Bench, path: Path) -> None:
         return
     try:
         identity = read_card(path).facts.run_id
-    except MhoError:  # how that run ended must not be covered up; there is no going on from it
+    except MhoError:  # the end of that run must not be hidden; it cannot be continued
         identity = ""
     _left_by[bench] = {"after": str(path.resolve()), "after_run": identity}

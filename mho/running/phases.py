@@ -123,21 +123,21 @@ def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Map
 
 
 def _simulated(bench: Bench) -> dict[str, str]:
-    """What a simulated bench was besides its file: cells and seed."""
+    """Return the properties of a simulated bench that are not in its file: cells and seed."""
     if bench.simulated is None:
         return {}
     return {"preset": bench.simulated.chip.preset.name, "chip_seed": str(bench.simulated.seed)}
 
 
 class _Outcome:
-    """How the run ended: finished unless an exception says otherwise."""
+    """Outcome of the run: finished unless there was an exception."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
         self.status, self.reason, self.safe, self.error = Status.FINISHED, "", False, ""
         self.trace = ""  # by which steps of a user's own code an error came
-        self.confirmed: float | None = None  # when the bench was confirmed safe
-        self.unsafe_reason = ""  # why it was not
+        self.confirmed: float | None = None  # time at which the bench was confirmed safe
+        self.unsafe_reason = ""  # reason why it was not
         self.live: tuple[str, ...] = ()  # roles of which it was not
 
     def __enter__(self) -> None:

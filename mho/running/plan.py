@@ -37,7 +37,7 @@ from mho.toml import StrictModel, line_of, parse_toml
 
 MOST_RUNS = 1_000_000
 Scalar = bool | int | float | str
-SETTINGS = ("bench", "preset", "seed")  # what a sweep may vary besides parameters
+SETTINGS = ("bench", "preset", "seed")  # keys that a sweep may vary in addition to parameters
 
 
 class Range(StrictModel):
@@ -84,9 +84,9 @@ Axis = dict[str, Range | Files | Annotated[list[Scalar], Field(min_length=1)]]
 
 
 class Step(StrictModel):
-    """One procedure with the values that stay; `name` tells apart two steps of the same procedure.
+    """One procedure with its constant values; `name` distinguishes two steps of the same procedure.
 
-    `after` names an earlier step, with whose simulated chip this one goes on.
+    `after` names an earlier step, whose simulated chip this one continues with.
     """
 
     procedure: str
@@ -114,7 +114,7 @@ class PlannedRun:
     Attributes
     ----------
     number : int
-        From 1, in the order in which the runs follow each other.
+        From 1, in the order of the runs.
     procedure : str
         As `catalogue.find_procedure` knows it.
     parameters : mapping
@@ -122,9 +122,9 @@ class PlannedRun:
     bench, preset, seed
         As `mho.run` takes them.
     after : int or None
-        Number of the run with whose simulated chip this one goes on; its cells are then those of that run.
+        Number of the run whose simulated chip this one continues with; the cells are then those of that run.
     point : mapping
-        What was swept, with the values of this run.
+        Swept parameters with the values of this run.
     """
 
     number: int
@@ -174,7 +174,7 @@ def parse_plan(text: str, folder: Path, source: str = "plan") -> Plan:
 
 
 class _Layout:
-    """Lays out one plan; knows its text, so that an error can name the line."""
+    """Expands one plan; has its text, so that an error can name the line."""
 
     def __init__(self, text: str, folder: Path, source: str) -> None:
         self._text, self._folder, self._source = text, folder, source
@@ -236,7 +236,7 @@ class _Layout:
         return PlannedRun(number, self._names[place], plain, **settings, after=after, point=mine)
 
     def _plain(self, place: int, key: str, value: Any) -> Any:
-        """What a procedure makes of a value; asked once, for runs of a sweep share most of theirs."""
+        """Return a value as converted by a procedure; cached, as runs of a sweep share most values."""
         known = (place, key, repr(value))
         if known not in self._known:
             self._known[known] = accepted(self._forms[place][key], key, value)

@@ -32,7 +32,7 @@ UNSEEN = (
     "your chip's own cells",
     "how the instruments stand now",
 )
-"""What no rehearsal can see."""
+"""Properties that no rehearsal can check."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class BusReport:
 
     @property
     def seconds(self) -> float:
-        """What the messages take, s."""
+        """Duration of the messages, s."""
         return self.messages * self.message_time
 
 
@@ -138,12 +138,12 @@ class Rehearsal:
 
     @property
     def bus_seconds(self) -> float:
-        """What all messages take on hardware, as assumed, s."""
+        """Assumed duration of all messages on hardware, s."""
         return sum(bus.seconds for bus in self.buses)
 
     @property
     def hardware_seconds(self) -> float:
-        """How long the run will take on hardware, s; the computer's own work comes on top."""
+        """Expected duration of the run on hardware, s, without the computer's own work."""
         return self.instrument_seconds + self.bus_seconds
 
     @property

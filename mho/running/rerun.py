@@ -41,7 +41,7 @@ class Rerun:
 
     @property
     def equal(self) -> bool:
-        """Whether the run was repeated: bit for bit, but for digital computations within their tolerance."""
+        """Whether the run was reproduced: bit for bit, and for digital computations within their tolerance."""
         return all(one.equal for one in self.compared)
 
 
@@ -57,7 +57,7 @@ def rerun(
     Parameters
     ----------
     path : path
-        A run on a simulated bench, that is over.
+        An ended run on a simulated bench.
     output : path, optional
         Run file or folder, as for `mho.run`.
     observers : sequence of callables

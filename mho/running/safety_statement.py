@@ -1,4 +1,4 @@
-"""Whether a run left its bench safe, from what it announced and how it ended."""
+"""Whether a run left its bench safe, from its announcements and its end."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ class SafetyObserver:
     Parameters
     ----------
     report : Report, optional
-        By which a supervisor hears of it.
+        Reports to the supervisor.
     bench : str
-        Of real instruments, as the supervisor is to call it.
+        Name of a real bench for the supervisor.
 
     Attributes
     ----------
     ended : Ended or None
         The run's last announcement.
     taken : bool
-        Whether its bench of real instruments was the run's at all, and not refused before.
+        Whether the run had locked a bench of real instruments, and was not refused before.
     control : Control
-        By which the run is to be controlled: it is interrupted when its supervisor is gone.
+        Control to use for the run: it is interrupted when its supervisor is gone.
     """
 
     def __init__(self, report: Report | None = None, bench: str = "") -> None:
@@ -84,21 +84,21 @@ class SafetyObserver:
         return Safed(False, str(error or ""))
 
     def confirmed(self, error: BaseException | None) -> float | None:
-        """Return when every output of the bench was confirmed off, Unix time, s; None where nobody has read that back."""
+        """Return when every output of the bench was confirmed off, Unix time, s; None where this was not read back."""
         return self.ended.confirmed if self.ended is not None and self.left_safe(error) else None
 
 
 @contextmanager
 def observed_safety(bench: str, report: Report, display: Observer) -> Iterator[SafetyObserver]:
-    """Report to the supervisor how the run in this block left its bench; yield the observer that finds out.
+    """Report to the supervisor how the run in this block left its bench; yield the observer for it.
 
-    A bench that its queue warns of is made safe first, which `display` is told. Without a supervisor it is here that the
-    queue hears of a bench that was not left safe.
+    A bench that its queue warns of is made safe first, which is reported to `display`. Without a supervisor, this informs
+    the queue of a bench that was not left safe.
 
     Raises
     ------
     Aborted
-        In the place of a `KeyboardInterrupt`, with the reason.
+        Instead of a `KeyboardInterrupt`, with the reason.
     UnsafeError
         At the beginning, when the queue warns of the bench and it could not be made safe.
     """
@@ -121,7 +121,7 @@ def observed_safety(bench: str, report: Report, display: Observer) -> Iterator[S
         raise
     finally:
         safe = safety.left_safe(ended)
-        # What the procedure has left has the bench's connections, and may have used it since.
+        # Remaining children of the procedure have the bench's connections, and may have used it since.
         if safety.taken and report.supervised and end_children():
             report.had_children()
             safe = False

@@ -41,9 +41,9 @@ Say = Callable[[str], object]
 
 
 class Report:
-    """The worker's side of the pipe: says which bench is in use and whether it was left safe.
+    """The worker's end of the pipe: reports the bench in use and whether it was left safe.
 
-    Without a pipe, in a process that nobody supervises, it says nothing.
+    Without a pipe, in an unsupervised process, it does nothing.
     """
 
     def __init__(self, pipe: int | None = None) -> None:
@@ -60,35 +60,35 @@ class Report:
         self.when_lost()
 
     def using(self, bench: str) -> None:
-        """Say that a bench of real instruments is about to be opened."""
+        """Report that a bench of real instruments is about to be opened."""
         self.bench = bench
         self._say(bench=bench, folder=os.getcwd())
 
     def writing(self, path: str) -> None:
-        """Say which run file has been begun; it is closed by the end of this process, or never."""
+        """Report the run file that was created; it is closed by the end of this process, or never."""
         self._say(file=os.path.abspath(path))
 
     def left(self, bench: str) -> None:
-        """Say that the bench was closed, and is known to be safe."""
+        """Report that the bench was closed, and is known to be safe."""
         self.bench = ""
         self._say(safe=bench)
 
     def making_safe(self) -> None:
-        """Say that the procedure is over and the bench is being made safe."""
+        """Report that the procedure has ended and the bench is being made safe."""
         self._say(making_safe=True)
 
     def had_children(self) -> None:
-        """Say that the procedure had left processes that could use the bench, and that they were ended."""
+        """Report that the procedure had left processes that could use the bench, and that they were ended."""
         self._say(heirs=True)
 
     def leaving(self) -> None:
-        """Say that this process is about to end by itself."""
+        """Report that this process is about to end regularly."""
         self._say(leaving=True)
 
     def _say(self, **words: Any) -> None:
         if self._pipe is None or os.getpid() != self._pid:  # a child that was forked does not speak for it
             return
-        with suppress(OSError):  # the supervisor is gone, or somebody has closed what was not his
+        with suppress(OSError):  # the supervisor is gone, or other code has closed the pipe
             if os.fstat(self._pipe).st_ino == self._node:
                 os.write(self._pipe, json.dumps(words).encode() + b"\n")
 
@@ -102,15 +102,15 @@ def supervise(note: Note, say: Say) -> Report:
     Parameters
     ----------
     note : callable
-        Told of every bench that a fresh process had to make safe, with the folder it was named from and what came of
-        it; returns what is to be said of that.
+        Called for every bench that a new process had to make safe, with the folder of its name and the result; returns
+        a message for the user.
     say : callable
-        Told in words what became of a run that could not say so itself.
+        Called with a message about a run that could not report its own end.
     """
     if not hasattr(os, "fork"):
         return Report()
     told, tell = os.pipe()
-    leash, held = os.pipe()  # ends for the worker when nobody holds the other end any more
+    leash, held = os.pipe()  # ends for the worker when the other end is closed
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     adopt_orphans()
@@ -144,7 +144,7 @@ class _Supervisor:
         self._rest = b""
         self._used: dict[str, str] = {}  # benches, with the folder they were named from
         self._safe: set[str] = set()  # those that the worker has left safe
-        self._children = False  # whether there was anything besides the worker that could use them
+        self._children = False  # whether the worker had descendants that could use them
         self._leaving = self._safing = False
         self._file = ""  # the last run file that was begun
         self._asked = ""  # by which signal the run was asked to stop
@@ -161,9 +161,7 @@ class _Supervisor:
             select.select([self._signals], [], [], patience)
             for number in self._received():
                 self._hand_on(signal.Signals(number))
-            if (
-                not self._lost and os.getppid() != self._parent
-            ):  # as without a supervisor: nobody is left in charge
+            if not self._lost and os.getppid() != self._parent:  # as without a supervisor
                 self._lost = True
                 self._hand_on(signal.SIGTERM)
             self._hear()
@@ -208,7 +206,7 @@ class _Supervisor:
                         self._safing = "making_safe" in words
                         self._file = words.get("file", self._file)
                         if self._safing and self._stage:
-                            self._due = time.monotonic() + SAFING  # nobody could do it sooner
+                            self._due = time.monotonic() + SAFING  # impossible before
                         if "bench" in words:
                             self._used[words["bench"]] = words["folder"]
                             self._safe.discard(words["bench"])
@@ -243,9 +241,9 @@ class _Supervisor:
     # --- the end ---
 
     def _settle(self, status: int) -> int:
-        """Make sure that the bench is safe, say what happened unless the worker did, and return the exit status."""
+        """Ensure that the bench is safe, report what happened unless the worker did, and return the exit status."""
         words = [] if self._leaving else [self._how_it_ended(status)]
-        if self._children and self._used:  # which they may have used after the worker had made them safe
+        if self._children and self._used:  # descendants may have used them after the worker made them safe
             self._safe.clear()
             words.append("processes that the run had left could use its bench, and were ended")
         safe = True
@@ -277,7 +275,7 @@ class _Supervisor:
         return f"{self._asked} received; the run {how}" if self._asked else f"the run {how}"
 
     def _made_safe(self, bench: str, folder: str, found: Safed) -> str:
-        """Tell the queue whether the bench was made safe, and return the sentence that says so."""
+        """Record in the queue whether the bench was made safe, and return a sentence about it."""
         try:
             more = self._note(bench, folder, found)
         except Exception as error:  # whatever it is, the rest is to be said

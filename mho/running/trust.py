@@ -1,8 +1,8 @@
-"""Which code a run file may cause to run: mho's own, and other code only when a person has agreed to it.
+"""Code that a run file may cause to run: mho's own, and other code only with a user's agreement.
 
 A run file names its procedure and its bench's drivers as ``module:Class``, a procedure also as ``path/file.py:Class``, and
-whoever wrote the file chose the names. Modules are looked for on the import path and in the current folder, files in the
-current folder alone: never in a folder that the run file names.
+the author of the file chose the names. Modules are searched on the import path and in the current folder, files in the
+current folder only: never in a folder that the run file names.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ def anybody(code: Code) -> bool:
 
 
 def check_unchanged(path: Path) -> None:
-    """Refuse a run file that is not as its run wrote it.
+    """Refuse a run file that was changed after its run.
 
-    A file that has no seal by rights (its writer was killed, or it is of the first schema) cannot be told from a
-    changed one and is accepted: the seal finds accidents, and trust does not rest on it.
+    A file that legitimately has no seal (its writer was killed, or it is of the first schema) cannot be distinguished
+    from a changed one and is accepted: the seal finds accidents, and trust does not depend on it.
 
     Raises
     ------
     RunFileError
-        It is changed, damaged or no run file; with the first thing that was found.
+        When it is changed, damaged or no run file, with the first finding.
     """
     found = verify(path)
     if found.verdict in (Verdict.CHANGED, Verdict.DAMAGED, Verdict.UNREADABLE):
@@ -79,21 +79,21 @@ def check_unchanged(path: Path) -> None:
 
 
 def foreign(procedure: str, bench: str, source: str) -> tuple[str, ...]:
-    """Return as ``module:Class`` what is none of mho's own among a procedure and the drivers in a bench's text.
+    """Return, as ``module:Class``, the classes outside mho among a procedure and the drivers in a bench's text.
 
     Parameters
     ----------
     procedure : str
         As a run file's provenance names it; "" for none.
     bench : str
-        The text of a bench file, which is not looked at further.
+        The text of a bench file, which is not checked further.
     source : str
-        What to call it in an error.
+        Name for errors.
 
     Raises
     ------
     InputError
-        The text is not TOML.
+        When the text is not TOML.
     """
     drivers = _classes(load_toml(bench, source, InputError))
     named = [one for one in (procedure, *drivers) if ":" in one and _package(current_name(one)) != OWN]
@@ -102,7 +102,7 @@ def foreign(procedure: str, bench: str, source: str) -> tuple[str, ...]:
 
 
 def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere: bool = False) -> None:
-    """Ask `trust` for each class that would be imported; nothing is imported here.
+    """Call `trust` for each class that would be imported; nothing is imported here.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def check_trusted(run: Path, names: tuple[str, ...], trust: Trust, *, elsewhere:
     Raises
     ------
     InputError
-        There is no such module, or it is not trusted.
+        When there is no such module, or it is not trusted.
     """
     for name in names:
         if not elsewhere and _runs_already(name):
@@ -142,12 +142,12 @@ def check_agreed(code: Code, trust: Trust) -> None:
 
 
 def check_chain(path: Path, trust: Trust) -> None:
-    """Ask `trust` for the code behind a run and those it went on from, all of which another process will import.
+    """Call `trust` for the code of a run and of those that it continued, which another process will import.
 
     Raises
     ------
     RunFileError
-        A file cannot be read.
+        When a file cannot be read.
     InputError
         As `check_trusted`.
     """
@@ -174,7 +174,7 @@ def file_here(name: str) -> Path:
 
 
 def _runs_already(name: str) -> bool:
-    """Whether this process runs a class, which its user has named or agreed to."""
+    """Return whether this process already runs a class, which its user has named or agreed to."""
     return name in AGREED and name.rpartition(":")[0] in sys.modules
 
 

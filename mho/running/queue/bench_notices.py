@@ -1,4 +1,4 @@
-"""Whether a bench is safe, exchanged between its queue and commands that bypass the queue (`mho run`, `mho bench safe`)."""
+"""Exchange of a bench's safety between its queue and commands that bypass it (`mho run`, `mho bench safe`)."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def tell_queue(bench: str, found: Safed) -> str:
 
 
 def ensure_safe(bench: str) -> str:
-    """Make a bench safe if its queue warns of it or a job on it has lost its worker; a runner does so first of all.
+    """Make a bench safe if its queue warns of it or a job on it has lost its worker; a runner does this first.
 
     Returns
     -------
     str
-        What is to be said of it; empty when the queue knows of nothing, or there is none.
+        Message for the user; empty when the queue has no warning, or there is no queue.
 
     Raises
     ------
     UnsafeError
-        It could not be confirmed safe; `live` names the roles, as far as they are known.
+        When it could not be confirmed safe; `live` names the roles, as far as they are known.
     """
     path, key = queue_path(), bench_key(bench)
     if not path.exists():
@@ -64,7 +64,7 @@ def ensure_safe(bench: str) -> str:
         return ""
     if not lane.unsafe and not left:
         return ""
-    if left:  # what the worker has started may be there still
+    if left:  # processes started by the worker may still run
         end_whole(None, family_of_workers(path, key))
     found = make_safe_apart(bench)
     if not found.safe:

@@ -167,7 +167,7 @@ class Database:
             raise QueueError(f"{self._path} is a database, but no queue of mho; choose another place")
 
     def _use_write_ahead_log(self) -> None:
-        """Switch to it; SQLite does not wait here by itself for others that do the same."""
+        """Switch to WAL mode; SQLite itself does not wait here for other processes that do the same."""
         deadline = time.monotonic() + BUSY
         while True:
             try:

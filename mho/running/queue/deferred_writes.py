@@ -22,7 +22,7 @@ class DeferredWrites:
     queue : Queue
     bench : str
     say : callable
-        Told level and text, once when writing fails and once when all is written.
+        Called with level and text, once when writing fails and once when everything is written.
     """
 
     def __init__(self, queue: Queue, bench: str, say: Say) -> None:
@@ -30,11 +30,11 @@ class DeferredWrites:
         self._waiting: deque[Callable[[], object]] = deque()
         self._trouble = ""
         self._lane = Lane(bench)  # as it was read last
-        self._safety: dict[str, Any] = {}  # what is to be written of it
+        self._safety: dict[str, Any] = {}  # pending changes
 
     @property
     def settled(self) -> bool:
-        """Whether everything is written; no job starts before."""
+        """Whether everything is written; no job starts before that."""
         return not self._waiting
 
     @property
@@ -74,7 +74,7 @@ class DeferredWrites:
         self.write(lambda: self._queue.hold_unsafe(self._bench, hold, reason, live))
 
     def confirm_safe(self, when: float, by: str = SAFED) -> None:
-        """Note that the bench was read back as safe, as `Queue.confirm_safe`."""
+        """Record that the bench was read back as safe, as `Queue.confirm_safe`."""
         self._safety = {
             "unsafe": False,
             "unsafe_reason": "",

@@ -19,7 +19,7 @@ START = 3.0
 """From the start of a worker to that of its run before any was measured, s (?): its imports, the opening of the bench."""
 
 RUN = 0.5
-"""What any run takes beside its pulses and reads, s (?): its file, and making the bench safe."""
+"""Time of any run beside its pulses and reads, s (?): its file, and making the bench safe."""
 
 SIMULATED_PULSE = 1e-3
 HARDWARE_PULSE = 20e-3
@@ -44,15 +44,15 @@ def expected_seconds(
     Parameters
     ----------
     order : Order
-        Checked, with its bench's one name.
+        Checked, with the unique name of its bench.
     own : Estimate
-        The procedure's own, for this order.
+        The procedure's estimate for this order.
     queue : Queue
-        Knows how long such jobs took before.
+        Provides the durations of earlier such jobs.
     source : BenchSource
         The order's bench.
     planned : sequence of float or None
-        What the orders before it in a plan are expected to take, s; ``@2`` is the second of them.
+        Expected durations of the previous orders of a plan, s; ``@2`` is the second of them.
     """
     starts = [
         max(job.ended - job.started - job.seconds, 0.0)
@@ -129,13 +129,13 @@ def repeated_seconds(
                     continue
                 waiting = job.estimate
             return None if waiting is None else total + max(waiting - start, 0.0)
-    except (MhoError, LookupError, ValueError):  # what is wrong with it is said when it is run
+    except (MhoError, LookupError, ValueError):  # errors are reported when it is run
         pass
     return None
 
 
 def _alike(one: Order, other: Order) -> bool:
-    """Whether two orders of a procedure differ in nothing but their seed."""
+    """Return whether two orders of a procedure differ only in their seed."""
     a, b = ({name: v for name, v in each.parameters.items() if name != "seed"} for each in (one, other))
     return a == b
 
@@ -154,7 +154,7 @@ def _file_seconds(path: Path) -> float:
 
 
 def _estimate_of(order: Order, source: BenchSource) -> Estimate:
-    """What the procedure of an earlier order says of it now; nothing where its input is gone."""
+    """Return the present estimate of an earlier order by its procedure; empty where its input is gone."""
     with contextlib.suppress(Exception), contextlib.chdir(order.folder):
         procedure = make_procedure(order.procedure, order.parameters)
         return procedure.estimate(procedure.check(), source)

@@ -43,14 +43,14 @@ WITHIN = "@"
 
 @dataclass(frozen=True)
 class Order:
-    """What a job shall do.
+    """The task of a job.
 
     Attributes
     ----------
     procedure : str
         A name that ``mho`` knows, or ``module:Class``.
     parameters : dict
-        What is not left at its default; text, numbers, truth values.
+        Values that differ from the defaults: text, numbers, booleans.
     bench : str
         A packaged bench's name, or the absolute path of a bench file.
     seed : int or None
@@ -85,12 +85,12 @@ class Order:
 
 @dataclass(frozen=True)
 class Job:
-    """An order in the queue, and what became of it.
+    """An order in the queue, with its state and outcome.
 
     Attributes
     ----------
     id : int
-        Never used twice.
+        Unique number, never reused.
     priority : int
         The highest goes first; 0 unless said otherwise.
     position : int
@@ -169,7 +169,7 @@ class Lane:
     Attributes
     ----------
     held : bool
-        Whether no further job is begun, and a running one rests.
+        Whether no further job is started, and a running one is paused.
     reason : str
         Why it is held.
     unsafe : bool

@@ -83,23 +83,23 @@ def checked_all(
 def expect(
     order: Order, queue: Queue, trust: Trust = nobody, planned: Sequence[float | None] = ()
 ) -> Expected:
-    """Check an order as far as possible without a bench; return it in full, and what it will take.
+    """Check an order as far as possible without a bench; return it completed, with its expected extent.
 
     Parameters
     ----------
     order : Order
         Relative paths start from its folder.
     queue : Queue
-        Knows how long such runs took before.
+        Provides the durations of earlier such runs.
     trust : callable
         Asked for code that a run file behind the order names and that is none of mho's own: its worker asks nobody.
     planned : sequence of float or None
-        What the orders before it in a plan are expected to take, s.
+        Expected durations of the previous orders of a plan, s.
 
     Raises
     ------
     MhoError
-        As `load_conditions` and the procedure's own check raise; for a run or job that nothing can go on from.
+        As `load_conditions` and the procedure's own check, and for a run or job that cannot be continued.
     """
     with contextlib.chdir(order.folder):
         bench = bench_key(order.bench)
@@ -124,7 +124,7 @@ def ground(order: Order, queue: Queue, *, simulated: bool) -> str | None:
         For a file or job that is not there, one of another bench, or a bench of real instruments.
     """
     after = order.after or ""
-    if after.startswith(WITHIN):  # of a plan; real instruments have the chip that the step before has left
+    if after.startswith(WITHIN):  # of a plan; real instruments have the chip as the previous step left it
         return after if simulated else None
     if not simulated:
         raise QueueError(
@@ -257,12 +257,12 @@ def order_of_run(path: Path, trust: Trust = nobody) -> Order:
 
 
 def _check_code(run: Path, procedure: str, bench: str, trust: Trust) -> None:
-    """Ask for what a job that repeats `run` would load: its procedure, and what its bench file names now.
+    """Request trust for the code that repeating `run` would load: its procedure, and the drivers in its bench file.
 
     Raises
     ------
     InputError
-        It is not trusted; or it lies beside the bench file only, a place that the run file names.
+        When it is not trusted, or exists only in the folder of the bench file, which the run file names.
     """
     code = foreign(procedure, "", str(run))
     text, _ = read_bench_texts(bench)

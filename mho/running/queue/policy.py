@@ -10,9 +10,9 @@ class Answer(StrEnum):
     """The action on a job that failed or was interrupted."""
 
     STOP = "stop"
-    """Hold the queue until somebody lets it go on."""
+    """Hold the queue until a user resumes it."""
     SKIP = "skip"
-    """Go on with the next job."""
+    """Continue with the next job."""
     RETRY = "retry"
     """Run it again from the beginning; after the last retry, stop."""
     RESUME = "resume"
@@ -21,12 +21,12 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Policy:
-    """What a queue does when a run fails, and when one was interrupted (its worker or the machine went down).
+    """Reaction of a queue to a failed run, and to an interrupted one (its worker or the machine went down).
 
     Attributes
     ----------
     retries : int
-        How often a job is run again.
+        Number of times that a job is run again.
     """
 
     on_failure: Answer = Answer.STOP
@@ -36,16 +36,16 @@ class Policy:
 
 @dataclass(frozen=True)
 class Decision:
-    """What follows for the job and the queue.
+    """Decision about the job and the queue.
 
     Attributes
     ----------
     again : bool
-        The job waits again, before all others.
+        Whether the job is queued again, before all others.
     resume : bool
-        Its next attempt takes up the last one.
+        Whether its next attempt continues the last one.
     hold : str
-        Why the queue is held; empty when it goes on.
+        Reason for holding the queue; empty when it continues.
     """
 
     again: bool = False
@@ -54,16 +54,15 @@ class Decision:
 
 
 def decide(policy: Policy, status: str, attempts: int) -> Decision:
-    """Decide what follows on a job that ended.
+    """Decide about the job and the queue after a job has ended.
 
     Parameters
     ----------
     policy : Policy
     status : str
-        How it ended, a `JobStatus`; only "failed" and "interrupted" ask for a decision. What somebody aborted is
-        what they wanted.
+        Final status, a `JobStatus`; only "failed" and "interrupted" need a decision, as an abort was the user's wish.
     attempts : int
-        How often it was begun, this time included.
+        Number of attempts, including this one.
     """
     answers = {"failed": policy.on_failure, "interrupted": policy.on_interruption}
     answer = answers.get(status, Answer.SKIP)

@@ -11,20 +11,20 @@ from mho.procedures.stream import Event, Paused, Progress, Resumed
 class Pace:
     """Follows the events of one run; pauses do not count.
 
-    What is left is what the estimate leaves, or what the current stage will take at its pace so far, whichever is
-    more: stages to come are only in the estimate, and a stage that is slower than expected only in its pace.
+    The remaining time is the larger of the rest of the estimate and of the rest of the current stage at its pace so far:
+    only the estimate contains later stages, and only the pace shows a stage that is slower than expected.
 
     Parameters
     ----------
     estimate : float or None
-        What the whole run was expected to take, s.
+        Expected duration of the whole run, s.
     now : callable
         Seconds on a steady clock.
 
     Attributes
     ----------
     progress : Progress or None
-        The last that was heard.
+        The last one received.
     """
 
     def __init__(self, estimate: float | None = None, now: Callable[[], float] = time.monotonic) -> None:

@@ -30,7 +30,7 @@ CREATE TABLE lanes (
 ) STRICT;
 """
 _REVISIONS = [
-    "ALTER TABLE jobs ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",  # of its last change, whoever made it
+    "ALTER TABLE jobs ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",  # of its last change by any process
     "CREATE INDEX revised ON jobs (bench, revision)",
     "CREATE TABLE revisions (last INTEGER NOT NULL) STRICT",
     "INSERT INTO revisions VALUES (0)",

@@ -23,7 +23,7 @@ from mho.runs.paths import DEFAULT_FOLDER
 
 NAME = "queue.sqlite"
 LAST = 20  # jobs that finished and are asked what such jobs take
-# What has ended comes first, in the order in which it ended; what waits comes last, in the order in which it will go.
+# Ended jobs come first, in the order of their ends; queued ones come last, in the order in which they will run.
 _ORDER = """
 ORDER BY CASE status WHEN 'queued' THEN 2 WHEN 'running' THEN 1 WHEN 'paused' THEN 1 ELSE 0 END,
     CASE status WHEN 'queued' THEN -priority END, CASE status WHEN 'queued' THEN position END, ended, id
@@ -169,13 +169,13 @@ class Queue:
     # --- ordering ---
 
     def add(self, order: Order, *, priority: int = 0, estimate: float | None = None) -> Job:
-        """Put a new job behind all others of its priority."""
+        """Append a new job to those of its priority."""
         return self.add_all([(order, estimate)], priority=priority)[0]
 
     def add_all(self, orders: Sequence[tuple[Order, float | None]], *, priority: int = 0) -> list[Job]:
-        """Put jobs, each with its estimate (s), behind all others of their priority: all of them or none.
+        """Append jobs, each with its estimate (s), to those of their priority: all of them or none.
 
-        One that goes on after ``@2`` goes on after the second of them.
+        ``@2`` in `after` refers to the second of them.
         """
         numbers: list[int] = []
         places: dict[str, int] = {}
@@ -192,11 +192,11 @@ class Queue:
                 }  # fmt: skip
                 numbers.append(self._database.insert(row))
                 places[order.bench] += 1
-            # Nobody else adds any meanwhile.
+            # No other process adds any meanwhile.
             return self._jobs("WHERE id >= ? ORDER BY id", numbers[0]) if numbers else []
 
     def clone(self, number: int) -> Job:
-        """Put a copy of a job, whatever became of it, behind all others of its priority."""
+        """Append a copy of a job, with any status, to those of its priority."""
         job = self.job(number)
         took = (
             job.ended - job.started
@@ -206,7 +206,7 @@ class Queue:
         return self.add(job.order, priority=job.priority, estimate=took)
 
     def edit(self, number: int, order: Order, *, estimate: float | None = None) -> Job:
-        """Give a job that waits another order; on another bench it goes behind all others."""
+        """Replace the order of a queued job; on another bench it is appended to all others."""
         with self._database.changing():
             job = self._waiting(number)
             columns = order_row(order) | {"estimate": estimate}
@@ -215,7 +215,7 @@ class Queue:
             return self._set(number, **columns)
 
     def set_priority(self, number: int, priority: int) -> Job:
-        """Give a job that waits another priority: the highest goes first."""
+        """Change the priority of a queued job; the highest runs first."""
         with self._database.changing():
             self._waiting(number)
             return self._set(number, priority=priority)
@@ -280,16 +280,16 @@ class Queue:
             )
 
     def release(self, bench: str) -> Lane:
-        """Let the queue of `bench` go on; whether its bench is safe stays as it was."""
+        """Resume the queue of `bench`; the safety of its bench is not changed."""
         with self._database.changing():
             return self._database.put_lane(replace(self._database.lane(bench), held=False, reason=""))
 
     def confirm_safe(self, bench: str, when: float, by: str = SAFED) -> Lane:
-        """Note that every output of `bench` was read back as off, `when` (Unix time, s), and by whom."""
+        """Record that every output of `bench` was read back as off, `when` (Unix time, s), and by whom."""
         return self._warn_no_more(bench, confirmed=when, confirmed_by=by)
 
     def acknowledge(self, bench: str) -> Lane:
-        """Note that a person states that `bench` is safe; nothing was read back."""
+        """Record that a user states that `bench` is safe; nothing was read back."""
         return self._warn_no_more(bench, acknowledged=time.time())
 
     def _warn_no_more(self, bench: str, **known: Any) -> Lane:
@@ -310,7 +310,7 @@ class Queue:
     # --- carrying out ---
 
     def begin(self, number: int, *, run: Path | None, worker: int, worker_birth: str = "") -> Job | None:
-        """Note that a worker of this process has the job and is about to write `run`; return None if it waits no more."""
+        """Record that a worker of this process runs the job and writes `run`; return None if it is no longer queued."""
         with self._database.changing():
             found = self._database.jobs("WHERE id = ? AND status = 'queued'", (number,))
             if not found:
@@ -322,12 +322,12 @@ class Queue:
             )  # fmt: skip
 
     def mark(self, number: int, status: JobStatus) -> Job:
-        """Note that the running job is paused, or runs again."""
+        """Record that the running job is paused, or resumed."""
         with self._database.changing():
             return self._set(number, status=status)
 
     def note_stop(self, number: int, reason: str) -> Job:
-        """Note why a running job was asked to stop without its runner: the job is then not run again."""
+        """Record why a running job was stopped without its runner: the job is then not run again."""
         with self._database.changing():
             return self._set(number, reason=reason) if self.job(number).status in ACTIVE else self.job(number)
 
@@ -344,7 +344,7 @@ class Queue:
         ended: float | None = None,
         confirmed: float | None = None,
     ) -> Job:
-        """Note how a job ended and what follows, in one transaction: no crash can come between the two.
+        """Record the end of a job and the decision about it in one transaction, which no crash can split.
 
         `ended` says when (Unix time, s), unless it was just now; `confirmed` when its bench was read back as off at its
         end, None where that was not.

@@ -1,4 +1,4 @@
-"""Where a client finds the runner: a private folder beside the queue, with the runner's socket, lock and secret."""
+"""The place at which clients find the runner: a private folder beside the queue, with socket, lock and secret."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ SUFFIX = ".runners"
 
 @dataclass(frozen=True)
 class RunnerAddress:
-    """How clients reach a runner; readable by its user alone.
+    """Address of a runner for its clients; readable only by its user.
 
     Attributes
     ----------
     pid, birth : int, str
-        Its process, as `mho.runs.integrity.liveness.birth_of` tells it from others.
+        Its process id, and its start as from `mho.runs.integrity.liveness.birth_of`.
     address : str or (str, int)
         Of its socket: a path, or loopback host and port where there are no Unix sockets.
     secret : bytes
-        What both prove to know.
+        Shared secret that both sides prove to know.
     """
 
     pid: int
@@ -98,7 +98,7 @@ class Rendezvous:
             raise QueueError(f"the runner's socket {path} cannot be made: {error.strerror}") from None
 
     def publish(self, listener: socket.socket) -> RunnerAddress:
-        """Leave a card with a fresh secret; it is there as a whole or not at all."""
+        """Write the address with a new secret, atomically."""
         pid = os.getpid()
         card = RunnerAddress(pid, birth_of(pid), listener.getsockname(), secrets.token_bytes(32))
         draft = self._card.with_suffix(f".{card.pid}.part")
@@ -131,13 +131,13 @@ class Rendezvous:
             raise QueueError(f"the runner's card {self._card} cannot be read: {error}; remove it") from None
 
     def withdraw(self) -> None:
-        """Take the card and the socket away."""
+        """Remove the address and the socket."""
         for path in (self._card, self.folder / f"{self._stem}.socket", self._elsewhere()):
             with suppress(OSError):
                 path.unlink()
 
     def _elsewhere(self) -> Path:
-        """Where the socket is when its name beside the queue would be too long; the card says where that was."""
+        """Return the socket's place when its name beside the queue is too long; the address file contains it."""
         user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
         whose = hashlib.sha256(f"{self.folder}\0{self._stem}".encode()).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"mho-{user}" / f"{whose}.socket"
@@ -158,7 +158,7 @@ def _listening(path: Path) -> socket.socket:
 
 
 def _make_private(folder: Path) -> None:
-    """Make this user's folder if it is missing, and close it to everybody else."""
+    """Create this user's folder if it is missing, and deny access to all other users."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

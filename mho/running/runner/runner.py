@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 
 class Runner:
-    """The runner of one bench; `serve` does the work, in the thread that made it.
+    """The runner of one bench; call `serve` in the thread that created it.
 
     Parameters
     ----------
@@ -130,11 +130,11 @@ class Runner:
                     )
                 return self._writes.lane.reason
             finally:
-                if self._worker is not None:  # the queue failed us: nobody looks after it any more
+                if self._worker is not None:  # the queue failed, and is no longer served
                     self._worker.hang_up()
 
     def end(self, reason: str) -> None:
-        """Ask `serve` to abort its job and return; again, not to wait for a safe point. From anywhere at any time."""
+        """Request `serve` to abort its job and return; a second call does not wait for a safe point. For any thread."""
         self._presence.end(reason)
 
     # --- jobs ---
@@ -156,8 +156,8 @@ class Runner:
             run = next_run_path(job, self._queue.path.parent)
         except MhoError as error:
             trouble = f"{type(error).__name__}: {error}"
-        # A worker begins when it is told to. Were we killed before that it would have nothing to do; killed after
-        # it, the queue knows of both, and of the run file.
+        # A worker begins on request. If this process is killed before the request, the worker does nothing; if killed
+        # later, the queue has recorded both processes and the run file.
         worker = Child(self._presence.inbox, self._family)
         try:
             begun = self._queue.begin(job.id, run=run, worker=worker.pid, worker_birth=birth_of(worker.pid))
@@ -242,9 +242,9 @@ class Runner:
             self._settle(job, found(job.run, end, job.reason))
 
     def _make_safe(self, feared: Sequence[str] = ()) -> bool:
-        """Make the bench safe from a fresh process; what cannot be confirmed holds the queue, whatever its policy.
+        """Make the bench safe from a new process; an unconfirmed output holds the queue, whatever its policy.
 
-        `feared` are roles that the worker could not confirm: they may be live where the fresh process knows of none.
+        `feared` are roles that the worker could not confirm: they may be live where the new process finds none.
         """
         self._state = "making safe"
         self._presence.announce(self.state())
@@ -358,7 +358,7 @@ class Runner:
             case "emergency":
                 if worker is not None:  # first of all; what is noted may have to wait
                     worker.stop(EMERGENCY, emergency=True, patience=self._grace.emergency)
-                elif self._state == "idle":  # somebody else may have left an output on
+                elif self._state == "idle":  # another process may have left an output on
                     self._safing_asked, self._state = True, "making safe"
                 self._writes.hold_unsafe(EMERGENCY, f"{EMERGENCY}, not confirmed yet")
         if request.command in ("pause", "resume", "emergency"):

@@ -1,4 +1,4 @@
-"""Sends messages down a pipe or a socket from its own thread, so that a slow receiver blocks nobody."""
+"""Sending of messages to a pipe or a socket in a separate thread, so that a slow receiver does not block the sender."""
 
 from __future__ import annotations
 

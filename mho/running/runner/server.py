@@ -21,7 +21,7 @@ from mho.running.runner.messages import Event, Refused, Request, RunnerState, de
 from mho.running.runner.sender import Outbox
 
 WATCHERS = 64  # at once
-SEATS = 64  # for those who do not watch; each is given up soon, so that whoever comes gets one
+SEATS = 64  # connections of clients that do not watch; each is closed soon, so that a new client gets one
 REQUEST_WITHIN = 5.0  # s that one who does not watch may take for his next request
 ANSWER_WITHIN = 30.0  # s that the runner may take
 FAREWELL = 1.0  # s that clients may take to hear the last
@@ -101,7 +101,7 @@ class ControlServer:
     def _accept(self) -> None:
         while not self._closing.is_set():
             if not self._seats.acquire(timeout=LOOK):
-                continue  # until somebody's time is over; who comes meanwhile waits at the door
+                continue  # until a client's time is over; new clients wait to be accepted
             sock = self._next_client()
             if sock is None:
                 self._seats.release()

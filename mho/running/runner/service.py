@@ -1,4 +1,4 @@
-"""What a runner holds while it serves: the lock of its bench, its socket, its signal handlers, and its listeners."""
+"""Resources of a serving runner: the lock of its bench, its socket, its signal handlers, and its listeners."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class EndRequested:
 
 
 class RunnerService:
-    """What makes a process the runner of a bench, as long as the context lasts.
+    """Context that makes a process the runner of a bench.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class RunnerService:
     bench : str
         For messages.
     listeners : sequence of callables
-        Called with all that is announced, in the announcing thread.
+        Called with each announcement, in the announcing thread.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class RunnerService:
     Raises
     ------
     QueueError
-        On entering: another runner is there, or no socket can be made.
+        On entering, when there is another runner, or no socket can be created.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class RunnerService:
             listener(event)
 
     def end(self, reason: str) -> None:
-        """Ask the runner to end; from any thread, and from a signal handler."""
+        """Request the runner to end; from any thread, and from a signal handler."""
         self.inbox.put(EndRequested(reason))  # a SimpleQueue takes it even in the middle of its own `put`
 
     @contextmanager
@@ -98,7 +98,7 @@ class RunnerService:
         try:
             card = self._place.card()
             if card is not None and card.pid != os.getpid() and card.lives():
-                raise self._taken(card)  # somebody has removed the lock that it holds
+                raise self._taken(card)  # the lock file was removed
             yield
         finally:
             lock.release()
@@ -116,6 +116,6 @@ class RunnerService:
         def end(number: int, frame: FrameType | None) -> None:
             self.end(f"the runner received {signal.Signals(number).name}")
 
-        # What is ignored stays so: `nohup` says that the runner is to outlive its terminal.
+        # Ignored signals stay ignored: with `nohup` the runner is to outlive its terminal.
         wanted = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
         return HandledSignals(dict.fromkeys(wanted, end))

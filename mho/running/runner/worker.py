@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _private_output() -> BinaryIO:
-    """Keep standard output for messages alone: what anything else prints goes to standard error."""
+    """Reserve standard output for messages: other output goes to standard error."""
     messages = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     return messages
@@ -64,9 +64,7 @@ def _private_output() -> BinaryIO:
 
 def _carry_out(assignment: Any, told: io.FileIO, tell: Callable[[Event], None]) -> JobDone:
     control = Control()
-    if hasattr(
-        signal, "SIGUSR1"
-    ):  # of an emergency stop past a runner that is not there, see `orphans.break_off`
+    if hasattr(signal, "SIGUSR1"):  # of an emergency stop without a runner, see `orphans.break_off`
         signal.signal(signal.SIGUSR1, lambda number, frame: _break_off(control, EMERGENCY))
     bench = assignment.order.bench
     obey = partial(_obey, told, control, bench if is_real(bench) else "")
@@ -129,7 +127,7 @@ def _run(job: Assignment, control: Control, tell: Callable[[Event], None]) -> Jo
     order, safety = job.order, _Watch(tell)
     try:
         os.chdir(order.folder)
-        sys.path.append(str(order.folder))  # where procedures of the user's own are
+        sys.path.append(str(order.folder))  # the folder of a user's own procedures
         result = run(
             make_procedure(order.procedure, order.parameters),
             order.bench,

@@ -21,7 +21,7 @@ from mho.running.runner.messages import Command, JobDone, decode, encode
 
 FAREWELL = 10.0  # s from its last words to its end: a thread of its own must not keep it
 UNREAD = 2.0  # s to read what a process that is gone has still said
-LAST_LINES = 50  # of what it wrote to standard error, kept to explain its end
+LAST_LINES = 50  # last part of its standard error, kept to explain its end
 WORDS = 200  # characters of the line that explains it
 
 log = logging.getLogger(__name__)
@@ -29,18 +29,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Grace:
-    """How long a worker may take before the next, harder step, s.
+    """Time limits of a worker before the next, harder step, s.
 
     Attributes
     ----------
     abort : float
-        To come to a safe point when somebody aborts its job, or the runner itself must end; then it is broken off.
+        To reach a safe point when its job is aborted or the runner must end; then it is interrupted.
     emergency : float
-        To make the bench safe after it was broken off; then it is killed, and a fresh process makes it safe.
+        To make the bench safe after the interruption; then it is killed, and a new process makes the bench safe.
     safing : float
-        For that fresh process.
+        For that new process.
     orphan : float
-        For a worker that a killed runner left behind, to end by itself; then it is killed.
+        For a worker of a killed runner to end; then it is killed.
     """
 
     abort: float = 20.0
@@ -65,14 +65,14 @@ class ChildEnded:
 
 
 class Child:
-    """A worker that has been started, and waits for its assignment.
+    """A worker process that was started, and waits for its assignment.
 
     Parameters
     ----------
     inbox : queue.SimpleQueue
         Gets a `ChildMessage` for every event and one `ChildEnded`.
     mark : str
-        By which all that it starts is known, as for `mho.processes.end_whole`.
+        Identifies its descendants, as for `mho.processes.end_whole`.
 
     Attributes
     ----------
@@ -83,9 +83,9 @@ class Child:
     ended : bool
         Whether the process is gone.
     children : bool
-        Whether others were ended with it, which could use its bench whatever its last words are.
+        Whether descendants were ended with it; they could use its bench, whatever its last message says.
     asked : str
-        Why it was asked to stop, and what had to be done then; empty otherwise.
+        Reason for a requested stop, and the steps taken; empty otherwise.
     """
 
     def __init__(self, inbox: queue.SimpleQueue[Any], mark: str = "") -> None:
@@ -125,7 +125,7 @@ class Child:
             log.debug("worker %d hears nothing any more: %s", self.pid, error)
 
     def stop(self, reason: str, *, emergency: bool = False, patience: float | None = None) -> None:
-        """Ask the worker to stop, at its next safe point or at once; after `patience` seconds `press` goes further."""
+        """Request the worker to stop, at its next safe point or at once; `press` goes further after `patience` seconds."""
         again = bool(self.asked)
         self.asked = self.asked or reason
         self.tell(Command("emergency" if emergency else "abort", reason))
@@ -173,7 +173,7 @@ class Child:
         lines = [line.strip() for line in self._last_lines if line.strip()]
         fatal = [
             line for line in lines if line.startswith("Fatal Python error")
-        ]  # of faulthandler, traces follow it
+        ]  # header of faulthandler, followed by traces
         words = (fatal or lines or [""])[-1]
         return f"{text}: {words[:WORDS]}" if words else text
 
@@ -191,15 +191,15 @@ class Child:
                     self.expect_end(FAREWELL)
                     continue
                 if isinstance(event, MakingSafe) and self._due is not None:
-                    self.expect_end(SAFING)  # nobody could do it sooner
+                    self.expect_end(SAFING)  # impossible before
                 self._inbox.put(ChildMessage(self, event))
 
     def _see_end(self) -> None:
-        """Wait for the process, not for the end of its pipes: processes that it started may keep those open for ever."""
+        """Wait for the process, not for the end of its pipes, which its descendants may keep open."""
         assert self._process.stdin is not None
         if hasattr(
             os, "waitid"
-        ):  # its number, and so its session's, is still its own while nobody has collected it
+        ):  # its process id, hence its session's, is not reused before it is waited for
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
             self.children |= end_whole(self.pid, self._mark)
         self._process.wait()
