@@ -1,4 +1,4 @@
-"""Whether figures can be drawn from what a layout, or a run file, has."""
+"""Check whether figures can be drawn from the contents of a layout or a run file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mho.runs.figures import MOST_FIGURES, Figure
 
 @dataclass(frozen=True)
 class Drawable:
-    """What figures can be drawn from: the tables, maps and arrays of a layout, or of a file.
+    """The tables, maps and arrays of a layout or a file, from which figures can be drawn.
 
     Attributes
     ----------

@@ -87,7 +87,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Figure:
-    """What is drawn over what. Labels and units come from the columns, maps and arrays.
+    """A declared figure. Labels and units come from the columns, maps and arrays.
 
     Attributes
     ----------
@@ -181,7 +181,7 @@ class Figure:
 
     @property
     def source(self) -> str:
-        """What it is drawn from, in words."""
+        """The source of the figure, in words."""
         if self.maps:
             return f"map {', '.join(self.maps)}"
         return f"array {self.array}" if self.array else f"table {self.table}"
@@ -326,7 +326,7 @@ def _check_text(text: object, what: str) -> None:
 
 
 def _is_finite(value: object) -> bool:
-    """Whether it is a number that an axis shows, and no truth value."""
+    """Return whether a value is a finite number and no boolean."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Where a run came from: program, machine, person, and the exact state of the code."""
+"""Provenance of a run: program, machine, user, and the exact state of the code."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def file_hash(path: Path) -> str:
 
 def git_state(house: Path) -> dict[str, str]:
     """Return commit, status and diff of the checkout at `house`; nothing without git or checkout."""
-    # Only right here: an environment inside somebody's checkout does not make us part of it.
+    # Only this folder: an environment inside another checkout does not make mho part of that.
     if not (house / ".git").exists():
         return {}
     commands = {

@@ -31,8 +31,8 @@ DIGITAL_ATTRIBUTE = "digital"
 class Status(StrEnum):
     """The status of a run, the same word wherever a run or its job is shown.
 
-    INTERRUPTED means that the run broke off and nobody had asked for it. A reader reports it when the file says that
-    the run goes on and its writer is gone. `recover` writes it, and so does a run that has lost its runner.
+    INTERRUPTED means that the run ended unexpectedly. A reader reports it when the file says that the run is running and
+    its writer is gone. `recover` writes it, and so does a run that has lost its runner.
     """
 
     RUNNING = "running"
@@ -94,10 +94,10 @@ class Table:
     signal, axis : str
         The columns plotted by default against each other; the last over the first unless said otherwise.
     series : str
-        The column that tells the curves of a plot apart: where it changes, another begins. "" where all is one.
+        The column that separates the curves of a plot: where it changes, another begins. "" for one curve.
     rows : int
-        About how many rows there will be, so that a small table takes little room; 0 where nobody knows. Any number
-        of rows can be written.
+        Approximate number of rows, so that a small table takes little space; 0 if unknown. Any number of rows can be
+        written.
     """
 
     name: str
@@ -221,7 +221,7 @@ class RecordedParameter:
 
 @dataclass(frozen=True)
 class RunHeader:
-    """What is known about a run before it starts.
+    """Facts about a run that are known before it starts.
 
     Attributes
     ----------

@@ -56,7 +56,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about a run when it starts.
+    """Facts about a run that are known at its start.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ _FACTS = {field.name for field in fields(Facts)}  # a later mho may keep more
 
 @dataclass(frozen=True)
 class Card:
-    """What an index keeps of a run: the facts, its status and its results.
+    """An index entry of a run: its facts, status and results.
 
     Attributes
     ----------
@@ -140,7 +140,7 @@ def read_card(path: Path) -> Card:
         if status is not Status.FINISHED or CARD not in entry:
             check_contained(path, file)  # more of it is read then
         if status in GOING_ON:
-            status = record.status  # whether its writer lives takes a closer look
+            status = record.status  # a living writer is checked for separately
         facts, parameters = _read(_text(path, entry.id, CARD) if CARD in entry else _gathered(record, entry))
         end = _text(path, entry.id, "end_time") if status not in GOING_ON else ""
         results, units = _results(path, file)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 NAME = "index.sqlite"
 VERSION = 1
-"""Of the tables made from run files; when it changes they are made anew."""
+"""Version of the tables made from run files; when it changes they are rebuilt."""
 
 BUSY = 20.0
 """How long to wait for another process that is writing, s."""
@@ -131,7 +131,7 @@ def rows(store: sqlite3.Connection, asked: str, values: Sequence[object] = ()) -
 
 
 def is_kept(store: sqlite3.Connection) -> bool:
-    """Whether an index is on the disk, not in memory alone."""
+    """Return whether an index is on disk, not only in memory."""
     return bool(rows(store, "PRAGMA database_list")[0][2])
 
 

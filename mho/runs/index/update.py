@@ -31,7 +31,7 @@ _INSERT = f"INSERT INTO runs ({quoted(_COLUMNS)}) VALUES ({', '.join('?' * len(_
 
 @dataclass(frozen=True)
 class Changes:
-    """What an update found: files read, files gone, and of those read the ones that cannot be read as runs."""
+    """Result of an update: files read, files gone, and those read that are no readable runs."""
 
     read: int
     gone: int
@@ -42,7 +42,7 @@ State = tuple[int, int]
 """Time of change (ns) and size of a file, as of when it was read."""
 
 Progress = Callable[[int, int], None]
-"""Told how many files have been read, and of how many."""
+"""Called with the numbers of files read and of all files."""
 
 
 def update(store: sqlite3.Connection, folder: Path, progress: Progress) -> Changes:
@@ -90,7 +90,7 @@ def _look_at(folder: Path, path: str, state: State) -> tuple[str, State, Card]:
     try:
         return path, state, read_card(folder / path)
     except RunFileError as error:
-        # What stands in the way now may be gone the next time, though the file has not changed.
+        # The obstacle may be gone the next time, although the file has not changed.
         passing = isinstance(error.__cause__, BlockingIOError | PermissionError)
         return path, (-1, -1) if passing else state, unreadable(Path(path), error)
 

@@ -26,7 +26,7 @@ from mho.runs.schema import DIGITAL_ATTRIBUTE
 BLOCK_BYTES = 8 << 20
 
 OF_THE_MOMENT = ("wall_seconds", "run_file")
-"""Of a summary: what no two runs share."""
+"""Keys of a summary that differ between any two runs."""
 
 PROTECTION = (
     "voltage_protection",
@@ -75,7 +75,7 @@ class Compared:
 
     @property
     def equal(self) -> bool:
-        """Whether there is no difference."""
+        """Whether there is no difference at all."""
         return not self.difference
 
 
@@ -213,7 +213,7 @@ def _block(dataset: h5py.Dataset, place: Any) -> NDArray[Any]:
 
 
 def _values_differ(old: NDArray[Any], new: NDArray[Any], start: int, tolerance: float) -> str:
-    """Say where two blocks of one type and shape first differ, and how; "" when every bit is the same, or near enough."""
+    """Return where and how two blocks of one type and shape first differ; "" when they are equal or near enough."""
     if old.tobytes() == new.tobytes():
         return ""
     differ = (old != new) & ~((old != old) & (new != new))  # two NaN are no difference
@@ -275,7 +275,7 @@ def _near(then: Any, now: Any, tolerance: float) -> bool:
 
 
 def _sentences_near(then: str, now: str) -> bool:
-    """Whether two sentences differ in nothing but a digit, the last shown, of numbers that are no integers."""
+    """Return whether two sentences differ only in the last shown digit of numbers that are no integers."""
     old, new = _NUMBER.findall(then), _NUMBER.findall(now)
     if _NUMBER.sub(r"0\2", then) != _NUMBER.sub(r"0\2", now):
         return False

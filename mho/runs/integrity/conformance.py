@@ -1,7 +1,7 @@
-"""Whether the tables, maps, arrays and the log of a run file have the kinds and shapes that mho gives them.
+"""Checks that the tables, maps, arrays and the log of a run file have the types and shapes that mho writes.
 
-Each check raises `ValueError`, or what h5py raises where something is not there, so that `reading.opening.intact` says
-that the file is damaged.
+Each check raises `ValueError`, or the h5py error for missing data, which `reading.opening.intact` reports as a damaged
+file.
 """
 
 from __future__ import annotations

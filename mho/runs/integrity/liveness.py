@@ -1,4 +1,4 @@
-"""Whether the process that writes a run file still lives. Only this tells a running run from an interrupted one."""
+"""Check whether the writer of a run file still lives: only this distinguishes a running from an interrupted run."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ GONE = "the process that wrote this file was gone before the run ended; recovere
 
 
 def recover(path: str | os.PathLike[str], reason: str = GONE) -> bool:
-    """Replace an interrupted run file by a whole, closed and sealed one that says so.
+    """Replace an interrupted run file by a complete, closed and sealed one that records this.
 
     The data are copied into a new file beside it, the copy is verified, and then takes the place of the
     original in one step. Its status is *interrupted*, its end the writer's last sign of life; the columns of a

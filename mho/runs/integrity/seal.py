@@ -1,7 +1,7 @@
 """The seal of a run file: a digest of every group and dataset. It is written last and reveals later changes.
 
-The seal reveals changes that other programs made by accident or with good intention. It is no signature: anybody can
-seal a changed file again.
+The seal reveals changes by other programs, accidental or well-meant. It is no signature: a changed file can be sealed
+again.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def read_seal(file: h5py.File) -> dict[str, bytes]:
 def changes(file: h5py.File, seal: Mapping[str, bytes], unreadable: Unreadable) -> list[str]:
     """Return what was changed in a file since its `seal` was written, one sentence each.
 
-    What cannot be read is told to `unreadable`, with its path, and compared no further.
+    Unreadable items are passed to `unreadable`, with their paths, and not compared.
     """
     sealed = dict(seal)
     found = []

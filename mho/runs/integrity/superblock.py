@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = "v110"
-"""Of what HDF5 writes: the first that knows SWMR (1.10). What newer libraries would choose, older ones cannot read."""
+"""Version of the file format: the first with SWMR (1.10). Older libraries cannot read the choice of newer ones."""
 
 SIZE = 48
 _SIGNATURE = b"\x89HDF\r\n\x1a\n\x03"

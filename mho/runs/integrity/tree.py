@@ -9,7 +9,7 @@ import h5py
 from mho.runs.reading.opening import DAMAGE
 
 Unreadable = Callable[[str, Exception], None]
-"""Told the path of what cannot be read, and why."""
+"""Called with the path of an unreadable item, and the reason."""
 
 
 def create_group(parent: h5py.Group, name: str) -> h5py.Group:
@@ -22,15 +22,15 @@ def create_group(parent: h5py.Group, name: str) -> h5py.Group:
 def walk(
     item: h5py.HLObject, unreadable: Unreadable, seen: set[int] | None = None
 ) -> Iterator[tuple[str, h5py.HLObject | None]]:
-    """Yield `item` and everything below it, each with its path; None where a link leads nowhere, or to a group again.
+    """Yield `item` and everything below it, each with its path; None where a link is broken, or leads to a group again.
 
     Parameters
     ----------
     unreadable : callable
-        Told of damage, which is then passed by.
+        Called for damage, which is then skipped.
     seen : set of int
-        Addresses of the groups that were walked through: mho writes no second link to one, which could lead back, or
-        double the way at every step.
+        Addresses of the visited groups: mho writes no second link to a group, which could form a cycle or double the
+        number of paths at every level.
     """
     seen = set() if seen is None else seen
     if isinstance(item, h5py.Group):

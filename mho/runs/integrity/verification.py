@@ -26,7 +26,7 @@ NEEDED = (
     "writer/process_start", "procedure/name", "procedure/version", "procedure/parameters", "bench/file", "chip/map",
     "chip/cells", "provenance", "maps", "arrays", "log/time", "log/level", "log/message",
 )  # fmt: skip
-"""What every run file has in its entry."""
+"""Items in the entry of every run file."""
 
 
 class Verdict(StrEnum):
@@ -59,10 +59,10 @@ class Verification:
 
 
 def verify(path: str | os.PathLike[str]) -> Verification:
-    """Read a whole run file and say whether it is sound; the file is not changed.
+    """Read a whole run file and check whether it is intact; the file is not changed.
 
-    Everything is read, so that every checksum is looked at, and compared with the seal that the writer left.
-    A file that is no run file, or that this mho cannot read, is UNREADABLE, which is no error.
+    Everything is read, so that every checksum is checked, and compared with the seal of the writer. A file that is no run
+    file, or that this mho cannot read, is UNREADABLE; no error is raised.
     """
     path = Path(path)
     try:
@@ -131,7 +131,7 @@ FACTS: tuple[Callable[[RunRecord], object], ...] = (
     lambda run: (run.summary, run.result_units, run.source),
     lambda run: read_card(run.path),
 )
-"""What the verbs read of a run beside its data."""
+"""Read the facts that commands use of a run in addition to its data."""
 
 
 def _unreadable_facts(record: RunRecord) -> Iterator[str]:

@@ -39,8 +39,8 @@ def create_growing(
     Parameters
     ----------
     expected : int
-        About how many rows there will be; 0 where nobody knows. A chunk is no larger than half of them take, as the
-        last one takes all its room in the file.
+        Approximate number of rows; 0 if unknown. A chunk holds at most half of them, as the last one takes its full
+        size in the file.
     """
     numpy_dtype = np.dtype(dtype)  # type: ignore[call-overload]
     row_bytes = numpy_dtype.itemsize * int(np.prod(shape))
@@ -110,15 +110,15 @@ def is_growing(item: h5py.HLObject) -> bool:
 
 
 def read_torn(dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
-    """Return ``dataset[start:stop]`` of a file that is being written, or was left behind by its writer.
+    """Return ``dataset[start:stop]`` of a file that is being written, or whose writer was killed.
 
-    Where the last chunk's checksum does not fit, its writer was at it. The rows that the dataset counts are whole
-    all the same: a chunk of small rows is only ever overwritten by itself and what comes behind it.
+    Where the last chunk's checksum does not match, it was being written. The rows that the dataset counts are still
+    complete: a chunk of small rows is only overwritten by the same rows and further ones.
 
     Raises
     ------
     OSError
-        Something else is wrong.
+        For any other error.
     """
     try:
         return np.asarray(dataset[start:stop])

@@ -1,8 +1,8 @@
 """Checks that a run file holds its own data: nothing in other files, and no more rows than its bytes can hold.
 
 HDF5 lets a file show data of other files (external links, external storage, virtual datasets) and declare more rows
-than it holds, which read as fill values. mho writes neither, except arrays that are not filled in yet. So a hostile
-file can neither show other files nor make its reader work for ever.
+than it holds, which read as fill values. mho writes neither, except arrays that are not filled in yet. With these checks
+a malicious file can neither expose other files nor block its reader.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import h5py
 from mho.errors import RunFileError
 
 DAMAGED = (OSError, RuntimeError, LookupError, ValueError)
-"""What h5py's low-level calls raise on damage."""
+"""Exceptions of h5py's low-level calls on damage."""
 
 EXPANSION = 1100
 """Bytes declared for each byte of the file; deflate packs at most 1032 into one."""
@@ -36,14 +36,14 @@ DEEPEST = 32
 
 
 def check_regular(path: Path) -> None:
-    """Refuse what is no ordinary file before it is opened: opening a pipe waits for a writer, for ever.
+    """Refuse anything but an ordinary file before it is opened: opening a pipe would wait for a writer.
 
     Raises
     ------
     RunFileError
-        There is nothing, or a folder, a pipe, a device or a socket.
+        When there is nothing, or a folder, a pipe, a device or a socket.
     OSError
-        The path cannot be looked at.
+        When the path cannot be examined.
     """
     try:
         mode = os.stat(path).st_mode

@@ -26,7 +26,7 @@ DAMAGE = (
     OverflowError,
     MemoryError,
 )
-"""What h5py raises on a file whose bytes or contents are not what they should be."""
+"""Exceptions of h5py on a file with wrong bytes or contents."""
 
 ATTEMPTS = 5
 PAUSE = 0.05
@@ -87,14 +87,14 @@ def _open_marked(path: Path) -> h5py.File:
 
 
 def mend(path: str | os.PathLike[str]) -> None:
-    """Take a killed writer's mark off a run file, so that viewers that know nothing of SWMR open it too.
+    """Remove a killed writer's mark from a run file, so that viewers without SWMR can open it.
 
     mho itself needs no mended files; the run stays interrupted. Without a mark nothing is done.
 
     Raises
     ------
     RunFileError
-        The file is still being written, or cannot be opened.
+        When the file is still being written, or cannot be opened.
     """
     path = Path(path)
     with contextlib.closing(open_run_file(path)) as file:

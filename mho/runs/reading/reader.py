@@ -80,7 +80,7 @@ class RunFile(RunRecord):
         path = Path(path)
         super().__init__(path, open_run_file(path))
         self._growing: dict[str, h5py.Dataset] = {}
-        self._conforming: set[str] = set()  # what was looked at: no writer changes kinds and shapes
+        self._conforming: set[str] = set()  # items already checked: no writer changes types and shapes
         self._final = False
 
     def __enter__(self) -> Self:
@@ -99,7 +99,7 @@ class RunFile(RunRecord):
             self._file.close()
 
     def refresh(self) -> None:
-        """See what the writer has flushed since: longer tables, maps and log. Free after the run."""
+        """Refresh to what the writer has flushed: longer tables, maps and log. Costs nothing after the run."""
         if self._final:
             return
         # Asked before refreshing: what a finished run has written is all there to be refreshed.
@@ -143,7 +143,7 @@ class RunFile(RunRecord):
 
     @cached_property
     def drawable(self) -> Drawable:
-        """What figures can be drawn from."""
+        """Contents from which figures can be drawn."""
         with intact(self.path):
             return drawable_of(self._group(""))
 
@@ -189,7 +189,7 @@ class RunFile(RunRecord):
             return str(attributes.get("signal", "")), "" if axis == "." else axis
 
     def series(self, table: str) -> str:
-        """Return which column of a table tells the curves of its plot apart; "" where all is one curve."""
+        """Return the column of a table that separates the curves of its plot; "" where there is one curve."""
         self._columns(table)
         with intact(self.path):
             return str(self._group(table).attrs.get("series", ""))
@@ -236,7 +236,7 @@ class RunFile(RunRecord):
         with intact(self.path):
             dataset = self._array(name)
             for _ in range(ATTEMPTS if self._file.swmr_mode else 0):
-                dataset.refresh()  # where its chunks are may be remembered from an earlier look
+                dataset.refresh()  # the positions of its chunks may be cached from an earlier read
                 # Its writer may be filling it in.
                 with contextlib.suppress(OSError):
                     return np.asarray(dataset[()])

@@ -42,7 +42,7 @@ class RunRecord:
 
     @property
     def status(self) -> Status:
-        """How the run stands now; INTERRUPTED when the file says running and its writer is gone."""
+        """Present status of the run; INTERRUPTED when the file says running and its writer is gone."""
         with intact(self.path):
             status = Status(self._text("status"))
             if status in GOING_ON and not self._writer_lives():
@@ -53,7 +53,7 @@ class RunRecord:
 
     @property
     def is_unclosed(self) -> bool:
-        """Whether no writer has closed the file: it is being written, or was left behind."""
+        """Whether no writer has closed the file: it is being written, or its writer was killed."""
         with intact(self.path):
             return bool(self._file.swmr_mode) or self._text("status") in GOING_ON or is_marked(self.path)
 
@@ -146,12 +146,12 @@ class RunRecord:
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Where the run came from, see `mho.runs.provenance.collect`."""
+        """Provenance of the run, see `mho.runs.provenance.collect`."""
         with intact(self.path):
             return {name: decode(dataset[()]) for name, dataset in self._group("provenance").items()}
 
     def seed(self, name: str = "seed") -> int | None:
-        """Return a seed that the provenance tells, ``seed`` or ``chip_seed``; None where it does not."""
+        """Return a seed from the provenance, ``seed`` or ``chip_seed``; None where it is missing."""
         text = self.provenance.get(name, "")
         with intact(self.path):
             if text and not (text.isascii() and text.isdecimal() and len(text) <= SEED_DIGITS):
@@ -199,7 +199,7 @@ class RunRecord:
             for _ in range(ATTEMPTS if self._file and self._file.swmr_mode else 0):
                 dataset = self._group(name)
                 with contextlib.suppress(OSError):  # its writer may be at it
-                    dataset.refresh()  # where a chunk is may be remembered from an earlier look
+                    dataset.refresh()  # the position of a chunk may be cached from an earlier read
                     return decode(dataset[()])
                 time.sleep(PAUSE)
             return decode(self._group(name)[()])

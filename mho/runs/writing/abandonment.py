@@ -25,7 +25,7 @@ def abandon(file: h5py.File, path: Path, holder: object) -> None:
 
 def _freeze(file: h5py.File, path: Path) -> None:
     """Replace HDF5's descriptor by a read-only one: otherwise HDF5 would still write at the end of the process."""
-    # Where that does not go (another system, a file half closed), the file is only left less tidy.
+    # Where this is not possible (another system, a partly closed file), the file is only less tidy.
     with contextlib.suppress(OSError, RuntimeError, ValueError):
         if os.name == "posix":
             descriptor = file.id.get_vfd_handle()

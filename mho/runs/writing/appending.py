@@ -33,7 +33,7 @@ class Growing:
         self._length = 0
         self._origin = (0,) * (dataset.ndim - 1)
         self._digests: dict[int, bytes] = {}
-        self._torn = False  # whether a write was ever broken off half-way
+        self._torn = False  # whether a write was interrupted
 
     def write(self, start: int, rows: NDArray[Any]) -> None:
         """Write `rows`, of the dataset's own dtype, from index `start` on, growing the dataset to their end."""
@@ -80,7 +80,7 @@ class Growing:
         self._torn = torn
 
     def _turn_to(self, chunk: int) -> None:
-        """Take another chunk into memory: a new one, or after an interrupted write one that is in the file."""
+        """Load another chunk into memory: a new one, or after an interrupted write one from the file."""
         tail = np.zeros_like(self._tail)
         start = chunk * self._rows
         if start < self._length:

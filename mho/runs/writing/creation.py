@@ -1,4 +1,4 @@
-"""Creates a new run file in one step, so that nobody ever sees half a file.
+"""Atomic creation of a new run file, so that no reader finds a partial file.
 
 It is laid out under a temporary name, switched to HDF5's single-writer-multiple-readers mode (SWMR) and only
 then given its name.
@@ -84,7 +84,7 @@ def _check_space(path: Path) -> None:
 
 
 def _publish(draft: Path, path: Path) -> None:
-    """Give the laid-out file its name; a file that took the name meanwhile stays as it is."""
+    """Rename the laid-out file to its name; a file that was created under this name meanwhile is not replaced."""
     try:
         os.link(draft, path)
     except FileExistsError:

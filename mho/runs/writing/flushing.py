@@ -12,7 +12,7 @@ from mho.runs.writing.location import FileLocation
 from mho.runs.writing.wall_clock import WallClock
 
 FLUSH_PERIOD = 0.05
-"""How often what is pending goes to the file, s."""
+"""Interval at which pending data are written to the file, s."""
 
 
 class FlushThread:

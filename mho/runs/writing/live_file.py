@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class LiveFile:
-    """The open HDF5 file beneath `mho.runs.writing.writer.RunWriter`, which knows the contents.
+    """The open HDF5 file of a `mho.runs.writing.writer.RunWriter`, which handles the contents.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class LiveFile:
         digests: Callable[[], Mapping[str, bytes]],
     ) -> None:
         self.path = path
-        self.refusal = ""  # why nothing can be written any more, once that is so
+        self.refusal = ""  # reason why nothing can be written any more, if so
         # Re-entrant: a signal handler may log while its own thread is inside a call.
         self.lock = threading.RLock()
         self._file = file
@@ -61,7 +61,7 @@ class LiveFile:
         self._began = time.monotonic()
         self._dirty = False
         self._over = False
-        self._wreck: BaseException | None = None  # what HDF5 could not do
+        self._wreck: BaseException | None = None  # the failed operation of HDF5
 
     def start(self) -> None:
         """Start the thread that flushes, writes the heartbeat and checks the disk."""
@@ -73,7 +73,7 @@ class LiveFile:
 
     @contextlib.contextmanager
     def writing(self, size: int = 0) -> Iterator[None]:
-        """Hold the lock and check the room for `size` bytes; an error of HDF5 ends the run."""
+        """Hold the lock and check the free space for `size` bytes; an error of HDF5 ends the run."""
         with self.lock:
             try:
                 if not self.refusal:
@@ -104,7 +104,7 @@ class LiveFile:
         with self.lock:
             if self._over:
                 return
-            # The thread looks at this under the lock, so it need not be waited for.
+            # The thread checks this under the lock, so there is no need to wait for it.
             self._over = True
             self._flush_thread.stop()
             if self.refusal and status is not Status.FAILED:
@@ -186,7 +186,7 @@ class LiveFile:
             log.info("run file %s stays as large as it is: %s", self.path, plain_words(error))
 
     def _leave(self) -> None:
-        """Put back a file that was removed meanwhile, and close the descriptor."""
+        """Restore a file that was removed meanwhile, and close the descriptor."""
         try:
             place = self._location.put_back()
             if place is not None:

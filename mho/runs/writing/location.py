@@ -1,7 +1,7 @@
-"""The place of the file that is being written: the free room on its disk, and whether the file was removed.
+"""Location of the file that is being written: the free space on its disk, and whether the file was removed.
 
-A second descriptor keeps the file reachable. A file whose folder is removed during a run exists on without a name, and
-gets one again when the run is over. (Windows removes no file that is open.)
+A second descriptor keeps the file reachable. A file whose folder is removed during a run continues to exist without a
+name, and gets one again after the run. (Windows does not remove an open file.)
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class FileLocation:
             return True
 
     def put_back(self) -> Path | None:
-        """Give the file, closed by its writer, a name again if it has none left; return it, None if all is well.
+        """Restore the name of the file, closed by its writer, if it has none; return the new name, or None if not needed.
 
-        It gets its own name, or the same in the folder for temporary files when that cannot be had.
+        It gets its own name, or the same in the folder for temporary files when that fails.
 
         Raises
         ------
         RunFileError
-            Neither place takes the file.
+            When neither is possible.
         """
         if self._descriptor is None or os.fstat(self._descriptor).st_nlink > 0:
             return None

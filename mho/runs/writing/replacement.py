@@ -29,7 +29,7 @@ def replacement(path: Path) -> Iterator[Path]:
             raise RunFileError(f"run file {path} was changed meanwhile, and is left alone; try again")
         _replace(draft, path)
     finally:
-        with contextlib.suppress(OSError):  # what went wrong matters more than what is left of it
+        with contextlib.suppress(OSError):  # the original error matters more than a failed clean-up
             draft.unlink(missing_ok=True)
 
 

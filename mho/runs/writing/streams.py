@@ -71,7 +71,7 @@ class TableStream(RowStream):
         self._staged = 0
         self._pick = _picker([column.name for column in self._columns])
         self._ragged = [column for column in table.columns if column.ragged]
-        # Where numpy's own assignment would truncate or broadcast in silence, look first.
+        # Check first where numpy's own assignment would truncate or broadcast silently.
         self._delicate = [
             (column, dtype, *_whole_range(column, dtype))
             for column, dtype in zip(self._columns, self._dtypes, strict=True)

@@ -40,7 +40,7 @@ MESSAGE_BYTES = 1024
 JSON_BYTES = 64 * 1024
 
 ENTRIES = 16
-"""How many entries the log of a run is expected to have: a guess, for the size of its chunks."""
+"""Expected number of log entries of a run, an estimate for the size of its chunks."""
 
 KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 """Kinds of number a table or array may hold; a value fits a column of its own or a higher rank."""

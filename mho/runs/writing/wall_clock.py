@@ -9,7 +9,7 @@ TOLERANCE = 2.0
 
 
 class WallClock:
-    """Compares the wall clock with a clock that nobody can set."""
+    """Compares the wall clock with a monotonic clock."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()

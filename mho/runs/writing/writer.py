@@ -181,7 +181,7 @@ class RunWriter:
             write_text(self._entry["status"], Status.PAUSED if paused else Status.RUNNING)
 
     def flush(self) -> None:
-        """Make everything so far visible to readers now; the writer does so by itself every 50 ms."""
+        """Make everything so far visible to readers now; the writer does this automatically every 50 ms."""
         with self._writing():
             self._live.flush()
 
@@ -207,7 +207,7 @@ class RunWriter:
             self.finish(Status.FINISHED)
             return False
         stopped = isinstance(error, Aborted | KeyboardInterrupt | SystemExit)
-        # What ended the run matters more than that its file could not be closed well.
+        # The error that ended the run matters more than a failed closing of its file.
         try:
             self.finish(
                 Status.ABORTED if stopped else Status.FAILED,
