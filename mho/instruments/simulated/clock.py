@@ -1,4 +1,4 @@
-"""Virtual time: instruments advance it, physics follows it, nobody waits for it."""
+"""Virtual time: instruments advance it, the physics follows it, and no wall time passes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class VirtualClock:
         self._repeated: dict[object, tuple[float, float, Callable[[], None], Skip | None]] = {}
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass at no cost of wall time."""
+        """Advance by `seconds` without wall time."""
         if not seconds >= 0.0:
             raise ValueError(f"virtual time cannot advance by {seconds} s")
         end = self.now + seconds

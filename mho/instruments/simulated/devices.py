@@ -30,11 +30,11 @@ class Device(Protocol):
 
     @property
     def service_requests(self) -> int:
-        """How often it has requested service so far."""
+        """Number of service requests so far."""
         ...
 
     def write(self, data: bytes, end: bool = True) -> None:
-        """Take a piece of a message; `end` says that END came with its last byte."""
+        """Receive a part of a message; `end` is whether END came with its last byte."""
         ...
 
     def read(self) -> bytes:

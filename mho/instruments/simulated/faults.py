@@ -55,14 +55,14 @@ class Fault:
     opened: int = field(default=0, init=False)
 
     def strikes(self, resource: str, message: bytes) -> bool:
-        """Tell whether this message is struck; counts it."""
+        """Count this message, and return whether the fault affects it."""
         if self.resource not in ("", resource) or self.match not in message:
             return False
         self.seen += 1
         return self.after < self.seen <= self.after + self.times
 
     def heals(self) -> bool:
-        """Tell whether the lost connection is back at this attempt to open it; counts it."""
+        """Count this attempt to open the lost connection, and return whether it succeeds."""
         self.opened += 1
         return self.opens is not None and self.opened >= self.opens
 
@@ -74,7 +74,7 @@ def striking(faults: Iterable[Fault | DaqFault], resource: str, message: bytes) 
 
 @dataclass(eq=False)
 class DaqFault:
-    """One thing that goes wrong in a call of NI-DAQmx; put it into the laboratory's ``faults`` as well.
+    """A fault in a call of NI-DAQmx; also added to the laboratory's ``faults``.
 
     What it strikes raises the `DaqError` that nidaqmx raises on hardware, and is not carried out, except for what
     ends a task.
@@ -108,7 +108,7 @@ class DaqFault:
     seen: int = field(default=0, init=False)
 
     def strikes(self, devices: Collection[str], call: str) -> bool:
-        """Tell whether a call to `devices` is struck; counts it."""
+        """Count a call to `devices`, and return whether the fault affects it."""
         if self.device not in ("", *devices) or self.match not in call:
             return False
         self.seen += 1

@@ -1,7 +1,7 @@
-"""The seam between a simulated instrument's terminals and the wires behind them.
+"""Interface between a simulated instrument's terminals and the wires.
 
-A simulated instrument knows its own front panel and its ports; it never sees the chip. What a port is
-wired to is the business of `mho.instruments.laboratory.laboratory`.
+A simulated instrument has a front panel and ports, but no access to the chip. `mho.instruments.laboratory.laboratory`
+wires the ports.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class SourcePort(Protocol):
     """A terminal that holds a voltage and carries a current (source-measure unit, DC output)."""
 
     def drive(self, volts: float, *, connected: bool) -> None:
-        """Hold `volts` (V) from now on; not `connected` means the output relay is open."""
+        """Hold `volts` (V); `connected` is false when the output relay is open."""
         ...
 
     def current(self, volts: float, aperture: float) -> float:
@@ -43,7 +43,7 @@ class PulsePort(Protocol):
 class ConverterPort(Protocol):
     """All analogue outputs and inputs of a data acquisition device, on one sample clock.
 
-    One that has ``hold(volts, period)`` is told of levels that stay, and of samples that are played over and over.
+    A port with ``hold(volts, period)`` receives constant levels, and samples that are repeated.
     """
 
     def exchange(self, volts: Floats, period: float) -> Floats:
@@ -56,14 +56,14 @@ class ConverterPort(Protocol):
 
 
 class CarrierPort(Protocol):
-    """What an array board finds on its sockets: the chip's arrays and the sources that may be live."""
+    """The array board's sockets: the chip's arrays and the sources that may be live."""
 
     def array_size(self, array: str) -> tuple[int, int] | None:
         """Rows and columns of an array, or None when the chip has none of that name."""
         ...
 
     def switching(self, what: str) -> None:
-        """Told before switches move, so that a hot switch is noticed."""
+        """Called before switches move, so that hot switching is detected."""
         ...
 
     def exchange(self, volts: Floats, input_count: int, period: float) -> Floats:

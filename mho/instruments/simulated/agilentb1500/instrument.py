@@ -1,7 +1,7 @@
 """The simulated Agilent B1500: high-resolution SMUs that source volts and measure amperes, in FLEX.
 
-It knows what `mho.instruments.drivers.agilentb1500` and PyMeasure's driver beneath it send for spot measurements and
-programmed lists, and the measurements of `sweeps`; other commands are undefined to it.
+It implements the commands of `mho.instruments.drivers.agilentb1500` and of PyMeasure's driver for spot measurements and
+programmed lists, and the measurements of `sweeps`; other commands are undefined.
 B1500A/B1505A Programming Guide, B1500-90010, edition 11; ``*LRN?`` replies in the form that other drivers note.
 Accuracies are the data sheet's (?).
 """
@@ -68,9 +68,9 @@ class SimulatedAgilentB1500(Measurements):
     rng : numpy.random.Generator
         The bench's source of randomness.
     outputs : mapping of int to SourcePort
-        What the SMU in each slot (1 to 10) is wired to.
+        Port that the SMU in each slot (1 to 10) is wired to.
     serial : str
-        Not told by ``*IDN?``, whose serial number is 0; for the bench's records.
+        For the bench's records; ``*IDN?`` replies the serial number 0.
     accuracy : float
         Standard deviation of this specimen's gain and offset errors as a fraction of the specification.
     noise : float
@@ -139,7 +139,7 @@ class SimulatedAgilentB1500(Measurements):
         return list(self.smus)
 
     def _apply(self, slot: int) -> None:
-        """Put the terminal into the state that the settings describe; off is an open relay."""
+        """Set the terminal to the state of the settings; off is an open relay."""
         smu = self.smus[slot]
         self.outputs[slot].drive(smu.actual if smu.on else 0.0, connected=smu.on)
 

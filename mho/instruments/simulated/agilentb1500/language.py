@@ -41,7 +41,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[Ee][+-]?\d+)?\Z")
 
 
 class FlexError(Exception):
-    """What a handler raises to refuse a command: an error number."""
+    """Raised by a handler to refuse a command: an error number."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -50,7 +50,7 @@ class FlexError(Exception):
 
 @lru_cache(4096)
 def _split(command: str) -> tuple[str, tuple[float, ...] | FlexError]:
-    """Take a command apart into its header and its numbers, or why they are none."""
+    """Split a command into its header and its numbers, or the error in them."""
     match = _COMMAND.match(command)
     if match is None:
         return "", ()
@@ -90,7 +90,7 @@ def flex(header: str, fewest: int, most: int | None = None) -> Callable[[Handler
 
 
 class FlexDevice:
-    """An instrument that speaks FLEX, as a transport sees it; methods declared with `flex` are its vocabulary.
+    """A FLEX instrument with the interface for transports; methods declared with `flex` are its commands.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class FlexDevice:
     # --- what transports use ---
 
     def write(self, data: bytes, end: bool = True) -> None:
-        """Take (a piece of) a line; it is complete at a line feed, or where END came."""
+        """Receive a line or a part of one; it is complete at a line feed or at END."""
         *lines, self._input = (self._input + data).split(b"\n")
         if end and self._input:
             lines.append(self._input)

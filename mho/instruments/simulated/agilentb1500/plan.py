@@ -1,4 +1,4 @@
-"""What the simulated B1500 has been told to measure, and how ``*LRN?`` tells it.
+"""The measurement settings of the simulated B1500, and their replies to ``*LRN?``.
 
 B1500A/B1505A Programming Guide, B1500-90010, edition 11, chapter 4. (?) from memory: the replies that no driver notes.
 """
@@ -49,7 +49,7 @@ class Bias(NamedTuple):
 
 @dataclass
 class MeasurementPlan:
-    """What ``XE`` will do, as ``*RST`` leaves it."""
+    """The measurement that ``XE`` starts, with the defaults of ``*RST``."""
 
     mode: int = SPOT
     channels: tuple[int, ...] = ()

@@ -25,7 +25,7 @@ from mho.instruments.simulated.clock import VirtualClock
 LIMITED = 8  # bit of a datum's status
 LONGEST_HOLD, LONGEST_DELAY = 655.35, 65.535  # s
 MOST_STEPS, MOST_SAMPLES = 1001, 100_001
-INVALID = 199.999e99  # what a measurement replies that was not made
+INVALID = 199.999e99  # reply for a measurement that was not made
 INTERMEDIATE, LAST = "W", "E"  # status of source data
 
 

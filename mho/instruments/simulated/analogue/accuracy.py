@@ -1,4 +1,4 @@
-"""How one specimen of a simulated instrument errs: gain and offset errors of each range, noise, overrange."""
+"""Errors of one specimen of a simulated instrument: gain and offset errors of each range, noise, overrange."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SpecimenConverter:
         return range_for(self.ranges, value, self.overrange)
 
     def holds(self, value: float, span: float) -> bool:
-        """Tell whether the range `span` holds `value`."""
+        """Return whether the range `span` holds `value`."""
         return abs(value) <= self.overrange * span * (1 + 1e-9)
 
     def convert(self, value: Value, span: float, nplc: float = 1.0) -> Value:

@@ -1,6 +1,6 @@
-"""What a source with a limit puts out: volts until the current is too large, amperes until the voltage is.
+"""Output of a source with a limit: voltage up to a current limit, or current up to a voltage limit.
 
-A port answers voltages, so a current source has to raise its voltage until its current flows.
+A port returns the current at a voltage, so a current source has to raise its voltage until its current flows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DOUBLING = (
 
 
 class Regulated(NamedTuple):
-    """What is at the terminals: volts, amperes, and whether a limit stops the source."""
+    """State of the terminals: volts, amperes, and whether the source is limited."""
 
     volts: float
     amperes: float

@@ -23,7 +23,7 @@ MODE_TIME = 1e-3  # s, all lines are grounded before a mode changes
 
 
 class SimulatedArrayBoard(BoardConverters):
-    """The board's firmware: refuses what would be unsafe, whoever asks.
+    """The board's firmware: refuses every unsafe command.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class SimulatedArrayBoard(BoardConverters):
     Attributes
     ----------
     stuck : dict
-        What ``path`` or ``mode`` stays at because switches move no more (fault injection).
+        Value at which ``path`` or ``mode`` is stuck as switches no longer move (fault injection).
     """
 
     identity = "MHO,ARRAY BOARD,{serial},1.0"
@@ -68,13 +68,13 @@ class SimulatedArrayBoard(BoardConverters):
         super().__init__(clock, rng, serial=serial)
 
     def write(self, data: bytes, end: bool = True) -> None:
-        """Take a message, which is a heartbeat."""
+        """Receive a message, which counts as a sign of life."""
         self.watch()
         super().write(data, end)
         self._last_message = self.clock.now
 
     def heard(self, last: float, until: float) -> bool:
-        """Take for heard what a computer sends that is alive `until` then, if its `last` message came (s); tell whether."""
+        """Assume regular signs of life `until` a time, if the `last` message (s) arrived; return whether it did."""
         came = self._last_message >= last
         if came:
             self._last_message = max(self._last_message, until)
@@ -83,7 +83,7 @@ class SimulatedArrayBoard(BoardConverters):
     def watch(self) -> None:
         """Go safe when the last message is longer ago than the watchdog allows.
 
-        The firmware does it at that moment; here it is caught up with before anything looks at the board.
+        The firmware does this at that moment; here it is done before the state of the board is used.
         """
         silent = self.clock.now - self._last_message
         if self.watchdog and silent > self.watchdog and self.mode != "SAFE":
@@ -92,7 +92,7 @@ class SimulatedArrayBoard(BoardConverters):
 
     @property
     def goes_safe_at(self) -> float:
-        """When the watchdog grounds the board unless a message comes, s; infinite when it does not."""
+        """Time at which the watchdog grounds the board unless a message arrives, s; infinite when disarmed."""
         return self._last_message + self.watchdog if self.watchdog and self.mode != "SAFE" else math.inf
 
     def _reset(self) -> None:

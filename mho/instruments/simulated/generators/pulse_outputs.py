@@ -1,7 +1,7 @@
-"""What the simulated pulse generators share: levels that mean volts at a load, and bursts that leave the terminals.
+"""Common part of the simulated pulse generators: levels in volts at a load, and bursts at the terminals.
 
-A model declares the settings with the headers of its manual, and says what fits together. Its ports carry the pulses
-of triggered bursts; what an output does without a trigger, `running` says to whoever is wired to it.
+A model declares the settings with the headers of its manual, and their conflicts. Its ports carry the pulses of triggered
+bursts; `running` describes an output without a trigger.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class PulseOutputs(ScpiDevice):
         return 2.0 * self.highest_level(channel)
 
     def limits_hold(self, channel: int) -> bool:
-        """Tell whether the channel's voltage limits are in force."""
+        """Return whether the channel's voltage limits are in force."""
         return True
 
     def amplitude(self, channel: int) -> float:
@@ -223,18 +223,18 @@ class PulseOutputs(ScpiDevice):
         return 0.0 if endless else max(every, self.cycles[channel] * self.cycle(channel))
 
     def fires_every(self, channel: int) -> float:
-        """Return after how long the next burst fires by itself, s; 0 when its gate is open, infinite when it waits."""
+        """Return the time to the next automatic burst, s; 0 when its gate is open, infinite when it waits for a trigger."""
         return math.inf
 
     def _open_circuit(self, channel: int, volts: float) -> float:
         return volts * 2.0 / load_factor(self.load[channel])
 
     def triggers_burst(self, channel: int) -> bool:
-        """Tell whether a trigger lets a counted burst out of a channel's generator."""
+        """Return whether a trigger fires a counted burst of a channel's generator."""
         return self.bursting[channel] and self.burst_mode[channel] == "TRIG"
 
     def fire(self, delays: Mapping[int, float]) -> None:
-        """Let a burst out of each channel named, so long (s) after the trigger; time passes until all are over."""
+        """Put out a burst of each channel given, with its delay (s) after the trigger; advance the clock to their end."""
         if not delays:
             raise ScpiError(-211)
         endless = {channel for channel in delays if self.cycles[channel] >= INFINITE}
@@ -248,7 +248,7 @@ class PulseOutputs(ScpiDevice):
         self._endless |= endless
 
     def _deliver(self, channel: int) -> float:
-        """Put one burst on the terminal; returns how long it takes, s."""
+        """Put one burst on the terminal; return its duration, s."""
         count, cycle = int(self.cycles[channel]), self.cycle(channel)
         port = self.ports.get(channel)
         if port is not None and self.output_on[channel]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mho.instruments.simulated.generators.stored_waveforms import Excursion
 
-SLIVER = 1e-9  # of a level's length: what is shorter is an error of rounding
+SLIVER = 1e-9  # share of a level's length below which a difference is an error of rounding
 
 Train = tuple[list[Excursion], int]
 """Levels that follow each other, and how often they all come."""
@@ -20,12 +20,12 @@ Train = tuple[list[Excursion], int]
 
 @dataclass(frozen=True)
 class Waveform:
-    """What a terminal does without end: the levels of one cycle, V into an open line.
+    """Repeating waveform of a terminal: the levels of one cycle, V into an open line.
 
     Attributes
     ----------
     cycle : tuple of Excursion
-        In their order, the level between pulses included; of a constant level one, of infinite length.
+        In order, including the level between pulses; a constant level is one of infinite length.
     """
 
     cycle: tuple[Excursion, ...]
@@ -37,7 +37,7 @@ class Waveform:
 
     @cached_property
     def period(self) -> float:
-        """How long a cycle takes, s; infinite for a level that stays."""
+        """Duration of a cycle, s; infinite for a constant level."""
         return sum(level.seconds * level.times for level in self.cycle)
 
     @cached_property
@@ -91,11 +91,11 @@ class Waveform:
 
 
 Playing = Callable[[], Waveform | None]
-"""What a generator's channel does now; None when nothing drives its terminal, or it rests at 0 V."""
+"""Return the present waveform of a generator's channel; None when nothing drives its terminal, or it is at 0 V."""
 
 
 def waveform_of(twin: Any, channel: int) -> Playing:
-    """Return what tells how a pulse generator's channel runs; of a twin that does not say, its idle level."""
+    """Return a function for the waveform of a pulse generator's channel; for a twin without one, its idle level."""
     running = getattr(twin, "running", None)
     if running is not None:
         return lambda: running(channel)

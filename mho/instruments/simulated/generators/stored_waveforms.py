@@ -1,4 +1,4 @@
-"""What a stored waveform puts on a simulated generator's terminal: its samples, one level after the other."""
+"""Output of a stored waveform on a simulated generator's terminal: its samples as consecutive levels."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def excursions(volts: NDArray[np.float64], seconds: float) -> list[Excursion]:
 
 
 def repeated(cycle: list[Excursion], times: int) -> list[Excursion]:
-    """Return a cycle so many `times`: in its order where that stays within `MOST`, else each level by itself."""
+    """Return a cycle repeated `times` times: in order up to `MOST` levels, else with each level grouped."""
     if len(cycle) > 1 and len(cycle) * times <= MOST:
         return cycle * times
     return [each._replace(times=each.times * times) for each in cycle]

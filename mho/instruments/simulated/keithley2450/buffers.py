@@ -82,7 +82,7 @@ class Buffer:
         self.records: list[Record] = []
 
     def append(self, record: Record) -> None:
-        """Keep one more reading; raises `ScpiError` where there is no place for it."""
+        """Store one more reading; raises `ScpiError` when the buffer is full."""
         records = self.records
         if self.writable:
             raise ScpiError(-221, "a writable buffer takes no measurements")

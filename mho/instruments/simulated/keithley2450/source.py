@@ -94,13 +94,13 @@ class Source(ReadingBuffers):
             function: SpecimenConverter(rng, ranges, accuracy, overrange=OVERRANGE)
             for function, ranges in SOURCE.items()
         }
-        self._actual = 0.0  # what the source puts out, V or A, with its errors
+        self._actual = 0.0  # output of the source, V or A, with its errors
         self._volts = 0.0  # at the terminals
         self._tripped: bool | None = False  # None when it is not known since the last change
 
     @property
     def level(self) -> float:
-        """What is sourced, as it was set: V or A."""
+        """The programmed source level, V or A."""
         if self.sensing == "RES":
             return TEST_CURRENTS[self.measure_ranges["RES"]]
         return self.levels[self.function]
@@ -156,7 +156,7 @@ class Source(ReadingBuffers):
 
     @property
     def highest(self) -> float:
-        """What the overvoltage protection lets the source reach, V."""
+        """Largest voltage with the overvoltage protection, V."""
         chosen = self.protections[self.function]
         return float(chosen.removeprefix("PROT")) if chosen != "NONE" else math.inf
 
@@ -206,7 +206,7 @@ class Source(ReadingBuffers):
     # --- the terminals ---
 
     def _apply(self) -> None:
-        """Put the terminals into the state that the settings describe."""
+        """Set the terminals to the state of the settings."""
         function, level = self.function, self.level
         source = self._sources[function]
         if self.source_auto[function] or self.sensing == "RES":
@@ -226,7 +226,7 @@ class Source(ReadingBuffers):
             self._regulate(SETTLING)
 
     def _regulate(self, aperture: float) -> Regulated:
-        """Let the current source find its voltage."""
+        """Find the voltage of the current source."""
         limit = OHM_LIMIT if self.sensing == "RES" else min(self.voltage_limit, self.highest)
         found = regulate(lambda volts: self.output.current(volts, aperture), self._actual, limit, self._volts)
         if found.volts != self._volts:

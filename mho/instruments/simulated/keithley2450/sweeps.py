@@ -33,7 +33,7 @@ _SWEEP = ":SOURce[1]:SWEep:<function>"
 
 
 class SweepSettings(NamedTuple):
-    """What ``:INITiate`` is to run: levels, seconds before each reading, where readings go, and what ends it early."""
+    """The sweep that ``:INITiate`` runs: levels, delay before each reading (s), buffer, and abort conditions."""
 
     function: str
     levels: list[float]

@@ -22,7 +22,7 @@ COLUMNS = ("readings", "timestamps", "sourcevalues", "statuses", "measureranges"
 
 
 class Record(NamedTuple):
-    """What is kept of one reading.
+    """Stored data of one reading.
 
     `reading` (A, V, ohm or W), source value (V), status bits, measurement and source range, time (s).
     """
@@ -36,14 +36,14 @@ class Record(NamedTuple):
 
 
 class ReadingBuffer(ScriptTable):
-    """``nvbuffer1``, ``nvbuffer2``, and what ``makebuffer`` makes.
+    """A reading buffer: ``nvbuffer1``, ``nvbuffer2``, or one of ``makebuffer``.
 
     Parameters
     ----------
     capacity : int
         Readings it holds.
     catch_up : callable
-        Lets a running sweep go on before anybody looks.
+        Advances a running sweep before the buffer is read.
     """
 
     def __init__(self, capacity: int, catch_up: Callable[[], None]) -> None:
@@ -102,7 +102,7 @@ class ReadingBuffer(ScriptTable):
         return self.column("readings")
 
     def clear(self) -> None:
-        """Forget the readings."""
+        """Clear the readings."""
         for data in self._data.values():
             del data[:]
 
@@ -112,7 +112,7 @@ class ReadingBuffer(ScriptTable):
             self.clear()
 
     def append(self, record: Record) -> None:
-        """Keep one more reading.
+        """Store one more reading.
 
         Raises
         ------

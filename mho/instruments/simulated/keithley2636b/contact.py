@@ -1,4 +1,4 @@
-"""What a unit of the simulated 2636B knows by name, and its contact check, which passes 1 mA (2600BS-901-01, p. 7-209)."""
+"""Named constants of a unit of the simulated 2636B, and its contact check with 1 mA (2600BS-901-01, p. 7-209)."""
 
 from __future__ import annotations
 

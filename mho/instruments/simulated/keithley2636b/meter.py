@@ -105,7 +105,7 @@ class Meter:
         )
 
     def forget(self) -> None:
-        """Let the moving average start anew."""
+        """Restart the moving average."""
         self._moving.clear()
 
     @property
@@ -243,7 +243,7 @@ class Meter:
     def readings(
         self, kinds: str, buffers: Sequence[ReadingBuffer | None], count: int
     ) -> Generator[float, None, Any]:
-        """Take `count` readings into buffers; returns the last one, yields the seconds it takes."""
+        """Store `count` readings in buffers; returns the last one, and yields the seconds that they take."""
         values: list[float] = []
         for number in range(count):
             self._device.spend()

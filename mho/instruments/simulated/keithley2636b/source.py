@@ -43,12 +43,12 @@ def delay(value: object) -> float:
 
 
 class UnitSource:
-    """Sources volts or amperes within limits; a sweep may take it over and gives it back.
+    """Sources volts or amperes within limits; a sweep may control it temporarily.
 
     Parameters
     ----------
     port : SourcePort or None
-        What the terminals are wired to; None when they are open.
+        Port of the terminals; None when they are open.
     specimen : Specimen
         Its errors.
     catch_up : callable
@@ -81,7 +81,7 @@ class UnitSource:
         self._port, self._specimen, self._interlock = port, specimen, interlock
         self._catch_up, self._aperture, self._sweep_limit = catch_up, aperture, sweep_limit
         self._actual = 0.0  # at the terminals, V
-        self._amperes = 0.0  # what a current source puts out, with its errors
+        self._amperes = 0.0  # output of a current source, with its errors
         self._sweep_level: float | None = None  # while a sweep has the source
         self._sweep_range: float | None = None
         self.tripped: bool | None = False
@@ -200,12 +200,12 @@ class UnitSource:
         self.apply()
 
     def step(self, volts: float, span: float | None = None) -> None:
-        """Let a sweep put the source to `volts`, on the range `span` (V) if given."""
+        """Set the source to `volts` of a sweep, on the range `span` (V) if given."""
         self._sweep_level, self._sweep_range = volts, span
         self.apply()
 
     def rest(self) -> None:
-        """Let a sweep give the source back: to ``source.levelv``."""
+        """Return the source from a sweep to ``source.levelv``."""
         self._sweep_level = self._sweep_range = None
         self.apply()
 
@@ -221,14 +221,14 @@ class UnitSource:
 
     @property
     def level(self) -> float:
-        """What is being sourced, V or A, as it was programmed."""
+        """The programmed source level, V or A."""
         if not self.sources_volts:
             return float(self.table["leveli"])
         return float(self.table["levelv"]) if self._sweep_level is None else self._sweep_level
 
     @property
     def actual(self) -> float:
-        """What is at the terminals, V, with the instrument's errors."""
+        """Voltage at the terminals, V, with the instrument's errors."""
         return self._actual
 
     @property
@@ -239,7 +239,7 @@ class UnitSource:
         return self._sweep_limit() or float(self.table["limiti"])
 
     def apply(self) -> None:
-        """Put the terminals into the state that the settings describe."""
+        """Set the terminals to the state of the settings."""
         source = self.table
         self.tripped = None
         if self.sources_volts:
@@ -271,7 +271,7 @@ class UnitSource:
                 source.store("rangev", span)
 
     def _regulate(self, aperture: float) -> Regulated:
-        """Let the current source find its voltage."""
+        """Find the voltage of the current source."""
         found = regulate(
             lambda volts: self.current(aperture, volts), self._amperes, self.table["limitv"], self._actual
         )
@@ -292,7 +292,7 @@ class UnitSource:
         return carried
 
     def in_compliance(self) -> bool:
-        """Tell whether the source is limited now: as measured, or found out when the level has changed since."""
+        """Return whether the source is limited now: as measured, or evaluated when the level has changed since."""
         self._catch_up()
         if self.tripped is None:
             self.flow(self._aperture())

@@ -47,7 +47,7 @@ EVENTS = (
 
 @dataclass(frozen=True)
 class _Plan:
-    """What a sweep does, as it was set when the sweep was started; what is set meanwhile is for the next one.
+    """Settings of a sweep at its start; later changes apply to the next one.
 
     No levels: it does not source. No kinds: it does not measure.
     """
@@ -180,7 +180,7 @@ class TriggerModel:
         return self._work is not None
 
     def initiate(self) -> None:
-        """Start a sweep; it runs when somebody waits for it, or looks."""
+        """Start a sweep; it advances when it is waited for, or its results are read."""
         unit = self._unit
         if self._work is not None:
             raise TspError(-221, "Settings conflict; a sweep is running already")
@@ -228,7 +228,7 @@ class TriggerModel:
         self._unit.rest()
 
     def release(self) -> None:
-        """Forget what stimulates the model; part of a reset."""
+        """Clear the stimuli of the trigger model; part of a reset."""
         for detector in self._detectors.values():
             detector.stimulus = 0
             detector.clear()
@@ -255,7 +255,7 @@ class TriggerModel:
                 self._emit("SWEEP_COMPLETE")
                 if not plan.holds:
                     unit.rest()
-        except ScriptStopped:  # it would have gone on for ever
+        except ScriptStopped:  # it would never end
             unit.rest()
             raise
         finally:
@@ -283,7 +283,7 @@ class TriggerModel:
         yield from self._awaited("endpulse")
         if plan.pulsed:
             if unit.on and not plan.kinds and clock.now > start:
-                # Nobody has looked at the current, but it has flowed.
+                # The current has flowed although it was not measured.
                 unit.current(clock.now - start, level)
             unit.rest()
         self._emit("PULSE_COMPLETE")

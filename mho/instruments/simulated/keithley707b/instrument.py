@@ -118,7 +118,7 @@ class SimulatedKeithley707B(TspDevice):
         return frozenset((self._energised | self.stuck_closed) - self.stuck_open)
 
     def closures(self, crosspoint: str) -> int:
-        """How often a relay has closed."""
+        """Number of closures of a relay."""
         return self._closures[crosspoint]
 
     def _move(self, opening: Iterable[str], closing: Iterable[str]) -> None:

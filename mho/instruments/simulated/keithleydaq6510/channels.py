@@ -1,4 +1,4 @@
-"""What the simulated DAQ6510 is set to, channel by channel: function, range, integration time.
+"""Settings of the simulated DAQ6510 per channel: function, range, integration time.
 
 DAQ6510 Reference Manual, DAQ6510-901-01; accuracies from the data sheet (?). A 7700 is in slot 1: channels 101
 to 120 take volts and ohms, 121 and 122 amperes. Without a channel list a setting is the front terminals'.
@@ -39,7 +39,7 @@ UNIT_NAMES = {"VOLT": "Volt DC", "CURR": "Amp DC", "RES": "Ohm"}
 
 @dataclass
 class ChannelSettings:
-    """What one channel, or the front terminals, measure, and how; ranges and times by function."""
+    """Settings of one channel, or of the front terminals; ranges and times by function."""
 
     function: str = "VOLT"
     ranges: dict[str, float] = field(default_factory=lambda: dict(_TOP))
@@ -61,7 +61,7 @@ class ChannelConfiguration(ReadingBuffers):
         self._forget()
 
     def _forget(self) -> None:
-        """Go back to the defaults."""
+        """Restore the defaults."""
         self._channels = {channel: ChannelSettings() for channel in (FRONT, *CHANNELS)}
         for channel in CURRENT_CHANNELS:
             self._channels[channel].function = "CURR"

@@ -34,7 +34,7 @@ ELEMENTS = Choice(
 
 
 class VoltmeterPort(Protocol):
-    """What an input is wired to."""
+    """Source that an input is wired to."""
 
     def __call__(self, aperture: float) -> float:
         """Return what is there, averaged over `aperture` seconds: V (A, ohm). The caller advances the clock."""

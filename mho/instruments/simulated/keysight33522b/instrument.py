@@ -82,7 +82,7 @@ class SimulatedKeysight33522B(OutputLevels, WaveformTiming, WaveformMemory):
         self.timing_changed(channel)
 
     def timing_changed(self, channel: int) -> None:
-        """Let a burst hold the waveform, and its period hold the burst (p 177)."""
+        """Adjust a burst to the waveform, and its period to the burst (p 177)."""
         if not self.bursting[channel]:
             return
         if self.function[channel] in NOT_BURST and self.burst_mode[channel] == "TRIG":
@@ -134,7 +134,7 @@ class SimulatedKeysight33522B(OutputLevels, WaveformTiming, WaveformMemory):
         self.fire({channel: self.trigger_delay[channel] for channel in channels})
 
     def fires_every(self, channel: int) -> float:
-        """Return after how long the next burst fires by itself, s; 0 when its gate is open, infinite when it waits."""
+        """Return the time to the next automatic burst, s; 0 when its gate is open, infinite when it waits for a trigger."""
         if self.burst_mode[channel] == "GAT":
             return 0.0 if self.gate_polarity[channel] == "INV" else math.inf
         every = {"IMM": self.burst_period, "TIM": self.trigger_timer}.get(self.trigger_source[channel])
@@ -174,4 +174,4 @@ class SimulatedKeysight33522B(OutputLevels, WaveformTiming, WaveformMemory):
 
     @command(":SYSTem:BEEPer[:IMMediate]")
     def _beep(self) -> None:
-        """Nobody hears it."""
+        """Do nothing: there is no beeper."""

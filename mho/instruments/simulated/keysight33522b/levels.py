@@ -41,7 +41,7 @@ class OutputLevels(PulseOutputs):
     )
 
     def limits_hold(self, channel: int) -> bool:
-        """Tell whether the channel's voltage limits are in force."""
+        """Return whether the channel's voltage limits are in force."""
         return self.limited[channel]
 
     def _bounds(self, channel: int) -> tuple[float, float, float]:
@@ -54,7 +54,7 @@ class OutputLevels(PulseOutputs):
     @high.on_change
     def _high_changed(self, channel: int, volts: float) -> None:
         if not self.limited[channel] and volts - self.low[channel] >= self.least_amplitude(channel):
-            return  # what a program of pulses sends all the time
+            return  # frequent commands of a pulse program
         lowest, highest, least = self._bounds(channel)
         high = _clamped(volts, lowest + least, highest)
         self._keep(channel, high, _clamped(self.low[channel], lowest, high - least))

@@ -16,7 +16,7 @@ INFINITY = "9.9E+37"
 
 @dataclass(frozen=True)
 class Clipped(Numeric):
-    """A number that is clipped to its limits; the device's `push_error` is told."""
+    """A number that is clipped to its limits, with an error passed to the device's `push_error`."""
 
     @property
     def depends(self) -> bool:  # type: ignore[override]

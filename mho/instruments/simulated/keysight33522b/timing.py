@@ -16,7 +16,7 @@ from mho.instruments.simulated.scpi.instrument import IndexedSetting, command, q
 from mho.instruments.simulated.scpi.parameters import Choice
 
 LONGEST_PERIOD, LONGEST_EDGE = 1e6, 1e-6
-EDGE_SHARE = 0.625  # of the width, or of what is left of the period
+EDGE_SHARE = 0.625  # share of the width, or of the rest of the period
 SLACK = 1 + 1e-9
 FUNCTIONS = ("SINusoid", "SQUare", "TRIangle", "RAMP", "PULSe", "PRBS", "NOISe", "ARB", "DC")
 
@@ -91,9 +91,9 @@ class WaveformTiming(PulseOutputs):
         self._fit_pulse(channel, "edge")
 
     def _fit_pulse(self, channel: int, asked: str = "") -> None:
-        """Let edges give way to the width, and the width to the period.
+        """Adjust edges to the width, and the width to the period.
 
-        Without pulses on the output nobody is told but of the setting that was `asked` for (?).
+        Without pulses on the output an error is queued only for the setting that was `asked` for (?).
         """
         told = ("width", "edge") if self.function[channel] == "PULS" else (asked,)
         period = self.period[channel]
@@ -131,10 +131,10 @@ class WaveformTiming(PulseOutputs):
         self.timing_changed(channel)
 
     def leave_dc(self, channel: int) -> None:
-        """Let levels fit a waveform that has an amplitude."""
+        """Adjust levels to a waveform that has an amplitude."""
 
     def timing_changed(self, channel: int) -> None:
-        """Let bursts fit the waveform again."""
+        """Adjust bursts to the waveform."""
 
     # --- other ways to say the same ---
 

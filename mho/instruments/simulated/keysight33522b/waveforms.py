@@ -36,7 +36,7 @@ from mho.instruments.simulated.scpi.parameters import (
 from mho.instruments.simulated.scpi.status import ERROR_TEXTS
 
 FULL_SCALE = 32767
-BUILT_IN = "INT:\\BUILTIN\\EXP_RISE.ARB"  # what is in memory after a reset
+BUILT_IN = "INT:\\BUILTIN\\EXP_RISE.ARB"  # content of the memory after a reset
 MEMORY_FULL, NAME_TOO_LONG, ARB_UNKNOWN, ARB_EXISTS, BLOCK_ODD = 781, 783, 785, 786, 800
 PLAYS = ("ONCE", "ONCEWAITTRIG", "REPEAT", "REPEATINF", "REPEATTILTRIG")
 MARKERS = ("MAINTAIN", "LOWATSTART", "HIGHATSTART", "HIGHATSTARTGOLOW")

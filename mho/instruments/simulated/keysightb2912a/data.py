@@ -1,4 +1,4 @@
-"""What the simulated B2912A keeps of its measurements, and how it replies them: ``:FORMat`` and ``:FETCh``.
+"""Measurement data of the simulated B2912A and their replies: ``:FORMat`` and ``:FETCh``.
 
 B2900 Series SCPI Command Reference, B2910-90030, edition 2: data output format pp. 1-12 to 1-16, interleaving
 and padding p. 4-81. (?) from memory: that elements come in a fixed order, whatever order was asked for.
@@ -40,7 +40,7 @@ class Point(NamedTuple):
     source: float
 
 
-_COLUMNS = {"VOLT": 0, "CURR": 1, "TIME": 2, "STAT": 3, "SOUR": 4}  # where an element is in a Point
+_COLUMNS = {"VOLT": 0, "CURR": 1, "TIME": 2, "STAT": 3, "SOUR": 4}  # index of an element in a Point
 _WIDTH = len(Point._fields)
 
 
@@ -63,7 +63,7 @@ class MeasurementData(ScpiDevice):
         self.reset()
 
     def reset(self) -> None:
-        """Forget all data; reply everything, as text."""
+        """Clear all data; reply all elements, as text."""
         # Points end to end: an array of doubles is numpy's without a copy, however many there are.
         self._data = {1: array("d"), 2: array("d")}
         self._format = "ASC"

@@ -49,7 +49,7 @@ class SimulatedKeysightB2912A(SourceChannels):
         """Power-on state: 0 V, outputs off, automatic ranges, no data, idle."""
         self._armed: tuple[int, ...] = ()
         self._position = 0
-        self._levels: dict[int, list[float]] = {}  # what each armed channel steps through
+        self._levels: dict[int, list[float]] = {}  # levels of each armed channel
         super().reset()
 
     @query(":MEASure", CHANNELS)

@@ -88,7 +88,7 @@ class Sources(MeasurementData):
         self._source_range = dict.fromkeys((1, 2), min(SOURCE))
         self._current_range = dict.fromkeys((1, 2), min(SOURCE_CURRENT))
         self._actual = dict.fromkeys((1, 2), 0.0)  # at the terminals, V
-        self._driven = dict.fromkeys((1, 2), 0.0)  # what a current source puts out, A
+        self._driven = dict.fromkeys((1, 2), 0.0)  # output of a current source, A
         self._measure_range = dict.fromkeys((1, 2), 1e-4)
         self._functions: dict[int, tuple[str, ...]] = dict.fromkeys((1, 2), ("VOLT", "CURR"))
         for channel in (1, 2):
@@ -146,7 +146,7 @@ class Sources(MeasurementData):
         }
 
     def _apply(self, channel: int, volts: float | None = None) -> None:
-        """Put the terminals into the state that the settings describe, or to a level of a list (V)."""
+        """Set the terminals to the state of the settings, or to a level of a list (V)."""
         port, on = self.outputs.get(channel), self.output_on[channel]
         if self.function[channel] == "CURR":
             driver, amperes = self._current_sources[channel], self.amperes[channel]
@@ -166,7 +166,7 @@ class Sources(MeasurementData):
             port.drive(0.0, connected=self.off_mode[channel] != "HIZ")
 
     def _regulate(self, channel: int, aperture: float) -> Regulated:
-        """Let a current source find its voltage."""
+        """Find the voltage of a current source."""
         found = regulate(
             lambda volts: self._current(channel, volts, aperture),
             self._driven[channel],

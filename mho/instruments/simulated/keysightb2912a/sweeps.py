@@ -1,4 +1,4 @@
-"""What the simulated B2912A sweeps: lists of levels, and staircases.
+"""Sweeps of the simulated B2912A: lists of levels, and staircases.
 
 B2900 Series SCPI Command Reference, B2910-90030, edition 2, SOURce subsystem. (?) from memory: that a staircase of one
 point stays at its start. Not simulated: sweeps of a current.
@@ -17,7 +17,7 @@ LEVELS = Numeric(0.0, -210.0, 210.0, unit="V", repeated=True)
 
 
 class LevelSweeps(Sources):
-    """The part of the instrument that knows which level comes next."""
+    """The part of the instrument that determines the next level."""
 
     start = IndexedSetting(f"{SOURCES}:VOLTage:STARt", LEVEL)
     stop = IndexedSetting(f"{SOURCES}:VOLTage:STOP", LEVEL)

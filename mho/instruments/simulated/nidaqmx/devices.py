@@ -22,7 +22,7 @@ OFFSET_ERROR = 20e-6  # sd over channels, of the full scale
 
 @dataclass(frozen=True)
 class Product:
-    """What one NI product offers.
+    """Properties of one NI product.
 
     Attributes
     ----------
@@ -31,11 +31,11 @@ class Product:
     single_rate, aggregate_rate : float
         Conversions per second with one input channel, and summed over several.
     simultaneous : bool
-        One ADC per channel; otherwise one ADC visits the channels one after the other.
+        One ADC per channel; otherwise one ADC converts the channels in turn.
     output_rates : tuple of (int, float)
         Updates per second possible with up to so many channels.
     settling : float
-        Time after an update (s) from which the output can be trusted.
+        Time after an update (s) from which the output is settled.
     ports : tuple of int
         Digital lines of each port.
     """

@@ -41,13 +41,13 @@ ENDING = (TaskMode.TASK_ABORT.value, TaskMode.TASK_STOP.value, TaskMode.TASK_UNR
 
 
 class StruckStreams(SampleStreams):
-    """Sample streams, and every other call of an interpreter derived from it, as faults let them pass.
+    """Sample streams, and every other call of a derived interpreter, subject to faults.
 
     Parameters
     ----------
     rack : Rack
     faults : sequence
-        Those of the laboratory, looked at in every call; what strikes messages on the bus is passed over.
+        The laboratory's faults, checked in every call; faults of messages on a bus are skipped.
     """
 
     def __init__(self, rack: DaqRack, faults: Sequence[Fault | DaqFault]) -> None:
@@ -59,8 +59,8 @@ class StruckStreams(SampleStreams):
     def perform(self, name: str, act: Callable[[], Any], arguments: Arguments) -> Any:
         """Carry out a call of nidaqmx by `act`, unless a fault strikes it.
 
-        What ends a task (``stop_task``, ``clear_task``) is carried out even so, as NI-DAQmx does. What speaks to no
-        device, such as the making of a task, is never struck.
+        Calls that end a task (``stop_task``, ``clear_task``) are carried out in any case, as by NI-DAQmx. Calls without a
+        device, such as creating a task, never fail.
         """
         for device in [device for device, fault in self._removed.items() if fault not in self._faults]:
             del self._removed[device]
@@ -85,7 +85,7 @@ class StruckStreams(SampleStreams):
     def _happen(
         self, fault: DaqFault, devices: list[str], task: SimulatedTask | None, arguments: Arguments
     ) -> None:
-        """Bring devices and task into the state in which the fault leaves them."""
+        """Set devices and task to the state after the fault."""
         if fault.kind == "timeout":
             seconds = arguments.get("timeout") or arguments.get("time_to_wait") or 0.0
             self._rack.clock.advance(max(seconds, 0.0))
@@ -129,7 +129,7 @@ def exposed(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _devices(task: SimulatedTask | None, arguments: Arguments) -> list[str]:
-    """Return the devices that a call speaks to, as far as it says."""
+    """Return the devices that a call addresses, as far as it names them."""
     if task is not None and task.channels:
         return list(dict.fromkeys(channel.device.name for channel in task.channels))
     named = arguments.get("device_name") or arguments.get("physical_channel") or arguments.get("lines") or ""

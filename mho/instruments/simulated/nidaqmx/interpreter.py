@@ -49,7 +49,7 @@ def _task_property(name: str, matched: re.Match[str]) -> Callable[..., Any]:
 
 
 def _complete(interpreter: type[SimulatedInterpreter]) -> type[SimulatedInterpreter]:
-    """Give the class what it does not define of the interface's three hundred calls, and expose all to faults."""
+    """Add the missing ones of the interface's three hundred calls to the class, and make all subject to faults."""
     for name in interpreter.__abstractmethods__:
         if matched := TASK_PROPERTY.fullmatch(name):
             call = _task_property(name, matched)
@@ -94,7 +94,7 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         found = self._task(task)
         if attribute == 0x1223:  # samples available depend on the time
             return self._clock.available(found)
-        if attribute == 0x31E8:  # how many samples READ_ALL_AVAILABLE means
+        if attribute == 0x31E8:  # number of samples for READ_ALL_AVAILABLE
             return self.readable(found)
         return _known(attributes.TASK, attribute, found.name)(found)
 
@@ -185,7 +185,7 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         return found.done or not found.running
 
     def wait_until_task_done(self, task: int, time_to_wait: float) -> None:
-        """Let virtual time pass until the task is done, at most `time_to_wait` seconds."""
+        """Advance virtual time until the task is done, at most `time_to_wait` seconds."""
         self._clock.wait(self._task(task), time_to_wait)
 
     # Channels -------------------------------------------------------------------------------------
@@ -276,13 +276,13 @@ class SimulatedInterpreter(StruckStreams, BaseInterpreter):  # type: ignore[misc
         found.timing.mode, found.timing.samples = mode, samps_per_chan
 
     def cfg_dig_edge_start_trig(self, task: int, trigger_source: str, trigger_edge: int) -> None:
-        """Let a task start with an edge at a terminal."""
+        """Set a task to start with an edge at a terminal."""
         found = self._task(task)
         found.refuse_while_running()
         found.timing.trigger = trigger_source
 
     def disable_start_trig(self, task: int) -> None:
-        """Let a task start by itself."""
+        """Set a task to start without a trigger."""
         found = self._task(task)
         found.refuse_while_running()
         found.timing.trigger, found.timing.trigger_delay = "", TaskTiming.trigger_delay

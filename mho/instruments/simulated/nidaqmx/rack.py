@@ -145,7 +145,7 @@ class DaqRack:
         return found
 
     def unplug(self, name: str) -> None:
-        """Let every call to a device fail from now on; its outputs go to 0 V: they have lost their power."""
+        """Make every call to a device fail from now on; its outputs lose their power and go to 0 V."""
         owner = self.device(name)
         self.power_down(owner)
         self.unplugged.add(owner.name)
@@ -155,7 +155,7 @@ class DaqRack:
         self.unplugged.discard(name)
 
     def power_down(self, device: DaqDevice) -> None:
-        """Bring the outputs of a device to 0 V and its lines low."""
+        """Set the outputs of a device to 0 V and its lines low."""
         owned = [number for number, owner in enumerate(self.outputs.devices) if owner is device]
         self.put(owned, np.zeros(len(owned)))
         self.lines.update({line: False for line in self.lines if line.startswith(f"{device.name}/")})
@@ -179,12 +179,12 @@ class DaqRack:
             )
 
     def put(self, numbers: Sequence[int], volts: Floats) -> None:
-        """Bring outputs to `volts` (V) and hold them there."""
+        """Set outputs to `volts` (V) and hold them."""
         self.levels[numbers] = volts
         self.tell(self.levels[None], 0.0)
 
     def tell(self, frame: Floats, period: float) -> None:
-        """Tell a port that wants to know what the outputs do without a measurement: (samples, all outputs), V."""
+        """Pass the outputs without a measurement, (samples, all outputs), V, to a port with the method ``hold``."""
         hold = getattr(self.port, "hold", None)
         if hold is not None:
             hold(frame[:, self._port_order], period)

@@ -1,9 +1,9 @@
-"""What happens when simulated DAQmx tasks run: outputs and inputs share one time line and one exchange.
+"""Execution of simulated DAQmx tasks: outputs and inputs share one time line and one exchange.
 
 A task whose clock or trigger comes from another waits, armed; when that other one starts, all of them run
 together. Finite generation plays to its end at once, the virtual clock advances by its duration, and every
 input that ran along gets its samples. An input samples the response to the update in force at its conversion
-time: converted sooner than the outputs settle, it still sees the update before, as on a bench.
+time: converted before the outputs settle, it still samples the previous update, as on a bench.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class SampleClock:
             self._run(self._driven_by(task))
 
     def stop(self, task: SimulatedTask) -> None:
-        """Stop `task` and release what it had not been told to keep; outputs stay where they are."""
+        """Stop `task` and release the resources that it need not keep; outputs stay at their levels."""
         if task in self._playing:
             self._playing.remove(task)
             self._rack.put(_numbers(task), task.waveform_at(np.array([self._elapsed(task)]))[0])
@@ -62,7 +62,7 @@ class SampleClock:
             task.unreserve()
 
     def wait(self, task: SimulatedTask, timeout: float) -> None:
-        """Let time pass until `task` is done; -200560 when it will not be within `timeout` seconds."""
+        """Advance time until `task` is done; error -200560 when it will not be within `timeout` seconds."""
         if task.running and not task.done:
             self._rack.clock.advance(max(timeout, 0.0))
             raise refusal(Code.WAIT_UNTIL_DONE_DOES_NOT_INDICATE_DONE, task.name)

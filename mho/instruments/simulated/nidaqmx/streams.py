@@ -44,7 +44,7 @@ class SampleStreams:
         return found
 
     def readable(self, task: SimulatedTask) -> int:
-        """How many samples ``READ_ALL_AVAILABLE`` asks for."""
+        """Return the number of samples for ``READ_ALL_AVAILABLE``."""
         if not task.buffered:
             return 1
         if task.timing.mode is AcquisitionType.FINITE and not task.read_all_available:

@@ -32,7 +32,7 @@ _wrapping = threading.Lock()
 
 
 def _wrap_selection() -> None:
-    """Let nidaqmx's choice of interpreter ask for a simulated one first; a second call does nothing."""
+    """Make nidaqmx's choice of an interpreter prefer a simulated one; a second call does nothing."""
     with _wrapping:
         original = nidaqmx.utils._select_interpreter
         if hasattr(original, "asks_simulation"):
@@ -108,12 +108,12 @@ class DaqSystem:
 
     @property
     def output_count(self) -> int:
-        """How many columns the port takes."""
+        """Number of columns that the port takes."""
         return self._rack.output_count
 
     @property
     def input_count(self) -> int:
-        """How many columns the port must answer with."""
+        """Number of columns in the port's answer."""
         return self._rack.input_count
 
     def levels(self, outputs: str) -> Floats:
@@ -134,9 +134,9 @@ class DaqSystem:
         return [self._rack.lines[name] for name in expand([lines])]
 
     def unplug(self, device: str) -> None:
-        """Let `device` fail every call from now on with error -201003, as a pulled cable does.
+        """Make every call to `device` fail with error -201003, like a pulled cable.
 
-        Its outputs go to 0 V: they have lost their power.
+        Its outputs lose their power and go to 0 V.
         """
         self._rack.unplug(device)
 

@@ -15,7 +15,7 @@ from mho.instruments.simulated.nidaqmx.errors import refusal
 from mho.instruments.simulated.nidaqmx.rack import DaqDevice, DaqRack
 
 Kind = Literal["ai", "ao", "di", "do"]
-CONVERT_PADDING = 10e-6  # what NI-DAQmx adds to the shortest convert period when there is time for it
+CONVERT_PADDING = 10e-6  # added by NI-DAQmx to the shortest convert period when there is time for it
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class TaskTiming:
 
 
 class SimulatedTask:
-    """One task of the interpreter; it starts, stops and reserves, but never samples by itself."""
+    """One task of the interpreter; it starts, stops and reserves, but does not sample by itself."""
 
     def __init__(self, handle: int, name: str, rack: DaqRack) -> None:
         self.handle = handle
@@ -201,14 +201,14 @@ class SimulatedTask:
         return product.conversion_rate(count) / (1 if product.simultaneous else count)
 
     def resources(self) -> list[str]:
-        """What only one task at a time can have: terminals, lines and a device's timing engine."""
+        """Resources for one task at a time: terminals, lines and a device's timing engine."""
         names = [name for channel in self.channels for name in (channel.lines or (channel.physical,))]
         if self.kind == "ai" or self.buffered:
             names.append(f"{self.device.name}/{self.kind} timing engine")
         return names
 
     def reserve(self) -> None:
-        """Take the resources, or raise -50103 naming the one that another task has."""
+        """Reserve the resources, or raise error -50103 naming the one that another task has."""
         self.verify()
         names = self.resources()
         for name in names:
@@ -217,7 +217,7 @@ class SimulatedTask:
         self.rack.held.update(dict.fromkeys(names, self.handle))
 
     def unreserve(self) -> None:
-        """Give the resources back."""
+        """Release the resources."""
         self.committed = False
         for name in [name for name, holder in self.rack.held.items() if holder == self.handle]:
             del self.rack.held[name]

@@ -117,7 +117,7 @@ class IndexedSetting(SettingBase[T]):
         return value
 
     def restore(self, device: Any) -> None:
-        """Go back to the defaults without telling anyone (``*RST``)."""
+        """Restore the defaults without calling `on_change` (``*RST``)."""
         device.__dict__[self.name] = dict.fromkeys(self.indices, self.parameter.default)
 
 
@@ -176,7 +176,7 @@ class FunctionSetting(SettingBase[T]):
         return value
 
     def restore(self, device: Any) -> None:
-        """Go back to the defaults without telling anyone (``*RST``)."""
+        """Restore the defaults without calling `on_change` (``*RST``)."""
         device.__dict__[self.name] = {
             function: parameter.default for function, parameter in self._parameters.items()
         }

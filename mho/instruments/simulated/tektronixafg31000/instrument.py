@@ -243,7 +243,7 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
     # --- triggers ---
 
     def fires_every(self, channel: int) -> float:
-        """Return after how long the next burst fires by itself, s; infinite when it waits."""
+        """Return the time to the next automatic burst, s; infinite when it waits for a trigger."""
         waits = self.burst_mode[channel] == "GAT" or self.trigger_source != "TIM"
         return math.inf if waits else self.timer
 
@@ -255,7 +255,7 @@ class SimulatedTektronixAFG31000(PulseOutputs, WaveformMemory):
 
     @command(":SYSTem:BEEPer[:IMMediate]")
     def _beep(self) -> None:
-        """Nobody hears it."""
+        """Do nothing: there is no beeper."""
 
     @command(":ABORt")
     def _abort(self) -> None:

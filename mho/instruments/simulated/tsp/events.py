@@ -1,7 +1,7 @@
-"""Events of a TSP instrument on the virtual clock: who waits for what, and what happens when.
+"""Events of a TSP instrument on the virtual clock, and the work that waits for them.
 
-Overlapped work (a sweep) is a generator that yields the seconds it lets pass, or the `Detector` it waits for.
-Nothing runs by itself: whoever needs the work done calls `Events.settle`, and the clock moves with it.
+Overlapped work (a sweep) is a generator that yields the seconds that pass, or the `Detector` that it waits for. Nothing
+runs by itself: `Events.settle` carries out the work and advances the clock.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Detector:
         self._stimulus = event
 
     def clear(self) -> None:
-        """Forget what was latched."""
+        """Clear the latched event."""
         self.latched = self.overrun = False
 
     def fire(self) -> None:
-        """Take an event: wake the work that waits, or latch it."""
+        """Receive an event: resume the waiting work, or latch the event."""
         if self.notify is not None:
             self.notify()
         elif self.waiting is not None:
@@ -71,16 +71,16 @@ class Events:
         self._busy: list[Work] = []
 
     def number(self) -> int:
-        """Return an event number that nobody has."""
+        """Return an unused event number."""
         return next(self._numbers)
 
     def emit(self, event: int) -> None:
-        """Let an event happen now."""
+        """Generate an event now."""
         for detector in tuple(self.listeners.get(event, ())):
             detector.fire()
 
     def start(self, work: Work, *, awaited: bool = False) -> None:
-        """Let work begin now; `settle` waits for what is `awaited`."""
+        """Start work now; `settle` waits for work that is `awaited`."""
         if awaited:
             self._busy.append(work)
         self._at(self._clock.now, work)
@@ -113,12 +113,12 @@ class Events:
         return bool(self._busy)
 
     def settle(self) -> bool:
-        """Let time pass until no awaited work is left; returns False when it waits for what does not come."""
+        """Advance time until no awaited work is left; returns False when it waits for an event that never occurs."""
         while self._busy and self._queue:
             self._step()
         if self._busy:
             return False
-        self._forget()  # timers to which nobody listens any more
+        self._forget()  # timers without listeners
         return True
 
     def _forget(self) -> None:
@@ -127,7 +127,7 @@ class Events:
         self._queue.clear()
 
     def wait(self, detector: Detector, timeout: float) -> bool:
-        """Let time pass until `detector` has latched, at most `timeout` seconds; returns whether it has."""
+        """Advance time until `detector` has latched, at most `timeout` seconds; returns whether it has."""
         end = self._clock.now + timeout
         while not detector.latched and self._queue and self._queue[0][0] <= end:
             self._step()
@@ -138,7 +138,7 @@ class Events:
         return False
 
     def pass_time(self, seconds: float) -> None:
-        """Let `seconds` pass, and what falls into them happen."""
+        """Advance time by `seconds`, and process the events within."""
         end = self._clock.now + seconds
         while self._queue and self._queue[0][0] <= end:
             self._step()

@@ -1,4 +1,4 @@
-"""How a simulated TSP instrument writes numbers: text of a set precision, or indefinite blocks of reals.
+"""Number formats of a simulated TSP instrument: text of a set precision, or indefinite blocks of reals.
 
 2600BS-901-01, ``format.data``, ``format.byteorder`` and ``format.asciiprecision``.
 """
@@ -19,16 +19,16 @@ CONSTANTS = {
     "NORMAL": BIG_ENDIAN, "BIGENDIAN": BIG_ENDIAN, "NETWORK": BIG_ENDIAN,
     "SWAPPED": LITTLE_ENDIAN, "LITTLEENDIAN": LITTLE_ENDIAN,
 }  # fmt: skip
-MISSING = 9.91e37  # what is printed for a reading that is not there
+MISSING = 9.91e37  # printed for a missing reading
 
 
 class Format(ScriptTable):
-    """The ``format`` table, and what it decides.
+    """The ``format`` table, and the formatting by its settings.
 
     Parameters
     ----------
     precision_changed : callable
-        Told how many significant digits ``print`` shall write.
+        Called with the number of significant digits for ``print``.
     """
 
     def __init__(self, precision_changed: Callable[[int], None]) -> None:

@@ -84,7 +84,7 @@ class TspDevice:
     # --- what transports use ---
 
     def write(self, data: bytes, end: bool = True) -> None:
-        """Take (a piece of) a message; a line is complete at a line feed, or at END."""
+        """Receive a message or a part of one; a line is complete at a line feed, or at END."""
         lines = (self._input + data).split(b"\n")
         self._input = b"" if end else lines.pop()
         if len(self._input) > LONGEST_LINE:
@@ -117,7 +117,7 @@ class TspDevice:
 
     @property
     def service_requests(self) -> int:
-        """How often the instrument has requested service so far."""
+        """Number of service requests of the instrument so far."""
         return self.status.service_requests
 
     def clear(self) -> None:
@@ -159,12 +159,12 @@ class TspDevice:
         return 0
 
     def catch_up(self) -> None:
-        """Let overlapped work go on as far as it gets, before anybody looks or changes something."""
+        """Advance overlapped work to the present time, before a state is read or changed."""
         if self.events.busy:
             self.events.settle()
 
     def settle(self) -> None:
-        """Let overlapped work come to its end; the script stops when it waits for what does not come."""
+        """Complete overlapped work; the script stops when this waits for an event that never occurs."""
         if self.events.busy and not self.events.settle():
             self.lua.stop("stuck")
 
@@ -173,7 +173,7 @@ class TspDevice:
         self.lua.spend(count)
 
     def reply(self, data: bytes) -> None:
-        """Queue a reply; a script that prints what nobody reads is stopped."""
+        """Queue a reply; a script with too many unread replies is stopped."""
         self._waiting += len(data)
         if self._waiting > OUTPUT_SIZE:
             self._waiting -= len(data)
@@ -226,7 +226,7 @@ class TspDevice:
             self._finish(self.lua.execute(text))
 
     def _load(self, text: str) -> None:
-        """Take a line of a script."""
+        """Receive a line of a script."""
         assert self._script is not None
         if text != "endscript":
             self._script_size += len(text)
@@ -280,7 +280,7 @@ class TspDevice:
         self._finish(self.lua.perform(self._pull_trigger))
 
     def _pull_trigger(self) -> None:
-        """Let sweeps come to where they wait, then trigger; they go on when somebody looks."""
+        """Advance sweeps to their wait, then trigger; they continue when their state is read."""
         self.catch_up()
         self.triggers.fire()
 

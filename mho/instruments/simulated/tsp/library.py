@@ -1,4 +1,4 @@
-"""What every simulated TSP instrument offers its scripts: time, the local node, bits, printing of numbers."""
+"""Functions common to the scripts of all simulated TSP instruments: time, the local node, bits, printing of numbers."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ class ScriptedInstrument(Protocol):
         ...
 
     def catch_up(self) -> None:
-        """Let overlapped work go on as far as it gets."""
+        """Advance overlapped work to the present time."""
         ...
 
     def settle(self) -> None:
-        """Let overlapped work come to its end."""
+        """Complete overlapped work."""
         ...
 
     def reply(self, data: bytes) -> None:

@@ -29,18 +29,18 @@ _YOUNGER = re.compile(r"[#%]")
 
 
 class Failure(NamedTuple):
-    """Why a script did not run to its end: error number and text."""
+    """Error that ended a script: error number and text."""
 
     code: int
     text: str
 
 
 class ScriptStopped(Exception):
-    """Ends the script that is running; raised after the sandbox has been told to stop it."""
+    """Ends the running script; raised after the sandbox was set to stop it."""
 
 
 class Opaque:
-    """What Python sees of a Lua function: nothing."""
+    """Opaque Python object for a Lua function."""
 
 
 OPAQUE = Opaque()
@@ -105,7 +105,7 @@ class Sandbox:
         return None if outcome is None else self._failure(outcome)
 
     def define(self, name: str, source: str, *, run: bool) -> Failure | None:
-        """Keep a script under `name` ("" for the anonymous one), and run it if asked to."""
+        """Store a script under `name` ("" for the anonymous one), and optionally run it."""
         refused = _refused(source)
         if refused is not None:
             return refused
@@ -143,7 +143,7 @@ class Sandbox:
 
     @property
     def crowded(self) -> bool:
-        """Whether scripts hold so much memory that the state had better be replaced."""
+        """Return whether scripts use so much memory that the state should be replaced."""
         return bool(self._crowded())
 
     def spend(self, count: int = 1) -> None:
@@ -176,9 +176,9 @@ class Sandbox:
         set_: Callable[[Any, Any], None],
         handle: object,
     ) -> tuple[Any, Any]:
-        """Return a Lua table that stands for `handle`, and the table in which its values are.
+        """Return a Lua table as a proxy of `handle`, and the table with its values.
 
-        `get` is asked for what `readable` names, and for numbers; `set_` is told of what `writable` names.
+        `get` is called for names in `readable`, and for numbers; `set_` is called for names in `writable`.
         """
         mirror = self._lua.table_from(values)
         writes, reads = (self._lua.table_from(dict.fromkeys(each, True)) for each in (writable, readable))

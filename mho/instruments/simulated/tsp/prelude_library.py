@@ -1,4 +1,4 @@
-"""Lua's library as a TSP instrument offers it: what 5.0 does not have goes, and what could hang is bounded.
+"""Lua's library on a TSP instrument: functions that 5.0 lacks are removed, and functions that could hang are bounded.
 
 TSP is Lua 5.0.2 (?); this runs on Lua 5.1, or later, whose messages differ. Functions in C are not interrupted by
 hooks, so those that could take for ever check their arguments first. Part of `prelude`, whose locals it uses.

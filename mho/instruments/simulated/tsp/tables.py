@@ -1,4 +1,4 @@
-"""What a simulated TSP instrument shows its scripts: tables of constants, functions, attributes and readings."""
+"""Tables of a simulated TSP instrument for its scripts: constants, functions, attributes and readings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TOO_BIG, TOO_SMALL, WRONG_TYPE, ILLEGAL = 1101, 1102, -104, -224
 
 
 class TspError(Exception):
-    """What an instrument refuses a value or a command with: an error number, and a text if it has its own."""
+    """Raised to refuse a value or a command: an error number, and optionally a text."""
 
     def __init__(self, code: int, text: str = "") -> None:
         super().__init__(code, text)
@@ -37,7 +37,7 @@ class Attribute:
     check : callable
         Returns the value to store, or raises `TspError`.
     changed : callable, optional
-        Told of the new value after it is stored.
+        Called with the new value after it is stored.
     """
 
     default: Value
@@ -146,13 +146,13 @@ class ScriptTable:
         self._contents[name] = content
 
     def store(self, name: str, value: Value) -> None:
-        """Keep a value that needs no check, and tell nobody."""
+        """Store a value without a check or a notification."""
         self._values[name] = value
         if self._mirror is not None:
             self._mirror[name] = value
 
     def restore(self) -> None:
-        """Return this group's attributes, and those of the groups in it, to their defaults; tell nobody."""
+        """Restore the defaults of this group's attributes, and of the groups in it, without notification."""
         for name, attribute in self._attributes.items():
             self.store(name, attribute.default)
         for content in self._contents.values():

@@ -172,7 +172,7 @@ class Trigger(ScriptTable):
             group.restore()
 
     def fire(self) -> None:
-        """Take ``*TRG`` or a bus trigger."""
+        """Receive ``*TRG`` or a bus trigger."""
         self._events.emit(self._event)
 
 
