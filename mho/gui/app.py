@@ -54,7 +54,7 @@ def show_run(path: str | os.PathLike[str]) -> int:
     InputError
         There is no display, or Qt cannot be loaded.
     """
-    RunFile(path).close()  # what is wrong with it is best said in the terminal
+    RunFile(path).close()  # its error is best reported in the terminal
     app = _application()
     window = open_run_window(path)
     with _ended_by_ctrl_c(app):
@@ -73,7 +73,7 @@ def open_main_window(
     from mho.gui.session.session import Session
     from mho.gui.window.main_window import MainWindow
 
-    with suppress(OSError):  # said in the window, by whoever needs it
+    with suppress(OSError):  # reported later, in the window
         Path(folder).mkdir(parents=True, exist_ok=True)
     window = MainWindow(Session(Path(folder), bench), settings)
     window.show()
@@ -96,7 +96,7 @@ def show_main_window(folder: str | os.PathLike[str], bench: str = "simulated") -
     beat = QTimer(window, interval=BEAT)  # Python's turn to notice Ctrl-C
     beat.timeout.connect(lambda: None)
     beat.start()
-    # What was imported and built so far stays: later collections pass over it, and never take a tenth of a second.
+    # Freeze the objects so far: later collections skip them, and never take a tenth of a second.
     gc.collect()
     gc.freeze()
     with _ended_by_ctrl_c(app), _faults_said_in(window):
@@ -154,7 +154,7 @@ def _check_display() -> None:
 
 @contextmanager
 def _ended_by_ctrl_c(app: QCoreApplication) -> Iterator[None]:
-    """Let Ctrl-C end `app`; the window's timer gives Python its turn to notice."""
+    """Make Ctrl-C end `app`; the window's timer lets Python handle the signal."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

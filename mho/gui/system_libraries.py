@@ -39,7 +39,7 @@ def missing(libraries: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ..
 
 
 def qt_trouble() -> str:
-    """Say in words why Qt's window cannot be loaded here, and what to install; empty when it can be."""
+    """Return why Qt's window cannot be loaded here, and what to install; empty when it can be."""
     try:
         import PySide6.QtWidgets  # noqa: F401 # it loads the libraries
     except ImportError as error:
@@ -48,7 +48,7 @@ def qt_trouble() -> str:
 
 
 def advice(lacking: Mapping[str, tuple[str, ...]]) -> str:
-    """Say which libraries are lacking and, of each that Debian and Ubuntu name differently, the newest package."""
+    """Return the missing libraries, with the newest package where Debian and Ubuntu name one differently."""
     if not lacking:
         return ""
     packages = sorted({names[0] for names in lacking.values()})

@@ -55,7 +55,7 @@ class Details:
 
 
 class InstrumentTable(QTreeWidget):
-    """A row an instrument with the newest that is known of it, and below it all that was found, source by source."""
+    """A row per instrument with its latest state, and below it all findings by source."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,7 +78,7 @@ class InstrumentTable(QTreeWidget):
         return [one.role for one in self._instruments]
 
     def see(self, role: str, seen: InstrumentState) -> None:
-        """Take how an instrument was found, unless something newer is known; empty words leave what was known."""
+        """Store an instrument's state unless a newer one is known; empty texts do not replace known ones."""
         old = self._seen.get(role)
         if role in self.roles and (old is None or seen.when >= old.when):
             self._seen[role] = seen
@@ -93,7 +93,7 @@ class InstrumentTable(QTreeWidget):
         self.redraw()
 
     def redraw(self) -> None:
-        """Show all that is known in the colours of the theme."""
+        """Show all states in the colours of the theme."""
         now = theme.colours()
         colours = {"ok": now.good, "note": now.doubtful, "wrong": now.bad}
         for one in self._instruments:

@@ -48,8 +48,8 @@ class BenchPanel(QWidget):
         self._extremes = RunExtremes()
         self._arrays: tuple[str, ...] = ()
         self._process: QProcess | None = None
-        self._stood: set[str] = set()  # of which a running job has told
-        self._shown: bool | None = None  # whether the run whose settings are shown is over; None: none are
+        self._stood: set[str] = set()  # reported by a running job
+        self._shown: bool | None = None  # whether the shown run is over; None if none is shown
         self.name, self.standing, self.last = QLabel(), ElidedLabel(), ElidedLabel()
         self.name.setTextFormat(Qt.TextFormat.PlainText)
         theme.embolden(self.name)
@@ -143,7 +143,7 @@ class BenchPanel(QWidget):
                 when = datetime.fromtimestamp(event.confirmed) if event.confirmed else datetime.now()
                 self.instruments.see(role, InstrumentState(when, source, "answers", "off"))
 
-    # --- what the run tells ---
+    # --- data of the run ---
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
         """Show what has come while the panel was hidden."""
@@ -212,7 +212,7 @@ class BenchPanel(QWidget):
         }
         self.instruments.detail("run", Details(f"read at {clock(when)} {source}", lines))
         for role, told in settings.items():
-            # What an output was before a run says nothing of what the run has made of it.
+            # The state of an output before a run does not tell its state afterwards.
             output, live = output_of_settings(told) if left else ("", False)
             self.instruments.see(role, InstrumentState(when, source, "answered", output, live=live))
 

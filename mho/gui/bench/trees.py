@@ -12,7 +12,7 @@ COLUMNS = {
 CONNECTION, OUTPUT, KNOWN = (list(COLUMNS).index(name) for name in ("Connection", "Output", "Known since"))
 LIMITS = {"Terminal": 150, "Quantity": 140, "Seen in this run": 140, "Limit": 110, "Margin": 90}
 UNSEEN = {"current of reads": "not measured"}
-"""What stands where a run tells nothing of a quantity; of all others that they were not used."""
+"""Text for a quantity without data of the run; other rows say that they were not used."""
 
 
 def output_of_settings(settings: dict[str, str]) -> tuple[str, bool]:
@@ -41,7 +41,7 @@ def table(columns: dict[str, int]) -> QTreeWidget:
 
 
 def prepare_table(tree: QTreeWidget, columns: dict[str, int]) -> None:
-    """Give a tree these headings and widths, in pixels."""
+    """Set the headings of a tree, and their widths in pixels."""
     tree.setHeaderLabels(list(columns))
     for column, width in enumerate(columns.values()):
         tree.setColumnWidth(column, width)

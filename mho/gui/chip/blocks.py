@@ -38,7 +38,7 @@ class Outline:
         return f"{self.array}[{self.top}:{self.bottom}, {self.left}:{self.right}]"
 
     def holds(self, row: int, column: int) -> bool:
-        """Whether a cell lies within."""
+        """Return whether a cell lies within."""
         return self.top <= row < self.bottom and self.left <= column < self.right
 
     def slice_at(self, column: int) -> str:

@@ -64,7 +64,7 @@ class CellBox(pg.ViewBox):  # type: ignore[misc]
         self.dragged.emit(first, last, event.modifiers(), event.isFinish())
 
     def mouseClickEvent(self, event: Any) -> None:  # noqa: N802
-        """Take one cell; zoom to it with a double click."""
+        """Select one cell; zoom to it on a double click."""
         if event.button() == Qt.MouseButton.LeftButton:
             event.accept()
             (self.zoomed if event.double() else self.clicked).emit(*self.cell_at(event.pos()))
@@ -251,7 +251,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.pick(row, column)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Go from cell to cell with the arrow keys."""
+        """Move from cell to cell with the arrow keys."""
         step = _STEPS.get(Qt.Key(event.key()))
         if step is None or self.cell is None:
             super().keyPressEvent(event)
@@ -278,7 +278,7 @@ class ChipCanvas(pg.GraphicsLayoutWidget):  # type: ignore[misc]
             axis.setPen(now.faint)
             axis.setTextPen(now.ink)
         if self._scale is not None:
-            self.set_scale(*self._scale)  # which has a colour for no cell
+            self.set_scale(*self._scale)  # the scale has a theme colour for missing values
 
 
 def _edges(mask: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

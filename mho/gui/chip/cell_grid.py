@@ -82,7 +82,7 @@ class CellGrid:
 
     @property
     def used(self) -> NDArray[np.bool_]:
-        """Which cells the run uses, as far as is known."""
+        """Mask of the cells that the run is known to use."""
         return np.isfinite(self.target) | np.isfinite(self.conductance)
 
     def apply(self, rows: CellRows) -> None:

@@ -85,7 +85,7 @@ class CellHistogram(QWidget):
         if not known.size:
             return
         edges = _edges(quantity, *scale(quantity, known, levels))
-        # What lies beyond the scale is in the first and the last bin, as it has their colours on the map.
+        # Values beyond the scale are in the first and the last bin, as they have those colours on the map.
         self.counts, _ = np.histogram(np.clip(known, edges[0], edges[-1]), edges)
         self.bars.setData(edges, np.log10(np.maximum(self.counts, FLOOR)))
         self.plot.getAxis("bottom").counts = quantity.counts

@@ -94,12 +94,12 @@ class HistoryReader:
 
     @property
     def complete(self) -> bool:
-        """Whether the table was looked through to its beginning."""
+        """Whether the table was searched to its beginning."""
         return self._before == 0
 
     @property
     def share(self) -> float:
-        """How much of the table was looked through."""
+        """Share of the table that was searched."""
         return 1.0 - self._before / self._end
 
     def look(self) -> bool:

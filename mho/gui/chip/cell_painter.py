@@ -19,7 +19,7 @@ from mho.gui.run_window.pictures import to_bytes
 
 BLOCK = 32  # rows
 SAMPLE = 2048  # cells of a block from which the scale is found
-RESCALE_PERIOD = 1.0  # s between two looks at the scale, and at what changes by itself
+RESCALE_PERIOD = 1.0  # s between updates of the scale, and of automatic changes
 
 
 class CellPainter:
@@ -73,7 +73,7 @@ class CellPainter:
         values = self.quantity.of(self._grid, rows, now).reshape(-1)
         step = (
             np.count_nonzero(np.isfinite(values)) // SAMPLE | 1
-        )  # odd, lest it always meets the same columns
+        )  # odd, so that it does not always hit the same columns
         some = values[::step]
         return some[np.isfinite(some)]
 

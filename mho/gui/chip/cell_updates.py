@@ -92,9 +92,9 @@ class CellFeed:
     grids : dict of CellGrid
         By the array's name.
     lines : dict of two arrays of int
-        Rows and columns that the run has to do with, likewise.
+        Rows and columns that the run uses, likewise.
     now : float
-        Latest bench time heard of, s.
+        Latest known bench time, s.
     codes : tuple of str
         Arrays by their number in a table's column ``array``.
 
@@ -114,24 +114,24 @@ class CellFeed:
         self.now = 0.0
         self.tables = cell_tables(run)
         self._fed: set[str] = set()  # arrays whose rows are known: they tell more than images, and sooner
-        self._images = dict.fromkeys(run.maps, 0)  # how many of each are known
+        self._images = dict.fromkeys(run.maps, 0)  # number known of each
         self._pending = True
         self._next = {table.name: run.length(table.name) for table in self.tables}
         self._before = dict(self._next)
 
     @property
     def complete(self) -> bool:
-        """Whether nothing of the past is left to be taken over."""
+        """Whether all earlier data are loaded."""
         return not self._pending and not any(self._before.values())
 
     @property
     def has_images(self) -> bool:
-        """Whether the latest images are taken over."""
+        """Whether the latest images are loaded."""
         return not self._pending
 
     @property
     def rows_seen(self) -> int:
-        """How many rows there were at the last look, or were taken over since."""
+        """Number of rows at the last look, or loaded since."""
         return sum(self._next.values())
 
     def look(self) -> Changes:

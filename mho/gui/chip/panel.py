@@ -78,7 +78,7 @@ class ChipPanel(QWidget):
         self.readout = QLabel(POINT_AT_A_CELL)
         self.readout.setTextFormat(Qt.TextFormat.PlainText)
         self.readout.setWordWrap(True)
-        # Of one height whatever it says, or the map would move under the mouse.
+        # Of constant height, as the map would otherwise move under the mouse.
         self.readout.setFixedHeight(2 * self.readout.fontMetrics().lineSpacing())
         self.canvas = ChipCanvas()
         self.move_view.toggled.connect(lambda on: setattr(self.canvas.box, "moves", on))
@@ -215,7 +215,7 @@ class ChipPanel(QWidget):
 
     @property
     def complete(self) -> bool:
-        """Whether all that the file holds of the cells is shown."""
+        """Whether all data of the cells in the file are shown."""
         return (self._feed is None or self._feed.complete) and self.history.complete
 
     @property
@@ -225,7 +225,7 @@ class ChipPanel(QWidget):
 
     @property
     def rows_seen(self) -> int:
-        """How far the run's tables are shown."""
+        """Share of the run's tables that is shown."""
         return 0 if self._feed is None else self._feed.rows_seen
 
     def _wake(self) -> None:

@@ -1,4 +1,4 @@
-"""Which cells of an array are selected, and how a form names them."""
+"""The selected cells of an array, and their text for a form."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Selection:
 
     @property
     def count(self) -> int:
-        """How many cells are selected."""
+        """Number of selected cells."""
         return int(self.mask.sum())
 
     @property
@@ -62,7 +62,7 @@ class Selection:
 
     @property
     def crossings(self) -> int:
-        """How many cells `rows` and `columns` name: a form names lines, which may cross in more cells."""
+        """Number of cells at the crossings of `rows` and `columns`, which may exceed the selection."""
         return int(self.mask.any(axis=1).sum() * self.mask.any(axis=0).sum())
 
     def describe(self) -> str:

@@ -122,7 +122,7 @@ class SelectionBar(QWidget):
         return self._none() if self._grid is None else mask(self._grid)
 
     def _outside(self, grid: CellGrid) -> Mask:
-        """Which cells last read outside the verify window of the level they were to have."""
+        """Return the cells whose last read was outside the verify window of their target level."""
         mask = np.isfinite(grid.conductance) & np.isfinite(grid.target)
         if self._levels is not None:
             nominal = self._levels.nominal

@@ -52,12 +52,12 @@ class ShownChip:
 
     @cached_property
     def levels(self) -> Levels | None:
-        """What the digits mean."""
+        """Conductance levels of the digits."""
         return self.chip.level_scale() if self.chip else None
 
     @cached_property
     def bad(self) -> dict[str, NDArray[np.bool_]]:
-        """Which cells of each array are known to be bad."""
+        """Known bad cells of each array."""
         masks = {name: np.zeros(grid.shape, dtype=bool) for name, grid in self.grids.items()}
         for array in self.chip.arrays if self.chip else ():
             for cell in array.bad_cells:

@@ -12,7 +12,7 @@ from mho.gui.chip.cell_histogram import CellHistogram
 from mho.gui.chip.cell_history_view import CellHistoryView
 
 PERIOD = 500
-"""Time between two looks at how a quantity is spread while cells change, ms."""
+"""Interval of updates of a quantity's histogram while cells change, ms."""
 
 
 class CellSide(QStackedWidget):
@@ -54,7 +54,7 @@ class CellSide(QStackedWidget):
             self._soon.start()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802
-        """Catch up with what came while nobody looked."""
+        """Process the updates that arrived while the panel was hidden."""
         super().showEvent(event)
         self._catch_up()
 

@@ -68,7 +68,7 @@ class Conditions(QWidget):
             self._layout.setRowVisible(widget, simulated)
 
     def show_simulated(self, simulated: bool) -> None:
-        """Ask for chip and cells only where they are simulated."""
+        """Show the fields for chip and cells only where they are simulated."""
         self._only_where_simulated(simulated)
         if not simulated:
             self.chip.setCurrentIndex(0)

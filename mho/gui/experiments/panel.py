@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mho.running.queue.orders import Expected
 
 THINKING = 400
-"""How long somebody pauses in typing before the whole is checked and estimated, ms."""
+"""Pause in typing after which the whole form is checked and estimated, ms."""
 
 
 class ExperimentsPanel(QWidget):
@@ -48,7 +48,7 @@ class ExperimentsPanel(QWidget):
         self.session = session
         self.form: ParameterForm | None = None
         self.expected: Expected | None = None
-        self._bad = False  # whether the line of the estimate says what is wrong
+        self._bad = False  # whether the line of the estimate shows an error
         self._offers: dict[str, ProcedureOffer] = {}
         self._asked = 0  # numbers the questions, for only the last one's answer counts
         self._wanted: tuple[str, Mapping[str, Any], Callable[[], None] | None] | None = None
@@ -188,7 +188,7 @@ class ExperimentsPanel(QWidget):
         jobs = [job for job in self.session.jobs if job.order.procedure.lower() == self.name.lower()]
         if jobs:
             last = max(jobs, key=lambda job: job.id).order
-            self._fill(replace(last, force=False))  # nobody has insisted for this one
+            self._fill(replace(last, force=False))  # this one was not confirmed
         elif not quietly:
             self.session.tell("INFO", f"no job of {self.name} is in the queue or was; nothing was filled in")
 

@@ -197,7 +197,7 @@ class TextField(Field):
         self._line.installEventFilter(self)
         self._line.setText(_text(parameter.default))
         self._line.textChanged.connect(self._typed)
-        self.problem = self._trouble()  # known, but not held against somebody who has not yet typed
+        self.problem = self._trouble()  # known, but not shown before the user has typed
 
     def value(self) -> str | None:
         """Return what is typed; None where nothing is and nothing need be."""
@@ -208,14 +208,14 @@ class TextField(Field):
         self._line.setText(_text(value))
         self._line.setCursorPosition(
             len(self._line.text()) if self._needed else 0
-        )  # of a path the end tells most
+        )  # the end of a path is its most useful part
 
     def is_default(self) -> bool:
-        """Whether it reads as the default does."""
+        """Whether the text equals that of the default."""
         return _text(self.value()) == _text(self.default)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Take a file that is dropped as its path."""
+        """Use a dropped file as the path."""
         if isinstance(event, QDropEvent) and event.mimeData().hasUrls():  # entering and moving are drops too
             if event.type() == QEvent.Type.Drop:
                 self._line.setText(event.mimeData().urls()[0].toLocalFile())
@@ -277,7 +277,7 @@ class TruthField(Field):
 
 
 def limits(parameter: Any) -> str:
-    """Say in a line what a parameter may be."""
+    """Return one line about the allowed values of a parameter."""
     unit = getattr(parameter, "units", None) or ""
     default = _text(parameter.default)
     said = f"default {default} {unit}".rstrip() if default else "must be given"

@@ -122,12 +122,12 @@ class LogFilter(QSortFilterProxyModel):
         self.setSourceModel(model)
 
     def choose(self, level: str, text: str) -> None:
-        """Leave entries of `level` and above that hold `text` in any case."""
+        """Show only entries of `level` and above that contain `text`, ignoring case."""
         self._lowest, self._text = rank(level), text.lower()
         self.invalidate()
 
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:  # noqa: N802
-        """Whether an entry is left."""
+        """Return whether an entry is shown."""
         entry = self._model.entries[row]
         return rank(entry.level) >= self._lowest and (
             not self._text or self._text in f"{entry.source} {entry.text}".lower()

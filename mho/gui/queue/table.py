@@ -31,10 +31,10 @@ Index = QModelIndex | QPersistentModelIndex
 COLUMNS = ("Job", "Status", "What", "Progress", "Time", "Outcome")
 PROGRESS = COLUMNS.index("Progress")
 DONE = Qt.ItemDataRole.UserRole
-"""Role under which the progress column tells done and total; None where no bar belongs."""
+"""Role of the progress column with done and total; None without a bar."""
 
 MANY = 10_000
-"""Steps from which on their share is told instead of their number, which would not fit."""
+"""Number of steps from which their share is shown instead, as the number would not fit."""
 
 MIME = "application/x-mho-job"
 RUNNING = ("running", "paused")
@@ -131,7 +131,7 @@ class JobsModel(QAbstractTableModel):
         return Qt.DropAction.MoveAction
 
     def mimeTypes(self) -> list[str]:  # noqa: N802
-        """What can be dropped here."""
+        """MIME types that can be dropped here."""
         return [MIME]
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:  # noqa: N802
@@ -144,7 +144,7 @@ class JobsModel(QAbstractTableModel):
     def dropMimeData(  # noqa: N802
         self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index
     ) -> bool:
-        """Ask for the move; False, for the rows follow when the queue has changed."""
+        """Request the move; returns False, as the rows are updated after the queue has changed."""
         if not data.hasFormat(MIME):
             return False
         (number, *_) = json.loads(bytes(data.data(MIME).data()))

@@ -34,10 +34,10 @@ from mho.gui.solve.convergence_view import ConvergenceView
 from mho.runs import GOING_ON, LogEntry, RunFile, Status
 
 LOOK_PERIOD = 200
-"""How often a run is looked at while it lasts, ms."""
+"""Interval of updates while the run lasts, ms."""
 
 REST_PERIOD = 1000
-"""How often a file is looked at whose run is over, or which cannot be read, ms."""
+"""Interval of updates of a file whose run is over, or which cannot be read, ms."""
 
 
 class RunWindow(QMainWindow):
@@ -126,7 +126,7 @@ class RunWindow(QMainWindow):
             self._follower = None
 
     def _say_unreadable(self, error: RunFileError) -> None:
-        """Keep the picture, say what is wrong, and start again once the file can be read."""
+        """Keep the picture, show the error, and start again once the file can be read."""
         self._close_file()
         self.message.setText(str(error))
         self.message.setVisible(True)

@@ -58,9 +58,9 @@ class ExportDialog(QDialog):
     Signals
     -------
     written(str)
-        The path of what was written, also when nobody waited for it.
+        The path of the written file, also after the dialog was closed.
     failed(str)
-        What went wrong when nobody waited for it; else the dialog says so.
+        The error after the dialog was closed; before that the dialog shows it.
     """
 
     written = Signal(str)

@@ -32,7 +32,7 @@ from mho.runs import RunFile, Status
 from mho.runs.index.index import NEWEST_FIRST, IndexedRun, RunIndex
 
 UPDATE_PERIOD = 5_000
-"""How often the folder is looked at while the panel is in view, ms."""
+"""Interval of updates of the folder while the panel is visible, ms."""
 
 MANY = 500
 """Files to be read from which on that is said."""
@@ -149,7 +149,7 @@ class RunsPanel(QWidget):
         self.search.say_mistake(text)
 
     def _fail(self, text: str) -> None:
-        """Say what is wrong with the index, once."""
+        """Report an error of the index, once."""
         if text != self._trouble:
             self._session.tell("ERROR", text)
         self._trouble = text

@@ -76,7 +76,7 @@ class RunPreview(QWidget):
         self.facts.verticalHeader().setDefaultSectionSize(21)
         self.facts.setShowGrid(False)
         self.facts.setWordWrap(False)
-        self.facts.setTextElideMode(Qt.TextElideMode.ElideLeft)  # of a path the end tells most
+        self.facts.setTextElideMode(Qt.TextElideMode.ElideLeft)  # the end of a path is its most useful part
         self.facts.setAlternatingRowColors(True)
         self.facts.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.convergence = ConvergenceView(legend=False)
@@ -159,7 +159,7 @@ class RunPreview(QWidget):
 
 
 def set_tags(index: RunIndex, run: IndexedRun, words: Sequence[str]) -> None:
-    """Give `run` exactly these tags; errors as `mho.runs.index.annotations.Annotations`."""
+    """Set the tags of `run` to these; raises as `mho.runs.index.annotations.Annotations`."""
     has = index.annotations.tags().get(run.facts.run_id, ())
     index.annotations.tag(run.facts.run_id, *(word for word in words if word not in has))
     index.annotations.untag(run.facts.run_id, *(word for word in has if word not in words))

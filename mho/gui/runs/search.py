@@ -13,7 +13,7 @@ from mho.runs.index.card import UNREADABLE
 from mho.runs.schema import Status
 
 REST = 150
-"""How long the user may rest between two letters before the search begins, ms."""
+"""Pause in typing after which the search begins, ms."""
 
 QUERY_HELP = """bits >= 24 and status = finished
 "mimo" and date >= 2026-11            a quoted text is searched everywhere
@@ -60,7 +60,7 @@ class RunsSearch(QWidget):
         return tuple((box.accessibleName(), box.currentText()) for box in boxes if box.currentIndex() > 0)
 
     def offer(self, words: Words) -> None:
-        """Let the user filter by these words; what is chosen stays."""
+        """Set the words for filtering; the present choice is kept."""
         for box, offered in ((self.procedure, words.procedures), (self.tag, words.tags)):
             chosen = box.currentText() if box.currentIndex() > 0 else ""
             with QSignalBlocker(box):

@@ -103,7 +103,7 @@ class RunsTable(QAbstractTableModel):
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Ask for the runs in another order: the index sorts, not the table."""
+        """Request the runs in another order: the index sorts, not the table."""
         if 0 <= column < len(COLUMNS) and COLUMNS[column].sort:
             falling = order is Qt.SortOrder.DescendingOrder
             self.sort_wanted.emit(("-" if falling else "") + COLUMNS[column].sort)

@@ -31,7 +31,7 @@ class BackgroundTasks(QObject):
     Signals
     -------
     failed(level, text)
-        An errand came to an error that nobody else takes.
+        An error of a function without its own error handler.
     """
 
     failed = Signal(str, str)
@@ -105,7 +105,7 @@ class BackgroundTasks(QObject):
         self._results.append((call, True))
 
     def _collect(self) -> None:
-        for _ in range(len(self._results)):  # what arrives meanwhile waits for the next look
+        for _ in range(len(self._results)):  # later results are fetched at the next timer event
             call, is_last = self._results.popleft()
             self._expected -= is_last
             call()

@@ -51,16 +51,16 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Use:
-    """Which processes use a bench, as far as this computer knows.
+    """The processes that are known to use a bench.
 
     Attributes
     ----------
     taken : float or None
-        When a process last took it for itself, Unix time, s; None where that is not known.
+        When a process last locked it, Unix time, s; None where that is not known.
     holder : str
-        The process that has it now; empty where none is known to.
+        The process that has locked it now; empty where none is known.
     lost : frozenset of int
-        Numbers of the jobs that are being run, as the queue has it, and whose runner is gone.
+        Numbers of the jobs that are running according to the queue, but whose runner is gone.
     """
 
     taken: float | None = None
@@ -69,10 +69,10 @@ class Use:
 
 
 class SafetyRecord:
-    """Collects everything about one bench that bears on its safety, and draws the verdict.
+    """Collects all facts about the safety of one bench, and derives the verdict.
 
-    Idle is never taken for safe, nor is a job's end or anybody's word: safe is what a read-back has confirmed, and only
-    until somebody uses the bench again.
+    Idle does not count as safe, nor does the end of a job or a user's statement: a bench is safe when a read-back has
+    confirmed it, until it is used again.
     """
 
     def __init__(self) -> None:
@@ -80,13 +80,13 @@ class SafetyRecord:
         self._runner: RunnerState | None = None
         self._begun: Job | None = None  # is being run, as the queue has it
         self._use = Use()
-        self._outputs = ""  # what a running job tells of them, and when
+        self._outputs = ""  # reports of a running job on the outputs, with their times
         self._found = Evidence(datetime.min, SafetyVerdict.UNKNOWN, NEVER_READ)  # the newest
 
-    # --- what is heard ---
+    # --- inputs ---
 
     def take_lane(self, lane: Lane) -> None:
-        """Take the state of the bench's queue, with its notes on the outputs and their times."""
+        """Store the state of the bench's queue, with its notes on the outputs and their times."""
         self._lane = lane
         if lane.confirmed is not None:
             self._confirm(lane.confirmed, lane.confirmed_by)
@@ -96,14 +96,14 @@ class SafetyRecord:
             self._find(Evidence(when, SafetyVerdict.UNKNOWN, text))
 
     def take_jobs(self, jobs: Sequence[Job], use: Use) -> None:
-        """Take the bench's jobs, and which processes use it."""
-        # A worker whose runner is gone ends by itself; that its run has ended does not tell how the outputs stand.
+        """Store the bench's jobs, and the processes that use it."""
+        # A worker whose runner is gone ends by itself; the end of its run does not show the state of the outputs.
         begun = (job for job in jobs if job.started is not None and (job.ended is None or job.id in use.lost))
         self._begun = next((job for job in begun if job.status != "queued"), None)
         self._use = use
 
     def take_runner(self, state: RunnerState | None, now: datetime, *, gone: bool = True) -> None:
-        """Take the state of the runner; None when there is none or, without `gone`, when it is not known."""
+        """Store the state of the runner; None when there is none or, without `gone`, when it is not known."""
         before, self._runner = self._runner, state
         if state is None and before is not None and (before.job is not None or before.state == "making safe"):
             what = (
@@ -115,7 +115,7 @@ class SafetyRecord:
             self._outputs = ""
 
     def take_event(self, event: Any, now: datetime) -> None:
-        """Take a running job's report on its outputs, and the state in which it left them."""
+        """Store a running job's report on its outputs, and the state in which it left them."""
         kind = type(event).__name__  # the classes are in a package that takes its time to load
         if kind == "Standing":
             live = event.outputs if event.live is None else event.live
@@ -130,7 +130,7 @@ class SafetyRecord:
                 self._find(Evidence(now, SafetyVerdict.UNKNOWN, text))
 
     def take_findings(self, findings: Sequence[Mapping[str, Any]], now: datetime) -> None:
-        """Take the findings of *Check bench*."""
+        """Store the findings of *Check bench*."""
         wrong = [one for one in findings if one["verdict"] == "wrong"]
         on = [
             f"{one['subject']}: {one['detail']}" for one in wrong if one["what"] in ("output", "mode", "safe")
@@ -150,7 +150,7 @@ class SafetyRecord:
             self._find(Evidence(now, SafetyVerdict.SAFE, text))
 
     def _confirm(self, when: float, by: str) -> None:
-        """Take that every output was read back as off, at a Unix time, s."""
+        """Record that every output was read back as off, at a Unix time, s."""
         at = datetime.fromtimestamp(when)
         self._find(Evidence(at, SafetyVerdict.SAFE, f"every output off since {clock(at)}, {by}"))
 
@@ -230,9 +230,9 @@ def say_runner_gone(before: RunnerState, outputs: str, waiting: int) -> tuple[st
     ----------
     before : RunnerState
     outputs : str
-        What is known of the outputs of its job.
+        Known state of the outputs of its job.
     waiting : int
-        Jobs that nobody will begin now.
+        Number of jobs that will not be started now.
     """
     gone = f"the runner of bench {before.bench} (process {before.pid}) is gone"
     if before.job is None and before.state != "making safe":

@@ -13,12 +13,12 @@ from mho.runs import LogEntry, RunFile, Status
 
 @dataclass(frozen=True)
 class News:
-    """What is new in the file since the last look.
+    """Changes in the file since the last read.
 
     Attributes
     ----------
     status, reason
-        How the run stands now.
+        Present status of the run.
     log : tuple of LogEntry
         New entries only.
     convergence : Convergence or None

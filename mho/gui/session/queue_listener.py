@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from mho.running.runner.messages import Event, RunnerState
 
 KEPT = 5000
-"""Events that wait to be shown; of more than these the oldest are forgotten, for the run file has them all."""
+"""Largest number of events that wait to be shown; beyond this the oldest are dropped, as the run file has them all."""
 
 LOOK = 0.2  # s between looks into the queue
-USE_LOOK = 0.5  # s between looks whether somebody has taken the bench
+USE_LOOK = 0.5  # s between checks of the bench's lock
 RETRY = 0.5  # s between attempts to find a runner
-ANSWER_WITHIN = 2.0  # s that a runner may take to say how it stands to one whom it lets not watch
+ANSWER_WITHIN = 2.0  # s, timeout of a runner's answer to a status request
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class WatchRefused:
 class RunnerListener:
     """Receives the events of a bench's runner; when the runner ends, it waits for the next one.
 
-    A runner that has too many watchers is asked for its state now and then.
+    A runner that has too many watchers is asked for its state from time to time.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class RunnerListener:
     def take(self, most: int) -> list[Event | WatchRefused | None]:
         """Return at most `most` events since the last call, the oldest first.
 
-        None among them says that there is no runner, or no longer one.
+        None among them means that there is no runner, or no longer one.
         """
         heard: list[Event | WatchRefused | None] = []
         with suppress(IndexError):
@@ -80,7 +80,7 @@ class RunnerListener:
         from mho.running.runner.client import RunnerClient
 
         client = RunnerClient(self._queue, self._bench)
-        last: object = self  # nothing was heard yet
+        last: object = self  # nothing was received yet
         while not self._over.is_set():
             now = None
             try:
@@ -123,7 +123,7 @@ class QueueListener:
     changed : callable
         Called in the listening thread with the jobs, how their lane stands, and who uses the bench.
     failed : callable
-        Called in the listening thread with what is wrong, once until it is right again.
+        Called in the listening thread with an error, once until it is resolved.
     """
 
     def __init__(

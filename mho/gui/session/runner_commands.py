@@ -19,7 +19,7 @@ LOOK = 0.1  # s
 Command = Literal["pause", "resume", "abort"]
 
 Said = tuple[str, str] | None
-"""Level and text of what the user is to be told; None for nothing."""
+"""Level and text of a message to the user; None for no message."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ def carry_out(command: Command, path: Path, bench: str, job: int | None = None) 
 
 
 def stop_at_once(path: Path, bench: str) -> StopTold:
-    """Have the runner of the queue at `path` break off its job and make the bench safe; without a runner, do so here.
+    """Request the runner of the queue at `path` to abort its job and make the bench safe; without a runner, do so here.
 
-    An error is part of the outcome: then nothing is confirmed.
+    An error is part of the result: then nothing is confirmed.
     """
     from mho.running.runner.emergency_stop import emergency_stop
 

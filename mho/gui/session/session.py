@@ -1,6 +1,6 @@
 """The session that all panels share: the shown run, the queue, the runner, and the signals about them.
 
-No panel knows another. Each is made with the session, receives its signals, and asks it to act.
+Panels are independent of each other. Each is created with the session, receives its signals, and calls its methods.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ class Session(QObject):
         )  # the queue notes when it was confirmed
 
     def take_findings(self, bench: str, findings: list[dict[str, Any]]) -> None:
-        """Take the findings of *Check bench* on `bench`."""
+        """Store the findings of *Check bench* on `bench`."""
         if bench == self.bench:
             self._record.take_findings(findings, datetime.now())
             self._assess()
@@ -272,7 +272,7 @@ class Session(QObject):
         Parameters
         ----------
         work : callable
-            Touches nothing of the window.
+            Must not use objects of the window.
         then : callable, optional
             Gets the result.
         refused : callable, optional

@@ -14,10 +14,10 @@ from mho.gui.session.file_follower import RunFollower
 from mho.runs import GOING_ON, RunFile
 
 LOOK_PERIOD = 100
-"""How often a run is looked at while it lasts, ms."""
+"""Interval of updates while the run lasts, ms."""
 
 REST_PERIOD = 1000
-"""How often a file is looked at whose run is over, or which cannot be read, ms."""
+"""Interval of updates of a file whose run is over, or which cannot be read, ms."""
 
 
 class ShownRun(QObject):

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from mho.errors import MhoError
 
-PERIOD = 15  # ms between two looks at what has been done, while something is being done
+PERIOD = 15  # ms between checks for results, while tasks are pending
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class TaskThread(QObject):
     name : str
         Of the thread.
     parent : QObject
-        With which it goes; `close` waits for what is being done.
+        Owner, with which it is deleted; `close` waits for the running task.
     """
 
     def __init__(self, name: str, parent: QObject) -> None:
@@ -66,7 +66,7 @@ class TaskThread(QObject):
     ) -> None:
         """Run `work`; `then` gets its result, `refused` its error, both in the window's thread.
 
-        Without `refused` what is wrong goes to the program's log. Nothing comes of it after `close`.
+        Without `refused` an error is logged. After `close` neither is called.
         """
         if self._over.is_set():
             return

@@ -23,7 +23,7 @@ from mho.runs.figures import PROBABILITY, Band
 Floats = NDArray[np.float64]
 
 FEWEST = 0.7
-"""Where a logarithmic axis of counts begins."""
+"""Lower end of a logarithmic axis of counts."""
 
 PENS = {
     "solid": Qt.PenStyle.SolidLine, "dash": Qt.PenStyle.DashLine, "dot": Qt.PenStyle.DotLine,
@@ -108,7 +108,7 @@ class FigurePlot(ThemedPlot):
         self._add(pg.PlotDataItem(*self._visible(x, y), pen=pen, connect="finite", name=name, **symbol))
 
     def _visible(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Leave out what a logarithmic axis cannot show."""
+        """Drop values that a logarithmic axis cannot show."""
         known = np.isfinite(x) & np.isfinite(y)
         for log, values in zip(self._log, (x, y), strict=True):
             known &= (values > 0.0) | (not log)

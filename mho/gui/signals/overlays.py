@@ -27,7 +27,7 @@ from mho.runs import RunFile
 from mho.runs.paths import SUFFIX
 
 Contents = Curves | FigureData
-"""What is read of a run: curves that the user chose, or a figure's data."""
+"""Data of a run: curves that the user chose, or a figure's data."""
 
 MOST_OVERLAID = 8
 PATH, COLOUR = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1

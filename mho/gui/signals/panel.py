@@ -34,10 +34,10 @@ from mho.gui.signals.reading import ROW, Curves, TableOffer, Wanted, read_curves
 from mho.runs import Figure, RunFile
 
 LOOK_PERIOD = 150
-"""How often the curves are drawn anew at most, ms."""
+"""Least interval between redraws of the curves, ms."""
 
 FREE = "columns of a table"
-"""What stands among the figures for the user's own choice."""
+"""Entry in the list of figures for the user's own choice."""
 
 WINDOWS = (1_000, 10_000, 100_000)
 """Rows that the user may have shown, the newest."""
@@ -57,7 +57,7 @@ class SignalsPanel(QWidget):
         self._offer: TableOffer | None = None
         self._size: object = None
         self._figures: dict[str, Figure] = {}
-        self._scales: dict[tuple[str, str], bool] = {}  # where the user chose, by table and signal
+        self._scales: dict[tuple[str, str], bool] = {}  # the user's choices, by table and signal
         self._build()
         self._timer = QTimer(self, singleShot=True, interval=LOOK_PERIOD)
         self._timer.timeout.connect(self._look)

@@ -25,7 +25,7 @@ LINE_FROM = 3_000
 
 @dataclass(frozen=True)
 class Shown:
-    """The curves of one run, and how they are told apart."""
+    """The curves of one run, and how they are distinguished."""
 
     name: str
     colour: str
@@ -47,7 +47,7 @@ class SignalsPlot(ThemedPlot):
         self.paint_ground()
 
     def paint_ground(self) -> None:
-        """Take the colours of the window, the cursors too."""
+        """Apply the colours of the window, including the cursors."""
         super().paint_ground()
         for cursor in getattr(self, "cursors", ()):
             cursor.setPen(pg.mkPen(colours().ink, width=1.2, style=cursor.pen.style()))
@@ -81,7 +81,7 @@ class SignalsPlot(ThemedPlot):
         self.place_cursors()
 
     def show_cursors(self, visible: bool) -> None:
-        """Put the cursors at a third and two thirds of what is shown, or take them away."""
+        """Show the cursors at a third and two thirds of the visible range, or hide them."""
         for cursor in self.cursors:
             cursor.setVisible(visible)
         if visible:
@@ -89,7 +89,7 @@ class SignalsPlot(ThemedPlot):
         self._read()
 
     def place_cursors(self) -> None:
-        """Bring the cursors back into view."""
+        """Move the cursors back into view."""
         self.plotItem.vb.updateAutoRange()  # else the view finds its range when it is painted next
         low, high = self.viewRange()[0]
         for cursor, share in zip(self.cursors, (1 / 3, 2 / 3), strict=True):
@@ -121,7 +121,7 @@ class SignalsPlot(ThemedPlot):
             item.setZValue(depth)
             item.setLogMode(self.log_x, self.log_y)
             self.addItem(item)
-            if not few:  # which works only once the item has its view
+            if not few:  # possible only after the item has its view
                 item.setDownsampling(auto=True, method="peak")
                 item.setClipToView(True)
             self.drawn.append(item)
@@ -140,7 +140,7 @@ class SignalsPlot(ThemedPlot):
         return cursor
 
     def _read(self) -> None:
-        """Say where the cursors are, what the newest curve of the first run is there, and what lies between."""
+        """Show the positions of the cursors, the values of the first run's newest curve there, and the differences."""
         if not self._shown or not self._shown[0].curves.curves or not self.cursors[0].isVisible():
             self.read.emit("")
             return

@@ -1,5 +1,5 @@
-"""Curves from the tables of a run file: a column over another, the newest rows of it, as one curve or, where the table
-says what tells its curves apart, as several; or the newest waveforms.
+"""Curves from the tables of a run file: the newest rows of a column over another, as one curve or, where the table
+declares a column that separates its curves, as several; or the newest waveforms.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WIDE = 100.0
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which curves: column `signal` of `table` over column `axis` (`ROW` for none), the newest `rows` rows."""
+    """Choice of curves: column `signal` of `table` over column `axis` (`ROW` for none), the newest `rows` rows."""
 
     table: str
     signal: str
@@ -65,7 +65,7 @@ class Curves:
 
     @property
     def wants_log(self) -> bool:
-        """Whether a logarithmic axis shows more: of I-V curves, and of errors that fall by powers of ten."""
+        """Return whether a logarithmic axis is preferable: for I-V curves, and for errors that fall by powers of ten."""
         if self.names:
             return self.unit == "A"
         values = np.concatenate([values for _, values in self.curves]) if self.curves else np.empty(0)
@@ -75,7 +75,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class TableOffer:
-    """What can be shown of a table: columns by their shape in a row, () for one number."""
+    """Columns of a table that can be shown, by their shape per row, () for one number."""
 
     columns: dict[str, tuple[int, ...]]
     signal: str
@@ -162,7 +162,7 @@ def _told_apart(
         return (), ()
     begins = np.flatnonzero(np.diff(numbers.astype(float), prepend=np.nan))
     if start and len(begins) > 1:
-        begins = begins[1:]  # of the oldest only the end is at hand
+        begins = begins[1:]  # only the end of the oldest one is loaded
     begins = begins[-MOST_SERIES:]
     ends = [*begins[1:], len(numbers)]
     curves = tuple((curve[0][a:b], curve[1][a:b]) for a, b in zip(begins, ends, strict=True))

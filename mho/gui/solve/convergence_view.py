@@ -48,7 +48,7 @@ class ConvergenceView(ThemedPlot):
         self.show_convergence(None)
 
     def paint_ground(self) -> None:
-        """Take the colours of the window; 3 bits a cycle is drawn in that of the axes."""
+        """Apply the colours of the window; 3 bits per cycle is drawn in the colour of the axes."""
         super().paint_ground()
         if hasattr(self, "ideal"):
             self.ideal.setPen(pg.mkPen(colours().faint, width=1.5, style=Qt.PenStyle.DashLine))
@@ -109,7 +109,7 @@ class ConvergenceView(ThemedPlot):
         return {curve: self._legend.getLabel(getattr(self, curve)).text for curve in curves}
 
     def _fit(self, convergence: Convergence, last: float) -> None:
-        """Show all that was measured and the precision asked for; the forecast may leave the picture."""
+        """Show all measured points and the requested precision; the forecast may exceed the view."""
         true = np.array([]) if convergence.true_residual is None else convergence.true_residual
         measured = np.concatenate([[1.0], convergence.residual, convergence.relative_error, true])
         levels = [level for level in (convergence.precision, convergence.tolerance) if level]
@@ -182,5 +182,5 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _positive(values: Floats) -> Floats:
-    """What a logarithmic axis can show; NaN for the rest."""
+    """Return the values that a logarithmic axis can show; NaN for the others."""
     return np.where(values > 0.0, values, np.nan)

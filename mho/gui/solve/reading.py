@@ -17,7 +17,7 @@ MOST_POINTS = 20_000
 
 @dataclass(frozen=True)
 class SolveFrame:
-    """What stays the same while a run refines.
+    """Data that are constant during the refinement of a run.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Wrong:
 
 @dataclass(frozen=True)
 class SolveVerdict:
-    """Whether a solve converged, in words; `proved` by a certificate in the file."""
+    """Return whether a solve converged, in words; `proved` by a certificate in the file."""
 
     converged: bool
     text: str

@@ -120,7 +120,7 @@ class FieldView(ThemedPlot):
         self.paint_ground()
 
     def paint_ground(self) -> None:
-        """Take the colours of the window, the colour bar too."""
+        """Apply the colours of the window, including the colour bar."""
         super().paint_ground()
         if hasattr(self, "bar"):
             self.bar.axis.setPen(colours().faint)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
 FRESH = 0.7
-"""How long a look is good for, s; several readers cost no more than one."""
+"""Time for which a read state is reused, s; several readers cost no more than one."""
 
 NAMES_OF_LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
 

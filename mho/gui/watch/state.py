@@ -24,7 +24,7 @@ from mho.runs import Figure, LogEntry, RunFile, Status
 from mho.runs.paths import SUFFIX
 
 ANSWER_WITHIN = 2.0
-"""How long a runner may take to say how it stands, s."""
+"""Timeout of a runner's answer to a status request, s."""
 
 MOST_ENDED, MOST_WAITING = 15, 50
 """Jobs on the page."""
@@ -42,7 +42,7 @@ class BenchLine:
 
     @property
     def warning(self) -> str:
-        """Which outputs are not confirmed safe, by the queue or its runner; empty when all are."""
+        """Outputs that are not confirmed safe, by the queue or its runner; empty when all are."""
         return self.lane.warning or (self.runner.warning if isinstance(self.runner, RunnerState) else "")
 
 

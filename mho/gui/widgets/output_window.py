@@ -12,7 +12,7 @@ from mho import processes
 
 COLUMNS = 104
 LINES_KEPT = 5000
-PATIENCE = 2000  # ms that a process has to end by itself
+PATIENCE = 2000  # ms, time for a process to end by itself
 
 
 def python_process(arguments: list[str], parent: QWidget) -> QProcess:

@@ -57,7 +57,7 @@ SIMULATED = "#7A3E9D"
 
 
 def is_dark() -> bool:
-    """Whether the window is dark now."""
+    """Return whether the window is dark now."""
     return QApplication.palette().color(QPalette.ColorRole.Window).lightness() < 128
 
 
@@ -92,7 +92,7 @@ def _palette(dark: bool) -> QPalette:
 
 
 def dress(plot: Any) -> None:
-    """Give a pyqtgraph plot (`PlotWidget`) the colours of the window."""
+    """Apply the colours of the window to a pyqtgraph plot (`PlotWidget`)."""
     now = colours()
     plot.setBackground(now.ground)
     for side in ("left", "bottom", "right", "top"):

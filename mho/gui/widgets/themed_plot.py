@@ -27,7 +27,7 @@ class ThemedPlot(pg.PlotWidget):  # type: ignore[misc]
         self.paint_ground()
 
     def paint_ground(self) -> None:
-        """Take the colours of the window; called again whenever they change."""
+        """Apply the colours of the window; called again whenever they change."""
         dress(self)
         legend = self.plotItem.legend
         if legend is not None:
@@ -45,15 +45,15 @@ class ThemedPlot(pg.PlotWidget):  # type: ignore[misc]
             self.paint_ground()
 
     def name_axis(self, side: str, name: str, unit: str, *, log: bool) -> None:
-        """Say what an axis shows; a unit gets prefixes on a linear axis, and powers of ten have none."""
+        """Label an axis; a unit gets SI prefixes on a linear axis, and none with powers of ten."""
         axis = self.getAxis(side)
         axis.enableAutoSIPrefix(bool(unit) and not log)
         if not unit or log:
-            axis.autoSIPrefixScale = 1.0  # which pyqtgraph finds also where it is not to be used
+            axis.autoSIPrefixScale = 1.0  # pyqtgraph finds it even where it is not to be used
         axis.setLabel(name, units=unit)
 
     def say(self, text: str) -> None:
-        """Put a faint line above the plot, "" for none."""
+        """Show a faint line of text above the plot, "" for none."""
         self.setTitle(text or None, color=colours().faint, size="10pt")
 
 

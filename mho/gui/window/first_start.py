@@ -32,7 +32,7 @@ OFFER, FORM, QUEUED, PROGRAMMING, REFINING, DONE = range(len(STEPS))
 
 
 class GuidedRun(QFrame):
-    """A strip that says what to do next and advances when it is done; signals `ended` when it is over or declined."""
+    """A strip that shows the next step and advances when it is done; emits `ended` after the last step or when declined."""
 
     ended = Signal()
     look_at = Signal(str)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mho.running.queue.job import Lane
 
 STOP = "stop"  # the topic of what is said of an emergency stop
-LAYOUT = 1  # of the docks; another number forgets layouts that were kept before
+LAYOUT = 1  # version of the docks; a new number discards saved layouts
 THEMES: dict[theme.Choice, str] = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
 
@@ -151,7 +151,7 @@ class MainWindow(QMainWindow):
     # --- what is shown ---
 
     def show_panel(self, title: str) -> None:
-        """Bring a panel to the front."""
+        """Show a panel in front."""
         self.panels.show(title)
 
     def panel(self, title: str) -> Any:
@@ -199,7 +199,7 @@ class MainWindow(QMainWindow):
         dialog.show()
 
     def _offer_guide(self, jobs: list[Any]) -> None:
-        """Offer the guided run once, to somebody whose queue and folder are empty."""
+        """Offer the guided run once, when queue and folder are empty."""
         self.session.jobs_changed.disconnect(self._offer_guide)
         known = self.settings.value("guided", False, bool)
         if not jobs and not known and not any(self.session.folder.glob("*.h5")):
@@ -244,7 +244,7 @@ class MainWindow(QMainWindow):
             self.session.open_run(path)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
-        """Take run files."""
+        """Accept dropped run files."""
         if any(url.toLocalFile().endswith(".h5") for url in event.mimeData().urls()):
             event.acceptProposedAction()
 
@@ -284,7 +284,7 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self, self._begin)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Give the gained room to the panels in the middle."""
+        """Assign the gained space to the panels in the middle."""
         super().resizeEvent(event)
         self.panels.hold()
 

@@ -12,16 +12,16 @@ from mho.analysis.figures import palette
 from mho.gui.widgets import theme
 
 FADES = {"DEBUG": 3000, "INFO": 6000, "WARNING": 20_000}
-"""After how long a message goes by itself, ms; any other stays."""
+"""Time after which a message disappears, ms; others stay."""
 
 CONFIRMED = "CONFIRMED"
-"""The level of what was asked for and is done; it stays as an error does, for somebody waits for it."""
+"""Level of a completed request; the message stays like an error, as the user waits for it."""
 
 GROUNDS = {
     CONFIRMED: palette.GOOD, "WARNING": palette.DOUBTFUL, "ERROR": palette.BAD, "CRITICAL": theme.STOP,
 }  # fmt: skip
 GRAVITY = ("DEBUG", "INFO", "WARNING", "ERROR", CONFIRMED, "CRITICAL")
-KEPT = 50  # that nobody has closed
+KEPT = 50  # not closed by the user
 
 
 class WrappedLabel(QLabel):
@@ -39,7 +39,7 @@ class WrappedLabel(QLabel):
         return False
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        """What the text needs at the present width."""
+        """Return the height of the text at the present width."""
         return QSize(self.NARROWEST, self.heightForWidth(max(self.width(), self.NARROWEST)))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
@@ -47,7 +47,7 @@ class WrappedLabel(QLabel):
         return self.sizeHint()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """Ask for another height."""
+        """Request another height."""
         super().resizeEvent(event)
         # Not while the layout is at work, which would forget it.
         QTimer.singleShot(0, self, self.updateGeometry)
@@ -63,7 +63,7 @@ class Said:
 
     @property
     def gravity(self) -> int:
-        """How grave it is; a level that is not known counts as INFO."""
+        """Severity; an unknown level counts as INFO."""
         return GRAVITY.index(self.level) if self.level in GRAVITY else GRAVITY.index("INFO")
 
 
@@ -116,7 +116,7 @@ class MessageBar(QWidget):
 
     @staticmethod
     def _gives_way(old: Said, new: Said) -> bool:
-        """Whether `new`, which is no less grave, takes the place of `old`; each critical one is to be seen."""
+        """Return whether `new`, which is no less severe, replaces `old`; every critical message must be seen."""
         return old.level in FADES or (old.level == new.level and new.level != "CRITICAL")
 
     def close_message(self) -> None:

@@ -24,7 +24,7 @@ PANELS = {
 """Module and class of each panel, by its title."""
 
 FROM_THE_START = ("Experiments", "Log")
-"""Panels that others speak to, or that keep what was said, before anybody looks at them."""
+"""Panels that are created at once, as others call them or they collect messages before they are shown."""
 
 LEFT, MIDDLE, BOTTOM = (
     Qt.DockWidgetArea.LeftDockWidgetArea,
@@ -32,7 +32,7 @@ LEFT, MIDDLE, BOTTOM = (
     Qt.DockWidgetArea.BottomDockWidgetArea,
 )
 PLACES = {"Experiments": LEFT, "Queue": BOTTOM, "Log": BOTTOM}
-"""Where panels are at first, by title; those that share a place are tabs."""
+"""Initial places of the panels, by title; panels in the same place are tabs."""
 
 SIZES = (
     (Qt.Orientation.Horizontal, {LEFT: 370, MIDDLE: 910}),
@@ -41,9 +41,9 @@ SIZES = (
 
 
 class PanelDock(QDockWidget):
-    """One panel, made when it is first shown, and hidden while another one covers it.
+    """One panel, created when it is first shown, and hidden while another one covers it.
 
-    To Qt all tabs of a place are visible; a panel that is hidden knows that there is nothing to draw.
+    Qt treats all tabs of a place as visible; a hidden panel need not draw.
     """
 
     def __init__(self, title: str, session: Session, window: QMainWindow) -> None:
@@ -70,7 +70,7 @@ class PanelDock(QDockWidget):
         return self.panel
 
     def is_in_view(self) -> bool:
-        """Whether it is in the window, and nothing lies over it."""
+        """Whether it is in the window, and not covered."""
         return self.panel is not None and self.panel.isVisible() and not self.isFloating()
 
     def _look(self, in_view: bool) -> None:
@@ -103,12 +103,12 @@ class PanelDocks:
         return self._docks[title].made()
 
     def show(self, title: str) -> None:
-        """Bring a panel to the front."""
+        """Show a panel in front."""
         self._docks[title].setVisible(True)
         self._docks[title].raise_()
 
     def arrange(self) -> None:
-        """Put every panel where it is at first."""
+        """Move every panel to its initial place."""
         first: dict[Qt.DockWidgetArea, PanelDock] = {}
         for title, dock in self._docks.items():
             area = PLACES.get(title, MIDDLE)
@@ -134,7 +134,7 @@ class PanelDocks:
         }
 
     def restore(self, heights: dict[PanelDock, int]) -> None:
-        """Give docks the heights that they had, once whatever took their room has gone."""
+        """Restore the heights of docks after the widget that took their space is gone."""
         layout = self._window.layout()
         assert layout is not None
         layout.activate()
@@ -148,9 +148,9 @@ class PanelDocks:
         self._heights = {dock: heights[dock] for dock in self._in(BOTTOM)}
 
     def hold(self) -> None:
-        """Change the docks in the middle by all that the window has gained or lost.
+        """Change the docks in the middle by the whole change of the window's size.
 
-        Qt would share it among all.
+        Qt would distribute it among all.
         """
         heights = self.heights()
         widths = {dock: dock.width() for dock in heights}

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 Row = tuple[str, str, str]
-"""Where, which keys, what they do."""
+"""The shortcuts: place, keys and action."""
 
 
 def rows_of(place: str, actions: Iterable[QAction]) -> list[Row]:

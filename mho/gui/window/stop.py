@@ -79,7 +79,7 @@ class EscapeTwice(QObject):
 
     def _watch(self, window: QWindow | None) -> None:
         if window is not None:
-            window.removeEventFilter(self)  # lest each press counts double
+            window.removeEventFilter(self)  # so that a press does not count twice
             window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
