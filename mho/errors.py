@@ -1,7 +1,7 @@
-"""The one error hierarchy: what a user is told, never with a traceback.
+"""The hierarchy of errors, shown to users without a traceback.
 
-It lies below every package, so that floors which know nothing of each other raise the same family.
-A message says what happened, to which thing, with which value, and what to do about it.
+All packages import it, so that independent packages raise the same types. A message states what happened, to which
+object, with which value, and what to do about it.
 """
 
 from __future__ import annotations
@@ -73,14 +73,14 @@ class Aborted(MhoError):
 
 
 class Interrupted(Aborted):
-    """The run stops because what it depends on is gone; nobody asked for that."""
+    """The run stops because its runner or supervisor is gone, not on a user's request."""
 
 
 def recorded_name(error: BaseException) -> str:
-    """Return by which name another process, or another day, is told what kind of error ended something.
+    """Return the name under which the type of an error is stored and sent to other processes.
 
-    That is the nearest class of this module, so that a lab's own kind of `LimitError` counts as one; of an error that is
-    none of mho's it is its class.
+    This is the nearest class of this module, so that a lab's own subclass of `LimitError` counts as one; for an error
+    outside mho it is its own class.
     """
     kind = type(error)
     own = next((one for one in kind.__mro__ if one.__module__ == __name__), kind)

@@ -12,7 +12,7 @@ from html import escape
 
 _FORMULA = "=+-@＝＋－＠"
 _SEPARATORS = re.compile(r"([,;|])")
-"""Where one spreadsheet or another begins a new cell; tabs and ends of lines are escaped."""
+"""Separators of cells in any spreadsheet; tabs and line ends are escaped."""
 
 _UNSEEN = "\"'\u115f\u1160\u2800\u3164\uffa0"
 """Quotes, which a reader of CSV takes off, and letters and signs that show nothing."""

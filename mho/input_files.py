@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def check_ordinary(path: Path) -> None:
-    """Raise `OSError` for a pipe, a device or a socket: reading one may wait for a writer for ever.
+    """Raise `OSError` for a pipe, a device or a socket: reading one may wait for a writer forever.
 
     A missing file or a folder is left to the caller, who opens it.
     """

@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 FIRST_WORKER = 10.0  # s that a scheduler may be without one
-AHEAD = 4  # items a worker has at hand, so that it never waits for the next
+AHEAD = 4  # items queued at a worker, so that it never waits for the next
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Workers:
         self.dashboard = str(client.dashboard_link)
 
     def count(self) -> int:
-        """How many workers there are now."""
+        """Present number of workers."""
         return len(self._client.scheduler_info(n_workers=-1)["workers"])
 
     def spread(
@@ -83,7 +83,7 @@ def dask_workers(workers: int = 2, scheduler: str = "") -> Iterator[Workers]:
     Raises
     ------
     InputError
-        dask.distributed is not installed, nobody answers at `scheduler`, or it has no workers.
+        When dask.distributed is not installed, `scheduler` does not answer, or it has no workers.
     """
     try:
         import dask
@@ -120,7 +120,7 @@ def dask_workers(workers: int = 2, scheduler: str = "") -> Iterator[Workers]:
 
 
 def _see_to_workers(joined: Workers, scheduler: str) -> None:
-    """Wait briefly for the first worker, and raise if there is none: tasks would wait for ever."""
+    """Wait briefly for the first worker, and raise if there is none: tasks would wait forever."""
     deadline = time.monotonic() + FIRST_WORKER
     while joined.count() == 0:
         if time.monotonic() > deadline:

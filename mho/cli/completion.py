@@ -1,4 +1,4 @@
-"""What a shell is offered while somebody types: names that are listed in one place each, asked for only then."""
+"""Completions for a shell: names from the place where each is listed, loaded only on completion."""
 
 from __future__ import annotations
 

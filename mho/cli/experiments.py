@@ -29,7 +29,7 @@ class RunCommand(ProcedureCommand):
     plans = True
 
     def before_loading(self, parent: Any) -> None:
-        """Go on in that process."""
+        """Continue in a separate process."""
         apart(parent)
 
 

@@ -35,7 +35,7 @@ class LazyVerbs(TyperGroup):
         return verbs
 
     def make_context(self, *words: Any, **settings: Any) -> Any:
-        """Let the group understand its words; from here on it is what is called, completed and asked for help."""
+        """Create the context of the loaded group, which is then called, completed and asked for help."""
         return self.verbs.make_context(*words, **settings)
 
     @property

@@ -108,7 +108,7 @@ def main(*, supervised: bool = True) -> NoReturn:
 
 
 def _in_words(error: Any) -> str:
-    """Say in one line what went wrong."""
+    """Print an error in one line."""
     match error:
         case UsageError():
             return _usage_in_words(error)
@@ -119,7 +119,7 @@ def _in_words(error: Any) -> str:
 
 
 def _usage_in_words(error: Any) -> str:
-    """Say what Typer found wrong, as everything else is said."""
+    """Print an error of Typer in the same form as others."""
     if possible := getattr(error, "possibilities", None):  # the nearest comes first
         return f"no such option: {error.option_name}; did you mean {possible[0]!r}?"
     message: str = error.format_message().rstrip(".").replace(". Did", "; did")

@@ -44,8 +44,8 @@ def check_output(output: Path | None, runs: int) -> None:
 def run_plan(path: Path, output: Path | None, dry_run: bool, report: Report) -> int:
     """Carry out a plan here, run after run; return how many runs failed, or would for what is known now.
 
-    A run that fails is said and the next one begins; Ctrl-C ends the whole, and so does a bench
-    that is not known safe. The supervisor hears by `report` of the benches in use.
+    A failed run is reported and the next one begins; Ctrl-C ends the plan, and so does a bench that is not known to be
+    safe. `report` informs the supervisor of the benches in use.
     """
     plan = load_plan(path)
     check_output(output, len(plan.runs))

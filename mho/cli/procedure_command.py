@@ -26,7 +26,7 @@ MARK = "procedure_"
 """Before the name of a procedure's parameter, which may be that of an option of the verb."""
 LENIENT = {"allow_extra_args": True, "ignore_unknown_options": True}
 GIVEN = "mho.cli.given"
-"""Where a context keeps what was typed for the procedure's parameters, by name."""
+"""Key of a context under which the typed parameters of the procedure are stored, by name."""
 
 
 HELP = {"--help", "-h"}
@@ -188,7 +188,7 @@ def _parameters(name: str, form: Mapping[str, Parameter], taken: set[str], parti
             made.append(_option(key, parameter, f"Parameters of {name}"))
 
     def shape() -> None:
-        """Stand for the procedure: only its signature is looked at."""
+        """Placeholder for the procedure, of which only the signature is used."""
 
     shape.__signature__ = inspect.Signature(made)  # type: ignore[attr-defined]
     app = typer.Typer(add_completion=False)

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from mho.processes import Safed
 
 REPORT = "mho.cli.report"
-"""Where a context keeps the report of the process it goes on in."""
+"""Key of a context under which the report of its process is stored."""
 
 
 def apart(context: Any) -> Report:
-    """Go on in a process of its own, once, before anything large is imported; return how that one reports.
+    """Continue in a separate process, once, before anything large is imported; return that process's report.
 
     Parameters
     ----------
     context : typer.Context
-        Its object says whether runs are supervised at all.
+        Its object states whether runs are supervised.
     """
     meta: dict[str, Any] = context.meta
     if REPORT not in meta:
@@ -31,7 +31,7 @@ def apart(context: Any) -> Report:
 
 
 def _tell_queue(bench: str, folder: str, found: Safed) -> str:
-    """Note in the queue, if there is one, how a bench was left that a run did not leave safe itself."""
+    """Record in the queue, if there is one, the state of a bench that a run did not leave safe itself."""
     from mho.running.queue.bench_notices import tell_queue  # by the supervisor, which is small until then
 
     with chdir(folder):

@@ -55,7 +55,7 @@ def write_matlab(run: RunFile, file: h5py.File, path: Path) -> None:
 
 
 def _struct(group: Group, spool: Path) -> Any:
-    """Return a group as savemat takes it; an array is a variable by itself."""
+    """Return a group in the form for savemat; an array is a separate variable."""
     if group.kind == "array":
         return _spooled(group["value"], spool)
     return {_name(series.name): _spooled(series, spool) for series in group.series}

@@ -1,7 +1,7 @@
-"""A run as a folder to publish: everything somebody needs who has nothing else, with checksums and a README.
+"""Export of a run as a self-contained folder for publication, with checksums and a README.
 
 It holds the run file, the same data as CSV, bench file and chip map, the figure, the state of the code, and
-``SHA256SUMS`` (``sha256sum -c SHA256SUMS`` says whether all is as it was).
+``SHA256SUMS`` (``sha256sum -c SHA256SUMS`` checks that nothing has changed).
 """
 
 from __future__ import annotations

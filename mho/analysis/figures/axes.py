@@ -97,7 +97,7 @@ def draw_images(axes: Sequence[Axes], drawing: Drawing) -> None:
 
 
 def place_images(figure: SubFigure, drawing: Drawing) -> list[Axes]:
-    """Give the largest image the most room, and the others a row above it."""
+    """Place the largest image below, with the most space, and the others in a row above it."""
     if drawing.nothing:
         return [figure.subplots()]
     *others, largest = drawing.images
@@ -110,7 +110,7 @@ def place_images(figure: SubFigure, drawing: Drawing) -> list[Axes]:
 
 
 def say_nothing_there(axes: Axes, title: str, why: str) -> None:
-    """Leave axes empty but for the title and the reason."""
+    """Show only the title and the reason in empty axes."""
     axes.set_title(title, loc="left")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -134,7 +134,7 @@ def line_numbers(lines: NDArray[np.int64]) -> FuncFormatter:
 
 
 def _name(axes: Axes, drawing: Drawing) -> None:
-    """Put a legend where there is most room; one of many lines lets little through of what it covers."""
+    """Place a legend where there is most space; one with many lines is almost opaque."""
     labels = [mark.label for mark in drawing.marks if mark.label]
     many: dict[str, Any] = (
         {"frameon": True, "framealpha": 0.8, "edgecolor": "none"} if len(labels) > 4 else {}

@@ -43,7 +43,7 @@ FOR_COLUMN = {"residual": palette.RESIDUAL, "relative error": palette.RELATIVE_E
 
 
 def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
-    """Say how a figure of a run, or of several on the same plane, is to be drawn.
+    """Return the drawing of a figure of a run, or of several runs in the same axes.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def compose(figure: Figure, runs: Sequence[FigureData]) -> Drawing:
 
 
 def _drawable(run: FigureData) -> FigureData:
-    """Leave out numbers so large that no axis and no unit could be found for them."""
+    """Drop numbers that are too large for an axis."""
     return replace(
         run,
         groups=tuple(replace(one, x=_bounded(one.x), y=_bounded(one.y)) for one in run.groups),
@@ -98,7 +98,7 @@ def _bounded(values: Floats) -> Floats:
 
 
 def _is_seen(mark: Mark, drawing: Drawing) -> bool:
-    """Tell whether a mark has a point that the axes can show."""
+    """Return whether a mark has a point that the axes can show."""
     if mark.shape == "bars":
         return bool(mark.y.any())
     seen = np.isfinite(mark.x) & np.isfinite(mark.y)
@@ -222,7 +222,7 @@ def _with_fit(figure: Figure, run: FigureData, curve: Mark) -> list[Mark]:
 
 
 def _references(figure: Figure, runs: Sequence[FigureData]) -> list[Mark]:
-    """Lines that shrink or grow by a factor, over all that is drawn."""
+    """Return lines that fall or rise by a constant factor, over the whole range."""
     every = np.concatenate(
         [group.x for run in runs for group in run.groups] + [[(figure.start or (0.0,))[0]]]
     )

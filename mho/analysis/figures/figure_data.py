@@ -1,4 +1,4 @@
-"""What a run has to show in a figure: groups of points, or images, in SI units."""
+"""The data of a run for a figure: groups of points, or images, in SI units."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class MapImage:
 
 @dataclass(frozen=True)
 class AxisText:
-    """What an axis shows: a name, and the SI unit."""
+    """Name and SI unit of an axis."""
 
     name: str
     unit: str = ""
@@ -63,26 +63,26 @@ NO_AXIS = AxisText("")
 
 @dataclass(frozen=True)
 class FigureData:
-    """What a run has to show in a figure.
+    """The data of a run for a figure.
 
     Attributes
     ----------
     run : str
-        The run file's name, by which it is told apart from others.
+        The run file's name, which identifies the run.
     groups : tuple of PointGroup
     images : tuple of MapImage
     x, y : AxisText
         Of an image, `y` is what it shows.
     numbers : mapping
-        What the figure's reference lines name, as far as the run has it.
+        Values for the figure's reference lines, as far as the run has them.
     counts : bool
         Whether the horizontal axis has whole numbers only.
     note : str
-        What is left out, for the title.
+        Note on omitted data, for the title.
     nothing : str
-        Why there is nothing to draw; "" when there is something.
+        Reason why there is nothing to draw; "" otherwise.
     colour : str
-        What the run is drawn in beside others, where that is chosen already.
+        Colour of the run among others, where it is already chosen.
     """
 
     run: str

@@ -1,7 +1,7 @@
-"""What a figure is drawn from, read out of one run file: groups of points, or images, in SI units.
+"""Reading of the data for a figure from one run file: groups of points, or images, in SI units.
 
-The work is bounded: of a long table whose rows all belong to one curve, the lowest and the highest of every stretch of
-rows are kept, so that no outlier is lost; of any other the newest rows are read.
+The work is bounded: of a long table with a single curve, the lowest and the highest of every block of rows are kept, so
+that no outlier is lost; of any other table the newest rows are read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mho.runs.figures import COUNTS, CURVES, Figure
 Floats = NDArray[np.float64]
 
 POINTS = 20_000
-"""Points drawn at most: more cannot be told apart."""
+"""Largest number of points drawn; more cannot be distinguished."""
 
 BLOCK_ROWS = 1 << 18
 """Rows of a table in memory at a time."""
@@ -44,17 +44,17 @@ IMAGES, PIXELS = 4, 1 << 22
 
 
 def gather(run: RunFile, figure: Figure, newest: int = NEWEST) -> FigureData:
-    """Read what `figure` shows of `run`, as it stands in its file now.
+    """Read the data of `figure` from the present file of `run`.
 
     Parameters
     ----------
     newest : int
-        Rows of a table that are looked at.
+        Number of newest rows of a table to read.
 
     Raises
     ------
     RunFileError
-        The file is damaged, or has not what the figure is drawn from.
+        When the file is damaged, or lacks the figure's data.
     """
     try:
         check_figure(figure, run.drawable)

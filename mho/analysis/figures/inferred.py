@@ -96,7 +96,7 @@ def _identifier(name: str) -> str:
 
 
 def fits(run: RunFile, figure: Figure) -> bool:
-    """Tell whether a run has what a figure is drawn from."""
+    """Return whether a run has the data of a figure."""
     try:
         check_figure(figure, run.drawable)
     except RunFileError:

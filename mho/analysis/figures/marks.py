@@ -1,4 +1,4 @@
-"""What every renderer is given: the marks of a figure, in SI units, with their colours and names."""
+"""Input of every renderer: the marks of a figure, in SI units, with their colours and names."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ class ReferenceLevel:
 
 @dataclass(frozen=True)
 class Drawing:
-    """All that is drawn of a figure.
+    """Everything to draw of a figure.
 
     Attributes
     ----------
     title, note : str
-        The words above it; what is left out.
+        Text above the figure; note on omitted data.
     marks : tuple of Mark
-        The first lies at the bottom.
+        From the bottom to the top.
     images : tuple of MapImage
     signed : bool
         Whether the images' scale has zero in its middle.
@@ -78,7 +78,7 @@ class Drawing:
     counts : bool
         Whether the horizontal axis has whole numbers only.
     nothing : str
-        Why there is nothing to see; "" when there is something.
+        Reason why there is nothing to draw; "" otherwise.
     """
 
     title: str

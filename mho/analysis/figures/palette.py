@@ -1,4 +1,4 @@
-"""The colours of every figure and view, named by what they stand for and told apart by colour-blind eyes.
+"""The colours of every figure and view, named by their meaning and distinguishable by the colour-blind.
 
 Lines: Okabe and Ito, "Color Universal Design" (2008). Images: viridis, and ColorBrewer's RdBu for signed values.
 """

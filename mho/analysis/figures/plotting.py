@@ -35,7 +35,7 @@ def draw(*paths: RunPath, figure: str = "") -> Sheet:
     Returns
     -------
     matplotlib.figure.Figure
-        Pyplot knows nothing of it.
+        Not registered with pyplot.
 
     Raises
     ------

@@ -51,17 +51,17 @@ STYLE: dict[Any, object] = {
 
 
 def draw_runs(runs: Sequence[RunFile], figure: str = "") -> Sheet:
-    """Draw runs as they stand in their files now: all figures of the first, or one by its name.
+    """Draw runs from their present files: all figures of the first, or one by its name.
 
     Returns
     -------
     matplotlib.figure.Figure
-        With a canvas of its own: pyplot knows nothing of it.
+        With its own canvas, not registered with pyplot.
 
     Raises
     ------
     RunFileError
-        A file is damaged, has no such figure, or not what it is drawn from.
+        When a file is damaged, or lacks the figure or its data.
     """
     wanted = (figure_of(runs[0], figure),) if figure else figures_of(runs[0])
     title = _title(runs)

@@ -80,7 +80,7 @@ def import_table(
         The file cannot be read, its columns are not understood, or lines are wrong: each is named.
     """
     source = Path(path)
-    if source.exists() and not source.is_file():  # reading a pipe waits for a writer, for ever
+    if source.exists() and not source.is_file():  # reading a pipe would wait for a writer
         raise InputError(f"table {source} is no file; name one that holds cell reads")
     text = _ForeignTable(source, columns or {}, units or {})
     survey = text.survey()
@@ -109,7 +109,7 @@ def import_table(
         for block in text.blocks(survey):
             run.emit_block("reads", block)
             if image is not None:
-                # Of several reads of a cell the last is kept: so numpy assigns.
+                # Of several reads of a cell numpy's assignment keeps the last.
                 image[np.searchsorted(rows, block["row"]), np.searchsorted(lines, block["column"])] = block[
                     "conductance"
                 ]

@@ -1,4 +1,4 @@
-"""What `mho bench check` prints: a table of what was found on a bench, and what to do about it."""
+"""Output of `mho bench check`: a table of the findings on a bench, with advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a runner announces, in a terminal: a line for what happened, one bar for what happens."""
+"""Display of a runner's announcements in a terminal: a line for each event, and one progress bar."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class RunnerDisplay:
         self._live.stop()
 
     def observe(self, event: Event) -> None:
-        """Take one event."""
+        """Display one event."""
         if isinstance(event, JobChanged):
             self._line(_sentence(event.job), COLOURS.get(event.job.status, ""))
         elif isinstance(event, stream.Message):
@@ -110,7 +110,7 @@ def run_queue(bench: str, *, once: bool, drain: bool, notify: Sequence[str] = ()
     load_bench_file(bench)  # a bench that is not there would wait for ever for its first job
     logging.getLogger("mho.running.runner.worker_process").setLevel(
         logging.WARNING
-    )  # what workers complain of, tracebacks too
+    )  # workers' errors, including tracebacks
     logging.getLogger("mho.running.runner.runner").setLevel(logging.CRITICAL + 1)  # the display says it all
     wanted = addresses(notify)
     notifier = None if wanted is None else Notifier(wanted)

@@ -35,7 +35,7 @@ def print_jobs(
     console: Console,
     totals: Sequence[Total],
 ) -> None:
-    """Print what is not safe, the jobs as a table, what is still to come, and which queue stands still and why.
+    """Print unsafe benches, the jobs as a table, the remaining work, and held queues with the reason.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def _table(jobs: Sequence[Job], runners: Mapping[str, RunnerState | str | None])
 
 
 def _so_far(job: Job, runners: Mapping[str, RunnerState | str | None]) -> str:
-    """Say how far a job is that is being run; "" for any other."""
+    """Return the progress of a running job; "" for any other."""
     if job.status not in ACTIVE:
         return ""
     runner = runners.get(job.order.bench)

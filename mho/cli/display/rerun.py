@@ -1,4 +1,4 @@
-"""What repeating a run came to, on the terminal and as JSON."""
+"""Result of repeating a run, on the terminal and as JSON."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class RunDisplay:
             self._console.print()  # into a file, the last frame comes without the end of its line
 
     def observe(self, event: stream.Event) -> None:
-        """Take one event of the run."""
+        """Display one event of the run."""
         if isinstance(event, stream.Message):
             if not self._quiet or event.level != "INFO":
                 style = "" if event.level == "INFO" else "yellow" if event.level == "WARNING" else "bold red"
@@ -124,7 +124,7 @@ class RunDisplay:
 
 
 def asking(trusted: bool) -> Trust:
-    """Return who answers whether code that a run file names may be run: ``--trust``, a person at a terminal, or nobody."""
+    """Return how to decide whether code from a run file may run: ``--trust``, a question at a terminal, or never."""
     if trusted:
         return anybody
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

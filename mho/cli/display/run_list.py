@@ -62,7 +62,7 @@ def print_links(run: IndexedRun, index: RunIndex, console: Console) -> None:
 
 
 def runs_as_json(runs: Sequence[IndexedRun], index: RunIndex) -> list[dict[str, Any]]:
-    """Return everything that the index knows of `runs`."""
+    """Return everything that the index contains about `runs`."""
     quantities = index.quantities(runs)
     return [
         {

@@ -18,7 +18,7 @@ def say(what: object, *, err: bool = False) -> None:
 
 
 def complain(what: object) -> None:
-    """Say what went wrong in one line on standard error."""
+    """Print an error in one line on standard error."""
     sys.stderr.write(f"mho: {visible(str(what), lines=False)}\n")
 
 

@@ -27,11 +27,11 @@ STYLES = {
     Status.INTERRUPTED: "bold yellow",
 }
 WIDTH = 100
-HEAD_CYCLES, TAIL_CYCLES = 6, 4  # of a long refinement these are shown
+HEAD_CYCLES, TAIL_CYCLES = 6, 4  # number of shown cycles of a long refinement
 
 
 def show(path: str | os.PathLike[str], console: Console) -> None:
-    """Print what the run file at `path` tells.
+    """Print the contents of the run file at `path`.
 
     Parameters
     ----------
