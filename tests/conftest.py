@@ -1,4 +1,4 @@
-"""What every test shares: the repository's packages, no window on the screen, no run file in the checkout.
+"""Settings of all tests: the repository's packages, no window on the screen, no run file in the checkout.
 
 ``pytest --bench=BENCH.toml`` runs the tests in tests/hardware, and only these, on the instruments of that bench; without
 it they run with all others, on the simulated bench.
@@ -42,7 +42,7 @@ HARDWARE = ROOT / "tests/hardware"
 FAST = "not slow and not hardware"  # as in pyproject.toml
 
 
-# A job in the background ignores SIGINT, one under `nohup` SIGHUP, and so does all that it starts; the tests send them.
+# A background job ignores SIGINT, one under `nohup` SIGHUP, and so do its children; the tests send these signals.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -57,7 +57,7 @@ tests_ended = count(1)
 
 @pytest.fixture(scope="session", autouse=True)
 def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Let run files land in a folder of this session, never in ``data/runs``, and git be asked once for all of them."""
+    """Write run files to a folder of this session, never to ``data/runs``, and query git once for all of them."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MHO_RUNS", str(folder))
@@ -67,7 +67,7 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def patience(request: pytest.FixtureRequest) -> None:
-    """Let a soak test run for an hour: what prints where a test hangs looks into running code, which may crash it."""
+    """Let a soak test run for an hour without the timeout's dump of running code, which may crash it."""
     if request.node.get_closest_marker("slow"):
         faulthandler.cancel_dump_traceback_later()
 
@@ -85,7 +85,7 @@ if why_no_qt():
 
     @pytest.fixture
     def qtbot() -> None:
-        """Stand for pytest-qt's, which cannot be loaded."""
+        """Replace pytest-qt's fixture, which cannot be loaded."""
         pytest.skip(why_no_qt())
 
     qapp = qtbot
@@ -107,7 +107,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Spread the tests over the cores, unless somebody has said how, or few are wanted, or a bench has to be shared."""
+    """Spread the tests over the cores, unless the user chose otherwise, few are selected, or a bench has to be shared."""
     if why_no_qt() and config.pluginmanager.hasplugin("pytest-qt"):
         config.pluginmanager.unregister(name="pytest-qt")
     option = config.option
@@ -119,7 +119,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the tests of a module that makes something once in one process; every other test goes where there is time."""
+    """Keep the tests of a module with a module fixture in one process; distribute the others freely."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByModule(LoadScopeScheduling):  # type: ignore[misc]
@@ -171,7 +171,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Leave modules and tests out of every later collection, which then takes milliseconds."""
+    """Exclude modules and tests from later garbage collections, which then take milliseconds."""
     gc.collect()
     gc.freeze()
 
@@ -200,7 +200,7 @@ def bench_name(pytestconfig: pytest.Config) -> str:
 def open_for_module(bench_name: str) -> Iterator[Bench]:
     try:
         opened = open_bench(bench_name)
-    except MhoError as error:  # what is missing is said once, not for every test
+    except MhoError as error:  # a missing package is reported once, not for every test
         pytest.exit(f"bench {bench_name}: {error}", returncode=pytest.ExitCode.TESTS_FAILED)
     with opened:
         opened.safe()

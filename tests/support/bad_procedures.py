@@ -44,7 +44,7 @@ def busy(bench: Bench, stream: Stream) -> None:
 
 
 def busy_in_c(bench: Bench, stream: Stream) -> None:
-    """Computes in C and does not let go of the interpreter: no thread of this process runs, no handler is called."""
+    """Computes in C without releasing the interpreter: no thread of this process runs, no handler is called."""
     sum(range(10**13))
 
 
@@ -151,7 +151,7 @@ def leave_a_process(bench: Bench, stream: Stream) -> None:
 
 
 def fork_at_exit(bench: Bench, stream: Stream) -> None:
-    """Forks when all is over, and safe."""
+    """Forks after the run has ended and the bench is safe."""
 
     def leave() -> None:
         if os.fork() == 0:

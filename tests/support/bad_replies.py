@@ -10,15 +10,13 @@ NUMBER = re.compile(rb"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 
 BAD: dict[str, Callable[[bytes, bytes], bytes]] = {
     "garbage": lambda reply, earlier: b"#?!~ nonsense\n",
-    "earlier": lambda reply, earlier: (
-        earlier + reply
-    ),  # as if nobody had read it: all that follow are one late
+    "earlier": lambda reply, earlier: earlier + reply,  # as if it were unread: all later replies are one late
     "cut": lambda reply, earlier: reply[: len(reply) // 2],  # its end is lost, and the line feed with it
     "non-ASCII": lambda reply, earlier: reply[:1] + b"\xff\xc3\x28" + reply[1:],
     "out of range": lambda reply, earlier: NUMBER.sub(b"9.91E+37", reply, count=1),
     "empty": lambda reply, earlier: b"\n",
 }
-"""What becomes of a reply; the one before it is known, too."""
+"""Changes a reply, given the one before it."""
 
 
 class BadReply:
@@ -58,5 +56,5 @@ class BadReply:
         return reply
 
     def undo(self) -> None:
-        """Let the device's replies be as they are."""
+        """Pass the device's replies unchanged."""
         self._device.read = self._read

@@ -30,7 +30,7 @@ def say(word: str) -> None:
 
 
 def steady(run: RunWriter, report: Path) -> None:
-    """Emit until killed; each row's index and time go to `report`, which the kernel keeps whoever dies."""
+    """Emit until killed; each row's index and time go to `report`, which the kernel keeps after a kill."""
     with report.open("ab", buffering=0) as told:
         index = 0
         say("ready")
@@ -65,7 +65,7 @@ def brief(run: RunWriter) -> None:
 
 
 def silent(run: RunWriter) -> None:
-    """Emit three rows, then say nothing until told to go on."""
+    """Emit three rows, then wait for a message to continue."""
     for index in range(3):
         run.emit("points", index=index, time=0.0, a=index + 0.25, b=-index)
     say("ready")
@@ -92,7 +92,7 @@ def filling(run: RunWriter) -> None:
 
 
 def homeless(run: RunWriter) -> None:
-    """Emit, and go on when told that the folder is gone; the end comes when told again."""
+    """Emit, continue after the message that the folder is gone, and end after the next message."""
     for index in range(1000):
         run.emit("points", index=index, time=0.0, a=index + 0.25, b=-index)
         if index == 500:
@@ -103,7 +103,7 @@ def homeless(run: RunWriter) -> None:
 
 
 def filling_in(run: RunWriter) -> None:
-    """Fill in an array when told, and then again and again until killed."""
+    """Fill in an array on a message, and then repeatedly until killed."""
     say("ready")
     sys.stdin.readline()
     number = 0

@@ -1,7 +1,7 @@
 """The fault table: kills, bad and late replies, bad procedures; what is live afterwards, and what a finished run holds.
 
-Everything happens on twins served by the test's own process, which outlive whoever uses them, and is judged at their
-wires. Live and unsaid is an output that is on when all is over and nobody has said that it is not confirmed.
+Everything happens on twins served by the test's own process, which outlive the tested processes, and is judged at their
+wires. "Live and unsaid" is an output that is on at the end without a report that it is not confirmed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NOT_SAFE = "confirmed safe: "
 
 @dataclass
 class Tally:
-    """What became of the cases of one row of the table."""
+    """Results of the cases of one row of the table."""
 
     name: str
     cases: int = 0
@@ -50,7 +50,7 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
 
     def note(self, case: str, laboratory: Laboratory, path: Path | None, words: str) -> None:
-        """Judge one case that is over."""
+        """Judge one ended case."""
         self.cases += 1
         live = unsafe_roles(laboratory)
         if live and NOT_SAFE in words.replace("CONFIRMED SAFE", "confirmed safe"):
@@ -137,7 +137,7 @@ def start(bench: str, path: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str], worker: psutil.Process | None, laboratory: Laboratory) -> str:
-    """Wait until the run is over, its worker too; return what was said."""
+    """Wait until the run and its worker have ended; return their output."""
     _, words = process.communicate(timeout=PATIENCE)
     if worker is not None:
         eventually(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, PATIENCE)
@@ -175,7 +175,7 @@ def kill_runs(tally: Tally, count: int, folder: Path, seed: int) -> Tally:
 
 
 def misbehave(tally: Tally, ways: Sequence[str], folder: Path) -> Tally:
-    """Let procedures treat their process badly under `mho run`; what does not end is asked to by SIGTERM."""
+    """Run procedures that misuse their process under `mho run`; those that do not end get SIGTERM."""
     for number, how in enumerate(ways):
         with bench_to_spoil(folder / f"{number}") as (bench, laboratory):
             path, marker = folder / f"{number}" / "run.h5", folder / f"{number}" / "marker"

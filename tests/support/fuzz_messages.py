@@ -56,7 +56,7 @@ def garbled(message: bytes, chance: random.Random) -> bytes:
 
 
 def with_noise(messages: Messages) -> Messages:
-    """Let one message in ten be garbled, and one in thirty be nothing but noise."""
+    """Garble one message in ten, and replace one in thirty by noise."""
 
     def draw(chance: random.Random) -> bytes:
         luck = chance.random()
@@ -290,7 +290,7 @@ def tsp(device: TspDevice) -> Messages:
 
 
 def _tsp_paths(path: str, content: Any) -> Iterator[tuple[str, str]]:
-    """What can be done with each of a table's entries, and what it is called."""
+    """The operation possible with each of a table's entries, and its name."""
     if isinstance(content, ScriptTable):
         entry = re.sub(r"\.(\d+)(?=\.|\Z)", r"[\1]", path)
         for name in content._attributes:

@@ -30,7 +30,7 @@ from mho.instruments.simulated.scpi.instrument import ScpiDevice
 from mho.instruments.simulated.tektronixafg31000.instrument import SimulatedTektronixAFG31000
 from mho.instruments.simulated.tsp.instrument import TspDevice
 
-BATCH = 20  # messages between two looks at the error queue
+BATCH = 20  # messages between checks of the error queue
 LIFETIME = 20_000  # messages until it is switched off and on
 MOST_POINTS = 500  # of a list of the B2912A
 MOST_STEPS = 10_000_000  # of clock and terminals in a message: three sweeps of 100,000 points on two channels, and more
@@ -50,7 +50,7 @@ class CountingClock(VirtualClock):
         self.steps = 0
 
     def count(self) -> None:
-        """Note a step."""
+        """Record a step."""
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise AssertionError(f"a message took more than {MOST_STEPS} steps")
@@ -94,10 +94,10 @@ class Port:
 
 
 class Queue(NamedTuple):
-    """How a language's error queue is read.
+    """Access to a language's error queue.
 
-    What asks for its next entry, what an entry is like, how many there may be, and the bits of the status byte that
-    say an error or a reply waits.
+    Query of the next entry, pattern of an entry, largest number of entries, and the bits of the status byte for a waiting
+    error or reply.
     """
 
     ask: bytes
@@ -122,7 +122,7 @@ def shorten(device: SimulatedKeysightB2912A) -> None:
 
 
 def follow(device: PulseOutputs) -> None:
-    """Whatever the outputs do without a trigger lasts as long as it is looked at."""
+    """Check that an output without a trigger lasts exactly as long as the evaluated time."""
     for channel in CHANNELS:
         waveform = device.running(channel)
         if waveform is not None:
@@ -179,20 +179,20 @@ TWINS = {
 
 @dataclass
 class Outcome:
-    """What a soak has seen.
+    """Statistics of a soak test.
 
     Attributes
     ----------
     seconds, slowest : float
-        Wall time in all; the processor's time for the slowest message.
+        Total wall time; processor time of the slowest message.
     virtual : float
         Seconds of virtual time that passed.
     replies : int
-        Replies read, those of the looks at the error queue left out.
+        Replies read, except those of the error queue.
     errors : Counter
-        How often each error number was found in the queue.
+        Number of times that each error number was found in the queue.
     restarts : int
-        How often a script had spoilt its Lua state (``print = nil``) so that it had to be made anew.
+        Number of Lua states that a script had spoilt (``print = nil``) and that were replaced.
     """
 
     name: str
@@ -302,7 +302,7 @@ def in_order(device: Any, queue: Queue, outcome: Outcome) -> None:
 
 
 def _speaks(device: TspDevice) -> bool:
-    """Whether a script's globals still print, and still find the error queue."""
+    """Return whether a script's globals can still print, and still find the error queue."""
     device.write(b'format.asciiprecision = 6 print("here", type(errorqueue.next), type(errorqueue.count))\n')
     replied = device.read()
     device.clear()

@@ -1,4 +1,4 @@
-"""Procedures that a queue's tests put into its workers: they read one cell until told otherwise, or go wrong."""
+"""Procedures for the workers in tests of a queue: they read one cell until stopped, or fail."""
 
 from __future__ import annotations
 

@@ -158,10 +158,10 @@ def start_window(desk: Desk) -> subprocess.Popen[bytes]:
 
 @contextmanager
 def served_bench(folder: Path) -> Iterator[tuple[str, Laboratory]]:
-    """A bench of instruments that outlive whoever uses it: twins served on sockets by the test's own process.
+    """A bench whose instruments outlive its user: twins served on sockets by the test's own process.
 
-    Gives the bench file and the laboratory in which one sees what is really at the chip's terminals. The board's
-    own converters play vectors, for a simulated NI device lives in the process that uses it.
+    Yields the bench file, and the laboratory with the actual state of the chip's terminals. The board's own converters
+    play vectors, as a simulated NI device lives in the process that uses it.
     """
     converters = '[instruments.daq]\ndriver = "array_board"'
     text = re.sub(r"(?m)^\[instruments\.daq\](\n.+)*", converters, load_bench_file("simulated").text)
@@ -180,7 +180,7 @@ def served_bench(folder: Path) -> Iterator[tuple[str, Laboratory]]:
 
 
 def unsafe_roles(laboratory: Laboratory) -> set[str]:
-    """Which instruments are not at 0 V and off, or not SAFE."""
+    """Return the instruments that are not at 0 V and off, or not SAFE."""
     entries = load_bench_file("simulated").bench.instruments
     smu, gate, pulser = (laboratory.devices[e.address] for e in (entries.smu, entries.gate, entries.pulser))
     safe = {

@@ -1,4 +1,4 @@
-"""Where the checkout lies that is tested."""
+"""Path of the tested checkout."""
 
 from pathlib import Path
 

@@ -220,7 +220,7 @@ def empty_run(path: Path) -> Path:
 
 
 def seal_again(path: Path) -> Path:
-    """Seal a file that a test has changed, as whoever means harm would."""
+    """Seal a file that a test has changed, as an attacker would."""
     with h5py.File(path, "r+", libver="latest") as file:
         del file[SEAL]
         prepare_seal(file.create_group(SEAL))

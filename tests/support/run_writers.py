@@ -1,4 +1,4 @@
-"""A run written by another process, step by step as a test tells it."""
+"""A run written by another process, step by step on a test's requests."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class WriterProcess:
         )
 
     def tell(self, word: str) -> None:
-        """Have a step done, and wait until it is in the file."""
+        """Request a step, and wait until it is in the file."""
         self._say(word)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "done\n"
 
     def end(self, word: str) -> None:
-        """Have the run ended, and wait for the process."""
+        """Request the end of the run, and wait for the process."""
         self._say(word)
         self._process.communicate()
 

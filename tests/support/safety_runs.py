@@ -67,14 +67,14 @@ for _name, _changes in {
         assert _old in BENCHES[_name]
         BENCHES[_name] = BENCHES[_name].replace(_old, _new)
 
-# What makes the shortest run there is; one that is not named here runs as it is by default.
+# Parameters for the shortest possible run; a procedure not named here runs with its defaults.
 SHORTEST: dict[str, dict[str, Any]] = {
     "solve": {"matrix": np.array([[0.8, 0.2], [0.1, 0.7]]), "bits": 3, "max_cycles": 2},
     "read": {"rows": "0:2", "columns": "0:2", "repeats": 2},
     "program": {"digits": np.array([[0, 3], [7, 5]]), "passes": 1},
     "sweep": {"rows": "0:1", "columns": "0:2", "step": 0.1},
 }
-# All that `procedures` offers: a new one is tested as soon as it is there.
+# All known procedures, so that a new one is tested automatically.
 PROCEDURES: dict[str, Callable[[], Procedure]] = {
     name: partial(kind, **SHORTEST.get(name, {})) for name, kind in known_procedures().items()
 }
@@ -106,7 +106,7 @@ class DaqListener(DaqFault):
 
 @dataclass
 class Aftermath:
-    """How a run ended."""
+    """End of a run."""
 
     lab: Laboratory
     error: BaseException | None
@@ -133,7 +133,7 @@ def bench_file(folder: Path, text: str = SIMULATED) -> str:
 
 
 def unsafe_roles(bench: Bench) -> set[str]:
-    """Which outputs are not at 0 V and off, which switches not open: looked at on the wires, behind the twins."""
+    """Return outputs not at 0 V and off, and switches not open, from the state of the wires behind the twins."""
     lab, entries = bench.laboratory, bench.file.instruments
     held = lab.held  # an output that is on at 0 V is some microvolts away from it
     safe = {

@@ -1,4 +1,4 @@
-"""What tests need of the system beside Python: where it is missing they skip, and say which package to install.
+"""System packages that tests need: where one is missing they skip, and name the package to install.
 
 With ``MHO_NO_SKIPS=1``, as in `.ci/run`, which installs the packages, such a skip is a failure.
 """
@@ -21,7 +21,7 @@ NOT_LOADED = re.compile(r"ImportError: .*(\.so\b|PySide6)")  # the loader's, or 
 
 @cache
 def why_no_qt() -> str:
-    """Say why a test of the window cannot be run; empty when it can be."""
+    """Return why a test of the window cannot be run; empty when it can be."""
     trouble = qt_trouble()
     return f"{NEEDS}{trouble}" if trouble else ""
 

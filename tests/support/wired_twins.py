@@ -1,4 +1,4 @@
-"""What tests wire to the terminals of a simulated instrument, and how it gets an address."""
+"""Loads for the terminals of a simulated instrument in tests, and its registration under an address."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Resistor:
 
 @contextmanager
 def registered(name: str, devices: Mapping[str, Any]) -> Iterator[SimpleNamespace]:
-    """Let PyVISA find `devices` by address as ``NAME@mho``; yields the rack, whose `faults` may be filled."""
+    """Make `devices` available to PyVISA by address as ``NAME@mho``; yields the rack, whose `faults` may be filled."""
     clock = next(iter(devices.values())).clock
     rack = SimpleNamespace(clock=clock, devices=dict(devices), faults=[])
     register_rack(name, rack)

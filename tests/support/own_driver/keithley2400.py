@@ -59,7 +59,7 @@ class Keithley2400(VoltageSourceMeter, ScpiInstrument):
         self.exchange(":SOUR:VOLT 0;:OUTP ON")
 
     def hold(self, voltage: float) -> None:
-        """Source `voltage` (V) until told otherwise; raises `LimitError` beyond 210 V."""
+        """Source `voltage` (V) until the next command; raises `LimitError` beyond 210 V."""
         self.source_voltage = voltage
 
     def read(self, voltage: float) -> Reading:

@@ -129,7 +129,7 @@ class SimulatedKeithley2400(ScpiDevice):
         self._apply(self.level)
 
     def _apply(self, volts: float) -> None:
-        """Put the terminals where the settings want them; an output that is off is at 0 V."""
+        """Set the terminals to the state of the settings; an output that is off is at 0 V."""
         self._actual = self._source.convert(volts, self._source.range_for(volts)) if self.output_on else 0.0
         self.output.drive(self._actual, connected=True)
 
