@@ -22,7 +22,7 @@ from mho.running.plan import Plan
 from mho.runs.paths import runs_folder
 from mho.workers import dask_workers
 
-REASONS = 5  # different reasons of failure that are told
+REASONS = 5  # number of different reasons of failure that are printed
 
 
 def carry_out_campaign(plan: Plan, workers: int, scheduler: str, output: Path | None, tries: int) -> bool:

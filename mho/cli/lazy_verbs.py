@@ -12,7 +12,7 @@ from typer.main import get_command
 
 
 class LazyVerbs(TyperGroup):
-    """Stands for a `typer.Typer` in another module.
+    """Placeholder of a `typer.Typer` in another module.
 
     Parameters
     ----------
@@ -45,4 +45,4 @@ class LazyVerbs(TyperGroup):
 
     @commands.setter
     def commands(self, none: MutableMapping[str, Any]) -> None:
-        """Take no others."""
+        """Ignore other commands: those of the loaded group are used."""

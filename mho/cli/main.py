@@ -100,7 +100,7 @@ def main(*, supervised: bool = True) -> NoReturn:
     try:
         code = app(prog_name="mho", standalone_mode=False, obj=supervised)
     except (UsageError, MhoError, OSError, KeyboardInterrupt) as error:
-        if COMPLETING in os.environ:  # nobody wants to read it in the middle of a line
+        if COMPLETING in os.environ:  # unreadable in the middle of a line
             sys.exit(REFUSED)
         complain(_in_words(error))
         sys.exit(ABORTED if isinstance(error, Aborted | KeyboardInterrupt) else REFUSED)

@@ -78,12 +78,12 @@ class ProcedureCommand(TyperCommand):
         try:
             return self.procedure_of(given)
         except MhoError:
-            if completing:  # who types is not told in the middle of it what is wrong
+            if completing:  # no errors are shown while the user is typing
                 return ""
             raise
 
     def _with_options_of(self, name: str, completing: bool) -> ProcedureCommand:
-        """Return this verb with the options of a procedure; without, for one of which a shell cannot be told any."""
+        """Return this verb with the options of a procedure, or without them where the procedure cannot be loaded."""
         from rich.markup import escape  # brackets in a text of the user's own are no markup
 
         from mho.procedures.catalogue import find_procedure, form_of
@@ -131,7 +131,7 @@ class ProcedureCommand(TyperCommand):
         return super().invoke(ctx)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Leave out arguments whose values stand before already: ``mho run read [OPTIONS]``."""
+        """Omit arguments whose values are already part of the command: ``mho run read [OPTIONS]``."""
         pieces = [self.options_metavar] if self.options_metavar else []
         for one in self.get_params(ctx):
             if not getattr(one, "hidden", False):

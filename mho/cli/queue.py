@@ -187,7 +187,7 @@ def abort(
 @queue_app.command()
 def stop(bench: Bench = "simulated") -> None:
     """Emergency stop: break off the running job at once, make the bench safe, and hold the queue."""
-    with suppress(StorageError), Queue() as queue:  # a full disk keeps nobody from the bench
+    with suppress(StorageError), Queue() as queue:  # a full disk must not block the bench
         _known(bench, queue)
     typer.echo(emergency_stop(queue_path(), bench))
 

@@ -26,7 +26,7 @@ from mho.runs.integrity.comparison import compare_runs
 def going_on_from(path: str | Path, bench: str | None = None, trust: Trust = nobody) -> Opener:
     """Return the opener of the simulated bench of the run in the file at `path`, its chip as that run left it.
 
-    The progress of what is repeated is told to the run's observers, and the run's control may pause and stop it.
+    The run's observers get the progress of the repetition, and the run's control may pause and stop it.
 
     Parameters
     ----------

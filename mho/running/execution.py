@@ -58,7 +58,7 @@ def run(
     resume_of : path, optional
         The run file of an earlier attempt; kept in the file, and offered to the procedure as `stream.earlier`.
     provenance : mapping, optional
-        What else to keep about where the run comes from, text by name.
+        Further provenance to store, text by name.
     trust : callable
         Asked for code that the run files behind `after` name and that is none of mho's own, see `mho.running.trust`.
 

@@ -29,7 +29,7 @@ def failure_reason(error: BaseException) -> str:
 
 
 def failure_trace(error: BaseException) -> str:
-    """Return by which steps of the user's own code an error came, the innermost last; "" when there is nothing to add.
+    """Return the steps of the user's own code in an error's traceback, the innermost last; "" when there are none.
 
     Without the steps through mho, which say nothing to a user; but all of them where the flaw is mho's own. Files are
     named without their folders, so that the same run leaves the same log elsewhere.

@@ -106,7 +106,7 @@ class Notifier:
         try:
             if not self._sender.notify(title=title, body=body, notify_type=kind):
                 log.error("the notification %r could not be delivered everywhere", title)
-        except Exception:  # whatever a service's plug-in does, the run goes on
+        except Exception:  # an error in a service's plug-in must not stop the run
             log.exception("the notification %r was not sent", title)
 
     def close(self) -> None:

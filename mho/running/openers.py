@@ -28,9 +28,9 @@ class OpenedBench:
     ----------
     bench : Bench
     notes : mapping
-        What the run file keeps of where it comes from, text by name.
+        Provenance for the run file, text by name.
     earlier : Path or None
-        The run file of an attempt that did not come to its end, from which the procedure may take what was done.
+        The run file of an interrupted attempt, whose results the procedure may reuse.
     """
 
     bench: Bench

@@ -135,7 +135,7 @@ class _Outcome:
     def __init__(self, control: Control) -> None:
         self._control = control
         self.status, self.reason, self.safe, self.error = Status.FINISHED, "", False, ""
-        self.trace = ""  # by which steps of a user's own code an error came
+        self.trace = ""  # steps of a user's own code in an error's traceback
         self.confirmed: float | None = None  # time at which the bench was confirmed safe
         self.unsafe_reason = ""  # reason why it was not
         self.live: tuple[str, ...] = ()  # roles of which it was not

@@ -143,7 +143,7 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked plan: its name, its text, and every run it stands for, in order."""
+    """A checked plan: its name, its text, and all of its runs, in order."""
 
     name: str
     text: str

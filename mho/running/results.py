@@ -1,4 +1,4 @@
-"""What a procedure returns, as a run file keeps it: numbers with units, text, lists and mappings; nothing else."""
+"""The result of a procedure as stored in a run file: numbers with units, text, lists and mappings only."""
 
 from __future__ import annotations
 

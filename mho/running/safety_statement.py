@@ -45,7 +45,7 @@ class SafetyObserver:
         self.ended: Ended | None = None
 
     def __call__(self, event: Event) -> None:
-        """Take one event of the run."""
+        """Process one event of the run."""
         if isinstance(event, BenchTaken):
             self.taken = True
             self._report.using(self._bench)
@@ -73,7 +73,7 @@ class SafetyObserver:
         return in_order and not self._begun
 
     def found(self, error: BaseException | None) -> Safed:
-        """Return what is known of the bench that the run has left, after `error` if anything went wrong."""
+        """Return the known state of the bench after the run, with `error` if it failed."""
         ended = self.ended
         if self.left_safe(error):
             return Safed(True, confirmed=self.confirmed(error))

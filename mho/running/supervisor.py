@@ -183,7 +183,7 @@ class _Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, lambda number, frame: None)
-        signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # who sleeps looks after nothing
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # a stopped supervisor cannot react
         return out
 
     def _received(self) -> bytes:

@@ -37,7 +37,7 @@ class Code:
     name : str
         ``module:Class``.
     place : str
-        The file or folder that it would come from; "" where the module is nowhere.
+        The file or folder that contains it; "" where the module is not found.
     """
 
     run: Path
@@ -162,7 +162,7 @@ def check_chain(path: Path, trust: Trust) -> None:
 
 
 def name_here(name: str) -> str:
-    """Return the name by which a procedure that a run file names is loaded: of a file, the one in the current folder."""
+    """Return the name for loading a run file's procedure: for a file, the one in the current folder."""
     if not names_file(name) or _runs_already(name):
         return name
     return f"{file_here(name)}:{name.rpartition(':')[2]}"

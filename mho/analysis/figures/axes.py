@@ -42,7 +42,7 @@ MARKERS = {"square": "s", "circle": "o", "diamond": "D", "triangle": "^", "": ""
 
 
 def draw_axes(axes: Axes, drawing: Drawing) -> None:
-    """Draw a figure without images into axes; one that has nothing to show says so."""
+    """Draw a figure without images into axes; without data, the reason is shown."""
     if drawing.nothing:
         say_nothing_there(axes, drawing.title, drawing.nothing)
         return
@@ -64,7 +64,7 @@ def draw_axes(axes: Axes, drawing: Drawing) -> None:
 
 
 def draw_images(axes: Sequence[Axes], drawing: Drawing) -> None:
-    """Draw a figure's images into axes, as many as there are, on one scale of colours; one that has none says so."""
+    """Draw a figure's images, one per axes, on one scale of colours; without images, the reason is shown."""
     if drawing.nothing:
         say_nothing_there(axes[0], drawing.title, drawing.nothing)
         return

@@ -13,7 +13,7 @@ from mho.runs import RunFile
 Floats = NDArray[np.float64]
 
 BITS_A_CYCLE = 3
-"""What an INV circuit of 3-bit cells yields at best without luck (Zuo 2025, Fig. 3)."""
+"""Best typical bits per cycle of an INV circuit of 3-bit cells (Zuo 2025, Fig. 3)."""
 
 _COLUMNS = ("cycle", "residual", "relative_error")
 

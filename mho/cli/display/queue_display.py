@@ -107,7 +107,7 @@ def run_queue(bench: str, *, once: bool, drain: bool, notify: Sequence[str] = ()
 
     Who is at the addresses `notify`, or those in ``MHO_NOTIFY``, is told of jobs that end, and of trouble.
     """
-    load_bench_file(bench)  # a bench that is not there would wait for ever for its first job
+    load_bench_file(bench)  # a missing bench would wait forever for its first job
     logging.getLogger("mho.running.runner.worker_process").setLevel(
         logging.WARNING
     )  # workers' errors, including tracebacks

@@ -23,7 +23,7 @@ def complain(what: object) -> None:
 
 
 def complain_of_run(words: str) -> None:
-    """Say what became of a run whose own process could not, on a terminal that this process may have left behind."""
+    """Print the end of a run whose own process could not report it, possibly on a terminal that is no longer in front."""
     with suppress(OSError):  # the terminal may be gone
         if sys.stderr.isatty():
             sys.stderr.write(SHOW_CURSOR)

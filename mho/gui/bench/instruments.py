@@ -1,4 +1,4 @@
-"""The instruments of a bench as a table: what is known of each, how old that is, and who says so."""
+"""The instruments of a bench as a table: the state of each, its age, and its source."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class InstrumentState:
     when : datetime
         Local time.
     source : str
-        Who says so: ``Check bench``, ``job 4``, ``before solve-3.h5``.
+        Source: ``Check bench``, ``job 4``, ``before solve-3.h5``.
     connection, output : str
         In words; empty where the source does not tell.
     wrong : bool

@@ -201,7 +201,7 @@ class QueueListener:
 
         try:
             source = load_bench_file(self._bench)
-        except MhoError:  # the panels say so
+        except MhoError:  # the panels show the error
             return lambda begun: Use(lost=lost(begun))
 
         def look(begun: Mapping[int, Job]) -> Use:

@@ -276,7 +276,7 @@ class Session(QObject):
         then : callable, optional
             Gets the result.
         refused : callable, optional
-            Gets an `MhoError`; without it that is told as an error.
+            Gets an `MhoError`; without it the error is shown as a message.
         """
         self._background.run(work, then, refused)
 

@@ -33,7 +33,7 @@ NOTHING: frozenset[str] = frozenset()  # no crosspoint
 
 
 class Simulated(Protocol):
-    """What a simulated bench has in addition to its instruments."""
+    """Simulated parts of a bench in addition to its instruments."""
 
     clock: VirtualClock
     seed: int
@@ -461,7 +461,7 @@ class Bench(GuardedBench):
         """Settled outputs (samples, n), V, for `volts` (samples, n) at the inputs: v = -G^-1 g_in u.
 
         The first sample played is zero; its answer, the amplifiers' offsets, is subtracted. A row is NaN
-        where an output sat in its clamp: it is no answer, however small the difference looks.
+        where an output was in its clamp: that is no answer, even if the difference appears small.
 
         Raises
         ------
@@ -478,7 +478,7 @@ class Bench(GuardedBench):
             return self._vectors.invert(volts)
 
     def _enter(self, mode: Mode) -> bool:
-        """Take the bench into a mode for vectors; tell whether it was in another one."""
+        """Take the bench into a mode for vectors; return whether it was in another one."""
         if self._mode == mode:
             return False
         if not self._mode:

@@ -59,7 +59,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class BenchReport:
-    """What was found on a bench."""
+    """The findings on a bench."""
 
     bench: str
     findings: tuple[Finding, ...]

@@ -116,7 +116,7 @@ class Database:
         self._connection.execute(f"UPDATE jobs SET {changes} WHERE id = :number", values)
 
     def place(self, numbers: Sequence[int]) -> None:
-        """Give jobs the positions 1, 2, … in this order."""
+        """Set the positions of jobs to 1, 2, … in this order."""
         places = [(place, number, place) for place, number in enumerate(numbers, 1)]
         self._connection.executemany("UPDATE jobs SET position = ? WHERE id = ? AND position != ?", places)
 

@@ -186,7 +186,7 @@ class Lane:
     confirmed_by : str
         In words, who did that.
     acknowledged : float or None
-        When somebody last took it on his word that outputs were seen to which nobody could read back, Unix time, s.
+        When a user last stated that outputs which could not be read back are safe, Unix time, s.
     """
 
     bench: str

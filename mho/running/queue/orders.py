@@ -92,7 +92,7 @@ def expect(
     queue : Queue
         Provides the durations of earlier such runs.
     trust : callable
-        Asked for code that a run file behind the order names and that is none of mho's own: its worker asks nobody.
+        Called for code outside mho that a run file of the order names, as its worker cannot ask a user.
     planned : sequence of float or None
         Expected durations of the previous orders of a plan, s.
 

@@ -48,7 +48,7 @@ def _zeros(procedure: str, parameter: str) -> str:
 
 
 def _leave_out(procedure: str, parameter: str) -> str:
-    """Return the statement that removes the value by which older versions said that a parameter was not given."""
+    """Return the statement that removes the value that meant "not given" in older versions."""
     where = _zeros(procedure, parameter)
     return f"UPDATE jobs SET parameters = json_remove(parameters, '$.{parameter}') WHERE {where}"
 
@@ -75,7 +75,7 @@ _STEPS = {
         "ALTER TABLE lanes ADD COLUMN unsafe_reason TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE lanes ADD COLUMN live TEXT NOT NULL DEFAULT '[]'",
         "CREATE INDEX finished ON jobs (bench, procedure, status, ended)",
-        # Whoever added these jobs knew no other meaning of 0.
+        # When these jobs were added, 0 had no other meaning.
         *(_leave_out(*one) for one in (("sweep", "gate"), ("read", "read_voltage"), ("solve", "tolerance"))),
     ],
     3: [

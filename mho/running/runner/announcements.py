@@ -18,7 +18,7 @@ OCCASIONS: dict[JobStatus, Occasion] = {
 
 
 def notifying(notifier: Notifier) -> Callable[[Event], None]:
-    """Return a listener that sends the notifications; a job that somebody aborted causes none."""
+    """Return a listener that sends the notifications; an aborted job causes none."""
 
     def listen(event: Event) -> None:
         if isinstance(event, JobChanged) and event.job.status in OCCASIONS:

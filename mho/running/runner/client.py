@@ -85,7 +85,7 @@ class RunnerClient:
         UnsafeError
             The runner could not make the bench safe, or takes too long.
         NoRunnerError, RunnerBusyError
-            The runner is gone, or answers no more: nobody has confirmed anything.
+            When the runner is gone or no longer answers: nothing is confirmed.
         """
         deadline = time.monotonic() + SAFE_WITHIN
         while (state := self.status()).state != "idle":

@@ -25,7 +25,7 @@ class Wire:
     """A connected socket that has passed authentication; use `accepted` or `opened`."""
 
     def __init__(self, sock: socket.socket, limit: int) -> None:
-        self._sock = sock.dup()  # to wake up whoever is blocked in the connection
+        self._sock = sock.dup()  # wakes threads that are blocked in the connection
         self._connection = Connection(sock.detach())
         self._limit = limit
 
@@ -84,7 +84,7 @@ class Wire:
 
 
 def set_patience(sock: socket.socket, seconds: float) -> None:
-    """Set how long connecting, reading or writing may block, s; 0 is for ever."""
+    """Set the timeout of connecting, reading and writing, s; 0 is unlimited."""
     if os.name == "posix":
         time = struct.pack("@ll", int(seconds), int(seconds % 1 * 1e6))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, time)

@@ -49,7 +49,7 @@ def _stop_without_runner(path: Path, bench: str, why: str) -> str:
     try:
         with Queue(path) as jobs:
             jobs.hold_unsafe(bench, EMERGENCY, f"{EMERGENCY}, not confirmed yet")
-    except QueueError as error:  # a full disk, or a queue of tomorrow, keeps nobody from the bench
+    except QueueError as error:  # a full disk, or a queue of a newer version, must not prevent the stop
         held = f"the queue is NOT held ({error})"
     with suppress(QueueError), Queue(path) as jobs:
         for job in jobs.jobs(bench, ACTIVE):  # left behind by its runner, or by one that does not answer

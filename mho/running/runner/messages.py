@@ -146,7 +146,7 @@ class RunnerState:
 
 
 Event = stream.Event | Missed | JobChanged | QueueChanged | RunnerState
-"""What a client hears while it watches."""
+"""Events that a watching client receives."""
 
 _KINDS: dict[str, Any] = {
     kind.__name__: kind

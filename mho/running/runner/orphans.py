@@ -17,7 +17,7 @@ from mho.runs.integrity.liveness import lives
 
 
 def family_of_workers(queue: Path, bench: str) -> str:
-    """Return the mark of all that workers of a queue on a bench start, as `mho.processes.end_whole` looks for it."""
+    """Return the mark of all processes of a queue's workers on a bench, for `mho.processes.end_whole`."""
     return f"{queue} {bench}"
 
 

@@ -22,7 +22,7 @@ class JobOutcome:
     error : str
         The kind of error that ended it.
     asked : bool
-        Whether somebody had asked it to stop: no policy has it run again.
+        Whether a user requested its stop: it is then never run again automatically.
     ended : float or None
         When, as its run file says, Unix time, s; None where that says nothing: just now.
     confirmed : float or None

@@ -223,7 +223,7 @@ class Runner:
             self._say("ERROR", f"the queue of {self.bench} is held: {self._queue.lane(self.bench).reason}")
 
     def _see_that_alone(self) -> None:
-        """Refuse when a job's own runner lives, whatever became of the lock that it holds."""
+        """Refuse when a job's own runner lives, even if its lock is gone."""
         for job in self._queue.jobs(self.bench, ACTIVE):
             if runner_lives(job):
                 raise QueueError(
@@ -316,7 +316,7 @@ class Runner:
 
     def _follow_queue(self) -> None:
         """Apply what others have changed: holding and releasing also pauses and resumes the running job."""
-        if self._worker is not None and self._writes.settled:  # a full disk lets the job go on as it does
+        if self._worker is not None and self._writes.settled:  # a full disk must not change the job
             self._worker.tell(Command("pause" if self._writes.lane.held else "resume"))
         self._presence.announce(QueueChanged())
         self._presence.announce(self.state())

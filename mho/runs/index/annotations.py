@@ -28,7 +28,7 @@ class Annotations:
         return {run: tuple(tag for _, tag in group) for run, group in groupby(found, lambda row: str(row[0]))}
 
     def tag(self, run_id: str, *tags: str) -> None:
-        """Give a run tags.
+        """Add tags to a run.
 
         Raises
         ------
@@ -44,7 +44,7 @@ class Annotations:
             )
 
     def untag(self, run_id: str, *tags: str) -> None:
-        """Take tags off a run.
+        """Remove tags from a run.
 
         Raises
         ------

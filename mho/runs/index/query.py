@@ -33,7 +33,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Value:
-    """What a name is compared with; a quoted one is text whatever it looks like."""
+    """The value that a name is compared with; a quoted one is always text."""
 
     text: str
     quoted: bool = False
@@ -59,7 +59,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Anywhere:
-    """A quoted text alone: runs that have it anywhere in what is known of them."""
+    """A quoted text alone: runs that contain it in any of their facts."""
 
     text: str
 

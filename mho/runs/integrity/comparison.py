@@ -53,7 +53,7 @@ LARGEST_TOLERANCE = 0.05
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)( [AVSsK]\b)?")
 
 _NO_RESIDUAL = 1e-11
-"""Numbers without a unit in a sentence that differ by less are told apart by float64's rounding alone."""
+"""Numbers without a unit in a sentence that differ by less than this differ only by float64's rounding."""
 
 _RELATIVE = 1e-6
 """Tolerance of each digital value relative to itself, which the small ones of a column need."""
@@ -61,7 +61,7 @@ _RELATIVE = 1e-6
 
 @dataclass(frozen=True)
 class Compared:
-    """One dataset, or one thing told of both runs; `difference` is empty where they are equal.
+    """One dataset, or one fact, of both runs; `difference` is empty where they are equal.
 
     Attributes
     ----------

@@ -35,8 +35,8 @@ class Writer:
     started : float
         When the process started, Unix time in s; it tells apart two processes that had the same id.
     birth : str
-        The same, told without the wall clock, which may be set while a run lasts; see `birth_of`. Empty in files
-        that do not say it.
+        The same, independent of the wall clock, which may be set during a run; see `birth_of`. Empty in files
+        without it.
     """
 
     host: str

@@ -43,7 +43,7 @@ def recover(path: str | os.PathLike[str], reason: str = GONE) -> bool:
     Parameters
     ----------
     reason : str
-        Why the run ended, for who knows it.
+        Reason for the end of the run, if known.
 
     Returns
     -------

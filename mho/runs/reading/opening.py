@@ -30,7 +30,7 @@ DAMAGE = (
 
 ATTEMPTS = 5
 PAUSE = 0.05
-"""How often, and after how many seconds, to look again at a file that its writer may be changing."""
+"""Number and interval (s) of further attempts to read a file that its writer may be changing."""
 
 
 def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:

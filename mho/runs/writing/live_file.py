@@ -133,7 +133,7 @@ class LiveFile:
         return refused
 
     def _flush_pending(self) -> bool:
-        """Flush; keep an error for the next call to raise. Return whether the run goes on."""
+        """Flush; store an error for the next call to raise. Return whether the run continues."""
         with self.lock:
             if self.refusal or self._over:
                 return False

@@ -27,7 +27,7 @@ LARGEST = 1 << 22
 """Size of the largest file that is repacked, bytes."""
 
 COMPACT_BYTES = 256
-"""What takes no more stands in its dataset's object header, whose checksum HDF5 looks at too."""
+"""Largest size of data stored in their dataset's object header, whose checksum HDF5 also checks."""
 
 TEXT_BYTES = 1024
 """Room of a text from which on it is cut to what it takes."""

@@ -165,7 +165,7 @@ def lay_out(file: h5py.File, header: RunHeader, layout: Layout, writer: Writer, 
 
 
 def _header(entry: h5py.Group, header: RunHeader) -> None:
-    """Write what is known of the run before it starts: procedure, bench, chip, provenance."""
+    """Write the facts that are known before the run starts: procedure, bench, chip, provenance."""
     procedure = _group(entry, "procedure", "NXprocess")
     create_text(procedure, "name", header.procedure)
     create_text(procedure, "version", header.version)

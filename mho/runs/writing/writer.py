@@ -53,7 +53,7 @@ class RunWriter:
         path : path
             Where; missing folders are created.
         header : RunHeader
-            What is known before the run.
+            Facts that are known before the run.
         layout : Layout
             Every table, map and array the run may write.
 
@@ -176,7 +176,7 @@ class RunWriter:
             write_json(self._entry["result/units"], units or {}, "the units of the result")
 
     def pause(self, paused: bool) -> None:
-        """Write to the file that the run is paused, or goes on."""
+        """Record in the file that the run is paused or resumed."""
         with self._writing():
             write_text(self._entry["status"], Status.PAUSED if paused else Status.RUNNING)
 

@@ -134,7 +134,7 @@ class Meter(Source):
 
     @command("[:SENSe[1]]:AZERo:ONCE")
     def _zero_once(self) -> None:
-        """Take new references; the simulated meter does not drift."""
+        """Measure new references; the simulated meter does not drift."""
 
     # --- readings ---
 

@@ -52,7 +52,7 @@ class UnitSource:
     specimen : Specimen
         Its errors.
     catch_up : callable
-        Lets a running sweep go on before anything is changed or looked at.
+        Advances a running sweep before anything is changed or read.
     aperture : callable
         The meter's integration time, s.
     sweep_limit : callable

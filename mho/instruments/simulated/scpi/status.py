@@ -82,7 +82,7 @@ class EventRegister:
     enable: int = 0
 
     def update(self, condition: int) -> None:
-        """Take the new condition bits; what rises is latched in the event register."""
+        """Set the new condition bits; rising ones are latched in the event register."""
         self.event |= condition & ~self.condition
         self.condition = condition
 
@@ -124,7 +124,7 @@ class StatusModel:
             self.events |= event_bit(-350)
 
     def next_error(self) -> QueuedError:
-        """Take the oldest error, or "No error"."""
+        """Remove and return the oldest error, or "No error"."""
         return self.errors.popleft() if self.errors else NO_ERROR
 
     def take_events(self) -> int:

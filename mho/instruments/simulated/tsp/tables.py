@@ -160,7 +160,7 @@ class ScriptTable:
                 content.restore()
 
     def bind(self, sandbox: Sandbox, refuse: Refuse) -> Any:
-        """Return the Lua table that stands for this group; made once in a Lua state."""
+        """Return the Lua table of this group, created once per Lua state."""
         if self._bound_to is sandbox:
             return self._lua
         self._bound_to, self._refuse = sandbox, refuse
@@ -212,7 +212,7 @@ class InertTable:
 
 
 def bound(content: Any, sandbox: Sandbox, refuse: Refuse) -> Any:
-    """Return what stands for a constant, a function, a list, a panel or a group in Lua."""
+    """Return the Lua counterpart of a constant, a function, a list, a panel or a group."""
     if isinstance(content, ScriptTable):
         return content.bind(sandbox, refuse)
     if isinstance(content, InertTable):

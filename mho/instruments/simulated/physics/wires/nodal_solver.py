@@ -52,7 +52,7 @@ class BlockLines:
 
 @dataclass(frozen=True)
 class NodalSolution:
-    """What a block does for one vector, or for each of a batch (leading axes).
+    """Solution of a block for one vector, or for each of a batch (leading axes).
 
     Attributes
     ----------
