@@ -19,12 +19,13 @@ os.environ.setdefault(
     "OPENBLAS_NUM_THREADS", "1"
 )  # before numpy: the cores have tests to run, each with a small matrix
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the tests start hundreds of processes
+
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import count
 from pathlib import Path
-from typing import Any
 
+import psutil
 import pytest
 import run_samples
 from command_line import Shell
@@ -40,6 +41,7 @@ from mho.runs import provenance
 
 HARDWARE = ROOT / "tests/hardware"
 FAST = "not slow and not hardware"  # as in pyproject.toml
+GROWTH = 300_000_000  # bytes of memory after which benches of earlier tests are freed
 
 
 # A background job ignores SIGINT, one under `nohup` SIGHUP, and so do its children; the tests send these signals.
@@ -52,7 +54,8 @@ settings.load_profile("mho")
 
 pytest.register_assert_rewrite("safety_runs")
 
-tests_ended = count(1)
+this_process = psutil.Process()
+resident = this_process.memory_info().rss
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -114,26 +117,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or not config.pluginmanager.hasplugin("xdist"):
         return
     if option.numprocesses is None and option.dist == "no" and _are_many(config):
-        option.numprocesses, option.dist = _cores(), "load"
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the tests of a module with a module fixture in one process; distribute the others freely."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByModule(LoadScopeScheduling):  # type: ignore[misc]
-        def _split_scope(self, nodeid: str) -> str:
-            module = nodeid.partition("::")[0]
-            return module if _makes_once(config.rootpath / module) else nodeid
-
-    return ByModule(config, log)
-
-
-@cache
-def _makes_once(module: Path) -> bool:
-    """Return whether a fixture of a test module lasts as long as the module."""
-    return 'scope="module"' in module.read_text("utf-8")
+        # One more than there are cores: tests wait for processes that they have started.
+        option.numprocesses, option.dist = _cores() + 1, "worksteal"
 
 
 def _are_many(config: pytest.Config) -> bool:
@@ -174,20 +159,23 @@ def pytest_collection_finish() -> None:
     """Exclude modules and tests from later garbage collections, which then take milliseconds."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)  # see `pytest_runtest_teardown`
 
 
-def pytest_runtest_logfinish() -> None:
-    """Free now and then the benches that tests have left: each is a cycle, of 30 MB once a cell was touched."""
-    if next(tests_ended) % 10 == 0:
-        gc.collect()
-
-
+@pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """An exception that is a parameter lives on: its traceback must not keep the bench that it was raised on."""
+    """Free the benches of earlier tests when memory has grown: each is a cycle, of 30 MB once a cell was used.
+
+    An exception that is a parameter lives on: its traceback must not keep the bench that it was raised on.
+    """
+    global resident
     callspec = getattr(item, "callspec", None)
     for value in callspec.params.values() if callspec else ():
         if isinstance(value, BaseException):
             value.__traceback__ = value.__context__ = None
+    if this_process.memory_info().rss > resident + GROWTH:
+        gc.collect()
+        resident = this_process.memory_info().rss
 
 
 @pytest.fixture(scope="session")

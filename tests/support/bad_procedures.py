@@ -16,10 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pymeasure.experiment import Parameter
 from queue_procedures import CELL, Reading, be_deaf, leave_a_child, leave_a_daemon
 
 from mho.instruments import Bench
+from mho.procedures import Parameter
 from mho.procedures.stream import Stream
 
 LONG = 600.0  # s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from mho.cli.main import main
 from mho.cli.procedure_command import ProcedureCommand, typed_parameters
 from mho.procedures import Procedure
 from mho.procedures.catalogue import make_procedure
+
+get_command = cache(typer.main.get_command)  # what typer makes of all verbs, once instead of at each call
 
 
 class Shell:
@@ -23,6 +26,7 @@ class Shell:
         self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
         monkeypatch.setenv("MHO_RUNS", str(folder))
         monkeypatch.setenv("COLUMNS", "400")
+        monkeypatch.setattr(typer.main, "get_command", get_command)
 
     def __call__(self, *arguments: object) -> tuple[int, str, str]:
         self._monkeypatch.setattr(sys, "argv", ["mho", *map(str, arguments)])

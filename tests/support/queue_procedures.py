@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pymeasure.experiment import FloatParameter, IntegerParameter, Parameter
 
 from mho.errors import InputError, InstrumentError
 from mho.instruments import Bench, Cell, Pulse
-from mho.procedures import Procedure
+from mho.procedures import FloatParameter, IntegerParameter, Parameter, Procedure
 from mho.procedures.stream import Stream
 from mho.runs import Column, Layout, Table
 
