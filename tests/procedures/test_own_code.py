@@ -257,7 +257,7 @@ def test_a_run_of_it_is_repeated_and_a_changed_source_is_named_first(name, lab):
     run(make_procedure(name, {}), seed=4, output="look.h5")
     again = rerun("look.h5", output="again.h5")  # this process has named it: nobody is asked
     assert (again.equal, again.remarks) == (True, ())
-    lab.write_text(SOURCE.replace('"share": 1 /', '"share": 2 /'))
+    lab.write_text(SOURCE.replace('"share": 1 /', '"share": 20 /'))
     sys.modules.pop(lab.stem, None)
     changed = rerun("look.h5", output="changed.h5", trust=anybody)
     assert changed.remarks[0].startswith("the source of ")
@@ -267,7 +267,7 @@ def test_a_run_of_it_is_repeated_and_a_changed_source_is_named_first(name, lab):
 
 def test_the_command_line_names_a_changed_source_before_any_difference(lab, shell: Shell):
     run(make_procedure(f"{lab.name}:Look", {}), seed=4, output="look.h5")
-    lab.write_text(SOURCE.replace('"share": 1 /', '"share": 2 /'))
+    lab.write_text(SOURCE.replace('"share": 1 /', '"share": 20 /'))
     code, out, _ = shell("rerun", "look.h5", "--output", "again.h5", "--trust")
     assert code == 1
     assert 0 < out.index("has changed since") < out.index("differ:") < out.index("result:")
