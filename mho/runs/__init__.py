@@ -12,8 +12,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mho.runs.figures import Band, Figure, ReferenceLine
 from mho.runs.integrity.recovery import recover
@@ -38,6 +37,10 @@ from mho.runs.writing.writer import RunWriter
 
 if TYPE_CHECKING:
     from mho.runs.index.index import IndexedRun, RunIndex
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__name__, {".index.index": ("IndexedRun", "RunIndex")})
 
 __all__ = [
     "GOING_ON",
@@ -68,9 +71,3 @@ __all__ = [
     "runs_folder",
     "verify",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in ("IndexedRun", "RunIndex"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("mho.runs.index.index"), name)
