@@ -2,10 +2,11 @@
 
 - `schema`: what a run file holds, as plain data; `units`: conversion of units;
 - `paths`: where a new run file goes; `provenance`: program, machine and state of the code behind a run;
-- `writing`: writes a run file during the run;
+- `liveness`: whether the process that writes a run file still lives;
 - `reading`: reads a run file, needing neither the procedure's code nor a driver;
-- `integrity`: seal, verification, recovery, and the comparison of two files;
-- `index`: finds runs in a folder: queries, tags and notes.
+- `index`: finds runs in a folder: queries, tags and notes;
+- `integrity`: seal, verification, and the comparison of two files;
+- `writing`: writes a run file during the run, and recovers that of a killed writer.
 
 `RunIndex` and `IndexedRun` are loaded when they are asked for (PEP 562): they bring SQLite, and a run needs none.
 """
@@ -15,7 +16,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mho.runs.figures import Band, Figure, ReferenceLine
-from mho.runs.integrity.recovery import recover
 from mho.runs.integrity.verification import Verdict, Verification, verify
 from mho.runs.paths import new_run_path, runs_folder
 from mho.runs.provenance import collect
@@ -33,6 +33,7 @@ from mho.runs.schema import (
     Status,
     Table,
 )
+from mho.runs.writing.recovery import recover
 from mho.runs.writing.writer import RunWriter
 
 if TYPE_CHECKING:

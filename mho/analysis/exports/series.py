@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.runs.integrity.conformance import check_array, check_map, check_table, is_table
+from mho.runs.reading.conformance import check_array, check_map, check_table, is_table
 from mho.runs.reading.opening import intact
 
 BLOCK_BYTES = 8 << 20

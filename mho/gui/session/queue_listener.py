@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mho.errors import MhoError, QueueError
 from mho.gui.session.bench_safety import Use
 from mho.gui.session.loading import load_procedures
-from mho.runs.integrity.liveness import lives
+from mho.runs.liveness import lives
 
 if TYPE_CHECKING:
     from mho.running.queue.job import Job, Lane

@@ -18,7 +18,7 @@ from mho.errors import QueueError
 from mho.running.queue.database import Database, order_row
 from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order, Total
 from mho.running.queue.policy import Decision, Policy
-from mho.runs.integrity.liveness import birth_of
+from mho.runs.liveness import birth_of
 from mho.runs.paths import DEFAULT_FOLDER
 
 NAME = "queue.sqlite"

@@ -13,7 +13,7 @@ from pathlib import Path
 from mho.processes import end_whole
 from mho.running.queue.job import ACTIVE, Job
 from mho.running.runner.outcome import found
-from mho.runs.integrity.liveness import lives
+from mho.runs.liveness import lives
 
 
 def family_of_workers(queue: Path, bench: str) -> str:

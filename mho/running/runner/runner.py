@@ -40,7 +40,7 @@ from mho.running.runner.rendezvous import Rendezvous
 from mho.running.runner.server import Asked
 from mho.running.runner.service import EndAsked, RunnerService
 from mho.running.runner.worker_process import Child, ChildEnded, ChildSaid, Grace
-from mho.runs.integrity.liveness import birth_of
+from mho.runs.liveness import birth_of
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
 GRACE = Grace()

@@ -1,1 +1,1 @@
-"""Checks whether a run file is whole and unchanged: seal, verification, recovery, comparison."""
+"""Checks whether a run file is whole and unchanged: seal, verification, comparison."""

@@ -1,1 +1,1 @@
-"""Writes run files during the run."""
+"""Writes run files during the run, and recovers the file of a killed writer."""
