@@ -26,7 +26,7 @@ from mho.running.queue.orders import checked, checked_all, order_of_run, orders_
 from mho.running.queue.policy import Answer, Policy
 from mho.running.queue.store import Queue, queue_path
 from mho.running.runner.client import NoRunnerError, RunnerClient
-from mho.running.runner.emergency_stop import emergency_stop
+from mho.running.runner.emergency import emergency_stop
 from mho.running.runner.messages import RunnerState
 from mho.running.runner.orphans import as_it_stands
 

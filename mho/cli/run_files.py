@@ -57,7 +57,7 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="default beside the run file")] = None,
 ) -> None:
     """Write a run in another form: CSV tables, .mat, NetCDF, or a folder with everything, to publish."""
-    from mho.analysis.exports.export import export as write
+    from mho.analysis.exports.exporting import export as write
 
     say(write(run, to, output))
 

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.analysis.reports.cells import read_arrays, read_chip
 from mho.analysis.reports.quantities import duration_text, parameter_text
 from mho.analysis.reports.summary import read_bench

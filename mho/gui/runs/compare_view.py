@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.analysis.reports.convergence import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui.runs.preview import Known, quantity_text

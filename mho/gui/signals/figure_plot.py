@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.analysis.figures.axes import SHARES
 from mho.analysis.figures.marks import Drawing, Mark, ReferenceLevel
 from mho.analysis.figures.statistics import normal_quantile

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.analysis.figures.figure_data import FigureData
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread

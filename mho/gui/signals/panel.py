@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.figure_data import FigureData
 from mho.analysis.figures.gathering import gather

@@ -16,7 +16,7 @@ from mho.errors import MhoError, QueueError, RunFileError
 from mho.gui.run_window.pictures import first_choice
 from mho.running.queue import Job, Lane, Queue
 from mho.running.queue.job import ACTIVE, ENDED
-from mho.running.queue.store import NAME
+from mho.running.queue.store import queue_path
 from mho.running.runner import NoRunnerError, RunnerClient
 from mho.running.runner.messages import RunnerState
 from mho.running.runner.orphans import as_it_stands
@@ -96,12 +96,12 @@ def look(folder: Path) -> Glance:
     jobs: Sequence[Job] = ()
     lines: tuple[BenchLine, ...] = ()
     trouble, count = "", 0
-    if (folder / NAME).exists():  # opening a queue would make it
+    if (place := queue_path(folder)).exists():  # opening a queue would make it
         try:
-            with Queue(folder / NAME) as queue:
+            with Queue(place) as queue:
                 jobs = [as_it_stands(job) for job in queue.shown(ended=MOST_ENDED, waiting=MOST_WAITING)]
                 count = sum(total.count for total in queue.totals())
-                lines = tuple(BenchLine(lane, _ask(folder / NAME, lane.bench)) for lane in queue.lanes())
+                lines = tuple(BenchLine(lane, _ask(place, lane.bench)) for lane in queue.lanes())
         except QueueError as error:
             trouble = str(error)
     ended = [job for job in jobs if job.status in ENDED]
