@@ -7,7 +7,7 @@
 - `palette`: the colours of every figure and view.
 """
 
-from mho.analysis.figures.plotting import draw, plot
-from mho.analysis.reports.summary import Summary, summarise
+from mho.analysis.figures import draw, plot
+from mho.analysis.reports import Summary, summarise
 
 __all__ = ["Summary", "draw", "plot", "summarise"]

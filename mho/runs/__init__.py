@@ -16,11 +16,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mho.runs.figures import Band, Figure, ReferenceLine
-from mho.runs.integrity.verification import Verdict, Verification, verify
+from mho.runs.integrity import Verdict, Verification, verify
 from mho.runs.paths import new_run_path, runs_folder
 from mho.runs.provenance import collect
-from mho.runs.reading.opening import mend
-from mho.runs.reading.reader import LogEntry, RunFile, open_run
+from mho.runs.reading import LogEntry, RunFile, mend, open_run
 from mho.runs.schema import (
     GOING_ON,
     SCHEMA_VERSION,
@@ -33,15 +32,14 @@ from mho.runs.schema import (
     Status,
     Table,
 )
-from mho.runs.writing.recovery import recover
-from mho.runs.writing.writer import RunWriter
+from mho.runs.writing import RunWriter, recover
 
 if TYPE_CHECKING:
-    from mho.runs.index.index import IndexedRun, RunIndex
+    from mho.runs.index import IndexedRun, RunIndex
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(__name__, {".index.index": ("IndexedRun", "RunIndex")})
+    __getattr__, __dir__ = lazy_names(__name__, {".index": ("IndexedRun", "RunIndex")})
 
 __all__ = [
     "GOING_ON",

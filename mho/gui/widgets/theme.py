@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QStyleFactory
 from mho.analysis import palette
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import JobStatus
+    from mho.running.queue import JobStatus
 
 Choice = Literal["system", "light", "dark"]
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mho.running.runner.announcements import notifying
     from mho.running.runner.client import NoRunnerError, RunnerBusyError, RunnerClient, Watch
+    from mho.running.runner.emergency import emergency_stop
+    from mho.running.runner.messages import Event, JobChanged, RunnerState
+    from mho.running.runner.orphans import as_it_stands
     from mho.running.runner.runner import Runner
     from mho.running.runner.worker_process import Grace
 else:
@@ -17,10 +21,27 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            ".announcements": ("notifying",),
             ".client": ("NoRunnerError", "RunnerBusyError", "RunnerClient", "Watch"),
+            ".emergency": ("emergency_stop",),
+            ".messages": ("Event", "JobChanged", "RunnerState"),
+            ".orphans": ("as_it_stands",),
             ".runner": ("Runner",),
             ".worker_process": ("Grace",),
         },
     )
 
-__all__ = ["Grace", "NoRunnerError", "Runner", "RunnerBusyError", "RunnerClient", "Watch"]
+__all__ = [
+    "Event",
+    "Grace",
+    "JobChanged",
+    "NoRunnerError",
+    "Runner",
+    "RunnerBusyError",
+    "RunnerClient",
+    "RunnerState",
+    "Watch",
+    "as_it_stands",
+    "emergency_stop",
+    "notifying",
+]
