@@ -13,8 +13,7 @@ A script says ``from mho import Procedure, Table`` or ``mho.open_bench(...)``; t
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.analysis import draw, plot, summarise
@@ -35,28 +34,42 @@ if TYPE_CHECKING:
     )
     from mho.running import run, solve
     from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table, open_run
+else:
+    from mho.lazy_names import lazy_names
 
-_ROOMS = {
-    "analysis": ("draw", "plot", "summarise"),
-    "errors": ("MhoError",),
-    "instruments": ("Bench", "Cell", "Pulse", "Reading", "open_bench"),
-    "procedures": (
-        "BooleanParameter",
-        "FloatParameter",
-        "IntegerParameter",
-        "ListParameter",
-        "Parameter",
-        "Procedure",
-        "Program",
-        "Read",
-        "Solution",
-        "Solve",
-        "Sweep",
-    ),
-    "running": ("run", "solve"),
-    "runs": ("Array", "Band", "Column", "Figure", "Layout", "Map", "ReferenceLine", "Table", "open_run"),
-}
-_HOMES = {name: f"mho.{room}" for room, names in _ROOMS.items() for name in names}
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".analysis": ("draw", "plot", "summarise"),
+            ".errors": ("MhoError",),
+            ".instruments": ("Bench", "Cell", "Pulse", "Reading", "open_bench"),
+            ".procedures": (
+                "BooleanParameter",
+                "FloatParameter",
+                "IntegerParameter",
+                "ListParameter",
+                "Parameter",
+                "Procedure",
+                "Program",
+                "Read",
+                "Solution",
+                "Solve",
+                "Sweep",
+            ),
+            ".running": ("run", "solve"),
+            ".runs": (
+                "Array",
+                "Band",
+                "Column",
+                "Figure",
+                "Layout",
+                "Map",
+                "ReferenceLine",
+                "Table",
+                "open_run",
+            ),
+        },
+    )
 
 __all__ = [
     "Array",
@@ -91,14 +104,3 @@ __all__ = [
     "solve",
     "summarise",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mho' has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(_HOMES[name]), name)
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -3,10 +3,11 @@
 - `figures`: a run as pictures, for ``mho plot``, the report and the notebook;
 - `reports`: a run, or thousands of them, in a few numbers and words;
 - `exports`: a run as CSV, MATLAB, NetCDF, or as a folder to publish;
-- `imports`: foreign tables of measurements as run files.
+- `imports`: foreign tables of measurements as run files;
+- `palette`: the colours of every figure and view.
 """
 
-from mho.analysis.figures.plotting import draw, plot
-from mho.analysis.reports.summary import Summary, summarise
+from mho.analysis.figures import draw, plot
+from mho.analysis.reports import Summary, summarise
 
 __all__ = ["Summary", "draw", "plot", "summarise"]

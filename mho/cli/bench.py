@@ -38,7 +38,7 @@ def safe(bench: BenchArgument = "simulated") -> None:
     from mho.errors import UnsafeError
     from mho.instruments.opening import confirm_bench_safe
     from mho.processes import Safed
-    from mho.running.queue.bench_notices import tell_queue  # the queue may have warned of it, and is to hear
+    from mho.running.queue import tell_queue  # the queue may have warned of it, and is to hear
 
     try:
         made, confirmed = confirm_bench_safe(bench)

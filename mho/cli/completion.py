@@ -26,6 +26,6 @@ def procedures() -> list[tuple[str, str]]:
 
 def export_forms() -> tuple[str, ...]:
     """Return the forms in which a run can be exported."""
-    from mho.analysis.exports.export import FORMS
+    from mho.analysis.exports import FORMS
 
     return FORMS

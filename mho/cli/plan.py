@@ -16,7 +16,7 @@ from mho.procedures.conditions import load_conditions
 from mho.procedures.stream import Event, Observer, Started
 from mho.running.execution import run
 from mho.running.plan import Plan, PlannedRun, load_plan
-from mho.running.queue.durations import expected_together, own_seconds
+from mho.running.queue import expected_together, own_seconds
 from mho.running.safety_statement import SafetyObserver, observed_safety
 from mho.running.supervisor import Report
 

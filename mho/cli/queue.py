@@ -20,15 +20,22 @@ from mho.cli.procedure_command import ProcedureCommand, typed_parameters
 from mho.errors import QueueError
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures.origin import bench_key
-from mho.running.queue.database import StorageError
-from mho.running.queue.job import ENDED, Job, JobStatus, Order
-from mho.running.queue.orders import checked, checked_all, order_of_run, orders_of_plan
-from mho.running.queue.policy import Answer, Policy
-from mho.running.queue.store import Queue, queue_path
-from mho.running.runner.client import NoRunnerError, RunnerClient
-from mho.running.runner.emergency_stop import emergency_stop
-from mho.running.runner.messages import RunnerState
-from mho.running.runner.orphans import as_it_stands
+from mho.running.queue import (
+    ENDED,
+    Answer,
+    Job,
+    JobStatus,
+    Order,
+    Policy,
+    Queue,
+    StorageError,
+    checked,
+    checked_all,
+    order_of_run,
+    orders_of_plan,
+    queue_path,
+)
+from mho.running.runner import NoRunnerError, RunnerClient, RunnerState, as_it_stands, emergency_stop
 
 queue_app = typer.Typer(no_args_is_help=True)
 

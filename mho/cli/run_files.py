@@ -57,7 +57,7 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="default beside the run file")] = None,
 ) -> None:
     """Write a run in another form: CSV tables, .mat, NetCDF, or a folder with everything, to publish."""
-    from mho.analysis.exports.export import export as write
+    from mho.analysis.exports import export as write
 
     say(write(run, to, output))
 
@@ -75,7 +75,7 @@ def import_(
     chip: Annotated[str, typer.Option(help="a packaged chip map or a file, to be kept with the data")] = "",
 ) -> None:
     """Read a foreign table of cell reads into a run file."""
-    from mho.analysis.imports.table_import import import_table
+    from mho.analysis.imports import import_table
 
     columns, units = (_pairs("column", column), _pairs("unit", unit))
     say(import_table(table, output, columns=columns, units=units, array=array, chip=chip))
@@ -154,7 +154,7 @@ def table(
     scheduler: Scheduler = "",
 ) -> None:
     """Write one table of many runs: parameters and results, a row a run."""
-    from mho.analysis.reports.collection import tabulate
+    from mho.analysis.reports import tabulate
 
     read, skipped = tabulate(runs, output, workers, scheduler)
     for one in skipped:

@@ -16,7 +16,7 @@ from mho.cli.display.terminal import Terminal
 from mho.cli.options import AsJson
 from mho.errors import RunFileError
 from mho.runs import IndexedRun, RunIndex, runs_folder
-from mho.runs.index.index import NEWEST_FIRST
+from mho.runs.index import NEWEST_FIRST
 
 SHOWN = 50
 """Lines of a list on a terminal, unless --limit says otherwise."""

@@ -32,7 +32,7 @@ def apart(context: Any) -> Report:
 
 def _tell_queue(bench: str, folder: str, found: Safed) -> str:
     """Record in the queue, if there is one, the state of a bench that a run did not leave safe itself."""
-    from mho.running.queue.bench_notices import tell_queue  # by the supervisor, which is small until then
+    from mho.running.queue import tell_queue  # by the supervisor, which is small until then
 
     with chdir(folder):
         return tell_queue(bench, found)

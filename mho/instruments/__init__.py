@@ -15,8 +15,7 @@ The names here are loaded when they are asked for (PEP 562).
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.instruments.arrays import ArrayBench
@@ -24,27 +23,18 @@ if TYPE_CHECKING:
     from mho.instruments.limits import Limits, TerminalLimits
     from mho.instruments.opening import open_bench
     from mho.instruments.roles import Cell, Pulse, Reading
+else:
+    from mho.lazy_names import lazy_names
 
-_HOMES = {
-    "ArrayBench": "arrays",
-    "Bench": "bench",
-    "Cell": "roles",
-    "Limits": "limits",
-    "Pulse": "roles",
-    "Reading": "roles",
-    "TerminalLimits": "limits",
-    "open_bench": "opening",
-}
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".arrays": ("ArrayBench",),
+            ".bench": ("Bench",),
+            ".limits": ("Limits", "TerminalLimits"),
+            ".opening": ("open_bench",),
+            ".roles": ("Cell", "Pulse", "Reading"),
+        },
+    )
 
 __all__ = ["ArrayBench", "Bench", "Cell", "Limits", "Pulse", "Reading", "TerminalLimits", "open_bench"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

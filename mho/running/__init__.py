@@ -13,19 +13,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.running.execution import run
     from mho.running.solving import solve
+else:
+    from mho.lazy_names import lazy_names
 
-_HOMES = {"run": "mho.running.execution", "solve": "mho.running.solving"}
+    __getattr__, __dir__ = lazy_names(__name__, {".execution": ("run",), ".solving": ("solve",)})
 
 __all__ = ["run", "solve"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)

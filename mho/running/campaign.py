@@ -16,8 +16,7 @@ from mho.running.execution import run
 from mho.running.failures import failure_reason
 from mho.running.plan import Plan, PlannedRun
 from mho.runs import GOING_ON, RunFile, Status
-from mho.runs.index.card import plain_results
-from mho.runs.index.parquet import write_parquet
+from mho.runs.index import plain_results, write_parquet
 
 if TYPE_CHECKING:
     from mho.workers import Workers

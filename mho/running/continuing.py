@@ -20,7 +20,7 @@ from mho.running.phases import carry_out
 from mho.running.recipe import Recipe, read_recipe
 from mho.running.trust import Trust, nobody
 from mho.runs import Status
-from mho.runs.integrity.comparison import compare_runs
+from mho.runs.integrity import compare_runs
 
 
 def going_on_from(path: str | Path, bench: str | None = None, trust: Trust = nobody) -> Opener:

@@ -17,7 +17,7 @@ from mho.errors import MhoError
 from mho.instruments import Bench, open_bench
 from mho.procedures.origin import bench_key
 from mho.procedures.stream import BenchTaken, Control, Observer, announced
-from mho.runs.index.card import read_card
+from mho.runs.index import read_card
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from mho.procedures.catalogue import find_procedure
 from mho.procedures.own_code import name_of, source_of
 from mho.running.trust import Trust, check_trusted, check_unchanged, foreign, name_here, nobody
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
-from mho.runs.index.card import read_card
+from mho.runs.index import read_card
 from mho.runs.provenance import file_hash, is_file
 from mho.toml import parse_toml
 

@@ -14,7 +14,7 @@ from mho.running.phases import carry_out
 from mho.running.recipe import read_recipe
 from mho.running.trust import Trust, nobody
 from mho.runs import RunFile, Status, new_run_path
-from mho.runs.integrity.comparison import Change, Compared, compare_runs, compare_surroundings
+from mho.runs.integrity import Change, Compared, compare_runs, compare_surroundings
 
 
 @dataclass(frozen=True)

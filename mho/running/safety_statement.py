@@ -102,10 +102,8 @@ def observed_safety(bench: str, report: Report, display: Observer) -> Iterator[S
     UnsafeError
         At the beginning, when the queue warns of the bench and it could not be made safe.
     """
-    from mho.running.queue.bench_notices import (  # the queue's worker needs this module
-        ensure_safe,
-        tell_queue,
-    )
+    # Not loaded with this module: the queue's worker, which every job starts anew, needs none of it.
+    from mho.running.queue.bench_notices import ensure_safe, tell_queue
 
     safety = SafetyObserver(report, bench)
     ended: BaseException | None = None

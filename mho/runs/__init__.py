@@ -2,26 +2,24 @@
 
 - `schema`: what a run file holds, as plain data; `units`: conversion of units;
 - `paths`: where a new run file goes; `provenance`: program, machine and state of the code behind a run;
-- `writing`: writes a run file during the run;
+- `liveness`: whether the process that writes a run file still lives;
 - `reading`: reads a run file, needing neither the procedure's code nor a driver;
-- `integrity`: seal, verification, recovery, and the comparison of two files;
-- `index`: finds runs in a folder: queries, tags and notes.
+- `index`: finds runs in a folder: queries, tags and notes;
+- `integrity`: seal, verification, and the comparison of two files;
+- `writing`: writes a run file during the run, and recovers that of a killed writer.
 
 `RunIndex` and `IndexedRun` are loaded when they are asked for (PEP 562): they bring SQLite, and a run needs none.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mho.runs.figures import Band, Figure, ReferenceLine
-from mho.runs.integrity.recovery import recover
-from mho.runs.integrity.verification import Verdict, Verification, verify
+from mho.runs.integrity import Verdict, Verification, verify
 from mho.runs.paths import new_run_path, runs_folder
 from mho.runs.provenance import collect
-from mho.runs.reading.opening import mend
-from mho.runs.reading.reader import LogEntry, RunFile, open_run
+from mho.runs.reading import LogEntry, RunFile, mend, open_run
 from mho.runs.schema import (
     GOING_ON,
     SCHEMA_VERSION,
@@ -34,10 +32,14 @@ from mho.runs.schema import (
     Status,
     Table,
 )
-from mho.runs.writing.writer import RunWriter
+from mho.runs.writing import RunWriter, recover
 
 if TYPE_CHECKING:
-    from mho.runs.index.index import IndexedRun, RunIndex
+    from mho.runs.index import IndexedRun, RunIndex
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__name__, {".index": ("IndexedRun", "RunIndex")})
 
 __all__ = [
     "GOING_ON",
@@ -68,9 +70,3 @@ __all__ = [
     "runs_folder",
     "verify",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in ("IndexedRun", "RunIndex"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("mho.runs.index.index"), name)

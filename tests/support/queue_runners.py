@@ -25,7 +25,7 @@ from mho.running.queue import Job, JobStatus, Order, Queue
 from mho.running.runner import Grace, Runner, RunnerClient
 from mho.running.runner.messages import Event
 from mho.running.runner.runner import GRACE
-from mho.runs.integrity.liveness import birth_of
+from mho.runs.liveness import birth_of
 
 PATIENCE = 60.0
 LIVING: dict[str, Any] = {"worker": os.getpid(), "worker_birth": birth_of(os.getpid())}

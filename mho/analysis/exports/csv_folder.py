@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mho.analysis.exports.series import Group, Series, read_contents
 from mho.escaping import csv_cell
 from mho.runs import RunFile
-from mho.runs.index.card import plain_results
+from mho.runs.index import plain_results
 
 
 def write_csv(run: RunFile, file: h5py.File, folder: Path) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from mho.analysis.exports.series import Group, Series, read_contents
 from mho.errors import InputError
 from mho.runs import RunFile
-from mho.runs.reading.opening import open_run_file
+from mho.runs.reading import open_run_file
 
 if TYPE_CHECKING:
     import h5netcdf

@@ -11,8 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.runs.integrity.conformance import check_array, check_map, check_table, is_table
-from mho.runs.reading.opening import intact
+from mho.runs.reading import check_array, check_map, check_table, intact, is_table
 
 BLOCK_BYTES = 8 << 20
 """Of one series that is in memory at a time."""

@@ -1,1 +1,53 @@
-"""Draws a run: panels, palette, and the picture file."""
+"""Draws a run: what its figures are, what they show, and the picture file.
+
+The names are loaded when they are asked for (PEP 562): who only asks which figures there are needs no Matplotlib.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.analysis.figures.axes import SHARES
+    from mho.analysis.figures.drawing import compose
+    from mho.analysis.figures.figure_data import FigureData
+    from mho.analysis.figures.gathering import gather
+    from mho.analysis.figures.inferred import figure_of, figures_of, map_figure
+    from mho.analysis.figures.marks import Drawing, Mark, ReferenceLevel
+    from mho.analysis.figures.plotting import draw, plot
+    from mho.analysis.figures.sheet import draw_alone
+    from mho.analysis.figures.statistics import normal_quantile
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".axes": ("SHARES",),
+            ".drawing": ("compose",),
+            ".figure_data": ("FigureData",),
+            ".gathering": ("gather",),
+            ".inferred": ("figure_of", "figures_of", "map_figure"),
+            ".marks": ("Drawing", "Mark", "ReferenceLevel"),
+            ".plotting": ("draw", "plot"),
+            ".sheet": ("draw_alone",),
+            ".statistics": ("normal_quantile",),
+        },
+    )
+
+__all__ = [
+    "SHARES",
+    "Drawing",
+    "FigureData",
+    "Mark",
+    "ReferenceLevel",
+    "compose",
+    "draw",
+    "draw_alone",
+    "figure_of",
+    "figures_of",
+    "gather",
+    "map_figure",
+    "normal_quantile",
+    "plot",
+]

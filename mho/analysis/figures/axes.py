@@ -20,7 +20,7 @@ from matplotlib.ticker import (
 from matplotlib.transforms import blended_transform_factory
 from numpy.typing import NDArray
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.analysis.figures.figure_data import AxisText, MapImage
 from mho.analysis.figures.marks import Drawing, Mark
 from mho.analysis.figures.statistics import normal_quantile

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.analysis.figures.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.figures.gathering import CURVES_NAMED, POINTS, extremes
 from mho.analysis.figures.marks import DASHES, MARKERS, Drawing, Mark, ReferenceLevel

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.analysis.figures.figure_data import AxisText, FigureData, MapImage, PointGroup
 from mho.analysis.reports.convergence import read_forecast
 from mho.analysis.reports.quantities import handy_unit

@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Sheet
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.analysis.figures.axes import draw_axes, draw_images, place_images, say_nothing_there
 from mho.analysis.figures.drawing import compose
 from mho.analysis.figures.gathering import gather

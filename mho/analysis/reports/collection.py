@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mho.errors import InputError, RunFileError
 from mho.input_files import check_ordinary
 from mho.runs import RunFile
-from mho.runs.index.card import plain_results
-from mho.runs.index.parquet import write_parquet
+from mho.runs.index import plain_results, write_parquet
 
 if TYPE_CHECKING:
     from mho.workers import Workers

@@ -15,7 +15,7 @@ from mho.analysis.reports.convergence import Convergence, read_convergence
 from mho.chip_maps.levels import Levels
 from mho.errors import RunFileError
 from mho.runs import GOING_ON, LogEntry, RecordedParameter, RunFile, Status
-from mho.runs.index.card import plain_results
+from mho.runs.index import plain_results
 from mho.toml import load_toml
 
 

@@ -16,12 +16,8 @@ from mho.cli.display.terminal import Terminal
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures import stream
 from mho.running.notifications import Notifier, addresses
-from mho.running.queue.durations import duration
-from mho.running.queue.job import ENDED, Job, JobStatus
-from mho.running.queue.store import queue_path
-from mho.running.runner.announcements import notifying
-from mho.running.runner.messages import Event, JobChanged, RunnerState
-from mho.running.runner.runner import Runner
+from mho.running.queue import ENDED, Job, JobStatus, duration, queue_path
+from mho.running.runner import Event, JobChanged, Runner, RunnerState, notifying
 
 
 class RunnerDisplay:

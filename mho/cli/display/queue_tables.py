@@ -13,9 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.running.queue.durations import duration, expected_sum, expected_text
-from mho.running.queue.job import ACTIVE, Job, JobStatus, Lane, Total
-from mho.running.runner.messages import RunnerState
+from mho.running.queue import ACTIVE, Job, JobStatus, Lane, Total, duration, expected_sum, expected_text
+from mho.running.runner import RunnerState
 
 COLOURS = {
     JobStatus.RUNNING: "bold green",

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mho.running.rerun import Rerun
-from mho.runs.integrity.comparison import Change
+from mho.runs.integrity import Change
 
 SHOWN = 20
 """Differing datasets, and packages, that are listed."""

@@ -25,12 +25,11 @@ from rich.text import Text
 
 from mho.cli.display.terminal import Terminal
 from mho.escaping import visible
-from mho.procedures import stream
+from mho.procedures import Solution, stream
 from mho.procedures.catalogue import is_required, known_procedures
-from mho.procedures.equations.solve import Solution
 from mho.running.results import kept_result
 from mho.running.trust import Code, Trust, anybody, nobody
-from mho.runs.index.card import plain_results
+from mho.runs.index import plain_results
 
 CYCLE = {"cycle", "residual", "true_residual", "relative_error", "bits"}
 """Columns of a solve's table of cycles; a user's own procedure may have another table of that name."""

@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.analysis.reports.quantities import duration_text
+from mho.analysis.reports import duration_text
 from mho.cli.display.show import STYLES
-from mho.runs.index.card import UNREADABLE, Quantity
-from mho.runs.index.index import IndexedRun, Links, RunIndex
+from mho.runs.index import UNREADABLE, IndexedRun, Links, Quantity, RunIndex
 
 STATUS_STYLES: Mapping[str, str] = {str(status): style for status, style in STYLES.items()} | {
     UNREADABLE: "red"

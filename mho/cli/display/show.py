@@ -11,12 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mho.analysis.figures.inferred import figures_of
-from mho.analysis.reports.convergence import Convergence
-from mho.analysis.reports.quantities import duration_text, handy_unit, parameter_text
-from mho.analysis.reports.summary import Summary, summarise
+from mho.analysis.figures import figures_of
+from mho.analysis.reports import Convergence, Summary, duration_text, handy_unit, parameter_text, summarise
 from mho.runs import GOING_ON, Figure, RecordedParameter, RunFile, Status
-from mho.runs.integrity.comparison import OF_THE_MOMENT
+from mho.runs.integrity import OF_THE_MOMENT
 
 STYLES = {
     Status.RUNNING: "bold blue",

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mho.runs.integrity.verification import Verdict, Verification
+from mho.runs.integrity import Verdict, Verification
 
 STYLES = {Verdict.SOUND: "green", Verdict.RUNNING: "cyan", Verdict.INTERRUPTED: "yellow"}
 FINDINGS_SHOWN = 8

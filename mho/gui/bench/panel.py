@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.reports.cells import read_chip
+from mho.analysis.reports import read_chip
 from mho.errors import RunFileError
 from mho.gui.bench.facts import BenchDescription, RunExtremes, in_units, last_in_words, margin, read_facts
 from mho.gui.bench.instruments import Details, InstrumentState, InstrumentTable, of_findings

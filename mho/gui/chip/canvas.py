@@ -12,7 +12,7 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QPainter
 from PySide6.QtWidgets import QGraphicsRectItem, QWidget
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.gui.chip.blocks import Outline
 from mho.gui.run_window.map_view import LineAxis
 from mho.gui.run_window.pictures import NO_CELL

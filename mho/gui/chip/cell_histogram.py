@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.chip_maps.levels import Levels
 from mho.gui.chip.cell_quantities import MICRO, CellQuantity, scale
 from mho.gui.solve.convergence_view import PowersOfTen

@@ -7,7 +7,7 @@ import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.chip_maps.levels import Levels
 from mho.gui.chip.cell_history import KIND_NAMES, CellHistory, HistoryReader
 from mho.gui.solve.convergence_view import PowersOfTen

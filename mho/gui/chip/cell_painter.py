@@ -10,7 +10,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.chip_maps.levels import Levels
 from mho.gui.chip.canvas import ChipCanvas
 from mho.gui.chip.cell_grid import CellGrid

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.reports.cells import read_chip
+from mho.analysis.reports import read_chip
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.errors import RunFileError
 from mho.gui.chip.canvas import BAD, SELECTED, ChipCanvas

@@ -12,8 +12,7 @@ from mho.gui.session.session import Session
 from mho.gui.widgets.output_window import OutputWindow
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import Job, Order
-    from mho.running.queue.store import Queue
+    from mho.running.queue import Job, Order, Queue
 
 
 class OrderButtons(QWidget):
@@ -81,7 +80,7 @@ class OrderButtons(QWidget):
         order = self._order()
 
         def act(queue: Queue) -> Job:
-            from mho.running.queue.orders import checked
+            from mho.running.queue import checked
 
             complete, seconds = checked(order, queue)
             job = queue.add(complete, estimate=seconds)
@@ -104,7 +103,7 @@ class OrderButtons(QWidget):
         assert number is not None
 
         def act(queue: Queue) -> Job:
-            from mho.running.queue.orders import checked
+            from mho.running.queue import checked
 
             complete, seconds = checked(replace(order, output=queue.job(number).order.output), queue)
             return queue.edit(number, complete, estimate=seconds)

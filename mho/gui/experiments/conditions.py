@@ -13,7 +13,7 @@ from mho.gui.widgets import theme
 from mho.instruments.simulated import CELL_PRESETS
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import Job, Order
+    from mho.running.queue import Job, Order
 
 AS_IN_FILE = "as the bench file says"
 FRESH = "a fresh one"

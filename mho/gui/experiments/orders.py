@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from mho.gui.experiments.procedure_list import ProcedureOffer
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import Order
-    from mho.running.queue.orders import Expected
+    from mho.running.queue import Expected, Order
 
 
 def in_words(expected: Expected) -> str:
     """Format duration and number of pulses."""
-    from mho.running.queue.durations import expected_text
+    from mho.running.queue import expected_text
 
     pulses = {None: "", 0: ", no pulses"}.get(expected.pulses, f", about {expected.pulses or 0:,} pulses")
     return f"duration {expected_text(expected.seconds)}{pulses}"
@@ -43,8 +42,7 @@ def is_simulated(bench: str) -> bool:
 
 def expect_at(order: Order, path: Path) -> Expected:
     """Check an order as the queue at `path` would, and say what it will take; `MhoError` for what is wrong with it."""
-    from mho.running.queue.orders import expect
-    from mho.running.queue.store import Queue
+    from mho.running.queue import Queue, expect
 
     with Queue(path) as queue:
         return expect(order, queue)

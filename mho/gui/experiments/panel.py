@@ -29,8 +29,7 @@ from mho.gui.session.session import Session
 from mho.gui.widgets import theme
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import Order
-    from mho.running.queue.orders import Expected
+    from mho.running.queue import Expected, Order
 
 THINKING = 400
 """Pause in typing after which the whole form is checked and estimated, ms."""
@@ -207,7 +206,7 @@ class ExperimentsPanel(QWidget):
         """Show the form of a run's procedure, with its parameters, seed and cells."""
 
         def work() -> Order:
-            from mho.running.queue.orders import order_of_run
+            from mho.running.queue import order_of_run
 
             return order_of_run(path)
 
@@ -240,7 +239,7 @@ class ExperimentsPanel(QWidget):
 
     def order(self) -> Order:
         """Return what the form asks for."""
-        from mho.running.queue.job import Order
+        from mho.running.queue import Order
 
         assert self.form is not None
         return Order(

@@ -31,8 +31,7 @@ from mho.gui.widgets import theme
 from mho.gui.widgets.elided_label import ElidedLabel
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import Job
-    from mho.running.queue.store import Queue
+    from mho.running.queue import Job, Queue
 
 Act = Callable[["Job"], None]
 

@@ -19,12 +19,12 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QColor, QFont
 
-from mho.analysis.reports.quantities import duration_text
+from mho.analysis.reports import duration_text
 from mho.gui.widgets import theme
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import Job
-    from mho.running.runner.messages import RunnerState
+    from mho.running.queue import Job
+    from mho.running.runner import RunnerState
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -179,7 +179,7 @@ class JobsModel(QAbstractTableModel):
             return f"{duration_text(state.seconds_left)} left"
         if str(job.status) in RUNNING and job.started is not None:
             return f"since {duration_text(max(time.time() - job.started, 0.0))}"
-        from mho.running.queue.durations import expected_text  # loaded with the job
+        from mho.running.queue import expected_text  # loaded with the job
 
         return expected_text(job.estimate) if str(job.status) == "queued" else ""
 

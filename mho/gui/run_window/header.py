@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.gui.widgets.theme import SIMULATED
 from mho.runs import Status
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.gui.run_window.pictures import NO_CELL, Picture
 
 POINT_AT_A_CELL = "point at a cell to read it"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.analysis.reports.quantities import handy_unit
+from mho.analysis.reports import handy_unit
 from mho.runs import RunFile
 
 Floats = NDArray[np.float64]

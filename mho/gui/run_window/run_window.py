@@ -21,10 +21,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.figures import palette
-from mho.analysis.reports.cells import read_arrays, read_chip
-from mho.analysis.reports.quantities import duration_text, parameter_text
-from mho.analysis.reports.summary import read_bench
+from mho.analysis import palette
+from mho.analysis.reports import duration_text, parameter_text, read_arrays, read_bench, read_chip
 from mho.errors import RunFileError
 from mho.gui.run_window.header import Header
 from mho.gui.run_window.map_view import MapView

@@ -21,14 +21,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.figures import palette
-from mho.analysis.reports.convergence import Convergence, read_convergence
+from mho.analysis import palette
+from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui.runs.preview import Known, quantity_text
 from mho.gui.solve.convergence_view import PowersOfTen
 from mho.gui.widgets.themed_plot import ThemedPlot, WholeAxis, swatch
 from mho.runs import RunFile
-from mho.runs.integrity.comparison import OF_THE_MOMENT
+from mho.runs.integrity import OF_THE_MOMENT
 
 FEWEST, MOST = 2, 8
 SYMBOLS = ("o", "s", "t", "d", "+", "x", "star", "p")

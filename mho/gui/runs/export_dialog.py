@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 import mho.analysis as analysis
-from mho.analysis.exports.export import export
+from mho.analysis.exports import export
 from mho.gui.session.task_thread import TaskThread
 from mho.gui.widgets.theme import colours
 

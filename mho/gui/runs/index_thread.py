@@ -11,8 +11,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from mho.gui.session.task_thread import TaskThread
-from mho.runs.index.index import NEWEST_FIRST, IndexedRun, RunIndex
-from mho.runs.index.query_sql import condition
+from mho.runs.index import NEWEST_FIRST, IndexedRun, RunIndex, condition
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.reports.convergence import Convergence, read_convergence
+from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui.runs.compare_view import FEWEST, MOST, CompareView, RunConvergence, read_refined
 from mho.gui.runs.export_dialog import FIRST_DATA, ExportDialog
@@ -29,7 +29,7 @@ from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread
 from mho.runs import RunFile, Status
-from mho.runs.index.index import NEWEST_FIRST, IndexedRun, RunIndex
+from mho.runs.index import NEWEST_FIRST, IndexedRun, RunIndex
 
 UPDATE_PERIOD = 5_000
 """Interval of updates of the folder while the panel is visible, ms."""

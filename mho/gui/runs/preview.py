@@ -19,12 +19,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.reports.convergence import Convergence
+from mho.analysis.reports import Convergence
 from mho.escaping import html as escape
 from mho.gui.solve.convergence_view import ConvergenceView
-from mho.runs.index.card import Quantity
-from mho.runs.index.index import IndexedRun, RunIndex
-from mho.runs.integrity.comparison import OF_THE_MOMENT
+from mho.runs.index import IndexedRun, Quantity, RunIndex
+from mho.runs.integrity import OF_THE_MOMENT
 
 
 @dataclass(frozen=True)

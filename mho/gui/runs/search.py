@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLa
 
 from mho.gui.runs.index_thread import Words
 from mho.gui.widgets.theme import colours
-from mho.runs.index.card import UNREADABLE
+from mho.runs.index import UNREADABLE
 from mho.runs.schema import Status
 
 REST = 150

@@ -20,10 +20,9 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from mho.analysis.reports.quantities import duration_text
+from mho.analysis.reports import duration_text
 from mho.gui.widgets.theme import status_colour
-from mho.runs.index.card import UNREADABLE
-from mho.runs.index.index import IndexedRun
+from mho.runs.index import UNREADABLE, IndexedRun
 
 Place = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import Job, Lane
-    from mho.running.runner.messages import RunnerState
+    from mho.running.queue import Job, Lane
+    from mho.running.runner import RunnerState
 
 NEVER_READ = "nothing was read of this bench yet; Check bench looks at it"
 

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mho.analysis.reports.convergence import Convergence, read_convergence
+from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.runs import LogEntry, RunFile, Status
 

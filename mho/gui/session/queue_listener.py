@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 from mho.errors import MhoError, QueueError
 from mho.gui.session.bench_safety import Use
 from mho.gui.session.loading import load_procedures
-from mho.runs.integrity.liveness import lives
+from mho.runs.liveness import lives
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import Job, Lane
-    from mho.running.runner.client import RunnerClient, Watch
-    from mho.running.runner.messages import Event, RunnerState
+    from mho.running.queue import Job, Lane
+    from mho.running.runner import Event, RunnerClient, RunnerState, Watch
 
 KEPT = 5000
 """Largest number of events that wait to be shown; beyond this the oldest are dropped, as the run file has them all."""
@@ -77,7 +76,7 @@ class RunnerListener:
 
     def _listen(self) -> None:
         load_procedures()
-        from mho.running.runner.client import RunnerClient
+        from mho.running.runner import RunnerClient
 
         client = RunnerClient(self._queue, self._bench)
         last: object = self  # nothing was received yet
@@ -101,7 +100,7 @@ class RunnerListener:
 
 def _asked(client: RunnerClient, error: QueueError) -> WatchRefused | None:
     """Ask a runner that refuses watchers with `error` for its state; None when there is no runner."""
-    from mho.running.runner.client import NoRunnerError
+    from mho.running.runner import NoRunnerError
 
     try:
         return WatchRefused(str(error), client.status(ANSWER_WITHIN))
@@ -155,14 +154,13 @@ class QueueListener:
 
     def _follow(self) -> None:
         from mho.procedures.origin import bench_key
-        from mho.running.queue.job import ACTIVE
-        from mho.running.queue.store import NOTHING, Queue
-        from mho.running.runner.orphans import as_it_stands
+        from mho.running.queue import ACTIVE, NO_REVISION, Queue
+        from mho.running.runner import as_it_stands
 
         bench = bench_key(self._bench)
         look = self._uses()
         known: dict[int, Job] = {}  # by number, as they stood at `revision`
-        revision = NOTHING
+        revision = NO_REVISION
         active: dict[int, Job] = {}  # jobs that are being run, as they stand
         use, look_at = Use(), 0.0
         with Queue(self._path) as queue:

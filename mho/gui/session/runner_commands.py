@@ -67,7 +67,7 @@ def stop_at_once(path: Path, bench: str) -> StopTold:
 
     An error is part of the result: then nothing is confirmed.
     """
-    from mho.running.runner.emergency_stop import emergency_stop
+    from mho.running.runner import emergency_stop
 
     try:
         return StopTold(True, emergency_stop(path, bench))

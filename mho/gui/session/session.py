@@ -22,9 +22,8 @@ from mho.gui.session.shown_run import ShownRun
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import Job, Lane
-    from mho.running.queue.store import Queue
-    from mho.running.runner.messages import RunnerState
+    from mho.running.queue import Job, Lane, Queue
+    from mho.running.runner import RunnerState
 
 
 HEAR_PERIOD = 40  # ms between two times at which what the runner said is passed on
@@ -254,7 +253,7 @@ class Session(QObject):
         """Run `act` on the queue in another thread; `then` gets its result in this one."""
 
         def work() -> Any:
-            from mho.running.queue.store import Queue
+            from mho.running.queue import Queue
 
             with Queue(self.queue_path) as queue:
                 return act(queue)

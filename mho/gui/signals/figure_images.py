@@ -9,9 +9,9 @@ import pyqtgraph as pg
 from PySide6.QtCore import QRectF
 from PySide6.QtWidgets import QWidget
 
-from mho.analysis.figures import palette
-from mho.analysis.figures.marks import Drawing
-from mho.analysis.reports.quantities import handy_unit
+from mho.analysis import palette
+from mho.analysis.figures import Drawing
+from mho.analysis.reports import handy_unit
 from mho.gui.run_window.map_view import LineAxis, colours_of, lookup_table
 from mho.gui.run_window.pictures import Picture, to_bytes
 

@@ -11,10 +11,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
-from mho.analysis.figures import palette
-from mho.analysis.figures.axes import SHARES
-from mho.analysis.figures.marks import Drawing, Mark, ReferenceLevel
-from mho.analysis.figures.statistics import normal_quantile
+from mho.analysis import palette
+from mho.analysis.figures import SHARES, Drawing, Mark, ReferenceLevel, normal_quantile
 from mho.gui.solve.convergence_view import PowersOfTen
 from mho.gui.widgets.theme import colours
 from mho.gui.widgets.themed_plot import ThemedPlot

@@ -17,8 +17,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.figures import palette
-from mho.analysis.figures.figure_data import FigureData
+from mho.analysis import palette
+from mho.analysis.figures import FigureData
 from mho.gui.session.session import Session
 from mho.gui.session.task_thread import TaskThread
 from mho.gui.signals.reading import Curves

@@ -18,11 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from mho.analysis.figures import palette
-from mho.analysis.figures.drawing import compose
-from mho.analysis.figures.figure_data import FigureData
-from mho.analysis.figures.gathering import gather
-from mho.analysis.figures.inferred import figures_of
+from mho.analysis import palette
+from mho.analysis.figures import FigureData, compose, figures_of, gather
 from mho.errors import RunFileError
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QWidget
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.gui.signals.reading import Curves
 from mho.gui.solve.convergence_view import PowersOfTen
 from mho.gui.widgets.theme import colours

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
-from mho.analysis.figures import palette
-from mho.analysis.reports.convergence import Convergence, ideal
+from mho.analysis import palette
+from mho.analysis.reports import Convergence, ideal
 from mho.gui.widgets.theme import colours
 from mho.gui.widgets.themed_plot import ThemedPlot, WholeAxis, whole_spacings
 

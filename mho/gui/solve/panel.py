@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from mho.analysis.reports.convergence import read_convergence
+from mho.analysis.reports import read_convergence
 from mho.errors import RunFileError
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.gui.solve.convergence_view import PowersOfTen
 from mho.gui.solve.reading import Checked, Wrong
 from mho.gui.widgets.theme import colours

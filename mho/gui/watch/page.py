@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from mho.analysis.reports.quantities import duration_text
+from mho.analysis.reports import duration_text
 from mho.escaping import html as escape
 from mho.gui.watch.state import BenchLine, Glance, RunGlance, version
 from mho.running.queue import Job
-from mho.running.runner.messages import RunnerState
+from mho.running.runner import RunnerState
 from mho.runs import LogEntry
 
 STYLE = """

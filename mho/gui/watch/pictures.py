@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from mho.analysis.figures.inferred import figure_of, map_figure
-from mho.analysis.figures.sheet import draw_alone
+from mho.analysis.figures import draw_alone, figure_of, map_figure
 from mho.runs import RunFile
 from mho.runs.figures import Figure
 

@@ -9,17 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mho.analysis.figures.inferred import figures_of
-from mho.analysis.reports.convergence import Convergence, read_convergence
-from mho.analysis.reports.summary import read_bench
+from mho.analysis.figures import figures_of
+from mho.analysis.reports import Convergence, read_bench, read_convergence
 from mho.errors import MhoError, QueueError, RunFileError
 from mho.gui.run_window.pictures import first_choice
-from mho.running.queue import Job, Lane, Queue
-from mho.running.queue.job import ACTIVE, ENDED
-from mho.running.queue.store import NAME
-from mho.running.runner import NoRunnerError, RunnerClient
-from mho.running.runner.messages import RunnerState
-from mho.running.runner.orphans import as_it_stands
+from mho.running.queue import ACTIVE, ENDED, Job, Lane, Queue, queue_path
+from mho.running.runner import NoRunnerError, RunnerClient, RunnerState, as_it_stands
 from mho.runs import Figure, LogEntry, RunFile, Status
 from mho.runs.paths import SUFFIX
 
@@ -96,12 +91,12 @@ def look(folder: Path) -> Glance:
     jobs: Sequence[Job] = ()
     lines: tuple[BenchLine, ...] = ()
     trouble, count = "", 0
-    if (folder / NAME).exists():  # opening a queue would make it
+    if (place := queue_path(folder)).exists():  # opening a queue would make it
         try:
-            with Queue(folder / NAME) as queue:
+            with Queue(place) as queue:
                 jobs = [as_it_stands(job) for job in queue.shown(ended=MOST_ENDED, waiting=MOST_WAITING)]
                 count = sum(total.count for total in queue.totals())
-                lines = tuple(BenchLine(lane, _ask(folder / NAME, lane.bench)) for lane in queue.lanes())
+                lines = tuple(BenchLine(lane, _ask(place, lane.bench)) for lane in queue.lanes())
         except QueueError as error:
             trouble = str(error)
     ended = [job for job in jobs if job.status in ENDED]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QLabel, QStyleFactory
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import JobStatus
+    from mho.running.queue import JobStatus
 
 Choice = Literal["system", "light", "dark"]
 

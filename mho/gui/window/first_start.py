@@ -15,7 +15,7 @@ from mho.gui.widgets import theme
 from mho.gui.window.message_bar import WrappedLabel
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import Job
+    from mho.running.queue import Job
 
 SAMPLE = "guided-8x8.csv"
 ORDER, SEED, BITS = 8, 8, 16

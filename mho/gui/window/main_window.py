@@ -32,7 +32,7 @@ from mho.gui.window.stop import EscapeTwice
 from mho.runs import RunFile
 
 if TYPE_CHECKING:
-    from mho.running.queue.job import Lane
+    from mho.running.queue import Lane
 
 STOP = "stop"  # the topic of what is said of an emergency stop
 LAYOUT = 1  # version of the docks; a new number discards saved layouts

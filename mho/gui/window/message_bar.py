@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QWidget
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.gui.widgets import theme
 
 FADES = {"DEBUG": 3000, "INFO": 6000, "WARNING": 20_000}

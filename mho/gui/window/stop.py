@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QWindow
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QDialog, QPushButton, QSizePolicy, QWidget
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.gui.session.bench_safety import Safety, SafetyVerdict
 from mho.gui.widgets import theme
 from mho.gui.widgets.elided_label import ElidedLabel

@@ -1,7 +1,67 @@
-"""The durable queue: jobs, their policy, and the SQLite file that stores them."""
+"""The durable queue: jobs, their policy, what they are expected to take, and the SQLite file that stores them.
 
-from mho.running.queue.job import Job, JobStatus, Lane, Order
-from mho.running.queue.policy import Answer, Policy
-from mho.running.queue.store import Queue, queue_path
+The names are loaded when they are asked for (PEP 562): a worker, which every job starts anew, needs no SQLite.
+"""
 
-__all__ = ["Answer", "Job", "JobStatus", "Lane", "Order", "Policy", "Queue", "queue_path"]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.running.queue.bench_notices import ensure_safe, tell_queue
+    from mho.running.queue.database import StorageError
+    from mho.running.queue.durations import (
+        duration,
+        expected_sum,
+        expected_text,
+        expected_together,
+        own_seconds,
+    )
+    from mho.running.queue.job import ACTIVE, ENDED, Job, JobStatus, Lane, Order, Total
+    from mho.running.queue.orders import Expected, checked, checked_all, expect, order_of_run, orders_of_plan
+    from mho.running.queue.policy import Answer, Policy
+    from mho.running.queue.store import NO_REVISION, Queue, queue_path
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".bench_notices": ("ensure_safe", "tell_queue"),
+            ".database": ("StorageError",),
+            ".durations": ("duration", "expected_sum", "expected_text", "expected_together", "own_seconds"),
+            ".job": ("ACTIVE", "ENDED", "Job", "JobStatus", "Lane", "Order", "Total"),
+            ".orders": ("Expected", "checked", "checked_all", "expect", "order_of_run", "orders_of_plan"),
+            ".policy": ("Answer", "Policy"),
+            ".store": ("NO_REVISION", "Queue", "queue_path"),
+        },
+    )
+
+__all__ = [
+    "ACTIVE",
+    "ENDED",
+    "NO_REVISION",
+    "Answer",
+    "Expected",
+    "Job",
+    "JobStatus",
+    "Lane",
+    "Order",
+    "Policy",
+    "Queue",
+    "StorageError",
+    "Total",
+    "checked",
+    "checked_all",
+    "duration",
+    "ensure_safe",
+    "expect",
+    "expected_sum",
+    "expected_text",
+    "expected_together",
+    "order_of_run",
+    "orders_of_plan",
+    "own_seconds",
+    "queue_path",
+    "tell_queue",
+]

@@ -6,8 +6,8 @@ from mho.errors import QueueError, UnsafeError
 from mho.procedures.origin import bench_key
 from mho.processes import Safed, end_whole, make_safe_apart
 from mho.running.queue.job import ACTIVE, unsafe_text
+from mho.running.queue.job_processes import family_of_workers, worker_lives
 from mho.running.queue.store import Queue, queue_path
-from mho.running.runner.orphans import family_of_workers, worker_lives
 
 
 def tell_queue(bench: str, found: Safed) -> str:

@@ -18,7 +18,7 @@ from mho.errors import QueueError
 from mho.running.queue.database import Database, order_row
 from mho.running.queue.job import ACTIVE, ENDED, WITHIN, Job, JobStatus, Lane, Order, Total
 from mho.running.queue.policy import Decision, Policy
-from mho.runs.integrity.liveness import birth_of
+from mho.runs.liveness import birth_of
 from mho.runs.paths import DEFAULT_FOLDER
 
 NAME = "queue.sqlite"
@@ -33,7 +33,7 @@ _WAITING = "ORDER BY priority DESC, position, id"
 GO_ON = Decision()
 Revision = tuple[int, int]
 """Number of the last change of a job that was there, and id of the last that was added."""
-NOTHING: Revision = (-1, 0)
+NO_REVISION: Revision = (-1, 0)
 SAFED = "made safe by a fresh process"
 
 
@@ -86,7 +86,7 @@ class Queue:
             (*statuses, bench, bench),
         )
 
-    def changes(self, bench: str, since: Revision = NOTHING) -> tuple[Revision, list[Job], list[int]]:
+    def changes(self, bench: str, since: Revision = NO_REVISION) -> tuple[Revision, list[Job], list[int]]:
         """Return what has changed of the jobs of a bench since a revision: the one now, those jobs, the ids of all.
 
         The ids stand in the order of `jobs`; what is not among them is not there any more.

@@ -5,27 +5,43 @@ The names are loaded when they are asked for (PEP 562): a worker, which every jo
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mho.running.runner.announcements import notifying
     from mho.running.runner.client import NoRunnerError, RunnerBusyError, RunnerClient, Watch
+    from mho.running.runner.emergency import emergency_stop
+    from mho.running.runner.messages import Event, JobChanged, RunnerState
+    from mho.running.runner.orphans import as_it_stands
     from mho.running.runner.runner import Runner
     from mho.running.runner.worker_process import Grace
+else:
+    from mho.lazy_names import lazy_names
 
-_HOMES = {
-    "Grace": "worker_process",
-    "NoRunnerError": "client",
-    "Runner": "runner",
-    "RunnerBusyError": "client",
-    "RunnerClient": "client",
-    "Watch": "client",
-}
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".announcements": ("notifying",),
+            ".client": ("NoRunnerError", "RunnerBusyError", "RunnerClient", "Watch"),
+            ".emergency": ("emergency_stop",),
+            ".messages": ("Event", "JobChanged", "RunnerState"),
+            ".orphans": ("as_it_stands",),
+            ".runner": ("Runner",),
+            ".worker_process": ("Grace",),
+        },
+    )
 
-__all__ = ["Grace", "NoRunnerError", "Runner", "RunnerBusyError", "RunnerClient", "Watch"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__all__ = [
+    "Event",
+    "Grace",
+    "JobChanged",
+    "NoRunnerError",
+    "Runner",
+    "RunnerBusyError",
+    "RunnerClient",
+    "RunnerState",
+    "Watch",
+    "as_it_stands",
+    "emergency_stop",
+    "notifying",
+]

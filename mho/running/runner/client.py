@@ -73,7 +73,7 @@ class RunnerClient:
     def emergency_stop(self) -> RunnerState:
         """Break off the running job at once, make the bench safe, and hold the queue.
 
-        People call `mho.running.runner.emergency_stop.emergency_stop`, which works without a runner too.
+        People call `mho.running.runner.emergency_stop`, which works without a runner too.
         """
         return self._ask(Request(command="emergency"), EMERGENCY_WITHIN)
 

@@ -8,17 +8,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from mho.processes import end_whole
 from mho.running.queue.job import ACTIVE, Job
+from mho.running.queue.job_processes import worker_lives
 from mho.running.runner.outcome import found
-from mho.runs.integrity.liveness import lives
-
-
-def family_of_workers(queue: Path, bench: str) -> str:
-    """Return the mark of all processes of a queue's workers on a bench, for `mho.processes.end_whole`."""
-    return f"{queue} {bench}"
 
 
 def wait_for_worker(job: Job, family: str, patience: float, attend: Callable[[], object]) -> str:
@@ -73,13 +67,3 @@ def as_it_stands(job: Job) -> Job:
         return job
     outcome = found(job.run, "left by a runner that is gone", job.reason)
     return replace(job, status=outcome.status, reason=outcome.reason, ended=outcome.ended)
-
-
-def worker_lives(job: Job) -> bool:
-    """Return whether the job's worker lives; a later process with the same number does not count."""
-    return job.worker is not None and lives(job.worker, job.worker_birth or "")
-
-
-def runner_lives(job: Job) -> bool:
-    """Return whether the runner that began the job lives, in another process."""
-    return job.runner not in (None, os.getpid()) and lives(job.runner or 0, job.runner_birth or "")

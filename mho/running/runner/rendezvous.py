@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.errors import QueueError
-from mho.runs.integrity.liveness import birth_of, lives
+from mho.runs.liveness import birth_of, lives
 
 LOOPBACK = "127.0.0.1"
 SOCKET_NAME_LIMIT = 100  # bytes; the system takes little more (sun_path, 108 on Linux and 104 on macOS)
@@ -29,7 +29,7 @@ class RunnerAddress:
     Attributes
     ----------
     pid, birth : int, str
-        Its process id, and its start as from `mho.runs.integrity.liveness.birth_of`.
+        Its process id, and its start as from `mho.runs.liveness.birth_of`.
     address : str or (str, int)
         Of its socket: a path, or loopback host and port where there are no Unix sockets.
     secret : bytes

@@ -19,6 +19,7 @@ from mho.processes import make_safe_apart
 from mho.running.queue.database import StorageError
 from mho.running.queue.deferred_writes import DeferredWrites
 from mho.running.queue.job import ACTIVE, Job, JobStatus
+from mho.running.queue.job_processes import family_of_workers, runner_lives
 from mho.running.queue.orders import next_run_path, run_before
 from mho.running.queue.policy import decide
 from mho.running.queue.progress import Pace
@@ -34,13 +35,13 @@ from mho.running.runner.messages import (
     RunnerState,
     State,
 )
-from mho.running.runner.orphans import family_of_workers, runner_lives, wait_for_worker
+from mho.running.runner.orphans import wait_for_worker
 from mho.running.runner.outcome import JobOutcome, found, told
 from mho.running.runner.rendezvous import Rendezvous
 from mho.running.runner.server import Asked
 from mho.running.runner.service import EndRequested, RunnerService
 from mho.running.runner.worker_process import Child, ChildEnded, ChildMessage, Grace
-from mho.runs.integrity.liveness import birth_of
+from mho.runs.liveness import birth_of
 
 LOOK = 0.2  # s between looks into the queue, which other processes change
 GRACE = Grace()

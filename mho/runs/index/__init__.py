@@ -1,1 +1,39 @@
-"""The index of a folder of run files: search, links, tags and notes."""
+"""The index of a folder of run files: search, links, tags and notes; and the card of a run, which it is built from.
+
+The names are loaded when they are asked for (PEP 562): who reads a card needs no SQLite.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.runs.index.card import UNREADABLE, Quantity, plain_results, read_card
+    from mho.runs.index.index import NEWEST_FIRST, IndexedRun, Links, RunIndex
+    from mho.runs.index.parquet import write_parquet
+    from mho.runs.index.query_sql import condition
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".card": ("Quantity", "UNREADABLE", "plain_results", "read_card"),
+            ".index": ("IndexedRun", "Links", "NEWEST_FIRST", "RunIndex"),
+            ".parquet": ("write_parquet",),
+            ".query_sql": ("condition",),
+        },
+    )
+
+__all__ = [
+    "NEWEST_FIRST",
+    "UNREADABLE",
+    "IndexedRun",
+    "Links",
+    "Quantity",
+    "RunIndex",
+    "condition",
+    "plain_results",
+    "read_card",
+    "write_parquet",
+]

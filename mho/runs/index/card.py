@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import RunFileError
-from mho.runs.integrity.liveness import Writer
+from mho.runs.liveness import Writer
 from mho.runs.paths import SUFFIX
 from mho.runs.provenance import text_hash
 from mho.runs.reading.containment import check_contained, check_link, open_dataset

@@ -1,1 +1,15 @@
-"""Checks whether a run file is whole and unchanged: seal, verification, recovery, comparison."""
+"""Checks whether a run file is whole and unchanged: seal, verification, comparison."""
+
+from mho.runs.integrity.comparison import OF_THE_MOMENT, Change, Compared, compare_runs, compare_surroundings
+from mho.runs.integrity.verification import Verdict, Verification, verify
+
+__all__ = [
+    "OF_THE_MOMENT",
+    "Change",
+    "Compared",
+    "Verdict",
+    "Verification",
+    "compare_runs",
+    "compare_surroundings",
+    "verify",
+]

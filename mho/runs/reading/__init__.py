@@ -1,1 +1,18 @@
 """Reads run files: finished ones, growing ones, and those of a killed writer."""
+
+from mho.runs.reading.conformance import check_array, check_map, check_table, is_table
+from mho.runs.reading.opening import intact, mend, open_run_file
+from mho.runs.reading.reader import LogEntry, RunFile, open_run
+
+__all__ = [
+    "LogEntry",
+    "RunFile",
+    "check_array",
+    "check_map",
+    "check_table",
+    "intact",
+    "is_table",
+    "mend",
+    "open_run",
+    "open_run_file",
+]

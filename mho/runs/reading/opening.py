@@ -11,9 +11,9 @@ from pathlib import Path
 import h5py
 
 from mho.errors import RunFileError
-from mho.runs.integrity.liveness import Writer
-from mho.runs.integrity.superblock import SIZE, UnmarkedFile, check_superblock, is_marked, unmarked
+from mho.runs.liveness import Writer
 from mho.runs.reading.containment import check_contained, check_link, check_regular
+from mho.runs.reading.superblock import SIZE, UnmarkedFile, check_superblock, is_marked, unmarked
 from mho.runs.schema import SCHEMA_VERSION
 
 DAMAGE = (

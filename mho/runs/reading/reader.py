@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from mho.errors import RunFileError
 from mho.runs.drawable import Drawable
 from mho.runs.figures import Figure
-from mho.runs.integrity.conformance import (
+from mho.runs.reading.chunks import read_torn
+from mho.runs.reading.conformance import (
     Check,
     check_array,
     check_log,
@@ -32,7 +33,6 @@ from mho.runs.integrity.conformance import (
     drawable_of,
     is_table,
 )
-from mho.runs.reading.chunks import read_torn
 from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, open_run_file
 from mho.runs.reading.record import RunRecord, unit_of
 from mho.runs.reading.text import decode

@@ -13,8 +13,8 @@ from typing import Any
 import h5py
 
 from mho.errors import RunFileError
-from mho.runs.integrity.superblock import is_marked
 from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, writer_of
+from mho.runs.reading.superblock import is_marked
 from mho.runs.reading.text import decode
 from mho.runs.schema import GOING_ON, RecordedParameter, Status
 

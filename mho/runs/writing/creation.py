@@ -14,8 +14,8 @@ from pathlib import Path
 import h5py
 
 from mho.errors import RunFileError
-from mho.runs.integrity.liveness import Writer
-from mho.runs.integrity.superblock import FORMAT
+from mho.runs.liveness import Writer
+from mho.runs.reading.superblock import FORMAT
 from mho.runs.schema import Layout, RunHeader
 from mho.runs.writing import live_file
 from mho.runs.writing.outcome import plain_words

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mho.runs.integrity.liveness import HEARTBEAT_PERIOD
+from mho.runs.liveness import HEARTBEAT_PERIOD
 from mho.runs.writing.location import FileLocation
 from mho.runs.writing.wall_clock import WallClock
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from mho.errors import RunFileError
 from mho.runs.integrity.seal import changes, read_seal, renew_seal, values_digest
-from mho.runs.integrity.superblock import FORMAT
 from mho.runs.integrity.tree import create_group
 from mho.runs.reading.chunks import BLOCK_BYTES, is_growing
+from mho.runs.reading.superblock import FORMAT
 from mho.runs.writing.replacement import replacement
 
 LARGEST = 1 << 22

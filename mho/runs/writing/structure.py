@@ -13,9 +13,9 @@ import numpy as np
 from mho.errors import RunFileError
 from mho.runs.figures import FIGURES, figures_text
 from mho.runs.index.card import CARD, card_text
-from mho.runs.integrity.liveness import Writer
 from mho.runs.integrity.seal import prepare_seal
 from mho.runs.integrity.tree import create_group
+from mho.runs.liveness import Writer
 from mho.runs.provenance import text_hash
 from mho.runs.reading.chunks import create_array, create_compressed_text, create_growing
 from mho.runs.reading.text import create_text

@@ -21,7 +21,7 @@ from command_line import Shell
 from run_writers import WriterProcess
 
 import mho.analysis.exports.netcdf as netcdf
-from mho.analysis.exports.export import FORMS, export
+from mho.analysis.exports.exporting import FORMS, export
 from mho.analysis.exports.netcdf import to_xarray
 from mho.chip_maps.matrix_files import load_matrix
 from mho.errors import InputError, RunFileError
@@ -281,7 +281,7 @@ def test_the_command_says_where_it_wrote(
 
 def test_analysis_needs_neither_xarray_nor_instruments():
     code = (
-        "import sys, mho.analysis.exports.export, mho.analysis.imports.table_import, mho.cli.runs\n"
+        "import sys, mho.analysis.exports.exporting, mho.analysis.imports.table_import, mho.cli.runs\n"
         "sys.exit(bool({'xarray', 'h5netcdf', 'matplotlib', 'mho.instruments'} & set(sys.modules)))"
     )
     house = Path(netcdf.__file__).parents[3]

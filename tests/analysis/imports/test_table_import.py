@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mho.analysis import summarise
-from mho.analysis.exports.export import export
+from mho.analysis.exports.exporting import export
 from mho.analysis.imports.table_import import import_table
 from mho.errors import ChipMapError, InputError
 from mho.runs import RunFile

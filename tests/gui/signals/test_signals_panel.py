@@ -5,7 +5,7 @@ import pytest
 import run_samples
 from PySide6.QtCore import QPointF, Qt
 
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.gui.session.session import Session
 from mho.gui.signals.overlays import MOST_OVERLAID
 from mho.gui.signals.panel import SignalsPanel

@@ -28,7 +28,7 @@ from shiboken6 import Shiboken
 from window_steps import drop_file
 
 import mho.gui as gui
-from mho.analysis.figures import palette
+from mho.analysis import palette
 from mho.gui.session.bench_safety import NEVER_READ, Safety, SafetyVerdict, Use
 from mho.gui.session.runner_commands import StopTold
 from mho.gui.widgets import theme

@@ -14,10 +14,10 @@ import h5py
 import numpy as np
 import pytest
 
-import mho.runs.integrity.recovery as recovery
+import mho.runs.writing.recovery as recovery
 from mho.errors import RunFileError
 from mho.runs import Layout, RunFile, RunHeader, RunWriter, Status, Verdict, Verification, recover, verify
-from mho.runs.integrity.superblock import is_marked
+from mho.runs.reading.superblock import is_marked
 
 StartChild = Callable[[str, Path], "subprocess.Popen[str]"]
 Killed = Callable[[Path], Path]

@@ -12,7 +12,7 @@ import h5py
 
 from mho.errors import InputError
 from mho.runs import RunFile
-from mho.runs.reading.opening import open_run_file
+from mho.runs.reading import open_run_file
 
 FORMS = ("csv", "mat", "netcdf", "folder")
 

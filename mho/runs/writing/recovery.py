@@ -15,12 +15,12 @@ import numpy as np
 
 from mho.errors import RunFileError
 from mho.runs.integrity.seal import SEAL, prepare_seal, write_seal
-from mho.runs.integrity.superblock import FORMAT
 from mho.runs.integrity.tree import walk
 from mho.runs.integrity.verification import Verdict, verify
 from mho.runs.reading.chunks import BLOCK_BYTES, create_growing, is_growing, read_torn
 from mho.runs.reading.opening import DAMAGE, intact, open_run_file
 from mho.runs.reading.record import RunRecord
+from mho.runs.reading.superblock import FORMAT
 from mho.runs.reading.text import decode, write_text
 from mho.runs.schema import GOING_ON, Status
 from mho.runs.writing.abandonment import abandon

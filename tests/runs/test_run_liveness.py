@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from mho.processes import still_runs
-from mho.runs.integrity.liveness import Writer, birth_of
+from mho.runs.liveness import Writer, birth_of
 
 NOW = 1e9
 

@@ -1,0 +1,76 @@
+"""Rooms and their public names: those that are loaded late are those that a type checker sees."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from repository import ROOT
+
+ROOMS = sorted((ROOT / "mho").rglob("__init__.py"))
+LATE = [room for room in ROOMS if "lazy_names(__name__" in "".join(room.read_text("utf-8").split())]
+
+
+def name_of(room: Path) -> str:
+    return ".".join(room.parent.relative_to(ROOT).parts)
+
+
+def public(room: Path) -> list[str]:
+    """Return what a room says that it exports."""
+    for node in ast.parse(room.read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+def typed(room: Path) -> dict[str, str]:
+    """Return the module that each name comes from, as a type checker sees it."""
+    (block,) = (
+        node
+        for node in ast.parse(room.read_text("utf-8")).body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    return {
+        one.name: str(node.module)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for one in node.names
+    }
+
+
+def test_there_are_rooms_whose_names_are_loaded_late() -> None:
+    assert {"mho", "mho.instruments", "mho.running.runner"} <= set(map(name_of, LATE))
+
+
+@pytest.mark.parametrize("room", LATE, ids=name_of)
+def test_a_name_is_what_a_type_checker_takes_it_for(room: Path) -> None:
+    package, homes = import_module(name_of(room)), typed(room)
+    assert homes
+    assert set(homes) <= set(package.__all__) <= set(dir(package))
+    for name, home in homes.items():
+        assert getattr(package, name) is getattr(import_module(home), name)
+        assert name in vars(package)  # and is not looked for again
+
+
+@pytest.mark.parametrize("room", LATE, ids=name_of)
+def test_every_name_can_be_asked_for_first(room: Path) -> None:
+    code = f"import {name_of(room)} as room\nfor name in room.__all__: getattr(room, name)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("room", LATE, ids=name_of)
+def test_a_name_that_is_not_there_is_an_error(room: Path) -> None:
+    with pytest.raises(AttributeError, match=f"module '{name_of(room)}' has no attribute 'nonsense'"):
+        import_module(name_of(room)).nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("room", LATE, ids=name_of)
+def test_no_module_has_a_public_name_of_its_room(room: Path) -> None:
+    """Once imported, it would be found in the place of the name."""
+    modules = {path.stem for path in room.parent.glob("*.py")}
+    modules |= {path.parent.name for path in room.parent.glob("*/__init__.py")}
+    assert not modules & set(public(room))
