@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mho.running.queue.bench_notices import ensure_safe, tell_queue
+    from mho.running.queue.bench_notices import tell_queue
     from mho.running.queue.database import StorageError
     from mho.running.queue.durations import (
         duration,
@@ -27,7 +27,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            ".bench_notices": ("ensure_safe", "tell_queue"),
+            ".bench_notices": ("tell_queue",),
             ".database": ("StorageError",),
             ".durations": ("duration", "expected_sum", "expected_text", "expected_together", "own_seconds"),
             ".job": ("ACTIVE", "ENDED", "Job", "JobStatus", "Lane", "Order", "Total"),
@@ -54,7 +54,6 @@ __all__ = [
     "checked",
     "checked_all",
     "duration",
-    "ensure_safe",
     "expect",
     "expected_sum",
     "expected_text",
