@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import device_draws
 import psutil
 import pytest
 import run_samples
@@ -37,7 +38,10 @@ from system_packages import skipped, why_no_qt
 from mho.errors import BenchError, MhoError
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.simulated.physics.cells import cells
 from mho.runs import provenance
+from mho.runs.writing import live_file
+from mho.runs.writing.repacking import repack
 
 HARDWARE = ROOT / "tests/hardware"
 FAST = "not slow and not hardware"  # as in pyproject.toml
@@ -60,12 +64,27 @@ resident = this_process.memory_info().rss
 
 @pytest.fixture(scope="session", autouse=True)
 def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Write run files to a folder of this session, never to ``data/runs``, and query git once for all of them."""
+    """Write run files to a folder of this session, never to ``data/runs``."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MHO_RUNS", str(folder))
-        patch.setattr(provenance, "git_state", cache(provenance.git_state))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def spared_work() -> Iterator[None]:
+    """Query git once, draw equal devices of large arrays once, and leave run files as large as they are, see `packed`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "git_state", cache(provenance.git_state))
+        patch.setattr(cells, "draw_devices", device_draws.remembered)
+        patch.setattr(live_file, "repack", lambda path: False)
+        yield
+
+
+@pytest.fixture
+def packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Repack the files of runs in this process, as every other process does; half of what writing a short run costs."""
+    monkeypatch.setattr(live_file, "repack", repack)
 
 
 @pytest.fixture(autouse=True)

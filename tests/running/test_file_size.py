@@ -15,7 +15,7 @@ MATRIX = ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx"
 
 
 @pytest.fixture(autouse=True)
-def clean_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean_checkout(monkeypatch: pytest.MonkeyPatch, packed: None) -> None:
     """No uncommitted changes, and a command line as a user types it: a run file keeps both as they are."""
     monkeypatch.setattr("sys.argv", ["mho", "solve", "zuo2025-4x4"])
     monkeypatch.setattr("mho.runs.provenance.git_state", lambda house: {})

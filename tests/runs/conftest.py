@@ -12,6 +12,11 @@ import mho.runs as runs
 from mho.runs import Array, Column, Layout, Map, RecordedParameter, RunFile, RunHeader, Table
 
 
+@pytest.fixture(autouse=True)
+def files_as_runs_leave_them(packed: None) -> None:
+    """Repack files, as `packed` does."""
+
+
 @pytest.fixture
 def header() -> RunHeader:
     return RunHeader(

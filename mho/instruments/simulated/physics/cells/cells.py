@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,34 @@ NEVER = 1e300  # s: a cell programmed at this time has no age, so nothing relaxe
 SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are invalidated
 
 
+class Devices(NamedTuple):
+    """Properties in which the cells of an array differ for life, each an array of its shape; `lot` is uniform in [0, 1)."""
+
+    set_factor: NDArray[np.float32]
+    set_threshold: NDArray[np.float32]
+    reset_deviate: NDArray[np.float32]
+    forming_voltage: NDArray[np.float32]
+    lot: NDArray[np.float32]
+
+
+def draw_devices(preset: CellPreset, shape: tuple[int, int], rng: np.random.Generator) -> Devices:
+    """Draw the devices of an array; they are only read afterwards."""
+
+    def normal(mean: float, spread: float) -> NDArray[np.float32]:
+        drawn = rng.standard_normal(shape, np.float32)
+        drawn *= np.float32(spread)
+        drawn += np.float32(mean)
+        return drawn
+
+    return Devices(
+        np.exp(normal(0.0, LN10 * preset.set_device_spread)),
+        normal(preset.set_threshold, preset.set_threshold_spread),
+        normal(0.0, 1.0),
+        normal(preset.forming_voltage, preset.forming_spread),
+        rng.random(shape, np.float32),
+    )
+
+
 class CellArray:
     """State of rows x columns cells; a pulse on one costs the same in any array.
 
@@ -72,16 +100,9 @@ class CellArray:
         self.preset, self._clock, self._rng = preset, clock, rng
         shape = (rows, columns)
 
-        def devices(mean: float, spread: float) -> NDArray[np.float32]:
-            drawn = rng.standard_normal(shape, np.float32)
-            drawn *= np.float32(spread)
-            drawn += np.float32(mean)
-            return drawn
-
-        self._set_factor = np.exp(devices(0.0, LN10 * preset.set_device_spread))
-        self._set_threshold = devices(preset.set_threshold, preset.set_threshold_spread)
-        self._reset_deviate = devices(0.0, 1.0)
-        self._forming_voltage = devices(preset.forming_voltage, preset.forming_spread)
+        devices = draw_devices(preset, shape, rng)
+        self._set_factor, self._set_threshold = devices.set_factor, devices.set_threshold
+        self._reset_deviate, self._forming_voltage = devices.reset_deviate, devices.forming_voltage
         self._programmed = np.full(shape, preset.unformed, np.float32)
         self._relaxing = np.zeros(shape, np.float32)  # drawn at each programming, unit variance
         self._since = np.full(shape, NEVER)  # clock time of the last change
@@ -89,7 +110,7 @@ class CellArray:
         self._exposure = np.zeros(shape, np.float32)  # share of the way to `maximum`, as -ln(1 - share)
         self._disturbed = self._disturbed_seen = 0.0
         self._status = np.zeros(shape, np.int8)
-        lot = rng.random(shape, np.float32)  # each cell is at most one of these
+        lot = devices.lot  # each cell is at most one of these
         self.version, self.changed_at = 0, 0.0  # they exist from the start, whenever they are drawn
         self._lose(slice(None), lot < preset.stuck_on, STUCK_ON)
         self._lose(slice(None), lot > 1.0 - preset.stuck_off, STUCK_OFF)
