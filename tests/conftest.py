@@ -12,6 +12,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import os
+import shutil
 import signal
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
@@ -37,6 +38,7 @@ from system_packages import skipped, why_no_qt
 
 from mho.errors import BenchError, MhoError
 from mho.instruments import Bench, open_bench
+from mho.instruments.bench import locking
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.simulated.physics.cells import cells
 from mho.runs import provenance
@@ -233,13 +235,24 @@ def solved(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def interrupted(tmp_path: Path) -> Path:
-    """A run whose writer was killed after half the programming."""
-    path = tmp_path / "interrupted.h5"
+def own_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep locks of benches apart from other processes': their tests use benches of the same addresses."""
+    monkeypatch.setattr(locking, "PREFIX", f"{locking.PREFIX}-{os.getpid()}")
+
+
+@pytest.fixture(scope="session")
+def killed_half_way(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("killed") / "run.h5"
     writer = WriterProcess(path)
     writer.tell("half")
     writer.kill()
     return path
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path, killed_half_way: Path) -> Path:
+    """A run whose writer was killed after half the programming."""
+    return shutil.copy(killed_half_way, tmp_path / "interrupted.h5")
 
 
 @pytest.fixture

@@ -161,6 +161,7 @@ def test_messages_and_time_are_counted_per_instrument(real):
     assert {b.roles: b.message_time for b in slow.buses}["pulser"] == 1.0
 
 
+@pytest.mark.usefixtures("own_locks")
 def test_a_bench_in_use_may_be_rehearsed(real):
     with lock_bench(load_bench_file(real)):
         assert rehearse(Touch(), real, seed=1).passed

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -76,12 +77,14 @@ def new_path(tmp_path: Path) -> Callable[[], Path]:
     return lambda: tmp_path / f"run-{next(numbers)}.h5"
 
 
-@pytest.fixture
-def start_child() -> Iterator[Callable[[str, Path], subprocess.Popen[str]]]:
-    """Start ``child_writer.py`` and wait until it writes; whatever still runs at the end is killed."""
-    children: list[subprocess.Popen[str]] = []
+class Children:
+    """Processes of ``child_writer.py``."""
 
-    def start(what: str, path: Path) -> subprocess.Popen[str]:
+    def __init__(self) -> None:
+        self._started: list[subprocess.Popen[str]] = []
+
+    def start(self, what: str, path: Path) -> subprocess.Popen[str]:
+        """Start a process and wait until it writes."""
         house = Path(runs.__file__).parents[2]
         child = subprocess.Popen(
             [sys.executable, str(SUPPORT / "child_writer.py"), what, str(path)],
@@ -90,28 +93,38 @@ def start_child() -> Iterator[Callable[[str, Path], subprocess.Popen[str]]]:
             text=True,
             env=os.environ | {"PYTHONPATH": str(house)},
         )
-        children.append(child)
+        self._started.append(child)
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         return child
 
-    yield start
-    for child in children:
-        child.kill()
-        child.communicate()
+    def kill(self) -> None:
+        """Kill those that still run."""
+        for child in self._started:
+            child.kill()
+            child.communicate()
 
 
 @pytest.fixture
-def killed(start_child: Callable[[str, Path], subprocess.Popen[str]]) -> Callable[[Path], Path]:
+def start_child() -> Iterator[Callable[[str, Path], subprocess.Popen[str]]]:
+    """Start ``child_writer.py`` and wait until it writes; whatever still runs at the end is killed."""
+    children = Children()
+    yield children.start
+    children.kill()
+
+
+@pytest.fixture(scope="session")
+def killed_in_silence(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path, children = tmp_path_factory.mktemp("killed") / "run.h5", Children()
+    children.start("silent", path)
+    with RunFile(path) as file:
+        while file.length("points") < 3:
+            file.refresh()
+    children.kill()
+    return path
+
+
+@pytest.fixture
+def killed(killed_in_silence: Path) -> Callable[[Path], Path]:
     """Leave a file at a path whose writer was killed while it was silent after three rows."""
-
-    def leave(path: Path) -> Path:
-        child = start_child("silent", path)
-        with RunFile(path) as file:
-            while file.length("points") < 3:
-                file.refresh()
-        child.kill()
-        child.wait()
-        return path
-
-    return leave
+    return lambda path: shutil.copy(killed_in_silence, path)
