@@ -34,7 +34,7 @@ def check(
 
 @bench_app.command()
 def safe(bench: BenchArgument = "simulated") -> None:
-    """Bring every output of a bench to 0 V and off, and read that back: after a crash, or what somebody left on."""
+    """Take every output of a bench to 0 V and off, confirmed by read-back: after a crash, or when outputs were left on."""
     from mho.errors import UnsafeError
     from mho.instruments.opening import confirm_bench_safe
     from mho.processes import Safed

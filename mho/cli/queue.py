@@ -101,7 +101,7 @@ def add(
     trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
-    """Put a run, or all runs of a plan, at the end of the queue, after checking their input."""
+    """Append a run, or all runs of a plan, to the queue, after checking their input."""
     if procedure.endswith(".toml"):
         from mho.cli.plan import check_beside_plan, check_output
 
@@ -157,7 +157,7 @@ def show(number: Number, json_: AsJson = False) -> None:
 
 @queue_app.command()
 def pause(bench: Bench = "simulated") -> None:
-    """Let the running job rest at its next safe point, outputs idle, and begin no other."""
+    """Pause the running job at its next safe point, outputs idle, and start no other."""
     try:
         RunnerClient(queue_path(), bench).pause()
     except NoRunnerError:
@@ -167,7 +167,7 @@ def pause(bench: Bench = "simulated") -> None:
 
 @queue_app.command()
 def resume(bench: Bench = "simulated") -> None:
-    """Let the running job and the queue go on."""
+    """Resume the running job and the queue."""
     try:
         RunnerClient(queue_path(), bench).resume()
     except NoRunnerError:
@@ -201,7 +201,7 @@ def stop(bench: Bench = "simulated") -> None:
 
 @queue_app.command()
 def acknowledge(bench: Bench = "simulated") -> None:
-    """Say that outputs which could not be confirmed safe were seen to by hand: the queue no longer warns of them."""
+    """Record that outputs which could not be confirmed safe were made safe by hand: the queue no longer warns of them."""
     with Queue() as queue:
         lane = queue.lane(_known(bench, queue))
         if not lane.unsafe:
@@ -267,7 +267,7 @@ def clone(
     trust: Trusted = False,
     json_: AsJson = False,
 ) -> None:
-    """Put a copy of a job, or of a run of the past, at the end of the queue."""
+    """Append a copy of a job, or of an earlier run, to the queue."""
     with Queue() as queue:
         if source.isdecimal():
             _report(queue.clone(int(source)), json_)
@@ -307,7 +307,7 @@ def policy(
     bench: Bench = "simulated",
     json_: AsJson = False,
 ) -> None:
-    """Say what follows when a run fails or is interrupted; without options, show it."""
+    """Set what follows when a run fails or is interrupted; without options, show it."""
     with Queue() as queue:
         lane = queue.lane(_known(bench, queue))
         given = {"on_failure": on_failure, "on_interruption": on_interruption, "retries": retries}

@@ -117,7 +117,7 @@ def verify(
     runs: Runs,
     as_json: Annotated[bool, typer.Option("--json", help="print a list for machines instead")] = False,
 ) -> None:
-    """Say which run files are damaged, interrupted, or changed since they were written."""
+    """List which run files are damaged, interrupted, or changed since they were written."""
     from mho.cli.display import verification as verification_table
     from mho.cli.display.terminal import Terminal
     from mho.runs import Verdict
