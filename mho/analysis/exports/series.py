@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.runs.reading import check_array, check_map, check_table, intact, is_table
+from mho.runs.reading import check_array, check_map, check_table, intact, is_table, items_of
 
 BLOCK_BYTES = 8 << 20
 """Of one series that is in memory at a time."""
@@ -90,11 +90,11 @@ def read_contents(file: h5py.File) -> tuple[Group, ...]:
     """
     with intact(Path(file.filename)):
         entry = file["entry"]
-        tables = [(name, item) for name, item in entry.items() if is_table(item)]
+        tables = [(name, item) for name, item in items_of(entry) if is_table(item)]
         return (
             *(_group("table", name, item) for name, item in tables),
-            *(_group("map", name, item) for name, item in entry["maps"].items()),
-            *(_group("array", name, item) for name, item in entry["arrays"].items()),
+            *(_group("map", name, item) for name, item in items_of(entry["maps"])),
+            *(_group("array", name, item) for name, item in items_of(entry["arrays"])),
         )
 
 

@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.runs.reading.opening import intact, open_run_file
+from mho.runs.reading.opening import intact, items_of, open_run_file
 from mho.runs.reading.reader import RunFile
 from mho.runs.schema import DIGITAL_ATTRIBUTE
 
@@ -159,7 +159,7 @@ def _datasets(entry: h5py.Group) -> Iterator[tuple[str, h5py.Dataset]]:
     """Yield every dataset of tables, maps and arrays."""
     names: list[str] = []
     with intact(Path(entry.file.filename)):
-        groups = [(name, item) for name, item in entry.items() if isinstance(item, h5py.Group)]
+        groups = [(name, item) for name, item in items_of(entry) if isinstance(item, h5py.Group)]
         plots = [name for name, item in groups if item.attrs.get("NX_class") == "NXdata"]
         for group in (*plots, "maps", "arrays"):
             entry[group].visit(lambda name, group=group: names.append(f"{group}/{name}"))

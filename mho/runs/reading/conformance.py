@@ -14,7 +14,7 @@ import numpy as np
 from mho.errors import RunFileError
 from mho.runs.drawable import Drawable, check_figures
 from mho.runs.figures import FIGURES, FIGURES_BYTES, Figure, figures_from_text
-from mho.runs.reading.opening import DAMAGE
+from mho.runs.reading.opening import DAMAGE, items_of
 from mho.runs.reading.text import decode
 
 Check = Callable[[h5py.HLObject], None]
@@ -93,17 +93,17 @@ def declared_figures(entry: h5py.Group) -> tuple[Figure, ...]:
 
 def drawable_of(entry: h5py.Group) -> Drawable:
     """Return what figures can be drawn from in a run; raises as the checks where a part of it is malformed."""
-    tables = {name: item for name, item in entry.items() if is_table(item)}
+    tables = {name: item for name, item in items_of(entry) if is_table(item)}
     for check, items in ((check_table, tables), (check_map, entry["maps"]), (check_array, entry["arrays"])):
         for item in items.values():
             check(item)
-    arrays = {name: _values(array) for name, array in entry["arrays"].items()}
+    arrays = {name: _values(array) for name, array in items_of(entry["arrays"])}
     return Drawable(
         {
-            name: {one: (column.dtype.kind, column.ndim - 1) for one, column in table.items()}
+            name: {one: (column.dtype.kind, column.ndim - 1) for one, column in items_of(table)}
             for name, table in tables.items()
         },
-        {name: image["value"].shape[1:] for name, image in entry["maps"].items()},
+        {name: image["value"].shape[1:] for name, image in items_of(entry["maps"])},
         {name: (one.dtype.kind, one.ndim) for name, one in arrays.items()},
     )
 
@@ -116,9 +116,9 @@ def is_table(item: h5py.HLObject) -> bool:
 def malformed(entry: h5py.Group) -> Iterator[str]:
     """Yield what is wrong with the tables, maps, arrays and the log of a run, one sentence each."""
     checks: list[tuple[Check, h5py.HLObject]]
-    checks = [(check_table, item) for item in entry.values() if is_table(item)]
-    checks += [(check_map, item) for item in entry["maps"].values()]
-    checks += [(check_array, item) for item in entry["arrays"].values()]
+    checks = [(check_table, item) for _, item in items_of(entry) if is_table(item)]
+    checks += [(check_map, item) for _, item in items_of(entry["maps"])]
+    checks += [(check_array, item) for _, item in items_of(entry["arrays"])]
     for check, item in [*checks, (check_log, entry["log"]), (declared_figures, entry)]:
         try:
             check(item)

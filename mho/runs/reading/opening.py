@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -31,6 +32,15 @@ DAMAGE = (
 ATTEMPTS = 5
 PAUSE = 0.05
 """Number and interval (s) of further attempts to read a file that its writer may be changing."""
+
+
+def items_of(group: h5py.Group | h5py.AttributeManager) -> list[tuple[str, Any]]:
+    """Return the members of a group, or the attributes, by name.
+
+    h5py's own iterators hold its lock until they end. One that an error has left half-way, kept by its traceback, would
+    block HDF5 in all other threads.
+    """
+    return list(group.items())
 
 
 def open_run_file(path: Path, *, whole: bool = True) -> h5py.File:

@@ -33,7 +33,7 @@ from mho.runs.reading.conformance import (
     drawable_of,
     is_table,
 )
-from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, open_run_file
+from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, items_of, open_run_file
 from mho.runs.reading.record import RunRecord, unit_of
 from mho.runs.reading.text import decode
 from mho.runs.schema import GOING_ON
@@ -121,7 +121,7 @@ class RunFile(RunRecord):
         """Names of the tables, as declared."""
         with intact(self.path):
             entry = self._group("")
-            return tuple(name for name, item in entry.items() if is_table(item))
+            return tuple(name for name, item in items_of(entry) if is_table(item))
 
     @cached_property
     def maps(self) -> tuple[str, ...]:

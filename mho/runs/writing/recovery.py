@@ -18,7 +18,7 @@ from mho.runs.integrity.seal import SEAL, prepare_seal, write_seal
 from mho.runs.integrity.tree import walk
 from mho.runs.integrity.verification import Verdict, verify
 from mho.runs.reading.chunks import BLOCK_BYTES, create_growing, is_growing, read_torn
-from mho.runs.reading.opening import DAMAGE, intact, open_run_file
+from mho.runs.reading.opening import DAMAGE, intact, items_of, open_run_file
 from mho.runs.reading.record import RunRecord
 from mho.runs.reading.superblock import FORMAT
 from mho.runs.reading.text import decode, write_text
@@ -116,9 +116,9 @@ def _write_copy(source: h5py.File, draft: Path, path: Path, reason: str) -> None
 
 def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, bytes]]:
     """Copy a group with all its members; yield the digest of each dataset that was written row by row."""
-    for name, value in source.attrs.items():
+    for name, value in items_of(source.attrs):
         target.attrs[name] = value
-    members = {name: item for name, item in source.items() if item.name != f"/{SEAL}"}
+    members = {name: item for name, item in items_of(source) if item.name != f"/{SEAL}"}
     length = min((len(item) for item in members.values() if is_growing(item)), default=0)
     for name, item in members.items():
         if isinstance(item, h5py.Group):
@@ -134,7 +134,7 @@ def _copy_rows(source: h5py.Dataset, group: h5py.Group, name: str, length: int) 
     """Copy the first rows of a growing dataset, with checksums for all of them."""
     expected = 2 * source.chunks[0] if source.chunks else 0  # so the copy has chunks of the same size
     target = create_growing(group, name, source.dtype, source.shape[1:], expected)
-    for attribute, value in source.attrs.items():
+    for attribute, value in items_of(source.attrs):
         target.attrs[attribute] = value
     growing = Growing(target)
     row_bytes = source.dtype.itemsize * int(np.prod(source.shape[1:]))

@@ -20,6 +20,7 @@ from mho.errors import RunFileError
 from mho.runs.integrity.seal import changes, read_seal, renew_seal, values_digest
 from mho.runs.integrity.tree import create_group
 from mho.runs.reading.chunks import BLOCK_BYTES, is_growing
+from mho.runs.reading.opening import items_of
 from mho.runs.reading.superblock import FORMAT
 from mho.runs.writing.replacement import replacement
 
@@ -103,7 +104,7 @@ def _copy_attributes(source: h5py.HLObject, target: h5py.HLObject) -> None:
 def _copy(source: h5py.Group, target: h5py.Group) -> Iterator[tuple[str, tuple[bytes, bytes]]]:
     """Copy all in a group, in its order; yield path and digests, before and after, of values stored in another way."""
     _copy_attributes(source, target)
-    for name, item in source.items():
+    for name, item in items_of(source):
         if isinstance(item, h5py.Group) and name not in COPIED_WHOLE:
             yield from _copy(item, create_group(target, name))
         elif isinstance(item, h5py.Dataset) and _has_room_to_spare(item):

@@ -15,6 +15,7 @@ import h5py
 from numpy.typing import ArrayLike
 
 from mho.errors import Aborted, RunFileError
+from mho.runs.reading.opening import items_of
 from mho.runs.reading.text import write_json, write_text
 from mho.runs.schema import GOING_ON, Layout, RunHeader, Status
 from mho.runs.writing.conversion import fit
@@ -150,7 +151,7 @@ class RunWriter:
             An instrument that the header does not list, or settings too long.
         """
         with self._writing():
-            known = [name for name, item in self._entry["bench"].items() if isinstance(item, h5py.Group)]
+            known = [name for name, item in items_of(self._entry["bench"]) if isinstance(item, h5py.Group)]
             if instrument not in known:
                 raise self._undeclared("instrument", instrument, known)
             target = self._entry["bench"][instrument]["settings_after"]
