@@ -122,6 +122,8 @@ def data_digest(dataset: h5py.Dataset) -> bytes:
     Chunks are counted along the first axis, and only values count that the dataset has.
     """
     layout, identifier = dataset.id.get_create_plist(), dataset.id
+    if identifier.shape is None:  # a null dataspace, which mho never writes
+        return hashlib.sha256().digest()
     rows = layout.get_chunk()[0] if layout.get_layout() == h5py.h5d.CHUNKED else None
     size = math.prod(identifier.shape) * identifier.dtype.itemsize
     if rows is None or size <= BLOCK_BYTES:

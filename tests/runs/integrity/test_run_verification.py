@@ -217,3 +217,12 @@ def test_whatever_byte_is_hit_verify_answers(finished: Path, place: float, mask:
         assert isinstance(verify(finished).verdict, Verdict)
     finally:
         finished.write_bytes(contents)
+
+
+def test_a_dataset_without_any_value_is_a_change(finished: Path) -> None:
+    with h5py.File(finished, "r+", libver="latest") as file:
+        del file["entry/title"]
+        file["entry/title"] = h5py.Empty("S7")
+    found = verify(finished)
+    assert found.verdict is not Verdict.SOUND
+    assert "/entry/title was changed" in str(found)
