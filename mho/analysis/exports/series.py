@@ -101,7 +101,7 @@ def read_contents(file: h5py.File) -> tuple[Group, ...]:
 def _group(kind: Literal["table", "map", "array"], name: str, item: h5py.Group | h5py.Dataset) -> Group:
     _CHECKS[kind](item)
     # Until schema 1 an array was a dataset by itself.
-    datasets = {"value": item} if isinstance(item, h5py.Dataset) else dict(item.items())
+    datasets = {"value": item} if isinstance(item, h5py.Dataset) else dict(items_of(item))
     together = [one for one in datasets if kind == "table" or (kind == "map" and one in ("time", "value"))]
     common = min((len(datasets[one]) for one in together), default=0)
     series = tuple(

@@ -25,7 +25,7 @@ NUMBERS, TEXT = "biufc", "S"
 
 def check_table(table: h5py.Group) -> None:
     """Check that all members are columns of numbers, and that those to be plotted are as wide as the table says."""
-    columns = dict(table.items())
+    columns = dict(items_of(table))
     for column in columns.values():
         _check_dataset(column, NUMBERS)
         if not column.ndim:
@@ -94,17 +94,18 @@ def declared_figures(entry: h5py.Group) -> tuple[Figure, ...]:
 def drawable_of(entry: h5py.Group) -> Drawable:
     """Return what figures can be drawn from in a run; raises as the checks where a part of it is malformed."""
     tables = {name: item for name, item in items_of(entry) if is_table(item)}
-    for check, items in ((check_table, tables), (check_map, entry["maps"]), (check_array, entry["arrays"])):
+    maps, arrays = dict(items_of(entry["maps"])), dict(items_of(entry["arrays"]))
+    for check, items in ((check_table, tables), (check_map, maps), (check_array, arrays)):
         for item in items.values():
             check(item)
-    arrays = {name: _values(array) for name, array in items_of(entry["arrays"])}
+    values = {name: _values(array) for name, array in arrays.items()}
     return Drawable(
         {
             name: {one: (column.dtype.kind, column.ndim - 1) for one, column in items_of(table)}
             for name, table in tables.items()
         },
-        {name: image["value"].shape[1:] for name, image in items_of(entry["maps"])},
-        {name: (one.dtype.kind, one.ndim) for name, one in arrays.items()},
+        {name: image["value"].shape[1:] for name, image in maps.items()},
+        {name: (one.dtype.kind, one.ndim) for name, one in values.items()},
     )
 
 

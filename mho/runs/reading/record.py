@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 
 from mho.errors import RunFileError
-from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, writer_of
+from mho.runs.reading.opening import ATTEMPTS, PAUSE, intact, items_of, writer_of
 from mho.runs.reading.superblock import is_marked
 from mho.runs.reading.text import decode
 from mho.runs.schema import GOING_ON, RecordedParameter, Status
@@ -106,9 +106,8 @@ class RunRecord:
     def parameters(self) -> dict[str, RecordedParameter]:
         """The procedure's parameters by name, as they were set."""
         with intact(self.path):
-            return {
-                name: _parameter(dataset) for name, dataset in self._group("procedure/parameters").items()
-            }
+            stored = items_of(self._group("procedure/parameters"))
+            return {name: _parameter(dataset) for name, dataset in stored}
 
     @property
     def given(self) -> dict[str, bool | int | float | str]:
@@ -148,7 +147,7 @@ class RunRecord:
     def provenance(self) -> dict[str, str]:
         """Provenance of the run, see `mho.runs.provenance.collect`."""
         with intact(self.path):
-            return {name: decode(dataset[()]) for name, dataset in self._group("provenance").items()}
+            return {name: decode(dataset[()]) for name, dataset in items_of(self._group("provenance"))}
 
     def seed(self, name: str = "seed") -> int | None:
         """Return a seed from the provenance, ``seed`` or ``chip_seed``; None where it is missing."""
@@ -214,7 +213,7 @@ class RunRecord:
 
     def _settings(self, which: str) -> dict[str, dict[str, str]]:
         with intact(self.path):
-            names = [name for name, item in self._group("bench").items() if isinstance(item, h5py.Group)]
+            names = [name for name, item in items_of(self._group("bench")) if isinstance(item, h5py.Group)]
         return {name: self._json(f"bench/{name}/{which}") for name in names}
 
 
