@@ -48,7 +48,7 @@ def write_seal(file: h5py.File, known: Mapping[str, bytes]) -> None:
         `data_digest` of the datasets that need not be read again, by path.
     """
     paths = [path.decode() for path in file[SEAL]["path"][()]]
-    digests = [_digest(file[path], known.get(path)) for path in paths]
+    digests = [_digest(h5py.h5o.open(file.id, path.encode()), known.get(path)) for path in paths]
     target = file[SEAL]["sha256"]
     target[...] = np.array(digests, target.dtype)
 
@@ -70,11 +70,11 @@ def renew_seal(source: h5py.File, copy: h5py.File, stored: Mapping[str, tuple[by
     for index, path in enumerate(path.decode() for path in paths):
         if path in stored:
             before, now = stored[path]
-            if _digest(source[path], before) != digests[index]:
+            if _digest(source[path].id, before) != digests[index]:
                 raise RunFileError(
                     f"run file {source.filename} stays as it is: {path} does not agree with its seal"
                 )
-            digests[index] = _digest(copy[path], now)
+            digests[index] = _digest(copy[path].id, now)
     copy[SEAL]["sha256"][...] = np.array(digests, copy[SEAL]["sha256"].dtype)
 
 
@@ -107,33 +107,33 @@ def changes(file: h5py.File, seal: Mapping[str, bytes], unreadable: Unreadable) 
             continue
         before = sealed.pop(path, None)
         try:
-            if before is None:
-                found.append(f"{path} was added")
-            elif _digest(item) != before:
+            if before is None or item is None:
+                found.append(f"{path} was {'added' if before is None else 'changed'}")
+            elif _digest(item.id) != before:
                 found.append(f"{path} was changed")
         except DAMAGE as error:
             unreadable(path, error)
     return found + [f"{path} is missing" for path in sealed]
 
 
-def data_digest(dataset: h5py.Dataset) -> bytes:
+def data_digest(dataset: h5py.h5d.DatasetID) -> bytes:
     """Return the SHA-256 of a dataset's values; of one in chunks, that of its chunks' SHA-256s.
 
     Chunks are counted along the first axis, and only values count that the dataset has.
     """
-    layout, identifier = dataset.id.get_create_plist(), dataset.id
-    if identifier.shape is None:  # a null dataspace, which mho never writes
+    layout, shape, dtype = dataset.get_create_plist(), dataset.shape, dataset.dtype
+    if shape is None:  # a null dataspace, which mho never writes
         return hashlib.sha256().digest()
     rows = layout.get_chunk()[0] if layout.get_layout() == h5py.h5d.CHUNKED else None
-    size = math.prod(identifier.shape) * identifier.dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     if rows is None or size <= BLOCK_BYTES:
-        values = np.zeros(identifier.shape, identifier.dtype)  # dataset[()] takes six times as long
-        identifier.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
+        values = np.zeros(shape, dtype)  # dataset[()] takes six times as long
+        dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
         return values_digest(np.asarray(values[()]), rows)  # a single text counts without what pads it
-    step = rows * max(1, BLOCK_BYTES // (math.prod(layout.get_chunk()) * identifier.dtype.itemsize))
-    digests = bytearray()
-    for start in range(0, len(dataset), step):
-        block = dataset[start : start + step]
+    step = rows * max(1, BLOCK_BYTES // (math.prod(layout.get_chunk()) * dtype.itemsize))
+    digests, by_rows = bytearray(), h5py.Dataset(dataset)
+    for start in range(0, shape[0], step):
+        block = by_rows[start : start + step]
         for first in range(0, len(block), rows):
             digests += hashlib.sha256(block[first : first + rows].tobytes()).digest()
     return hashlib.sha256(digests).digest()
@@ -147,19 +147,19 @@ def values_digest(values: NDArray[Any], rows: int | None) -> bytes:
     return hashlib.sha256(b"".join(hashlib.sha256(piece).digest() for piece in pieces)).digest()
 
 
-def _digest(item: h5py.HLObject, data: bytes | None = None) -> bytes:
+def _digest(item: h5py.h5g.GroupID | h5py.h5d.DatasetID, data: bytes | None = None) -> bytes:
     digest = hashlib.sha256(json.dumps(_attributes(item), default=repr).encode())
-    if isinstance(item, h5py.Dataset):
-        digest.update(f"{item.id.dtype.str}{item.id.shape}".encode())
+    if isinstance(item, h5py.h5d.DatasetID):
+        digest.update(f"{item.dtype.str}{item.shape}".encode())
         digest.update(data or data_digest(item))
     return digest.hexdigest().encode()
 
 
-def _attributes(item: h5py.HLObject) -> dict[str, object]:
-    """Return the attributes by name, in the order of the names; ``item.attrs`` takes twice the time."""
+def _attributes(item: h5py.h5g.GroupID | h5py.h5d.DatasetID) -> dict[str, object]:
+    """Return the attributes by name, in the order of the names; ``attrs`` of `h5py.Group` takes twice the time."""
     found = {}
-    for index in range(h5py.h5a.get_num_attrs(item.id)):
-        attribute = h5py.h5a.open(item.id, index=index)
+    for index in range(h5py.h5a.get_num_attrs(item)):
+        attribute = h5py.h5a.open(item, index=index)
         values = np.empty(attribute.shape, attribute.dtype)
         attribute.read(values)
         found[attribute.name.decode()] = values.tolist()

@@ -19,42 +19,47 @@ def create_group(parent: h5py.Group, name: str) -> h5py.Group:
     return h5py.Group(h5py.h5g.create(parent.id, name.encode(), gcpl=properties))
 
 
-def walk(
-    item: h5py.HLObject, unreadable: Unreadable, seen: set[int] | None = None
-) -> Iterator[tuple[str, h5py.HLObject | None]]:
+def walk(item: h5py.HLObject, unreadable: Unreadable) -> Iterator[tuple[str, h5py.HLObject | None]]:
     """Yield `item` and everything below it, each with its path; None where a link is broken, or leads to a group again.
 
     Parameters
     ----------
     unreadable : callable
         Called for damage, which is then skipped.
-    seen : set of int
-        Addresses of the visited groups: mho writes no second link to a group, which could form a cycle or double the
-        number of paths at every level.
     """
-    seen = set() if seen is None else seen
-    if isinstance(item, h5py.Group):
-        address = h5py.h5o.get_info(item.id).addr
-        if address in seen:
-            yield item.name, None
-            return
-        seen.add(address)
-    yield item.name, item
+    return _walk(item.name, item, unreadable, set())
+
+
+def _walk(
+    path: str, item: h5py.HLObject, unreadable: Unreadable, seen: set[int]
+) -> Iterator[tuple[str, h5py.HLObject | None]]:
+    """Walk on; `path` is that of `item`, whose own `name` takes as long as to open it.
+
+    `seen` are the addresses of the visited groups: mho writes no second link to a group, which could form a cycle or double
+    the number of paths at every level.
+    """
     if not isinstance(item, h5py.Group):
+        yield path, item
         return
+    address = h5py.h5o.get_info(item.id).addr
+    if address in seen:
+        yield path, None
+        return
+    seen.add(address)
+    yield path, item
     try:
         names = list(item)
     except DAMAGE as error:
-        unreadable(item.name, error)
+        unreadable(path, error)
         return
     for name in names:
+        below = f"{path.rstrip('/')}/{name}"
         try:
             member = item[name]
         except DAMAGE as error:
-            path = f"{item.name.rstrip('/')}/{name}"
             if isinstance(item.get(name, getlink=True), h5py.HardLink):
-                unreadable(path, error)
+                unreadable(below, error)
             else:  # mho writes no such links: it was added
-                yield path, None
+                yield below, None
             continue
-        yield from walk(member, unreadable, seen)
+        yield from _walk(below, member, unreadable, seen)

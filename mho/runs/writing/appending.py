@@ -51,7 +51,7 @@ class Growing:
         """Return the `seal.data_digest` of the dataset, without reading it if nothing was ever interrupted."""
         whole, rest = divmod(self._length, self._rows)
         if self._torn or (rest and self._chunk != whole):
-            return data_digest(self._dataset)
+            return data_digest(self._dataset.id)
         known = [self._digests[number] for number in range(whole)]
         if rest:
             known.append(hashlib.sha256(self._tail[:rest].tobytes()).digest())
