@@ -15,7 +15,7 @@ from mho.procedures.origin import bench_key
 from mho.running.queue.store import queue_path
 from mho.running.runner.connection import PATIENCE, Wire, set_patience
 from mho.running.runner.messages import Event, Refused, Request, RunnerState, decode
-from mho.running.runner.rendezvous import Rendezvous
+from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
 
 ANSWER_WITHIN = 40.0  # s; the runner gives up after 30
 SAFE_WITHIN = 90.0  # s; more than the runner grants a worker and the process that makes safe after it
@@ -108,7 +108,7 @@ class RunnerClient:
             wire.send(Request(command="watch").model_dump_json().encode())
         except OSError:
             wire.release()
-            raise self._silent() from None
+            raise self._silent(self._place.card()) from None
         return Watch(wire)
 
     def _ask(self, request: Request, within: float = ANSWER_WITHIN) -> RunnerState:
@@ -117,11 +117,11 @@ class RunnerClient:
             wire.send(request.model_dump_json().encode())
             line = wire.receive(within)
         except (OSError, EOFError):
-            raise self._silent() from None
+            raise self._silent(self._place.card()) from None
         finally:
             wire.release()
         if line is None:
-            raise self._silent()
+            raise self._silent(self._place.card())
         answer = decode(line)
         if isinstance(answer, Refused):
             raise _refusal(answer)
@@ -132,7 +132,7 @@ class RunnerClient:
     def _open(self) -> Wire:
         card = self._place.card()
         if card is None:
-            raise self._silent()
+            raise self._silent(None)  # one that is published a moment later has not been asked
         unix = isinstance(card.address, str)
         sock = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
         try:
@@ -144,13 +144,12 @@ class RunnerClient:
                 f"the runner of bench {self.bench!r} does not know this user's key: {error}"
             ) from None
         except (OSError, EOFError):
-            raise self._silent() from None
+            raise self._silent(card) from None
         finally:
             sock.close()
 
-    def _silent(self) -> QueueError:
-        """Return the error to raise when nothing answers: there is no runner, or it is silent."""
-        card = self._place.card()
+    def _silent(self, card: RunnerAddress | None) -> QueueError:
+        """Return the error to raise when nothing answered at the address on `card`: no runner, or a silent one."""
         if card is not None and card.lives():
             return RunnerBusyError(
                 f"the runner of bench {self.bench!r} (process {card.pid}) does not answer; end its process if it hangs"

@@ -62,8 +62,9 @@ class RunnerService:
         with ExitStack() as stack:
             stack.enter_context(self._alone())
             stack.enter_context(self._ended_by_signals())
-            listener = self._place.listen()
             stack.callback(self._place.withdraw)
+            self._place.withdraw()  # what a killed runner left: its secret is not that of the next one at this address
+            listener = self._place.listen()
             card = self._place.publish(listener)
             self._server = stack.enter_context(ControlServer(listener, card.secret, self.inbox))
             self._stack = stack.pop_all()

@@ -28,9 +28,10 @@ from mho.running.runner import NoRunnerError, RunnerBusyError, RunnerClient
 from mho.running.runner import server as control
 from mho.running.runner.connection import REQUEST_LIMIT, Wire
 from mho.running.runner.messages import Missed, QueueChanged, RunnerState, decode, decode_request, encode
-from mho.running.runner.rendezvous import Rendezvous
+from mho.running.runner.rendezvous import Rendezvous, RunnerAddress
 from mho.running.runner.sender import ROOM, Outbox
 from mho.running.runner.server import SEATS, WATCHERS
+from mho.runs.liveness import birth_of
 
 
 @pytest.fixture
@@ -174,6 +175,33 @@ def test_a_card_that_a_killed_runner_left_is_nobody_and_one_of_a_runner_that_han
     )  # its number is another process's now
     with pytest.raises(NoRunnerError):
         desk.client.status()
+
+
+def test_a_runner_that_starts_a_moment_later_is_not_said_to_be_silent(desk, place, monkeypatch):
+    card = RunnerAddress(os.getpid(), birth_of(os.getpid()), "nowhere", b"secret")
+    found = iter([None, card, card])
+    monkeypatch.setattr(Rendezvous, "card", lambda self: next(found))
+    with pytest.raises(NoRunnerError):
+        desk.client.status()
+
+
+def test_a_runner_is_never_taken_for_the_one_that_was_killed_here(desk, place, monkeypatch):
+    place.prepare()
+    with place.listen() as listener:
+        place.publish(listener)
+    place._card.write_text(place._card.read_text("utf-8").replace(f'"pid": {os.getpid()}', '"pid": 1'))
+    cards = []
+
+    def listen(self: Rendezvous) -> socket.socket:
+        listener = own(self)
+        cards.append(self.card())  # a client that comes now
+        return listener
+
+    own = Rendezvous.listen
+    monkeypatch.setattr(Rendezvous, "listen", listen)
+    with running(desk, drain=False):
+        eventually(lambda: cards)
+    assert cards == [None]
 
 
 # --- what is understood ---
