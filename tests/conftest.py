@@ -12,6 +12,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import os
+import secrets
 import shutil
 import signal
 import threading
@@ -254,9 +255,11 @@ def solved(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def own_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep locks of benches apart from other processes': their tests use benches of the same addresses."""
-    monkeypatch.setattr(locking, "PREFIX", f"{locking.PREFIX}-{os.getpid()}")
+def own_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep locks of benches apart from all other tests': these use benches of the same addresses."""
+    monkeypatch.setattr(locking, "PREFIX", f"{locking.PREFIX}-{secrets.token_hex(4)}")
+    yield
+    shutil.rmtree(locking.shared_folder(), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,8 @@ SOON = 20_000  # ms
 LEFT = Qt.MouseButton.LeftButton
 NOW = datetime.now()
 
+pytestmark = pytest.mark.usefixtures("own_locks")  # the window shows when another process used its bench
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
