@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import h5py
@@ -94,6 +95,23 @@ def test_with_contents_that_make_no_sense(finished: Path, name: str, text: bytes
         file[f"entry/{name}"][()] = text
     with pytest.raises(RunFileError, match=r"run\.h5 is damaged"):
         read_all(finished)
+
+
+@pytest.mark.parametrize(
+    ("place", "member"),
+    [("procedure/parameters", "parameters"), ("provenance", "provenance"), ("maps", "figures")],
+)
+def test_an_error_leaves_hdf5_to_other_threads_while_its_traceback_is_kept(
+    finished: Path, place: str, member: str
+) -> None:
+    with h5py.File(finished, "r+") as file:
+        file.create_group(f"entry/{place}/a group")
+    with RunFile(finished) as run, pytest.raises(RunFileError) as kept:
+        getattr(run, member)
+    other = threading.Thread(target=h5py.is_hdf5, args=(str(finished),), daemon=True)
+    other.start()
+    other.join(20.0)
+    assert not other.is_alive(), f"an iterator left half-way holds h5py's lock: {kept.value}"
 
 
 @pytest.mark.parametrize("part", [0.001, 0.01, 0.1, 0.5, 0.9, 0.999])
