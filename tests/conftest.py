@@ -15,7 +15,6 @@ import os
 import secrets
 import shutil
 import signal
-import threading
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before anything imports Qt
 os.environ.setdefault(
@@ -29,11 +28,11 @@ from functools import cache
 from pathlib import Path
 
 import device_draws
+import hdf5_lock
 import psutil
 import pytest
 import run_samples
 from command_line import Shell
-from h5py._objects import phil
 from hypothesis import settings
 from repository import ROOT
 from run_writers import WriterProcess
@@ -200,23 +199,10 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     if this_process.memory_info().rss > resident + GROWTH:
         gc.collect()
         resident = this_process.memory_info().rss
-    _check_hdf5_is_free()
-
-
-def _check_hdf5_is_free() -> None:
-    """Fail the test that leaves h5py's lock taken in this thread: HDF5 would wait for ever in all others."""
-    other = threading.Thread(target=_take_hdf5, daemon=True)
-    other.start()
-    other.join(20.0)
-    if other.is_alive():
+    if not hdf5_lock.is_free():
         pytest.fail(
             "h5py's lock is still held: by an iterator over a group's items() or values(), see `items_of`"
         )
-
-
-def _take_hdf5() -> None:
-    with phil:
-        pass
 
 
 @pytest.fixture(scope="session")

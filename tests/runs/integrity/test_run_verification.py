@@ -226,3 +226,15 @@ def test_a_dataset_without_any_value_is_a_change(finished: Path) -> None:
     found = verify(finished)
     assert found.verdict is not Verdict.SOUND
     assert "/entry/title was changed" in str(found)
+
+
+@pytest.mark.parametrize(("name", "target"), [("title", "/nowhere"), ("maps", "/entry")])
+def test_a_link_that_is_broken_or_leads_back_where_data_were_is_a_change(
+    finished: Path, name: str, target: str
+) -> None:
+    with h5py.File(finished, "r+") as file:
+        del file[f"entry/{name}"]
+        file[f"entry/{name}"] = h5py.SoftLink(target)
+    found = verify(finished)
+    assert found.verdict is Verdict.CHANGED
+    assert f"/entry/{name} was changed" in found.findings
