@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from queue_procedures import Reading
-from queue_runners import ROOT, SUPPORT, Desk, eventually, order, running, served_bench, unsafe_roles
+from queue_runners import ROOT, SUPPORT, Desk, eventually, nowhere, order, running, served_bench, unsafe_roles
 
 from mho import run
 from mho.cli.main import main
@@ -219,7 +219,7 @@ def test_a_run_that_leaves_its_bench_unsafe_tells_the_queue_and_the_next_one_mak
     gate = load_bench_file(runs.bench).bench.instruments.gate.address
     with Queue(queue_path()) as queue:
         process = runs.start("block")
-        bench.write_text(wired.replace(gate, "TCPIP0::127.0.0.1::9::SOCKET"), "utf-8")  # its cable is out
+        bench.write_text(wired.replace(gate, nowhere()), "utf-8")  # its cable is out
         runs.worker_of(process).kill()
         _, said = runs.end(process)
         assert f"bench {bench} is NOT confirmed safe: NOT CONFIRMED SAFE: gate (" in said
@@ -307,7 +307,7 @@ def test_a_plan_ends_at_a_bench_that_is_not_known_safe(tmp_path, monkeypatch, ca
     with served_bench(tmp_path) as (bench, _):
         wired = Path(bench)
         gate = load_bench_file(bench).bench.instruments.gate.address
-        wired.write_text(wired.read_text("utf-8").replace(gate, "TCPIP0::127.0.0.1::9::SOCKET"), "utf-8")
+        wired.write_text(wired.read_text("utf-8").replace(gate, nowhere()), "utf-8")
         plan = tmp_path / "plan.toml"
         plan.write_text(PLAN.format(bench=bench), "utf-8")
         report = Report()

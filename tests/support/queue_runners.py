@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -39,6 +40,12 @@ def eventually(true: Callable[[], Any], patience: float = PATIENCE) -> Any:
         assert time.monotonic() < deadline, "it has not come true"
         time.sleep(0.01)
     return found
+
+
+def nowhere() -> str:
+    """An address of this call's own at which nothing answers; two tests with one would lock it against each other."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        return f"TCPIP0::127.0.0.1::{unused.getsockname()[1]}::SOCKET"
 
 
 def order(bench: str = "simulated", *, how: str = "", **parameters: Any) -> Order:

@@ -306,7 +306,13 @@ def test_without_a_run_the_chip_of_the_bench_is_there_to_choose_cells(qtbot, ses
     qtbot.waitUntil(lambda: panel.array.count() == 3, timeout=WAIT)
     assert panel.array.currentText() == "multiply"
     panel.array.setCurrentText("invert_negative")
-    qtbot.wait(50)  # the axes take their room
+    places = []
+
+    def settled() -> bool:  # the axes take their room
+        places.append(place(panel, 0, 0))
+        return len(places) > 5 and len(set(map(str, places[-5:]))) == 1
+
+    qtbot.waitUntil(settled, timeout=WAIT)
     with qtbot.waitSignal(session.cells_selected, timeout=WAIT) as told:
         drag(qtbot, panel, (0, 0), (31, 31))
     assert told.args == ["invert_negative", "0:32", "0:32"]
