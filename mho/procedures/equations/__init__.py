@@ -1,1 +1,1 @@
-"""Procedures on equations: solve, with what INV, MVM and refinement need."""
+"""Procedures on equations: solve, with what INV and MVM on the chip need; `algorithms` holds what knows no instrument."""

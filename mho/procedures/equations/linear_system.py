@@ -12,8 +12,8 @@ from mho.chip_maps.fixed_point import PEAKS
 from mho.chip_maps.matrix_files import from_real_vector, load_matrix, load_vector, to_real, to_real_vector
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import InputError
-from mho.procedures.equations.certificate import Certificate, Certifier, norm
-from mho.procedures.equations.refinement import Cycle
+from mho.procedures.equations.algorithms.certificate import Certificate, Certifier, norm
+from mho.procedures.equations.algorithms.refinement import Cycle
 
 Floats = NDArray[np.float64]
 

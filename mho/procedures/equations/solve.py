@@ -22,11 +22,11 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, BlockMaps, Programmer
 from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.cells.write_verify import largest_pulses
-from mho.procedures.equations.certificate import Certificate, norm
+from mho.procedures.equations.algorithms.certificate import Certificate, norm
+from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.inversion import AnalogueInverse
 from mho.procedures.equations.linear_system import Goal, LinearSystem
 from mho.procedures.equations.products import SlicedProduct
-from mho.procedures.equations.refinement import Cycle, refine
 from mho.procedures.equations.solve_messages import (
     say_encoding,
     say_forecast,

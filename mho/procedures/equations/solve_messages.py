@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from mho.chip_maps.row_exchange import RowExchange
-from mho.procedures.equations.certificate import Certificate
+from mho.procedures.equations.algorithms.certificate import Certificate
+from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.linear_system import LinearSystem
 from mho.procedures.equations.products import SlicedProduct
-from mho.procedures.equations.refinement import Cycle
 from mho.procedures.equations.solve_plan import SolvePlan
 from mho.procedures.stream import Stream
 

@@ -21,7 +21,7 @@ from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Solution, Solve
-from mho.procedures.equations.certificate import exact_residual
+from mho.procedures.equations.algorithms.certificate import exact_residual
 from mho.procedures.equations.linear_system import LinearSystem
 from mho.procedures.equations.solve import PreparedSolve
 from mho.procedures.stream import Message, Progress, Row

@@ -11,7 +11,7 @@ import pytest
 from benchmarks._families import FAMILIES, System, draw
 from benchmarks.verdicts import BITS, NOISY, Case, Verdict, _error, cases, judge, judge_all
 from mho.chip_maps.fixed_point import to_fixed_point
-from mho.procedures.equations.refinement import Cycle
+from mho.procedures.equations.algorithms.refinement import Cycle
 
 
 def assert_true(verdicts: list[Verdict]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.errors import InputError
-from mho.procedures.equations.certificate import Certificate, Certifier, exact_residual
+from mho.procedures.equations.algorithms.certificate import Certificate, Certifier, exact_residual
 
 Floats = np.ndarray
 
