@@ -5,6 +5,6 @@
 - `matrix_files`, `matrix_formats`: matrices and right-hand sides from files; `matrices`: samples, found by name;
 - `fixed_point`: integers and 3-bit slices;
 - `multiply_encoding`, `inverse_encoding`: a signed matrix on the arrays for MVM and for INV;
-- `row_exchange`, `forecast`: the order of the rows for INV, and whether the loop settles and the refinement converges;
+- `preconditioning`, `forecast`: scales, order and signs of the rows; whether the loop settles and the refinement converges;
 - `placement`: the rows and columns that hold a block, past known bad cells.
 """

@@ -67,10 +67,10 @@ def slowest_eigenvalue(eigenvalues: NDArray[Any]) -> complex:
     return complex(eigenvalues[np.argmin(eigenvalues.real)])
 
 
-def damping(eigenvalues: NDArray[Any], ratio: float = POLE_RATIO) -> float:
-    """Return the least Re l - ratio (Im l)^2 over a loop's eigenvalues l; unless positive, the loop may oscillate.
+def damping(eigenvalues: NDArray[Any], ratio: float = POLE_RATIO) -> Floats:
+    """Return the least Re l - ratio (Im l)^2 over a loop's eigenvalues l (..., n); unless positive, the loop may oscillate.
 
     An amplifier with a second pole w_2 turns each eigenvalue into s (1 + s / w_2) + w_u l = 0, whose roots lie in the
     left half plane exactly when Re l > (w_u / w_2) (Im l)^2.
     """
-    return float((eigenvalues.real - ratio * eigenvalues.imag**2).min())
+    return np.asarray((eigenvalues.real - ratio * eigenvalues.imag**2).min(axis=-1))

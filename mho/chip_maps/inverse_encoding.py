@@ -32,11 +32,17 @@ KINDS: tuple[Kind, ...] = ("bias", "differential")
 DIAGONAL_SHARES = (0.0, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2)  # fractions of the mean diagonal of A
 SATURATIONS = (1.0, 1.04, 1.07)  # largest entry in units of the top digit: up to 7.49 still rounds to 7
 SCREENING, DRAWS = 8, 48  # draws of cell errors: for every encoding, and for the finalists of each name
+LOOPS = 16  # of the latter, how many loops are tried for stability
+SURE = 0.9  # share of the tried loops that must settle
 FINALISTS = 2
 AT_ONCE = 2**18  # drawn conductances of encodings that are forecast together: 2 MB per array
 
-SMALLEST_REST = 2.0**-10
-"""Relative to the diagonal in resistors: a smaller remainder is rounding noise, and its digits would be too small."""
+SMALLEST_REST = 2.0**-4
+"""Share f of the diagonal in resistors down to which what the cells hold beside it is spread over all digits.
+
+Resistors 1/f as large as the top digit leave outputs of about f volts: the converters' 0.2 mV then err by 2e-4 / f, the
+cells by 0.02 f sqrt(n) (a spread of 0.65 uS in 35). Both together are least at f of 0.1 to 0.05 for n of 1 to 32.
+"""
 
 
 @dataclass(frozen=True)
@@ -129,12 +135,18 @@ class Candidate:
         Worst eigenvalue of D^-1 G over the nominal network: the loop is stable when Re > 0.
     damping : float
         Of the same network: above 0 the loop also settles with amplifiers that have a second pole.
+    settling : float
+        Share of loops with drawn cell errors that settle with such amplifiers; 1 where none was tried.
+    shift : float
+        s, where the loop holds A + s I, in A's units: its inverse then only resembles that of A.
     """
 
     encoding: InverseEncoding
     rho: float
     slowest: complex
     damping: float
+    settling: float = 1.0
+    shift: float = 0.0
 
     @property
     def stable(self) -> bool:
@@ -143,8 +155,8 @@ class Candidate:
 
     @property
     def damped(self) -> bool:
-        """Whether it is forecast to settle with real amplifiers."""
-        return self.damping > 0.0
+        """Whether it is forecast to settle with real amplifiers, as designed and with the errors of its cells."""
+        return self.damping > 0.0 and self.settling >= SURE
 
 
 def _bias(matrix: Floats, diagonal: float, saturation: float, top: int) -> InverseEncoding | None:
@@ -204,8 +216,10 @@ def assess(
     *,
     input_conductance: float,
     draws: int = DRAWS,
+    loops: int = 0,
+    shift: float = 0.0,
 ) -> list[Candidate]:
-    """Forecast encodings: contraction from drawn cell errors, stability of the nominal loop."""
+    """Forecast encodings: contraction from drawn cell errors, stability of the nominal loop and of `loops` drawn ones."""
     alike: dict[tuple[Kind, bool], list[InverseEncoding]] = {}
     for encoding in encodings:
         alike.setdefault((encoding.kind, encoding.negative is None), []).append(encoding)
@@ -214,7 +228,7 @@ def assess(
         together = max(AT_ONCE // (draws * group[0].order ** 2), 1)
         for start in range(0, len(group), together):
             part = group[start : start + together]
-            assessed.extend(_assess_alike(part, matrix, levels, rng, input_conductance, draws))
+            assessed.extend(_assess_alike(part, matrix, levels, rng, input_conductance, draws, loops, shift))
     return assessed
 
 
@@ -225,6 +239,8 @@ def _assess_alike(
     rng: np.random.Generator,
     input_conductance: float,
     draws: int,
+    loops: int,
+    shift: float,
 ) -> Iterator[Candidate]:
     """Forecast encodings of one kind and shape in one array operation each, the encodings along the axis -3."""
     one, step = encodings[0], levels.step
@@ -235,7 +251,8 @@ def _assess_alike(
     diagonal = np.array([encoding.diagonal_conductance(step) for encoding in encodings])[:, None]
     drawn = levels.draw(positive, draws, rng)
     drawn_negative = None if negative is None else levels.draw(negative, draws, rng)
-    represented = one.reduced(one.network(drawn, drawn_negative, diagonal)) * (units / step)
+    networks = one.network(drawn, drawn_negative, diagonal)
+    represented = one.reduced(networks) * (units / step)
     rho = np.median(contraction(matrix, represented), axis=0)
     nominal = levels.conductance(positive)
     nominal_negative = None if negative is None else levels.conductance(negative)
@@ -243,8 +260,16 @@ def _assess_alike(
         one.network(nominal, nominal_negative, diagonal),
         one.row_load(nominal, nominal_negative, diagonal, input_conductance),
     )
-    for encoding, contracts, settles in zip(encodings, rho.tolist(), eigenvalues, strict=True):
-        yield Candidate(encoding, contracts, slowest_eigenvalue(settles), damping(settles))
+    settling = np.ones(len(encodings))
+    if loops:
+        loads = one.row_load(drawn, drawn_negative, diagonal, input_conductance)
+        settling = (damping(loop_eigenvalues(networks[:loops], loads[:loops])) > 0.0).mean(axis=0)
+    for encoding, contracts, settles, share in zip(
+        encodings, rho.tolist(), eigenvalues, settling.tolist(), strict=True
+    ):
+        yield Candidate(
+            encoding, contracts, slowest_eigenvalue(settles), float(damping(settles)), share, shift
+        )
 
 
 def choose_encoding(
@@ -256,11 +281,19 @@ def choose_encoding(
     kinds: Sequence[Kind] = KINDS,
     diagonal: bool = True,
     arrays: int = 2,
+    shift: float = 0.0,
 ) -> tuple[Candidate, tuple[Candidate, ...]]:
     """Forecast every encoding and return the stable one with the smallest rho, and the best of each name.
 
     One that may oscillate with real amplifiers ranks after all others. With one of `arrays` only, encodings that
     need a second are left out. A few draws select the finalists, which are then forecast with all draws.
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+        A.
+    shift : float
+        s, in A's units: the loop is to hold A + s I, where that of A itself would be unstable.
 
     Raises
     ------
@@ -268,9 +301,12 @@ def choose_encoding(
         When no encoding gives a stable loop, naming the unstable eigenvalue.
     """
 
-    forecast = partial(assess, matrix=matrix, levels=levels, rng=rng, input_conductance=input_conductance)
+    forecast = partial(
+        assess, matrix=matrix, levels=levels, rng=rng, input_conductance=input_conductance, shift=shift
+    )
+    shifted = matrix + shift * np.eye(len(matrix))
     assessed = forecast(
-        (one for one in candidates(matrix, levels, kinds, diagonal) if arrays > 1 or one.negative is None),
+        (one for one in candidates(shifted, levels, kinds, diagonal) if arrays > 1 or one.negative is None),
         draws=SCREENING,
     )
     if not assessed:
@@ -287,7 +323,7 @@ def choose_encoding(
             "rows in another order or negated may bring the eigenvalues of A into the right half plane"
         )
     finalists = _best_of_each_name(stable, FINALISTS)
-    ranked = _best_of_each_name(forecast((one.encoding for one in finalists), draws=DRAWS), 1)
+    ranked = _best_of_each_name(forecast((one.encoding for one in finalists), draws=DRAWS, loops=LOOPS), 1)
     return ranked[0], ranked
 
 

@@ -119,28 +119,64 @@ def load_vector(source: Source, n: int, rng: np.random.Generator, *, complex_val
     InputError
         As `load_matrix`; more than one column; another length than `n`; complex values for a real matrix.
     """
-    if isinstance(source, str) and source == "ones":
-        ones = np.ones(n)
-        return ones.astype(np.complex128) if complex_values else ones
+    vectors = load_vectors(source, n, rng, complex_values=complex_values)
+    if vectors.ndim == 2:
+        raise InputError(f"the right-hand side has shape {vectors.shape}; give one, a single column.")
+    return vectors
+
+
+def load_vectors(
+    source: Source,
+    n: int,
+    rng: np.random.Generator,
+    *,
+    complex_values: bool = False,
+    count: int | None = None,
+) -> Numbers:
+    """Return one right-hand side of `n` elements, or several as columns.
+
+    Parameters
+    ----------
+    source : {"ones", "random", "identity"}, path, name or array_like
+        As `load_vector`; ``"identity"`` gives the `n` unit vectors, whose solutions are the inverse's columns. A
+        file, or an array, holds ``n x count`` values, or `n` in one dimension or one row.
+    count : int, optional
+        Number of columns that ``"random"`` draws; one vector where left out.
+
+    Returns
+    -------
+    array, (n,) or (n, count)
+        float64, or complex128 when `complex_values`.
+
+    Raises
+    ------
+    InputError
+        As `load_vector`, except that several columns will do.
+    """
+    shape = (n,) if count is None else (n, count)
+    if isinstance(source, str) and source in ("ones", "identity"):
+        plain = np.ones(n) if source == "ones" else np.eye(n)
+        return plain.astype(np.complex128) if complex_values else plain
     if isinstance(source, str) and source == "random":
         if not complex_values:
-            return rng.standard_normal(n)
-        return from_real_vector(rng.standard_normal(2 * n) / np.sqrt(2.0))
+            return rng.standard_normal(shape)
+        return from_real_vector(rng.standard_normal((2 * n, *shape[1:])) / np.sqrt(2.0))
     name, values = _read(source, "the right-hand side")
-    vector = _numeric(values, name)
-    if vector.size == 0:
+    vectors = _numeric(values, name)
+    if vectors.size == 0:
         raise InputError(f"{name} is empty; the matrix has {n} rows, so give {n} values.")
-    if vector.ndim not in (1, 2) or (vector.ndim == 2 and 1 not in vector.shape):
-        raise InputError(f"{name} has shape {vector.shape}; give one right-hand side, a single column.")
-    vector = vector.ravel()
-    if vector.size != n:
-        raise InputError(f"{name} has {vector.size} values but the matrix has {n} rows; they must agree.")
-    vector = _finite(vector, name)
+    if vectors.ndim not in (1, 2):
+        raise InputError(f"{name} has shape {vectors.shape}; give one column a right-hand side.")
+    if vectors.ndim == 2 and 1 in vectors.shape:
+        vectors = vectors.ravel()
+    if len(vectors) != n:
+        raise InputError(f"{name} has {len(vectors)} values but the matrix has {n} rows; they must agree.")
+    vectors = _finite(vectors, name)
     if complex_values:
-        return vector.astype(np.complex128)
-    if np.iscomplexobj(vector):
+        return vectors.astype(np.complex128)
+    if np.iscomplexobj(vectors):
         raise InputError(f"{name} is complex but the matrix is real; solve its two parts one by one.")
-    return vector
+    return vectors
 
 
 def to_real(matrix: Numbers) -> Floats:
@@ -154,14 +190,14 @@ def to_real(matrix: Numbers) -> Floats:
 
 
 def to_real_vector(vector: Numbers) -> Floats:
-    """Stack a complex (n,) vector to the real (2n,) one ``[Re, Im]``; a real one stays."""
+    """Stack a complex vector (n,), or columns (n, k), to the real ``[Re, Im]`` of 2n rows; a real one stays."""
     if not np.iscomplexobj(vector):
         return np.asarray(vector, dtype=np.float64)
     return np.concatenate([vector.real, vector.imag])
 
 
 def from_real_vector(vector: Floats) -> NDArray[np.complex128]:
-    """Invert `to_real_vector` for a complex vector: (2n,) to (n,).
+    """Invert `to_real_vector` for a complex vector or columns: 2n rows to n.
 
     Raises
     ------

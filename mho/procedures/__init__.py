@@ -9,7 +9,8 @@ from mho.procedures.base import Procedure
 from mho.procedures.cells.program import Program, Programmed
 from mho.procedures.cells.read import Read, Reads
 from mho.procedures.cells.sweep import Sweep, Sweeps
-from mho.procedures.equations.solve import Solution, Solve
+from mho.procedures.equations.solve import Solve
+from mho.procedures.equations.solve_result import Solution
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,

@@ -15,7 +15,7 @@ IDEAL_RATIO = 2.0**-3
 """Best typical factor by which an INV circuit of 3-bit cells reduces an error per cycle (Zuo 2025, Fig. 3)."""
 
 
-def convergence_figure(bits: int | None, tolerance: float | None = None) -> Figure:
+def convergence_figure(bits: int | None, tolerance: float | None = None, *, columns: int = 1) -> Figure:
     """Return residual and relative error over the cycles, from x = 0, beside the forecast and 3 bits a cycle.
 
     Parameters
@@ -24,6 +24,8 @@ def convergence_figure(bits: int | None, tolerance: float | None = None) -> Figu
         Precision asked for.
     tolerance : float or None
         Relative residual to stop at, where that was asked for.
+    columns : int
+        Number of right-hand sides; of several, each has a curve of its relative error.
     """
     lines = [
         ReferenceLine(1.0, ratio=IDEAL_RATIO, label="3 bits a cycle"),
@@ -37,7 +39,8 @@ def convergence_figure(bits: int | None, tolerance: float | None = None) -> Figu
         "convergence",
         table="cycles",
         x="cycle",
-        y=("residual", "relative_error"),
+        y=("residual", "relative_error") if columns == 1 else "relative_error",
+        by=() if columns == 1 else "rhs",
         y_scale="log",
         lines=tuple(lines),
         start=(0.0, 1.0),

@@ -18,6 +18,7 @@ from mho.chip_maps.matrix_files import (
     from_real_vector,
     load_matrix,
     load_vector,
+    load_vectors,
     sample_names,
     to_real,
     to_real_vector,
@@ -316,12 +317,24 @@ def test_a_real_vector_beside_a_complex_matrix_becomes_complex(rng: np.random.Ge
     assert load_vector("ones", 2, rng, complex_values=True).dtype == np.complex128
 
 
+@pytest.mark.parametrize("complex_values", [False, True])
+def test_several_right_hand_sides_are_columns(rng: np.random.Generator, complex_values: bool):
+    drawn = load_vectors("random", 4, rng, complex_values=complex_values, count=3)
+    assert drawn.shape == (4, 3)
+    assert np.iscomplexobj(drawn) == complex_values
+    np.testing.assert_array_equal(load_vectors("identity", 3, rng, complex_values=complex_values), np.eye(3))
+    np.testing.assert_array_equal(load_vectors([[1.0, 4.0], [2.0, 5.0]], 2, rng), [[1.0, 4.0], [2.0, 5.0]])
+    assert load_vectors([[1.0], [2.0]], 2, rng).shape == (2,)
+    with pytest.raises(InputError, match="has 3 values but the matrix has 2 rows"):
+        load_vectors(np.ones((3, 2)), 2, rng)
+
+
 @pytest.mark.parametrize(
     ("vector", "sentence"),
     [
         ([1.0, 2.0], "has 2 values but the matrix has 3 rows"),
         ([], "is empty; the matrix has 3 rows"),
-        (np.ones((3, 2)), r"shape \(3, 2\); give one right-hand side"),
+        (np.ones((3, 2)), r"shape \(3, 2\); give one, a single column"),
         (2.0, r"shape \(\)"),
         ([1.0, np.nan, 0.0], r"entry \[1\], counted from 0, is nan"),
         ([1.0, 1j, 0.0], "complex but the matrix is real"),

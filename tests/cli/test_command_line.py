@@ -198,8 +198,7 @@ def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(shell, tmp_path
         (np.diag([1.0, 2.0**-45]), "12 bits cannot be had with a condition number of 3.57e+13"),
         (np.zeros((2, 2)), "nothing but zeros"),
         (np.eye(2) * 1e-300, "scale it to between"),
-        ([[3.0, 3.0, 1.0], [3.0, 3.0, -3.0], [-3.0, 3.0, -3.0]], "INV circuit would be unstable"),
-        ([[2.0, 1.0, 3.0], [0.0, 1.0, 3.0], [2.0, 1.0, 0.0]], "eigenvalue -0."),
+        (np.outer([1.0, 2.0, 4.0], [1.0, 1.0, 1.0]) + np.diag([1.0, 0.0, 0.0]), "depend on others (counted from 0): "),
         (np.eye(33), "33 x 33 (as a real one); the inverting arrays of chip 'reference' take up to 32 x 32"),
         (np.eye(17) * 1j + np.eye(17), "34 x 34 (as a real one)"),
     ],
@@ -230,13 +229,34 @@ def test_a_missing_or_unknown_file_is_named(shell, tmp_path):
     ("rhs", "answer"),
     [
         (np.ones(3), "3 values but the matrix has 4 rows"),
-        (np.zeros(4), "zero everywhere"),
         (np.array([1, 2, 3, np.inf]), "is inf"),
         (np.ones(4) * 1j, "complex but the matrix is real"),
     ],
 )
 def test_a_right_hand_side_that_does_not_fit_is_refused(shell, tmp_path, rhs, answer):
     assert answer in shell.refused("solve", ZUO, "--rhs", save(tmp_path, rhs))
+
+
+def test_a_right_hand_side_of_zeros_is_answered_with_zeros_and_nothing_is_programmed(shell, tmp_path):
+    code, out, _ = shell("solve", ZUO, "--rhs", save(tmp_path, np.zeros(4)), "--json")
+    answer = json.loads(out)
+    assert code == 0
+    assert answer["solution"] == [0.0] * 4
+    assert (answer["converged"], answer["bits"], answer["pulses"], answer["reads"]) == (True, 53.0, 0, 0)
+    assert answer["forecast_rho"] is None
+
+
+def test_several_right_hand_sides_are_told_as_such(shell, tmp_path):
+    code, out, err = shell("solve", ZUO, "--count", 3, "--bench", "arrays")
+    assert code == 0
+    assert "cycles for 3 right-hand sides" in out
+    assert "right-hand side 2" in err
+
+
+def test_a_count_beside_right_hand_sides_that_are_given_is_refused(shell):
+    assert "count is 3, which is of random right-hand sides" in shell.refused(
+        "solve", ZUO, "--rhs", "ones", "--count", 3
+    )
 
 
 @pytest.mark.parametrize(

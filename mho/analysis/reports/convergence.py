@@ -67,6 +67,8 @@ def ideal(cycles: ArrayLike) -> Floats:
 def read_convergence(run: RunFile) -> Convergence | None:
     """Return the refinement that `run` has recorded so far; None for a run that refines nothing.
 
+    Of several right-hand sides it is that of the last one.
+
     Raises
     ------
     RunFileError
@@ -76,8 +78,17 @@ def read_convergence(run: RunFile) -> Convergence | None:
         return None
     # Column by column: the table also holds vectors.
     cycle, residual, error = (run.column("cycles", name).astype(float) for name in _COLUMNS)
-    recomputed = "true_residual" in run.units("cycles")
-    true_residual = run.column("cycles", "true_residual").astype(float)[: len(cycle)] if recomputed else None
+    units = run.units("cycles")
+    true_residual = (
+        run.column("cycles", "true_residual").astype(float)[: len(cycle)]
+        if "true_residual" in units
+        else None
+    )
+    if "rhs" in units and len(cycle):
+        column = run.column("cycles", "rhs")[: len(cycle)]
+        last = slice(int(np.argmax(column == column[-1])), None)
+        cycle, residual, error = cycle[last], residual[last], error[last]
+        true_residual = None if true_residual is None else true_residual[last]
     parameters = run.parameters
     bits = parameters["bits"].value if "bits" in parameters else None
     tolerance = parameters["tolerance"].value if "tolerance" in parameters else None

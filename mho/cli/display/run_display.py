@@ -103,11 +103,16 @@ class RunDisplay:
         self._draw()
 
     def _add_cycle(self, event: stream.Row) -> None:
-        if self._cycles is None:
-            self._cycles = Table(box=None, pad_edge=False)
+        values = event.values
+        if (
+            self._cycles is None or values["cycle"] == 1
+        ):  # of many right-hand sides, the table of the present one
+            column = values.get("rhs", 0)
+            self._cycles = Table(
+                box=None, pad_edge=False, title=f"right-hand side {column}" if column else None
+            )
             for name in ("cycle", "residual", "recomputed", "relative error", "bits"):
                 self._cycles.add_column(name, justify="right")
-        values = event.values
         self._cycles.add_row(
             str(values["cycle"]),
             f"{values['residual']:.3e}",
@@ -177,6 +182,8 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
     out = console or Terminal(soft_wrap=True)
     count = len(result.cycles)
     cycles = f"{count} cycle{'' if count == 1 else 's'}"
+    if result.solution.ndim > 1:
+        cycles += f" for {result.solution.shape[1]} right-hand sides"
     if result.converged:
         proof = result.certificate
         residual = f"residual {proof.relative_residual:.2e}"
@@ -194,7 +201,8 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
     else:
         out.print(f"NOT converged in {cycles}: {s['reason']}", style="bold red", highlight=False)
     out.print(f"error {s['relative_error']:.2e} against a float64 solve", highlight=False)
-    out.print(f"INV {s['encoding']}, forecast rho {s['forecast_rho']:.3f}", highlight=False)
+    if s["forecast_rho"] is not None:
+        out.print(f"INV {s['encoding']}, forecast rho {s['forecast_rho']:.3f}", highlight=False)
     out.print(
         f"{s['cells']} cells, {s['pulses']} pulses, {s['cells_failed']} cells outside their window; "
         f"{s['mvm_outputs']} MVM integers, {s['mvm_wrong']} wrong",

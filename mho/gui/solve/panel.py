@@ -19,6 +19,7 @@ from mho.gui.solve.reading import (
     checked_table,
     has_solutions,
     read_checked,
+    read_column,
     read_frame,
     read_solution,
     read_verdict,
@@ -196,13 +197,14 @@ class SolvePanel(QWidget):
         if run is None or frame is None or not self._cycles:
             return
         try:
-            solution = read_solution(run, frame, self.slider.value() - 1)
+            index = self.slider.value() - 1
+            solution, reference = read_solution(run, frame, index), frame.reference(read_column(run, index))
         except RunFileError as error:
             self._session.tell("ERROR", str(error))
             return
-        self.solution.show_solution(solution, frame.reference)
+        self.solution.show_solution(solution, reference)
         if frame.is_complex:
-            self.constellation.show_solution(solution, frame.reference)
+            self.constellation.show_solution(solution, reference)
         elif frame.grid is not None:
             self.field.show_solution(solution, frame.grid)
 

@@ -21,17 +21,21 @@ class SolveFrame:
 
     Attributes
     ----------
-    reference : (n,) array or None
-        The float64 solution; complex when matrix or right-hand side is.
+    references : (n, k) array or None
+        The float64 solution of each right-hand side; complex when matrix or right-hand side is.
     is_complex : bool
         Whether the table holds real parts, then imaginary parts.
     grid : (int, int) or None
         Rows and columns of the grid whose points the unknowns are.
     """
 
-    reference: NDArray[np.generic] | None
+    references: NDArray[np.generic] | None
     is_complex: bool
     grid: tuple[int, int] | None
+
+    def reference(self, column: int) -> NDArray[np.generic] | None:
+        """Return the float64 solution of one right-hand side, (n,)."""
+        return None if self.references is None else self.references[:, column]
 
 
 @dataclass(frozen=True)
@@ -98,19 +102,25 @@ def read_frame(run: RunFile) -> SolveFrame:
     """Return what stays the same; `RunFileError` when the file is damaged."""
     arrays = run.arrays
     is_complex = any(name in arrays and np.iscomplexobj(run.array(name)) for name in ("rhs", "matrix"))
-    reference = run.array("reference") if "reference" in arrays else None
-    if reference is not None and is_complex:
-        reference = _complex(reference)
+    references = run.array("reference") if "reference" in arrays else None
+    if references is not None:
+        references = references.reshape(len(references), -1)
+        references = _complex(references) if is_complex else references
     grid = None
     if "matrix" in arrays and not is_complex:
         grid = grid_of(run.array("matrix"))
-    return SolveFrame(reference, is_complex, grid)
+    return SolveFrame(references, is_complex, grid)
 
 
 def read_solution(run: RunFile, frame: SolveFrame, index: int) -> NDArray[np.generic]:
     """Return the solution of the cycle in row `index` of the table; errors as `read_frame`."""
     solution = run.column("cycles", "solution", index)[0]
     return _complex(solution) if frame.is_complex else solution
+
+
+def read_column(run: RunFile, index: int) -> int:
+    """Return the right-hand side of the cycle in row `index` of the table, counted from 0; errors as `read_frame`."""
+    return int(run.column("cycles", "rhs", index)[0]) if "rhs" in run.units("cycles") else 0
 
 
 def read_wrong(run: RunFile) -> Wrong | None:
@@ -151,6 +161,11 @@ def _read_inversion(run: RunFile) -> Checked | None:
     if not {"input", "output"} <= set(units) or not count:
         return None
     achieved = run.array("matrix_achieved")
+    if {"rows_invert", "row_factors", "column_factors"} <= set(
+        run.arrays
+    ):  # in the form in which the loop holds it
+        rows = achieved[run.array("rows_invert")].T * run.array("row_factors")
+        achieved = rows.T * run.array("column_factors")
     given, measured = (run.column("cycles", name, count - 1)[0].astype(float) for name in ("input", "output"))
     if not np.isfinite(achieved).all() or len(achieved) != len(given):
         return None

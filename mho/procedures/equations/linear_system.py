@@ -1,4 +1,4 @@
-"""The system A x = b of a solve, as a real one with its float64 solution, and the goal that a solution must meet."""
+"""The systems A X = B of a solve, as real ones with their float64 solutions, and the goal that a solution must meet."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.fixed_point import PEAKS
-from mho.chip_maps.matrix_files import from_real_vector, load_matrix, load_vector, to_real, to_real_vector
+from mho.chip_maps.matrix_files import from_real_vector, load_matrix, load_vectors, to_real, to_real_vector
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import InputError
 from mho.procedures.equations.algorithms.certificate import Certificate, Certifier, norm
-from mho.procedures.equations.algorithms.refinement import Cycle
 
 Floats = NDArray[np.float64]
 
@@ -42,14 +41,14 @@ class Goal:
 
 @dataclass(frozen=True)
 class LinearSystem:
-    """A x = b, and its goal.
+    """A X = B for one or several right-hand sides, and their goal.
 
     Attributes
     ----------
     given_matrix, given_rhs : arrays
-        A and b as given, real or complex.
-    matrix, rhs, reference : (n, n), (n,), (n,) arrays
-        The system as a real one, and its solution in float64.
+        A and B as given, real or complex; B is (n,) or (n, k).
+    matrix, rhs, reference : (n, n), (n, k), (n, k) arrays
+        The systems as real ones, a right-hand side a column, and their solutions in float64.
     digits : int
         Approximate number of cells that the matrix takes in slices, without zeros.
     certifier : Certifier
@@ -66,39 +65,45 @@ class LinearSystem:
     goal: Goal
 
     @classmethod
-    def load(cls, matrix: Any, rhs: Any, seed: int, goal: Goal) -> LinearSystem:
-        """Read matrix and right-hand side, and refuse a system without a solution that could meet the goal.
+    def load(cls, matrix: Any, rhs: Any, seed: int, goal: Goal, count: int | None = None) -> LinearSystem:
+        """Read matrix and right-hand sides, and refuse a system without a solution that could meet the goal.
 
         Parameters
         ----------
         matrix, rhs
-            As `load_matrix` and `load_vector` take them.
+            As `load_matrix` and `load_vectors` take them.
         seed : int
-            Seed of a random right-hand side.
+            Seed of random right-hand sides.
         goal : Goal
+        count : int, optional
+            Number of random right-hand sides; one where left out.
 
         Raises
         ------
         InputError
-            For a file that cannot be read, a system that is singular, zero or too large, or more bits than float64 holds.
+            For a file that cannot be read, a system that is singular or too large, or more bits than float64 holds.
         """
         given = load_matrix(matrix)
-        given_rhs = load_vector(
-            rhs, len(given), np.random.default_rng(seed), complex_values=np.iscomplexobj(given)
+        given_rhs = load_vectors(
+            rhs,
+            len(given),
+            np.random.default_rng(seed),
+            complex_values=np.iscomplexobj(given),
+            count=count,
         )
         a, b = to_real(given), to_real_vector(given_rhs)
-        if not np.any(b):
-            raise InputError("the right-hand side is zero everywhere; so is the solution")
+        b = b.reshape(len(b), -1)
         digits = np.count_nonzero(encode_multiply(a, goal.bits, DIGIT_BITS).digits)
-        certifier = Certifier(a, b)
+        certifier = Certifier(a)
         certifier.require(goal.bits if goal.tolerance is None else 0)
         reference = np.asarray(np.linalg.solve(a, b), dtype=np.float64)
         for what, values in (("right-hand side", b), ("solution", reference)):
-            peak = float(np.abs(values).max())
-            if not PEAKS[0] <= peak <= PEAKS[1]:
+            peaks = np.abs(values).max(axis=0)
+            wrong = peaks[(peaks != 0.0) & ~((peaks >= PEAKS[0]) & (peaks <= PEAKS[1]))]
+            if wrong.size:
                 raise InputError(
-                    f"the largest magnitude of the {what} is {peak:.3g}; scale the system to between {PEAKS[0]:.0e} and "
-                    f"{PEAKS[1]:.0e}"
+                    f"the largest magnitude of the {what} is {wrong[0]:.3g}; scale the system to between "
+                    f"{PEAKS[0]:.0e} and {PEAKS[1]:.0e}"
                 )
         return cls(given, given_rhs, a, b, reference, int(digits), certifier, goal)
 
@@ -107,17 +112,28 @@ class LinearSystem:
         """Number of real unknowns."""
         return len(self.matrix)
 
-    def as_given(self, solution: Floats) -> NDArray[Any]:
-        """Convert a solution of the real system to one of the system as given, possibly complex."""
-        return from_real_vector(solution) if np.iscomplexobj(self.given_matrix) else solution
+    @property
+    def count(self) -> int:
+        """Number of right-hand sides."""
+        return int(self.rhs.shape[1])
 
-    def certify(self, cycle: Cycle) -> Certificate:
-        """Return the certificate of the solution after `cycle`."""
-        return self.certifier.certify(cycle.solution, norm(cycle.residual))
+    @property
+    def single(self) -> bool:
+        """Whether the right-hand side was given as a vector."""
+        return self.given_rhs.ndim == 1
 
-    def good_enough(self, solution: Floats, residual: float) -> bool:
+    def columns_as_given(self, solutions: Floats) -> NDArray[Any]:
+        """Convert solutions (n, k) of the real systems to the shape of the right-hand sides, complex where those are."""
+        columns = from_real_vector(solutions) if np.iscomplexobj(self.given_matrix) else solutions
+        return columns[:, 0] if self.single else columns
+
+    def certify(self, solution: Floats, residual: float, column: int) -> Certificate:
+        """Return the certificate of a solution of one column, from the norm of its residual b - A x."""
+        return self.certifier.certify(solution, residual, norm(self.rhs[:, column]))
+
+    def good_enough(self, solution: Floats, residual: float, column: int) -> bool:
         """Return whether a solution with this norm of the residual meets the goal."""
-        return self.goal.met(self.certifier.certify(solution, residual))
+        return self.goal.met(self.certify(solution, residual, column))
 
     def exhausted(self, solution: Floats, residual: float) -> bool:
         """Return whether no solution in float64 has a smaller residual than this one."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,28 +13,24 @@ from numpy.typing import NDArray
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.fixed_point import MAX_BITS, slice_count
 from mho.chip_maps.inverse_encoding import KINDS
-from mho.chip_maps.multiply_encoding import MultiplyEncoding, slices_needed
+from mho.chip_maps.multiply_encoding import slices_needed
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
-from mho.errors import InputError
+from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, BlockMaps, Programmer
+from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, BlockMaps
 from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.cells.write_verify import largest_pulses
 from mho.procedures.equations.algorithms.certificate import Certificate, norm
+from mho.procedures.equations.algorithms.directions import METHODS, Method
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
-from mho.procedures.equations.inversion import AnalogueInverse
 from mho.procedures.equations.linear_system import Goal, LinearSystem
-from mho.procedures.equations.products import SlicedProduct
-from mho.procedures.equations.solve_messages import (
-    say_encoding,
-    say_forecast,
-    say_products,
-    say_what_slices_hold,
-    shortfall,
-)
-from mho.procedures.equations.solve_plan import SolvePlan, encode_fitting, plan_solve
+from mho.procedures.equations.programmed_matrix import VECTOR_VOLTS, ProgrammedMatrix
+from mho.procedures.equations.shortfall import shortfall
+from mho.procedures.equations.solve_messages import say_encoding, say_what_slices_hold
+from mho.procedures.equations.solve_plan import SolvePlan, plan_solve
+from mho.procedures.equations.solve_result import Solution
 from mho.procedures.equations.solve_tables import PRODUCTS, cycles_table, solve_arrays
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
@@ -43,38 +39,9 @@ from mho.runs.standard_figures import convergence_figure, programming_figures
 
 Floats = NDArray[np.float64]
 
-VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
-INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
-
-
-@dataclass(frozen=True)
-class Solution:
-    """Result of a solve; `units` are those of the summary.
-
-    Attributes
-    ----------
-    solution : (n,) array
-        x, complex when A or b is.
-    converged : bool
-        Whether the certificate proves the requested bits, or the tolerance of the residual where one was given.
-    certificate : Certificate
-        Error bound from the residual, recomputed in float64 from the matrix as given and the solution as returned.
-    cycles : list of dict
-        Per cycle: cycle, residual (relative to b, as updated from the products), relative_error (to a float64 solve
-        of the matrix as given), sliced_error (to the solution of the matrix as held), bits = -log2 relative_error.
-    summary : dict
-        Output of ``mho solve --json``.
-    path : Path
-        The run file.
-    """
-
-    solution: NDArray[Any]
-    converged: bool
-    certificate: Certificate
-    cycles: list[dict[str, float]]
-    summary: dict[str, Any]
-    path: Path = field(default=Path())
-    units: ClassVar[Mapping[str, str]] = {"virtual_seconds": "s"}
+FLOAT64 = "products in float64"
+WORTHLESS = 0.05
+"""Error of a carried residual, relative to the one before, from which products in float64 are the faster way."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +53,13 @@ class PreparedSolve:
     system : LinearSystem
     on_chip : SolvePlan
         Encoding and placement of the matrix.
-    sliced : (n,) array
-        The solution of the matrix as the slices hold it.
+    sliced : (n, k) array
+        The solutions of the matrix as the slices hold it.
     slices_wanted : int
-        Number of slices required by the bits; the chip may have room for fewer.
+        Number of slices required by the bits; the chip may have room for fewer. 0 for products in float64.
     settings : WriteVerifySettings
+    rng : numpy.random.Generator
+        Of the forecasts, where a loop that does not settle is replaced.
     """
 
     system: LinearSystem
@@ -98,11 +67,12 @@ class PreparedSolve:
     sliced: Floats
     slices_wanted: int
     settings: WriteVerifySettings
+    rng: np.random.Generator
 
 
 @dataclass(frozen=True)
-class Refined:
-    """Result of the refinement.
+class Answer:
+    """Result of the refinement of one right-hand side.
 
     Attributes
     ----------
@@ -110,35 +80,39 @@ class Refined:
         As `Solution.cycles`.
     products_off : float
         Largest relative error of a carried residual that was found.
-    last : Cycle
+    solution : (n,) array
+        x of the system as given.
+    certificate : Certificate
+    converged : bool
+    reason : str
+        Why it did not.
     """
 
     rows: list[dict[str, float]]
     products_off: float
-    last: Cycle
-
-
-@dataclass(frozen=True)
-class Circuits:
-    """Inverse and products of the programmed arrays; `rho` is the contraction forecast from their cells."""
-
-    inverse: AnalogueInverse
-    product: SlicedProduct
-    rho: float
+    solution: Floats
+    certificate: Certificate
+    converged: bool
+    reason: str
 
 
 class Solve(Procedure):
     """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
 
-    version: ClassVar[str] = "2"  # in version 1 a tolerance of 0 meant none given
+    version: ClassVar[str] = (
+        "3"  # in version 1 a tolerance of 0 meant none given; in 2 the method was a line search
+    )
     title: ClassVar[str] = "Solve A x = b"
     group: ClassVar[str] = "Linear equations"
 
     matrix = Parameter("Matrix", default="")
-    rhs = Parameter("Right-hand side", default="random")
+    rhs = Parameter("Right-hand sides", default="random")
+    count = IntegerParameter("Number of random right-hand sides", minimum=1, maximum=10_000)
     bits = IntegerParameter("Precision", units="bit", minimum=3, maximum=MAX_BITS - 2, default=24)
     tolerance = FloatParameter("Tolerance of the residual instead of the bits", minimum=0.0, maximum=1.0)
     max_cycles = IntegerParameter("Most cycles", minimum=1, maximum=10_000, default=50)
+    method = ListParameter("Method of refinement", choices=["auto", *METHODS], default="auto")
+    residual = ListParameter("Residual from", choices=["auto", "analogue", "float64"], default="auto")
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     correction_bits = IntegerParameter(
         "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
@@ -152,36 +126,47 @@ class Solve(Procedure):
     def check(self) -> LinearSystem:
         """Read matrix and right-hand side, and refuse a system without a solution at this precision."""
         read_settings(self.write_verify)
-        return LinearSystem.load(self.matrix, self.rhs, self.seed, Goal(self.bits, self.tolerance))
+        if self.count is not None and not (isinstance(self.rhs, str) and self.rhs == "random"):
+            raise InputError(
+                f"count is {self.count}, which is of random right-hand sides; leave it out where they are given"
+            )
+        return LinearSystem.load(
+            self.matrix, self.rhs, self.seed, Goal(self.bits, self.tolerance), self.count
+        )
 
     def prepare(self, given: LinearSystem, bench: Bench, rng: np.random.Generator) -> PreparedSolve:
-        """Choose the encoding, place the blocks, check stability and limits."""
+        """Choose form, encoding and shift, place the blocks, check stability and limits."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
         digit_bits = chip.level_scale().bits
-        # Enough slices that rounding the matrix changes the solution by less than the requested bits.
-        error = 2.0**-self.bits / given.certifier.inverse_norm
-        wanted = slices_needed(given.matrix, self.bits, error, digit_bits)
-        least = min(wanted, slice_count(self.correction_bits, digit_bits))
-        multiply = encode_fitting(chip, given.matrix, wanted, least, bench.vector_size)
-        sliced = _solution_as_sliced(multiply, given.rhs)
+        wanted = 0
+
+        def slices(held: Floats) -> tuple[int, int]:
+            # Enough slices that rounding the matrix changes the solution by less than the requested bits.
+            nonlocal wanted
+            error = 2.0**-self.bits * float(np.linalg.svd(held, compute_uv=False)[-1])
+            wanted = slices_needed(held, self.bits, error, digit_bits)
+            return wanted, min(wanted, slice_count(self.correction_bits, digit_bits))
+
         on_chip = plan_solve(
             chip,
-            multiply,
+            given.matrix,
             rng,
             encoding=self.encoding,
             lines=bench.vector_size,
             input_conductance=bench.input_conductance,
+            slices=None if self.residual == "float64" else slices,
+            method=self._method(),
         )
         settings = settings_in_use(chip.write_verify, self.write_verify)
         _check_limits(bench, settings)
-        return PreparedSolve(given, on_chip, sliced, wanted, settings)
+        return PreparedSolve(given, on_chip, _solutions_as_sliced(on_chip, given.rhs), wanted, settings, rng)
 
     def layout(self, plan: PreparedSolve) -> Layout:
         """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors."""
         blocks = plan.on_chip.blocks()
         cells = sum(block.digits.size for block in blocks)
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * cells))
-        cycles = cycles_table(plan.system.size, min(self.max_cycles, 50))
+        cycles = cycles_table(plan.system.size, min(self.max_cycles, 50) * plan.system.count)
         maps = [
             one
             for name in dict.fromkeys(block.placement.array for block in blocks)
@@ -191,14 +176,18 @@ class Solve(Procedure):
         names = list(dict.fromkeys(block.placement.array for block in blocks))
         levels = plan.on_chip.levels
         windows = zip(levels.low.tolist(), levels.high.tolist(), strict=True)
-        figures = (convergence_figure(int(self.bits), self.tolerance), *programming_figures(names, windows))
+        figures = (
+            convergence_figure(int(self.bits), self.tolerance, columns=plan.system.count),
+            *programming_figures(names, windows),
+        )
         return Layout((pulses, cycles, PRODUCTS), tuple(maps), arrays, default="cycles", figures=figures)
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Remove a tolerance of 0, which stood for that of the bits in version 1."""
+        """Remove a tolerance of 0, which stood for that of the bits in version 1; name what versions 1 and 2 did."""
         old = version == "1" and values.get("tolerance") == 0
-        return {name: one for name, one in values.items() if not (old and name == "tolerance")}
+        kept = {name: one for name, one in values.items() if not (old and name == "tolerance")}
+        return {"method": "line search", "residual": "analogue"} | kept if version in ("1", "2") else kept
 
     def in_use(self, plan: PreparedSolve) -> Mapping[str, tuple[str, str]]:
         """Return the residual that the bits require, where no tolerance was given, and the settings of write-verify."""
@@ -233,108 +222,183 @@ class Solve(Procedure):
         return Estimate(pulses=round(PULSES_PER_CELL * (given.digits + 2 * given.size**2)))
 
     def execute(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
-        """Program, forecast, refine, report."""
+        """Program, forecast, refine each right-hand side, report."""
         say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
         say_encoding(plan.on_chip, stream)
-        programmer = _program(plan, bench, stream)
-        rho = _forecast(plan, bench, stream)
-        if self.wait > 0.0:
-            bench.rest()
-            bench.wait_until(bench.now() + self.wait)
-        circuits = _calibrate(plan, bench, stream, rho)
-        refined = self._refine(plan, bench, stream, circuits)
-        return self._report(plan, bench, stream, programmer, circuits, refined)
+        matrix = ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
+        if plan.system.rhs.any():
+            matrix.program()
+            matrix.settle(_trial(plan.system))
+            if self.wait > 0.0:
+                bench.rest()
+                bench.wait_until(bench.now() + self.wait)
+            matrix.calibrate()
+        else:
+            stream.say("every right-hand side is zero, and so is every solution: nothing is programmed")
+        answers = [self._answer(plan, bench, stream, matrix, column) for column in range(plan.system.count)]
+        return self._report(plan, bench, stream, matrix, answers)
 
-    def _refine(self, plan: PreparedSolve, bench: Bench, stream: Stream, circuits: Circuits) -> Refined:
-        system, exchange = plan.system, plan.on_chip.exchange
-        inverse, product = circuits.inverse, circuits.product
+    def _method(self) -> Method:
+        """Return the method in use: of those that `auto` may choose GCR needs the fewest cycles, whatever the matrix is."""
+        chosen: Method = "gcr" if self.method == "auto" else self.method
+        return chosen
+
+    def _answer(
+        self, plan: PreparedSolve, bench: Bench, stream: Stream, matrix: ProgrammedMatrix, column: int
+    ) -> Answer:
+        """Refine one right-hand side, and record its cycles."""
+        system, form = plan.system, plan.on_chip.preconditioning
+        rhs = system.rhs[:, column]
+        if not rhs.any():
+            certificate = system.certify(rhs, 0.0, column)
+            return Answer([], 0.0, np.zeros_like(rhs), certificate, True, "")
         rows: list[dict[str, float]] = []
         off = 0.0
-        outputs = wrong = 0
-        for cycle in refine(
-            system.rhs,
-            lambda residual: inverse(exchange.of(residual)),
-            product,
-            system.certifier.residual,
-            system.good_enough,
-            correction_bits=self.correction_bits,
-            max_cycles=self.max_cycles,
-        ):
+        outputs, wrong = matrix.outputs, matrix.wrong
+        for cycle in self._cycles(system, matrix, stream, column):
             stream.check()
-            rows.append(_row(cycle, system.reference, plan.sliced))
+            solution = form.solution(cycle.solution)
+            rows.append(_row(cycle, solution, column, system.reference[:, column], plan.sliced[:, column]))
             off = max(off, cycle.off) if cycle.off == cycle.off else off
+            given, answered = matrix.played
             stream.emit(
                 "cycles",
                 **rows[-1],
                 true_residual=cycle.recomputed,
                 time=bench.now(),
                 step=cycle.step,
-                mvm_outputs=product.outputs - outputs,
-                mvm_wrong=product.wrong - wrong,
-                input=exchange.undone(inverse.last[0]),
-                output=inverse.last[1],
-                solution=cycle.solution,
+                mvm_outputs=matrix.outputs - outputs,
+                mvm_wrong=matrix.wrong - wrong,
+                input=given,
+                output=answered,
+                solution=solution,
             )
-            expected, measured = product.sample
+            expected, measured = matrix.sample
             numbers = np.full(expected.shape, cycle.number)
             stream.record_block("products", {"cycle": numbers, "expected": expected, "measured": measured})
-            outputs, wrong = product.outputs, product.wrong
-        return Refined(rows, off, cycle)
+            outputs, wrong = matrix.outputs, matrix.wrong
+        certificate = system.certify(solution, norm(form.given_equations(cycle.residual)), column)
+        converged = cycle.end == "converged"
+        reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
+        return Answer(rows, off, solution, certificate, converged, reason)
+
+    def _cycles(
+        self, system: LinearSystem, matrix: ProgrammedMatrix, stream: Stream, column: int
+    ) -> Iterator[Cycle]:
+        """Yield the cycles of one right-hand side, in legs.
+
+        A new leg goes on from the solution of the last one: with another loop where it rails, and with products in
+        float64 where those of the chip are worth too little and the residual may come from either.
+        """
+        rhs, form = system.rhs[:, column], matrix.plan.preconditioning
+        done, start = 0, None
+        while True:
+            leg = refine(
+                form.equations(rhs),
+                matrix.invert,
+                matrix.multiply,
+                lambda unknowns: form.equations(system.certifier.residual(form.solution(unknowns), rhs)),
+                lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
+                method=self._method(),
+                correction_bits=self.correction_bits,
+                max_cycles=self.max_cycles - done,
+                measure=lambda residual: norm(form.given_equations(residual)),
+                start=start,
+            )
+            change = ""
+            try:
+                for cycle in leg:
+                    change = self._change(cycle, matrix)
+                    more = change and done + cycle.number < self.max_cycles
+                    yield replace(cycle, number=done + cycle.number, end="" if more else cycle.end)
+                    if more:
+                        done, start = done + cycle.number, cycle.solution
+                        break
+                else:
+                    return
+            except ConvergenceError as error:  # the loop rails before the leg's first cycle is over
+                change = str(error)
+            if change == FLOAT64:
+                matrix.on_chip = False
+                stream.say(
+                    f"the products on the chip are off by {cycle.off:.1%} of the residual: from here on they are taken in "
+                    "float64",
+                    "WARNING",
+                )
+            else:
+                matrix.shift_further(change)
+                matrix.settle(rhs)
+
+    def _change(self, cycle: Cycle, matrix: ProgrammedMatrix) -> str:
+        """Return what must change before another cycle helps; empty where nothing need."""
+        if cycle.end == "railed":
+            return "the INV loop rails"
+        poor = cycle.off > WORTHLESS or cycle.end == "stalled"
+        return (
+            FLOAT64
+            if self.residual == "auto" and matrix.on_chip and poor and cycle.end != "converged"
+            else ""
+        )
 
     def _report(
         self,
         plan: PreparedSolve,
         bench: Bench,
         stream: Stream,
-        programmer: Programmer,
-        circuits: Circuits,
-        refined: Refined,
+        matrix: ProgrammedMatrix,
+        answers: list[Answer],
     ) -> Solution:
         """Announce the result, and return it with its certificate."""
-        blocks, last, product = plan.on_chip.blocks(), refined.last, circuits.product
-        failed = programmer.failed(blocks)
-        certificate = plan.system.certify(last)
-        converged = last.end == "converged"
-        reason = "" if converged else shortfall(plan.system, last, certificate, circuits.rho, failed, product)
-        solution = plan.system.as_given(last.solution)
-        stream.set_array("solution", last.solution)
-        if product.wrong:
-            stream.say(f"{product.wrong} of {product.outputs} MVM integers were wrong", "WARNING")
-        if reason:
-            stream.say(f"not converged: {reason}", "WARNING")
+        system, on_chip = plan.system, matrix.plan
+        solutions = np.stack([answer.solution for answer in answers], axis=1)
+        stream.set_array("solution", solutions[:, 0] if system.single else solutions)
+        if matrix.wrong:
+            stream.say(f"{matrix.wrong} of {matrix.outputs} MVM integers were wrong", "WARNING")
+        short = [(column, answer) for column, answer in enumerate(answers) if not answer.converged]
+        for column, answer in short:
+            which = "" if system.single else f"right-hand side {column}: "
+            stream.say(f"{which}not converged: {answer.reason}", "WARNING")
+        worst = min(answers, key=lambda answer: (answer.converged, answer.certificate.bits))
+        rows = [row for answer in answers for row in answer.rows]
+        solution = system.columns_as_given(solutions)
         summary = {
-            "converged": converged,
-            "reason": reason,
+            "converged": not short,
+            "reason": _reasons(system, short),
             "bits_asked": int(self.bits) if self.tolerance is None else None,
             "tolerance": self.tolerance,
-            "bits": certificate.bits,
-            "certificate": certificate.plain(),
-            "encoding": plan.on_chip.encoding.name,
-            "forecast_rho": circuits.rho,
+            "bits": worst.certificate.bits,
+            "certificate": worst.certificate.plain(),
+            "encoding": on_chip.encoding.name,
+            "shift": on_chip.candidate.shift,
+            "method": self._method(),
+            "residual_from": "analogue" if matrix.on_chip else "float64",
+            "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
             "solution": _plain(solution),
-            "relative_error": refined.rows[-1]["relative_error"],
-            "sliced_error": refined.rows[-1]["sliced_error"],
-            "cycles": refined.rows,
-            "mvm_outputs": product.outputs,
-            "mvm_wrong": product.wrong,
-            "products_off": refined.products_off,
-            "inv_clamped": circuits.inverse.clamped,
-            "cells": sum(block.digits.size for block in blocks),
-            "cells_failed": failed,
-            "pulses": programmer.pulses,
-            "reads": programmer.reads,
+            "relative_error": max(_last(answer, "relative_error") for answer in answers),
+            "sliced_error": max(_last(answer, "sliced_error") for answer in answers),
+            "cycles": rows,
+            "mvm_outputs": matrix.outputs,
+            "mvm_wrong": matrix.wrong,
+            "products_off": max(answer.products_off for answer in answers),
+            "inv_clamped": matrix.clamped,
+            "cells": sum(block.digits.size for block in on_chip.blocks()),
+            "cells_failed": matrix.failed,
+            "pulses": matrix.programmer.pulses,
+            "reads": matrix.programmer.reads,
             "virtual_seconds": bench.now(),
         }
-        return Solution(solution, converged, certificate, refined.rows, summary)
+        return Solution(solution, not short, worst.certificate, rows, summary)
 
 
-def _solution_as_sliced(multiply: MultiplyEncoding, rhs: Floats) -> Floats:
+def _solutions_as_sliced(plan: SolvePlan, rhs: Floats) -> Floats:
+    """Return the solutions (n, k) of the matrix as the chip's products hold it."""
+    form = plan.preconditioning
     try:
-        return np.asarray(np.linalg.solve(multiply.matrix, rhs), dtype=np.float64)
+        held = np.linalg.solve(plan.held, form.equations(rhs))
     except np.linalg.LinAlgError:
-        raise InputError(
-            f"the matrix is singular to {multiply.fixed.bits} bits; use more bits or another matrix"
-        ) from None
+        bits = 0 if plan.multiply is None else plan.multiply.fixed.bits
+        raise InputError(f"the matrix is singular to {bits} bits; use more bits or another matrix") from None
+    return form.solution(np.asarray(held, dtype=np.float64))
 
 
 def _check_limits(bench: Bench, settings: WriteVerifySettings) -> None:
@@ -345,56 +409,41 @@ def _check_limits(bench: Bench, settings: WriteVerifySettings) -> None:
         bench.check_pulse(pulse)
 
 
-def _program(plan: PreparedSolve, bench: Bench, stream: Stream) -> Programmer:
-    """Program all blocks; return the programmer with its totals."""
-    on_chip = plan.on_chip
-    names = [array.name for array in on_chip.chip.arrays]
-    programmer = Programmer(bench, stream, on_chip.levels, names, plan.settings)
-    programmer.program(on_chip.blocks())
-    if failed := programmer.failed(on_chip.blocks()):
-        stream.say(
-            f"{failed} cells read outside their verify window after the last pass (relaxation, read noise, or lost)",
-            "WARNING",
-        )
-    return programmer
+def _trial(system: LinearSystem) -> Floats:
+    """Return the first right-hand side that is not zero, to try the loop with."""
+    return next(column for column in system.rhs.T if column.any())
 
 
-def _forecast(plan: PreparedSolve, bench: Bench, stream: Stream) -> float:
-    """Forecast contraction and stability from the achieved conductances, before the loop is closed."""
-    achieved, rho = plan.on_chip.forecast(bench.input_conductance)
-    stream.set_array("matrix_achieved", achieved)
-    say_forecast(rho, stream)
-    return rho
-
-
-def _calibrate(plan: PreparedSolve, bench: Bench, stream: Stream, rho: float) -> Circuits:
-    """Create inverse and products of the programmed arrays, with the products calibrated for their wires."""
-    on_chip = plan.on_chip
-    step, full_scale = on_chip.levels.step, min(INVERT_VOLTS, bench.file.limits["vector"].voltage)
-    inverse = AnalogueInverse(bench, on_chip.encoding, on_chip.positive, on_chip.negative, step, full_scale)
-    product = SlicedProduct(bench, on_chip.multiply, on_chip.tiles, step, VECTOR_VOLTS)
-    product.calibrate()
-    say_products(len(on_chip.tiles), product, stream)
-    return Circuits(inverse, product, rho)
-
-
-def _row(cycle: Cycle, reference: Floats, sliced: Floats) -> dict[str, float]:
-    error = _relative(cycle.solution, reference)
+def _row(cycle: Cycle, solution: Floats, column: int, reference: Floats, sliced: Floats) -> dict[str, float]:
+    error = _relative(solution, reference)
     return {
+        "rhs": column,
         "cycle": cycle.number,
         "residual": cycle.carried,
         "relative_error": error,
-        "sliced_error": _relative(cycle.solution, sliced),
+        "sliced_error": _relative(solution, sliced),
         "bits": float(-np.log2(max(error, 1e-300))),
     }
+
+
+def _last(answer: Answer, name: str) -> float:
+    """Return the value after the last cycle; 0 for a zero right-hand side, whose solution is exact."""
+    return answer.rows[-1][name] if answer.rows else 0.0
+
+
+def _reasons(system: LinearSystem, short: list[tuple[int, Answer]]) -> str:
+    if not short or system.single:
+        return "".join(answer.reason for _, answer in short)
+    column, answer = short[0]
+    return f"{len(short)} of {system.count} right-hand sides; number {column}: {answer.reason}"
 
 
 def _relative(value: Floats, reference: Floats) -> float:
     return norm(value - reference) / norm(reference)
 
 
-def _plain(vector: NDArray[Any]) -> list[Any]:
-    """Convert a vector for JSON: complex numbers as [real, imaginary]."""
-    if np.iscomplexobj(vector):
-        return [[float(v.real), float(v.imag)] for v in vector]
-    return [float(v) for v in vector]
+def _plain(values: NDArray[Any]) -> list[Any]:
+    """Convert a vector, or columns, for JSON: complex numbers as [real, imaginary]."""
+    parts = np.stack([values.real, values.imag], axis=-1) if np.iscomplexobj(values) else values
+    plain: list[Any] = parts.tolist()
+    return plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
-from mho.chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind, choose_encoding
+from mho.chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
-from mho.chip_maps.placement import place, place_tiles
-from mho.chip_maps.row_exchange import RowExchange
+from mho.chip_maps.placement import Placement, place, place_tiles
+from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming import Block
+from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.loop_choice import Form, Loop, LoopChooser
 
 Floats = NDArray[np.float64]
 
@@ -29,40 +31,57 @@ class SolvePlan:
 
     Attributes
     ----------
-    multiply : MultiplyEncoding
-        The matrix in digit slices, for the products.
+    loop : Loop
+        The inverting loop's form of the matrix and its encoding.
+    multiply : MultiplyEncoding or None
+        The matrix, in the loop's form, in digit slices; None where products are taken in float64.
     tiles : list of Block
         Its columns in order, split into tiles.
-    candidate : Candidate
-        The inverting encoding chosen; `ranked` holds the best of each name.
-    exchange : RowExchange
-        Order and signs of the matrix's rows in the inverting loop; the products hold them unchanged.
     positive, negative : Block
         The inverting arrays' cells; no second block when no entry needs it.
+    chooser : LoopChooser
+        Finds another loop where this one does not settle.
     """
 
     chip: ChipMap
     levels: Levels
-    multiply: MultiplyEncoding
+    loop: Loop
+    multiply: MultiplyEncoding | None
     tiles: list[Block]
-    candidate: Candidate
-    ranked: tuple[Candidate, ...]
-    exchange: RowExchange
     positive: Block
     negative: Block | None
+    chooser: LoopChooser
+
+    @property
+    def candidate(self) -> Candidate:
+        """The loop's encoding with its forecast."""
+        return self.loop.candidate
 
     @property
     def encoding(self) -> InverseEncoding:
         """The inverting encoding."""
         return self.candidate.encoding
 
+    @property
+    def preconditioning(self) -> Preconditioning:
+        """The form in which loop and products hold the matrix."""
+        return self.loop.preconditioning
+
+    @property
+    def held(self) -> Floats:
+        """The matrix (n, n), in the loop's form, as the products hold it."""
+        return self.loop.matrix if self.multiply is None else self.multiply.matrix
+
+    def loop_blocks(self) -> list[Block]:
+        """Blocks of the inverting loop."""
+        return [self.positive] if self.negative is None else [self.positive, self.negative]
+
     def blocks(self) -> list[Block]:
         """All blocks to program."""
-        inverse = [self.positive] if self.negative is None else [self.positive, self.negative]
-        return inverse + self.tiles
+        return self.loop_blocks() + self.tiles
 
     def forecast(self, input_conductance: float) -> tuple[Floats, float]:
-        """Return A0, with rows in the matrix's order, and rho(I - A A0^-1), from the achieved conductances.
+        """Return A0, what INV inverts, in the form of the matrix as given, and rho(I - A A0^-1), from the achieved cells.
 
         Raises
         ------
@@ -81,70 +100,73 @@ class SolvePlan:
                 f"the programmed INV circuit would be unstable: eigenvalue {slowest:.4g} of D^-1 G has no "
                 "positive real part; it was not connected"
             )
-        achieved = self.exchange.undone(encoding.represented(network, step))
-        return achieved, float(contraction(self.multiply.matrix, achieved))
+        achieved = encoding.represented(network, step)
+        return self.preconditioning.given_matrix(achieved), float(contraction(self.held, achieved))
+
+    def shift_further(self, rng: np.random.Generator) -> SolvePlan:
+        """Return the plan with a loop that is shifted further, on the same cells, for one that does not settle.
+
+        Raises
+        ------
+        ConvergenceError
+            When there is none.
+        """
+        form = Form(self.preconditioning, self.loop.matrix)
+        kinds = (self.encoding.kind,)
+        chooser = replace(self.chooser, kinds=kinds)
+        loop = chooser.shifted([form], rng, beyond=self.candidate.shift)
+        positive, negative = _on_cells(self.positive.placement, self.chip.arrays_for("invert"), loop)
+        return replace(self, loop=loop, positive=positive, negative=negative)
 
 
 def plan_solve(
     chip: ChipMap,
-    multiply: MultiplyEncoding,
+    matrix: Floats,
     rng: np.random.Generator,
     *,
     encoding: str,
     lines: tuple[int, int],
     input_conductance: float,
+    slices: Callable[[Floats], tuple[int, int]] | None,
+    method: Method = "gcr",
 ) -> SolvePlan:
-    """Choose the loop's encoding and order of rows by their forecast, and place every block on good cells.
+    """Choose the loop by its forecast, slice the matrix in the loop's form, and place every block on good cells.
 
     Parameters
     ----------
+    matrix : (n, n) array
+        A as given.
     encoding : str
         "auto", or the only kind to consider.
     lines : tuple of int
         Numbers of lines that the converters can drive and read.
     input_conductance : float
         g_in of the inverting loop, S.
+    slices : callable or None
+        Matrix in the loop's form -> slices wanted, and the fewest that serve. None where products are taken in float64.
+    method : str
+        Method of the refinement, by which loops are judged.
 
     Raises
     ------
     ChipMapError
         When the matrix does not fit, with the size that would.
-        ConvergenceError
-            When no encoding gives a stable loop, neither with the rows as given nor with the largest diagonal.
+    ConvergenceError
+        When no loop settles, however far the matrix is shifted.
     """
-    loops, products = chip.arrays_for("invert"), chip.arrays_for("multiply")
-    if not loops or not products:
+    loops, levels = chip.arrays_for("invert"), chip.level_scale()
+    if not loops or (slices is not None and not chip.arrays_for("multiply")):
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
-    matrix, levels = multiply.matrix, chip.level_scale()
-
-    def choose(exchange: RowExchange) -> tuple[Candidate, tuple[Candidate, ...]]:
-        held = exchange.of(matrix)
-        return choose_encoding(
-            held,
-            levels,
-            rng,
-            input_conductance=input_conductance,
-            kinds=_fitting_kinds(chip, loops, held, encoding, lines),
-            arrays=len(loops),
-        )
-
-    orders = [RowExchange.none(len(matrix))]
-    if (exchanged := RowExchange.to_diagonal(matrix)).changes:
-        orders.append(exchanged)
-    found = []
-    for order in orders:
-        try:
-            found.append((*choose(order), order))
-        except ConvergenceError:
-            if order is orders[-1] and not found:
-                raise
-    best, ranked, exchange = min(found, key=lambda one: (not one[0].damped, one[0].rho))
-    positive, negative = _place_loop(loops, best.encoding)
-    width = min(TILE_WIDTH, lines[1])
-    places = place_tiles(products[0], len(matrix), multiply.digits.shape[1], width)
-    starts = np.cumsum([0] + [len(p.columns) for p in places])
-    tiles = [Block(p, multiply.digits[:, a:b]) for p, a, b in zip(places, starts, starts[1:], strict=False)]
-    return SolvePlan(chip, levels, multiply, tiles, best, ranked, exchange, positive, negative)
+    kinds = _fitting_kinds(chip, loops, matrix, encoding, lines)
+    chooser = LoopChooser(levels, kinds, len(loops), input_conductance, method)
+    loop = chooser.choose(matrix, rng)
+    order = loop.candidate.encoding.order
+    positive, negative = _on_cells(_place_loop(loops, loop, order), loops, loop)
+    multiply, tiles = None, []
+    if slices is not None:
+        multiply = encode_fitting(chip, loop.matrix, *slices(loop.matrix), lines)
+        tiles = _place_tiles(chip, multiply, lines)
+    return SolvePlan(chip, levels, loop, multiply, tiles, positive, negative, chooser)
 
 
 def encode_fitting(
@@ -197,13 +219,24 @@ def _fitting_kinds(
     return kinds
 
 
-def _place_loop(loops: Sequence[ArrayMap], encoding: InverseEncoding) -> tuple[Block, Block | None]:
-    if encoding.negative is None:
-        return Block(place(loops[0], encoding.order, encoding.order), encoding.positive), None
+def _place_loop(loops: Sequence[ArrayMap], loop: Loop, order: int) -> Placement:
+    if loop.candidate.encoding.kind == "bias" or len(loops) < 2:
+        return place(loops[0], order, order)
     # Both arrays of a differential loop share rows and columns, so a bad cell of either one counts.
     joined = loops[0].model_copy(update={"bad_cells": loops[0].bad_cells + loops[1].bad_cells})
-    shared = place(joined, encoding.order, encoding.order)
-    return (
-        Block(shared, encoding.positive),
-        Block(replace(shared, array=loops[1].name), encoding.negative),
-    )
+    return place(joined, order, order)
+
+
+def _on_cells(placed: Placement, loops: Sequence[ArrayMap], loop: Loop) -> tuple[Block, Block | None]:
+    encoding = loop.candidate.encoding
+    positive = Block(placed, encoding.positive)
+    if encoding.negative is None:
+        return positive, None
+    return positive, Block(replace(placed, array=loops[1].name), encoding.negative)
+
+
+def _place_tiles(chip: ChipMap, multiply: MultiplyEncoding, lines: tuple[int, int]) -> list[Block]:
+    rows, columns = multiply.digits.shape
+    places = place_tiles(chip.arrays_for("multiply")[0], rows, columns, min(TILE_WIDTH, lines[1]))
+    starts = np.cumsum([0] + [len(p.columns) for p in places])
+    return [Block(p, multiply.digits[:, a:b]) for p, a, b in zip(places, starts, starts[1:], strict=False)]

@@ -28,6 +28,7 @@ def cycles_table(size: int, rows: int) -> Table:
     return Table(
         "cycles",
         (
+            Column("rhs", dtype="u4", description="right-hand side, counted from 0"),
             Column("cycle", dtype="u4"),
             Column("time", "s", description="bench time"),
             Column(
@@ -50,9 +51,11 @@ def cycles_table(size: int, rows: int) -> Table:
                 "input",
                 "V",
                 shape=vector,
-                description="volts at the INV inputs, by row of A; negated where INV holds the row negated",
+                description="volts at the INV inputs, by row of the loop",
             ),
-            Column("output", "V", shape=vector, description="volts at the INV outputs"),
+            Column(
+                "output", "V", shape=vector, description="volts at the INV outputs, by column of the loop"
+            ),
             Column("solution", shape=vector, description="x after this cycle", digital=1e-9),
         ),
         signal="relative_error",
@@ -64,25 +67,33 @@ def cycles_table(size: int, rows: int) -> Table:
 
 def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
     """Return the matrices and vectors of a solve; unknown results are NaN."""
-    n = system.size
-    return (
+    n, form = system.size, plan.preconditioning
+    columns = (lambda values: values[:, 0]) if system.single else (lambda values: values)
+    arrays = [
         Array("matrix", system.given_matrix, description="A as given"),
-        Array("matrix_held", plan.multiply.matrix, description="A as the slices hold it"),
+        Array(
+            "matrix_held",
+            form.given_matrix(plan.held),
+            description="A as the products hold it, in the form as given",
+        ),
         Array("rhs", system.given_rhs, description="b as given"),
         Array(
             "reference",
-            system.reference,
+            columns(system.reference),
             description="float64 solution of the matrix as given",
             digital=1e-9,
         ),
-        Array("solution", np.full(n, np.nan), description="x", digital=1e-9),
-        Array("digits_multiply", plan.multiply.digits, description="digits (inputs, columns)"),
+        Array("solution", columns(np.full(system.rhs.shape, np.nan)), description="x", digital=1e-9),
         Array("digits_invert", plan.positive.digits, description="digits of the inverting array"),
         Array(
             "rows_invert",
-            plan.exchange.order,
-            description="row of A (as a real matrix) that each row of INV holds",
+            form.order,
+            description="row of A (as a real matrix) that each row on the chip holds",
         ),
-        Array("signs_invert", plan.exchange.signs, description="-1 where it holds it negated"),
+        Array("row_factors", form.row_factors, description="signed power of two by which it is multiplied"),
+        Array("column_factors", form.column_factors, description="power of two of each column on the chip"),
         Array("matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9),
-    )
+    ]
+    if plan.multiply is not None:
+        arrays.append(Array("digits_multiply", plan.multiply.digits, description="digits (inputs, columns)"))
+    return tuple(arrays)

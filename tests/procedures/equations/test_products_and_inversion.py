@@ -14,7 +14,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.fixed_point import to_fixed_point
-from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import ConvergenceError
 from mho.instruments import Bench, open_bench
 from mho.instruments.simulated.clock import VirtualClock
@@ -53,11 +52,12 @@ def programmed(bench: Bench, encoding: str = "auto", bits: int = 9, matrix: np.n
     chip = parse_chip_map(bench.chip_text)
     plan = plan_solve(
         chip,
-        encode_multiply(matrix, bits),
+        matrix,
         np.random.default_rng(1),
         encoding=encoding,
         lines=bench.vector_size,
         input_conductance=bench.input_conductance,
+        slices=lambda held: (bits // 3, bits // 3),
     )
     arrays = [array.name for array in chip.arrays]
     Programmer(bench, Silent(), plan.levels, arrays, WriteVerifySettings()).program(plan.blocks())

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map
-from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.equations.solve_plan import TILE_WIDTH, SolvePlan, plan_solve
 
@@ -22,11 +21,16 @@ def plan(
     chip: ChipMap = REFERENCE,
     encoding: str = "auto",
     lines: tuple[int, int] = (32, 32),
-    bits: int = 12,
+    bits: int | None = 12,
 ) -> SolvePlan:
-    rng = np.random.default_rng(1)
     return plan_solve(
-        chip, encode_multiply(matrix, bits), rng, encoding=encoding, lines=lines, input_conductance=INPUT
+        chip,
+        matrix,
+        np.random.default_rng(1),
+        encoding=encoding,
+        lines=lines,
+        input_conductance=INPUT,
+        slices=None if bits is None else lambda held: (bits // 3, bits // 3),
     )
 
 
@@ -112,26 +116,56 @@ def test_the_forecast_is_that_of_the_cells_as_achieved():
     for block in (p.positive, p.negative):
         block.achieved = p.levels.conductance(block.digits)
     achieved, rho = p.forecast(INPUT)
-    assert np.abs(achieved - p.multiply.matrix).max() < p.encoding.unit
-    iteration = np.eye(6) - p.multiply.matrix @ np.linalg.inv(achieved)
+    assert np.abs(achieved - p.held).max() < p.encoding.unit
+    iteration = np.eye(6) - p.held @ np.linalg.inv(achieved)
     assert rho == pytest.approx(np.abs(np.linalg.eigvals(iteration)).max())
 
 
-def test_rows_are_exchanged_for_the_loop_alone_and_only_where_it_needs_it():
+def test_rows_are_exchanged_only_where_the_loop_needs_it_and_loop_and_products_hold_the_same():
     order, signs = np.array([2, 0, 3, 1, 5, 4]), np.array([1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
     shuffled = (signs * SIGNED[order].T).T
     p = plan(shuffled, encoding="differential")
-    assert p.exchange.changes
-    assert not plan(SIGNED, encoding="differential").exchange.changes
-    np.testing.assert_allclose(p.exchange.of(shuffled), SIGNED)
-    np.testing.assert_allclose(p.multiply.matrix, shuffled, atol=2.0**-11)  # the products hold it as given
+    assert p.preconditioning.exchanges
+    assert not plan(SIGNED, encoding="differential").preconditioning.exchanges
+    np.testing.assert_allclose(p.loop.matrix, SIGNED)
+    np.testing.assert_allclose(p.held, SIGNED, atol=2.0**-11)
     for block in (p.positive, p.negative):
         block.achieved = p.levels.conductance(block.digits)
     achieved, rho = p.forecast(INPUT)
-    assert np.abs(achieved - shuffled).max() < p.encoding.unit
-    assert rho == pytest.approx(
-        np.abs(np.linalg.eigvals(np.eye(6) - p.multiply.matrix @ np.linalg.inv(achieved))).max()
-    )
+    assert np.abs(achieved - shuffled).max() < p.encoding.unit  # in the form as given
+    iteration = np.eye(6) - p.preconditioning.given_matrix(p.held) @ np.linalg.inv(achieved)
+    assert rho == pytest.approx(np.abs(np.linalg.eigvals(iteration)).max())
+
+
+def test_entries_of_very_different_size_are_scaled_and_the_solution_scaled_back():
+    rows, columns = 10.0 ** np.arange(6), 10.0 ** -np.arange(6)[::-1]
+    bad = rows[:, None] * SIGNED * columns
+    p = plan(bad)
+    assert p.preconditioning.scales
+    assert 0.25 < np.abs(p.loop.matrix).max() < 4.0
+    y = np.linalg.solve(p.loop.matrix, p.preconditioning.equations(np.ones(6)))
+    np.testing.assert_allclose(bad @ p.preconditioning.solution(y), 1.0, rtol=1e-9)
+
+
+def test_a_matrix_without_a_stable_loop_is_shifted_no_further_than_it_must():
+    matrix = np.random.default_rng(9).uniform(0.0, 1.0, (16, 16))
+    p = plan(matrix)
+    assert p.candidate.shift > 0.0
+    assert p.candidate.damped
+    assert p.loop.cycles < 40
+    further = p.shift_further(np.random.default_rng(2))
+    assert further.candidate.shift > p.candidate.shift
+    np.testing.assert_array_equal(further.positive.placement.rows, p.positive.placement.rows)
+    assert further.encoding.kind == p.encoding.kind
+
+
+def test_products_in_float64_take_no_cells():
+    p = plan(SIGNED, bits=None)
+    assert p.tiles == []
+    assert p.multiply is None
+    assert p.held is p.loop.matrix
+    with_products = plan(SIGNED)
+    assert len(with_products.blocks()) > len(p.blocks())
 
 
 def test_a_loop_that_came_out_unstable_is_not_connected():

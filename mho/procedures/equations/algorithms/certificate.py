@@ -46,6 +46,18 @@ def exact_residual(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
     return np.array([math.fsum(row) for row in terms.tolist()]) * scale_a * scale_x
 
 
+def dependent_rows(matrix: Floats) -> list[int]:
+    """Return rows (m, n) that are combinations of the others to rounding, as few as leave independent ones."""
+    from scipy.linalg import qr  # loads slowly
+
+    sizes = np.abs(matrix).max(axis=1)
+    scaled = matrix / np.where(sizes > 0.0, sizes, 1.0)[:, None]
+    triangle, order = qr(scaled.T, mode="r", pivoting=True)
+    diagonal = np.abs(np.diag(triangle))
+    rank = int((diagonal > max(matrix.shape) * EPSILON * diagonal.max(initial=0.0)).sum())
+    return sorted(int(row) for row in order[rank:]) or [int(order[-1])]
+
+
 def norm(vector: Floats) -> float:
     """Return the Euclidean norm; no intermediate square leaves the range of a double."""
     return math.hypot(*vector.tolist())
@@ -89,7 +101,7 @@ class Certificate:
     @property
     def relative_residual(self) -> float:
         """Norm of the residual relative to the right-hand side's."""
-        return self.residual / self.rhs_norm
+        return self.residual / self.rhs_norm if self.residual else 0.0
 
     def plain(self) -> dict[str, float | None]:
         """Return the values by name, for the run file; infinite values are None."""
@@ -97,14 +109,12 @@ class Certificate:
 
 
 class Certifier:
-    """Certifies solutions of one system.
+    """Certifies solutions of systems with one matrix.
 
     Parameters
     ----------
     matrix : (n, n) array
         A as given, real.
-    rhs : (n,) array
-        b, not zero.
 
     Attributes
     ----------
@@ -114,9 +124,8 @@ class Certifier:
         Upper bound of ||A^-1||.
     """
 
-    def __init__(self, matrix: Floats, rhs: Floats) -> None:
-        self._matrix, self._rhs = matrix, rhs
-        self._rhs_norm = norm(rhs)
+    def __init__(self, matrix: Floats) -> None:
+        self._matrix = matrix
         values = np.linalg.svd(matrix, compute_uv=False)
         self._norm = largest = float(values[0])
         smallest = float(values[-1]) - len(matrix) * EPSILON * largest
@@ -131,9 +140,10 @@ class Certifier:
     def require(self, bits: float) -> None:
         """Raise `InputError` when A is singular in float64, or no float64 solution can be proved to have `bits`."""
         if not self.condition < math.inf:
+            rows = ", ".join(str(row) for row in dependent_rows(self._matrix))
             raise InputError(
-                "the matrix is singular in float64: its smallest singular value is rounding noise; take out the rows that "
-                "depend on others"
+                "the matrix is singular in float64: its smallest singular value is rounding noise; rows that depend on "
+                f"others (counted from 0): {rows}; take them out, or solve the rest by least squares"
             )
         if bits > self.provable_bits:
             raise InputError(
@@ -145,14 +155,16 @@ class Certifier:
         """Return the largest norm of the residual left by rounding a solution to float64: ||A|| ||x|| 2^-53."""
         return self._norm * norm(solution) * 2.0**-MANTISSA
 
-    def residual(self, solution: Floats) -> Floats:
+    def residual(self, solution: Floats, rhs: Floats) -> Floats:
         """Return b - A x, (n,)."""
-        return exact_residual(self._matrix, solution, self._rhs)
+        return exact_residual(self._matrix, solution, rhs)
 
-    def certify(self, solution: Floats, residual: float) -> Certificate:
-        """Return the certificate of a solution from `residual`, the norm of b - A x."""
+    def certify(self, solution: Floats, residual: float, rhs_norm: float) -> Certificate:
+        """Return the certificate of a solution from `residual`, the norm of b - A x, and `rhs_norm`, that of b."""
         most = residual * (1.0 + len(solution) * EPSILON)
         error, length = self.inverse_norm * most, norm(solution)
         bound = error / (length - error) if error < length < math.inf else math.inf
+        if most == 0.0:  # as of a right-hand side of zeros
+            bound = 0.0
         bits = min(max(-math.log2(bound), 0.0), float(MANTISSA)) if bound > 0.0 else float(MANTISSA)
-        return Certificate(most, self._rhs_norm, self.inverse_norm, bound, bits)
+        return Certificate(most, rhs_norm, self.inverse_norm, bound, bits)

@@ -1,12 +1,12 @@
 """HP-INV: iterative refinement around a one-step inverse and an analogue product, as a plain loop.
 
-    x = 0, r = b;  repeat: dx = INV(r);  x += s dx;  r -= s A dx;  until ||r|| is small enough
+    x = 0, r = b;  repeat: z = INV(r);  d = z less earlier ones;  x += s d;  r -= s A d;  until ||r|| is small enough
 
-(Zuo et al. 2025, Methods; the step s minimises ||r||, arXiv 2309.07865.) The residual updated from the analogue products
-is only as accurate as these: the error of one wrong integer stays in it. It is therefore recomputed digitally, b - A x,
-when it appears small enough, when it has reached the accuracy of the products, and at the end. Only the recomputed one
-decides. The loop uses no instrument: `invert`, `multiply` and `recompute` are passed in, and the same loop runs on
-arrays in a test and on a chip.
+(Zuo et al. 2025, Methods; what is taken out of z, and the step s, are the method's: `directions`.) The residual updated
+from the analogue products is only as accurate as these: the error of one wrong integer stays in it. It is therefore
+recomputed digitally, b - A x, when it appears small enough, when it has reached the accuracy of the products, and at the
+end. Only the recomputed one decides. The loop uses no instrument: `invert`, `multiply` and `recompute` are passed in, and
+the same loop runs on arrays in a test, in a forecast and on a chip.
 """
 
 from __future__ import annotations
@@ -22,13 +22,17 @@ from numpy.typing import NDArray
 from mho.chip_maps.fixed_point import FixedPoint, to_fixed_point
 from mho.errors import ConvergenceError
 from mho.procedures.equations.algorithms.certificate import norm
+from mho.procedures.equations.algorithms.directions import MEMORY, Method, directions, share
 
 Floats = NDArray[np.float64]
 End = Literal["", "converged", "stalled", "railed", "cycles"]
 
 STALL_CYCLES = 10  # cycles within which the residual must fall
+RECHECK = 6  # cycles after which the carried residual is not trusted further
 STALL_FACTOR = 0.9  # to less than this share of its earlier value
 MARGIN = 4.0  # times the products' error, down to which the carried residual is trusted
+KRYLOV: tuple[Method, ...] = ("gcr", "cg")  # which may pause for as many cycles as there are unknowns
+ACCURATE = 1e-3  # error of the carried residual, relative to the last recomputed one, below which its steps are the best
 DISTRUST = 0.5  # share of the last recomputed residual above which the step is found digitally
 
 
@@ -45,9 +49,9 @@ class Cycle:
     residual : (n,) array
         b - A x: digital where `recomputed` is a number, else updated from the products.
     carried : float
-        ||r|| / ||b|| as updated from the products.
+        |r| / |b| as updated from the products, in the measure of `refine`.
     recomputed : float
-        ||b - A x|| / ||b||, digitally; NaN where it was not recomputed.
+        |b - A x| / |b|, digitally; NaN where it was not recomputed.
     off : float
         Norm of the difference between the carried and the recomputed residual, relative to the previous recomputed
         one; NaN where it was not recomputed.
@@ -74,8 +78,11 @@ def refine(
     recompute: Callable[[Floats], Floats],
     enough: Callable[[Floats, float], bool],
     *,
+    method: Method = "line search",
     correction_bits: int = 12,
     max_cycles: int = 50,
+    measure: Callable[[Floats], float] = norm,
+    start: Floats | None = None,
 ) -> Iterator[Cycle]:
     """Refine until the recomputed residual is small enough or no longer falls, or the cycles are used up.
 
@@ -90,12 +97,19 @@ def refine(
     recompute : callable
         x -> b - A x, digitally, for A as given.
     enough : callable
-        (x, ||b - A x||) -> whether x is good enough.
+        (x, |b - A x|) -> whether x is good enough.
+    method : str
+        How corrections become steps: one of `directions.METHODS`.
     correction_bits : int
         Bits of dx used in products, about the accuracy of an INV. x is updated with the same rounded dx, so
         rounding slows convergence but does not limit precision.
     max_cycles : int
         Largest number of cycles.
+    measure : callable
+        Residual -> its size |r|, in which it is reported and judged: the Euclidean norm, or that of the equations before
+        they were scaled. Steps are chosen by the Euclidean norm.
+    start : (n,) array, optional
+        Solution to go on from; zero where left out.
 
     Yields
     ------
@@ -108,76 +122,84 @@ def refine(
     ConvergenceError
         From `invert` in the first cycle; later it ends the loop with the best solution.
     """
-    length = norm(rhs)
-    state = _State(rhs)
+    whole = measure(rhs)
+    state = _State(rhs, method)
+    if start is not None:
+        state.begin(start, recompute(start))
+    patience = max(STALL_CYCLES, min(len(rhs), MEMORY)) if method in KRYLOV else STALL_CYCLES
     for number in range(1, max_cycles + 1):
         step, railed = 0.0, False
+        state.use_earlier()
+        correction = np.zeros_like(rhs)
         try:
-            correction = invert(state.residual)
+            if state.residual.any():  # nothing is left to invert where the products say so: it is recomputed
+                correction = invert(state.residual)
         except ConvergenceError:
             if number == 1:
                 raise
-            correction, railed = np.zeros_like(rhs), True
+            railed = True
         if np.any(correction):
             step = state.advance(to_fixed_point(correction, correction_bits), multiply)
         carried = norm(state.residual)
         state.note(number, carried)
-        over = railed or number == max_cycles or number - state.fell >= STALL_CYCLES
+        stalled = number - state.fell >= patience
+        size = measure(state.residual)
         recomputed = off = math.nan
         end: End = ""
-        if over or carried <= state.worth or enough(state.solution, carried):
-            recomputed, off = state.recompute(number, recompute)
-            end = (
-                "converged" if enough(state.solution, recomputed) else _end(railed, number, state, max_cycles)
-            )
-        yield Cycle(
-            number, state.solution, state.residual, carried / length, recomputed / length, off, step, end
-        )
+        if (
+            railed
+            or stalled
+            or number == max_cycles
+            or carried <= state.worth
+            or number - state.recomputed >= RECHECK
+            or enough(state.solution, size)
+        ):
+            off = state.recompute(number, recompute)
+            recomputed = measure(state.residual)
+            stalled = number - state.fell >= patience
+            if enough(state.solution, recomputed):
+                end = "converged"
+            elif railed or stalled or number == max_cycles:
+                end = "railed" if railed else "stalled" if stalled else "cycles"
+        yield Cycle(number, state.solution, state.residual, size / whole, recomputed / whole, off, step, end)
         if end:
             return
-
-
-def _end(railed: bool, number: int, state: _State, max_cycles: int) -> End:
-    if railed:
-        return "railed"
-    if number - state.fell >= STALL_CYCLES:
-        return "stalled"
-    return "cycles" if number == max_cycles else ""
-
-
-def _share(vector: Floats, along: Floats) -> float:
-    """Return the factor s for which s `along` is nearest to `vector`; 0 where `along` is zero.
-
-    Scaled by a power of two, so that no square leaves the range of a double. Sums are rounded once, so they and the
-    voltages derived from them are equal on every processor.
-    """
-    peak = float(np.abs(along).max())
-    if peak == 0.0:
-        return 0.0
-    scale = 2.0 ** math.frexp(peak)[1]
-    unit = along / scale
-    return math.fsum((vector * unit).tolist()) / math.fsum((unit * unit).tolist()) / scale
 
 
 class _State:
     """Current solution and residual, and the last recomputed ones.
 
     `worth` is the norm down to which the carried residual is trusted, from the last recomputation (before the first one
-    the accuracy of the products is unknown); `fell` is the cycle in which the residual last fell.
+    the accuracy of the products is unknown); `fell` is the cycle in which the residual last fell, `recomputed` that of the
+    last recomputation.
     """
 
-    def __init__(self, rhs: Floats) -> None:
+    def __init__(self, rhs: Floats, method: Method) -> None:
+        self._directions = directions(method)
+        self._anew = False
         self.solution, self.residual = np.zeros_like(rhs), rhs.copy()
         self._sure = self.solution, self.residual
         self.worth = math.inf
-        self.fell = self._surely_fell = 0
+        self.fell = self._surely_fell = self.recomputed = 0
         self._mark = self._sure_mark = norm(rhs)
 
+    def begin(self, solution: Floats, residual: Floats) -> None:
+        """Go on from a solution and its recomputed residual."""
+        self.solution, self.residual = solution, residual
+        self._sure = solution, residual
+        self._mark = self._sure_mark = norm(residual)
+
+    def use_earlier(self) -> None:
+        """Use earlier corrections for a residual that was found anew: it costs no operation of the chip."""
+        if self._anew:
+            step, product = self._directions.project(self.residual)
+            self.solution, self.residual = self.solution + step, self.residual - product
+            self._anew = False
+
     def advance(self, correction: FixedPoint, multiply: Callable[[FixedPoint], Floats]) -> float:
-        """Add the correction with the step that minimises the residual; return the step."""
-        product = multiply(correction)
-        step = _share(self.residual, product)
-        self.solution = self.solution + step * correction.values
+        """Step along the correction as the method says; return the length of the step."""
+        along, product, step = self._directions.step(correction.values, multiply(correction), self.residual)
+        self.solution = self.solution + step * along
         self.residual = self.residual - step * product
         return step
 
@@ -186,29 +208,33 @@ class _State:
         if carried < STALL_FACTOR * self._mark:
             self._mark, self.fell = carried, number
 
-    def recompute(self, number: int, recompute: Callable[[Floats], Floats]) -> tuple[float, float]:
-        """Recompute the residual and continue from it; return its norm and the error of the carried one.
+    def recompute(self, number: int, recompute: Callable[[Floats], Floats]) -> float:
+        """Recompute the residual and continue from it; return the error of the carried one, relative to the last.
 
         Where the products were inaccurate, the step along the whole change since the last recomputation is found from the
         two recomputed residuals, so that the recomputed residual never grows.
         """
         before, start = self._sure
+        self.recomputed = number
         length = norm(start)
         residual = recompute(self.solution)
         lost = norm(residual - self.residual) / length
-        if norm(residual) > DISTRUST * length:
+        inaccurate = lost > ACCURATE
+        if norm(residual) >= length or (inaccurate and norm(residual) > DISTRUST * length):
             change = start - residual
-            part = _share(start, change)
+            part = share(start, change)
             trial = before + part * (self.solution - before)
             residual = recompute(trial)
             self.solution = trial
             if norm(residual) >= length:
                 self.solution, residual = before, start
-        self.residual = residual
+            if inaccurate:
+                self._directions.restart()
+        self.residual, self._anew = residual, True
         self._sure = self.solution, residual
         sure = norm(residual)
         self.worth = min(MARGIN * lost, 1.0) * sure
         if sure < STALL_FACTOR * self._sure_mark:
             self._sure_mark, self._surely_fell = sure, number
         self._mark, self.fell = sure, self._surely_fell
-        return sure, lost
+        return lost
