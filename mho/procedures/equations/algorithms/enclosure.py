@@ -36,8 +36,8 @@ Floats = NDArray[np.float64]
 FLOOR = 2.0**-480  # smaller entries are set to zero; products of two larger ones are split without underflow
 RHS_FLOOR = 2.0**-1000
 SUBNORMAL = 2.0**-1073  # more than rounding to subnormal numbers loses of correction and radius
-PASSES = 8  # corrections at most
-NARROW = 2.0**-20  # radius relative to the correction, element by element, that ends them
+PASSES = 6  # corrections at most
+NARROW = 2.0**-10  # radius that ends them, relative to the correction or half a unit in the last place of x
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _corrected(
         if best is not None and not (radius < 0.5 * best[1]).any():
             return best
         best = high, radius
-        if (radius <= NARROW * np.abs(high)).all():
+        if (radius <= NARROW * (np.abs(high) + ROUNDOFF * np.abs(solution))).all():
             return best
     return high, radius
 

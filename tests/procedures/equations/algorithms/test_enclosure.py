@@ -77,7 +77,7 @@ def test_integer_systems_are_enclosed_and_singular_ones_never_certified(system, 
     arrays(np.float64, 3, elements=st.floats(allow_nan=False, allow_infinity=False)),
     arrays(np.float64, 3, elements=st.floats(allow_nan=False, allow_infinity=False)),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_doubles_are_enclosed_or_not_certified(matrix, rhs, solution):
     assume(matrix.any(axis=1).all() and matrix.any(axis=0).all())
     found = enclose(matrix, rhs, solution)
