@@ -18,7 +18,7 @@ from scipy.linalg import hilbert, toeplitz
 Floats = NDArray[np.float64]
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 32)
-SHARES = (0.04, 0.12, 0.15, 0.15, 0.12, 0.12, 0.12, 0.09, 0.06, 0.03)
+SHARES = (0.04, 0.13, 0.16, 0.17, 0.13, 0.13, 0.12, 0.075, 0.035, 0.01)
 SCALES = ("none", "1e-200", "1e200", "rows", "columns", "both")
 ACCURACIES = ("24 bits", "48 bits", "all bits", "float64", "zero")
 

@@ -123,18 +123,22 @@ def enclose(matrix: ArrayLike, rhs: ArrayLike, solution: ArrayLike) -> Enclosure
     rows, columns = exponents
     inverse = VerifiedInverse(*scaled(a, -rows[:, None] - columns, FLOOR))
     if not inverse.contraction < 1.0:
-        return nothing(
-            x,
-            inverse.contraction,
-            f"float64 bounds the norm of I - R A by {inverse.contraction:.3g} only, and it must be below 1: the matrix is "
-            "singular, or nearly so; arbitrary precision may tell (pip install 'mho[certify]')",
-        )
+        return nothing(x, inverse.contraction, _uncertified(inverse.contraction))
     parts = [
         _one(inverse, rows, columns, right, given)
         for right, given in zip(b.reshape(len(b), -1).T, x.reshape(len(x), -1).T, strict=True)
     ]
     correction, radius = (np.stack(part, axis=-1).reshape(x.shape) for part in zip(*parts, strict=True))
     return enclosed(x, correction, radius, inverse.contraction)
+
+
+def _uncertified(contraction: float) -> str:
+    found = (
+        f"float64 bounds the norm of I - R A by {contraction:.3g} only, and it must be below 1"
+        if contraction < math.inf
+        else "float64 finds no approximate inverse"
+    )
+    return f"{found}: the matrix is singular, or nearly so; arbitrary precision may tell (pip install 'mho[certify]')"
 
 
 def _one(
