@@ -34,7 +34,7 @@ Complexes = NDArray[np.complex128]
 WORST_MODES = (
     1e9  # condition number of the modes from which rounding would show in a waveform: integrate instead
 )
-ACCURACY, SMALLEST = 1e-8, 1e-10  # of the integration: relative, and V
+ACCURACY, SMALLEST = 1e-6, 1e-9  # of the integration: relative, and V
 MOST_RATES = 500_000  # evaluations of the state's rate in one integration: some seconds
 KNEE = (
     1e-3  # V below the clamp from which the diodes conduct: the rate is continuous, as an integrator needs it
