@@ -211,12 +211,12 @@ def test_compensation_is_what_the_amplifiers_come_with_and_damps_every_loop(
 
 
 def test_a_response_settles_where_its_last_output_comes_within_the_tolerance() -> None:
-    times = np.array([1.0, 2.0, 3.0, 4.0])
-    outputs = np.array([[0.0, -0.5], [1.3, -0.9], [0.995, -0.98], [1.0, -1.0]])
-    response = StepResponse(times, outputs, np.array([1.0, -1.0]))
+    times, offsets = np.array([1.0, 2.0, 3.0, 4.0]), np.array([5.0, 3.0])
+    outputs = np.array([[0.0, -0.5], [1.3, -0.9], [0.995, -0.98], [1.0, -1.0]]) + offsets
+    response = StepResponse(times, outputs, offsets, offsets + np.array([1.0, -1.0]))
     assert response.overshoot == pytest.approx(0.3)
     assert [response.settling_time(t) for t in (0.01, 0.03, 0.4)] == [4.0, 3.0, 2.0]
-    assert StepResponse(times[:2], outputs[:2], np.array([1.0, -1.0])).settling_time() == np.inf
+    assert StepResponse(times[:2], outputs[:2], offsets, response.final).settling_time() == np.inf
     with pytest.raises(InputError, match="tolerance is 1;"):
         response.settling_time(1.0)
 

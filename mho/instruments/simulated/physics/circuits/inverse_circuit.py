@@ -165,11 +165,12 @@ class InverseCircuit:
         if duration is None:
             duration = HORIZON / abs(self.slowest.real)
         times = np.linspace(0.0, duration, points + 1)[1:]
+        start = np.zeros(len(self.load)) if start is None else start
         final = self.settled(currents[None])[0] if self.stable else np.full(len(self.load), np.nan)
-        return StepResponse(times, self.step(currents, times, start), final)
+        return StepResponse(times, self.step(currents, times, start), start, final)
 
     def settling_time(self, currents: Floats, tolerance: float = 1e-2, points: int = 2000) -> float:
-        """Return the time (s) from which the step response stays within `tolerance` of its final value.
+        """Return the time (s) from which the response to a step from 0 V stays within `tolerance` of it.
 
         Raises
         ------
@@ -182,7 +183,7 @@ class InverseCircuit:
         return self.step_response(currents, duration, points).settling_time(tolerance)
 
     def overshoot(self, currents: Floats, points: int = 4000) -> float:
-        """Return the largest excursion beyond the final value, relative to the largest final value."""
+        """Return the largest excursion beyond a final value after a step from 0 V, relative to the largest final value."""
         return self.step_response(currents, points=points).overshoot if self.stable else np.inf
 
     def sampled(

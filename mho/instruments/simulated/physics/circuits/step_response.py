@@ -22,16 +22,17 @@ class StepResponse:
         Ascending, s.
     outputs : (times, n) array
         Output voltages, V.
-    final : (n,) array
-        Outputs after settling, V; NaN for a loop that never settles.
+    start, final : (n,) array
+        Outputs before the step, and after settling, V; `final` is NaN for a loop that never settles.
     """
 
     times: Floats
     outputs: Floats
+    start: Floats
     final: Floats
 
     def settling_time(self, tolerance: float = 1e-2) -> float:
-        """Return the time (s) from which all outputs stay within `tolerance` of the largest final value.
+        """Return the time (s) from which all outputs stay within `tolerance` of the largest output's step.
 
         Infinite where they do not within the times that are shown.
 
@@ -41,25 +42,20 @@ class StepResponse:
             For a tolerance that is not between 0 and 1.
         """
         if not 0.0 < tolerance < 1.0:
-            raise InputError(f"tolerance is {tolerance:g}; give a share of the final value between 0 and 1")
-        within = self._deviation.max(axis=1) <= tolerance * self._scale
+            raise InputError(f"tolerance is {tolerance:g}; give a share of the step between 0 and 1")
+        within = np.abs(self.outputs - self.final).max(axis=1) <= tolerance * self._height
         outside = np.flatnonzero(~within)
-        if not outside.size:
-            return float(self.times[0])
-        return float(self.times[outside[-1] + 1]) if outside[-1] + 1 < len(self.times) else np.inf
+        first = outside[-1] + 1 if outside.size else 0
+        return float(self.times[first]) if first < len(self.times) else np.inf
 
     @property
     def overshoot(self) -> float:
-        """Largest excursion beyond the final value, relative to the largest final value; infinite where none is final."""
-        if np.isnan(self._scale):
+        """Largest excursion beyond a final value, relative to the largest output's step; infinite where none is final."""
+        if np.isnan(self._height):
             return np.inf
-        beyond = (self.outputs - self.final) * np.sign(self.final)
-        return max(float(beyond.max() / self._scale), 0.0)
+        beyond = (self.outputs - self.final) * np.sign(self.final - self.start)
+        return float(max(beyond.max(), 0.0) / self._height) if self._height > 0.0 else 0.0
 
     @property
-    def _deviation(self) -> Floats:
-        return np.abs(self.outputs - self.final)
-
-    @property
-    def _scale(self) -> float:
-        return float(np.abs(self.final).max())
+    def _height(self) -> float:
+        return float(np.abs(self.final - self.start).max())
