@@ -103,10 +103,10 @@ def _dependence(repeat: int) -> list[Figure]:
     figures = []
     for name, preset, normalised in (("OPA690", FAST, False), ("AD823", SLOW, True)):
         against = "lambda_min(D^-1 G)" if normalised else "lambda_min(G)"
-        smallest, seconds = _measured(by_smallest, preset, loops, normalised)
+        smallest, seconds = measured(by_smallest, preset, loops, normalised)
         figures.append(_exponent(f"{name}: settling against {against}, N = {ORDER}", smallest, seconds, -1.0))
         orders = np.repeat(ORDERS, loops)
-        smallest, seconds = _measured(by_order, preset, loops, normalised)
+        smallest, seconds = measured(by_order, preset, loops, normalised)
         detail: dict[str, float] = {
             "without that, at the same lambda_min(G)": round(_slope(orders, seconds), 3)
         }
@@ -118,10 +118,13 @@ def _dependence(repeat: int) -> list[Figure]:
     return figures
 
 
-def _measured(
-    kinds: list[tuple[int, float]], preset: AmplifierPreset, loops: int, normalised: bool
+def measured(
+    kinds: list[tuple[int, float]], preset: AmplifierPreset, loops: int, normalised: bool = False
 ) -> tuple[Floats, Floats]:
-    """Return lambda_min and settling time (s) of `loops` random loops of each kind, (N, lambda_min(G))."""
+    """Return lambda_min of G (S) and the settling time (s) of `loops` random loops of each kind, (N, lambda_min).
+
+    With `normalised` it is lambda_min of D^-1 G that is returned, a number.
+    """
     rng, found = np.random.default_rng(2), []
     for order, smallest in kinds:
         for _ in range(loops):
