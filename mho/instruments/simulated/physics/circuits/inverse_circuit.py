@@ -21,6 +21,7 @@ from mho.instruments.simulated.physics.circuits.step_response import StepRespons
 
 Floats = NDArray[np.float64]
 
+CLAMPINGS = 100  # rounds of clamping and letting go; a few suffice
 HORIZON = 12.0  # time constants of the slowest mode after which a waveform has ended: 6e-6 of it is left
 
 
@@ -106,17 +107,26 @@ class InverseCircuit:
         return outputs
 
     def _clamped(self, forward: Floats, outputs: Floats) -> Floats:
-        """Return the settled outputs with some in their clamps: those act as sources, the others settle."""
+        """Return the settled outputs with some in their clamps: those act as sources, the others settle.
+
+        An output that its amplifier would pull out of its clamp, once others are in theirs, is let go again.
+        """
         held = np.zeros(len(outputs), dtype=bool)
-        while np.any(over := ~held & (np.abs(outputs) > CLAMP)):
-            held |= over
-            outputs = np.where(held, np.clip(outputs, -CLAMP, CLAMP), outputs)
+        for _ in range(CLAMPINGS):
+            over = ~held & (np.abs(outputs) > CLAMP)
+            if over.any():
+                held |= over
+                outputs = np.where(held, np.clip(outputs, -CLAMP, CLAMP), outputs)
+            else:
+                pull = np.linalg.solve(self.load, forward - self.system @ outputs)
+                released = held & (pull * outputs < 0.0)
+                if not released.any():
+                    break
+                held &= ~released
             free = ~held
-            if not free.any():
-                break
             rest = forward[free] - self.system[np.ix_(free, held)] @ outputs[held]
             outputs[free] = np.linalg.lstsq(self.system[np.ix_(free, free)], rest, rcond=None)[0]
-        return outputs
+        return np.clip(outputs, -CLAMP, CLAMP)
 
     # --- dynamic ---
 
