@@ -43,6 +43,7 @@ def main() -> None:
     """Make them all."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from pictures_chip import grab_chip_panel
+    from pictures_circuit import draw_settling
     from pictures_panels import grab_panels
     from pictures_window import grab_main_window
     from PySide6.QtWidgets import QApplication
@@ -51,6 +52,7 @@ def main() -> None:
 
     app = QApplication.instance() or QApplication([])
     PICTURES.mkdir(exist_ok=True)
+    draw_settling(PICTURES)
     os.chdir(ROOT)  # the run names its matrix as the README does
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))

@@ -21,6 +21,7 @@ from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OVERRANGE
 from mho.instruments.simulated.physics.cells.presets import cell_preset
+from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 from mho.instruments.simulated.physics.sparse_chip import SparseChip
 from mho.instruments.simulated.physics.wires.wires import series_resistance
 
@@ -103,6 +104,10 @@ class ArrayLaboratory:
     def answer(self, volts: Floats, count: int, period: float) -> Floats:
         """Return the answer of the connected block to vectors (samples, inputs), V, at `count` outputs, V."""
         return self._circuits.answer(volts, count, period)
+
+    def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
+        """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""
+        return self._circuits.step_response(volts, duration, points)
 
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> Visit:
         """Visit cells one after the other, each for about `steps` reads."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # for type checking only: a bench of real instruments does no
     from mho.instruments.laboratory.laboratory import Laboratory
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.chip import SimulatedChip
+    from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 NOTHING: frozenset[str] = frozenset()  # no crosspoint
 
@@ -41,6 +42,10 @@ class Simulated(Protocol):
     @property
     def chip(self) -> SimulatedChip:
         """The simulated chip."""
+        ...
+
+    def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
+        """Waveforms of the connected INV loop after a step to `volts` (n,), V, at its inputs."""
         ...
 
 

@@ -17,6 +17,7 @@ from mho.instruments.bench_file.models import modules_beside
 from mho.instruments.limits import Limits, TerminalLimits
 from mho.toml import StrictModel, load_toml, parse_toml
 
+Capacitance = Annotated[float, Field(ge=0.0, le=1e-9)]  # F; beyond, picofarads were meant
 LimitedTerminal = Literal["bit line", "source line", "word line", "vector"]
 
 
@@ -55,13 +56,16 @@ class Simulation(StrictModel):
     """The simulated chip and board of a bench: the cells' preset and the amplifiers'.
 
     Without `instruments` no instrument is simulated, and the chip is evaluated a whole array at a time. `stuck` is the
-    share of cells that no pulse changes, instead of the preset's; the chip map does not list them.
+    share of cells that no pulse changes, instead of the preset's; the chip map does not list them. `row_capacitance` and
+    `feedback_capacitance` (F) of the INV loop replace those with which the amplifier comes.
     """
 
     instruments: bool = True
 
     preset: str = "pku"
     amplifier: str = "AD823"
+    row_capacitance: Capacitance | None = None
+    feedback_capacitance: Capacitance | None = None
     inverse_bits: Annotated[int, Field(ge=1, le=16)] | None = None
     stuck: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: int = 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.errors import BenchError, InputError
 from mho.instruments.bench_file.bench_file import Simulation
 from mho.instruments.simulated.physics.chip import SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
@@ -15,6 +16,7 @@ from mho.instruments.simulated.physics.circuits.converters import Converter
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
 from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
 from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
+from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 if TYPE_CHECKING:
     from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
@@ -72,7 +74,9 @@ class BlockCircuits:
         rng: np.random.Generator,
     ) -> Self:
         """Draw the board's amplifiers and resistors, as the bench file's ``[simulation]`` has them."""
-        amplifier = amplifier_preset(simulation.amplifier)
+        amplifier = amplifier_preset(simulation.amplifier).with_capacitances(
+            simulation.row_capacitance, simulation.feedback_capacitance
+        )
         inverters, loop, transimpedance = (AmplifierBank.draw(amplifier, LINES, rng) for _ in range(3))
         diagonal_errors = 1e-3 * rng.standard_normal(LINES)
         bits = simulation.inverse_bits
@@ -95,6 +99,41 @@ class BlockCircuits:
             outputs = circuit.sampled(currents, CONVERSION_DELAY, period, self.rng)
         answer[:, : outputs.shape[1]] = outputs[:, :input_count]
         return answer
+
+    def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
+        """Return what an oscilloscope at the outputs of the connected INV loop shows of a step from 0 V to `volts` (n,), V.
+
+        The loop has settled before the step; cells have the noise of this moment, the outputs none.
+
+        Parameters
+        ----------
+        duration : float, optional
+            Of the waveforms, s; by default, 12 time constants of the loop's slowest mode.
+        points : int
+            Number of times.
+
+        Raises
+        ------
+        BenchError
+            When no INV loop is connected.
+        InputError
+            For voltages that are not finite or not one for each row, or a duration or number that is not above 0.
+        """
+        block = self.board.block
+        if block is None or self.board.mode == "MULT":
+            raise BenchError("no INV loop is connected, so none can be stepped; call connect_invert first")
+        volts, n = np.asarray(volts, np.float64), len(block[1])
+        if volts.shape != (n,) or not np.all(np.isfinite(volts)):
+            raise InputError(
+                f"volts of shape {volts.shape} into a loop of {n} rows; give {n} finite voltages"
+            )
+        if points < 1 or not (duration is None or 0.0 < duration < np.inf):
+            raise InputError(
+                f"a waveform of {points} points in {duration} s; give a number and a time above 0"
+            )
+        circuit = self._inverse_circuit(block, 1.0 / BANDWIDTH)
+        before = circuit.settled(np.zeros((1, n)))[0] if circuit.stable else np.zeros(n)
+        return circuit.step_response(volts * self.board.input_conductance, duration, points, before)
 
     def _multiply_circuit(self, block: Block, window: float) -> MultiplyCircuit:
         array, rows, columns = block

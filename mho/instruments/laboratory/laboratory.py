@@ -24,6 +24,7 @@ from mho.instruments.simulated.devices import Traffic
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
+from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 Floats = NDArray[np.float64]
 
@@ -78,8 +79,8 @@ class Laboratory:
         carrier = Carrier()
         self.board = SimulatedArrayBoard(self.clock, device_rngs[2], carrier, serial="SIM00004")
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
-        circuits = BlockCircuits.drawn(self.chip, self.board, bench.simulation, board_rng)
-        self.vectors = VectorLines(self.lines, circuits, bench.read.gate)
+        self._circuits = BlockCircuits.drawn(self.chip, self.board, bench.simulation, board_rng)
+        self.vectors = VectorLines(self.lines, self._circuits, bench.read.gate)
         carrier.connect(self.lines, self.vectors)
         twins = BenchTwins(self.lines, self.vectors, bench.instruments, device_rngs, self.faults)
         self.devices, self.daq, self._matrix = twins.devices, twins.daq, twins.matrix
@@ -90,6 +91,10 @@ class Laboratory:
     def daq_session(self) -> AbstractContextManager[Any]:
         """Context in which `nidaqmx` talks to this laboratory's simulated devices."""
         return self.daq.selected()
+
+    def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
+        """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""
+        return self._circuits.step_response(volts, duration, points)
 
     @property
     def incidents(self) -> list[Incident]:

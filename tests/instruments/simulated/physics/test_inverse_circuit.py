@@ -1,5 +1,7 @@
 """The inverting loop: by hand, its statistics, its time, its clamps and its instability."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,8 +78,9 @@ def test_a_two_pole_loop_overshoots_as_its_damping_says() -> None:
 def test_integration_and_modes_agree_where_both_hold() -> None:
     loop = circuit(dominant(4), amplifier_preset("AD823"))
     i, times = np.array([1e-6, 0.0, -2e-6, 1e-6]), np.linspace(1e-8, 1e-6, 20)
-    state = np.zeros(8)
-    assert loop._integrated(state, i, times) == pytest.approx(loop.step(i, times), rel=1e-4, abs=1e-7)
+    assert loop.dynamics._integrated(i, times, np.zeros(12)) == pytest.approx(
+        loop.step(i, times), rel=1e-4, abs=1e-7
+    )
 
 
 def test_slewing_takes_the_time_the_slew_rate_dictates() -> None:
@@ -99,6 +102,25 @@ def test_the_clamped_balance_is_where_the_dynamics_end() -> None:
     i = np.array([30e-6, 1e-6, -2e-6, 0.0])
     end = loop.step(i, np.array([20e-6]))[0]
     assert loop.settled(i[None])[0] == pytest.approx(end, abs=1e-3)
+
+
+@pytest.mark.parametrize("n", [12, 24])
+def test_clamps_let_go_where_the_dynamics_do(n: int) -> None:
+    rng = np.random.default_rng(n)
+    factor = rng.standard_normal((n, 2 * n))
+    loop = circuit(5e-6 * factor @ factor.T / n, replace(amplifier_preset("AD823"), bias_current=0.0))
+    i = rng.standard_normal(n)
+    i *= (
+        1.5 / np.abs(np.linalg.solve(loop.network, i)).max()
+    )  # several outputs far beyond their clamps, at first
+    response = loop.step_response(i, points=50)
+    beyond = np.abs(np.linalg.solve(loop.system, i)) > CLAMP
+    assert 1 <= np.count_nonzero(np.abs(response.final) == CLAMP) < np.count_nonzero(beyond)
+    assert response.outputs[-1] == pytest.approx(response.final, abs=1e-5)
+
+
+def test_outputs_that_are_all_in_their_clamps_stay_there() -> None:
+    assert list(circuit(dominant(2)).settled(np.array([[90e-6, -90e-6]]))[0]) == [-CLAMP, CLAMP]
 
 
 def test_an_unstable_loop_rails_along_its_growing_mode() -> None:
@@ -129,7 +151,8 @@ def test_sampling_late_sees_the_settled_output_and_sampling_early_the_way_there(
     inputs = np.array([[0.0, 0.0, 0.0], [2e-6, 1e-6, -1e-6], [-1e-6, 0.0, 1e-6]])
     assert loop.sampled(inputs, 20e-6, 50e-6) == pytest.approx(loop.settled(inputs), abs=1e-6)
     early = loop.sampled(inputs, 50e-9, 100e-6)
-    assert early[1] == pytest.approx(loop.step(inputs[1], np.array([50e-9]))[0], rel=1e-6)
+    before = loop.settled(inputs[:1])[0]
+    assert early[1] == pytest.approx(loop.step(inputs[1], np.array([50e-9]), before)[0], rel=1e-6)
     assert np.abs(early[1] - loop.settled(inputs)[1]).max() > 5e-3
 
 

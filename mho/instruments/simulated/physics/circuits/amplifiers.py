@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,9 @@ class AmplifierPreset:
     bias_current : float
         Input bias current, A.
     row_capacitance : float
-        Contribution of a row with pad, wire and input to the second pole in INV, F; effective value, with the
-        compensation of the amplifier on the board.
+        C_in of a row in INV: the amplifier's input, pad and board, F.
+    feedback_capacitance : float
+        C_f from the amplifier's output to its own row in INV, F: see `compensation`.
     """
 
     name: str
@@ -50,13 +51,44 @@ class AmplifierPreset:
     slew: float
     bias_current: float
     row_capacitance: float
+    feedback_capacitance: float = 0.0
+
+    def with_capacitances(self, row: float | None = None, feedback: float | None = None) -> AmplifierPreset:
+        """Return the same amplifier on another board: with its own C_in, C_f or both, F."""
+        return replace(
+            self,
+            row_capacitance=self.row_capacitance if row is None else row,
+            feedback_capacitance=self.feedback_capacitance if feedback is None else feedback,
+        )
+
+
+def compensation(conductance: float, load: float, capacitance: float, bandwidth: float) -> float:
+    """Return the C_f (F) that a designer chooses for an amplifier with `capacitance` C_in (F) at its input.
+
+    The loop gain of one amplifier, w_u G / (D s), falls faster from the row's pole D / C_in. Where it is below 1 there,
+    45 degrees of phase are left and the answer is 0. Otherwise it is 1 at sqrt(w_u G / C_in), and the feedback's own
+    corner G / C_f is put there, which is the rule for transimpedance amplifiers: C_f = sqrt(C_in G / w_u), for C_f << C_in.
+
+    Parameters
+    ----------
+    conductance, load : float
+        G from output to input, and D, all conductance at the input, S.
+    bandwidth : float
+        Gain-bandwidth product, w_u / (2 pi), Hz.
+    """
+    unity = 2.0 * np.pi * bandwidth
+    if unity * conductance * capacitance <= load**2:
+        return 0.0
+    return float(np.sqrt(capacitance * conductance / unity))
 
 
 AMPLIFIER_PRESETS: dict[str, AmplifierPreset] = {
-    # AD823 data sheet: Vos <= 0.8 mV, 16 nV/rtHz, 16 MHz, 22 V/us, Ib <= 25 pA, A_ol 45 V/mV; 2nd pole and capacitance (?)
+    # AD823: Vos <= 0.8 mV, 16 nV/rtHz, 16 MHz, 22 V/us, Ib <= 25 pA, A_ol 45 V/mV; second pole and C_in (?). It
+    # needs no C_f: see `compensation` for G = 35 uS and D = 105 uS, a full cell beside as much from input and others.
     "AD823": AmplifierPreset("AD823", 0.8e-3 / 3, 45e3, 16e-9, 16e6, 30e6, 22e6, 25e-12, 2e-12),
-    # OPA690: GBP 300 MHz, 1800 V/us, 5.5 nV/rtHz; offset, gain (69 dB), 2nd pole, bias, capacitance (?)
-    "OPA690": AmplifierPreset("OPA690", 1.0e-3 / 3, 2.8e3, 5.5e-9, 300e6, 500e6, 1800e6, 5e-6, 0.2e-12),
+    # OPA690: 500 MHz at G = 1, GBP 300 MHz, 1800 V/us, 5.5 nV/rtHz; offset, gain (69 dB), second pole, Ib, C_in (?). C_f as
+    # `compensation`, to 0.1 pF. Ib makes 0.14 V across 35 uS: it settles fast, but not to the solution.
+    "OPA690": AmplifierPreset("OPA690", 1e-3 / 3, 2.8e3, 5.5e-9, 300e6, 500e6, 1800e6, 5e-6, 3e-12, 0.2e-12),
     "ideal": AmplifierPreset("ideal", 0.0, 1e12, 0.0, 1e9, 1e12, 1e15, 0.0, 0.0),
 }
 

@@ -1,12 +1,10 @@
 """INV on the board: amplifiers whose outputs drive the columns and whose inputs are the rows.
 
-    static   (G + D/A) v = -i + D Vos        ideal: v = -G^-1 i
-    dynamic  dz/dt = w_2 (-w_u D^-1 (G v + i - D Vos) - w_1 v - z),   dv/dt = z, at most the slew rate
+    static   (G + D/A) v = -i - I_b + D Vos        ideal: v = -G^-1 i
 
-with D the sum of all conductance on each row, A the open-loop gain, w_u = 2 pi GBW, w_1 = w_u/A, and w_2 the
-second pole: the amplifier's own and that of the row's capacitance, 1/w_2 = 1/w_a + C/D (Zuo 2025, Methods).
-Outputs are clamped at +-0.4 V. The loop is stable only when every eigenvalue of its state matrix lies in the
-left half plane; otherwise it rails along its fastest growing mode.
+with D the sum of all conductance on each row, A the open-loop gain, Vos and I_b the amplifiers' offsets and bias
+current (Zuo 2025, Methods). Outputs are clamped at +-0.4 V. `loop_dynamics` has the way there, and the stability: a loop
+whose state matrix has an eigenvalue in the right half plane rails along its fastest growing mode.
 """
 
 from __future__ import annotations
@@ -18,9 +16,13 @@ from numpy.typing import NDArray
 
 from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, thermal_density
 from mho.instruments.simulated.physics.circuits.converters import Converter
+from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
+from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 Floats = NDArray[np.float64]
-Complexes = NDArray[np.complex128]
+
+CLAMPINGS = 100  # rounds of clamping and letting go; a few suffice
+HORIZON = 12.0  # time constants of the slowest mode after which a waveform has ended: 6e-6 of it is left
 
 
 class InverseCircuit:
@@ -40,6 +42,11 @@ class InverseCircuit:
         Noise bandwidth of a reading, Hz.
     adc : Converter, optional
         The board's own converter at the outputs; none where the instrument outside converts.
+
+    Attributes
+    ----------
+    dynamics : LoopDynamics
+        State equations, eigenvalues and modes of the same loop.
 
     Raises
     ------
@@ -63,8 +70,7 @@ class InverseCircuit:
             raise ValueError("INV network: conductances must be finite and every row's load positive (S)")
         self.network, self.variance = network, variance
         self.bank, self.bandwidth, self.adc = bank.first(n), bandwidth, adc
-        own = 1.0 / (2.0 * np.pi * bank.preset.second_pole)
-        self._second = 1.0 / (own + bank.preset.row_capacitance / rows)
+        self.dynamics = LoopDynamics(network, self.load, self.bank)
         self._offset = self.load @ self.bank.offsets - bank.preset.bias_current
         self._floor = bandwidth * (thermal_density(rows) + (rows * bank.preset.noise) ** 2)
 
@@ -101,118 +107,80 @@ class InverseCircuit:
         return outputs
 
     def _clamped(self, forward: Floats, outputs: Floats) -> Floats:
-        """Return the settled outputs with some in their clamps: those act as sources, the others settle."""
+        """Return the settled outputs with some in their clamps: those act as sources, the others settle.
+
+        An output that its amplifier would pull out of its clamp, once others are in theirs, is let go again.
+        """
         held = np.zeros(len(outputs), dtype=bool)
-        while np.any(over := ~held & (np.abs(outputs) > CLAMP)):
-            held |= over
-            outputs = np.where(held, np.clip(outputs, -CLAMP, CLAMP), outputs)
+        for _ in range(CLAMPINGS):
+            over = ~held & (np.abs(outputs) > CLAMP)
+            if over.any():
+                held |= over
+                outputs = np.where(held, np.clip(outputs, -CLAMP, CLAMP), outputs)
+            else:
+                pull = np.linalg.solve(self.load, forward - self.system @ outputs)
+                released = held & (pull * outputs < 0.0)
+                if not released.any():
+                    break
+                held &= ~released
             free = ~held
-            if not free.any():
-                break
             rest = forward[free] - self.system[np.ix_(free, held)] @ outputs[held]
             outputs[free] = np.linalg.lstsq(self.system[np.ix_(free, free)], rest, rcond=None)[0]
-        return outputs
+        return np.clip(outputs, -CLAMP, CLAMP)
 
     # --- dynamic ---
-
-    @cached_property
-    def state_matrix(self) -> Floats:
-        """(2n, 2n) matrix of d(v, z)/dt, 1/s, inside the linear range."""
-        n, p = len(self.load), self.bank.preset
-        unity, second = 2.0 * np.pi * p.bandwidth, self._second[:, None]
-        drive = -unity * (np.linalg.solve(self.load, self.network) + np.eye(n) / p.gain)
-        return np.block([[np.zeros((n, n)), np.eye(n)], [second * drive, -second * np.eye(n)]])
-
-    @cached_property
-    def _modes(self) -> tuple[Complexes, Complexes, Complexes]:
-        values, vectors = np.linalg.eig(self.state_matrix)
-        return values, vectors, np.linalg.inv(vectors)
 
     @property
     def slowest(self) -> complex:
         """Eigenvalue of the state matrix nearest to (or farthest into) instability, 1/s."""
-        values = self._modes[0]
-        return complex(values[np.argmax(values.real)])
+        return self.dynamics.slowest
 
     @property
     def stable(self) -> bool:
         """Whether every mode decays."""
-        return self.slowest.real < 0.0
+        return self.dynamics.stable
 
     @property
     def damping(self) -> float:
         """Smallest damping ratio of any mode: 1 is aperiodic, 0 the edge of oscillation."""
-        values = self._modes[0]
-        return float(np.min(-values.real / np.abs(values)))
+        return self.dynamics.damping
 
     def step(self, currents: Floats, times: Floats, start: Floats | None = None) -> Floats:
-        """Outputs at `times` (s) after `currents` (n,), A, are applied, (times, n), V, without noise.
-
-        Exact by modes while the loop stays linear; integrated where it slews, clamps or diverges.
+        """Return the outputs (times, n), V, at ascending `times` (s) after `currents` (n,), A, are applied, without noise.
 
         Parameters
         ----------
         start : (n,) array, optional
             Outputs before the step, settled; zero by default.
         """
-        n = len(self.load)
-        state = np.zeros(2 * n)
-        if start is not None:
-            state[:n] = start
-        if self.stable:
-            final = np.concatenate([(self._offset - currents) @ self._inverse, np.zeros(n)])
-            deviation = state - final
-            if self._stays_linear(deviation, final):
-                return np.asarray((self._linear(deviation, times) + final)[:, :n])
-        return self._integrated(state, currents, times)
+        dynamics = self.dynamics
+        before = dynamics.at_rest(np.zeros(len(self.load)) if start is None else start)
+        linear = (self._offset - currents) @ self._inverse if self.stable else np.zeros(len(self.load))
+        return dynamics.waveform(currents, times, before, dynamics.at_rest(linear))
 
-    def _stays_linear(self, deviation: Floats, final: Floats) -> bool:
-        """Return whether outputs and slopes stay within clamps and slew rate at all times."""
-        speeds = np.abs(self._modes[0])
-        path = self._linear(deviation, np.geomspace(0.05 / speeds.max(), 6.0 / speeds.min(), 300)) + final
-        n = len(self.load)
-        return bool(np.abs(path[:, :n]).max() < CLAMP and np.abs(path[:, n:]).max() < self.bank.preset.slew)
+    def step_response(
+        self, currents: Floats, duration: float | None = None, points: int = 2000, start: Floats | None = None
+    ) -> StepResponse:
+        """Return the waveforms after `currents` (n,), A, are applied, without noise.
 
-    def _linear(self, deviation: Floats, times: Floats) -> Floats:
-        values, vectors, inverse = self._modes
-        weights = vectors * (inverse @ deviation)
-        return np.asarray((np.exp(np.multiply.outer(times, values)) @ weights.T).real)
-
-    def _integrated(self, state: Floats, currents: Floats, times: Floats) -> Floats:
-        """Classical Runge-Kutta with the slew limit and the clamps, (times, n)."""
-        n, p = len(self.load), self.bank.preset
-        source = (
-            2.0 * np.pi * p.bandwidth * self._second * np.linalg.solve(self.load, self._offset - currents)
-        )
-        matrix = self.state_matrix
-        longest = 0.2 / float(np.abs(self._modes[0]).max())
-
-        def slope(y: Floats) -> Floats:
-            rate = matrix @ y
-            rate[n:] += source
-            rate[:n] = np.clip(rate[:n], -p.slew, p.slew)
-            outward = (np.abs(y[:n]) >= CLAMP) & (rate[:n] * y[:n] > 0.0)
-            rate[:n][outward] = 0.0
-            return rate
-
-        result = np.empty((len(times), n))
-        now = 0.0
-        for index, time in enumerate(times):
-            count = max(int(np.ceil((time - now) / longest)), 1)
-            h = (time - now) / count
-            for _ in range(count):
-                a = slope(state)
-                b = slope(state + 0.5 * h * a)
-                c = slope(state + 0.5 * h * b)
-                d = slope(state + h * c)
-                state = state + h / 6.0 * (a + 2.0 * b + 2.0 * c + d)
-                np.clip(state[:n], -CLAMP, CLAMP, out=state[:n])
-            now = float(time)
-            result[index] = state[:n]
-        return result
+        Parameters
+        ----------
+        duration : float, optional
+            Of the waveforms, s: by default, until the slowest mode has decayed (or grown) 12 times by e.
+        points : int
+            Number of equally spaced times, the first after 0.
+        start : (n,) array, optional
+            Outputs before the step, settled; zero by default.
+        """
+        if duration is None:
+            duration = HORIZON / abs(self.slowest.real)
+        times = np.linspace(0.0, duration, points + 1)[1:]
+        start = np.zeros(len(self.load)) if start is None else start
+        final = self.settled(currents[None])[0] if self.stable else np.full(len(self.load), np.nan)
+        return StepResponse(times, self.step(currents, times, start), start, final)
 
     def settling_time(self, currents: Floats, tolerance: float = 1e-2, points: int = 2000) -> float:
-        """Time (s) from which the step response stays within `tolerance` of its final value.
+        """Return the time (s) from which the response to a step from 0 V stays within `tolerance` of it.
 
         Raises
         ------
@@ -221,23 +189,12 @@ class InverseCircuit:
         """
         if not self.stable:
             raise ValueError("settling time: the loop is unstable")
-        horizon = 12.0 / -self.slowest.real * max(1.0, np.log10(1.0 / tolerance) / 2.0)
-        times = np.linspace(0.0, horizon, points + 1)[1:]
-        waveform = self.step(currents, times)
-        final = self.settled(currents[None])[0]
-        off = np.abs(waveform - final).max(axis=1) > tolerance * np.abs(final).max()
-        last = np.flatnonzero(off)
-        return float(times[min(last[-1] + 1, points - 1)]) if last.size else float(times[0])
+        duration = HORIZON / -self.slowest.real * max(1.0, np.log10(1.0 / tolerance) / 2.0)
+        return self.step_response(currents, duration, points).settling_time(tolerance)
 
     def overshoot(self, currents: Floats, points: int = 4000) -> float:
-        """Largest excursion beyond the final value, relative to the largest final value."""
-        if not self.stable:
-            return np.inf
-        times = np.linspace(0.0, 12.0 / -self.slowest.real, points + 1)[1:]
-        waveform = self.step(currents, times)
-        final = self.settled(currents[None])[0]
-        beyond = (waveform - final) * np.sign(final)
-        return float(beyond.max() / np.abs(final).max())
+        """Return the largest excursion beyond a final value after a step from 0 V, relative to the largest final value."""
+        return self.step_response(currents, points=points).overshoot if self.stable else np.inf
 
     def sampled(
         self, currents: Floats, delay: float, period: float, rng: np.random.Generator | None = None
@@ -256,20 +213,19 @@ class InverseCircuit:
         settled = self.settled(currents, rng)
         if not self.stable or np.exp(self.slowest.real * delay) < 1e-6:
             return settled
-        n = len(self.load)
-        state = np.concatenate([settled[0], np.zeros(n)])  # the first input had been applied before
+        targets = self.dynamics.at_rest(settled)
+        until_sample, until_update = self.dynamics.passed(delay), self.dynamics.passed(period)
+        state = targets[0]  # the first input had been applied before
         result = np.empty_like(settled)
-        for index, final in enumerate(settled):
-            target = np.concatenate([final, np.zeros(n)])
-            both = self._linear(state - target, np.array([delay, period])) + target
-            result[index] = both[0, :n]
-            state = both[1]
+        for index, target in enumerate(targets):
+            deviation = state - target
+            result[index] = (until_sample @ deviation + target)[: len(self.load)]
+            state = until_update @ deviation + target
         return np.clip(result, -CLAMP, CLAMP)
 
     def _railed(self, samples: int, rng: np.random.Generator | None) -> Floats:
         """Outputs of an unstable loop: in the clamps, signed as the mode that grows fastest."""
-        values, vectors, _ = self._modes
-        mode = vectors[: len(self.load), np.argmax(values.real)]
+        mode = self.dynamics.growing
         phase = 1.0 if rng is None else np.exp(2j * np.pi * rng.random((samples, 1)))
         signs = np.sign((phase * np.broadcast_to(mode, (samples, len(mode)))).real)
         return np.asarray(np.where(signs == 0.0, CLAMP, signs * CLAMP))
