@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.inverse_encoding import choose_encoding
 from mho.errors import ConvergenceError, InputError
-from mho.procedures.equations.algorithms.block_inverse import BlockInverse, BlockPlan
+from mho.procedures.equations.algorithms.block_inverse import BlockInverse, BlockPlan, Leaf
 from mho.procedures.equations.algorithms.block_plan import leading_size, plan_blocks
 
 Floats = np.ndarray
@@ -89,11 +89,12 @@ def test_it_is_the_inverse_with_and_without_exchanged_rows(n, leaf, pivot, seed)
     np.testing.assert_allclose(product, np.eye(n), atol=1e-13 * n)
 
 
-def test_a_complex_matrix_is_inverted_as_the_real_one():
+@pytest.mark.parametrize(("leaf", "blocks"), [(4, 6), (6, 1)])
+def test_a_complex_matrix_is_inverted_as_the_real_one(leaf, blocks):
     matrix = complex_gram(6)
-    plan = plan_blocks(matrix, 4)
+    plan = plan_blocks(matrix, leaf)
     np.testing.assert_allclose(as_matrix(operator(plan)), np.linalg.inv(matrix), atol=1e-12)
-    assert len(plan_blocks(matrix, 6).blocks) == 1  # -Im and Im: one array
+    assert len(plan.blocks) == blocks  # -Im and Im are one array where a stage holds them whole
 
 
 def test_a_batch_is_solved_as_its_vectors_one_by_one():
@@ -171,6 +172,24 @@ def test_equal_matrices_are_programmed_once():
     cheap = plan_blocks(matrix, 8, schur="M4")
     assert (len(cheap.leaves), len(cheap.blocks)) == (1, 1)
     assert cheap.inversions == 27
+
+
+def test_a_matrix_and_its_negative_with_zeros_are_one_array():
+    coupling = np.diag([1.0, 0.0, -2.0])
+    matrix = np.block([[4.0 * np.eye(3), coupling], [0.0 - coupling, 4.0 * np.eye(3)]])
+    plan = plan_blocks(matrix, 3)
+    assert len(plan.blocks) == 1
+    np.testing.assert_allclose(as_matrix(operator(plan)), np.linalg.inv(matrix), atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "matrix", [conditioned(16, 1e3), dominant(16) * np.sign(general(16)[:, :1]), poisson(4)]
+)
+def test_rows_stay_where_no_block_can_be_singular(matrix):
+    stage = plan_blocks(matrix, 4).root
+    while not isinstance(stage, Leaf):
+        np.testing.assert_array_equal(stage.order, np.arange(stage.size))
+        stage = stage.complement
 
 
 def test_a_leaf_is_named_by_its_place():
