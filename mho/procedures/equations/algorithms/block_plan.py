@@ -136,7 +136,7 @@ class _Planner:
         """Plan a matrix; its place in the recursion is `name`."""
         n = len(matrix)
         if n <= self._leaf:
-            _regular_inverse(matrix, name)
+            regular_inverse(matrix, f"block {name}" if name else "the matrix")
             return Leaf(self._leaf_number(matrix, name), n)
         schur = self._schur[min(depth, len(self._schur) - 1)]
         m = n // 2 if schur == "M1" else leading_size(n, self._leaf)
@@ -200,11 +200,11 @@ def _complement(rows: Floats, m: int, schur: Schur, leading: str) -> Floats:
                 f"block {leading} ({m} x {m}) has a zero on its diagonal: take the exact Schur complement, or M4"
             )
         return np.asarray(m4 - m3 @ (m2 / diagonal[:, None]))
-    return np.asarray(m4 - m3 @ (_regular_inverse(m1, leading) @ m2))
+    return np.asarray(m4 - m3 @ (regular_inverse(m1, f"block {leading}") @ m2))
 
 
-def _regular_inverse(matrix: Floats, name: str) -> Floats:
-    """Return the inverse of a block in float64, or raise `ConvergenceError` when it is rounding noise."""
+def regular_inverse(matrix: Floats, name: str) -> Floats:
+    """Return the inverse of a matrix in float64, or raise `ConvergenceError` under its name when it is rounding noise."""
     n = len(matrix)
     try:
         inverse = np.linalg.inv(matrix)
@@ -215,8 +215,7 @@ def _regular_inverse(matrix: Floats, name: str) -> Floats:
             condition = float(np.linalg.norm(matrix, 1) * np.linalg.norm(inverse, 1))
         if condition * n * EPSILON < 1.0:
             return np.asarray(inverse)
-    what = f"block {name} ({n} x {n}) of the recursion" if name else f"the matrix ({n} x {n})"
     raise ConvergenceError(
-        f"{what} is singular in float64, condition number {condition:.2g}: let the stages exchange rows, and take out "
-        "rows that depend on others"
+        f"{name} ({n} x {n}) is singular in float64, condition number {condition:.2g}: let rows be exchanged between the "
+        "blocks, and take out rows that depend on others"
     )

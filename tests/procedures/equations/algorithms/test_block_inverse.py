@@ -324,7 +324,7 @@ def test_a_singular_leading_block_is_named_or_its_rows_are_exchanged():
 def test_a_singular_matrix_is_refused_with_the_block_that_shows_it():
     matrix = general(12)
     matrix[7] = matrix[2] - 2.0 * matrix[5]
-    with pytest.raises(ConvergenceError, match=r"block S\.S \(3 x 3\) of the recursion is singular"):
+    with pytest.raises(ConvergenceError, match=r"block S\.S \(3 x 3\) is singular"):
         plan_blocks(matrix, 3)
     with pytest.raises(ConvergenceError, match=r"the matrix \(12 x 12\) is singular"):
         plan_blocks(matrix, 12)
