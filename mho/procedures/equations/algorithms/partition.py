@@ -21,8 +21,7 @@ def pattern_of(matrix: csr_array) -> csr_array:
     """Return the graph of a sparse (n, n) matrix: 1 where it couples two unknowns in either direction."""
     from scipy.sparse import csr_array  # loads slowly
 
-    coupled = abs(matrix) + abs(matrix.T)
-    coupled.eliminate_zeros()
+    coupled = abs(matrix) + abs(matrix.T)  # a sum stores no zeros
     return csr_array((np.ones(coupled.nnz), coupled.indices, coupled.indptr), shape=coupled.shape)
 
 
