@@ -29,7 +29,10 @@ class RefinedLeaves:
     multiply_leaf : callable
         (k, v) -> about leaf k times v; v is (..., m).
     steps : int
-        Inversions a call, at least 1; each takes a product.
+        Largest number of inversions a call, at least 1; each takes a product.
+    tolerance : float
+        Norm of a leaf's residual, relative to its right-hand side, that is small enough: from 0, which takes all steps, to
+        below 1. In a batch the largest counts.
 
     Attributes
     ----------
@@ -37,18 +40,25 @@ class RefinedLeaves:
         INV and MVM so far; a batch counts each of its vectors.
     """
 
-    def __init__(self, invert_leaf: Operation, multiply_leaf: Operation, steps: int) -> None:
-        if steps < 1:
-            raise InputError(f"{steps} steps of leaf refinement: give at least 1")
-        self._invert, self._multiply, self._steps = invert_leaf, multiply_leaf, steps
+    def __init__(
+        self, invert_leaf: Operation, multiply_leaf: Operation, steps: int, *, tolerance: float = 0.0
+    ) -> None:
+        if steps < 1 or not 0.0 <= tolerance < 1.0:
+            raise InputError(
+                f"{steps} steps of leaf refinement to a tolerance of {tolerance:g}: give at least 1 step, and a tolerance "
+                "from 0 to below 1"
+            )
+        self._invert, self._multiply = invert_leaf, multiply_leaf
+        self._steps, self._tolerance = steps, tolerance
         self.inversions = self.products = 0
 
     def __call__(self, number: int, rhs: Floats) -> Floats:
         """Return about the inverse of leaf `number` times r, (..., m)."""
         solution, residual = np.zeros_like(rhs), rhs
+        enough = self._tolerance**2 * _inner(rhs, rhs)
         directions: list[tuple[Floats, Floats]] = []
         for _ in range(self._steps):
-            if not np.any(residual):
+            if (_inner(residual, residual) <= enough).all():
                 break
             direction = self._invert(number, residual)
             product = self._multiply(number, direction)

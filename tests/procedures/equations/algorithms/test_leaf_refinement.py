@@ -78,6 +78,25 @@ def test_a_second_inversion_of_each_leaf_saves_more_cycles_than_it_costs():
     assert contraction(2) < contraction(1) ** 2
 
 
-def test_no_step_is_refused():
-    with pytest.raises(InputError, match="at least 1"):
-        leaves(np.eye(2), np.eye(2), 0)
+@pytest.mark.parametrize("tolerance", [0.3, 1e-2, 1e-3])
+def test_steps_end_when_the_residual_is_small_enough(tolerance):
+    matrix, achieved, rhs = system(3, 0.1)
+    inverse = np.linalg.inv(achieved)
+    refined = RefinedLeaves(lambda k, r: r @ inverse.T, lambda k, v: v @ matrix.T, 20, tolerance=tolerance)
+    batch = np.stack([rhs, 1e-6 * matrix @ rhs, 0.0 * rhs])
+
+    def left(found: Floats) -> Floats:
+        return np.linalg.norm(batch - found @ matrix.T, axis=-1)
+
+    assert (left(refined(0, batch)) <= tolerance * np.linalg.norm(batch, axis=-1)).all()
+    steps = refined.inversions // 3
+    assert 1 <= steps <= 5
+    if steps > 1:
+        earlier = left(leaves(matrix, achieved, steps - 1)(0, batch))
+        assert (earlier > tolerance * np.linalg.norm(batch, axis=-1)).any()
+
+
+@pytest.mark.parametrize(("steps", "tolerance"), [(0, 0.0), (2, -0.1), (2, 1.0), (2, float("nan"))])
+def test_steps_and_tolerances_that_cannot_be_are_refused(steps, tolerance):
+    with pytest.raises(InputError, match="at least 1 step"):
+        RefinedLeaves(lambda k, r: r, lambda k, v: v, steps, tolerance=tolerance)
