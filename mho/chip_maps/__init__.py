@@ -6,5 +6,6 @@
 - `fixed_point`: integers and 3-bit slices;
 - `multiply_encoding`, `inverse_encoding`: a signed matrix on the arrays for MVM and for INV;
 - `preconditioning`, `forecast`: scales, order and signs of the rows; whether the loop settles and the refinement converges;
+- `polar`: a factor of any matrix whose loop settles;
 - `placement`: the rows and columns that hold a block, past known bad cells.
 """

@@ -1,0 +1,245 @@
+"""Inverse of a matrix larger than a loop, by blocks: one-step inversions of leaves and products of off-diagonal blocks.
+
+A stage M = [[M1, M2], [M3, M4]] with the complement S = M4 - M3 M1^-1 M2 is solved as (BlockAMC, arXiv 2401.10042)
+
+    u = M1^-1 b1;   x2 = S^-1 (b2 - M3 u);   x1 = M1^-1 (b1 - M2 x2)
+
+and M1 and S are stages again, down to leaves that fit on a loop. A halving costs three inversions and two products, so
+N / N0 = 2^k leaves cost 3^k = (N / N0)^(log2 3) INV, and products with blocks of N0 x N0
+
+    m(n) = 3 m(n / 2) + 2 (n / 2)^2,  m(1) = 0,  n = N / N0:   m(n) = 2 n^2 - 2 n^(log2 3)
+
+The residual's n^2 are not among them; with these a cycle of refinement costs 3 n^2 - 2 n^(log2 3). A block that is zero
+costs nothing, nor does the inversion whose result only it would use.
+
+An operation works relative to the peak of its input, so nothing is scaled between stages. Arrays that hold M1 + E1,
+M2 + E2, M3 + E3 and S + E4 make the operator the exact inverse of
+
+    [[M1 + E1, M2 + E2], [M3 + E3, S + E4 + (M3 + E3) (M1 + E1)^-1 (M2 + E2)]]
+
+since one array of M1 serves both its inversions. To first order the last block is off by
+
+    E4 - M3 M1^-1 E1 M1^-1 M2 + E3 M1^-1 M2 + M3 M1^-1 E2
+
+so a stage passes the error of its M1 on to its S, multiplied by up to ||M3 M1^-1|| ||M1^-1 M2||. That is small where the
+diagonal dominates and large where M1 is nearly singular, which is why its rows are chosen (`block_plan`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import InputError
+
+Floats = NDArray[np.float64]
+Operation = Callable[[int, Floats], Floats]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A matrix that one loop inverts.
+
+    Attributes
+    ----------
+    number : int
+        Its place among the plan's leaves.
+    size : int
+        Number of its rows.
+    """
+
+    number: int
+    size: int
+
+    @property
+    def inversions(self) -> int:
+        """INV a call."""
+        return 1
+
+    @property
+    def products(self) -> int:
+        """MVM a call."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of an off-diagonal block that one array multiplies.
+
+    Attributes
+    ----------
+    number : int
+        Its place among the plan's blocks.
+    sign : float
+        1 or -1: what the array's product is multiplied by.
+    rows, columns : slice
+        Its place in the off-diagonal block.
+    """
+
+    number: int
+    sign: float
+    rows: slice
+    columns: slice
+
+
+@dataclass(frozen=True)
+class OffDiagonal:
+    """An off-diagonal block by its tiles that are not zero.
+
+    Attributes
+    ----------
+    rows : int
+        Number of rows of the whole block.
+    tiles : tuple of Tile
+        Empty for a block that is zero.
+    """
+
+    rows: int
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A matrix in four blocks.
+
+    Attributes
+    ----------
+    order : (n,) array of int64
+        Row i of the stage is row ``order[i]`` of its matrix; columns are not exchanged.
+    leading, complement : Leaf or Stage
+        Those of M1 and S; one and the same where one serves for both.
+    upper, lower : OffDiagonal
+        M2 and M3.
+    """
+
+    order: NDArray[np.int64]
+    leading: Node
+    complement: Node
+    upper: OffDiagonal
+    lower: OffDiagonal
+
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+        return len(self.order)
+
+    @property
+    def inversions(self) -> int:
+        """INV a call."""
+        return self._uses * self.leading.inversions + self.complement.inversions
+
+    @property
+    def products(self) -> int:
+        """MVM a call."""
+        own = len(self.upper.tiles) + len(self.lower.tiles)
+        return own + self._uses * self.leading.products + self.complement.products
+
+    @property
+    def _uses(self) -> int:
+        """Number of times that M1 is inverted: u is for M3 alone, and without M2 it is x1."""
+        return 2 if self.upper.tiles and self.lower.tiles else 1
+
+
+Node: TypeAlias = Leaf | Stage
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """What to program, and the order in which it is used.
+
+    Attributes
+    ----------
+    root : Leaf or Stage
+        The whole matrix.
+    leaves : tuple of (m, m) arrays
+        Matrices to invert, one loop each, however often it is used.
+    blocks : tuple of (m, p) arrays
+        Matrices to multiply with, one array each.
+    names : tuple of str
+        Place of each leaf in the recursion, where it was first met: ``S.M1``, the leading block of the complement; ``A``
+        where the whole matrix is one leaf.
+    """
+
+    root: Node
+    leaves: tuple[Floats, ...]
+    blocks: tuple[Floats, ...]
+    names: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of unknowns."""
+        return self.root.size
+
+    @property
+    def inversions(self) -> int:
+        """INV that one application takes for a right-hand side without zero parts."""
+        return self.root.inversions
+
+    @property
+    def products(self) -> int:
+        """MVM that one application takes for a right-hand side without zero parts."""
+        return self.root.products
+
+
+class BlockInverse:
+    """The operator r -> about M^-1 r of a plan.
+
+    Parameters
+    ----------
+    plan : BlockPlan
+    invert_leaf : callable
+        (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero.
+    multiply_block : callable
+        (k, v) -> about block k times v; v is (..., p), not all zero.
+
+    Attributes
+    ----------
+    inversions, products : int
+        INV and MVM so far; a batch counts each of its vectors.
+    """
+
+    def __init__(self, plan: BlockPlan, invert_leaf: Operation, multiply_block: Operation) -> None:
+        self.plan = plan
+        self._invert, self._multiply = invert_leaf, multiply_block
+        self.inversions = self.products = 0
+
+    def __call__(self, rhs: Floats) -> Floats:
+        """Return about M^-1 r for a vector (n,) or a batch (..., n); parts that are zero are not played."""
+        if rhs.shape[-1] != self.plan.size:
+            raise InputError(
+                f"the right-hand side has {rhs.shape[-1]} entries, the matrix {self.plan.size} rows: give one entry a row"
+            )
+        return self.solve(self.plan.root, rhs)
+
+    def solve(self, node: Node, rhs: Floats) -> Floats:
+        """Return about the inverse of a node's matrix times r, (..., m)."""
+        if not np.any(rhs):
+            return np.zeros_like(rhs)
+        if isinstance(node, Leaf):
+            self.inversions += rhs.size // node.size
+            return self._invert(node.number, rhs)
+        split = node.leading.size
+        ordered = rhs[..., node.order]
+        first, second = ordered[..., :split], ordered[..., split:]
+        x1 = self.solve(node.leading, first) if node.lower.tiles or not node.upper.tiles else None
+        v = self._product(node.lower, x1)
+        x2 = self.solve(node.complement, second - v)
+        w = self._product(node.upper, x2)
+        if x1 is None or np.any(w):
+            x1 = self.solve(node.leading, first - w)
+        return np.concatenate([x1, x2], axis=-1)
+
+    def _product(self, block: OffDiagonal, vector: Floats | None) -> Floats:
+        if vector is None or not block.tiles:
+            return np.zeros(block.rows)
+        product = np.zeros((*vector.shape[:-1], block.rows))
+        for tile in block.tiles:
+            part = vector[..., tile.columns]
+            if np.any(part):
+                self.products += part.size // part.shape[-1]
+                product[..., tile.rows] += tile.sign * self._multiply(tile.number, part)
+        return product
