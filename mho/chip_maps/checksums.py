@@ -33,7 +33,10 @@ from mho.errors import ChipMapError
 Digits = NDArray[np.int64]
 
 SHARE = 0.15  # of the data columns, that the check columns may be
-FEWEST, MOST = 3, 4  # check columns of a tile: with 3-bit digits 1 of 509 and 1 of 4093 patterns goes unseen
+FEWEST_BITS, MOST_BITS = (
+    9,
+    12,
+)  # of a tile's checksum: of many wrong integers 1 of 509 and 1 of 4093 patterns goes unseen
 NOWHERE = -1
 
 
@@ -102,7 +105,7 @@ class ChecksumCode:
 
 
 @cache
-def checksum_code(columns: int, checks: int = MOST, digit_bits: int = 3) -> ChecksumCode:
+def checksum_code(columns: int, checks: int, digit_bits: int = 3) -> ChecksumCode:
     """Choose modulus and weights for `columns` data columns and `checks` check columns of digits.
 
     The modulus is the largest prime below 2^(checks digit_bits); weights are powers of a primitive root, which have
@@ -205,20 +208,22 @@ class CheckedTile:
 def checked_tiles(digits: Digits, width: int, digit_bits: int = 3) -> tuple[CheckedTile, ...]:
     """Cut columns into tiles of at most `width` columns with check columns, as even as can be.
 
-    Check columns are at most `SHARE` of the data columns in all, but at least `FEWEST` of each tile.
+    Check columns are at most `SHARE` of the data columns in all, but as many in each tile as hold `FEWEST_BITS`.
 
     Parameters
     ----------
     digits : (lines, columns) array
     width : int
         Number of columns that are measured at once.
+    digit_bits : int
+        Bits of a digit.
 
     Raises
     ------
     ChipMapError
         When a tile of `width` columns has no room for check columns, or there is no column.
     """
-    total, room = digits.shape[1], data_columns(width)
+    total, room = digits.shape[1], data_columns(width, digit_bits)
     if total < 1:
         raise ChipMapError("there is no column to check: the matrix is zero to its bits; give it more bits")
     count = -(-total // room)
@@ -226,9 +231,9 @@ def checked_tiles(digits: Digits, width: int, digit_bits: int = 3) -> tuple[Chec
     budget = np.arange(count + 1) * int(SHARE * total) // count
     tiles = []
     for first, end, share in zip(ends[:-1], ends[1:], np.diff(budget), strict=True):
-        checks = min(max(int(share), FEWEST), MOST, width - int(end - first))
-        code = checksum_code(int(end - first), checks, digit_bits)
         data = digits[:, first:end]
+        checks = min(_checks(int(share), digit_bits), width - data.shape[1])
+        code = checksum_code(data.shape[1], checks, digit_bits)
         tiles.append(CheckedTile(int(first), np.concatenate([data, code.encode(data)], axis=1), code))
     return tuple(tiles)
 
@@ -242,7 +247,7 @@ def place_checked(array: ArrayMap, tiles: Sequence[CheckedTile]) -> tuple[Placem
     )
 
 
-def data_columns(width: int) -> int:
+def data_columns(width: int, digit_bits: int = 3) -> int:
     """Return how many of `width` columns measured at once hold data.
 
     Raises
@@ -250,13 +255,16 @@ def data_columns(width: int) -> int:
     ChipMapError
         When none is left.
     """
-    room = max(
-        (data for data in range(1, width) if data + min(max(int(SHARE * data), FEWEST), MOST) <= width),
-        default=0,
-    )
+    rooms = (data for data in range(1, width) if data + _checks(int(SHARE * data), digit_bits) <= width)
+    room = max(rooms, default=0)
     if room < 1:
         raise ChipMapError(
-            f"{width} columns measured at once leave no room beside {FEWEST} check columns; use converters with more "
-            "inputs"
+            f"{width} columns measured at once leave no room beside {_checks(0, digit_bits)} check columns; use "
+            "converters with more inputs"
         )
     return room
+
+
+def _checks(share: int, digit_bits: int) -> int:
+    """Return the number of check columns nearest to `share` that holds a checksum of the least to the most bits."""
+    return min(max(share, -(-FEWEST_BITS // digit_bits)), -(-MOST_BITS // digit_bits))

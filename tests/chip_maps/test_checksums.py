@@ -118,6 +118,15 @@ def test_a_width_holds_as_many_data_columns_as_leave_room_for_their_checks():
     assert [data_columns(width) for width in (4, 16, 32)] == [1, 13, 28]
 
 
+@pytest.mark.parametrize("digit_bits", [1, 2, 4])
+def test_cells_of_other_bits_hold_checksums_of_as_many_bits(digit_bits):
+    digits = np.random.default_rng(0).integers(0, 2**digit_bits, (6, 70))
+    for tile in checked_tiles(digits, 32, digit_bits):
+        assert 500 < tile.code.modulus < 5000
+        assert tile.digits.max() < 2**digit_bits
+        assert (tile.code.syndrome(tile.digits, np.ones(6, np.int64)) == 0).all()
+
+
 def test_checked_tiles_share_no_cell():
     array = ArrayMap(name="m", purpose="multiply", rows=40, columns=70, wire_resistance=1.0)
     tiles = checked_tiles(np.ones((9, 57), np.int64), 32)
