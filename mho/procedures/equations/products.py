@@ -20,8 +20,11 @@ Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
 SAMPLE = 256  # outputs of a product that are stored as measured
-REPEATS = 8  # shots per line in the calibration, from which the noise is estimated
-ROUNDS = 2  # over all tiles, between which slow noise moves
+ROUNDS, EACH = (
+    2,
+    4,
+)  # rounds of the calibration over all tiles, between which slow noise moves, and shots per line in each
+REPEATS = ROUNDS * EACH  # from which the noise is estimated
 SUBTRACTED = 0.1  # digits, known error of a cell from which it is subtracted
 RESTLESS = 0.05  # digits, noise from which a cell of a checked tile does not limit the lines active at once
 DRIFTED = (
@@ -155,30 +158,31 @@ class SlicedProduct:
         checked = check_shots(code, tile.digits, shots, play)
         if checked.alarm_share > max(DRIFTED, 2.0 * self._usual[number]):
             self._calibrate_again(number)
-            checked = checked.followed_by(check_shots(code, tile.digits, shots, play))
-            self._usual[number] = checked.alarm_share
+            again = check_shots(code, tile.digits, shots, play)
+            self._usual[number] = again.alarm_share
+            checked = checked.followed_by(again)
         moved = np.where(np.abs(checked.shift) > MOVED, checked.shift, 0.0)
         self._known[number][checked.lasting] += moved
         self._spent[number] += checked.repeated
         # Calibrating once as many shots as it takes were repeated costs at most twice the least there could be.
-        if self._spent[number] > REPEATS * len(tile.digits):
+        if self._spent[number] > EACH * len(tile.digits):
             self._calibrate_again(number)
         return checked
 
     def _calibrate_again(self, number: int) -> None:
+        """Measure each line of a tile alone once more, in a single round: what it moved by is seen in few shots."""
         tile = self._tiles[number]
-        response = np.concatenate([self._respond(tile) for _ in range(ROUNDS)])
-        self._trims[number] = fit_trim(response, tile.digits, self._step)
+        self._trims[number] = fit_trim(self._respond(tile), tile.digits, self._step)
         self._known[number] = self._trims[number].known(self._above)
         self._spent[number] = 0
         self.recalibrated += 1
 
     def _respond(self, tile: Block) -> Floats:
         """Return the conductance (shots, lines, columns), S, of each line alone; connects the tile."""
-        lines, each = len(tile.digits), REPEATS // ROUNDS
+        lines = len(tile.digits)
         self._connect(tile)
-        single = np.tile(np.eye(lines), (each, 1)) * self._volts
-        return self._bench.multiply(single).reshape(each, lines, -1) / self._volts
+        single = np.tile(np.eye(lines), (EACH, 1)) * self._volts
+        return self._bench.multiply(single).reshape(EACH, lines, -1) / self._volts
 
     def _use_trims(self) -> None:
         """Choose what is subtracted and the groups, for all tiles."""

@@ -14,7 +14,7 @@ from mho.chip_maps.placement import place_tiles
 from mho.instruments import Bench, open_bench
 from mho.procedures.cells.programming import Block, Programmer
 from mho.procedures.cells.write_verify import WriteVerifySettings
-from mho.procedures.equations.products import REPEATS, SlicedProduct
+from mho.procedures.equations.products import EACH, SlicedProduct
 from mho.procedures.stream import NullStream
 
 VOLTS = 0.2
@@ -103,7 +103,9 @@ def test_a_tile_whose_cells_have_relaxed_is_calibrated_again():
 
 def test_repeating_costs_no_more_than_twice_a_calibration(monkeypatch):
     monkeypatch.setattr("mho.procedures.equations.products.DRIFTED", 1.0)  # so that the count alone decides
-    monkeypatch.setattr("mho.procedures.equations.products.MOVED", np.inf)  # and nothing is learned on the way
+    monkeypatch.setattr(
+        "mho.procedures.equations.products.MOVED", np.inf
+    )  # and nothing is learned on the way
     bench, product, matrix = bad_chip(checked=True, stuck=None)
     with bench:
         bench.rest()
@@ -111,5 +113,5 @@ def test_repeating_costs_no_more_than_twice_a_calibration(monkeypatch):
         vector = to_fixed_point(np.random.default_rng(8).standard_normal(8), 12)
         for _ in range(12):
             product(vector)
-            assert product._spent.max() <= REPEATS * len(matrix)
+            assert product._spent.max() <= EACH * len(matrix)
     assert product.recalibrated > 0

@@ -58,9 +58,12 @@ class CheckedShots:
         return float(self.alarmed.mean()) if len(self.alarmed) else 0.0
 
     def followed_by(self, again: CheckedShots) -> CheckedShots:
-        """Return what the same shots gave `again`, which counts as repeating them all."""
+        """Return what the same shots, all repeated, gave `again`, with what they were read as first."""
         return replace(
             again,
+            read=self.read,
+            measured=self.measured,
+            alarmed=self.alarmed,
             corrected=self.corrected + again.corrected,
             checks_wrong=self.checks_wrong + again.checks_wrong,
             repeated=self.repeated + again.repeated + len(self.alarmed),
