@@ -162,7 +162,7 @@ class SlicedProduct:
             self._usual[number] = again.alarm_share
             checked = checked.followed_by(again)
         moved = np.where(np.abs(checked.shift) > MOVED, checked.shift, 0.0)
-        self._known[number][checked.lasting] += moved
+        self._known[number][checked.lasting] += moved  # of a line that is in there twice, the last
         self._spent[number] += checked.repeated
         # Calibrating once as many shots as it takes were repeated costs at most twice the least there could be.
         if self._spent[number] > EACH * len(tile.digits):

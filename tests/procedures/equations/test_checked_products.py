@@ -101,6 +101,32 @@ def test_a_tile_whose_cells_have_relaxed_is_calibrated_again():
     assert (product.found - found) / (product.checked_shots - shots) < 3.0 * before
 
 
+def test_a_cell_that_fails_after_the_calibration_is_learned_from_its_own_shots(monkeypatch):
+    monkeypatch.setattr("mho.procedures.equations.products.DRIFTED", 1.0)  # no tile is calibrated again
+    bench, product, matrix = bad_chip(checked=True, preset="pku", stuck=None)
+    with bench:
+        block = product._tiles[2]
+        place, (line, column) = block.placement, np.argwhere(block.digits == 3)[0]
+        index = bench.arrays.chip.one(place.array, int(place.rows[line]), int(place.columns[column]))
+        bench.arrays.chip.population.fix(index, 60e-6)
+        multiply_often(product, matrix, 1)
+        assert product.found > 0
+        assert product.unresolved > 0
+        found, unresolved = product.found, product.unresolved
+        multiply_often(product, matrix, 4)
+    assert (product.found, product.unresolved) == (found, unresolved)
+    assert product.recalibrated == product.wrong == 0
+
+
+def test_restless_cells_do_not_hold_up_the_lines_of_checked_tiles(monkeypatch):
+    bench, product, _ = bad_chip(checked=True, preset="quiet", stuck=None)
+    bench.close()
+    monkeypatch.setattr("mho.procedures.equations.products.RESTLESS", np.inf)
+    bench, held_up, _ = bad_chip(checked=True, preset="quiet", stuck=None)
+    bench.close()
+    assert len(product.groups) < len(held_up.groups)
+
+
 def test_repeating_costs_no_more_than_twice_a_calibration(monkeypatch):
     monkeypatch.setattr("mho.procedures.equations.products.DRIFTED", 1.0)  # so that the count alone decides
     monkeypatch.setattr(
