@@ -372,7 +372,9 @@ def _calibrate(plan: PreparedSolve, bench: Bench, stream: Stream, rho: float) ->
     on_chip = plan.on_chip
     step, full_scale = on_chip.levels.step, min(INVERT_VOLTS, bench.file.limits["vector"].voltage)
     inverse = AnalogueInverse(bench, on_chip.encoding, on_chip.positive, on_chip.negative, step, full_scale)
-    product = SlicedProduct(bench, on_chip.multiply, on_chip.tiles, step, VECTOR_VOLTS)
+    product = SlicedProduct(
+        bench, on_chip.multiply, on_chip.tiles, step, VECTOR_VOLTS, checked=on_chip.checked
+    )
     product.calibrate()
     say_products(len(on_chip.tiles), product, stream)
     return Circuits(inverse, product, rho)

@@ -8,19 +8,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.chip_maps.checksums import CheckedTile, checked_tiles, place_checked
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind, choose_encoding
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
-from mho.chip_maps.placement import place, place_tiles
+from mho.chip_maps.placement import place
 from mho.chip_maps.row_exchange import RowExchange
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming import Block
 
 Floats = NDArray[np.float64]
 
-TILE_WIDTH = 16  # columns measured at once; limits the current in one line's wire
+TILE_WIDTH = 32  # columns measured at once, check columns included; limits the current in one line's wire
 
 
 @dataclass
@@ -32,7 +33,9 @@ class SolvePlan:
     multiply : MultiplyEncoding
         The matrix in digit slices, for the products.
     tiles : list of Block
-        Its columns in order, split into tiles.
+        Its columns in order, split into tiles with check columns.
+    checked : tuple of CheckedTile
+        The checksums of the tiles.
     candidate : Candidate
         The inverting encoding chosen; `ranked` holds the best of each name.
     exchange : RowExchange
@@ -45,6 +48,7 @@ class SolvePlan:
     levels: Levels
     multiply: MultiplyEncoding
     tiles: list[Block]
+    checked: tuple[CheckedTile, ...]
     candidate: Candidate
     ranked: tuple[Candidate, ...]
     exchange: RowExchange
@@ -140,11 +144,10 @@ def plan_solve(
                 raise
     best, ranked, exchange = min(found, key=lambda one: (not one[0].damped, one[0].rho))
     positive, negative = _place_loop(loops, best.encoding)
-    width = min(TILE_WIDTH, lines[1])
-    places = place_tiles(products[0], len(matrix), multiply.digits.shape[1], width)
-    starts = np.cumsum([0] + [len(p.columns) for p in places])
-    tiles = [Block(p, multiply.digits[:, a:b]) for p, a, b in zip(places, starts, starts[1:], strict=False)]
-    return SolvePlan(chip, levels, multiply, tiles, best, ranked, exchange, positive, negative)
+    checked = _checked(products[0], multiply, lines[1], levels.bits)
+    places = place_checked(products[0], checked)
+    tiles = [Block(at, tile.digits) for at, tile in zip(places, checked, strict=True)]
+    return SolvePlan(chip, levels, multiply, tiles, checked, best, ranked, exchange, positive, negative)
 
 
 def encode_fitting(
@@ -164,13 +167,20 @@ def encode_fitting(
         encoding = encode_multiply(matrix, count * digit_bits, digit_bits)
         try:
             if products:  # without any, `plan_solve` raises
-                place_tiles(products[0], len(matrix), encoding.digits.shape[1], min(TILE_WIDTH, lines[1]))
+                place_checked(products[0], _checked(products[0], encoding, lines[1], digit_bits))
         except ChipMapError:
             if count == least:
                 raise
         else:
             break
     return encoding
+
+
+def _checked(
+    array: ArrayMap, encoding: MultiplyEncoding, inputs: int, digit_bits: int
+) -> tuple[CheckedTile, ...]:
+    """Cut the products' columns into tiles that converters with so many inputs and the array take."""
+    return checked_tiles(encoding.digits, min(TILE_WIDTH, inputs, array.columns), digit_bits)
 
 
 def _fitting_kinds(

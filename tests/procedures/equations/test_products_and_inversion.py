@@ -67,7 +67,7 @@ def programmed(bench: Bench, encoding: str = "auto", bits: int = 9, matrix: np.n
 
 
 def product_of(bench: Bench, plan: SolvePlan) -> SlicedProduct:
-    product = SlicedProduct(bench, plan.multiply, plan.tiles, plan.levels.step, VOLTS)
+    product = SlicedProduct(bench, plan.multiply, plan.tiles, plan.levels.step, VOLTS, checked=plan.checked)
     product.calibrate()
     return product
 
