@@ -104,7 +104,7 @@ def group_lines(errors: Floats, noise: Floats, *, sigmas: float = 5.0) -> list[D
     A column's sum is off by the sum of its active cells' errors. Lines are added to a group while, in
     every column, neither all positive nor all negative errors together, plus `sigmas` times the noise,
     reach half a digit, so that no pattern of the group can. A line that alone exceeds it forms a separate
-    group: its errors cannot be avoided, only counted.
+    group: its errors cannot be avoided, only subtracted where they are known, and found by a checksum.
 
     Parameters
     ----------

@@ -3,78 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.chip_maps.checksums import CheckedTile, ChecksumCode
 from mho.chip_maps.fixed_point import FixedPoint
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, group_lines
+from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Block
+from mho.procedures.equations.algorithms.checked_shots import CheckedShots, check_shots
+from mho.procedures.equations.algorithms.trim import Trim, fit_trim
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
 SAMPLE = 256  # outputs of a product that are stored as measured
-REPEATS = 8  # shots per line in the calibration, from which the noise is estimated
-
-
-@dataclass(frozen=True)
-class Trim:
-    """Calibration of one tile.
-
-    Attributes
-    ----------
-    drive : (rows,) array
-        Factor on each line's voltage that compensates its wire resistance.
-    gain : (columns,) array
-        Digits per ampere and volt of each column: wires, cells and amplifier together.
-    errors, noise : (rows, columns) arrays
-        Remaining error per cell, in digits: systematic, and standard deviation from shot to shot.
-    """
-
-    drive: Floats
-    gain: Floats
-    errors: Floats
-    noise: Floats
-
-
-def fit_trim(response: Floats, digits: Digits, step: float) -> Trim:
-    """Fit line drives and column gains to one-hot responses.
-
-    Wire resistance weakens far lines and far columns; to first order this is one factor per line and one per
-    column (each line's current through its own wire), which a trim removes.
-
-    Parameters
-    ----------
-    response : (repeats, rows, columns) array
-        Conductance measured in each shot, S.
-    digits : (rows, columns) array
-    step : float
-        Nominal conductance of one digit, S.
-    """
-    seen = response.mean(axis=0) / step
-    weight = digits.astype(float)
-    line, column = np.ones(len(digits)), np.ones(digits.shape[1])
-    for _ in range(4):
-        line = _ratio((seen * weight * column).sum(axis=1), (weight**2 * column**2).sum(axis=1))
-        column = _ratio(
-            (seen * weight * line[:, None]).sum(axis=0), (weight**2 * line[:, None] ** 2).sum(axis=0)
-        )
-    scale = line[:, None] * column
-    return Trim(
-        drive=1.0 / line,
-        gain=1.0 / (step * column),
-        errors=seen / scale - digits,
-        noise=response.std(axis=0, ddof=1) / step / scale,
-    )
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    """Return least-squares factors; 1 for lines without a digit, and at most 30 % from 1."""
-    ratio = np.divide(above, below, out=np.ones_like(above), where=below > 0)
-    return np.clip(ratio, 0.7, 1.3)
+ROUNDS, EACH = (
+    2,
+    4,
+)  # rounds of the calibration over all tiles, between which slow noise moves, and shots per line in each
+REPEATS = ROUNDS * EACH  # from which the noise is estimated
+SUBTRACTED = 0.1  # digits, known error of a cell from which it is subtracted
+RESTLESS = 0.05  # digits, noise from which a cell of a checked tile does not limit the lines active at once
+DRIFTED = (
+    0.25  # share of a tile's shots that disagree, from which so many integers are wrong that some go unseen
+)
+MOVED = 0.25  # digits, change from which a cell of a line that disagrees counts as moved
 
 
 class SlicedProduct:
@@ -90,13 +46,31 @@ class SlicedProduct:
         Nominal conductance of one digit, S.
     read_voltage : float
         Voltage of a 1, V.
+    checked : sequence of CheckedTile, optional
+        The tiles' digits with check columns: every shot is then checked, and repeated where it is wrong.
+    subtracted : float
+        Error of a cell, in digits, from which it is subtracted digitally once it is known.
 
     Attributes
     ----------
     outputs, wrong : int
-        Number of integers read so far, and of those that differed from the digits' exact sum.
+        Number of integers so far, and of those that differ from the digits' exact sum as they were used.
+    wrong_read, wrong_found, false_alarms : int
+        Integers that differ from it as they were read first; of these, in shots that the checksum has shown; shots that it
+        has shown although all their integers were right. The exact sum is a digital product, an oracle of simulated
+        runs: no decision hangs on it.
     shots : int
-        Input patterns played.
+        Input patterns of the products.
+    checked_shots, found, repeated : int
+        Shots on tiles with a checksum; of these, shots that disagreed with it; further shots played for that.
+    corrected, checks_wrong : int
+        Integers of data columns, and of check columns, that the checksum has located and corrected.
+    unresolved : int
+        Shots that disagreed down to a line alone, whose digits were taken instead.
+    recalibrated : int
+        Tiles calibrated again.
+    groups : list of arrays
+        Lines that are active at once.
     sample : (2, k) array
         Even sample of the outputs of the last product: the digits' exact sums, and the measured values before
         rounding, in digits.
@@ -109,39 +83,119 @@ class SlicedProduct:
         tiles: Sequence[Block],
         step: float,
         read_voltage: float,
+        *,
+        checked: Sequence[CheckedTile] = (),
+        subtracted: float = SUBTRACTED,
     ) -> None:
+        if checked and [tile.digits.shape for tile in tiles] != [tile.digits.shape for tile in checked]:
+            raise InputError(
+                f"{len(checked)} tiles with check columns were given for {len(tiles)} programmed ones, or of other sizes; "
+                "program the digits of `checked_tiles`"
+            )
         self._bench, self._encoding, self._tiles = bench, encoding, tuple(tiles)
-        self._step, self._volts = step, read_voltage
+        self._step, self._volts, self._above = step, read_voltage, subtracted
+        self._codes: list[ChecksumCode | None] = [None] * len(self._tiles)
+        if checked:
+            self._codes = [tile.code for tile in checked]
         self._trims: list[Trim] = []
+        self._known: list[Floats] = []
+        self._spent = np.zeros(len(self._tiles), np.int64)  # shots repeated since a tile's calibration
+        self._usual = np.zeros(
+            len(self._tiles)
+        )  # share of a tile's shots that disagree however it is calibrated
         self.groups: list[Digits] = []
         self.outputs = self.wrong = self.shots = 0
+        self.wrong_read = self.wrong_found = self.false_alarms = 0
+        self.checked_shots = self.found = self.repeated = self.corrected = self.unresolved = 0
+        self.checks_wrong = self.recalibrated = 0
         self.sample: Floats = np.empty((2, 0))
+
+    @property
+    def subtracted_share(self) -> float:
+        """Share of the cells whose known error is subtracted digitally, a cost of as many additions."""
+        cells = sum(known.size for known in self._known)
+        return sum(int(np.count_nonzero(known)) for known in self._known) / max(cells, 1)
 
     def calibrate(self) -> None:
         """Play every line alone, fit the trims, and choose the number of lines active at once."""
-        lines = self._encoding.digits.shape[0]
-        single = np.tile(np.eye(lines), (REPEATS, 1)) * self._volts
-        self._trims = []
-        for tile in self._tiles:
-            self._connect(tile)
-            response = self._bench.multiply(single).reshape(REPEATS, lines, -1) / self._volts
-            self._trims.append(fit_trim(response, tile.digits, self._step))
-        self.groups = group_lines(
-            np.concatenate([trim.errors for trim in self._trims], axis=1),
-            np.concatenate([trim.noise for trim in self._trims], axis=1),
-        )
+        rounds = [[self._respond(tile) for tile in self._tiles] for _ in range(ROUNDS)]
+        self._trims = [
+            fit_trim(np.concatenate(responses), tile.digits, self._step)
+            for tile, responses in zip(self._tiles, zip(*rounds, strict=True), strict=True)
+        ]
+        self._spent[:], self._usual[:] = 0, 0.0
+        self._use_trims()
 
     def __call__(self, vector: FixedPoint) -> Floats:
         """Multiply; each bit of each sign of each group of lines is one shot on every tile."""
         shots, weights = self._patterns(vector)
-        measured = np.concatenate([self._play(tile, trim, shots) for tile, trim in self._paired()], axis=1)
-        sums, exact = np.rint(measured), shots @ self._encoding.digits
-        every = max(measured.size // SAMPLE, 1)
-        self.sample = np.stack([exact.ravel()[::every], measured.ravel()[::every]])
+        exact = shots @ self._encoding.digits
+        parts, measured, first = [], [], 0
+        for number, code in enumerate(self._codes):
+            checked = self._multiply(number, shots)
+            last = first + checked.integers.shape[1]
+            self._count(checked, exact[:, first:last], code is not None)
+            parts.append(checked.integers)
+            measured.append(checked.measured)
+            first = last
+        sums = np.concatenate(parts, axis=1)
+        self._sample(exact, np.concatenate(measured, axis=1))
         self.shots += len(shots)
-        self.outputs += sums.size
-        self.wrong += int(np.count_nonzero(sums != exact))
         return self._encoding.combine(weights @ sums) * (vector.scale * 2.0**-vector.bits)
+
+    def _multiply(self, number: int, shots: Digits) -> CheckedShots:
+        """Play shots on a tile and check them; note what has moved, and calibrate a tile again that has drifted."""
+        code, tile = self._codes[number], self._tiles[number]
+
+        def play(patterns: Digits) -> Floats:
+            return self._play(number, patterns)
+
+        self._connect(tile)
+        if code is None:
+            measured = play(shots)
+            integers, none = np.rint(measured).astype(np.int64), np.zeros(len(shots), dtype=bool)
+            return CheckedShots(integers, integers, measured, none, none)
+        checked = check_shots(code, tile.digits, shots, play)
+        if checked.alarm_share > max(DRIFTED, 2.0 * self._usual[number]):
+            self._calibrate_again(number)
+            again = check_shots(code, tile.digits, shots, play)
+            self._usual[number] = again.alarm_share
+            checked = checked.followed_by(again)
+        moved = np.where(np.abs(checked.shift) > MOVED, checked.shift, 0.0)
+        self._known[number][checked.lasting] += moved  # of a line that is in there twice, the last
+        self._spent[number] += checked.repeated
+        # Calibrating once as many shots as it takes were repeated costs at most twice the least there could be.
+        if self._spent[number] > EACH * len(tile.digits):
+            self._calibrate_again(number)
+        return checked
+
+    def _calibrate_again(self, number: int) -> None:
+        """Measure each line of a tile alone once more, in a single round: what it moved by is seen in few shots."""
+        tile = self._tiles[number]
+        self._trims[number] = fit_trim(self._respond(tile), tile.digits, self._step)
+        self._known[number] = self._trims[number].known(self._above)
+        self._spent[number] = 0
+        self.recalibrated += 1
+
+    def _respond(self, tile: Block) -> Floats:
+        """Return the conductance (shots, lines, columns), S, of each line alone; connects the tile."""
+        lines = len(tile.digits)
+        self._connect(tile)
+        single = np.tile(np.eye(lines), (EACH, 1)) * self._volts
+        return self._bench.multiply(single).reshape(EACH, lines, -1) / self._volts
+
+    def _use_trims(self) -> None:
+        """Choose what is subtracted and the groups, for all tiles."""
+        self._known = [trim.known(self._above) for trim in self._trims]
+        left, noise = [], []
+        for trim, known, code in zip(self._trims, self._known, self._codes, strict=True):
+            # The mean of as many repeats is subtracted, which has noise of its own.
+            spread = trim.noise * (1.0 + 1.0 / REPEATS) ** 0.5
+            # Few cells are so restless, and the checksum finds what they do: they need not hold up all lines.
+            counted = (spread < RESTLESS) | (code is None)
+            left.append(np.where(counted, trim.errors - known, 0.0))
+            noise.append(np.where(counted, spread, 0.0))
+        self.groups = group_lines(np.concatenate(left, axis=1), np.concatenate(noise, axis=1))
 
     def _patterns(self, vector: FixedPoint) -> tuple[Digits, Floats]:
         """Return binary input patterns (shots, lines), and the weight of each shot's integers."""
@@ -156,14 +210,31 @@ class SlicedProduct:
         played = shots.any(axis=-1)
         return shots[played], weights[played]
 
-    def _play(self, tile: Block, trim: Trim, shots: Digits) -> Floats:
-        self._connect(tile)
+    def _play(self, number: int, shots: Digits) -> Floats:
+        """Return the columns' sums in digits, before rounding, without the errors that are known."""
+        trim = self._trims[number]
         currents = self._bench.multiply(shots * (self._volts * trim.drive))
-        return currents * trim.gain / self._volts
+        return currents * trim.gain / self._volts - shots @ self._known[number]
+
+    def _count(self, checked: CheckedShots, exact: Digits, has_code: bool) -> None:
+        """Add to what is counted; `exact` is the oracle's."""
+        self.checked_shots += len(checked.alarmed) if has_code else 0
+        self.found += int(checked.alarmed.sum())
+        self.repeated += checked.repeated
+        self.corrected += checked.corrected
+        self.checks_wrong += checked.checks_wrong
+        self.unresolved += int(checked.unresolved.sum())
+        wrong = checked.read != exact
+        self.outputs += exact.size
+        self.wrong += int(np.count_nonzero(checked.integers != exact))
+        self.wrong_read += int(np.count_nonzero(wrong))
+        self.wrong_found += int(np.count_nonzero(wrong[checked.alarmed]))
+        self.false_alarms += int(np.count_nonzero(checked.alarmed & ~wrong.any(axis=1)))
+
+    def _sample(self, exact: Digits, measured: Floats) -> None:
+        every = max(measured.size // SAMPLE, 1)
+        self.sample = np.stack([exact.ravel()[::every], measured.ravel()[::every]])
 
     def _connect(self, tile: Block) -> None:
         place = tile.placement
         self._bench.connect_multiply(place.array, place.rows, place.columns)
-
-    def _paired(self) -> list[tuple[Block, Trim]]:
-        return list(zip(self._tiles, self._trims, strict=True))

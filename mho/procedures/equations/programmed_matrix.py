@@ -5,6 +5,8 @@ Any outer loop can use them: `refine`, or one of a user's own procedure.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,7 @@ Floats = NDArray[np.float64]
 
 VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
 INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
+COUNTS = ("outputs", "found", "repeated", "corrected", "unresolved", "recalibrated", "wrong")
 LOOPS = 4  # times that a loop which does not settle is shifted further
 
 
@@ -114,7 +117,12 @@ class ProgrammedMatrix:
         plan = self.plan
         if plan.multiply is not None:
             self._product = SlicedProduct(
-                self._bench, plan.multiply, plan.tiles, plan.levels.step, VECTOR_VOLTS
+                self._bench,
+                plan.multiply,
+                plan.tiles,
+                plan.levels.step,
+                VECTOR_VOLTS,
+                checked=plan.checked,
             )
             self._product.calibrate()
             say_products(len(plan.tiles), self._product, self._stream)
@@ -140,14 +148,9 @@ class ProgrammedMatrix:
         return self._clamped + (0 if self._inverse is None else self._inverse.clamped)
 
     @property
-    def outputs(self) -> int:
-        """Integers that the chip's products gave."""
-        return 0 if self._product is None else self._product.outputs
-
-    @property
-    def wrong(self) -> int:
-        """Of these, not the digits' exact sum."""
-        return 0 if self._product is None else self._product.wrong
+    def counts(self) -> Counter[str]:
+        """What the chip's products came to so far, by the names of `COUNTS`, as `SlicedProduct` counts them."""
+        return Counter({name: getattr(self._product, name, 0) for name in COUNTS})
 
     @property
     def sample(self) -> Floats:

@@ -26,7 +26,7 @@ def shortfall(
 
     `solution` is that of the system as given.
     """
-    rho, wrong, outputs, failed = matrix.rho, matrix.wrong, matrix.outputs, matrix.failed
+    rho, unresolved, failed = matrix.rho, matrix.counts["unresolved"], matrix.failed
     why = {
         "cycles": f"all cycles allowed ({last.number}) are used up",
         "stalled": "the residual falls no more",
@@ -40,11 +40,11 @@ def shortfall(
         advice.append("allow more cycles")
     if rho >= NEAR_ONE and not matrix.plan.candidate.shift:
         advice.append(f"choose another encoding or a chip with tighter cells (rho is {rho:.2f})")
-    if wrong or failed:
+    if unresolved or failed:
         advice.append(
-            f"program again, or use quieter cells ({failed} cells outside their window, {wrong} of {outputs} MVM integers "
-            "wrong)"
+            f"program again, or use quieter cells ({failed} cells outside their window, {unresolved} shots of products "
+            "that no repeat made right)"
         )
-    if matrix.on_chip and wrong:
+    if matrix.on_chip and unresolved:
         advice.append("take the residual in float64 (residual = float64)")
     return f"{why}, {reached}; {', or '.join(advice or ['scale or reorder the matrix'])}"

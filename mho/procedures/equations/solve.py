@@ -254,21 +254,21 @@ class Solve(Procedure):
             return Answer([], 0.0, np.zeros_like(rhs), certificate, True, "")
         rows: list[dict[str, float]] = []
         off = 0.0
-        outputs, wrong = matrix.outputs, matrix.wrong
+        before = matrix.counts
         for cycle in self._cycles(system, matrix, stream, column):
             stream.check()
             solution = form.solution(cycle.solution)
             rows.append(_row(cycle, solution, column, system.reference[:, column], plan.sliced[:, column]))
             off = max(off, cycle.off) if cycle.off == cycle.off else off
             given, answered = matrix.played
+            counts = matrix.counts
             stream.emit(
                 "cycles",
                 **rows[-1],
                 true_residual=cycle.recomputed,
                 time=bench.now(),
                 step=cycle.step,
-                mvm_outputs=matrix.outputs - outputs,
-                mvm_wrong=matrix.wrong - wrong,
+                **{f"mvm_{name}": counts[name] - before[name] for name in counts},
                 input=given,
                 output=answered,
                 solution=solution,
@@ -276,7 +276,7 @@ class Solve(Procedure):
             expected, measured = matrix.sample
             numbers = np.full(expected.shape, cycle.number)
             stream.record_block("products", {"cycle": numbers, "expected": expected, "measured": measured})
-            outputs, wrong = matrix.outputs, matrix.wrong
+            before = counts
         certificate = system.certify(solution, norm(form.given_equations(cycle.residual)), column)
         converged = cycle.end == "converged"
         reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
@@ -352,8 +352,9 @@ class Solve(Procedure):
         system, on_chip = plan.system, matrix.plan
         solutions = np.stack([answer.solution for answer in answers], axis=1)
         stream.set_array("solution", solutions[:, 0] if system.single else solutions)
-        if matrix.wrong:
-            stream.say(f"{matrix.wrong} of {matrix.outputs} MVM integers were wrong", "WARNING")
+        counts = matrix.counts
+        if counts["wrong"]:
+            stream.say(f"{counts['wrong']} of {counts['outputs']} MVM integers were wrong", "WARNING")
         short = [(column, answer) for column, answer in enumerate(answers) if not answer.converged]
         for column, answer in short:
             which = "" if system.single else f"right-hand side {column}: "
@@ -377,8 +378,7 @@ class Solve(Procedure):
             "relative_error": max(_last(answer, "relative_error") for answer in answers),
             "sliced_error": max(_last(answer, "sliced_error") for answer in answers),
             "cycles": rows,
-            "mvm_outputs": matrix.outputs,
-            "mvm_wrong": matrix.wrong,
+            **{f"mvm_{name}": count for name, count in counts.items()},
             "products_off": max(answer.products_off for answer in answers),
             "inv_clamped": matrix.clamped,
             "cells": sum(block.digits.size for block in on_chip.blocks()),

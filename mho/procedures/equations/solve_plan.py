@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.chip_maps.checksums import CheckedTile, checked_tiles, place_checked
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
-from mho.chip_maps.placement import Placement, place, place_tiles
+from mho.chip_maps.placement import Placement, place
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming import Block
@@ -22,7 +23,7 @@ from mho.procedures.equations.loop_choice import Form, Loop, LoopChooser
 
 Floats = NDArray[np.float64]
 
-TILE_WIDTH = 16  # columns measured at once; limits the current in one line's wire
+TILE_WIDTH = 32  # columns measured at once, check columns included; limits the current in one line's wire
 
 
 @dataclass
@@ -36,7 +37,9 @@ class SolvePlan:
     multiply : MultiplyEncoding or None
         The matrix, in the loop's form, in digit slices; None where products are taken in float64.
     tiles : list of Block
-        Its columns in order, split into tiles.
+        Its columns in order, split into tiles with check columns.
+    checked : tuple of CheckedTile
+        The checksums of the tiles.
     positive, negative : Block
         The inverting arrays' cells; no second block when no entry needs it.
     chooser : LoopChooser
@@ -48,6 +51,7 @@ class SolvePlan:
     loop: Loop
     multiply: MultiplyEncoding | None
     tiles: list[Block]
+    checked: tuple[CheckedTile, ...]
     positive: Block
     negative: Block | None
     chooser: LoopChooser
@@ -162,11 +166,16 @@ def plan_solve(
     loop = chooser.choose(matrix, rng)
     order = loop.candidate.encoding.order
     positive, negative = _on_cells(_place_loop(loops, loop, order), loops, loop)
-    multiply, tiles = None, []
+    multiply: MultiplyEncoding | None = None
+    checked: tuple[CheckedTile, ...] = ()
+    tiles: list[Block] = []
     if slices is not None:
+        products = chip.arrays_for("multiply")[0]
         multiply = encode_fitting(chip, loop.matrix, *slices(loop.matrix), lines)
-        tiles = _place_tiles(chip, multiply, lines)
-    return SolvePlan(chip, levels, loop, multiply, tiles, positive, negative, chooser)
+        checked = _checked(products, multiply, lines[1], levels.bits)
+        places = place_checked(products, checked)
+        tiles = [Block(at, tile.digits) for at, tile in zip(places, checked, strict=True)]
+    return SolvePlan(chip, levels, loop, multiply, tiles, checked, positive, negative, chooser)
 
 
 def encode_fitting(
@@ -186,13 +195,20 @@ def encode_fitting(
         encoding = encode_multiply(matrix, count * digit_bits, digit_bits)
         try:
             if products:  # without any, `plan_solve` raises
-                place_tiles(products[0], len(matrix), encoding.digits.shape[1], min(TILE_WIDTH, lines[1]))
+                place_checked(products[0], _checked(products[0], encoding, lines[1], digit_bits))
         except ChipMapError:
             if count == least:
                 raise
         else:
             break
     return encoding
+
+
+def _checked(
+    array: ArrayMap, encoding: MultiplyEncoding, inputs: int, digit_bits: int
+) -> tuple[CheckedTile, ...]:
+    """Cut the products' columns into tiles that converters with so many inputs and the array take."""
+    return checked_tiles(encoding.digits, min(TILE_WIDTH, inputs, array.columns), digit_bits)
 
 
 def _fitting_kinds(
@@ -233,10 +249,3 @@ def _on_cells(placed: Placement, loops: Sequence[ArrayMap], loop: Loop) -> tuple
     if encoding.negative is None:
         return positive, None
     return positive, Block(replace(placed, array=loops[1].name), encoding.negative)
-
-
-def _place_tiles(chip: ChipMap, multiply: MultiplyEncoding, lines: tuple[int, int]) -> list[Block]:
-    rows, columns = multiply.digits.shape
-    places = place_tiles(chip.arrays_for("multiply")[0], rows, columns, min(TILE_WIDTH, lines[1]))
-    starts = np.cumsum([0] + [len(p.columns) for p in places])
-    return [Block(p, multiply.digits[:, a:b]) for p, a, b in zip(places, starts, starts[1:], strict=False)]

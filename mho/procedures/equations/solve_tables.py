@@ -46,7 +46,16 @@ def cycles_table(size: int, rows: int) -> Table:
             Column("bits", description="-log2 relative_error", digital=1e-2),
             Column("step", description="length of the step along the correction", digital=1e-6),
             Column("mvm_outputs", dtype="u8", description="integers read in this cycle"),
-            Column("mvm_wrong", dtype="u8", description="of these, not the digits' exact sum"),
+            Column("mvm_found", dtype="u8", description="shots that disagreed with their checksum"),
+            Column("mvm_repeated", dtype="u8", description="further shots played for that"),
+            Column("mvm_corrected", dtype="u8", description="integers that the checksum corrected"),
+            Column("mvm_unresolved", dtype="u8", description="shots whose digits were taken instead"),
+            Column("mvm_recalibrated", dtype="u8", description="tiles calibrated again"),
+            Column(
+                "mvm_wrong",
+                dtype="u8",
+                description="integers that are not the digits' exact sum, which is an oracle's",
+            ),
             Column(
                 "input",
                 "V",

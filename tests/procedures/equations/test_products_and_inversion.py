@@ -12,15 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from mho.chip_maps.checksums import checked_tiles
 from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.fixed_point import to_fixed_point
-from mho.errors import ConvergenceError
+from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench, open_bench
 from mho.instruments.simulated.clock import VirtualClock
 from mho.procedures.cells.programming import Programmer
 from mho.procedures.cells.write_verify import WriteVerifySettings
+from mho.procedures.equations.algorithms.trim import fit_trim
 from mho.procedures.equations.inversion import LINEAR, AnalogueInverse
-from mho.procedures.equations.products import REPEATS, SlicedProduct, fit_trim
+from mho.procedures.equations.products import REPEATS, SlicedProduct
 from mho.procedures.equations.solve_plan import SolvePlan, plan_solve
 
 VOLTS = 0.2
@@ -65,7 +67,7 @@ def programmed(bench: Bench, encoding: str = "auto", bits: int = 9, matrix: np.n
 
 
 def product_of(bench: Bench, plan: SolvePlan) -> SlicedProduct:
-    product = SlicedProduct(bench, plan.multiply, plan.tiles, plan.levels.step, VOLTS)
+    product = SlicedProduct(bench, plan.multiply, plan.tiles, plan.levels.step, VOLTS, checked=plan.checked)
     product.calibrate()
     return product
 
@@ -133,6 +135,13 @@ def test_a_loop_that_rails_is_an_error_not_an_answer():
             swapped(np.ones(6))
 
 
+def test_check_columns_must_be_those_programmed(ready):
+    plan = ready.plan
+    foreign = checked_tiles(np.ones((3, 4), np.int64), 32)
+    with pytest.raises(InputError, match="1 tiles with check columns were given for"):
+        SlicedProduct(ready.bench, plan.multiply, plan.tiles, plan.levels.step, VOLTS, checked=foreign)
+
+
 @given(st.integers(0, 10_000))
 def test_a_trim_takes_out_a_factor_per_line_and_a_factor_per_column(seed):
     rng = np.random.default_rng(seed)
@@ -173,6 +182,19 @@ def test_a_broken_line_is_not_trimmed_beyond_reason():
     trim = fit_trim(response, digits, STEP)
     assert trim.drive.max() <= 1.0 / 0.7
     assert np.abs(trim.errors[1]).min() > 1.0  # seen, so that group_lines can set the line apart
+
+
+def test_stuck_cells_do_not_bend_a_trim():
+    rng = np.random.default_rng(2)
+    digits = rng.integers(0, 8, (6, 28))
+    stuck = rng.random(digits.shape) < 0.05
+    line, column = rng.uniform(0.95, 1.0, 6), rng.uniform(0.95, 1.0, 28)
+    held = np.where(stuck, 12.0, digits)
+    trim = fit_trim(np.tile(line[:, None] * held * column * STEP, (REPEATS, 1, 1)), digits, STEP)
+    assert np.abs(trim.errors[~stuck]).max() < 1e-5
+    assert_allclose(trim.errors[stuck], (12.0 - digits)[stuck], rtol=1e-5)
+    known = trim.known(0.1)
+    assert_allclose(known, np.where(stuck, trim.errors, 0.0))
 
 
 def test_wires_show_without_a_trim_and_not_with_one():

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks._families import FAMILIES, System, draw
 from benchmarks.verdicts import BITS, NOISY, Case, Verdict, _error, cases, judge, judge_all
+from mho.chip_maps.checksums import ChecksumCode
 from mho.chip_maps.fixed_point import to_fixed_point
 from mho.procedures.equations.algorithms.refinement import Cycle
 
@@ -73,7 +74,8 @@ def believing_the_products(rhs, invert, multiply, recompute, enough, *, correcti
 
 def test_a_false_claim_would_be_found(monkeypatch):
     monkeypatch.setattr("mho.procedures.equations.solve.refine", believing_the_products)
-    verdicts = [judge(Case(seed, "dominant", 8, "relaxing", 0.0, 0.0, "arrays")) for seed in range(4)]
+    monkeypatch.setattr(ChecksumCode, "syndrome", lambda code, integers, lines: np.zeros(len(integers), int))
+    verdicts = [judge(Case(seed, "dominant", 8, "relaxing", 0.0, 0.0, "arrays")) for seed in range(2)]
     assert any(verdict.false for verdict in verdicts)
 
 

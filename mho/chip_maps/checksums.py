@@ -1,0 +1,270 @@
+"""Checksum columns beside a tile, which show a wrong integer without the digital product.
+
+Each line i of a tile holds, besides its digits d[i, j], the residue
+
+    r[i] = q + sum over j of w[j] d[i, j]    modulo a prime P
+
+in check columns, as digits of base B, so that they hold residues below B^checks. Products are linear: for any
+set of active lines the integers y[j] of the data columns and c[k] of the check columns fulfil
+
+    sum over j of w[j] y[j]  +  q lines  -  sum over k of B^k c[k]  =  0    modulo P,
+
+where `lines` is the number of active lines. What this sum comes to is the syndrome. With weights whose multiples by 1
+to `reach`, of either sign, all differ, a single wrong integer is found whatever its size below P, two are found and
+one is located up to `reach`, and any other pattern goes unseen with a probability of 1/P. The weight q makes a line
+that contributes nothing seen, which the columns alone cannot show, since what is left is a right product. (Checksums
+of matrix products: Huang and Abraham, IEEE Trans. Comput. C-33, 518 (1984); weighted ones: Jou and Abraham, Proc.
+IEEE 74, 732 (1986).)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import ArrayMap
+from mho.chip_maps.placement import Placement, place_tiles
+from mho.errors import ChipMapError
+
+Digits = NDArray[np.int64]
+
+SHARE = 0.15  # of the data columns, that the check columns may be
+FEWEST_BITS, MOST_BITS = (
+    9,
+    12,
+)  # of a tile's checksum: of many wrong integers 1 of 509 and 1 of 4093 patterns goes unseen
+NOWHERE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class ChecksumCode:
+    """A weighted checksum modulo a prime.
+
+    Attributes
+    ----------
+    modulus : int
+        P.
+    weights : (columns + checks,) array
+        Of the data columns' integers, w, and of the check columns', -B^k.
+    line_weight : int
+        q, of the number of active lines.
+    reach : int
+        Largest error of one integer that is located; two errors up to it are never taken for none.
+    base : int
+        B, number of levels of a digit.
+    checks : int
+        Number of check columns.
+    """
+
+    modulus: int
+    weights: Digits
+    line_weight: int
+    reach: int
+    base: int
+    checks: int
+    _column: Digits
+    _error: Digits
+
+    @property
+    def columns(self) -> int:
+        """Number of data columns."""
+        return len(self.weights) - self.checks
+
+    def encode(self, digits: Digits) -> Digits:
+        """Return the check columns' digits (lines, checks) of the data columns' (lines, columns)."""
+        if digits.shape[1] != self.columns:
+            raise ChipMapError(
+                f"this checksum is of {self.columns} columns, the digits have {digits.shape[1]}; "
+                "make one of as many with `checksum_code`"
+            )
+        residues = (digits @ self.weights[: self.columns] + self.line_weight) % self.modulus
+        return residues[:, None] // self.base ** np.arange(self.checks) % self.base
+
+    def syndrome(self, integers: Digits, lines: Digits) -> Digits:
+        """Return 0 for shots whose integers agree with their checksum.
+
+        Parameters
+        ----------
+        integers : (..., columns + checks) array
+        lines : (...) array
+            Number of active lines of each shot.
+        """
+        return np.asarray((integers @ self.weights + self.line_weight * lines) % self.modulus)
+
+    def locate(self, syndrome: Digits) -> tuple[Digits, Digits]:
+        """Return the column of the one wrong integer that explains each syndrome, and by how much it is too large.
+
+        The column is `NOWHERE` where no single error up to `reach` does: several integers are wrong, or a line is
+        missing.
+        """
+        return self._column[syndrome], self._error[syndrome]
+
+
+@cache
+def checksum_code(columns: int, checks: int, digit_bits: int = 3) -> ChecksumCode:
+    """Choose modulus and weights for `columns` data columns and `checks` check columns of digits.
+
+    The modulus is the largest prime below 2^(checks digit_bits); weights are powers of a primitive root, which have
+    few sums in common, with the largest reach for which they suffice.
+
+    Raises
+    ------
+    ChipMapError
+        When so many columns cannot be told apart.
+    """
+    if columns < 1 or checks < 1 or not 1 <= checks * digit_bits <= 20:
+        raise ChipMapError(
+            f"no checksum of {columns} columns in {checks} columns of {digit_bits} bits: at least one of each is "
+            "needed, and at most 20 bits in all"
+        )
+    base = 2**digit_bits
+    modulus = _prime_below(base**checks)
+    places = -(base ** np.arange(checks)) % modulus
+    # From `base` on, an error in one check column is a smaller error in the next.
+    for reach in range(min(base - 1, (modulus - 1) // 2), 0, -1):
+        weights = _separate(modulus, reach, columns + 1, places)
+        if weights is not None:
+            break
+    else:
+        raise ChipMapError(
+            f"{columns} columns cannot be told apart modulo {modulus}; use more than {checks} check columns"
+        )
+    line_weight, every = int(weights[0]), np.concatenate([weights[1:], places])
+    column, error = np.full(modulus, NOWHERE), np.zeros(modulus, np.int64)
+    for size in range(1, reach + 1):
+        for signed in (size, -size):
+            column[signed * every % modulus] = np.arange(len(every))
+            error[signed * every % modulus] = signed
+    return ChecksumCode(modulus, every, line_weight, reach, base, checks, column, error)
+
+
+def _separate(modulus: int, reach: int, count: int, given: Digits) -> Digits | None:
+    """Return `count` weights whose multiples up to `reach` differ from each other's and from those of `given`."""
+    multiples = np.concatenate([np.arange(1, reach + 1), -np.arange(1, reach + 1)])
+    taken = np.zeros(modulus, dtype=bool)
+    taken[0] = True
+    for weight in given:
+        if taken[multiples * weight % modulus].any():
+            return None
+        taken[multiples * weight % modulus] = True
+    chosen: list[int] = []
+    for weight in _powers(modulus):
+        if len(chosen) == count:
+            break
+        own = multiples * weight % modulus
+        if not taken[own].any():
+            taken[own] = True
+            chosen.append(weight)
+    return np.array(chosen) if len(chosen) == count else None
+
+
+@cache
+def _powers(prime: int) -> tuple[int, ...]:
+    """Return all powers of the least primitive root of a prime, so that each residue but 0 comes once."""
+    for root in range(1, prime):
+        powers = [1]
+        while (power := powers[-1] * root % prime) != 1:
+            powers.append(power)
+        if len(powers) == prime - 1:
+            return tuple(powers)
+    return ()
+
+
+def _prime_below(limit: int) -> int:
+    """Return the largest prime below `limit`, which is 3 or more; 1 below 3."""
+    for number in range(limit - 1, 1, -1):
+        if all(number % divisor for divisor in range(2, int(number**0.5) + 1)):
+            return number
+    return 1
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedTile:
+    """A tile of an encoding's columns with its check columns.
+
+    Attributes
+    ----------
+    first : int
+        Its first column of the encoding; `code.columns` follow.
+    digits : (lines, columns + checks) array
+        Digits to program.
+    code : ChecksumCode
+    """
+
+    first: int
+    digits: Digits
+    code: ChecksumCode
+
+    @property
+    def width(self) -> int:
+        """Number of columns, check columns included."""
+        return int(self.digits.shape[1])
+
+
+def checked_tiles(digits: Digits, width: int, digit_bits: int = 3) -> tuple[CheckedTile, ...]:
+    """Cut columns into tiles of at most `width` columns with check columns, as even as can be.
+
+    Check columns are at most `SHARE` of the data columns in all, but as many in each tile as hold `FEWEST_BITS`.
+
+    Parameters
+    ----------
+    digits : (lines, columns) array
+    width : int
+        Number of columns that are measured at once.
+    digit_bits : int
+        Bits of a digit.
+
+    Raises
+    ------
+    ChipMapError
+        When a tile of `width` columns has no room for check columns, or there is no column.
+    """
+    total, room = digits.shape[1], data_columns(width, digit_bits)
+    if total < 1:
+        raise ChipMapError("there is no column to check: the matrix is zero to its bits; give it more bits")
+    count = -(-total // room)
+    ends = np.arange(count + 1) * total // count
+    budget = np.arange(count + 1) * int(SHARE * total) // count
+    tiles = []
+    for first, end, share in zip(ends[:-1], ends[1:], np.diff(budget), strict=True):
+        data = digits[:, first:end]
+        checks = min(_checks(int(share), digit_bits), width - data.shape[1])
+        code = checksum_code(data.shape[1], checks, digit_bits)
+        tiles.append(CheckedTile(int(first), np.concatenate([data, code.encode(data)], axis=1), code))
+    return tuple(tiles)
+
+
+def place_checked(array: ArrayMap, tiles: Sequence[CheckedTile]) -> tuple[Placement, ...]:
+    """Place tiles with their check columns, as `place_tiles` does; raises `ChipMapError` when they do not fit."""
+    width = max(tile.width for tile in tiles)
+    places = place_tiles(array, len(tiles[0].digits), width * len(tiles), width)
+    return tuple(
+        replace(at, columns=at.columns[: tile.width]) for at, tile in zip(places, tiles, strict=True)
+    )
+
+
+def data_columns(width: int, digit_bits: int = 3) -> int:
+    """Return how many of `width` columns measured at once hold data.
+
+    Raises
+    ------
+    ChipMapError
+        When none is left.
+    """
+    rooms = (data for data in range(1, width) if data + _checks(int(SHARE * data), digit_bits) <= width)
+    room = max(rooms, default=0)
+    if room < 1:
+        raise ChipMapError(
+            f"{width} columns measured at once leave no room beside {_checks(0, digit_bits)} check columns; use "
+            "converters with more inputs"
+        )
+    return room
+
+
+def _checks(share: int, digit_bits: int) -> int:
+    """Return the number of check columns nearest to `share` that holds a checksum of the least to the most bits."""
+    return min(max(share, -(-FEWEST_BITS // digit_bits)), -(-MOST_BITS // digit_bits))

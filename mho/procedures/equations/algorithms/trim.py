@@ -1,0 +1,87 @@
+"""Calibration of a multiplying tile from its response to one line at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
+
+LOST = 0.5  # digits, from which a cell tells nothing of its line's and column's wires
+
+
+@dataclass(frozen=True)
+class Trim:
+    """Calibration of one tile.
+
+    Attributes
+    ----------
+    drive : (rows,) array
+        Factor on each line's voltage that compensates its wire resistance.
+    gain : (columns,) array
+        Digits per ampere and volt of each column: wires, cells and amplifier together.
+    errors, noise : (rows, columns) arrays
+        Remaining error per cell, in digits: systematic, and standard deviation from shot to shot.
+    """
+
+    drive: Floats
+    gain: Floats
+    errors: Floats
+    noise: Floats
+
+    def known(self, above: float) -> Floats:
+        """Return the errors larger than `above`, in digits, and 0 elsewhere: those worth a digital subtraction."""
+        return np.where(np.abs(self.errors) > above, self.errors, 0.0)
+
+
+def fit_trim(response: Floats, digits: Digits, step: float) -> Trim:
+    """Fit line drives and column gains to one-hot responses.
+
+    Wire resistance weakens far lines and far columns; to first order this is one factor per line and one per
+    column (each line's current through its own wire), which a trim removes. Cells that hold another digit, as stuck
+    ones do, are left out: medians find them, and the fit is of the others.
+
+    Parameters
+    ----------
+    response : (repeats, rows, columns) array
+        Conductance measured in each shot, S.
+    digits : (rows, columns) array
+    step : float
+        Nominal conductance of one digit, S.
+    """
+    seen = response.mean(axis=0) / step
+    weight = digits.astype(float)
+    line = _median_ratio(seen, weight)
+    column = _median_ratio((seen / line[:, None]).T, weight.T)
+    for _ in range(4):
+        scale = line[:, None] * column
+        fitted = np.where(np.abs(seen / scale - digits) < LOST, weight, 0.0)
+        line = _ratio((seen * fitted * column).sum(axis=1), (fitted**2 * column**2).sum(axis=1))
+        column = _ratio(
+            (seen * fitted * line[:, None]).sum(axis=0), (fitted**2 * line[:, None] ** 2).sum(axis=0)
+        )
+    scale = line[:, None] * column
+    return Trim(
+        drive=1.0 / line,
+        gain=1.0 / (step * column),
+        errors=seen / scale - digits,
+        noise=response.std(axis=0, ddof=1) / step / scale,
+    )
+
+
+def _median_ratio(seen: Floats, weight: Floats) -> Floats:
+    """Return each row's median ratio of its cells that hold a digit; 1 without any."""
+    ratio = np.divide(seen, weight, out=np.full_like(seen, np.nan), where=weight > 0)
+    held = (weight > 0).any(axis=1)
+    median = np.ones(len(seen))
+    median[held] = np.nanmedian(ratio[held], axis=1)
+    return np.clip(median, 0.7, 1.3)
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    """Return least-squares factors; 1 for lines without a digit, and at most 30 % from 1."""
+    ratio = np.divide(above, below, out=np.ones_like(above), where=below > 0)
+    return np.clip(ratio, 0.7, 1.3)
