@@ -78,7 +78,7 @@ class InvertPlan:
 
 
 class Invert(Procedure):
-    """Solve A x = b in one step of the analogue INV loop, without refinement, and measure its error."""
+    """Invert in one step of the analogue INV loop, without refinement, and measure the error."""
 
     title: ClassVar[str] = "Invert in one step"
     group: ClassVar[str] = "Linear equations"
@@ -171,9 +171,10 @@ class Invert(Procedure):
         return cells_in_words(plan.blocks())
 
     def run_title(self) -> str:
-        """Return the name of the matrix, or the condition numbers."""
+        """Return the name of the matrix, or the range of condition numbers."""
         if not _given(self.matrix):
-            return f"Invert matrices of condition number {self.conditions}"
+            numbers = condition_numbers(self.conditions)
+            return f"Invert, condition {' to '.join(f'{n:g}' for n in dict.fromkeys((min(numbers), max(numbers))))}"
         return f"Invert {Path(self.matrix).name if isinstance(self.matrix, str | Path) else 'array'}"
 
     def estimate(self, given: Systems, source: BenchSource) -> Estimate:

@@ -167,7 +167,7 @@ class Multiply(Procedure):
     def run_title(self) -> str:
         """Return the name of the matrix and the bits."""
         name = Path(self.matrix).name if isinstance(self.matrix, str | Path) else "array"
-        return f"Multiply {name}, {self.bits} bit times {self.vector_bits} bit"
+        return f"Multiply {name}, {self.bits} x {self.vector_bits} bit"
 
     def estimate(self, given: Factors, source: BenchSource) -> Estimate:
         """Estimate the pulses from the number of digits; zeros take hardly any."""
