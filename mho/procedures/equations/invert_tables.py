@@ -110,7 +110,7 @@ def tables(scales: int, matrices: int, vectors: int, size: int) -> tuple[Table, 
 def loop_arrays(matrices: Floats, rhs: Floats) -> tuple[Array, ...]:
     """Return the matrices (count, n, n), as programmed too, and the right-hand sides (vectors, n)."""
     return (
-        Array("matrices", matrices, description="A of each matrix, as a real one"),
+        Array("matrices", matrices, description="A of each matrix, as a real one", digital=1e-9),
         Array(
             "matrices_achieved",
             np.full(matrices.shape, np.nan),

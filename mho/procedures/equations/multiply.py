@@ -185,7 +185,7 @@ class Multiply(Procedure):
         # Another stream of numbers than that of random vectors, which have the same seed.
         errors, line = measurement.play_patterns(self.shots, np.random.default_rng([self.seed, 1]))
         groups = self._groups(sums)
-        stream.say(f"products: {len(groups)} groups of lines, up to {max(map(len, groups))} active at once")
+        stream.say(f"products: groups of lines: {len(groups)}, active at once: up to {max(map(len, groups))}")
         products = np.full(plan.factors.exact.shape, np.nan)
         for number, (vector, exact) in enumerate(zip(plan.fixed, plan.factors.exact, strict=True)):
             products[number] = measurement.multiply(number, plan.encoding, vector, groups, exact)

@@ -12,9 +12,9 @@ Floats = NDArray[np.float64]
 
 _ACTIVE = Column("active", dtype="u2", description="number of active lines")
 _EXPECTED = Column("expected", "digit", dtype="i4", description="the digits' exact sum")
-_MEASURED = Column("measured", "digit", description="before it is rounded")
+_MEASURED = Column("measured", "digit", description="before it is rounded", digital=1e-9)
 _INTEGER = Column("integer", dtype="i4", description="measured, rounded")
-_ERROR = Column("error", "digit", description="measured - expected")
+_ERROR = Column("error", "digit", description="measured - expected", digital=1e-9)
 _OUTPUT = (
     Column("column", dtype="u4", description="column of the digits"),
     _ACTIVE,
@@ -43,10 +43,12 @@ ACTIVITY = Table(
     (
         _ACTIVE,
         Column("outputs", dtype="u8", description="outputs of random patterns with so many lines active"),
-        Column("mean_error", "digit"),
-        Column("sd_error", "digit", description="standard deviation of the error"),
-        Column("sd_in_column", "digit", description="the same within each column, root mean square"),
-        Column("forecast_sd", "digit", description="sd_error as single lines forecast it", digital=1e-11),
+        Column("mean_error", "digit", digital=1e-9),
+        Column("sd_error", "digit", description="standard deviation of the error", digital=1e-9),
+        Column(
+            "sd_in_column", "digit", description="the same within each column, root mean square", digital=1e-9
+        ),
+        Column("forecast_sd", "digit", description="sd_error as single lines forecast it", digital=1e-9),
         Column("wrong", dtype="u8", description="outputs that round to another integer than expected"),
         Column("wrong_rate"),
     ),
@@ -61,9 +63,9 @@ LINEARITY = Table(
     (
         _EXPECTED,
         Column("outputs", dtype="u8", description="outputs of random patterns with this sum"),
-        Column("mean_measured", "digit"),
-        Column("sd_measured", "digit", description="standard deviation"),
-        Column("deviation", "digit", description="mean_measured - (offset + gain * expected)"),
+        Column("mean_measured", "digit", digital=1e-9),
+        Column("sd_measured", "digit", description="standard deviation", digital=1e-9),
+        Column("deviation", "digit", description="mean_measured - (offset + gain * expected)", digital=1e-6),
     ),
     signal="deviation",
     axis="expected",

@@ -30,7 +30,8 @@ def positive_definite(size: int, condition: float, rng: np.random.Generator) -> 
         In the 2-norm, from 1.
     """
     turn, _ = np.linalg.qr(rng.standard_normal((size, size)))
-    matrix = (turn * np.geomspace(1.0, 1.0 / condition, size)) @ turn.T
+    # From the identity downwards, so that condition number 1 is the identity to the last bit.
+    matrix = np.eye(size) - (turn * (1.0 - np.geomspace(1.0, 1.0 / condition, size))) @ turn.T
     return np.asarray((matrix + matrix.T) / 2.0)
 
 

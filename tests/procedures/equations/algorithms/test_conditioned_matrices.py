@@ -23,6 +23,10 @@ def test_a_matrix_is_symmetric_positive_definite_with_its_condition_number(size,
     assert eigenvalues == pytest.approx(expected, rel=1e-6, abs=1e-14)
 
 
+def test_condition_number_1_is_the_identity_to_the_last_bit():
+    assert (positive_definite(5, 1.0, np.random.default_rng(1)) == np.eye(5)).all()
+
+
 def test_eigenvectors_point_in_all_directions_alike():
     # Each eigenvector's share of each axis is 1 / n on average.
     rng = np.random.default_rng(3)
