@@ -112,12 +112,15 @@ def test_an_output_in_reach_of_its_clamp_is_marked_and_gives_no_solution(ladder)
 
 
 def test_the_images_of_the_run_have_the_lines_of_all_loops(tmp_path):
-    # The first matrix, the identity, has no negative entry: its loop needs one array only.
-    found = invert(tmp_path, conditions="1, 30", size=5, vectors=1, encoding="differential")
+    # The first loop has a bias column, one line more and no second array; the others are differential.
+    found = invert(tmp_path, conditions="2, 10, 40", size=3, vectors=1, seed=11)
+    kinds = [one["encoding"].partition(" ")[0] for one in found.kept["by_matrix"]]
+    assert kinds == ["bias", "differential", "differential"]
     first, second = (found.maps[f"invert_{sign}_conductance"] for sign in ("positive", "negative"))
-    assert len(first) == len(second) + 2  # before and after
-    assert {image.shape for image in (*first, *second)} == {(5, 5)}
-    assert found.summary["cells"] == 75
+    assert (len(first), len(second)) == (6, 4)  # before and after each
+    assert {image.shape for image in first} == {(4, 4)}
+    assert [int(np.isfinite(image).sum()) for image in first] == [0, 16, 0, 9, 0, 9]
+    assert found.summary["cells"] == 16 + 2 * 18
 
 
 def test_unit_vectors_give_the_inverse(tmp_path):
@@ -274,3 +277,16 @@ def test_signs_need_a_bias_column_or_a_second_array(tmp_path):
     run(Invert(conditions="3", size=6, vectors=1), bench, output=tmp_path / "run.h5")
     with pytest.raises(ChipMapError, match="no room for a signed 32 x 32 matrix"):
         run(Invert(conditions="3", size=32), bench, output=tmp_path / "run2.h5")
+
+
+def test_a_differential_loop_avoids_the_bad_cells_of_both_arrays(tmp_path):
+    for number, sign in enumerate(("positive", "negative")):
+        name = f'name = "invert_{sign}"'
+        bench = chip_with(tmp_path, (name, f"{name}\nbad_cells = [[1, 2]]"))
+        found = invert(
+            tmp_path / str(number), bench, conditions="10", size=3, vectors=1, encoding="differential"
+        )
+        with RunFile(found.result.path) as file:
+            for each in ("positive", "negative"):
+                rows, columns = file.map_axes(f"invert_{each}_conductance")
+                assert (1 in rows) + (2 in columns) == 1

@@ -101,6 +101,7 @@ def test_more_lines_at_once_than_stay_exact_give_wrong_integers_that_are_listed(
     assert (forced.summary["lines_at_once"], forced.summary["groups"]) == (32, 1)
     assert forced.summary["shots"] < noisy.summary["shots"]
     assert forced.summary["wrong"] == len(forced.wrong_integers["error"]) > 0
+    assert_adds_up(forced)
     assert (np.abs(forced.wrong_integers["error"]) >= 0.5).all()
     assert forced.summary["relative_error"] > noisy.summary["relative_error"]
     assert (forced.vectors["held_error"] > 0.0).all()
@@ -213,6 +214,7 @@ def test_the_same_seed_gives_the_same_run(tmp_path):
     assert_array_equal(again.outputs["measured"], once_more.outputs["measured"])
     other = multiply(tmp_path / "c", matrix=DENSE, vectors=1, shots=5, seed=2)
     assert (again.arrays["vectors"] != other.arrays["vectors"]).any()
+    assert (again.patterns["expected"] != other.patterns["expected"]).any()
 
 
 def test_its_figures_are_drawn(tmp_path):
