@@ -46,14 +46,21 @@ class DigitSums:
         self.shots = 0
 
     def calibrate(self) -> None:
-        """Play every line alone, several times, and fit the trims."""
+        """Play every line alone, and none, several times, and fit the trims.
+
+        What is read with no line active is left of the offsets: the bench subtracts one reading of them, whose error is in
+        all readings of an exchange. In those of single lines it would count once for each active line.
+        """
         lines = len(self.digits)
-        single = np.tile(np.eye(lines), (REPEATS, 1)) * self._volts
+        patterns = np.concatenate([np.zeros((1, lines)), np.eye(lines)])
+        volts = np.tile(patterns, (REPEATS, 1)) * self._volts
         self.trims = []
         for tile in self._tiles:
             self._connect(tile)
-            response = self._bench.multiply(single).reshape(REPEATS, lines, -1) / self._volts
-            self.trims.append(fit_trim(response, tile.digits, self._step))
+            response = self._bench.multiply(volts).reshape(REPEATS, lines + 1, -1) / self._volts
+            self.trims.append(
+                fit_trim(response[:, 1:] - response[:, 0].mean(axis=0), tile.digits, self._step)
+            )
 
     @property
     def errors(self) -> Floats:

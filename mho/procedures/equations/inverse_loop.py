@@ -116,6 +116,15 @@ class InverseLoop:
         return input_conductance * volts * self.encoding.unit / self.step
 
 
+@dataclass(frozen=True)
+class ProgrammedLoop:
+    """A loop whose cells are programmed, what they promise, and how many of them are outside their window."""
+
+    loop: InverseLoop
+    forecast: LoopForecast
+    cells_failed: int
+
+
 def plan_loop(
     chip: ChipMap,
     matrix: Floats,

@@ -21,7 +21,7 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming import PULSES_PER_CELL, Block, Programmer
 from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.equations.algorithms.conditioned_matrices import condition_numbers, positive_definite
-from mho.procedures.equations.inverse_loop import InverseLoop, plan_loop
+from mho.procedures.equations.inverse_loop import InverseLoop, ProgrammedLoop, plan_loop
 from mho.procedures.equations.invert_measurement import LoopMeasurement, MatrixResult, Systems, bits_of
 from mho.procedures.equations.invert_tables import FIGURES, loop_arrays, tables
 from mho.procedures.equations.programmed_blocks import (
@@ -198,13 +198,13 @@ class Invert(Procedure):
             achieved[number] = forecast.achieved
             stream.set_array("matrices_achieved", achieved)
             wait_at_rest(bench, self.wait)
+            programmed = ProgrammedLoop(loop, forecast, failed)
             try:
-                forecast.require_stable()
-                results.append(measurement.measure(number, plan.systems, loop, forecast, failed))
+                results.append(measurement.measure(number, plan.systems, programmed))
             except ConvergenceError as error:
                 reason = str(error)
                 stream.say(f"matrix {number} gives no solution: {reason}", "WARNING")
-                results.append(measurement.give_up(number, plan.systems, loop, forecast, failed))
+                results.append(measurement.give_up(number, plan.systems, programmed))
         if not any(one.used for one in results):
             raise ConvergenceError(reason)
         return Inversions(tuple(results), _summary(results, measurement, programmer, plan, bench))

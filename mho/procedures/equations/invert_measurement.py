@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench
 from mho.procedures.equations.algorithms.sum_errors import StraightLine
-from mho.procedures.equations.inverse_loop import InverseLoop, LoopForecast
+from mho.procedures.equations.inverse_loop import InverseLoop, ProgrammedLoop
 from mho.procedures.equations.inversion import LINEAR
 from mho.procedures.stream import Stream
 
@@ -163,22 +163,22 @@ class LoopMeasurement:
         self._expected: list[Floats] = []
         self._measured: list[Floats] = []
 
-    def measure(
-        self, number: int, systems: Systems, loop: InverseLoop, forecast: LoopForecast, failed: int
-    ) -> MatrixResult:
-        """Close the loop and invert every right-hand side; `failed` cells are outside their window.
+    def measure(self, number: int, systems: Systems, programmed: ProgrammedLoop) -> MatrixResult:
+        """Close the loop of matrix `number` and invert every right-hand side.
 
         Raises
         ------
         ConvergenceError
-            When the loop rails with nothing at its inputs, or at every input scale of every right-hand side.
+            When the loop would be unstable, rails with nothing at its inputs, or at every input scale of every right-hand
+            side.
         """
-        loop.connect(self._bench)
-        close = np.linalg.solve(forecast.achieved, systems.rhs.T).T
+        programmed.forecast.require_stable()
+        programmed.loop.connect(self._bench)
+        close = np.linalg.solve(programmed.forecast.achieved, systems.rhs.T).T
         begun, solved = len(self._expected), []
         for index, rhs in enumerate(systems.rhs):
             self._stream.check()
-            ladder = self._play(loop, rhs, systems.solutions[number, index], close[index])
+            ladder = self._play(programmed.loop, rhs, systems.solutions[number, index], close[index])
             self._record(number, index, float(systems.conditions[number]), ladder)
             self._expected.append(ladder.expected[~ladder.clamped])
             self._measured.append(ladder.measured[~ladder.clamped])
@@ -191,7 +191,13 @@ class LoopMeasurement:
                 "the stability of the matrix, or play smaller inputs (scales)"
             )
         error, achieved_error = np.mean(solved, axis=0).tolist()
-        return self._result(number, systems, loop, forecast, failed, error, achieved_error, self.line(begun))
+        return self._result(number, systems, programmed, (error, achieved_error), self.line(begun))
+
+    def give_up(self, number: int, systems: Systems, programmed: ProgrammedLoop) -> MatrixResult:
+        """Record a loop that gave no solution."""
+        return self._result(
+            number, systems, programmed, (np.nan, np.nan), StraightLine(np.nan, np.nan, np.nan)
+        )
 
     def line(self, begun: int = 0) -> StraightLine:
         """Return the line through the outputs in their linear range, V, of the right-hand sides from `begun` on."""
@@ -199,36 +205,27 @@ class LoopMeasurement:
             np.concatenate(self._expected[begun:]), np.concatenate(self._measured[begun:])
         )
 
-    def give_up(
-        self, number: int, systems: Systems, loop: InverseLoop, forecast: LoopForecast, failed: int
-    ) -> MatrixResult:
-        """Record a loop that gave no solution."""
-        line = StraightLine(np.nan, np.nan, np.nan)
-        return self._result(number, systems, loop, forecast, failed, np.nan, np.nan, line)
-
     def _result(
         self,
         number: int,
         systems: Systems,
-        loop: InverseLoop,
-        forecast: LoopForecast,
-        failed: int,
-        error: float,
-        achieved_error: float,
+        programmed: ProgrammedLoop,
+        errors: tuple[float, float],
         line: StraightLine,
     ) -> MatrixResult:
+        """Record and return what a loop gave; `errors` are the mean ones, relative to A and to A0."""
         result = MatrixResult(
-            number,
-            float(systems.conditions[number]),
-            loop.candidate.rho,
-            forecast.rho,
-            forecast.slowest.real,
-            error,
-            achieved_error,
-            bits_of(error),
-            line.gain - 1.0,
-            line.offset,
-            failed,
+            matrix=number,
+            condition=float(systems.conditions[number]),
+            expected_rho=programmed.loop.candidate.rho,
+            forecast_rho=programmed.forecast.rho,
+            lambda_min=programmed.forecast.slowest.real,
+            mean_error=errors[0],
+            mean_achieved_error=errors[1],
+            bits=bits_of(errors[0]),
+            gain_error=line.gain - 1.0,
+            offset=line.offset,
+            cells_failed=programmed.cells_failed,
         )
         self._stream.emit("matrices", **asdict(result))
         return result

@@ -14,6 +14,7 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint, to_fixed_point
 from mho.chip_maps.matrix_files import load_matrix, load_vectors, to_real, to_real_vector
 from mho.chip_maps.multiply_encoding import encode_multiply, group_lines
+from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
@@ -122,7 +123,14 @@ class Multiply(Procedure):
         return Factors(matrix, vectors, vectors @ matrix.T)
 
     def _fixed(self, vectors: Floats) -> tuple[FixedPoint | None, ...]:
-        return tuple(to_fixed_point(one, self.vector_bits) if one.any() else None for one in vectors)
+        """Return the vectors in fixed point, None for one that is zero everywhere."""
+        fixed: list[FixedPoint | None] = []
+        for number, vector in enumerate(vectors):
+            try:
+                fixed.append(to_fixed_point(vector, self.vector_bits) if vector.any() else None)
+            except InputError as error:
+                raise InputError(f"vector {number}, counted from 0: {error}") from None
+        return tuple(fixed)
 
     def prepare(self, given: Factors, bench: Bench, rng: np.random.Generator) -> MultiplyPlan:
         """Slice the matrix and place its tiles, check the limits."""

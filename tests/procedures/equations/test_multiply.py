@@ -80,7 +80,7 @@ def test_the_error_grows_as_the_root_of_the_active_lines_and_as_single_lines_for
     assert_array_equal(active, [1, 2, 4, 8, 16, 32])
     slope, _ = np.polyfit(np.log(active[:4]), np.log(error[:4]), 1)
     assert slope == pytest.approx(0.5, abs=0.1)
-    assert_allclose(error[:4], forecast[:4], rtol=0.2)
+    assert_allclose(error, forecast, rtol=0.2)
     assert noisy.summary["exact_up_to"] < 16
     assert noisy.activity["wrong"][-1] > 0
 
@@ -242,7 +242,7 @@ def test_its_figures_are_drawn(tmp_path):
         ({"matrix": np.ones(3)}, InputError, "has 1 dimensions"),
         ({"matrix": np.ones((2, 3)), "vector": np.ones(2)}, InputError, "give one vector of 3 values"),
         ({"matrix": np.eye(2), "vector": np.full(2, 1j)}, InputError, "is complex but the matrix is real"),
-        ({"matrix": np.eye(2), "vector": np.full(2, 1e-300)}, InputError, "the largest magnitude is 1e-300"),
+        ({"matrix": np.eye(2), "vector": np.full(2, 1e-300)}, InputError, "vector 0, .*: the largest magnitude is 1e-300"),
         ({"matrix": np.eye(2), "write_verify": "max_pulse=3"}, InputError, "did you mean 'max_pulses'"),
         ({"matrix": np.ones((2, 33))}, ChipMapError, "has 33 columns .* drives 32 lines at once; give a matrix of"),
         ({"matrix": np.random.default_rng(0).standard_normal((3000, 32)), "bits": 48}, ChipMapError, "use fewer bits"),
