@@ -63,15 +63,19 @@ class ProductMeasurement:
             patterns = random_patterns(len(sums.digits), active, shots, rng)
             exact, seen = sums.expected(patterns), sums.measured(patterns)
             stream.record_block("patterns", output_rows(patterns, exact, seen, self._sample(seen.size)))
-            one = ErrorsByActive.of(active, exact, seen)
-            forecast = forecast_sd(active, sums.errors, sums.noise)
-            stream.emit("activity", **asdict(one), wrong_rate=one.wrong_rate, forecast_sd=forecast)
-            found.append(one)
+            found.append(ErrorsByActive.of(active, exact, seen))
+            self._record_activity(found[-1], found[0].sd_error * float(np.sqrt(active)))
             expected.append(exact)
             measured.append(seen)
             stream.progress("random patterns", len(found), len(counts))
         line = self._record_linearity(np.concatenate(expected), np.concatenate(measured))
         return tuple(found), line
+
+    def _record_activity(self, one: ErrorsByActive, root_law: float) -> None:
+        forecast = forecast_sd(one.active, self._sums.errors, self._sums.noise)
+        self._stream.emit(
+            "activity", **asdict(one), wrong_rate=one.wrong_rate, forecast_sd=forecast, root_law=root_law
+        )
 
     def _record_linearity(self, expected: Digits, measured: Floats) -> StraightLine:
         """Fit the line through all outputs, and record the measured sums by expected sum."""
