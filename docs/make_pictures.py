@@ -1,4 +1,4 @@
-"""Makes the pictures of README and docs, plot, windows and panels, from a fresh solve: ``python docs/make_pictures.py``."""
+"""Makes the pictures of README and docs, plot, windows and panels, from fresh runs: ``python docs/make_pictures.py``."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def main() -> None:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from pictures_chip import grab_chip_panel
     from pictures_circuit import draw_settling
+    from pictures_experiments import plot_experiments
     from pictures_panels import grab_panels
     from pictures_window import grab_main_window
     from PySide6.QtWidgets import QApplication
@@ -57,6 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))
         analysis.plot(run, PICTURES / "plot.png")
+        plot_experiments(Path(folder), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)

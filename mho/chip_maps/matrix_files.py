@@ -1,6 +1,6 @@
 """Reading and checking of matrices and right-hand sides, and mapping of complex ones to real numbers.
 
-All other code may rely on it: a matrix is square, finite, and float64 or complex128.
+All other code may rely on it: a matrix is finite, float64 or complex128, and square where no other shape will do.
 """
 
 from __future__ import annotations
@@ -40,32 +40,36 @@ def _samples() -> Path:
     return Path(__file__).parent / "matrices"
 
 
-def load_matrix(source: Source) -> Numbers:
-    """Return the square matrix in a file, or an array checked in the same way.
+def load_matrix(source: Source, *, square: bool = True) -> Numbers:
+    """Return the matrix in a file, or an array checked in the same way.
 
     Parameters
     ----------
     source : path, name or array_like
         A ``.npy``, ``.csv`` or ``.mtx`` file, one of `sample_names`, or numbers (a scipy sparse array too).
+    square : bool
+        Whether the matrix must be square.
 
     Returns
     -------
-    array, (n, n)
+    array, (m, n)
         float64 or complex128, a pure number; the caller's own array is never returned.
 
     Raises
     ------
     InputError
         File missing, of unknown kind or not readable (the line, where there are lines); not numbers, not
-        two-dimensional, empty, not square, NaN or infinite (the entry, counted from 0).
+        two-dimensional, empty, not `square`, NaN or infinite (the entry, counted from 0).
     """
     name, values = _read(source, "the matrix")
     matrix = _numeric(values, name)
     if matrix.size == 0:
-        raise InputError(f"{name} is empty (shape {matrix.shape}); give a square matrix of at least one row.")
+        raise InputError(
+            f"{name} is empty (shape {matrix.shape}); give a {'square ' * square}matrix of at least one row."
+        )
     if matrix.ndim != 2:
         raise InputError(f"{name} has {matrix.ndim} dimensions (shape {matrix.shape}); a matrix has 2.")
-    if matrix.shape[0] != matrix.shape[1]:
+    if square and matrix.shape[0] != matrix.shape[1]:
         rows, columns = matrix.shape
         raise InputError(f"{name} is not square: {rows} rows and {columns} columns; inversion needs n x n.")
     return _finite(matrix, name)
@@ -119,13 +123,13 @@ def load_vector(source: Source, n: int, rng: np.random.Generator, *, complex_val
     InputError
         As `load_matrix`; more than one column; another length than `n`; complex values for a real matrix.
     """
-    vectors = load_vectors(source, n, rng, complex_values=complex_values)
+    vectors = load_right_hand_sides(source, n, rng, complex_values=complex_values)
     if vectors.ndim == 2:
         raise InputError(f"the right-hand side has shape {vectors.shape}; give one, a single column.")
     return vectors
 
 
-def load_vectors(
+def load_right_hand_sides(
     source: Source,
     n: int,
     rng: np.random.Generator,
@@ -160,7 +164,7 @@ def load_vectors(
     if isinstance(source, str) and source == "random":
         if not complex_values:
             return rng.standard_normal(shape)
-        return from_real_vector(rng.standard_normal((2 * n, *shape[1:])) / np.sqrt(2.0))
+        return from_real_vector(rng.standard_normal((*shape[1:], 2 * n)) / np.sqrt(2.0)).T
     name, values = _read(source, "the right-hand side")
     vectors = _numeric(values, name)
     if vectors.size == 0:
@@ -179,8 +183,66 @@ def load_vectors(
     return vectors
 
 
+def load_vectors(
+    source: Source,
+    n: int,
+    count: int,
+    rng: np.random.Generator,
+    *,
+    role: str = "the batch of vectors",
+    complex_values: bool = False,
+) -> Numbers:
+    """Return vectors of `n` elements, one a row.
+
+    Parameters
+    ----------
+    source : {"random", "unit"}, path, name or array_like
+        ``"random"`` draws `count` vectors as `load_vector` does; ``"unit"`` stands for the `n` unit vectors. A file, or an
+        array, holds one vector (n,), or several (any number, n).
+    n, count : int
+    rng : numpy.random.Generator
+        Used by ``"random"`` only.
+    role : str
+        What messages call an array.
+    complex_values : bool
+        Return complex128. Otherwise the values must be real.
+
+    Returns
+    -------
+    array, (vectors, n)
+
+    Raises
+    ------
+    InputError
+        As `load_matrix`; another length than `n`; complex values where they must be real.
+    """
+    if isinstance(source, str) and source == "random":
+        if not complex_values:
+            return rng.standard_normal((count, n))
+        parts = rng.standard_normal((count, 2, n)) / np.sqrt(2.0)
+        return np.asarray(parts[:, 0] + 1j * parts[:, 1], dtype=np.complex128)
+    if isinstance(source, str) and source == "unit":
+        unit: Numbers = np.eye(n)
+        return unit.astype(np.complex128) if complex_values else unit
+    name, values = _read(source, role)
+    vectors = _numeric(values, name)
+    if vectors.ndim == 2 and vectors.shape[1] == 1 != n:
+        vectors = vectors.T  # a single column, as files of one right-hand side have it
+    vectors = vectors[None] if vectors.ndim == 1 else vectors
+    if vectors.ndim != 2 or vectors.shape[1] != n or vectors.size == 0:
+        raise InputError(
+            f"{name} has shape {values.shape}; give one vector of {n} values, or one in each row of (count, {n})."
+        )
+    vectors = _finite(vectors, name)
+    if complex_values:
+        return vectors.astype(np.complex128)
+    if np.iscomplexobj(vectors):
+        raise InputError(f"{name} is complex but the matrix is real; use its two parts one by one.")
+    return vectors
+
+
 def to_real(matrix: Numbers) -> Floats:
-    """Map a complex (n, n) matrix to the real (2n, 2n) one ``[[Re, -Im], [Im, Re]]``; a real one stays.
+    """Map a complex (m, n) matrix to the real (2m, 2n) one ``[[Re, -Im], [Im, Re]]``; a real one stays.
 
     The mapping of Zuo et al., Nature Electronics 8, 1222 (2025).
     """
@@ -190,21 +252,21 @@ def to_real(matrix: Numbers) -> Floats:
 
 
 def to_real_vector(vector: Numbers) -> Floats:
-    """Stack a complex vector (n,), or columns (n, k), to the real ``[Re, Im]`` of 2n rows; a real one stays."""
+    """Stack a complex (..., n) vector to the real (..., 2n) one ``[Re, Im]``; a real one stays."""
     if not np.iscomplexobj(vector):
         return np.asarray(vector, dtype=np.float64)
-    return np.concatenate([vector.real, vector.imag])
+    return np.concatenate([vector.real, vector.imag], axis=-1)
 
 
 def from_real_vector(vector: Floats) -> NDArray[np.complex128]:
-    """Invert `to_real_vector` for a complex vector or columns: 2n rows to n.
+    """Invert `to_real_vector`: real (..., 2n) to complex (..., n).
 
     Raises
     ------
     ValueError
         For an odd number of elements.
     """
-    real, imaginary = np.split(np.asarray(vector, dtype=np.float64), 2)
+    real, imaginary = np.split(np.asarray(vector, dtype=np.float64), 2, axis=-1)
     return np.asarray(real + 1j * imaginary, dtype=np.complex128)
 
 

@@ -1,14 +1,16 @@
-"""What one does with a chip: program, read and sweep cells, solve equations.
+"""What one does with a chip: program, read and sweep cells, multiply, invert, solve equations.
 
 - `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
 - `cells`: procedures on cells, and the write-verify they share;
-- `equations`: solve, with what INV, MVM and refinement need.
+- `equations`: solve, invert, multiply, with what INV, MVM and refinement need.
 """
 
 from mho.procedures.base import Procedure
 from mho.procedures.cells.program import Program, Programmed
 from mho.procedures.cells.read import Read, Reads
 from mho.procedures.cells.sweep import Sweep, Sweeps
+from mho.procedures.equations.invert import Inversions, Invert
+from mho.procedures.equations.multiply import Multiply, Products
 from mho.procedures.equations.solve import Solve
 from mho.procedures.equations.solve_result import Solution
 from mho.procedures.parameters import (
@@ -23,9 +25,13 @@ __all__ = [
     "BooleanParameter",
     "FloatParameter",
     "IntegerParameter",
+    "Inversions",
+    "Invert",
     "ListParameter",
+    "Multiply",
     "Parameter",
     "Procedure",
+    "Products",
     "Program",
     "Programmed",
     "Read",

@@ -17,6 +17,7 @@ from repository import ROOT
 from mho.chip_maps.matrix_files import (
     from_real_vector,
     load_matrix,
+    load_right_hand_sides,
     load_vector,
     load_vectors,
     sample_names,
@@ -319,14 +320,77 @@ def test_a_real_vector_beside_a_complex_matrix_becomes_complex(rng: np.random.Ge
 
 @pytest.mark.parametrize("complex_values", [False, True])
 def test_several_right_hand_sides_are_columns(rng: np.random.Generator, complex_values: bool):
-    drawn = load_vectors("random", 4, rng, complex_values=complex_values, count=3)
+    drawn = load_right_hand_sides("random", 4, rng, complex_values=complex_values, count=3)
     assert drawn.shape == (4, 3)
     assert np.iscomplexobj(drawn) == complex_values
-    np.testing.assert_array_equal(load_vectors("identity", 3, rng, complex_values=complex_values), np.eye(3))
-    np.testing.assert_array_equal(load_vectors([[1.0, 4.0], [2.0, 5.0]], 2, rng), [[1.0, 4.0], [2.0, 5.0]])
-    assert load_vectors([[1.0], [2.0]], 2, rng).shape == (2,)
+    np.testing.assert_array_equal(
+        load_right_hand_sides("identity", 3, rng, complex_values=complex_values), np.eye(3)
+    )
+    np.testing.assert_array_equal(
+        load_right_hand_sides([[1.0, 4.0], [2.0, 5.0]], 2, rng), [[1.0, 4.0], [2.0, 5.0]]
+    )
+    assert load_right_hand_sides([[1.0], [2.0]], 2, rng).shape == (2,)
     with pytest.raises(InputError, match="has 3 values but the matrix has 2 rows"):
-        load_vectors(np.ones((3, 2)), 2, rng)
+        load_right_hand_sides(np.ones((3, 2)), 2, rng)
+
+
+def test_a_matrix_need_not_be_square_where_any_shape_will_do(tmp_path: Path):
+    np.save(tmp_path / "a.npy", np.arange(6.0).reshape(2, 3))
+    assert load_matrix(tmp_path / "a.npy", square=False).shape == (2, 3)
+    with pytest.raises(InputError, match="is not square: 2 rows and 3 columns"):
+        load_matrix(tmp_path / "a.npy")
+    with pytest.raises(
+        InputError, match=r"the matrix is empty \(shape \(0, 3\)\); give a matrix of at least one row"
+    ):
+        load_matrix(np.zeros((0, 3)), square=False)
+
+
+def test_vectors_are_rows_of_a_file_or_one_alone(tmp_path: Path, rng: np.random.Generator):
+    np.save(tmp_path / "many.npy", np.arange(6.0).reshape(2, 3))
+    np.save(tmp_path / "one.npy", np.arange(3.0))
+    assert load_vectors(tmp_path / "many.npy", 3, 9, rng).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert load_vectors(tmp_path / "one.npy", 3, 9, rng).tolist() == [[0, 1, 2]]
+    assert load_vectors(np.arange(3.0)[:, None], 3, 9, rng).tolist() == [
+        [0, 1, 2]
+    ]  # as a right-hand side is written
+    assert load_vectors(np.array([[1.0], [2.0]]), 1, 9, rng).tolist() == [[1], [2]]
+    assert load_vectors("zuo2025-4x4-rhs", 4, 9, rng).shape == (1, 4)
+
+
+def test_random_and_unit_vectors_are_named(rng: np.random.Generator):
+    drawn = load_vectors("random", 400, 5, rng)
+    assert drawn.shape == (5, 400)
+    assert drawn.std() == pytest.approx(1.0, abs=0.1)
+    drawn = load_vectors("random", 400, 5, rng, complex_values=True)
+    assert np.mean(np.abs(drawn) ** 2) == pytest.approx(1.0, abs=0.1)
+    assert np.mean(drawn.real**2) == pytest.approx(0.5, abs=0.1)
+    assert load_vectors("unit", 3, 1, rng).tolist() == np.eye(3).tolist()
+    assert load_vectors("unit", 3, 1, rng, complex_values=True).dtype == np.complex128
+    assert load_vectors(np.ones(3), 3, 1, rng, complex_values=True).dtype == np.complex128
+
+
+@pytest.mark.parametrize(
+    ("vectors", "sentence"),
+    [
+        (np.ones((2, 4)), r"shape \(2, 4\); give one vector of 3 values, or one in each row of \(count, 3\)"),
+        (np.ones((3, 2)), r"shape \(3, 2\)"),
+        (np.ones(2), r"shape \(2,\)"),
+        (np.ones((0, 3)), r"shape \(0, 3\)"),
+        (np.ones((1, 1, 3)), r"shape \(1, 1, 3\)"),
+        (np.full((2, 3), np.nan), r"entry \[0, 0\], counted from 0, is nan \(and 5 more\)"),
+        (np.full(3, 1j), "the batch of vectors is complex but the matrix is real"),
+        ("nowhere.npy", "nowhere.npy does not exist; give the path of the batch of vectors"),
+    ],
+)
+def test_bad_vectors_are_refused(rng: np.random.Generator, vectors: object, sentence: str):
+    with pytest.raises(InputError, match=sentence):
+        load_vectors(vectors, 3, 1, rng)
+
+
+def test_a_complex_batch_is_a_real_batch(rng: np.random.Generator):
+    matrix, vectors = (load_vectors("random", 4, count, rng, complex_values=True) for count in (3, 5))
+    product = to_real_vector(vectors) @ to_real(matrix).T
+    assert np.allclose(product, to_real_vector(vectors @ matrix.T))
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,8 @@ def shortest(name: str) -> dict[str, Any]:
     return {
         "solve": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "bits": 4, "max_cycles": 3},
         "program": {"digits": np.array([[0, 7], [5, 6]])},
+        "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vectors": 1, "shots": 2},
+        "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
     }.get(name, CELLS)
 
 
@@ -104,7 +106,7 @@ ZEROES = [(name, key) for name, key, parameter in EVERY if parameter.minimum <= 
 @pytest.mark.parametrize(("name", "key"), ZEROES)
 def test_zero_is_zero_in_script_words_and_file_for_every_number_or_is_refused(name, key, tmp_path):
     procedure = make_procedure(name, {**shortest(name), key: 0.0})
-    files = {"solve": ["a.mtx"], "program": ["a.npy"]}.get(name, [])
+    files = {"solve": ["a.mtx"], "multiply": ["a.mtx"], "program": ["a.npy"]}.get(name, [])
     typed = made_of_words(name, [*files, f"--{key.replace('_', '-')}", "0"])
     assert [getattr(one, key) for one in (procedure, typed)] == [0, 0]
     try:
@@ -135,6 +137,14 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("solve", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
     ("solve", "seed"): lambda result, file: np.array_equal(
         file.array("rhs"), load_vector("random", 2, np.random.default_rng(0))
+    ),
+    ("multiply", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
+    ("multiply", "seed"): lambda result, file: np.array_equal(
+        file.array("vectors")[0], load_vector("random", 2, np.random.default_rng(0))
+    ),
+    ("invert", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
+    ("invert", "seed"): lambda result, file: np.array_equal(
+        file.array("rhs")[0], load_vector("random", 2, np.random.default_rng(0))
     ),
     ("solve", "tolerance"): lambda result, file: (
         result.summary["tolerance"] == 0.0 and result.summary["bits_asked"] is None
@@ -168,7 +178,7 @@ def test_zero_is_used_as_zero(name, key, tmp_path):
 @pytest.mark.parametrize(("name", "key"), NUMBERS)
 def test_what_is_left_out_is_none_and_its_value_in_use_is_in_the_file(name, key, tmp_path):
     assert getattr(make_procedure(name, {key: None}), key) is None
-    words = ["a.mtx"] if name == "solve" else ["--rows", "0", "--columns", "0"]
+    words = ["a.mtx"] if name in ("solve", "multiply") else ["--rows", "0", "--columns", "0"]
     assert getattr(made_of_words(name, words), key) is None
     result = run(make_procedure(name, shortest(name)), seed=1, output=tmp_path)
     with RunFile(result.path) as file:

@@ -20,11 +20,14 @@ from mho.procedures.stream import Event, Started
 from mho.runs import RunFile, Status
 
 ENTRY = re.compile(r"^(\[instruments\.\w+\]\ndriver = .*\naddress = .*)$", re.MULTILINE)
-# What a run found, and how far two of them may be apart: in S, S, relative, A. Noise and accuracy are the twins'.
+# What a run found, and how far two of them may be apart: in S, S, relative, not at all, relative, A. Noise and accuracy
+# are the twins'.
 FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "read": (lambda reads: reads.conductance, 0.5e-6),
     "program": (lambda programmed: programmed.achieved, 2.4e-6),  # the verify window
     "solve": (lambda solution: solution.solution / np.abs(solution.solution).max(), 2 * 2**-3),
+    "multiply": (lambda products: products.products, 1e-12),
+    "invert": (lambda inversions: [one.mean_error for one in inversions.matrices], 0.05),
     "sweep": (lambda sweeps: sweeps.currents, 0.5e-6),
 }
 # What acts on a cell and may have been carried out: it is not repeated.

@@ -73,6 +73,8 @@ SHORTEST: dict[str, dict[str, Any]] = {
     "read": {"rows": "0:2", "columns": "0:2", "repeats": 2},
     "program": {"digits": np.array([[0, 3], [7, 5]]), "passes": 1},
     "sweep": {"rows": "0:1", "columns": "0:2", "step": 0.1},
+    "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vector_bits": 2, "vectors": 1, "shots": 2},
+    "invert": {"matrix": np.array([[0.8, 0.2], [0.1, 0.7]]), "vectors": 1, "scales": 4},
 }
 # All known procedures, so that a new one is tested automatically.
 PROCEDURES: dict[str, Callable[[], Procedure]] = {

@@ -105,7 +105,7 @@ def read_frame(run: RunFile) -> SolveFrame:
     references = run.array("reference") if "reference" in arrays else None
     if references is not None:
         references = references.reshape(len(references), -1)
-        references = _complex(references) if is_complex else references
+        references = _complex(references.T).T if is_complex else references
     grid = None
     if "matrix" in arrays and not is_complex:
         grid = grid_of(run.array("matrix"))

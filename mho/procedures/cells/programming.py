@@ -139,10 +139,18 @@ class Programmer:
         self.pulses = 0
         self.reads = 0
 
-    def program(self, blocks: Sequence[Block]) -> None:
-        """Program all blocks; each block's `achieved` and `pulses` are filled in."""
+    def program(self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = ()) -> None:
+        """Program all blocks; each block's `achieved` and `pulses` are filled in.
+
+        Parameters
+        ----------
+        blocks : sequence of Block
+        maps : sequence of BlockMaps
+            The run file's images, where it declares more lines than these blocks use.
+        """
         total = sum(block.digits.size for block in blocks)
-        maps = [BlockMaps.covering(a, blocks) for a in dict.fromkeys(b.placement.array for b in blocks)]
+        used = dict.fromkeys(block.placement.array for block in blocks)
+        maps = [one for one in maps if one.array in used] or [BlockMaps.covering(a, blocks) for a in used]
         self._snapshot(maps, blocks, first=True)
         masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
         self._visit(blocks, masks, maps, "programming", total)

@@ -1,1 +1,4 @@
-"""Procedures on equations: solve, with what INV and MVM on the chip need; `algorithms` holds what knows no instrument."""
+"""Procedures on equations: solve, invert, multiply, with what INV and MVM on the chip need.
+
+`algorithms` holds what knows no instrument.
+"""

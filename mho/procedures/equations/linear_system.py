@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.fixed_point import PEAKS
-from mho.chip_maps.matrix_files import from_real_vector, load_matrix, load_vectors, to_real, to_real_vector
+from mho.chip_maps.matrix_files import (
+    from_real_vector,
+    load_matrix,
+    load_right_hand_sides,
+    to_real,
+    to_real_vector,
+)
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import InputError
 from mho.procedures.equations.algorithms.certificate import Certificate, Certifier, norm
@@ -71,7 +77,7 @@ class LinearSystem:
         Parameters
         ----------
         matrix, rhs
-            As `load_matrix` and `load_vectors` take them.
+            As `load_matrix` and `load_right_hand_sides` take them.
         seed : int
             Seed of random right-hand sides.
         goal : Goal
@@ -84,14 +90,14 @@ class LinearSystem:
             For a file that cannot be read, a system that is singular or too large, or more bits than float64 holds.
         """
         given = load_matrix(matrix)
-        given_rhs = load_vectors(
+        given_rhs = load_right_hand_sides(
             rhs,
             len(given),
             np.random.default_rng(seed),
             complex_values=np.iscomplexobj(given),
             count=count,
         )
-        a, b = to_real(given), to_real_vector(given_rhs)
+        a, b = to_real(given), to_real_vector(given_rhs.T).T
         b = b.reshape(len(b), -1)
         digits = np.count_nonzero(encode_multiply(a, goal.bits, DIGIT_BITS).digits)
         certifier = Certifier(a)
@@ -124,7 +130,7 @@ class LinearSystem:
 
     def columns_as_given(self, solutions: Floats) -> NDArray[Any]:
         """Convert solutions (n, k) of the real systems to the shape of the right-hand sides, complex where those are."""
-        columns = from_real_vector(solutions) if np.iscomplexobj(self.given_matrix) else solutions
+        columns = from_real_vector(solutions.T).T if np.iscomplexobj(self.given_matrix) else solutions
         return columns[:, 0] if self.single else columns
 
     def certify(self, solution: Floats, residual: float, column: int) -> Certificate:

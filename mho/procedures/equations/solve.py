@@ -192,6 +192,7 @@ class Solve(Procedure):
     def in_use(self, plan: PreparedSolve) -> Mapping[str, tuple[str, str]]:
         """Return the residual that the bits require, where no tolerance was given, and the settings of write-verify."""
         return {
+            "count": (str(plan.system.count), "the right-hand sides'"),
             "tolerance": (f"what proves {self.bits} bits", "the bits'"),
             "write_verify": (settings_text(plan.settings), "the chip map's"),
         }

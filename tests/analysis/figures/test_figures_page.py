@@ -1,4 +1,4 @@
-"""``docs/figures.md`` followed word by word: its code runs, and what it says of the four procedures is so."""
+"""``docs/figures.md`` followed word by word: its code runs, and what it says of the procedures is so."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from repository import ROOT
 
 import mho
-from mho import Column, Figure, Layout, Program, Read, Solve, Sweep, Table
+from mho import Column, Figure, Invert, Layout, Multiply, Program, Read, Solve, Sweep, Table
 from mho.errors import RunFileError
 
 PAGE = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
@@ -36,18 +36,23 @@ def test_the_refusal_on_the_page_is_the_one_that_is_given() -> None:
     assert str(refused.value) in PAGE
 
 
-@pytest.mark.parametrize("name", ["solve", "program", "sweep", "read"])
+@pytest.mark.parametrize("name", ["solve", "multiply", "invert", "program", "sweep", "read"])
 def test_a_procedure_declares_the_figures_that_the_page_names(name: str, tmp_path: Path) -> None:
     np.save(tmp_path / "digits.npy", np.array([[0, 7], [3, 4]]))
     matrix = str(ROOT / "data" / "matrices" / "zuo2025-4x4.mtx")
     procedure = {
         "solve": lambda: Solve(matrix=matrix, bits=8),
+        "multiply": lambda: Multiply(matrix=matrix, bits=6, vectors=1, shots=4),
+        "invert": lambda: Invert(matrix=matrix, vectors=2),
         "program": lambda: Program(digits=str(tmp_path / "digits.npy")),
         "sweep": lambda: Sweep(rows="0:1", columns="0:2", highest=0.2, step=0.1),
         "read": lambda: Read(rows="0:1", columns="0:2", repeats=2),
     }[name]()
     path = mho.run(
-        procedure, bench="arrays" if name == "solve" else "simulated", seed=1, output=tmp_path
+        procedure,
+        bench="simulated" if name in ("program", "sweep", "read") else "arrays",
+        seed=1,
+        output=tmp_path,
     ).path
     (line,) = re.findall(rf"^\| {name} \| (.*) \|$", PAGE, re.MULTILINE)
     with mho.open_run(path) as run:

@@ -176,3 +176,19 @@ def test_the_images_cover_all_blocks_of_an_array_and_nothing_else():
     assert [declared.name for declared in maps.declared()] == [
         "multiply_conductance", "multiply_target", "multiply_pulses",
     ]  # fmt: skip
+
+
+def test_a_block_is_drawn_into_images_that_hold_more_lines():
+    first, second = block("multiply", [0], [0, 1]), block("multiply", [2, 3], [1, 2], seed=1)
+    elsewhere = block("invert_positive", [0], [0])
+    images = [
+        BlockMaps.covering(name, [first, second, elsewhere]) for name in ("multiply", "invert_positive")
+    ]
+    notes = Notes()
+    with open_bench(preset="ideal", seed=1) as bench:
+        Programmer(bench, notes, LEVELS, ARRAYS, WriteVerifySettings()).program([first], images)
+    name, image, _ = notes.images[-2]
+    assert name == "multiply_conductance"
+    assert image.shape == (3, 3)
+    assert_array_equal(np.isfinite(image), [[True, True, False], [False] * 3, [False] * 3])
+    assert {name.partition("_")[0] for name, *_ in notes.images} == {"multiply"}

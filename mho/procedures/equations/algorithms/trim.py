@@ -56,7 +56,7 @@ def fit_trim(response: Floats, digits: Digits, step: float) -> Trim:
     weight = digits.astype(float)
     line = _median_ratio(seen, weight)
     column = _median_ratio((seen / line[:, None]).T, weight.T)
-    for _ in range(4):
+    for _ in range(8):
         scale = line[:, None] * column
         fitted = np.where(np.abs(seen / scale - digits) < LOST, weight, 0.0)
         line = _ratio((seen * fitted * column).sum(axis=1), (fitted**2 * column**2).sum(axis=1))
@@ -73,12 +73,16 @@ def fit_trim(response: Floats, digits: Digits, step: float) -> Trim:
 
 
 def _median_ratio(seen: Floats, weight: Floats) -> Floats:
-    """Return each row's median ratio of its cells that hold a digit; 1 without any."""
-    ratio = np.divide(seen, weight, out=np.full_like(seen, np.nan), where=weight > 0)
-    held = (weight > 0).any(axis=1)
-    median = np.ones(len(seen))
-    median[held] = np.nanmedian(ratio[held], axis=1)
-    return np.clip(median, 0.7, 1.3)
+    """Return each row's median ratio of its cells, weighted by their digits; 1 without any.
+
+    A small digit's ratio is as wrong as its cell's error is large beside it: four cells of 1 must not outvote one of 7.
+    """
+    ratio = np.divide(seen, weight, out=np.full_like(seen, np.inf), where=weight > 0)
+    order = np.argsort(ratio, axis=1)
+    below = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
+    middle = (below >= below[:, -1:] / 2.0).argmax(axis=1)
+    median = np.take_along_axis(ratio, np.take_along_axis(order, middle[:, None], axis=1), axis=1)[:, 0]
+    return np.where(np.isfinite(median), np.clip(median, 0.7, 1.3), 1.0)
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

@@ -1,0 +1,166 @@
+"""Contents of the run file of bare inversions: tables of inversions, outputs and matrices, arrays, figures."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.runs import Array, Column, Figure, Table
+
+Floats = NDArray[np.float64]
+
+_MATRIX = Column("matrix", dtype="u4", description="number of the matrix")
+_CONDITION = Column("condition", description="condition number of the matrix", digital=1e-6)
+_RHS = Column("rhs", dtype="u4", description="number of the right-hand side")
+_SCALE = Column("scale", description="largest input, as a share of the full scale")
+_ERROR = Column("error", description="relative to the float64 solution of A x = b", digital=1e-9)
+_ACHIEVED = Column(
+    "achieved_error",
+    description="relative to the float64 solution of A0 x = b, A0 as programmed",
+    digital=1e-9,
+)
+_CLAMPED = Column("clamped", dtype="u1", description="1 where an output was in reach of the clamps")
+
+
+def tables(scales: int, matrices: int, vectors: int, size: int) -> tuple[Table, ...]:
+    """Return the tables for so many input scales, matrices, and right-hand sides of `size` elements."""
+    inversions = scales * matrices * vectors
+    return (
+        Table(
+            "inversions",
+            (
+                _MATRIX,
+                _CONDITION,
+                _RHS,
+                _SCALE,
+                Column("input", "V", description="largest input"),
+                Column(
+                    "output",
+                    "V",
+                    description="largest output of any amplifier; NaN where one was in its clamp",
+                ),
+                _CLAMPED,
+                _ERROR,
+                _ACHIEVED,
+            ),
+            signal="error",
+            axis="scale",
+            title="every inversion",
+            rows=inversions,
+        ),
+        Table(
+            "outputs",
+            (
+                _MATRIX,
+                _RHS,
+                _SCALE,
+                Column("row", dtype="u2", description="element of the solution"),
+                Column("expected", "V", description="as A0 gives it", digital=1e-9),
+                Column("measured", "V", description="NaN where an output was in its clamp"),
+                _CLAMPED,
+            ),
+            signal="measured",
+            axis="expected",
+            title="every output",
+            rows=inversions * size,
+        ),
+        Table(
+            "solutions",
+            (
+                _MATRIX,
+                _CONDITION,
+                _RHS,
+                _SCALE,
+                _ERROR,
+                _ACHIEVED,
+                Column("bits", description="-log2 error", digital=1e-6),
+            ),
+            signal="error",
+            axis="condition",
+            title="of each right-hand side the largest input that clamps no output",
+            rows=matrices * vectors,
+        ),
+        Table(
+            "matrices",
+            (
+                _MATRIX,
+                _CONDITION,
+                Column("expected_rho", description="rho before programming, a median", digital=1e-6),
+                Column("forecast_rho", description="rho(I - A A0^-1) of A0 as programmed", digital=1e-6),
+                Column(
+                    "lambda_min", description="smallest real part of an eigenvalue of D^-1 G", digital=1e-6
+                ),
+                Column(
+                    "mean_error", description="of its solutions; NaN where the loop gave none", digital=1e-9
+                ),
+                Column("mean_achieved_error", digital=1e-9),
+                Column("bits", description="-log2 mean_error", digital=1e-6),
+                Column("gain_error", description="of the outputs, beside A0", digital=1e-6),
+                Column("offset", "V", description="of the outputs", digital=1e-6),
+                Column("cells_failed", dtype="u4"),
+            ),
+            signal="mean_error",
+            axis="condition",
+            title="matrices",
+            rows=matrices,
+        ),
+    )
+
+
+def loop_arrays(matrices: Floats, rhs: Floats) -> tuple[Array, ...]:
+    """Return the matrices (count, n, n), as programmed too, and the right-hand sides (vectors, n)."""
+    return (
+        Array("matrices", matrices, description="A of each matrix, as a real one", digital=1e-9),
+        Array(
+            "matrices_achieved",
+            np.full(matrices.shape, np.nan),
+            description="A0, what INV inverts",
+            digital=1e-9,
+        ),
+        Array("rhs", rhs, description="b, one a row"),
+    )
+
+
+FIGURES = (
+    Figure(
+        "error_by_scale",
+        kind="errorbars",
+        table="inversions",
+        x="scale",
+        y="error",
+        by="condition",
+        x_scale="log",
+        y_scale="log",
+        title="Error of A x = b against input scale, by condition number",
+    ),
+    Figure(
+        "achieved_error_by_scale",
+        kind="errorbars",
+        table="inversions",
+        x="scale",
+        y="achieved_error",
+        by="condition",
+        x_scale="log",
+        y_scale="log",
+        title="Error beside A0 against input scale, by condition number",
+    ),
+    Figure(
+        "error_by_condition",
+        kind="errorbars",
+        table="solutions",
+        x="condition",
+        y=("error", "achieved_error"),
+        x_scale="log",
+        y_scale="log",
+        title="Error against condition number",
+    ),
+    Figure(
+        "outputs",
+        kind="scatter",
+        table="outputs",
+        x="expected",
+        y="measured",
+        by="matrix",
+        title="Outputs, measured against expected of A0",
+    ),
+)

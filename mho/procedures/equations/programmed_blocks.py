@@ -1,0 +1,95 @@
+"""Blocks of digits from declaration to achieved conductances: what the file has of them, limits, programming, waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mho.chip_maps.chip import ChipMap
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.instruments import Bench
+from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
+from mho.procedures.cells.write_verify import largest_pulses
+from mho.procedures.stream import Stream
+from mho.runs import Figure, Map, Table
+from mho.runs.standard_figures import programming_figures
+
+
+@dataclass(frozen=True)
+class BlockContents:
+    """What the run file has of programmed blocks: the table of pulses, maps of each array, and their figures."""
+
+    pulses: Table
+    maps: tuple[Map, ...]
+    figures: tuple[Figure, ...]
+
+
+def contents_of(blocks: Sequence[Block], levels: Levels) -> BlockContents:
+    """Return what a layout declares for `blocks`."""
+    images = images_of(blocks)
+    cells = sum(block.digits.size for block in blocks)
+    windows = zip(levels.low.tolist(), levels.high.tolist(), strict=True)
+    return BlockContents(
+        replace(PULSES, rows=round(PULSES_PER_CELL * cells)),
+        tuple(one for image in images for one in image.declared()),
+        programming_figures([image.array for image in images], windows),
+    )
+
+
+def images_of(blocks: Sequence[Block]) -> list[BlockMaps]:
+    """Return the images that hold all of `blocks`, one an array."""
+    return [BlockMaps.covering(name, blocks) for name in dict.fromkeys(b.placement.array for b in blocks)]
+
+
+def check_limits(bench: Bench, settings: WriteVerifySettings, vector_volts: float) -> None:
+    """Check reads, the largest pulse of each kind and the input voltage; nothing is sent.
+
+    Raises
+    ------
+    LimitError
+        For the first that the bench file does not allow.
+    """
+    bench.check_read()
+    bench.limits.check_voltage("vector", vector_volts)
+    for pulse in largest_pulses(settings):
+        bench.check_pulse(pulse)
+
+
+def make_programmer(bench: Bench, stream: Stream, chip: ChipMap, settings: WriteVerifySettings) -> Programmer:
+    """Return a programmer of this chip's cells."""
+    return Programmer(bench, stream, chip.level_scale(), [array.name for array in chip.arrays], settings)
+
+
+def program(
+    programmer: Programmer, blocks: Sequence[Block], stream: Stream, images: Sequence[BlockMaps] = ()
+) -> int:
+    """Program all blocks, warn of cells outside their window, and return their number.
+
+    `images` are those that the file declares, where they hold more than these blocks.
+    """
+    programmer.program(blocks, images)
+    failed = programmer.failed(blocks)
+    if failed:
+        stream.say(
+            f"{failed} cells read outside their verify window after the last pass (relaxation, read noise, or lost)",
+            "WARNING",
+        )
+    return failed
+
+
+def wait_at_rest(bench: Bench, seconds: float) -> None:
+    """Let `seconds` of bench time pass with the outputs idle."""
+    if seconds > 0.0:
+        bench.rest()
+        bench.wait_until(bench.now() + seconds)
+
+
+def cells_in_words(blocks: Sequence[Block]) -> str:
+    """Return arrays and cell ranges in use."""
+    places = [block.placement for block in blocks]
+    ranges = [
+        f"{p.array}[{p.rows.min()}:{p.rows.max() + 1}, {p.columns.min()}:{p.columns.max() + 1}]"
+        for p in places
+    ]
+    return "; ".join(dict.fromkeys(ranges))
