@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks._large_systems import draw
 from benchmarks._solves import threads as threads_with_a_run_file
 from benchmarks.registry import Figure, median_seconds
-from mho.procedures.equations.algorithms.block_inverse import BlockInverse, BlockPlan
-from mho.procedures.equations.algorithms.block_plan import plan_blocks
+from mho.procedures.equations.blocks.block_inverse import BlockInverse, BlockPlan
+from mho.procedures.equations.blocks.block_plan import plan_blocks
 
 LEAF = 32
 SIZES = (16, 32, 64, 128, 256, 512, 1024, 2048)

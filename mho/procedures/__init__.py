@@ -9,10 +9,10 @@ from mho.procedures.base import Procedure
 from mho.procedures.cells.program import Program, Programmed
 from mho.procedures.cells.read import Read, Reads
 from mho.procedures.cells.sweep import Sweep, Sweeps
-from mho.procedures.equations.invert import Inversions, Invert
-from mho.procedures.equations.multiply import Multiply, Products
-from mho.procedures.equations.solve import Solve
-from mho.procedures.equations.solve_result import Solution
+from mho.procedures.equations.invert.invert import Inversions, Invert
+from mho.procedures.equations.multiply.multiply import Multiply, Products
+from mho.procedures.equations.solve.solve import Solve
+from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.parameters import (
     BooleanParameter,
     FloatParameter,

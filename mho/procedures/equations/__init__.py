@@ -1,4 +1,6 @@
-"""Procedures on equations: solve, invert, multiply, with what INV and MVM on the chip need.
+"""Procedures on equations.
 
-`algorithms` holds what knows no instrument.
+- `solve`, `multiply`, `invert`: the procedures, a room each;
+- `circuits`: INV and MVM on a bench as functions of vectors;
+- `algorithms`, `blocks`, `certificates`: what knows no instrument: refinement, inverses from blocks, proofs.
 """

@@ -1,1 +1,1 @@
-"""Algorithms on arrays that know no instrument: refinement around an injected INV and MVM, and what proves its result."""
+"""Algorithms on arrays that know no instrument: refinement around an injected INV and MVM, and checked digit sums."""

@@ -18,7 +18,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.procedures.equations.algorithms.certificate import norm
+from mho.procedures.equations.certificates.certificate import norm
 
 Floats = NDArray[np.float64]
 Method = Literal["plain", "line search", "gcr", "cg"]

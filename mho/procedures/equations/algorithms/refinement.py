@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.fixed_point import FixedPoint, to_fixed_point
 from mho.errors import ConvergenceError
-from mho.procedures.equations.algorithms.certificate import norm
 from mho.procedures.equations.algorithms.directions import MEMORY, Method, directions, share
+from mho.procedures.equations.certificates.certificate import norm
 
 Floats = NDArray[np.float64]
 End = Literal["", "converged", "stalled", "railed", "cycles"]

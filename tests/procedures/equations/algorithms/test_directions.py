@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mho.procedures.equations.algorithms import directions as d
-from mho.procedures.equations.algorithms.certificate import exact_residual
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
+from mho.procedures.equations.certificates.certificate import exact_residual
 
 Floats = np.ndarray
 

@@ -1,0 +1,1 @@
+"""Inverses of large matrices from those of blocks, on arrays: BlockAMC and Schwarz."""

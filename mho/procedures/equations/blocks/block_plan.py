@@ -1,0 +1,221 @@
+"""Plan of a block inverse: which leaves to invert and which blocks to multiply with, found digitally from the matrix.
+
+Of a general matrix the leading block may be nearly singular. The rows of such a stage are exchanged first: those that are
+most independent over the first half's columns come into M1, by QR with column pivoting of their transpose (Businger and
+Golub, Numer. Math. 7, 269 (1965)). A diagonally dominant matrix, and one with a positive definite symmetric part, needs no
+exchange: its M1 and its S have the same property.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import ConvergenceError, InputError
+from mho.procedures.equations.blocks.block_inverse import BlockPlan, Leaf, Node, OffDiagonal, Stage, Tile
+
+Floats = NDArray[np.float64]
+Order = NDArray[np.int64]
+Schur = Literal["exact", "diagonal", "M4", "M1"]
+
+SCHUR: tuple[Schur, ...] = get_args(Schur)
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+def plan_blocks(
+    matrix: Floats,
+    leaf: int,
+    *,
+    schur: Schur | Sequence[Schur] = "exact",
+    pivot: bool | None = None,
+    tile: int | None = None,
+) -> BlockPlan:
+    """Plan the inverse of a matrix by blocks.
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+        Real and regular.
+    leaf : int
+        N0, the largest matrix that a loop inverts.
+    schur : str or sequence of str
+        The complement of each stage, from the outermost inwards; the last holds for all further ones.
+        ``exact``: M4 - M3 M1^-1 M2, in float64. The others are for refinement to absorb, which it does when the eigenvalues
+        of I - S S'^-1 are below 1 for the S' used instead: ``diagonal``, M1^-1 by that of its diagonal; ``M4``, the second
+        term left out, which is enough for every symmetric positive definite matrix (0 < S <= M4); ``M1``, for a complex
+        matrix as [[Re, -Im], [Im, Re]]: S = Re + Im Re^-1 Im is taken as Re, so that one array serves all three inversions
+        of a stage (arXiv 2401.10042), which is enough for every Hermitian positive definite matrix (0 < S <= Re).
+    pivot : bool, optional
+        Whether stages with an exact complement exchange their rows; where not given, those that need it.
+    tile : int, optional
+        Largest number of rows and columns of a block to multiply with; N0 where not given.
+
+    Returns
+    -------
+    BlockPlan
+
+    Raises
+    ------
+    InputError
+        For a matrix that is not square, real and finite, or an option that is not known.
+    ConvergenceError
+        For a block that is singular in float64: its place, its size and its condition number.
+    """
+    choices = (schur,) if isinstance(schur, str) else tuple(schur)
+    _check(matrix, leaf, leaf if tile is None else tile, choices)
+    planner = _Planner(leaf, leaf if tile is None else tile, choices, pivot)
+    root = planner.node(np.asarray(matrix, dtype=np.float64), "", 0)
+    return BlockPlan(root, tuple(planner.leaves), tuple(planner.blocks), tuple(planner.names))
+
+
+def _check(matrix: Floats, leaf: int, tile: int, schur: Sequence[str]) -> None:
+    if matrix.ndim != 2 or len(matrix) != matrix.shape[1] or not matrix.size:
+        raise InputError(f"the matrix has the shape {matrix.shape}: give a square one of at least one row")
+    if np.iscomplexobj(matrix):
+        raise InputError("the matrix is complex: give it as the real [[Re, -Im], [Im, Re]]")
+    if not np.isfinite(matrix).all():
+        raise InputError("the matrix has entries that are not finite: take them out")
+    if leaf < 1 or tile < 1:
+        raise InputError(f"leaves of {leaf} and tiles of {tile} rows: give at least 1 for both")
+    if not schur or any(choice not in SCHUR for choice in schur):
+        raise InputError(
+            f"Schur complement {', '.join(schur) or '(none)'}: give {', '.join(SCHUR)}, one a stage"
+        )
+
+
+def leading_size(size: int, leaf: int) -> int:
+    """Return the number of rows of M1.
+
+    Leaves are as few as hold the matrix and of nearly equal size; M1, inverted twice, gets the smaller half of them.
+    """
+    leaves = -(-size // leaf)
+    return size * (leaves // 2) // leaves
+
+
+def independent_rows(columns: Floats) -> Order:
+    """Return an order of the rows of (n, m) whose first m are well independent; both parts stay in the order given."""
+    from scipy.linalg import qr  # loads slowly
+
+    m = columns.shape[1]
+    _, chosen = qr(columns.T, mode="r", pivoting=True)
+    return np.concatenate([np.sort(chosen[:m]), np.sort(chosen[m:])]).astype(np.int64)
+
+
+def keeps_its_rows(matrix: Floats) -> bool:
+    """Return whether all leading blocks and Schur complements are regular in the order given.
+
+    This holds for a matrix that is strictly diagonally dominant, by rows or by columns, and for one whose symmetric part is
+    positive definite.
+    """
+    sizes = np.abs(matrix)
+    diagonal = 2.0 * np.diag(sizes)
+    if (diagonal > sizes.sum(axis=1)).all() or (diagonal > sizes.sum(axis=0)).all():
+        return True
+    try:
+        np.linalg.cholesky(matrix + matrix.T)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+class _Planner:
+    """Cuts a matrix into stages; equal leaves share one number, and so do equal blocks and their negatives."""
+
+    def __init__(self, leaf: int, tile: int, schur: Sequence[Schur], pivot: bool | None) -> None:
+        self._leaf, self._tile, self._schur, self._pivot = leaf, tile, schur, pivot
+        self.leaves: list[Floats] = []
+        self.blocks: list[Floats] = []
+        self.names: list[str] = []
+        self._known_leaves: dict[tuple[int, bytes], int] = {}
+        self._known_blocks: dict[tuple[int, bytes], int] = {}
+
+    def node(self, matrix: Floats, name: str, depth: int) -> Node:
+        """Plan a matrix; its place in the recursion is `name`."""
+        n = len(matrix)
+        if n <= self._leaf:
+            regular_inverse(matrix, f"block {name}" if name else "the matrix")
+            return Leaf(self._leaf_number(matrix, name), n)
+        schur = self._schur[min(depth, len(self._schur) - 1)]
+        m = n // 2 if schur == "M1" else leading_size(n, self._leaf)
+        order = np.arange(n)
+        if schur == "exact" and (self._pivot or (self._pivot is None and not keeps_its_rows(matrix))):
+            order = independent_rows(matrix[:, :m])
+        rows = matrix[order]
+        place = f"{name}." if name else ""
+        leading = self.node(rows[:m, :m], f"{place}M1", depth + 1)
+        upper, lower = self._off_diagonal(rows[:m, m:]), self._off_diagonal(rows[m:, :m])
+        if schur == "M1":
+            if n % 2:
+                raise InputError(
+                    f"block {name or 'A'} has {n} rows: M1 serves as its Schur complement only where both halves are equal"
+                )
+            return Stage(order, leading, leading, upper, lower)
+        complement = _complement(rows, m, schur, f"{place}M1")
+        return Stage(order, leading, self.node(complement, f"{place}S", depth + 1), upper, lower)
+
+    def _leaf_number(self, matrix: Floats, name: str) -> int:
+        number = self._known_leaves.setdefault(_key(matrix), len(self.leaves))
+        if number == len(self.leaves):
+            self.leaves.append(matrix.copy())
+            self.names.append(name or "A")
+        return number
+
+    def _off_diagonal(self, block: Floats) -> OffDiagonal:
+        tiles = []
+        for top in range(0, block.shape[0], self._tile):
+            for left in range(0, block.shape[1], self._tile):
+                part = block[top : top + self._tile, left : left + self._tile]
+                if np.any(part):
+                    number, sign = self._block_number(part)
+                    rows, columns = slice(top, top + part.shape[0]), slice(left, left + part.shape[1])
+                    tiles.append(Tile(number, sign, rows, columns))
+        return OffDiagonal(block.shape[0], tuple(tiles))
+
+    def _block_number(self, part: Floats) -> tuple[int, float]:
+        negated = self._known_blocks.get(_key(-part))
+        if negated is not None:
+            return negated, -1.0
+        number = self._known_blocks.setdefault(_key(part), len(self.blocks))
+        if number == len(self.blocks):
+            self.blocks.append(part.copy())
+        return number, 1.0
+
+
+def _key(matrix: Floats) -> tuple[int, bytes]:
+    return matrix.shape[0], (matrix + 0.0).tobytes()  # + 0.0: without negative zeros
+
+
+def _complement(rows: Floats, m: int, schur: Schur, leading: str) -> Floats:
+    """Return S, or what is used instead, of a stage whose M1 has m rows and is called `leading`."""
+    m1, m2, m3, m4 = rows[:m, :m], rows[:m, m:], rows[m:, :m], rows[m:, m:]
+    if schur == "M4" or not (np.any(m2) and np.any(m3)):
+        return m4
+    if schur == "diagonal":
+        diagonal = np.diag(m1)
+        if not diagonal.all():
+            raise ConvergenceError(
+                f"block {leading} ({m} x {m}) has a zero on its diagonal: take the exact Schur complement, or M4"
+            )
+        return np.asarray(m4 - m3 @ (m2 / diagonal[:, None]))
+    return np.asarray(m4 - m3 @ (regular_inverse(m1, f"block {leading}") @ m2))
+
+
+def regular_inverse(matrix: Floats, name: str) -> Floats:
+    """Return the inverse of a matrix in float64, or raise `ConvergenceError` under its name when it is rounding noise."""
+    n = len(matrix)
+    try:
+        inverse = np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        condition = np.inf
+    else:
+        with np.errstate(all="ignore"):
+            condition = float(np.linalg.norm(matrix, 1) * np.linalg.norm(inverse, 1))
+        if condition * n * EPSILON < 1.0:
+            return np.asarray(inverse)
+    raise ConvergenceError(
+        f"{name} ({n} x {n}) is singular in float64, condition number {condition:.2g}: let rows be exchanged between the "
+        "blocks, and take out rows that depend on others"
+    )

@@ -1,0 +1,267 @@
+"""Schwarz preconditioners of a sparse matrix: one loop a subdomain, all of them independent of each other.
+
+    additive:    M^-1 r = sum_i R_i^T A_i^-1 R_i r,   A_i = R_i A R_i^T
+    restricted:  M^-1 r = sum_i Q_i^T A_i^-1 R_i r
+
+R_i selects the unknowns of subdomain i with its overlap, Q_i those that are its own, so that each unknown is set once (Cai
+and Sarkis, SIAM J. Sci. Comput. 21, 792 (1999)). Without overlap both are block Jacobi. The restricted one needs fewer
+cycles; the additive one is symmetric where A is, which CG needs.
+
+A cycle of either carries information over one subdomain. A coarse level, one more loop, corrects the means first
+(Nicolaides, SIAM J. Numer. Anal. 24, 355 (1987)), each column of Z being 1 over a group of neighbouring subdomains:
+
+    x0 = Z (Z^T A Z)^-1 Z^T r;   x = x0 + M^-1 (r - A x0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import InputError
+from mho.procedures.equations.blocks.block_plan import regular_inverse
+from mho.procedures.equations.blocks.partition import contiguous_parts, graph_parts, grown, pattern_of
+
+Floats = NDArray[np.float64]
+Order = NDArray[np.int64]
+Partition = Literal["graph", "contiguous"]
+
+
+@dataclass(frozen=True)
+class Subdomain:
+    """Unknowns that one loop solves for.
+
+    Attributes
+    ----------
+    number : int
+        Its place among the plan's leaves.
+    unknowns : (m,) array of int64
+        Rows and columns of its matrix, with its overlap.
+    own : (p,) array of int64
+        Places among them of those that are no other subdomain's own.
+    """
+
+    number: int
+    unknowns: Order
+    own: Order
+
+
+@dataclass(frozen=True)
+class CoarseLevel:
+    """One unknown a group of subdomains.
+
+    Attributes
+    ----------
+    number : int
+        Its place among the plan's leaves.
+    size : int
+        Number of groups.
+    group : (n,) array of int64
+        The group of each unknown of the matrix.
+    """
+
+    number: int
+    size: int
+    group: Order
+
+
+@dataclass(frozen=True)
+class SchwarzPlan:
+    """What to program, and where it is used.
+
+    Attributes
+    ----------
+    size : int
+        Number of unknowns.
+    subdomains : tuple of Subdomain
+    coarse : CoarseLevel or None
+    leaves : tuple of (m, m) arrays
+        Matrices to invert, one loop each; equal ones are one.
+    """
+
+    size: int
+    subdomains: tuple[Subdomain, ...]
+    coarse: CoarseLevel | None
+    leaves: tuple[Floats, ...]
+
+    @property
+    def inversions(self) -> int:
+        """INV that one application takes for a right-hand side without zero parts."""
+        return len(self.subdomains) + (self.coarse is not None)
+
+
+def plan_schwarz(
+    matrix: Any, leaf: int, *, overlap: int = 0, coarse: bool = False, partition: Partition = "graph"
+) -> SchwarzPlan:
+    """Cut a matrix into subdomains that fit on a loop.
+
+    Parameters
+    ----------
+    matrix : (n, n) array or sparse array
+        Real.
+    leaf : int
+        N0, the largest matrix that a loop inverts.
+    overlap : int
+        Layers of neighbours, in the graph of the matrix, that each subdomain takes from others; 0 is block Jacobi.
+    coarse : bool
+        Whether to add a coarse level; its unknowns are at most N0.
+    partition : {"graph", "contiguous"}
+        Compact parts of the graph, or stretches of unknowns in the order given.
+
+    Returns
+    -------
+    SchwarzPlan
+
+    Raises
+    ------
+    InputError
+        For a matrix that is not square, real and finite, or an overlap with which no subdomain fits on a loop.
+    ConvergenceError
+        For a subdomain whose matrix is singular in float64: its place, its size and its condition number.
+    """
+    from scipy.sparse import csr_array  # loads slowly
+
+    sparse = csr_array(matrix)
+    _check(sparse, leaf, overlap, partition)
+    pattern = pattern_of(sparse)
+    cut = graph_parts if partition == "graph" else contiguous_parts
+    parts, domains = _fitting(pattern, cut, leaf, overlap)
+    leaves = _Leaves()
+    subdomains = tuple(
+        Subdomain(
+            leaves.number(sparse[domain][:, domain].toarray(), f"subdomain {place}"),
+            domain,
+            np.flatnonzero(np.isin(domain, part)),
+        )
+        for place, (part, domain) in enumerate(zip(parts, domains, strict=True))
+    )
+    level = _coarse_level(sparse, parts, leaf, leaves) if coarse and len(parts) > 1 else None
+    return SchwarzPlan(sparse.shape[0], subdomains, level, tuple(leaves.matrices))
+
+
+def _check(matrix: Any, leaf: int, overlap: int, partition: str) -> None:
+    shape = matrix.shape
+    if len(shape) != 2 or shape[0] != shape[1] or not shape[0]:
+        raise InputError(f"the matrix has the shape {shape}: give a square one of at least one row")
+    if np.iscomplexobj(matrix.data):
+        raise InputError("the matrix is complex: give it as the real [[Re, -Im], [Im, Re]]")
+    if not np.isfinite(matrix.data).all():
+        raise InputError("the matrix has entries that are not finite: take them out")
+    if leaf < 1 or overlap < 0:
+        raise InputError(f"subdomains of {leaf} with an overlap of {overlap}: give at least 1 and 0")
+    if partition not in ("graph", "contiguous"):
+        raise InputError(f"partition {partition}: give graph or contiguous")
+
+
+def _fitting(
+    pattern: Any, cut: Callable[[Any, int], list[Order]], leaf: int, overlap: int
+) -> tuple[list[Order], list[Order]]:
+    """Return parts, and these with their overlap, as few as the search finds to fit on a loop."""
+    n = pattern.shape[0]
+    count = -(-n // leaf)
+    while True:
+        parts = cut(pattern, count)
+        domains = [grown(pattern, part, overlap) for part in parts]
+        largest = max(len(domain) for domain in domains)
+        if largest <= leaf:
+            return parts, domains
+        if count == n:
+            raise InputError(
+                f"with an overlap of {overlap} even a single unknown has {largest - 1} others in its subdomain, more than "
+                f"fit on a loop of {leaf}: give a smaller overlap, or 0 for a dense matrix"
+            )
+        count = min(max(count + 1, count * (leaf + largest) // (2 * leaf)), n)
+
+
+def _coarse_level(matrix: Any, parts: list[Order], leaf: int, leaves: _Leaves) -> CoarseLevel:
+    from scipy.sparse import csr_array
+
+    n, count = matrix.shape[0], min(leaf, len(parts))
+    group = np.empty(n, dtype=np.int64)
+    for place, part in enumerate(parts):
+        group[part] = place * count // len(parts)
+    member = csr_array((np.ones(n), (np.arange(n), group)), shape=(n, count))
+    return CoarseLevel(
+        leaves.number((member.T @ matrix @ member).toarray(), "the coarse level"), count, group
+    )
+
+
+class _Leaves:
+    """Matrices to program; equal ones share one number."""
+
+    def __init__(self) -> None:
+        self.matrices: list[Floats] = []
+        self._known: dict[bytes, int] = {}
+
+    def number(self, matrix: Floats, name: str) -> int:
+        regular_inverse(matrix, name)
+        number = self._known.setdefault((matrix + 0.0).tobytes(), len(self.matrices))
+        if number == len(self.matrices):
+            self.matrices.append(matrix)
+        return number
+
+
+class Schwarz:
+    """The operator r -> about A^-1 r of a plan.
+
+    Parameters
+    ----------
+    plan : SchwarzPlan
+    invert_leaf : callable
+        (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero.
+    multiply : callable, optional
+        x -> about A x, (..., n); needed with a coarse level, one product an application.
+    restricted : bool
+        Each subdomain sets its own unknowns only; otherwise overlaps are added, which keeps the operator symmetric.
+
+    Attributes
+    ----------
+    inversions : int
+        INV so far; a batch counts each of its vectors.
+    """
+
+    def __init__(
+        self,
+        plan: SchwarzPlan,
+        invert_leaf: Callable[[int, Floats], Floats],
+        multiply: Callable[[Floats], Floats] | None = None,
+        *,
+        restricted: bool = True,
+    ) -> None:
+        if plan.coarse is not None and multiply is None:
+            raise InputError("a coarse level needs the product with the matrix: pass `multiply`")
+        self.plan = plan
+        self._invert, self._multiply, self._restricted = invert_leaf, multiply, restricted
+        self.inversions = 0
+
+    def __call__(self, rhs: Floats) -> Floats:
+        """Return about A^-1 r for a vector (n,) or a batch (..., n); parts that are zero are not played."""
+        if rhs.shape[-1] != self.plan.size:
+            raise InputError(
+                f"the right-hand side has {rhs.shape[-1]} entries, the matrix {self.plan.size} rows: give one entry a row"
+            )
+        level = self.plan.coarse
+        if level is None or self._multiply is None:
+            return self._over_subdomains(rhs)
+        sums = np.apply_along_axis(lambda r: np.bincount(level.group, r, level.size), -1, rhs)
+        means = self._inverse(level.number, sums)[..., level.group]
+        return means + self._over_subdomains(rhs - self._multiply(means))
+
+    def _over_subdomains(self, rhs: Floats) -> Floats:
+        solution = np.zeros_like(rhs)
+        for one in self.plan.subdomains:
+            taken = one.own if self._restricted else slice(None)
+            solution[..., one.unknowns[taken]] += self._inverse(one.number, rhs[..., one.unknowns])[
+                ..., taken
+            ]
+        return solution
+
+    def _inverse(self, number: int, rhs: Floats) -> Floats:
+        if not np.any(rhs):
+            return np.zeros_like(rhs)
+        self.inversions += rhs.size // rhs.shape[-1]
+        return self._invert(number, rhs)

@@ -1,0 +1,1 @@
+"""What is proved of a solution: bounds from its residual, and enclosures of the exact one."""

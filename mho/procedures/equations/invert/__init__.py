@@ -1,0 +1,1 @@
+"""The procedure Invert: one step of INV, as measured."""

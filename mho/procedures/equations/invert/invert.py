@@ -1,0 +1,255 @@
+"""Invert in one step: a matrix in the INV loop, right-hand sides at a ladder of input scales, no refinement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import ChipMap, parse_chip_map
+from mho.chip_maps.inverse_encoding import KINDS
+from mho.chip_maps.matrix_files import load_matrix, load_vectors, to_real, to_real_vector
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import ConvergenceError, InputError
+from mho.instruments import Bench
+from mho.instruments.bench_file import BenchSource
+from mho.procedures.base import Estimate, Procedure
+from mho.procedures.cells.programming import PULSES_PER_CELL, Block, Programmer
+from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.equations.algorithms.conditioned_matrices import condition_numbers, positive_definite
+from mho.procedures.equations.circuits.programmed_blocks import (
+    cells_in_words,
+    check_limits,
+    contents_of,
+    images_of,
+    make_programmer,
+    program,
+    wait_at_rest,
+)
+from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop, plan_loop
+from mho.procedures.equations.invert.invert_measurement import LoopMeasurement, MatrixResult, Systems, bits_of
+from mho.procedures.equations.invert.invert_tables import FIGURES, loop_arrays, tables
+from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Layout, RecordedParameter
+
+Floats = NDArray[np.float64]
+
+RHS_ROLE = "the batch of right-hand sides"  # what messages call an array of them
+INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
+
+
+@dataclass(frozen=True)
+class Inversions:
+    """Result of bare inversions; `units` are those of the summary.
+
+    Attributes
+    ----------
+    matrices : tuple of MatrixResult
+        In their order.
+    summary : dict
+        Summary in the run file and of ``--json``.
+    path : Path
+        The run file.
+    """
+
+    matrices: tuple[MatrixResult, ...]
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {"offset": "V", "virtual_seconds": "s"}
+
+
+@dataclass(frozen=True)
+class InvertPlan:
+    """Systems on one chip, each with its loop; the loops use the same cells, one after the other."""
+
+    systems: Systems
+    chip: ChipMap
+    loops: tuple[InverseLoop, ...]
+    settings: WriteVerifySettings
+
+    def blocks(self) -> list[Block]:
+        """Return the blocks of all loops."""
+        return [block for loop in self.loops for block in loop.blocks()]
+
+
+class Invert(Procedure):
+    """Invert in one step of the analogue INV loop, without refinement, and measure the error."""
+
+    title: ClassVar[str] = "Invert in one step"
+    group: ClassVar[str] = "Linear equations"
+
+    matrix = Parameter("Matrix, unless condition numbers are given")
+    conditions = Parameter("Condition numbers of made positive definite matrices, as 1, 10, 100")
+    size = IntegerParameter("Size of made matrices", minimum=2, maximum=1024, default=8)
+    rhs = Parameter("Right-hand sides, random, unit or a file with one a row", default="random")
+    vectors = IntegerParameter("Number of random right-hand sides", minimum=1, maximum=10_000, default=8)
+    scales = IntegerParameter("Input scales, each half of the one before", minimum=1, maximum=24, default=12)
+    encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
+    wait = FloatParameter(
+        "Wait between programming and the first inversion", units="s", minimum=0.0, maximum=1e8, default=0.0
+    )
+    seed = IntegerParameter("Seed of made matrices and of random right-hand sides", minimum=0, default=0)
+    write_verify = Parameter("Write-verify settings, the chip map's unless given")
+
+    def check(self) -> Systems:
+        """Read or make the matrices, read the right-hand sides, and refuse systems without a solution."""
+        read_settings(self.write_verify)
+        if _given(self.matrix) == _given(self.conditions):
+            raise InputError(
+                "give either a matrix, or the condition numbers of matrices to be made (conditions)"
+            )
+        rng = np.random.default_rng(self.seed)
+        if _given(self.matrix):
+            return self._loaded(rng)
+        conditions = condition_numbers(self.conditions)
+        matrices = np.stack([positive_definite(self.size, one, rng) for one in conditions])
+        rhs = load_vectors(self.rhs, self.size, self.vectors, rng, role=RHS_ROLE)
+        return Systems.of(matrices, to_real_vector(rhs), np.array(conditions))
+
+    def _loaded(self, rng: np.random.Generator) -> Systems:
+        given = load_matrix(self.matrix)
+        rhs = load_vectors(
+            self.rhs,
+            len(given),
+            self.vectors,
+            rng,
+            role=RHS_ROLE,
+            complex_values=np.iscomplexobj(given),
+        )
+        return Systems.of(to_real(given)[None], to_real_vector(rhs))
+
+    def prepare(self, given: Systems, bench: Bench, rng: np.random.Generator) -> InvertPlan:
+        """Choose the encoding of every matrix, place the loops, check limits."""
+        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        loops = []
+        for matrix, condition in zip(given.matrices, given.conditions.tolist(), strict=True):
+            try:
+                loop = plan_loop(
+                    chip,
+                    matrix,
+                    rng,
+                    encoding=self.encoding,
+                    lines=bench.vector_size,
+                    input_conductance=bench.input_conductance,
+                )
+            except ConvergenceError as error:
+                raise ConvergenceError(f"condition number {condition:.3g}: {error}") from None
+            loops.append(loop)
+        settings = settings_in_use(chip.write_verify, self.write_verify)
+        check_limits(bench, settings, _full_scale(bench))
+        return InvertPlan(given, chip, tuple(loops), settings)
+
+    def layout(self, plan: InvertPlan) -> Layout:
+        """Declare tables of pulses, inversions, outputs and matrices, maps per array, matrices and right-hand sides."""
+        contents = contents_of(plan.blocks(), plan.chip.level_scale())
+        count, vectors, size = plan.systems.solutions.shape
+        return Layout(
+            (contents.pulses, *tables(self.scales, count, vectors, size)),
+            contents.maps,
+            loop_arrays(plan.systems.matrices, plan.systems.rhs),
+            default="inversions",
+            figures=(*FIGURES, *contents.figures),
+        )
+
+    def in_use(self, plan: InvertPlan) -> Mapping[str, tuple[str, str]]:
+        """Return the settings of write-verify."""
+        return {"write_verify": (settings_text(plan.settings), "the chip map's")}
+
+    def recorded_parameters(self, plan: InvertPlan) -> dict[str, RecordedParameter]:
+        """Return the parameters, with all settings of write-verify."""
+        recorded = super().recorded_parameters(plan)
+        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
+        return recorded | {"write_verify": whole}
+
+    def describe_cells(self, plan: InvertPlan) -> str:
+        """Return arrays and cell ranges in use."""
+        return cells_in_words(plan.blocks())
+
+    def run_title(self) -> str:
+        """Return the name of the matrix, or the range of condition numbers."""
+        if not _given(self.matrix):
+            numbers = condition_numbers(self.conditions)
+            return f"Invert, condition {' to '.join(f'{n:g}' for n in dict.fromkeys((min(numbers), max(numbers))))}"
+        return f"Invert {Path(self.matrix).name if isinstance(self.matrix, str | Path) else 'array'}"
+
+    def estimate(self, given: Systems, source: BenchSource) -> Estimate:
+        """Estimate the pulses from the number of cells; both arrays count as full."""
+        return Estimate(pulses=round(PULSES_PER_CELL * 2 * given.matrices.size))
+
+    def execute(self, plan: InvertPlan, bench: Bench, stream: Stream) -> Inversions:
+        """Program one loop after the other, invert all right-hand sides with each."""
+        programmer = make_programmer(bench, stream, plan.chip, plan.settings)
+        measurement = LoopMeasurement(bench, stream, 2.0 ** -np.arange(self.scales), _full_scale(bench))
+        results: list[MatrixResult] = []
+        reason = ""
+        achieved = np.full(plan.systems.matrices.shape, np.nan)
+        for number, loop in enumerate(plan.loops):
+            stream.say(
+                f"matrix {number}: {loop.encoding.name}, expected rho {loop.candidate.rho:.3f}, "
+                f"condition number {plan.systems.conditions[number]:.3g}"
+            )
+            failed = program(programmer, loop.blocks(), stream, images_of(plan.blocks()))
+            forecast = loop.forecast(bench.input_conductance)
+            achieved[number] = forecast.achieved
+            stream.set_array("matrices_achieved", achieved)
+            wait_at_rest(bench, self.wait)
+            programmed = ProgrammedLoop(loop, forecast, failed)
+            try:
+                results.append(measurement.measure(number, plan.systems, programmed))
+            except ConvergenceError as error:
+                reason = str(error)
+                stream.say(f"matrix {number} gives no solution: {reason}", "WARNING")
+                results.append(measurement.give_up(number, plan.systems, programmed))
+        if not any(one.used for one in results):
+            raise ConvergenceError(reason)
+        return Inversions(tuple(results), _summary(results, measurement, programmer, plan, bench))
+
+
+def _summary(
+    results: list[MatrixResult],
+    measurement: LoopMeasurement,
+    programmer: Programmer,
+    plan: InvertPlan,
+    bench: Bench,
+) -> dict[str, Any]:
+    """Return the result: means over the matrices that gave solutions, and each of them."""
+    used = [one for one in results if one.used]
+    error = float(np.mean([one.mean_error for one in used]))
+    line = measurement.line()
+    return {
+        "mean_error": error,
+        "bits": bits_of(error),
+        "mean_achieved_error": float(np.mean([one.mean_achieved_error for one in used])),
+        "forecast_rho": max(one.forecast_rho for one in results),
+        "lambda_min": min(one.lambda_min for one in results),
+        "encoding": "; ".join(dict.fromkeys(loop.encoding.name for loop in plan.loops)),
+        "gain_error": line.gain - 1.0,
+        "offset": line.offset,
+        "inversions": measurement.inversions,
+        "clamped": measurement.clamped,
+        "without_solution": len(results) - len(used),
+        "by_matrix": [
+            {**asdict(one), "encoding": loop.encoding.name}
+            for one, loop in zip(results, plan.loops, strict=True)
+        ],
+        "cells": sum(block.digits.size for block in plan.blocks()),
+        "cells_failed": sum(one.cells_failed for one in results),
+        "pulses": programmer.pulses,
+        "reads": programmer.reads,
+        "virtual_seconds": bench.now(),
+    }
+
+
+def _full_scale(bench: Bench) -> float:
+    """Return the largest input voltage, V."""
+    return min(INVERT_VOLTS, bench.file.limits["vector"].voltage)
+
+
+def _given(value: Any) -> bool:
+    """Return whether a parameter was given; an array is, and an empty text is not."""
+    return value is not None and not (isinstance(value, str) and not value.strip())

@@ -1,0 +1,1 @@
+"""The procedure Multiply: products of digits on the chip, as measured."""

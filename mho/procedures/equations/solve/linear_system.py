@@ -1,0 +1,146 @@
+"""The systems A X = B of a solve, as real ones with their float64 solutions, and the goal that a solution must meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.fixed_point import PEAKS
+from mho.chip_maps.matrix_files import (
+    from_real_vector,
+    load_matrix,
+    load_right_hand_sides,
+    to_real,
+    to_real_vector,
+)
+from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.errors import InputError
+from mho.procedures.equations.certificates.certificate import Certificate, Certifier, norm
+
+Floats = NDArray[np.float64]
+
+DIGIT_BITS = 3  # bits per cell, until the chip's number of levels is known
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The goal of a solution: `bits`, or a `tolerance` of its residual where one is given."""
+
+    bits: int
+    tolerance: float | None
+
+    def met(self, certificate: Certificate) -> bool:
+        """Return whether a solution with this certificate meets the goal."""
+        if self.tolerance is not None:
+            return bool(certificate.relative_residual <= self.tolerance)
+        return bool(certificate.bits >= self.bits)
+
+    def reached(self, certificate: Certificate) -> str:
+        """Return the precision that a solution reached, in words."""
+        if self.tolerance is None:
+            return f"{certificate.bits:.1f} of {self.bits} bits are proved"
+        return f"the residual is {certificate.relative_residual:.2e}, the tolerance {self.tolerance:g}"
+
+
+@dataclass(frozen=True)
+class LinearSystem:
+    """A X = B for one or several right-hand sides, and their goal.
+
+    Attributes
+    ----------
+    given_matrix, given_rhs : arrays
+        A and B as given, real or complex; B is (n,) or (n, k).
+    matrix, rhs, reference : (n, n), (n, k), (n, k) arrays
+        The systems as real ones, a right-hand side a column, and their solutions in float64.
+    digits : int
+        Approximate number of cells that the matrix takes in slices, without zeros.
+    certifier : Certifier
+    goal : Goal
+    """
+
+    given_matrix: NDArray[Any]
+    given_rhs: NDArray[Any]
+    matrix: Floats
+    rhs: Floats
+    reference: Floats
+    digits: int
+    certifier: Certifier
+    goal: Goal
+
+    @classmethod
+    def load(cls, matrix: Any, rhs: Any, seed: int, goal: Goal, count: int | None = None) -> LinearSystem:
+        """Read matrix and right-hand sides, and refuse a system without a solution that could meet the goal.
+
+        Parameters
+        ----------
+        matrix, rhs
+            As `load_matrix` and `load_right_hand_sides` take them.
+        seed : int
+            Seed of random right-hand sides.
+        goal : Goal
+        count : int, optional
+            Number of random right-hand sides; one where left out.
+
+        Raises
+        ------
+        InputError
+            For a file that cannot be read, a system that is singular or too large, or more bits than float64 holds.
+        """
+        given = load_matrix(matrix)
+        given_rhs = load_right_hand_sides(
+            rhs,
+            len(given),
+            np.random.default_rng(seed),
+            complex_values=np.iscomplexobj(given),
+            count=count,
+        )
+        a, b = to_real(given), to_real_vector(given_rhs.T).T
+        b = b.reshape(len(b), -1)
+        digits = np.count_nonzero(encode_multiply(a, goal.bits, DIGIT_BITS).digits)
+        certifier = Certifier(a)
+        certifier.require(goal.bits if goal.tolerance is None else 0)
+        reference = np.asarray(np.linalg.solve(a, b), dtype=np.float64)
+        for what, values in (("right-hand side", b), ("solution", reference)):
+            peaks = np.abs(values).max(axis=0)
+            wrong = peaks[(peaks != 0.0) & ~((peaks >= PEAKS[0]) & (peaks <= PEAKS[1]))]
+            if wrong.size:
+                raise InputError(
+                    f"the largest magnitude of the {what} is {wrong[0]:.3g}; scale the system to between "
+                    f"{PEAKS[0]:.0e} and {PEAKS[1]:.0e}"
+                )
+        return cls(given, given_rhs, a, b, reference, int(digits), certifier, goal)
+
+    @property
+    def size(self) -> int:
+        """Number of real unknowns."""
+        return len(self.matrix)
+
+    @property
+    def count(self) -> int:
+        """Number of right-hand sides."""
+        return int(self.rhs.shape[1])
+
+    @property
+    def single(self) -> bool:
+        """Whether the right-hand side was given as a vector."""
+        return self.given_rhs.ndim == 1
+
+    def columns_as_given(self, solutions: Floats) -> NDArray[Any]:
+        """Convert solutions (n, k) of the real systems to the shape of the right-hand sides, complex where those are."""
+        columns = from_real_vector(solutions.T).T if np.iscomplexobj(self.given_matrix) else solutions
+        return columns[:, 0] if self.single else columns
+
+    def certify(self, solution: Floats, residual: float, column: int) -> Certificate:
+        """Return the certificate of a solution of one column, from the norm of its residual b - A x."""
+        return self.certifier.certify(solution, residual, norm(self.rhs[:, column]))
+
+    def good_enough(self, solution: Floats, residual: float, column: int) -> bool:
+        """Return whether a solution with this norm of the residual meets the goal."""
+        return self.goal.met(self.certify(solution, residual, column))
+
+    def exhausted(self, solution: Floats, residual: float) -> bool:
+        """Return whether no solution in float64 has a smaller residual than this one."""
+        return residual <= self.certifier.smallest_residual(solution)

@@ -1,0 +1,202 @@
+"""Choice of the inverting loop: in which form it holds the matrix, how it makes signs, and by how much it is shifted.
+
+A loop whose eigenvalues do not all have positive real parts rails. Another order of the rows, other signs or scales give
+most matrices a loop that settles (`Preconditioning`). Where none does, the loop holds A + s I with the smallest s that
+settles: its inverse is no longer near that of A, but serves a Krylov method as preconditioner. Each way is judged by the
+cycles that it is expected to take, from the same refinement as on the chip around inverses with drawn cell errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.inverse_encoding import Candidate, Kind, choose_encoding
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.preconditioning import Preconditioning
+from mho.errors import ConvergenceError
+from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.algorithms.refinement import refine
+from mho.procedures.equations.certificates.certificate import norm
+
+Floats = NDArray[np.float64]
+
+SHIFTS = (0.1, 0.3, 0.6, 1.0, 1.5)
+"""Shifts that are tried in turn, in units of the largest eigenvalue's magnitude."""
+
+DRAWS = 6  # inverses with drawn cell errors that a loop is judged by
+JUDGED_BITS = 24  # to which the residual falls in the judged refinements
+MOST_CYCLES = 60  # of a judged refinement; one that takes more counts as that many
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One way to hold a matrix in the inverting loop.
+
+    Attributes
+    ----------
+    preconditioning : Preconditioning
+    matrix : (n, n) array
+        S, the matrix in that form.
+    candidate : Candidate
+        The encoding, with its forecast and shift.
+    ranked : tuple of Candidate
+        The best of each name in this form, best first.
+    cycles : float
+        Median of the expected cycles to 24 bits of the residual.
+    """
+
+    preconditioning: Preconditioning
+    matrix: Floats
+    candidate: Candidate
+    ranked: tuple[Candidate, ...]
+    cycles: float
+
+
+@dataclass(frozen=True)
+class LoopChooser:
+    """Finds loops on one chip.
+
+    Attributes
+    ----------
+    levels : Levels
+    kinds : tuple of str
+        Encodings to consider.
+    arrays : int
+        Number of inverting arrays.
+    input_conductance : float
+        g_in of the loop, S.
+    method : str
+        Method of the refinement.
+    """
+
+    levels: Levels
+    kinds: tuple[Kind, ...]
+    arrays: int
+    input_conductance: float
+    method: Method = "gcr"
+
+    def choose(self, matrix: Floats, rng: np.random.Generator) -> Loop:
+        """Return the loop with the fewest expected cycles among those that settle as they are, else the least shifted one.
+
+        Of equals the first counts: the matrix as given before one with other rows, and that before a scaled one.
+
+        Parameters
+        ----------
+        matrix : (n, n) array
+            A, regular.
+        """
+        forms = [Form(form, form.matrix(matrix)) for form in _forms(matrix)]
+        found = [loop for form in forms for loop in self._settling(form, 0.0, rng)]
+        if found:
+            return min(found, key=lambda loop: loop.cycles)
+        return self.shifted(forms, rng)
+
+    def shifted(self, forms: Sequence[Form], rng: np.random.Generator, beyond: float = 0.0) -> Loop:
+        """Return the loop with the smallest shift above `beyond` that settles; of several forms the one with fewest cycles.
+
+        The last shift tried makes the matrix diagonally dominant: its loop settles whatever the matrix is.
+        """
+        for share in (*SHIFTS, None):
+            found = []
+            for form in forms:
+                shift = form.dominating if share is None else share * form.spectral_radius
+                if shift > beyond:
+                    found += self._settling(form, shift, rng)
+            if found:
+                return min(found, key=lambda loop: loop.cycles)
+        raise ConvergenceError(
+            "no INV loop settles, however far the matrix is shifted: the cells' errors are as large as its entries; "
+            "use a chip with tighter cells, or a smaller matrix"
+        )
+
+    def _settling(self, form: Form, shift: float, rng: np.random.Generator) -> list[Loop]:
+        """Return the loops of one form that are expected to settle: the best of each encoding's name."""
+        try:
+            _, ranked = choose_encoding(
+                form.matrix,
+                self.levels,
+                rng,
+                input_conductance=self.input_conductance,
+                kinds=self.kinds,
+                arrays=self.arrays,
+                shift=shift,
+            )
+        except ConvergenceError:
+            return []
+        settling = [candidate for candidate in ranked if candidate.damped]
+        return [
+            Loop(form.preconditioning, form.matrix, one, ranked, self._cycles(form.matrix, one, rng))
+            for one in settling
+        ]
+
+    def _cycles(self, matrix: Floats, candidate: Candidate, rng: np.random.Generator) -> float:
+        inverses = draw_inverses(candidate, self.levels, DRAWS, rng)
+        rhs = rng.standard_normal(len(matrix))
+        limit = 2.0**-JUDGED_BITS * norm(rhs)
+        return float(np.median([cycles_of(matrix, one, rhs, limit, self.method) for one in inverses]))
+
+
+class Form:
+    """A matrix in one form, with what shifts are measured by."""
+
+    def __init__(self, preconditioning: Preconditioning, matrix: Floats) -> None:
+        self.preconditioning, self.matrix = preconditioning, matrix
+
+    @property
+    def spectral_radius(self) -> float:
+        """Magnitude of the largest eigenvalue."""
+        return float(np.abs(np.linalg.eigvals(self.matrix)).max())
+
+    @property
+    def dominating(self) -> float:
+        """Shift that makes each diagonal entry twice as large as its row's others together."""
+        sizes = np.abs(self.matrix)
+        others = sizes.sum(axis=1) - np.diag(sizes)
+        return float(max((2.0 * others - np.diag(self.matrix)).max(), sizes.max()))
+
+
+def _forms(matrix: Floats) -> Iterator[Preconditioning]:
+    """Return the forms to try: as given, with exchanged rows, and equilibrated with exchanged rows."""
+    yield Preconditioning.none(len(matrix))
+    exchanging, equilibrating = Preconditioning.exchanging(matrix), Preconditioning.equilibrating(matrix)
+    if exchanging.exchanges:
+        yield exchanging
+    if equilibrating.scales:
+        yield equilibrating
+
+
+def draw_inverses(candidate: Candidate, levels: Levels, draws: int, rng: np.random.Generator) -> Floats:
+    """Return inverses of loops with drawn cell errors, (draws, n, n), in the matrix's units; zero for singular ones."""
+    encoding, step = candidate.encoding, levels.step
+    positive = levels.draw(encoding.positive, draws, rng)
+    negative = None if encoding.negative is None else levels.draw(encoding.negative, draws, rng)
+    networks = encoding.network(positive, negative, encoding.diagonal_conductance(step))
+    return np.stack([_inverse(one) for one in encoding.represented(networks, step)])
+
+
+def cycles_of(matrix: Floats, inverse: Floats, rhs: Floats, limit: float, method: Method) -> int:
+    """Return the cycles after which the residual's norm is at most `limit`, around an inverse that is off."""
+    steps: Callable[[Floats], Floats] = inverse.__matmul__
+    for cycle in refine(
+        rhs,
+        steps,
+        lambda vector: matrix @ vector.values,
+        lambda solution: rhs - matrix @ solution,
+        lambda solution, size: size <= limit,
+        method=method,
+        max_cycles=MOST_CYCLES,
+    ):
+        if cycle.end == "converged":
+            return cycle.number
+    return MOST_CYCLES
+
+
+def _inverse(matrix: Floats) -> Floats:
+    try:
+        return np.asarray(np.linalg.inv(matrix))
+    except np.linalg.LinAlgError:
+        return np.zeros_like(matrix)

@@ -1,0 +1,182 @@
+"""A matrix on the chip as two operators, INV and MVM, on vectors in the form in which the chip holds it.
+
+Any outer loop can use them: `refine`, or one of a user's own procedure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.fixed_point import FixedPoint
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import ConvergenceError
+from mho.instruments import Bench
+from mho.procedures.cells.programming import Programmer
+from mho.procedures.equations.circuits.inversion import AnalogueInverse
+from mho.procedures.equations.circuits.products import SlicedProduct
+from mho.procedures.equations.solve.solve_messages import say_failed_cells, say_forecast, say_products
+from mho.procedures.equations.solve.solve_plan import SolvePlan
+from mho.procedures.stream import Stream
+
+Floats = NDArray[np.float64]
+
+VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
+INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
+COUNTS = ("outputs", "found", "repeated", "corrected", "unresolved", "recalibrated", "wrong")
+LOOPS = 4  # times that a loop which does not settle is shifted further
+
+
+class ProgrammedMatrix:
+    """The plan of a matrix, carried out on a bench.
+
+    Parameters
+    ----------
+    bench, stream
+        Where it is programmed, and what is told of it.
+    plan : SolvePlan
+    settings : WriteVerifySettings
+    rng : numpy.random.Generator
+        Of the forecasts, where a loop is planned again.
+
+    Attributes
+    ----------
+    plan : SolvePlan
+        With the achieved conductances; another one after `shift_further`.
+    rho : float
+        Contraction forecast from the achieved conductances.
+    programmer : Programmer
+        With its totals.
+    on_chip : bool
+        Whether products are taken on the chip, now; False makes them those of float64.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        stream: Stream,
+        plan: SolvePlan,
+        settings: WriteVerifySettings,
+        rng: np.random.Generator,
+    ) -> None:
+        self._bench, self._stream, self._rng = bench, stream, rng
+        self.plan = plan
+        self.rho = np.inf
+        self.programmer = Programmer(
+            bench, stream, plan.levels, [array.name for array in plan.chip.arrays], settings
+        )
+        self.on_chip = plan.multiply is not None
+        self._inverse: AnalogueInverse | None = None
+        self._product: SlicedProduct | None = None
+        self._clamped = self._loops = 0
+
+    def program(self) -> None:
+        """Program all blocks."""
+        self.programmer.program(self.plan.blocks())
+        say_failed_cells(self.failed, self._stream)
+
+    def settle(self, trial: Floats) -> None:
+        """Forecast contraction and stability from the achieved conductances, then close the loop and feed it with `trial`.
+
+        A loop that does not settle is programmed again, shifted further.
+
+        Raises
+        ------
+        ConvergenceError
+            When none settles.
+        """
+        while why := self._unsettled(trial):
+            self.shift_further(why)
+        say_forecast(self.rho, self.plan.candidate.shift, self._stream)
+
+    def shift_further(self, why: str) -> None:
+        """Plan and program the loop again with a larger shift, on the same cells.
+
+        Raises
+        ------
+        ConvergenceError
+            After four times.
+        """
+        if self._loops == LOOPS:
+            raise ConvergenceError(
+                f"{why}; neither did {LOOPS} loops settle that were shifted further: check the programmed cells, or use a "
+                "chip with tighter ones"
+            )
+        self._loops += 1
+        self.plan = self.plan.shift_further(self._rng)
+        shift = self.plan.candidate.shift
+        self._stream.say(f"{why}; the loop is programmed again, shifted by {shift:.3g}", "WARNING")
+        self.programmer.program(self.plan.loop_blocks())
+        self._stream.set_array("digits_invert", self.plan.positive.digits)
+        self._clamped, self._inverse = self.clamped, None
+
+    def calibrate(self) -> None:
+        """Calibrate the products for their wires; nothing without slices."""
+        plan = self.plan
+        if plan.multiply is not None:
+            self._product = SlicedProduct(
+                self._bench,
+                plan.multiply,
+                plan.tiles,
+                plan.levels.step,
+                VECTOR_VOLTS,
+                checked=plan.checked,
+            )
+            self._product.calibrate()
+            say_products(len(plan.tiles), self._product, self._stream)
+
+    def invert(self, residual: Floats) -> Floats:
+        """Return about S^-1 r as the loop computes it; errors as `AnalogueInverse`."""
+        return self._loop()(residual)
+
+    def multiply(self, vector: FixedPoint) -> Floats:
+        """Return S dx, from the chip or in float64."""
+        if self.on_chip and self._product is not None:
+            return self._product(vector)
+        return np.asarray(self.plan.held @ vector.values)
+
+    @property
+    def played(self) -> tuple[Floats, Floats]:
+        """Input and output of the last inversion, V, by row of the loop."""
+        return self._loop().last
+
+    @property
+    def clamped(self) -> int:
+        """Inversions whose largest input drove an output out of its linear range."""
+        return self._clamped + (0 if self._inverse is None else self._inverse.clamped)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What the chip's products came to so far, by the names of `COUNTS`, as `SlicedProduct` counts them."""
+        return Counter({name: getattr(self._product, name, 0) for name in COUNTS})
+
+    @property
+    def sample(self) -> Floats:
+        """Sample of the last product's outputs, (2, k), as `SlicedProduct.sample`; none of products in float64."""
+        return self._product.sample if self._product is not None and self.on_chip else np.empty((2, 0))
+
+    @property
+    def failed(self) -> int:
+        """Cells that read outside their window after the last pass; 0 before."""
+        return self.programmer.failed(self.plan.blocks()) if self.programmer.reads else 0
+
+    def _loop(self) -> AnalogueInverse:
+        if self._inverse is None:
+            full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
+            plan = self.plan
+            self._inverse = AnalogueInverse(
+                self._bench, plan.encoding, plan.positive, plan.negative, plan.levels.step, full_scale
+            )
+        return self._inverse
+
+    def _unsettled(self, trial: Floats) -> str:
+        """Return why the loop cannot be used; empty when it can."""
+        try:
+            achieved, self.rho = self.plan.forecast(self._bench.input_conductance)
+            self._stream.set_array("matrix_achieved", achieved)
+            self.invert(self.plan.preconditioning.equations(trial))
+        except ConvergenceError as error:
+            return str(error)
+        return ""

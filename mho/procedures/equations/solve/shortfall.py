@@ -1,0 +1,50 @@
+"""Why a solve ended before it converged, and what would help."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.procedures.equations.algorithms.refinement import Cycle
+from mho.procedures.equations.certificates.certificate import Certificate
+from mho.procedures.equations.solve.linear_system import LinearSystem
+from mho.procedures.equations.solve.programmed_matrix import ProgrammedMatrix
+
+Floats = NDArray[np.float64]
+
+NEAR_ONE = 0.95  # contraction from which refinement is too slow to be useful
+
+
+def shortfall(
+    system: LinearSystem,
+    last: Cycle,
+    solution: Floats,
+    certificate: Certificate,
+    matrix: ProgrammedMatrix,
+) -> str:
+    """Return why the solve of one right-hand side ended before it converged, with advice.
+
+    `solution` is that of the system as given.
+    """
+    rho, unresolved, failed = matrix.rho, matrix.counts["unresolved"], matrix.failed
+    why = {
+        "cycles": f"all cycles allowed ({last.number}) are used up",
+        "stalled": "the residual falls no more",
+        "railed": "the INV loop rails",
+    }[last.end]
+    reached = system.goal.reached(certificate)
+    if system.exhausted(solution, certificate.residual):
+        return f"{why}, {reached}; a solution in float64 holds no smaller residual"
+    advice = []
+    if last.end == "cycles" and (rho < NEAR_ONE or matrix.plan.candidate.shift):
+        advice.append("allow more cycles")
+    if rho >= NEAR_ONE and not matrix.plan.candidate.shift:
+        advice.append(f"choose another encoding or a chip with tighter cells (rho is {rho:.2f})")
+    if unresolved or failed:
+        advice.append(
+            f"program again, or use quieter cells ({failed} cells outside their window, {unresolved} shots of products "
+            "that no repeat made right)"
+        )
+    if matrix.on_chip and unresolved:
+        advice.append("take the residual in float64 (residual = float64)")
+    return f"{why}, {reached}; {', or '.join(advice or ['scale or reorder the matrix'])}"

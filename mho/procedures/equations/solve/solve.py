@@ -1,0 +1,450 @@
+"""Solve A x = b on the chip: encode, program, forecast, then refine until the residual passes the tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.fixed_point import MAX_BITS, slice_count
+from mho.chip_maps.inverse_encoding import KINDS
+from mho.chip_maps.multiply_encoding import slices_needed
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import ConvergenceError, InputError
+from mho.instruments import Bench
+from mho.instruments.bench_file import BenchSource
+from mho.procedures.base import Estimate, Procedure
+from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, BlockMaps
+from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.write_verify import largest_pulses
+from mho.procedures.equations.algorithms.directions import METHODS, Method
+from mho.procedures.equations.algorithms.refinement import Cycle, refine
+from mho.procedures.equations.certificates.certificate import Certificate, norm
+from mho.procedures.equations.solve.linear_system import Goal, LinearSystem
+from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS, ProgrammedMatrix
+from mho.procedures.equations.solve.shortfall import shortfall
+from mho.procedures.equations.solve.solve_messages import say_encoding, say_what_slices_hold
+from mho.procedures.equations.solve.solve_plan import SolvePlan, plan_solve
+from mho.procedures.equations.solve.solve_result import Solution
+from mho.procedures.equations.solve.solve_tables import PRODUCTS, cycles_table, solve_arrays
+from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Layout, RecordedParameter
+from mho.runs.standard_figures import convergence_figure, programming_figures
+
+Floats = NDArray[np.float64]
+
+FLOAT64 = "products in float64"
+WORTHLESS = 0.05
+"""Error of a carried residual, relative to the one before, from which products in float64 are the faster way."""
+
+
+@dataclass(frozen=True)
+class PreparedSolve:
+    """A system on one bench.
+
+    Attributes
+    ----------
+    system : LinearSystem
+    on_chip : SolvePlan
+        Encoding and placement of the matrix.
+    sliced : (n, k) array
+        The solutions of the matrix as the slices hold it.
+    slices_wanted : int
+        Number of slices required by the bits; the chip may have room for fewer. 0 for products in float64.
+    settings : WriteVerifySettings
+    rng : numpy.random.Generator
+        Of the forecasts, where a loop that does not settle is replaced.
+    """
+
+    system: LinearSystem
+    on_chip: SolvePlan
+    sliced: Floats
+    slices_wanted: int
+    settings: WriteVerifySettings
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Result of the refinement of one right-hand side.
+
+    Attributes
+    ----------
+    rows : list of dict
+        As `Solution.cycles`.
+    products_off : float
+        Largest relative error of a carried residual that was found.
+    solution : (n,) array
+        x of the system as given.
+    certificate : Certificate
+    converged : bool
+    reason : str
+        Why it did not.
+    """
+
+    rows: list[dict[str, float]]
+    products_off: float
+    solution: Floats
+    certificate: Certificate
+    converged: bool
+    reason: str
+
+
+class Solve(Procedure):
+    """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
+
+    version: ClassVar[str] = (
+        "3"  # in version 1 a tolerance of 0 meant none given; in 2 the method was a line search
+    )
+    title: ClassVar[str] = "Solve A x = b"
+    group: ClassVar[str] = "Linear equations"
+
+    matrix = Parameter("Matrix", default="")
+    rhs = Parameter("Right-hand sides", default="random")
+    count = IntegerParameter("Number of random right-hand sides", minimum=1, maximum=10_000)
+    bits = IntegerParameter("Precision", units="bit", minimum=3, maximum=MAX_BITS - 2, default=24)
+    tolerance = FloatParameter("Tolerance of the residual instead of the bits", minimum=0.0, maximum=1.0)
+    max_cycles = IntegerParameter("Most cycles", minimum=1, maximum=10_000, default=50)
+    method = ListParameter("Method of refinement", choices=["auto", *METHODS], default="auto")
+    residual = ListParameter("Residual from", choices=["auto", "analogue", "float64"], default="auto")
+    encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
+    correction_bits = IntegerParameter(
+        "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
+    )
+    wait = FloatParameter(
+        "Wait between programming and the first cycle", units="s", minimum=0.0, maximum=1e8, default=0.0
+    )
+    seed = IntegerParameter("Seed of the right-hand side", minimum=0, default=0)
+    write_verify = Parameter("Write-verify settings, the chip map's unless given")
+
+    def check(self) -> LinearSystem:
+        """Read matrix and right-hand side, and refuse a system without a solution at this precision."""
+        read_settings(self.write_verify)
+        if self.count is not None and not (isinstance(self.rhs, str) and self.rhs == "random"):
+            raise InputError(
+                f"count is {self.count}, which is of random right-hand sides; leave it out where they are given"
+            )
+        return LinearSystem.load(
+            self.matrix, self.rhs, self.seed, Goal(self.bits, self.tolerance), self.count
+        )
+
+    def prepare(self, given: LinearSystem, bench: Bench, rng: np.random.Generator) -> PreparedSolve:
+        """Choose form, encoding and shift, place the blocks, check stability and limits."""
+        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        digit_bits = chip.level_scale().bits
+        wanted = 0
+
+        def slices(held: Floats) -> tuple[int, int]:
+            # Enough slices that rounding the matrix changes the solution by less than the requested bits.
+            nonlocal wanted
+            error = 2.0**-self.bits * float(np.linalg.svd(held, compute_uv=False)[-1])
+            wanted = slices_needed(held, self.bits, error, digit_bits)
+            return wanted, min(wanted, slice_count(self.correction_bits, digit_bits))
+
+        on_chip = plan_solve(
+            chip,
+            given.matrix,
+            rng,
+            encoding=self.encoding,
+            lines=bench.vector_size,
+            input_conductance=bench.input_conductance,
+            slices=None if self.residual == "float64" else slices,
+            method=self._method(),
+        )
+        settings = settings_in_use(chip.write_verify, self.write_verify)
+        _check_limits(bench, settings)
+        return PreparedSolve(given, on_chip, _solutions_as_sliced(on_chip, given.rhs), wanted, settings, rng)
+
+    def layout(self, plan: PreparedSolve) -> Layout:
+        """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors."""
+        blocks = plan.on_chip.blocks()
+        cells = sum(block.digits.size for block in blocks)
+        pulses = replace(PULSES, rows=round(PULSES_PER_CELL * cells))
+        cycles = cycles_table(plan.system.size, min(self.max_cycles, 50) * plan.system.count)
+        maps = [
+            one
+            for name in dict.fromkeys(block.placement.array for block in blocks)
+            for one in BlockMaps.covering(name, blocks).declared()
+        ]
+        arrays = solve_arrays(plan.system, plan.on_chip)
+        names = list(dict.fromkeys(block.placement.array for block in blocks))
+        levels = plan.on_chip.levels
+        windows = zip(levels.low.tolist(), levels.high.tolist(), strict=True)
+        figures = (
+            convergence_figure(int(self.bits), self.tolerance, columns=plan.system.count),
+            *programming_figures(names, windows),
+        )
+        return Layout((pulses, cycles, PRODUCTS), tuple(maps), arrays, default="cycles", figures=figures)
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Remove a tolerance of 0, which stood for that of the bits in version 1; name what versions 1 and 2 did."""
+        old = version == "1" and values.get("tolerance") == 0
+        kept = {name: one for name, one in values.items() if not (old and name == "tolerance")}
+        return {"method": "line search", "residual": "analogue"} | kept if version in ("1", "2") else kept
+
+    def in_use(self, plan: PreparedSolve) -> Mapping[str, tuple[str, str]]:
+        """Return the residual that the bits require, where no tolerance was given, and the settings of write-verify."""
+        return {
+            "count": (str(plan.system.count), "the right-hand sides'"),
+            "tolerance": (f"what proves {self.bits} bits", "the bits'"),
+            "write_verify": (settings_text(plan.settings), "the chip map's"),
+        }
+
+    def recorded_parameters(self, plan: PreparedSolve) -> dict[str, RecordedParameter]:
+        """Return the parameters, with all settings of write-verify."""
+        recorded = super().recorded_parameters(plan)
+        whole = replace(recorded["write_verify"], value=settings_text(plan.settings))
+        return recorded | {"write_verify": whole}
+
+    def describe_cells(self, plan: PreparedSolve) -> str:
+        """Return arrays and cell ranges in use."""
+        return "; ".join(
+            f"{b.placement.array}[{b.placement.rows.min()}:{b.placement.rows.max() + 1}, "
+            f"{b.placement.columns.min()}:{b.placement.columns.max() + 1}]"
+            for b in plan.on_chip.blocks()
+        )
+
+    def run_title(self) -> str:
+        """Return the name of the matrix and the precision."""
+        name = Path(self.matrix).name if isinstance(self.matrix, str | Path) else "array"
+        return f"Solve {name}, " + (
+            f"{self.bits} bit" if self.tolerance is None else f"residual {self.tolerance:g}"
+        )
+
+    def estimate(self, given: LinearSystem, source: BenchSource) -> Estimate:
+        """Estimate the pulses from the number of cells; zeros take hardly any, and inverting arrays count as full."""
+        return Estimate(pulses=round(PULSES_PER_CELL * (given.digits + 2 * given.size**2)))
+
+    def execute(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
+        """Program, forecast, refine each right-hand side, report."""
+        say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
+        say_encoding(plan.on_chip, stream)
+        matrix = ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
+        if plan.system.rhs.any():
+            matrix.program()
+            matrix.settle(_trial(plan.system))
+            if self.wait > 0.0:
+                bench.rest()
+                bench.wait_until(bench.now() + self.wait)
+            matrix.calibrate()
+        else:
+            stream.say("every right-hand side is zero, and so is every solution: nothing is programmed")
+        answers = [self._answer(plan, bench, stream, matrix, column) for column in range(plan.system.count)]
+        return self._report(plan, bench, stream, matrix, answers)
+
+    def _method(self) -> Method:
+        """Return the method in use: of those that `auto` may choose GCR needs the fewest cycles, whatever the matrix is."""
+        chosen: Method = "gcr" if self.method == "auto" else self.method
+        return chosen
+
+    def _answer(
+        self, plan: PreparedSolve, bench: Bench, stream: Stream, matrix: ProgrammedMatrix, column: int
+    ) -> Answer:
+        """Refine one right-hand side, and record its cycles."""
+        system, form = plan.system, plan.on_chip.preconditioning
+        rhs = system.rhs[:, column]
+        if not rhs.any():
+            certificate = system.certify(rhs, 0.0, column)
+            return Answer([], 0.0, np.zeros_like(rhs), certificate, True, "")
+        rows: list[dict[str, float]] = []
+        off = 0.0
+        before = matrix.counts
+        for cycle in self._cycles(system, matrix, stream, column):
+            stream.check()
+            solution = form.solution(cycle.solution)
+            rows.append(_row(cycle, solution, column, system.reference[:, column], plan.sliced[:, column]))
+            off = max(off, cycle.off) if cycle.off == cycle.off else off
+            given, answered = matrix.played
+            counts = matrix.counts
+            stream.emit(
+                "cycles",
+                **rows[-1],
+                true_residual=cycle.recomputed,
+                time=bench.now(),
+                step=cycle.step,
+                **{f"mvm_{name}": counts[name] - before[name] for name in counts},
+                input=given,
+                output=answered,
+                solution=solution,
+            )
+            expected, measured = matrix.sample
+            numbers = np.full(expected.shape, cycle.number)
+            stream.record_block("products", {"cycle": numbers, "expected": expected, "measured": measured})
+            before = counts
+        certificate = system.certify(solution, norm(form.given_equations(cycle.residual)), column)
+        converged = cycle.end == "converged"
+        reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
+        return Answer(rows, off, solution, certificate, converged, reason)
+
+    def _cycles(
+        self, system: LinearSystem, matrix: ProgrammedMatrix, stream: Stream, column: int
+    ) -> Iterator[Cycle]:
+        """Yield the cycles of one right-hand side, in legs.
+
+        A new leg goes on from the solution of the last one: with another loop where it rails, and with products in
+        float64 where those of the chip are worth too little and the residual may come from either.
+        """
+        rhs, form = system.rhs[:, column], matrix.plan.preconditioning
+        done, start = 0, None
+        while True:
+            leg = refine(
+                form.equations(rhs),
+                matrix.invert,
+                matrix.multiply,
+                lambda unknowns: form.equations(system.certifier.residual(form.solution(unknowns), rhs)),
+                lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
+                method=self._method(),
+                correction_bits=self.correction_bits,
+                max_cycles=self.max_cycles - done,
+                measure=lambda residual: norm(form.given_equations(residual)),
+                start=start,
+            )
+            change = ""
+            try:
+                for cycle in leg:
+                    change = self._change(cycle, matrix)
+                    more = change and done + cycle.number < self.max_cycles
+                    yield replace(cycle, number=done + cycle.number, end="" if more else cycle.end)
+                    if more:
+                        done, start = done + cycle.number, cycle.solution
+                        break
+                else:
+                    return
+            except ConvergenceError as error:  # the loop rails before the leg's first cycle is over
+                change = str(error)
+            if change == FLOAT64:
+                matrix.on_chip = False
+                stream.say(
+                    f"the products on the chip are off by {cycle.off:.1%} of the residual: from here on they are taken in "
+                    "float64",
+                    "WARNING",
+                )
+            else:
+                matrix.shift_further(change)
+                matrix.settle(rhs)
+
+    def _change(self, cycle: Cycle, matrix: ProgrammedMatrix) -> str:
+        """Return what must change before another cycle helps; empty where nothing need."""
+        if cycle.end == "railed":
+            return "the INV loop rails"
+        poor = cycle.off > WORTHLESS or cycle.end == "stalled"
+        return (
+            FLOAT64
+            if self.residual == "auto" and matrix.on_chip and poor and cycle.end != "converged"
+            else ""
+        )
+
+    def _report(
+        self,
+        plan: PreparedSolve,
+        bench: Bench,
+        stream: Stream,
+        matrix: ProgrammedMatrix,
+        answers: list[Answer],
+    ) -> Solution:
+        """Announce the result, and return it with its certificate."""
+        system, on_chip = plan.system, matrix.plan
+        solutions = np.stack([answer.solution for answer in answers], axis=1)
+        stream.set_array("solution", solutions[:, 0] if system.single else solutions)
+        counts = matrix.counts
+        if counts["wrong"]:
+            stream.say(f"{counts['wrong']} of {counts['outputs']} MVM integers were wrong", "WARNING")
+        short = [(column, answer) for column, answer in enumerate(answers) if not answer.converged]
+        for column, answer in short:
+            which = "" if system.single else f"right-hand side {column}: "
+            stream.say(f"{which}not converged: {answer.reason}", "WARNING")
+        worst = min(answers, key=lambda answer: (answer.converged, answer.certificate.bits))
+        rows = [row for answer in answers for row in answer.rows]
+        solution = system.columns_as_given(solutions)
+        summary = {
+            "converged": not short,
+            "reason": _reasons(system, short),
+            "bits_asked": int(self.bits) if self.tolerance is None else None,
+            "tolerance": self.tolerance,
+            "bits": worst.certificate.bits,
+            "certificate": worst.certificate.plain(),
+            "encoding": on_chip.encoding.name,
+            "shift": on_chip.candidate.shift,
+            "method": self._method(),
+            "residual_from": "analogue" if matrix.on_chip else "float64",
+            "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
+            "solution": _plain(solution),
+            "relative_error": max(_last(answer, "relative_error") for answer in answers),
+            "sliced_error": max(_last(answer, "sliced_error") for answer in answers),
+            "cycles": rows,
+            **{f"mvm_{name}": count for name, count in counts.items()},
+            "products_off": max(answer.products_off for answer in answers),
+            "inv_clamped": matrix.clamped,
+            "cells": sum(block.digits.size for block in on_chip.blocks()),
+            "cells_failed": matrix.failed,
+            "pulses": matrix.programmer.pulses,
+            "reads": matrix.programmer.reads,
+            "virtual_seconds": bench.now(),
+        }
+        return Solution(solution, not short, worst.certificate, rows, summary)
+
+
+def _solutions_as_sliced(plan: SolvePlan, rhs: Floats) -> Floats:
+    """Return the solutions (n, k) of the matrix as the chip's products hold it."""
+    form = plan.preconditioning
+    try:
+        held = np.linalg.solve(plan.held, form.equations(rhs))
+    except np.linalg.LinAlgError:
+        bits = 0 if plan.multiply is None else plan.multiply.fixed.bits
+        raise InputError(f"the matrix is singular to {bits} bits; use more bits or another matrix") from None
+    return form.solution(np.asarray(held, dtype=np.float64))
+
+
+def _check_limits(bench: Bench, settings: WriteVerifySettings) -> None:
+    """Check the largest pulse of each kind before anything is sent."""
+    bench.check_read()
+    bench.limits.check_voltage("vector", VECTOR_VOLTS)
+    for pulse in largest_pulses(settings):
+        bench.check_pulse(pulse)
+
+
+def _trial(system: LinearSystem) -> Floats:
+    """Return the first right-hand side that is not zero, to try the loop with."""
+    return next(column for column in system.rhs.T if column.any())
+
+
+def _row(cycle: Cycle, solution: Floats, column: int, reference: Floats, sliced: Floats) -> dict[str, float]:
+    error = _relative(solution, reference)
+    return {
+        "rhs": column,
+        "cycle": cycle.number,
+        "residual": cycle.carried,
+        "relative_error": error,
+        "sliced_error": _relative(solution, sliced),
+        "bits": float(-np.log2(max(error, 1e-300))),
+    }
+
+
+def _last(answer: Answer, name: str) -> float:
+    """Return the value after the last cycle; 0 for a zero right-hand side, whose solution is exact."""
+    return answer.rows[-1][name] if answer.rows else 0.0
+
+
+def _reasons(system: LinearSystem, short: list[tuple[int, Answer]]) -> str:
+    if not short or system.single:
+        return "".join(answer.reason for _, answer in short)
+    column, answer = short[0]
+    return f"{len(short)} of {system.count} right-hand sides; number {column}: {answer.reason}"
+
+
+def _relative(value: Floats, reference: Floats) -> float:
+    return norm(value - reference) / norm(reference)
+
+
+def _plain(values: NDArray[Any]) -> list[Any]:
+    """Convert a vector, or columns, for JSON: complex numbers as [real, imaginary]."""
+    parts = np.stack([values.real, values.imag], axis=-1) if np.iscomplexobj(values) else values
+    plain: list[Any] = parts.tolist()
+    return plain

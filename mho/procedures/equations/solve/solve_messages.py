@@ -1,0 +1,105 @@
+"""Messages of a running solve: the plan, the forecast, the products."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mho.chip_maps.preconditioning import Preconditioning
+from mho.procedures.equations.circuits.products import SlicedProduct
+from mho.procedures.equations.solve.linear_system import LinearSystem
+from mho.procedures.equations.solve.solve_plan import SolvePlan
+from mho.procedures.stream import Stream
+
+
+def say_what_slices_hold(system: LinearSystem, plan: SolvePlan, wanted: int, stream: Stream) -> None:
+    """Announce that the products hold fewer slices than the bits require; the residual is then recomputed more often.
+
+    `wanted` is the number of slices that the bits require.
+    """
+    if plan.multiply is None:
+        stream.say("the residual is taken in float64; the chip inverts")
+        return
+    held, bits = plan.multiply.fixed.bits, system.goal.bits
+    if held < wanted * plan.levels.bits:
+        stream.say(
+            f"there is room for {held} of {wanted * plan.levels.bits} bits of the matrix on the multiplying array; the "
+            "residual is recomputed digitally for the rest",
+            "WARNING",
+        )
+        return
+    values = np.linalg.svd(plan.loop.matrix, compute_uv=False)
+    rounding = np.linalg.norm(plan.loop.matrix - plan.multiply.matrix, 2) / values[-1]
+    if system.goal.tolerance is None and rounding > 2.0**-bits:
+        stream.say(
+            f"{held} bits of the matrix are all that fixed point holds, {bits} of the solution would need more; "
+            "the residual is recomputed digitally for the rest",
+            "WARNING",
+        )
+
+
+def say_encoding(plan: SolvePlan, stream: Stream) -> None:
+    """Announce how INV holds the matrix, and why."""
+    chosen, form = plan.candidate, plan.preconditioning
+    others = ", ".join(
+        f"{c.encoding.name} {c.rho:.3f}{'' if c.damped else ', which may oscillate'}"
+        for c in plan.loop.ranked
+        if c.encoding.name != plan.encoding.name
+    )
+    stream.say(
+        f"INV encoding: {plan.encoding.name}, expected rho {chosen.rho:.3f}, {plan.loop.cycles:.0f} cycles to 24 bits"
+        + (f" (others: {others})" if others else "")
+    )
+    if form.exchanges:
+        stream.say(f"the chip holds the rows in the order {_signed(form)}, for which the forecast is best")
+    if form.scales:
+        stream.say(
+            "the chip holds rows and columns scaled by powers of two to like size, which is undone exactly"
+        )
+    if chosen.shift:
+        stream.say(
+            f"no loop of the matrix itself settles: INV holds A + {chosen.shift:.3g} I, whose inverse serves the method "
+            "as preconditioner"
+        )
+    if not chosen.damped:
+        stream.say("the INV circuit may oscillate: eigenvalues of D^-1 G far from the real axis", "WARNING")
+
+
+def say_failed_cells(failed: int, stream: Stream) -> None:
+    """Announce cells that programming could not keep in their windows."""
+    if failed:
+        stream.say(
+            f"{failed} cells read outside their verify window after the last pass (relaxation, read noise, or lost)",
+            "WARNING",
+        )
+
+
+def say_forecast(rho: float, shift: float, stream: Stream) -> None:
+    """Announce how fast the residual is expected to fall; `shift` is that of the loop."""
+    if shift:
+        stream.say(
+            f"forecast: rho(I - A A0^-1) = {rho:.3f} with the shifted loop, which GCR or CG need not mind"
+        )
+    elif rho < 1.0:
+        stream.say(f"forecast: rho(I - A A0^-1) = {rho:.3f}, {-np.log2(rho):.1f} bits a cycle")
+    else:
+        stream.say(
+            f"forecast: rho(I - A A0^-1) = {rho:.3f}, plain refinement would diverge; the line search keeps "
+            "the residual from growing but may be slow",
+            "WARNING",
+        )
+
+
+def say_products(tiles: int, product: SlicedProduct, stream: Stream) -> None:
+    """Announce the number of tiles of the matrix, and of lines active at once."""
+    sizes = [len(group) for group in product.groups]
+    active = f"{min(sizes)} to {max(sizes)} lines" if min(sizes) < max(sizes) else _count(sizes[0], "line")
+    stream.say(f"MVM: {_count(tiles, 'tile')}, {_count(len(sizes), 'group')} of {active} active at once")
+
+
+def _signed(form: Preconditioning) -> str:
+    """Format rows counted from 1, negated ones with a minus."""
+    return ", ".join(f"{'-' if s < 0.0 else ''}{r + 1}" for r, s in zip(form.order, form.signs, strict=True))
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

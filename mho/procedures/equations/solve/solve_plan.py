@@ -1,0 +1,251 @@
+"""Plan of a matrix on a chip for a solve: encoding, blocks and placement, made before any operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.checksums import CheckedTile, checked_tiles, place_checked
+from mho.chip_maps.chip import ArrayMap, ChipMap
+from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
+from mho.chip_maps.placement import Placement, place
+from mho.chip_maps.preconditioning import Preconditioning
+from mho.errors import ChipMapError, ConvergenceError
+from mho.procedures.cells.programming import Block
+from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser
+
+Floats = NDArray[np.float64]
+
+TILE_WIDTH = 32  # columns measured at once, check columns included; limits the current in one line's wire
+
+
+@dataclass
+class SolvePlan:
+    """A matrix on a chip.
+
+    Attributes
+    ----------
+    loop : Loop
+        The inverting loop's form of the matrix and its encoding.
+    multiply : MultiplyEncoding or None
+        The matrix, in the loop's form, in digit slices; None where products are taken in float64.
+    tiles : list of Block
+        Its columns in order, split into tiles with check columns.
+    checked : tuple of CheckedTile
+        The checksums of the tiles.
+    positive, negative : Block
+        The inverting arrays' cells; no second block when no entry needs it.
+    chooser : LoopChooser
+        Finds another loop where this one does not settle.
+    """
+
+    chip: ChipMap
+    levels: Levels
+    loop: Loop
+    multiply: MultiplyEncoding | None
+    tiles: list[Block]
+    checked: tuple[CheckedTile, ...]
+    positive: Block
+    negative: Block | None
+    chooser: LoopChooser
+
+    @property
+    def candidate(self) -> Candidate:
+        """The loop's encoding with its forecast."""
+        return self.loop.candidate
+
+    @property
+    def encoding(self) -> InverseEncoding:
+        """The inverting encoding."""
+        return self.candidate.encoding
+
+    @property
+    def preconditioning(self) -> Preconditioning:
+        """The form in which loop and products hold the matrix."""
+        return self.loop.preconditioning
+
+    @property
+    def held(self) -> Floats:
+        """The matrix (n, n), in the loop's form, as the products hold it."""
+        return self.loop.matrix if self.multiply is None else self.multiply.matrix
+
+    def loop_blocks(self) -> list[Block]:
+        """Blocks of the inverting loop."""
+        return [self.positive] if self.negative is None else [self.positive, self.negative]
+
+    def blocks(self) -> list[Block]:
+        """All blocks to program."""
+        return self.loop_blocks() + self.tiles
+
+    def forecast(self, input_conductance: float) -> tuple[Floats, float]:
+        """Return A0, what INV inverts, in the form of the matrix as given, and rho(I - A A0^-1), from the achieved cells.
+
+        Raises
+        ------
+        ConvergenceError
+            When the loop as programmed would be unstable: it must not be connected.
+        """
+        encoding, step = self.encoding, self.levels.step
+        positive = self.positive.achieved
+        negative = None if self.negative is None else self.negative.achieved
+        diagonal = encoding.diagonal_conductance(step)
+        network = encoding.network(positive, negative, diagonal)
+        load = encoding.row_load(positive, negative, diagonal, input_conductance)
+        slowest = slowest_eigenvalue(loop_eigenvalues(network, load))
+        if slowest.real <= 0.0:
+            raise ConvergenceError(
+                f"the programmed INV circuit would be unstable: eigenvalue {slowest:.4g} of D^-1 G has no "
+                "positive real part; it was not connected"
+            )
+        achieved = encoding.represented(network, step)
+        return self.preconditioning.given_matrix(achieved), float(contraction(self.held, achieved))
+
+    def shift_further(self, rng: np.random.Generator) -> SolvePlan:
+        """Return the plan with a loop that is shifted further, on the same cells, for one that does not settle.
+
+        Raises
+        ------
+        ConvergenceError
+            When there is none.
+        """
+        form = Form(self.preconditioning, self.loop.matrix)
+        kinds = (self.encoding.kind,)
+        chooser = replace(self.chooser, kinds=kinds)
+        loop = chooser.shifted([form], rng, beyond=self.candidate.shift)
+        positive, negative = _on_cells(self.positive.placement, self.chip.arrays_for("invert"), loop)
+        return replace(self, loop=loop, positive=positive, negative=negative)
+
+
+def plan_solve(
+    chip: ChipMap,
+    matrix: Floats,
+    rng: np.random.Generator,
+    *,
+    encoding: str,
+    lines: tuple[int, int],
+    input_conductance: float,
+    slices: Callable[[Floats], tuple[int, int]] | None,
+    method: Method = "gcr",
+) -> SolvePlan:
+    """Choose the loop by its forecast, slice the matrix in the loop's form, and place every block on good cells.
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+        A as given.
+    encoding : str
+        "auto", or the only kind to consider.
+    lines : tuple of int
+        Numbers of lines that the converters can drive and read.
+    input_conductance : float
+        g_in of the inverting loop, S.
+    slices : callable or None
+        Matrix in the loop's form -> slices wanted, and the fewest that serve. None where products are taken in float64.
+    method : str
+        Method of the refinement, by which loops are judged.
+
+    Raises
+    ------
+    ChipMapError
+        When the matrix does not fit, with the size that would.
+    ConvergenceError
+        When no loop settles, however far the matrix is shifted.
+    """
+    loops, levels = chip.arrays_for("invert"), chip.level_scale()
+    if not loops or (slices is not None and not chip.arrays_for("multiply")):
+        raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
+    kinds = _fitting_kinds(chip, loops, matrix, encoding, lines)
+    chooser = LoopChooser(levels, kinds, len(loops), input_conductance, method)
+    loop = chooser.choose(matrix, rng)
+    order = loop.candidate.encoding.order
+    positive, negative = _on_cells(_place_loop(loops, loop, order), loops, loop)
+    multiply: MultiplyEncoding | None = None
+    checked: tuple[CheckedTile, ...] = ()
+    tiles: list[Block] = []
+    if slices is not None:
+        products = chip.arrays_for("multiply")[0]
+        multiply = encode_fitting(chip, loop.matrix, *slices(loop.matrix), lines)
+        checked = _checked(products, multiply, lines[1], levels.bits)
+        places = place_checked(products, checked)
+        tiles = [Block(at, tile.digits) for at, tile in zip(places, checked, strict=True)]
+    return SolvePlan(chip, levels, loop, multiply, tiles, checked, positive, negative, chooser)
+
+
+def encode_fitting(
+    chip: ChipMap, matrix: Floats, slices: int, least: int, lines: tuple[int, int]
+) -> MultiplyEncoding:
+    """Slice a matrix for the products into `slices` slices, or into as many as fit, but at least `least`.
+
+    `lines` as for `plan_solve`.
+
+    Raises
+    ------
+    ChipMapError
+        When even `least` slices do not fit, with the size that would.
+    """
+    products, digit_bits = chip.arrays_for("multiply"), chip.level_scale().bits
+    for count in range(slices, least - 1, -1):
+        encoding = encode_multiply(matrix, count * digit_bits, digit_bits)
+        try:
+            if products:  # without any, `plan_solve` raises
+                place_checked(products[0], _checked(products[0], encoding, lines[1], digit_bits))
+        except ChipMapError:
+            if count == least:
+                raise
+        else:
+            break
+    return encoding
+
+
+def _checked(
+    array: ArrayMap, encoding: MultiplyEncoding, inputs: int, digit_bits: int
+) -> tuple[CheckedTile, ...]:
+    """Cut the products' columns into tiles that converters with so many inputs and the array take."""
+    return checked_tiles(encoding.digits, min(TILE_WIDTH, inputs, array.columns), digit_bits)
+
+
+def _fitting_kinds(
+    chip: ChipMap, loops: Sequence[ArrayMap], matrix: Floats, encoding: str, lines: tuple[int, int]
+) -> tuple[Kind, ...]:
+    """Return the kinds of encoding that fit: a bias column needs one more line, signs without it a second array."""
+    n = len(matrix)
+    room = min(loops[0].rows, loops[0].columns, *lines)
+    if n > room:
+        raise ChipMapError(
+            f"the matrix is {n} x {n} (as a real one); the inverting arrays of chip {chip.name!r} take up to "
+            f"{room} x {room} with the differential encoding and {room - 1} x {room - 1} with the bias column"
+        )
+    kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
+    if n + 1 > room:
+        kinds = tuple(kind for kind in kinds if kind != "bias")
+    if len(loops) < 2 and bool((matrix < 0.0).any()):
+        kinds = tuple(kind for kind in kinds if kind != "differential")
+    if not kinds:
+        raise ChipMapError(
+            f"no room for a signed {n} x {n} matrix on chip {chip.name!r}: it takes a second inverting array "
+            f"(differential) or one row and column more than the {room} there are (bias column)"
+        )
+    return kinds
+
+
+def _place_loop(loops: Sequence[ArrayMap], loop: Loop, order: int) -> Placement:
+    if loop.candidate.encoding.kind == "bias" or len(loops) < 2:
+        return place(loops[0], order, order)
+    # Both arrays of a differential loop share rows and columns, so a bad cell of either one counts.
+    joined = loops[0].model_copy(update={"bad_cells": loops[0].bad_cells + loops[1].bad_cells})
+    return place(joined, order, order)
+
+
+def _on_cells(placed: Placement, loops: Sequence[ArrayMap], loop: Loop) -> tuple[Block, Block | None]:
+    encoding = loop.candidate.encoding
+    positive = Block(placed, encoding.positive)
+    if encoding.negative is None:
+        return positive, None
+    return positive, Block(replace(placed, array=loops[1].name), encoding.negative)

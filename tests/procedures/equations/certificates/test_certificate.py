@@ -1,0 +1,155 @@
+"""A certificate proves what it says: against exact fractions, and never more than is so."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mho.errors import InputError
+from mho.procedures.equations.certificates.certificate import (
+    Certificate,
+    Certifier,
+    dependent_rows,
+    exact_residual,
+)
+
+Floats = np.ndarray
+
+
+def in_fractions(matrix: Floats, solution: Floats, rhs: Floats) -> list[Fraction]:
+    return [
+        Fraction(float(b))
+        - sum(Fraction(float(a)) * Fraction(float(x)) for a, x in zip(row, solution, strict=True))
+        for row, b in zip(matrix, rhs, strict=True)
+    ]
+
+
+def solved_in_fractions(matrix: Floats, rhs: Floats) -> list[Fraction]:
+    """Gauss-Jordan over the rationals."""
+    rows = [[Fraction(float(v)) for v in (*row, b)] for row, b in zip(matrix, rhs, strict=True)]
+    for k in range(len(rows)):
+        pivot = max(range(k, len(rows)), key=lambda i: abs(rows[i][k]))
+        rows[k], rows[pivot] = rows[pivot], rows[k]
+        rows[k] = [v / rows[k][k] for v in rows[k]]
+        for i, row in enumerate(rows):
+            if i != k:
+                rows[i] = [v - row[k] * w for v, w in zip(row, rows[k], strict=True)]
+    return [row[-1] for row in rows]
+
+
+def certify(certifier: Certifier, solution: Floats, rhs: Floats) -> Certificate:
+    residual = float(np.linalg.norm(certifier.residual(solution, rhs)))
+    return certifier.certify(solution, residual, float(np.linalg.norm(rhs)))
+
+
+def a_system(seed: int, n: int, condition: float) -> tuple[Floats, Floats]:
+    rng = np.random.default_rng(seed)
+    left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for _ in range(2))
+    return left @ np.diag(np.geomspace(1.0, 1.0 / condition, n)) @ right, rng.standard_normal(n)
+
+
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 6),
+    st.sampled_from([1.0, 1e-100, 1e100]),
+    st.sampled_from([1.0, 1e-30, 1e30]),
+)
+@settings(max_examples=100)
+def test_the_residual_is_exact_to_the_last_bit(seed, n, scale_a, scale_b):
+    rng = np.random.default_rng(seed)
+    matrix, solution = scale_a * rng.standard_normal((n, n)), scale_b * rng.standard_normal(n)
+    rhs = matrix @ solution  # so that nearly everything cancels
+    exact = in_fractions(matrix, solution, rhs)
+    assert exact_residual(matrix, solution, rhs).tolist() == [float(value) for value in exact]
+
+
+@given(
+    st.integers(0, 10_000),
+    st.integers(1, 5),
+    st.sampled_from([1.0, 10.0, 1e3, 1e6]),
+    st.integers(2, 56),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_bound_is_never_below_the_error(seed, n, condition, bits):
+    matrix, rhs = a_system(seed, n, condition)
+    truth = solved_in_fractions(matrix, rhs)
+    exact = np.array([float(value) for value in truth])
+    rng = np.random.default_rng(seed + 1)
+    solution = exact + 2.0**-bits * np.linalg.norm(exact) * rng.standard_normal(n)
+    certifier = Certifier(matrix)
+    certificate = certify(certifier, solution, rhs)
+    off = [Fraction(float(x)) - t for x, t in zip(solution, truth, strict=True)]
+    error = float(sum(v * v for v in off)) ** 0.5 / float(sum(t * t for t in truth)) ** 0.5
+    assert error <= certificate.error_bound * (1.0 + 1e-12)
+    assert certificate.bits <= max(-np.log2(max(error, 2.0**-53)), 0.0) + 1e-9
+    if 0.0 < error < 0.1 / condition:
+        assert certificate.error_bound <= 2.0 * condition * error + 2.0**-50
+
+
+def test_nothing_is_proved_of_a_solution_whose_residual_leaves_all_open():
+    matrix, rhs = a_system(0, 4, 10.0)
+    certifier = Certifier(matrix)
+    certificate = certify(certifier, np.zeros(4), rhs)
+    assert certificate.error_bound == np.inf
+    assert certificate.bits == 0.0
+    assert certificate.plain()["error_bound"] is None
+    assert certificate.relative_residual == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("scale", [1e-240, 1e-160, 1e160, 1e240])
+def test_no_scale_makes_a_wrong_solution_look_right(scale):
+    matrix, rhs = a_system(0, 4, 10.0)
+    certifier = Certifier(matrix / scale)
+    wrong = np.linalg.solve(matrix, rhs) * scale * 1.1
+    certificate = certify(certifier, wrong, rhs)
+    assert certificate.error_bound > 0.05
+    assert certificate.bits < 4.5
+
+
+@pytest.mark.parametrize("condition", [10.0, 1e4, 1e8])
+def test_a_solve_in_float64_reaches_about_the_bits_that_are_said_to_be_provable(condition):
+    matrix, rhs = a_system(3, 8, condition)
+    certifier = Certifier(matrix)
+    assert certifier.condition == pytest.approx(condition, rel=1e-6)
+    solution = np.linalg.solve(matrix, rhs)
+    for _ in range(3):  # refined with the exact residual: as near as a double comes
+        solution = solution + np.linalg.solve(matrix, certifier.residual(solution, rhs))
+    reached = certify(certifier, solution, rhs).bits
+    assert certifier.provable_bits - 1.0 < reached
+
+
+def test_what_cannot_be_proved_is_refused_beforehand():
+    matrix, _ = a_system(0, 4, 1e6)
+    Certifier(matrix).require(33)
+    with pytest.raises(
+        InputError, match="condition number of 1e\\+06: a solution in float64 can be proved to 33"
+    ):
+        Certifier(matrix).require(34)
+    singular = np.outer([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
+    with pytest.raises(
+        InputError, match=r"singular in float64.*depend on others .counted from 0.: 1, 2; take"
+    ):
+        Certifier(singular).require(3)
+
+
+@pytest.mark.parametrize("rank", [1, 3, 5])
+def test_the_rows_that_depend_on_others_are_as_many_as_the_rank_lacks_and_leave_the_rest_independent(rank):
+    rng = np.random.default_rng(rank)
+    matrix = (
+        rng.standard_normal((6, rank)) @ rng.standard_normal((rank, 6)) * 10.0 ** rng.integers(-3, 4, (6, 1))
+    )
+    rows = dependent_rows(matrix)
+    assert len(rows) == 6 - rank
+    assert np.linalg.matrix_rank(np.delete(matrix, rows, axis=0)) == rank
+
+
+def test_zero_is_proved_to_be_the_solution_of_zero():
+    matrix, _ = a_system(0, 4, 10.0)
+    certificate = Certifier(matrix).certify(np.zeros(4), 0.0, 0.0)
+    assert certificate.error_bound == 0.0
+    assert certificate.bits == 53.0
+    assert certificate.relative_residual == 0.0
