@@ -75,7 +75,13 @@ class ArrayMap(StrictModel):
     rows: int = Field(ge=1, le=MOST_LINES)
     columns: int = Field(ge=1, le=MOST_LINES)
     wire_resistance: NonNegative = Field(description="ohm between neighbouring cells, each line")
+    segment: int | None = Field(default=None, ge=1, description="lines are cut after so many cells")
     bad_cells: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def stretch(self) -> tuple[int, int]:
+        """Rows and columns that a block may span: those of a segment, each with switches of its own at its ends."""
+        return min(self.rows, self.segment or self.rows), min(self.columns, self.segment or self.columns)
 
     @model_validator(mode="after")
     def _bad_cells_inside(self) -> ArrayMap:

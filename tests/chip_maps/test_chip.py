@@ -114,7 +114,7 @@ def test_text_that_is_no_toml_says_where():
 
 
 def test_an_unknown_chip_lists_the_known_ones(tmp_path):
-    with pytest.raises(ChipMapError, match=r"'?nochip'? .*reference, zuo2025"):
+    with pytest.raises(ChipMapError, match=r"'?nochip'? .*reference, segmented, zuo2025"):
         load_chip_map("nochip")
     with pytest.raises(ChipMapError, match="cannot read chip map"):
         load_chip_map(tmp_path / "missing.toml")

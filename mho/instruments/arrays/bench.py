@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.errors import BenchError
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.cell_connection import conductance
 from mho.instruments.bench.instruments import BenchInstruments
@@ -52,11 +53,12 @@ class ArrayBench(Bench):
         arrays = self.arrays
         board = ArrayBoard(arrays)
         entries = source.bench.instruments
+        daq = self._daq = ArrayDaq(arrays, entries.daq)
         roles = BenchInstruments(
             smu=ArrayMeter(arrays, board),
             gate=ArrayGate(arrays, board),
             pulser=ArrayPulser(arrays, board, entries.pulser.edge),
-            daq=ArrayDaq(arrays, entries.daq),
+            daq=daq,
             board=board,
         )
         super().__init__(
@@ -67,6 +69,45 @@ class ArrayBench(Bench):
             limits=limits,
             every=lambda period, act: lambda: None,  # nothing here can stop answering
         )
+
+    def multiply_blocks(
+        self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64], volts: Floats
+    ) -> Floats:
+        """Multiply with many blocks of one shape, as `connect_multiply` and `multiply` do one after the other.
+
+        Parameters
+        ----------
+        rows, columns : (blocks, R), (blocks, C) arrays
+        volts : (blocks, samples, R) array
+            V.
+
+        Returns
+        -------
+        (blocks, samples, C) array
+            Currents, A.
+
+        Raises
+        ------
+        BenchError
+            When the converters have too few lines, or the chip not these ones.
+        LimitError
+            For voltages that are not allowed.
+        """
+        self.checkpoint()
+        daq = self.instruments.daq
+        if rows.shape[1] > daq.output_count or columns.shape[1] > daq.input_count:
+            raise BenchError(
+                f"blocks of {rows.shape[1]} rows and {columns.shape[1]} columns do not fit the DAQ's {daq.output_count} "
+                f"outputs and {daq.input_count} inputs; multiply with smaller ones"
+            )
+        samples = np.zeros((volts.shape[0], volts.shape[1] + 1, volts.shape[2]))
+        samples[:, 1:] = volts
+        flat = samples.reshape(-1, volts.shape[2])
+        self.limits.check_vectors("vector", flat, lambda: daq.sample_period)
+        self._enter("MULTIPLY")
+        self._vectors.forget()
+        answers = self._daq.exchange_blocks(array, rows, columns, samples)
+        return (answers[:, 1:] - answers[:, :1]) / -self.instruments.board.transimpedance
 
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> CellVisit:
         """Visit many cells, one after the other in bench time but evaluated at once; a context manager.

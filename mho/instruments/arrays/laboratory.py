@@ -23,7 +23,6 @@ from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OVERRANGE
 from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 from mho.instruments.simulated.physics.sparse_chip import SparseChip
-from mho.instruments.simulated.physics.wires.wires import series_resistance
 
 Floats = NDArray[np.float64]
 Lines = NDArray[np.int64]
@@ -82,7 +81,7 @@ class ArrayLaboratory:
         Above the preset's `disturb_voltage` the read acts on the cell as a pulse as long as the aperture.
         """
         array, row, column = cell
-        wires = series_resistance(row, column, self.chip.geometry[array].wire_resistance)
+        wires = self.chip.geometry[array].series_resistance(row, column)
         return float(self.currents(self.chip.one(*cell), wires, volts, gate))
 
     def currents(self, index: Any, wires: Any, volts: float, gate: float) -> Floats:
@@ -104,6 +103,10 @@ class ArrayLaboratory:
     def answer(self, volts: Floats, count: int, period: float) -> Floats:
         """Return the answer of the connected block to vectors (samples, inputs), V, at `count` outputs, V."""
         return self._circuits.answer(volts, count, period)
+
+    def answer_blocks(self, array: str, rows: Lines, columns: Lines, volts: Floats, period: float) -> Floats:
+        """Return the answers of many blocks in MULTIPLY, as `BlockCircuits.multiply_blocks`."""
+        return self._circuits.multiply_blocks(array, rows, columns, volts, period)
 
     def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
         """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""
@@ -131,7 +134,7 @@ class Visit:
         self._lab, self._clock, self._cells = lab, lab.clock, lab.chip.population
         self._slots = np.concatenate([lab.chip.slots(*one) for one in cells])
         self._wires = np.concatenate(
-            [series_resistance(r, c, lab.chip.geometry[name].wire_resistance) for name, r, c in cells]
+            [lab.chip.geometry[name].series_resistance(r, c) for name, r, c in cells]
         )
         self._each: float = SWITCHING + SETTLING + lab.aperture + READ_OVERHEAD
         self._begun = self._clock.now

@@ -241,6 +241,20 @@ class ArrayDaq(_Part):
         rate = f"{1.0 / self.sample_period:.9g} 1/s"
         return {"outputs": str(self.output_count), "inputs": str(self.input_count), "rate": rate}
 
+    def exchange_blocks(
+        self, array: str, rows: NDArray[np.int64], columns: NDArray[np.int64], volts: Floats
+    ) -> Floats:
+        """Play vectors (blocks, samples, lines), V, on many blocks one after the other, each followed by 0 V.
+
+        Returns the settled answers (blocks, samples, columns), V.
+        """
+        arrays, converters, period = self._arrays, self._converters, self.sample_period
+        count, samples, lines = volts.shape
+        played = converters.played(volts.reshape(-1, lines)).reshape(volts.shape)
+        answers = arrays.answer_blocks(array, rows, columns, played, period)
+        arrays.clock.advance(count * (CONNECTING + (samples + 1) * period))
+        return converters.sampled(answers.reshape(count * samples, -1)).reshape(answers.shape)
+
     def exchange(self, volts: Floats) -> Floats:
         """Play vectors (samples, outputs), V, then 0 V; return the settled answers (samples, inputs), V."""
         arrays, converters = self._arrays, self._converters

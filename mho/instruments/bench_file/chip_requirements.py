@@ -26,6 +26,7 @@ class ArrayText(BaseModel):
     rows: Lines
     columns: Lines
     wire_resistance: float = Field(ge=0, allow_inf_nan=False)
+    segment: int | None = Field(default=None, ge=1)
 
 
 class CellsText(BaseModel):

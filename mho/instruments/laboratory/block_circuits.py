@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
 
 Floats = NDArray[np.float64]
+Lines = NDArray[np.int64]
 Block = tuple[str, tuple[int, ...], tuple[int, ...]]
 
 CONVERSION_DELAY = 20e-6  # s between an update and its conversion, as the DAQ's driver sets it
@@ -134,6 +135,31 @@ class BlockCircuits:
         circuit = self._inverse_circuit(block, 1.0 / BANDWIDTH)
         before = circuit.settled(np.zeros((1, n)))[0] if circuit.stable else np.zeros(n)
         return circuit.step_response(volts * self.board.input_conductance, duration, points, before)
+
+    def multiply_blocks(
+        self, array: str, rows: Lines, columns: Lines, volts: Floats, period: float
+    ) -> Floats:
+        """Return what the columns of many blocks of one shape answer in MULTIPLY, (blocks, samples, C), V.
+
+        Parameters
+        ----------
+        rows, columns : (blocks, R), (blocks, C) arrays
+        volts : (blocks, samples, R) array
+            V; blocks are played one after the other.
+        period : float
+            From one sample to the next, s.
+        """
+        window = volts.shape[1] * period
+        transfer = np.stack([self.chip.transfer(array, *lines) for lines in zip(rows, columns, strict=True)])
+        frozen, variance = self.chip.noise_of_blocks(array, rows, columns, window, 1.0 / BANDWIDTH)
+        circuit = MultiplyCircuit(
+            transfer * (1.0 + frozen),
+            transfer**2 * variance,
+            self.transimpedance,
+            self.board.transimpedance,
+            BANDWIDTH,
+        )
+        return circuit.outputs(volts, self.rng)
 
     def _multiply_circuit(self, block: Block, window: float) -> MultiplyCircuit:
         array, rows, columns = block

@@ -122,7 +122,7 @@ class Laboratory:
 def read_geometry(chip_text: str) -> tuple[ArrayGeometry, ...]:
     """Read the geometry of the chip from a chip map: array names, sizes and wires; raises `BenchError`."""
     arrays = read_chip_text(chip_text).arrays
-    return tuple(ArrayGeometry(a.name, a.rows, a.columns, a.wire_resistance) for a in arrays)
+    return tuple(ArrayGeometry(a.name, a.rows, a.columns, a.wire_resistance, a.segment) for a in arrays)
 
 
 def build_rack(argument: str) -> Laboratory:

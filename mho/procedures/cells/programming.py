@@ -122,6 +122,8 @@ class Programmer:
     passes : int
         Number of later verifications of all cells, in which those that relaxed out of their window are
         programmed again.
+    recorded : bool
+        Whether pulses and images are kept in the run file; a large block's would fill the disk.
     """
 
     def __init__(
@@ -132,10 +134,12 @@ class Programmer:
         arrays: Sequence[str],
         settings: WriteVerifySettings,
         passes: int = 2,
+        *,
+        recorded: bool = True,
     ) -> None:
         self._bench, self._stream, self._levels = bench, stream, levels
         self._codes = {name: code for code, name in enumerate(arrays)}
-        self._settings, self._passes = settings, passes
+        self._settings, self._passes, self._recorded = settings, passes, recorded
         self.pulses = 0
         self.reads = 0
 
@@ -230,7 +234,8 @@ class Programmer:
         rows = dict(verified.rows)
         self.reads += len(rows["time"])
         codes = np.array([self._codes[block.placement.array] for block in blocks])
-        self._stream.record_block("pulses", {"array": codes[rows.pop("block")], **rows})
+        if self._recorded:
+            self._stream.record_block("pulses", {"array": codes[rows.pop("block")], **rows})
 
     def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int]:
         levels = self._levels
@@ -248,6 +253,8 @@ class Programmer:
     def _read(self, cell: Cell, pulse: Pulse | None) -> float:
         conductance = self._bench.read(cell)
         self.reads += 1
+        if not self._recorded:
+            return conductance
         self._stream.record(
             "pulses",
             time=self._bench.now(),
@@ -285,7 +292,7 @@ class Programmer:
 
     def _snapshot(self, maps: Sequence[BlockMaps], blocks: Sequence[Block], first: bool = False) -> None:
         time = self._bench.now()
-        for image in maps:
+        for image in maps if self._recorded else ():
             if first:
                 targets = [self._levels.conductance(b.digits) for b in blocks]
                 self._stream.snapshot(f"{image.array}_target", image.image(blocks, targets), time)

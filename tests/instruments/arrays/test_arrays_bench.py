@@ -23,6 +23,7 @@ from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.instruments.checks.checking import check_bench
 from mho.instruments.opening.safing import make_bench_safe
 from mho.instruments.simulated.physics.cells.cells import STUCK_OFF, STUCK_ON
+from mho.instruments.simulated.physics.chip import ArrayGeometry
 from mho.procedures import Program, Read, Solve
 from mho.procedures.cells import array_programming
 from mho.procedures.cells.programming import Block, Programmer
@@ -110,15 +111,66 @@ def test_an_ideal_chip_is_programmed_to_the_same_conductances_as_at_the_wire():
     assert_allclose(achieved[1], achieved[0], atol=100e-9)  # the meters' own offsets and noise
 
 
-def test_the_packaged_benches_differ_in_their_instruments_only():
+def test_the_packaged_benches_differ_in_their_instruments_and_in_how_many_cells_there_are_only():
     arrays, simulated = (
         tomllib.loads((resources.files("mho.instruments") / f"benches/{name}.toml").read_text("utf-8"))
         for name in ("arrays", "simulated")
     )
     assert arrays["simulation"].pop("instruments") is False
-    for key in ("name", "description"):
+    for key in ("name", "description", "chip"):
         assert arrays.pop(key) != simulated.pop(key)
     assert arrays == simulated
+    many, few = (load_chip_map(name) for name in ("segmented", "reference"))
+    assert (many.levels, many.cells, many.write_verify) == (few.levels, few.cells, few.write_verify)
+    for one, other in zip(many.arrays, few.arrays, strict=True):
+        assert (one.name, one.purpose, one.wire_resistance) == (
+            other.name,
+            other.purpose,
+            other.wire_resistance,
+        )
+        assert one.rows >= other.rows
+
+
+def test_a_cell_of_a_far_segment_has_no_more_wire_before_it_than_one_of_the_first():
+    segments = ArrayGeometry("a", 4096, 4096, 2.0, 128)
+    whole = ArrayGeometry("a", 4096, 4096, 2.0)
+    assert segments.series_resistance(128 * 7 + 3, 128 * 30 + 5) == whole.series_resistance(3, 5) == 20.0
+    with array_bench() as bench:
+        chip, lines = bench.simulated.chip, np.arange(8)
+        for first in (0, 128 * 20):
+            rows, columns = lines + first, lines + 128 + first
+            transfer = chip.transfer("multiply", rows, columns)
+            cells, index = chip.at("multiply", rows, columns)
+            lost = 1.0 - transfer / cells.conductance(index)
+            assert lost.max() < 0.02
+
+
+@pytest.mark.parametrize("preset", ["ideal", "pku"])
+def test_many_blocks_multiply_as_each_does_after_the_other(preset):
+    rng = np.random.default_rng(0)
+    rows = np.stack([np.arange(4) + 4 * k for k in range(6)])
+    columns = np.stack([np.arange(5) + 128 * k for k in range(6)])
+    volts = rng.uniform(-0.2, 0.2, (6, 3, 4))
+    with array_bench(preset=preset) as bench, array_bench(preset=preset) as other:
+        before = bench.now()
+        together = bench.multiply_blocks("multiply", rows, columns, volts)
+        took = bench.now() - before
+        before = other.now()
+        for k in range(6):
+            other.connect_multiply("multiply", rows[k], columns[k])
+            apart = other.multiply(volts[k])
+            # The transimpedance amplifiers' noise and the converters' steps, in A.
+            assert_allclose(together[k], apart, rtol=0.05 if preset == "pku" else 1e-3, atol=1e-7)
+        assert_allclose(took, other.now() - before, rtol=0.05)
+
+
+def test_blocks_that_do_not_fit_or_voltages_that_are_not_allowed_are_refused():
+    with array_bench() as bench:
+        lines = np.arange(33)[None]
+        with pytest.raises(BenchError, match="33 rows and 2 columns do not fit the DAQ's 32 outputs"):
+            bench.multiply_blocks("multiply", lines, lines[:, :2], np.zeros((1, 1, 33)))
+        with pytest.raises(LimitError, match="vector"):
+            bench.multiply_blocks("multiply", lines[:, :2], lines[:, :2], np.full((1, 1, 2), 1.5))
 
 
 def test_the_board_is_the_same():
@@ -279,8 +331,8 @@ def test_lines_that_the_chip_lacks_are_refused():
     with array_bench() as bench:
         with pytest.raises(InputError, match="no array 'mutiply'"):
             bench.connect_multiply("mutiply", range(2), range(2))
-        with pytest.raises(InputError, match="no column of multiply 1024"):
-            bench.connect_multiply("multiply", range(2), [1023, 1024])
+        with pytest.raises(InputError, match="no column of multiply 4096"):
+            bench.connect_multiply("multiply", range(2), [4095, 4096])
         with pytest.raises(InputError, match="as many rows as columns"):
             bench.connect_invert("invert_positive", range(2), range(3))
         with pytest.raises(BenchError, match="does not fit the DAQ's 32 outputs"):

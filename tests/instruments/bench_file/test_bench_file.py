@@ -106,7 +106,7 @@ def test_an_unknown_bench_lists_the_packaged_ones(tmp_path):
 def test_an_unknown_chip_map_lists_the_packaged_ones(tmp_path):
     message = complaint(write(tmp_path, ('chip = "reference"', 'chip = "nochip"')))
     assert "cannot read chip map 'nochip'" in message
-    assert "reference, zuo2025" in message
+    assert "reference, segmented, zuo2025" in message
 
 
 def test_a_chip_map_is_found_beside_the_bench_file(tmp_path):

@@ -17,18 +17,30 @@ from mho.instruments.simulated.physics.wires.wires import WiredBlock, series_res
 Floats = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-KEPT = 512  # blocks whose wires are cached, oldest dropped first
+KEPT = 8192  # blocks whose wires are cached, oldest dropped first
 STALE = 0.01  # relaxation follows log time: a hundredth of the age has no relevant effect
 
 
 @dataclass(frozen=True)
 class ArrayGeometry:
-    """Size and wires of one array, as the chip map gives them."""
+    """Size and wires of one array, as the chip map gives them.
+
+    Lines that are cut into segments have switches at the ends of each: the wire in front of a cell is that of its own.
+    """
 
     name: str
     rows: int
     columns: int
     wire_resistance: float
+    segment: int | None = None
+
+    def along(self, lines: Any) -> Any:
+        """Return the places of lines along the wires that cross them, counted from 0."""
+        return lines if self.segment is None else lines % self.segment
+
+    def series_resistance(self, row: Any, column: Any) -> Any:
+        """Return the wire in series with one cell addressed alone, or with each of many, ohm."""
+        return series_resistance(self.along(row), self.along(column), self.wire_resistance)
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,7 @@ class SimulatedChip:
     def read(self, array: str, row: int, column: int, aperture: float, voltage: float) -> float:
         """Conductance (S) of one cell addressed alone, through its wires, read at `voltage` for `aperture` s."""
         g = float(self.cells[array].read((row, column), aperture, voltage))
-        return float(g / (1.0 + g * series_resistance(row, column, self.geometry[array].wire_resistance)))
+        return float(g / (1.0 + g * self.geometry[array].series_resistance(row, column)))
 
     def block(self, array: str, rows: Index, columns: Index) -> WiredBlock:
         """A block between its wires, without noise; the same object until its array's cells change."""
@@ -114,9 +126,9 @@ class SimulatedChip:
         kept = self._blocks.pop(key, None)
         age = self._clock.now - cells.changed_at
         if kept is None or kept.version != cells.version or self._clock.now - kept.at > self.stale * age:
-            wires = self.geometry[array].wire_resistance
-            g = cells.conductance(index)
-            block = WiredBlock.from_lines(g, rows, columns, wires)
+            geometry = self.geometry[array]
+            places = geometry.along(rows), geometry.along(columns)
+            block = WiredBlock.from_lines(cells.conductance(index), *places, geometry.wire_resistance)
             kept = _Kept(cells.version, self._clock.now, block)
         self._blocks[key] = kept
         if len(self._blocks) > KEPT:
@@ -126,6 +138,13 @@ class SimulatedChip:
     def transfer(self, array: str, rows: Index, columns: Index) -> Floats:
         """Transfer conductances (R, C) between the ends of a block's lines, S, without noise."""
         return self.block(array, rows, columns).admittance.transfer
+
+    def noise_of_blocks(
+        self, array: str, rows: Index, columns: Index, window: float, shot: float
+    ) -> tuple[Floats, Floats]:
+        """Noise of many blocks of one shape, (blocks, R), (blocks, C), as `noise`; each array is (blocks, R, C)."""
+        noises = [self.noise(array, *lines, window, shot) for lines in zip(rows, columns, strict=True)]
+        return np.stack([one.frozen for one in noises]), np.stack([one.variance for one in noises])
 
     def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
         """Noise of a block for a batch that lasts `window` s, `shot` s a shot; slow noise has memory.

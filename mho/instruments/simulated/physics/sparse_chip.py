@@ -93,6 +93,13 @@ class SparseChip(SimulatedChip):
         cells, index = self.at(array, rows, columns)
         return BlockNoise(*cells.relative_noise(index, window, shot))
 
+    def noise_of_blocks(
+        self, array: str, rows: Index, columns: Index, window: float, shot: float
+    ) -> tuple[Floats, Floats]:
+        """Noise of many blocks, (blocks, R, C), evaluated at once: all cells are of one population."""
+        slots = self.slots(array, rows[:, :, None], columns[:, None, :])
+        return self.population.relative_noise((slots, 0), window, shot)
+
     def one(self, array: str, row: int, column: int) -> tuple[int, int]:
         """Return the index of one cell in the population."""
         return int(self.slots(array, np.array([row]), np.array([column]))[0]), 0

@@ -27,7 +27,7 @@ diagonal dominates and large where M1 is nearly singular, which is why its rows 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -38,6 +38,7 @@ from mho.errors import InputError
 
 Floats = NDArray[np.float64]
 Operation = Callable[[int, Floats], Floats]
+ManyProducts = Callable[[Sequence[int], Sequence[Floats]], list[Floats]]
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,8 @@ class BlockInverse:
         (k, r) -> about the inverse of leaf k times r; r is (..., m), not all zero.
     multiply_block : callable
         (k, v) -> about block k times v; v is (..., p), not all zero.
+    multiply_blocks : callable, optional
+        Lists of k and v -> list of products: all those of an off-diagonal block at once, instead of `multiply_block`.
 
     Attributes
     ----------
@@ -202,9 +205,15 @@ class BlockInverse:
         INV and MVM so far; a batch counts each of its vectors.
     """
 
-    def __init__(self, plan: BlockPlan, invert_leaf: Operation, multiply_block: Operation) -> None:
+    def __init__(
+        self,
+        plan: BlockPlan,
+        invert_leaf: Operation,
+        multiply_block: Operation,
+        multiply_blocks: ManyProducts | None = None,
+    ) -> None:
         self.plan = plan
-        self._invert, self._multiply = invert_leaf, multiply_block
+        self._invert, self._multiply, self._multiply_all = invert_leaf, multiply_block, multiply_blocks
         self.inversions = self.products = 0
 
     def __call__(self, rhs: Floats) -> Floats:
@@ -237,9 +246,12 @@ class BlockInverse:
         if vector is None or not block.tiles:
             return np.zeros(block.rows)
         product = np.zeros((*vector.shape[:-1], block.rows))
-        for tile in block.tiles:
-            part = vector[..., tile.columns]
-            if np.any(part):
-                self.products += part.size // part.shape[-1]
-                product[..., tile.rows] += tile.sign * self._multiply(tile.number, part)
+        played = [(tile, part) for tile in block.tiles if np.any(part := vector[..., tile.columns])]
+        self.products += sum(part.size // part.shape[-1] for _, part in played)
+        if self._multiply_all is None:
+            answers = [self._multiply(tile.number, part) for tile, part in played]
+        else:
+            answers = self._multiply_all([tile.number for tile, _ in played], [part for _, part in played])
+        for (tile, _), answer in zip(played, answers, strict=True):
+            product[..., tile.rows] += tile.sign * answer
         return product

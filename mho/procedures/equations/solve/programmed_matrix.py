@@ -6,15 +6,17 @@ Any outer loop can use them: `refine`, or one of a user's own procedure.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.fixed_point import FixedPoint
+from mho.chip_maps.preconditioning import Preconditioning
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.cells.programming import Programmer
+from mho.procedures.cells.programming import Block, Programmer
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.solve.solve_messages import say_failed_cells, say_forecast, say_products
@@ -27,6 +29,92 @@ VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
 INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
 COUNTS = ("outputs", "found", "repeated", "corrected", "unresolved", "recalibrated", "wrong")
 LOOPS = 4  # times that a loop which does not settle is shifted further
+
+
+class MatrixOnChip(Protocol):
+    """What a solve needs of a programmed matrix, whole or by blocks: see `ProgrammedMatrix`."""
+
+    rho: float
+    on_chip: bool
+    programmer: Programmer
+
+    @property
+    def plan(self) -> PlanOnChip:
+        """How the matrix is held."""
+        ...
+
+    def program(self) -> None:
+        """Program all blocks."""
+
+    def settle(self, trial: Floats) -> None:
+        """Make sure that every loop settles."""
+
+    def shift_further(self, why: str) -> None:
+        """Change what does not settle."""
+
+    def calibrate(self) -> None:
+        """Calibrate the products."""
+
+    def invert(self, residual: Floats) -> Floats:
+        """Return about S^-1 r."""
+        ...
+
+    def multiply(self, vector: FixedPoint) -> Floats:
+        """Return S dx."""
+        ...
+
+    @property
+    def played(self) -> tuple[Floats, Floats]:
+        """Input and output of the last inversion, V."""
+        ...
+
+    @property
+    def clamped(self) -> int:
+        """Inversions with a clamped output."""
+        ...
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What the chip's products came to."""
+        ...
+
+    @property
+    def sample(self) -> Floats:
+        """Sample of the last product's outputs."""
+        ...
+
+    @property
+    def operations(self) -> dict[str, int]:
+        """INV and MVM so far."""
+        ...
+
+    @property
+    def failed(self) -> int:
+        """Cells outside their window."""
+        ...
+
+
+class PlanOnChip(Protocol):
+    """What a solve needs of a plan, whole or by blocks: see `SolvePlan`."""
+
+    @property
+    def preconditioning(self) -> Preconditioning:
+        """The form in which the chip holds the matrix."""
+        ...
+
+    @property
+    def encoding_name(self) -> str:
+        """How it is held, in words."""
+        ...
+
+    @property
+    def shift(self) -> float:
+        """Largest shift of a loop."""
+        ...
+
+    def blocks(self) -> list[Block]:
+        """All blocks to program."""
+        ...
 
 
 class ProgrammedMatrix:
@@ -70,7 +158,7 @@ class ProgrammedMatrix:
         self.on_chip = plan.multiply is not None
         self._inverse: AnalogueInverse | None = None
         self._product: SlicedProduct | None = None
-        self._clamped = self._loops = 0
+        self._clamped = self._loops = self._inversions = 0
 
     def program(self) -> None:
         """Program all blocks."""
@@ -129,6 +217,7 @@ class ProgrammedMatrix:
 
     def invert(self, residual: Floats) -> Floats:
         """Return about S^-1 r as the loop computes it; errors as `AnalogueInverse`."""
+        self._inversions += 1
         return self._loop()(residual)
 
     def multiply(self, vector: FixedPoint) -> Floats:
@@ -156,6 +245,11 @@ class ProgrammedMatrix:
     def sample(self) -> Floats:
         """Sample of the last product's outputs, (2, k), as `SlicedProduct.sample`; none of products in float64."""
         return self._product.sample if self._product is not None and self.on_chip else np.empty((2, 0))
+
+    @property
+    def operations(self) -> dict[str, int]:
+        """INV so far, and MVM shots of the products."""
+        return {"inversions": self._inversions, "products": getattr(self._product, "shots", 0)}
 
     @property
     def failed(self) -> int:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import Certificate
 from mho.procedures.equations.solve.linear_system import LinearSystem
-from mho.procedures.equations.solve.programmed_matrix import ProgrammedMatrix
+from mho.procedures.equations.solve.programmed_matrix import MatrixOnChip
 
 Floats = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ def shortfall(
     last: Cycle,
     solution: Floats,
     certificate: Certificate,
-    matrix: ProgrammedMatrix,
+    matrix: MatrixOnChip,
 ) -> str:
     """Return why the solve of one right-hand side ended before it converged, with advice.
 
@@ -36,9 +36,9 @@ def shortfall(
     if system.exhausted(solution, certificate.residual):
         return f"{why}, {reached}; a solution in float64 holds no smaller residual"
     advice = []
-    if last.end == "cycles" and (rho < NEAR_ONE or matrix.plan.candidate.shift):
+    if last.end == "cycles" and (rho < NEAR_ONE or matrix.plan.shift):
         advice.append("allow more cycles")
-    if rho >= NEAR_ONE and not matrix.plan.candidate.shift:
+    if rho >= NEAR_ONE and not matrix.plan.shift:
         advice.append(f"choose another encoding or a chip with tighter cells (rho is {rho:.2f})")
     if unresolved or failed:
         advice.append(

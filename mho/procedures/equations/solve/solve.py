@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.chip_maps.fixed_point import MAX_BITS, slice_count
 from mho.chip_maps.inverse_encoding import KINDS
 from mho.chip_maps.multiply_encoding import slices_needed
@@ -25,13 +25,30 @@ from mho.procedures.cells.write_verify import largest_pulses
 from mho.procedures.equations.algorithms.directions import METHODS, Method
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.certificates.certificate import Certificate, norm
+from mho.procedures.equations.solve.block_solve_plan import (
+    SCHUR_OF_SOLVE,
+    BlockSolvePlan,
+    check_leaf,
+    plan_block_solve,
+)
 from mho.procedures.equations.solve.linear_system import Goal, LinearSystem
-from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS, ProgrammedMatrix
+from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
+from mho.procedures.equations.solve.programmed_matrix import (
+    COUNTS,
+    VECTOR_VOLTS,
+    MatrixOnChip,
+    ProgrammedMatrix,
+)
 from mho.procedures.equations.solve.shortfall import shortfall
-from mho.procedures.equations.solve.solve_messages import say_encoding, say_what_slices_hold
+from mho.procedures.equations.solve.solve_messages import say_blocks, say_encoding, say_what_slices_hold
 from mho.procedures.equations.solve.solve_plan import SolvePlan, plan_solve
 from mho.procedures.equations.solve.solve_result import Solution
-from mho.procedures.equations.solve.solve_tables import PRODUCTS, cycles_table, solve_arrays
+from mho.procedures.equations.solve.solve_tables import (
+    PRODUCTS,
+    block_solve_arrays,
+    cycles_table,
+    solve_arrays,
+)
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RecordedParameter
@@ -51,7 +68,7 @@ class PreparedSolve:
     Attributes
     ----------
     system : LinearSystem
-    on_chip : SolvePlan
+    on_chip : SolvePlan or BlockSolvePlan
         Encoding and placement of the matrix.
     sliced : (n, k) array
         The solutions of the matrix as the slices hold it.
@@ -63,7 +80,7 @@ class PreparedSolve:
     """
 
     system: LinearSystem
-    on_chip: SolvePlan
+    on_chip: SolvePlan | BlockSolvePlan
     sliced: Floats
     slices_wanted: int
     settings: WriteVerifySettings
@@ -114,6 +131,8 @@ class Solve(Procedure):
     method = ListParameter("Method of refinement", choices=["auto", *METHODS], default="auto")
     residual = ListParameter("Residual from", choices=["auto", "analogue", "float64"], default="auto")
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
+    leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=4096)
+    schur = ListParameter("Schur complements of blocks", choices=list(SCHUR_OF_SOLVE), default="exact")
     correction_bits = IntegerParameter(
         "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
     )
@@ -137,6 +156,11 @@ class Solve(Procedure):
     def prepare(self, given: LinearSystem, bench: Bench, rng: np.random.Generator) -> PreparedSolve:
         """Choose form, encoding and shift, place the blocks, check stability and limits."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        settings = settings_in_use(chip.write_verify, self.write_verify)
+        _check_limits(bench, settings)
+        leaf = check_leaf(self.leaf, chip, bench.vector_size)
+        if given.size > leaf:
+            return self._prepare_blocks(given, bench, rng, chip, leaf, settings)
         digit_bits = chip.level_scale().bits
         wanted = 0
 
@@ -157,12 +181,49 @@ class Solve(Procedure):
             slices=None if self.residual == "float64" else slices,
             method=self._method(),
         )
-        settings = settings_in_use(chip.write_verify, self.write_verify)
-        _check_limits(bench, settings)
         return PreparedSolve(given, on_chip, _solutions_as_sliced(on_chip, given.rhs), wanted, settings, rng)
 
+    def _prepare_blocks(
+        self,
+        given: LinearSystem,
+        bench: Bench,
+        rng: np.random.Generator,
+        chip: ChipMap,
+        leaf: int,
+        settings: WriteVerifySettings,
+    ) -> PreparedSolve:
+        """Plan a matrix that no loop holds."""
+        if self.residual == "analogue":
+            raise InputError(
+                f"the matrix of {given.size} rows is larger than a loop of {leaf}, and is inverted by blocks: its residual "
+                "is taken in float64; give residual = float64 or auto"
+            )
+        if self.schur == "complex" and not np.iscomplexobj(given.given_matrix):
+            raise InputError(
+                "the matrix is real: schur = complex takes the real part of a complex one; give exact, diagonal or M4"
+            )
+        on_chip = plan_block_solve(
+            chip,
+            given.matrix,
+            rng,
+            leaf=leaf,
+            encoding=self.encoding,
+            lines=bench.vector_size,
+            input_conductance=bench.input_conductance,
+            schur=self.schur,
+        )
+        return PreparedSolve(given, on_chip, given.reference, 0, settings, rng)
+
     def layout(self, plan: PreparedSolve) -> Layout:
-        """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors."""
+        """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors.
+
+        Of a matrix by blocks neither pulses nor maps are kept: they would take gigabytes.
+        """
+        if isinstance(plan.on_chip, BlockSolvePlan):
+            cycles = cycles_table(plan.system.size, min(self.max_cycles, 50) * plan.system.count)
+            figure = convergence_figure(int(self.bits), self.tolerance, columns=plan.system.count)
+            arrays = block_solve_arrays(plan.system, plan.on_chip)
+            return Layout((cycles, PRODUCTS), (), arrays, default="cycles", figures=(figure,))
         blocks = plan.on_chip.blocks()
         cells = sum(block.digits.size for block in blocks)
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * cells))
@@ -205,6 +266,8 @@ class Solve(Procedure):
 
     def describe_cells(self, plan: PreparedSolve) -> str:
         """Return arrays and cell ranges in use."""
+        if isinstance(plan.on_chip, BlockSolvePlan):
+            return f"{plan.on_chip.encoding_name} on {plan.on_chip.chip.name}"
         return "; ".join(
             f"{b.placement.array}[{b.placement.rows.min()}:{b.placement.rows.max() + 1}, "
             f"{b.placement.columns.min()}:{b.placement.columns.max() + 1}]"
@@ -224,9 +287,14 @@ class Solve(Procedure):
 
     def execute(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
         """Program, forecast, refine each right-hand side, report."""
-        say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
-        say_encoding(plan.on_chip, stream)
-        matrix = ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
+        matrix: MatrixOnChip
+        if isinstance(plan.on_chip, BlockSolvePlan):
+            say_blocks(plan.on_chip, stream)
+            matrix = ProgrammedBlockMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
+        else:
+            say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
+            say_encoding(plan.on_chip, stream)
+            matrix = ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
         if plan.system.rhs.any():
             matrix.program()
             matrix.settle(_trial(plan.system))
@@ -245,7 +313,7 @@ class Solve(Procedure):
         return chosen
 
     def _answer(
-        self, plan: PreparedSolve, bench: Bench, stream: Stream, matrix: ProgrammedMatrix, column: int
+        self, plan: PreparedSolve, bench: Bench, stream: Stream, matrix: MatrixOnChip, column: int
     ) -> Answer:
         """Refine one right-hand side, and record its cycles."""
         system, form = plan.system, plan.on_chip.preconditioning
@@ -269,7 +337,7 @@ class Solve(Procedure):
                 true_residual=cycle.recomputed,
                 time=bench.now(),
                 step=cycle.step,
-                **{f"mvm_{name}": counts[name] - before[name] for name in counts},
+                **{f"mvm_{name}": counts[name] - before[name] for name in COUNTS},
                 input=given,
                 output=answered,
                 solution=solution,
@@ -284,7 +352,7 @@ class Solve(Procedure):
         return Answer(rows, off, solution, certificate, converged, reason)
 
     def _cycles(
-        self, system: LinearSystem, matrix: ProgrammedMatrix, stream: Stream, column: int
+        self, system: LinearSystem, matrix: MatrixOnChip, stream: Stream, column: int
     ) -> Iterator[Cycle]:
         """Yield the cycles of one right-hand side, in legs.
 
@@ -330,7 +398,7 @@ class Solve(Procedure):
                 matrix.shift_further(change)
                 matrix.settle(rhs)
 
-    def _change(self, cycle: Cycle, matrix: ProgrammedMatrix) -> str:
+    def _change(self, cycle: Cycle, matrix: MatrixOnChip) -> str:
         """Return what must change before another cycle helps; empty where nothing need."""
         if cycle.end == "railed":
             return "the INV loop rails"
@@ -346,7 +414,7 @@ class Solve(Procedure):
         plan: PreparedSolve,
         bench: Bench,
         stream: Stream,
-        matrix: ProgrammedMatrix,
+        matrix: MatrixOnChip,
         answers: list[Answer],
     ) -> Solution:
         """Announce the result, and return it with its certificate."""
@@ -370,8 +438,8 @@ class Solve(Procedure):
             "tolerance": self.tolerance,
             "bits": worst.certificate.bits,
             "certificate": worst.certificate.plain(),
-            "encoding": on_chip.encoding.name,
-            "shift": on_chip.candidate.shift,
+            "encoding": on_chip.encoding_name,
+            "shift": on_chip.shift,
             "method": self._method(),
             "residual_from": "analogue" if matrix.on_chip else "float64",
             "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
@@ -379,7 +447,8 @@ class Solve(Procedure):
             "relative_error": max(_last(answer, "relative_error") for answer in answers),
             "sliced_error": max(_last(answer, "sliced_error") for answer in answers),
             "cycles": rows,
-            **{f"mvm_{name}": count for name, count in counts.items()},
+            **{f"mvm_{name}": counts[name] for name in COUNTS},
+            **matrix.operations,
             "products_off": max(answer.products_off for answer in answers),
             "inv_clamped": matrix.clamped,
             "cells": sum(block.digits.size for block in on_chip.blocks()),

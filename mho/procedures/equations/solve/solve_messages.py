@@ -6,6 +6,7 @@ import numpy as np
 
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.circuits.products import SlicedProduct
+from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.linear_system import LinearSystem
 from mho.procedures.equations.solve.solve_plan import SolvePlan
 from mho.procedures.stream import Stream
@@ -62,6 +63,21 @@ def say_encoding(plan: SolvePlan, stream: Stream) -> None:
         )
     if not chosen.damped:
         stream.say("the INV circuit may oscillate: eigenvalues of D^-1 G far from the real axis", "WARNING")
+
+
+def say_blocks(plan: BlockSolvePlan, stream: Stream) -> None:
+    """Announce how a matrix that no loop holds is cut."""
+    tree, shifted = plan.tree, sum(leaf.loop.candidate.shift > 0.0 for leaf in plan.leaves)
+    stream.say(
+        f"the matrix is inverted by blocks: {_count(len(plan.leaves), 'loop')}, {len(plan.products)} blocks to multiply "
+        f"with; {tree.inversions} INV and {tree.products} MVM a cycle; the residual is taken in float64"
+    )
+    if shifted:
+        stream.say(f"{shifted} of the loops are shifted, as those of their own blocks do not settle")
+    if plan.preconditioning.exchanges or plan.preconditioning.scales:
+        stream.say(
+            "the chip holds the rows in another order, or rows and columns scaled, which is undone exactly"
+        )
 
 
 def say_failed_cells(failed: int, stream: Stream) -> None:

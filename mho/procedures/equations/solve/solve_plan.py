@@ -67,6 +67,16 @@ class SolvePlan:
         return self.candidate.encoding
 
     @property
+    def encoding_name(self) -> str:
+        """Name of the inverting encoding."""
+        return self.encoding.name
+
+    @property
+    def shift(self) -> float:
+        """s, where the loop holds A + s I."""
+        return self.candidate.shift
+
+    @property
     def preconditioning(self) -> Preconditioning:
         """The form in which loop and products hold the matrix."""
         return self.loop.preconditioning

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mho.chip_maps.preconditioning import Preconditioning
+from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.linear_system import LinearSystem
 from mho.procedures.equations.solve.solve_plan import SolvePlan
 from mho.runs import Array, Column, Table
@@ -74,17 +76,34 @@ def cycles_table(size: int, rows: int) -> Table:
     )
 
 
+def block_solve_arrays(system: LinearSystem, plan: BlockSolvePlan) -> tuple[Array, ...]:
+    """Return the matrices and vectors of a solve by blocks."""
+    return (*_system_arrays(system), *_form_arrays(plan.preconditioning))
+
+
 def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
     """Return the matrices and vectors of a solve; unknown results are NaN."""
     n, form = system.size, plan.preconditioning
-    columns = (lambda values: values[:, 0]) if system.single else (lambda values: values)
     arrays = [
-        Array("matrix", system.given_matrix, description="A as given"),
+        *_system_arrays(system),
         Array(
             "matrix_held",
             form.given_matrix(plan.held),
             description="A as the products hold it, in the form as given",
         ),
+        Array("digits_invert", plan.positive.digits, description="digits of the inverting array"),
+        *_form_arrays(form),
+        Array("matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9),
+    ]
+    if plan.multiply is not None:
+        arrays.append(Array("digits_multiply", plan.multiply.digits, description="digits (inputs, columns)"))
+    return tuple(arrays)
+
+
+def _system_arrays(system: LinearSystem) -> tuple[Array, ...]:
+    columns = (lambda values: values[:, 0]) if system.single else (lambda values: values)
+    return (
+        Array("matrix", system.given_matrix, description="A as given"),
         Array("rhs", system.given_rhs, description="b as given"),
         Array(
             "reference",
@@ -93,7 +112,11 @@ def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
             digital=1e-9,
         ),
         Array("solution", columns(np.full(system.rhs.shape, np.nan)), description="x", digital=1e-9),
-        Array("digits_invert", plan.positive.digits, description="digits of the inverting array"),
+    )
+
+
+def _form_arrays(form: Preconditioning) -> tuple[Array, ...]:
+    return (
         Array(
             "rows_invert",
             form.order,
@@ -101,8 +124,4 @@ def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
         ),
         Array("row_factors", form.row_factors, description="signed power of two by which it is multiplied"),
         Array("column_factors", form.column_factors, description="power of two of each column on the chip"),
-        Array("matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9),
-    ]
-    if plan.multiply is not None:
-        arrays.append(Array("digits_multiply", plan.multiply.digits, description="digits (inputs, columns)"))
-    return tuple(arrays)
+    )

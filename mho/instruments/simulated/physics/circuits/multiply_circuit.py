@@ -21,13 +21,15 @@ Floats = NDArray[np.float64]
 
 
 class MultiplyCircuit:
-    """One block connected for MVM; everything that does not depend on the vector is computed once.
+    """One block connected for MVM, or many of one shape, one after the other, on the same amplifiers.
+
+    Everything that does not depend on the vector is computed once.
 
     Parameters
     ----------
-    ports : (rows, columns) array
-        Transfer conductances of the block, wires included, S.
-    variance : (rows, columns) array
+    ports : (..., rows, columns) array
+        Transfer conductances of the blocks, wires included, S.
+    variance : (..., rows, columns) array
         Variance of each entry from shot to shot, S^2.
     bank : AmplifierBank
         Transimpedance amplifiers, at least one a column.
@@ -56,8 +58,8 @@ class MultiplyCircuit:
         for name, value, unit in (("resistance", resistance, "ohm"), ("bandwidth", bandwidth, "Hz")):
             if not value > 0.0:
                 raise ValueError(f"transimpedance {name} {value} {unit}: must be positive")
-        bank = bank.first(ports.shape[1])
-        load = ports.sum(axis=0)
+        bank = bank.first(ports.shape[-1])
+        load = ports.sum(axis=-2, keepdims=True)
         noise_gain = 1.0 + resistance * load
         closed = 1.0 / (1.0 + noise_gain / bank.preset.gain)
         scale = -closed * resistance * (1.0 + bank.gain_errors)
@@ -73,7 +75,7 @@ class MultiplyCircuit:
         self.dac, self.adc = dac, adc
 
     def outputs(self, volts: Floats, rng: np.random.Generator) -> Floats:
-        """Output voltages (samples, columns), V, for `volts` (samples, rows)."""
+        """Output voltages (..., samples, columns), V, for `volts` (..., samples, rows)."""
         volts = volts.astype(self._transfer.dtype, copy=False)
         driven = self.dac.outputs(volts) if self.dac else volts
         result = driven @ self._transfer

@@ -1,0 +1,181 @@
+"""Matrices that no loop holds, inverted by blocks on the bench: right solutions, the counts of the plan, room."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mho import run
+from mho.chip_maps.chip import ArrayMap, load_chip_map
+from mho.errors import ChipMapError, ConvergenceError, InputError
+from mho.instruments import open_bench
+from mho.procedures import Solution, Solve
+from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan, LeafOnChip, plan_block_solve
+from mho.running.execution import evaluate
+from mho.runs import RunFile
+
+
+def dominant(n: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    matrix = rng.uniform(-1.0, 1.0, (n, n))
+    np.fill_diagonal(matrix, 0.0)
+    return matrix + np.diag(np.abs(matrix).sum(axis=1) + 1.0)
+
+
+def solved(matrix: np.ndarray, bench: str = "arrays", preset: str = "pku", **how: object) -> Solution:
+    with open_bench(bench, preset=preset, seed=1) as opened:
+        return evaluate(Solve(matrix=matrix, **how), opened, seed=1)
+
+
+def planned(matrix: np.ndarray, leaf: int, chip: str = "segmented", **how: object) -> BlockSolvePlan:
+    return plan_block_solve(
+        load_chip_map(chip),
+        matrix,
+        np.random.default_rng(0),
+        leaf=leaf,
+        encoding="auto",
+        lines=(32, 32),
+        input_conductance=35e-6,
+        **how,
+    )
+
+
+@pytest.mark.parametrize(("n", "leaf"), [(9, 4), (16, 4), (40, 32), (23, 6)])
+def test_a_matrix_larger_than_a_loop_is_solved_to_the_bits_asked_for(n, leaf):
+    matrix = dominant(n)
+    result = solved(matrix, leaf=leaf, bits=24)
+    exact = np.linalg.solve(matrix, np.random.default_rng(0).standard_normal(n))
+    assert result.converged
+    assert np.linalg.norm(result.solution - exact) < 2.0**-24 * np.linalg.norm(exact)
+    assert len(result.cycles) <= 12
+    tree = planned(matrix, leaf).tree
+    assert result.summary["inversions"] == tree.inversions * len(result.cycles)
+    assert result.summary["products"] == tree.products * len(result.cycles)
+
+
+def test_the_default_loop_is_as_large_as_array_and_converters_allow():
+    assert solved(dominant(33), bits=12).summary["encoding"].startswith("2 leaves, 2 blocks")
+    assert not solved(dominant(32), bits=12).summary["encoding"].startswith("2 leaves")
+
+
+def test_the_same_at_the_wire(tmp_path):
+    matrix = dominant(10)
+    result = run(Solve(matrix=matrix, leaf=5, bits=16), seed=1, output=tmp_path / "run.h5")
+    assert result.converged
+    with RunFile(result.path) as file:
+        np.testing.assert_array_equal(file.array("matrix"), matrix)
+        np.testing.assert_array_equal(file.array("solution"), result.solution)
+        assert file.length("cycles") == len(result.cycles)
+        assert np.isnan(file.column("cycles", "input")).all()
+        assert "pulses" not in file.tables
+    assert result.summary["pulses"] > result.summary["cells"] / 4
+
+
+@pytest.mark.parametrize("schur", ["exact", "complex", "M4"])
+def test_a_complex_matrix_by_blocks(schur):
+    rng = np.random.default_rng(3)
+    channel = (rng.standard_normal((64, 8)) + 1j * rng.standard_normal((64, 8))) / np.sqrt(128.0)
+    matrix = channel.conj().T @ channel
+    result = solved(matrix, leaf=4, schur=schur, bits=20)
+    assert result.converged
+    assert result.solution.dtype == np.complex128
+    if schur == "complex":  # one array serves the three inversions of the outer stage
+        assert result.summary["encoding"].startswith("2 leaves")
+
+
+def test_badly_scaled_and_shuffled_rows_are_undone_exactly():
+    rng = np.random.default_rng(4)
+    matrix = dominant(12)
+    rows, order = 10.0 ** rng.integers(-4, 5, 12), rng.permutation(12)
+    given = (rows[:, None] * matrix)[order]
+    rhs = given @ np.arange(1.0, 13.0)
+    result = solved(given, leaf=4, rhs=rhs, tolerance=1e-10)
+    assert result.converged
+    np.testing.assert_allclose(result.solution, np.arange(1.0, 13.0), rtol=1e-6)
+
+
+def test_many_right_hand_sides_are_solved_on_one_programming():
+    matrix = dominant(12)
+    result = solved(matrix, leaf=4, rhs="identity", bits=16)
+    assert result.converged
+    np.testing.assert_allclose(result.solution, np.linalg.inv(matrix), atol=2.0**-15)
+
+
+def test_leaves_and_tiles_share_no_cell_and_stay_within_segments():
+    plan = planned(dominant(70), 32)
+    seen: dict[str, set[tuple[int, int]]] = {}
+    segments = {array.name: array.segment for array in plan.chip.arrays}
+    for block in plan.blocks():
+        place, segment = block.placement, segments[block.placement.array]
+        assert len(set(place.rows // segment)) == len(set(place.columns // segment)) == 1
+        cells = {(r, c) for r in place.rows.tolist() for c in place.columns.tolist()}
+        assert not cells & seen.setdefault(place.array, set())
+        seen[place.array] |= cells
+
+
+def test_what_the_products_hold_is_the_matrix_in_two_slices():
+    plan = planned(dominant(20), 8)
+    for block, on_chip in zip(plan.tree.blocks, plan.products, strict=True):
+        assert np.abs(on_chip.encoding.matrix - block).max() <= np.abs(block).max() / 2**6
+        digits = np.concatenate([tile.digits for tile in on_chip.tiles], axis=1)
+        np.testing.assert_array_equal(digits, on_chip.encoding.digits)
+
+
+def test_bad_cells_are_spared():
+    chip = load_chip_map("segmented")
+    arrays = [array.model_copy(update={"bad_cells": ((0, 0), (40, 40))}) for array in chip.arrays]
+    plan = plan_block_solve(
+        chip.model_copy(update={"arrays": tuple(arrays)}),
+        dominant(40),
+        np.random.default_rng(0),
+        leaf=32,
+        encoding="auto",
+        lines=(32, 32),
+        input_conductance=35e-6,
+    )
+    for block in plan.blocks():
+        for row, column in ((0, 0), (40, 40)):
+            assert not (row in block.placement.rows and column in block.placement.columns)
+
+
+def test_what_cannot_be_had_is_said_before_anything_is_programmed():
+    matrix = dominant(12)
+    with pytest.raises(
+        InputError, match=r"12 rows is larger than a loop of 4.*give residual = float64 or auto"
+    ):
+        solved(matrix, leaf=4, residual="analogue")
+    with pytest.raises(ChipMapError, match=r"loops of 33 lines do not fit .* which take up to 32"):
+        solved(matrix, leaf=33)
+    with pytest.raises(InputError, match="the matrix is real: schur = complex"):
+        solved(matrix, leaf=4, schur="complex")
+    with pytest.raises(ChipMapError, match=r"takes 10 loops of 32 x 32; .* have room for 1"):
+        planned(dominant(300), 32, "reference")
+    one = np.eye(8)
+    one[:4, :4] = np.ones((4, 4))
+    one[:4, 4:] = np.eye(4)
+    one[4:, :4] = np.eye(4)
+    with pytest.raises(ConvergenceError, match=r"block M1 .* is singular"):
+        planned(one, 4, schur="M4")
+
+
+def test_a_multiplying_array_without_room_says_for_how_many_blocks_there_is():
+    chip = load_chip_map("segmented")
+    small = ArrayMap(name="multiply", purpose="multiply", rows=32, columns=32, wire_resistance=1.0)
+    with pytest.raises(ChipMapError, match="has room for 0 of the 2 blocks"):
+        plan_block_solve(
+            chip.model_copy(update={"arrays": (*chip.arrays[:2], small)}),
+            dominant(40),
+            np.random.default_rng(0),
+            leaf=32,
+            encoding="auto",
+            lines=(32, 32),
+            input_conductance=35e-6,
+        )
+
+
+def test_a_leaf_that_does_not_settle_is_programmed_again_with_a_shift(monkeypatch):
+    once = iter(["the programmed loop would be unstable"])
+    monkeypatch.setattr(LeafOnChip, "unstable", lambda leaf, levels, conductance: next(once, ""))
+    result = solved(dominant(12), leaf=4, bits=16)
+    assert result.summary["shift"] > 0.0
+    assert result.converged
