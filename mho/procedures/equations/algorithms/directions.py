@@ -125,8 +125,7 @@ class ConjugateResiduals(Plain):
         if rest < DEPENDENT * length:
             self.restart()
             return correction, product, share(residual, product)
-        along, image = along / rest, image / rest
-        self._keep(along, image)
+        along, image = self._keep(along, image, rest)
         return along, image, float(image.dot(residual))
 
     def project(self, residual: Floats) -> tuple[Floats, Floats] | None:
@@ -137,7 +136,8 @@ class ConjugateResiduals(Plain):
         parts = products.dot(residual)
         return parts.dot(earlier), parts.dot(products)
 
-    def _keep(self, along: Floats, image: Floats) -> None:
+    def _keep(self, along: Floats, image: Floats, length: float) -> tuple[Floats, Floats]:
+        """Keep a direction and its product, divided by the length of the product, and return them."""
         if self._count == MEMORY:
             self._along, self._products = (
                 np.roll(self._along, -1, axis=0),
@@ -145,12 +145,14 @@ class ConjugateResiduals(Plain):
             )
             self._count -= 1
         elif self._count == len(self._along):
-            room = np.zeros((max(16, self._count), len(along)))
-            width = len(along)
-            self._along = np.concatenate([self._along.reshape(-1, width), room])[:MEMORY]
-            self._products = np.concatenate([self._products.reshape(-1, width), room])[:MEMORY]
-        self._along[self._count], self._products[self._count] = along, image
+            shape = min(max(16, 2 * self._count), MEMORY), len(along)
+            earlier, products = self._along, self._products
+            self._along, self._products = np.empty(shape), np.empty(shape)
+            if self._count:
+                self._along[: self._count], self._products[: self._count] = earlier, products
+        number = self._count
         self._count += 1
+        return np.divide(along, length, self._along[number]), np.divide(image, length, self._products[number])
 
 
 class ConjugateGradients(Plain):
@@ -169,14 +171,14 @@ class ConjugateGradients(Plain):
         Where the correction is no direction of descent, as of an INV that is far from symmetric, the step is that of a
         line search.
         """
-        size, full = _power(correction), _power(residual)
+        size = _power(correction)
         along, image = _scaled(correction, size), _scaled(product, size)
         if self._last is not None:
             before, its, energy = self._last
             part = _product(along, its) / energy
             along, image = along - part * before, image - part * its
         energy = _product(along, image)
-        length = _product(_scaled(residual, full), along) / energy * full if energy else 0.0
+        length = _product(residual, along) / energy if energy else 0.0
         if not length > 0.0:
             self.restart()
             return correction, product, share(residual, product)
