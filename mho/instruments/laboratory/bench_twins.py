@@ -161,9 +161,7 @@ class BenchTwins:
             return
         channels, daq = entry.scanned_channels(), self.daq
         ports = {
-            channel: InputWire(
-                lines, self._vectors, lambda: daq.levels(entry.outputs), number, len(channels)
-            )
+            channel: InputWire(lines, self._vectors, lambda: daq.levels(entry.outputs), number, len(channels))
             for number, channel in enumerate(channels)
         }
         self.devices[entry.address] = SimulatedKeithleyDAQ6510(
