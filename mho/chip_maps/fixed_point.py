@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +55,8 @@ def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
     """
     if not 1 <= bits <= MAX_BITS:
         raise InputError(f"bits is {bits}; it must be between 1 and {MAX_BITS}")
-    peak = float(np.max(np.abs(values), initial=0.0))
+    sizes = np.abs(values)
+    peak = float(sizes.item(sizes.argmax())) if sizes.size else 0.0
     if peak == 0.0:
         raise InputError("the matrix holds nothing but zeros: there is nothing to scale")
     if not PEAKS[0] <= peak <= PEAKS[1]:
@@ -62,15 +64,20 @@ def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
             f"the largest magnitude is {peak:.3g}; scale it to between {PEAKS[0]:.0e} and {PEAKS[1]:.0e}"
         )
     top = 2.0**bits - 1.0
-    scale = 2.0 ** np.ceil(np.log2(peak))
+    mantissa, power = math.frexp(peak)
+    scale = 2.0 ** (power - 1 if mantissa == 0.5 else power)
     if peak * 2.0**bits / scale > top:
         scale *= 2.0
-    scaled = values * (2.0**bits / scale)
-    if not np.array_equal(scaled, np.rint(scaled)):
+    exact = (
+        peak * (2.0**bits / scale)
+    ).is_integer()  # the rest is looked at only where the largest value fits
+    if exact:
+        scaled = values * (2.0**bits / scale)
+        exact = np.array_equal(scaled, np.rint(scaled))
+    if not exact:
         scale = peak * 2.0**bits / top
         scaled = values * (2.0**bits / scale)
-    integers = np.rint(scaled).astype(np.int64)
-    return FixedPoint(integers, bits, float(scale))
+    return FixedPoint(np.rint(scaled).astype(np.int64), bits, scale)
 
 
 def slice_count(bits: int, digit_bits: int = 3) -> int:

@@ -45,6 +45,19 @@ def test_numbers_that_fit_a_power_of_two_stay_exactly_what_they_are(integers, ex
     assert np.log2(fixed.scale) % 1.0 == 0.0
 
 
+@given(arrays(np.int64, (3,), elements=st.integers(-2047, 2047)), st.integers(0, 2))
+def test_one_value_that_does_not_fit_a_power_of_two_keeps_none_from_the_full_range(integers, place):
+    values = np.append(integers, 2048.0)
+    values[place] = 0.3  # the largest value fits, another does not
+    assert np.abs(to_fixed_point(values, 12).integers).max() == 2**12 - 1
+
+
+@pytest.mark.parametrize("values", [[1.0, np.nan], [np.nan, np.nan], [1.0, np.inf]])
+def test_what_is_no_number_is_refused(values):
+    with pytest.raises(InputError, match=r"largest magnitude is (nan|inf)"):
+        to_fixed_point(np.array(values), 12)
+
+
 @given(arrays(np.int64, (2, 3), elements=st.integers(0, 2**51 - 1)), st.integers(17, 20))
 def test_digits_joined_again_are_the_integers(integers, slices):
     digits = slice_digits(integers, slices)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from weakref import proxy
 
 import numpy as np
 
@@ -99,7 +100,10 @@ class Bench(GuardedBench):
         self._crosspoints = switch.crosspoints() if switch is not None else {}
         self._states = OutputStates(now)
         self._cells = CellLines(instruments, self._crosspoints, self._limits, self._states)
-        self._vectors = Vectors(instruments.daq, instruments.board, self._limits, self._enter)
+        bench = proxy(self)  # a bench that refers to itself would keep its chip until the collector runs
+        self._vectors = Vectors(
+            instruments.daq, instruments.board, self._limits, lambda mode: bool(bench._enter(mode))
+        )
         self._channels: dict[str, int] = {
             line: channel for channel, line in source.bench.instruments.pulser.channels.items()
         }

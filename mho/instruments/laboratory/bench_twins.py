@@ -159,11 +159,9 @@ class BenchTwins:
         entry, lines = self._entries.daq, self._lines
         if entry.driver != "keithleydaq6510":
             return
-        channels = entry.scanned_channels()
+        channels, daq = entry.scanned_channels(), self.daq
         ports = {
-            channel: InputWire(
-                lines, self._vectors, lambda: self.daq.levels(entry.outputs), number, len(channels)
-            )
+            channel: InputWire(lines, self._vectors, lambda: daq.levels(entry.outputs), number, len(channels))
             for number, channel in enumerate(channels)
         }
         self.devices[entry.address] = SimulatedKeithleyDAQ6510(

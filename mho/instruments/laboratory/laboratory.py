@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from typing import Any, cast
+from weakref import proxy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,12 +82,15 @@ class Laboratory:
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
         self._circuits = BlockCircuits.drawn(self.chip, self.board, bench.simulation, board_rng)
         self.vectors = VectorLines(self.lines, self._circuits, bench.read.gate)
-        carrier.connect(self.lines, self.vectors)
-        twins = BenchTwins(self.lines, self.vectors, bench.instruments, device_rngs, self.faults)
+        # The laboratory owns the lines; what is wired to them refers to them weakly, lest lines and instruments keep each
+        # other, and the chip, until the collector runs.
+        lines, vectors = proxy(self.lines), proxy(self.vectors)
+        carrier.connect(lines, vectors)
+        twins = BenchTwins(lines, vectors, bench.instruments, device_rngs, self.faults)
         self.devices, self.daq, self._matrix = twins.devices, twins.daq, twins.matrix
         self._outputs = bench.instruments.daq.outputs
         reached = (lambda line: [line]) if self._matrix is None else self._matrix.terminals
-        self.clock.follow(RunningSources(self.lines, self.vectors, twins.generators, reached))
+        self.clock.follow(RunningSources(lines, vectors, twins.generators, reached))
 
     def daq_session(self) -> AbstractContextManager[Any]:
         """Context in which `nidaqmx` talks to this laboratory's simulated devices."""

@@ -30,16 +30,25 @@ MEMORY = 100
 DEPENDENT = 1e-8
 """Share of a product below which what is left of it beside the earlier ones is their rounding."""
 
+ENOUGH = 0.5
+"""Share of a product that one pass must leave of it, lest a second follow (Daniel, Gragg, Kaufman and Stewart, Math. Comp.
+30, 772 (1976))."""
+
+SQUARES = 180
+"""Lengths between the inverse of this power of two and itself are not scaled: neither their squares nor their products with
+anything between 1e-250 and 1e250 leave the range of a double."""
+
 
 def share(vector: Floats, along: Floats) -> float:
     """Return the factor s for which s `along` is nearest to `vector`; 0 where `along` is zero.
 
-    Scaled by a power of two, so that no square leaves the range of a double. Sums are rounded once, so they and the
+    Scaled by a power of two where a square would leave the range of a double. Sums are rounded once, so they and the
     voltages derived from them are equal on every processor.
     """
     size = _power(along)
-    unit = along / size
-    return _ratio(vector, unit, unit, unit) / size
+    unit = _scaled(along, size)
+    below = _product(unit, unit)
+    return _product(vector, unit) / below / size if below else 0.0
 
 
 class Directions(Protocol):
@@ -58,8 +67,8 @@ class Directions(Protocol):
     def restart(self) -> None:
         """Forget earlier corrections."""
 
-    def project(self, residual: Floats) -> tuple[Floats, Floats]:
-        """Return the step, and its product with A, that earlier corrections allow for a residual found anew."""
+    def project(self, residual: Floats) -> tuple[Floats, Floats] | None:
+        """Return the step, and its product with A, that earlier corrections allow for a residual found anew, if any."""
         ...
 
 
@@ -73,9 +82,9 @@ class Plain:
     def restart(self) -> None:
         """Nothing is kept."""
 
-    def project(self, residual: Floats) -> tuple[Floats, Floats]:
+    def project(self, residual: Floats) -> tuple[Floats, Floats] | None:
         """Return no step: nothing is kept."""
-        return np.zeros_like(residual), np.zeros_like(residual)
+        return None
 
 
 class LineSearch(Plain):
@@ -103,28 +112,32 @@ class ConjugateResiduals(Plain):
         length = norm(product)
         if length == 0.0:
             return correction, product, 0.0
-        along, image = correction / length, product / length
+        along, image, rest = correction, product, length
         if self._count:
-            for _ in range(2):  # the second pass removes what rounding left of the first
-                parts = self._products[: self._count] @ image
-                image = image - parts @ self._products[: self._count]
-                along = along - parts @ self._along[: self._count]
-        rest = norm(image)
-        if rest < DEPENDENT:
+            earlier, products = self._along[: self._count], self._products[: self._count]
+            for _ in range(2):
+                parts = products.dot(image)
+                image = image - parts.dot(products)
+                along = along - parts.dot(earlier)
+                before, rest = rest, norm(image)
+                if rest > ENOUGH * before:  # else a second pass removes what rounding left of the first
+                    break
+        if rest < DEPENDENT * length:
             self.restart()
             return correction, product, share(residual, product)
-        along, image = along / rest, image / rest
-        self._keep(along, image)
-        return along, image, share(residual, image)
+        along, image = self._keep(along, image, rest)
+        return along, image, float(image.dot(residual))
 
-    def project(self, residual: Floats) -> tuple[Floats, Floats]:
+    def project(self, residual: Floats) -> tuple[Floats, Floats] | None:
         """Return the combination of earlier corrections that minimises the residual."""
         if not self._count:
-            return super().project(residual)
-        parts = self._products[: self._count] @ residual
-        return parts @ self._along[: self._count], parts @ self._products[: self._count]
+            return None
+        earlier, products = self._along[: self._count], self._products[: self._count]
+        parts = products.dot(residual)
+        return parts.dot(earlier), parts.dot(products)
 
-    def _keep(self, along: Floats, image: Floats) -> None:
+    def _keep(self, along: Floats, image: Floats, length: float) -> tuple[Floats, Floats]:
+        """Keep a direction and its product, divided by the length of the product, and return them."""
         if self._count == MEMORY:
             self._along, self._products = (
                 np.roll(self._along, -1, axis=0),
@@ -132,12 +145,14 @@ class ConjugateResiduals(Plain):
             )
             self._count -= 1
         elif self._count == len(self._along):
-            room = np.zeros((max(8, self._count), len(along)))
-            width = len(along)
-            self._along = np.concatenate([self._along.reshape(-1, width), room])[:MEMORY]
-            self._products = np.concatenate([self._products.reshape(-1, width), room])[:MEMORY]
-        self._along[self._count], self._products[self._count] = along, image
+            shape = min(max(16, 2 * self._count), MEMORY), len(along)
+            earlier, products = self._along, self._products
+            self._along, self._products = np.empty(shape), np.empty(shape)
+            if self._count:
+                self._along[: self._count], self._products[: self._count] = earlier, products
+        number = self._count
         self._count += 1
+        return np.divide(along, length, self._along[number]), np.divide(image, length, self._products[number])
 
 
 class ConjugateGradients(Plain):
@@ -148,7 +163,7 @@ class ConjugateGradients(Plain):
 
     def restart(self) -> None:
         """Forget the last direction."""
-        self._last: tuple[Floats, Floats] | None = None
+        self._last: tuple[Floats, Floats, float] | None = None
 
     def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
         """Return the conjugate direction, and the length that minimises the error in the norm of A along it.
@@ -156,17 +171,18 @@ class ConjugateGradients(Plain):
         Where the correction is no direction of descent, as of an INV that is far from symmetric, the step is that of a
         line search.
         """
-        size, full = _power(correction), _power(residual)
-        along, image = correction / size, product / size
+        size = _power(correction)
+        along, image = _scaled(correction, size), _scaled(product, size)
         if self._last is not None:
-            before, its = self._last
-            part = _ratio(along, its, before, its)
+            before, its, energy = self._last
+            part = _product(along, its) / energy
             along, image = along - part * before, image - part * its
-        length = _ratio(residual / full, along, along, image) * full
+        energy = _product(along, image)
+        length = _product(residual, along) / energy if energy else 0.0
         if not length > 0.0:
             self.restart()
             return correction, product, share(residual, product)
-        self._last = along, image
+        self._last = along, image, energy
         return along, image, length
 
 
@@ -182,11 +198,15 @@ def directions(method: Method) -> Directions:
 
 
 def _power(vector: Floats) -> float:
-    """Return the power of two next above the largest magnitude; 1 for zeros."""
-    return float(2.0 ** math.frexp(float(np.abs(vector).max()))[1]) if vector.any() else 1.0
+    """Return the power of two next above the length, by which to divide lest squares leave the range; 1 where none does."""
+    power = math.frexp(norm(vector))[1]
+    return 1.0 if -SQUARES < power < SQUARES else 2.0**power
 
 
-def _ratio(a: Floats, b: Floats, c: Floats, d: Floats) -> float:
-    """Return a.b / c.d, each sum rounded once; 0 where the lower one is zero."""
-    below = math.fsum((c * d).tolist())
-    return math.fsum((a * b).tolist()) / below if below else 0.0
+def _scaled(vector: Floats, size: float) -> Floats:
+    return vector if size == 1.0 else vector / size
+
+
+def _product(a: Floats, b: Floats) -> float:
+    """Return a.b, the sum rounded once."""
+    return math.fsum((a * b).tolist())

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +35,8 @@ ACCURATE = 1e-3  # error of the carried residual, relative to the last recompute
 DISTRUST = 0.5  # share of the last recomputed residual above which the step is found digitally
 
 
-@dataclass(frozen=True)
-class Cycle:
-    """State after one cycle.
+class Cycle(NamedTuple):
+    """State after one cycle; a named tuple, as a frozen dataclass takes four times as long to make.
 
     Attributes
     ----------
@@ -130,20 +128,20 @@ def refine(
     for number in range(1, max_cycles + 1):
         step, railed = 0.0, False
         state.use_earlier()
-        correction = np.zeros_like(rhs)
+        correction = None
         try:
-            if state.residual.any():  # nothing is left to invert where the products say so: it is recomputed
+            if _any(state.residual):  # nothing is left to invert where the products say so: it is recomputed
                 correction = invert(state.residual)
         except ConvergenceError:
             if number == 1:
                 raise
             railed = True
-        if np.any(correction):
+        if correction is not None and _any(correction):
             step = state.advance(to_fixed_point(correction, correction_bits), multiply)
         carried = norm(state.residual)
         state.note(number, carried)
         stalled = number - state.fell >= patience
-        size = measure(state.residual)
+        size = carried if measure is norm else measure(state.residual)
         recomputed = off = math.nan
         end: End = ""
         if (
@@ -166,6 +164,11 @@ def refine(
             return
 
 
+def _any(vector: Floats) -> bool:
+    """Return whether an element is not zero; of a short vector four times as fast as numpy's."""
+    return any(vector.tolist())
+
+
 class _State:
     """Current solution and residual, and the last recomputed ones.
 
@@ -178,22 +181,22 @@ class _State:
         self._directions = directions(method)
         self._anew = False
         self.solution, self.residual = np.zeros_like(rhs), rhs.copy()
-        self._sure = self.solution, self.residual
         self.worth = math.inf
         self.fell = self._surely_fell = self.recomputed = 0
         self._mark = self._sure_mark = norm(rhs)
+        self._sure = self.solution, self.residual, self._mark
 
     def begin(self, solution: Floats, residual: Floats) -> None:
         """Go on from a solution and its recomputed residual."""
         self.solution, self.residual = solution, residual
-        self._sure = solution, residual
         self._mark = self._sure_mark = norm(residual)
+        self._sure = solution, residual, self._mark
 
     def use_earlier(self) -> None:
         """Use earlier corrections for a residual that was found anew: it costs no operation of the chip."""
         if self._anew:
-            step, product = self._directions.project(self.residual)
-            self.solution, self.residual = self.solution + step, self.residual - product
+            if (found := self._directions.project(self.residual)) is not None:
+                self.solution, self.residual = self.solution + found[0], self.residual - found[1]
             self._anew = False
 
     def advance(self, correction: FixedPoint, multiply: Callable[[FixedPoint], Floats]) -> float:
@@ -214,25 +217,24 @@ class _State:
         Where the products were inaccurate, the step along the whole change since the last recomputation is found from the
         two recomputed residuals, so that the recomputed residual never grows.
         """
-        before, start = self._sure
+        before, start, length = self._sure
         self.recomputed = number
-        length = norm(start)
         residual = recompute(self.solution)
+        sure = norm(residual)
         lost = norm(residual - self.residual) / length
         inaccurate = lost > ACCURATE
-        if norm(residual) >= length or (inaccurate and norm(residual) > DISTRUST * length):
+        if sure >= length or (inaccurate and sure > DISTRUST * length):
             change = start - residual
             part = share(start, change)
             trial = before + part * (self.solution - before)
             residual = recompute(trial)
-            self.solution = trial
-            if norm(residual) >= length:
-                self.solution, residual = before, start
+            self.solution, sure = trial, norm(residual)
+            if sure >= length:
+                self.solution, residual, sure = before, start, length
             if inaccurate:
                 self._directions.restart()
         self.residual, self._anew = residual, True
-        self._sure = self.solution, residual
-        sure = norm(residual)
+        self._sure = self.solution, residual, sure
         self.worth = min(MARGIN * lost, 1.0) * sure
         if sure < STALL_FACTOR * self._sure_mark:
             self._sure_mark, self._surely_fell = sure, number

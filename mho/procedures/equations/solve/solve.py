@@ -379,7 +379,7 @@ class Solve(Procedure):
                 for cycle in leg:
                     change = self._change(cycle, matrix)
                     more = change and done + cycle.number < self.max_cycles
-                    yield replace(cycle, number=done + cycle.number, end="" if more else cycle.end)
+                    yield cycle._replace(number=done + cycle.number, end="" if more else cycle.end)
                     if more:
                         done, start = done + cycle.number, cycle.solution
                         break

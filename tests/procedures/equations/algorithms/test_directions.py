@@ -152,7 +152,29 @@ def test_what_a_restart_forgets_no_projection_uses():
     np.testing.assert_allclose(step, [2.0, 0.0])
     np.testing.assert_allclose(product, [2.0, 0.0])
     way.restart()
-    assert not np.any(way.project(np.array([2.0, 1.0])))
+    assert way.project(np.array([2.0, 1.0])) is None
+
+
+@pytest.mark.parametrize("novelty", [1.0, 1e-3, 1e-7])
+def test_products_are_orthogonal_however_little_of_a_correction_is_new(novelty):
+    rng = np.random.default_rng(6)
+    way, matrix, n = d.directions("gcr"), rng.standard_normal((20, 20)), 20
+    correction, images = rng.standard_normal(n), []
+    for _ in range(6):
+        correction = correction + novelty * rng.standard_normal(n)
+        along, image, _ = way.step(correction, matrix @ correction, rng.standard_normal(n))
+        images.append(image)
+        np.testing.assert_allclose(matrix @ along, image, atol=1e-13 / novelty)
+    crossed = np.stack(images) @ np.stack(images).T
+    np.testing.assert_allclose(crossed, np.eye(len(images)), atol=1e-14)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([1e-250, 1e-120, 1.0, 1e120, 1e250]))
+def test_the_share_of_a_vector_is_the_nearest_at_any_scale(seed, scale):
+    vector, along = np.random.default_rng(seed).standard_normal((2, 7))
+    nearest = float(vector @ along) / float(along @ along)
+    assert d.share(vector, scale * along) == pytest.approx(nearest / scale, rel=1e-13)
+    assert d.share(scale * vector, scale * along) == pytest.approx(nearest, rel=1e-13)
 
 
 @pytest.mark.parametrize("scale", [1e-220, 1e220])

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -76,8 +76,9 @@ class FlickerNoise:
         self._rates = (1.0 / self.times).astype(np.float32)
         self._state = np.zeros((*shape, len(self.times)), np.float32)
         self._time = np.zeros(shape)
-        self._aperture = lru_cache(maxsize=8)(self._coefficients)
-        self._fast = lru_cache(maxsize=64)(self._fast_variance)
+        # Of functions, not of methods: a cache of the latter would keep the cells until the collector runs.
+        self._aperture = lru_cache(maxsize=8)(partial(_coefficients, self.times))
+        self._fast = lru_cache(maxsize=64)(partial(_fast_variance, self.times, self.amplitude))
 
     def advance(self, index: Index, now: float) -> Values:
         """Advance the cells at `index` to clock time `now`; return their processes, (..., decades)."""
@@ -148,30 +149,32 @@ class FlickerNoise:
         """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
         return self._fast(int(np.searchsorted(self.times, window)), shot)
 
-    def _fast_variance(self, count: int, shot: float) -> float:
-        """Return the variance of the `count` fastest processes."""
-        return float(self.amplitude**2 * mean_variance(shot / self.times[:count]).sum())
 
-    def _coefficients(self, aperture: float) -> tuple[Any, ...]:
-        """The joint law of (mean over the aperture, value at its end), given the value at its beginning.
+def _fast_variance(times: Floats, amplitude: float, count: int, shot: float) -> float:
+    """Return the variance, of a mean over `shot` seconds, of the `count` fastest processes."""
+    return float(amplitude**2 * mean_variance(shot / times[:count]).sum())
 
-        Returns
-        -------
-        weight, kept : (decades,) arrays
-            Of the beginning, in the mean and in the end.
-        new : (decades,) array
-            Variance of the end.
-        pull : (decades,) array
-            Weight of the new part of the end, in the mean.
-        rest : float
-            Variance of the sum of the means that the ends leave open.
-        """
-        x = aperture / self.times
-        m, new = mean_weight(x), -np.expm1(-2.0 * x)
-        own = np.where(x < 1e-3, x * (2.0 / 3.0 - x / 2.0), mean_variance(x) - m * m)  # variance of the mean
-        pull = np.divide(m * -np.expm1(-x), new, out=np.full_like(x, 0.5), where=new > 0.0)
-        rest = np.maximum(own - pull * pull * new, 0.0).sum()
-        return *(a.astype(np.float32) for a in (m, np.exp(-x), new, pull)), np.float32(rest)
+
+def _coefficients(times: Floats, aperture: float) -> tuple[Any, ...]:
+    """The joint law of (mean over the aperture, value at its end), given the value at its beginning.
+
+    Returns
+    -------
+    weight, kept : (decades,) arrays
+        Of the beginning, in the mean and in the end.
+    new : (decades,) array
+        Variance of the end.
+    pull : (decades,) array
+        Weight of the new part of the end, in the mean.
+    rest : float
+        Variance of the sum of the means that the ends leave open.
+    """
+    x = aperture / times
+    m, new = mean_weight(x), -np.expm1(-2.0 * x)
+    own = np.where(x < 1e-3, x * (2.0 / 3.0 - x / 2.0), mean_variance(x) - m * m)  # variance of the mean
+    pull = np.divide(m * -np.expm1(-x), new, out=np.full_like(x, 0.5), where=new > 0.0)
+    rest = np.maximum(own - pull * pull * new, 0.0).sum()
+    return *(a.astype(np.float32) for a in (m, np.exp(-x), new, pull)), np.float32(rest)
 
 
 class TelegraphNoise:

@@ -1,0 +1,68 @@
+"""A bench that is left keeps no memory: its chip is freed at once, not when the collector runs."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from mho.errors import InputError
+from mho.instruments import Cell, open_bench
+from mho.instruments.simulated.physics.cells.noise import FlickerNoise
+from mho.instruments.simulated.physics.cells.presets import cell_preset
+from mho.procedures import Solve
+from mho.running.execution import evaluate
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Only counting references frees anything."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("name", ["arrays", "simulated"])
+@pytest.mark.usefixtures("no_collector")
+def test_after_a_solve_chip_and_cells_are_freed_with_the_bench(name):
+    with open_bench(name, preset="quiet", seed=1) as bench:
+        evaluate(Solve(matrix=np.diag([2.0, 1.0]), bits=6), bench, seed=1)
+        chip, cells = weakref.ref(bench.simulated.chip), weakref.ref(bench.simulated.chip.cells["multiply"])
+    assert chip() is not None  # a bench that was left can still be asked
+    del bench
+    assert chip() is None
+    assert cells() is None
+
+
+@pytest.mark.parametrize("name", ["arrays", "simulated", "switched", "zuo2025"])
+@pytest.mark.usefixtures("no_collector")
+def test_the_chip_of_every_simulated_bench_is_freed_after_a_read(name):
+    with open_bench(name, preset="ideal", seed=1) as bench:
+        bench.read(Cell("multiply", 0, 0))
+        chip = weakref.ref(bench.simulated.chip)
+    del bench
+    assert chip() is None
+
+
+@pytest.mark.parametrize("name", ["arrays", "simulated"])
+@pytest.mark.usefixtures("no_collector")
+def test_a_chip_is_freed_after_a_run_that_fails(name):
+    with pytest.raises(InputError), open_bench(name, preset="ideal", seed=1) as bench:  # noqa: PT012
+        chip = weakref.ref(bench.simulated.chip)
+        bench.read(Cell("multiply", 10_000, 0))
+    del bench
+    assert chip() is None
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_noise_is_freed_with_its_cells():
+    noise = FlickerNoise((2, 2), cell_preset("pku"), np.random.default_rng(0))
+    noise.average((0, 0), 1.0, 1e-3)
+    noise.fast_variance((0, 0), 1.0, 1e-3)
+    freed = weakref.ref(noise)
+    del noise
+    assert freed() is None
