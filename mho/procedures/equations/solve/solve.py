@@ -25,14 +25,33 @@ from mho.procedures.cells.write_verify import largest_pulses
 from mho.procedures.equations.algorithms.directions import METHODS, Method
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.certificates.certificate import Certificate, norm
+from mho.procedures.equations.solve.earlier_answers import EarlierAnswer, answers_table, earlier_answers
+from mho.procedures.equations.solve.least_squares import FORMS
 from mho.procedures.equations.solve.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS, ProgrammedMatrix
 from mho.procedures.equations.solve.shortfall import shortfall
-from mho.procedures.equations.solve.solve_messages import say_encoding, say_what_slices_hold
-from mho.procedures.equations.solve.solve_plan import SolvePlan, plan_solve
+from mho.procedures.equations.solve.solve_enclosure import (
+    enclose_solutions,
+    enclosure_arrays,
+    record_enclosure,
+)
+from mho.procedures.equations.solve.solve_messages import (
+    say_encoding,
+    say_inverse_residual,
+    say_least_squares,
+    say_taken_over,
+    say_what_slices_hold,
+)
+from mho.procedures.equations.solve.solve_plan import SolvePlan, loop_room, plan_solve
 from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.equations.solve.solve_tables import PRODUCTS, cycles_table, solve_arrays
-from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
+from mho.procedures.parameters import (
+    BooleanParameter,
+    FloatParameter,
+    IntegerParameter,
+    ListParameter,
+    Parameter,
+)
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RecordedParameter
 from mho.runs.standard_figures import convergence_figure, programming_figures
@@ -80,12 +99,16 @@ class Answer:
         As `Solution.cycles`.
     products_off : float
         Largest relative error of a carried residual that was found.
-    solution : (n,) array
-        x of the system as given.
+    solution : (N,) array
+        Of the square system, in its form as given.
     certificate : Certificate
     converged : bool
     reason : str
         Why it did not.
+    cycles : int
+        That it took, also those of an earlier run.
+    taken_over : bool
+        Whether it is an earlier run's.
     """
 
     rows: list[dict[str, float]]
@@ -94,6 +117,13 @@ class Answer:
     certificate: Certificate
     converged: bool
     reason: str
+    cycles: int
+    taken_over: bool = False
+
+    @classmethod
+    def earlier(cls, answer: EarlierAnswer) -> Answer:
+        """Return the answer that an earlier run gave."""
+        return cls([], 0.0, answer.solution, answer.certificate, True, "", answer.cycles, True)
 
 
 class Solve(Procedure):
@@ -113,6 +143,8 @@ class Solve(Procedure):
     max_cycles = IntegerParameter("Most cycles", minimum=1, maximum=10_000, default=50)
     method = ListParameter("Method of refinement", choices=["auto", *METHODS], default="auto")
     residual = ListParameter("Residual from", choices=["auto", "analogue", "float64"], default="auto")
+    least_squares = ListParameter("Least squares by", choices=["auto", *FORMS], default="auto")
+    certify = BooleanParameter("Enclose the exact solution, with proof", default=False)
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     correction_bits = IntegerParameter(
         "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
@@ -131,13 +163,19 @@ class Solve(Procedure):
                 f"count is {self.count}, which is of random right-hand sides; leave it out where they are given"
             )
         return LinearSystem.load(
-            self.matrix, self.rhs, self.seed, Goal(self.bits, self.tolerance), self.count
+            self.matrix,
+            self.rhs,
+            self.seed,
+            Goal(self.bits, self.tolerance),
+            self.count,
+            self.least_squares,
         )
 
     def prepare(self, given: LinearSystem, bench: Bench, rng: np.random.Generator) -> PreparedSolve:
         """Choose form, encoding and shift, place the blocks, check stability and limits."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
         digit_bits = chip.level_scale().bits
+        given = given.fitting(loop_room(chip, bench.vector_size))
         wanted = 0
 
         def slices(held: Floats) -> tuple[int, int]:
@@ -159,20 +197,24 @@ class Solve(Procedure):
         )
         settings = settings_in_use(chip.write_verify, self.write_verify)
         _check_limits(bench, settings)
-        return PreparedSolve(given, on_chip, _solutions_as_sliced(on_chip, given.rhs), wanted, settings, rng)
+        return PreparedSolve(given, on_chip, _solutions_as_sliced(on_chip, given), wanted, settings, rng)
 
     def layout(self, plan: PreparedSolve) -> Layout:
         """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors."""
         blocks = plan.on_chip.blocks()
         cells = sum(block.digits.size for block in blocks)
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * cells))
-        cycles = cycles_table(plan.system.size, min(self.max_cycles, 50) * plan.system.count)
+        cycles = cycles_table(
+            plan.system.size, len(plan.system.reference), min(self.max_cycles, 50) * plan.system.count
+        )
         maps = [
             one
             for name in dict.fromkeys(block.placement.array for block in blocks)
             for one in BlockMaps.covering(name, blocks).declared()
         ]
         arrays = solve_arrays(plan.system, plan.on_chip)
+        if self.certify:
+            arrays += enclosure_arrays(plan.system)
         names = list(dict.fromkeys(block.placement.array for block in blocks))
         levels = plan.on_chip.levels
         windows = zip(levels.low.tolist(), levels.high.tolist(), strict=True)
@@ -180,7 +222,8 @@ class Solve(Procedure):
             convergence_figure(int(self.bits), self.tolerance, columns=plan.system.count),
             *programming_figures(names, windows),
         )
-        return Layout((pulses, cycles, PRODUCTS), tuple(maps), arrays, default="cycles", figures=figures)
+        tables = (pulses, cycles, PRODUCTS, answers_table(plan.system))
+        return Layout(tables, tuple(maps), arrays, default="cycles", figures=figures)
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,20 +266,34 @@ class Solve(Procedure):
         return Estimate(pulses=round(PULSES_PER_CELL * (given.digits + 2 * given.size**2)))
 
     def execute(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
-        """Program, forecast, refine each right-hand side, report."""
+        """Program, forecast, refine each right-hand side that an earlier run has not solved, report."""
+        system = plan.system
+        say_least_squares(system, stream)
+        taken = {} if stream.earlier is None else earlier_answers(stream.earlier, system)
+        say_taken_over(len(taken), system, stream)
+        open_columns = [
+            column for column in range(system.count) if not (system.zeros[column] or column in taken)
+        ]
         say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
         say_encoding(plan.on_chip, stream)
         matrix = ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
-        if plan.system.rhs.any():
+        if open_columns:
             matrix.program()
-            matrix.settle(_trial(plan.system))
+            matrix.settle(system.rhs[:, open_columns[0]])
             if self.wait > 0.0:
                 bench.rest()
                 bench.wait_until(bench.now() + self.wait)
             matrix.calibrate()
-        else:
-            stream.say("every right-hand side is zero, and so is every solution: nothing is programmed")
-        answers = [self._answer(plan, bench, stream, matrix, column) for column in range(plan.system.count)]
+        elif not taken:
+            stream.say("every solution is zero, as the right-hand sides are: nothing is programmed")
+        answers = []
+        for column in range(system.count):
+            answers.append(
+                Answer.earlier(taken[column])
+                if column in taken
+                else self._answer(plan, bench, stream, matrix, column)
+            )
+            _record(answers[-1], column, bench.now(), stream)
         return self._report(plan, bench, stream, matrix, answers)
 
     def _method(self) -> Method:
@@ -249,17 +306,17 @@ class Solve(Procedure):
     ) -> Answer:
         """Refine one right-hand side, and record its cycles."""
         system, form = plan.system, plan.on_chip.preconditioning
-        rhs = system.rhs[:, column]
-        if not rhs.any():
-            certificate = system.certify(rhs, 0.0, column)
-            return Answer([], 0.0, np.zeros_like(rhs), certificate, True, "")
+        if system.zeros[column]:
+            zero = system.zero(column)
+            return Answer([], 0.0, zero, system.certify(zero, 0.0, column), True, "", 0)
         rows: list[dict[str, float]] = []
         off = 0.0
         before = matrix.counts
         for cycle in self._cycles(system, matrix, stream, column):
             stream.check()
             solution = form.solution(cycle.solution)
-            rows.append(_row(cycle, solution, column, system.reference[:, column], plan.sliced[:, column]))
+            unknowns = system.unknowns(solution)
+            rows.append(_row(cycle, unknowns, column, system.reference[:, column], plan.sliced[:, column]))
             off = max(off, cycle.off) if cycle.off == cycle.off else off
             given, answered = matrix.played
             counts = matrix.counts
@@ -272,7 +329,7 @@ class Solve(Procedure):
                 **{f"mvm_{name}": counts[name] - before[name] for name in counts},
                 input=given,
                 output=answered,
-                solution=solution,
+                solution=unknowns,
             )
             expected, measured = matrix.sample
             numbers = np.full(expected.shape, cycle.number)
@@ -281,7 +338,7 @@ class Solve(Procedure):
         certificate = system.certify(solution, norm(form.given_equations(cycle.residual)), column)
         converged = cycle.end == "converged"
         reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
-        return Answer(rows, off, solution, certificate, converged, reason)
+        return Answer(rows, off, solution, certificate, converged, reason, len(rows))
 
     def _cycles(
         self, system: LinearSystem, matrix: ProgrammedMatrix, stream: Stream, column: int
@@ -298,7 +355,7 @@ class Solve(Procedure):
                 form.equations(rhs),
                 matrix.invert,
                 matrix.multiply,
-                lambda unknowns: form.equations(system.certifier.residual(form.solution(unknowns), rhs)),
+                lambda unknowns: form.equations(system.residual(form.solution(unknowns), column)),
                 lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
                 method=self._method(),
                 correction_bits=self.correction_bits,
@@ -351,7 +408,7 @@ class Solve(Procedure):
     ) -> Solution:
         """Announce the result, and return it with its certificate."""
         system, on_chip = plan.system, matrix.plan
-        solutions = np.stack([answer.solution for answer in answers], axis=1)
+        solutions = system.unknowns(np.stack([answer.solution for answer in answers], axis=1))
         stream.set_array("solution", solutions[:, 0] if system.single else solutions)
         counts = matrix.counts
         if counts["wrong"]:
@@ -376,8 +433,8 @@ class Solve(Procedure):
             "residual_from": "analogue" if matrix.on_chip else "float64",
             "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
             "solution": _plain(solution),
-            "relative_error": max(_last(answer, "relative_error") for answer in answers),
-            "sliced_error": max(_last(answer, "sliced_error") for answer in answers),
+            "relative_error": _largest_error(solutions, system.reference),
+            "sliced_error": _largest_error(solutions, plan.sliced),
             "cycles": rows,
             **{f"mvm_{name}": count for name, count in counts.items()},
             "products_off": max(answer.products_off for answer in answers),
@@ -388,18 +445,40 @@ class Solve(Procedure):
             "reads": matrix.programmer.reads,
             "virtual_seconds": bench.now(),
         }
+        if system.square_form is not None:
+            summary["least_squares"] = system.square_form.plain()
+        if isinstance(self.rhs, str) and self.rhs == "identity" and system.square_form is None:
+            summary["inverse_residual"] = system.largest_residual(solutions)
+            say_inverse_residual(summary["inverse_residual"], stream)
+        if self.certify:
+            summary["enclosure"] = record_enclosure(enclose_solutions(system, solutions), system, stream)
         return Solution(solution, not short, worst.certificate, rows, summary)
 
 
-def _solutions_as_sliced(plan: SolvePlan, rhs: Floats) -> Floats:
+def _record(answer: Answer, column: int, now: float, stream: Stream) -> None:
+    """Write an answer into the run file at once, so that a later run can go on after it."""
+    stream.record(
+        "answers",
+        rhs=column,
+        time=now,
+        converged=answer.converged,
+        bits=answer.certificate.bits,
+        cycles=answer.cycles,
+        residual=answer.certificate.relative_residual,
+        taken_over=answer.taken_over,
+        solution=answer.solution,
+    )
+
+
+def _solutions_as_sliced(plan: SolvePlan, system: LinearSystem) -> Floats:
     """Return the solutions (n, k) of the matrix as the chip's products hold it."""
     form = plan.preconditioning
     try:
-        held = np.linalg.solve(plan.held, form.equations(rhs))
+        held = np.linalg.solve(plan.held, form.equations(system.rhs))
     except np.linalg.LinAlgError:
         bits = 0 if plan.multiply is None else plan.multiply.fixed.bits
         raise InputError(f"the matrix is singular to {bits} bits; use more bits or another matrix") from None
-    return form.solution(np.asarray(held, dtype=np.float64))
+    return system.unknowns(form.solution(np.asarray(held, dtype=np.float64)))
 
 
 def _check_limits(bench: Bench, settings: WriteVerifySettings) -> None:
@@ -408,11 +487,6 @@ def _check_limits(bench: Bench, settings: WriteVerifySettings) -> None:
     bench.limits.check_voltage("vector", VECTOR_VOLTS)
     for pulse in largest_pulses(settings):
         bench.check_pulse(pulse)
-
-
-def _trial(system: LinearSystem) -> Floats:
-    """Return the first right-hand side that is not zero, to try the loop with."""
-    return next(column for column in system.rhs.T if column.any())
 
 
 def _row(cycle: Cycle, solution: Floats, column: int, reference: Floats, sliced: Floats) -> dict[str, float]:
@@ -427,9 +501,10 @@ def _row(cycle: Cycle, solution: Floats, column: int, reference: Floats, sliced:
     }
 
 
-def _last(answer: Answer, name: str) -> float:
-    """Return the value after the last cycle; 0 for a zero right-hand side, whose solution is exact."""
-    return answer.rows[-1][name] if answer.rows else 0.0
+def _largest_error(solutions: Floats, references: Floats) -> float:
+    """Return the largest relative error of the columns; of a solution that is zero there is none."""
+    pairs = zip(solutions.T, references.T, strict=True)
+    return max((_relative(one, other) for one, other in pairs if one.any()), default=0.0)
 
 
 def _reasons(system: LinearSystem, short: list[tuple[int, Answer]]) -> str:

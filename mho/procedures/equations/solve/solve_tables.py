@@ -22,8 +22,8 @@ PRODUCTS = Table(
 )
 
 
-def cycles_table(size: int, rows: int) -> Table:
-    """Return the table of refinement cycles: `size` unknowns, about `rows` cycles."""
+def cycles_table(size: int, unknowns: int, rows: int) -> Table:
+    """Return the table of refinement cycles: `size` lines on the chip, `unknowns` in the solution, about `rows` cycles."""
     vector = (size,)
     return Table(
         "cycles",
@@ -65,7 +65,7 @@ def cycles_table(size: int, rows: int) -> Table:
             Column(
                 "output", "V", shape=vector, description="volts at the INV outputs, by column of the loop"
             ),
-            Column("solution", shape=vector, description="x after this cycle", digital=1e-9),
+            Column("solution", shape=(unknowns,), description="x after this cycle", digital=1e-9),
         ),
         signal="relative_error",
         axis="cycle",
@@ -92,7 +92,7 @@ def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
             description="float64 solution of the matrix as given",
             digital=1e-9,
         ),
-        Array("solution", columns(np.full(system.rhs.shape, np.nan)), description="x", digital=1e-9),
+        Array("solution", columns(np.full(system.reference.shape, np.nan)), description="x", digital=1e-9),
         Array("digits_invert", plan.positive.digits, description="digits of the inverting array"),
         Array(
             "rows_invert",
