@@ -23,10 +23,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from mho.cli.display.sentences import enclosure_sentence
 from mho.cli.display.terminal import Terminal
 from mho.escaping import visible
 from mho.procedures import Solution, stream
 from mho.procedures.catalogue import is_required, known_procedures
+from mho.procedures.equations.solve.least_squares import FORM_NAMES
 from mho.running.results import kept_result
 from mho.running.trust import Code, Trust, anybody, nobody
 from mho.runs.index import plain_results
@@ -200,6 +202,14 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
         )
     else:
         out.print(f"NOT converged in {cycles}: {s['reason']}", style="bold red", highlight=False)
+    if (enclosure := s.get("enclosure")) is not None:
+        out.print(
+            enclosure_sentence(enclosure), style="" if enclosure["certified"] else "yellow", highlight=False
+        )
+    if (least := s.get("least_squares")) is not None:
+        out.print(f"least squares by the {FORM_NAMES[least['form']]}: {least['why']}", highlight=False)
+    if (residual := s.get("inverse_residual")) is not None:
+        out.print(f"inverse: the largest magnitude in I - A X is {residual:.2e}", highlight=False)
     out.print(f"error {s['relative_error']:.2e} against a float64 solve", highlight=False)
     if s["forecast_rho"] is not None:
         out.print(f"INV {s['encoding']}, forecast rho {s['forecast_rho']:.3f}", highlight=False)

@@ -3,7 +3,9 @@
     A^T A x = A^T b        or        [[a I, A], [A^T, 0]] (y, x) = (b, 0),   y = (b - A x) / a
 
 The first is symmetric positive definite and as small as x, its condition number is that of A squared. The second has
-m + n unknowns; with the scale of Bjorck (BIT 7, 1 (1967)) its condition number is about 1.4 times that of A.
+m + n unknowns; with the scale of Bjorck (BIT 7, 1 (1967)) its condition number is about 1.4 times that of A. A Krylov
+method around INV takes as many cycles as there are unknowns at most, so the normal equations are the faster way at any
+condition number that lets the bits be proved.
 """
 
 from __future__ import annotations
@@ -26,10 +28,8 @@ from mho.procedures.equations.certificates.least_squares_certificate import (
 Floats = NDArray[np.float64]
 Form = Literal["normal", "augmented"]
 
-FORMS: tuple[Form, ...] = ("normal", "augmented")
-
-SQUARED_CONDITION = 1e3
-"""Condition number of A^T A up to which the normal equations are preferred: refinement around INV takes it as it comes."""
+FORM_NAMES: dict[Form, str] = {"normal": "normal equations", "augmented": "augmented system"}
+FORMS: tuple[Form, ...] = tuple(FORM_NAMES)
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,8 @@ class SquareForm:
         return np.concatenate([(rhs[:rows] - matrix @ x) / scale, x])
 
 
-def square_forms(
-    matrix: Floats, rhs: Floats, reference: Floats, wanted: str, bits: float
-) -> list[SquareForm]:
-    """Return the square systems by which least squares can be solved, the preferred one first, a smaller one after it.
+def square_form(matrix: Floats, rhs: Floats, reference: Floats, wanted: str, bits: float) -> SquareForm:
+    """Return the square system by which least squares are solved: of the two the smaller that lets the bits be proved.
 
     Parameters
     ----------
@@ -106,29 +104,30 @@ def square_forms(
         For columns that depend on others, and for more bits than can be proved of a solution in float64.
     """
     largest, smallest = full_rank(matrix)
-    condition = largest / smallest
-    forms = [_made(form, matrix, rhs, condition) for form in FORMS if wanted in ("auto", form)]
-    provable = [form.bits(reference) for form in forms]
-    able = [form for form, most in zip(forms, provable, strict=True) if most >= bits]
-    if not able:
-        raise InputError(
-            f"{bits:g} bits cannot be had of least squares with a condition number of {condition:.3g}: a solution in "
-            f"float64 can be proved to {int(max(*provable, 0.0))}; ask for no more, or for a tolerance of the residual"
-        )
+    condition, most = largest / smallest, 0.0
+    forms = [form for form in FORMS if wanted in ("auto", form)]
+    for form in forms:
+        found = _made(form, matrix, rhs, condition)
+        provable = found.bits(reference)
+        if provable >= bits or (bits == 0 and form == forms[-1]):
+            return replace(found, why=_why(form, wanted, condition))
+        most = max(most, provable)
+    raise InputError(
+        f"{bits:g} bits cannot be had of least squares with a condition number of {condition:.3g}: a solution in float64 "
+        f"can be proved to {int(most)}; ask for no more, or for a tolerance of the residual"
+        + ("" if wanted == "auto" else ", or choose the form by itself (least_squares = auto)")
+    )
+
+
+def _why(form: Form, wanted: str, condition: float) -> str:
     if wanted != "auto":
-        return [replace(able[0], why="as asked")]
-    if len(able) == 1:
-        return [replace(able[0], why=f"of the other form {bits:g} bits could not be proved")]
-    normal, augmented = able
-    squared = f"the condition number of A^T A is {condition**2:.3g}"
-    if condition**2 <= SQUARED_CONDITION:
-        return [replace(normal, why=squared)]
-    return [
-        replace(augmented, why=squared),
-        replace(
-            normal, why=f"the augmented system of {len(augmented.matrix)} lines does not fit on the loop"
-        ),
-    ]
+        return "as asked"
+    squared = f"{condition**2:.3g}, the condition number of A^T A,"
+    return (
+        f"{squared} lets the bits be proved, and it is the smaller system"
+        if form == "normal"
+        else f"{squared} would let fewer bits be proved"
+    )
 
 
 def least_squares_solution(matrix: Floats, rhs: Floats) -> Floats:

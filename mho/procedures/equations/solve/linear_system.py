@@ -5,7 +5,6 @@ One with more equations than unknowns is solved in the sense of least squares, b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +23,7 @@ from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import Certificate, Certifier, norm
 from mho.procedures.equations.certificates.least_squares_certificate import AugmentedCertifier
-from mho.procedures.equations.solve.least_squares import SquareForm, least_squares_solution, square_forms
+from mho.procedures.equations.solve.least_squares import SquareForm, least_squares_solution, square_form
 
 Floats = NDArray[np.float64]
 
@@ -67,8 +66,8 @@ class LinearSystem:
         Approximate number of cells that the matrix takes in slices, without zeros.
     certifier : Certifier
     goal : Goal
-    square_forms : tuple of SquareForm
-        Of least squares: the form in use, then a smaller one where this should not fit. Empty where A is square.
+    square_form : SquareForm or None
+        Of least squares; None where A is square.
     """
 
     given_matrix: NDArray[Any]
@@ -79,7 +78,7 @@ class LinearSystem:
     digits: int
     certifier: Certifier
     goal: Goal
-    square_forms: tuple[SquareForm, ...] = ()
+    square_form: SquareForm | None = None
 
     @classmethod
     def load(
@@ -130,37 +129,16 @@ class LinearSystem:
         bits = goal.bits if goal.tolerance is None else 0
         if rows > columns:
             reference = least_squares_solution(a, b)
-            forms = square_forms(a, b, reference, least_squares, bits)
+            form = square_form(a, b, reference, least_squares, bits)
             _check_peaks(b, reference)
-            return cls._least_squares(given, given_rhs, reference, goal, forms)
+            digits = _digits(form.matrix, goal.bits)
+            square = (form.matrix, form.rhs, reference, digits, form.certifier)
+            return cls(given, given_rhs, *square, goal, form)
         digits, certifier = _digits(a, goal.bits), Certifier(a)
         certifier.require(bits)
         reference = np.asarray(np.linalg.solve(a, b), dtype=np.float64)
         _check_peaks(b, reference)
         return cls(given, given_rhs, a, b, reference, digits, certifier, goal)
-
-    @classmethod
-    def _least_squares(
-        cls, given: Any, given_rhs: Any, reference: Floats, goal: Goal, forms: Sequence[SquareForm]
-    ) -> LinearSystem:
-        form = forms[0]
-        digits = _digits(form.matrix, goal.bits)
-        return cls(
-            given, given_rhs, form.matrix, form.rhs, reference, digits, form.certifier, goal, tuple(forms)
-        )
-
-    def fitting(self, room: int) -> LinearSystem:
-        """Return this system, or the smaller form of least squares where loops take no more than `room` lines."""
-        if self.size <= room or len(self.square_forms) < 2:
-            return self
-        return self._least_squares(
-            self.given_matrix, self.given_rhs, self.reference, self.goal, self.square_forms[1:]
-        )
-
-    @property
-    def square_form(self) -> SquareForm | None:
-        """The form of least squares in use; None where A is square."""
-        return self.square_forms[0] if self.square_forms else None
 
     @property
     def zeros(self) -> NDArray[np.bool_]:

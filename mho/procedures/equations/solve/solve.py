@@ -42,7 +42,7 @@ from mho.procedures.equations.solve.solve_messages import (
     say_taken_over,
     say_what_slices_hold,
 )
-from mho.procedures.equations.solve.solve_plan import SolvePlan, loop_room, plan_solve
+from mho.procedures.equations.solve.solve_plan import SolvePlan, plan_solve
 from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.equations.solve.solve_tables import PRODUCTS, cycles_table, solve_arrays
 from mho.procedures.parameters import (
@@ -58,6 +58,7 @@ from mho.runs.standard_figures import convergence_figure, programming_figures
 
 Floats = NDArray[np.float64]
 
+MOST_NUMBERS = 1024  # of a list in the summary
 FLOAT64 = "products in float64"
 WORTHLESS = 0.05
 """Error of a carried residual, relative to the one before, from which products in float64 are the faster way."""
@@ -175,7 +176,6 @@ class Solve(Procedure):
         """Choose form, encoding and shift, place the blocks, check stability and limits."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
         digit_bits = chip.level_scale().bits
-        given = given.fitting(loop_room(chip, bench.vector_size))
         wanted = 0
 
         def slices(held: Floats) -> tuple[int, int]:
@@ -432,10 +432,10 @@ class Solve(Procedure):
             "method": self._method(),
             "residual_from": "analogue" if matrix.on_chip else "float64",
             "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
-            "solution": _plain(solution),
             "relative_error": _largest_error(solutions, system.reference),
             "sliced_error": _largest_error(solutions, plan.sliced),
-            "cycles": rows,
+            **_where_short("solution", _plain(solution), solutions.size),
+            **_where_short("cycles", rows, sum(map(len, rows))),
             **{f"mvm_{name}": count for name, count in counts.items()},
             "products_off": max(answer.products_off for answer in answers),
             "inv_clamped": matrix.clamped,
@@ -505,6 +505,11 @@ def _largest_error(solutions: Floats, references: Floats) -> float:
     """Return the largest relative error of the columns; of a solution that is zero there is none."""
     pairs = zip(solutions.T, references.T, strict=True)
     return max((_relative(one, other) for one, other in pairs if one.any()), default=0.0)
+
+
+def _where_short(name: str, values: list[Any], numbers: int) -> dict[str, Any]:
+    """Return a list for the summary, which holds 64 KiB; long ones are in the arrays and tables of the run file alone."""
+    return {name: values} if numbers <= MOST_NUMBERS else {}
 
 
 def _reasons(system: LinearSystem, short: list[tuple[int, Answer]]) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.circuits.products import SlicedProduct
+from mho.procedures.equations.solve.least_squares import FORM_NAMES
 from mho.procedures.equations.solve.linear_system import LinearSystem
 from mho.procedures.equations.solve.solve_plan import SolvePlan
 from mho.procedures.stream import Stream
@@ -44,7 +45,7 @@ def say_least_squares(system: LinearSystem, stream: Stream) -> None:
         rows, columns = system.given_matrix.shape
         stream.say(
             f"{rows} equations for {columns} unknowns are solved by least squares, by the "
-            f"{'normal equations' if form.form == 'normal' else 'augmented system'} ({system.size} lines): {form.why}"
+            f"{FORM_NAMES[form.form]} ({system.size} lines): {form.why}"
         )
 
 

@@ -178,12 +178,6 @@ def plan_solve(
     return SolvePlan(chip, levels, loop, multiply, tiles, checked, positive, negative, chooser)
 
 
-def loop_room(chip: ChipMap, lines: tuple[int, int]) -> int:
-    """Return the lines of the largest matrix that the inverting arrays take; 0 without any. `lines` as for `plan_solve`."""
-    loops = chip.arrays_for("invert")
-    return min(loops[0].rows, loops[0].columns, *lines) if loops else 0
-
-
 def encode_fitting(
     chip: ChipMap, matrix: Floats, slices: int, least: int, lines: tuple[int, int]
 ) -> MultiplyEncoding:
@@ -221,7 +215,8 @@ def _fitting_kinds(
     chip: ChipMap, loops: Sequence[ArrayMap], matrix: Floats, encoding: str, lines: tuple[int, int]
 ) -> tuple[Kind, ...]:
     """Return the kinds of encoding that fit: a bias column needs one more line, signs without it a second array."""
-    n, room = len(matrix), loop_room(chip, lines)
+    n = len(matrix)
+    room = min(loops[0].rows, loops[0].columns, *lines)
     if n > room:
         raise ChipMapError(
             f"the matrix is {n} x {n} (as a real one); the inverting arrays of chip {chip.name!r} take up to "
