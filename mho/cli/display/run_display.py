@@ -208,8 +208,8 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
         )
     if (least := s.get("least_squares")) is not None:
         out.print(f"least squares by the {FORM_NAMES[least['form']]}: {least['why']}", highlight=False)
-    if (residual := s.get("inverse_residual")) is not None:
-        out.print(f"inverse: the largest magnitude in I - A X is {residual:.2e}", highlight=False)
+    if (off := s.get("inverse_residual")) is not None:
+        out.print(f"inverse: the largest magnitude in I - A X is {off:.2e}", highlight=False)
     out.print(f"error {s['relative_error']:.2e} against a float64 solve", highlight=False)
     if s["forecast_rho"] is not None:
         out.print(f"INV {s['encoding']}, forecast rho {s['forecast_rho']:.3f}", highlight=False)

@@ -199,6 +199,11 @@ def _refinement(summary: Summary, convergence: Convergence) -> Iterator[Renderab
     count = len(convergence.cycle)
     verdict = {True: "converged", False: "not converged", None: "no verdict yet"}[summary.converged]
     cycles = f"{count} cycle{'' if count == 1 else 's'}"
+    answers = summary.contents.get("answers", 0)
+    if answers > 1:
+        cycles = (
+            f"{summary.contents['cycles']} cycles for {answers} right-hand sides; below, those of the last"
+        )
     table = _pairs()
     table.add_row(Text("result", style="dim"), Text(f"{verdict} after {cycles}"))
     if summary.proved_bits is not None:

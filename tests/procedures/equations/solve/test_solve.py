@@ -210,7 +210,7 @@ def test_a_zero_column_is_answered_with_zeros_beside_others_that_are_solved(tmp_
 def test_long_lists_are_left_out_of_a_result_that_could_not_be_kept(tmp_path):
     result = run(Solve(matrix=[[2.0]], count=200, bits=16), "arrays", seed=1, output=tmp_path / "run.h5")
     assert result.converged
-    assert len(result.cycles) > 200
+    assert len(result.cycles) >= 200
     with RunFile(result.path) as file:
         assert "cycles" not in file.summary
         assert len(file.summary["solution"]) == 1

@@ -17,6 +17,7 @@ from mho.errors import InputError
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.solve.earlier_answers import earlier_answers
 from mho.procedures.equations.solve.linear_system import Goal, LinearSystem
+from mho.running.rerun import rerun
 from mho.running.resuming import resume
 from mho.runs import RunFile, Status, mend
 
@@ -86,6 +87,7 @@ def test_only_the_others_are_solved_and_the_result_holds_all(killed):
         max(np.linalg.norm(result.solution - exact, axis=0) / np.linalg.norm(exact, axis=0)), rel=1e-3
     )
     assert any("3 of 6 right-hand sides are taken over from" in text for text in said)
+    assert rerun(result.path, output=killed.folder / "rerun.h5").equal
     again: Solution = resume(result.path, output=killed.folder / "again.h5")  # of nothing that is left
     assert again.summary["pulses"] == 0
     assert not again.cycles
