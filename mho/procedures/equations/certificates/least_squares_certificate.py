@@ -28,9 +28,8 @@ from mho.procedures.equations.certificates.certificate import (
 
 Floats = NDArray[np.float64]
 
-MOST_PARTS = (
-    40  # doubles whose sum is any residual exactly: 53 bits each of the 2,098 that a double's exponents span
-)
+MOST_PARTS = 40
+"""Doubles whose sum is any residual exactly: 53 bits each of the 2,098 that a double's exponents span."""
 
 RANGE = (1e-100, 1e100)  # of the largest singular value, so that squares of all of them are normal doubles
 

@@ -61,6 +61,7 @@ def cycles_table(size: int, unknowns: int, rows: int) -> Table:
                 "V",
                 shape=vector,
                 description="volts at the INV inputs, by row of the loop",
+                digital=1e-9,
             ),
             Column(
                 "output", "V", shape=vector, description="volts at the INV outputs, by column of the loop"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -92,6 +93,14 @@ def test_only_the_others_are_solved_and_the_result_holds_all(killed):
     assert again.summary["pulses"] == 0
     assert not again.cycles
     np.testing.assert_array_equal(again.solution, result.solution)
+
+
+def test_the_command_line_resumes_too(killed, tmp_path):
+    words = [sys.executable, "-m", "mho", "resume", str(killed.path), "--output", str(tmp_path), "--json"]
+    told = subprocess.run(words, capture_output=True, text=True, check=True)
+    summary = json.loads(told.stdout)
+    assert summary["converged"]
+    assert {row["rhs"] for row in summary["cycles"]} == {3, 4, 5}
 
 
 def test_a_stored_solution_that_does_not_solve_is_not_believed(killed, tmp_path):
