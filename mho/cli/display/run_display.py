@@ -28,7 +28,6 @@ from mho.cli.display.terminal import Terminal
 from mho.escaping import visible
 from mho.procedures import Solution, stream
 from mho.procedures.catalogue import is_required, known_procedures
-from mho.procedures.equations.solve.least_squares import FORM_NAMES
 from mho.running.results import kept_result
 from mho.running.trust import Code, Trust, anybody, nobody
 from mho.runs.index import plain_results
@@ -207,7 +206,7 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
             enclosure_sentence(enclosure), style="" if enclosure["certified"] else "yellow", highlight=False
         )
     if (least := s.get("least_squares")) is not None:
-        out.print(f"least squares by the {FORM_NAMES[least['form']]}: {least['why']}", highlight=False)
+        out.print(f"least squares by the {least['system']}: {least['why']}", highlight=False)
     if (off := s.get("inverse_residual")) is not None:
         out.print(f"inverse: the largest magnitude in I - A X is {off:.2e}", highlight=False)
     out.print(f"error {s['relative_error']:.2e} against a float64 solve", highlight=False)

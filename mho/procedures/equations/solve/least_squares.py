@@ -73,8 +73,13 @@ class SquareForm:
         return min((self.certifier.provable_bits_of(one) for one in solutions), default=np.inf)
 
     def plain(self) -> dict[str, Any]:
-        """Return form, reason and condition number of A, for the run file."""
-        return {"form": self.form, "why": self.why, "condition": self.condition}
+        """Return form, its name in words, why it was chosen, and the condition number of A, for the run file."""
+        return {
+            "form": self.form,
+            "system": FORM_NAMES[self.form],
+            "why": self.why,
+            "condition": self.condition,
+        }
 
     def _whole(self, x: Floats, rhs: Floats) -> Floats:
         if not isinstance(self.certifier, AugmentedCertifier):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from mho import run
+from mho.cli.display.run_display import print_solution
 from mho.errors import InputError
 from mho.procedures import Solution, Solve
 from mho.procedures.stream import Message
@@ -70,6 +73,9 @@ def test_of_its_own_accord_it_takes_the_smaller_system_that_lets_the_bits_be_pro
     assert hard.converged
     assert easy.summary["least_squares"]["form"] == "normal"
     assert hard.summary["least_squares"]["form"] == "augmented"
+    console = Console(file=StringIO(), width=200)
+    print_solution(easy, console)
+    assert "least squares by the normal equations: 9, the condition" in console.file.getvalue()
     assert any("(2 lines): 9, the condition number of A^T A, lets the bits be proved" in one for one in said)
     assert any("(8 lines): 1e+04, the condition number of A^T A, would let fewer" in one for one in told)
 
