@@ -14,7 +14,7 @@ import typer
 
 from mho.cli import completion
 from mho.cli.exit_codes import NOT_CONVERGED, UNFINISHED
-from mho.cli.options import Bench, Force, Output, Preset, Seed, SummaryAsJson, Trusted
+from mho.cli.options import Bench, Force, Output, Preset, ResumeOf, Run, Seed, SummaryAsJson, Trusted
 from mho.cli.procedure_command import ProcedureCommand, typed_parameters
 from mho.cli.supervision import apart
 from mho.errors import InputError
@@ -49,11 +49,14 @@ def solve(
     preset: Preset = None,
     seed: Seed = None,
     output: Output = None,
+    resume: ResumeOf = None,
     force: Force = False,
     as_json: SummaryAsJson = False,
 ) -> None:
     """Solve A x = b on the chip: program it, invert, multiply and refine, into one run file."""
-    _carry_out(context, as_json, bench, seed=seed, preset=preset, force=force, output=output)
+    _carry_out(
+        context, as_json, bench, seed=seed, preset=preset, force=force, output=output, resume_of=resume
+    )
 
 
 def run(
@@ -73,6 +76,7 @@ def run(
     ] = None,
     seed: Seed = None,
     output: Output = None,
+    resume: ResumeOf = None,
     force: Force = False,
     as_json: SummaryAsJson = False,
     dry_run: Annotated[
@@ -92,7 +96,7 @@ def run(
 
     _carry_out(
         context, as_json, bench, seed=seed, preset=preset, after=after, force=force, output=output,
-        trust=asking(trust),
+        resume_of=resume, trust=asking(trust),
     )  # fmt: skip
 
 
@@ -101,10 +105,9 @@ def _carry_out(
 ) -> None:
     """Run the procedure that was named, show it meanwhile, print its result, and exit as it ended."""
     report = apart(context)
-    from mho.cli.display.run_display import RunDisplay, print_result
+    from mho.cli.display.run_display import RunDisplay
     from mho.procedures.catalogue import make_procedure
     from mho.running.execution import run as carry_out
-    from mho.running.results import kept_result
     from mho.running.safety_statement import observed_safety
 
     command = context.command
@@ -115,12 +118,30 @@ def _carry_out(
         result = carry_out(
             procedure, bench, seed=seed, observers=observers, control=safety.control, **conditions
         )
+    _tell(result, as_json)
+
+
+def _tell(result: Any, as_json: bool) -> None:
+    """Print the result of a run; a solve that has not converged has an exit status of its own."""
+    from mho.cli.display.run_display import print_result
+    from mho.running.results import kept_result
+
     if as_json:
         typer.echo(json.dumps(kept_result(result).values))
     else:
         print_result(result)
     if getattr(result, "converged", True) is False:
         raise typer.Exit(NOT_CONVERGED)
+
+
+def resume(run: Run, output: Output = None, as_json: SummaryAsJson = False, trust: Trusted = False) -> None:
+    """Go on with a run on a simulated bench that was killed or aborted; what its file holds is taken over."""
+    from mho.cli.display.run_display import RunDisplay, asking
+    from mho.running.resuming import resume as carry_on
+
+    with RunDisplay(quiet=as_json) as display:
+        result = carry_on(run, output=output, observers=[display.observe], trust=asking(trust))
+    _tell(result, as_json)
 
 
 def _require(procedure: str, context: typer.Context) -> None:

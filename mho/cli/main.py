@@ -80,6 +80,7 @@ def _offer(
 
 _offer(EXPERIMENTS, experiments.solve, cls=experiments.SolveCommand)
 _offer(EXPERIMENTS, experiments.run, cls=experiments.RunCommand)
+_offer(EXPERIMENTS, experiments.resume)
 _offer(EXPERIMENTS, experiments.rehearse, cls=ProcedureCommand)
 _offer(EXPERIMENTS, experiments.procedures, experiments.gui)
 _offer(MANY, many_runs.campaign, many_runs.runner, many_runs.watch)

@@ -25,6 +25,9 @@ Bench = Annotated[
 Preset = Annotated[str | None, typer.Option(help=SIMULATED_CELLS, autocompletion=completion.presets)]
 Seed = Annotated[int | None, typer.Option(help="of everything random; fresh when left out")]
 Output = Annotated[Path | None, typer.Option(help="run file (.h5) or folder, default data/runs")]
+ResumeOf = Annotated[
+    Path | None, typer.Option(help="an earlier run of the same: what its file holds is taken over")
+]
 Force = Annotated[bool, typer.Option("--force", help="take limits that can hardly be meant as they are")]
 Trusted = Annotated[bool, typer.Option("--trust", help="run code that a run file names, without asking")]
 Scheduler = Annotated[str, typer.Option(help="of a dask cluster, tcp://HOST:PORT, instead")]

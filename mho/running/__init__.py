@@ -4,6 +4,7 @@
 - `supervisor`, `safety_statement`: a run in its own process, and whether it left its bench safe;
 - `plan`, `campaign`: many runs from one TOML file, in sequence or on workers;
 - `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
+- `resuming`: the rest of a run that was killed;
 - `rehearsal`: the same procedure on the twins first; `trust`: which code a run file may load;
 - `results`: what a run file keeps of a result; `notifications`: mail, chat or phone at the end of a run;
 - `queue`: the durable list of jobs; `runner`: the process that carries them out.

@@ -15,7 +15,7 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.opening import open_simulated
 from mho.procedures.stream import Control, Event, Observer, Progress
-from mho.running.openers import OpenedBench, Opener, Opening, already_open
+from mho.running.openers import OpenedBench, Opener, Opening, already_open, taking_up
 from mho.running.phases import carry_out
 from mho.running.recipe import Recipe, read_recipe
 from mho.running.trust import Trust, nobody
@@ -128,10 +128,13 @@ def _replay(
             for observer in observers:
                 observer(Progress(f"repeating {recipe.path.name}: {event.stage}", event.done, event.total))
 
+    opener = already_open(bench)
+    if recipe.resume_of is not None:
+        opener = taking_up(recipe.resume_of, opener)
     with recipe.procedure() as procedure:
         carry_out(
             procedure,
-            already_open(bench),
+            opener,
             seed=recipe.seed,
             output=copy,
             observers=[tell],

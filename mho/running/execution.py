@@ -69,7 +69,7 @@ def run(
     """
     opener = _opener(bench, preset, after, force, trust)
     if resume_of is not None:
-        opener = taking_up(Path(resume_of), opener)
+        opener = taking_up(Path(resume_of).absolute(), opener)
     return carry_out(
         procedure,
         opener,

@@ -76,6 +76,12 @@ class Recipe:
     remarks: tuple[str, ...]
     provenance: dict[str, str]
 
+    @property
+    def resume_of(self) -> Path | None:
+        """The run whose results this one took over; None for none."""
+        earlier = self.provenance.get("resume_of", "")
+        return Path(self.folder, earlier) if earlier else None
+
     @contextlib.contextmanager
     def procedure(self) -> Iterator[Procedure]:
         """Yield the procedure, in the folder in which the run was started."""

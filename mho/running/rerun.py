@@ -10,6 +10,7 @@ from pathlib import Path
 from mho.errors import Aborted, MhoError
 from mho.procedures.stream import Event, Observer, Started
 from mho.running.continuing import as_found_by
+from mho.running.openers import taking_up
 from mho.running.phases import carry_out
 from mho.running.recipe import read_recipe
 from mho.running.trust import Trust, nobody
@@ -84,6 +85,8 @@ def rerun(
             begun.append(event.path)
 
     opener = as_found_by(recipe, trust)
+    if recipe.resume_of is not None:
+        opener = taking_up(recipe.resume_of, opener)
     with recipe.procedure() as procedure:
         try:
             carry_out(

@@ -190,7 +190,7 @@ def test_a_pipe_in_place_of_a_file_is_refused_and_not_waited_for(shell, tmp_path
 @pytest.mark.parametrize(
     ("matrix", "answer"),
     [
-        (np.ones((3, 2)), "not square: 3 rows and 2 columns"),
+        (np.ones((2, 3)), "2 rows and 3 columns, fewer equations than unknowns"),
         ([[1.0, np.nan], [0.0, 1.0]], "entry [0, 1], counted from 0, is nan"),
         ([[1.0, 0.0], [-np.inf, 1.0]], "entry [1, 0], counted from 0, is -inf"),
         (np.zeros((0, 0)), "is empty"),

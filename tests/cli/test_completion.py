@@ -45,14 +45,14 @@ def offered(tmp_path: Path):
 
 
 def test_verbs_are_completed(offered) -> None:
-    assert offered("mho r") == ["run", "rehearse", "runner", "rerun", "recover", "runs"]
+    assert offered("mho r") == ["run", "resume", "rehearse", "runner", "rerun", "recover", "runs"]
     assert offered("mho queue p") == ["pause", "policy"]
     assert offered("mho bench ") == ["check", "safe", "show", "serve"]
 
 
 def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered) -> None:
     assert offered("mho run --b") == ["--bench"]
-    assert set(offered("mho run read --r")) == {"--read-voltage", "--repeats", "--rows"}
+    assert set(offered("mho run read --r")) == {"--read-voltage", "--repeats", "--resume", "--rows"}
     assert offered("mho rehearse lab.toml read --b") == ["--beyond"]
     assert offered("mho solve --b") == ["--bits", "--bench"]
     assert offered("mho queue add solve a.npy --bi") == ["--bits"]

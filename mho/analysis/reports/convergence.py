@@ -64,10 +64,13 @@ def ideal(cycles: ArrayLike) -> Floats:
     return error
 
 
-def read_convergence(run: RunFile) -> Convergence | None:
+def read_convergence(run: RunFile, rhs: int | None = None) -> Convergence | None:
     """Return the refinement that `run` has recorded so far; None for a run that refines nothing.
 
-    Of several right-hand sides it is that of the last one.
+    Parameters
+    ----------
+    rhs : int, optional
+        Of several right-hand sides the one that is meant, counted from 0; the last one where left out.
 
     Raises
     ------
@@ -86,9 +89,9 @@ def read_convergence(run: RunFile) -> Convergence | None:
     )
     if "rhs" in units and len(cycle):
         column = run.column("cycles", "rhs")[: len(cycle)]
-        last = slice(int(np.argmax(column == column[-1])), None)
-        cycle, residual, error = cycle[last], residual[last], error[last]
-        true_residual = None if true_residual is None else true_residual[last]
+        meant = column == (column[-1] if rhs is None else rhs)
+        cycle, residual, error = cycle[meant], residual[meant], error[meant]
+        true_residual = None if true_residual is None else true_residual[meant]
     parameters = run.parameters
     bits = parameters["bits"].value if "bits" in parameters else None
     tolerance = parameters["tolerance"].value if "tolerance" in parameters else None

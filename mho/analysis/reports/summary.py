@@ -84,6 +84,8 @@ class Summary:
         Why a solve ended before; empty for one that converged, or that older versions made.
     proved_bits, asked_bits : float or None
         What a solve's certificate proves, and what was asked for; None where there is no certificate.
+    enclosure : mapping
+        What a solve's proved enclosure came to; empty where none was asked for.
     encoding : str
         How INV held the matrix; empty before it is known.
     mvm_outputs, mvm_wrong : int or None
@@ -119,6 +121,7 @@ class Summary:
     reason_not_converged: str
     proved_bits: float | None
     asked_bits: float | None
+    enclosure: Mapping[str, Any]
     encoding: str
     mvm_outputs: int | None
     mvm_wrong: int | None
@@ -162,6 +165,7 @@ def summarise(run: RunFile) -> Summary:
         reason_not_converged=str(told.get("reason", "")),
         proved_bits=_told(told, "bits", int, float) if "certificate" in told else None,
         asked_bits=_told(told, "bits_asked", int, float),
+        enclosure=_told(told, "enclosure", dict) or {},
         encoding=str(told.get("encoding", "")),
         mvm_outputs=mvm_outputs,
         mvm_wrong=mvm_wrong,

@@ -23,6 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from mho.cli.display.sentences import enclosure_sentence
 from mho.cli.display.terminal import Terminal
 from mho.escaping import visible
 from mho.procedures import Solution, stream
@@ -200,6 +201,14 @@ def print_solution(result: Solution, console: Console | None = None) -> None:
         )
     else:
         out.print(f"NOT converged in {cycles}: {s['reason']}", style="bold red", highlight=False)
+    if (enclosure := s.get("enclosure")) is not None:
+        out.print(
+            enclosure_sentence(enclosure), style="" if enclosure["certified"] else "yellow", highlight=False
+        )
+    if (least := s.get("least_squares")) is not None:
+        out.print(f"least squares by the {least['system']}: {least['why']}", highlight=False)
+    if (off := s.get("inverse_residual")) is not None:
+        out.print(f"inverse: the largest magnitude in I - A X is {off:.2e}", highlight=False)
     out.print(f"error {s['relative_error']:.2e} against a float64 solve", highlight=False)
     if s["forecast_rho"] is not None:
         out.print(f"INV {s['encoding']}, forecast rho {s['forecast_rho']:.3f}", highlight=False)

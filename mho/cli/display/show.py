@@ -13,6 +13,7 @@ from rich.text import Text
 
 from mho.analysis.figures import figures_of
 from mho.analysis.reports import Convergence, Summary, duration_text, handy_unit, parameter_text, summarise
+from mho.cli.display.sentences import enclosure_sentence
 from mho.runs import GOING_ON, Figure, RecordedParameter, RunFile, Status
 from mho.runs.integrity import OF_THE_MOMENT
 
@@ -198,12 +199,19 @@ def _refinement(summary: Summary, convergence: Convergence) -> Iterator[Renderab
     count = len(convergence.cycle)
     verdict = {True: "converged", False: "not converged", None: "no verdict yet"}[summary.converged]
     cycles = f"{count} cycle{'' if count == 1 else 's'}"
+    answers = summary.contents.get("answers", 0)
+    if answers > 1:
+        cycles = (
+            f"{summary.contents['cycles']} cycles for {answers} right-hand sides; below, those of the last"
+        )
     table = _pairs()
     table.add_row(Text("result", style="dim"), Text(f"{verdict} after {cycles}"))
     if summary.proved_bits is not None:
         asked = "" if summary.asked_bits is None else f", {summary.asked_bits:g} were asked for"
         proof = f"{summary.proved_bits:.1f} bits{asked}"
         table.add_row(Text("proved", style="dim"), Text(proof))
+    if summary.enclosure:
+        table.add_row(Text("enclosure", style="dim"), Text(enclosure_sentence(summary.enclosure)))
     if summary.reason_not_converged:
         table.add_row(Text("why", style="dim"), Text(summary.reason_not_converged))
     if convergence.rho is not None:

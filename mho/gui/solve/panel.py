@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
-from mho.analysis.reports import read_convergence
+from mho.analysis.reports import Convergence, read_convergence
 from mho.errors import RunFileError
 from mho.gui.session.file_follower import News
 from mho.gui.session.session import Session
@@ -21,6 +21,7 @@ from mho.gui.solve.reading import (
     read_checked,
     read_column,
     read_frame,
+    read_number,
     read_solution,
     read_verdict,
     read_wrong,
@@ -40,7 +41,7 @@ class SolvePanel(QWidget):
         super().__init__(parent)
         self._session = session
         self._frame: SolveFrame | None = None
-        self._cycles = self._checks = 0
+        self._cycles = self._checks = self._column = 0
         self._stale = False
         self._verdict: SolveVerdict | None = None
         self.convergence = ConvergenceView()
@@ -85,7 +86,7 @@ class SolvePanel(QWidget):
 
     def _open(self, run: RunFile | None) -> None:
         self._frame, self._stale = None, False
-        self._cycles = self._checks = 0
+        self._cycles = self._checks = self._column = 0
         self.convergence.show_convergence(None)
         self.solution.show_solution(None, None)
         self.check.show_checked(None)
@@ -107,7 +108,7 @@ class SolvePanel(QWidget):
         """Show all cycles that the run has so far."""
         self._stale = False
         try:
-            self.convergence.show_convergence(read_convergence(run))
+            self._take_convergence(run, read_convergence(run))
             self._take_cycles(run)
             self._take_checks(run)
             self._show_verdict(read_verdict(run))
@@ -144,13 +145,21 @@ class SolvePanel(QWidget):
             return
         try:
             if news.convergence is not None:
-                self.convergence.show_convergence(news.convergence)
+                self._take_convergence(run, news.convergence)
                 self._take_cycles(run)
             self._take_checks(run)
             if news.status not in GOING_ON and self._verdict is None:
                 self._show_verdict(read_verdict(run))
         except RunFileError as error:
             self._session.tell("ERROR", str(error))
+
+    def _take_convergence(self, run: RunFile, convergence: Convergence | None) -> None:
+        """Show the convergence of the right-hand side that is worked on, unless the user looks at that of another one."""
+        count = run.length("cycles") if convergence is not None else 0
+        column = read_column(run, count - 1) if count else 0
+        if self.slider.value() >= self._cycles or column == self._column:
+            self._column = column
+            self.convergence.show_convergence(convergence)
 
     def _take_cycles(self, run: RunFile) -> None:
         """Show new cycles, and move to the newest unless the user looks at an earlier one."""
@@ -198,7 +207,9 @@ class SolvePanel(QWidget):
             return
         try:
             index = self.slider.value() - 1
-            solution, reference = read_solution(run, frame, index), frame.reference(read_column(run, index))
+            column = read_column(run, index)
+            solution, reference = read_solution(run, frame, index), frame.reference(column)
+            self._show_column(run, frame, index, column)
         except RunFileError as error:
             self._session.tell("ERROR", str(error))
             return
@@ -207,6 +218,18 @@ class SolvePanel(QWidget):
             self.constellation.show_solution(solution, reference)
         elif frame.grid is not None:
             self.field.show_solution(solution, frame.grid)
+
+    def _show_column(self, run: RunFile, frame: SolveFrame, index: int, column: int) -> None:
+        """Say which of several right-hand sides is shown, and show its convergence."""
+        if frame.count == 1:
+            return
+        self.cycle.setText(
+            f"right-hand side {column} of 0 to {frame.count - 1}, cycle {read_number(run, index)}"
+        )
+        if column != self._column:
+            self._column = column
+            self.convergence.show_convergence(read_convergence(run, column))
+        self.convergence.say(f"right-hand side {column}")
 
     def _offer(self, frame: SolveFrame | None) -> None:
         """Offer the views that suit the solution."""

@@ -33,6 +33,11 @@ class SolveFrame:
     is_complex: bool
     grid: tuple[int, int] | None
 
+    @property
+    def count(self) -> int:
+        """Number of right-hand sides; 1 where the file does not say."""
+        return 1 if self.references is None else self.references.shape[1]
+
     def reference(self, column: int) -> NDArray[np.generic] | None:
         """Return the float64 solution of one right-hand side, (n,)."""
         return None if self.references is None else self.references[:, column]
@@ -123,6 +128,11 @@ def read_column(run: RunFile, index: int) -> int:
     return int(run.column("cycles", "rhs", index)[0]) if "rhs" in run.units("cycles") else 0
 
 
+def read_number(run: RunFile, index: int) -> int:
+    """Return the cycle in row `index` of the table, from 1 for each right-hand side; errors as `read_frame`."""
+    return int(run.column("cycles", "cycle", index)[0])
+
+
 def read_wrong(run: RunFile) -> Wrong | None:
     """Return how many MVM integers were wrong, by cycle; None when the run does not say."""
     names = ("cycle", "mvm_outputs", "mvm_wrong")
@@ -194,6 +204,8 @@ def grid_of(matrix: NDArray[np.generic]) -> tuple[int, int] | None:
     not end, and at the distance of a row.
     """
     n = len(matrix)
+    if matrix.shape != (n, n):
+        return None
     rows, columns = np.nonzero(matrix)
     distances = np.unique(np.abs(rows - columns))
     if len(distances) != 3 or distances[0] != 0 or distances[1] != 1 or n % distances[2]:

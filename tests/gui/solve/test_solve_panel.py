@@ -6,11 +6,13 @@ import run_samples
 from PySide6.QtCore import Qt
 from run_samples import SampleRun
 
+from mho import run
 from mho.chip_maps.matrix_files import to_real_vector
 from mho.gui.session.session import Session
 from mho.gui.solve.panel import SolvePanel
 from mho.gui.solve.reading import grid_of, read_checked
 from mho.gui.widgets.theme import colours
+from mho.procedures import Solve
 from mho.runs import Array, Column, Layout, RunFile, RunHeader, RunWriter, Table
 
 WAIT = 10_000  # ms
@@ -145,6 +147,27 @@ def test_recomputed_residuals_are_marked_where_there_are_any(session, panel, tmp
     session.open_run(write_solve(tmp_path / "old.h5", np.eye(2), np.ones(2)))
     assert panel.convergence.true_residual.getOriginalDataset()[0] in (None, [])
     assert legend.getLabel(panel.convergence.true_residual) is None
+
+
+def test_of_several_right_hand_sides_it_says_which_one_is_shown(qtbot, session, panel, tmp_path):
+    matrix = np.array([[2.0, 0.3], [0.2, 1.5]])
+    result = run(Solve(matrix=matrix, count=3, bits=12), "arrays", seed=1, output=tmp_path / "run.h5")
+    session.open_run(result.path)
+    rows = result.cycles
+    assert panel.cycle.text() == f"right-hand side 2 of 0 to 2, cycle {rows[-1]['cycle']}"
+    place = next(place for place, row in enumerate(rows) if row["rhs"] == 1)
+    panel.slider.setValue(place + 1)
+    assert panel.cycle.text() == "right-hand side 1 of 0 to 2, cycle 1"
+    errors = [row["relative_error"] for row in rows if row["rhs"] == 1]
+    np.testing.assert_allclose(panel.convergence.convergence.relative_error, errors)
+    np.testing.assert_allclose(
+        values(panel.solution.reference), np.linalg.solve(matrix, read_rhs(result)[:, 1])
+    )
+
+
+def read_rhs(result):
+    with RunFile(result.path) as file:
+        return file.array("rhs")
 
 
 def test_the_slider_goes_back_to_an_earlier_cycle(qtbot, session, panel, tmp_path):

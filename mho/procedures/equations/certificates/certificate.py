@@ -32,8 +32,8 @@ def exact_residual(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
         A.
     solution : (n,) array
         x.
-    rhs : (m,) array
-        b.
+    rhs : (m,) or (m, k) array
+        b, or terms whose sum it is.
     """
     # Powers of two, so that scaling is exact and no product leaves the range of a double.
     scale_a, scale_x = _power(matrix), _power(solution)
@@ -42,7 +42,7 @@ def exact_residual(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
     (a_high, a_low), (x_high, x_low) = _halves(a), _halves(x)
     rest = a_low * x_low - (((product - a_high * x_high) - a_low * x_high) - a_high * x_low)
     b = rhs / scale_a / scale_x
-    terms = np.concatenate([b[:, None], -product, -rest], axis=1)
+    terms = np.concatenate([b.reshape(len(b), -1), -product, -rest], axis=1)
     return np.array([math.fsum(row) for row in terms.tolist()]) * scale_a * scale_x
 
 
@@ -140,16 +140,29 @@ class Certifier:
     def require(self, bits: float) -> None:
         """Raise `InputError` when A is singular in float64, or no float64 solution can be proved to have `bits`."""
         if not self.condition < math.inf:
-            rows = ", ".join(str(row) for row in dependent_rows(self._matrix))
+            rows, columns = (
+                ", ".join(str(line) for line in dependent_rows(lines))
+                for lines in (self._matrix, self._matrix.T)
+            )
             raise InputError(
                 "the matrix is singular in float64: its smallest singular value is rounding noise; rows that depend on "
-                f"others (counted from 0): {rows}; take them out, or solve the rest by least squares"
+                f"others (counted from 0): {rows}; columns: {columns}; without these columns the rest can be solved by "
+                "least squares"
             )
         if bits > self.provable_bits:
             raise InputError(
                 f"{bits:g} bits cannot be had with a condition number of {self.condition:.3g}: a solution in float64 can "
                 f"be proved to {int(self.provable_bits)}; ask for no more, or for a tolerance of the residual"
             )
+
+    def answer(self, solution: Floats) -> Floats:
+        """Return the unknowns whose error is bounded, of those of the system: here all."""
+        return solution
+
+    def provable_bits_of(self, solution: Floats) -> float:
+        """Return the bits that can be proved of a solution, given the residual that rounding it leaves."""
+        length = norm(self.answer(solution))
+        return -math.log2(self.inverse_norm * self.smallest_residual(solution) / length) if length else 0.0
 
     def smallest_residual(self, solution: Floats) -> float:
         """Return the largest norm of the residual left by rounding a solution to float64: ||A|| ||x|| 2^-53."""
@@ -162,7 +175,7 @@ class Certifier:
     def certify(self, solution: Floats, residual: float, rhs_norm: float) -> Certificate:
         """Return the certificate of a solution from `residual`, the norm of b - A x, and `rhs_norm`, that of b."""
         most = residual * (1.0 + len(solution) * EPSILON)
-        error, length = self.inverse_norm * most, norm(solution)
+        error, length = self.inverse_norm * most, norm(self.answer(solution))
         bound = error / (length - error) if error < length < math.inf else math.inf
         if most == 0.0:  # as of a right-hand side of zeros
             bound = 0.0

@@ -1,4 +1,7 @@
-"""The systems A X = B of a solve, as real ones with their float64 solutions, and the goal that a solution must meet."""
+"""The systems A X = B of a solve, as real ones with their float64 solutions, and the goal that a solution must meet.
+
+One with more equations than unknowns is solved in the sense of least squares, by a square system in place of A.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,8 @@ from mho.chip_maps.matrix_files import (
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import Certificate, Certifier, norm
+from mho.procedures.equations.certificates.least_squares_certificate import AugmentedCertifier
+from mho.procedures.equations.solve.least_squares import SquareForm, least_squares_solution, square_form
 
 Floats = NDArray[np.float64]
 
@@ -52,13 +57,17 @@ class LinearSystem:
     Attributes
     ----------
     given_matrix, given_rhs : arrays
-        A and B as given, real or complex; B is (n,) or (n, k).
-    matrix, rhs, reference : (n, n), (n, k), (n, k) arrays
-        The systems as real ones, a right-hand side a column, and their solutions in float64.
+        A and B as given, real or complex; B is (m,) or (m, k), m = n but for least squares.
+    matrix, rhs : (N, N), (N, k) arrays
+        The systems as real ones, a right-hand side a column: A and B, or a square form of least squares.
+    reference : (n, k) array
+        The solutions X of A X = B in float64, as real ones.
     digits : int
         Approximate number of cells that the matrix takes in slices, without zeros.
     certifier : Certifier
     goal : Goal
+    square_form : SquareForm or None
+        Of least squares; None where A is square.
     """
 
     given_matrix: NDArray[Any]
@@ -69,9 +78,18 @@ class LinearSystem:
     digits: int
     certifier: Certifier
     goal: Goal
+    square_form: SquareForm | None = None
 
     @classmethod
-    def load(cls, matrix: Any, rhs: Any, seed: int, goal: Goal, count: int | None = None) -> LinearSystem:
+    def load(
+        cls,
+        matrix: Any,
+        rhs: Any,
+        seed: int,
+        goal: Goal,
+        count: int | None = None,
+        least_squares: str = "auto",
+    ) -> LinearSystem:
         """Read matrix and right-hand sides, and refuse a system without a solution that could meet the goal.
 
         Parameters
@@ -83,13 +101,22 @@ class LinearSystem:
         goal : Goal
         count : int, optional
             Number of random right-hand sides; one where left out.
+        least_squares : str
+            "auto", "normal" or "augmented": by which square system one of more rows than columns is solved.
 
         Raises
         ------
         InputError
-            For a file that cannot be read, a system that is singular or too large, or more bits than float64 holds.
+            For a file that cannot be read, a system that is singular or too large, more unknowns than equations, or more
+            bits than float64 holds.
         """
-        given = load_matrix(matrix)
+        given = load_matrix(matrix, square=False)
+        rows, columns = given.shape
+        if rows < columns:
+            raise InputError(
+                f"the matrix has {rows} rows and {columns} columns, fewer equations than unknowns, so the solution is not "
+                "unique; add equations (more rows than columns are solved by least squares)"
+            )
         given_rhs = load_right_hand_sides(
             rhs,
             len(given),
@@ -99,23 +126,45 @@ class LinearSystem:
         )
         a, b = to_real(given), to_real_vector(given_rhs.T).T
         b = b.reshape(len(b), -1)
-        digits = np.count_nonzero(encode_multiply(a, goal.bits, DIGIT_BITS).digits)
-        certifier = Certifier(a)
-        certifier.require(goal.bits if goal.tolerance is None else 0)
+        bits = goal.bits if goal.tolerance is None else 0
+        if rows > columns:
+            reference = least_squares_solution(a, b)
+            form = square_form(a, b, reference, least_squares, bits)
+            _check_peaks(b, reference)
+            digits = _digits(form.matrix, goal.bits)
+            square = (form.matrix, form.rhs, reference, digits, form.certifier)
+            return cls(given, given_rhs, *square, goal, form)
+        digits, certifier = _digits(a, goal.bits), Certifier(a)
+        certifier.require(bits)
         reference = np.asarray(np.linalg.solve(a, b), dtype=np.float64)
-        for what, values in (("right-hand side", b), ("solution", reference)):
-            peaks = np.abs(values).max(axis=0)
-            wrong = peaks[(peaks != 0.0) & ~((peaks >= PEAKS[0]) & (peaks <= PEAKS[1]))]
-            if wrong.size:
-                raise InputError(
-                    f"the largest magnitude of the {what} is {wrong[0]:.3g}; scale the system to between "
-                    f"{PEAKS[0]:.0e} and {PEAKS[1]:.0e}"
-                )
-        return cls(given, given_rhs, a, b, reference, int(digits), certifier, goal)
+        _check_peaks(b, reference)
+        return cls(given, given_rhs, a, b, reference, digits, certifier, goal)
+
+    @property
+    def zeros(self) -> NDArray[np.bool_]:
+        """For which right-hand sides (k,) the solution is exactly zero: those of zeros, or orthogonal to A's columns."""
+        form = self.square_form
+        return np.all(self.rhs == 0.0, axis=0) if form is None else form.zeros
+
+    def zero(self, column: int) -> Floats:
+        """Return the solution (N,) of the square system where x is zero."""
+        if isinstance(self.certifier, AugmentedCertifier):  # its residual is all of b
+            return self.rhs[:, column] / self.certifier.scale
+        return np.zeros(self.size)
+
+    def unknowns(self, solutions: Floats) -> Floats:
+        """Return x, (n,) or (n, k), of solutions of the square system, (N,) or (N, k)."""
+        return self.certifier.answer(solutions)
+
+    def residual(self, solution: Floats, column: int) -> Floats:
+        """Return the residual (N,) of a solution (N,) of the square system, from A and B as given."""
+        form = self.square_form
+        rhs = self.rhs if form is None else form.certified_rhs
+        return self.certifier.residual(solution, rhs[:, column])
 
     @property
     def size(self) -> int:
-        """Number of real unknowns."""
+        """Number of lines of the square real system."""
         return len(self.matrix)
 
     @property
@@ -133,8 +182,14 @@ class LinearSystem:
         columns = from_real_vector(solutions.T).T if np.iscomplexobj(self.given_matrix) else solutions
         return columns[:, 0] if self.single else columns
 
+    def largest_residual(self, solutions: Floats) -> float:
+        """Return the largest magnitude in B - A X, of solutions (n, k) of a square A."""
+        columns = range(self.count)
+        residuals = np.stack([self.residual(solutions[:, column], column) for column in columns], axis=1)
+        return float(np.abs(self.columns_as_given(residuals)).max())
+
     def certify(self, solution: Floats, residual: float, column: int) -> Certificate:
-        """Return the certificate of a solution of one column, from the norm of its residual b - A x."""
+        """Return the certificate of a solution (N,) of one column, from the norm of its residual."""
         return self.certifier.certify(solution, residual, norm(self.rhs[:, column]))
 
     def good_enough(self, solution: Floats, residual: float, column: int) -> bool:
@@ -144,3 +199,19 @@ class LinearSystem:
     def exhausted(self, solution: Floats, residual: float) -> bool:
         """Return whether no solution in float64 has a smaller residual than this one."""
         return residual <= self.certifier.smallest_residual(solution)
+
+
+def _digits(matrix: Floats, bits: int) -> int:
+    return int(np.count_nonzero(encode_multiply(matrix, bits, DIGIT_BITS).digits))
+
+
+def _check_peaks(rhs: Floats, reference: Floats) -> None:
+    """Raise `InputError` for right-hand sides and solutions whose scale float64 does not hold."""
+    for what, values in (("right-hand side", rhs), ("solution", reference)):
+        peaks = np.abs(values).max(axis=0)
+        wrong = peaks[(peaks != 0.0) & ~((peaks >= PEAKS[0]) & (peaks <= PEAKS[1]))]
+        if wrong.size:
+            raise InputError(
+                f"the largest magnitude of the {what} is {wrong[0]:.3g}; scale the system to between "
+                f"{PEAKS[0]:.0e} and {PEAKS[1]:.0e}"
+            )

@@ -19,18 +19,25 @@ from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, BlockMaps
+from mho.procedures.cells.programming import PULSES_PER_CELL
 from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
-from mho.procedures.cells.write_verify import largest_pulses
 from mho.procedures.equations.algorithms.directions import METHODS, Method
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.certificates.certificate import Certificate, norm
+from mho.procedures.equations.circuits.programmed_blocks import (
+    cells_in_words,
+    check_limits,
+    contents_of,
+    wait_at_rest,
+)
 from mho.procedures.equations.solve.block_solve_plan import (
     SCHUR_OF_SOLVE,
     BlockSolvePlan,
     check_leaf,
     plan_block_solve,
 )
+from mho.procedures.equations.solve.earlier_answers import EarlierAnswer, answers_table, earlier_answers
+from mho.procedures.equations.solve.least_squares import FORMS
 from mho.procedures.equations.solve.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.programmed_matrix import (
@@ -40,7 +47,19 @@ from mho.procedures.equations.solve.programmed_matrix import (
     ProgrammedMatrix,
 )
 from mho.procedures.equations.solve.shortfall import shortfall
-from mho.procedures.equations.solve.solve_messages import say_blocks, say_encoding, say_what_slices_hold
+from mho.procedures.equations.solve.solve_enclosure import (
+    enclose_solutions,
+    enclosure_arrays,
+    record_enclosure,
+)
+from mho.procedures.equations.solve.solve_messages import (
+    say_blocks,
+    say_encoding,
+    say_inverse_residual,
+    say_least_squares,
+    say_taken_over,
+    say_what_slices_hold,
+)
 from mho.procedures.equations.solve.solve_plan import SolvePlan, plan_solve
 from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.equations.solve.solve_tables import (
@@ -49,13 +68,20 @@ from mho.procedures.equations.solve.solve_tables import (
     cycles_table,
     solve_arrays,
 )
-from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
+from mho.procedures.parameters import (
+    BooleanParameter,
+    FloatParameter,
+    IntegerParameter,
+    ListParameter,
+    Parameter,
+)
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RecordedParameter
-from mho.runs.standard_figures import convergence_figure, programming_figures
+from mho.runs.standard_figures import convergence_figure
 
 Floats = NDArray[np.float64]
 
+MOST_NUMBERS = 1024  # of a list in the summary
 FLOAT64 = "products in float64"
 WORTHLESS = 0.05
 """Error of a carried residual, relative to the one before, from which products in float64 are the faster way."""
@@ -97,12 +123,16 @@ class Answer:
         As `Solution.cycles`.
     products_off : float
         Largest relative error of a carried residual that was found.
-    solution : (n,) array
-        x of the system as given.
+    solution : (N,) array
+        Of the square system, in its form as given.
     certificate : Certificate
     converged : bool
     reason : str
         Why it did not.
+    cycles : int
+        That it took, also those of an earlier run.
+    taken_over : bool
+        Whether it is an earlier run's.
     """
 
     rows: list[dict[str, float]]
@@ -111,6 +141,13 @@ class Answer:
     certificate: Certificate
     converged: bool
     reason: str
+    cycles: int
+    taken_over: bool = False
+
+    @classmethod
+    def earlier(cls, answer: EarlierAnswer) -> Answer:
+        """Return the answer that an earlier run gave."""
+        return cls([], 0.0, answer.solution, answer.certificate, True, "", answer.cycles, True)
 
 
 class Solve(Procedure):
@@ -130,6 +167,8 @@ class Solve(Procedure):
     max_cycles = IntegerParameter("Most cycles", minimum=1, maximum=10_000, default=50)
     method = ListParameter("Method of refinement", choices=["auto", *METHODS], default="auto")
     residual = ListParameter("Residual from", choices=["auto", "analogue", "float64"], default="auto")
+    least_squares = ListParameter("Least squares by", choices=["auto", *FORMS], default="auto")
+    certify = BooleanParameter("Enclose the exact solution, with proof", default=False)
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=4096)
     schur = ListParameter("Schur complements of blocks", choices=list(SCHUR_OF_SOLVE), default="exact")
@@ -150,14 +189,19 @@ class Solve(Procedure):
                 f"count is {self.count}, which is of random right-hand sides; leave it out where they are given"
             )
         return LinearSystem.load(
-            self.matrix, self.rhs, self.seed, Goal(self.bits, self.tolerance), self.count
+            self.matrix,
+            self.rhs,
+            self.seed,
+            Goal(self.bits, self.tolerance),
+            self.count,
+            self.least_squares,
         )
 
     def prepare(self, given: LinearSystem, bench: Bench, rng: np.random.Generator) -> PreparedSolve:
         """Choose form, encoding and shift, place the blocks, check stability and limits."""
         chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
         settings = settings_in_use(chip.write_verify, self.write_verify)
-        _check_limits(bench, settings)
+        check_limits(bench, settings, VECTOR_VOLTS)
         leaf = check_leaf(self.leaf, chip, bench.vector_size)
         if given.size > leaf:
             return self._prepare_blocks(given, bench, rng, chip, leaf, settings)
@@ -181,7 +225,7 @@ class Solve(Procedure):
             slices=None if self.residual == "float64" else slices,
             method=self._method(),
         )
-        return PreparedSolve(given, on_chip, _solutions_as_sliced(on_chip, given.rhs), wanted, settings, rng)
+        return PreparedSolve(given, on_chip, _solutions_as_sliced(on_chip, given), wanted, settings, rng)
 
     def _prepare_blocks(
         self,
@@ -219,29 +263,22 @@ class Solve(Procedure):
 
         Of a matrix by blocks neither pulses nor maps are kept: they would take gigabytes.
         """
-        if isinstance(plan.on_chip, BlockSolvePlan):
-            cycles = cycles_table(plan.system.size, min(self.max_cycles, 50) * plan.system.count)
-            figure = convergence_figure(int(self.bits), self.tolerance, columns=plan.system.count)
-            arrays = block_solve_arrays(plan.system, plan.on_chip)
-            return Layout((cycles, PRODUCTS), (), arrays, default="cycles", figures=(figure,))
-        blocks = plan.on_chip.blocks()
-        cells = sum(block.digits.size for block in blocks)
-        pulses = replace(PULSES, rows=round(PULSES_PER_CELL * cells))
-        cycles = cycles_table(plan.system.size, min(self.max_cycles, 50) * plan.system.count)
-        maps = [
-            one
-            for name in dict.fromkeys(block.placement.array for block in blocks)
-            for one in BlockMaps.covering(name, blocks).declared()
-        ]
-        arrays = solve_arrays(plan.system, plan.on_chip)
-        names = list(dict.fromkeys(block.placement.array for block in blocks))
-        levels = plan.on_chip.levels
-        windows = zip(levels.low.tolist(), levels.high.tolist(), strict=True)
-        figures = (
-            convergence_figure(int(self.bits), self.tolerance, columns=plan.system.count),
-            *programming_figures(names, windows),
+        system, on_chip = plan.system, plan.on_chip
+        cycles = cycles_table(system.size, len(system.reference), min(self.max_cycles, 50) * system.count)
+        tables = (cycles, PRODUCTS, answers_table(system))
+        figure = convergence_figure(int(self.bits), self.tolerance, columns=system.count)
+        enclosing = enclosure_arrays(system) if self.certify else ()
+        if isinstance(on_chip, BlockSolvePlan):
+            arrays = block_solve_arrays(system, on_chip) + enclosing
+            return Layout(tables, (), arrays, default="cycles", figures=(figure,))
+        blocks = contents_of(on_chip.blocks(), on_chip.levels)
+        return Layout(
+            (blocks.pulses, *tables),
+            blocks.maps,
+            solve_arrays(system, on_chip) + enclosing,
+            default="cycles",
+            figures=(figure, *blocks.figures),
         )
-        return Layout((pulses, cycles, PRODUCTS), tuple(maps), arrays, default="cycles", figures=figures)
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -268,11 +305,7 @@ class Solve(Procedure):
         """Return arrays and cell ranges in use."""
         if isinstance(plan.on_chip, BlockSolvePlan):
             return f"{plan.on_chip.encoding_name} on {plan.on_chip.chip.name}"
-        return "; ".join(
-            f"{b.placement.array}[{b.placement.rows.min()}:{b.placement.rows.max() + 1}, "
-            f"{b.placement.columns.min()}:{b.placement.columns.max() + 1}]"
-            for b in plan.on_chip.blocks()
-        )
+        return cells_in_words(plan.on_chip.blocks())
 
     def run_title(self) -> str:
         """Return the name of the matrix and the precision."""
@@ -286,7 +319,14 @@ class Solve(Procedure):
         return Estimate(pulses=round(PULSES_PER_CELL * (given.digits + 2 * given.size**2)))
 
     def execute(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
-        """Program, forecast, refine each right-hand side, report."""
+        """Program, forecast, refine each right-hand side that an earlier run has not solved, report."""
+        system = plan.system
+        say_least_squares(system, stream)
+        taken = {} if stream.earlier is None else earlier_answers(stream.earlier, system)
+        say_taken_over(len(taken), system, stream)
+        open_columns = [
+            column for column in range(system.count) if not (system.zeros[column] or column in taken)
+        ]
         matrix: MatrixOnChip
         if isinstance(plan.on_chip, BlockSolvePlan):
             say_blocks(plan.on_chip, stream)
@@ -295,16 +335,21 @@ class Solve(Procedure):
             say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
             say_encoding(plan.on_chip, stream)
             matrix = ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
-        if plan.system.rhs.any():
+        if open_columns:
             matrix.program()
-            matrix.settle(_trial(plan.system))
-            if self.wait > 0.0:
-                bench.rest()
-                bench.wait_until(bench.now() + self.wait)
+            matrix.settle(system.rhs[:, open_columns[0]])
+            wait_at_rest(bench, self.wait)
             matrix.calibrate()
-        else:
-            stream.say("every right-hand side is zero, and so is every solution: nothing is programmed")
-        answers = [self._answer(plan, bench, stream, matrix, column) for column in range(plan.system.count)]
+        elif not taken:
+            stream.say("every solution is zero, as the right-hand sides are: nothing is programmed")
+        answers = []
+        for column in range(system.count):
+            answers.append(
+                Answer.earlier(taken[column])
+                if column in taken
+                else self._answer(plan, bench, stream, matrix, column)
+            )
+            _record(answers[-1], column, bench.now(), stream)
         return self._report(plan, bench, stream, matrix, answers)
 
     def _method(self) -> Method:
@@ -317,17 +362,17 @@ class Solve(Procedure):
     ) -> Answer:
         """Refine one right-hand side, and record its cycles."""
         system, form = plan.system, plan.on_chip.preconditioning
-        rhs = system.rhs[:, column]
-        if not rhs.any():
-            certificate = system.certify(rhs, 0.0, column)
-            return Answer([], 0.0, np.zeros_like(rhs), certificate, True, "")
+        if system.zeros[column]:
+            zero = system.zero(column)
+            return Answer([], 0.0, zero, system.certify(zero, 0.0, column), True, "", 0)
         rows: list[dict[str, float]] = []
         off = 0.0
         before = matrix.counts
         for cycle in self._cycles(system, matrix, stream, column):
             stream.check()
             solution = form.solution(cycle.solution)
-            rows.append(_row(cycle, solution, column, system.reference[:, column], plan.sliced[:, column]))
+            unknowns = system.unknowns(solution)
+            rows.append(_row(cycle, unknowns, column, system.reference[:, column], plan.sliced[:, column]))
             off = max(off, cycle.off) if cycle.off == cycle.off else off
             given, answered = matrix.played
             counts = matrix.counts
@@ -340,7 +385,7 @@ class Solve(Procedure):
                 **{f"mvm_{name}": counts[name] - before[name] for name in COUNTS},
                 input=given,
                 output=answered,
-                solution=solution,
+                solution=unknowns,
             )
             expected, measured = matrix.sample
             numbers = np.full(expected.shape, cycle.number)
@@ -349,7 +394,7 @@ class Solve(Procedure):
         certificate = system.certify(solution, norm(form.given_equations(cycle.residual)), column)
         converged = cycle.end == "converged"
         reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
-        return Answer(rows, off, solution, certificate, converged, reason)
+        return Answer(rows, off, solution, certificate, converged, reason, len(rows))
 
     def _cycles(
         self, system: LinearSystem, matrix: MatrixOnChip, stream: Stream, column: int
@@ -366,7 +411,7 @@ class Solve(Procedure):
                 form.equations(rhs),
                 matrix.invert,
                 matrix.multiply,
-                lambda unknowns: form.equations(system.certifier.residual(form.solution(unknowns), rhs)),
+                lambda unknowns: form.equations(system.residual(form.solution(unknowns), column)),
                 lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
                 method=self._method(),
                 correction_bits=self.correction_bits,
@@ -419,7 +464,7 @@ class Solve(Procedure):
     ) -> Solution:
         """Announce the result, and return it with its certificate."""
         system, on_chip = plan.system, matrix.plan
-        solutions = np.stack([answer.solution for answer in answers], axis=1)
+        solutions = system.unknowns(np.stack([answer.solution for answer in answers], axis=1))
         stream.set_array("solution", solutions[:, 0] if system.single else solutions)
         counts = matrix.counts
         if counts["wrong"]:
@@ -443,10 +488,10 @@ class Solve(Procedure):
             "method": self._method(),
             "residual_from": "analogue" if matrix.on_chip else "float64",
             "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
-            "solution": _plain(solution),
-            "relative_error": max(_last(answer, "relative_error") for answer in answers),
-            "sliced_error": max(_last(answer, "sliced_error") for answer in answers),
-            "cycles": rows,
+            "relative_error": _largest_error(solutions, system.reference),
+            "sliced_error": _largest_error(solutions, plan.sliced),
+            **_where_short("solution", _plain(solution), solutions.size),
+            **_where_short("cycles", rows, sum(map(len, rows))),
             **{f"mvm_{name}": counts[name] for name in COUNTS},
             **matrix.operations,
             "products_off": max(answer.products_off for answer in answers),
@@ -457,31 +502,40 @@ class Solve(Procedure):
             "reads": matrix.programmer.reads,
             "virtual_seconds": bench.now(),
         }
+        if system.square_form is not None:
+            summary["least_squares"] = system.square_form.plain()
+        if isinstance(self.rhs, str) and self.rhs == "identity" and system.square_form is None:
+            summary["inverse_residual"] = system.largest_residual(solutions)
+            say_inverse_residual(summary["inverse_residual"], stream)
+        if self.certify:
+            summary["enclosure"] = record_enclosure(enclose_solutions(system, solutions), system, stream)
         return Solution(solution, not short, worst.certificate, rows, summary)
 
 
-def _solutions_as_sliced(plan: SolvePlan, rhs: Floats) -> Floats:
+def _record(answer: Answer, column: int, now: float, stream: Stream) -> None:
+    """Write an answer into the run file at once, so that a later run can go on after it."""
+    stream.record(
+        "answers",
+        rhs=column,
+        time=now,
+        converged=answer.converged,
+        bits=answer.certificate.bits,
+        cycles=answer.cycles,
+        residual=answer.certificate.relative_residual,
+        taken_over=answer.taken_over,
+        solution=answer.solution,
+    )
+
+
+def _solutions_as_sliced(plan: SolvePlan, system: LinearSystem) -> Floats:
     """Return the solutions (n, k) of the matrix as the chip's products hold it."""
     form = plan.preconditioning
     try:
-        held = np.linalg.solve(plan.held, form.equations(rhs))
+        held = np.linalg.solve(plan.held, form.equations(system.rhs))
     except np.linalg.LinAlgError:
         bits = 0 if plan.multiply is None else plan.multiply.fixed.bits
         raise InputError(f"the matrix is singular to {bits} bits; use more bits or another matrix") from None
-    return form.solution(np.asarray(held, dtype=np.float64))
-
-
-def _check_limits(bench: Bench, settings: WriteVerifySettings) -> None:
-    """Check the largest pulse of each kind before anything is sent."""
-    bench.check_read()
-    bench.limits.check_voltage("vector", VECTOR_VOLTS)
-    for pulse in largest_pulses(settings):
-        bench.check_pulse(pulse)
-
-
-def _trial(system: LinearSystem) -> Floats:
-    """Return the first right-hand side that is not zero, to try the loop with."""
-    return next(column for column in system.rhs.T if column.any())
+    return system.unknowns(form.solution(np.asarray(held, dtype=np.float64)))
 
 
 def _row(cycle: Cycle, solution: Floats, column: int, reference: Floats, sliced: Floats) -> dict[str, float]:
@@ -496,9 +550,15 @@ def _row(cycle: Cycle, solution: Floats, column: int, reference: Floats, sliced:
     }
 
 
-def _last(answer: Answer, name: str) -> float:
-    """Return the value after the last cycle; 0 for a zero right-hand side, whose solution is exact."""
-    return answer.rows[-1][name] if answer.rows else 0.0
+def _largest_error(solutions: Floats, references: Floats) -> float:
+    """Return the largest relative error of the columns; of a solution that is zero there is none."""
+    pairs = zip(solutions.T, references.T, strict=True)
+    return max((_relative(one, other) for one, other in pairs if one.any()), default=0.0)
+
+
+def _where_short(name: str, values: list[Any], numbers: int) -> dict[str, Any]:
+    """Return a list for the summary, which holds 64 KiB; long ones are in the arrays and tables of the run file alone."""
+    return {name: values} if numbers <= MOST_NUMBERS else {}
 
 
 def _reasons(system: LinearSystem, short: list[tuple[int, Answer]]) -> str:

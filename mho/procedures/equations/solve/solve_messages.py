@@ -7,6 +7,7 @@ import numpy as np
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.solve.least_squares import FORM_NAMES
 from mho.procedures.equations.solve.linear_system import LinearSystem
 from mho.procedures.equations.solve.solve_plan import SolvePlan
 from mho.procedures.stream import Stream
@@ -36,6 +37,30 @@ def say_what_slices_hold(system: LinearSystem, plan: SolvePlan, wanted: int, str
             "the residual is recomputed digitally for the rest",
             "WARNING",
         )
+
+
+def say_least_squares(system: LinearSystem, stream: Stream) -> None:
+    """Announce by which square system least squares are solved, and why; nothing for a square matrix."""
+    form = system.square_form
+    if form is not None:
+        rows, columns = system.given_matrix.shape
+        stream.say(
+            f"{rows} equations for {columns} unknowns are solved by least squares, by the "
+            f"{FORM_NAMES[form.form]} ({system.size} lines): {form.why}"
+        )
+
+
+def say_taken_over(taken: int, system: LinearSystem, stream: Stream) -> None:
+    """Announce how many answers of an earlier run are taken over; nothing where there is no such run."""
+    if stream.earlier is not None:
+        stream.say(
+            f"{taken} of {system.count} right-hand sides are taken over from {stream.earlier}, their residuals taken again"
+        )
+
+
+def say_inverse_residual(residual: float, stream: Stream) -> None:
+    """Announce the residual of the whole inverse."""
+    stream.say(f"the largest magnitude in I - A X is {residual:.2e}")
 
 
 def say_encoding(plan: SolvePlan, stream: Stream) -> None:

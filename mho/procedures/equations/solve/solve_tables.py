@@ -24,8 +24,8 @@ PRODUCTS = Table(
 )
 
 
-def cycles_table(size: int, rows: int) -> Table:
-    """Return the table of refinement cycles: `size` unknowns, about `rows` cycles."""
+def cycles_table(size: int, unknowns: int, rows: int) -> Table:
+    """Return the table of refinement cycles: `size` lines on the chip, `unknowns` in the solution, about `rows` cycles."""
     vector = (size,)
     return Table(
         "cycles",
@@ -63,11 +63,12 @@ def cycles_table(size: int, rows: int) -> Table:
                 "V",
                 shape=vector,
                 description="volts at the INV inputs, by row of the loop",
+                digital=1e-9,
             ),
             Column(
                 "output", "V", shape=vector, description="volts at the INV outputs, by column of the loop"
             ),
-            Column("solution", shape=vector, description="x after this cycle", digital=1e-9),
+            Column("solution", shape=(unknowns,), description="x after this cycle", digital=1e-9),
         ),
         signal="relative_error",
         axis="cycle",
@@ -111,7 +112,7 @@ def _system_arrays(system: LinearSystem) -> tuple[Array, ...]:
             description="float64 solution of the matrix as given",
             digital=1e-9,
         ),
-        Array("solution", columns(np.full(system.rhs.shape, np.nan)), description="x", digital=1e-9),
+        Array("solution", columns(np.full(system.reference.shape, np.nan)), description="x", digital=1e-9),
     )
 
 

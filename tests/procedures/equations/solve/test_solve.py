@@ -189,6 +189,13 @@ def test_the_inverse_is_solved_column_by_column_on_one_programming(tmp_path, com
         assert len(file.column("cycles", "rhs")) == len(rows)
     errors = [row["relative_error"] for row in rows if row["cycle"] == 1]
     assert result.summary["relative_error"] < min(errors)
+    off = np.abs(np.eye(3) - matrix @ result.solution).max()
+    assert result.summary["inverse_residual"] == pytest.approx(off, rel=1e-6)
+    assert any(
+        event.text == f"the largest magnitude in I - A X is {result.summary['inverse_residual']:.2e}"
+        for event in outcome.events
+        if isinstance(event, Message)
+    )
 
 
 def test_a_zero_column_is_answered_with_zeros_beside_others_that_are_solved(tmp_path):
@@ -198,6 +205,17 @@ def test_a_zero_column_is_answered_with_zeros_beside_others_that_are_solved(tmp_
     assert not result.solution[:, 1].any()
     assert_allclose(result.solution[:, 0], np.linalg.solve(load_matrix(ZUO), rhs[:, 0]), atol=1e-4)
     assert result.certificate.bits < 53.0  # the worst column's
+
+
+def test_long_lists_are_left_out_of_a_result_that_could_not_be_kept(tmp_path):
+    result = run(Solve(matrix=[[2.0]], count=200, bits=16), "arrays", seed=1, output=tmp_path / "run.h5")
+    assert result.converged
+    assert len(result.cycles) >= 200
+    with RunFile(result.path) as file:
+        assert "cycles" not in file.summary
+        assert len(file.summary["solution"]) == 1
+        assert file.length("answers") == 200
+        assert file.length("cycles") == len(result.cycles)
 
 
 def test_a_column_that_does_not_converge_is_named(tmp_path):
@@ -532,7 +550,7 @@ def test_bits_that_no_float64_can_be_proved_to_have_are_refused_before_anything_
 
 
 def test_arrays_of_a_script_are_refused_like_files(tmp_path):
-    with pytest.raises(InputError, match="not square"):
+    with pytest.raises(InputError, match="fewer equations than unknowns"):
         run(Solve(matrix=np.ones((2, 3))), output=tmp_path)
     with pytest.raises(InputError, match="it must be"):
         Solve(matrix=ZUO, bits=2)
