@@ -251,7 +251,7 @@ class Solve(Procedure):
         system, form = plan.system, plan.on_chip.preconditioning
         rhs = system.rhs[:, column]
         if not rhs.any():
-            certificate = system.certify(rhs, 0.0, column)
+            certificate = system.certify(rhs, rhs, column)
             return Answer([], 0.0, np.zeros_like(rhs), certificate, True, "")
         rows: list[dict[str, float]] = []
         off = 0.0
@@ -278,7 +278,7 @@ class Solve(Procedure):
             numbers = np.full(expected.shape, cycle.number)
             stream.record_block("products", {"cycle": numbers, "expected": expected, "measured": measured})
             before = counts
-        certificate = system.certify(solution, norm(form.given_equations(cycle.residual)), column)
+        certificate = system.certify(solution, form.given_equations(cycle.residual), column)
         converged = cycle.end == "converged"
         reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
         return Answer(rows, off, solution, certificate, converged, reason)
@@ -303,7 +303,7 @@ class Solve(Procedure):
                 method=self._method(),
                 correction_bits=self.correction_bits,
                 max_cycles=self.max_cycles - done,
-                measure=lambda residual: norm(form.given_equations(residual)),
+                measure=lambda residual: system.measure(form.given_equations(residual)),
                 start=start,
             )
             change = ""
