@@ -78,7 +78,7 @@ def permuted(rng: np.random.Generator, n: int) -> Matrix:
 def badly_scaled(rng: np.random.Generator, n: int) -> Matrix:
     """A dominant diagonal, each equation and each unknown in units of its own, six decades apart."""
     rows, columns = 10.0 ** rng.uniform(-3.0, 3.0, (2, n))
-    return rows[:, None] * _dominant(rng, n) * columns
+    return np.asarray(rows[:, None] * _dominant(rng, n) * columns)
 
 
 def skew_dominant(rng: np.random.Generator, n: int) -> Matrix:
