@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
 from itertools import product
 from statistics import median
@@ -48,11 +48,18 @@ def run(repeat: int) -> list[Figure]:
         stuck = judge_all(list(_cases(PRESET, residual, STUCK, fewer)))
         wire = judge_all(list(at_the_wire(_cases(PRESET, residual, 0.0, repeat))))
         everything += [*(one for each in solved.values() for one in each), *stuck, *wire]
-        figures += _hybrid(solved[PRESET]) if residual == "float64" else _analogue(solved[PRESET])
-        figures += [_beside(mode, preset, solved[preset], solved[PRESET]) for preset in OTHERS]
-        figures.append(_with_stuck_cells(mode, stuck))
-        figures.append(_wire(mode, wire, solved[PRESET]))
+        figures += _of_mode(mode, solved, stuck, wire)
     return [*figures, *_all(everything)]
+
+
+def _of_mode(
+    mode: str, solved: dict[str, list[Verdict]], stuck: list[Verdict], wire: list[Verdict]
+) -> list[Figure]:
+    """Return the figures of one mode: with pku, beside it with the other presets, with stuck cells, at the wire."""
+    mine = solved[PRESET]
+    figures = _hybrid(mine) if MODES[mode] == "float64" else _analogue(mine)
+    figures += [_beside(mode, preset, solved[preset], mine) for preset in OTHERS]
+    return [*figures, _with_stuck_cells(mode, stuck), _wire(mode, wire, mine)]
 
 
 def _cases(preset: str, residual: str, stuck: float, seeds: int) -> Iterator[Case]:
@@ -87,12 +94,13 @@ def bins(verdicts: list[Verdict]) -> dict[str, str]:
     return found
 
 
-def by_family(verdicts: list[Verdict]) -> dict[str, dict[str, str]]:
-    """Return `bins` of each family, without those in which it has no draw."""
+def grouped(verdicts: list[Verdict], group: Callable[[Case], Hashable]) -> dict[str, dict[str, str]]:
+    """Return `bins` of each group of cases, without those in which it has none."""
+    groups: dict[str, list[Verdict]] = {}
+    for one in verdicts:
+        groups.setdefault(str(group(one.case)), []).append(one)
     return {
-        family: {name: text for name, text in bins(mine).items() if text}
-        for family in FAMILIES
-        if (mine := [one for one in verdicts if one.case.family == family])
+        name: {where: text for where, text in bins(mine).items() if text} for name, mine in groups.items()
     }
 
 
@@ -135,7 +143,7 @@ def _hybrid(verdicts: list[Verdict]) -> list[Figure]:
                 f"hybrid: cycles, condition number {name}", value, "", target=f"<= {most}", met=value <= most
             )
         )
-    return [*figures, _families("hybrid", verdicts)]
+    return figures + _families("hybrid", verdicts)
 
 
 def _analogue(verdicts: list[Verdict]) -> list[Figure]:
@@ -146,17 +154,20 @@ def _analogue(verdicts: list[Verdict]) -> list[Figure]:
             between(verdicts, BINS[1], MIDDLE),
             FAR_ANALOGUE,
         ),
-        _families("all analogue", verdicts),
+        *_families("all analogue", verdicts),
     ]  # fmt: skip
 
 
-def _families(mode: str, verdicts: list[Verdict]) -> Figure:
-    return Figure(
-        f"{mode}: converged, all",
-        100.0 * share(verdicts),
-        f"% of {len(verdicts)}",
-        detail=by_family(verdicts),
-    )
+def _families(mode: str, verdicts: list[Verdict]) -> list[Figure]:
+    value, unit = 100.0 * share(verdicts), f"% of {len(verdicts)}"
+    return [
+        Figure(
+            f"{mode}: converged, by family", value, unit, detail=grouped(verdicts, lambda case: case.family)
+        ),
+        Figure(
+            f"{mode}: converged, by unknowns", value, unit, detail=grouped(verdicts, lambda case: case.size)
+        ),
+    ]
 
 
 def _beside(mode: str, preset: str, verdicts: list[Verdict], of_pku: list[Verdict]) -> Figure:

@@ -32,7 +32,8 @@ def test_solves_are_counted_by_mode_preset_and_family(small):
     figures = {figure.name: figure for figure in reach.run(1)}
     hybrid = figures["hybrid: converged, condition number up to 10000"]
     assert (hybrid.value, hybrid.unit, hybrid.met) == (100.0, "% of 2", True)
-    assert set(figures["hybrid: converged, all"].detail) == {"Gram", "permuted"}
+    assert set(figures["hybrid: converged, by family"].detail) == {"Gram", "permuted"}
+    assert set(figures["all analogue: converged, by unknowns"].detail) == {"2"}
     assert figures["all analogue: converged with relaxing, condition number up to 10000"].peer_value == 100.0
     assert figures["all analogue: at the wire as on arrays, up to 8 unknowns"].unit == "% of 1"
     false = figures["solves that say converged and are not"]
