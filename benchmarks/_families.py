@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._applied_families import APPLIED
+from benchmarks._structured_families import STRUCTURED
+
 Matrix = NDArray[Any]
 
 
@@ -75,7 +78,7 @@ def complex_dominant(rng: np.random.Generator, n: int) -> Matrix:
     return matrix + np.diag(np.abs(matrix).sum(axis=1) + 0.5)
 
 
-FAMILIES: dict[str, Callable[[np.random.Generator, int], Matrix]] = {
+BASIC: dict[str, Callable[[np.random.Generator, int], Matrix]] = {
     "dominant": dominant,
     "Gram": gram,
     "random": random,
@@ -89,6 +92,9 @@ FAMILIES: dict[str, Callable[[np.random.Generator, int], Matrix]] = {
     "complex Gram": complex_gram,
     "complex dominant": complex_dominant,
 }
+"""The twelve that verdicts are counted over."""
+
+FAMILIES = BASIC | STRUCTURED | APPLIED
 
 
 def draw(family: str, n: int, seed: int) -> System:

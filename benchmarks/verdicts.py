@@ -6,77 +6,29 @@ No other program gives a verdict on an analogue solve, so there is no peer.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
 
-from benchmarks._families import FAMILIES, System, draw
+from benchmarks._families import BASIC
+from benchmarks._judging import BITS, Case, Verdict, judge_all
 from benchmarks.registry import Figure
 
-BITS = 24
 PRESETS = ("ideal", "quiet", "pku", "relaxing")
 STUCK = (0.0, 0.01, 0.02, 0.05)
 WAITS = (0.0, 1.0, 3600.0, 86400.0)  # s
 SIZES = (2, 3, 4, 6, 8)
 ON_ARRAYS, AT_THE_WIRE = 400, 6  # solves a repeat
-MARGIN = 4.0  # times 2^-bits that a solve said to have converged may err
 WANTED = 0.95  # of the systems below a condition number of 10 that converge on these presets:
 NOISY = ("quiet", "relaxing")
-THREADS = "OPENBLAS_NUM_THREADS"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One solve: system, cells, share of stuck cells, wait (s) before the first cycle, and where."""
-
-    number: int
-    family: str
-    size: int
-    preset: str
-    stuck: float
-    wait: float
-    bench: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a solve claimed, and what was so.
-
-    Attributes
-    ----------
-    refused : str
-        Why nothing was solved; empty where something was.
-    converged : bool
-        What it said.
-    error : float
-        Of the solution, relative to the system's.
-    """
-
-    case: Case
-    condition: float
-    refused: str = ""
-    converged: bool = False
-    error: float = np.inf
-    bits: float = 0.0
-    cycles: int = 0
-
-    @property
-    def false(self) -> bool:
-        """Whether it said converged and was not."""
-        return self.converged and self.error > MARGIN * 2.0**-BITS
 
 
 def cases(bench: str) -> Iterator[Case]:
     """Return cases without end, the same every time, each kind beside each other."""
     number, rng = 0, np.random.default_rng(0)
     while True:
-        for family in rng.permutation(list(FAMILIES)):
+        for family in rng.permutation(list(BASIC)):
             yield Case(
                 number,
                 str(family),
@@ -87,71 +39,6 @@ def cases(bench: str) -> Iterator[Case]:
                 bench,
             )
             number += 1
-
-
-def judge(case: Case) -> Verdict:
-    """Solve, and hold what was claimed to the solution of the system."""
-    from mho.errors import ChipMapError, ConvergenceError, InputError
-    from mho.instruments import open_bench
-    from mho.procedures import Solve
-    from mho.running.execution import evaluate
-
-    system = draw(case.family, case.size, case.number)
-
-    solve = Solve(matrix=system.matrix, rhs=system.rhs, bits=BITS, wait=case.wait)
-    try:
-        with open_bench(case.bench, preset=case.preset, seed=case.number, stuck=case.stuck) as bench:
-            found = evaluate(solve, bench, seed=case.number)
-    except (ConvergenceError, ChipMapError, InputError) as error:
-        return Verdict(case, system.condition, refused=str(error))
-    return Verdict(
-        case,
-        system.condition,
-        converged=found.converged,
-        error=_error(system, found.solution),
-        bits=found.certificate.bits,
-        cycles=len(found.cycles),
-    )
-
-
-def _error(system: System, solution: np.ndarray) -> float:
-    """Error relative to the solution, from the residual in fractions: a solution in float64 errs in its last digits."""
-    residual = _exact_residual(system.matrix, solution, system.rhs)
-    exact = np.linalg.solve(system.matrix, system.rhs)
-    return float(np.linalg.norm(np.linalg.solve(system.matrix, residual)) / np.linalg.norm(exact))
-
-
-def _exact_residual(matrix: np.ndarray, solution: np.ndarray, rhs: np.ndarray) -> np.ndarray:
-    """Return b - A x, rounded once."""
-    if np.iscomplexobj(matrix) or np.iscomplexobj(solution) or np.iscomplexobj(rhs):
-        both = np.vstack([np.hstack([matrix.real, -matrix.imag]), np.hstack([matrix.imag, matrix.real])])
-        parts = _exact_residual(both, *(np.concatenate([v.real, v.imag]) for v in (solution, rhs)))
-        return parts[: len(rhs)] + 1j * parts[len(rhs) :]
-    x = [Fraction(float(value)) for value in solution]
-    return np.array(
-        [
-            float(
-                Fraction(float(b)) - sum(Fraction(float(a)) * value for a, value in zip(row, x, strict=True))
-            )
-            for row, b in zip(matrix, rhs, strict=True)
-        ]
-    )
-
-
-def judge_all(chosen: Sequence[Case]) -> list[Verdict]:
-    """Judge many cases on all usable cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    context = multiprocessing.get_context("spawn")
-    before = os.environ.get(THREADS)
-    os.environ[THREADS] = "1"  # two processes with two threads each would wait for each other
-    try:
-        with ProcessPoolExecutor(cores, mp_context=context) as pool:
-            return list(pool.map(judge, chosen, chunksize=4))
-    finally:
-        if before is None:
-            del os.environ[THREADS]
-        else:
-            os.environ[THREADS] = before
 
 
 def run(repeat: int) -> list[Figure]:

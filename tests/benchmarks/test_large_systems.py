@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks._large_systems import LARGE, convection_diffusion, draw, grid_sides, poisson, spd
+from benchmarks._grids import convection_diffusion, grid_sides, poisson
+from benchmarks._large_systems import LARGE, draw, spd
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,10 @@
 """Certificate of a solution: its residual in float64, from the matrix as given, and the resulting error bound.
 
     ||x - x*|| <= ||A^-1|| ||b - A x||,   ||x*|| >= ||x|| - ||x - x*||
+    ||x - x*|| <= ||(R A)^-1|| ||R (b - A x)||   for every diagonal R
+
+The second bound is for equations in units of very different size: with R, powers of two that make the rows of like size,
+||(R A)^-1|| ||R A|| is near the least that a scaling of the rows can make it (van der Sluis, Numer. Math. 14, 14 (1969)).
 
 The residual is summed without rounding errors (products split after Dekker, Numer. Math. 18, 224 (1971); sums after
 Shewchuk, by `math.fsum`), so it is accurate to the last bits of a double, where a plain product is rounding noise.
@@ -21,6 +25,8 @@ Floats = NDArray[np.float64]
 MANTISSA = 53  # bits of a double
 SPLITTER = 2.0**27 + 1.0  # splits a double into two halves whose products are exact
 EPSILON = 2.0 ** (1 - MANTISSA)
+WORTH = 16.0
+"""Factor by which scaled rows must lower the condition number: for less the residual is measured as it is."""
 
 
 def exact_residual(matrix: Floats, solution: Floats, rhs: Floats) -> Floats:
@@ -61,6 +67,14 @@ def dependent_rows(matrix: Floats) -> list[int]:
 def norm(vector: Floats) -> float:
     """Return the Euclidean norm; no intermediate square leaves the range of a double."""
     return math.hypot(*vector.tolist())
+
+
+def _norms(matrix: Floats) -> tuple[float, float]:
+    """Return ||A||, and an upper bound of ||A^-1||, infinite where A is singular in float64."""
+    values = np.linalg.svd(matrix, compute_uv=False)
+    largest = float(values[0])
+    smallest = float(values[-1]) - len(matrix) * EPSILON * largest
+    return largest, 1.0 / smallest if smallest > 0.0 else math.inf
 
 
 def _power(values: Floats) -> float:
@@ -119,18 +133,27 @@ class Certifier:
     Attributes
     ----------
     condition : float
-        Upper bound of the condition number of A; infinite where A is singular in float64.
+        Upper bound of the condition number of R A; infinite where that is singular in float64.
     inverse_norm : float
-        Upper bound of ||A^-1||.
+        Upper bound of ||A^-1||; infinite where A is singular in float64.
+    row_factors : (n,) array
+        The diagonal of R; ones unless it lowers the condition number by far.
     """
 
     def __init__(self, matrix: Floats) -> None:
         self._matrix = matrix
-        values = np.linalg.svd(matrix, compute_uv=False)
-        self._norm = largest = float(values[0])
-        smallest = float(values[-1]) - len(matrix) * EPSILON * largest
-        self.inverse_norm = 1.0 / smallest if smallest > 0.0 else math.inf
-        self.condition = largest * self.inverse_norm
+        self._norm, self.inverse_norm = _norms(matrix)
+        self.row_factors = np.ones(len(matrix))
+        self.condition, self._scaled_inverse_norm = self._norm * self.inverse_norm, self.inverse_norm
+        peaks = np.abs(matrix).max(axis=1)
+        if peaks.all():
+            exponents = np.frexp(peaks)[1]
+            # No factor is below 1, so that no residual vanishes by it; 2^1000 is near the largest double.
+            factors = np.ldexp(1.0, np.minimum(exponents.max() - exponents, 1000))
+            largest, inverse = _norms(factors[:, None] * matrix)
+            if largest * inverse * WORTH < self.condition:
+                self.row_factors = factors
+                self.condition, self._scaled_inverse_norm = largest * inverse, inverse
 
     @property
     def provable_bits(self) -> float:
@@ -172,12 +195,37 @@ class Certifier:
         """Return b - A x, (n,)."""
         return exact_residual(self._matrix, solution, rhs)
 
-    def certify(self, solution: Floats, residual: float, rhs_norm: float) -> Certificate:
-        """Return the certificate of a solution from `residual`, the norm of b - A x, and `rhs_norm`, that of b."""
-        most = residual * (1.0 + len(solution) * EPSILON)
-        error, length = self.inverse_norm * most, norm(self.answer(solution))
+    def measure(self, residual: Floats) -> float:
+        """Return ||R r||, by which a solution is certified, of a residual r = b - A x."""
+        return norm(self.row_factors * residual)
+
+    def certify(
+        self, solution: Floats, residual: float, rhs_norm: float, measured: float | None = None
+    ) -> Certificate:
+        """Return the certificate of a solution from the norms of its residual.
+
+        Parameters
+        ----------
+        solution : (n,) array
+            x.
+        residual, rhs_norm : float
+            ||b - A x|| and ||b||; an infinite residual, for one that is not known, proves nothing by itself.
+        measured : float, optional
+            ||R (b - A x)||, as `measure` returns it; left out, `residual` alone proves.
+        """
+        rounding = 1.0 + len(solution) * EPSILON
+        most, length = residual * rounding, norm(self.answer(solution))
+        proofs = [(self.inverse_norm, residual), (self._scaled_inverse_norm, measured)]
+        error = min(
+            (
+                inverse * size * rounding
+                for inverse, size in proofs
+                if size is not None and inverse < math.inf
+            ),
+            default=math.inf,
+        )
         bound = error / (length - error) if error < length < math.inf else math.inf
-        if most == 0.0:  # as of a right-hand side of zeros
+        if 0.0 in (residual, measured):  # as of a right-hand side of zeros
             bound = 0.0
         bits = min(max(-math.log2(bound), 0.0), float(MANTISSA)) if bound > 0.0 else float(MANTISSA)
         return Certificate(most, rhs_norm, self.inverse_norm, bound, bits)

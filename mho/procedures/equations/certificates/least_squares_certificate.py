@@ -98,7 +98,8 @@ class NormalCertifier(Certifier):
         self._matrix = matrix
         largest, smallest = full_rank(matrix)
         self._norm = largest**2
-        self.inverse_norm = (1.0 + 4.0 * EPSILON) / smallest**2
+        self.inverse_norm = self._scaled_inverse_norm = (1.0 + 4.0 * EPSILON) / smallest**2
+        self.row_factors = np.ones(matrix.shape[1])
         self.condition = self._norm * self.inverse_norm
 
     def residual(self, solution: Floats, rhs: Floats) -> Floats:
@@ -135,6 +136,7 @@ class AugmentedCertifier(Certifier):
         self._matrix, self._unknowns = self.augmented, columns
         self._norm = largest + self.scale
         self.inverse_norm = (1.0 + 4.0 * EPSILON) * math.hypot(1.0 / smallest, self.scale / smallest**2)
+        self._scaled_inverse_norm, self.row_factors = self.inverse_norm, np.ones(rows + columns)
         self.condition = self._norm * self.inverse_norm
 
     def answer(self, solution: Floats) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import InputError
-from mho.procedures.equations.certificates.certificate import Certificate, norm
+from mho.procedures.equations.certificates.certificate import Certificate
 from mho.procedures.equations.solve.linear_system import LinearSystem
 from mho.runs import Column, RunFile, Table
 
@@ -98,5 +98,5 @@ def _examined(solution: Floats, column: int, cycles: int, system: LinearSystem) 
     """Return an answer of which the residual, taken now, meets the goal; else None."""
     if column >= system.count or not np.isfinite(solution).all():
         return None
-    certificate = system.certify(solution, norm(system.residual(solution, column)), column)
+    certificate = system.certify(solution, system.residual(solution, column), column)
     return EarlierAnswer(solution, certificate, cycles) if system.goal.met(certificate) else None

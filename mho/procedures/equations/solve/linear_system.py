@@ -5,6 +5,7 @@ One with more equations than unknowns is solved in the sense of least squares, b
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,13 +189,20 @@ class LinearSystem:
         residuals = np.stack([self.residual(solutions[:, column], column) for column in columns], axis=1)
         return float(np.abs(self.columns_as_given(residuals)).max())
 
-    def certify(self, solution: Floats, residual: float, column: int) -> Certificate:
-        """Return the certificate of a solution (N,) of one column, from the norm of its residual."""
-        return self.certifier.certify(solution, residual, norm(self.rhs[:, column]))
+    def certify(self, solution: Floats, residual: Floats, column: int) -> Certificate:
+        """Return the certificate of a solution of one column, from its residual b - A x."""
+        measured = self.certifier.measure(residual)
+        return self.certifier.certify(solution, norm(residual), norm(self.rhs[:, column]), measured)
 
-    def good_enough(self, solution: Floats, residual: float, column: int) -> bool:
-        """Return whether a solution with this norm of the residual meets the goal."""
-        return self.goal.met(self.certify(solution, residual, column))
+    def measure(self, residual: Floats) -> float:
+        """Return the size of a residual b - A x in which the goal is judged: its norm, with scaled rows where bits are."""
+        return norm(residual) if self.goal.tolerance is not None else self.certifier.measure(residual)
+
+    def good_enough(self, solution: Floats, size: float, column: int) -> bool:
+        """Return whether a solution with a residual of this size, as `measure` returns it, meets the goal."""
+        residual = size if self.goal.tolerance is not None else math.inf
+        rhs = norm(self.rhs[:, column])
+        return self.goal.met(self.certifier.certify(solution, residual, rhs, size))
 
     def exhausted(self, solution: Floats, residual: float) -> bool:
         """Return whether no solution in float64 has a smaller residual than this one."""

@@ -364,7 +364,7 @@ class Solve(Procedure):
         system, form = plan.system, plan.on_chip.preconditioning
         if system.zeros[column]:
             zero = system.zero(column)
-            return Answer([], 0.0, zero, system.certify(zero, 0.0, column), True, "", 0)
+            return Answer([], 0.0, zero, system.certify(zero, np.zeros_like(zero), column), True, "", 0)
         rows: list[dict[str, float]] = []
         off = 0.0
         before = matrix.counts
@@ -391,7 +391,7 @@ class Solve(Procedure):
             numbers = np.full(expected.shape, cycle.number)
             stream.record_block("products", {"cycle": numbers, "expected": expected, "measured": measured})
             before = counts
-        certificate = system.certify(solution, norm(form.given_equations(cycle.residual)), column)
+        certificate = system.certify(solution, form.given_equations(cycle.residual), column)
         converged = cycle.end == "converged"
         reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
         return Answer(rows, off, solution, certificate, converged, reason, len(rows))
@@ -416,7 +416,7 @@ class Solve(Procedure):
                 method=self._method(),
                 correction_bits=self.correction_bits,
                 max_cycles=self.max_cycles - done,
-                measure=lambda residual: norm(form.given_equations(residual)),
+                measure=lambda residual: system.measure(form.given_equations(residual)),
                 start=start,
             )
             change = ""

@@ -127,7 +127,10 @@ class SolvePlan:
         """
         form = Form(self.preconditioning, self.loop.matrix)
         kinds = (self.encoding.kind,)
-        chooser = replace(self.chooser, kinds=kinds)
+        arrays = (
+            1 if self.negative is None else self.chooser.arrays
+        )  # a run declares its maps before it begins
+        chooser = replace(self.chooser, kinds=kinds, arrays=arrays)
         loop = chooser.shifted([form], rng, beyond=self.candidate.shift)
         positive, negative = _on_cells(self.positive.placement, self.chip.arrays_for("invert"), loop)
         return replace(self, loop=loop, positive=positive, negative=negative)

@@ -27,7 +27,8 @@ class Solution:
         Error bound from the residual, recomputed in float64 from the matrix as given and the solution as returned; of
         several columns the one with the fewest bits.
     cycles : list of dict
-        Per cycle: rhs (the column, from 0), cycle, residual (relative to b, as updated from the products),
+        Per cycle: rhs (the column, from 0), cycle, residual (relative to b, as updated from the products,
+        and with scaled rows where the certificate scales them),
         relative_error (to a float64 solve of the matrix as given), sliced_error (to the solution of the matrix as
         held), bits = -log2 relative_error.
     summary : dict

@@ -90,6 +90,48 @@ def test_the_bound_is_never_below_the_error(seed, n, condition, bits):
         assert certificate.error_bound <= 2.0 * condition * error + 2.0**-50
 
 
+@given(
+    st.integers(0, 10_000), st.integers(2, 5), st.sampled_from([10.0, 1e8, 1e30, 1e150]), st.integers(4, 56)
+)
+@settings(max_examples=100, deadline=None)
+def test_the_bound_of_equations_in_units_of_their_own_is_never_below_the_error(seed, n, spread, bits):
+    matrix, rhs = a_system(seed, n, 10.0)
+    rng = np.random.default_rng(seed + 1)
+    units = spread ** rng.uniform(-1.0, 1.0, n)
+    matrix, rhs = units[:, None] * matrix, units * rhs
+    truth = solved_in_fractions(matrix, rhs)
+    exact = np.array([float(value) for value in truth])
+    solution = exact + 2.0**-bits * np.linalg.norm(exact) * rng.standard_normal(n)
+    certifier = Certifier(matrix)
+    residual = certifier.residual(solution, rhs)
+    sizes = float(np.linalg.norm(residual)), float(np.linalg.norm(rhs)), certifier.measure(residual)
+    certificate = certifier.certify(solution, *sizes)
+    error = float(sum((Fraction(float(x)) - t) ** 2 for x, t in zip(solution, truth, strict=True))) ** 0.5
+    error /= float(sum(t * t for t in truth)) ** 0.5
+    assert error <= certificate.error_bound * (1.0 + 1e-12)
+    assert certificate.residual == pytest.approx(sizes[0])
+    if 0.0 < error < 1e-3:
+        assert certificate.error_bound <= 1e4 * error + 2.0**-48
+
+
+def test_units_of_the_equations_take_no_bit():
+    matrix, _ = a_system(2, 5, 10.0)
+    units = 10.0 ** np.array([9.0, -7.0, 0.0, 4.0, -12.0])
+    certifier = Certifier(units[:, None] * matrix)
+    assert np.linalg.cond(units[:, None] * matrix) > 1e16
+    assert certifier.condition < 100.0
+    certifier.require(40)
+    assert np.array_equal(np.frexp(certifier.row_factors)[0], np.full(5, 0.5))  # powers of two round nothing
+    assert certifier.row_factors.min() == 1.0  # none makes a residual vanish
+    assert (Certifier(matrix).row_factors == 1.0).all()
+
+
+def test_a_residual_too_small_for_its_scaled_norm_proves_no_exactness():
+    certifier = Certifier(np.diag([1e300, 1.0]))
+    assert certifier.condition < 4.0
+    assert certifier.measure(np.array([1e-30, 0.0])) > 0.0
+
+
 def test_nothing_is_proved_of_a_solution_whose_residual_leaves_all_open():
     matrix, rhs = a_system(0, 4, 10.0)
     certifier = Certifier(matrix)

@@ -543,10 +543,17 @@ def test_the_bits_are_those_of_the_matrix_as_given_at_a_high_condition_number_to
 
 
 def test_bits_that_no_float64_can_be_proved_to_have_are_refused_before_anything_is_programmed(tmp_path):
-    matrix = np.diag([1.0, 1e-4])
+    matrix = np.array([[1.0, 1.0], [1.0, 1.0 + 1e-4]])
     with pytest.raises(InputError, match="40 bits cannot be had"):
         run(Solve(matrix=matrix, bits=40), output=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_row_in_smaller_units_takes_no_bits(tmp_path):
+    matrix, rhs = np.diag([1.0, 1e-4]), np.array([3.0, 7.0])
+    found = solve(tmp_path, matrix=matrix, rhs=rhs, bits=40, residual="float64").result
+    assert found.converged
+    np.testing.assert_allclose(found.solution, [3.0, 7e4], rtol=0.0, atol=2.0**-40 * 7e4)
 
 
 def test_arrays_of_a_script_are_refused_like_files(tmp_path):

@@ -8,11 +8,16 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from benchmarks._families import FAMILIES, System, draw
-from benchmarks.verdicts import BITS, NOISY, Case, Verdict, _error, cases, judge, judge_all
+from benchmarks._families import BASIC, FAMILIES, System, draw
+from benchmarks._judging import BITS, Case, Verdict, _error, judge, judge_all
+from benchmarks.verdicts import NOISY, cases
 from mho.chip_maps.checksums import ChecksumCode
 from mho.chip_maps.fixed_point import to_fixed_point
+from mho.instruments import open_bench
+from mho.procedures import Solve
 from mho.procedures.equations.algorithms.refinement import Cycle
+from mho.procedures.equations.certificates.certificate import exact_residual
+from mho.running.execution import evaluate
 
 
 def assert_true(verdicts: list[Verdict]) -> None:
@@ -26,7 +31,7 @@ def assert_true(verdicts: list[Verdict]) -> None:
 
 def test_the_cases_cover_every_family_preset_share_and_wait():
     drawn = list(islice(cases("arrays"), 400))
-    assert {case.family for case in drawn} == set(FAMILIES)
+    assert {case.family for case in drawn} == set(BASIC)
     assert len({(case.preset, case.stuck, case.wait) for case in drawn}) == 64
     assert drawn == list(islice(cases("arrays"), 400))
 
@@ -57,6 +62,25 @@ def test_noisy_cells_converge_all_the_same(preset):
     ]
     assert_true(verdicts)
     assert all(verdict.converged for verdict in verdicts)
+
+
+@pytest.mark.parametrize("residual", ["float64", "analogue"])
+def test_units_of_equations_and_unknowns_hinder_no_proof(residual):
+    verdict = judge(Case(0, "badly scaled", 8, "pku", 0.0, 0.0, "arrays", residual))
+    assert verdict.condition > 2.0 ** (53 - BITS)  # beyond what the residual as it is can prove
+    assert_true([verdict])
+    assert verdict.converged
+
+
+def test_a_tolerance_is_of_the_residual_as_it_is_whatever_the_units():
+    system = draw("badly scaled", 4, 0)
+    solve = Solve(matrix=system.matrix, rhs=system.rhs, tolerance=1e-6, residual="float64")
+    with open_bench("arrays", preset="pku", seed=0) as bench:
+        found = evaluate(solve, bench, seed=0)
+    residual = np.linalg.norm(exact_residual(system.matrix, found.solution, system.rhs))
+    assert found.converged
+    assert residual <= 1e-6 * np.linalg.norm(system.rhs)
+    assert found.certificate.residual == pytest.approx(residual)
 
 
 def believing_the_products(rhs, invert, multiply, recompute, enough, *, correction_bits, max_cycles, **_):
