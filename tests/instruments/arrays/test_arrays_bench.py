@@ -110,10 +110,13 @@ def test_an_ideal_chip_is_programmed_to_the_same_conductances_as_at_the_wire():
     assert_allclose(achieved[1], achieved[0], atol=100e-9)  # the meters' own offsets and noise
 
 
-def test_the_packaged_benches_differ_in_their_instruments_only():
+@pytest.mark.parametrize(
+    "names", [("arrays", "simulated"), ("integrated64-arrays", "integrated64")], ids=lambda names: names[1]
+)
+def test_the_packaged_benches_differ_in_their_instruments_only(names):
     arrays, simulated = (
         tomllib.loads((resources.files("mho.instruments") / f"benches/{name}.toml").read_text("utf-8"))
-        for name in ("arrays", "simulated")
+        for name in names
     )
     assert arrays["simulation"].pop("instruments") is False
     for key in ("name", "description"):
@@ -121,8 +124,11 @@ def test_the_packaged_benches_differ_in_their_instruments_only():
     assert arrays == simulated
 
 
-def test_the_board_is_the_same():
-    with open_bench("simulated") as wire, open_bench("arrays") as arrays:
+@pytest.mark.parametrize(
+    ("wire", "arrays"), [("simulated", "arrays"), ("integrated64", "integrated64-arrays")]
+)
+def test_the_board_is_the_same(wire, arrays):
+    with open_bench(wire) as wire, open_bench(arrays) as arrays:
         assert arrays.vector_size == wire.vector_size
         assert arrays.input_conductance == wire.input_conductance
         assert arrays.instruments.board.transimpedance == wire.instruments.board.transimpedance
