@@ -16,6 +16,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
 from mho.chip_maps.placement import Placement, place
 from mho.chip_maps.preconditioning import Preconditioning
+from mho.chip_maps.wire_drops import with_all_lines
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.algorithms.directions import Method
@@ -85,7 +86,9 @@ class SolvePlan:
         return self.loop_blocks() + self.tiles
 
     def forecast(self, input_conductance: float) -> tuple[Floats, float]:
-        """Return A0, what INV inverts, in the form of the matrix as given, and rho(I - A A0^-1), from the achieved cells.
+        """Return A0, what INV inverts, in the form of the matrix as given, and rho(I - A A0^-1).
+
+        Both are those of the achieved cells between the array's wires.
 
         Raises
         ------
@@ -93,8 +96,8 @@ class SolvePlan:
             When the loop as programmed would be unstable: it must not be connected.
         """
         encoding, step = self.encoding, self.levels.step
-        positive = self.positive.achieved
-        negative = None if self.negative is None else self.negative.achieved
+        positive = self._with_wires(self.positive)
+        negative = None if self.negative is None else self._with_wires(self.negative)
         diagonal = encoding.diagonal_conductance(step)
         network = encoding.network(positive, negative, diagonal)
         load = encoding.row_load(positive, negative, diagonal, input_conductance)
@@ -106,6 +109,10 @@ class SolvePlan:
             )
         achieved = encoding.represented(network, step)
         return self.preconditioning.given_matrix(achieved), float(contraction(self.held, achieved))
+
+    def _with_wires(self, block: Block) -> Floats:
+        wire = self.chip.array(block.placement.array).wire_resistance
+        return with_all_lines(block.achieved, block.placement, wire)
 
     def shift_further(self, rng: np.random.Generator) -> SolvePlan:
         """Return the plan with a loop that is shifted further, on the same cells, for one that does not settle.
