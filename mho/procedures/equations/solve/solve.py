@@ -114,6 +114,7 @@ class Solve(Procedure):
     method = ListParameter("Method of refinement", choices=["auto", *METHODS], default="auto")
     residual = ListParameter("Residual from", choices=["auto", "analogue", "float64"], default="auto")
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
+    loop_targets = ListParameter("Targets of the INV cells", choices=["digits", "analogue"], default="digits")
     correction_bits = IntegerParameter(
         "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
     )
@@ -156,6 +157,7 @@ class Solve(Procedure):
             input_conductance=bench.input_conductance,
             slices=None if self.residual == "float64" else slices,
             method=self._method(),
+            analogue_loop=self.loop_targets == "analogue",
         )
         settings = settings_in_use(chip.write_verify, self.write_verify)
         _check_limits(bench, settings)
@@ -180,6 +182,8 @@ class Solve(Procedure):
             convergence_figure(int(self.bits), self.tolerance, columns=plan.system.count),
             *programming_figures(names, windows),
         )
+        if self.loop_targets == "analogue":  # there are nearly as many levels as cells
+            figures = tuple(figure for figure in figures if figure.name != "levels")
         return Layout((pulses, cycles, PRODUCTS), tuple(maps), arrays, default="cycles", figures=figures)
 
     @classmethod
@@ -384,8 +388,8 @@ class Solve(Procedure):
             "inv_clamped": matrix.clamped,
             "cells": sum(block.digits.size for block in on_chip.blocks()),
             "cells_failed": matrix.failed,
-            "pulses": matrix.programmer.pulses,
-            "reads": matrix.programmer.reads,
+            "pulses": matrix.pulses,
+            "reads": matrix.reads,
             "virtual_seconds": bench.now(),
         }
         return Solution(solution, not short, worst.certificate, rows, summary)

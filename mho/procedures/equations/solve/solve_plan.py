@@ -68,6 +68,11 @@ class SolvePlan:
         return self.candidate.encoding
 
     @property
+    def loop_levels(self) -> Levels:
+        """What the loop's digits stand for: the chip's levels, or finer targets."""
+        return self.chooser.levels
+
+    @property
     def preconditioning(self) -> Preconditioning:
         """The form in which loop and products hold the matrix."""
         return self.loop.preconditioning
@@ -95,7 +100,7 @@ class SolvePlan:
         ConvergenceError
             When the loop as programmed would be unstable: it must not be connected.
         """
-        encoding, step = self.encoding, self.levels.step
+        encoding, step = self.encoding, self.loop_levels.step
         positive = self._with_wires(self.positive)
         negative = None if self.negative is None else self._with_wires(self.negative)
         diagonal = encoding.diagonal_conductance(step)
@@ -140,6 +145,7 @@ def plan_solve(
     input_conductance: float,
     slices: Callable[[Floats], tuple[int, int]] | None,
     method: Method = "gcr",
+    analogue_loop: bool = False,
 ) -> SolvePlan:
     """Choose the loop by its forecast, slice the matrix in the loop's form, and place every block on good cells.
 
@@ -157,6 +163,8 @@ def plan_solve(
         Matrix in the loop's form -> slices wanted, and the fewest that serve. None where products are taken in float64.
     method : str
         Method of the refinement, by which loops are judged.
+    analogue_loop : bool
+        Whether the loop's cells are programmed to the entries themselves instead of the nearest digits.
 
     Raises
     ------
@@ -169,7 +177,8 @@ def plan_solve(
     if not loops or (slices is not None and not chip.arrays_for("multiply")):
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
     kinds = _fitting_kinds(chip, loops, matrix, encoding, lines)
-    chooser = LoopChooser(levels, kinds, len(loops), input_conductance, method)
+    loop_levels = levels.refined() if analogue_loop else levels
+    chooser = LoopChooser(loop_levels, kinds, len(loops), input_conductance, method)
     loop = chooser.choose(matrix, rng)
     order = loop.candidate.encoding.order
     positive, negative = _on_cells(_place_loop(loops, loop, order), loops, loop)

@@ -93,7 +93,11 @@ def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
             digital=1e-9,
         ),
         Array("solution", columns(np.full(system.rhs.shape, np.nan)), description="x", digital=1e-9),
-        Array("digits_invert", plan.positive.digits, description="digits of the inverting array"),
+        Array(
+            "digits_invert",
+            plan.positive.digits,
+            description=f"targets of the inverting array, in units of {plan.loop_levels.step:g} S",
+        ),
         Array(
             "rows_invert",
             form.order,
