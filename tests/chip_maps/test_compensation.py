@@ -30,7 +30,7 @@ def test_the_error_of_all_slices_is_that_of_the_last(seed: int, ratio: float, co
     slices: list[Pair] = []
     for _ in range(count):
         targets = next_targets(matrix, slices, ratio, TOP)
-        assert all(np.all((0.0 <= part) & (part <= TOP)) for part in targets)
+        assert all(np.all((part >= 0.0) & (part <= TOP)) for part in targets)
         assert not np.any((targets[0] > 0.0) & (targets[1] > 0.0))
         slices.append(programmed(targets, rng))
     error = np.abs(represented(slices, ratio) - matrix).max()
