@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks._families import Matrix
-from benchmarks._large_systems import dominant, gram, poisson, spd
+from benchmarks._families import Matrix, dominant, gram
+from benchmarks._large_systems import poisson, spd
 from benchmarks._solves import PRESET, seeds, threads
 from benchmarks.registry import Figure
 from mho.instruments import open_bench
