@@ -13,6 +13,8 @@ from mho.errors import ChipMapError
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
+PARTS = 20  # of a digit, of targets without rounding: an eighth of a level's usual spread
+
 
 @dataclass(frozen=True)
 class Levels:
@@ -67,6 +69,25 @@ class Levels:
         """Number of bits per cell."""
         return int(np.log2(len(self.nominal)))
 
+    def refined(self, parts: int = PARTS) -> Levels:
+        """Return targets between the digits: the same range in steps of 1 / `parts` of a digit, with windows as wide.
+
+        Windows then overlap, so that a cell no longer tells its target: its conductance is an analogue quantity. A target
+        below half a window's width is met by a cell that does not conduct.
+
+        Raises
+        ------
+        ChipMapError
+            For less than one part.
+        """
+        if parts < 1:
+            raise ChipMapError(f"a digit cannot be divided into {parts} parts; give at least 1")
+        nominal = np.linspace(0.0, self.nominal[-1], self.top * parts + 1)
+        half_width = self.high[-1] - self.nominal[-1]
+        low, high = np.maximum(nominal - half_width, 0.0), nominal + half_width
+        low[nominal < 0.5 * half_width], high[0] = -np.inf, self.high[0]
+        return Levels(nominal, low, high, self.step / parts, self.spread, self.zero_range)
+
     def conductance(self, digits: ArrayLike) -> Floats:
         """Return the target conductance (S) of each digit; raises `ChipMapError` for a digit outside the range."""
         index = np.asarray(digits)
@@ -89,5 +110,5 @@ class Levels:
         index = np.asarray(digits, dtype=np.int64)
         shape = (draws, *index.shape)
         g = self.nominal[index] + rng.normal(0.0, self.spread, shape)
-        g = np.clip(g, self.low[index], self.high[index])
+        g = np.clip(g, np.maximum(self.low, 0.0)[index], self.high[index])
         return np.where(index > 0, g, rng.uniform(*self.zero_range, shape))

@@ -57,3 +57,25 @@ def test_drawn_cells_lie_in_their_windows_with_the_spread_of_verified_ones():
     assert np.all((drawn[:, 1:].std(axis=0) > 0.55e-6) & (drawn[:, 1:].std(axis=0) < 0.65e-6))
     assert drawn[:, 0].min() >= 0.22e-6
     assert drawn[:, 0].max() <= 0.52e-6
+
+
+def test_refined_targets_lie_between_the_digits_with_windows_as_wide():
+    fine = LEVELS.refined(20)
+    assert (fine.top, fine.step) == (140, pytest.approx(0.25e-6))
+    assert_allclose(fine.nominal[20::20], LEVELS.nominal[1:])
+    assert_allclose(fine.high[20::20], LEVELS.high[1:])
+    assert_allclose(fine.low[20::20], LEVELS.low[1:])
+    assert np.all(fine.low[fine.nominal < 0.6e-6] == -np.inf)  # met by a cell that does not conduct
+    assert fine.inside(fine.nominal, np.arange(141)).all()
+
+
+def test_refined_targets_are_drawn_without_negative_conductances():
+    fine = LEVELS.refined()
+    drawn = fine.draw(np.arange(len(fine.nominal)), 500, np.random.default_rng(1))
+    assert drawn.min() >= 0.0
+    assert_allclose(drawn[:, 40:].mean(axis=0), fine.nominal[40:], atol=0.12e-6)
+
+
+def test_a_digit_has_at_least_one_part():
+    with pytest.raises(ChipMapError, match="cannot be divided into 0 parts; give at least 1"):
+        LEVELS.refined(0)

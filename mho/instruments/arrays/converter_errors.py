@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from mho.errors import BenchError
 from mho.instruments.bench_file.entries import DaqEntry
 from mho.instruments.simulated.array_board.converters import (
-    CHANNELS,
     FULL,
     INPUT_RANGE,
     OUTPUT_RANGE,
@@ -39,6 +38,8 @@ class ConverterErrors:
     Parameters
     ----------
     entry : DaqEntry
+    board_channels : int
+        Number of outputs, and of inputs, of the board's own converters.
     rng : numpy.random.Generator
         Draws each channel's gain and offset error once, and the noise.
 
@@ -49,10 +50,10 @@ class ConverterErrors:
         From one vector to the next, s.
     """
 
-    def __init__(self, entry: DaqEntry, rng: np.random.Generator) -> None:
+    def __init__(self, entry: DaqEntry, board_channels: int, rng: np.random.Generator) -> None:
         self._rng, self._board = rng, entry.driver == "array_board"
         if self._board:
-            self.output_count = self.input_count = CHANNELS
+            self.output_count = self.input_count = board_channels
             self.period = BOARD_PERIOD
             return
         outputs = unflatten_channel_string(entry.outputs)

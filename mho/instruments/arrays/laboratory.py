@@ -53,6 +53,8 @@ class ArrayLaboratory:
     chip : SparseChip
     connected : ConnectedBlock
         The circuit that the board has closed around the chip.
+    board_channels : int
+        Number of outputs, and of inputs, of the board's own converters.
     """
 
     def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
@@ -67,7 +69,7 @@ class ArrayLaboratory:
         chip_rng, board_rng, meter_rng, self.converter_rng = map(np.random.default_rng, sequence.spawn(4))
         cells = cell_preset(preset or simulation.preset, simulation.stuck)
         self.chip = SparseChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
-        self.connected = ConnectedBlock()
+        self.connected, self.board_channels = ConnectedBlock(), simulation.converters
         self._circuits = BlockCircuits.drawn(self.chip, self.connected, simulation, board_rng)
         self._meter = SpecimenConverter(
             meter_rng, MEASURE["CURR"], METER_ACCURACY, noise=METER_NOISE, overrange=OVERRANGE

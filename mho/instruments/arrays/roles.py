@@ -219,7 +219,7 @@ class ArrayDaq(_Part):
 
     def __init__(self, arrays: ArrayLaboratory, entry: DaqEntry) -> None:
         super().__init__(arrays)
-        self._converters = ConverterErrors(entry, arrays.converter_rng)
+        self._converters = ConverterErrors(entry, arrays.board_channels, arrays.converter_rng)
 
     @property
     def output_count(self) -> int:

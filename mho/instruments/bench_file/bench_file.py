@@ -57,7 +57,8 @@ class Simulation(StrictModel):
 
     Without `instruments` no instrument is simulated, and the chip is evaluated a whole array at a time. `stuck` is the
     share of cells that no pulse changes, instead of the preset's; the chip map does not list them. `row_capacitance` and
-    `feedback_capacitance` (F) of the INV loop replace those with which the amplifier comes.
+    `feedback_capacitance` (F) of the INV loop replace those with which the amplifier comes. `converters` is the number of
+    outputs, and of inputs, of the board's own converters.
     """
 
     instruments: bool = True
@@ -67,6 +68,7 @@ class Simulation(StrictModel):
     row_capacitance: Capacitance | None = None
     feedback_capacitance: Capacitance | None = None
     inverse_bits: Annotated[int, Field(ge=1, le=16)] | None = None
+    converters: Annotated[int, Field(ge=1, le=4096)] = 32
     stuck: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: int = 0
 

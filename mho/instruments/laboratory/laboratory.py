@@ -78,7 +78,9 @@ class Laboratory:
         chip_rng, board_rng, *device_rngs = (np.random.default_rng(s) for s in sequence.spawn(8))
         self.chip = SimulatedChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
         carrier = Carrier()
-        self.board = SimulatedArrayBoard(self.clock, device_rngs[2], carrier, serial="SIM00004")
+        self.board = SimulatedArrayBoard(
+            self.clock, device_rngs[2], carrier, serial="SIM00004", channels=bench.simulation.converters
+        )
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
         self._circuits = BlockCircuits.drawn(self.chip, self.board, bench.simulation, board_rng)
         self.vectors = VectorLines(self.lines, self._circuits, bench.read.gate)

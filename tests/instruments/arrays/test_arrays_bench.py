@@ -111,16 +111,19 @@ def test_an_ideal_chip_is_programmed_to_the_same_conductances_as_at_the_wire():
     assert_allclose(achieved[1], achieved[0], atol=100e-9)  # the meters' own offsets and noise
 
 
-def test_the_packaged_benches_differ_in_their_instruments_and_in_how_many_cells_there_are_only():
+@pytest.mark.parametrize(
+    "names", [("arrays", "simulated"), ("integrated64-arrays", "integrated64")], ids=lambda names: names[1]
+)
+def test_the_packaged_benches_differ_in_their_instruments_and_in_how_many_cells_there_are_only(names):
     arrays, simulated = (
         tomllib.loads((resources.files("mho.instruments") / f"benches/{name}.toml").read_text("utf-8"))
-        for name in ("arrays", "simulated")
+        for name in names
     )
     assert arrays["simulation"].pop("instruments") is False
-    for key in ("name", "description", "chip"):
+    for key in ("name", "description"):
         assert arrays.pop(key) != simulated.pop(key)
+    many, few = (load_chip_map(one.pop("chip")) for one in (arrays, simulated))
     assert arrays == simulated
-    many, few = (load_chip_map(name) for name in ("segmented", "reference"))
     assert (many.levels, many.cells, many.write_verify) == (few.levels, few.cells, few.write_verify)
     for one, other in zip(many.arrays, few.arrays, strict=True):
         assert (one.name, one.purpose, one.wire_resistance) == (
@@ -173,8 +176,11 @@ def test_blocks_that_do_not_fit_or_voltages_that_are_not_allowed_are_refused():
             bench.multiply_blocks("multiply", lines[:, :2], lines[:, :2], np.full((1, 1, 2), 1.5))
 
 
-def test_the_board_is_the_same():
-    with open_bench("simulated") as wire, open_bench("arrays") as arrays:
+@pytest.mark.parametrize(
+    ("wire", "arrays"), [("simulated", "arrays"), ("integrated64", "integrated64-arrays")]
+)
+def test_the_board_is_the_same(wire, arrays):
+    with open_bench(wire) as wire, open_bench(arrays) as arrays:
         assert arrays.vector_size == wire.vector_size
         assert arrays.input_conductance == wire.input_conductance
         assert arrays.instruments.board.transimpedance == wire.instruments.board.transimpedance

@@ -71,7 +71,7 @@ def test_it_is_armed_before_the_board_leaves_safe_and_disarmed_after_it_is_safe(
 
 
 def test_the_benches_that_one_begins_with_arm_it():
-    for name in ("simulated", "zuo2025", "switched"):
+    for name in ("simulated", "zuo2025", "switched", "integrated64"):
         assert load_bench_file(name).bench.instruments.board.watchdog == 2.0
 
 

@@ -67,8 +67,8 @@ class Carrier:
         return -volts[:, :input_count]
 
 
-def new_board() -> SimulatedArrayBoard:
-    return SimulatedArrayBoard(VirtualClock(), np.random.default_rng(0), Carrier())
+def new_board(channels: int = 32) -> SimulatedArrayBoard:
+    return SimulatedArrayBoard(VirtualClock(), np.random.default_rng(0), Carrier(), channels=channels)
 
 
 def talk(board: SimulatedArrayBoard, message: str) -> str:
@@ -94,6 +94,10 @@ def board() -> SimulatedArrayBoard:
 
 @pytest.fixture
 def driver(board: SimulatedArrayBoard) -> Iterator[ArrayBoardDriver]:
+    yield from driver_of(board)
+
+
+def driver_of(board: SimulatedArrayBoard) -> Iterator[ArrayBoardDriver]:
     register_rack("board-test", SimpleNamespace(clock=board.clock, devices={ADDRESS: board}, faults=[]))
     opened = ArrayBoardDriver(ADDRESS, "board-test@mho")
     yield opened
@@ -167,7 +171,8 @@ def test_the_page_s_converters_are_the_board_s_and_the_driver_s():
     section = PAGE.split("## Converters")[1].split("\n## ")[0]
     (outputs, inputs) = re.findall(r"(\d+) (?:out|in)puts for|(\d+) inputs at", section)
     ends = [float(n) for n in re.findall(r"(\S+) V\s+for the", section)]
-    assert (outputs[0], inputs[1]) == (str(BoardConverters.output_count), str(BoardConverters.input_count))
+    board = new_board()
+    assert (outputs[0], inputs[1]) == (str(board.output_count), str(board.input_count))
     assert ends == [OUTPUT_RANGE, INPUT_RANGE]
     assert f"keeps {MEMORY} codes" in section
     assert f"codes -{FULL} and {FULL}" in section
@@ -417,6 +422,22 @@ def test_the_converters_fill_the_role_of_a_daq(driver):
     assert answers.shape == (2, 32)
     np.testing.assert_allclose(answers[:, :3], -volts, atol=0.51 * (INPUT_RANGE + OUTPUT_RANGE) / FULL)
     assert not answers[:, 3:].any()
+
+
+def test_a_board_with_other_converters_has_as_many_as_it_says():
+    for opened in driver_of(new_board(channels=48)):
+        daq = connected(opened)
+        assert (daq.output_count, daq.input_count) == (48, 48)
+        volts = np.linspace(-1.0, 1.0, 96).reshape(2, 48)
+        np.testing.assert_allclose(daq.exchange(volts), -volts, atol=1e-3)
+        with pytest.raises(InputError, match=r"vectors of shape \(1, 49\) do not fit"):
+            daq.exchange(np.zeros((1, 49)))
+
+
+@pytest.mark.parametrize("message", [":SOUR:DAC 33,#12ab", ":SOUR:DAC 1,#12ab;:READ:ARR? 33"])
+def test_the_firmware_refuses_channels_that_it_has_not(board, message):
+    board.write(f':MODE MULT;:ROUT:BLOC "multiply",(@0),(@1);{message}\n'.encode())
+    assert errors(board) == [-222]
 
 
 def test_a_batch_is_one_message_and_what_the_board_cannot_keep_several(driver, board):

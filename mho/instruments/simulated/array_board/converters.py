@@ -13,7 +13,8 @@ from mho.instruments.simulated.scpi.parameters import BlockParameter, Numeric, b
 
 Floats = NDArray[np.float64]
 
-CHANNELS = 32  # outputs, and inputs
+CHANNELS = 32  # outputs, and inputs, of a board that is not said to have more
+MOST_CHANNELS = 4096  # of any board: as many as an array has lines
 OUTPUT_RANGE, INPUT_RANGE = 2.5, 10.0  # V, either side of zero
 FULL = 32767  # the code of a range's end
 MEMORY = 65536  # codes that the board keeps
@@ -28,16 +29,22 @@ def codes_of(volts: Floats, full_scale: float) -> NDArray[np.int16]:
 class BoardConverters(ScpiDevice):
     """The part of the board that plays vectors and reads their answers; outputs are at 0 V but while it does.
 
+    Parameters
+    ----------
+    channels : int
+        Number of outputs, and of inputs.
+
     Attributes
     ----------
     output_count, input_count : int
     """
 
-    output_count = input_count = CHANNELS
-
     period = Setting(":SOURce:DAC:PERiod", Numeric(1e-5, 1e-6, 1.0, unit="S"))
 
-    def __init__(self, clock: VirtualClock, rng: np.random.Generator, *, serial: str) -> None:
+    def __init__(
+        self, clock: VirtualClock, rng: np.random.Generator, *, serial: str, channels: int = CHANNELS
+    ) -> None:
+        self.output_count = self.input_count = channels
         self._samples: NDArray[np.int16] = np.zeros((0, 1), np.int16)
         super().__init__(clock, rng, serial=serial)
 
@@ -53,8 +60,9 @@ class BoardConverters(ScpiDevice):
         """Empty the memory."""
         self._samples = np.zeros((0, 1), np.int16)
 
-    @command(":SOURce:DAC", Numeric(1, 1, CHANNELS, integer=True), BlockParameter())
+    @command(":SOURce:DAC", Numeric(1, 1, MOST_CHANNELS, integer=True), BlockParameter())
     def _load(self, outputs: float, data: bytes) -> None:
+        _check_there(outputs, self.output_count, "outputs")
         vector = 2 * int(outputs)
         if not data or len(data) % vector:
             raise ScpiError(-161, f"samples of {vector} bytes, not {len(data)} bytes")
@@ -82,8 +90,9 @@ class BoardConverters(ScpiDevice):
     def _input_range(self) -> str:
         return f"{INPUT_RANGE:.9E}"
 
-    @query(":READ:ARRay", Numeric(1, 1, CHANNELS, integer=True))
+    @query(":READ:ARRay", Numeric(1, 1, MOST_CHANNELS, integer=True))
     def _play(self, inputs: float) -> str:
+        _check_there(inputs, self.input_count, "inputs")
         self.check_converting()
         if not len(self._samples):
             raise ScpiError(-221, "no samples are loaded")
@@ -92,3 +101,8 @@ class BoardConverters(ScpiDevice):
         answer = self.answer(volts)[:, : int(inputs)]
         self.clock.advance(len(volts) * self.period)
         return block_text(codes_of(answer, INPUT_RANGE).astype(CODE).tobytes())
+
+
+def _check_there(wanted: float, count: int, what: str) -> None:
+    if wanted > count:
+        raise ScpiError(-222, f"the board has {count} {what}")

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.array_board.converters import BoardConverters
+from mho.instruments.simulated.array_board.converters import CHANNELS, BoardConverters
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.ports import CarrierPort
 from mho.instruments.simulated.scpi.instrument import ScpiError, Setting, command, query
@@ -33,6 +33,8 @@ class SimulatedArrayBoard(BoardConverters):
         Feedback resistors of the MULTIPLY amplifiers, ohm.
     input_conductance : float
         Input resistors' conductance in INVERT mode, S.
+    channels : int
+        Number of the converters' outputs, and of their inputs.
 
     Attributes
     ----------
@@ -57,6 +59,7 @@ class SimulatedArrayBoard(BoardConverters):
         serial: str = "SIM00004",
         transimpedance: float = 20e3,
         input_conductance: float = 35e-6,
+        channels: int = CHANNELS,
     ) -> None:
         self._carrier = carrier
         self.transimpedance, self.input_conductance = transimpedance, input_conductance
@@ -65,7 +68,7 @@ class SimulatedArrayBoard(BoardConverters):
         self.negative: str | None = None
         self.stuck: dict[str, str] = {}
         self._last_message = 0.0
-        super().__init__(clock, rng, serial=serial)
+        super().__init__(clock, rng, serial=serial, channels=channels)
 
     def write(self, data: bytes, end: bool = True) -> None:
         """Receive a message, which counts as a sign of life."""

@@ -125,6 +125,16 @@ class ProgrammedBlockMatrix:
         return np.empty((2, 0))
 
     @property
+    def pulses(self) -> int:
+        """Pulses so far."""
+        return self.programmer.pulses
+
+    @property
+    def reads(self) -> int:
+        """Verify reads so far."""
+        return self.programmer.reads
+
+    @property
     def failed(self) -> int:
         """Cells that read outside their window after the last pass; 0 before."""
         return self.programmer.failed(self.plan.blocks()) if self.programmer.reads else 0

@@ -36,7 +36,6 @@ class MatrixOnChip(Protocol):
 
     rho: float
     on_chip: bool
-    programmer: Programmer
 
     @property
     def plan(self) -> PlanOnChip:
@@ -89,6 +88,16 @@ class MatrixOnChip(Protocol):
         ...
 
     @property
+    def pulses(self) -> int:
+        """Pulses so far."""
+        ...
+
+    @property
+    def reads(self) -> int:
+        """Verify reads so far."""
+        ...
+
+    @property
     def failed(self) -> int:
         """Cells outside their window."""
         ...
@@ -136,7 +145,7 @@ class ProgrammedMatrix:
     rho : float
         Contraction forecast from the achieved conductances.
     programmer : Programmer
-        With its totals.
+        Of cells that hold digits.
     on_chip : bool
         Whether products are taken on the chip, now; False makes them those of float64.
     """
@@ -152,9 +161,11 @@ class ProgrammedMatrix:
         self._bench, self._stream, self._rng = bench, stream, rng
         self.plan = plan
         self.rho = np.inf
-        self.programmer = Programmer(
-            bench, stream, plan.levels, [array.name for array in plan.chip.arrays], settings
-        )
+        names = [array.name for array in plan.chip.arrays]
+        self.programmer = Programmer(bench, stream, plan.levels, names, settings)
+        # Cells of digits and cells of finer targets have other windows.
+        alike = plan.loop_levels is plan.levels
+        self._loops_own = None if alike else Programmer(bench, stream, plan.loop_levels, names, settings)
         self.on_chip = plan.multiply is not None
         self._inverse: AnalogueInverse | None = None
         self._product: SlicedProduct | None = None
@@ -162,7 +173,12 @@ class ProgrammedMatrix:
 
     def program(self) -> None:
         """Program all blocks."""
-        self.programmer.program(self.plan.blocks())
+        if self._loops_own is None:
+            self.programmer.program(self.plan.blocks())
+        else:
+            self._loops_own.program(self.plan.loop_blocks())
+            if self.plan.tiles:
+                self.programmer.program(self.plan.tiles)
         say_failed_cells(self.failed, self._stream)
 
     def settle(self, trial: Floats) -> None:
@@ -196,7 +212,7 @@ class ProgrammedMatrix:
         self.plan = self.plan.shift_further(self._rng)
         shift = self.plan.candidate.shift
         self._stream.say(f"{why}; the loop is programmed again, shifted by {shift:.3g}", "WARNING")
-        self.programmer.program(self.plan.loop_blocks())
+        self._loop_programmer.program(self.plan.loop_blocks())
         self._stream.set_array("digits_invert", self.plan.positive.digits)
         self._clamped, self._inverse = self.clamped, None
 
@@ -254,14 +270,35 @@ class ProgrammedMatrix:
     @property
     def failed(self) -> int:
         """Cells that read outside their window after the last pass; 0 before."""
-        return self.programmer.failed(self.plan.blocks()) if self.programmer.reads else 0
+        if not self.reads:
+            return 0
+        loop = self._loop_programmer.failed(self.plan.loop_blocks())
+        return loop + self.programmer.failed(self.plan.tiles)
+
+    @property
+    def pulses(self) -> int:
+        """Pulses so far."""
+        return sum(one.pulses for one in self._programmers)
+
+    @property
+    def reads(self) -> int:
+        """Verify reads so far."""
+        return sum(one.reads for one in self._programmers)
+
+    @property
+    def _loop_programmer(self) -> Programmer:
+        return self.programmer if self._loops_own is None else self._loops_own
+
+    @property
+    def _programmers(self) -> list[Programmer]:
+        return [self.programmer] if self._loops_own is None else [self.programmer, self._loops_own]
 
     def _loop(self) -> AnalogueInverse:
         if self._inverse is None:
             full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
             plan = self.plan
             self._inverse = AnalogueInverse(
-                self._bench, plan.encoding, plan.positive, plan.negative, plan.levels.step, full_scale
+                self._bench, plan.encoding, plan.positive, plan.negative, plan.loop_levels.step, full_scale
             )
         return self._inverse
 

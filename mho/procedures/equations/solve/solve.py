@@ -172,6 +172,7 @@ class Solve(Procedure):
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=4096)
     schur = ListParameter("Schur complements of blocks", choices=list(SCHUR_OF_SOLVE), default="exact")
+    loop_targets = ListParameter("Targets of the INV cells", choices=["digits", "analogue"], default="digits")
     correction_bits = IntegerParameter(
         "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
     )
@@ -224,6 +225,7 @@ class Solve(Procedure):
             input_conductance=bench.input_conductance,
             slices=None if self.residual == "float64" else slices,
             method=self._method(),
+            analogue_loop=self.loop_targets == "analogue",
         )
         return PreparedSolve(given, on_chip, _solutions_as_sliced(on_chip, given), wanted, settings, rng)
 
@@ -277,7 +279,11 @@ class Solve(Procedure):
             blocks.maps,
             solve_arrays(system, on_chip) + enclosing,
             default="cycles",
-            figures=(figure, *blocks.figures),
+            figures=(
+                figure,
+                # With targets that are not rounded there are nearly as many levels as cells.
+                *(one for one in blocks.figures if one.name != "levels" or self.loop_targets == "digits"),
+            ),
         )
 
     @classmethod
@@ -498,8 +504,8 @@ class Solve(Procedure):
             "inv_clamped": matrix.clamped,
             "cells": sum(block.digits.size for block in on_chip.blocks()),
             "cells_failed": matrix.failed,
-            "pulses": matrix.programmer.pulses,
-            "reads": matrix.programmer.reads,
+            "pulses": matrix.pulses,
+            "reads": matrix.reads,
             "virtual_seconds": bench.now(),
         }
         if system.square_form is not None:

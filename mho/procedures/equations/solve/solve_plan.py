@@ -16,6 +16,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
 from mho.chip_maps.placement import Placement, place
 from mho.chip_maps.preconditioning import Preconditioning
+from mho.chip_maps.wire_drops import with_all_lines
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.algorithms.directions import Method
@@ -77,6 +78,11 @@ class SolvePlan:
         return self.candidate.shift
 
     @property
+    def loop_levels(self) -> Levels:
+        """What the loop's digits stand for: the chip's levels, or finer targets."""
+        return self.chooser.levels
+
+    @property
     def preconditioning(self) -> Preconditioning:
         """The form in which loop and products hold the matrix."""
         return self.loop.preconditioning
@@ -95,16 +101,18 @@ class SolvePlan:
         return self.loop_blocks() + self.tiles
 
     def forecast(self, input_conductance: float) -> tuple[Floats, float]:
-        """Return A0, what INV inverts, in the form of the matrix as given, and rho(I - A A0^-1), from the achieved cells.
+        """Return A0, what INV inverts, in the form of the matrix as given, and rho(I - A A0^-1).
+
+        Both are those of the achieved cells between the array's wires.
 
         Raises
         ------
         ConvergenceError
             When the loop as programmed would be unstable: it must not be connected.
         """
-        encoding, step = self.encoding, self.levels.step
-        positive = self.positive.achieved
-        negative = None if self.negative is None else self.negative.achieved
+        encoding, step = self.encoding, self.loop_levels.step
+        positive = self._with_wires(self.positive)
+        negative = None if self.negative is None else self._with_wires(self.negative)
         diagonal = encoding.diagonal_conductance(step)
         network = encoding.network(positive, negative, diagonal)
         load = encoding.row_load(positive, negative, diagonal, input_conductance)
@@ -116,6 +124,10 @@ class SolvePlan:
             )
         achieved = encoding.represented(network, step)
         return self.preconditioning.given_matrix(achieved), float(contraction(self.held, achieved))
+
+    def _with_wires(self, block: Block) -> Floats:
+        wire = self.chip.array(block.placement.array).wire_resistance
+        return with_all_lines(block.achieved, block.placement, wire)
 
     def shift_further(self, rng: np.random.Generator) -> SolvePlan:
         """Return the plan with a loop that is shifted further, on the same cells, for one that does not settle.
@@ -146,6 +158,7 @@ def plan_solve(
     input_conductance: float,
     slices: Callable[[Floats], tuple[int, int]] | None,
     method: Method = "gcr",
+    analogue_loop: bool = False,
 ) -> SolvePlan:
     """Choose the loop by its forecast, slice the matrix in the loop's form, and place every block on good cells.
 
@@ -163,6 +176,8 @@ def plan_solve(
         Matrix in the loop's form -> slices wanted, and the fewest that serve. None where products are taken in float64.
     method : str
         Method of the refinement, by which loops are judged.
+    analogue_loop : bool
+        Whether the loop's cells are programmed to the entries themselves instead of the nearest digits.
 
     Raises
     ------
@@ -175,7 +190,8 @@ def plan_solve(
     if not loops or (slices is not None and not chip.arrays_for("multiply")):
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
     kinds = _fitting_kinds(chip, loops, matrix, encoding, lines)
-    chooser = LoopChooser(levels, kinds, len(loops), input_conductance, method)
+    loop_levels = levels.refined() if analogue_loop else levels
+    chooser = LoopChooser(loop_levels, kinds, len(loops), input_conductance, method)
     loop = chooser.choose(matrix, rng)
     order = loop.candidate.encoding.order
     positive, negative = _on_cells(_place_loop(loops, loop, order), loops, loop)
@@ -229,7 +245,7 @@ def _fitting_kinds(
 ) -> tuple[Kind, ...]:
     """Return the kinds of encoding that fit: a bias column needs one more line, signs without it a second array."""
     n = len(matrix)
-    room = min(loops[0].rows, loops[0].columns, *lines)
+    room = min(*loops[0].stretch, *lines)
     if n > room:
         raise ChipMapError(
             f"the matrix is {n} x {n} (as a real one); the inverting arrays of chip {chip.name!r} take up to "

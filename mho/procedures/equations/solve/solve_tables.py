@@ -92,7 +92,11 @@ def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
             form.given_matrix(plan.held),
             description="A as the products hold it, in the form as given",
         ),
-        Array("digits_invert", plan.positive.digits, description="digits of the inverting array"),
+        Array(
+            "digits_invert",
+            plan.positive.digits,
+            description=f"targets of the inverting array, in units of {plan.loop_levels.step:g} S",
+        ),
         *_form_arrays(form),
         Array("matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9),
     ]

@@ -1,0 +1,33 @@
+"""The benchmarks of compensation and of large loops measure what they say, on small matrices."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import compensation, integrated64
+
+
+def test_slices_that_make_up_for_each_other_hold_more_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compensation, "SIDE", 8)
+    monkeypatch.setattr(compensation, "PRESETS", ("pku",))
+    monkeypatch.setattr(compensation, "SOLVED_PRESETS", ())
+    one, two, three = compensation.run(1)
+    assert one.value + 1.5 < two.value < three.value + 0.5
+    assert two.detail["a day later"] < two.value
+    assert three.peer_value == pytest.approx(10.79, abs=0.01)
+
+
+def test_loops_that_are_not_rounded_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compensation, "SIZE", 6)
+    figure = compensation._loops("pku", "Gram 8:1", 1)
+    assert figure.value <= figure.peer_value
+    assert set(figure.detail) == {"rho, analogue", "rho, digits"}
+
+
+def test_a_solve_on_the_large_loops_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(integrated64, "SIZE", 8)
+    solved = integrated64._solved("dominant", integrated64.ARRAYS, "float64", "analogue", 1)
+    figure = integrated64._figure("dominant", [solved])
+    assert figure.met
+    assert figure.value == len(solved.result.cycles)
+    assert figure.detail["converged"] == "1 of 1"
