@@ -70,6 +70,7 @@ class Server:
     """
 
     def __init__(self, rack: Rack, port_base: int = DEFAULT_PORT) -> None:
+        self._rack = rack  # whose instruments refer to its wires weakly
         turn = threading.Lock()  # all share one clock and one chip: messages are carried out one by one
         counted: dict[str, Traffic] = getattr(rack, "traffic", {})
         with ExitStack() as opened:

@@ -171,7 +171,7 @@ def _fitting_kinds(
     chip: ChipMap, loops: Sequence[ArrayMap], matrix: Floats, encoding: str, lines: tuple[int, int]
 ) -> tuple[Kind, ...]:
     """Return the kinds that fit: a bias column needs one line more, signs without it a second array."""
-    n, room = len(matrix), min(loops[0].rows, loops[0].columns, *lines)
+    n, room = len(matrix), min(*loops[0].stretch, *lines)
     if n > room:
         raise ChipMapError(
             f"the matrix is {n} x {n} (as a real one); the inverting arrays of chip {chip.name!r} take up to "

@@ -163,7 +163,7 @@ def plan_block_solve(
         form = Preconditioning.equilibrating(matrix)
     held = form.matrix(matrix)
     tree = plan_blocks(held, leaf, schur=SCHUR_OF_SOLVE[schur])
-    places = _leaf_places(chip, loops, len(tree.leaves), leaf)
+    places = _leaf_places(chip, loops, len(tree.leaves), leaf, len(matrix))
     kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
     if leaf + 1 > min(*loops[0].stretch, *lines):
         kinds = tuple(kind for kind in kinds if kind != "bias") or kinds
@@ -172,11 +172,13 @@ def plan_block_solve(
         _on_pair(loops, _first(place, one), one)
         for place, one in zip(places, (chooser.choose(each, rng) for each in tree.leaves), strict=False)
     ]
-    on_chip = _place_products(chip, products[0], tree.blocks, levels, lines)
+    on_chip = _place_products(chip, products[-1], tree.blocks, levels, lines)
     return BlockSolvePlan(chip, levels, form, held, tree, leaves, on_chip, chooser)
 
 
-def _leaf_places(chip: ChipMap, loops: Sequence[ArrayMap], count: int, leaf: int) -> list[Placement]:
+def _leaf_places(
+    chip: ChipMap, loops: Sequence[ArrayMap], count: int, leaf: int, size: int
+) -> list[Placement]:
     """Return one place a leaf, within a segment of rows and of columns, whose crossings hold no known bad cell."""
     array = loops[0]
     bad = {cell for one in loops[:2] for cell in one.bad_cells}
@@ -191,8 +193,9 @@ def _leaf_places(chip: ChipMap, loops: Sequence[ArrayMap], count: int, leaf: int
         if len(places) == count:
             return places
     raise ChipMapError(
-        f"the matrix takes {count} loops of {leaf} x {leaf}; the inverting arrays of chip {chip.name!r} have room for "
-        f"{len(places)}: use a chip with more of them, or larger loops"
+        f"the matrix is {size} x {size} (as a real one) and takes {count} loops of up to {leaf} x {leaf}; the inverting "
+        f"arrays of chip {chip.name!r} take up to {len(places)}: use smaller loops (--leaf), or a chip with more "
+        "arrays, as that of the bench `arrays`"
     )
 
 

@@ -101,6 +101,8 @@ class PreparedSolve:
     slices_wanted : int
         Number of slices required by the bits; the chip may have room for fewer. 0 for products in float64.
     settings : WriteVerifySettings
+    leaf : int
+        The largest matrix of a loop.
     rng : numpy.random.Generator
         Of the forecasts, where a loop that does not settle is replaced.
     """
@@ -110,6 +112,7 @@ class PreparedSolve:
     sliced: Floats
     slices_wanted: int
     settings: WriteVerifySettings
+    leaf: int
     rng: np.random.Generator
 
 
@@ -227,7 +230,9 @@ class Solve(Procedure):
             method=self._method(),
             analogue_loop=self.loop_targets == "analogue",
         )
-        return PreparedSolve(given, on_chip, _solutions_as_sliced(on_chip, given), wanted, settings, rng)
+        return PreparedSolve(
+            given, on_chip, _solutions_as_sliced(on_chip, given), wanted, settings, leaf, rng
+        )
 
     def _prepare_blocks(
         self,
@@ -258,7 +263,7 @@ class Solve(Procedure):
             input_conductance=bench.input_conductance,
             schur=self.schur,
         )
-        return PreparedSolve(given, on_chip, given.reference, 0, settings, rng)
+        return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng)
 
     def layout(self, plan: PreparedSolve) -> Layout:
         """Declare tables of pulses, cycles and products, maps per array, and matrices and vectors.
@@ -297,6 +302,7 @@ class Solve(Procedure):
         """Return the residual that the bits require, where no tolerance was given, and the settings of write-verify."""
         return {
             "count": (str(plan.system.count), "the right-hand sides'"),
+            "leaf": (str(plan.leaf), "the arrays' and converters'"),
             "tolerance": (f"what proves {self.bits} bits", "the bits'"),
             "write_verify": (settings_text(plan.settings), "the chip map's"),
         }

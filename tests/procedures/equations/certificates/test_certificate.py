@@ -173,7 +173,8 @@ def test_what_cannot_be_proved_is_refused_beforehand():
         Certifier(matrix).require(34)
     singular = np.outer([1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
     with pytest.raises(
-        InputError, match=r"singular in float64.*depend on others .counted from 0.: 1, 2; take"
+        InputError,
+        match=r"singular in float64.*depend on others .counted from 0.: 1, 2; columns: 1, 2; without",
     ):
         Certifier(singular).require(3)
 
