@@ -47,6 +47,8 @@ class ProgrammedMatrix:
         With the achieved conductances; another one after `shift_further`.
     rho : float
         Contraction forecast from the achieved conductances.
+    margin : tuple of float or None
+        Of stability, as `SolvePlan.margin`; None before.
     programmer : Programmer
         With its totals.
     on_chip : bool
@@ -64,6 +66,7 @@ class ProgrammedMatrix:
         self._bench, self._stream, self._rng = bench, stream, rng
         self.plan = plan
         self.rho = np.inf
+        self.margin: tuple[float | None, float | None] = (None, None)
         self.programmer = Programmer(
             bench, stream, plan.levels, [array.name for array in plan.chip.arrays], settings
         )
@@ -174,6 +177,7 @@ class ProgrammedMatrix:
     def _unsettled(self, trial: Floats) -> str:
         """Return why the loop cannot be used; empty when it can."""
         try:
+            self.margin = self.plan.margin(self._bench.input_conductance)
             achieved, self.rho = self.plan.forecast(self._bench.input_conductance)
             self._stream.set_array("matrix_achieved", achieved)
             self.invert(self.plan.preconditioning.equations(trial))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from mho.chip_maps.multiply_encoding import slices_needed
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench
+from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, BlockMaps
@@ -25,6 +27,8 @@ from mho.procedures.cells.write_verify import largest_pulses
 from mho.procedures.equations.algorithms.directions import METHODS, Method
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.certificates.certificate import Certificate, norm
+from mho.procedures.equations.forecast.drawn_solves import draw_solves
+from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.solve.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS, ProgrammedMatrix
 from mho.procedures.equations.solve.shortfall import shortfall
@@ -35,6 +39,7 @@ from mho.procedures.equations.solve.solve_tables import PRODUCTS, cycles_table, 
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RecordedParameter
+from mho.runs.intervals import LEAST_DRAWS
 from mho.runs.standard_figures import convergence_figure, programming_figures
 
 Floats = NDArray[np.float64]
@@ -95,6 +100,11 @@ class Answer:
     converged: bool
     reason: str
 
+    @property
+    def cycles(self) -> int:
+        """Number of cycles."""
+        return len(self.rows)
+
 
 class Solve(Procedure):
     """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
@@ -122,6 +132,9 @@ class Solve(Procedure):
     )
     seed = IntegerParameter("Seed of the right-hand side", minimum=0, default=0)
     write_verify = Parameter("Write-verify settings, the chip map's unless given")
+    draws = IntegerParameter(
+        "Chips drawn to forecast the solve before it is programmed", minimum=LEAST_DRAWS, maximum=10_000
+    )
 
     def check(self) -> LinearSystem:
         """Read matrix and right-hand side, and refuse a system without a solution at this precision."""
@@ -223,7 +236,34 @@ class Solve(Procedure):
         return Estimate(pulses=round(PULSES_PER_CELL * (given.digits + 2 * given.size**2)))
 
     def execute(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
-        """Program, forecast, refine each right-hand side, report."""
+        """Forecast where that is asked for; program, refine each right-hand side, report."""
+        if self.draws is None:
+            return self._solve(plan, bench, stream)
+        forecast = self._forecast(plan, bench, stream)
+        solution = self._solve(plan, bench, stream)
+        return replace(solution, summary=solution.summary | {"forecast": forecast.plain()})
+
+    def _forecast(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> SolveForecast:
+        """Return the forecast from solves on drawn chips by the same plan; nothing is sent to the bench."""
+        rng = np.random.default_rng(plan.rng.integers(2**63))
+        drawn = []
+        for one in draw_solves(
+            lambda bench, rng: replace(copy.deepcopy(plan), rng=rng),
+            self._solve,
+            _drawn_bench(bench),
+            self.draws,
+            rng,
+        ):
+            drawn.append(one)
+            stream.check()
+            stream.progress("forecast", len(drawn), self.draws)
+        forecast = SolveForecast.of(drawn)
+        stream.say(forecast.in_words())
+        stream.set_result({"forecast": forecast.plain()})  # so that it can be scored if no loop settles
+        return forecast
+
+    def _solve(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
+        """Program, refine each right-hand side, report."""
         say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
         say_encoding(plan.on_chip, stream)
         matrix = ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
@@ -375,6 +415,9 @@ class Solve(Procedure):
             "method": self._method(),
             "residual_from": "analogue" if matrix.on_chip else "float64",
             "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
+            "loop_slowest": matrix.margin[0],
+            "loop_damping": matrix.margin[1],
+            "cycles_to_goal": None if short else max((answer.cycles for answer in answers), default=0),
             "solution": _plain(solution),
             "relative_error": max(_last(answer, "relative_error") for answer in answers),
             "sliced_error": max(_last(answer, "sliced_error") for answer in answers),
@@ -408,6 +451,12 @@ def _check_limits(bench: Bench, settings: WriteVerifySettings) -> None:
     bench.limits.check_voltage("vector", VECTOR_VOLTS)
     for pulse in largest_pulses(settings):
         bench.check_pulse(pulse)
+
+
+def _drawn_bench(bench: Bench) -> BenchSource:
+    """Return an open bench as one without instruments, from which chips like its own can be drawn."""
+    source = BenchSource(bench=bench.file, text=bench.text, chip_text=bench.chip_text)
+    return as_arrays(source, None if bench.simulated is None else bench.simulated.chip.preset.name)
 
 
 def _trial(system: LinearSystem) -> Floats:

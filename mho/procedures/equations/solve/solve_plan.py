@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.checksums import CheckedTile, checked_tiles, place_checked
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
@@ -92,20 +93,33 @@ class SolvePlan:
         ConvergenceError
             When the loop as programmed would be unstable: it must not be connected.
         """
-        encoding, step = self.encoding, self.levels.step
-        positive = self.positive.achieved
-        negative = None if self.negative is None else self.negative.achieved
-        diagonal = encoding.diagonal_conductance(step)
-        network = encoding.network(positive, negative, diagonal)
-        load = encoding.row_load(positive, negative, diagonal, input_conductance)
-        slowest = slowest_eigenvalue(loop_eigenvalues(network, load))
+        network, eigenvalues = self._achieved_loop(input_conductance)
+        slowest = slowest_eigenvalue(eigenvalues)
         if slowest.real <= 0.0:
             raise ConvergenceError(
                 f"the programmed INV circuit would be unstable: eigenvalue {slowest:.4g} of D^-1 G has no "
                 "positive real part; it was not connected"
             )
-        achieved = encoding.represented(network, step)
+        achieved = self.encoding.represented(network, self.levels.step)
         return self.preconditioning.given_matrix(achieved), float(contraction(self.held, achieved))
+
+    def margin(self, input_conductance: float) -> tuple[float, float]:
+        """Return the smallest real part and the `damping` of the eigenvalues of D^-1 G, from the achieved cells.
+
+        The loop settles where the first is positive, and with real amplifiers where the second is, too.
+        """
+        _, eigenvalues = self._achieved_loop(input_conductance)
+        return slowest_eigenvalue(eigenvalues).real, float(damping(eigenvalues))
+
+    def _achieved_loop(self, input_conductance: float) -> tuple[Floats, NDArray[Any]]:
+        """Return the network G (k, k), S, of the achieved cells, and the eigenvalues (k,) of D^-1 G."""
+        encoding = self.encoding
+        positive = self.positive.achieved
+        negative = None if self.negative is None else self.negative.achieved
+        diagonal = encoding.diagonal_conductance(self.levels.step)
+        network = encoding.network(positive, negative, diagonal)
+        load = encoding.row_load(positive, negative, diagonal, input_conductance)
+        return network, loop_eigenvalues(network, load)
 
     def shift_further(self, rng: np.random.Generator) -> SolvePlan:
         """Return the plan with a loop that is shifted further, on the same cells, for one that does not settle.
