@@ -67,7 +67,7 @@ def forecast(
     if as_json:
         typer.echo(json.dumps(forecast_as_json(found)))
     else:
-        print_forecast(found, Path(matrix).name, Terminal())
+        print_forecast(found, Path(matrix).name, Terminal(soft_wrap=True))
 
 
 def _score(place: str | None, values: Mapping[str, Any], seed: int | None, as_json: bool) -> None:
@@ -87,4 +87,4 @@ def _score(place: str | None, values: Mapping[str, Any], seed: int | None, as_js
     if as_json:
         typer.echo(json.dumps(scores.plain()))
     else:
-        print_scores(scores, str(folder), Terminal())
+        print_scores(scores, str(folder), Terminal(soft_wrap=True))

@@ -1,4 +1,4 @@
-"""A forecast in the terminal and as JSON: the loops that were considered, an interval a quantity, what would help; scores."""
+"""A forecast in the terminal and as JSON: loops considered, an interval a quantity, what would help; and scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from rich.text import Text
 
 from mho.analysis.reports import ForecastScores, duration_text
 from mho.cli.display.terminal import Terminal
-from mho.running.forecasting import Forecast, Tried
+from mho.procedures import Tried
+from mho.running.forecasting import Forecast
 from mho.runs.intervals import Interval
 
 SHOWN = 8  # loops that were not taken
@@ -90,7 +91,7 @@ def _loops(forecast: Forecast) -> Table:
     assert forecast.plan is not None
     table.add_row("taken", *_loop(forecast.plan), "")
     for one in forecast.tried[:SHOWN]:
-        table.add_row("", *_loop(one), one.why_not or "another takes fewer cycles, or comes first of equals")
+        table.add_row("", *_loop(one), one.why_not)
     if len(forecast.tried) > SHOWN:
         table.add_row("", f"and {len(forecast.tried) - SHOWN} more")
     return table
@@ -121,7 +122,7 @@ def _quantities(forecast: Forecast) -> Table:
     table.add_row("cells to program", "", str(forecast.cells), "")
     held = "all, in float64" if forecast.held_bits is None else str(forecast.held_bits)
     table.add_row("bits of the matrix in the products", "", held, "")
-    table.add_row("bits that can be proved at all", "", f"{forecast.provable_bits:.1f}", "")
+    table.add_row("bits that float64 is sure to hold", "", f"{forecast.provable_bits:.1f}", "")
     return table
 
 
@@ -243,5 +244,5 @@ def print_scores(scores: ForecastScores, place: str, out: Console) -> None:
         out.print(table)
     if scores.without:
         out.print(f"{scores.without} runs hold no forecast, or did not end by themselves")
-    for one in scores.unreadable:
-        out.print(f"left out: {one.path}: {one.reason}", style="yellow")
+    for unreadable in scores.unreadable:
+        out.print(f"left out: {unreadable.path}: {unreadable.reason}", style="yellow")
