@@ -47,16 +47,18 @@ class Drawing:
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._tasks:
+            self._bar.stop()
 
     def show(self, stage: str, done: int, total: int) -> None:
         """Display how much of a stage is done."""
+        if not self._tasks:
+            self._bar.start()  # not before: an input that is refused is answered in one line
         if stage not in self._tasks:
             self._tasks[stage] = self._bar.add_task(stage, total=total)
         self._bar.update(self._tasks[stage], completed=done, total=total)
