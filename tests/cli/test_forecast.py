@@ -79,7 +79,7 @@ def test_a_folder_without_forecasts_says_how_to_get_some(shell, tmp_path):
     ("words", "said"),
     [
         ((), "mho forecast needs a matrix; `mho forecast --help` says more"),
-        (("nowhere.npy",), "cannot read"),
+        (("nowhere.npy",), "nowhere.npy does not exist; give the path of the matrix"),
         (("A.npy", "--draws", 5), "draws is 5; give a whole number from 19"),
         (("A.npy", "--bench", "nowhere.toml"), "cannot read bench 'nowhere.toml'"),
         (("A.npy", "--preset", "golden"), "unknown cell preset 'golden'"),
