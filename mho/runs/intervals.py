@@ -58,16 +58,13 @@ class Interval:
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Self:
         """Return the interval that `plain` made; `ValueError`, `KeyError` or `TypeError` for what is none."""
-        ends = (
+        low, median, high = (
             math.inf if values[name] is None else float(values[name]) for name in ("low", "median", "high")
         )
-        interval = cls(*ends, float(values["at_low"]), float(values["at_high"]))
-        shares = (interval.at_low, interval.at_high)
-        if not interval.low <= interval.median <= interval.high or not all(
-            0.0 <= one <= 1.0 for one in shares
-        ):
+        shares = float(values["at_low"]), float(values["at_high"])
+        if not low <= median <= high or not all(0.0 <= share <= 1.0 for share in shares):
             raise ValueError("the ends of an interval ascend, and shares lie between 0 and 1")
-        return interval
+        return cls(low, median, high, *shares)
 
 
 def prediction_interval(draws: Sequence[float]) -> Interval | None:
