@@ -73,7 +73,7 @@ class ForecastScores:
     runs, converged : int
         Runs that were scored, and those of them that converged.
     expected : float
-        How many should have converged, by the forecasts.
+        How many should have converged, by the shares of drawn chips.
     without : int
         Runs that hold no forecast, or did not end by themselves.
     unreadable : list of Measured
@@ -103,14 +103,15 @@ class ForecastScores:
             For an entry that is no forecast; nothing is counted then.
         """
         try:
-            expected, converged = float(forecast["probability"]), bool(outcome["converged"])
+            # The share of draws, whose mean is that of the outcomes; the probability that a person is told is pulled to 1/2.
+            expected, converged = forecast["converging"] / forecast["draws"], bool(outcome["converged"])
             intervals = {
                 name: Interval.from_plain(one)
                 for name, one in forecast.items()
                 if isinstance(one, Mapping) and name in outcome
             }
             values = {name: _number(outcome[name]) for name in intervals}
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
             raise RunFileError("what it holds as a forecast is none, or its result is no solve's") from None
         self.runs += 1
         self.converged += converged

@@ -16,7 +16,7 @@ from mho.runs.intervals import Interval, prediction_interval
 CYCLES = prediction_interval([4.0] * 10 + [5.0] * 9)
 PULSES = Interval(100.0, 110.0, 120.0)
 assert CYCLES is not None
-FORECAST = {"draws": 19, "probability": 0.95, "cycles_to_goal": CYCLES.plain(), "pulses": PULSES.plain()}
+FORECAST = {"draws": 19, "converging": 18, "cycles_to_goal": CYCLES.plain(), "pulses": PULSES.plain()}
 
 
 def keep(path: Path, summary: dict[str, Any], status: Status = Status.FINISHED, reason: str = "") -> None:
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_outcomes_are_held_to_their_intervals(folder: Path):
     scores = score_forecasts(folder)
-    assert (scores.runs, scores.converged, scores.expected) == (4, 3, pytest.approx(3.8))
+    assert (scores.runs, scores.converged, scores.expected) == (4, 3, pytest.approx(4 * 18 / 19))
     pulses, cycles = scores.coverages["pulses"], scores.coverages["cycles_to_goal"]
     assert (pulses.runs, pulses.inside, pulses.coverage) == (4, 3, 0.75)
     assert cycles.inside == 2
@@ -49,7 +49,7 @@ def test_files_without_a_forecast_and_damaged_ones_are_told_apart(folder: Path):
     run_samples.whole_run(folder / "none.h5")
     run_samples.failed_run(folder / "failed.h5")
     keep(folder / "aborted.h5", {"forecast": FORECAST}, Status.ABORTED, "enough")
-    keep(folder / "wrong.h5", {"converged": True, "forecast": {"probability": "often"}})
+    keep(folder / "wrong.h5", {"converged": True, "forecast": {"draws": 19, "converging": "often"}})
     keep(folder / "odd.h5", {"converged": True, "pulses": "many", "forecast": FORECAST})
     (folder / "damaged.h5").write_bytes(b"not HDF5")
     scores = score_forecasts(folder)
@@ -74,5 +74,5 @@ def test_a_place_that_is_not_there_is_refused(tmp_path: Path):
 def test_what_is_no_forecast_counts_nothing():
     scores = ForecastScores()
     with pytest.raises(RunFileError):
-        scores.add({"probability": 0.9, "pulses": {"low": 3.0}}, {"converged": True, "pulses": 3})
+        scores.add({"draws": 19, "converging": 19, "pulses": {"low": 3.0}}, {"converged": True, "pulses": 3})
     assert (scores.runs, scores.coverages) == (0, {})
