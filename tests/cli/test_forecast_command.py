@@ -62,6 +62,8 @@ def test_a_solve_keeps_a_forecast_and_the_folder_is_scored(shell, matrix, tmp_pa
     assert "2 runs in" in out
     assert "1 runs hold no forecast" in out
     assert "left out:" in out
+    assert "too few runs" in out
+    assert "not met" not in out
     assert "pulses" in out
     told = json.loads(shell("forecast", "--score", shell.folder, "--json")[1])
     assert (told["runs"], told["without_forecast"], len(told["unreadable"])) == (2, 1, 1)

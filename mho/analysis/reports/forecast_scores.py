@@ -103,7 +103,7 @@ class ForecastScores:
             For an entry that is no forecast; nothing is counted then.
         """
         try:
-            # The share of draws, whose mean is that of the outcomes; the probability that a person is told is pulled to 1/2.
+            # The share of draws, whose mean is the outcomes'; the probability that is shown is pulled towards 1/2.
             expected, converged = forecast["converging"] / forecast["draws"], bool(outcome["converged"])
             intervals = {
                 name: Interval.from_plain(one)

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from mho.analysis.reports import ForecastScores, duration_text
+from mho.analysis.reports import WANTED, Coverage, ForecastScores, duration_text
 from mho.cli.display.terminal import Terminal
 from mho.procedures import Tried
 from mho.running.forecasting import Forecast
@@ -223,6 +223,16 @@ def _loop_as_json(one: Tried) -> dict[str, Any]:
     }
 
 
+def _verdict(coverage: Coverage) -> Text:
+    """Say whether a coverage is as wanted; with few runs, nobody knows."""
+    low, high = coverage.uncertainty
+    if coverage.met:
+        return Text("met", "green")
+    if low <= WANTED[1] and high >= WANTED[0]:
+        return Text("too few runs", "yellow")
+    return Text("not met", "bold red")
+
+
 def print_scores(scores: ForecastScores, place: str, out: Console) -> None:
     """Print how often the intervals of past runs held; `place` is where these are."""
     if not scores.runs:
@@ -241,7 +251,7 @@ def print_scores(scores: ForecastScores, place: str, out: Console) -> None:
             low, high = one.uncertainty
             table.add_row(
                 NAMES.get(name, name), str(one.runs), str(one.inside), f"{one.coverage:.3f}", f"{low:.3f} to {high:.3f}",
-                Text("met", "green") if one.met else Text("not met", "yellow"),
+                _verdict(one),
             )  # fmt: skip
         out.print(table)
     if scores.without:
