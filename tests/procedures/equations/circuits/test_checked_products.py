@@ -102,9 +102,7 @@ def test_a_tile_whose_cells_have_relaxed_is_calibrated_again():
 
 
 def test_a_cell_that_fails_after_the_calibration_is_learned_from_its_own_shots(monkeypatch):
-    monkeypatch.setattr(
-        "mho.procedures.equations.circuits.products.DRIFTED", 1.0
-    )  # no tile is calibrated again
+    monkeypatch.setattr("mho.procedures.equations.circuits.products.DRIFTED", 1.0)  # no tile is calibrated again
     bench, product, matrix = bad_chip(checked=True, preset="pku", stuck=None)
     with bench:
         block = product._tiles[2]
@@ -130,9 +128,7 @@ def test_restless_cells_do_not_hold_up_the_lines_of_checked_tiles(monkeypatch):
 
 
 def test_repeating_costs_no_more_than_twice_a_calibration(monkeypatch):
-    monkeypatch.setattr(
-        "mho.procedures.equations.circuits.products.DRIFTED", 1.0
-    )  # so that the count alone decides
+    monkeypatch.setattr("mho.procedures.equations.circuits.products.DRIFTED", 1.0)  # so that the count alone decides
     monkeypatch.setattr(
         "mho.procedures.equations.circuits.products.MOVED", np.inf
     )  # and nothing is learned on the way
