@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         Solve,
         Sweep,
     )
-    from mho.running import run, solve
+    from mho.running import forecast, run, solve
     from mho.runs import Array, Band, Column, Figure, Layout, Map, ReferenceLine, Table, open_run
 else:
     from mho.lazy_names import lazy_names
@@ -60,7 +60,7 @@ else:
                 "Solve",
                 "Sweep",
             ),
-            ".running": ("run", "solve"),
+            ".running": ("forecast", "run", "solve"),
             ".runs": (
                 "Array",
                 "Band",
@@ -103,6 +103,7 @@ __all__ = [
     "Sweep",
     "Table",
     "draw",
+    "forecast",
     "open_bench",
     "open_run",
     "plot",

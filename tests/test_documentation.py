@@ -26,7 +26,7 @@ PAGES = sorted((*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "da
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LINK = re.compile(r"(?<!\\)\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
-PROCEDURE_VERBS = (("solve",), ("run",), ("rehearse",), ("queue", "add"), ("queue", "edit"))
+PROCEDURE_VERBS = (("solve",), ("forecast",), ("run",), ("rehearse",), ("queue", "add"), ("queue", "edit"))
 
 
 @cache

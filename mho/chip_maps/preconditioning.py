@@ -86,6 +86,12 @@ class Preconditioning:
         """Whether any row or column is scaled."""
         return bool((np.abs(self.row_factors) != 1.0).any() or (self.column_factors != 1.0).any())
 
+    @property
+    def name(self) -> str:
+        """The form in words, for messages."""
+        changes = (("rows exchanged", self.exchanges), ("rows and columns scaled", self.scales))
+        return ", ".join(words for words, changed in changes if changed) or "as given"
+
     def equations(self, rows: Floats) -> Floats:
         """Return P R b of a right-hand side or a residual (n,), or of many, (n, k)."""
         return np.asarray((self.row_factors * rows[self.order].T).T)

@@ -9,9 +9,13 @@ from mho.procedures.base import Procedure
 from mho.procedures.cells.program import Program, Programmed
 from mho.procedures.cells.read import Read, Reads
 from mho.procedures.cells.sweep import Sweep, Sweeps
+from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
+from mho.procedures.equations.forecast.energy import EnergyModel
+from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.invert.invert import Inversions, Invert
 from mho.procedures.equations.multiply.multiply import Multiply, Products
-from mho.procedures.equations.solve.solve import Solve
+from mho.procedures.equations.solve.loop_choice import Tried
+from mho.procedures.equations.solve.solve import PreparedSolve, Solve
 from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.parameters import (
     BooleanParameter,
@@ -23,6 +27,8 @@ from mho.procedures.parameters import (
 
 __all__ = [
     "BooleanParameter",
+    "DrawnSolve",
+    "EnergyModel",
     "FloatParameter",
     "IntegerParameter",
     "Inversions",
@@ -30,6 +36,7 @@ __all__ = [
     "ListParameter",
     "Multiply",
     "Parameter",
+    "PreparedSolve",
     "Procedure",
     "Products",
     "Program",
@@ -38,6 +45,9 @@ __all__ = [
     "Reads",
     "Solution",
     "Solve",
+    "SolveForecast",
     "Sweep",
     "Sweeps",
+    "Tried",
+    "draw_solves",
 ]

@@ -2,6 +2,7 @@
 
 - `execution`: runs one procedure in this process; `solving`: solves A x = b for arrays in one call;
 - `supervisor`, `safety_statement`: a run in its own process, and whether it left its bench safe;
+- `forecasting`: what a solve is going to come to, before anything is programmed;
 - `plan`, `campaign`: many runs from one TOML file, in sequence or on workers;
 - `continuing`, `recipe`, `rerun`: an earlier run's chip again, and an earlier run repeated and compared;
 - `resuming`: the rest of a run that was killed;
@@ -9,7 +10,7 @@
 - `results`: what a run file keeps of a result; `notifications`: mail, chat or phone at the end of a run;
 - `queue`: the durable list of jobs; `runner`: the process that carries them out.
 
-`run` and `solve` are loaded when they are asked for (PEP 562): the supervisor, which comes before all else, is small.
+`run`, `solve` and `forecast` are loaded when they are asked for (PEP 562): the supervisor, which comes first, is small.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mho.running.execution import run
+    from mho.running.forecasting import forecast
     from mho.running.solving import solve
 else:
     from mho.lazy_names import lazy_names
 
-    __getattr__, __dir__ = lazy_names(__name__, {".execution": ("run",), ".solving": ("solve",)})
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {".execution": ("run",), ".forecasting": ("forecast",), ".solving": ("solve",)},
+    )
 
-__all__ = ["run", "solve"]
+__all__ = ["forecast", "run", "solve"]

@@ -1,6 +1,7 @@
 """Run files: one HDF5 file a run. They are declared, written, read, checked and found here.
 
 - `schema`: what a run file holds, as plain data; `units`: conversion of units;
+- `intervals`: prediction intervals as run files keep them;
 - `paths`: where a new run file goes; `provenance`: program, machine and state of the code behind a run;
 - `liveness`: whether the process that writes a run file still lives;
 - `reading`: reads a run file, needing neither the procedure's code nor a driver;

@@ -1,6 +1,20 @@
-"""The bench without instruments: the same chip, evaluated a whole array at a time."""
+"""The bench without instruments: the same chip, evaluated a whole array at a time.
+
+The names here are loaded when they are asked for (PEP 562): a check for this type of bench need not wait for the twins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from mho.instruments.arrays.bench import ArrayBench, CellVisit
 from mho.instruments.roles import CellPositions
 
-__all__ = ["ArrayBench", "CellPositions", "CellVisit"]
+if TYPE_CHECKING:
+    from mho.instruments.arrays.any_bench import as_arrays
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(__name__, {".any_bench": ("as_arrays",)})
+
+__all__ = ["ArrayBench", "CellPositions", "CellVisit", "as_arrays"]

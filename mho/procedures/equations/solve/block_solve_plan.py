@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
-from mho.chip_maps.inverse_encoding import KINDS, Kind
+from mho.chip_maps.inverse_encoding import KINDS, Candidate, Kind
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.chip_maps.placement import Placement
@@ -21,7 +21,7 @@ from mho.procedures.cells.programming import Block
 from mho.procedures.equations.blocks.block_inverse import BlockPlan
 from mho.procedures.equations.blocks.block_plan import Schur, plan_blocks
 from mho.procedures.equations.circuits.analogue_product import ProductOnChip
-from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser
+from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser, Tried
 
 Floats = NDArray[np.float64]
 
@@ -93,6 +93,21 @@ class BlockSolvePlan:
     def encoding_name(self) -> str:
         """How many leaves and blocks there are."""
         return f"{len(self.leaves)} leaves, {len(self.products)} blocks"
+
+    @property
+    def held_bits(self) -> int | None:
+        """Products of the whole matrix are those of float64."""
+        return None
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """There is no one loop."""
+        return None
+
+    @property
+    def tried(self) -> list[Tried]:
+        """There is no one loop for which anything was considered."""
+        return []
 
     @property
     def shift(self) -> float:

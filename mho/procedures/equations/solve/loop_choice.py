@@ -9,7 +9,7 @@ cycles that it is expected to take, from the same refinement as on the chip arou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,30 @@ class Loop:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """A form and an encoding that were considered.
+
+    Attributes
+    ----------
+    preconditioning : Preconditioning
+    shift : float
+        In the matrix's units.
+    candidate : Candidate or None
+        The best of one name of encoding; None where no encoding gives a stable loop.
+    cycles : float
+        As `Loop.cycles`; infinite for a loop that is not taken.
+    why_not : str
+        Why it is not taken whatever the others are; empty for a loop that is expected to settle.
+    """
+
+    preconditioning: Preconditioning
+    shift: float
+    candidate: Candidate | None
+    cycles: float
+    why_not: str
+
+
+@dataclass(frozen=True)
 class LoopChooser:
     """Finds loops on one chip.
 
@@ -71,6 +95,8 @@ class LoopChooser:
         g_in of the loop, S.
     method : str
         Method of the refinement.
+    tried : list of Tried
+        What was considered so far, in order.
     """
 
     levels: Levels
@@ -78,6 +104,7 @@ class LoopChooser:
     arrays: int
     input_conductance: float
     method: Method = "gcr"
+    tried: list[Tried] = field(default_factory=list, compare=False)
 
     def choose(self, matrix: Floats, rng: np.random.Generator) -> Loop:
         """Return the loop with the fewest expected cycles among those that settle as they are, else the least shifted one.
@@ -125,13 +152,19 @@ class LoopChooser:
                 arrays=self.arrays,
                 shift=shift,
             )
-        except ConvergenceError:
+        except ConvergenceError as error:
+            self.tried.append(Tried(form.preconditioning, shift, None, np.inf, str(error)))
             return []
-        settling = [candidate for candidate in ranked if candidate.damped]
-        return [
+        loops = [
             Loop(form.preconditioning, form.matrix, one, ranked, self._cycles(form.matrix, one, rng))
-            for one in settling
+            for one in ranked
+            if one.damped
         ]
+        self.tried.extend(Tried(form.preconditioning, shift, one.candidate, one.cycles, "") for one in loops)
+        self.tried.extend(
+            Tried(form.preconditioning, shift, one, np.inf, _why_not(one)) for one in ranked if not one.damped
+        )
+        return loops
 
     def _cycles(self, matrix: Floats, candidate: Candidate, rng: np.random.Generator) -> float:
         inverses = draw_inverses(candidate, self.levels, DRAWS, rng)
@@ -157,6 +190,13 @@ class Form:
         sizes = np.abs(self.matrix)
         others = sizes.sum(axis=1) - np.diag(sizes)
         return float(max((2.0 * others - np.diag(self.matrix)).max(), sizes.max()))
+
+
+def _why_not(candidate: Candidate) -> str:
+    """Return why a loop that is not damped is left out."""
+    if candidate.damping <= 0.0:
+        return "it may oscillate with real amplifiers: eigenvalues of D^-1 G lie far from the real axis"
+    return f"only {candidate.settling:.0%} of loops with drawn cell errors settle"
 
 
 def _forms(matrix: Floats) -> Iterator[Preconditioning]:

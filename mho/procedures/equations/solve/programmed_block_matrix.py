@@ -31,6 +31,7 @@ class ProgrammedBlockMatrix:
 
     on_chip = False
     rho = np.inf
+    margin: tuple[float | None, float | None] = (None, None)
 
     def __init__(
         self,

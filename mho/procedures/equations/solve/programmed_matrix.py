@@ -35,6 +35,7 @@ class MatrixOnChip(Protocol):
     """What a solve needs of a programmed matrix, whole or by blocks: see `ProgrammedMatrix`."""
 
     rho: float
+    margin: tuple[float | None, float | None]
     on_chip: bool
 
     @property
@@ -144,6 +145,8 @@ class ProgrammedMatrix:
         With the achieved conductances; another one after `shift_further`.
     rho : float
         Contraction forecast from the achieved conductances.
+    margin : tuple of float or None
+        Of stability, as `SolvePlan.margin`; None before.
     programmer : Programmer
         Of cells that hold digits.
     on_chip : bool
@@ -161,6 +164,7 @@ class ProgrammedMatrix:
         self._bench, self._stream, self._rng = bench, stream, rng
         self.plan = plan
         self.rho = np.inf
+        self.margin: tuple[float | None, float | None] = (None, None)
         names = [array.name for array in plan.chip.arrays]
         self.programmer = Programmer(bench, stream, plan.levels, names, settings)
         # Cells of digits and cells of finer targets have other windows.
@@ -305,6 +309,7 @@ class ProgrammedMatrix:
     def _unsettled(self, trial: Floats) -> str:
         """Return why the loop cannot be used; empty when it can."""
         try:
+            self.margin = self.plan.margin(self._bench.input_conductance)
             achieved, self.rho = self.plan.forecast(self._bench.input_conductance)
             self._stream.set_array("matrix_achieved", achieved)
             self.invert(self.plan.preconditioning.equations(trial))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from mho.chip_maps.multiply_encoding import slices_needed
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench
+from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming import PULSES_PER_CELL
@@ -30,6 +32,8 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     contents_of,
     wait_at_rest,
 )
+from mho.procedures.equations.forecast.drawn_solves import draw_solves
+from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.solve.block_solve_plan import (
     SCHUR_OF_SOLVE,
     BlockSolvePlan,
@@ -77,6 +81,7 @@ from mho.procedures.parameters import (
 )
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RecordedParameter
+from mho.runs.intervals import LEAST_DRAWS
 from mho.runs.standard_figures import convergence_figure
 
 Floats = NDArray[np.float64]
@@ -184,6 +189,9 @@ class Solve(Procedure):
     )
     seed = IntegerParameter("Seed of the right-hand side", minimum=0, default=0)
     write_verify = Parameter("Write-verify settings, the chip map's unless given")
+    draws = IntegerParameter(
+        "Chips drawn to forecast the solve before it is programmed", minimum=LEAST_DRAWS, maximum=10_000
+    )
 
     def check(self) -> LinearSystem:
         """Read matrix and right-hand side, and refuse a system without a solution at this precision."""
@@ -331,7 +339,34 @@ class Solve(Procedure):
         return Estimate(pulses=round(PULSES_PER_CELL * (given.digits + 2 * given.size**2)))
 
     def execute(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
-        """Program, forecast, refine each right-hand side that an earlier run has not solved, report."""
+        """Forecast where that is asked for; program, refine each right-hand side, report."""
+        if self.draws is None:
+            return self._solve(plan, bench, stream)
+        forecast = self._forecast(plan, bench, stream)
+        solution = self._solve(plan, bench, stream)
+        return replace(solution, summary=solution.summary | {"forecast": forecast.plain()})
+
+    def _forecast(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> SolveForecast:
+        """Return the forecast from solves on drawn chips by the same plan; nothing is sent to the bench."""
+        rng = np.random.default_rng(plan.rng.integers(2**63))
+        drawn = []
+        for one in draw_solves(
+            lambda bench, rng: replace(copy.deepcopy(plan), rng=rng),
+            self._solve,
+            _drawn_bench(bench),
+            self.draws,
+            rng,
+        ):
+            drawn.append(one)
+            stream.check()
+            stream.progress("forecast", len(drawn), self.draws)
+        forecast = SolveForecast.of(drawn)
+        stream.say(forecast.in_words())
+        stream.set_result({"forecast": forecast.plain()})  # so that it can be scored if no loop settles
+        return forecast
+
+    def _solve(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
+        """Program, refine each right-hand side, report."""
         system = plan.system
         say_least_squares(system, stream)
         taken = {} if stream.earlier is None else earlier_answers(stream.earlier, system)
@@ -500,6 +535,9 @@ class Solve(Procedure):
             "method": self._method(),
             "residual_from": "analogue" if matrix.on_chip else "float64",
             "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
+            "loop_slowest": matrix.margin[0],
+            "loop_damping": matrix.margin[1],
+            "cycles_to_goal": None if short else max((answer.cycles for answer in answers), default=0),
             "relative_error": _largest_error(solutions, system.reference),
             "sliced_error": _largest_error(solutions, plan.sliced),
             **_where_short("solution", _plain(solution), solutions.size),
@@ -548,6 +586,12 @@ def _solutions_as_sliced(plan: SolvePlan, system: LinearSystem) -> Floats:
         bits = 0 if plan.multiply is None else plan.multiply.fixed.bits
         raise InputError(f"the matrix is singular to {bits} bits; use more bits or another matrix") from None
     return system.unknowns(form.solution(np.asarray(held, dtype=np.float64)))
+
+
+def _drawn_bench(bench: Bench) -> BenchSource:
+    """Return an open bench as one without instruments, from which chips like its own can be drawn."""
+    source = BenchSource(bench=bench.file, text=bench.text, chip_text=bench.chip_text)
+    return as_arrays(source, None if bench.simulated is None else bench.simulated.chip.preset.name)
 
 
 def _row(cycle: Cycle, solution: Floats, column: int, reference: Floats, sliced: Floats) -> dict[str, float]:

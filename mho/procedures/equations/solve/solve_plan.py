@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.checksums import CheckedTile, checked_tiles, place_checked
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
@@ -20,7 +21,7 @@ from mho.chip_maps.wire_drops import with_all_lines
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser
+from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser, Tried
 
 Floats = NDArray[np.float64]
 
@@ -78,6 +79,16 @@ class SolvePlan:
         return self.candidate.shift
 
     @property
+    def held_bits(self) -> int | None:
+        """Bits of the matrix that the products hold; None for products in float64."""
+        return None if self.multiply is None else self.multiply.fixed.bits
+
+    @property
+    def tried(self) -> list[Tried]:
+        """What was considered for the loop."""
+        return self.chooser.tried
+
+    @property
     def loop_levels(self) -> Levels:
         """What the loop's digits stand for: the chip's levels, or finer targets."""
         return self.chooser.levels
@@ -110,24 +121,37 @@ class SolvePlan:
         ConvergenceError
             When the loop as programmed would be unstable: it must not be connected.
         """
-        encoding, step = self.encoding, self.loop_levels.step
-        positive = self._with_wires(self.positive)
-        negative = None if self.negative is None else self._with_wires(self.negative)
-        diagonal = encoding.diagonal_conductance(step)
-        network = encoding.network(positive, negative, diagonal)
-        load = encoding.row_load(positive, negative, diagonal, input_conductance)
-        slowest = slowest_eigenvalue(loop_eigenvalues(network, load))
+        network, eigenvalues = self._achieved_loop(input_conductance)
+        slowest = slowest_eigenvalue(eigenvalues)
         if slowest.real <= 0.0:
             raise ConvergenceError(
                 f"the programmed INV circuit would be unstable: eigenvalue {slowest:.4g} of D^-1 G has no "
                 "positive real part; it was not connected"
             )
-        achieved = encoding.represented(network, step)
+        achieved = self.encoding.represented(network, self.loop_levels.step)
         return self.preconditioning.given_matrix(achieved), float(contraction(self.held, achieved))
 
     def _with_wires(self, block: Block) -> Floats:
         wire = self.chip.array(block.placement.array).wire_resistance
         return with_all_lines(block.achieved, block.placement, wire)
+
+    def margin(self, input_conductance: float) -> tuple[float, float]:
+        """Return the smallest real part and the `damping` of the eigenvalues of D^-1 G, from the achieved cells.
+
+        The loop settles where the first is positive, and with real amplifiers where the second is, too.
+        """
+        _, eigenvalues = self._achieved_loop(input_conductance)
+        return slowest_eigenvalue(eigenvalues).real, float(damping(eigenvalues))
+
+    def _achieved_loop(self, input_conductance: float) -> tuple[Floats, NDArray[Any]]:
+        """Return the network G (k, k), S, of the achieved cells, and the eigenvalues (k,) of D^-1 G."""
+        encoding = self.encoding
+        positive = self._with_wires(self.positive)
+        negative = None if self.negative is None else self._with_wires(self.negative)
+        diagonal = encoding.diagonal_conductance(self.loop_levels.step)
+        network = encoding.network(positive, negative, diagonal)
+        load = encoding.row_load(positive, negative, diagonal, input_conductance)
+        return network, loop_eigenvalues(network, load)
 
     def shift_further(self, rng: np.random.Generator) -> SolvePlan:
         """Return the plan with a loop that is shifted further, on the same cells, for one that does not settle.

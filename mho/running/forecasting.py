@@ -1,0 +1,329 @@
+"""Forecasts a solve: what it will come to on a bench, with an interval each, before anything is programmed.
+
+The matrix is planned as `Solve` plans it, and solved on drawn chips (`mho.procedures.equations.forecast`). No instrument
+is connected: of a bench of real ones the file is read, and twins with simulated cells stand in.
+"""
+
+from __future__ import annotations
+
+import copy
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mho.errors import ConvergenceError, InputError, MhoError
+from mho.instruments import ArrayBench, Bench
+from mho.instruments.arrays import as_arrays
+from mho.instruments.bench_file import BenchSource, load_bench_file
+from mho.instruments.opening import open_simulated
+from mho.procedures import DrawnSolve, EnergyModel, PreparedSolve, Solve, SolveForecast, Tried, draw_solves
+from mho.procedures.conditions import check_seed
+from mho.running.execution import evaluate
+from mho.runs.intervals import LEAST_DRAWS, Interval
+
+DRAWS = 39  # chips: the second smallest and largest of so many values bound 90 % of further ones
+MOST_DRAWS = 10_000
+SURE = 0.95  # share of drawn chips from which on no alternative is tried
+FEWER_CYCLES = (
+    0.8  # times the median cycles, from which an alternative is worth a sentence where all converge
+)
+SLOW = 12  # median cycles from which alternatives are tried though all converge
+
+Progress = Callable[[str, int, int], None]
+
+
+def _quietly(stage: str, done: int, total: int) -> None:
+    """Report no progress."""
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """The same solve, otherwise: what was changed, and what drawn chips made of it.
+
+    Attributes
+    ----------
+    change : str
+        In words.
+    converging, draws : int
+    cycles : float
+        Median; infinite where most do not converge.
+    """
+
+    change: str
+    converging: int
+    draws: int
+    cycles: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a solve is going to come to.
+
+    Attributes
+    ----------
+    bench, preset : str
+        Name of the bench, and the cells that are drawn.
+    real : bool
+        Whether the bench has real instruments: the drawn cells are then an assumption.
+    seed : int
+    size, condition, provable_bits : int, float, float
+        Of the matrix as a real one; the last is what a solution in float64 can be proved to.
+    bits : int or None
+        Asked for; None where a tolerance was.
+    held_bits : int or None
+        Of the matrix in the products; None for products in float64.
+    plan : Tried or None
+        The loop that is taken; None where none settles.
+    tried : tuple of Tried
+        All others, best first.
+    cells : int
+        To program.
+    solves : SolveForecast
+        The intervals.
+    wall : Interval or None
+        Seconds on this machine; None for real instruments.
+    energy : str
+        Assumptions of the energy, in words.
+    refused : str
+        Why nothing would be programmed; empty where something would.
+    alternatives : tuple of Alternative
+        What would help, best first.
+    """
+
+    bench: str
+    preset: str
+    real: bool
+    seed: int
+    size: int
+    condition: float
+    provable_bits: float
+    bits: int | None
+    held_bits: int | None
+    plan: Tried | None
+    tried: tuple[Tried, ...]
+    cells: int
+    solves: SolveForecast
+    wall: Interval | None
+    energy: str
+    refused: str
+    alternatives: tuple[Alternative, ...]
+
+
+@dataclass(frozen=True)
+class _Conditions:
+    """What the draws of one forecast share."""
+
+    source: BenchSource
+    seed: int
+    replan: bool
+
+    def rng(self) -> np.random.Generator:
+        """Return the generator of a plan, as a run with this seed has it."""
+        return np.random.default_rng([self.seed, 1])
+
+    def planned(self, solve: Solve, given: Any) -> PreparedSolve:
+        """Plan the solve; errors as `Solve.prepare`."""
+        with ArrayBench(self.source, seed=self.seed) as bench:
+            prepared: PreparedSolve = solve.prepare(given, bench, self.rng())
+        return prepared
+
+    def drawn(self, solve: Solve, given: Any, first: PreparedSolve, draws: int) -> Iterator[DrawnSolve]:
+        """Yield solves on drawn chips: by the plan itself, or each by one of its own where the run's seed is not known."""
+
+        def plan(bench: Bench, rng: np.random.Generator) -> PreparedSolve:
+            if self.replan:
+                again: PreparedSolve = solve.prepare(given, bench, rng)
+                return again
+            return replace(copy.deepcopy(first), rng=rng)
+
+        return draw_solves(plan, solve.execute, self.source, draws, np.random.default_rng([self.seed, 2]))
+
+
+def forecast(
+    matrix: ArrayLike,
+    rhs: ArrayLike | str | None = None,
+    bits: int = 24,
+    *,
+    bench: str = "simulated",
+    preset: str | None = None,
+    seed: int | None = None,
+    draws: int = DRAWS,
+    alternatives: bool = True,
+    seed_of_rhs: int | None = None,
+    progress: Progress = _quietly,
+    **how: Any,
+) -> Forecast:
+    """Forecast ``mho.solve(matrix, rhs, bits, bench=bench, ...)``; nothing is connected or written.
+
+    Parameters
+    ----------
+    matrix, rhs, bits
+        As for `mho.solve`.
+    bench : str
+        A packaged bench or a bench file, also of real instruments.
+    preset : str, optional
+        Cells to draw instead of the bench's.
+    seed : int, optional
+        With that of the run to come, its plan is the one that is drawn; without one each draw plans anew.
+    draws : int
+        Number of chips, at least 19.
+    alternatives : bool
+        Whether to try what would help where it may not converge.
+    seed_of_rhs : int, optional
+        The parameter `seed` of `Solve`, which draws a right-hand side that is not given.
+    progress : callable
+        Called with a stage, what is done of it, and of how many.
+    **how
+        Further parameters of `Solve`.
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    MhoError
+        As `mho.solve` before anything is programmed, but for a loop that does not settle: that is a forecast, too.
+    """
+    check_seed(seed)
+    if isinstance(draws, bool) or not isinstance(draws, int) or not LEAST_DRAWS <= draws <= MOST_DRAWS:
+        raise InputError(
+            f"draws is {draws!r}; give a whole number from {LEAST_DRAWS}, fewer hold no interval of 90 %, to {MOST_DRAWS}"
+        )
+    values = {"matrix": matrix, "bits": bits, **how} | ({} if rhs is None else {"rhs": rhs})
+    if seed_of_rhs is not None:
+        values["seed"] = seed_of_rhs
+    source = load_bench_file(bench)
+    at = _Conditions(as_arrays(source, preset), secrets.randbits(32) if seed is None else seed, seed is None)
+    solve = Solve(**values)
+    given = solve.check()
+    refused, prepared, drawn = "", None, []
+    try:
+        prepared = at.planned(solve, given)
+    except ConvergenceError as error:
+        refused = str(error)
+    if prepared is not None:
+        for one in at.drawn(solve, given, prepared, draws):
+            drawn.append(one)
+            progress("drawing chips", len(drawn), draws)
+    solves = SolveForecast.of(drawn)
+    simulation = at.source.bench.simulation
+    assert simulation is not None  # `as_arrays` gives one
+    tried, on_chip = _ranked(prepared), None if prepared is None else prepared.on_chip
+    return Forecast(
+        bench=source.bench.name,
+        preset=simulation.preset,
+        real=source.bench.simulation is None,
+        seed=at.seed,
+        size=given.size,
+        condition=given.certifier.condition,
+        provable_bits=given.certifier.provable_bits,
+        bits=int(solve.bits) if solve.tolerance is None else None,
+        held_bits=None if on_chip is None else on_chip.held_bits,
+        plan=tried[0] if tried else None,
+        tried=tuple(tried[1:]),
+        cells=0 if on_chip is None else sum(block.digits.size for block in on_chip.blocks()),
+        solves=solves,
+        wall=_wall(source, simulation.preset, solves),
+        energy=EnergyModel().in_words(),
+        refused=refused,
+        alternatives=tuple(_helping(at, values, solves, progress)) if alternatives else (),
+    )
+
+
+def _ranked(prepared: PreparedSolve | None) -> list[Tried]:
+    """Return what was tried for the loop, the one that is taken first, then by cycles and contraction.
+
+    A matrix by blocks has no one loop.
+    """
+    if prepared is None:
+        return []
+    chosen = prepared.on_chip.candidate
+
+    def rank(one: Tried) -> tuple[bool, float, float]:
+        return one.candidate is not chosen, one.cycles, np.inf if one.candidate is None else one.candidate.rho
+
+    return sorted(prepared.on_chip.tried, key=rank)
+
+
+def _wall(source: BenchSource, preset: str, solves: SolveForecast) -> Interval | None:
+    """Return the seconds that a run takes on this machine; None where nothing can be timed, as with real instruments.
+
+    Without instruments it is what a draw took. At the wire it is the time of an operation there, measured by a solve of
+    two unknowns, times those of a draw.
+    """
+    simulation = source.bench.simulation
+    if simulation is None or solves.wall is None:
+        return None
+    if not simulation.instruments:
+        return solves.wall
+    started = time.perf_counter()
+    with open_simulated(source, preset, 0) as bench:
+        opened = time.perf_counter()
+        small = Solve(matrix=np.eye(2) + 0.3, rhs=np.ones(2), residual="float64")
+        try:
+            found = evaluate(small, bench, seed=0).summary
+        except ConvergenceError:  # on cells of which most are stuck
+            return None
+        each = (time.perf_counter() - opened) / (found["reads"] + found["pulses"])
+    spread = {name: getattr(solves.wall, name) / solves.wall.median for name in ("low", "median", "high")}
+    seconds = {name: opened - started + share * each * solves.operations for name, share in spread.items()}
+    return Interval(**seconds)
+
+
+def _helping(
+    at: _Conditions, values: dict[str, Any], now: SolveForecast, progress: Progress
+) -> Iterator[Alternative]:
+    """Yield what makes more chips converge, or all in clearly fewer cycles; nothing where none is needed."""
+    cycles = _median_cycles(now)
+    sure = now.draws > 0 and now.converging >= SURE * now.draws
+    if sure and cycles < SLOW:
+        return
+    share = now.converging / max(now.draws, 1)
+    found = []
+    others = list(_changes(at, values))
+    for number, (change, changed, conditions) in enumerate(others):
+        one = _tried_out(conditions, change, changed)
+        progress("trying what would help", number + 1, len(others))
+        if one is None:
+            continue
+        better = one.converging / one.draws
+        if better > share + 1.0 / one.draws or (better >= share and one.cycles <= FEWER_CYCLES * cycles):
+            found.append(one)
+    yield from sorted(found, key=lambda one: (-one.converging, one.cycles))
+
+
+def _changes(at: _Conditions, values: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], _Conditions]]:
+    """Yield what could be changed, in words, the parameters, and the conditions."""
+    if values.get("residual") != "float64":
+        yield "products in float64 (--residual float64)", values | {"residual": "float64"}, at
+    most = int(values.get("max_cycles") or 50)
+    yield f"{4 * most} cycles allowed (--max-cycles {4 * most})", values | {"max_cycles": 4 * most}, at
+    for kind in ("bias", "differential"):
+        if values.get("encoding") != kind:
+            yield f"the {kind} encoding alone (--encoding {kind})", values | {"encoding": kind}, at
+    simulation = at.source.bench.simulation
+    if simulation is not None and simulation.preset != "ideal":
+        yield "cells without errors (preset ideal)", values, replace(at, source=as_arrays(at.source, "ideal"))
+
+
+def _tried_out(at: _Conditions, change: str, values: dict[str, Any]) -> Alternative | None:
+    """Return what few drawn chips make of a change; None where it cannot be."""
+    try:
+        solve = Solve(**values)
+        given = solve.check()
+        drawn = list(at.drawn(solve, given, at.planned(solve, given), LEAST_DRAWS))
+    except MhoError:
+        return None
+    solves = SolveForecast.of(drawn)
+    return Alternative(change, solves.converging, solves.draws, _median_cycles(solves))
+
+
+def _median_cycles(solves: SolveForecast) -> float:
+    interval = solves.intervals.get("cycles_to_goal")
+    return np.inf if interval is None else interval.median

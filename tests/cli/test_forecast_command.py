@@ -1,0 +1,107 @@
+"""`mho forecast`: a matrix in, sentences or JSON out; `--score` on folders; what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import run_samples
+
+FEW_CELLS = ("--residual", "float64")  # the chip inverts: a solve takes a third of the time
+
+
+@pytest.fixture
+def matrix(tmp_path: Path) -> Path:
+    path = tmp_path / "A.npy"
+    np.save(path, np.array([[2.0, 0.4], [-0.3, 1.5]]))
+    return path
+
+
+def test_a_person_gets_the_plan_the_intervals_and_the_assumptions(shell, matrix):
+    code, out, err = shell(
+        "forecast", matrix, "--bench", "arrays", "--seed", 3, "--draws", 19, "--rhs", "random"
+    )
+    assert code == 0
+    for text in (
+        "forecast of A.npy (2 x 2 as a real one",
+        "taken",
+        "rho, contraction a cycle",
+        "time on the bench's clock",
+        "energy",
+        "converges to 24 bits with a probability of 0.95 (0.85 to 1.00): on 19 of 19 drawn chips",
+        "mW an amplifier",
+    ):
+        assert text in out, text
+    assert "Traceback" not in err
+    assert not shell.folder.exists()  # nothing is written
+
+
+def test_a_machine_gets_json(shell, matrix):
+    words = ("forecast", matrix, "--bench", "arrays", "--seed", 3, "--draws", 19, *FEW_CELLS, "--json")
+    code, out, err = shell(*words)
+    assert (code, err) == (0, "")
+    told = json.loads(out)
+    assert told["forecast"]["draws"] == 19
+    assert told["forecast"]["pulses"]["low"] <= told["forecast"]["pulses"]["high"]
+    assert told["plan"]["why_not"] == ""
+    again = json.loads(shell(*words)[1])
+    for one in (told, again):
+        del one["wall_seconds"]
+    assert again == told
+
+
+def test_a_solve_keeps_a_forecast_and_the_folder_is_scored(shell, matrix, tmp_path):
+    for seed in (1, 2):
+        assert shell("solve", matrix, "--bench", "arrays", "--seed", seed, "--draws", 19, *FEW_CELLS)[0] == 0
+    assert shell("solve", matrix, "--bench", "arrays", "--seed", 3)[0] == 0
+    (shell.folder / "damaged.h5").write_bytes(b"nothing")
+    code, out, _ = shell("forecast", "--score")
+    assert code == 0
+    assert "2 runs in" in out
+    assert "1 runs hold no forecast" in out
+    assert "left out:" in out
+    assert "too few runs" in out
+    assert "not met" not in out
+    assert "pulses" in out
+    told = json.loads(shell("forecast", "--score", shell.folder, "--json")[1])
+    assert (told["runs"], told["without_forecast"], len(told["unreadable"])) == (2, 1, 1)
+    assert told["coverage"]["pulses"]["runs"] == 2
+
+
+def test_a_folder_without_forecasts_says_how_to_get_some(shell, tmp_path):
+    run_samples.whole_run(tmp_path / "runs" / "one.h5")
+    code, out, _ = shell("forecast", "--score", tmp_path / "runs")
+    assert code == 0
+    assert "holds a forecast that can be scored; `mho solve MATRIX --draws 39` records one" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "mho forecast needs a matrix; `mho forecast --help` says more"),
+        (("nowhere.npy",), "nowhere.npy does not exist; give the path of the matrix"),
+        (("A.npy", "--draws", 5), "draws is 5; give a whole number from 19"),
+        (("A.npy", "--bench", "nowhere.toml"), "cannot read bench 'nowhere.toml'"),
+        (("A.npy", "--preset", "golden"), "unknown cell preset 'golden'"),
+        (("A.npy", "--bits", "many"), "bits is 'many'"),
+        (("A.npy", "--bist", "9"), "no such option: --bist; did you mean '--bits'?"),
+        (("--score", "nowhere"), "nowhere does not exist; give run files or folders that hold some"),
+        (
+            ("--score", ".", "--bits", "9"),
+            "--score has no use for --bits: it takes a folder of run files alone",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(shell, matrix, monkeypatch, words, said):
+    monkeypatch.chdir(matrix.parent)
+    assert said in shell.refused("forecast", *words)
+
+
+def test_help_has_the_parameters_of_a_solve_and_one_option_for_the_draws(shell):
+    code, out, _ = shell("forecast", "--help")
+    assert code == 0
+    for text in ("--residual", "--max-cycles", "--score", "--no-alternatives"):
+        assert text in out
+    assert out.count("--draws") == 1

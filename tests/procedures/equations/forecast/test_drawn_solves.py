@@ -1,0 +1,224 @@
+"""Solves on drawn chips: what is forecast is what comes, the bench is not touched, and the run keeps both."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mho import run
+from mho.errors import Aborted, ConvergenceError
+from mho.instruments import open_bench
+from mho.instruments.arrays.any_bench import as_arrays
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.procedures import Solve
+from mho.procedures.equations.forecast.drawn_solves import QUANTITIES, DrawnSolve, draw_solves
+from mho.procedures.equations.forecast.energy import EnergyModel, MeteredBench, ProgrammingMeter
+from mho.procedures.equations.forecast.solve_forecast import SolveForecast
+from mho.procedures.equations.solve.programmed_matrix import ProgrammedMatrix
+from mho.procedures.stream import Control, Message, Progress
+from mho.running.execution import evaluate
+from mho.runs import RunFile, Status
+from mho.runs.intervals import Interval
+
+MATRIX = np.array([[2.0, 0.4], [-0.3, 1.5]])
+RHS = np.array([1.0, -0.5])
+DRAWS = 19
+FEW_CELLS = {"residual": "float64"}  # the chip inverts: a solve takes a third of the time
+
+
+def solved(seed: int, preset: str = "pku", matrix: np.ndarray = MATRIX, **parameters: Any) -> dict[str, Any]:
+    with open_bench("arrays", preset=preset, seed=seed) as bench:
+        found = evaluate(
+            Solve(matrix=matrix, rhs=np.ones(len(matrix)), **FEW_CELLS, **parameters), bench, seed=1
+        )
+    return dict(found.summary)
+
+
+def test_the_outcome_of_forty_solves_lies_in_their_intervals_about_as_often_as_said():
+    rng = np.random.default_rng(5)
+    held, count, inside_all = 0.0, 0, True
+    for case in range(8):
+        preset = ("pku", "quiet", "relaxing")[case % 3]
+        matrix = rng.uniform(-1.0, 1.0, (2, 2)) + 2.0 * np.eye(2)
+        told = solved(100 * case, preset, matrix, draws=DRAWS)
+        intervals = {name: Interval.from_plain(told["forecast"][name]) for name in QUANTITIES}
+        outcomes = [told] + [solved(100 * case + chip, preset, matrix) for chip in range(1, 5)]
+        for outcome in outcomes:
+            for name in ("forecast_rho", "bits", "pulses", "virtual_seconds", "loop_slowest"):
+                held += intervals[name].share(outcome[name])
+                inside_all &= intervals[name].holds(outcome[name])
+                count += 1
+    assert 0.78 < held / count < 0.98
+    assert not inside_all  # intervals so wide that they hold everything say nothing
+
+
+def test_the_same_seed_gives_the_same_forecast_and_another_another():
+    first, again, other = (SolveForecast.of(drawn(seed)).plain() for seed in (1, 1, 2))
+    assert first == again
+    assert first["pulses"] != other["pulses"]
+
+
+def drawn(seed: int, count: int = DRAWS, preset: str = "pku") -> list[DrawnSolve]:
+    solve = Solve(matrix=MATRIX, rhs=RHS, **FEW_CELLS)
+    given = solve.check()
+    source = as_arrays(load_bench_file("simulated"), preset)
+    return list(
+        draw_solves(
+            lambda bench, rng: solve.prepare(given, bench, rng),
+            solve.execute,
+            source,
+            count,
+            np.random.default_rng(seed),
+        )
+    )
+
+
+def test_a_forecast_of_ideal_cells_is_tight_and_right():
+    forecast = SolveForecast.of(drawn(1, preset="ideal"))
+    assert forecast.converging == DRAWS
+    rho, pulses = forecast.intervals["forecast_rho"], forecast.intervals["pulses"]
+    noisy = SolveForecast.of(drawn(1, preset="relaxing")).intervals["pulses"]
+    assert rho.high - rho.low < 0.02
+    assert pulses.high - pulses.low < noisy.high - noisy.low
+    outcome = solved(77, "ideal", MATRIX)
+    assert rho.low - 0.01 <= outcome["forecast_rho"] <= rho.high + 0.01
+    assert forecast.intervals["cycles_to_goal"].holds(outcome["cycles_to_goal"])
+
+
+def test_a_run_keeps_its_forecast_which_changes_nothing_of_the_run(tmp_path: Path):
+    events: list[object] = []
+    plain = run(Solve(matrix=MATRIX, rhs=RHS, **FEW_CELLS), "arrays", seed=3, output=tmp_path / "plain.h5")
+    told = run(
+        Solve(matrix=MATRIX, rhs=RHS, draws=DRAWS, **FEW_CELLS),
+        "arrays",
+        seed=3,
+        output=tmp_path / "told.h5",
+        observers=[events.append],
+    )
+    assert "forecast" not in plain.summary
+    for name in QUANTITIES:
+        assert told.summary[name] == plain.summary[name], name
+    with RunFile(tmp_path / "told.h5") as file:
+        kept = file.summary["forecast"]
+    assert kept == told.summary["forecast"]
+    assert kept["draws"] == kept["converging"] == DRAWS
+    stages = [one for one in events if isinstance(one, Progress) and one.stage == "forecast"]
+    assert [one.done for one in stages] == list(range(1, DRAWS + 1))
+    said = [one.text for one in events if isinstance(one, Message)]
+    assert any(text.startswith(f"forecast: converges on {DRAWS} of {DRAWS} drawn chips") for text in said)
+
+
+def test_a_run_whose_loop_does_not_settle_keeps_its_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    settle = ProgrammedMatrix.settle
+
+    def railing(matrix: ProgrammedMatrix, trial: np.ndarray) -> None:
+        if isinstance(matrix._bench, MeteredBench):
+            settle(matrix, trial)
+        else:
+            raise ConvergenceError("the INV loop rails")
+
+    monkeypatch.setattr(ProgrammedMatrix, "settle", railing)
+    with pytest.raises(ConvergenceError):
+        run(
+            Solve(matrix=MATRIX, rhs=RHS, draws=DRAWS, **FEW_CELLS),
+            "arrays",
+            seed=3,
+            output=tmp_path / "run.h5",
+        )
+    with RunFile(tmp_path / "run.h5") as file:
+        assert file.status is Status.FAILED
+        assert file.summary["forecast"]["converging"] == DRAWS
+
+
+def test_a_forecast_can_be_stopped_before_anything_is_programmed(tmp_path: Path):
+    control = Control()
+
+    def stop(event: object) -> None:
+        if isinstance(event, Progress) and event.stage == "forecast":
+            control.abort("enough")
+
+    with open_bench("arrays", seed=3) as bench, pytest.raises(Aborted):
+        run(
+            Solve(matrix=MATRIX, rhs=RHS, draws=DRAWS, **FEW_CELLS),
+            bench,
+            output=tmp_path / "run.h5",
+            observers=[stop],
+            control=control,
+        )
+    with RunFile(tmp_path / "run.h5") as file:
+        assert file.length("pulses") == 0
+
+
+def test_chips_on_which_no_loop_settles_count_as_not_converging(monkeypatch: pytest.MonkeyPatch):
+    made = 0
+    settle = ProgrammedMatrix.settle
+
+    def sometimes(matrix: ProgrammedMatrix, trial: np.ndarray) -> None:
+        nonlocal made
+        made += 1
+        if made % 2:
+            raise ConvergenceError("the INV loop rails, at every scale; check the cells")
+        settle(matrix, trial)
+
+    monkeypatch.setattr(ProgrammedMatrix, "settle", sometimes)
+    forecast = SolveForecast.of(drawn(1, 20))
+    assert (forecast.draws, forecast.converging) == (20, 10)
+    assert forecast.intervals == {}  # ten chips bound nothing with 90 %
+    assert forecast.reasons == {"the INV loop rails": 10}
+    probability, low, high = forecast.probability
+    assert low < 0.5 == probability < high
+
+
+def test_cycles_that_are_not_enough_are_out_of_reach():
+    def made(converged: bool, cycles: float) -> DrawnSolve:
+        values = dict.fromkeys(QUANTITIES, 1.0) | {"cycles_to_goal": cycles}
+        return DrawnSolve(converged, "" if converged else "all used up, 3 bits", values)
+
+    forecast = SolveForecast.of([made(True, 5.0)] * 15 + [made(False, math.inf)] * 5)
+    assert forecast.intervals["cycles_to_goal"].high == math.inf
+    assert forecast.plain()["cycles_to_goal"]["high"] is None
+
+
+def test_energy_of_pulses_and_reads_is_voltage_squared_times_conductance_times_time():
+    meter = ProgrammingMeter(aperture=1e-4, volts=0.2)
+    columns = {
+        "kind": np.array([0, 1, 2]),
+        "voltage": np.array([0.2, 3.0, 2.0]),
+        "width": np.array([0.0, 1e-7, 1e-7]),
+        "conductance": np.array([1e-5, 2e-5, 3e-5]),
+    }
+    meter.record_block("pulses", columns)
+    meter.record_block("products", {"cycle": np.ones(1)})
+    reads = 0.04 * 1e-4 * 6e-5
+    assert meter.joules == pytest.approx(9.0 * 2e-5 * 1e-7 + 4.0 * 3e-5 * 1e-7 + reads)
+
+
+def test_energy_of_vectors_is_that_of_cells_amplifiers_and_converters():
+    source = as_arrays(load_bench_file("arrays"), "ideal")
+    with MeteredBench(source, seed=1) as bench:
+        bench.connect_multiply("multiply", [0, 1, 2], [0, 1])
+        volts = 0.2 * np.ones((5, 3))
+        amperes = bench.multiply(volts)
+        period, model = bench.instruments.daq.sample_period, EnergyModel()
+        cells = 0.2 * np.abs(amperes).sum() * period
+        around = 7 * (2 * model.amplifier * period + 5 * model.conversion)
+        assert bench.joules == pytest.approx(cells + around)
+        assert bench.vectors == 5
+
+
+def test_a_bench_with_instruments_becomes_one_of_the_same_chip_and_converters():
+    for name in ("simulated", "switched", "zuo2025"):
+        source = load_bench_file(name)
+        without = as_arrays(source, "quiet")
+        assert without.bench.simulation is not None
+        assert not without.bench.simulation.instruments
+        assert without.bench.simulation.preset == "quiet"
+        assert without.chip_text == source.chip_text
+        assert without.bench.instruments.daq == source.bench.instruments.daq
+        with MeteredBench(without, seed=1) as bench:
+            assert bench.simulated is not None
+            assert bench.simulated.chip.preset.name == "quiet"

@@ -1,0 +1,130 @@
+"""A forecast by name of a bench: planned as the run will be, from a file alone where instruments are real."""
+
+from __future__ import annotations
+
+import math
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mho
+from mho.errors import BenchError, ChipMapError, InputError
+from mho.instruments import open_bench
+from mho.instruments.opening import connecting, opening
+from mho.procedures import Solve
+from mho.running.forecasting import Forecast, forecast
+
+MATRIX = np.array([[0.2, 1.4], [1.6, -0.3]])  # its rows must be exchanged
+RHS = np.array([1.0, 2.0])
+FEW_CELLS = {"residual": "float64"}  # the chip inverts: a solve takes a third of the time
+UNCERTAIN = np.array([[1.0, 0.999], [0.999, 1.0]])
+
+
+@pytest.fixture(scope="module")
+def found() -> Forecast:
+    return forecast(MATRIX, RHS, bench="arrays", seed=4, draws=19)
+
+
+def test_it_plans_as_the_run_with_the_same_seed_does(found: Forecast):
+    with open_bench("arrays", seed=4) as bench:
+        solve = Solve(matrix=MATRIX, rhs=RHS)
+        plan = solve.prepare(solve.check(), bench, np.random.default_rng([4, 1]))
+    assert found.plan is not None
+    assert found.plan.candidate is not None
+    assert found.plan.candidate.rho == plan.on_chip.candidate.rho
+    assert found.plan.preconditioning.exchanges
+    assert found.cells == sum(block.digits.size for block in plan.on_chip.blocks())
+    assert found.held_bits == plan.on_chip.multiply.fixed.bits
+
+
+def test_the_loops_that_were_considered_are_ranked_with_reasons(found: Forecast):
+    assert [one.cycles for one in found.tried] == sorted(one.cycles for one in found.tried)
+    refused = [one for one in found.tried if one.why_not]
+    assert any("unstable" in one.why_not for one in refused)  # as given
+    assert all(math.isinf(one.cycles) for one in refused)
+    assert found.plan is not None
+    assert not found.plan.why_not
+
+
+def test_the_same_seed_gives_the_same_forecast_but_for_this_machines_time(found: Forecast):
+    again = forecast(MATRIX, RHS, bench="arrays", seed=4, draws=19)
+    assert again.solves.plain() == found.solves.plain()
+    assert again.solves.joules == found.solves.joules
+    assert again.seed == 4
+
+
+def test_without_a_seed_each_draw_plans_anew():
+    first, second = (forecast(MATRIX, RHS, bench="arrays", draws=19, **FEW_CELLS) for _ in range(2))
+    assert first.seed != second.seed
+    assert first.solves.plain()["pulses"] != second.solves.plain()["pulses"]
+
+
+def test_real_instruments_are_not_connected_and_their_cells_an_assumption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    text = (resources.files("mho.instruments") / "benches/simulated.toml").read_text("utf-8")
+    start, end = text.index("\n[simulation]"), text.index("[instruments.smu]")
+    path = tmp_path / "lab.toml"
+    path.write_text(f"{text[:start]}\n{text[end:]}".replace('name = "simulated"', 'name = "lab"'), "utf-8")
+
+    def never(*arguments: object, **named: object) -> None:
+        raise AssertionError("an instrument was connected")
+
+    for module, name in (
+        (opening, "connect_instruments"),
+        (opening, "lock_bench"),
+        (connecting, "connect_instruments"),
+    ):
+        monkeypatch.setattr(module, name, never)
+    told = forecast(MATRIX, RHS, bench=str(path), seed=4, draws=19, **FEW_CELLS)
+    assert (told.bench, told.real, told.preset, told.wall) == ("lab", True, "pku", None)
+    ideal = forecast(MATRIX, RHS, bench=str(path), preset="ideal", seed=4, draws=19, **FEW_CELLS)
+    assert ideal.preset == "ideal"
+
+
+def test_at_the_wire_the_time_here_is_longer_than_that_of_a_draw(found: Forecast):
+    told = forecast(MATRIX, RHS, seed=4, draws=19)
+    assert told.wall is not None
+    assert told.solves.wall is not None
+    assert told.wall.median > told.solves.wall.median
+    assert told.solves.plain() == found.solves.plain()  # the same chip and converters
+
+
+def test_what_would_help_is_said_with_what_it_gains():
+    given = {"bench": "arrays", "preset": "relaxing", "seed": 1, "draws": 19, "max_cycles": 1, **FEW_CELLS}
+    told = forecast(UNCERTAIN, RHS, **given)
+    assert told.solves.converging == 0
+    assert told.solves.reasons == {"all cycles allowed (1) are used up": 19}
+    best = told.alternatives[0]
+    assert best.converging > 0
+    assert any("--max-cycles 4" in one.change for one in told.alternatives)
+    quick = forecast(UNCERTAIN, RHS, **given, alternatives=False)
+    assert quick.alternatives == ()
+    assert quick.solves.plain() == told.solves.plain()
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({"draws": 18}, InputError, r"draws is 18; give a whole number from 19"),
+        ({"draws": 20.5}, InputError, r"draws is 20.5"),
+        ({"seed": -1}, InputError, r"seed is -1"),
+        ({"bench": "nowhere.toml"}, BenchError, r"cannot read bench 'nowhere.toml'"),
+        ({"preset": "golden"}, BenchError, r"unknown cell preset 'golden'"),
+        ({"matrix": np.ones((2, 2))}, InputError, r"singular in float64"),
+        ({"matrix": np.eye(40) * 2.0, "rhs": np.ones(40), "bench": "simulated"}, ChipMapError, r"40 x 40"),
+        ({"bits": 60}, InputError, r"bits is 60"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(
+    given: dict[str, object], error: type[Exception], said: str
+):
+    with pytest.raises(error, match=said) as caught:
+        forecast(**{"matrix": MATRIX, "rhs": RHS, "bench": "arrays", "draws": 19} | given)
+    assert "\n" not in str(caught.value)
+
+
+def test_it_is_at_the_front_door():
+    assert mho.forecast is forecast

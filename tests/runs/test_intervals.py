@@ -1,0 +1,85 @@
+"""Prediction intervals hold another draw as often as they say, of numbers and of counts, whatever the distribution is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mho.runs.intervals import LEAST_DRAWS, Interval, binomial_interval, prediction_interval
+
+REPEATS = 4000
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng, count: rng.standard_normal(count),
+        lambda rng, count: rng.standard_cauchy(count),
+        lambda rng, count: rng.poisson(1.5, count).astype(float),
+        lambda rng, count: np.where(rng.random(count) < 0.3, np.inf, rng.poisson(4.0, count)),
+        lambda rng, count: np.full(count, 6.0),
+    ],
+    ids=["normal", "Cauchy", "counts", "counts with some out of reach", "always the same"],
+)
+@pytest.mark.parametrize("draws", [19, 39])
+def test_another_draw_is_held_with_ninety_per_cent(
+    draw: Callable[[np.random.Generator, int], np.ndarray], draws: int
+) -> None:
+    rng = np.random.default_rng(0)
+    held = 0.0
+    for _ in range(REPEATS):
+        *others, one = draw(rng, draws + 1).tolist()
+        interval = prediction_interval(others)
+        assert interval is not None
+        held += interval.share(one)
+    assert held / REPEATS == pytest.approx(0.9, abs=3.5 * math.sqrt(0.09 / REPEATS))
+
+
+def test_nineteen_draws_are_bounded_by_their_extremes_and_fewer_by_nothing():
+    values = [float(number) for number in range(LEAST_DRAWS)]
+    assert prediction_interval(values) == Interval(0.0, 9.0, 18.0, 0.5, 0.5)
+    assert prediction_interval(values[:-1]) is None
+    assert prediction_interval([*values[:-1], math.nan]) is None
+    assert prediction_interval([*values, math.nan]) == prediction_interval(values)
+
+
+@given(st.lists(st.floats(allow_nan=False) | st.just(math.inf), min_size=LEAST_DRAWS, max_size=80))
+def test_ends_ascend_shares_are_shares_and_a_file_keeps_all_of_it(values: list[float]) -> None:
+    interval = prediction_interval([abs(value) for value in values])
+    assert interval is not None
+    assert interval.low <= interval.median <= interval.high
+    assert 0.0 < interval.at_low <= 1.0
+    assert 0.0 < interval.at_high <= 1.0
+    assert Interval.from_plain(interval.plain()) == interval
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"low": 1.0},
+        {"low": 2.0, "median": 1.0, "high": 3.0, "at_low": 1.0, "at_high": 1.0},
+        {"low": 1.0, "median": 1.0, "high": 1.0, "at_low": 1.5, "at_high": 1.0},
+        {"low": "x", "median": 1.0, "high": 1.0, "at_low": 1.0, "at_high": 1.0},
+        {"low": [], "median": 1.0, "high": 1.0, "at_low": 1.0, "at_high": 1.0},
+    ],
+)
+def test_what_is_no_interval_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        Interval.from_plain(wrong)
+
+
+def test_the_interval_of_a_probability_is_that_of_the_binomial_tails():
+    low, high = binomial_interval(19, 19)
+    assert high == 1.0
+    assert low**19 == pytest.approx(0.05)
+    assert binomial_interval(0, 19) == (0.0, pytest.approx(1.0 - low))
+    assert binomial_interval(0, 0) == (0.0, 1.0)
+    low, high = binomial_interval(3, 10)
+    tail = sum(math.comb(10, k) * low**k * (1.0 - low) ** (10 - k) for k in range(3, 11))
+    assert tail == pytest.approx(0.05)
