@@ -310,6 +310,7 @@ class Solve(Procedure):
         """Return the residual that the bits require, where no tolerance was given, and the settings of write-verify."""
         return {
             "count": (str(plan.system.count), "the right-hand sides'"),
+            "draws": ("no forecast", "the default's"),
             "leaf": (str(plan.leaf), "the arrays' and converters'"),
             "tolerance": (f"what proves {self.bits} bits", "the bits'"),
             "write_verify": (settings_text(plan.settings), "the chip map's"),

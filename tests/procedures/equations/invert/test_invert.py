@@ -262,7 +262,7 @@ def chip_with(folder: Path, *changes: tuple[str, str]) -> str:
         assert old in chip
         chip = chip.replace(old, new)
     (folder / "chip.toml").write_text(chip, "utf-8")
-    bench = load_bench_file("arrays").text.replace('chip = "reference"', 'chip = "chip.toml"')
+    bench = load_bench_file("arrays").text.replace('chip = "segmented"', 'chip = "chip.toml"')
     (folder / "bench.toml").write_text(bench, "utf-8")
     return str(folder / "bench.toml")
 
