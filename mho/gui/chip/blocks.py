@@ -6,12 +6,16 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mho.chip_maps.checksums import checked_tiles
 from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import MhoError
 from mho.runs import RunFile
 
+TILE_WIDTH = 32  # columns of a solve's tiles, as many as the packaged benches read at once
+CHECKSUM = "checksum"
 _RANGE = re.compile(r"(?P<array>\w+)\[(?P<top>\d+):(?P<bottom>\d+), (?P<left>\d+):(?P<right>\d+)\]")
 
 
@@ -64,14 +68,14 @@ def read_outlines(run: RunFile, chip: ChipMap | None) -> tuple[Outline, ...]:
 def _with_slices(run: RunFile, blocks: tuple[Outline, ...], chip: ChipMap) -> tuple[Outline, ...]:
     """Mark the slices in the blocks that hold a solve's multiplying digits, column after column.
 
-    The digits of one sign and one power of two stand side by side, see `mho.chip_maps.multiply_encoding`.
+    The digits of one sign and one power of two stand side by side, see `mho.chip_maps.multiply_encoding`; each tile ends
+    with its check columns (`mho.chip_maps.checksums`), but those of older runs.
     """
-    names = _slice_names(run, chip)
-    if not names:
-        return blocks
     multiplying = {array.name for array in chip.arrays_for("multiply")}
     tiles = [block for block in blocks if block.array in multiplying]
-    if sum(tile.right - tile.left for tile in tiles) != len(names):
+    widths = [tile.right - tile.left for tile in tiles]
+    names = _slice_names(run, chip, widths)
+    if sum(widths) != len(names):
         return blocks  # lines around bad cells are left out: which column holds what is not known
     marked, done = {}, 0
     for tile in tiles:
@@ -84,8 +88,8 @@ def _with_slices(run: RunFile, blocks: tuple[Outline, ...], chip: ChipMap) -> tu
     return tuple(marked.get(block, block) for block in blocks)
 
 
-def _slice_names(run: RunFile, chip: ChipMap) -> list[str]:
-    """Return for each column of a solve's digits which slice it is of; nothing for another run."""
+def _slice_names(run: RunFile, chip: ChipMap, widths: list[int]) -> list[str]:
+    """Return for each column of a solve's tiles which slice it is of; nothing for another run."""
     bits = run.parameters.get("bits")
     if (
         bits is None
@@ -95,9 +99,7 @@ def _slice_names(run: RunFile, chip: ChipMap) -> list[str]:
         return []
     digit_bits = chip.level_scale().bits
     try:
-        encoding = encode_multiply(
-            np.asarray(run.array("matrix_held"), dtype=np.float64), bits.value, digit_bits
-        )
+        encoding = encode_multiply(_held(run), bits.value, digit_bits)
     except (MhoError, ValueError):
         return []
     if encoding.digits.shape != run.array("digits_multiply").shape:
@@ -105,6 +107,27 @@ def _slice_names(run: RunFile, chip: ChipMap) -> list[str]:
     power = np.log2(np.abs(encoding.weight)).astype(int) // digit_bits
     most = int(power.max(initial=0))
     signs = np.where(encoding.weight > 0, "positive", "negative")
-    return [
+    names = [
         f"slice {most - p} of the {sign} part" for p, sign in zip(power.tolist(), signs.tolist(), strict=True)
     ]
+    checked = checked_tiles(encoding.digits, TILE_WIDTH, digit_bits)
+    if [tile.digits.shape[1] for tile in checked] != widths:
+        return names
+    data = iter(names)
+    return [
+        name
+        for tile in checked
+        for name in [
+            *(next(data) for _ in range(tile.code.columns)),
+            *[CHECKSUM] * (tile.digits.shape[1] - tile.code.columns),
+        ]
+    ]
+
+
+def _held(run: RunFile) -> NDArray[np.float64]:
+    """Return the matrix of a solve in the form in which the chip holds it."""
+    held = np.asarray(run.array("matrix_held"), dtype=np.float64)
+    if not {"rows_invert", "row_factors", "column_factors"} <= {*run.arrays}:
+        return held
+    rows = held[run.array("rows_invert")].T * run.array("row_factors")
+    return np.asarray(rows.T * run.array("column_factors"))

@@ -262,7 +262,7 @@ def test_what_cannot_be_multiplied_is_refused_before_anything_is_done(tmp_path, 
 def test_a_chip_without_a_multiplying_array_is_refused(tmp_path):
     chip = (ROOT / "mho/chip_maps/maps/reference.toml").read_text("utf-8")
     (tmp_path / "chip.toml").write_text(chip.replace('purpose = "multiply"', 'purpose = "invert"'), "utf-8")
-    bench = load_bench_file("arrays").text.replace('chip = "reference"', 'chip = "chip.toml"')
+    bench = load_bench_file("arrays").text.replace('chip = "segmented"', 'chip = "chip.toml"')
     (tmp_path / "bench.toml").write_text(bench, "utf-8")
     with pytest.raises(ChipMapError, match="has no multiplying array; choose a bench whose chip has one"):
         run(Multiply(matrix=np.eye(2)), str(tmp_path / "bench.toml"), output=tmp_path / "run.h5")
