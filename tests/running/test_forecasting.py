@@ -114,7 +114,11 @@ def test_what_would_help_is_said_with_what_it_gains():
         ({"bench": "nowhere.toml"}, BenchError, r"cannot read bench 'nowhere.toml'"),
         ({"preset": "golden"}, BenchError, r"unknown cell preset 'golden'"),
         ({"matrix": np.ones((2, 2))}, InputError, r"singular in float64"),
-        ({"matrix": np.eye(40) * 2.0, "rhs": np.ones(40), "bench": "simulated"}, ChipMapError, r"40 x 40"),
+        (
+            {"matrix": np.diag(np.arange(1.0, 41.0)), "rhs": np.ones(40), "bench": "simulated"},
+            ChipMapError,
+            r"40 x 40",
+        ),
         ({"bits": 60}, InputError, r"bits is 60"),
     ],
 )
