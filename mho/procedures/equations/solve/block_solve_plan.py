@@ -34,7 +34,8 @@ SCHUR_OF_SOLVE: dict[str, Schur | tuple[Schur, ...]] = {
 """Schur complements of `plan_blocks`; that of a complex matrix is taken as its real part, its own blocks' exactly."""
 
 SLICES = 2
-"""Slices of the blocks that are multiplied with: three cost no cycle more than exact products, two hardly one."""
+"""Slices of the blocks that are multiplied with. Their one-step products err as the first slice's cells do, about 0.13 of a
+digit each: a third slice would hold less than that."""
 
 
 @dataclass

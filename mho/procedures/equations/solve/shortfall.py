@@ -36,9 +36,9 @@ def shortfall(
     if system.exhausted(solution, certificate.residual):
         return f"{why}, {reached}; a solution in float64 holds no smaller residual"
     advice = []
-    if last.end == "cycles" and (rho < NEAR_ONE or matrix.plan.shift):
+    if last.end == "cycles" and (not NEAR_ONE <= rho < np.inf or matrix.plan.shift):
         advice.append("allow more cycles")
-    if rho >= NEAR_ONE and not matrix.plan.shift:
+    if NEAR_ONE <= rho < np.inf and not matrix.plan.shift:  # there is none of a matrix by blocks
         advice.append(f"choose another encoding or a chip with tighter cells (rho is {rho:.2f})")
     if unresolved or failed:
         advice.append(

@@ -401,7 +401,7 @@ class Solve(Procedure):
         return self._report(plan, bench, stream, matrix, answers)
 
     def _method(self) -> Method:
-        """Return the method in use: of those that `auto` may choose GCR needs the fewest cycles, whatever the matrix is."""
+        """Return the method in use: `auto` is GCR, which minimises the residual over all corrections so far."""
         chosen: Method = "gcr" if self.method == "auto" else self.method
         return chosen
 
