@@ -25,7 +25,6 @@ from mho.procedures.cells.programming import PULSES_PER_CELL
 from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.equations.algorithms.directions import METHODS, Method
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
-from mho.procedures.equations.certificates.certificate import Certificate, norm
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -34,13 +33,22 @@ from mho.procedures.equations.circuits.programmed_blocks import (
 )
 from mho.procedures.equations.forecast.drawn_solves import draw_solves
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
+from mho.procedures.equations.solve.answers import (
+    Answer,
+    cycle_row,
+    largest_error,
+    plain_numbers,
+    reasons,
+    record_answer,
+    where_short,
+)
 from mho.procedures.equations.solve.block_solve_plan import (
     SCHUR_OF_SOLVE,
     BlockSolvePlan,
     check_leaf,
     plan_block_solve,
 )
-from mho.procedures.equations.solve.earlier_answers import EarlierAnswer, answers_table, earlier_answers
+from mho.procedures.equations.solve.earlier_answers import answers_table, earlier_answers
 from mho.procedures.equations.solve.least_squares import FORMS
 from mho.procedures.equations.solve.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
@@ -86,7 +94,6 @@ from mho.runs.standard_figures import convergence_figure
 
 Floats = NDArray[np.float64]
 
-MOST_NUMBERS = 1024  # of a list in the summary
 FLOAT64 = "products in float64"
 WORTHLESS = 0.05
 """Error of a carried residual, relative to the one before, from which products in float64 are the faster way."""
@@ -119,43 +126,6 @@ class PreparedSolve:
     settings: WriteVerifySettings
     leaf: int
     rng: np.random.Generator
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Result of the refinement of one right-hand side.
-
-    Attributes
-    ----------
-    rows : list of dict
-        As `Solution.cycles`.
-    products_off : float
-        Largest relative error of a carried residual that was found.
-    solution : (N,) array
-        Of the square system, in its form as given.
-    certificate : Certificate
-    converged : bool
-    reason : str
-        Why it did not.
-    cycles : int
-        That it took, also those of an earlier run.
-    taken_over : bool
-        Whether it is an earlier run's.
-    """
-
-    rows: list[dict[str, float]]
-    products_off: float
-    solution: Floats
-    certificate: Certificate
-    converged: bool
-    reason: str
-    cycles: int
-    taken_over: bool = False
-
-    @classmethod
-    def earlier(cls, answer: EarlierAnswer) -> Answer:
-        """Return the answer that an earlier run gave."""
-        return cls([], 0.0, answer.solution, answer.certificate, True, "", answer.cycles, True)
 
 
 class Solve(Procedure):
@@ -397,7 +367,7 @@ class Solve(Procedure):
                 if column in taken
                 else self._answer(plan, bench, stream, matrix, column)
             )
-            _record(answers[-1], column, bench.now(), stream)
+            record_answer(answers[-1], column, bench.now(), stream)
         return self._report(plan, bench, stream, matrix, answers)
 
     def _method(self) -> Method:
@@ -420,7 +390,9 @@ class Solve(Procedure):
             stream.check()
             solution = form.solution(cycle.solution)
             unknowns = system.unknowns(solution)
-            rows.append(_row(cycle, unknowns, column, system.reference[:, column], plan.sliced[:, column]))
+            rows.append(
+                cycle_row(cycle, unknowns, column, system.reference[:, column], plan.sliced[:, column])
+            )
             off = max(off, cycle.off) if cycle.off == cycle.off else off
             given, answered = matrix.played
             counts = matrix.counts
@@ -526,7 +498,7 @@ class Solve(Procedure):
         solution = system.columns_as_given(solutions)
         summary = {
             "converged": not short,
-            "reason": _reasons(system, short),
+            "reason": reasons(system, short),
             "bits_asked": int(self.bits) if self.tolerance is None else None,
             "tolerance": self.tolerance,
             "bits": worst.certificate.bits,
@@ -539,10 +511,10 @@ class Solve(Procedure):
             "loop_slowest": matrix.margin[0],
             "loop_damping": matrix.margin[1],
             "cycles_to_goal": None if short else max((answer.cycles for answer in answers), default=0),
-            "relative_error": _largest_error(solutions, system.reference),
-            "sliced_error": _largest_error(solutions, plan.sliced),
-            **_where_short("solution", _plain(solution), solutions.size),
-            **_where_short("cycles", rows, sum(map(len, rows))),
+            "relative_error": largest_error(solutions, system.reference),
+            "sliced_error": largest_error(solutions, plan.sliced),
+            **where_short("solution", plain_numbers(solution), solutions.size),
+            **where_short("cycles", rows, sum(map(len, rows))),
             **{f"mvm_{name}": counts[name] for name in COUNTS},
             **matrix.operations,
             "products_off": max(answer.products_off for answer in answers),
@@ -563,21 +535,6 @@ class Solve(Procedure):
         return Solution(solution, not short, worst.certificate, rows, summary)
 
 
-def _record(answer: Answer, column: int, now: float, stream: Stream) -> None:
-    """Write an answer into the run file at once, so that a later run can go on after it."""
-    stream.record(
-        "answers",
-        rhs=column,
-        time=now,
-        converged=answer.converged,
-        bits=answer.certificate.bits,
-        cycles=answer.cycles,
-        residual=answer.certificate.relative_residual,
-        taken_over=answer.taken_over,
-        solution=answer.solution,
-    )
-
-
 def _solutions_as_sliced(plan: SolvePlan, system: LinearSystem) -> Floats:
     """Return the solutions (n, k) of the matrix as the chip's products hold it."""
     form = plan.preconditioning
@@ -593,44 +550,3 @@ def _drawn_bench(bench: Bench) -> BenchSource:
     """Return an open bench as one without instruments, from which chips like its own can be drawn."""
     source = BenchSource(bench=bench.file, text=bench.text, chip_text=bench.chip_text)
     return as_arrays(source, None if bench.simulated is None else bench.simulated.chip.preset.name)
-
-
-def _row(cycle: Cycle, solution: Floats, column: int, reference: Floats, sliced: Floats) -> dict[str, float]:
-    error = _relative(solution, reference)
-    return {
-        "rhs": column,
-        "cycle": cycle.number,
-        "residual": cycle.carried,
-        "relative_error": error,
-        "sliced_error": _relative(solution, sliced),
-        "bits": float(-np.log2(max(error, 1e-300))),
-    }
-
-
-def _largest_error(solutions: Floats, references: Floats) -> float:
-    """Return the largest relative error of the columns; of a solution that is zero there is none."""
-    pairs = zip(solutions.T, references.T, strict=True)
-    return max((_relative(one, other) for one, other in pairs if one.any()), default=0.0)
-
-
-def _where_short(name: str, values: list[Any], numbers: int) -> dict[str, Any]:
-    """Return a list for the summary, which holds 64 KiB; long ones are in the arrays and tables of the run file alone."""
-    return {name: values} if numbers <= MOST_NUMBERS else {}
-
-
-def _reasons(system: LinearSystem, short: list[tuple[int, Answer]]) -> str:
-    if not short or system.single:
-        return "".join(answer.reason for _, answer in short)
-    column, answer = short[0]
-    return f"{len(short)} of {system.count} right-hand sides; number {column}: {answer.reason}"
-
-
-def _relative(value: Floats, reference: Floats) -> float:
-    return norm(value - reference) / norm(reference)
-
-
-def _plain(values: NDArray[Any]) -> list[Any]:
-    """Convert a vector, or columns, for JSON: complex numbers as [real, imaginary]."""
-    parts = np.stack([values.real, values.imag], axis=-1) if np.iscomplexobj(values) else values
-    plain: list[Any] = parts.tolist()
-    return plain
