@@ -6,6 +6,7 @@ read and pulsed together.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +18,16 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, Floats, Index, SimulatedChip
+from mho.instruments.simulated.physics.wires.wires import WiredBlock
 
 Slots = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class _KeptShare:
+    version: int
+    at: float
+    share: Floats
 
 
 class SparseChip(SimulatedChip):
@@ -41,6 +50,7 @@ class SparseChip(SimulatedChip):
     ) -> None:
         super().__init__(arrays, preset, clock, rng)
         self.population = CellArray(0, 1, preset, clock, rng)
+        self._shares: dict[tuple[str, bytes, bytes], _KeptShare] = {}
         self._found: dict[tuple[str, bytes, bytes], Slots] = {}
         # Numbers from 1, 0 where no cell is drawn; pages of zeros are allocated when first written.
         self._numbers = {array.name: np.zeros((array.rows, array.columns), np.int32) for array in arrays}
@@ -85,8 +95,32 @@ class SparseChip(SimulatedChip):
         return self.population, (found, 0)
 
     def transfer(self, array: str, rows: Index, columns: Index) -> Floats:
-        """Transfer conductances (R, C) between the ends of a block's lines, S, found the cheaper way round."""
-        return self.block(array, rows, columns).transfer
+        """Transfer conductances (R, C) between the ends of a block's lines, S, as `transfer_of_blocks`."""
+        return np.asarray(self.transfer_of_blocks(array, rows[None], columns[None])[0])
+
+    def transfer_of_blocks(self, array: str, rows: Index, columns: Index) -> Floats:
+        """Transfer conductances of many blocks of one shape, (blocks, R, C), S.
+
+        They are the cells' own at this moment, times the share that the wires leave of each. That share is found again
+        once cells have been pulsed or the chip's age has doubled: until then cells relax by percents, and what this
+        changes in the wires' share is of second order.
+        """
+        slots = self.slots(array, rows[:, :, None], columns[:, None, :])
+        cells = self.population.conductance((slots, 0))
+        shares = [self._wire_share(array, *block) for block in zip(rows, columns, cells, strict=True)]
+        return cells * np.stack(shares)
+
+    def _wire_share(self, array: str, rows: Index, columns: Index, cells: Floats) -> Floats:
+        """Return the transfer conductances of a block relative to those of its cells (R, C), S, which are above 0."""
+        key, now = (array, rows.tobytes(), columns.tobytes()), self._clock.now
+        version, since = self.population.version, self.population.changed_at
+        kept = self._shares.get(key)
+        if kept is None or kept.version != version or now - kept.at > kept.at - since:
+            geometry = self.geometry[array]
+            places = geometry.along(rows), geometry.along(columns)
+            wired = WiredBlock.from_lines(cells, *places, geometry.wire_resistance)
+            kept = self._shares[key] = _KeptShare(version, now, wired.transfer / cells)
+        return kept.share
 
     def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
         """Noise of a block for a batch, as `SimulatedChip.noise`, without the conductances that cancel."""

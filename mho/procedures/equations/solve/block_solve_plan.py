@@ -15,12 +15,14 @@ from mho.chip_maps.inverse_encoding import KINDS, Candidate, Kind
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.chip_maps.placement import Placement
+from mho.chip_maps.polar import polar_factors
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.blocks.block_inverse import BlockPlan
 from mho.procedures.equations.blocks.block_plan import Schur, plan_blocks
-from mho.procedures.equations.circuits.analogue_product import ProductOnChip
+from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip
+from mho.procedures.equations.solve.block_effort import EFFORTS, Effort, Judged, LeafLoop, choose_effort
 from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser, Tried
 
 Floats = NDArray[np.float64]
@@ -33,18 +35,26 @@ SCHUR_OF_SOLVE: dict[str, Schur | tuple[Schur, ...]] = {
 }
 """Schur complements of `plan_blocks`; that of a complex matrix is taken as its real part, its own blocks' exactly."""
 
-SLICES = 2
-"""Slices of the blocks that are multiplied with. Their one-step products err as the first slice's cells do, about 0.13 of a
-digit each: a third slice would hold less than that."""
+MOST_CYCLES = 25  # within which an effort is expected to converge where more are allowed
 
 
 @dataclass
 class LeafOnChip:
-    """A leaf's loop and its cells; attributes as those of `SolvePlan`."""
+    """A leaf's loop and its cells.
+
+    Attributes
+    ----------
+    loop, positive, negative
+        As those of `SolvePlan`.
+    rotation, matrix : int or None
+        Numbers of the blocks that multiply with the Q^T of a polar factor's loop, and with the leaf itself.
+    """
 
     loop: Loop
     positive: Block
     negative: Block | None
+    rotation: int | None = None
+    matrix: int | None = None
 
     def blocks(self) -> list[Block]:
         """Its cells."""
@@ -77,6 +87,9 @@ class BlockSolvePlan:
         Which leaves are inverted and which blocks multiplied with.
     leaves : list of LeafOnChip
     products : list of ProductOnChip
+        The tree's blocks, then the rotations and matrices of leaves.
+    judged : list of Judged
+        Efforts that were considered, with the cycles that each is expected to take: the last one is in use.
     chooser : LoopChooser
         Finds another loop for a leaf whose own does not settle.
     """
@@ -88,12 +101,23 @@ class BlockSolvePlan:
     tree: BlockPlan
     leaves: list[LeafOnChip]
     products: list[ProductOnChip]
+    judged: list[Judged]
     chooser: LoopChooser
+
+    @property
+    def effort(self) -> Effort:
+        """What one application of the block inverse does."""
+        return self.judged[-1].effort
 
     @property
     def encoding_name(self) -> str:
         """How many leaves and blocks there are."""
         return f"{len(self.leaves)} leaves, {len(self.products)} blocks"
+
+    @property
+    def choices(self) -> dict[str, object]:
+        """What a run's result has of it alone."""
+        return {"effort": self.effort.name, "expected_cycles": self.judged[-1].cycles or None}
 
     @property
     def held_bits(self) -> int | None:
@@ -132,7 +156,8 @@ class BlockSolvePlan:
         chooser = replace(self.chooser, kinds=(leaf.loop.candidate.encoding.kind,))
         form = Form(leaf.loop.preconditioning, leaf.loop.matrix)
         loop = chooser.shifted([form], rng, beyond=leaf.loop.candidate.shift)
-        self.leaves[number] = _on_pair(self.chip.arrays_for("invert"), leaf.positive.placement, loop)
+        shifted = _on_pair(self.chip.arrays_for("invert"), leaf.positive.placement, loop)
+        self.leaves[number] = replace(shifted, rotation=leaf.rotation, matrix=leaf.matrix)
         return self.leaves[number]
 
 
@@ -146,6 +171,8 @@ def plan_block_solve(
     lines: tuple[int, int],
     input_conductance: float,
     schur: str = "exact",
+    effort: str = "auto",
+    most_cycles: int = MOST_CYCLES,
 ) -> BlockSolvePlan:
     """Cut a matrix into blocks, choose a loop for each leaf, and place them all.
 
@@ -163,6 +190,10 @@ def plan_block_solve(
         g_in of the loops, S.
     schur : str
         One of `SCHUR_OF_SOLVE`.
+    effort : str
+        "auto", or the name of one of `EFFORTS`.
+    most_cycles : int
+        Cycles within which the solve is to converge.
 
     Raises
     ------
@@ -184,12 +215,44 @@ def plan_block_solve(
     if leaf + 1 > min(*loops[0].stretch, *lines):
         kinds = tuple(kind for kind in kinds if kind != "bias") or kinds
     chooser = LoopChooser(levels, kinds, len(loops), input_conductance)
-    leaves = [
-        _on_pair(loops, _first(place, one), one)
-        for place, one in zip(places, (chooser.choose(each, rng) for each in tree.leaves), strict=False)
-    ]
-    on_chip = _place_products(chip, products[-1], tree.blocks, levels, lines)
-    return BlockSolvePlan(chip, levels, form, held, tree, leaves, on_chip, chooser)
+    chosen = [_leaf_loop(chooser, each, rng) for each in tree.leaves]
+    judged = _judged(effort, held, tree, chosen, levels, rng, most_cycles)
+    leaves, blocks = [], list(tree.blocks)
+    for place, one, matrix in zip(places, chosen, tree.leaves, strict=False):
+        leaf_on_chip = _on_pair(loops, _first(place, one.loop), one.loop)
+        if one.rotation is not None:
+            leaf_on_chip.rotation = len(blocks)
+            blocks.append(one.rotation)
+        if judged[-1].effort.refines:
+            leaf_on_chip.matrix = len(blocks)
+            blocks.append(matrix)
+        leaves.append(leaf_on_chip)
+    on_chip = _place_products(chip, products[-1], blocks, judged[-1].effort.slices, lines)
+    return BlockSolvePlan(chip, levels, form, held, tree, leaves, on_chip, judged, chooser)
+
+
+def _leaf_loop(chooser: LoopChooser, matrix: Floats, rng: np.random.Generator) -> LeafLoop:
+    """Return a leaf's own loop where one settles as it is, else that of its definite polar factor."""
+    own = chooser.unshifted(matrix, rng)
+    if own is not None:
+        return LeafLoop(own)
+    orthogonal, definite = polar_factors(matrix)
+    return LeafLoop(chooser.choose(definite, rng), np.ascontiguousarray(orthogonal.T))
+
+
+def _judged(
+    effort: str,
+    held: Floats,
+    tree: BlockPlan,
+    leaves: Sequence[LeafLoop],
+    levels: Levels,
+    rng: np.random.Generator,
+    most_cycles: int,
+) -> list[Judged]:
+    """Return the efforts considered, the one to take last."""
+    if effort == "auto":
+        return choose_effort(held, tree, leaves, levels, rng, min(most_cycles, MOST_CYCLES))
+    return [Judged(one, 0) for one in EFFORTS if one.name == effort]
 
 
 def _leaf_places(
@@ -230,13 +293,15 @@ def _on_pair(loops: Sequence[ArrayMap], placed: Placement, loop: Loop) -> LeafOn
 
 
 def _place_products(
-    chip: ChipMap, array: ArrayMap, blocks: Sequence[Floats], levels: Levels, lines: tuple[int, int]
+    chip: ChipMap, array: ArrayMap, blocks: Sequence[Floats], slices: int, lines: tuple[int, int]
 ) -> list[ProductOnChip]:
+    """Return the blocks in digit slices, each cut into tiles, on free places of the array."""
+    digit_bits = chip.level_scale().bits
     rows, columns = (min(a, b) for a, b in zip(array.stretch, lines, strict=True))
     free = _free_tiles(array, rows, columns)
     found: list[ProductOnChip] = []
     for block in blocks:
-        encoding = encode_multiply(block, SLICES * levels.bits, levels.bits)
+        encoding = encode_multiply(block, slices * digit_bits, digit_bits)
         tiles = []
         for start in range(0, encoding.digits.shape[1], columns):
             digits = encoding.digits[:, start : start + columns]

@@ -12,9 +12,12 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Programmer
-from mho.procedures.equations.blocks.block_inverse import BlockInverse
+from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation
+from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
 from mho.procedures.equations.circuits.analogue_product import AnalogueProducts
+from mho.procedures.equations.circuits.integer_product import IntegerProducts
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
+from mho.procedures.equations.circuits.tiles_on_chip import TilesOnChip
 from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan, LeafOnChip
 from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, LOOPS, VECTOR_VOLTS
 from mho.procedures.equations.solve.solve_messages import say_failed_cells
@@ -52,10 +55,20 @@ class ProgrammedBlockMatrix:
             recorded=False,
         )
         self._loops = [self._loop(leaf) for leaf in plan.leaves]
-        self._products = AnalogueProducts(bench, plan.products, plan.levels.step, VECTOR_VOLTS)
+        effort = plan.effort
+        tiles = TilesOnChip(bench, plan.products, plan.levels.step, VECTOR_VOLTS)
+        self._products: AnalogueProducts | IntegerProducts = AnalogueProducts(tiles)
+        if effort.integers:
+            self._products = IntegerProducts(tiles, effort.slices * plan.levels.bits)
         self._shifts = [0] * len(plan.leaves)
+        self._inversions = self._leaf_products = 0
+        invert: Operation = self._invert_leaf
+        if effort.refines:
+            invert = RefinedLeaves(
+                invert, self._multiply_leaf, effort.leaf_steps, tolerance=effort.leaf_tolerance
+            )
         self._inverse = BlockInverse(
-            plan.tree, self._invert_leaf, lambda k, v: self._products([k], [v])[0], self._products
+            plan.tree, invert, lambda k, v: self._products([k], [v])[0], self._products
         )
 
     def program(self) -> None:
@@ -75,7 +88,7 @@ class ProgrammedBlockMatrix:
             self._stream.check()
             while why := self.plan.leaves[number].unstable(self.plan.levels, self._bench.input_conductance):
                 self._shift_further(number, why)
-            self._invert_leaf(number, np.ones(len(leaf.loop.matrix)))
+            self._through_loop(number, np.ones(len(leaf.loop.matrix)))
 
     def shift_further(self, why: str) -> None:
         """Nothing is left to change of a matrix whose leaves have all been shifted as far as they go."""
@@ -112,13 +125,16 @@ class ProgrammedBlockMatrix:
 
     @property
     def counts(self) -> Counter[str]:
-        """Counts of integers: none are read."""
-        return Counter()
+        """Integers of the blocks' products, and those of them that were wrong, where they are exact ones."""
+        return Counter({name: getattr(self._products, name, 0) for name in ("outputs", "wrong")})
 
     @property
     def operations(self) -> dict[str, int]:
         """INV of leaves and MVM of blocks so far."""
-        return {"inversions": self._inverse.inversions, "products": self._inverse.products}
+        return {
+            "inversions": self._inversions,
+            "products": self._inverse.products + self._leaf_products,
+        }
 
     @property
     def sample(self) -> Floats:
@@ -151,12 +167,32 @@ class ProgrammedBlockMatrix:
         """Return about the inverse of a leaf times r, (m,)."""
         if not rhs.any():
             return np.zeros_like(rhs)
+        rotation = self.plan.leaves[number].rotation
+        self._inversions += 1
+        return self._through_loop(number, rhs if rotation is None else self._multiplied(rotation, rhs))
+
+    def _through_loop(self, number: int, rhs: Floats) -> Floats:
+        """Return about the inverse of what a leaf's loop holds times r, (m,), not all zero."""
         while True:
             form = self.plan.leaves[number].loop.preconditioning
             try:
                 return form.solution(self._loops[number](form.equations(rhs)))
             except ConvergenceError as error:
                 self._shift_further(number, str(error))
+
+    def _multiply_leaf(self, number: int, vector: Floats) -> Floats:
+        """Return a leaf times v, (m,)."""
+        block = self.plan.leaves[number].matrix
+        if block is None:
+            raise ValueError(f"leaf {number} is not among the blocks to multiply with")
+        return self._multiplied(block, vector)
+
+    def _multiplied(self, block: int, vector: Floats) -> Floats:
+        """Return a leaf's block times v, (m,)."""
+        if not vector.any():
+            return np.zeros_like(vector)
+        self._leaf_products += 1
+        return self._products([block], [vector])[0]
 
     def _shift_further(self, number: int, why: str) -> None:
         if self._shifts[number] == LOOPS:

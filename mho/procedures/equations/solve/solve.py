@@ -42,6 +42,7 @@ from mho.procedures.equations.solve.answers import (
     record_answer,
     where_short,
 )
+from mho.procedures.equations.solve.block_effort import EFFORTS
 from mho.procedures.equations.solve.block_solve_plan import (
     SCHUR_OF_SOLVE,
     BlockSolvePlan,
@@ -150,6 +151,9 @@ class Solve(Procedure):
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=4096)
     schur = ListParameter("Schur complements of blocks", choices=list(SCHUR_OF_SOLVE), default="exact")
+    effort = ListParameter(
+        "Effort of each cycle by blocks", choices=["auto", *(one.name for one in EFFORTS)], default="auto"
+    )
     loop_targets = ListParameter("Targets of the INV cells", choices=["digits", "analogue"], default="digits")
     correction_bits = IntegerParameter(
         "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
@@ -240,6 +244,8 @@ class Solve(Procedure):
             lines=bench.vector_size,
             input_conductance=bench.input_conductance,
             schur=self.schur,
+            effort=self.effort,
+            most_cycles=int(self.max_cycles),
         )
         return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng)
 
@@ -519,6 +525,7 @@ class Solve(Procedure):
             **matrix.operations,
             "products_off": max(answer.products_off for answer in answers),
             "inv_clamped": matrix.clamped,
+            **on_chip.choices,
             "cells": sum(block.digits.size for block in on_chip.blocks()),
             "cells_failed": matrix.failed,
             "pulses": matrix.pulses,

@@ -95,8 +95,15 @@ def say_blocks(plan: BlockSolvePlan, stream: Stream) -> None:
     tree, shifted = plan.tree, sum(leaf.loop.candidate.shift > 0.0 for leaf in plan.leaves)
     stream.say(
         f"the matrix is inverted by blocks: {_count(len(plan.leaves), 'loop')}, {len(plan.products)} blocks to multiply "
-        f"with; {tree.inversions} INV and {tree.products} MVM a cycle; the residual is taken in float64"
+        f"with; {tree.inversions} inversions of a leaf and {tree.products} products a cycle ({plan.effort.name}); the "
+        "residual is taken in float64"
     )
+    for one in plan.judged[:-1]:
+        stream.say(f"{one.effort.name} would not do: {one.cycles} cycles or more are expected")
+    if rotated := sum(leaf.rotation is not None for leaf in plan.leaves):
+        stream.say(
+            f"{rotated} of the loops hold a definite polar factor, as those of their own blocks do not settle"
+        )
     if shifted:
         stream.say(f"{shifted} of the loops are shifted, as those of their own blocks do not settle")
     if plan.preconditioning.exchanges or plan.preconditioning.scales:
