@@ -6,6 +6,7 @@ read and pulsed together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,10 +24,13 @@ from mho.instruments.simulated.physics.wires.wires import WiredBlock
 Slots = NDArray[np.int32]
 
 
+CHANGED = 0.03
+"""Change of a block's conductances, relative to all of them, from which its wires are evaluated anew."""
+
+
 @dataclass(frozen=True)
 class _KeptShare:
-    version: int
-    at: float
+    cells: Floats
     share: Floats
 
 
@@ -68,6 +72,26 @@ class SparseChip(SimulatedChip):
         BenchError
             When the chip has no such array, or the array no such line.
         """
+        return self.slots_of([(array, rows, columns)])[0]
+
+    def slots_of(self, cells: Sequence[tuple[str, Index, Index]]) -> list[Slots]:
+        """Rows of the population where each of several lots of cells are, as `slots`; those not drawn yet are drawn."""
+        found, lots, count = [], [], self.population.shape[0]
+        for array, rows, columns in cells:
+            numbers = self._numbers_of(array, rows, columns)
+            missing = numbers[rows, columns] == 0
+            if missing.any():
+                new = tuple(lines[missing] for lines in np.broadcast_arrays(rows, columns))
+                numbers[new] = np.arange(count + 1, count + 1 + new[0].size)
+                lots.append(new[0].size)
+                count += new[0].size
+            found.append(numbers[rows, columns] - 1)
+        if lots:
+            self.population.extend(*lots)  # at once: each time copies all cells so far
+        return found
+
+    def _numbers_of(self, array: str, rows: Index, columns: Index) -> Slots:
+        """Return the numbers of an array's cells; errors as `slots`."""
         numbers = self._numbers.get(array)
         if numbers is None:
             raise BenchError(f"the chip has no array {array!r}; it has {', '.join(self.geometry)}")
@@ -75,16 +99,7 @@ class SparseChip(SimulatedChip):
             if lines.size and not 0 <= lines.min() <= lines.max() < count:
                 wrong = int(lines.max() if lines.max() >= count else lines.min())
                 raise BenchError(f"array {array} has no {name} {wrong}; it has 0 to {count - 1}")
-        found = numbers[rows, columns]
-        missing = found == 0
-        if missing.any():
-            across = np.broadcast_arrays(rows, columns)
-            new = tuple(lines[missing] for lines in across)
-            first = self.population.shape[0] + 1
-            self.population.extend(new[0].size)
-            numbers[new] = np.arange(first, first + new[0].size)
-            found = numbers[rows, columns]
-        return found - 1
+        return numbers
 
     def at(self, array: str, rows: Index, columns: Index) -> tuple[CellArray, Any]:
         """Return the population, and the index of a block (R, C) of it."""
@@ -102,8 +117,7 @@ class SparseChip(SimulatedChip):
         """Transfer conductances of many blocks of one shape, (blocks, R, C), S.
 
         They are the cells' own at this moment, times the share that the wires leave of each. That share is found again
-        once cells have been pulsed or the chip's age has doubled: until then cells relax by percents, and what this
-        changes in the wires' share is of second order.
+        once the block's conductances have changed by some percent in all: what less changes in it is of second order.
         """
         slots = self.slots(array, rows[:, :, None], columns[:, None, :])
         cells = self.population.conductance((slots, 0))
@@ -112,14 +126,13 @@ class SparseChip(SimulatedChip):
 
     def _wire_share(self, array: str, rows: Index, columns: Index, cells: Floats) -> Floats:
         """Return the transfer conductances of a block relative to those of its cells (R, C), S, which are above 0."""
-        key, now = (array, rows.tobytes(), columns.tobytes()), self._clock.now
-        version, since = self.population.version, self.population.changed_at
+        key = (array, rows.tobytes(), columns.tobytes())
         kept = self._shares.get(key)
-        if kept is None or kept.version != version or now - kept.at > kept.at - since:
+        if kept is None or np.abs(cells - kept.cells).sum() > CHANGED * kept.cells.sum():
             geometry = self.geometry[array]
             places = geometry.along(rows), geometry.along(columns)
             wired = WiredBlock.from_lines(cells, *places, geometry.wire_resistance)
-            kept = self._shares[key] = _KeptShare(version, now, wired.transfer / cells)
+            kept = self._shares[key] = _KeptShare(cells, wired.transfer / cells)
         return kept.share
 
     def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
