@@ -24,7 +24,7 @@ from mho.instruments.simulated.physics.wires.wires import WiredBlock
 Slots = NDArray[np.int32]
 
 
-CHANGED = 0.03
+CHANGED = 0.02
 """Change of a block's conductances, relative to all of them, from which its wires are evaluated anew."""
 
 
@@ -117,7 +117,7 @@ class SparseChip(SimulatedChip):
         """Transfer conductances of many blocks of one shape, (blocks, R, C), S.
 
         They are the cells' own at this moment, times the share that the wires leave of each. That share is found again
-        once the block's conductances have changed by some percent in all: what less changes in it is of second order.
+        once the block's conductances have changed by two percent in all: what less changes in it is of second order.
         """
         slots = self.slots(array, rows[:, :, None], columns[:, None, :])
         cells = self.population.conductance((slots, 0))
