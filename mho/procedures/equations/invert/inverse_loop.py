@@ -32,11 +32,15 @@ class LoopForecast:
     slowest : complex
         Eigenvalue of D^-1 G with the smallest real part, lambda_min: the loop settles at the rate w_u times it, and only
         where it is positive.
+    network, load : (k, k), (k,) array
+        G, signed, and the diagonal of D, S.
     """
 
     achieved: Floats
     rho: float
     slowest: complex
+    network: Floats
+    load: Floats
 
     def require_stable(self) -> None:
         """Raise `ConvergenceError` when the loop would be unstable: it must not be closed."""
@@ -87,7 +91,8 @@ class InverseLoop:
         load = encoding.row_load(positive, negative, diagonal, input_conductance)
         achieved = encoding.represented(network, self.step)
         rho = float(contraction(self.matrix, achieved))
-        return LoopForecast(achieved, rho, slowest_eigenvalue(loop_eigenvalues(network, load)))
+        slowest = slowest_eigenvalue(loop_eigenvalues(network, load))
+        return LoopForecast(achieved, rho, slowest, network, load)
 
     def connect(self, bench: Bench) -> None:
         """Close the loop."""
@@ -106,10 +111,14 @@ class InverseLoop:
 
         The first n are those of the solution. Errors and clamped outputs as `Bench.invert`; the loop is closed.
         """
+        return bench.invert(self.inputs(volts))
+
+    def inputs(self, volts: Floats) -> Floats:
+        """Return inputs (..., order), V, with `volts` (..., n) at the matrix's rows and none at a bias column's."""
         encoding = self.encoding
-        inputs = np.zeros((len(volts), encoding.order))
-        inputs[:, : encoding.size] = volts
-        return bench.invert(inputs)
+        inputs = np.zeros((*volts.shape[:-1], encoding.order))
+        inputs[..., : encoding.size] = volts
+        return inputs
 
     def volts_per_unit(self, input_conductance: float, volts: Floats) -> Floats:
         """Return the outputs (V) that stand for minus 1 in the solution where `volts` at an input stand for 1 in b."""
