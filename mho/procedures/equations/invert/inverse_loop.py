@@ -15,6 +15,7 @@ from mho.chip_maps.placement import place
 from mho.errors import ChipMapError, ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Block
+from mho.procedures.equations.circuits.inversion import connect_loop, loop_inputs
 
 Floats = NDArray[np.float64]
 
@@ -96,15 +97,7 @@ class InverseLoop:
 
     def connect(self, bench: Bench) -> None:
         """Close the loop."""
-        encoding, place = self.encoding, self.positive.placement
-        bench.connect_invert(
-            place.array,
-            place.rows,
-            place.columns,
-            negative=None if self.negative is None else self.negative.placement.array,
-            diagonal=encoding.diagonal_conductance(self.step),
-            diagonal_count=encoding.size if encoding.diagonal else 0,
-        )
+        connect_loop(bench, self.encoding, self.positive, self.negative, self.step)
 
     def invert(self, bench: Bench, volts: Floats) -> Floats:
         """Return settled outputs (samples, order), V, for `volts` (samples, n) at the inputs of the matrix's rows.
@@ -114,11 +107,8 @@ class InverseLoop:
         return bench.invert(self.inputs(volts))
 
     def inputs(self, volts: Floats) -> Floats:
-        """Return inputs (..., order), V, with `volts` (..., n) at the matrix's rows and none at a bias column's."""
-        encoding = self.encoding
-        inputs = np.zeros((*volts.shape[:-1], encoding.order))
-        inputs[..., : encoding.size] = volts
-        return inputs
+        """Return the loop's inputs (..., order), V, for `volts` (..., n) at the inputs of the matrix's rows."""
+        return loop_inputs(self.encoding, volts)
 
     def volts_per_unit(self, input_conductance: float, volts: Floats) -> Floats:
         """Return the outputs (V) that stand for minus 1 in the solution where `volts` at an input stand for 1 in b."""
