@@ -122,7 +122,7 @@ class SettlingMeasurement:
     band : float
         In which outputs have settled, as a share of the largest one's step.
     most : int
-        Steps of each loop at most.
+        Number of right-hand sides, of which the first are stepped.
     """
 
     def __init__(self, bench: Bench, stream: Stream, band: float, most: int) -> None:
@@ -147,10 +147,11 @@ class SettlingMeasurement:
     ) -> None:
         """Step the inputs of the connected loop from 0 V to `volts` (n,) at the matrix's rows.
 
-        Where the waveform cannot be computed, the log says why.
+        Nothing is done for a right-hand side that is not among the first; where a waveform cannot be computed, the log says
+        why.
         """
-        simulated, steps = self._bench.simulated, self._steps.setdefault(matrix, [])
-        if simulated is None or len(steps) >= self._most:
+        simulated = self._bench.simulated
+        if simulated is None or rhs >= self._most:
             return
         try:
             response = simulated.step_response(programmed.loop.inputs(volts), points=POINTS)
@@ -169,7 +170,7 @@ class SettlingMeasurement:
             response.overshoot,
             one_pole_time(forecast, self._band, unity, amplifier.feedback_capacitance),
         )
-        steps.append(found)
+        self._steps.setdefault(matrix, []).append(found)
         self._keep(found, response)
         self._stream.record("settling", **asdict(found), inverse_lambda_min=1.0 / found.lambda_min)
 
@@ -197,10 +198,10 @@ class SettlingMeasurement:
 
     def of(self, matrix: int) -> tuple[float, float]:
         """Return the median settling time (s) and overshoot of a loop; NaN where it was not stepped."""
-        steps = self._steps.get(matrix)
-        if not steps:
+        if matrix not in self._steps:
             return float("nan"), float("nan")
-        time, overshoot = np.median([(one.settling_time, one.overshoot) for one in steps], axis=0).tolist()
+        values = [(one.settling_time, one.overshoot) for one in self._steps[matrix]]
+        time, overshoot = np.median(values, axis=0).tolist()
         return time, overshoot
 
     def summary(self) -> dict[str, float]:
@@ -210,9 +211,9 @@ class SettlingMeasurement:
         slope of the settling time over 1 / lambda_min in logarithms, through the medians of the loops; it is missing
         where they do not differ in lambda_min.
         """
-        loops = [steps for steps in self._steps.values() if steps]
-        if not loops:
+        if not self._steps:
             return {}
+        loops = list(self._steps.values())
         every = [one for steps in loops for one in steps]
         found = {
             "settling_time": float(np.median([one.settling_time for one in every])),
