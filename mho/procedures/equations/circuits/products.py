@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.checksums import CheckedTile, ChecksumCode
+from mho.chip_maps.checksums import CheckedTile
 from mho.chip_maps.fixed_point import FixedPoint
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, group_lines
 from mho.errors import InputError
@@ -62,9 +62,9 @@ class SlicedProduct:
     shots : int
         Input patterns of the products.
     checked_shots, found, repeated : int
-        Shots on tiles with a checksum; of these, shots that disagreed with it; further shots played for that.
+        Shots on tiles with a checksum; of these, shots that it has shown to be wrong; further shots played for that.
     corrected, checks_wrong : int
-        Integers of data columns, and of check columns, that the checksum has located and corrected.
+        Integers that were located and corrected; shots that disagreed for check columns alone, and raised no alarm.
     unresolved : int
         Shots that disagreed down to a line alone, whose digits were taken instead.
     recalibrated : int
@@ -94,9 +94,7 @@ class SlicedProduct:
             )
         self._bench, self._encoding, self._tiles = bench, encoding, tuple(tiles)
         self._step, self._volts, self._above = step, read_voltage, subtracted
-        self._codes: list[ChecksumCode | None] = [None] * len(self._tiles)
-        if checked:
-            self._codes = [tile.code for tile in checked]
+        self._checked: tuple[CheckedTile | None, ...] = tuple(checked) or (None,) * len(self._tiles)
         self._trims: list[Trim] = []
         self._known: list[Floats] = []
         self._spent = np.zeros(len(self._tiles), np.int64)  # shots repeated since a tile's calibration
@@ -131,10 +129,10 @@ class SlicedProduct:
         shots, weights = self._patterns(vector)
         exact = shots @ self._encoding.digits
         parts, measured, first = [], [], 0
-        for number, code in enumerate(self._codes):
+        for number, tile in enumerate(self._checked):
             checked = self._multiply(number, shots)
             last = first + checked.integers.shape[1]
-            self._count(checked, exact[:, first:last], code is not None)
+            self._count(checked, exact[:, first:last], tile is not None)
             parts.append(checked.integers)
             measured.append(checked.measured)
             first = last
@@ -145,27 +143,27 @@ class SlicedProduct:
 
     def _multiply(self, number: int, shots: Digits) -> CheckedShots:
         """Play shots on a tile and check them; note what has moved, and calibrate a tile again that has drifted."""
-        code, tile = self._codes[number], self._tiles[number]
+        tile, block = self._checked[number], self._tiles[number]
 
         def play(patterns: Digits) -> Floats:
             return self._play(number, patterns)
 
-        self._connect(tile)
-        if code is None:
+        self._connect(block)
+        if tile is None:
             measured = play(shots)
             integers, none = np.rint(measured).astype(np.int64), np.zeros(len(shots), dtype=bool)
             return CheckedShots(integers, integers, measured, none, none)
-        checked = check_shots(code, tile.digits, shots, play)
+        checked = check_shots(tile, shots, play)
         if checked.alarm_share > max(DRIFTED, 2.0 * self._usual[number]):
             self._calibrate_again(number)
-            again = check_shots(code, tile.digits, shots, play)
+            again = check_shots(tile, shots, play)
             self._usual[number] = again.alarm_share
             checked = checked.followed_by(again)
         moved = np.where(np.abs(checked.shift) > MOVED, checked.shift, 0.0)
         self._known[number][checked.lasting] += moved  # of a line that is in there twice, the last
         self._spent[number] += checked.repeated
         # Calibrating once as many shots as it takes were repeated costs at most twice the least there could be.
-        if self._spent[number] > EACH * len(tile.digits):
+        if self._spent[number] > EACH * len(block.digits):
             self._calibrate_again(number)
         return checked
 
@@ -188,13 +186,15 @@ class SlicedProduct:
         """Choose what is subtracted and the groups, for all tiles."""
         self._known = [trim.known(self._above) for trim in self._trims]
         left, noise = [], []
-        for trim, known, code in zip(self._trims, self._known, self._codes, strict=True):
+        for trim, known, tile in zip(self._trims, self._known, self._checked, strict=True):
             # The mean of as many repeats is subtracted, which has noise of its own.
             spread = trim.noise * (1.0 + 1.0 / REPEATS) ** 0.5
             # Few cells are so restless, and the checksum finds what they do: they need not hold up all lines.
-            counted = (spread < RESTLESS) | (code is None)
-            left.append(np.where(counted, trim.errors - known, 0.0))
-            noise.append(np.where(counted, spread, 0.0))
+            counted = (spread < RESTLESS) | (tile is None)
+            # Nor need check columns: one that is wrong spoils nothing.
+            data = slice(tile and tile.code.columns)
+            left.append(np.where(counted, trim.errors - known, 0.0)[:, data])
+            noise.append(np.where(counted, spread, 0.0)[:, data])
         self.groups = group_lines(np.concatenate(left, axis=1), np.concatenate(noise, axis=1))
 
     def _patterns(self, vector: FixedPoint) -> tuple[Digits, Floats]:
