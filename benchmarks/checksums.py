@@ -199,7 +199,7 @@ class ChipCount:
     def read(self) -> int:
         """Integers of data and check columns that were read, those of repeated shots and later calibrations included."""
         one = self.product
-        shots = one.checked_shots + one.repeated + one.recalibrated * EACH * CHIP_SIZE
+        shots = one.checked_shots + one.repeated + one.recalibrated * EACH * (CHIP_SIZE + 1)
         return round(shots * (self.data + self.checks) / self.tiles)
 
 
