@@ -253,7 +253,7 @@ def _on_chips(name: str, counts: list[ChipCount]) -> Figure:
     plain = _total(counts, "wrong", "plain") / _total(counts, "outputs", "plain")
     per_shot = {
         key: _total(counts, key) / shots
-        for key in ("found", "false_alarms", "repeated", "unresolved", "checks_wrong")
+        for key in ("found", "false_alarms", "repeated", "unresolved", "checks_wrong", "compared")
     }
     return Figure(
         f"{name}: wrong integers that were used",
@@ -268,7 +268,7 @@ def _on_chips(name: str, counts: list[ChipCount]) -> Figure:
             "a shot of a tile": {key: float(f"{value:.3g}") for key, value in per_shot.items()},
             "tiles calibrated again": _total(counts, "recalibrated"),
             "additions for line sums, of those of a digital product": SUMS
-            * (per_shot["found"] + per_shot["checks_wrong"])
+            * per_shot["compared"]
             * sum(one.tiles for one in counts)
             / sum(one.data for one in counts),
             "share of cells whose error is subtracted": float(np.mean([one.subtracted for one in counts])),

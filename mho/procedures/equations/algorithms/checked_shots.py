@@ -41,6 +41,8 @@ class CheckedShots:
         Shots, repeated ones too, that disagreed with their checksum but not with their line sums.
     repeated : int
         Further shots that were played.
+    compared : int
+        Shots, repeated ones too, that were compared with their line sums.
     """
 
     integers: Digits
@@ -53,6 +55,7 @@ class CheckedShots:
     corrected: int = 0
     checks_wrong: int = 0
     repeated: int = 0
+    compared: int = 0
 
     @property
     def alarm_share(self) -> float:
@@ -69,6 +72,7 @@ class CheckedShots:
             corrected=self.corrected + again.corrected,
             checks_wrong=self.checks_wrong + again.checks_wrong,
             repeated=self.repeated + again.repeated + len(self.alarmed),
+            compared=self.compared + again.compared,
         )
 
 
@@ -76,7 +80,8 @@ class CheckedShots:
 class _Read:
     """Integers (shots, columns) of data; of each shot: whether they agreed, whether they do now, how many were corrected.
 
-    To agree, they may disagree with the check columns, if they agree with the line sums; `checks_wrong` counts these shots.
+    Those that were compared with their line sums agree or not with these; `checks_wrong` counts shots that disagreed with
+    their checksum alone.
     """
 
     integers: Digits
@@ -84,6 +89,7 @@ class _Read:
     settled: Mask
     corrected: Digits
     checks_wrong: int
+    compared: int
 
 
 def check_shots(tile: CheckedTile, shots: Digits, play: Callable[[Digits], Floats]) -> CheckedShots:
@@ -91,9 +97,9 @@ def check_shots(tile: CheckedTile, shots: Digits, play: Callable[[Digits], Float
 
     A shot that disagrees with its checksum is compared with its line sums. Where it agrees with these, a check column is
     wrong, and the data are right; up to two wrong integers are corrected. Any other one is played in two parts with half
-    of its lines each, and these again, down to single lines. A single line that still disagrees holds cells that have
-    moved: what it adds is known without a measurement, its digits, and what it measures tells the caller how far its
-    cells have moved.
+    of its lines each, and these again, down to single lines; and all shots beside it are compared. A single line that
+    still disagrees holds cells that have moved: what it adds is known without a measurement, its digits, and what it
+    measures tells the caller how far its cells have moved.
 
     Parameters
     ----------
@@ -115,6 +121,7 @@ def check_shots(tile: CheckedTile, shots: Digits, play: Callable[[Digits], Float
         shift=np.zeros((0, tile.width)),
         corrected=int(first.corrected.sum()),
         checks_wrong=first.checks_wrong,
+        compared=first.compared,
     )
     owners = np.flatnonzero(~first.settled)
     parts, tries = shots[owners], np.zeros(len(owners), np.int64)
@@ -143,6 +150,7 @@ def _play_again(
     checked.repeated += len(distinct)
     checked.corrected += int(again.corrected.sum())
     checked.checks_wrong += again.checks_wrong
+    checked.compared += again.compared
     tries = tries + (parts.sum(axis=1) == 1)
     given_up = np.zeros(len(distinct), dtype=bool)
     given_up[which[tries >= TRIES]] = True
@@ -158,19 +166,32 @@ def _play_again(
 
 
 def _read(tile: CheckedTile, shots: Digits, measured: Floats) -> _Read:
-    """Round, and compare shots that disagree with their checksum with their line sums; correct what these locate."""
+    """Round; compare shots that disagree with their checksum with their line sums, and correct what these locate.
+
+    Where more is wrong than they locate, many integers are wrong at once, as after cells have relaxed. A few such patterns
+    agree with a checksum of so few bits, so that all shots are compared.
+    """
     every = np.rint(measured).astype(np.int64)
     integers = every[:, : tile.code.columns]
-    agree = tile.code.syndrome(every, shots.sum(axis=1)) == 0
-    asked = np.flatnonzero(~agree)  # only these cost additions
-    difference = tile.sums.difference(integers[asked], shots[asked])
+    wrong = tile.code.syndrome(every, shots.sum(axis=1)) != 0
+    compared = np.flatnonzero(wrong)
+    errors, differ, located = _compare(tile, integers[compared], shots[compared])
+    if not located.all():
+        compared = np.arange(len(shots))
+        errors, differ, located = _compare(tile, integers, shots)
+    integers[compared] -= errors
+    agreed, settled, corrected = ~wrong, ~wrong, np.zeros(len(shots), np.int64)
+    agreed[compared], settled[compared] = ~differ, located
+    corrected[compared] = np.count_nonzero(errors, axis=1)
+    checks_wrong = int(np.count_nonzero(wrong & agreed))
+    return _Read(integers, agreed, settled, corrected, checks_wrong, len(compared))
+
+
+def _compare(tile: CheckedTile, integers: Digits, shots: Digits) -> tuple[Digits, Mask, Mask]:
+    """Return the errors that line sums locate, which shots differ from these, and which of them are explained."""
+    difference = tile.sums.difference(integers, shots)
     errors, located = tile.sums.locate(difference)
-    integers[asked] -= errors
-    agreed, settled, corrected = agree.copy(), agree.copy(), np.zeros(len(shots), np.int64)
-    agreed[asked] = ~difference.any(axis=1)
-    settled[asked] = located
-    corrected[asked] = np.count_nonzero(errors, axis=1)
-    return _Read(integers, agreed, settled, corrected, int(np.count_nonzero(agreed[asked])))
+    return errors, np.any(difference, axis=1), located
 
 
 def _halved(parts: Digits, owners: Digits, tries: Digits) -> tuple[Digits, Digits, Digits]:

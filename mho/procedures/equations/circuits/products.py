@@ -65,6 +65,8 @@ class SlicedProduct:
         Shots on tiles with a checksum; of these, shots that it has shown to be wrong; further shots played for that.
     corrected, checks_wrong : int
         Integers that were located and corrected; shots that disagreed for check columns alone, and raised no alarm.
+    compared : int
+        Shots, repeated ones too, that were compared with their line sums.
     unresolved : int
         Shots that disagreed down to a line alone, whose digits were taken instead.
     recalibrated : int
@@ -104,7 +106,7 @@ class SlicedProduct:
         self.outputs = self.wrong = self.shots = 0
         self.wrong_read = self.wrong_found = self.false_alarms = 0
         self.checked_shots = self.found = self.repeated = self.corrected = self.unresolved = 0
-        self.checks_wrong = self.recalibrated = 0
+        self.checks_wrong = self.compared = self.recalibrated = 0
         self.sample: Floats = np.empty((2, 0))
 
     @property
@@ -211,6 +213,7 @@ class SlicedProduct:
         self.repeated += checked.repeated
         self.corrected += checked.corrected
         self.checks_wrong += checked.checks_wrong
+        self.compared += checked.compared
         self.unresolved += int(checked.unresolved.sum())
         wrong = checked.read != exact
         self.outputs += exact.size

@@ -92,6 +92,36 @@ def test_check_columns_wrong_by_anything_raise_no_alarm(errors, seed):
     assert found.checks_wrong == (20 if seen else 0)
 
 
+def unseen() -> np.ndarray:
+    """Return errors of three columns that the checksum takes for none."""
+    for errors in np.ndindex(8, 8, 8):
+        pattern = np.zeros(TILE.width, np.int64)
+        pattern[[3, 9, 21]] = errors
+        if any(errors) and CODE.syndrome(pattern, np.int64(0)) == 0:
+            return pattern
+    raise AssertionError("there is no such pattern; take other columns")
+
+
+def test_a_pattern_that_the_checksum_does_not_see_is_found_beside_a_shot_with_as_many_wrong_integers():
+    shots = np.array([[1, 0, 1, 0, 0, 0, 1, 0], [0, 1, 0, 1, 1, 0, 0, 0]])
+
+    def alone(sums: np.ndarray, patterns: np.ndarray, batch: int) -> None:
+        if batch == 0:
+            sums[0] += unseen()
+
+    def beside(sums: np.ndarray, patterns: np.ndarray, batch: int) -> None:
+        alone(sums, patterns, batch)
+        if batch == 0:
+            sums[1, :3] += 1.0
+
+    found, _ = checked(alone, shots)
+    assert (found.alarmed.any(), found.compared) == (False, 0)
+    found, _ = checked(beside, shots)
+    assert found.alarmed.all()
+    assert_array_equal(found.integers, shots @ DATA)
+    assert found.compared == 2
+
+
 def test_a_burst_is_played_again_with_half_the_lines():
     def burst(sums: np.ndarray, patterns: np.ndarray, batch: int) -> None:
         if batch == 0:
