@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+DOUBTFUL = 0.4  # digits, distance from an integer from which a shot is compared though it agrees
 TRIES = 2  # shots of a single line before its disagreement counts as lasting
 
 
@@ -97,9 +98,12 @@ def check_shots(tile: CheckedTile, shots: Digits, play: Callable[[Digits], Float
 
     A shot that disagrees with its checksum is compared with its line sums. Where it agrees with these, a check column is
     wrong, and the data are right; up to two wrong integers are corrected. Any other one is played in two parts with half
-    of its lines each, and these again, down to single lines; and all shots beside it are compared. A single line that
-    still disagrees holds cells that have moved: what it adds is known without a measurement, its digits, and what it
-    measures tells the caller how far its cells have moved.
+    of its lines each, and these again, down to single lines. A single line that still disagrees holds cells that have
+    moved: what it adds is known without a measurement, its digits, and what it measures tells the caller how far its
+    cells have moved.
+
+    A shot with an integer that was nearly rounded to the next one is compared as well: of several wrong integers one
+    mostly is, and a few patterns of these agree with a checksum of so few bits.
 
     Parameters
     ----------
@@ -166,32 +170,20 @@ def _play_again(
 
 
 def _read(tile: CheckedTile, shots: Digits, measured: Floats) -> _Read:
-    """Round; compare shots that disagree with their checksum with their line sums, and correct what these locate.
-
-    Where more is wrong than they locate, many integers are wrong at once, as after cells have relaxed. A few such patterns
-    agree with a checksum of so few bits, so that all shots are compared.
-    """
+    """Round; compare what disagrees with its checksum, or is in doubt, with its line sums; correct what these locate."""
     every = np.rint(measured).astype(np.int64)
-    integers = every[:, : tile.code.columns]
     wrong = tile.code.syndrome(every, shots.sum(axis=1)) != 0
-    compared = np.flatnonzero(wrong)
-    errors, differ, located = _compare(tile, integers[compared], shots[compared])
-    if not located.all():
-        compared = np.arange(len(shots))
-        errors, differ, located = _compare(tile, integers, shots)
+    integers = every[:, : tile.code.columns]
+    doubtful = np.abs(measured[:, : tile.code.columns] - integers).max(axis=1) > DOUBTFUL
+    compared = np.flatnonzero(wrong | doubtful)
+    difference = tile.sums.difference(integers[compared], shots[compared])
+    errors, located = tile.sums.locate(difference)
     integers[compared] -= errors
     agreed, settled, corrected = ~wrong, ~wrong, np.zeros(len(shots), np.int64)
-    agreed[compared], settled[compared] = ~differ, located
+    agreed[compared], settled[compared] = ~difference.any(axis=1), located
     corrected[compared] = np.count_nonzero(errors, axis=1)
     checks_wrong = int(np.count_nonzero(wrong & agreed))
     return _Read(integers, agreed, settled, corrected, checks_wrong, len(compared))
-
-
-def _compare(tile: CheckedTile, integers: Digits, shots: Digits) -> tuple[Digits, Mask, Mask]:
-    """Return the errors that line sums locate, which shots differ from these, and which of them are explained."""
-    difference = tile.sums.difference(integers, shots)
-    errors, located = tile.sums.locate(difference)
-    return errors, np.any(difference, axis=1), located
 
 
 def _halved(parts: Digits, owners: Digits, tries: Digits) -> tuple[Digits, Digits, Digits]:
