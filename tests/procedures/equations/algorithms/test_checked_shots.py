@@ -187,3 +187,13 @@ def test_noise_on_all_columns_is_settled_within_few_repeats(seed):
     shots = rng.integers(0, 2, (30, LINES))
     found, _ = checked(noise, shots)
     assert_array_equal(found.integers, shots @ DATA)
+
+
+def test_shots_played_again_after_a_calibration_keep_what_was_read_first_and_count_twice():
+    first, _ = checked(cell(3, 5, 0.6))
+    again, _ = checked(cell(3, COLUMNS + 1, 0.6))
+    both = first.followed_by(again)
+    assert_array_equal(both.integers, ALL @ DATA)
+    assert_array_equal(both.read, first.read)
+    assert both.alarmed.all()
+    assert (both.corrected, both.checks_wrong, both.compared, both.repeated) == (1, 1, 2, 1)
