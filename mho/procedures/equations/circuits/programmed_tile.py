@@ -55,17 +55,10 @@ class ProgrammedTile:
         self._bench.connect_multiply(place.array, place.rows, place.columns)
 
     def respond(self, repeats: int) -> Floats:
-        """Connect the tile and return the conductance (repeats, lines, columns) of each line alone, S.
-
-        What is read with no line active is left of the offsets: the bench subtracts one reading of them, whose error is in
-        all readings of an exchange. In those of single lines it would count once for each active line, so it is subtracted.
-        """
-        lines = len(self.digits)
-        patterns = np.concatenate([np.zeros((1, lines)), np.eye(lines)])
+        """Connect the tile and return the conductance (repeats, lines, columns) of each line alone, S."""
         self.connect()
-        currents = self._bench.multiply(np.tile(patterns, (repeats, 1)) * self._volts)
-        response = currents.reshape(repeats, lines + 1, -1) / self._volts
-        return np.asarray(response[:, 1:] - response[:, 0].mean(axis=0))
+        currents = self._bench.multiply(lines_alone(len(self.digits), repeats, self._volts))
+        return response_of(currents, repeats, self._volts)
 
     def fit(self, response: Floats) -> None:
         """Fit the trim to a response."""
@@ -75,3 +68,19 @@ class ProgrammedTile:
         """Play patterns (shots, lines) of 0 and 1 on the connected tile; return its sums (shots, columns) in digits."""
         currents = self._bench.multiply(patterns * (self._volts * self.trim.drive))
         return np.asarray(currents * self.trim.gain / self._volts)
+
+
+def lines_alone(lines: int, repeats: int, volts: float) -> Floats:
+    """Return voltages (repeats x (lines + 1), lines) that play no line, then each alone, and this several times."""
+    patterns = np.concatenate([np.zeros((1, lines)), np.eye(lines)])
+    return np.tile(patterns, (repeats, 1)) * volts
+
+
+def response_of(currents: Floats, repeats: int, volts: float) -> Floats:
+    """Return the conductance (repeats, lines, columns) of each line, S, from the currents (A) that `lines_alone` drew.
+
+    What is read with no line active is left of the offsets: the bench subtracts one reading of them, whose error is in all
+    readings of an exchange. In those of single lines it would count once for each active line, so it is subtracted.
+    """
+    response = currents.reshape(repeats, -1, currents.shape[-1]) / volts
+    return np.asarray(response[:, 1:] - response[:, 0].mean(axis=0))

@@ -13,6 +13,7 @@ from mho.chip_maps.placement import Placement
 from mho.instruments import ArrayBench, Bench
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.algorithms.trim import Trim, fit_trim
+from mho.procedures.equations.circuits.programmed_tile import lines_alone, response_of
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +46,7 @@ class TilesOnChip:
         self.step, self.volts = step, voltage
 
     def calibrated(
-        self, shots: int, progress: Callable[[int, int], None] = lambda done, total: None
+        self, repeats: int, progress: Callable[[int, int], None] = lambda done, total: None
     ) -> list[list[Trim]]:
         """Play every line of every tile alone, so many times, and return the factors of each product's tiles.
 
@@ -55,11 +56,11 @@ class TilesOnChip:
         trims: list[Trim] = []
         while len(trims) < len(tiles):
             progress(len(trims), len(tiles))
-            played = max(1, AT_ONCE // (shots * tiles[len(trims)].digits.size))
+            played = max(1, AT_ONCE // (repeats * tiles[len(trims)].digits.size))
             part = tiles[len(trims) : len(trims) + played]
-            volts = [np.tile(np.eye(len(tile.digits)), (shots, 1)) * self.volts for tile in part]
+            volts = [lines_alone(len(tile.digits), repeats, self.volts) for tile in part]
             for tile, currents in zip(part, self.play(part, volts), strict=True):
-                response = currents.reshape(shots, *tile.digits.shape) / self.volts
+                response = response_of(currents, repeats, self.volts)
                 trims.append(fit_trim(response, tile.digits, self.step))
         progress(len(tiles), len(tiles))
         remaining = iter(trims)
