@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks._judging import MARGIN
 from benchmarks._large_systems import draw
 from benchmarks.registry import Figure
-from benchmarks.verdicts import MARGIN
 
 BITS, LEAF, MOST_CYCLES = 24, 32, 25
 SIZES = (256, 1024)
