@@ -14,9 +14,9 @@ from mho.instruments import Bench
 from mho.procedures.cells.programming import Programmer
 from mho.procedures.equations.blocks.block_inverse import BlockInverse
 from mho.procedures.equations.circuits.analogue_product import AnalogueProducts
-from mho.procedures.equations.circuits.inversion import AnalogueInverse
-from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan, LeafOnChip
-from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, LOOPS, VECTOR_VOLTS
+from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.solve.programmed_leaves import ProgrammedLeaves
+from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.equations.solve.solve_messages import say_failed_cells
 from mho.procedures.stream import Stream
 
@@ -41,7 +41,7 @@ class ProgrammedBlockMatrix:
         settings: WriteVerifySettings,
         rng: np.random.Generator,
     ) -> None:
-        self._bench, self._stream, self._rng = bench, stream, rng
+        self._stream = stream
         self.plan = plan
         self.programmer = Programmer(
             bench,
@@ -51,11 +51,10 @@ class ProgrammedBlockMatrix:
             settings,
             recorded=False,
         )
-        self._loops = [self._loop(leaf) for leaf in plan.leaves]
+        self._leaves = ProgrammedLeaves(bench, stream, plan.loops, self.programmer, rng)
         self._products = AnalogueProducts(bench, plan.products, plan.levels.step, VECTOR_VOLTS)
-        self._shifts = [0] * len(plan.leaves)
         self._inverse = BlockInverse(
-            plan.tree, self._invert_leaf, lambda k, v: self._products([k], [v])[0], self._products
+            plan.tree, self._leaves, lambda k, v: self._products([k], [v])[0], self._products
         )
 
     def program(self) -> None:
@@ -64,18 +63,8 @@ class ProgrammedBlockMatrix:
         say_failed_cells(self.failed, self._stream)
 
     def settle(self, trial: Floats) -> None:
-        """Close the loop of each leaf for a trial; one that does not settle is programmed again, shifted further.
-
-        Raises
-        ------
-        ConvergenceError
-            When a leaf's does not settle however far it is shifted.
-        """
-        for number, leaf in enumerate(self.plan.leaves):
-            self._stream.check()
-            while why := self.plan.leaves[number].unstable(self.plan.levels, self._bench.input_conductance):
-                self._shift_further(number, why)
-            self._invert_leaf(number, np.ones(len(leaf.loop.matrix)))
+        """Close the loop of each leaf for a trial, as `ProgrammedLeaves.settle`."""
+        self._leaves.settle()
 
     def shift_further(self, why: str) -> None:
         """Nothing is left to change of a matrix whose leaves have all been shifted as far as they go."""
@@ -108,7 +97,7 @@ class ProgrammedBlockMatrix:
     @property
     def clamped(self) -> int:
         """Inversions whose largest input drove an output out of its linear range."""
-        return sum(loop.clamped for loop in self._loops)
+        return self._leaves.clamped
 
     @property
     def counts(self) -> Counter[str]:
@@ -139,34 +128,3 @@ class ProgrammedBlockMatrix:
     def failed(self) -> int:
         """Cells that read outside their window after the last pass; 0 before."""
         return self.programmer.failed(self.plan.blocks()) if self.programmer.reads else 0
-
-    def _loop(self, leaf: LeafOnChip) -> AnalogueInverse:
-        full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
-        encoding = leaf.loop.candidate.encoding
-        return AnalogueInverse(
-            self._bench, encoding, leaf.positive, leaf.negative, self.plan.levels.step, full_scale
-        )
-
-    def _invert_leaf(self, number: int, rhs: Floats) -> Floats:
-        """Return about the inverse of a leaf times r, (m,)."""
-        if not rhs.any():
-            return np.zeros_like(rhs)
-        while True:
-            form = self.plan.leaves[number].loop.preconditioning
-            try:
-                return form.solution(self._loops[number](form.equations(rhs)))
-            except ConvergenceError as error:
-                self._shift_further(number, str(error))
-
-    def _shift_further(self, number: int, why: str) -> None:
-        if self._shifts[number] == LOOPS:
-            raise ConvergenceError(
-                f"leaf {number}: {why}; neither did {LOOPS} loops settle that were shifted further: check the programmed "
-                "cells, or use a chip with tighter ones"
-            )
-        self._shifts[number] += 1
-        leaf = self.plan.shift_further(number, self._rng)
-        shift = leaf.loop.candidate.shift
-        self._stream.say(f"leaf {number}: {why}; it is programmed again, shifted by {shift:.3g}", "WARNING")
-        self.programmer.program(leaf.blocks())
-        self._loops[number] = self._loop(leaf)

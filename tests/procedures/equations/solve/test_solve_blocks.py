@@ -10,7 +10,8 @@ from mho.chip_maps.chip import ArrayMap, load_chip_map
 from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
-from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan, LeafOnChip, plan_block_solve
+from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan, plan_block_solve
+from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip
 from mho.running.execution import evaluate
 from mho.runs import RunFile
 

@@ -1,0 +1,167 @@
+"""Leaves of a matrix that no loop holds, on inverting arrays: a loop chosen for each, and a place for its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import ArrayMap, ChipMap
+from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.inverse_encoding import KINDS, Kind
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.placement import Placement, free_corners
+from mho.errors import ChipMapError
+from mho.procedures.cells.programming import Block
+from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser
+
+Floats = NDArray[np.float64]
+
+
+@dataclass
+class LeafOnChip:
+    """A leaf's loop and its cells; attributes as those of `SolvePlan`."""
+
+    loop: Loop
+    positive: Block
+    negative: Block | None
+
+    def blocks(self) -> list[Block]:
+        """Its cells."""
+        return [self.positive] if self.negative is None else [self.positive, self.negative]
+
+    def unstable(self, levels: Levels, input_conductance: float) -> str:
+        """Return why the loop as programmed must not be connected; empty when it may."""
+        encoding = self.loop.candidate.encoding
+        negative = None if self.negative is None else self.negative.achieved
+        diagonal = encoding.diagonal_conductance(levels.step)
+        network = encoding.network(self.positive.achieved, negative, diagonal)
+        load = encoding.row_load(self.positive.achieved, negative, diagonal, input_conductance)
+        slowest = slowest_eigenvalue(loop_eigenvalues(network, load))
+        if slowest.real > 0.0:
+            return ""
+        return f"the programmed loop would be unstable: eigenvalue {slowest:.4g} of D^-1 G has no positive real part"
+
+
+@dataclass
+class LeavesOnChip:
+    """Leaves on one chip, a loop each.
+
+    Attributes
+    ----------
+    chip : ChipMap
+    levels : Levels
+    leaves : list of LeafOnChip
+        By their numbers.
+    chooser : LoopChooser
+        Finds another loop for a leaf whose own does not settle.
+    """
+
+    chip: ChipMap
+    levels: Levels
+    leaves: list[LeafOnChip]
+    chooser: LoopChooser
+
+    @property
+    def shift(self) -> float:
+        """The largest shift of a leaf's loop."""
+        return max(leaf.loop.candidate.shift for leaf in self.leaves)
+
+    def blocks(self) -> list[Block]:
+        """All their cells."""
+        return [block for leaf in self.leaves for block in leaf.blocks()]
+
+    def shift_further(self, number: int, rng: np.random.Generator) -> LeafOnChip:
+        """Replace a leaf's loop by one that is shifted further, on the same cells, and return it.
+
+        Raises
+        ------
+        ConvergenceError
+            When there is none.
+        """
+        leaf = self.leaves[number]
+        chooser = replace(self.chooser, kinds=(leaf.loop.candidate.encoding.kind,))
+        form = Form(leaf.loop.preconditioning, leaf.loop.matrix)
+        loop = chooser.shifted([form], rng, beyond=leaf.loop.candidate.shift)
+        self.leaves[number] = _on_pair(self.chip.arrays_for("invert"), leaf.positive.placement, loop)
+        return self.leaves[number]
+
+
+def plan_leaves(
+    chip: ChipMap,
+    matrices: Sequence[Floats],
+    rng: np.random.Generator,
+    *,
+    leaf: int,
+    encoding: str,
+    lines: tuple[int, int],
+    input_conductance: float,
+    size: int,
+) -> LeavesOnChip:
+    """Choose a loop for each leaf, and place them all.
+
+    Parameters
+    ----------
+    matrices : sequence of (m, m) arrays
+        The leaves.
+    leaf : int
+        N0, the largest leaf.
+    encoding, lines, input_conductance
+        As `plan_block_solve`.
+    size : int
+        Rows of the whole matrix, for the message where there is no room.
+
+    Raises
+    ------
+    ChipMapError
+        When the leaves do not fit, with how many would.
+    ConvergenceError
+        For a leaf for which no loop settles.
+    """
+    loops, levels = chip.arrays_for("invert"), chip.level_scale()
+    places = _leaf_places(chip, loops, len(matrices), leaf, size)
+    kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
+    if leaf + 1 > min(*loops[0].stretch, *lines):
+        kinds = tuple(kind for kind in kinds if kind != "bias") or kinds
+    chooser = LoopChooser(levels, kinds, len(loops), input_conductance)
+    leaves = [
+        _on_pair(loops, _first(place, one), one)
+        for place, one in zip(places, (chooser.choose(each, rng) for each in matrices), strict=False)
+    ]
+    return LeavesOnChip(chip, levels, leaves, chooser)
+
+
+def _leaf_places(
+    chip: ChipMap, loops: Sequence[ArrayMap], count: int, leaf: int, size: int
+) -> list[Placement]:
+    """Return one place a leaf, within a segment of rows and of columns, whose crossings hold no known bad cell."""
+    array = loops[0]
+    bad = {cell for one in loops[:2] for cell in one.bad_cells}
+    rows, columns = array.stretch
+    most = min(leaf + 1, rows, columns)  # with a bias column
+    places: list[Placement] = []
+    for top, left in free_corners(array, most, most, bad):
+        places.append(Placement(array.name, np.arange(top, top + leaf), np.arange(left, left + leaf)))
+        if len(places) == count:
+            return places
+    raise ChipMapError(
+        f"the matrix is {size} x {size} (as a real one) and takes {count} loops of up to {leaf} x {leaf}; the inverting "
+        f"arrays of chip {chip.name!r} take up to {len(places)}: use smaller loops (--leaf), or a chip with more "
+        "arrays, as that of the bench `arrays`"
+    )
+
+
+def _first(place: Placement, loop: Loop) -> Placement:
+    """Return the part of a place that a loop takes: one line more than its matrix has with a bias column."""
+    order = loop.candidate.encoding.order
+    return Placement(place.array, place.rows[0] + np.arange(order), place.columns[0] + np.arange(order))
+
+
+def _on_pair(loops: Sequence[ArrayMap], placed: Placement, loop: Loop) -> LeafOnChip:
+    encoding = loop.candidate.encoding
+    negative = None
+    if encoding.negative is not None:
+        negative = Block(replace(placed, array=loops[1].name), encoding.negative)
+    return LeafOnChip(loop, Block(placed, encoding.positive), negative)
