@@ -143,7 +143,6 @@ def plan_block_solve(
         chip,
         tree.leaves,
         rng,
-        leaf=leaf,
         encoding=encoding,
         lines=lines,
         input_conductance=input_conductance,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,6 @@ def plan_leaves(
     matrices: Sequence[Floats],
     rng: np.random.Generator,
     *,
-    leaf: int,
     encoding: str,
     lines: tuple[int, int],
     input_conductance: float,
@@ -106,8 +106,6 @@ def plan_leaves(
     ----------
     matrices : sequence of (m, m) arrays
         The leaves.
-    leaf : int
-        N0, the largest leaf.
     encoding, lines, input_conductance
         As `plan_block_solve`.
     size : int
@@ -121,10 +119,7 @@ def plan_leaves(
         For a leaf for which no loop settles.
     """
     loops, levels = chip.arrays_for("invert"), chip.level_scale()
-    places = _leaf_places(chip, loops, len(matrices), leaf, size)
-    kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
-    if leaf + 1 > min(*loops[0].stretch, *lines):
-        kinds = tuple(kind for kind in kinds if kind != "bias") or kinds
+    kinds, places = _kinds_and_places(chip, matrices, encoding, lines, size)
     chooser = LoopChooser(levels, kinds, len(loops), input_conductance)
     leaves = [
         _on_pair(loops, _first(place, one), one)
@@ -133,24 +128,37 @@ def plan_leaves(
     return LeavesOnChip(chip, levels, leaves, chooser)
 
 
-def _leaf_places(
-    chip: ChipMap, loops: Sequence[ArrayMap], count: int, leaf: int, size: int
-) -> list[Placement]:
-    """Return one place a leaf, within a segment of rows and of columns, whose crossings hold no known bad cell."""
-    array = loops[0]
-    bad = {cell for one in loops[:2] for cell in one.bad_cells}
-    rows, columns = array.stretch
-    most = min(leaf + 1, rows, columns)  # with a bias column
+def _kinds_and_places(
+    chip: ChipMap, matrices: Sequence[Floats], encoding: str, lines: tuple[int, int], size: int
+) -> tuple[tuple[Kind, ...], list[Placement]]:
+    """Return the encodings to consider, and one place a leaf.
+
+    A bias column is considered where all leaves have room for its line; without that line more leaves fit.
+    """
+    loops, count, largest = chip.arrays_for("invert"), len(matrices), max(map(len, matrices))
+    kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
+    signed = len(loops) < 2 and any(bool((matrix < 0.0).any()) for matrix in matrices)
+    narrow = () if signed else tuple(kind for kind in kinds if kind != "bias")
     places: list[Placement] = []
-    for top, left in free_corners(array, most, most, bad):
-        places.append(Placement(array.name, np.arange(top, top + leaf), np.arange(left, left + leaf)))
-        if len(places) == count:
-            return places
+    if "bias" in kinds and largest < min(*loops[0].stretch, *lines):
+        places = _leaf_places(loops, count, largest + 1)
+    if len(places) < count and narrow:
+        kinds, places = narrow, _leaf_places(loops, count, largest)
+    if len(places) == count:
+        return kinds, places
+    beside = "" if narrow else ", and a line for the bias column,"
     raise ChipMapError(
-        f"the matrix is {size} x {size} (as a real one) and takes {count} loops of up to {leaf} x {leaf}; the inverting "
-        f"arrays of chip {chip.name!r} take up to {len(places)}: use smaller loops (--leaf), or a chip with more "
-        "arrays, as that of the bench `arrays`"
+        f"the matrix is {size} x {size} (as a real one) and takes {count} loops of up to {largest} x {largest}; the "
+        f"inverting arrays of chip {chip.name!r} take up to {len(places)} of that size{beside}: use smaller loops "
+        "(--leaf), or a chip with more arrays, as that of the bench `arrays`"
     )
+
+
+def _leaf_places(loops: Sequence[ArrayMap], count: int, most: int) -> list[Placement]:
+    """Return up to `count` places of `most` lines each way, within segments, whose crossings hold no known bad cell."""
+    array, bad = loops[0], {cell for one in loops[:2] for cell in one.bad_cells}
+    corners = islice(free_corners(array, most, most, bad), count)
+    return [Placement(array.name, top + np.arange(most), left + np.arange(most)) for top, left in corners]
 
 
 def _first(place: Placement, loop: Loop) -> Placement:

@@ -150,7 +150,7 @@ def test_what_cannot_be_had_is_said_before_anything_is_programmed():
     with pytest.raises(InputError, match="the matrix is real: schur = complex"):
         solved(matrix, leaf=4, schur="complex")
     with pytest.raises(
-        ChipMapError, match=r"300 x 300 .* takes 10 loops of up to 32 x 32; .* take up to 1: use"
+        ChipMapError, match=r"300 x 300 .* takes 10 loops of up to 30 x 30; .* take up to 1 of that size: use"
     ):
         planned(dominant(300), 32, "reference")
     one = np.eye(8)
