@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mho import run
-from mho.chip_maps.chip import ArrayMap, load_chip_map
+from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map
 from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
@@ -28,16 +28,15 @@ def solved(matrix: np.ndarray, bench: str = "arrays", preset: str = "pku", **how
         return evaluate(Solve(matrix=matrix, **how), opened, seed=1)
 
 
-def planned(matrix: np.ndarray, leaf: int, chip: str = "segmented", **how: object) -> BlockSolvePlan:
+def planned(
+    matrix: np.ndarray, leaf: int, chip: str | ChipMap = "segmented", **how: object
+) -> BlockSolvePlan:
     return plan_block_solve(
-        load_chip_map(chip),
+        load_chip_map(chip) if isinstance(chip, str) else chip,
         matrix,
         np.random.default_rng(0),
         leaf=leaf,
-        encoding="auto",
-        lines=(32, 32),
-        input_conductance=35e-6,
-        **how,
+        **{"encoding": "auto", "lines": (32, 32), "input_conductance": 35e-6, **how},
     )
 
 
@@ -112,6 +111,33 @@ def test_leaves_and_tiles_share_no_cell_and_stay_within_segments():
         cells = {(r, c) for r in place.rows.tolist() for c in place.columns.tolist()}
         assert not cells & seen.setdefault(place.array, set())
         seen[place.array] |= cells
+
+
+@pytest.mark.parametrize(("chip", "n", "leaf"), [("integrated64", 64, 32), ("reference", 32, 16)])
+def test_where_no_bias_column_has_room_leaves_fill_the_arrays(chip, n, leaf):
+    lines = (64, 64) if chip == "integrated64" else (32, 32)
+    plan = planned(dominant(n), leaf, chip, lines=lines)
+    assert [one.positive.placement.shape for one in plan.leaves] == [(leaf, leaf)] * 2
+    assert all(one.negative is not None for one in plan.leaves)
+    cells = {
+        (r, c)
+        for one in plan.leaves
+        for r in one.positive.placement.rows
+        for c in one.positive.placement.columns
+    }
+    assert len(cells) == 2 * leaf**2
+
+
+def test_leaves_with_signs_need_a_second_array_or_room_for_a_bias_column():
+    small = load_chip_map("zuo2025")  # one array of 8 x 8
+    with pytest.raises(
+        ChipMapError, match=r"takes 2 loops of up to 4 x 4; .* up to 1 of that size, and a line for the bias"
+    ):
+        planned(dominant(8), 4, small)
+    assert len(planned(np.abs(dominant(8)), 4, small, schur="M4").leaves) == 2
+    assert len(planned(dominant(6), 3, small).leaves) == 2
+    with pytest.raises(ChipMapError, match="up to 0 of that size, and a line for the bias column"):
+        planned(dominant(64), 32, encoding="bias")
 
 
 def test_what_the_products_hold_is_the_matrix_in_two_slices():
