@@ -18,6 +18,7 @@ from mho.errors import ChipMapError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.blocks.block_inverse import BlockPlan
 from mho.procedures.equations.blocks.block_plan import Schur, plan_blocks
+from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.analogue_product import ProductOnChip
 from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip, LeavesOnChip, plan_leaves
 from mho.procedures.equations.solve.loop_choice import Tried
@@ -47,7 +48,7 @@ class BlockSolvePlan:
         The form in which the blocks hold the matrix.
     held : (n, n) array
         The matrix in that form.
-    tree : BlockPlan
+    tree : BlockPlan or SchwarzPlan
         Which leaves are inverted and which blocks multiplied with.
     loops : LeavesOnChip
     products : list of ProductOnChip
@@ -57,7 +58,7 @@ class BlockSolvePlan:
     levels: Levels
     preconditioning: Preconditioning
     held: Floats
-    tree: BlockPlan
+    tree: BlockPlan | SchwarzPlan
     loops: LeavesOnChip
     products: list[ProductOnChip]
 
@@ -68,7 +69,10 @@ class BlockSolvePlan:
 
     @property
     def encoding_name(self) -> str:
-        """How many leaves and blocks there are."""
+        """How many leaves and blocks there are, or subdomains."""
+        if isinstance(self.tree, SchwarzPlan):
+            coarse = "" if self.tree.coarse is None else ", coarse level"
+            return f"{len(self.tree.subdomains)} subdomains on {len(self.leaves)} loops{coarse}"
         return f"{len(self.leaves)} leaves, {len(self.products)} blocks"
 
     @property

@@ -1,4 +1,4 @@
-"""A matrix on the chip by blocks: its approximate inverse is the recursion over the loops of its leaves (BlockAMC)."""
+"""A matrix on the chip by blocks: its approximate inverse from the loops of its leaves, by recursion or by Schwarz."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Programmer
 from mho.procedures.equations.blocks.block_inverse import BlockInverse
+from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
 from mho.procedures.equations.circuits.analogue_product import AnalogueProducts
 from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.programmed_leaves import ProgrammedLeaves
@@ -53,9 +54,13 @@ class ProgrammedBlockMatrix:
         )
         self._leaves = ProgrammedLeaves(bench, stream, plan.loops, self.programmer, rng)
         self._products = AnalogueProducts(bench, plan.products, plan.levels.step, VECTOR_VOLTS)
-        self._inverse = BlockInverse(
-            plan.tree, self._leaves, lambda k, v: self._products([k], [v])[0], self._products
-        )
+        self._inverse = self._operator(plan)
+
+    def _operator(self, plan: BlockSolvePlan) -> BlockInverse | Schwarz:
+        tree, products = plan.tree, self._products
+        if isinstance(tree, SchwarzPlan):
+            return Schwarz(tree, self._leaves, lambda vector: np.asarray(plan.held @ vector))
+        return BlockInverse(tree, self._leaves, lambda k, v: products([k], [v])[0], products)
 
     def program(self) -> None:
         """Program all blocks."""
@@ -77,7 +82,8 @@ class ProgrammedBlockMatrix:
             self._stream.check()
             self._stream.progress("calibrating", done, total)
 
-        self._products.calibrate(progress)
+        if self.plan.products:
+            self._products.calibrate(progress)
 
     def invert(self, residual: Floats) -> Floats:
         """Return about S^-1 r as the blocks compute it; errors as `AnalogueInverse`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mho.chip_maps.preconditioning import Preconditioning
+from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.least_squares import FORM_NAMES
@@ -94,8 +95,8 @@ def say_blocks(plan: BlockSolvePlan, stream: Stream) -> None:
     """Announce how a matrix that no loop holds is cut."""
     tree, shifted = plan.tree, sum(leaf.loop.candidate.shift > 0.0 for leaf in plan.leaves)
     stream.say(
-        f"the matrix is inverted by blocks: {_count(len(plan.leaves), 'loop')}, {len(plan.products)} blocks to multiply "
-        f"with; {tree.inversions} INV and {tree.products} MVM a cycle; the residual is taken in float64"
+        f"the matrix is inverted by {_decomposition(plan)}; {tree.inversions} INV and {tree.products} MVM a cycle; the "
+        "residual is taken in float64"
     )
     if shifted:
         stream.say(f"{shifted} of the loops are shifted, as those of their own blocks do not settle")
@@ -103,6 +104,16 @@ def say_blocks(plan: BlockSolvePlan, stream: Stream) -> None:
         stream.say(
             "the chip holds the rows in another order, or rows and columns scaled, which is undone exactly"
         )
+
+
+def _decomposition(plan: BlockSolvePlan) -> str:
+    tree, loops = plan.tree, _count(len(plan.leaves), "loop")
+    if not isinstance(tree, SchwarzPlan):
+        return f"blocks: {loops}, {len(plan.products)} blocks to multiply with"
+    overlapping = any(len(one.own) < len(one.unknowns) for one in tree.subdomains)
+    how = "restricted additive Schwarz" if overlapping else "block Jacobi"
+    level = "" if tree.coarse is None else f", and a coarse level of {_count(tree.coarse.size, 'unknown')}"
+    return f"{how}: {_count(len(tree.subdomains), 'subdomain')} on {loops}{level}"
 
 
 def say_failed_cells(failed: int, stream: Stream) -> None:
