@@ -134,7 +134,7 @@ class Visit:
 
     def __init__(self, lab: ArrayLaboratory, cells: Sequence[CellPositions], steps: float) -> None:
         self._lab, self._clock, self._cells = lab, lab.clock, lab.chip.population
-        self._slots = np.concatenate([lab.chip.slots(*one) for one in cells])
+        self._slots = np.concatenate(lab.chip.slots_of(cells))
         self._wires = np.concatenate(
             [lab.chip.geometry[name].series_resistance(r, c) for name, r, c in cells]
         )

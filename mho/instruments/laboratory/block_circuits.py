@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -14,9 +15,11 @@ from mho.instruments.simulated.physics.chip import SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import CLAMP, AmplifierBank, amplifier_preset
 from mho.instruments.simulated.physics.circuits.converters import Converter
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
+from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
 from mho.instruments.simulated.physics.circuits.loop_network import LoopNetwork
 from mho.instruments.simulated.physics.circuits.multiply_circuit import MultiplyCircuit
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
+from mho.instruments.simulated.physics.wires.wires import WiredBlock
 
 if TYPE_CHECKING:
     from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
@@ -27,6 +30,7 @@ Block = tuple[str, tuple[int, ...], tuple[int, ...]]
 
 CONVERSION_DELAY = 20e-6  # s between an update and its conversion, as the DAQ's driver sets it
 BANDWIDTH = 1e6  # Hz, noise bandwidth of the board's amplifiers behind their filters
+KEPT = 1024  # loops whose modes are kept, oldest dropped first
 LINES = 4096  # amplifiers on the board: more than any block has lines
 
 
@@ -65,6 +69,7 @@ class BlockCircuits:
     transimpedance: AmplifierBank
     diagonal_errors: Floats
     inverse_adc: Converter | None
+    _loops: dict[Hashable, tuple[list[WiredBlock], LoopDynamics]] = field(default_factory=dict, init=False)
 
     @classmethod
     def drawn(
@@ -150,7 +155,7 @@ class BlockCircuits:
             From one sample to the next, s.
         """
         window = volts.shape[1] * period
-        transfer = np.stack([self.chip.transfer(array, *lines) for lines in zip(rows, columns, strict=True)])
+        transfer = self.chip.transfer_of_blocks(array, rows, columns)
         frozen, variance = self.chip.noise_of_blocks(array, rows, columns, window, 1.0 / BANDWIDTH)
         circuit = MultiplyCircuit(
             transfer * (1.0 + frozen),
@@ -188,10 +193,26 @@ class BlockCircuits:
             diagonal=diagonal,
             inverter_gain_errors=self.inverters.gain_errors[:n],
         )
-        network, variance = loop.matrix(), np.zeros((n, n))
+        quiet = loop.matrix()
+        network, variance = quiet.copy(), np.zeros((n, n))
         for name, wired, sign in zip(names, blocks, (1.0, -1.0), strict=False):
             transfer = wired.admittance.transfer
             noise = self.chip.noise(name, *lines, window, 1.0 / BANDWIDTH)
             network += sign * transfer * noise.frozen
             variance += transfer**2 * noise.variance
-        return InverseCircuit(network, loop.load(), variance, self.loop, BANDWIDTH, self.inverse_adc)
+        load = loop.load()
+        near = self._without_noise((*block, *names[1:], count), blocks, quiet, load)
+        return InverseCircuit(network, load, variance, self.loop, BANDWIDTH, self.inverse_adc, near)
+
+    def _without_noise(
+        self, key: tuple[Hashable, ...], blocks: list[WiredBlock], network: Floats, load: Floats
+    ) -> LoopDynamics:
+        """Return the dynamics of a loop without noise: the same object while its blocks and resistors are the same."""
+        key = (*key, self.board.diagonal, self.board.input_conductance)
+        kept = self._loops.pop(key, None)
+        if kept is None or any(old is not new for old, new in zip(kept[0], blocks, strict=True)):
+            kept = blocks, LoopDynamics(network, load, self.loop.first(len(network)))
+        self._loops[key] = kept
+        if len(self._loops) > KEPT:
+            del self._loops[next(iter(self._loops))]
+        return kept[1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -59,28 +61,26 @@ class FlatCells:
             part = slice(start, start + BATCH)
             yield FlatCells(self.block[part], self.place[part], self.rows[part], self.columns[part])
 
+    def parts(self) -> Iterator[tuple[int, slice]]:
+        """Return each block's number with its stretch of the list."""
+        edges = [0, *(np.flatnonzero(np.diff(self.block)) + 1).tolist(), len(self.block)]
+        for first, last in pairwise(edges):
+            yield int(self.block[first]), slice(first, last)
+
     def taken(self, values: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Return each cell's value from its block's `values`."""
-        taken = np.zeros(len(self.block), values[0].dtype)
-        for number, value in enumerate(values):
-            mine = self.block == number
-            taken[mine] = value.ravel()[self.place[mine]]
-        return taken
+        return np.concatenate([values[number].ravel()[self.place[part]] for number, part in self.parts()])
 
     def put(self, values: Sequence[NDArray[Any]], taken: NDArray[Any]) -> None:
         """Store each cell's value in its block's `values`."""
-        for number, value in enumerate(values):
-            mine = self.block == number
-            value.ravel()[self.place[mine]] = taken[mine]
+        for number, part in self.parts():
+            values[number].ravel()[self.place[part]] = taken[part]
 
     def lines(self, placements: Sequence[Placement]) -> list[CellPositions]:
         """Return the cells by array and lines."""
         return [
-            CellPositions(
-                placement.array, self.rows[self.block == number], self.columns[self.block == number]
-            )
-            for number, placement in enumerate(placements)
-            if (self.block == number).any()
+            CellPositions(placements[number].array, self.rows[part], self.columns[part])
+            for number, part in self.parts()
         ]
 
 
@@ -96,6 +96,11 @@ class _Record:
         if pulses is None:
             pulses = Pulses(*(np.full(which.shape, value) for value in self._resting))
         self._steps.append((which, times, conductance, *pulses))
+
+    @property
+    def reads(self) -> int:
+        """Number of reads so far."""
+        return sum(len(which) for which, *_ in self._steps)
 
     def rows(self, begun: Floats) -> dict[str, NDArray[Any]]:
         """Return the rows, cell by cell; each cell's turn began at `begun` (s)."""
@@ -122,13 +127,26 @@ class Verified:
         Last verify reads, S.
     pulses : (count,) array
         Number of pulses per cell.
-    rows : dict
-        Rows of the table `pulses`, with ``block`` instead of ``array``.
+    record : _Record
+        All reads and pulses.
+    begun : (count,) array
+        Start of each cell's turn, s.
     """
 
     achieved: Floats
     pulses: Numbers
-    rows: Rows
+    record: _Record
+    begun: Floats
+
+    @property
+    def reads(self) -> int:
+        """Number of reads."""
+        return self.record.reads
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Rows of the table `pulses`, with ``block`` instead of ``array``."""
+        return self.record.rows(self.begun)
 
 
 def read_cells(
@@ -139,7 +157,7 @@ def read_cells(
     record = _Record(cells, _resting(bench))
     with bench.visit(cells.lines(placements)) as visit:
         achieved = _read(visit, everyone, record, None, voltage)
-    return Verified(achieved, np.zeros_like(everyone), record.rows(visit.begun))
+    return Verified(achieved, np.zeros_like(everyone), record, visit.begun)
 
 
 def verify_cells(
@@ -168,7 +186,7 @@ def verify_cells(
             visit.pulse(which, decided.kind == SET, decided.voltage, decided.width, decided.gate)
             read = achieved[which] = _read(visit, which, record, decided)
             pulses[which] += 1
-    return Verified(achieved, pulses, record.rows(visit.begun))
+    return Verified(achieved, pulses, record, visit.begun)
 
 
 class _Few:

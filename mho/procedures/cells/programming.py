@@ -231,10 +231,10 @@ class Programmer:
         before = cells.taken([block.pulses for block in blocks])
         cells.put([block.pulses for block in blocks], before + verified.pulses)
         self.pulses += int(verified.pulses.sum())
-        rows = dict(verified.rows)
-        self.reads += len(rows["time"])
-        codes = np.array([self._codes[block.placement.array] for block in blocks])
+        self.reads += verified.reads
         if self._recorded:
+            rows = dict(verified.rows)
+            codes = np.array([self._codes[block.placement.array] for block in blocks])
             self._stream.record_block("pulses", {"array": codes[rows.pop("block")], **rows})
 
     def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int]:

@@ -24,6 +24,7 @@ from mho.instruments.checks.checking import check_bench
 from mho.instruments.opening.safing import make_bench_safe
 from mho.instruments.simulated.physics.cells.cells import STUCK_OFF, STUCK_ON
 from mho.instruments.simulated.physics.chip import ArrayGeometry
+from mho.instruments.simulated.physics.wires.wires import WiredBlock
 from mho.procedures import Program, Read, Solve
 from mho.procedures.cells import array_programming
 from mho.procedures.cells.programming import Block, Programmer
@@ -428,3 +429,29 @@ def test_it_is_rehearsed_with_instruments():
     rehearsal = rehearse(Program(digits=np.array([[1, 2]])), "arrays", seed=1)
     assert rehearsal.finished
     assert rehearsal.pulses > 0
+
+
+def test_the_wires_share_of_cells_that_relax_stays_within_two_thousandths_of_the_exact_one():
+    rows, columns = np.arange(32), np.arange(40, 72)
+    with array_bench(preset="relaxing") as bench:
+        chip = bench.simulated.chip
+        cells, index = chip.at("multiply_blocks", rows, columns)
+        cells._programmed[index] = np.linspace(1e-6, 35e-6, index[0].size).reshape(index[0].shape)
+        cells._since[index] = bench.now()
+        chip.transfer("multiply_blocks", rows, columns)
+        for _ in range(6):
+            bench.wait_until(10.0 * (bench.now() + 1.0))
+            now = cells.conductance(index)
+            exact = WiredBlock.from_lines(now, rows, columns, 1.73).transfer
+            assert_allclose(chip.transfer("multiply_blocks", rows, columns), exact, rtol=2e-3)
+
+
+def test_cells_drawn_together_are_those_drawn_one_lot_after_the_other():
+    lots = [("multiply", np.arange(3)[:, None], np.arange(4) + 5 * k) for k in range(3)]
+    with array_bench(preset="pku") as bench, array_bench(preset="pku") as other:
+        together = np.concatenate(bench.simulated.chip.slots_of(lots))
+        apart = np.concatenate([other.simulated.chip.slots(*lot) for lot in lots])
+        np.testing.assert_array_equal(together, apart)
+        for name in ("_set_factor", "_forming_voltage", "_status"):
+            drawn = (getattr(one.simulated.chip.population, name) for one in (bench, other))
+            np.testing.assert_array_equal(*drawn)

@@ -139,6 +139,10 @@ class SimulatedChip:
         """Transfer conductances (R, C) between the ends of a block's lines, S, without noise."""
         return self.block(array, rows, columns).admittance.transfer
 
+    def transfer_of_blocks(self, array: str, rows: Index, columns: Index) -> Floats:
+        """Transfer conductances of many blocks of one shape, (blocks, R), (blocks, C), as `transfer`; (blocks, R, C), S."""
+        return np.stack([self.transfer(array, *lines) for lines in zip(rows, columns, strict=True)])
+
     def noise_of_blocks(
         self, array: str, rows: Index, columns: Index, window: float, shot: float
     ) -> tuple[Floats, Floats]:

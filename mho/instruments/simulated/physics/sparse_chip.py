@@ -6,6 +6,8 @@ read and pulsed together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +19,19 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, Floats, Index, SimulatedChip
+from mho.instruments.simulated.physics.wires.wires import WiredBlock
 
 Slots = NDArray[np.int32]
+
+
+CHANGED = 0.02
+"""Change of a block's conductances, relative to all of them, from which its wires are evaluated anew."""
+
+
+@dataclass(frozen=True)
+class _KeptShare:
+    cells: Floats
+    share: Floats
 
 
 class SparseChip(SimulatedChip):
@@ -41,6 +54,7 @@ class SparseChip(SimulatedChip):
     ) -> None:
         super().__init__(arrays, preset, clock, rng)
         self.population = CellArray(0, 1, preset, clock, rng)
+        self._shares: dict[tuple[str, bytes, bytes], _KeptShare] = {}
         self._found: dict[tuple[str, bytes, bytes], Slots] = {}
         # Numbers from 1, 0 where no cell is drawn; pages of zeros are allocated when first written.
         self._numbers = {array.name: np.zeros((array.rows, array.columns), np.int32) for array in arrays}
@@ -58,6 +72,26 @@ class SparseChip(SimulatedChip):
         BenchError
             When the chip has no such array, or the array no such line.
         """
+        return self.slots_of([(array, rows, columns)])[0]
+
+    def slots_of(self, cells: Sequence[tuple[str, Index, Index]]) -> list[Slots]:
+        """Rows of the population where each of several lots of cells are, as `slots`; those not drawn yet are drawn."""
+        found, lots, count = [], [], self.population.shape[0]
+        for array, rows, columns in cells:
+            numbers = self._numbers_of(array, rows, columns)
+            missing = numbers[rows, columns] == 0
+            if missing.any():
+                new = tuple(lines[missing] for lines in np.broadcast_arrays(rows, columns))
+                numbers[new] = np.arange(count + 1, count + 1 + new[0].size)
+                lots.append(new[0].size)
+                count += new[0].size
+            found.append(numbers[rows, columns] - 1)
+        if lots:
+            self.population.extend(*lots)  # at once: each time copies all cells so far
+        return found
+
+    def _numbers_of(self, array: str, rows: Index, columns: Index) -> Slots:
+        """Return the numbers of an array's cells; errors as `slots`."""
         numbers = self._numbers.get(array)
         if numbers is None:
             raise BenchError(f"the chip has no array {array!r}; it has {', '.join(self.geometry)}")
@@ -65,16 +99,7 @@ class SparseChip(SimulatedChip):
             if lines.size and not 0 <= lines.min() <= lines.max() < count:
                 wrong = int(lines.max() if lines.max() >= count else lines.min())
                 raise BenchError(f"array {array} has no {name} {wrong}; it has 0 to {count - 1}")
-        found = numbers[rows, columns]
-        missing = found == 0
-        if missing.any():
-            across = np.broadcast_arrays(rows, columns)
-            new = tuple(lines[missing] for lines in across)
-            first = self.population.shape[0] + 1
-            self.population.extend(new[0].size)
-            numbers[new] = np.arange(first, first + new[0].size)
-            found = numbers[rows, columns]
-        return found - 1
+        return numbers
 
     def at(self, array: str, rows: Index, columns: Index) -> tuple[CellArray, Any]:
         """Return the population, and the index of a block (R, C) of it."""
@@ -85,8 +110,30 @@ class SparseChip(SimulatedChip):
         return self.population, (found, 0)
 
     def transfer(self, array: str, rows: Index, columns: Index) -> Floats:
-        """Transfer conductances (R, C) between the ends of a block's lines, S, found the cheaper way round."""
-        return self.block(array, rows, columns).transfer
+        """Transfer conductances (R, C) between the ends of a block's lines, S, as `transfer_of_blocks`."""
+        return np.asarray(self.transfer_of_blocks(array, rows[None], columns[None])[0])
+
+    def transfer_of_blocks(self, array: str, rows: Index, columns: Index) -> Floats:
+        """Transfer conductances of many blocks of one shape, (blocks, R, C), S.
+
+        They are the cells' own at this moment, times the share that the wires leave of each. That share is found again
+        once the block's conductances have changed by two percent in all: what less changes in it is of second order.
+        """
+        slots = self.slots(array, rows[:, :, None], columns[:, None, :])
+        cells = self.population.conductance((slots, 0))
+        shares = [self._wire_share(array, *block) for block in zip(rows, columns, cells, strict=True)]
+        return cells * np.stack(shares)
+
+    def _wire_share(self, array: str, rows: Index, columns: Index, cells: Floats) -> Floats:
+        """Return the transfer conductances of a block relative to those of its cells (R, C), S, which are above 0."""
+        key = (array, rows.tobytes(), columns.tobytes())
+        kept = self._shares.get(key)
+        if kept is None or np.abs(cells - kept.cells).sum() > CHANGED * kept.cells.sum():
+            geometry = self.geometry[array]
+            places = geometry.along(rows), geometry.along(columns)
+            wired = WiredBlock.from_lines(cells, *places, geometry.wire_resistance)
+            kept = self._shares[key] = _KeptShare(cells, wired.transfer / cells)
+        return kept.share
 
     def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
         """Noise of a block for a batch, as `SimulatedChip.noise`, without the conductances that cancel."""

@@ -13,15 +13,17 @@ from mho.chip_maps.inverse_encoding import Candidate
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.chip_maps.placement import Placement, free_corners
+from mho.chip_maps.polar import polar_factors
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.blocks.block_inverse import BlockPlan
 from mho.procedures.equations.blocks.block_plan import Schur, plan_blocks
 from mho.procedures.equations.blocks.schwarz import SchwarzPlan
-from mho.procedures.equations.circuits.analogue_product import ProductOnChip
-from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip, LeavesOnChip, plan_leaves
-from mho.procedures.equations.solve.loop_choice import Tried
+from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip
+from mho.procedures.equations.solve.block_effort import EFFORTS, Effort, Judged, LeafLoop, choose_effort
+from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip, LeavesOnChip, place_leaves
+from mho.procedures.equations.solve.loop_choice import LoopChooser, Tried
 
 Floats = NDArray[np.float64]
 
@@ -33,9 +35,7 @@ SCHUR_OF_SOLVE: dict[str, Schur | tuple[Schur, ...]] = {
 }
 """Schur complements of `plan_blocks`; that of a complex matrix is taken as its real part, its own blocks' exactly."""
 
-SLICES = 2
-"""Slices of the blocks that are multiplied with. Their one-step products err as the first slice's cells do, about 0.13 of a
-digit each: a third slice would hold less than that."""
+MOST_CYCLES = 25  # within which an effort is expected to converge where more are allowed
 
 
 @dataclass
@@ -52,6 +52,10 @@ class BlockSolvePlan:
         Which leaves are inverted and which blocks multiplied with.
     loops : LeavesOnChip
     products : list of ProductOnChip
+        The tree's blocks, then the rotations and matrices of leaves; none of subdomains.
+    judged : list of Judged
+        Efforts that were considered, with the cycles that each is expected to take: the last one is in use. Empty for
+        subdomains, which know only one.
     """
 
     chip: ChipMap
@@ -61,11 +65,17 @@ class BlockSolvePlan:
     tree: BlockPlan | SchwarzPlan
     loops: LeavesOnChip
     products: list[ProductOnChip]
+    judged: list[Judged]
 
     @property
     def leaves(self) -> list[LeafOnChip]:
         """The leaves, by their numbers."""
         return self.loops.leaves
+
+    @property
+    def effort(self) -> Effort:
+        """What one application of the block inverse does."""
+        return self.judged[-1].effort if self.judged else EFFORTS[0]
 
     @property
     def encoding_name(self) -> str:
@@ -74,6 +84,13 @@ class BlockSolvePlan:
             coarse = "" if self.tree.coarse is None else ", coarse level"
             return f"{len(self.tree.subdomains)} subdomains on {len(self.leaves)} loops{coarse}"
         return f"{len(self.leaves)} leaves, {len(self.products)} blocks"
+
+    @property
+    def choices(self) -> dict[str, object]:
+        """What a run's result has of it alone."""
+        if not self.judged:
+            return {}
+        return {"effort": self.effort.name, "expected_cycles": self.judged[-1].cycles or None}
 
     @property
     def held_bits(self) -> int | None:
@@ -110,6 +127,8 @@ def plan_block_solve(
     lines: tuple[int, int],
     input_conductance: float,
     schur: str = "exact",
+    effort: str = "auto",
+    most_cycles: int = MOST_CYCLES,
 ) -> BlockSolvePlan:
     """Cut a matrix into blocks, choose a loop for each leaf, and place them all.
 
@@ -127,6 +146,10 @@ def plan_block_solve(
         g_in of the loops, S.
     schur : str
         One of `SCHUR_OF_SOLVE`.
+    effort : str
+        "auto", or the name of one of `EFFORTS`.
+    most_cycles : int
+        Cycles within which the solve is to converge.
 
     Raises
     ------
@@ -143,27 +166,62 @@ def plan_block_solve(
         form = Preconditioning.equilibrating(matrix)
     held = form.matrix(matrix)
     tree = plan_blocks(held, leaf, schur=SCHUR_OF_SOLVE[schur])
-    leaves = plan_leaves(
+    places = place_leaves(
         chip,
         tree.leaves,
-        rng,
         encoding=encoding,
         lines=lines,
         input_conductance=input_conductance,
         size=len(matrix),
     )
-    on_chip = _place_products(chip, products[-1], tree.blocks, levels, lines)
-    return BlockSolvePlan(chip, levels, form, held, tree, leaves, on_chip)
+    chosen = [_leaf_loop(places.chooser, each, rng) for each in tree.leaves]
+    judged = _judged(effort, held, tree, chosen, levels, rng, most_cycles)
+    leaves, blocks = places.hold([one.loop for one in chosen]), list(tree.blocks)
+    for leaf_on_chip, one, block in zip(leaves.leaves, chosen, tree.leaves, strict=True):
+        if one.rotation is not None:
+            leaf_on_chip.rotation = len(blocks)
+            blocks.append(one.rotation)
+        if judged[-1].effort.refines:
+            leaf_on_chip.matrix = len(blocks)
+            blocks.append(block)
+    on_chip = _place_products(chip, products[-1], blocks, judged[-1].effort.slices, lines)
+    return BlockSolvePlan(chip, levels, form, held, tree, leaves, on_chip, judged)
+
+
+def _leaf_loop(chooser: LoopChooser, matrix: Floats, rng: np.random.Generator) -> LeafLoop:
+    """Return a leaf's own loop where one settles as it is, else that of its definite polar factor."""
+    own = chooser.unshifted(matrix, rng)
+    if own is not None:
+        return LeafLoop(own)
+    orthogonal, definite = polar_factors(matrix)
+    return LeafLoop(chooser.choose(definite, rng), np.ascontiguousarray(orthogonal.T))
+
+
+def _judged(
+    effort: str,
+    held: Floats,
+    tree: BlockPlan,
+    leaves: Sequence[LeafLoop],
+    levels: Levels,
+    rng: np.random.Generator,
+    most_cycles: int,
+) -> list[Judged]:
+    """Return the efforts considered, the one to take last."""
+    if effort == "auto":
+        return choose_effort(held, tree, leaves, levels, rng, min(most_cycles, MOST_CYCLES))
+    return [Judged(one, 0) for one in EFFORTS if one.name == effort]
 
 
 def _place_products(
-    chip: ChipMap, array: ArrayMap, blocks: Sequence[Floats], levels: Levels, lines: tuple[int, int]
+    chip: ChipMap, array: ArrayMap, blocks: Sequence[Floats], slices: int, lines: tuple[int, int]
 ) -> list[ProductOnChip]:
+    """Return the blocks in digit slices, each cut into tiles, on free places of the array."""
+    digit_bits = chip.level_scale().bits
     rows, columns = (min(a, b) for a, b in zip(array.stretch, lines, strict=True))
     free = free_corners(array, rows, columns, set(array.bad_cells))
     found: list[ProductOnChip] = []
     for block in blocks:
-        encoding = encode_multiply(block, SLICES * levels.bits, levels.bits)
+        encoding = encode_multiply(block, slices * digit_bits, digit_bits)
         tiles = []
         for start in range(0, encoding.digits.shape[1], columns):
             digits = encoding.digits[:, start : start + columns]

@@ -23,11 +23,21 @@ Floats = NDArray[np.float64]
 
 @dataclass
 class LeafOnChip:
-    """A leaf's loop and its cells; attributes as those of `SolvePlan`."""
+    """A leaf's loop and its cells.
+
+    Attributes
+    ----------
+    loop, positive, negative
+        As those of `SolvePlan`.
+    rotation, matrix : int or None
+        Numbers of the blocks that multiply with the Q^T of a polar factor's loop, and with the leaf itself.
+    """
 
     loop: Loop
     positive: Block
     negative: Block | None
+    rotation: int | None = None
+    matrix: int | None = None
 
     def blocks(self) -> list[Block]:
         """Its cells."""
@@ -86,21 +96,48 @@ class LeavesOnChip:
         chooser = replace(self.chooser, kinds=(leaf.loop.candidate.encoding.kind,))
         form = Form(leaf.loop.preconditioning, leaf.loop.matrix)
         loop = chooser.shifted([form], rng, beyond=leaf.loop.candidate.shift)
-        self.leaves[number] = _on_pair(self.chip.arrays_for("invert"), leaf.positive.placement, loop)
+        shifted = _on_pair(self.chip.arrays_for("invert"), leaf.positive.placement, loop)
+        self.leaves[number] = replace(shifted, rotation=leaf.rotation, matrix=leaf.matrix)
         return self.leaves[number]
 
 
-def plan_leaves(
+@dataclass(frozen=True)
+class LeafPlaces:
+    """Places for leaves on one chip, before their loops are chosen.
+
+    Attributes
+    ----------
+    chip : ChipMap
+    places : tuple of Placement
+        One a leaf, by their numbers.
+    chooser : LoopChooser
+        Of loops that fit there.
+    """
+
+    chip: ChipMap
+    places: tuple[Placement, ...]
+    chooser: LoopChooser
+
+    def hold(self, loops: Sequence[Loop]) -> LeavesOnChip:
+        """Return the leaves with a loop each."""
+        arrays = self.chip.arrays_for("invert")
+        leaves = [
+            _on_pair(arrays, _first(place, loop), loop)
+            for place, loop in zip(self.places, loops, strict=True)
+        ]
+        return LeavesOnChip(self.chip, self.chooser.levels, leaves, self.chooser)
+
+
+def place_leaves(
     chip: ChipMap,
     matrices: Sequence[Floats],
-    rng: np.random.Generator,
     *,
     encoding: str,
     lines: tuple[int, int],
     input_conductance: float,
     size: int,
-) -> LeavesOnChip:
-    """Choose a loop for each leaf, and place them all.
+) -> LeafPlaces:
+    """Find a place for each leaf, and with which encodings its loop fits there.
 
     Parameters
     ----------
@@ -115,17 +152,10 @@ def plan_leaves(
     ------
     ChipMapError
         When the leaves do not fit, with how many would.
-    ConvergenceError
-        For a leaf for which no loop settles.
     """
-    loops, levels = chip.arrays_for("invert"), chip.level_scale()
     kinds, places = _kinds_and_places(chip, matrices, encoding, lines, size)
-    chooser = LoopChooser(levels, kinds, len(loops), input_conductance)
-    leaves = [
-        _on_pair(loops, _first(place, one), one)
-        for place, one in zip(places, (chooser.choose(each, rng) for each in matrices), strict=False)
-    ]
-    return LeavesOnChip(chip, levels, leaves, chooser)
+    chooser = LoopChooser(chip.level_scale(), kinds, len(chip.arrays_for("invert")), input_conductance)
+    return LeafPlaces(chip, tuple(places), chooser)
 
 
 def _kinds_and_places(

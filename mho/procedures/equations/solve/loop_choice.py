@@ -8,7 +8,7 @@ cycles that it is expected to take, from the same refinement as on the chip arou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -116,11 +116,16 @@ class LoopChooser:
         matrix : (n, n) array
             A, regular.
         """
-        forms = [Form(form, form.matrix(matrix)) for form in _forms(matrix)]
+        forms = _forms(matrix)
+        return self._unshifted(forms, rng) or self.shifted(forms, rng)
+
+    def unshifted(self, matrix: Floats, rng: np.random.Generator) -> Loop | None:
+        """Return the loop with the fewest expected cycles among those that settle as they are; None where none does."""
+        return self._unshifted(_forms(matrix), rng)
+
+    def _unshifted(self, forms: Sequence[Form], rng: np.random.Generator) -> Loop | None:
         found = [loop for form in forms for loop in self._settling(form, 0.0, rng)]
-        if found:
-            return min(found, key=lambda loop: loop.cycles)
-        return self.shifted(forms, rng)
+        return min(found, key=lambda loop: loop.cycles) if found else None
 
     def shifted(self, forms: Sequence[Form], rng: np.random.Generator, beyond: float = 0.0) -> Loop:
         """Return the loop with the smallest shift above `beyond` that settles; of several forms the one with fewest cycles.
@@ -199,14 +204,15 @@ def _why_not(candidate: Candidate) -> str:
     return f"only {candidate.settling:.0%} of loops with drawn cell errors settle"
 
 
-def _forms(matrix: Floats) -> Iterator[Preconditioning]:
+def _forms(matrix: Floats) -> list[Form]:
     """Return the forms to try: as given, with exchanged rows, and equilibrated with exchanged rows."""
-    yield Preconditioning.none(len(matrix))
+    tried = [Preconditioning.none(len(matrix))]
     exchanging, equilibrating = Preconditioning.exchanging(matrix), Preconditioning.equilibrating(matrix)
     if exchanging.exchanges:
-        yield exchanging
+        tried.append(exchanging)
     if equilibrating.scales:
-        yield equilibrating
+        tried.append(equilibrating)
+    return [Form(form, form.matrix(matrix)) for form in tried]
 
 
 def draw_inverses(candidate: Candidate, levels: Levels, draws: int, rng: np.random.Generator) -> Floats:
@@ -219,20 +225,31 @@ def draw_inverses(candidate: Candidate, levels: Levels, draws: int, rng: np.rand
 
 
 def cycles_of(matrix: Floats, inverse: Floats, rhs: Floats, limit: float, method: Method) -> int:
-    """Return the cycles after which the residual's norm is at most `limit`, around an inverse that is off."""
-    steps: Callable[[Floats], Floats] = inverse.__matmul__
+    """Return the cycles after which the residual's norm is at most `limit`, around an inverse (n, n) that is off."""
+    return min(cycles_around(matrix, inverse.__matmul__, rhs, limit, method, MOST_CYCLES), MOST_CYCLES)
+
+
+def cycles_around(
+    matrix: Floats,
+    inverse: Callable[[Floats], Floats],
+    rhs: Floats,
+    limit: float,
+    method: Method,
+    most: int,
+) -> int:
+    """Return the cycles after which the residual's norm is at most `limit`; `most` + 1 where they are more."""
     for cycle in refine(
         rhs,
-        steps,
+        inverse,
         lambda vector: matrix @ vector.values,
         lambda solution: rhs - matrix @ solution,
         lambda solution, size: size <= limit,
         method=method,
-        max_cycles=MOST_CYCLES,
+        max_cycles=most,
     ):
         if cycle.end == "converged":
             return cycle.number
-    return MOST_CYCLES
+    return most + 1
 
 
 def _inverse(matrix: Floats) -> Floats:

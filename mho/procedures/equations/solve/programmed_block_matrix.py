@@ -12,9 +12,12 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Programmer
-from mho.procedures.equations.blocks.block_inverse import BlockInverse
+from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation
+from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
 from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
 from mho.procedures.equations.circuits.analogue_product import AnalogueProducts
+from mho.procedures.equations.circuits.integer_product import IntegerProducts
+from mho.procedures.equations.circuits.tiles_on_chip import TilesOnChip
 from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.programmed_leaves import ProgrammedLeaves
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
@@ -53,14 +56,23 @@ class ProgrammedBlockMatrix:
             recorded=False,
         )
         self._leaves = ProgrammedLeaves(bench, stream, plan.loops, self.programmer, rng)
-        self._products = AnalogueProducts(bench, plan.products, plan.levels.step, VECTOR_VOLTS)
+        tiles = TilesOnChip(bench, plan.products, plan.levels.step, VECTOR_VOLTS)
+        self._products: AnalogueProducts | IntegerProducts = AnalogueProducts(tiles)
+        if plan.effort.integers:
+            self._products = IntegerProducts(tiles, plan.effort.slices * plan.levels.bits)
+        self._inversions = self._leaf_products = 0
         self._inverse = self._operator(plan)
 
     def _operator(self, plan: BlockSolvePlan) -> BlockInverse | Schwarz:
-        tree, products = plan.tree, self._products
+        tree, products, effort = plan.tree, self._products, plan.effort
         if isinstance(tree, SchwarzPlan):
-            return Schwarz(tree, self._leaves, lambda vector: np.asarray(plan.held @ vector))
-        return BlockInverse(tree, self._leaves, lambda k, v: products([k], [v])[0], products)
+            return Schwarz(tree, self._invert_leaf, lambda vector: np.asarray(plan.held @ vector))
+        invert: Operation = self._invert_leaf
+        if effort.refines:
+            invert = RefinedLeaves(
+                invert, self._multiply_leaf, effort.leaf_steps, tolerance=effort.leaf_tolerance
+            )
+        return BlockInverse(tree, invert, lambda k, v: products([k], [v])[0], products)
 
     def program(self) -> None:
         """Program all blocks."""
@@ -107,13 +119,16 @@ class ProgrammedBlockMatrix:
 
     @property
     def counts(self) -> Counter[str]:
-        """Counts of integers: none are read."""
-        return Counter()
+        """Integers of the blocks' products, and those of them that were wrong, where they are exact ones."""
+        return Counter({name: getattr(self._products, name, 0) for name in ("outputs", "wrong")})
 
     @property
     def operations(self) -> dict[str, int]:
         """INV of leaves and MVM of blocks so far."""
-        return {"inversions": self._inverse.inversions, "products": self._inverse.products}
+        return {
+            "inversions": self._inversions,
+            "products": self._inverse.products + self._leaf_products,
+        }
 
     @property
     def sample(self) -> Floats:
@@ -134,3 +149,25 @@ class ProgrammedBlockMatrix:
     def failed(self) -> int:
         """Cells that read outside their window after the last pass; 0 before."""
         return self.programmer.failed(self.plan.blocks()) if self.programmer.reads else 0
+
+    def _invert_leaf(self, number: int, rhs: Floats) -> Floats:
+        """Return about the inverse of a leaf times r, (m,)."""
+        if not rhs.any():
+            return np.zeros_like(rhs)
+        rotation = self.plan.leaves[number].rotation
+        self._inversions += 1
+        return self._leaves(number, rhs if rotation is None else self._multiplied(rotation, rhs))
+
+    def _multiply_leaf(self, number: int, vector: Floats) -> Floats:
+        """Return a leaf times v, (m,)."""
+        block = self.plan.leaves[number].matrix
+        if block is None:
+            raise ValueError(f"leaf {number} is not among the blocks to multiply with")
+        return self._multiplied(block, vector)
+
+    def _multiplied(self, block: int, vector: Floats) -> Floats:
+        """Return a leaf's block times v, (m,)."""
+        if not vector.any():
+            return np.zeros_like(vector)
+        self._leaf_products += 1
+        return self._products([block], [vector])[0]

@@ -113,6 +113,11 @@ class PlanOnChip(Protocol):
         ...
 
     @property
+    def choices(self) -> dict[str, object]:
+        """What a run's result has of this kind of plan alone."""
+        ...
+
+    @property
     def encoding_name(self) -> str:
         """How it is held, in words."""
         ...

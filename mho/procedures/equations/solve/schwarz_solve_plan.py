@@ -10,7 +10,7 @@ from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import InputError
 from mho.procedures.equations.blocks.schwarz import plan_schwarz
 from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.solve.leaves_on_chip import plan_leaves
+from mho.procedures.equations.solve.leaves_on_chip import place_leaves
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +22,7 @@ OVERLAP = 1
 it saves cycles (docs/blocks.md)."""
 
 
-def check_blocks(blocks: str, overlap: int | None, coarse: bool, schur: str) -> None:
+def check_blocks(blocks: str, overlap: int | None, coarse: bool, schur: str, effort: str) -> None:
     """Raise `InputError` for an option that is another decomposition's: each of `BLOCKS` has its own."""
     if overlap is not None and blocks != "schwarz":
         raise InputError(
@@ -33,11 +33,12 @@ def check_blocks(blocks: str, overlap: int | None, coarse: bool, schur: str) -> 
         raise InputError(
             "a coarse level is one of subdomains, and blocks is recursive: give blocks = jacobi or schwarz, or leave it out"
         )
-    if schur != "exact" and blocks != "recursive":
-        raise InputError(
-            f"schur is {schur}, which is of recursive blocks, and blocks is {blocks}: give blocks = recursive, or leave it "
-            "out"
-        )
+    for name, value, default in (("schur", schur, "exact"), ("effort", effort, "auto")):
+        if value != default and blocks != "recursive":
+            raise InputError(
+                f"{name} is {value}, which is of recursive blocks, and blocks is {blocks}: give blocks = recursive, or "
+                "leave it out"
+            )
 
 
 def plan_schwarz_solve(
@@ -75,13 +76,13 @@ def plan_schwarz_solve(
     form = Preconditioning.equilibrating(matrix)
     held = form.matrix(matrix)
     tree = plan_schwarz(held, leaf, overlap=overlap, coarse=coarse)
-    loops = plan_leaves(
+    places = place_leaves(
         chip,
         tree.leaves,
-        rng,
         encoding=encoding,
         lines=lines,
         input_conductance=input_conductance,
         size=len(matrix),
     )
-    return BlockSolvePlan(chip, loops.levels, form, held, tree, loops, [])
+    loops = places.hold([places.chooser.choose(each, rng) for each in tree.leaves])
+    return BlockSolvePlan(chip, loops.levels, form, held, tree, loops, [], [])

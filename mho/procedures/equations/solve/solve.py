@@ -42,6 +42,7 @@ from mho.procedures.equations.solve.answers import (
     record_answer,
     where_short,
 )
+from mho.procedures.equations.solve.block_effort import EFFORTS
 from mho.procedures.equations.solve.block_solve_plan import (
     SCHUR_OF_SOLVE,
     BlockSolvePlan,
@@ -159,6 +160,9 @@ class Solve(Procedure):
     overlap = IntegerParameter("Layers of neighbours that Schwarz subdomains share", minimum=1, maximum=64)
     coarse = BooleanParameter("Coarse level beside the subdomains", default=False)
     schur = ListParameter("Schur complements of blocks", choices=list(SCHUR_OF_SOLVE), default="exact")
+    effort = ListParameter(
+        "Effort of each cycle by blocks", choices=["auto", *(one.name for one in EFFORTS)], default="auto"
+    )
     loop_targets = ListParameter("Targets of the INV cells", choices=["digits", "analogue"], default="digits")
     correction_bits = IntegerParameter(
         "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
@@ -175,7 +179,7 @@ class Solve(Procedure):
     def check(self) -> LinearSystem:
         """Read matrix and right-hand side, and refuse a system without a solution at this precision."""
         read_settings(self.write_verify)
-        check_blocks(self.blocks, self.overlap, self.coarse, self.schur)
+        check_blocks(self.blocks, self.overlap, self.coarse, self.schur, self.effort)
         if self.count is not None and not (isinstance(self.rhs, str) and self.rhs == "random"):
             raise InputError(
                 f"count is {self.count}, which is of random right-hand sides; leave it out where they are given"
@@ -252,7 +256,15 @@ class Solve(Procedure):
             raise InputError(
                 "the matrix is real: schur = complex takes the real part of a complex one; give exact, diagonal or M4"
             )
-        on_chip = plan_block_solve(chip, given.matrix, rng, **on_loops, schur=self.schur)
+        on_chip = plan_block_solve(
+            chip,
+            given.matrix,
+            rng,
+            **on_loops,
+            schur=self.schur,
+            effort=self.effort,
+            most_cycles=int(self.max_cycles),
+        )
         return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng)
 
     def layout(self, plan: PreparedSolve) -> Layout:
@@ -538,6 +550,7 @@ class Solve(Procedure):
             **matrix.operations,
             "products_off": max(answer.products_off for answer in answers),
             "inv_clamped": matrix.clamped,
+            **on_chip.choices,
             "cells": sum(block.digits.size for block in on_chip.blocks()),
             "cells_failed": matrix.failed,
             "pulses": matrix.pulses,

@@ -93,11 +93,14 @@ def say_encoding(plan: SolvePlan, stream: Stream) -> None:
 
 def say_blocks(plan: BlockSolvePlan, stream: Stream) -> None:
     """Announce how a matrix that no loop holds is cut."""
-    tree, shifted = plan.tree, sum(leaf.loop.candidate.shift > 0.0 for leaf in plan.leaves)
-    stream.say(
-        f"the matrix is inverted by {_decomposition(plan)}; {tree.inversions} INV and {tree.products} MVM a cycle; the "
-        "residual is taken in float64"
-    )
+    shifted = sum(leaf.loop.candidate.shift > 0.0 for leaf in plan.leaves)
+    stream.say(f"the matrix is inverted by {_decomposition(plan)}; the residual is taken in float64")
+    for one in plan.judged[:-1]:
+        stream.say(f"{one.effort.name} would not do: {one.cycles} cycles or more are expected")
+    if rotated := sum(leaf.rotation is not None for leaf in plan.leaves):
+        stream.say(
+            f"{rotated} of the loops hold a definite polar factor, as those of their own blocks do not settle"
+        )
     if shifted:
         stream.say(f"{shifted} of the loops are shifted, as those of their own blocks do not settle")
     if plan.preconditioning.exchanges or plan.preconditioning.scales:
@@ -109,11 +112,14 @@ def say_blocks(plan: BlockSolvePlan, stream: Stream) -> None:
 def _decomposition(plan: BlockSolvePlan) -> str:
     tree, loops = plan.tree, _count(len(plan.leaves), "loop")
     if not isinstance(tree, SchwarzPlan):
-        return f"blocks: {loops}, {len(plan.products)} blocks to multiply with"
+        return (
+            f"blocks: {loops}, {len(plan.products)} blocks to multiply with; {tree.inversions} inversions of a leaf and "
+            f"{tree.products} products a cycle ({plan.effort.name})"
+        )
     overlapping = any(len(one.own) < len(one.unknowns) for one in tree.subdomains)
     how = "restricted additive Schwarz" if overlapping else "block Jacobi"
     level = "" if tree.coarse is None else f", and a coarse level of {_count(tree.coarse.size, 'unknown')}"
-    return f"{how}: {_count(len(tree.subdomains), 'subdomain')} on {loops}{level}"
+    return f"{how}: {_count(len(tree.subdomains), 'subdomain')} on {loops}{level}; {tree.inversions} inversions a cycle"
 
 
 def say_failed_cells(failed: int, stream: Stream) -> None:

@@ -79,6 +79,11 @@ class SolvePlan:
         return self.candidate.shift
 
     @property
+    def choices(self) -> dict[str, object]:
+        """What a run's result has of it alone: nothing."""
+        return {}
+
+    @property
     def held_bits(self) -> int | None:
         """Bits of the matrix that the products hold; None for products in float64."""
         return None if self.multiply is None else self.multiply.fixed.bits

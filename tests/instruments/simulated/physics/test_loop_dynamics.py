@@ -20,6 +20,7 @@ from mho.instruments.simulated.physics.circuits.amplifiers import (
     compensation,
 )
 from mho.instruments.simulated.physics.circuits.inverse_circuit import InverseCircuit
+from mho.instruments.simulated.physics.circuits.loop_dynamics import LoopDynamics
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 GIN = 35e-6
@@ -233,3 +234,35 @@ def test_a_waveform_that_takes_too_many_steps_is_refused(monkeypatch: pytest.Mon
     loop = circuit(LEVELS.conductance(PUBLISHED), FAST.with_capacitances(feedback=0.0))
     with pytest.raises(ConvergenceError, match="more than 100 steps; ask for a shorter time"):
         loop.step(1e-5 * RHS[0], np.array([1e-5]))
+
+
+@pytest.mark.parametrize("preset", [FAST, PLAIN], ids=["third order", "second order"])
+def test_modes_of_a_loop_nearby_give_the_eigenvalues_to_first_order(preset):
+    rng = np.random.default_rng(3)
+    quiet = LEVELS.draw(PUBLISHED, 1, rng)[0]
+    load = np.diag(np.abs(quiet).sum(axis=1) + GIN)
+    bank = AmplifierBank(preset, np.zeros(4), np.zeros(4))
+    near = LoopDynamics(quiet, load, bank)
+    errors = []
+    for size in (1e-2, 1e-3):
+        noisy = quiet * (1.0 + size * rng.standard_normal(quiet.shape))
+        followed, exact = LoopDynamics(noisy, load, bank, near), LoopDynamics(noisy, load, bank)
+        assert followed.stable
+        assert (
+            followed._followed(near) is not None
+        )  # so that the equality below is not that of one with itself
+        errors.append(abs(followed.slowest - exact.slowest) / abs(exact.slowest - near.slowest))
+    assert errors[1] < errors[0] / 3.0  # relative to the first order, what is left out falls with the size
+    assert errors[1] < 0.02
+
+
+def test_a_loop_that_may_not_settle_is_not_judged_by_one_nearby():
+    quiet = 10e-6 * np.eye(2)
+    load = np.diag(np.full(2, 45e-6))
+    bank = AmplifierBank(PLAIN, np.zeros(2), np.zeros(2))
+    near = LoopDynamics(quiet, load, bank)
+    turned = LoopDynamics(quiet - 20e-6 * np.eye(2), load, bank, near)
+    assert near.stable
+    assert turned._followed(near) is None
+    assert not turned.stable
+    assert turned.slowest == LoopDynamics(quiet - 20e-6 * np.eye(2), load, bank).slowest

@@ -10,6 +10,7 @@ from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map
 from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
+from mho.procedures.equations.solve.block_effort import EFFORTS
 from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan, plan_block_solve
 from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip
 from mho.running.execution import evaluate
@@ -208,3 +209,68 @@ def test_a_leaf_that_does_not_settle_is_programmed_again_with_a_shift(monkeypatc
     result = solved(dominant(12), leaf=4, bits=16)
     assert result.summary["shift"] > 0.0
     assert result.converged
+
+
+def conditioned(n: int, condition: float, seed: int = 5) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    basis = np.linalg.qr(rng.standard_normal((n, n)))[0]
+    return (basis * np.geomspace(1.0, 1.0 / condition, n)) @ basis.T
+
+
+def general(n: int, seed: int = 6) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((n, n))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "efforts"),
+    [(conditioned(48, 1e3), EFFORTS[1:]), (general(48), EFFORTS)],
+    ids=["condition number 1e3", "general"],
+)
+def test_matrices_that_are_hard_on_blocks_converge(matrix, efforts):
+    result = solved(matrix, leaf=16, max_cycles=25)
+    exact = np.linalg.solve(matrix, np.random.default_rng(0).standard_normal(48))
+    assert result.converged, result.summary["reason"]
+    assert np.linalg.norm(result.solution - exact) < 2.0**-22 * np.linalg.norm(exact)
+    assert result.summary["effort"] in [one.name for one in efforts]
+    assert len(result.cycles) <= result.summary["expected_cycles"] + 6
+    assert (result.summary["mvm_outputs"] > 0) == (result.summary["effort"] != "one-step")
+
+
+def test_the_least_effort_that_is_expected_to_do_is_taken():
+    easy = planned(dominant(32), 8)
+    assert [one.effort.name for one in easy.judged] == ["one-step"]
+    hard = planned(conditioned(48, 1e4), 16)
+    names = [one.effort.name for one in hard.judged]
+    assert names == [one.name for one in EFFORTS][: len(names)]
+    assert len(names) > 1
+    assert all(1.25 * one.cycles > 25 for one in hard.judged[:-1])
+    given = planned(dominant(32), 8, effort="integers")
+    assert [one.effort.name for one in given.judged] == ["integers"]
+
+
+def test_a_leaf_without_a_loop_of_its_own_holds_its_polar_factor_and_is_rotated():
+    plan = planned(general(24), 8, effort="refined leaves")
+    rotated = [number for number, leaf in enumerate(plan.leaves) if leaf.rotation is not None]
+    assert rotated
+    step = 2.0 ** -(plan.effort.slices * plan.levels.bits)
+    for number in rotated:
+        leaf, matrix = plan.leaves[number], plan.tree.leaves[number]
+        transposed = plan.products[leaf.rotation].encoding.matrix
+        definite = leaf.loop.preconditioning.given_matrix(leaf.loop.matrix)
+        np.testing.assert_allclose(transposed.T @ definite, matrix, atol=20.0 * step * np.abs(matrix).max())
+        assert np.linalg.eigvalsh(definite).min() > 0.0
+    for leaf, matrix in zip(plan.leaves, plan.tree.leaves, strict=True):
+        held = plan.products[leaf.matrix].encoding.matrix
+        assert np.abs(held - matrix).max() <= step * np.abs(matrix).max()
+
+
+def test_refined_leaves_count_what_they_take():
+    plain = solved(dominant(12), leaf=4, bits=16)
+    refined = solved(dominant(12), leaf=4, bits=16, effort="refined leaves")
+    assert refined.converged
+    assert len(refined.cycles) <= len(plain.cycles)
+    each = refined.summary["inversions"] / len(refined.cycles)
+    assert each > plain.summary["inversions"] / len(plain.cycles)
+    tree = planned(dominant(12), 4).tree
+    within_leaves = refined.summary["inversions"]  # each inversion within a leaf takes a product with it
+    assert refined.summary["products"] == tree.products * len(refined.cycles) + within_leaves

@@ -154,6 +154,7 @@ def test_a_chip_without_multiplying_arrays_will_do():
         ({"blocks": "recursive", "overlap": 2}, r"overlap is 2, .* blocks is recursive"),
         ({"blocks": "recursive", "coarse": True}, r"coarse level .* give blocks = jacobi or schwarz"),
         ({"schur": "M4"}, r"schur is M4, .* give blocks = recursive"),
+        ({"effort": "integers"}, r"effort is integers, .* give blocks = recursive"),
         ({"residual": "analogue"}, r"its residual is taken in float64"),
     ],
 )

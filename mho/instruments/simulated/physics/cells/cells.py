@@ -119,13 +119,13 @@ class CellArray:
         self._noise = ReadNoise(trapped, preset, rng)
         self._loss_deviate = deviate_exceeded_by(preset.deep_reset_loss)
 
-    def extend(self, rows: int) -> None:
-        """Append `rows` of further cells, drawn now; existing cells keep their state."""
-        more = CellArray(rows, self.shape[1], self.preset, self._clock, self._rng)
-        for name, state in vars(more).items():
+    def extend(self, *rows: int) -> None:
+        """Append lots of so many `rows` of further cells, drawn now, one lot after the other; cells keep their state."""
+        lots = [CellArray(count, self.shape[1], self.preset, self._clock, self._rng) for count in rows]
+        for name, state in vars(self).items():
             if isinstance(state, np.ndarray):
-                setattr(self, name, np.concatenate([getattr(self, name), state]))
-        self._noise.extend(more._noise)
+                setattr(self, name, np.concatenate([state, *(getattr(lot, name) for lot in lots)]))
+        self._noise.extend([lot._noise for lot in lots])
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
         """Shift the history of the cells at `index` in time, where a cell's own time differs from the clock's.

@@ -11,7 +11,7 @@ and one large step have the same distribution. Both can be averaged over an aper
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -106,10 +106,10 @@ class FlickerNoise:
             self._time[index] = np.maximum(last, now) + aperture
         return -np.expm1(-2.0 * passed * self._rates)
 
-    def extend(self, more: FlickerNoise) -> None:
-        """Append the cells of `more`."""
-        self._state = np.concatenate([self._state, more._state])
-        self._time = np.concatenate([self._time, more._time])
+    def extend(self, lots: Sequence[FlickerNoise]) -> None:
+        """Append the cells of `lots`."""
+        self._state = np.concatenate([self._state, *(lot._state for lot in lots)])
+        self._time = np.concatenate([self._time, *(lot._time for lot in lots)])
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
         """Shift the time of the last evaluation of the cells at `index`, as `CellArray.postpone`."""
@@ -205,12 +205,16 @@ class TelegraphNoise:
         """Number of the trap of each cell at `index`; 0 where there is none."""
         return self._slot[index]
 
-    def extend(self, more: TelegraphNoise) -> None:
-        """Append the cells of `more`."""
-        numbers = np.where(more._slot > 0, more._slot + (len(self.times) - 1), 0).astype(np.int32)
-        self._slot = np.concatenate([self._slot, numbers])
+    def extend(self, lots: Sequence[TelegraphNoise]) -> None:
+        """Append the cells of `lots`."""
+        slots, traps = [self._slot], len(self.times) - 1
+        for lot in lots:
+            slots.append(np.where(lot._slot > 0, lot._slot + traps, 0).astype(np.int32))
+            traps += len(lot.times) - 1
+        self._slot = np.concatenate(slots)
         for name in ("times", "occupancy", "step", "_up", "_time"):  # entry 0 is no trap
-            setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)[1:]]))
+            own, others = getattr(self, name), (getattr(lot, name)[1:] for lot in lots)
+            setattr(self, name, np.concatenate([own, *others]))
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
         """Shift the time of the last evaluation of the traps at `index`, as `CellArray.postpone`."""
@@ -279,15 +283,14 @@ class ReadNoise:
         if preset.rtn_noise and trapped.any():
             self._parts.append(TelegraphNoise(trapped, preset, rng))
 
-    def extend(self, more: ReadNoise) -> None:
-        """Append the cells of `more`."""
-        kinds = {type(part) for part in self._parts} | {type(part) for part in more._parts}
-        if TelegraphNoise in kinds:
-            self._with_traps()
-            more._with_traps()
-        for part, further in zip(self._parts, more._parts, strict=True):
-            part.extend(further)  # type: ignore[arg-type]
-        self._shape = (self._shape[0] + more._shape[0], self._shape[1])
+    def extend(self, lots: Sequence[ReadNoise]) -> None:
+        """Append the cells of `lots`."""
+        if any(isinstance(part, TelegraphNoise) for noise in (self, *lots) for part in noise._parts):
+            for noise in (self, *lots):
+                noise._with_traps()
+        for number, part in enumerate(self._parts):
+            part.extend([lot._parts[number] for lot in lots])  # type: ignore[misc]
+        self._shape = (self._shape[0] + sum(lot._shape[0] for lot in lots), self._shape[1])
 
     def _with_traps(self) -> None:
         if not any(isinstance(part, TelegraphNoise) for part in self._parts):

@@ -42,6 +42,8 @@ class InverseCircuit:
         Noise bandwidth of a reading, Hz.
     adc : Converter, optional
         The board's own converter at the outputs; none where the instrument outside converts.
+    near : LoopDynamics, optional
+        As of `LoopDynamics`: that of the same loop without noise.
 
     Attributes
     ----------
@@ -62,6 +64,7 @@ class InverseCircuit:
         bank: AmplifierBank,
         bandwidth: float,
         adc: Converter | None = None,
+        near: LoopDynamics | None = None,
     ) -> None:
         n = len(network)
         self.load = np.diag(load) if load.ndim == 1 else load
@@ -70,7 +73,7 @@ class InverseCircuit:
             raise ValueError("INV network: conductances must be finite and every row's load positive (S)")
         self.network, self.variance = network, variance
         self.bank, self.bandwidth, self.adc = bank.first(n), bandwidth, adc
-        self.dynamics = LoopDynamics(network, self.load, self.bank)
+        self.dynamics = LoopDynamics(network, self.load, self.bank, near)
         self._offset = self.load @ self.bank.offsets - bank.preset.bias_current
         self._floor = bandwidth * (thermal_density(rows) + (rows * bank.preset.noise) ** 2)
 

@@ -52,6 +52,9 @@ class LoopDynamics:
         D: current out of row k per volt of row j, S.
     bank : AmplifierBank
         The n amplifiers.
+    near : LoopDynamics, optional
+        The same loop with a slightly different network, whose modes are known: eigenvalues then follow from its, to first
+        order, as long as a bound on the rest shows that all modes decay.
 
     Attributes
     ----------
@@ -59,8 +62,10 @@ class LoopDynamics:
         Number of states: 3 n, or 2 n where no row has a capacitance.
     """
 
-    def __init__(self, network: Floats, load: Floats, bank: AmplifierBank) -> None:
-        self._network, self._load, self._bank = network, load, bank
+    def __init__(
+        self, network: Floats, load: Floats, bank: AmplifierBank, near: LoopDynamics | None = None
+    ) -> None:
+        self._network, self._load, self._bank, self._near = network, load, bank, near
         preset = bank.preset
         self._unity, self._second = 2.0 * np.pi * preset.bandwidth, 2.0 * np.pi * preset.second_pole
         self._capacitance = preset.row_capacitance + preset.feedback_capacitance
@@ -108,7 +113,26 @@ class LoopDynamics:
     @cached_property
     def eigenvalues(self) -> Complexes:
         """Eigenvalues (order,) of the state matrix, 1/s."""
+        followed = None if self._near is None else self._followed(self._near)
+        if followed is not None:
+            return followed
         return np.linalg.eigvals(self.state_matrix).astype(np.complex128)
+
+    def _followed(self, near: LoopDynamics) -> Complexes | None:
+        """Return the eigenvalues to first order of the change from `near`; None where one of them might not decay.
+
+        In the modes of `near` the state matrix is its eigenvalues plus what the change makes of them. By Gershgorin all
+        eigenvalues lie in discs around the diagonal, with the sums of the other magnitudes in a row as radii.
+        """
+        values, vectors, independent = near._modes
+        if not independent:
+            return None
+        n = len(self._network)  # the network enters the last n rows, at the outputs, which come first
+        change = self.state_matrix[-n:, :n] - near.state_matrix[-n:, :n]
+        coupled = near._dual_modes[:, -n:] @ change @ vectors[:n]
+        moved = values + np.diag(coupled)
+        radii = np.abs(coupled).sum(axis=1) - np.abs(np.diag(coupled))
+        return moved if (moved.real + radii).max() < 0.0 else None
 
     @property
     def slowest(self) -> complex:
@@ -136,6 +160,10 @@ class LoopDynamics:
         """Eigenvalues, eigenvectors, and whether these are independent enough to compute with."""
         values, vectors = np.linalg.eig(self.state_matrix)
         return values, vectors, bool(np.linalg.cond(vectors) < WORST_MODES)
+
+    @cached_property
+    def _dual_modes(self) -> Complexes:
+        return np.asarray(np.linalg.inv(self._modes[1]), np.complex128)
 
     # --- waveforms ---
 

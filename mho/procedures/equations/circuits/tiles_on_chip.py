@@ -1,0 +1,97 @@
+"""Programmed tiles of many blocks to multiply with: played together where the bench can, and calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.multiply_encoding import MultiplyEncoding
+from mho.chip_maps.placement import Placement
+from mho.instruments import ArrayBench, Bench
+from mho.procedures.cells.programming import Block
+from mho.procedures.equations.algorithms.trim import Trim, fit_trim
+
+Floats = NDArray[np.float64]
+
+AT_ONCE = 1 << 22  # currents that are evaluated together, 32 MiB
+
+
+@dataclass(frozen=True)
+class ProductOnChip:
+    """A block to multiply with, in digit slices, and its cells: the encoding's columns in order, cut into tiles."""
+
+    encoding: MultiplyEncoding
+    tiles: list[Block]
+
+
+class TilesOnChip:
+    """The tiles of `products` on a bench.
+
+    Parameters
+    ----------
+    bench : Bench
+    products : sequence of ProductOnChip
+    step : float
+        Nominal conductance of one digit, S.
+    voltage : float
+        Full scale of the lines, V.
+    """
+
+    def __init__(self, bench: Bench, products: Sequence[ProductOnChip], step: float, voltage: float) -> None:
+        self._bench, self.products = bench, list(products)
+        self.step, self.volts = step, voltage
+
+    def calibrated(
+        self, shots: int, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> list[list[Trim]]:
+        """Play every line of every tile alone, so many times, and return the factors of each product's tiles.
+
+        `progress` is told how many tiles of how many are done.
+        """
+        tiles = [tile for one in self.products for tile in one.tiles]
+        trims: list[Trim] = []
+        while len(trims) < len(tiles):
+            progress(len(trims), len(tiles))
+            played = max(1, AT_ONCE // (shots * tiles[len(trims)].digits.size))
+            part = tiles[len(trims) : len(trims) + played]
+            volts = [np.tile(np.eye(len(tile.digits)), (shots, 1)) * self.volts for tile in part]
+            for tile, currents in zip(part, self.play(part, volts), strict=True):
+                response = currents.reshape(shots, *tile.digits.shape) / self.volts
+                trims.append(fit_trim(response, tile.digits, self.step))
+        progress(len(tiles), len(tiles))
+        remaining = iter(trims)
+        return [[next(remaining) for _ in one.tiles] for one in self.products]
+
+    def play(self, tiles: Sequence[Block], volts: Sequence[Floats]) -> list[Floats]:
+        """Return the currents (samples, columns), A, of each tile for its `volts` (samples, lines)."""
+        bench = self._bench
+        if not isinstance(bench, ArrayBench):
+            found = []
+            for tile, each in zip(tiles, volts, strict=True):
+                place = tile.placement
+                bench.connect_multiply(place.array, place.rows, place.columns)
+                found.append(bench.multiply(each))
+            return found
+        answers: list[Floats] = [np.empty((0, 0))] * len(tiles)
+        for alike in _alike([tile.placement for tile in tiles], volts):
+            places = [tiles[number].placement for number in alike]
+            played = bench.multiply_blocks(
+                places[0].array,
+                np.stack([place.rows for place in places]),
+                np.stack([place.columns for place in places]),
+                np.stack([volts[number] for number in alike]),
+            )
+            for number, answer in zip(alike, played, strict=True):
+                answers[number] = answer
+        return answers
+
+
+def _alike(places: Sequence[Placement], volts: Sequence[Floats]) -> list[list[int]]:
+    """Return the numbers of tiles that can be evaluated together: of one array, shape and number of samples."""
+    groups: dict[tuple[str, tuple[int, int], int], list[int]] = {}
+    for number, (place, each) in enumerate(zip(places, volts, strict=True)):
+        groups.setdefault((place.array, place.shape, len(each)), []).append(number)
+    return list(groups.values())

@@ -1,0 +1,157 @@
+"""How much a matrix by blocks takes from the chip in each cycle, and which of it a solve is expected to need.
+
+The errors of leaves and products pass from stage to stage, so what is enough at a condition number of 30 is not at 1e3.
+More exact products take more cells and shots, refined leaves more inversions. Each effort is judged by the cycles that the
+same refinement takes around blocks with drawn cell errors, before anything is placed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.fixed_point import to_fixed_point
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.procedures.equations.blocks.block_inverse import BlockInverse, BlockPlan
+from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
+from mho.procedures.equations.certificates.certificate import norm
+from mho.procedures.equations.solve.loop_choice import JUDGED_BITS, Loop, cycles_around, draw_inverses
+
+Floats = NDArray[np.float64]
+
+SPARE = 1.25
+"""Times the expected cycles that must lie within the most allowed: the chip at hand may be a worse one than that drawn."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What one application of a block inverse does.
+
+    Attributes
+    ----------
+    name : str
+    slices : int
+        Digits of each block to multiply with. One-step products err as the first slice's cells do, about 0.13 of a digit
+        each: a third slice would hold less than that.
+    integers : bool
+        Whether products are bit-serial with exact integers; else they are of one step.
+    leaf_steps : int
+        Largest number of inversions of a leaf's loop each time that the leaf is inverted.
+    leaf_tolerance : float
+        Residual of a leaf, relative to its right-hand side, that is small enough.
+    """
+
+    name: str
+    slices: int
+    integers: bool
+    leaf_steps: int = 1
+    leaf_tolerance: float = 0.0
+
+    @property
+    def refines(self) -> bool:
+        """Whether leaves are refined, which takes products with the leaves' own matrices."""
+        return self.leaf_steps > 1
+
+
+EFFORTS = (
+    Effort("one-step", slices=2, integers=False),
+    Effort("integers", slices=3, integers=True),
+    Effort("refined leaves", slices=4, integers=True, leaf_steps=16, leaf_tolerance=1e-3),
+)
+"""From the least to the most."""
+
+
+@dataclass(frozen=True)
+class LeafLoop:
+    """A leaf's loop, and what its right-hand sides are multiplied with before.
+
+    Attributes
+    ----------
+    loop : Loop
+        Of the leaf, or of its definite polar factor.
+    rotation : (m, m) array or None
+        Q^T where the loop is that of the polar factor P, the leaf being Q P.
+    """
+
+    loop: Loop
+    rotation: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An effort and the cycles that it is expected to take; `most` + 1 where they are more."""
+
+    effort: Effort
+    cycles: int
+
+
+def choose_effort(
+    held: Floats,
+    tree: BlockPlan,
+    leaves: Sequence[LeafLoop],
+    levels: Levels,
+    rng: np.random.Generator,
+    most: int,
+) -> list[Judged]:
+    """Judge efforts from the least upwards, and return those that were: the last one is to be taken.
+
+    That is the first whose expected cycles, with some to spare, are within `most`; the largest where none are.
+    """
+    inverses = [draw_inverses(leaf.loop.candidate, levels, 1, rng)[0] for leaf in leaves]
+    judged = []
+    for effort in EFFORTS:
+        inverse = _drawn(effort, tree, leaves, inverses, levels, rng)
+        judged.append(Judged(effort, _cycles(held, inverse, most, rng)))
+        if SPARE * judged[-1].cycles <= most:
+            break
+    return judged
+
+
+def _cycles(held: Floats, inverse: Callable[[Floats], Floats], most: int, rng: np.random.Generator) -> int:
+    rhs = rng.standard_normal(len(held))
+    return cycles_around(held, inverse, rhs, 2.0**-JUDGED_BITS * norm(rhs), "gcr", most)
+
+
+def _drawn(
+    effort: Effort,
+    tree: BlockPlan,
+    leaves: Sequence[LeafLoop],
+    inverses: Sequence[Floats],
+    levels: Levels,
+    rng: np.random.Generator,
+) -> BlockInverse:
+    """Return the block inverse with drawn errors of its leaves and, of one-step products, of its blocks."""
+
+    def as_multiplied(block: Floats) -> Floats:
+        if effort.integers:
+            return to_fixed_point(block, effort.slices * levels.bits).values
+        encoding = encode_multiply(block, effort.slices * levels.bits, levels.bits)
+        cells = encoding.digits + levels.spread / levels.step * rng.standard_normal(encoding.digits.shape)
+        return encoding.combine(cells).T
+
+    blocks = [as_multiplied(block) for block in tree.blocks]
+    whole = [
+        _leaf_inverse(leaf, inverse, as_multiplied) for leaf, inverse in zip(leaves, inverses, strict=True)
+    ]
+
+    def invert(number: int, rhs: Floats) -> Floats:
+        return np.asarray(whole[number] @ rhs)
+
+    leaf_inverse: Callable[[int, Floats], Floats] = invert
+    if effort.refines:
+        own = [as_multiplied(leaf) for leaf in tree.leaves]
+        leaf_inverse = RefinedLeaves(
+            invert, lambda k, v: np.asarray(own[k] @ v), effort.leaf_steps, tolerance=effort.leaf_tolerance
+        )
+    return BlockInverse(tree, leaf_inverse, lambda k, v: np.asarray(blocks[k] @ v))
+
+
+def _leaf_inverse(leaf: LeafLoop, inverse: Floats, as_multiplied: Callable[[Floats], Floats]) -> Floats:
+    """Return what a leaf's loop, with its form and its rotation, does to a right-hand side, as a matrix."""
+    form = leaf.loop.preconditioning
+    operator = form.solution(inverse @ form.equations(np.eye(len(inverse))))
+    return operator if leaf.rotation is None else np.asarray(operator @ as_multiplied(leaf.rotation))
