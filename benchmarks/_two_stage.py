@@ -74,6 +74,7 @@ def refine_on_chip(bench: Bench, matrix: Floats, cycles: int, bits: int, seed: i
         lines=bench.vector_size,
         input_conductance=bench.input_conductance,
         schur="complex",
+        effort="one-step",
     )
     encoding = encode_multiply(matrix, bits, plan.levels.bits)
     tiles = place_beside(chip, encoding, plan.blocks(), bench.vector_size)

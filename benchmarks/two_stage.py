@@ -86,6 +86,7 @@ def by_solve(method: str, seed: int) -> float:
         rhs=np.hstack([one, 1j * one]),  # the 16 unit vectors of the real matrix
         leaf=LEAF,
         schur="complex",
+        effort="one-step",
         method=method,
         max_cycles=CYCLES,
         tolerance=0.0,  # no cycle is left out
