@@ -1,4 +1,4 @@
-"""Solves by blocks on the bench `arrays`: cycles to 24 bits, time and memory, families beside each other.
+"""Solves by blocks on the bench `arrays`: cycles to 24 bits, time and memory, families beside each other and against N.
 
 Each solve is the whole job in a process of its own: matrix cut, cells drawn and programmed, products calibrated, refined
 with a residual in float64. No other program solves on arrays whose cells are programmed one by one, so there is no peer.
@@ -10,6 +10,7 @@ import multiprocessing
 import resource
 import statistics
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +19,13 @@ import numpy as np
 
 from benchmarks._judging import MARGIN
 from benchmarks._large_systems import draw
+from benchmarks.blocks import fitted_exponent
 from benchmarks.registry import Figure
 
 BITS, LEAF, MOST_CYCLES = 24, 32, 25
 SIZES = (256, 1024)
-FAMILIES = ("Gram", "dominant", "Poisson", "convection-diffusion", "SPD 30", "SPD 1e3")
+FAMILIES = ("Gram", "dominant", "Poisson", "convection-diffusion", "SPD 30", "SPD 1e3", "general")
+GROWING, AGAINST = ("Gram", "Poisson"), (16, 32, 64, 128, 256, 512, 1024, 2048)  # one solve each
 LONGEST, MEMORY = 120.0, 4.0  # s and GB, wanted at 1,024
 
 
@@ -39,11 +42,13 @@ class Job:
     seconds: float
     gigabytes: float
     reason: str
+    effort: str
 
 
 def run(repeat: int) -> list[Figure]:
-    """Solve each family at both sizes, a chip and a system a repeat, at most three."""
-    return [figure for n in SIZES for family in FAMILIES for figure in _figures(family, n, min(repeat, 3))]
+    """Solve each family at both sizes, a chip and a system a repeat, at most three; then some at all sizes, once."""
+    figures = [figure for n in SIZES for family in FAMILIES for figure in _figures(family, n, min(repeat, 3))]
+    return figures + [figure for family in GROWING for figure in _against_size(family, AGAINST)]
 
 
 def solve(family: str, n: int, seed: int, most_cycles: int = MOST_CYCLES, **how: Any) -> Job:
@@ -70,15 +75,18 @@ def solve(family: str, n: int, seed: int, most_cycles: int = MOST_CYCLES, **how:
         seconds,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
         found.summary["reason"],
+        found.summary.get("effort", ""),
     )
 
 
+def _apart(family: str, n: int, seed: int) -> Job:
+    """Solve in a process of its own, so that its memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(solve, family, n, seed).result()
+
+
 def _figures(family: str, n: int, repeat: int) -> list[Figure]:
-    context = multiprocessing.get_context("spawn")
-    jobs = []
-    for seed in range(1, repeat + 1):
-        with ProcessPoolExecutor(1, mp_context=context) as pool:  # so that its memory is its own
-            jobs.append(pool.submit(solve, family, n, seed).result())
+    jobs = [_apart(family, n, seed) for seed in range(1, repeat + 1)]
     cycles = statistics.median(job.cycles for job in jobs)
     converged = sum(job.converged and not job.false for job in jobs)
     seconds = statistics.median(job.seconds for job in jobs)
@@ -90,6 +98,7 @@ def _figures(family: str, n: int, repeat: int) -> list[Figure]:
         "INV": jobs[0].inversions,
         "MVM": jobs[0].products,
         "cells": jobs[0].cells,
+        "effort": jobs[0].effort,
         "why not": next((job.reason for job in jobs if job.reason), ""),
     }
     figures = [
@@ -112,5 +121,28 @@ def _figures(family: str, n: int, repeat: int) -> list[Figure]:
     if n == SIZES[-1]:
         figures.append(
             Figure(f"largest memory, {what}", memory, "GB", target=f"{MEMORY:g} GB", met=memory < MEMORY)
+        )
+    return figures
+
+
+def _against_size(family: str, sizes: Sequence[int]) -> list[Figure]:
+    """Solve one system of each size, and fit time and memory by a power of N over those above a leaf."""
+    jobs = {n: _apart(family, n, 1) for n in sizes}
+    figures = []
+    for what, unit, values in (
+        ("the whole job", "s", {n: job.seconds for n, job in jobs.items()}),
+        ("largest memory", "GB", {n: job.gigabytes for n, job in jobs.items()}),
+    ):
+        figures.append(
+            Figure(
+                f"{what} against N, {family}, at N = {sizes[-1]:,}",
+                values[sizes[-1]],
+                unit,
+                detail={
+                    "exponent": fitted_exponent(values),
+                    **{f"{unit} at {n}": value for n, value in values.items()},
+                    **{f"converged at {n}": job.converged and not job.false for n, job in jobs.items()},
+                },
+            )
         )
     return figures

@@ -146,13 +146,14 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("invert", "seed"): lambda result, file: np.array_equal(
         file.array("rhs")[0], load_vector("random", 2, np.random.default_rng(0))
     ),
+    ("invert", "steps"): lambda result, file: "settling_time" not in result.summary,
     ("solve", "tolerance"): lambda result, file: (
         result.summary["tolerance"] == 0.0 and result.summary["bits_asked"] is None
     ),
 }
 OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
-    "wait": 1000.0, "seed": 7, "tolerance": 0.5,
+    "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3,
 }  # fmt: skip
 ABOVE = {("read", "read_voltage"), ("sweep", "gate")}
 """The first is refused at 0, the second is looked for at the word line above."""

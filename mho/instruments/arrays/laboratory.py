@@ -21,6 +21,7 @@ from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OVERRANGE
 from mho.instruments.simulated.physics.cells.presets import cell_preset
+from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 from mho.instruments.simulated.physics.sparse_chip import SparseChip
 
@@ -109,6 +110,11 @@ class ArrayLaboratory:
     def answer_blocks(self, array: str, rows: Lines, columns: Lines, volts: Floats, period: float) -> Floats:
         """Return the answers of many blocks in MULTIPLY, as `BlockCircuits.multiply_blocks`."""
         return self._circuits.multiply_blocks(array, rows, columns, volts, period)
+
+    @property
+    def amplifier(self) -> AmplifierPreset:
+        """The type of the INV loop's amplifiers, and the capacitances around them."""
+        return self._circuits.loop.preset
 
     def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
         """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # for type checking only: a bench of real instruments does no
     from mho.instruments.laboratory.laboratory import Laboratory
     from mho.instruments.simulated.clock import VirtualClock
     from mho.instruments.simulated.physics.chip import SimulatedChip
+    from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
     from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 NOTHING: frozenset[str] = frozenset()  # no crosspoint
@@ -43,6 +44,11 @@ class Simulated(Protocol):
     @property
     def chip(self) -> SimulatedChip:
         """The simulated chip."""
+        ...
+
+    @property
+    def amplifier(self) -> AmplifierPreset:
+        """The type of the INV loop's amplifiers, and the capacitances around them."""
         ...
 
     def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:

@@ -25,6 +25,7 @@ from mho.instruments.simulated.devices import Traffic
 from mho.instruments.simulated.faults import DaqFault, Fault
 from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
+from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
 Floats = NDArray[np.float64]
@@ -97,6 +98,11 @@ class Laboratory:
     def daq_session(self) -> AbstractContextManager[Any]:
         """Context in which `nidaqmx` talks to this laboratory's simulated devices."""
         return self.daq.selected()
+
+    @property
+    def amplifier(self) -> AmplifierPreset:
+        """The type of the INV loop's amplifiers, and the capacitances around them."""
+        return self._circuits.loop.preset
 
     def step_response(self, volts: Floats, duration: float | None = None, points: int = 2000) -> StepResponse:
         """Return the waveforms of the connected INV loop after a step to `volts`, as `BlockCircuits.step_response`."""

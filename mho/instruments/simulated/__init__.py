@@ -10,5 +10,6 @@ A library of its own, from the ground up:
 """
 
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, cell_preset
+from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
-__all__ = ["CELL_PRESETS", "cell_preset"]
+__all__ = ["CELL_PRESETS", "StepResponse", "cell_preset"]

@@ -88,3 +88,11 @@ def test_what_cannot_be_stepped_is_refused_in_one_sentence(tmp_path: Path) -> No
 def test_capacitances_are_in_farads(tmp_path: Path, value: str) -> None:
     with pytest.raises(BenchError, match="row_capacitance"):
         opened(tmp_path, "arrays", f"row_capacitance = {value}")
+
+
+@pytest.mark.parametrize("name", ["simulated", "arrays"])
+def test_a_bench_knows_its_amplifiers(tmp_path: Path, name: str) -> None:
+    with opened(tmp_path, name, 'amplifier = "OPA690"', "row_capacitance = 8e-12") as bench:
+        amplifier = bench.simulated.amplifier
+        assert (amplifier.name, amplifier.bandwidth) == ("OPA690", 300e6)
+        assert (amplifier.row_capacitance, amplifier.feedback_capacitance) == (8e-12, 0.2e-12)

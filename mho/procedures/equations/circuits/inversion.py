@@ -16,6 +16,27 @@ LADDER = 2.0 ** -np.arange(12)  # input scales played in one exchange
 LINEAR = 0.3  # V: outputs up to here are not affected by the +-0.4 V diode clamps
 
 
+def connect_loop(
+    bench: Bench, encoding: InverseEncoding, positive: Block, negative: Block | None, step: float
+) -> None:
+    """Close the loop of an encoding around its blocks; `step` is the conductance of one digit, S."""
+    bench.connect_invert(
+        positive.placement.array,
+        positive.placement.rows,
+        positive.placement.columns,
+        negative=None if negative is None else negative.placement.array,
+        diagonal=encoding.diagonal_conductance(step),
+        diagonal_count=encoding.size if encoding.diagonal else 0,
+    )
+
+
+def loop_inputs(encoding: InverseEncoding, volts: Floats) -> Floats:
+    """Return the loop's inputs (..., order), V, with `volts` (..., n) at the matrix's rows and none at a bias column's."""
+    inputs = np.zeros((*volts.shape[:-1], encoding.order))
+    inputs[..., : encoding.size] = volts
+    return inputs
+
+
 class AnalogueInverse:
     """The programmed inverting loop as a function r -> about A^-1 r.
 
@@ -57,15 +78,7 @@ class AnalogueInverse:
 
     def connect(self) -> None:
         """Close the loop."""
-        encoding = self._encoding
-        self._bench.connect_invert(
-            self._positive.placement.array,
-            self._positive.placement.rows,
-            self._positive.placement.columns,
-            negative=None if self._negative is None else self._negative.placement.array,
-            diagonal=encoding.diagonal_conductance(self._step),
-            diagonal_count=encoding.size if encoding.diagonal else 0,
-        )
+        connect_loop(self._bench, self._encoding, self._positive, self._negative, self._step)
 
     def __call__(self, residual: Floats) -> Floats:
         """Return A0^-1 r as the circuit computes it.
@@ -79,10 +92,8 @@ class AnalogueInverse:
             When even the smallest input drives an output into its clamp: the loop rails.
         """
         self.connect()
-        n, k = self._encoding.size, self._encoding.order
-        peak = float(np.abs(residual).max())
-        inputs = np.zeros((len(LADDER), k))
-        inputs[:, :n] = LADDER[:, None] * (residual / peak * self._full_scale)
+        n, peak = self._encoding.size, float(np.abs(residual).max())
+        inputs = loop_inputs(self._encoding, LADDER[:, None] * (residual / peak * self._full_scale))
         outputs = self._bench.invert(inputs)
         linear = np.flatnonzero(np.abs(outputs).max(axis=1) < LINEAR)
         if not linear.size:

@@ -15,6 +15,7 @@ from mho.chip_maps.placement import place
 from mho.errors import ChipMapError, ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Block
+from mho.procedures.equations.circuits.inversion import connect_loop, loop_inputs
 
 Floats = NDArray[np.float64]
 
@@ -32,11 +33,15 @@ class LoopForecast:
     slowest : complex
         Eigenvalue of D^-1 G with the smallest real part, lambda_min: the loop settles at the rate w_u times it, and only
         where it is positive.
+    network, load : (k, k), (k,) array
+        G, signed, and the diagonal of D, S.
     """
 
     achieved: Floats
     rho: float
     slowest: complex
+    network: Floats
+    load: Floats
 
     def require_stable(self) -> None:
         """Raise `ConvergenceError` when the loop would be unstable: it must not be closed."""
@@ -87,29 +92,23 @@ class InverseLoop:
         load = encoding.row_load(positive, negative, diagonal, input_conductance)
         achieved = encoding.represented(network, self.step)
         rho = float(contraction(self.matrix, achieved))
-        return LoopForecast(achieved, rho, slowest_eigenvalue(loop_eigenvalues(network, load)))
+        slowest = slowest_eigenvalue(loop_eigenvalues(network, load))
+        return LoopForecast(achieved, rho, slowest, network, load)
 
     def connect(self, bench: Bench) -> None:
         """Close the loop."""
-        encoding, place = self.encoding, self.positive.placement
-        bench.connect_invert(
-            place.array,
-            place.rows,
-            place.columns,
-            negative=None if self.negative is None else self.negative.placement.array,
-            diagonal=encoding.diagonal_conductance(self.step),
-            diagonal_count=encoding.size if encoding.diagonal else 0,
-        )
+        connect_loop(bench, self.encoding, self.positive, self.negative, self.step)
 
     def invert(self, bench: Bench, volts: Floats) -> Floats:
         """Return settled outputs (samples, order), V, for `volts` (samples, n) at the inputs of the matrix's rows.
 
         The first n are those of the solution. Errors and clamped outputs as `Bench.invert`; the loop is closed.
         """
-        encoding = self.encoding
-        inputs = np.zeros((len(volts), encoding.order))
-        inputs[:, : encoding.size] = volts
-        return bench.invert(inputs)
+        return bench.invert(self.inputs(volts))
+
+    def inputs(self, volts: Floats) -> Floats:
+        """Return the loop's inputs (..., order), V, for `volts` (..., n) at the inputs of the matrix's rows."""
+        return loop_inputs(self.encoding, volts)
 
     def volts_per_unit(self, input_conductance: float, volts: Floats) -> Floats:
         """Return the outputs (V) that stand for minus 1 in the solution where `volts` at an input stand for 1 in b."""

@@ -31,8 +31,10 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     wait_at_rest,
 )
 from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop, plan_loop
-from mho.procedures.equations.invert.invert_measurement import LoopMeasurement, MatrixResult, Systems, bits_of
+from mho.procedures.equations.invert.invert_measurement import LoopMeasurement, MatrixResult, bits_of
 from mho.procedures.equations.invert.invert_tables import FIGURES, loop_arrays, tables
+from mho.procedures.equations.invert.settling import SettlingMeasurement
+from mho.procedures.equations.invert.systems import Systems
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Layout, RecordedParameter
@@ -60,7 +62,7 @@ class Inversions:
     matrices: tuple[MatrixResult, ...]
     summary: dict[str, Any]
     path: Path = field(default=Path())
-    units: ClassVar[Mapping[str, str]] = {"offset": "V", "virtual_seconds": "s"}
+    units: ClassVar[Mapping[str, str]] = {"offset": "V", "settling_time": "s", "virtual_seconds": "s"}
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,18 @@ class Invert(Procedure):
     rhs = Parameter("Right-hand sides, random, unit or a file with one a row", default="random")
     vectors = IntegerParameter("Number of random right-hand sides", minimum=1, maximum=10_000, default=8)
     scales = IntegerParameter("Input scales, each half of the one before", minimum=1, maximum=24, default=12)
+    steps = IntegerParameter(
+        "Right-hand sides of each matrix whose settling is measured, on a simulated bench",
+        minimum=0,
+        maximum=10_000,
+        default=8,
+    )
+    band = FloatParameter(
+        "Band in which outputs have settled, as a share of the largest step",
+        minimum=1e-4,
+        maximum=0.5,
+        default=1e-2,
+    )
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     wait = FloatParameter(
         "Wait between programming and the first inversion", units="s", minimum=0.0, maximum=1e8, default=0.0
@@ -149,7 +163,7 @@ class Invert(Procedure):
         contents = contents_of(plan.blocks(), plan.chip.level_scale())
         count, vectors, size = plan.systems.solutions.shape
         return Layout(
-            (contents.pulses, *tables(self.scales, count, vectors, size)),
+            (contents.pulses, *tables(self.scales, count, vectors, size, self.steps)),
             contents.maps,
             loop_arrays(plan.systems.matrices, plan.systems.rhs),
             default="inversions",
@@ -184,7 +198,9 @@ class Invert(Procedure):
     def execute(self, plan: InvertPlan, bench: Bench, stream: Stream) -> Inversions:
         """Program one loop after the other, invert all right-hand sides with each."""
         programmer = make_programmer(bench, stream, plan.chip, plan.settings)
-        measurement = LoopMeasurement(bench, stream, 2.0 ** -np.arange(self.scales), _full_scale(bench))
+        settling = SettlingMeasurement(bench, stream, self.band, self.steps)
+        scales = 2.0 ** -np.arange(self.scales)
+        measurement = LoopMeasurement(bench, stream, scales, _full_scale(bench), settling)
         results: list[MatrixResult] = []
         reason = ""
         achieved = np.full(plan.systems.matrices.shape, np.nan)
@@ -205,9 +221,11 @@ class Invert(Procedure):
                 reason = str(error)
                 stream.say(f"matrix {number} gives no solution: {reason}", "WARNING")
                 results.append(measurement.give_up(number, plan.systems, programmed))
+        settling.record_waveforms()
         if not any(one.used for one in results):
             raise ConvergenceError(reason)
-        return Inversions(tuple(results), _summary(results, measurement, programmer, plan, bench))
+        summary = _summary(results, measurement, programmer, plan, bench) | settling.summary()
+        return Inversions(tuple(results), summary)
 
 
 def _summary(

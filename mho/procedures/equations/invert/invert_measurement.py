@@ -7,61 +7,18 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.errors import ConvergenceError, InputError
+from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.equations.algorithms.sum_errors import StraightLine
 from mho.procedures.equations.circuits.inversion import LINEAR
 from mho.procedures.equations.invert.inverse_loop import InverseLoop, ProgrammedLoop
+from mho.procedures.equations.invert.settling import SettlingMeasurement
+from mho.procedures.equations.invert.systems import Systems
 from mho.procedures.stream import Stream
 
 Floats = NDArray[np.float64]
 
-MOST_SINGULAR = (
-    1.0 / np.finfo(np.float64).eps
-)  # condition number from which float64 holds no digit of a solution
-
 SMALLEST = 1e-300  # error, so that none is without a logarithm
-
-
-@dataclass(frozen=True)
-class Systems:
-    """Matrices (count, n, n) with their condition numbers (count,), right-hand sides (vectors, n), and the solutions.
-
-    Attributes
-    ----------
-    solutions : (count, vectors, n) array
-        Of A x = b, in float64.
-    """
-
-    matrices: Floats
-    conditions: Floats
-    rhs: Floats
-    solutions: Floats
-
-    @classmethod
-    def of(cls, matrices: Floats, rhs: Floats, conditions: Floats | None = None) -> Systems:
-        """Solve all systems; condition numbers that are not given are computed.
-
-        Raises
-        ------
-        InputError
-            For a singular matrix or a zero right-hand side, to whose solution no error could be relative.
-        """
-        if conditions is None:
-            conditions = np.linalg.cond(matrices) if matrices.any() else np.full(len(matrices), np.inf)
-        for condition in conditions.tolist():
-            if not condition < MOST_SINGULAR:
-                raise InputError(
-                    f"the matrix is singular in float64 (condition number {condition:.3g}), so there is no solution to "
-                    "compare with; give a regular one"
-                )
-        zero = np.flatnonzero(~rhs.any(axis=1))
-        if zero.size:
-            raise InputError(
-                f"right-hand side {zero[0]}, counted from 0, is zero everywhere, and so is its solution; leave it out"
-            )
-        solutions = np.swapaxes(np.linalg.solve(matrices, rhs.T[None]), 1, 2)
-        return cls(matrices, np.asarray(conditions, dtype=np.float64), rhs, solutions)
 
 
 @dataclass(frozen=True)
@@ -85,6 +42,8 @@ class MatrixResult:
         -log2 of `mean_error`.
     gain_error, offset : float
         Of the line through the outputs in their linear range, measured over those that A0 gives; offset in V.
+    settling_time, overshoot : float
+        Medians over the steps of its inputs, s and relative to the largest output's step; NaN where none was seen.
     cells_failed : int
         Cells outside their window.
     """
@@ -99,6 +58,8 @@ class MatrixResult:
     bits: float
     gain_error: float
     offset: float
+    settling_time: float
+    overshoot: float
     cells_failed: int
 
     @property
@@ -149,6 +110,8 @@ class LoopMeasurement:
         Largest input as a share of the full scale, descending.
     full_scale : float
         V.
+    settling : SettlingMeasurement
+        Watches the largest input of each right-hand side that clamps no output come to rest.
 
     Attributes
     ----------
@@ -156,8 +119,10 @@ class LoopMeasurement:
         Played so far, and of these with an output in reach of its clamps.
     """
 
-    def __init__(self, bench: Bench, stream: Stream, scales: Floats, full_scale: float) -> None:
-        self._bench, self._stream = bench, stream
+    def __init__(
+        self, bench: Bench, stream: Stream, scales: Floats, full_scale: float, settling: SettlingMeasurement
+    ) -> None:
+        self._bench, self._stream, self._settling = bench, stream, settling
         self._scales, self._full_scale = scales, full_scale
         self.inversions = self.clamped = 0
         self._expected: list[Floats] = []
@@ -175,15 +140,24 @@ class LoopMeasurement:
         programmed.forecast.require_stable()
         programmed.loop.connect(self._bench)
         close = np.linalg.solve(programmed.forecast.achieved, systems.rhs.T).T
+        condition = float(systems.conditions[number])
         begun, solved = len(self._expected), []
         for index, rhs in enumerate(systems.rhs):
             self._stream.check()
             ladder = self._play(programmed.loop, rhs, systems.solutions[number, index], close[index])
-            self._record(number, index, float(systems.conditions[number]), ladder)
+            self._record(number, index, condition, ladder)
             self._expected.append(ladder.expected[~ladder.clamped])
             self._measured.append(ladder.measured[~ladder.clamped])
             if ladder.best is not None:
                 solved.append((ladder.errors[ladder.best], ladder.achieved_errors[ladder.best]))
+                self._settling.step(
+                    programmed,
+                    ladder.inputs[ladder.best] * (rhs / np.abs(rhs).max()),
+                    matrix=number,
+                    condition=condition,
+                    rhs=index,
+                    scale=float(self._scales[ladder.best]),
+                )
             self._stream.progress("inverting", index + 1, len(systems.rhs))
         if not solved:
             raise ConvergenceError(
@@ -214,6 +188,7 @@ class LoopMeasurement:
         line: StraightLine,
     ) -> MatrixResult:
         """Record and return what a loop gave; `errors` are the mean ones, relative to A and to A0."""
+        settling_time, overshoot = self._settling.of(number)
         result = MatrixResult(
             matrix=number,
             condition=float(systems.conditions[number]),
@@ -225,6 +200,8 @@ class LoopMeasurement:
             bits=bits_of(errors[0]),
             gain_error=line.gain - 1.0,
             offset=line.offset,
+            settling_time=settling_time,
+            overshoot=overshoot,
             cells_failed=programmed.cells_failed,
         )
         self._stream.emit("matrices", **asdict(result))

@@ -1,11 +1,12 @@
-"""Contents of the run file of bare inversions: tables of inversions, outputs and matrices, arrays, figures."""
+"""Contents of the run file of bare inversions: tables of inversions, outputs, settling and matrices, arrays, figures."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.runs import Array, Column, Figure, Table
+from mho.procedures.equations.invert.settling import KEPT
+from mho.runs import Array, Column, Figure, ReferenceLine, Table
 
 Floats = NDArray[np.float64]
 
@@ -22,8 +23,13 @@ _ACHIEVED = Column(
 _CLAMPED = Column("clamped", dtype="u1", description="1 where an output was in reach of the clamps")
 
 
-def tables(scales: int, matrices: int, vectors: int, size: int) -> tuple[Table, ...]:
-    """Return the tables for so many input scales, matrices, and right-hand sides of `size` elements."""
+_LAMBDA = Column("lambda_min", description="smallest real part of an eigenvalue of D^-1 G", digital=1e-6)
+_SETTLING = Column("settling_time", "s", description="until all outputs stay within the band", digital=1e-6)
+_OVERSHOOT = Column("overshoot", description="largest, relative to the largest output's step", digital=1e-6)
+
+
+def tables(scales: int, matrices: int, vectors: int, size: int, steps: int) -> tuple[Table, ...]:
+    """Return the tables for so many input scales, matrices, right-hand sides of `size` elements, and steps of a loop."""
     inversions = scales * matrices * vectors
     return (
         Table(
@@ -87,9 +93,7 @@ def tables(scales: int, matrices: int, vectors: int, size: int) -> tuple[Table, 
                 _CONDITION,
                 Column("expected_rho", description="rho before programming, a median", digital=1e-6),
                 Column("forecast_rho", description="rho(I - A A0^-1) of A0 as programmed", digital=1e-6),
-                Column(
-                    "lambda_min", description="smallest real part of an eigenvalue of D^-1 G", digital=1e-6
-                ),
+                _LAMBDA,
                 Column(
                     "mean_error", description="of its solutions; NaN where the loop gave none", digital=1e-9
                 ),
@@ -97,12 +101,56 @@ def tables(scales: int, matrices: int, vectors: int, size: int) -> tuple[Table, 
                 Column("bits", description="-log2 mean_error", digital=1e-6),
                 Column("gain_error", description="of the outputs, beside A0", digital=1e-6),
                 Column("offset", "V", description="of the outputs", digital=1e-6),
+                _SETTLING,
+                _OVERSHOOT,
                 Column("cells_failed", dtype="u4"),
             ),
             signal="mean_error",
             axis="condition",
             title="matrices",
             rows=matrices,
+        ),
+        Table(
+            "settling",
+            (
+                _MATRIX,
+                _CONDITION,
+                _RHS,
+                _SCALE,
+                _LAMBDA,
+                Column("inverse_lambda_min", description="1 / lambda_min", digital=1e-6),
+                _SETTLING,
+                _OVERSHOOT,
+                Column(
+                    "one_pole", "s", description="the same of the slowest mode, were it alone", digital=1e-6
+                ),
+            ),
+            signal="settling_time",
+            axis="inverse_lambda_min",
+            title="steps of the inputs",
+            rows=matrices * min(vectors, steps),
+        ),
+        Table(
+            "waveforms",
+            (
+                _MATRIX,
+                _CONDITION,
+                _RHS,
+                Column("time", "s", description="after the step", digital=1e-6),
+                Column("scaled_time", "s", description="lambda_min time", digital=1e-6),
+                Column("output", "V", description="the one with the largest step", digital=1e-6),
+                Column("response", description="output as a share of its step", digital=1e-6),
+                Column(
+                    "deviation",
+                    description="largest of any output from where it settles, as a share of that step",
+                    digital=1e-6,
+                ),
+            ),
+            signal="response",
+            axis="time",
+            series="matrix",
+            title="the loops with the smallest and the largest lambda_min",
+            rows=2 * KEPT if steps else 0,
         ),
     )
 
@@ -162,5 +210,35 @@ FIGURES = (
         y="measured",
         by="matrix",
         title="Outputs, measured against expected of A0",
+    ),
+    Figure(
+        "settling_time",
+        kind="errorbars",
+        table="settling",
+        x="inverse_lambda_min",
+        y=("settling_time", "one_pole"),
+        x_scale="log",
+        y_scale="log",
+        title="Settling time against 1 / lambda_min",
+    ),
+    Figure(
+        "waveforms",
+        table="waveforms",
+        x="time",
+        y="response",
+        by=("matrix", "condition"),
+        x_scale="log",
+        lines=(ReferenceLine(1.0, label="settled"),),
+        title="Output with the largest step, smallest and largest lambda_min",
+    ),
+    Figure(
+        "deviations",
+        table="waveforms",
+        x="scaled_time",
+        y="deviation",
+        by=("matrix", "condition"),
+        y_scale="log",
+        lines=(ReferenceLine("settling_band", label="band"),),
+        title="Distance from the settled outputs against time x lambda_min",
     ),
 )

@@ -123,6 +123,13 @@ def test_the_images_of_the_run_have_the_lines_of_all_loops(tmp_path):
     assert found.summary["cells"] == 16 + 2 * 18
 
 
+def test_a_bias_column_has_no_input(tmp_path):
+    matrix = np.array([[6.0, -1.0, 0.0], [2.0, 7.0, 1.0], [0.0, 1.0, 5.0]])
+    found = invert(tmp_path, preset="ideal", matrix=matrix, rhs="unit", encoding="bias")
+    assert found.kept["encoding"].startswith("bias column")
+    assert found.summary["mean_achieved_error"] < 0.02
+
+
 def test_unit_vectors_give_the_inverse(tmp_path):
     found = invert(tmp_path, preset="ideal", matrix=ZUO, rhs="unit")
     assert_array_equal(found.arrays["rhs"], np.eye(4))
