@@ -10,23 +10,26 @@ set of active lines the integers y[j] of the data columns and c[k] of the check 
     sum over j of w[j] y[j]  +  q lines  -  sum over k of B^k c[k]  =  0    modulo P,
 
 where `lines` is the number of active lines. What this sum comes to is the syndrome. With weights whose multiples by 1
-to `reach`, of either sign, all differ, a single wrong integer is found whatever its size below P, two are found and
-one is located up to `reach`, and any other pattern goes unseen with a probability of 1/P. The weight q makes a line
-that contributes nothing seen, which the columns alone cannot show, since what is left is a right product. (Checksums
-of matrix products: Huang and Abraham, IEEE Trans. Comput. C-33, 518 (1984); weighted ones: Jou and Abraham, Proc.
-IEEE 74, 732 (1986).)
+to `reach`, of either sign, all differ, a single wrong integer is found whatever its size below P, two are found up to
+`reach`, and any other pattern goes unseen with a probability of 1/P. The weight q makes a line that contributes nothing
+seen, which the columns alone cannot show, since what is left is a right product. (Checksums of matrix products: Huang
+and Abraham, IEEE Trans. Comput. C-33, 518 (1984); weighted ones: Jou and Abraham, Proc. IEEE 74, 732 (1986).)
+
+Which integers are wrong, and whether they are a check column's own, is told by `line_sums`. Check columns of so few bits
+cannot: each syndrome that is laid on them is one that 1 in P patterns of wrong data have as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ArrayMap
+from mho.chip_maps.line_sums import LineSums, line_sums
 from mho.chip_maps.placement import Placement, place_tiles
 from mho.errors import ChipMapError
 
@@ -37,7 +40,6 @@ FEWEST_BITS, MOST_BITS = (
     9,
     12,
 )  # of a tile's checksum: of many wrong integers 1 of 509 and 1 of 4093 patterns goes unseen
-NOWHERE = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ class ChecksumCode:
     line_weight : int
         q, of the number of active lines.
     reach : int
-        Largest error of one integer that is located; two errors up to it are never taken for none.
+        Two errors up to it are never taken for none.
     base : int
         B, number of levels of a digit.
     checks : int
@@ -66,8 +68,6 @@ class ChecksumCode:
     reach: int
     base: int
     checks: int
-    _column: Digits
-    _error: Digits
 
     @property
     def columns(self) -> int:
@@ -94,14 +94,6 @@ class ChecksumCode:
             Number of active lines of each shot.
         """
         return np.asarray((integers @ self.weights + self.line_weight * lines) % self.modulus)
-
-    def locate(self, syndrome: Digits) -> tuple[Digits, Digits]:
-        """Return the column of the one wrong integer that explains each syndrome, and by how much it is too large.
-
-        The column is `NOWHERE` where no single error up to `reach` does: several integers are wrong, or a line is
-        missing.
-        """
-        return self._column[syndrome], self._error[syndrome]
 
 
 @cache
@@ -133,13 +125,7 @@ def checksum_code(columns: int, checks: int, digit_bits: int = 3) -> ChecksumCod
         raise ChipMapError(
             f"{columns} columns cannot be told apart modulo {modulus}; use more than {checks} check columns"
         )
-    line_weight, every = int(weights[0]), np.concatenate([weights[1:], places])
-    column, error = np.full(modulus, NOWHERE), np.zeros(modulus, np.int64)
-    for size in range(1, reach + 1):
-        for signed in (size, -size):
-            column[signed * every % modulus] = np.arange(len(every))
-            error[signed * every % modulus] = signed
-    return ChecksumCode(modulus, every, line_weight, reach, base, checks, column, error)
+    return ChecksumCode(modulus, np.concatenate([weights[1:], places]), int(weights[0]), reach, base, checks)
 
 
 def _separate(modulus: int, reach: int, count: int, given: Digits) -> Digits | None:
@@ -198,6 +184,11 @@ class CheckedTile:
     first: int
     digits: Digits
     code: ChecksumCode
+
+    @cached_property
+    def sums(self) -> LineSums:
+        """Line sums of the data columns, made once."""
+        return line_sums(self.digits[:, : self.code.columns])
 
     @property
     def width(self) -> int:

@@ -18,12 +18,13 @@ def small(monkeypatch):
 
 
 def test_wrong_integers_are_found_at_the_cost_that_is_told(small):
-    injected, false, chips, found, _, columns, read = checksums.run(1)
+    injected, false, chips, found, alarms, read, columns = checksums.run(1)
     assert injected.met
     assert set(injected.detail) == set(checksums.FAULTS)
     assert (false.value, false.met) == (0.0, True)
     assert chips.value == 0.0 < chips.peer_value
     assert found.value == 100.0
+    assert (alarms.value, alarms.met) == (0.0, True)
     assert 10.0 < columns.value < 15.0
     assert read.value > 15.0  # two products do not pay for calibrating a drifted tile again
     assert read.met is False

@@ -1,4 +1,4 @@
-"""Checksum columns: right integers agree, wrong ones do not, one is located, and cells and costs are as promised."""
+"""Checksum columns: right integers agree, wrong ones do not, and cells and costs are as promised."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from mho.chip_maps.checksums import (
-    NOWHERE,
     SHARE,
     CheckedTile,
     checked_tiles,
@@ -43,15 +42,11 @@ def test_right_integers_agree_with_their_checksum_for_any_lines(size, seed):
 
 
 @given(SIZES, SEEDS, st.integers(0, 31), st.integers(-60, 60))
-def test_one_wrong_integer_is_seen_and_a_small_error_of_it_located(size, seed, column, error):
+def test_one_wrong_integer_is_seen(size, seed, column, error):
     tile, active, integers = shot(size, seed)
-    column %= len(integers)
     assume(error != 0)
-    integers[column] += error
-    syndrome = tile.code.syndrome(integers, active.sum())
-    assert syndrome != 0
-    if abs(error) <= tile.code.reach:
-        assert tile.code.locate(syndrome) == (column, error)
+    integers[column % len(integers)] += error
+    assert tile.code.syndrome(integers, active.sum()) != 0
 
 
 @given(SIZES, SEEDS, st.data())
@@ -65,15 +60,12 @@ def test_two_wrong_integers_within_the_reach_are_seen(size, seed, data):
 
 
 @given(SIZES, SEEDS, st.integers(1, 7))
-def test_lines_that_contribute_nothing_are_seen_and_laid_on_no_column(size, seed, missing):
+def test_lines_that_contribute_nothing_are_seen(size, seed, missing):
     tile, active, _ = shot(size, seed)
-    missing = min(missing, tile.code.reach)
     assume(active.sum() >= missing)
     left = active.copy()
     left[np.flatnonzero(active)[:missing]] = 0
-    syndrome = tile.code.syndrome(left @ tile.digits, active.sum())
-    assert syndrome != 0
-    assert tile.code.locate(syndrome)[0] == NOWHERE
+    assert tile.code.syndrome(left @ tile.digits, active.sum()) != 0
 
 
 @pytest.mark.parametrize(("columns", "checks"), [(28, 4), (20, 3), (14, 2)])
@@ -106,6 +98,8 @@ def test_tiles_hold_every_column_in_order_beside_its_checksum(columns, width):
             tile.digits[:, tile.code.columns :],
             tile.code.encode(digits[:, tile.first :][:, : tile.code.columns]),
         )
+        own = tile.sums.difference(tile.digits[:, : tile.code.columns], np.eye(5, dtype=np.int64))
+        assert not own.any()
 
 
 @pytest.mark.parametrize("columns", [20, 64, 128, 254, 509])

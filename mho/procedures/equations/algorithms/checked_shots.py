@@ -1,4 +1,4 @@
-"""Shots of a tile with check columns: those that disagree are corrected, or repeated with fewer lines."""
+"""Shots of a tile with check columns: those that disagree are cleared, corrected, or repeated with fewer lines."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.checksums import ChecksumCode
+from mho.chip_maps.checksums import CheckedTile
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
+DOUBTFUL = 0.4  # digits, distance from an integer from which a shot is compared though it agrees
 TRIES = 2  # shots of a single line before its disagreement counts as lasting
 
 
@@ -30,15 +31,19 @@ class CheckedShots:
     measured : (shots, columns) array
         Before rounding, in digits.
     alarmed : (shots,) array of bool
-        Disagreed with their checksum when read first, but for those where a check column was wrong.
+        Disagreed with their checksum when read first, and with their line sums: data columns were wrong.
     unresolved : (shots,) array of bool
         Disagreed to the end, for a line that disagrees alone: its digits were taken instead of its integers.
     lasting, shift : (k,) and (k, columns + checks) arrays
         These lines, and by how much they differ from their digits.
-    corrected, checks_wrong : int
-        Integers of data and of check columns that were located and corrected, in shots or repeated ones.
+    corrected : int
+        Integers that were located and corrected, in shots or repeated ones.
+    checks_wrong : int
+        Shots, repeated ones too, that disagreed with their checksum but not with their line sums.
     repeated : int
         Further shots that were played.
+    compared : int
+        Shots, repeated ones too, that were compared with their line sums.
     """
 
     integers: Digits
@@ -51,6 +56,7 @@ class CheckedShots:
     corrected: int = 0
     checks_wrong: int = 0
     repeated: int = 0
+    compared: int = 0
 
     @property
     def alarm_share(self) -> float:
@@ -67,68 +73,71 @@ class CheckedShots:
             corrected=self.corrected + again.corrected,
             checks_wrong=self.checks_wrong + again.checks_wrong,
             repeated=self.repeated + again.repeated + len(self.alarmed),
+            compared=self.compared + again.compared,
         )
 
 
 @dataclass(frozen=True)
 class _Read:
-    """Integers of shots: which agree with their checksum as read, in which data or check column one was corrected."""
+    """Integers (shots, columns) of data; of each shot: whether they agreed, whether they do now, how many were corrected.
+
+    Those that were compared with their line sums agree or not with these; `checks_wrong` counts shots that disagreed with
+    their checksum alone.
+    """
 
     integers: Digits
-    agree: Mask
-    data: Mask
-    check: Mask
-
-    @property
-    def settled(self) -> Mask:
-        return self.agree | self.data | self.check
+    agreed: Mask
+    settled: Mask
+    corrected: Digits
+    checks_wrong: int
+    compared: int
 
 
-def check_shots(
-    code: ChecksumCode, digits: Digits, shots: Digits, play: Callable[[Digits], Floats]
-) -> CheckedShots:
-    """Play binary shots, and again with fewer lines where their integers disagree with the checksum.
+def check_shots(tile: CheckedTile, shots: Digits, play: Callable[[Digits], Floats]) -> CheckedShots:
+    """Play binary shots, and again with fewer lines where more is wrong than can be corrected.
 
-    A shot with one wrong integer, which noise could have taken over half a digit, is corrected. Any other one is played
-    in two parts with half of its lines each, and these again, down to single lines. A single line that still disagrees
-    holds cells that have moved: what it adds is known without a measurement, its digits, and what it measures tells the
-    caller how far its cells have moved.
+    A shot that disagrees with its checksum is compared with its line sums. Where it agrees with these, a check column is
+    wrong, and the data are right; up to two wrong integers are corrected. Any other one is played in two parts with half
+    of its lines each, and these again, down to single lines. A single line that still disagrees holds cells that have
+    moved: what it adds is known without a measurement, its digits, and what it measures tells the caller how far its
+    cells have moved.
+
+    A shot with an integer that was nearly rounded to the next one is compared as well: of several wrong integers one
+    mostly is, and a few patterns of these agree with a checksum of so few bits.
 
     Parameters
     ----------
-    code : ChecksumCode
-        Of the tile.
-    digits : (lines, columns + checks) array
+    tile : CheckedTile
         As programmed.
     shots : (shots, lines) array of 0 and 1
     play : callable
         Returns the columns' sums (shots, columns + checks) in digits, before rounding.
     """
     measured = play(shots)
-    first = _read(code, shots, measured)
-    data = slice(code.columns)
+    first = _read(tile, shots, measured)
+    data = measured[:, : tile.code.columns]
     checked = CheckedShots(
-        first.integers[:, data],
-        np.rint(measured[:, data]).astype(np.int64),
-        measured[:, data],
-        ~(first.agree | first.check),
+        first.integers,
+        np.rint(data).astype(np.int64),
+        data,
+        ~first.agreed,
         np.zeros(len(shots), dtype=bool),
-        shift=np.zeros((0, digits.shape[1])),
-        corrected=int(np.count_nonzero(first.data)),
-        checks_wrong=int(np.count_nonzero(first.check)),
+        shift=np.zeros((0, tile.width)),
+        corrected=int(first.corrected.sum()),
+        checks_wrong=first.checks_wrong,
+        compared=first.compared,
     )
     owners = np.flatnonzero(~first.settled)
     parts, tries = shots[owners], np.zeros(len(owners), np.int64)
     checked.integers[owners] = 0
     while len(parts):  # each turn halves the lines, or uses up a try
         parts, owners, tries = _halved(parts, owners, tries)
-        parts, owners, tries = _play_again(code, digits, checked, parts, owners, tries, play)
+        parts, owners, tries = _play_again(tile, checked, parts, owners, tries, play)
     return checked
 
 
 def _play_again(
-    code: ChecksumCode,
-    digits: Digits,
+    tile: CheckedTile,
     checked: CheckedShots,
     parts: Digits,
     owners: Digits,
@@ -141,38 +150,40 @@ def _play_again(
     )  # of many bits the same lines are left over
     which = which.reshape(-1)
     measured = play(distinct)
-    again = _read(code, distinct, measured)
+    again = _read(tile, distinct, measured)
     checked.repeated += len(distinct)
-    checked.corrected += int(np.count_nonzero(again.data))
-    checked.checks_wrong += int(np.count_nonzero(again.check))
+    checked.corrected += int(again.corrected.sum())
+    checked.checks_wrong += again.checks_wrong
+    checked.compared += again.compared
     tries = tries + (parts.sum(axis=1) == 1)
     given_up = np.zeros(len(distinct), dtype=bool)
     given_up[which[tries >= TRIES]] = True
     given_up &= ~again.settled
     lines = distinct[given_up].argmax(axis=1)
-    again.integers[given_up] = digits[lines]
+    again.integers[given_up] = tile.digits[lines, : tile.code.columns]
     checked.lasting = np.concatenate([checked.lasting, lines])
-    checked.shift = np.concatenate([checked.shift, measured[given_up] - digits[lines]])
+    checked.shift = np.concatenate([checked.shift, measured[given_up] - tile.digits[lines]])
     done = (again.settled | given_up)[which]
-    np.add.at(checked.integers, owners[done], again.integers[which[done], : code.columns])
+    np.add.at(checked.integers, owners[done], again.integers[which[done]])
     checked.unresolved[owners[given_up[which]]] = True
     return parts[~done], owners[~done], tries[~done]
 
 
-def _read(code: ChecksumCode, shots: Digits, measured: Floats) -> _Read:
-    """Round, and correct shots with a single wrong integer.
-
-    It must be off by 1, be the nearest to half a digit of all, and lie on that side of it. A pattern of several wrong
-    integers rarely looks like that, a cell that has moved by more does not.
-    """
-    integers = np.rint(measured).astype(np.int64)
-    syndrome = code.syndrome(integers, shots.sum(axis=1))
-    column, error = code.locate(syndrome)
-    fraction, rows = measured - integers, np.arange(len(shots))
-    beyond = fraction[rows, column] * error < 0.0
-    single = (np.abs(error) == 1) & (column == np.abs(fraction).argmax(axis=1)) & beyond
-    integers[rows[single], column[single]] -= error[single]
-    return _Read(integers, syndrome == 0, single & (column < code.columns), single & (column >= code.columns))
+def _read(tile: CheckedTile, shots: Digits, measured: Floats) -> _Read:
+    """Round; compare what disagrees with its checksum, or is in doubt, with its line sums; correct what these locate."""
+    every = np.rint(measured).astype(np.int64)
+    wrong = tile.code.syndrome(every, shots.sum(axis=1)) != 0
+    integers = every[:, : tile.code.columns]
+    doubtful = np.abs(measured[:, : tile.code.columns] - integers).max(axis=1) > DOUBTFUL
+    compared = np.flatnonzero(wrong | doubtful)
+    difference = tile.sums.difference(integers[compared], shots[compared])
+    errors, located = tile.sums.locate(difference)
+    integers[compared] -= errors
+    agreed, settled, corrected = ~wrong, ~wrong, np.zeros(len(shots), np.int64)
+    agreed[compared], settled[compared] = ~difference.any(axis=1), located
+    corrected[compared] = np.count_nonzero(errors, axis=1)
+    checks_wrong = int(np.count_nonzero(wrong & agreed))
+    return _Read(integers, agreed, settled, corrected, checks_wrong, len(compared))
 
 
 def _halved(parts: Digits, owners: Digits, tries: Digits) -> tuple[Digits, Digits, Digits]:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.checksums import CheckedTile, ChecksumCode
+from mho.chip_maps.checksums import CheckedTile
 from mho.chip_maps.fixed_point import FixedPoint
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, group_lines
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.algorithms.checked_shots import CheckedShots, check_shots
-from mho.procedures.equations.algorithms.trim import Trim, fit_trim
+from mho.procedures.equations.circuits.programmed_tile import ProgrammedTile
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
@@ -62,9 +62,11 @@ class SlicedProduct:
     shots : int
         Input patterns of the products.
     checked_shots, found, repeated : int
-        Shots on tiles with a checksum; of these, shots that disagreed with it; further shots played for that.
+        Shots on tiles with a checksum; of these, shots that it has shown to be wrong; further shots played for that.
     corrected, checks_wrong : int
-        Integers of data columns, and of check columns, that the checksum has located and corrected.
+        Integers that were located and corrected; shots that disagreed for check columns alone, and raised no alarm.
+    compared : int
+        Shots, repeated ones too, that were compared with their line sums.
     unresolved : int
         Shots that disagreed down to a line alone, whose digits were taken instead.
     recalibrated : int
@@ -92,12 +94,9 @@ class SlicedProduct:
                 f"{len(checked)} tiles with check columns were given for {len(tiles)} programmed ones, or of other sizes; "
                 "program the digits of `checked_tiles`"
             )
-        self._bench, self._encoding, self._tiles = bench, encoding, tuple(tiles)
-        self._step, self._volts, self._above = step, read_voltage, subtracted
-        self._codes: list[ChecksumCode | None] = [None] * len(self._tiles)
-        if checked:
-            self._codes = [tile.code for tile in checked]
-        self._trims: list[Trim] = []
+        self._encoding, self._above = encoding, subtracted
+        self._tiles = [ProgrammedTile(bench, tile, step, read_voltage) for tile in tiles]
+        self._checked: tuple[CheckedTile | None, ...] = tuple(checked) or (None,) * len(self._tiles)
         self._known: list[Floats] = []
         self._spent = np.zeros(len(self._tiles), np.int64)  # shots repeated since a tile's calibration
         self._usual = np.zeros(
@@ -107,7 +106,7 @@ class SlicedProduct:
         self.outputs = self.wrong = self.shots = 0
         self.wrong_read = self.wrong_found = self.false_alarms = 0
         self.checked_shots = self.found = self.repeated = self.corrected = self.unresolved = 0
-        self.checks_wrong = self.recalibrated = 0
+        self.checks_wrong = self.compared = self.recalibrated = 0
         self.sample: Floats = np.empty((2, 0))
 
     @property
@@ -118,11 +117,9 @@ class SlicedProduct:
 
     def calibrate(self) -> None:
         """Play every line alone, fit the trims, and choose the number of lines active at once."""
-        rounds = [[self._respond(tile) for tile in self._tiles] for _ in range(ROUNDS)]
-        self._trims = [
-            fit_trim(np.concatenate(responses), tile.digits, self._step)
-            for tile, responses in zip(self._tiles, zip(*rounds, strict=True), strict=True)
-        ]
+        rounds = [[tile.respond(EACH) for tile in self._tiles] for _ in range(ROUNDS)]
+        for tile, responses in zip(self._tiles, zip(*rounds, strict=True), strict=True):
+            tile.fit(np.concatenate(responses))
         self._spent[:], self._usual[:] = 0, 0.0
         self._use_trims()
 
@@ -131,7 +128,7 @@ class SlicedProduct:
         shots, weights = self._patterns(vector)
         exact = shots @ self._encoding.digits
         parts, measured, first = [], [], 0
-        for number, code in enumerate(self._codes):
+        for number, code in enumerate(self._checked):
             checked = self._multiply(number, shots)
             last = first + checked.integers.shape[1]
             self._count(checked, exact[:, first:last], code is not None)
@@ -145,56 +142,51 @@ class SlicedProduct:
 
     def _multiply(self, number: int, shots: Digits) -> CheckedShots:
         """Play shots on a tile and check them; note what has moved, and calibrate a tile again that has drifted."""
-        code, tile = self._codes[number], self._tiles[number]
+        code, tile = self._checked[number], self._tiles[number]
 
         def play(patterns: Digits) -> Floats:
             return self._play(number, patterns)
 
-        self._connect(tile)
+        tile.connect()
         if code is None:
             measured = play(shots)
             integers, none = np.rint(measured).astype(np.int64), np.zeros(len(shots), dtype=bool)
             return CheckedShots(integers, integers, measured, none, none)
-        checked = check_shots(code, tile.digits, shots, play)
+        checked = check_shots(code, shots, play)
         if checked.alarm_share > max(DRIFTED, 2.0 * self._usual[number]):
             self._calibrate_again(number)
-            again = check_shots(code, tile.digits, shots, play)
+            again = check_shots(code, shots, play)
             self._usual[number] = again.alarm_share
             checked = checked.followed_by(again)
         moved = np.where(np.abs(checked.shift) > MOVED, checked.shift, 0.0)
         self._known[number][checked.lasting] += moved  # of a line that is in there twice, the last
         self._spent[number] += checked.repeated
         # Calibrating once as many shots as it takes were repeated costs at most twice the least there could be.
-        if self._spent[number] > EACH * len(tile.digits):
+        if self._spent[number] > EACH * tile.calibration_shots:
             self._calibrate_again(number)
         return checked
 
     def _calibrate_again(self, number: int) -> None:
         """Measure each line of a tile alone once more, in a single round: what it moved by is seen in few shots."""
         tile = self._tiles[number]
-        self._trims[number] = fit_trim(self._respond(tile), tile.digits, self._step)
-        self._known[number] = self._trims[number].known(self._above)
+        tile.fit(tile.respond(EACH))
+        self._known[number] = tile.trim.known(self._above)
         self._spent[number] = 0
         self.recalibrated += 1
 
-    def _respond(self, tile: Block) -> Floats:
-        """Return the conductance (shots, lines, columns), S, of each line alone; connects the tile."""
-        lines = len(tile.digits)
-        self._connect(tile)
-        single = np.tile(np.eye(lines), (EACH, 1)) * self._volts
-        return self._bench.multiply(single).reshape(EACH, lines, -1) / self._volts
-
     def _use_trims(self) -> None:
         """Choose what is subtracted and the groups, for all tiles."""
-        self._known = [trim.known(self._above) for trim in self._trims]
+        self._known = [tile.trim.known(self._above) for tile in self._tiles]
         left, noise = [], []
-        for trim, known, code in zip(self._trims, self._known, self._codes, strict=True):
+        for tile, known, code in zip(self._tiles, self._known, self._checked, strict=True):
             # The mean of as many repeats is subtracted, which has noise of its own.
-            spread = trim.noise * (1.0 + 1.0 / REPEATS) ** 0.5
+            spread = tile.trim.noise * (1.0 + 1.0 / REPEATS) ** 0.5
             # Few cells are so restless, and the checksum finds what they do: they need not hold up all lines.
             counted = (spread < RESTLESS) | (code is None)
-            left.append(np.where(counted, trim.errors - known, 0.0))
-            noise.append(np.where(counted, spread, 0.0))
+            # Nor need check columns: one that is wrong spoils nothing.
+            data = slice(code and code.code.columns)
+            left.append(np.where(counted, tile.trim.errors - known, 0.0)[:, data])
+            noise.append(np.where(counted, spread, 0.0)[:, data])
         self.groups = group_lines(np.concatenate(left, axis=1), np.concatenate(noise, axis=1))
 
     def _patterns(self, vector: FixedPoint) -> tuple[Digits, Floats]:
@@ -212,9 +204,7 @@ class SlicedProduct:
 
     def _play(self, number: int, shots: Digits) -> Floats:
         """Return the columns' sums in digits, before rounding, without the errors that are known."""
-        trim = self._trims[number]
-        currents = self._bench.multiply(shots * (self._volts * trim.drive))
-        return currents * trim.gain / self._volts - shots @ self._known[number]
+        return self._tiles[number].sums(shots) - shots @ self._known[number]
 
     def _count(self, checked: CheckedShots, exact: Digits, has_code: bool) -> None:
         """Add to what is counted; `exact` is the oracle's."""
@@ -223,6 +213,7 @@ class SlicedProduct:
         self.repeated += checked.repeated
         self.corrected += checked.corrected
         self.checks_wrong += checked.checks_wrong
+        self.compared += checked.compared
         self.unresolved += int(checked.unresolved.sum())
         wrong = checked.read != exact
         self.outputs += exact.size
@@ -234,7 +225,3 @@ class SlicedProduct:
     def _sample(self, exact: Digits, measured: Floats) -> None:
         every = max(measured.size // SAMPLE, 1)
         self.sample = np.stack([exact.ravel()[::every], measured.ravel()[::every]])
-
-    def _connect(self, tile: Block) -> None:
-        place = tile.placement
-        self._bench.connect_multiply(place.array, place.rows, place.columns)

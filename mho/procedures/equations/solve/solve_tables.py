@@ -48,7 +48,7 @@ def cycles_table(size: int, unknowns: int, rows: int) -> Table:
             Column("bits", description="-log2 relative_error", digital=1e-2),
             Column("step", description="length of the step along the correction", digital=1e-6),
             Column("mvm_outputs", dtype="u8", description="integers read in this cycle"),
-            Column("mvm_found", dtype="u8", description="shots that disagreed with their checksum"),
+            Column("mvm_found", dtype="u8", description="shots that their checksum showed to be wrong"),
             Column("mvm_repeated", dtype="u8", description="further shots played for that"),
             Column("mvm_corrected", dtype="u8", description="integers that the checksum corrected"),
             Column("mvm_unresolved", dtype="u8", description="shots whose digits were taken instead"),

@@ -78,7 +78,7 @@ def test_known_errors_are_subtracted_so_that_stuck_cells_cost_no_lines():
     bench, product, matrix = bad_chip(checked=True, preset="pku", stuck=0.05)
     with bench:
         multiply_often(product, matrix)
-    errors = np.concatenate([trim.errors for trim in product._trims], axis=1)
+    errors = np.concatenate([tile.trim.errors for tile in product._tiles], axis=1)
     assert np.abs(errors).max() > 2.0
     assert product.wrong_read == 0
     assert max(map(len, product.groups)) > 1
@@ -101,16 +101,32 @@ def test_a_tile_whose_cells_have_relaxed_is_calibrated_again():
     assert (product.found - found) / (product.checked_shots - shots) < 3.0 * before
 
 
-def test_a_cell_that_fails_after_the_calibration_is_learned_from_its_own_shots(monkeypatch):
+def fail(bench: Bench, product: SlicedProduct, cells: int) -> None:
+    """Let `cells` cells of one line of a tile be stuck on."""
+    block = product._tiles[2].block
+    place, line = block.placement, int((block.digits == 3).sum(axis=1).argmax())
+    for column in np.flatnonzero(block.digits[line] < 5)[:cells]:
+        index = bench.arrays.chip.one(place.array, int(place.rows[line]), int(place.columns[column]))
+        bench.arrays.chip.population.fix(index, 60e-6)
+
+
+def test_two_cells_that_fail_after_the_calibration_are_corrected_without_another_shot():
+    bench, product, matrix = bad_chip(checked=True, preset="pku", stuck=None)
+    with bench:
+        fail(bench, product, 2)
+        multiply_often(product, matrix)
+    assert product.found > 0
+    assert product.corrected == product.wrong_read > product.found
+    assert product.repeated == product.unresolved == product.wrong == 0
+
+
+def test_cells_that_fail_after_the_calibration_are_learned_from_their_own_shots(monkeypatch):
     monkeypatch.setattr(
         "mho.procedures.equations.circuits.products.DRIFTED", 1.0
     )  # no tile is calibrated again
     bench, product, matrix = bad_chip(checked=True, preset="pku", stuck=None)
     with bench:
-        block = product._tiles[2]
-        place, (line, column) = block.placement, np.argwhere(block.digits == 3)[0]
-        index = bench.arrays.chip.one(place.array, int(place.rows[line]), int(place.columns[column]))
-        bench.arrays.chip.population.fix(index, 60e-6)
+        fail(bench, product, 4)
         multiply_often(product, matrix, 1)
         assert product.found > 0
         assert product.unresolved > 0
@@ -118,6 +134,29 @@ def test_a_cell_that_fails_after_the_calibration_is_learned_from_its_own_shots(m
         multiply_often(product, matrix, 4)
     assert (product.found, product.unresolved) == (found, unresolved)
     assert product.recalibrated == product.wrong == 0
+
+
+def test_check_columns_that_fail_raise_no_alarm_and_cost_no_shot():
+    bench, product, matrix = bad_chip(checked=True, preset="pku", stuck=None)
+    with bench:
+        for tile, checked in zip(product._tiles, product._checked, strict=True):
+            place = tile.block.placement
+            for column in place.columns[checked.code.columns :]:
+                index = bench.arrays.chip.one(place.array, int(place.rows[3]), int(column))
+                bench.arrays.chip.population.fix(index, 60e-6)
+        multiply_often(product, matrix)
+    assert product.checks_wrong > 0.05 * product.checked_shots
+    assert product.found == product.repeated == product.recalibrated == product.false_alarms == 0
+
+
+def test_check_columns_do_not_hold_up_the_lines():
+    bench, product, _ = bad_chip(checked=True)
+    bench.close()
+    groups = product.groups
+    for tile, checked in zip(product._tiles, product._checked, strict=True):
+        tile.trim.errors[:, checked.code.columns :] = 0.09
+    product._use_trims()
+    assert [group.tolist() for group in product.groups] == [group.tolist() for group in groups]
 
 
 def test_restless_cells_do_not_hold_up_the_lines_of_checked_tiles(monkeypatch):
@@ -136,12 +175,12 @@ def test_repeating_costs_no_more_than_twice_a_calibration(monkeypatch):
     monkeypatch.setattr(
         "mho.procedures.equations.circuits.products.MOVED", np.inf
     )  # and nothing is learned on the way
-    bench, product, matrix = bad_chip(checked=True, stuck=None)
+    bench, product, _ = bad_chip(checked=True, stuck=None)
     with bench:
         bench.rest()
         bench.wait_until(bench.now() + 1e6)
         vector = to_fixed_point(np.random.default_rng(8).standard_normal(8), 12)
         for _ in range(12):
             product(vector)
-            assert product._spent.max() <= EACH * len(matrix)
+            assert product._spent.max() <= EACH * product._tiles[0].calibration_shots
     assert product.recalibrated > 0

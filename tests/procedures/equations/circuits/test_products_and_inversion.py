@@ -206,5 +206,5 @@ def test_wires_show_without_a_trim_and_not_with_one():
         product = product_of(bench, plan)
         product(to_fixed_point(np.ones(16), 2))
         assert product.wrong == 0
-        drives = np.concatenate([trim.drive for trim in product._trims])
+        drives = np.concatenate([tile.trim.drive for tile in product._tiles])
         assert drives.max() > 1.0005

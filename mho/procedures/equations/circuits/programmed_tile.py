@@ -1,0 +1,77 @@
+"""A programmed tile of digits: its response to single lines, its calibration, and the sums of patterns of lines."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments import Bench
+from mho.procedures.cells.programming import Block
+from mho.procedures.equations.algorithms.trim import Trim, fit_trim
+
+Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
+
+
+class ProgrammedTile:
+    """A tile of the multiplying array, of which all columns are measured at once.
+
+    Parameters
+    ----------
+    bench : Bench
+    block : Block
+        Where its digits are.
+    step : float
+        Nominal conductance of one digit, S.
+    read_voltage : float
+        Voltage of an active line, V.
+
+    Attributes
+    ----------
+    block : Block
+    trim : Trim
+        Once it was fitted.
+    """
+
+    trim: Trim
+
+    def __init__(self, bench: Bench, block: Block, step: float, read_voltage: float) -> None:
+        self._bench, self.block = bench, block
+        self._step, self._volts = step, read_voltage
+
+    @property
+    def digits(self) -> Digits:
+        """Digits as programmed, (lines, columns)."""
+        return self.block.digits
+
+    @property
+    def calibration_shots(self) -> int:
+        """Shots of a response, for each repeat."""
+        return len(self.digits) + 1
+
+    def connect(self) -> None:
+        """Connect the tile's lines and columns; `sums` plays on what is connected."""
+        place = self.block.placement
+        self._bench.connect_multiply(place.array, place.rows, place.columns)
+
+    def respond(self, repeats: int) -> Floats:
+        """Connect the tile and return the conductance (repeats, lines, columns) of each line alone, S.
+
+        What is read with no line active is left of the offsets: the bench subtracts one reading of them, whose error is in
+        all readings of an exchange. In those of single lines it would count once for each active line, so it is subtracted.
+        """
+        lines = len(self.digits)
+        patterns = np.concatenate([np.zeros((1, lines)), np.eye(lines)])
+        self.connect()
+        currents = self._bench.multiply(np.tile(patterns, (repeats, 1)) * self._volts)
+        response = currents.reshape(repeats, lines + 1, -1) / self._volts
+        return np.asarray(response[:, 1:] - response[:, 0].mean(axis=0))
+
+    def fit(self, response: Floats) -> None:
+        """Fit the trim to a response."""
+        self.trim = fit_trim(response, self.digits, self._step)
+
+    def sums(self, patterns: Digits) -> Floats:
+        """Play patterns (shots, lines) of 0 and 1 on the connected tile; return its sums (shots, columns) in digits."""
+        currents = self._bench.multiply(patterns * (self._volts * self.trim.drive))
+        return np.asarray(currents * self.trim.gain / self._volts)

@@ -1,0 +1,44 @@
+"""The page that counts up to a million unknowns: its table follows from the formulae that it names, and they from plans."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mho.procedures.equations.blocks.block_plan import plan_blocks
+
+PAGE = Path(__file__).parent.parent / "docs" / "scaling.md"
+INV, MVM, SHOTS = 120e-9, 60e-9, 96
+UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+def rows() -> list[list[str]]:
+    lines = [line for line in PAGE.read_text().splitlines() if re.match(r"\| [\d,]+ \|", line)]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def seconds(text: str) -> float:
+    number, unit = text.replace(",", "").split()
+    return float(number) * UNITS[unit]
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row[0]} by {row[1]}")
+def test_a_row_follows_from_the_formulae(row):
+    size, leaf, inversions, products, loops, blocks = (int(cell.replace(",", "")) for cell in row[:6])
+    n = size // leaf
+    three = 3 ** (n.bit_length() - 1)
+    assert (inversions, products) == (three, 2 * n * n - 2 * three)
+    assert (loops, blocks) == (n, n * n - n)
+    assert seconds(row[6]) == pytest.approx(inversions * INV + products * MVM, rel=5e-3)
+    assert seconds(row[7]) == pytest.approx(inversions * INV + products * SHOTS * MVM, rel=5e-3)
+    assert seconds(row[8]) == pytest.approx(inversions * INV + (three - 1) * MVM, rel=5e-3)
+
+
+def test_the_formulae_are_those_of_a_plan():
+    matrix = np.random.default_rng(0).standard_normal((32, 32)) + 20.0 * np.eye(32)
+    plan = plan_blocks(matrix, 4)
+    assert (plan.inversions, plan.products) == (3**3, 2 * 8**2 - 2 * 3**3)
+    assert (len(plan.leaves), len(plan.blocks)) == (8, 8**2 - 8)
