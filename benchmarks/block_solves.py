@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,8 +51,8 @@ def run(repeat: int) -> list[Figure]:
     return figures + [figure for family in GROWING for figure in _against_size(family, AGAINST)]
 
 
-def solve(family: str, n: int, seed: int) -> Job:
-    """Solve one system on one chip."""
+def solve(family: str, n: int, seed: int, most_cycles: int = MOST_CYCLES, **how: Any) -> Job:
+    """Solve one system on one chip; `how` are further parameters of `Solve`."""
     from mho.instruments import open_bench
     from mho.procedures import Solve
     from mho.running.execution import evaluate
@@ -59,7 +60,7 @@ def solve(family: str, n: int, seed: int) -> Job:
     system = draw(family, n, seed)
     start = time.perf_counter()
     with open_bench("arrays", preset="pku", seed=seed) as bench:
-        job = Solve(matrix=system.matrix, rhs=system.rhs, bits=BITS, leaf=LEAF, max_cycles=MOST_CYCLES)
+        job = Solve(matrix=system.matrix, rhs=system.rhs, bits=BITS, leaf=LEAF, max_cycles=most_cycles, **how)
         found = evaluate(job, bench, seed=seed)
     seconds = time.perf_counter() - start
     exact = np.linalg.solve(system.matrix, system.rhs)

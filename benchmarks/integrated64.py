@@ -1,7 +1,8 @@
-"""Systems of 64 unknowns in one loop, benches `integrated64`: cycles, cells and time, at the wire and without instruments.
+"""Systems of 64 unknowns, benches `integrated64`: cycles, cells and time, at the wire and without instruments.
 
-The size is that of the two arrays of Mannocci et al., Nature Electronics (2026), who solve larger systems by recursive
-block inversion; they do not publish cycles or programming times, so no peer stands beside these figures.
+In one loop, and by blocks of 32, whose loops lie beside each other on the same two arrays. The size is that of the two
+arrays of Mannocci et al., Nature Electronics (2026), who solve larger systems by recursive block inversion; they do not
+publish cycles or programming times, so no peer stands beside these figures.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks._families import Matrix, dominant, gram
-from benchmarks._large_systems import poisson, spd
+from benchmarks._grids import poisson
+from benchmarks._large_systems import spd
 from benchmarks._solves import PRESET, seeds, threads
 from benchmarks.registry import Figure
 from mho.instruments import open_bench
@@ -21,7 +23,7 @@ from mho.procedures import Solution, Solve
 from mho.running.execution import evaluate
 
 WIRE, ARRAYS = "integrated64", "integrated64-arrays"
-SIZE, BITS, MOST_CYCLES = 64, 24, 40
+SIZE, LEAF, BITS, MOST_CYCLES = 64, 32, 24, 40
 FAMILIES: dict[str, Callable[[np.random.Generator], Matrix]] = {
     "Gram 8:1": lambda rng: gram(rng, SIZE),
     "dominant": lambda rng: dominant(rng, SIZE),
@@ -39,7 +41,10 @@ class Solved:
 
 
 def run(repeat: int) -> list[Figure]:
-    """Solve each family on 4 chips a repeat, with analogue products on one a repeat, and on one chip at the wire."""
+    """Solve each family on 4 chips a repeat, with analogue products on one a repeat, and on one chip at the wire.
+
+    By blocks on one chip a repeat, and on the first one at the wire, too.
+    """
     many, few, one = seeds(repeat), range(1, repeat + 1), range(1, 2)
     ways: tuple[tuple[str, str, str, range], ...] = (
         (ARRAYS, "float64", "digits", many),
@@ -47,7 +52,7 @@ def run(repeat: int) -> list[Figure]:
         (ARRAYS, "analogue", "digits", few),
         (WIRE, "float64", "digits", one),
     )
-    return [
+    whole = [
         _figure(
             f"{family}, {bench}, residual {residual}, INV targets {targets}",
             [_solved(family, bench, residual, targets, seed) for seed in chips],
@@ -55,9 +60,23 @@ def run(repeat: int) -> list[Figure]:
         for family in FAMILIES
         for bench, residual, targets, chips in ways
     ]
+    return whole + [figure for family in FAMILIES for figure in _by_blocks(family, few, one)]
 
 
-def _solved(family: str, bench: str, residual: str, targets: str, seed: int) -> Solved:
+def _by_blocks(family: str, chips: range, at_the_wire: range) -> list[Figure]:
+    """Solve by blocks; at the wire beside the same chips without instruments."""
+    plain, wire = (
+        [_solved(family, bench, "float64", "digits", seed, LEAF) for seed in seeds_of]
+        for bench, seeds_of in ((ARRAYS, chips), (WIRE, at_the_wire))
+    )
+    same = float(np.median([len(one.result.cycles) for one in plain[: len(wire)]]))
+    name = f"{family}, {{}}, by blocks of {LEAF}"
+    return [_figure(name.format(ARRAYS), plain), _figure(name.format(WIRE), wire, ARRAYS, same)]
+
+
+def _solved(
+    family: str, bench: str, residual: str, targets: str, seed: int, leaf: int | None = None
+) -> Solved:
     """Solve the family's system of this seed on the chip of this seed."""
     rng = np.random.default_rng([seed, *family.encode()])
     matrix, rhs = FAMILIES[family](rng), rng.standard_normal(SIZE)
@@ -67,6 +86,7 @@ def _solved(family: str, bench: str, residual: str, targets: str, seed: int) -> 
         bits=BITS,
         residual=residual,
         loop_targets=targets,
+        leaf=leaf,
         max_cycles=MOST_CYCLES,
         seed=seed,
     )
@@ -76,26 +96,36 @@ def _solved(family: str, bench: str, residual: str, targets: str, seed: int) -> 
     return Solved(result, time.perf_counter() - start)
 
 
-def _figure(name: str, solved: list[Solved]) -> Figure:
+def _figure(
+    name: str, solved: list[Solved], peer: str | None = None, peer_cycles: float | None = None
+) -> Figure:
     cycles = [len(one.result.cycles) for one in solved]
     converged = sum(one.result.converged for one in solved)
+    summaries = [one.result.summary for one in solved]
 
     def median(key: str) -> float:
-        return float(np.median([one.result.summary[key] for one in solved]))
+        return float(np.median([one[key] for one in summaries]))
 
     return Figure(
         f"{name}: cycles to {BITS} bits",
         float(np.median(cycles)),
         "",
+        peer,
+        peer_cycles,
         target=f"all in at most {MOST_CYCLES}",
         met=converged == len(solved),
         detail={
             "converged": f"{converged} of {len(solved)}",
             "most cycles": max(cycles),
-            "rho as programmed": round(median("forecast_rho"), 3),
-            "shifted": sum(one.result.summary["shift"] > 0.0 for one in solved),
+            **(
+                {}
+                if summaries[0]["forecast_rho"] is None
+                else {"rho as programmed": round(median("forecast_rho"), 3)}
+            ),
+            "INV, most": max(one["inversions"] for one in summaries),
+            "shifted": sum(one["shift"] > 0.0 for one in summaries),
             "cells": int(median("cells")),
-            "wrong integers": sum(one.result.summary["mvm_wrong"] for one in solved),
+            "wrong integers": sum(one["mvm_wrong"] for one in summaries),
             "wall time, s": round(float(np.median([one.seconds for one in solved])), 1),
             "the bench's own time, s": round(median("virtual_seconds"), 1),
         },

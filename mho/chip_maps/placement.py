@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,3 +113,22 @@ def _good_lines(array: ArrayMap, rows: int, columns: int) -> tuple[Index, Index]
             keep_columns[np.argmax(per_column)] = False
         else:
             keep_rows[np.argmax(per_row)] = False
+
+
+def free_corners(
+    array: ArrayMap, rows: int, columns: int, bad: Collection[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield the first row and column of blocks of one size that lie within segments, share no cell, and hold no bad one."""
+    for top in _starts(array.rows, array.stretch[0], rows):
+        for left in _starts(array.columns, array.stretch[1], columns):
+            if not any(top <= r < top + rows and left <= c < left + columns for r, c in bad):
+                yield top, left
+
+
+def _starts(lines: int, segment: int, size: int) -> list[int]:
+    return [
+        first + start
+        for first in range(0, lines, segment)
+        for start in range(0, segment - size + 1, size)
+        if first + start + size <= lines
+    ]

@@ -31,3 +31,16 @@ def test_a_solve_on_the_large_loops_is_counted(monkeypatch: pytest.MonkeyPatch) 
     assert figure.met
     assert figure.value == len(solved.result.cycles)
     assert figure.detail["converged"] == "1 of 1"
+
+
+def test_a_solve_by_blocks_on_the_large_loops_is_counted_beside_the_one_without_instruments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(integrated64, "SIZE", 12)
+    monkeypatch.setattr(integrated64, "LEAF", 6)
+    monkeypatch.setattr(integrated64, "WIRE", integrated64.ARRAYS)
+    plain, wire = integrated64._by_blocks("dominant", range(1, 3), range(1, 2))
+    assert plain.met
+    assert wire.met
+    assert wire.ratio == 1.0
+    assert wire.detail["INV, most"] == 3 * wire.value

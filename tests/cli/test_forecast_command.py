@@ -38,6 +38,17 @@ def test_a_person_gets_the_plan_the_intervals_and_the_assumptions(shell, matrix)
     assert not shell.folder.exists()  # nothing is written
 
 
+def test_of_a_matrix_by_blocks_a_person_gets_what_is_known_without_one_loop(shell, matrix):
+    code, out, _ = shell(
+        "forecast", matrix, "--bench", "arrays", "--seed", 3, "--draws", 19, "--leaf", 1, "--blocks", "jacobi"
+    )
+    assert code == 0
+    for text in ("proved bits", "cells to program", "on 19 of 19 drawn chips"):
+        assert text in out, text
+    for text in ("taken", "rho", "stability"):
+        assert text not in out, text
+
+
 def test_a_machine_gets_json(shell, matrix):
     words = ("forecast", matrix, "--bench", "arrays", "--seed", 3, "--draws", 19, *FEW_CELLS, "--json")
     code, out, err = shell(*words)

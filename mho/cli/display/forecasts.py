@@ -29,6 +29,7 @@ NAMES = {
     "loop_slowest": "stability: least Re of D^-1 G",
     "loop_damping": "stability: damping",
 }
+OF_ONE_LOOP = ("forecast_rho", "loop_slowest", "loop_damping")  # a matrix by blocks has none of these
 FORMS = {"forecast_rho": "{:.3f}", "bits": "{:.1f}", "loop_slowest": "{:.3g}", "loop_damping": "{:.3g}"}
 
 
@@ -76,8 +77,9 @@ def print_forecast(forecast: Forecast, matrix: str, out: Console) -> None:
     )
     if f.refused:
         out.print(f"nothing would be programmed: {f.refused}", style="bold red")
-    if f.plan is not None:
+    if f.plan is not None:  # of a matrix by blocks there is no one loop
         out.print(_loops(f))
+    if not f.refused:
         out.print(_quantities(f))
         _print_probability(f, out)
     for sentence in _advice(f):
@@ -116,6 +118,8 @@ def _quantities(forecast: Forecast) -> Table:
     for name in ("from", "median", "to"):
         table.add_column(name, justify="right")
     for name, interval in forecast.solves.intervals.items():
+        if forecast.plan is None and name in OF_ONE_LOOP:
+            continue
         table.add_row(NAMES.get(name, name), *_ends(name, interval))
     if forecast.wall is not None:
         table.add_row("time on this machine", *_ends("wall_seconds", forecast.wall))

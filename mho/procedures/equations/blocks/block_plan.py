@@ -203,7 +203,11 @@ def _complement(rows: Floats, m: int, schur: Schur, leading: str) -> Floats:
     return np.asarray(m4 - m3 @ (regular_inverse(m1, f"block {leading}") @ m2))
 
 
-def regular_inverse(matrix: Floats, name: str) -> Floats:
+def regular_inverse(
+    matrix: Floats,
+    name: str,
+    advice: str = "let rows be exchanged between the blocks, and take out rows that depend on others",
+) -> Floats:
     """Return the inverse of a matrix in float64, or raise `ConvergenceError` under its name when it is rounding noise."""
     n = len(matrix)
     try:
@@ -216,6 +220,5 @@ def regular_inverse(matrix: Floats, name: str) -> Floats:
         if condition * n * EPSILON < 1.0:
             return np.asarray(inverse)
     raise ConvergenceError(
-        f"{name} ({n} x {n}) is singular in float64, condition number {condition:.2g}: let rows be exchanged between the "
-        "blocks, and take out rows that depend on others"
+        f"{name} ({n} x {n}) is singular in float64, condition number {condition:.2g}: {advice}"
     )

@@ -93,6 +93,11 @@ class SchwarzPlan:
         """INV that one application takes for a right-hand side without zero parts."""
         return len(self.subdomains) + (self.coarse is not None)
 
+    @property
+    def products(self) -> int:
+        """MVM that one application takes: there are no blocks between subdomains."""
+        return 0
+
 
 def plan_schwarz(
     matrix: Any, leaf: int, *, overlap: int = 0, coarse: bool = False, partition: Partition = "graph"
@@ -172,7 +177,7 @@ def _fitting(
         if count == n:
             raise InputError(
                 f"with an overlap of {overlap} even a single unknown has {largest - 1} others in its subdomain, more than "
-                f"fit on a loop of {leaf}: give a smaller overlap, or 0 for a dense matrix"
+                f"fit on a loop of {leaf}: give a smaller overlap, or none (block Jacobi) for a dense matrix"
             )
         count = min(max(count + 1, count * (leaf + largest) // (2 * leaf)), n)
 
@@ -198,7 +203,7 @@ class _Leaves:
         self._known: dict[bytes, int] = {}
 
     def number(self, matrix: Floats, name: str) -> int:
-        regular_inverse(matrix, name)
+        regular_inverse(matrix, name, "invert the matrix by recursive blocks, which exchange rows")
         number = self._known.setdefault((matrix + 0.0).tobytes(), len(self.matrices))
         if number == len(self.matrices):
             self.matrices.append(matrix)
@@ -220,9 +225,11 @@ class Schwarz:
 
     Attributes
     ----------
-    inversions : int
-        INV so far; a batch counts each of its vectors.
+    inversions, products : int
+        INV so far, a batch counting each of its vectors; MVM of blocks, which there are none of.
     """
+
+    products = 0
 
     def __init__(
         self,

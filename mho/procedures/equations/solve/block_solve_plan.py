@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
-from mho.chip_maps.inverse_encoding import KINDS, Candidate, Kind
+from mho.chip_maps.inverse_encoding import Candidate
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import encode_multiply
-from mho.chip_maps.placement import Placement
+from mho.chip_maps.placement import Placement, free_corners
 from mho.chip_maps.polar import polar_factors
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.blocks.block_inverse import BlockPlan
 from mho.procedures.equations.blocks.block_plan import Schur, plan_blocks
+from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip
 from mho.procedures.equations.solve.block_effort import EFFORTS, Effort, Judged, LeafLoop, choose_effort
-from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser, Tried
+from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip, LeavesOnChip, place_leaves
+from mho.procedures.equations.solve.loop_choice import LoopChooser, Tried
 
 Floats = NDArray[np.float64]
 
@@ -39,41 +39,6 @@ MOST_CYCLES = 25  # within which an effort is expected to converge where more ar
 
 
 @dataclass
-class LeafOnChip:
-    """A leaf's loop and its cells.
-
-    Attributes
-    ----------
-    loop, positive, negative
-        As those of `SolvePlan`.
-    rotation, matrix : int or None
-        Numbers of the blocks that multiply with the Q^T of a polar factor's loop, and with the leaf itself.
-    """
-
-    loop: Loop
-    positive: Block
-    negative: Block | None
-    rotation: int | None = None
-    matrix: int | None = None
-
-    def blocks(self) -> list[Block]:
-        """Its cells."""
-        return [self.positive] if self.negative is None else [self.positive, self.negative]
-
-    def unstable(self, levels: Levels, input_conductance: float) -> str:
-        """Return why the loop as programmed must not be connected; empty when it may."""
-        encoding = self.loop.candidate.encoding
-        negative = None if self.negative is None else self.negative.achieved
-        diagonal = encoding.diagonal_conductance(levels.step)
-        network = encoding.network(self.positive.achieved, negative, diagonal)
-        load = encoding.row_load(self.positive.achieved, negative, diagonal, input_conductance)
-        slowest = slowest_eigenvalue(loop_eigenvalues(network, load))
-        if slowest.real > 0.0:
-            return ""
-        return f"the programmed loop would be unstable: eigenvalue {slowest:.4g} of D^-1 G has no positive real part"
-
-
-@dataclass
 class BlockSolvePlan:
     """A matrix on a chip, by blocks.
 
@@ -83,40 +48,48 @@ class BlockSolvePlan:
         The form in which the blocks hold the matrix.
     held : (n, n) array
         The matrix in that form.
-    tree : BlockPlan
+    tree : BlockPlan or SchwarzPlan
         Which leaves are inverted and which blocks multiplied with.
-    leaves : list of LeafOnChip
+    loops : LeavesOnChip
     products : list of ProductOnChip
-        The tree's blocks, then the rotations and matrices of leaves.
+        The tree's blocks, then the rotations and matrices of leaves; none of subdomains.
     judged : list of Judged
-        Efforts that were considered, with the cycles that each is expected to take: the last one is in use.
-    chooser : LoopChooser
-        Finds another loop for a leaf whose own does not settle.
+        Efforts that were considered, with the cycles that each is expected to take: the last one is in use. Empty for
+        subdomains, which know only one.
     """
 
     chip: ChipMap
     levels: Levels
     preconditioning: Preconditioning
     held: Floats
-    tree: BlockPlan
-    leaves: list[LeafOnChip]
+    tree: BlockPlan | SchwarzPlan
+    loops: LeavesOnChip
     products: list[ProductOnChip]
     judged: list[Judged]
-    chooser: LoopChooser
+
+    @property
+    def leaves(self) -> list[LeafOnChip]:
+        """The leaves, by their numbers."""
+        return self.loops.leaves
 
     @property
     def effort(self) -> Effort:
         """What one application of the block inverse does."""
-        return self.judged[-1].effort
+        return self.judged[-1].effort if self.judged else EFFORTS[0]
 
     @property
     def encoding_name(self) -> str:
-        """How many leaves and blocks there are."""
+        """How many leaves and blocks there are, or subdomains."""
+        if isinstance(self.tree, SchwarzPlan):
+            coarse = "" if self.tree.coarse is None else ", coarse level"
+            return f"{len(self.tree.subdomains)} subdomains on {len(self.leaves)} loops{coarse}"
         return f"{len(self.leaves)} leaves, {len(self.products)} blocks"
 
     @property
     def choices(self) -> dict[str, object]:
         """What a run's result has of it alone."""
+        if not self.judged:
+            return {}
         return {"effort": self.effort.name, "expected_cycles": self.judged[-1].cycles or None}
 
     @property
@@ -137,28 +110,11 @@ class BlockSolvePlan:
     @property
     def shift(self) -> float:
         """The largest shift of a leaf's loop."""
-        return max(leaf.loop.candidate.shift for leaf in self.leaves)
+        return self.loops.shift
 
     def blocks(self) -> list[Block]:
         """All blocks to program."""
-        leaves = [block for leaf in self.leaves for block in leaf.blocks()]
-        return leaves + [tile for one in self.products for tile in one.tiles]
-
-    def shift_further(self, number: int, rng: np.random.Generator) -> LeafOnChip:
-        """Replace a leaf's loop by one that is shifted further, on the same cells, and return it.
-
-        Raises
-        ------
-        ConvergenceError
-            When there is none.
-        """
-        leaf = self.leaves[number]
-        chooser = replace(self.chooser, kinds=(leaf.loop.candidate.encoding.kind,))
-        form = Form(leaf.loop.preconditioning, leaf.loop.matrix)
-        loop = chooser.shifted([form], rng, beyond=leaf.loop.candidate.shift)
-        shifted = _on_pair(self.chip.arrays_for("invert"), leaf.positive.placement, loop)
-        self.leaves[number] = replace(shifted, rotation=leaf.rotation, matrix=leaf.matrix)
-        return self.leaves[number]
+        return self.loops.blocks() + [tile for one in self.products for tile in one.tiles]
 
 
 def plan_block_solve(
@@ -210,25 +166,26 @@ def plan_block_solve(
         form = Preconditioning.equilibrating(matrix)
     held = form.matrix(matrix)
     tree = plan_blocks(held, leaf, schur=SCHUR_OF_SOLVE[schur])
-    places = _leaf_places(chip, loops, len(tree.leaves), leaf, len(matrix))
-    kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
-    if leaf + 1 > min(*loops[0].stretch, *lines):
-        kinds = tuple(kind for kind in kinds if kind != "bias") or kinds
-    chooser = LoopChooser(levels, kinds, len(loops), input_conductance)
-    chosen = [_leaf_loop(chooser, each, rng) for each in tree.leaves]
+    places = place_leaves(
+        chip,
+        tree.leaves,
+        encoding=encoding,
+        lines=lines,
+        input_conductance=input_conductance,
+        size=len(matrix),
+    )
+    chosen = [_leaf_loop(places.chooser, each, rng) for each in tree.leaves]
     judged = _judged(effort, held, tree, chosen, levels, rng, most_cycles)
-    leaves, blocks = [], list(tree.blocks)
-    for place, one, matrix in zip(places, chosen, tree.leaves, strict=False):
-        leaf_on_chip = _on_pair(loops, _first(place, one.loop), one.loop)
+    leaves, blocks = places.hold([one.loop for one in chosen]), list(tree.blocks)
+    for leaf_on_chip, one, block in zip(leaves.leaves, chosen, tree.leaves, strict=True):
         if one.rotation is not None:
             leaf_on_chip.rotation = len(blocks)
             blocks.append(one.rotation)
         if judged[-1].effort.refines:
             leaf_on_chip.matrix = len(blocks)
-            blocks.append(matrix)
-        leaves.append(leaf_on_chip)
+            blocks.append(block)
     on_chip = _place_products(chip, products[-1], blocks, judged[-1].effort.slices, lines)
-    return BlockSolvePlan(chip, levels, form, held, tree, leaves, on_chip, judged, chooser)
+    return BlockSolvePlan(chip, levels, form, held, tree, leaves, on_chip, judged)
 
 
 def _leaf_loop(chooser: LoopChooser, matrix: Floats, rng: np.random.Generator) -> LeafLoop:
@@ -255,50 +212,13 @@ def _judged(
     return [Judged(one, 0) for one in EFFORTS if one.name == effort]
 
 
-def _leaf_places(
-    chip: ChipMap, loops: Sequence[ArrayMap], count: int, leaf: int, size: int
-) -> list[Placement]:
-    """Return one place a leaf, within a segment of rows and of columns, whose crossings hold no known bad cell."""
-    array = loops[0]
-    bad = {cell for one in loops[:2] for cell in one.bad_cells}
-    rows, columns = array.stretch
-    most = min(leaf + 1, rows, columns)  # with a bias column
-    places: list[Placement] = []
-    starts = _starts(array.rows, rows, most), _starts(array.columns, columns, most)
-    for top, left in product(*starts):
-        if any(top <= r < top + most and left <= c < left + most for r, c in bad):
-            continue
-        places.append(Placement(array.name, np.arange(top, top + leaf), np.arange(left, left + leaf)))
-        if len(places) == count:
-            return places
-    raise ChipMapError(
-        f"the matrix is {size} x {size} (as a real one) and takes {count} loops of up to {leaf} x {leaf}; the inverting "
-        f"arrays of chip {chip.name!r} take up to {len(places)}: use smaller loops (--leaf), or a chip with more "
-        "arrays, as that of the bench `arrays`"
-    )
-
-
-def _first(place: Placement, loop: Loop) -> Placement:
-    """Return the part of a place that a loop takes: one line more than its matrix has with a bias column."""
-    order = loop.candidate.encoding.order
-    return Placement(place.array, place.rows[0] + np.arange(order), place.columns[0] + np.arange(order))
-
-
-def _on_pair(loops: Sequence[ArrayMap], placed: Placement, loop: Loop) -> LeafOnChip:
-    encoding = loop.candidate.encoding
-    negative = None
-    if encoding.negative is not None:
-        negative = Block(replace(placed, array=loops[1].name), encoding.negative)
-    return LeafOnChip(loop, Block(placed, encoding.positive), negative)
-
-
 def _place_products(
     chip: ChipMap, array: ArrayMap, blocks: Sequence[Floats], slices: int, lines: tuple[int, int]
 ) -> list[ProductOnChip]:
     """Return the blocks in digit slices, each cut into tiles, on free places of the array."""
     digit_bits = chip.level_scale().bits
     rows, columns = (min(a, b) for a, b in zip(array.stretch, lines, strict=True))
-    free = _free_tiles(array, rows, columns)
+    free = free_corners(array, rows, columns, set(array.bad_cells))
     found: list[ProductOnChip] = []
     for block in blocks:
         encoding = encode_multiply(block, slices * digit_bits, digit_bits)
@@ -316,24 +236,6 @@ def _place_products(
             tiles.append(Block(place, digits))
         found.append(ProductOnChip(encoding, tiles))
     return found
-
-
-def _free_tiles(array: ArrayMap, rows: int, columns: int) -> Iterator[tuple[int, int]]:
-    """Yield the corners of tiles that lie within segments and hold no known bad cell."""
-    bad = set(array.bad_cells)
-    for top in _starts(array.rows, array.stretch[0], rows):
-        for left in _starts(array.columns, array.stretch[1], columns):
-            if not any(top <= r < top + rows and left <= c < left + columns for r, c in bad):
-                yield top, left
-
-
-def _starts(lines: int, segment: int, size: int) -> list[int]:
-    return [
-        first + start
-        for first in range(0, lines, segment)
-        for start in range(0, segment - size + 1, size)
-        if first + start + size <= lines
-    ]
 
 
 def check_leaf(leaf: int | None, chip: ChipMap, lines: tuple[int, int]) -> int:

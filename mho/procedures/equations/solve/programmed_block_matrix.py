@@ -1,4 +1,4 @@
-"""A matrix on the chip by blocks: its approximate inverse is the recursion over the loops of its leaves (BlockAMC)."""
+"""A matrix on the chip by blocks: its approximate inverse from the loops of its leaves, by recursion or by Schwarz."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from mho.instruments import Bench
 from mho.procedures.cells.programming import Programmer
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation
 from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
+from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
 from mho.procedures.equations.circuits.analogue_product import AnalogueProducts
 from mho.procedures.equations.circuits.integer_product import IntegerProducts
-from mho.procedures.equations.circuits.inversion import AnalogueInverse
 from mho.procedures.equations.circuits.tiles_on_chip import TilesOnChip
-from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan, LeafOnChip
-from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, LOOPS, VECTOR_VOLTS
+from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.solve.programmed_leaves import ProgrammedLeaves
+from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.equations.solve.solve_messages import say_failed_cells
 from mho.procedures.stream import Stream
 
@@ -44,7 +45,7 @@ class ProgrammedBlockMatrix:
         settings: WriteVerifySettings,
         rng: np.random.Generator,
     ) -> None:
-        self._bench, self._stream, self._rng = bench, stream, rng
+        self._stream = stream
         self.plan = plan
         self.programmer = Programmer(
             bench,
@@ -54,22 +55,24 @@ class ProgrammedBlockMatrix:
             settings,
             recorded=False,
         )
-        self._loops = [self._loop(leaf) for leaf in plan.leaves]
-        effort = plan.effort
+        self._leaves = ProgrammedLeaves(bench, stream, plan.loops, self.programmer, rng)
         tiles = TilesOnChip(bench, plan.products, plan.levels.step, VECTOR_VOLTS)
         self._products: AnalogueProducts | IntegerProducts = AnalogueProducts(tiles)
-        if effort.integers:
-            self._products = IntegerProducts(tiles, effort.slices * plan.levels.bits)
-        self._shifts = [0] * len(plan.leaves)
+        if plan.effort.integers:
+            self._products = IntegerProducts(tiles, plan.effort.slices * plan.levels.bits)
         self._inversions = self._leaf_products = 0
+        self._inverse = self._operator(plan)
+
+    def _operator(self, plan: BlockSolvePlan) -> BlockInverse | Schwarz:
+        tree, products, effort = plan.tree, self._products, plan.effort
+        if isinstance(tree, SchwarzPlan):
+            return Schwarz(tree, self._invert_leaf, lambda vector: np.asarray(plan.held @ vector))
         invert: Operation = self._invert_leaf
         if effort.refines:
             invert = RefinedLeaves(
                 invert, self._multiply_leaf, effort.leaf_steps, tolerance=effort.leaf_tolerance
             )
-        self._inverse = BlockInverse(
-            plan.tree, invert, lambda k, v: self._products([k], [v])[0], self._products
-        )
+        return BlockInverse(tree, invert, lambda k, v: products([k], [v])[0], products)
 
     def program(self) -> None:
         """Program all blocks."""
@@ -77,18 +80,8 @@ class ProgrammedBlockMatrix:
         say_failed_cells(self.failed, self._stream)
 
     def settle(self, trial: Floats) -> None:
-        """Close the loop of each leaf for a trial; one that does not settle is programmed again, shifted further.
-
-        Raises
-        ------
-        ConvergenceError
-            When a leaf's does not settle however far it is shifted.
-        """
-        for number, leaf in enumerate(self.plan.leaves):
-            self._stream.check()
-            while why := self.plan.leaves[number].unstable(self.plan.levels, self._bench.input_conductance):
-                self._shift_further(number, why)
-            self._through_loop(number, np.ones(len(leaf.loop.matrix)))
+        """Close the loop of each leaf for a trial, as `ProgrammedLeaves.settle`."""
+        self._leaves.settle()
 
     def shift_further(self, why: str) -> None:
         """Nothing is left to change of a matrix whose leaves have all been shifted as far as they go."""
@@ -101,7 +94,8 @@ class ProgrammedBlockMatrix:
             self._stream.check()
             self._stream.progress("calibrating", done, total)
 
-        self._products.calibrate(progress)
+        if self.plan.products:
+            self._products.calibrate(progress)
 
     def invert(self, residual: Floats) -> Floats:
         """Return about S^-1 r as the blocks compute it; errors as `AnalogueInverse`."""
@@ -121,7 +115,7 @@ class ProgrammedBlockMatrix:
     @property
     def clamped(self) -> int:
         """Inversions whose largest input drove an output out of its linear range."""
-        return sum(loop.clamped for loop in self._loops)
+        return self._leaves.clamped
 
     @property
     def counts(self) -> Counter[str]:
@@ -156,29 +150,13 @@ class ProgrammedBlockMatrix:
         """Cells that read outside their window after the last pass; 0 before."""
         return self.programmer.failed(self.plan.blocks()) if self.programmer.reads else 0
 
-    def _loop(self, leaf: LeafOnChip) -> AnalogueInverse:
-        full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
-        encoding = leaf.loop.candidate.encoding
-        return AnalogueInverse(
-            self._bench, encoding, leaf.positive, leaf.negative, self.plan.levels.step, full_scale
-        )
-
     def _invert_leaf(self, number: int, rhs: Floats) -> Floats:
         """Return about the inverse of a leaf times r, (m,)."""
         if not rhs.any():
             return np.zeros_like(rhs)
         rotation = self.plan.leaves[number].rotation
         self._inversions += 1
-        return self._through_loop(number, rhs if rotation is None else self._multiplied(rotation, rhs))
-
-    def _through_loop(self, number: int, rhs: Floats) -> Floats:
-        """Return about the inverse of what a leaf's loop holds times r, (m,), not all zero."""
-        while True:
-            form = self.plan.leaves[number].loop.preconditioning
-            try:
-                return form.solution(self._loops[number](form.equations(rhs)))
-            except ConvergenceError as error:
-                self._shift_further(number, str(error))
+        return self._leaves(number, rhs if rotation is None else self._multiplied(rotation, rhs))
 
     def _multiply_leaf(self, number: int, vector: Floats) -> Floats:
         """Return a leaf times v, (m,)."""
@@ -193,16 +171,3 @@ class ProgrammedBlockMatrix:
             return np.zeros_like(vector)
         self._leaf_products += 1
         return self._products([block], [vector])[0]
-
-    def _shift_further(self, number: int, why: str) -> None:
-        if self._shifts[number] == LOOPS:
-            raise ConvergenceError(
-                f"leaf {number}: {why}; neither did {LOOPS} loops settle that were shifted further: check the programmed "
-                "cells, or use a chip with tighter ones"
-            )
-        self._shifts[number] += 1
-        leaf = self.plan.shift_further(number, self._rng)
-        shift = leaf.loop.candidate.shift
-        self._stream.say(f"leaf {number}: {why}; it is programmed again, shifted by {shift:.3g}", "WARNING")
-        self.programmer.program(leaf.blocks())
-        self._loops[number] = self._loop(leaf)

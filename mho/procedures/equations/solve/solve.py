@@ -59,6 +59,12 @@ from mho.procedures.equations.solve.programmed_matrix import (
     MatrixOnChip,
     ProgrammedMatrix,
 )
+from mho.procedures.equations.solve.schwarz_solve_plan import (
+    BLOCKS,
+    OVERLAP,
+    check_blocks,
+    plan_schwarz_solve,
+)
 from mho.procedures.equations.solve.shortfall import shortfall
 from mho.procedures.equations.solve.solve_enclosure import (
     enclose_solutions,
@@ -150,6 +156,9 @@ class Solve(Procedure):
     certify = BooleanParameter("Enclose the exact solution, with proof", default=False)
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
     leaf = IntegerParameter("Largest loop; a larger matrix is inverted by blocks", minimum=1, maximum=4096)
+    blocks = ListParameter("Blocks of a matrix larger than a loop", choices=list(BLOCKS), default="recursive")
+    overlap = IntegerParameter("Layers of neighbours that Schwarz subdomains share", minimum=1, maximum=64)
+    coarse = BooleanParameter("Coarse level beside the subdomains", default=False)
     schur = ListParameter("Schur complements of blocks", choices=list(SCHUR_OF_SOLVE), default="exact")
     effort = ListParameter(
         "Effort of each cycle by blocks", choices=["auto", *(one.name for one in EFFORTS)], default="auto"
@@ -170,6 +179,7 @@ class Solve(Procedure):
     def check(self) -> LinearSystem:
         """Read matrix and right-hand side, and refuse a system without a solution at this precision."""
         read_settings(self.write_verify)
+        check_blocks(self.blocks, self.overlap, self.coarse, self.schur, self.effort)
         if self.count is not None and not (isinstance(self.rhs, str) and self.rhs == "random"):
             raise InputError(
                 f"count is {self.count}, which is of random right-hand sides; leave it out where they are given"
@@ -231,6 +241,17 @@ class Solve(Procedure):
                 f"the matrix of {given.size} rows is larger than a loop of {leaf}, and is inverted by blocks: its residual "
                 "is taken in float64; give residual = float64 or auto"
             )
+        on_loops: dict[str, Any] = {
+            "leaf": leaf,
+            "encoding": self.encoding,
+            "lines": bench.vector_size,
+            "input_conductance": bench.input_conductance,
+        }
+        if self.blocks != "recursive":
+            on_chip = plan_schwarz_solve(
+                chip, given.matrix, rng, **on_loops, overlap=self._layers(), coarse=self.coarse
+            )
+            return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng)
         if self.schur == "complex" and not np.iscomplexobj(given.given_matrix):
             raise InputError(
                 "the matrix is real: schur = complex takes the real part of a complex one; give exact, diagonal or M4"
@@ -239,10 +260,7 @@ class Solve(Procedure):
             chip,
             given.matrix,
             rng,
-            leaf=leaf,
-            encoding=self.encoding,
-            lines=bench.vector_size,
-            input_conductance=bench.input_conductance,
+            **on_loops,
             schur=self.schur,
             effort=self.effort,
             most_cycles=int(self.max_cycles),
@@ -288,6 +306,7 @@ class Solve(Procedure):
             "count": (str(plan.system.count), "the right-hand sides'"),
             "draws": ("no forecast", "the default's"),
             "leaf": (str(plan.leaf), "the arrays' and converters'"),
+            "overlap": (str(self._layers()), "that of the blocks"),
             "tolerance": (f"what proves {self.bits} bits", "the bits'"),
             "write_verify": (settings_text(plan.settings), "the chip map's"),
         }
@@ -375,6 +394,12 @@ class Solve(Procedure):
             )
             record_answer(answers[-1], column, bench.now(), stream)
         return self._report(plan, bench, stream, matrix, answers)
+
+    def _layers(self) -> int:
+        """Return the overlap in use: none of block Jacobi."""
+        if self.blocks != "schwarz":
+            return 0
+        return OVERLAP if self.overlap is None else int(self.overlap)
 
     def _method(self) -> Method:
         """Return the method in use: `auto` is GCR, which minimises the residual over all corrections so far."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mho.chip_maps.preconditioning import Preconditioning
+from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.least_squares import FORM_NAMES
@@ -92,12 +93,8 @@ def say_encoding(plan: SolvePlan, stream: Stream) -> None:
 
 def say_blocks(plan: BlockSolvePlan, stream: Stream) -> None:
     """Announce how a matrix that no loop holds is cut."""
-    tree, shifted = plan.tree, sum(leaf.loop.candidate.shift > 0.0 for leaf in plan.leaves)
-    stream.say(
-        f"the matrix is inverted by blocks: {_count(len(plan.leaves), 'loop')}, {len(plan.products)} blocks to multiply "
-        f"with; {tree.inversions} inversions of a leaf and {tree.products} products a cycle ({plan.effort.name}); the "
-        "residual is taken in float64"
-    )
+    shifted = sum(leaf.loop.candidate.shift > 0.0 for leaf in plan.leaves)
+    stream.say(f"the matrix is inverted by {_decomposition(plan)}; the residual is taken in float64")
     for one in plan.judged[:-1]:
         stream.say(f"{one.effort.name} would not do: {one.cycles} cycles or more are expected")
     if rotated := sum(leaf.rotation is not None for leaf in plan.leaves):
@@ -110,6 +107,19 @@ def say_blocks(plan: BlockSolvePlan, stream: Stream) -> None:
         stream.say(
             "the chip holds the rows in another order, or rows and columns scaled, which is undone exactly"
         )
+
+
+def _decomposition(plan: BlockSolvePlan) -> str:
+    tree, loops = plan.tree, _count(len(plan.leaves), "loop")
+    if not isinstance(tree, SchwarzPlan):
+        return (
+            f"blocks: {loops}, {len(plan.products)} blocks to multiply with; {tree.inversions} inversions of a leaf and "
+            f"{tree.products} products a cycle ({plan.effort.name})"
+        )
+    overlapping = any(len(one.own) < len(one.unknowns) for one in tree.subdomains)
+    how = "restricted additive Schwarz" if overlapping else "block Jacobi"
+    level = "" if tree.coarse is None else f", and a coarse level of {_count(tree.coarse.size, 'unknown')}"
+    return f"{how}: {_count(len(tree.subdomains), 'subdomain')} on {loops}{level}; {tree.inversions} inversions a cycle"
 
 
 def say_failed_cells(failed: int, stream: Stream) -> None:

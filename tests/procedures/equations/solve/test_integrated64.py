@@ -1,4 +1,4 @@
-"""A system of 64 unknowns in one loop, on the bench with two inverting arrays of 64 x 64."""
+"""A system of 64 unknowns on the bench with two inverting arrays of 64 x 64: in one loop, and by blocks."""
 
 from __future__ import annotations
 
@@ -44,9 +44,26 @@ def test_at_the_wire_too(matrix: np.ndarray) -> None:
     assert len(result.cycles) <= 10
 
 
+@pytest.mark.parametrize(("leaf", "loops"), [(32, 2), (20, 4)])
+def test_by_blocks_its_loops_lie_beside_each_other(leaf: int, loops: int) -> None:
+    result = solve("integrated64-arrays", leaf=leaf)
+    assert result.converged
+    assert result.summary["encoding"].startswith(f"{loops} leaves")
+    assert len(result.cycles) <= 12
+
+
+@pytest.mark.slow
+def test_by_blocks_at_the_wire_as_without_instruments() -> None:
+    wire, plain = (solve(bench, leaf=32) for bench in ("integrated64", "integrated64-arrays"))
+    assert wire.converged
+    assert plain.converged
+    assert abs(len(wire.cycles) - len(plain.cycles)) <= 1
+    assert wire.summary["inversions"] == 3 * len(wire.cycles)
+
+
 def test_one_more_unknown_does_not_fit() -> None:
     with pytest.raises(
-        ChipMapError, match=r"65 x 65 .* takes 2 loops of up to 64 x 64; .* take up to 1: use"
+        ChipMapError, match=r"65 x 65 .* takes 2 loops of up to 33 x 33; .* take up to 1 of that size: use"
     ):
         solve("integrated64-arrays", np.eye(65))
 

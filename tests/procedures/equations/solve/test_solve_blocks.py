@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from mho import run
-from mho.chip_maps.chip import ArrayMap, load_chip_map
+from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map
 from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.solve.block_effort import EFFORTS
-from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan, LeafOnChip, plan_block_solve
+from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan, plan_block_solve
+from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip
 from mho.running.execution import evaluate
 from mho.runs import RunFile
 
@@ -28,16 +29,15 @@ def solved(matrix: np.ndarray, bench: str = "arrays", preset: str = "pku", **how
         return evaluate(Solve(matrix=matrix, **how), opened, seed=1)
 
 
-def planned(matrix: np.ndarray, leaf: int, chip: str = "segmented", **how: object) -> BlockSolvePlan:
+def planned(
+    matrix: np.ndarray, leaf: int, chip: str | ChipMap = "segmented", **how: object
+) -> BlockSolvePlan:
     return plan_block_solve(
-        load_chip_map(chip),
+        load_chip_map(chip) if isinstance(chip, str) else chip,
         matrix,
         np.random.default_rng(0),
         leaf=leaf,
-        encoding="auto",
-        lines=(32, 32),
-        input_conductance=35e-6,
-        **how,
+        **{"encoding": "auto", "lines": (32, 32), "input_conductance": 35e-6, **how},
     )
 
 
@@ -114,6 +114,33 @@ def test_leaves_and_tiles_share_no_cell_and_stay_within_segments():
         seen[place.array] |= cells
 
 
+@pytest.mark.parametrize(("chip", "n", "leaf"), [("integrated64", 64, 32), ("reference", 32, 16)])
+def test_where_no_bias_column_has_room_leaves_fill_the_arrays(chip, n, leaf):
+    lines = (64, 64) if chip == "integrated64" else (32, 32)
+    plan = planned(dominant(n), leaf, chip, lines=lines)
+    assert [one.positive.placement.shape for one in plan.leaves] == [(leaf, leaf)] * 2
+    assert all(one.negative is not None for one in plan.leaves)
+    cells = {
+        (r, c)
+        for one in plan.leaves
+        for r in one.positive.placement.rows
+        for c in one.positive.placement.columns
+    }
+    assert len(cells) == 2 * leaf**2
+
+
+def test_leaves_with_signs_need_a_second_array_or_room_for_a_bias_column():
+    small = load_chip_map("zuo2025")  # one array of 8 x 8
+    with pytest.raises(
+        ChipMapError, match=r"takes 2 loops of up to 4 x 4; .* up to 1 of that size, and a line for the bias"
+    ):
+        planned(dominant(8), 4, small)
+    assert len(planned(np.abs(dominant(8)), 4, small, schur="M4").leaves) == 2
+    assert len(planned(dominant(6), 3, small).leaves) == 2
+    with pytest.raises(ChipMapError, match="up to 0 of that size, and a line for the bias column"):
+        planned(dominant(64), 32, encoding="bias")
+
+
 def test_what_the_products_hold_is_the_matrix_in_two_slices():
     plan = planned(dominant(20), 8)
     for block, on_chip in zip(plan.tree.blocks, plan.products, strict=True):
@@ -150,7 +177,7 @@ def test_what_cannot_be_had_is_said_before_anything_is_programmed():
     with pytest.raises(InputError, match="the matrix is real: schur = complex"):
         solved(matrix, leaf=4, schur="complex")
     with pytest.raises(
-        ChipMapError, match=r"300 x 300 .* takes 10 loops of up to 32 x 32; .* take up to 1: use"
+        ChipMapError, match=r"300 x 300 .* takes 10 loops of up to 30 x 30; .* take up to 1 of that size: use"
     ):
         planned(dominant(300), 32, "reference")
     one = np.eye(8)

@@ -1,0 +1,205 @@
+"""Leaves of a matrix that no loop holds, on inverting arrays: a loop chosen for each, and a place for its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import ArrayMap, ChipMap
+from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.inverse_encoding import KINDS, Kind
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.placement import Placement, free_corners
+from mho.errors import ChipMapError
+from mho.procedures.cells.programming import Block
+from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser
+
+Floats = NDArray[np.float64]
+
+
+@dataclass
+class LeafOnChip:
+    """A leaf's loop and its cells.
+
+    Attributes
+    ----------
+    loop, positive, negative
+        As those of `SolvePlan`.
+    rotation, matrix : int or None
+        Numbers of the blocks that multiply with the Q^T of a polar factor's loop, and with the leaf itself.
+    """
+
+    loop: Loop
+    positive: Block
+    negative: Block | None
+    rotation: int | None = None
+    matrix: int | None = None
+
+    def blocks(self) -> list[Block]:
+        """Its cells."""
+        return [self.positive] if self.negative is None else [self.positive, self.negative]
+
+    def unstable(self, levels: Levels, input_conductance: float) -> str:
+        """Return why the loop as programmed must not be connected; empty when it may."""
+        encoding = self.loop.candidate.encoding
+        negative = None if self.negative is None else self.negative.achieved
+        diagonal = encoding.diagonal_conductance(levels.step)
+        network = encoding.network(self.positive.achieved, negative, diagonal)
+        load = encoding.row_load(self.positive.achieved, negative, diagonal, input_conductance)
+        slowest = slowest_eigenvalue(loop_eigenvalues(network, load))
+        if slowest.real > 0.0:
+            return ""
+        return f"the programmed loop would be unstable: eigenvalue {slowest:.4g} of D^-1 G has no positive real part"
+
+
+@dataclass
+class LeavesOnChip:
+    """Leaves on one chip, a loop each.
+
+    Attributes
+    ----------
+    chip : ChipMap
+    levels : Levels
+    leaves : list of LeafOnChip
+        By their numbers.
+    chooser : LoopChooser
+        Finds another loop for a leaf whose own does not settle.
+    """
+
+    chip: ChipMap
+    levels: Levels
+    leaves: list[LeafOnChip]
+    chooser: LoopChooser
+
+    @property
+    def shift(self) -> float:
+        """The largest shift of a leaf's loop."""
+        return max(leaf.loop.candidate.shift for leaf in self.leaves)
+
+    def blocks(self) -> list[Block]:
+        """All their cells."""
+        return [block for leaf in self.leaves for block in leaf.blocks()]
+
+    def shift_further(self, number: int, rng: np.random.Generator) -> LeafOnChip:
+        """Replace a leaf's loop by one that is shifted further, on the same cells, and return it.
+
+        Raises
+        ------
+        ConvergenceError
+            When there is none.
+        """
+        leaf = self.leaves[number]
+        chooser = replace(self.chooser, kinds=(leaf.loop.candidate.encoding.kind,))
+        form = Form(leaf.loop.preconditioning, leaf.loop.matrix)
+        loop = chooser.shifted([form], rng, beyond=leaf.loop.candidate.shift)
+        shifted = _on_pair(self.chip.arrays_for("invert"), leaf.positive.placement, loop)
+        self.leaves[number] = replace(shifted, rotation=leaf.rotation, matrix=leaf.matrix)
+        return self.leaves[number]
+
+
+@dataclass(frozen=True)
+class LeafPlaces:
+    """Places for leaves on one chip, before their loops are chosen.
+
+    Attributes
+    ----------
+    chip : ChipMap
+    places : tuple of Placement
+        One a leaf, by their numbers.
+    chooser : LoopChooser
+        Of loops that fit there.
+    """
+
+    chip: ChipMap
+    places: tuple[Placement, ...]
+    chooser: LoopChooser
+
+    def hold(self, loops: Sequence[Loop]) -> LeavesOnChip:
+        """Return the leaves with a loop each."""
+        arrays = self.chip.arrays_for("invert")
+        leaves = [
+            _on_pair(arrays, _first(place, loop), loop)
+            for place, loop in zip(self.places, loops, strict=True)
+        ]
+        return LeavesOnChip(self.chip, self.chooser.levels, leaves, self.chooser)
+
+
+def place_leaves(
+    chip: ChipMap,
+    matrices: Sequence[Floats],
+    *,
+    encoding: str,
+    lines: tuple[int, int],
+    input_conductance: float,
+    size: int,
+) -> LeafPlaces:
+    """Find a place for each leaf, and with which encodings its loop fits there.
+
+    Parameters
+    ----------
+    matrices : sequence of (m, m) arrays
+        The leaves.
+    encoding, lines, input_conductance
+        As `plan_block_solve`.
+    size : int
+        Rows of the whole matrix, for the message where there is no room.
+
+    Raises
+    ------
+    ChipMapError
+        When the leaves do not fit, with how many would.
+    """
+    kinds, places = _kinds_and_places(chip, matrices, encoding, lines, size)
+    chooser = LoopChooser(chip.level_scale(), kinds, len(chip.arrays_for("invert")), input_conductance)
+    return LeafPlaces(chip, tuple(places), chooser)
+
+
+def _kinds_and_places(
+    chip: ChipMap, matrices: Sequence[Floats], encoding: str, lines: tuple[int, int], size: int
+) -> tuple[tuple[Kind, ...], list[Placement]]:
+    """Return the encodings to consider, and one place a leaf.
+
+    A bias column is considered where all leaves have room for its line; without that line more leaves fit.
+    """
+    loops, count, largest = chip.arrays_for("invert"), len(matrices), max(map(len, matrices))
+    kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
+    signed = len(loops) < 2 and any(bool((matrix < 0.0).any()) for matrix in matrices)
+    narrow = () if signed else tuple(kind for kind in kinds if kind != "bias")
+    places: list[Placement] = []
+    if "bias" in kinds and largest < min(*loops[0].stretch, *lines):
+        places = _leaf_places(loops, count, largest + 1)
+    if len(places) < count and narrow:
+        kinds, places = narrow, _leaf_places(loops, count, largest)
+    if len(places) == count:
+        return kinds, places
+    beside = "" if narrow else ", and a line for the bias column,"
+    raise ChipMapError(
+        f"the matrix is {size} x {size} (as a real one) and takes {count} loops of up to {largest} x {largest}; the "
+        f"inverting arrays of chip {chip.name!r} take up to {len(places)} of that size{beside}: use smaller loops "
+        "(--leaf), or a chip with more arrays, as that of the bench `arrays`"
+    )
+
+
+def _leaf_places(loops: Sequence[ArrayMap], count: int, most: int) -> list[Placement]:
+    """Return up to `count` places of `most` lines each way, within segments, whose crossings hold no known bad cell."""
+    array, bad = loops[0], {cell for one in loops[:2] for cell in one.bad_cells}
+    corners = islice(free_corners(array, most, most, bad), count)
+    return [Placement(array.name, top + np.arange(most), left + np.arange(most)) for top, left in corners]
+
+
+def _first(place: Placement, loop: Loop) -> Placement:
+    """Return the part of a place that a loop takes: one line more than its matrix has with a bias column."""
+    order = loop.candidate.encoding.order
+    return Placement(place.array, place.rows[0] + np.arange(order), place.columns[0] + np.arange(order))
+
+
+def _on_pair(loops: Sequence[ArrayMap], placed: Placement, loop: Loop) -> LeafOnChip:
+    encoding = loop.candidate.encoding
+    negative = None
+    if encoding.negative is not None:
+        negative = Block(replace(placed, array=loops[1].name), encoding.negative)
+    return LeafOnChip(loop, Block(placed, encoding.positive), negative)

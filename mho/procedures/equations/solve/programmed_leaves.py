@@ -1,0 +1,97 @@
+"""Programmed leaves: every loop as a function of a right-hand side, and another loop where one does not settle."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import ConvergenceError
+from mho.instruments import Bench
+from mho.procedures.cells.programming import Programmer
+from mho.procedures.equations.circuits.inversion import AnalogueInverse
+from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip, LeavesOnChip
+from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, LOOPS
+from mho.procedures.stream import Stream
+
+Floats = NDArray[np.float64]
+
+
+class ProgrammedLeaves:
+    """The leaves of a plan as a function (k, r) -> about the inverse of leaf k times r.
+
+    Parameters
+    ----------
+    bench, stream
+        Where they are, and what is told of them.
+    plan : LeavesOnChip
+        Changed where a loop is shifted further.
+    programmer : Programmer
+        Programs such a loop again.
+    rng : numpy.random.Generator
+        Of the forecasts of another loop.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        stream: Stream,
+        plan: LeavesOnChip,
+        programmer: Programmer,
+        rng: np.random.Generator,
+    ) -> None:
+        self._bench, self._stream, self._rng = bench, stream, rng
+        self._plan, self._programmer = plan, programmer
+        self._loops = [self._loop(leaf) for leaf in plan.leaves]
+        self._shifts = [0] * len(plan.leaves)
+        self._clamped = 0
+
+    @property
+    def clamped(self) -> int:
+        """Inversions whose largest input drove an output out of its linear range."""
+        return self._clamped + sum(loop.clamped for loop in self._loops)
+
+    def settle(self) -> None:
+        """Close the loop of each leaf for a trial; one that does not settle is programmed again, shifted further.
+
+        Raises
+        ------
+        ConvergenceError
+            When a leaf's does not settle however far it is shifted.
+        """
+        for number, leaf in enumerate(self._plan.leaves):
+            self._stream.check()
+            while why := self._plan.leaves[number].unstable(self._plan.levels, self._bench.input_conductance):
+                self._shift_further(number, why)
+            self(number, np.ones(len(leaf.loop.matrix)))
+
+    def __call__(self, number: int, rhs: Floats) -> Floats:
+        """Return about the inverse of a leaf times r, (m,); errors as `settle`."""
+        if not rhs.any():
+            return np.zeros_like(rhs)
+        while True:
+            form = self._plan.leaves[number].loop.preconditioning
+            try:
+                return form.solution(self._loops[number](form.equations(rhs)))
+            except ConvergenceError as error:
+                self._shift_further(number, str(error))
+
+    def _loop(self, leaf: LeafOnChip) -> AnalogueInverse:
+        full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
+        encoding = leaf.loop.candidate.encoding
+        return AnalogueInverse(
+            self._bench, encoding, leaf.positive, leaf.negative, self._plan.levels.step, full_scale
+        )
+
+    def _shift_further(self, number: int, why: str) -> None:
+        if self._shifts[number] == LOOPS:
+            raise ConvergenceError(
+                f"leaf {number}: {why}; neither did {LOOPS} loops settle that were shifted further: check the programmed "
+                "cells, or use a chip with tighter ones"
+            )
+        self._shifts[number] += 1
+        leaf = self._plan.shift_further(number, self._rng)
+        shift = leaf.loop.candidate.shift
+        self._stream.say(f"leaf {number}: {why}; it is programmed again, shifted by {shift:.3g}", "WARNING")
+        self._programmer.program(leaf.blocks())
+        self._clamped += self._loops[number].clamped
+        self._loops[number] = self._loop(leaf)
