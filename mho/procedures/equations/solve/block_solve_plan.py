@@ -22,6 +22,7 @@ from mho.procedures.equations.blocks.block_inverse import BlockPlan
 from mho.procedures.equations.blocks.block_plan import Schur, plan_blocks
 from mho.procedures.equations.circuits.analogue_product import ProductOnChip
 from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser, Tried
+from mho.procedures.equations.solve.method_choice import MethodChoice
 
 Floats = NDArray[np.float64]
 
@@ -104,6 +105,11 @@ class BlockSolvePlan:
     def candidate(self) -> Candidate | None:
         """There is no one loop."""
         return None
+
+    @property
+    def choice(self) -> MethodChoice:
+        """GCR, which any inverse serves; nothing is judged without one loop."""
+        return MethodChoice("gcr")
 
     @property
     def tried(self) -> list[Tried]:

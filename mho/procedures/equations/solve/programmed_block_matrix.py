@@ -12,6 +12,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Programmer
+from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.blocks.block_inverse import BlockInverse
 from mho.procedures.equations.circuits.analogue_product import AnalogueProducts
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
@@ -30,6 +31,7 @@ class ProgrammedBlockMatrix:
     """
 
     on_chip = False
+    method: Method = "gcr"  # an inverse by blocks changes from cycle to cycle, which GCR need not mind
     rho = np.inf
     margin: tuple[float | None, float | None] = (None, None)
 
