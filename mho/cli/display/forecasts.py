@@ -78,6 +78,7 @@ def print_forecast(forecast: Forecast, matrix: str, out: Console) -> None:
         out.print(f"nothing would be programmed: {f.refused}", style="bold red")
     if f.plan is not None:
         out.print(_loops(f))
+        _print_method(f, out)
         out.print(_quantities(f))
         _print_probability(f, out)
     for sentence in _advice(f):
@@ -108,6 +109,12 @@ def _loop(one: Tried) -> tuple[str, str, str, str, str]:
         "" if candidate is None else f"{candidate.rho:.3f}",
         f"{one.cycles:.0f}" if math.isfinite(one.cycles) else "",
     )
+
+
+def _print_method(forecast: Forecast, out: Console) -> None:
+    """Print the method, and what each was expected to take; nothing of one that was given."""
+    if forecast.choice is not None and forecast.choice.judged:
+        out.print(f"method: {forecast.choice.method}; {forecast.choice.in_words()}")
 
 
 def _quantities(forecast: Forecast) -> Table:
@@ -193,6 +200,8 @@ def forecast_as_json(forecast: Forecast) -> dict[str, Any]:
         "refused": f.refused,
         "plan": None if f.plan is None else _loop_as_json(f.plan),
         "tried": [_loop_as_json(one) for one in f.tried],
+        "method": None if f.choice is None else f.choice.method,
+        "methods_judged": [] if f.choice is None else [one.plain() for one in f.choice.judged],
         "cells": f.cells,
         "forecast": f.solves.plain(),
         "not_converging": f.solves.reasons,
