@@ -108,7 +108,7 @@ def test_gcr_stays_where_it_is_not_expected_to_get_there_either():
 
 
 def test_a_goal_that_float64_hides_is_judged_as_far_as_it_reaches():
-    choice = chosen(loops(error=1e-6), judging=Judging(Goal(52, None), 12))
+    choice = chosen(loops(matrix=spd(8, 1e3), error=1e-6), judging=Judging(Goal(52, None), 12))
     assert choice.judged[-1].most < MOST_CYCLES
 
 
