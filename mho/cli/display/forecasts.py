@@ -26,6 +26,7 @@ NAMES = {
     "pulses": "pulses",
     "cells_failed": "cells outside their window",
     "virtual_seconds": "time on the bench's clock",
+    "joules": "energy",
     "loop_slowest": "stability: least Re of D^-1 G",
     "loop_damping": "stability: damping",
 }
@@ -126,8 +127,6 @@ def _quantities(forecast: Forecast) -> Table:
         table.add_row(NAMES.get(name, name), *_ends(name, interval))
     if forecast.wall is not None:
         table.add_row("time on this machine", *_ends("wall_seconds", forecast.wall))
-    if forecast.solves.joules is not None:
-        table.add_row("energy", *_ends("joules", forecast.solves.joules))
     table.add_row("cells to program", "", str(forecast.cells), "")
     held = "all, in float64" if forecast.held_bits is None else str(forecast.held_bits)
     table.add_row("bits of the matrix in the products", "", held, "")
@@ -180,7 +179,7 @@ def _assumptions(forecast: Forecast) -> Iterator[str]:
             f"{forecast.preset} has them, its converters and amplifiers as its file and their data sheets do; `mho "
             "rehearse` counts the messages, which come on top of the bench's clock"
         )
-    if forecast.solves.joules is not None:
+    if "joules" in forecast.solves.intervals:
         yield f"energy: cells, and by assumption {forecast.energy}"
 
 
@@ -206,7 +205,7 @@ def forecast_as_json(forecast: Forecast) -> dict[str, Any]:
         "forecast": f.solves.plain(),
         "not_converging": f.solves.reasons,
         "wall_seconds": None if f.wall is None else f.wall.plain(),
-        "joules": None if f.solves.joules is None else f.solves.joules.plain(),
+        "joules": f.solves.intervals["joules"].plain() if "joules" in f.solves.intervals else None,
         "would_help": [
             {
                 "change": one.change,

@@ -138,6 +138,11 @@ class ProgrammedBlockMatrix:
         return self.programmer.reads
 
     @property
+    def joules(self) -> float:
+        """Energy of pulses and verify reads so far."""
+        return self.programmer.joules
+
+    @property
     def failed(self) -> int:
         """Cells that read outside their window after the last pass; 0 before."""
         return self.programmer.failed(self.plan.blocks()) if self.programmer.reads else 0

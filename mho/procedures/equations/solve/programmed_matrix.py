@@ -108,6 +108,11 @@ class MatrixOnChip(Protocol):
         ...
 
     @property
+    def joules(self) -> float:
+        """Energy of pulses and verify reads so far."""
+        ...
+
+    @property
     def failed(self) -> int:
         """Cells outside their window."""
         ...
@@ -307,6 +312,11 @@ class ProgrammedMatrix:
     def reads(self) -> int:
         """Verify reads so far."""
         return sum(one.reads for one in self._programmers)
+
+    @property
+    def joules(self) -> float:
+        """Energy of pulses and verify reads so far."""
+        return sum(one.joules for one in self._programmers)
 
     @property
     def _loop_programmer(self) -> Programmer:

@@ -32,6 +32,7 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     wait_at_rest,
 )
 from mho.procedures.equations.forecast.drawn_solves import draw_solves
+from mho.procedures.equations.forecast.energy import metering
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.solve.answers import (
     Answer,
@@ -342,6 +343,13 @@ class Solve(Procedure):
         return forecast
 
     def _solve(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
+        """Program, refine each right-hand side, report, with the energy that it took."""
+        with metering(bench) as meter:
+            solution = self._refine(plan, bench, stream)
+        spent = {"joules": solution.summary["joules"] + meter.joules, "vectors": meter.vectors}
+        return replace(solution, summary=solution.summary | spent)
+
+    def _refine(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
         """Program, refine each right-hand side, report."""
         system = plan.system
         say_least_squares(system, stream)
@@ -530,6 +538,7 @@ class Solve(Procedure):
             "cells_failed": matrix.failed,
             "pulses": matrix.pulses,
             "reads": matrix.reads,
+            "joules": matrix.joules,
             "virtual_seconds": bench.now(),
         }
         if system.square_form is not None:
