@@ -49,7 +49,7 @@ def test_the_outcome_of_forty_solves_lies_in_their_intervals_about_as_often_as_s
         intervals = {name: Interval.from_plain(told["forecast"][name]) for name in QUANTITIES}
         outcomes = [told] + [solved(100 * case + chip, preset, matrix) for chip in range(1, 5)]
         for outcome in outcomes:
-            for name in ("forecast_rho", "bits", "pulses", "virtual_seconds", "loop_slowest"):
+            for name in ("forecast_rho", "bits", "pulses", "virtual_seconds", "joules", "loop_slowest"):
                 held += intervals[name].share(outcome[name])
                 inside_all &= intervals[name].holds(outcome[name])
                 count += 1
