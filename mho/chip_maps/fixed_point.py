@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,8 @@ MAX_BITS = 52  # a double holds 53 bits: more would be lost in the conversion
 PEAKS = (1e-250, 1e250)  # range of the largest magnitude in which scale and unit are normal doubles
 
 
-@dataclass(frozen=True)
-class FixedPoint:
-    """A real matrix or vector in fixed point.
+class FixedPoint(NamedTuple):
+    """A real matrix or vector in fixed point; a named tuple, as one is made in every cycle of a refinement.
 
     Attributes
     ----------
@@ -63,21 +62,18 @@ def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
         raise InputError(
             f"the largest magnitude is {peak:.3g}; scale it to between {PEAKS[0]:.0e} and {PEAKS[1]:.0e}"
         )
-    top = 2.0**bits - 1.0
+    full = 2.0**bits
     mantissa, power = math.frexp(peak)
     scale = 2.0 ** (power - 1 if mantissa == 0.5 else power)
-    if peak * 2.0**bits / scale > top:
+    if peak * full / scale > full - 1.0:
         scale *= 2.0
-    exact = (
-        peak * (2.0**bits / scale)
-    ).is_integer()  # the rest is looked at only where the largest value fits
-    if exact:
-        scaled = values * (2.0**bits / scale)
-        exact = np.array_equal(scaled, np.rint(scaled))
-    if not exact:
-        scale = peak * 2.0**bits / top
-        scaled = values * (2.0**bits / scale)
-    return FixedPoint(np.rint(scaled).astype(np.int64), bits, scale)
+    if (peak * (full / scale)).is_integer():  # the rest is looked at only where the largest value fits
+        scaled = values * (full / scale)
+        rounded = np.rint(scaled)
+        if np.array_equal(scaled, rounded):
+            return FixedPoint(rounded.astype(np.int64), bits, scale)
+    scale = peak * full / (full - 1.0)
+    return FixedPoint(np.rint(values * (full / scale)).astype(np.int64), bits, scale)
 
 
 def slice_count(bits: int, digit_bits: int = 3) -> int:

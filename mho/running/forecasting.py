@@ -6,58 +6,31 @@ is connected: of a bench of real ones the file is read, and twins with simulated
 
 from __future__ import annotations
 
-import copy
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mho.errors import ConvergenceError, InputError, MhoError
-from mho.instruments import ArrayBench, Bench
+from mho.errors import ConvergenceError, InputError
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource, load_bench_file
 from mho.instruments.opening import open_simulated
-from mho.procedures import DrawnSolve, EnergyModel, PreparedSolve, Solve, SolveForecast, Tried, draw_solves
+from mho.procedures import EnergyModel, MethodChoice, PreparedSolve, Solve, SolveForecast, Tried
 from mho.procedures.conditions import check_seed
 from mho.running.execution import evaluate
+from mho.running.forecast_alternatives import Alternative, Progress, helping
+from mho.running.forecast_conditions import Conditions
 from mho.runs.intervals import LEAST_DRAWS, Interval
 
 DRAWS = 39  # chips: the second smallest and largest of so many values bound 90 % of further ones
 MOST_DRAWS = 10_000
-SURE = 0.95  # share of drawn chips from which on no alternative is tried
-FEWER_CYCLES = (
-    0.8  # times the median cycles, from which an alternative is worth a sentence where all converge
-)
-SLOW = 12  # median cycles from which alternatives are tried though all converge
-
-Progress = Callable[[str, int, int], None]
 
 
 def _quietly(stage: str, done: int, total: int) -> None:
     """Report no progress."""
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """The same solve, otherwise: what was changed, and what drawn chips made of it.
-
-    Attributes
-    ----------
-    change : str
-        In words.
-    converging, draws : int
-    cycles : float
-        Median; infinite where most do not converge.
-    """
-
-    change: str
-    converging: int
-    draws: int
-    cycles: float
 
 
 @dataclass(frozen=True)
@@ -81,6 +54,8 @@ class Forecast:
         The loop that is taken; None where none settles.
     tried : tuple of Tried
         All others, best first.
+    choice : MethodChoice or None
+        The method, and what each was expected to take; None where no loop settles.
     cells : int
         To program.
     solves : SolveForecast
@@ -106,42 +81,13 @@ class Forecast:
     held_bits: int | None
     plan: Tried | None
     tried: tuple[Tried, ...]
+    choice: MethodChoice | None
     cells: int
     solves: SolveForecast
     wall: Interval | None
     energy: str
     refused: str
     alternatives: tuple[Alternative, ...]
-
-
-@dataclass(frozen=True)
-class _Conditions:
-    """What the draws of one forecast share."""
-
-    source: BenchSource
-    seed: int
-    replan: bool
-
-    def rng(self) -> np.random.Generator:
-        """Return the generator of a plan, as a run with this seed has it."""
-        return np.random.default_rng([self.seed, 1])
-
-    def planned(self, solve: Solve, given: Any) -> PreparedSolve:
-        """Plan the solve; errors as `Solve.prepare`."""
-        with ArrayBench(self.source, seed=self.seed) as bench:
-            prepared: PreparedSolve = solve.prepare(given, bench, self.rng())
-        return prepared
-
-    def drawn(self, solve: Solve, given: Any, first: PreparedSolve, draws: int) -> Iterator[DrawnSolve]:
-        """Yield solves on drawn chips: by the plan itself, or each by one of its own where the run's seed is not known."""
-
-        def plan(bench: Bench, rng: np.random.Generator) -> PreparedSolve:
-            if self.replan:
-                again: PreparedSolve = solve.prepare(given, bench, rng)
-                return again
-            return replace(copy.deepcopy(first), rng=rng)
-
-        return draw_solves(plan, solve.execute, self.source, draws, np.random.default_rng([self.seed, 2]))
 
 
 def forecast(
@@ -199,7 +145,7 @@ def forecast(
     if seed_of_rhs is not None:
         values["seed"] = seed_of_rhs
     source = load_bench_file(bench)
-    at = _Conditions(as_arrays(source, preset), secrets.randbits(32) if seed is None else seed, seed is None)
+    at = Conditions(as_arrays(source, preset), secrets.randbits(32) if seed is None else seed, seed is None)
     solve = Solve(**values)
     given = solve.check()
     refused, prepared, drawn = "", None, []
@@ -227,12 +173,13 @@ def forecast(
         held_bits=None if on_chip is None else on_chip.held_bits,
         plan=tried[0] if tried else None,
         tried=tuple(tried[1:]),
+        choice=None if on_chip is None else on_chip.choice,
         cells=0 if on_chip is None else sum(block.digits.size for block in on_chip.blocks()),
         solves=solves,
         wall=_wall(source, simulation.preset, solves),
         energy=EnergyModel().in_words(),
         refused=refused,
-        alternatives=tuple(_helping(at, values, solves, progress)) if alternatives else (),
+        alternatives=tuple(helping(at, values, solves, progress)) if alternatives else (),
     )
 
 
@@ -274,56 +221,3 @@ def _wall(source: BenchSource, preset: str, solves: SolveForecast) -> Interval |
     spread = {name: getattr(solves.wall, name) / solves.wall.median for name in ("low", "median", "high")}
     seconds = {name: opened - started + share * each * solves.operations for name, share in spread.items()}
     return Interval(**seconds)
-
-
-def _helping(
-    at: _Conditions, values: dict[str, Any], now: SolveForecast, progress: Progress
-) -> Iterator[Alternative]:
-    """Yield what makes more chips converge, or all in clearly fewer cycles; nothing where none is needed."""
-    cycles = _median_cycles(now)
-    sure = now.draws > 0 and now.converging >= SURE * now.draws
-    if sure and cycles < SLOW:
-        return
-    share = now.converging / max(now.draws, 1)
-    found = []
-    others = list(_changes(at, values))
-    for number, (change, changed, conditions) in enumerate(others):
-        one = _tried_out(conditions, change, changed)
-        progress("trying what would help", number + 1, len(others))
-        if one is None:
-            continue
-        better = one.converging / one.draws
-        if better > share + 1.0 / one.draws or (better >= share and one.cycles <= FEWER_CYCLES * cycles):
-            found.append(one)
-    yield from sorted(found, key=lambda one: (-one.converging, one.cycles))
-
-
-def _changes(at: _Conditions, values: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], _Conditions]]:
-    """Yield what could be changed, in words, the parameters, and the conditions."""
-    if values.get("residual") != "float64":
-        yield "products in float64 (--residual float64)", values | {"residual": "float64"}, at
-    most = int(values.get("max_cycles") or 50)
-    yield f"{4 * most} cycles allowed (--max-cycles {4 * most})", values | {"max_cycles": 4 * most}, at
-    for kind in ("bias", "differential"):
-        if values.get("encoding") != kind:
-            yield f"the {kind} encoding alone (--encoding {kind})", values | {"encoding": kind}, at
-    simulation = at.source.bench.simulation
-    if simulation is not None and simulation.preset != "ideal":
-        yield "cells without errors (preset ideal)", values, replace(at, source=as_arrays(at.source, "ideal"))
-
-
-def _tried_out(at: _Conditions, change: str, values: dict[str, Any]) -> Alternative | None:
-    """Return what few drawn chips make of a change; None where it cannot be."""
-    try:
-        solve = Solve(**values)
-        given = solve.check()
-        drawn = list(at.drawn(solve, given, at.planned(solve, given), LEAST_DRAWS))
-    except MhoError:
-        return None
-    solves = SolveForecast.of(drawn)
-    return Alternative(change, solves.converging, solves.draws, _median_cycles(solves))
-
-
-def _median_cycles(solves: SolveForecast) -> float:
-    interval = solves.intervals.get("cycles_to_goal")
-    return np.inf if interval is None else interval.median

@@ -78,7 +78,7 @@ def test_a_solve_keeps_a_forecast_and_the_folder_is_scored(shell, matrix, tmp_pa
     assert "pulses" in out
     told = json.loads(shell("forecast", "--score", shell.folder, "--json")[1])
     assert (told["runs"], told["without_forecast"], len(told["unreadable"])) == (2, 1, 1)
-    assert told["coverage"]["pulses"]["runs"] == 2
+    assert told["coverage"]["pulses"]["runs"] == told["coverage"]["joules"]["runs"] == 2
 
 
 def test_a_folder_without_forecasts_says_how_to_get_some(shell, tmp_path):

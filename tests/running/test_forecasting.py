@@ -51,7 +51,7 @@ def test_the_loops_that_were_considered_are_ranked_with_reasons(found: Forecast)
 def test_the_same_seed_gives_the_same_forecast_but_for_this_machines_time(found: Forecast):
     again = forecast(MATRIX, RHS, bench="arrays", seed=4, draws=19)
     assert again.solves.plain() == found.solves.plain()
-    assert again.solves.joules == found.solves.joules
+    assert again.solves.intervals["joules"].low > 0.0
     assert again.seed == 4
 
 

@@ -26,6 +26,7 @@ NAMES = {
     "pulses": "pulses",
     "cells_failed": "cells outside their window",
     "virtual_seconds": "time on the bench's clock",
+    "joules": "energy",
     "loop_slowest": "stability: least Re of D^-1 G",
     "loop_damping": "stability: damping",
 }
@@ -79,6 +80,7 @@ def print_forecast(forecast: Forecast, matrix: str, out: Console) -> None:
         out.print(f"nothing would be programmed: {f.refused}", style="bold red")
     if f.plan is not None:  # of a matrix by blocks there is no one loop
         out.print(_loops(f))
+        _print_method(f, out)
     if not f.refused:
         out.print(_quantities(f))
         _print_probability(f, out)
@@ -112,6 +114,12 @@ def _loop(one: Tried) -> tuple[str, str, str, str, str]:
     )
 
 
+def _print_method(forecast: Forecast, out: Console) -> None:
+    """Print the method, and what each was expected to take; nothing of one that was given."""
+    if forecast.choice is not None and forecast.choice.judged:
+        out.print(f"method: {forecast.choice.method}; {forecast.choice.in_words()}")
+
+
 def _quantities(forecast: Forecast) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("with a probability of 90 % each")
@@ -123,8 +131,6 @@ def _quantities(forecast: Forecast) -> Table:
         table.add_row(NAMES.get(name, name), *_ends(name, interval))
     if forecast.wall is not None:
         table.add_row("time on this machine", *_ends("wall_seconds", forecast.wall))
-    if forecast.solves.joules is not None:
-        table.add_row("energy", *_ends("joules", forecast.solves.joules))
     table.add_row("cells to program", "", str(forecast.cells), "")
     held = "all, in float64" if forecast.held_bits is None else str(forecast.held_bits)
     table.add_row("bits of the matrix in the products", "", held, "")
@@ -177,7 +183,7 @@ def _assumptions(forecast: Forecast) -> Iterator[str]:
             f"{forecast.preset} has them, its converters and amplifiers as its file and their data sheets do; `mho "
             "rehearse` counts the messages, which come on top of the bench's clock"
         )
-    if forecast.solves.joules is not None:
+    if "joules" in forecast.solves.intervals:
         yield f"energy: cells, and by assumption {forecast.energy}"
 
 
@@ -197,11 +203,13 @@ def forecast_as_json(forecast: Forecast) -> dict[str, Any]:
         "refused": f.refused,
         "plan": None if f.plan is None else _loop_as_json(f.plan),
         "tried": [_loop_as_json(one) for one in f.tried],
+        "method": None if f.choice is None else f.choice.method,
+        "methods_judged": [] if f.choice is None else [one.plain() for one in f.choice.judged],
         "cells": f.cells,
         "forecast": f.solves.plain(),
         "not_converging": f.solves.reasons,
         "wall_seconds": None if f.wall is None else f.wall.plain(),
-        "joules": None if f.solves.joules is None else f.solves.joules.plain(),
+        "joules": f.solves.intervals["joules"].plain() if "joules" in f.solves.intervals else None,
         "would_help": [
             {
                 "change": one.change,

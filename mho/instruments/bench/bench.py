@@ -19,7 +19,7 @@ from mho.instruments.bench.instruments import BenchInstruments
 from mho.instruments.bench.output_states import OutputState, OutputStates
 from mho.instruments.bench.protection import protect
 from mho.instruments.bench.reconnection import once_more
-from mho.instruments.bench.vectors import Floats, Index, Vectors
+from mho.instruments.bench.vectors import Floats, Index, OnVectors, Vectors
 from mho.instruments.bench.watchdog import Every, Watchdog, every
 from mho.instruments.bench_file.bench_file import BenchFile, BenchSource
 from mho.instruments.limits import Limits
@@ -76,6 +76,8 @@ class Bench(GuardedBench):
     checkpoint : callable
         Called by `read`, `sweep`, `pulse`, `multiply` and `invert` before anything is sent. The caller of a procedure
         may pause there (`rest`, then wait) or raise an exception that ends it. By default it does nothing.
+    on_vectors : callable
+        Told of every exchange of `multiply` and `invert`: mode, voltages, answers. By default it does nothing.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Bench(GuardedBench):
         self.laboratory = laboratory
         self.simulated: Simulated | None = laboratory if simulated is None else simulated
         self.checkpoint: Callable[[], None] = lambda: None
+        self.on_vectors: OnVectors = lambda mode, volts, answers: None
         self._mode: Mode | Literal[""] = ""
         self._last: Reading | None = None
         switch = source.bench.instruments.switch
@@ -441,7 +444,9 @@ class Bench(GuardedBench):
         volts = given.vectors(volts, "voltages to multiply")
         self.checkpoint()
         with self._moving("daq", "0 V between vectors"):  # where an exchange ends
-            return self._vectors.multiply(volts)
+            amperes = self._vectors.multiply(volts)
+        self.on_vectors("MULTIPLY", volts, amperes)
+        return amperes
 
     def connect_invert(
         self,
@@ -490,7 +495,9 @@ class Bench(GuardedBench):
         volts = given.vectors(volts, "voltages to invert")
         self.checkpoint()
         with self._moving("daq", "0 V between vectors"):
-            return self._vectors.invert(volts)
+            outputs = self._vectors.invert(volts)
+        self.on_vectors("INVERT", volts, outputs)
+        return outputs
 
     def _enter(self, mode: Mode) -> bool:
         """Take the bench into a mode for vectors; return whether it was in another one."""

@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 Index = Sequence[int] | NDArray[np.int64]
 VectorMode = Literal["MULTIPLY", "INVERT"]
 
+OnVectors = Callable[[VectorMode, Floats, Floats], None]
+"""Told of every exchange: mode, voltages (samples, rows), and currents or voltages (samples, columns)."""
+
 CLAMPED = 0.39  # V: an INV output beyond this is in its clamp of +-0.4 V
 
 

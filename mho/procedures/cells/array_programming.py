@@ -102,18 +102,23 @@ class _Record:
         """Number of reads so far."""
         return sum(len(which) for which, *_ in self._steps)
 
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return all reads and the pulses before them, in the order in which they were made."""
+        names = ("which", "time", "conductance", "kind", "voltage", "width", "gate")
+        parts = map(np.concatenate, zip(*self._steps, strict=True))
+        return dict(zip(names, parts, strict=True))
+
     def rows(self, begun: Floats) -> dict[str, NDArray[Any]]:
         """Return the rows, cell by cell; each cell's turn began at `begun` (s)."""
-        which, times, *values = (np.concatenate(part) for part in zip(*self._steps, strict=True))
-        order = np.argsort(which, kind="stable")
-        which = which[order]
-        names = ("conductance", "kind", "voltage", "width", "gate")
+        columns = self.columns()
+        order = np.argsort(columns["which"], kind="stable")
+        which = columns.pop("which")[order]
         return {
-            "time": begun[which] + times[order],
+            "time": begun[which] + columns.pop("time")[order],
             "block": self._cells.block[which],
             "row": self._cells.rows[which],
             "column": self._cells.columns[which],
-            **{name: value[order] for name, value in zip(names, values, strict=True)},
+            **{name: column[order] for name, column in columns.items()},
         }
 
 

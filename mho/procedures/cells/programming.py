@@ -13,6 +13,7 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.procedures.cells.array_programming import FlatCells, Verified, read_cells, verify_cells
+from mho.procedures.cells.pulse_energy import pulse_energy
 from mho.procedures.cells.write_verify import WriteVerify
 from mho.procedures.stream import Stream
 from mho.runs import Column, Map, Table
@@ -142,6 +143,7 @@ class Programmer:
         self._settings, self._passes, self._recorded = settings, passes, recorded
         self.pulses = 0
         self.reads = 0
+        self.joules = 0.0  # of pulses and verify reads
 
     def program(self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = ()) -> None:
         """Program all blocks; each block's `achieved` and `pulses` are filled in.
@@ -232,6 +234,10 @@ class Programmer:
         cells.put([block.pulses for block in blocks], before + verified.pulses)
         self.pulses += int(verified.pulses.sum())
         self.reads += verified.reads
+        columns = verified.record.columns()
+        self.joules += pulse_energy(
+            self._bench.file, *(columns[name] for name in ("kind", "voltage", "width", "conductance"))
+        )
         if self._recorded:
             rows = dict(verified.rows)
             codes = np.array([self._codes[block.placement.array] for block in blocks])
@@ -253,6 +259,8 @@ class Programmer:
     def _read(self, cell: Cell, pulse: Pulse | None) -> float:
         conductance = self._bench.read(cell)
         self.reads += 1
+        kind, volts, width = (KINDS[pulse.kind], pulse.voltage, pulse.width) if pulse else (0, 0.0, 0.0)
+        self.joules += pulse_energy(self._bench.file, kind, volts, width, conductance)
         if not self._recorded:
             return conductance
         self._stream.record(

@@ -44,6 +44,7 @@ DIGITAL = {
     "residual": 1e-11, "relative_error": 1e-11, "sliced_error": 1e-11, "bits": 1e-2, "step": 1e-6, "solution": 1e-9,
     "reference": 1e-9, "matrix_achieved": 1e-9, "forecast_rho": 1e-9, "certificate": 1e-6,
     "true_residual": 1e-11, "products_off": 1e-9, "loop_slowest": 1e-9, "loop_damping": 1e-9, "shift": 1e-9,
+    "joules": 1e-6,
 }  # fmt: skip
 """Tolerances, relative to the largest value, of what older files and results name so."""
 

@@ -96,7 +96,10 @@ class LineSearch(Plain):
 
 
 class ConjugateResiduals(Plain):
-    """GCR: products orthogonal to all earlier ones."""
+    """GCR: products orthogonal to all earlier ones, of length 1.
+
+    Each direction lies in one row with its product, so that both are made orthogonal in one operation.
+    """
 
     def __init__(self) -> None:
         self.restart()
@@ -104,55 +107,51 @@ class ConjugateResiduals(Plain):
     def restart(self) -> None:
         """Forget earlier corrections."""
         self._count = 0
-        self._along: Floats = np.empty((0, 0))
-        self._products: Floats = np.empty((0, 0))
+        self._rows: Floats = np.empty((0, 0))
+        self._products = self._rows  # the rows' second halves
 
     def step(self, correction: Floats, product: Floats, residual: Floats) -> tuple[Floats, Floats, float]:
         """Return what is new in the correction, and the length that minimises the residual along it."""
-        length = norm(product)
+        rest = length = norm(product)
         if length == 0.0:
             return correction, product, 0.0
-        along, image, rest = correction, product, length
-        if self._count:
-            earlier, products = self._along[: self._count], self._products[: self._count]
+        count, n = self._count, len(correction)
+        if count == len(self._rows):
+            count = self._make_room(n)
+        row, image = self._rows[count], self._products[count]
+        row[:n] = correction
+        image[:] = product
+        if count:
+            earlier, products = self._rows[:count], self._products[:count]
             for _ in range(2):
-                parts = products.dot(image)
-                image = image - parts.dot(products)
-                along = along - parts.dot(earlier)
+                row -= products.dot(image).dot(earlier)
                 before, rest = rest, norm(image)
                 if rest > ENOUGH * before:  # else a second pass removes what rounding left of the first
                     break
         if rest < DEPENDENT * length:
             self.restart()
             return correction, product, share(residual, product)
-        along, image = self._keep(along, image, rest)
-        return along, image, float(image.dot(residual))
+        row /= rest
+        self._count = count + 1
+        return row[:n], image, float(image.dot(residual))
 
     def project(self, residual: Floats) -> tuple[Floats, Floats] | None:
         """Return the combination of earlier corrections that minimises the residual."""
         if not self._count:
             return None
-        earlier, products = self._along[: self._count], self._products[: self._count]
-        parts = products.dot(residual)
-        return parts.dot(earlier), parts.dot(products)
+        n = len(residual)
+        both = self._products[: self._count].dot(residual).dot(self._rows[: self._count])
+        return both[:n], both[n:]
 
-    def _keep(self, along: Floats, image: Floats, length: float) -> tuple[Floats, Floats]:
-        """Keep a direction and its product, divided by the length of the product, and return them."""
-        if self._count == MEMORY:
-            self._along, self._products = (
-                np.roll(self._along, -1, axis=0),
-                np.roll(self._products, -1, axis=0),
-            )
-            self._count -= 1
-        elif self._count == len(self._along):
-            shape = min(max(16, 2 * self._count), MEMORY), len(along)
-            earlier, products = self._along, self._products
-            self._along, self._products = np.empty(shape), np.empty(shape)
-            if self._count:
-                self._along[: self._count], self._products[: self._count] = earlier, products
-        number = self._count
-        self._count += 1
-        return np.divide(along, length, self._along[number]), np.divide(image, length, self._products[number])
+    def _make_room(self, n: int) -> int:
+        """Make room for one more direction of n elements, and return how many there are; the oldest one may go."""
+        kept = self._rows[-MEMORY:]
+        self._rows = np.empty((min(max(16, 2 * self._count), MEMORY + 1), 2 * n))
+        self._products = self._rows[:, n:]
+        self._count = len(kept)
+        if self._count:
+            self._rows[: self._count] = kept
+        return self._count
 
 
 class ConjugateGradients(Plain):
@@ -175,10 +174,10 @@ class ConjugateGradients(Plain):
         along, image = _scaled(correction, size), _scaled(product, size)
         if self._last is not None:
             before, its, energy = self._last
-            part = _product(along, its) / energy
+            part = float(along.dot(its)) / energy
             along, image = along - part * before, image - part * its
-        energy = _product(along, image)
-        length = _product(residual, along) / energy if energy else 0.0
+        energy = float(along.dot(image))
+        length = float(along.dot(residual)) / energy if energy else 0.0
         if not length > 0.0:
             self.restart()
             return correction, product, share(residual, product)

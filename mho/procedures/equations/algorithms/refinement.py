@@ -26,6 +26,7 @@ from mho.procedures.equations.certificates.certificate import norm
 Floats = NDArray[np.float64]
 End = Literal["", "converged", "stalled", "railed", "cycles"]
 
+CORRECTION_BITS = 12  # of a correction in the products: about the accuracy of an INV
 STALL_CYCLES = 10  # cycles within which the residual must fall
 RECHECK = 6  # cycles after which the carried residual is not trusted further
 STALL_FACTOR = 0.9  # to less than this share of its earlier value
@@ -77,7 +78,7 @@ def refine(
     enough: Callable[[Floats, float], bool],
     *,
     method: Method = "line search",
-    correction_bits: int = 12,
+    correction_bits: int = CORRECTION_BITS,
     max_cycles: int = 50,
     measure: Callable[[Floats], float] = norm,
     start: Floats | None = None,

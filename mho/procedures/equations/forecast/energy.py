@@ -7,15 +7,14 @@ left out: 0.4 V across 35 uS is 6 uW, an amplifier takes a thousand times as muc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments import ArrayBench
-from mho.procedures.stream import NullStream
+from mho.instruments import Bench
 
 Floats = NDArray[np.float64]
 
@@ -46,36 +45,24 @@ class EnergyModel:
         )
 
 
-class ProgrammingMeter(NullStream):
-    """A stream that keeps nothing of a solve but the energy of its pulses and verify reads.
+@contextmanager
+def metering(bench: Bench) -> Iterator[VectorMeter]:
+    """Count the energy of the vectors that a bench plays meanwhile."""
+    before, meter = bench.on_vectors, VectorMeter(bench.instruments.daq.sample_period)
+    bench.on_vectors = meter
+    try:
+        yield meter
+    finally:
+        bench.on_vectors = before
+
+
+class VectorMeter:
+    """Counts the energy of the vectors that a bench plays; it is the bench's `on_vectors`.
 
     Parameters
     ----------
-    aperture : float
-        Of a verify read, s.
-    volts : float
-        Of a verify read, V.
-
-    Attributes
-    ----------
-    joules : float
-    """
-
-    def __init__(self, aperture: float, volts: float) -> None:
-        super().__init__()
-        self._aperture, self._volts = aperture, volts
-        self.joules = 0.0
-        self.record_block = self._meter
-
-    def _meter(self, table: str, columns: Mapping[str, Any]) -> None:
-        if table == "pulses":
-            siemens = np.abs(columns["conductance"])
-            pulses = np.where(columns["kind"] > 0, columns["voltage"] ** 2 * columns["width"], 0.0)
-            self.joules += float((siemens * (pulses + self._volts**2 * self._aperture)).sum())
-
-
-class MeteredBench(ArrayBench):
-    """An `ArrayBench` that counts the energy of the vectors it plays.
+    period : float
+        From one vector to the next, s.
 
     Attributes
     ----------
@@ -86,27 +73,18 @@ class MeteredBench(ArrayBench):
     """
 
     model = EnergyModel()
-    joules, vectors = 0.0, 0
 
-    def multiply(self, volts: Floats) -> Floats:
-        """As `Bench.multiply`."""
-        amperes = super().multiply(volts)
-        period = self.instruments.daq.sample_period
-        peaks = np.abs(volts).max(axis=1, initial=0.0)
-        self.joules += float((peaks * np.abs(amperes).sum(axis=1)).sum()) * period
-        self._count(volts, amperes, period)
-        return amperes
+    def __init__(self, period: float) -> None:
+        self._period = period
+        self.joules, self.vectors = 0.0, 0
 
-    def invert(self, volts: Floats) -> Floats:
-        """As `Bench.invert`."""
-        outputs = super().invert(volts)
-        self._count(volts, outputs, self.instruments.daq.sample_period)
-        return outputs
-
-    def _count(self, driven: Floats, answered: Floats, period: float) -> None:
-        """Add what amplifiers and converters take: an amplifier a line that answers, a converter a line."""
-        samples, lines = len(driven) + RESTING, answered.shape[1]
-        self.vectors += len(driven)
+    def __call__(self, mode: str, volts: Floats, answers: Floats) -> None:
+        """Add what cells take while they multiply, and amplifiers and converters: one a line that answers, one a line."""
+        samples, lines = len(volts) + RESTING, answers.shape[1]
+        self.vectors += len(volts)
+        if mode == "MULTIPLY":
+            peaks = np.abs(volts).max(axis=1, initial=0.0)
+            self.joules += float((peaks * np.abs(answers).sum(axis=1)).sum()) * self._period
         self.joules += samples * (
-            lines * self.model.amplifier * period + (driven.shape[1] + lines) * self.model.conversion
+            lines * self.model.amplifier * self._period + (volts.shape[1] + lines) * self.model.conversion
         )

@@ -23,8 +23,8 @@ class SolveForecast:
         Those of them on which the solve converged.
     intervals : dict
         By the names of `QUANTITIES`; a quantity is left out where too few draws have it.
-    wall, joules : Interval or None
-        Seconds that a draw took on this machine, and energy (J) of a solve.
+    wall : Interval or None
+        Seconds that a draw took on this machine.
     reasons : dict
         Why draws did not converge: how many, by the first clause of the reason.
     operations : float
@@ -35,7 +35,6 @@ class SolveForecast:
     converging: int
     intervals: dict[str, Interval]
     wall: Interval | None
-    joules: Interval | None
     reasons: dict[str, int]
     operations: float
 
@@ -52,7 +51,6 @@ class SolveForecast:
             sum(one.converged for one in drawn),
             {name: interval for name, interval in found.items() if interval is not None},
             prediction_interval([one.wall_seconds for one in ended]),
-            prediction_interval([one.joules for one in ended]),
             dict(reasons),
             sum(one.operations for one in ended) / max(len(ended), 1),
         )

@@ -19,7 +19,8 @@ from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, BlockPlan
 from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
 from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.solve.loop_choice import JUDGED_BITS, Loop, cycles_around, draw_inverses
+from mho.procedures.equations.solve.drawn_loops import JUDGED_BITS, cycles_around
+from mho.procedures.equations.solve.loop_choice import Loop
 
 Floats = NDArray[np.float64]
 
@@ -101,7 +102,7 @@ def choose_effort(
 
     That is the first whose expected cycles, with some to spare, are within `most`; the largest where none are.
     """
-    inverses = [draw_inverses(leaf.loop.candidate, levels, 1, rng)[0] for leaf in leaves]
+    inverses = [leaf.loop.drawn.inverses[0] for leaf in leaves]
     judged = []
     for effort in EFFORTS:
         inverse = _drawn(effort, tree, leaves, inverses, levels, rng)
@@ -113,7 +114,7 @@ def choose_effort(
 
 def _cycles(held: Floats, inverse: Callable[[Floats], Floats], most: int, rng: np.random.Generator) -> int:
     rhs = rng.standard_normal(len(held))
-    return cycles_around(held, inverse, rhs, 2.0**-JUDGED_BITS * norm(rhs), "gcr", most)
+    return cycles_around(inverse, held, rhs, 2.0**-JUDGED_BITS * norm(rhs), "gcr", most)
 
 
 def _drawn(

@@ -24,6 +24,7 @@ from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip
 from mho.procedures.equations.solve.block_effort import EFFORTS, Effort, Judged, LeafLoop, choose_effort
 from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip, LeavesOnChip, place_leaves
 from mho.procedures.equations.solve.loop_choice import LoopChooser, Tried
+from mho.procedures.equations.solve.method_choice import MethodChoice
 
 Floats = NDArray[np.float64]
 
@@ -101,6 +102,11 @@ class BlockSolvePlan:
     def candidate(self) -> Candidate | None:
         """There is no one loop."""
         return None
+
+    @property
+    def choice(self) -> MethodChoice:
+        """GCR, which any inverse serves; nothing is judged without one loop."""
+        return MethodChoice("gcr")
 
     @property
     def tried(self) -> list[Tried]:

@@ -8,7 +8,7 @@ cycles that it is expected to take, from the same refinement as on the chip arou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,17 +19,12 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ConvergenceError
 from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.algorithms.refinement import refine
-from mho.procedures.equations.certificates.certificate import norm
+from mho.procedures.equations.solve.drawn_loops import DrawnLoops
 
 Floats = NDArray[np.float64]
 
 SHIFTS = (0.1, 0.3, 0.6, 1.0, 1.5)
 """Shifts that are tried in turn, in units of the largest eigenvalue's magnitude."""
-
-DRAWS = 6  # inverses with drawn cell errors that a loop is judged by
-JUDGED_BITS = 24  # to which the residual falls in the judged refinements
-MOST_CYCLES = 60  # of a judged refinement; one that takes more counts as that many
 
 
 @dataclass(frozen=True)
@@ -47,6 +42,8 @@ class Loop:
         The best of each name in this form, best first.
     cycles : float
         Median of the expected cycles to 24 bits of the residual.
+    drawn : DrawnLoops
+        The loops with drawn cell errors that this one was judged by.
     """
 
     preconditioning: Preconditioning
@@ -54,6 +51,7 @@ class Loop:
     candidate: Candidate
     ranked: tuple[Candidate, ...]
     cycles: float
+    drawn: DrawnLoops
 
 
 @dataclass(frozen=True)
@@ -160,22 +158,19 @@ class LoopChooser:
         except ConvergenceError as error:
             self.tried.append(Tried(form.preconditioning, shift, None, np.inf, str(error)))
             return []
-        loops = [
-            Loop(form.preconditioning, form.matrix, one, ranked, self._cycles(form.matrix, one, rng))
-            for one in ranked
-            if one.damped
-        ]
+        loops = [self._judged(form, one, ranked, rng) for one in ranked if one.damped]
         self.tried.extend(Tried(form.preconditioning, shift, one.candidate, one.cycles, "") for one in loops)
         self.tried.extend(
             Tried(form.preconditioning, shift, one, np.inf, _why_not(one)) for one in ranked if not one.damped
         )
         return loops
 
-    def _cycles(self, matrix: Floats, candidate: Candidate, rng: np.random.Generator) -> float:
-        inverses = draw_inverses(candidate, self.levels, DRAWS, rng)
-        rhs = rng.standard_normal(len(matrix))
-        limit = 2.0**-JUDGED_BITS * norm(rhs)
-        return float(np.median([cycles_of(matrix, one, rhs, limit, self.method) for one in inverses]))
+    def _judged(
+        self, form: Form, candidate: Candidate, ranked: tuple[Candidate, ...], rng: np.random.Generator
+    ) -> Loop:
+        drawn = DrawnLoops.of(form.matrix, candidate, self.levels, rng)
+        cycles = float(np.median(drawn.cycles(self.method)))
+        return Loop(form.preconditioning, form.matrix, candidate, ranked, cycles, drawn)
 
 
 class Form:
@@ -213,47 +208,3 @@ def _forms(matrix: Floats) -> list[Form]:
     if equilibrating.scales:
         tried.append(equilibrating)
     return [Form(form, form.matrix(matrix)) for form in tried]
-
-
-def draw_inverses(candidate: Candidate, levels: Levels, draws: int, rng: np.random.Generator) -> Floats:
-    """Return inverses of loops with drawn cell errors, (draws, n, n), in the matrix's units; zero for singular ones."""
-    encoding, step = candidate.encoding, levels.step
-    positive = levels.draw(encoding.positive, draws, rng)
-    negative = None if encoding.negative is None else levels.draw(encoding.negative, draws, rng)
-    networks = encoding.network(positive, negative, encoding.diagonal_conductance(step))
-    return np.stack([_inverse(one) for one in encoding.represented(networks, step)])
-
-
-def cycles_of(matrix: Floats, inverse: Floats, rhs: Floats, limit: float, method: Method) -> int:
-    """Return the cycles after which the residual's norm is at most `limit`, around an inverse (n, n) that is off."""
-    return min(cycles_around(matrix, inverse.__matmul__, rhs, limit, method, MOST_CYCLES), MOST_CYCLES)
-
-
-def cycles_around(
-    matrix: Floats,
-    inverse: Callable[[Floats], Floats],
-    rhs: Floats,
-    limit: float,
-    method: Method,
-    most: int,
-) -> int:
-    """Return the cycles after which the residual's norm is at most `limit`; `most` + 1 where they are more."""
-    for cycle in refine(
-        rhs,
-        inverse,
-        lambda vector: matrix @ vector.values,
-        lambda solution: rhs - matrix @ solution,
-        lambda solution, size: size <= limit,
-        method=method,
-        max_cycles=most,
-    ):
-        if cycle.end == "converged":
-            return cycle.number
-    return most + 1
-
-
-def _inverse(matrix: Floats) -> Floats:
-    try:
-        return np.asarray(np.linalg.inv(matrix))
-    except np.linalg.LinAlgError:
-        return np.zeros_like(matrix)

@@ -12,6 +12,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Programmer
+from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation
 from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
 from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
@@ -34,6 +35,7 @@ class ProgrammedBlockMatrix:
     """
 
     on_chip = False
+    method: Method = "gcr"  # an inverse by blocks changes from cycle to cycle, which GCR need not mind
     rho = np.inf
     margin: tuple[float | None, float | None] = (None, None)
 
@@ -144,6 +146,11 @@ class ProgrammedBlockMatrix:
     def reads(self) -> int:
         """Verify reads so far."""
         return self.programmer.reads
+
+    @property
+    def joules(self) -> float:
+        """Energy of pulses and verify reads so far."""
+        return self.programmer.joules
 
     @property
     def failed(self) -> int:

@@ -17,9 +17,17 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Block, Programmer
+from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
 from mho.procedures.equations.circuits.products import SlicedProduct
-from mho.procedures.equations.solve.solve_messages import say_failed_cells, say_forecast, say_products
+from mho.procedures.equations.solve.drawn_loops import DrawnLoops
+from mho.procedures.equations.solve.method_choice import MethodChoice
+from mho.procedures.equations.solve.solve_messages import (
+    say_failed_cells,
+    say_forecast,
+    say_other_method,
+    say_products,
+)
 from mho.procedures.equations.solve.solve_plan import SolvePlan
 from mho.procedures.stream import Stream
 
@@ -37,6 +45,7 @@ class MatrixOnChip(Protocol):
     rho: float
     margin: tuple[float | None, float | None]
     on_chip: bool
+    method: Method
 
     @property
     def plan(self) -> PlanOnChip:
@@ -99,6 +108,11 @@ class MatrixOnChip(Protocol):
         ...
 
     @property
+    def joules(self) -> float:
+        """Energy of pulses and verify reads so far."""
+        ...
+
+    @property
     def failed(self) -> int:
         """Cells outside their window."""
         ...
@@ -115,6 +129,11 @@ class PlanOnChip(Protocol):
     @property
     def choices(self) -> dict[str, object]:
         """What a run's result has of this kind of plan alone."""
+        ...
+
+    @property
+    def choice(self) -> MethodChoice:
+        """The method of refinement, and how it was chosen."""
         ...
 
     @property
@@ -156,6 +175,8 @@ class ProgrammedMatrix:
         Of cells that hold digits.
     on_chip : bool
         Whether products are taken on the chip, now; False makes them those of float64.
+    method : str
+        Method of refinement, now: the plan's, as long as it is the right one for the cells as programmed.
     """
 
     def __init__(
@@ -176,9 +197,11 @@ class ProgrammedMatrix:
         alike = plan.loop_levels is plan.levels
         self._loops_own = None if alike else Programmer(bench, stream, plan.loop_levels, names, settings)
         self.on_chip = plan.multiply is not None
+        self.method: Method = plan.choice.method
         self._inverse: AnalogueInverse | None = None
         self._product: SlicedProduct | None = None
         self._clamped = self._loops = self._inversions = 0
+        self._achieved = np.empty((0, 0))
 
     def program(self) -> None:
         """Program all blocks."""
@@ -203,6 +226,7 @@ class ProgrammedMatrix:
         while why := self._unsettled(trial):
             self.shift_further(why)
         say_forecast(self.rho, self.plan.candidate.shift, self._stream)
+        self._confirm_method(trial)
 
     def shift_further(self, why: str) -> None:
         """Plan and program the loop again with a larger shift, on the same cells.
@@ -295,6 +319,11 @@ class ProgrammedMatrix:
         return sum(one.reads for one in self._programmers)
 
     @property
+    def joules(self) -> float:
+        """Energy of pulses and verify reads so far."""
+        return sum(one.joules for one in self._programmers)
+
+    @property
     def _loop_programmer(self) -> Programmer:
         return self.programmer if self._loops_own is None else self._loops_own
 
@@ -315,9 +344,21 @@ class ProgrammedMatrix:
         """Return why the loop cannot be used; empty when it can."""
         try:
             self.margin = self.plan.margin(self._bench.input_conductance)
-            achieved, self.rho = self.plan.forecast(self._bench.input_conductance)
-            self._stream.set_array("matrix_achieved", achieved)
+            self._achieved, self.rho = self.plan.forecast(self._bench.input_conductance)
+            self._stream.set_array("matrix_achieved", self._achieved)
             self.invert(self.plan.preconditioning.equations(trial))
         except ConvergenceError as error:
             return str(error)
         return ""
+
+    def _confirm_method(self, trial: Floats) -> None:
+        """Go over to GCR where the chosen method is expected to take more cycles around the cells as programmed."""
+        plan, form = self.plan, self.plan.preconditioning
+        if self.method != plan.choice.method:  # it is GCR already
+            return
+        programmed = DrawnLoops.programmed(
+            plan.loop.matrix, form.matrix(self._achieved), form.equations(trial)
+        )
+        self.method = plan.choice.confirmed(programmed, plan.held)
+        if self.method != plan.choice.method:
+            say_other_method(plan.choice.method, self._stream)

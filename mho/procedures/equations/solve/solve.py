@@ -23,7 +23,7 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming import PULSES_PER_CELL
 from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
-from mho.procedures.equations.algorithms.directions import METHODS, Method
+from mho.procedures.equations.algorithms.directions import METHODS
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
@@ -32,6 +32,7 @@ from mho.procedures.equations.circuits.programmed_blocks import (
     wait_at_rest,
 )
 from mho.procedures.equations.forecast.drawn_solves import draw_solves
+from mho.procedures.equations.forecast.energy import metering
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.solve.answers import (
     Answer,
@@ -76,6 +77,7 @@ from mho.procedures.equations.solve.solve_messages import (
     say_encoding,
     say_inverse_residual,
     say_least_squares,
+    say_method,
     say_taken_over,
     say_what_slices_hold,
 )
@@ -101,7 +103,7 @@ from mho.runs.standard_figures import convergence_figure
 
 Floats = NDArray[np.float64]
 
-FLOAT64 = "products in float64"
+FLOAT64, GCR = "products in float64", "method GCR"
 WORTHLESS = 0.05
 """Error of a carried residual, relative to the one before, from which products in float64 are the faster way."""
 
@@ -139,7 +141,7 @@ class Solve(Procedure):
     """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
 
     version: ClassVar[str] = (
-        "3"  # in version 1 a tolerance of 0 meant none given; in 2 the method was a line search
+        "4"  # in version 1 a tolerance of 0 meant none given; in 2 the method was a line search, in 3 auto was GCR
     )
     title: ClassVar[str] = "Solve A x = b"
     group: ClassVar[str] = "Linear equations"
@@ -219,7 +221,9 @@ class Solve(Procedure):
             lines=bench.vector_size,
             input_conductance=bench.input_conductance,
             slices=None if self.residual == "float64" else slices,
-            method=self._method(),
+            method=self.method,
+            goal=given.goal,
+            correction_bits=self.correction_bits,
             analogue_loop=self.loop_targets == "analogue",
         )
         return PreparedSolve(
@@ -295,9 +299,11 @@ class Solve(Procedure):
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Remove a tolerance of 0, which stood for that of the bits in version 1; name what versions 1 and 2 did."""
+        """Remove a tolerance of 0, which stood for that of the bits in version 1; name what versions 1 to 3 did."""
         old = version == "1" and values.get("tolerance") == 0
         kept = {name: one for name, one in values.items() if not (old and name == "tolerance")}
+        if version == "3":
+            return kept | ({"method": "gcr"} if kept.get("method", "auto") == "auto" else {})
         return {"method": "line search", "residual": "analogue"} | kept if version in ("1", "2") else kept
 
     def in_use(self, plan: PreparedSolve) -> Mapping[str, tuple[str, str]]:
@@ -362,6 +368,13 @@ class Solve(Procedure):
         return forecast
 
     def _solve(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
+        """Program, refine each right-hand side, report, with the energy that it took."""
+        with metering(bench) as meter:
+            solution = self._refine(plan, bench, stream)
+        spent = {"joules": solution.summary["joules"] + meter.joules, "vectors": meter.vectors}
+        return replace(solution, summary=solution.summary | spent)
+
+    def _refine(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
         """Program, refine each right-hand side, report."""
         system = plan.system
         say_least_squares(system, stream)
@@ -377,7 +390,10 @@ class Solve(Procedure):
         else:
             say_what_slices_hold(plan.system, plan.on_chip, plan.slices_wanted, stream)
             say_encoding(plan.on_chip, stream)
+            say_method(plan.on_chip.choice, stream)
             matrix = ProgrammedMatrix(bench, stream, plan.on_chip, plan.settings, plan.rng)
+        if self.method != "auto":
+            matrix.method = self.method
         if open_columns:
             matrix.program()
             matrix.settle(system.rhs[:, open_columns[0]])
@@ -400,11 +416,6 @@ class Solve(Procedure):
         if self.blocks != "schwarz":
             return 0
         return OVERLAP if self.overlap is None else int(self.overlap)
-
-    def _method(self) -> Method:
-        """Return the method in use: `auto` is GCR, which minimises the residual over all corrections so far."""
-        chosen: Method = "gcr" if self.method == "auto" else self.method
-        return chosen
 
     def _answer(
         self, plan: PreparedSolve, bench: Bench, stream: Stream, matrix: MatrixOnChip, column: int
@@ -453,7 +464,8 @@ class Solve(Procedure):
         """Yield the cycles of one right-hand side, in legs.
 
         A new leg goes on from the solution of the last one: with another loop where it rails, and with products in
-        float64 where those of the chip are worth too little and the residual may come from either.
+        float64 where those of the chip are worth too little and the residual may come from either, and with GCR where
+        the chosen method takes longer than was expected.
         """
         rhs, form = system.rhs[:, column], matrix.plan.preconditioning
         done, start = 0, None
@@ -464,7 +476,7 @@ class Solve(Procedure):
                 matrix.multiply,
                 lambda unknowns: form.equations(system.residual(form.solution(unknowns), column)),
                 lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
-                method=self._method(),
+                method=matrix.method,
                 correction_bits=self.correction_bits,
                 max_cycles=self.max_cycles - done,
                 measure=lambda residual: system.measure(form.given_equations(residual)),
@@ -490,6 +502,9 @@ class Solve(Procedure):
                     "float64",
                     "WARNING",
                 )
+            elif change == GCR:
+                stream.say(f"{matrix.method} takes more cycles than was expected: GCR takes over")
+                matrix.method = "gcr"
             else:
                 matrix.shift_further(change)
                 matrix.settle(rhs)
@@ -499,11 +514,10 @@ class Solve(Procedure):
         if cycle.end == "railed":
             return "the INV loop rails"
         poor = cycle.off > WORTHLESS or cycle.end == "stalled"
-        return (
-            FLOAT64
-            if self.residual == "auto" and matrix.on_chip and poor and cycle.end != "converged"
-            else ""
-        )
+        if self.residual == "auto" and matrix.on_chip and poor and cycle.end != "converged":
+            return FLOAT64
+        slow = matrix.method != "gcr" and matrix.plan.choice.outlasted(cycle)
+        return GCR if slow and cycle.end != "converged" else ""
 
     def _report(
         self,
@@ -536,7 +550,8 @@ class Solve(Procedure):
             "certificate": worst.certificate.plain(),
             "encoding": on_chip.encoding_name,
             "shift": on_chip.shift,
-            "method": self._method(),
+            "method": matrix.method,
+            "methods_judged": [one.plain() for one in on_chip.choice.judged],
             "residual_from": "analogue" if matrix.on_chip else "float64",
             "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
             "loop_slowest": matrix.margin[0],
@@ -555,6 +570,7 @@ class Solve(Procedure):
             "cells_failed": matrix.failed,
             "pulses": matrix.pulses,
             "reads": matrix.reads,
+            "joules": matrix.joules,
             "virtual_seconds": bench.now(),
         }
         if system.square_form is not None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from mho.chip_maps.preconditioning import Preconditioning
+from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.least_squares import FORM_NAMES
 from mho.procedures.equations.solve.linear_system import LinearSystem
+from mho.procedures.equations.solve.method_choice import MethodChoice
 from mho.procedures.equations.solve.solve_plan import SolvePlan
 from mho.procedures.stream import Stream
 
@@ -89,6 +91,19 @@ def say_encoding(plan: SolvePlan, stream: Stream) -> None:
         )
     if not chosen.damped:
         stream.say("the INV circuit may oscillate: eigenvalues of D^-1 G far from the real axis", "WARNING")
+
+
+def say_method(choice: MethodChoice, stream: Stream) -> None:
+    """Announce the method that was chosen, with what each is expected to take; nothing for one that was given."""
+    if choice.judged:
+        stream.say(f"method: {choice.method}; {choice.in_words()}")
+
+
+def say_other_method(chosen: Method, stream: Stream) -> None:
+    """Announce that the cells came out so that another method than the chosen one serves them."""
+    stream.say(
+        f"around the cells as programmed {chosen} would take more cycles than GCR, which is the method from here on"
+    )
 
 
 def say_blocks(plan: BlockSolvePlan, stream: Stream) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +12,23 @@ from numpy.typing import NDArray
 from mho.chip_maps.checksums import CheckedTile, checked_tiles, place_checked
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
-from mho.chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind
+from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
-from mho.chip_maps.placement import Placement, place
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.chip_maps.wire_drops import with_all_lines
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS
+from mho.procedures.equations.solve.linear_system import Goal
 from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser, Tried
+from mho.procedures.equations.solve.loop_on_cells import fitting_kinds, on_cells, place_loop
+from mho.procedures.equations.solve.method_choice import Judging, MethodChoice, choose_method
 
 Floats = NDArray[np.float64]
 
+GOAL = Goal(24, None)
 TILE_WIDTH = 32  # columns measured at once, check columns included; limits the current in one line's wire
 
 
@@ -46,6 +50,8 @@ class SolvePlan:
         The inverting arrays' cells; no second block when no entry needs it.
     chooser : LoopChooser
         Finds another loop where this one does not settle.
+    choice : MethodChoice
+        The method of refinement, and how it was chosen.
     """
 
     chip: ChipMap
@@ -57,6 +63,7 @@ class SolvePlan:
     positive: Block
     negative: Block | None
     chooser: LoopChooser
+    choice: MethodChoice
 
     @property
     def candidate(self) -> Candidate:
@@ -173,7 +180,7 @@ class SolvePlan:
         )  # a run declares its maps before it begins
         chooser = replace(self.chooser, kinds=kinds, arrays=arrays)
         loop = chooser.shifted([form], rng, beyond=self.candidate.shift)
-        positive, negative = _on_cells(self.positive.placement, self.chip.arrays_for("invert"), loop)
+        positive, negative = on_cells(self.positive.placement, self.chip.arrays_for("invert"), loop)
         return replace(self, loop=loop, positive=positive, negative=negative)
 
 
@@ -186,7 +193,9 @@ def plan_solve(
     lines: tuple[int, int],
     input_conductance: float,
     slices: Callable[[Floats], tuple[int, int]] | None,
-    method: Method = "gcr",
+    method: Method | Literal["auto"] = "gcr",
+    goal: Goal = GOAL,
+    correction_bits: int = CORRECTION_BITS,
     analogue_loop: bool = False,
 ) -> SolvePlan:
     """Choose the loop by its forecast, slice the matrix in the loop's form, and place every block on good cells.
@@ -204,7 +213,9 @@ def plan_solve(
     slices : callable or None
         Matrix in the loop's form -> slices wanted, and the fewest that serve. None where products are taken in float64.
     method : str
-        Method of the refinement, by which loops are judged.
+        Method of the refinement, by which loops are judged; "auto" judges them by GCR, and then chooses.
+    goal, correction_bits
+        Of the solution, and of the vectors that are multiplied: what methods are judged with.
     analogue_loop : bool
         Whether the loop's cells are programmed to the entries themselves instead of the nearest digits.
 
@@ -218,12 +229,14 @@ def plan_solve(
     loops, levels = chip.arrays_for("invert"), chip.level_scale()
     if not loops or (slices is not None and not chip.arrays_for("multiply")):
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
-    kinds = _fitting_kinds(chip, loops, matrix, encoding, lines)
+    kinds = fitting_kinds(chip, loops, matrix, encoding, lines)
     loop_levels = levels.refined() if analogue_loop else levels
-    chooser = LoopChooser(loop_levels, kinds, len(loops), input_conductance, method)
+    chooser = LoopChooser(
+        loop_levels, kinds, len(loops), input_conductance, "gcr" if method == "auto" else method
+    )
     loop = chooser.choose(matrix, rng)
     order = loop.candidate.encoding.order
-    positive, negative = _on_cells(_place_loop(loops, loop, order), loops, loop)
+    positive, negative = on_cells(place_loop(loops, loop, order), loops, loop)
     multiply: MultiplyEncoding | None = None
     checked: tuple[CheckedTile, ...] = ()
     tiles: list[Block] = []
@@ -233,7 +246,9 @@ def plan_solve(
         checked = _checked(products, multiply, lines[1], levels.bits)
         places = place_checked(products, checked)
         tiles = [Block(at, tile.digits) for at, tile in zip(places, checked, strict=True)]
-    return SolvePlan(chip, levels, loop, multiply, tiles, checked, positive, negative, chooser)
+    held = loop.matrix if multiply is None else multiply.matrix
+    choice = choose_method(method, loop.drawn, held, Judging(goal, correction_bits))
+    return SolvePlan(chip, levels, loop, multiply, tiles, checked, positive, negative, chooser, choice)
 
 
 def encode_fitting(
@@ -267,43 +282,3 @@ def _checked(
 ) -> tuple[CheckedTile, ...]:
     """Cut the products' columns into tiles that converters with so many inputs and the array take."""
     return checked_tiles(encoding.digits, min(TILE_WIDTH, inputs, array.columns), digit_bits)
-
-
-def _fitting_kinds(
-    chip: ChipMap, loops: Sequence[ArrayMap], matrix: Floats, encoding: str, lines: tuple[int, int]
-) -> tuple[Kind, ...]:
-    """Return the kinds of encoding that fit: a bias column needs one more line, signs without it a second array."""
-    n = len(matrix)
-    room = min(*loops[0].stretch, *lines)
-    if n > room:
-        raise ChipMapError(
-            f"the matrix is {n} x {n} (as a real one); the inverting arrays of chip {chip.name!r} take up to "
-            f"{room} x {room} with the differential encoding and {room - 1} x {room - 1} with the bias column"
-        )
-    kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
-    if n + 1 > room:
-        kinds = tuple(kind for kind in kinds if kind != "bias")
-    if len(loops) < 2 and bool((matrix < 0.0).any()):
-        kinds = tuple(kind for kind in kinds if kind != "differential")
-    if not kinds:
-        raise ChipMapError(
-            f"no room for a signed {n} x {n} matrix on chip {chip.name!r}: it takes a second inverting array "
-            f"(differential) or one row and column more than the {room} there are (bias column)"
-        )
-    return kinds
-
-
-def _place_loop(loops: Sequence[ArrayMap], loop: Loop, order: int) -> Placement:
-    if loop.candidate.encoding.kind == "bias" or len(loops) < 2:
-        return place(loops[0], order, order)
-    # Both arrays of a differential loop share rows and columns, so a bad cell of either one counts.
-    joined = loops[0].model_copy(update={"bad_cells": loops[0].bad_cells + loops[1].bad_cells})
-    return place(joined, order, order)
-
-
-def _on_cells(placed: Placement, loops: Sequence[ArrayMap], loop: Loop) -> tuple[Block, Block | None]:
-    encoding = loop.candidate.encoding
-    positive = Block(placed, encoding.positive)
-    if encoding.negative is None:
-        return positive, None
-    return positive, Block(replace(placed, array=loops[1].name), encoding.negative)

@@ -11,15 +11,16 @@ import pytest
 
 from mho import run
 from mho.errors import Aborted, ConvergenceError
-from mho.instruments import open_bench
+from mho.instruments import ArrayBench, open_bench
 from mho.instruments.arrays.any_bench import as_arrays
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Solve
+from mho.procedures.cells.pulse_energy import pulse_energy
 from mho.procedures.equations.forecast.drawn_solves import QUANTITIES, DrawnSolve, draw_solves
-from mho.procedures.equations.forecast.energy import EnergyModel, MeteredBench, ProgrammingMeter
+from mho.procedures.equations.forecast.energy import EnergyModel, metering
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
 from mho.procedures.equations.solve.programmed_matrix import ProgrammedMatrix
-from mho.procedures.stream import Control, Message, Progress
+from mho.procedures.stream import Control, Message, NullStream, Progress
 from mho.running.execution import evaluate
 from mho.runs import RunFile, Status
 from mho.runs.intervals import Interval
@@ -48,7 +49,7 @@ def test_the_outcome_of_forty_solves_lies_in_their_intervals_about_as_often_as_s
         intervals = {name: Interval.from_plain(told["forecast"][name]) for name in QUANTITIES}
         outcomes = [told] + [solved(100 * case + chip, preset, matrix) for chip in range(1, 5)]
         for outcome in outcomes:
-            for name in ("forecast_rho", "bits", "pulses", "virtual_seconds", "loop_slowest"):
+            for name in ("forecast_rho", "bits", "pulses", "virtual_seconds", "joules", "loop_slowest"):
                 held += intervals[name].share(outcome[name])
                 inside_all &= intervals[name].holds(outcome[name])
                 count += 1
@@ -116,7 +117,7 @@ def test_a_run_whose_loop_does_not_settle_keeps_its_forecast(tmp_path: Path, mon
     settle = ProgrammedMatrix.settle
 
     def railing(matrix: ProgrammedMatrix, trial: np.ndarray) -> None:
-        if isinstance(matrix._bench, MeteredBench):
+        if isinstance(matrix._stream, NullStream):  # on a drawn chip
             settle(matrix, trial)
         else:
             raise ConvergenceError("the INV loop rails")
@@ -184,30 +185,32 @@ def test_cycles_that_are_not_enough_are_out_of_reach():
 
 
 def test_energy_of_pulses_and_reads_is_voltage_squared_times_conductance_times_time():
-    meter = ProgrammingMeter(aperture=1e-4, volts=0.2)
-    columns = {
-        "kind": np.array([0, 1, 2]),
-        "voltage": np.array([0.2, 3.0, 2.0]),
-        "width": np.array([0.0, 1e-7, 1e-7]),
-        "conductance": np.array([1e-5, 2e-5, 3e-5]),
-    }
-    meter.record_block("pulses", columns)
-    meter.record_block("products", {"cycle": np.ones(1)})
-    reads = 0.04 * 1e-4 * 6e-5
-    assert meter.joules == pytest.approx(9.0 * 2e-5 * 1e-7 + 4.0 * 3e-5 * 1e-7 + reads)
+    bench = load_bench_file("arrays").bench
+    read = bench.read.voltage**2 * bench.read.nplc / 60.0
+    found = pulse_energy(bench, [0, 1, 2], [0.2, 3.0, 2.0], [0.0, 1e-7, 1e-7], [1e-5, 2e-5, -3e-5])
+    assert found == pytest.approx(9.0 * 2e-5 * 1e-7 + 4.0 * 3e-5 * 1e-7 + read * 6e-5)
 
 
 def test_energy_of_vectors_is_that_of_cells_amplifiers_and_converters():
-    source = as_arrays(load_bench_file("arrays"), "ideal")
-    with MeteredBench(source, seed=1) as bench:
+    with ArrayBench(as_arrays(load_bench_file("arrays"), "ideal"), seed=1) as bench, metering(bench) as meter:
         bench.connect_multiply("multiply", [0, 1, 2], [0, 1])
-        volts = 0.2 * np.ones((5, 3))
-        amperes = bench.multiply(volts)
+        amperes = bench.multiply(0.2 * np.ones((5, 3)))
         period, model = bench.instruments.daq.sample_period, EnergyModel()
-        cells = 0.2 * np.abs(amperes).sum() * period
-        around = 7 * (2 * model.amplifier * period + 5 * model.conversion)
-        assert bench.joules == pytest.approx(cells + around)
-        assert bench.vectors == 5
+    cells = 0.2 * np.abs(amperes).sum() * period
+    around = 7 * (2 * model.amplifier * period + 5 * model.conversion)
+    assert meter.joules == pytest.approx(cells + around)
+    assert meter.vectors == 5
+
+
+def test_a_run_tells_its_energy_which_its_file_s_pulses_are_part_of(tmp_path: Path):
+    with open_bench("arrays", seed=3) as bench:
+        told = run(Solve(matrix=MATRIX, rhs=RHS), bench, seed=1, output=tmp_path / "run.h5").summary
+    with RunFile(tmp_path / "run.h5") as file:
+        rows = file.table("pulses")
+    columns = (rows[name] for name in ("kind", "voltage", "width", "conductance"))
+    pulses = pulse_energy(load_bench_file("arrays").bench, *columns)
+    assert 0.0 < pulses < told["joules"]
+    assert told["vectors"] > told["inversions"] + told["products"]
 
 
 def test_a_bench_with_instruments_becomes_one_of_the_same_chip_and_converters():
@@ -219,6 +222,6 @@ def test_a_bench_with_instruments_becomes_one_of_the_same_chip_and_converters():
         assert without.bench.simulation.preset == "quiet"
         assert without.chip_text == source.chip_text
         assert without.bench.instruments.daq == source.bench.instruments.daq
-        with MeteredBench(without, seed=1) as bench:
+        with ArrayBench(without, seed=1) as bench:
             assert bench.simulated is not None
             assert bench.simulated.chip.preset.name == "quiet"

@@ -1,0 +1,60 @@
+"""Cells of the inverting loop: which kinds of encoding they have room for, and where its arrays go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import ArrayMap, ChipMap
+from mho.chip_maps.inverse_encoding import KINDS, Kind
+from mho.chip_maps.placement import Placement, place
+from mho.errors import ChipMapError
+from mho.procedures.cells.programming import Block
+from mho.procedures.equations.solve.loop_choice import Loop
+
+Floats = NDArray[np.float64]
+
+
+def fitting_kinds(
+    chip: ChipMap, loops: Sequence[ArrayMap], matrix: Floats, encoding: str, lines: tuple[int, int]
+) -> tuple[Kind, ...]:
+    """Return the kinds of encoding that fit: a bias column needs one more line, signs without it a second array."""
+    n = len(matrix)
+    room = min(*loops[0].stretch, *lines)
+    if n > room:
+        raise ChipMapError(
+            f"the matrix is {n} x {n} (as a real one); the inverting arrays of chip {chip.name!r} take up to "
+            f"{room} x {room} with the differential encoding and {room - 1} x {room - 1} with the bias column"
+        )
+    kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
+    if n + 1 > room:
+        kinds = tuple(kind for kind in kinds if kind != "bias")
+    if len(loops) < 2 and bool((matrix < 0.0).any()):
+        kinds = tuple(kind for kind in kinds if kind != "differential")
+    if not kinds:
+        raise ChipMapError(
+            f"no room for a signed {n} x {n} matrix on chip {chip.name!r}: it takes a second inverting array "
+            f"(differential) or one row and column more than the {room} there are (bias column)"
+        )
+    return kinds
+
+
+def place_loop(loops: Sequence[ArrayMap], loop: Loop, order: int) -> Placement:
+    """Return lines for a loop on the inverting arrays, whose crossings hold no known bad cell."""
+    if loop.candidate.encoding.kind == "bias" or len(loops) < 2:
+        return place(loops[0], order, order)
+    # Both arrays of a differential loop share rows and columns, so a bad cell of either one counts.
+    joined = loops[0].model_copy(update={"bad_cells": loops[0].bad_cells + loops[1].bad_cells})
+    return place(joined, order, order)
+
+
+def on_cells(placed: Placement, loops: Sequence[ArrayMap], loop: Loop) -> tuple[Block, Block | None]:
+    """Return the blocks of the loop's first array, and of its second one where it needs it."""
+    encoding = loop.candidate.encoding
+    positive = Block(placed, encoding.positive)
+    if encoding.negative is None:
+        return positive, None
+    return positive, Block(replace(placed, array=loops[1].name), encoding.negative)

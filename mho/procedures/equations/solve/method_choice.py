@@ -1,0 +1,173 @@
+"""Choice of the method of refinement: the cheapest that is expected to take no more cycles than GCR.
+
+GCR never needs more cycles than the others, but for chance, and keeps and combines all earlier directions for it. Where
+the loop's inverse is near the matrix's, as many cycles do with fewer digital operations. Which, is judged by the
+refinements that the loop was chosen by: around the same inverses with drawn cell errors, with the products' matrix and
+vectors as the run will have them. Once the cells are programmed, the choice is held to what they came to hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.procedures.equations.algorithms.directions import Method
+from mho.procedures.equations.algorithms.refinement import Cycle
+from mho.procedures.equations.certificates.certificate import norm
+from mho.procedures.equations.solve.drawn_loops import MOST_CYCLES, DrawnLoops
+from mho.procedures.equations.solve.linear_system import Goal
+
+Floats = NDArray[np.float64]
+
+BY_COST: tuple[Method, ...] = ("plain", "line search", "cg", "gcr")
+"""By digital operations a cycle: an addition; a projection; two, and a direction; as many as there were cycles."""
+
+ROUNDING = 2.0**-49
+"""Of ||S|| ||x||: what float64 leaves of a residual in a judged refinement, below which nothing can be judged."""
+
+LATE = 2  # times the most expected cycles, from which on GCR takes over
+
+SYMMETRIC = 2.0**-48
+"""Difference between an entry and its mirror image, relative to the largest entry, up to which a matrix is symmetric."""
+
+
+@dataclass(frozen=True)
+class ExpectedCycles:
+    """The cycles that one method is expected to take.
+
+    Attributes
+    ----------
+    method : str
+    median : float
+        Of the drawn loops.
+    most : int
+        Of the drawn loops; `MOST_CYCLES` where one takes more.
+    """
+
+    method: Method
+    median: float
+    most: int
+
+    @classmethod
+    def of(cls, method: Method, cycles: Sequence[int]) -> Self:
+        """Return what the cycles around drawn loops come to."""
+        return cls(method, float(np.median(cycles)), max(cycles))
+
+    def plain(self) -> dict[str, str | float]:
+        """Return the values by name, for a run file."""
+        return {"method": self.method, "median": self.median, "most": self.most}
+
+
+@dataclass(frozen=True)
+class Judging:
+    """What methods are judged with: that of the run.
+
+    Attributes
+    ----------
+    goal : Goal
+    correction_bits : int
+        Of the vectors that are multiplied.
+    """
+
+    goal: Goal
+    correction_bits: int
+
+    def cycles(self, method: Method, loops: DrawnLoops, held: Floats) -> tuple[int, ...]:
+        """Return the cycles to the goal around each loop, with products by S as these hold it, `held` (n, n)."""
+        return loops.cycles(method, held=held, limit=self._limit(loops), correction_bits=self.correction_bits)
+
+    def _limit(self, loops: DrawnLoops) -> float:
+        """Return the residual's norm that proves the bits, or that of the tolerance; none that rounding hides."""
+        values = np.linalg.svd(loops.matrix, compute_uv=False)
+        length = norm(np.asarray(np.linalg.solve(loops.matrix, loops.rhs), dtype=np.float64))
+        bits, tolerance = self.goal.bits, self.goal.tolerance
+        wanted = 2.0**-bits * values[-1] * length if tolerance is None else tolerance * norm(loops.rhs)
+        return float(max(wanted, ROUNDING * values[0] * length))
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """A method, and how it was chosen.
+
+    Attributes
+    ----------
+    method : str
+    judged : tuple of ExpectedCycles
+        The methods that were considered, the cheapest a cycle first; empty for a method that was given.
+    judging : Judging or None
+        How they were judged.
+    """
+
+    method: Method
+    judged: tuple[ExpectedCycles, ...] = ()
+    judging: Judging | None = None
+
+    def outlasted(self, cycle: Cycle) -> bool:
+        """Return whether the choice was wrong, as the method took far longer; one that was given never has."""
+        most = [one.most for one in self.judged if one.method == self.method]
+        return bool(most) and (cycle.end == "stalled" or cycle.number >= LATE * most[0])
+
+    def in_words(self) -> str:
+        """Return what was judged, in a sentence without a beginning."""
+        each = ", ".join(
+            f"{one.method} {_count(one.median)} (at most {_count(one.most)})" for one in self.judged
+        )
+        return f"cycles expected from drawn loops: {each}"
+
+    def confirmed(self, programmed: DrawnLoops, held: Floats) -> Method:
+        """Return the method for the loop as programmed: GCR where the chosen one is expected to take more cycles.
+
+        Parameters
+        ----------
+        held : (n, n) array
+            The matrix as the products hold it.
+        """
+        if self.judging is None or self.method == "gcr":
+            return self.method
+        (most,) = self.judging.cycles("gcr", programmed, held)
+        (expected,) = self.judging.cycles(self.method, programmed, held)
+        return self.method if expected <= most < MOST_CYCLES else "gcr"
+
+
+def choose_method(
+    wanted: Method | Literal["auto"], drawn: DrawnLoops, held: Floats, judging: Judging
+) -> MethodChoice:
+    """Return the cheapest method that takes no more cycles than GCR, in the median of the drawn loops and at most.
+
+    Where GCR itself does not get there around each of them, it is the method. CG counts where the matrix is symmetric
+    positive definite in the loop's form.
+
+    Parameters
+    ----------
+    wanted : str
+        "auto", or the method that is taken whatever it takes.
+    held : (n, n) array
+        The matrix in the loop's form as the products hold it.
+    judging : Judging
+        With what they are judged.
+    """
+    if wanted != "auto":
+        return MethodChoice(wanted)
+    considered = [one for one in BY_COST if one != "cg" or _positive_definite(drawn.matrix)]
+    judged = tuple(ExpectedCycles.of(one, judging.cycles(one, drawn, held)) for one in considered)
+    gcr = judged[-1]
+    serve = (one.method for one in judged if one.median <= gcr.median and one.most <= gcr.most < MOST_CYCLES)
+    return MethodChoice(next(serve, gcr.method), judged, judging)
+
+
+def _count(cycles: float) -> str:
+    return f"{cycles:g}" if cycles < MOST_CYCLES else f"{MOST_CYCLES} or more"
+
+
+def _positive_definite(matrix: Floats) -> bool:
+    if np.abs(matrix - matrix.T).max() > SYMMETRIC * np.abs(matrix).max():
+        return False
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
