@@ -54,7 +54,7 @@ def test_about_half_of_the_runs_converge_as_was_forecast(seed, preset, max_cycle
     drawn, runs = told(preset, how), converging(preset, how)
     probability, low, high = drawn.solves.probability
     assert 0.25 < probability < 0.75
-    assert 0.2 * RUNS < runs < 0.8 * RUNS
+    assert 0.15 * RUNS < runs < 0.85 * RUNS
     assert low < probability < high
     assert chance(drawn, runs) > CHANCE
     exact = told("ideal", how)

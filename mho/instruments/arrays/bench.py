@@ -107,7 +107,11 @@ class ArrayBench(Bench):
         self._enter("MULTIPLY")
         self._vectors.forget()
         answers = self._daq.exchange_blocks(array, rows, columns, samples)
-        return (answers[:, 1:] - answers[:, :1]) / -self.instruments.board.transimpedance
+        currents: Floats = (answers[:, 1:] - answers[:, :1]) / -self.instruments.board.transimpedance
+        self.on_vectors(
+            "MULTIPLY", volts.reshape(-1, volts.shape[2]), currents.reshape(-1, currents.shape[2])
+        )
+        return currents
 
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> CellVisit:
         """Visit many cells, one after the other in bench time but evaluated at once; a context manager.

@@ -24,6 +24,7 @@ from mho.instruments.simulated.physics.wires.wires import WiredBlock
 Slots = NDArray[np.int32]
 
 
+MANY = 1 << 19  # cells, from which some are drawn before they are used
 CHANGED = 0.02
 """Change of a block's conductances, relative to all of them, from which its wires are evaluated anew."""
 
@@ -54,6 +55,7 @@ class SparseChip(SimulatedChip):
     ) -> None:
         super().__init__(arrays, preset, clock, rng)
         self.population = CellArray(0, 1, preset, clock, rng)
+        self._drawn = 0  # cells with a number; of many, the population has some to spare
         self._shares: dict[tuple[str, bytes, bytes], _KeptShare] = {}
         self._found: dict[tuple[str, bytes, bytes], Slots] = {}
         # Numbers from 1, 0 where no cell is drawn; pages of zeros are allocated when first written.
@@ -76,7 +78,7 @@ class SparseChip(SimulatedChip):
 
     def slots_of(self, cells: Sequence[tuple[str, Index, Index]]) -> list[Slots]:
         """Rows of the population where each of several lots of cells are, as `slots`; those not drawn yet are drawn."""
-        found, lots, count = [], [], self.population.shape[0]
+        found, lots, count = [], [], self._drawn
         for array, rows, columns in cells:
             numbers = self._numbers_of(array, rows, columns)
             missing = numbers[rows, columns] == 0
@@ -86,8 +88,12 @@ class SparseChip(SimulatedChip):
                 lots.append(new[0].size)
                 count += new[0].size
             found.append(numbers[rows, columns] - 1)
-        if lots:
-            self.population.extend(*lots)  # at once: each time copies all cells so far
+        short = count - self.population.shape[0]
+        if short > 0 and count > MANY:  # each time copies all cells so far, so spare ones are drawn with them
+            self.population.extend(short + self.population.shape[0] // 2)
+        elif short > 0:
+            self.population.extend(*lots)
+        self._drawn = count
         return found
 
     def _numbers_of(self, array: str, rows: Index, columns: Index) -> Slots:

@@ -28,6 +28,7 @@ Values = Any
 
 ELEMENTARY = 1.602176634e-19  # C
 TINY = 1e-30  # replaces a variance of 0 as divisor
+FORGOTTEN = 20.0  # correlation times, after which a process is new but for e^-20
 POWER_UP = 1.0  # s: clock zero on the noise's own clock, whose zero means "never evaluated"
 
 
@@ -80,13 +81,22 @@ class FlickerNoise:
         self._aperture = lru_cache(maxsize=8)(partial(_coefficients, self.times))
         self._fast = lru_cache(maxsize=64)(partial(_fast_variance, self.times, self.amplitude))
 
-    def advance(self, index: Index, now: float) -> Values:
-        """Advance the cells at `index` to clock time `now`; return their processes, (..., decades)."""
-        fresh = self._come_to(index, now, 0.0)
-        state = self._state[index]
+    def advance(self, index: Index, now: float, window: float = 0.0) -> Values:
+        """Advance the cells at `index` to clock time `now`; return their processes, (..., decades).
+
+        Parameters
+        ----------
+        window : float
+            Time for which the cells are then left alone, s: processes that have forgotten everything by then are left out,
+            as what they are now is of no use.
+        """
+        first = int(np.searchsorted(self.times, window / FORGOTTEN))
+        fresh = self._come_to(index, now, 0.0)[..., first:]
+        place = (*index, slice(first, None)) if isinstance(index, tuple) else (index, ..., slice(first, None))
+        state = self._state[place]
         draws = self._rng.standard_normal(state.shape, np.float32)
         state = np.sqrt(1.0 - fresh) * state + np.sqrt(fresh) * draws
-        self._state[index] = state
+        self._state[place] = state
         return state
 
     def _come_to(self, index: Index, now: float, aperture: float) -> Values:
@@ -142,8 +152,9 @@ class FlickerNoise:
 
     def frozen(self, index: Index, now: float, window: float) -> Values:
         """Relative deviation at `now` of the noise that is constant for `window` seconds."""
-        state = self.advance(index, now)
-        return self.amplitude * state[..., self.times >= window].sum(axis=-1)
+        state = self.advance(index, now, window)
+        constant = np.count_nonzero(self.times >= window)
+        return self.amplitude * state[..., state.shape[-1] - constant :].sum(axis=-1)
 
     def fast_variance(self, index: Index, window: float, shot: float) -> float:
         """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
