@@ -42,6 +42,24 @@ def bit_serial(vector: FixedPoint, groups: Sequence[Digits]) -> tuple[Digits, Fl
     return patterns[played], weights[played]
 
 
+def bit_serial_complement(vector: FixedPoint, groups: Sequence[Digits]) -> tuple[Digits, Floats]:
+    """Return the patterns that present a vector in two's complement bit by bit, one group of lines at a time.
+
+    It takes bits + 1 shots a group where `bit_serial`, with its signs apart, takes 2 x bits; parameters and returns as
+    there.
+    """
+    places = np.arange(vector.bits + 1)
+    bits = (vector.integers >> places[:, None]) & 1  # (places, lines); the last one is the sign
+    member = np.zeros((len(groups), len(vector.integers)), np.int64)
+    for mask, group in zip(member, groups, strict=True):
+        mask[group] = 1
+    patterns = bits[:, None] * member
+    each = np.where(places < vector.bits, 2.0**places, -(2.0**vector.bits))
+    weights = np.broadcast_to(each[:, None], patterns.shape[:-1])
+    played = patterns.any(axis=-1)
+    return patterns[played], weights[played]
+
+
 def active_counts(lines: int) -> list[int]:
     """Return 1, 2, 4, ... below `lines`, and `lines` itself."""
     return [*(1 << power for power in range((lines - 1).bit_length())), lines]

@@ -1,8 +1,8 @@
 """Products of many blocks with exact integers: bit-serial vectors and digit columns, rounded, summed digitally.
 
-As `products`, for blocks that are played together and without checksums: within a preconditioner a wrong integer costs
-bits of one cycle and nothing of the truth. Lines whose cells' errors together might reach half a digit are not active at
-once.
+As `products`, with vectors in two's complement, for blocks that are played together and without checksums: within a
+preconditioner a wrong integer costs bits of one cycle and nothing of the truth. Lines whose cells' errors together might
+reach half a digit are not active at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.multiply_encoding import group_lines
-from mho.procedures.equations.algorithms.bit_patterns import bit_serial
+from mho.procedures.equations.algorithms.bit_patterns import bit_serial_complement
 from mho.procedures.equations.algorithms.trim import Trim
 from mho.procedures.equations.circuits.products import REPEATS, SUBTRACTED
 from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip, TilesOnChip
@@ -26,7 +26,18 @@ Digits = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _Calibrated:
-    """The tiles of one product with their factors; (lines, columns) arrays of all its tiles beside each other."""
+    """The tiles of one product with their factors, all their columns beside each other.
+
+    Attributes
+    ----------
+    drives : list of (lines,) arrays
+        Of each tile.
+    gains : (columns,) array
+    known, digits : (lines, columns) arrays
+        Errors that are subtracted, and what is programmed.
+    groups : list of index arrays
+        Lines that may be active at once.
+    """
 
     drives: list[Floats]
     gains: Floats
@@ -84,7 +95,7 @@ class IntegerProducts:
         products = [self._on_chip.products[number] for number in numbers]
         fixed = [to_fixed_point(vector, self._bits) for vector in vectors]
         played = [
-            bit_serial(vector, self._calibrated[number].groups)
+            bit_serial_complement(vector, self._calibrated[number].groups)
             for number, vector in zip(numbers, fixed, strict=True)
         ]
         most = max(len(weights) for _, weights in played)  # of one length, they are played together

@@ -11,6 +11,7 @@ from mho.chip_maps.fixed_point import FixedPoint
 from mho.procedures.equations.algorithms.bit_patterns import (
     active_counts,
     bit_serial,
+    bit_serial_complement,
     consecutive_groups,
     random_patterns,
 )
@@ -35,6 +36,16 @@ def test_a_pattern_holds_one_bit_of_one_sign_of_one_group():
     )
     assert_array_equal(weights, [1, 1, 4, -4])
     assert_array_equal(patterns, [[1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]])
+
+
+@given(INTEGERS, st.integers(1, 5))
+def test_patterns_in_two_s_complement_are_the_integers_in_fewer_shots(integers, most):
+    groups = consecutive_groups(len(integers), most)
+    patterns, weights = bit_serial_complement(FixedPoint(integers, BITS, 1.0), groups)
+    assert_array_equal(weights @ patterns, integers)
+    assert patterns.sum(axis=1).max(initial=1) <= most
+    assert patterns.any(axis=1).all()
+    assert len(patterns) <= (BITS + 1) * len(groups)
 
 
 @pytest.mark.parametrize(
