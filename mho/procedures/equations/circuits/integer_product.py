@@ -17,11 +17,13 @@ from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.multiply_encoding import group_lines
 from mho.procedures.equations.algorithms.bit_patterns import bit_serial_complement
 from mho.procedures.equations.algorithms.trim import Trim
-from mho.procedures.equations.circuits.products import REPEATS, SUBTRACTED
+from mho.procedures.equations.circuits.products import SUBTRACTED
 from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip, TilesOnChip
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
+
+REPEATS = 4  # shots of each line alone in the calibration: half of those of products that must not err
 
 
 @dataclass(frozen=True)

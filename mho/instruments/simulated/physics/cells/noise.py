@@ -153,8 +153,10 @@ class FlickerNoise:
     def frozen(self, index: Index, now: float, window: float) -> Values:
         """Relative deviation at `now` of the noise that is constant for `window` seconds."""
         state = self.advance(index, now, window)
-        constant = np.count_nonzero(self.times >= window)
-        return self.amplitude * state[..., state.shape[-1] - constant :].sum(axis=-1)
+        constant = np.where(self.times >= window, self.amplitude, 0.0).astype(np.float32)
+        return (
+            state @ constant[len(constant) - state.shape[-1] :]
+        )  # a product: many short sums take ten times as long
 
     def fast_variance(self, index: Index, window: float, shot: float) -> float:
         """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
