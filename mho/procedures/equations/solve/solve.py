@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +16,7 @@ from mho.chip_maps.fixed_point import MAX_BITS, slice_count
 from mho.chip_maps.inverse_encoding import KINDS
 from mho.chip_maps.multiply_encoding import slices_needed
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
-from mho.errors import ConvergenceError, InputError
+from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource
@@ -24,7 +24,6 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming import PULSES_PER_CELL
 from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.equations.algorithms.directions import METHODS
-from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
     check_limits,
@@ -34,15 +33,7 @@ from mho.procedures.equations.circuits.programmed_blocks import (
 from mho.procedures.equations.forecast.drawn_solves import draw_solves
 from mho.procedures.equations.forecast.energy import metering
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
-from mho.procedures.equations.solve.answers import (
-    Answer,
-    cycle_row,
-    largest_error,
-    plain_numbers,
-    reasons,
-    record_answer,
-    where_short,
-)
+from mho.procedures.equations.solve.answers import Answer, record_answer
 from mho.procedures.equations.solve.block_effort import EFFORTS
 from mho.procedures.equations.solve.block_solve_plan import (
     SCHUR_OF_SOLVE,
@@ -55,18 +46,17 @@ from mho.procedures.equations.solve.least_squares import FORMS
 from mho.procedures.equations.solve.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.programmed_matrix import (
-    COUNTS,
     VECTOR_VOLTS,
     MatrixOnChip,
     ProgrammedMatrix,
 )
+from mho.procedures.equations.solve.refined_answers import RefinedAnswers
 from mho.procedures.equations.solve.schwarz_solve_plan import (
     BLOCKS,
     OVERLAP,
     check_blocks,
     plan_schwarz_solve,
 )
-from mho.procedures.equations.solve.shortfall import shortfall
 from mho.procedures.equations.solve.solve_enclosure import (
     enclose_solutions,
     enclosure_arrays,
@@ -78,11 +68,13 @@ from mho.procedures.equations.solve.solve_messages import (
     say_inverse_residual,
     say_least_squares,
     say_method,
+    say_outcome,
     say_taken_over,
     say_what_slices_hold,
 )
 from mho.procedures.equations.solve.solve_plan import SolvePlan, plan_solve
 from mho.procedures.equations.solve.solve_result import Solution
+from mho.procedures.equations.solve.solve_summary import summary_of, unconverged, worst_of
 from mho.procedures.equations.solve.solve_tables import (
     PRODUCTS,
     block_solve_arrays,
@@ -102,10 +94,6 @@ from mho.runs.intervals import LEAST_DRAWS
 from mho.runs.standard_figures import convergence_figure
 
 Floats = NDArray[np.float64]
-
-FLOAT64, GCR = "products in float64", "method GCR"
-WORTHLESS = 0.05
-"""Error of a carried residual, relative to the one before, from which products in float64 are the faster way."""
 
 
 @dataclass(frozen=True)
@@ -401,13 +389,19 @@ class Solve(Procedure):
             matrix.calibrate()
         elif not taken:
             stream.say("every solution is zero, as the right-hand sides are: nothing is programmed")
+        refined = RefinedAnswers(
+            system,
+            plan.sliced,
+            matrix,
+            bench,
+            stream,
+            correction_bits=int(self.correction_bits),
+            most=int(self.max_cycles),
+            either=self.residual == "auto",
+        )
         answers = []
         for column in range(system.count):
-            answers.append(
-                Answer.earlier(taken[column])
-                if column in taken
-                else self._answer(plan, bench, stream, matrix, column)
-            )
+            answers.append(Answer.earlier(taken[column]) if column in taken else refined.answer(column))
             record_answer(answers[-1], column, bench.now(), stream)
         return self._report(plan, bench, stream, matrix, answers)
 
@@ -416,108 +410,6 @@ class Solve(Procedure):
         if self.blocks != "schwarz":
             return 0
         return OVERLAP if self.overlap is None else int(self.overlap)
-
-    def _answer(
-        self, plan: PreparedSolve, bench: Bench, stream: Stream, matrix: MatrixOnChip, column: int
-    ) -> Answer:
-        """Refine one right-hand side, and record its cycles."""
-        system, form = plan.system, plan.on_chip.preconditioning
-        if system.zeros[column]:
-            zero = system.zero(column)
-            return Answer([], 0.0, zero, system.certify(zero, np.zeros_like(zero), column), True, "", 0)
-        rows: list[dict[str, float]] = []
-        off = 0.0
-        before = matrix.counts
-        for cycle in self._cycles(system, matrix, stream, column):
-            stream.check()
-            solution = form.solution(cycle.solution)
-            unknowns = system.unknowns(solution)
-            rows.append(
-                cycle_row(cycle, unknowns, column, system.reference[:, column], plan.sliced[:, column])
-            )
-            off = max(off, cycle.off) if cycle.off == cycle.off else off
-            given, answered = matrix.played
-            counts = matrix.counts
-            stream.emit(
-                "cycles",
-                **rows[-1],
-                true_residual=cycle.recomputed,
-                time=bench.now(),
-                step=cycle.step,
-                **{f"mvm_{name}": counts[name] - before[name] for name in COUNTS},
-                input=given,
-                output=answered,
-                solution=unknowns,
-            )
-            expected, measured = matrix.sample
-            numbers = np.full(expected.shape, cycle.number)
-            stream.record_block("products", {"cycle": numbers, "expected": expected, "measured": measured})
-            before = counts
-        certificate = system.certify(solution, form.given_equations(cycle.residual), column)
-        converged = cycle.end == "converged"
-        reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
-        return Answer(rows, off, solution, certificate, converged, reason, len(rows))
-
-    def _cycles(
-        self, system: LinearSystem, matrix: MatrixOnChip, stream: Stream, column: int
-    ) -> Iterator[Cycle]:
-        """Yield the cycles of one right-hand side, in legs.
-
-        A new leg goes on from the solution of the last one: with another loop where it rails, and with products in
-        float64 where those of the chip are worth too little and the residual may come from either, and with GCR where
-        the chosen method takes longer than was expected.
-        """
-        rhs, form = system.rhs[:, column], matrix.plan.preconditioning
-        done, start = 0, None
-        while True:
-            leg = refine(
-                form.equations(rhs),
-                matrix.invert,
-                matrix.multiply,
-                lambda unknowns: form.equations(system.residual(form.solution(unknowns), column)),
-                lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
-                method=matrix.method,
-                correction_bits=self.correction_bits,
-                max_cycles=self.max_cycles - done,
-                measure=lambda residual: system.measure(form.given_equations(residual)),
-                start=start,
-            )
-            change = ""
-            try:
-                for cycle in leg:
-                    change = self._change(cycle, matrix)
-                    more = change and done + cycle.number < self.max_cycles
-                    yield cycle._replace(number=done + cycle.number, end="" if more else cycle.end)
-                    if more:
-                        done, start = done + cycle.number, cycle.solution
-                        break
-                else:
-                    return
-            except ConvergenceError as error:  # the loop rails before the leg's first cycle is over
-                change = str(error)
-            if change == FLOAT64:
-                matrix.on_chip = False
-                stream.say(
-                    f"the products on the chip are off by {cycle.off:.1%} of the residual: from here on they are taken in "
-                    "float64",
-                    "WARNING",
-                )
-            elif change == GCR:
-                stream.say(f"{matrix.method} takes more cycles than was expected: GCR takes over")
-                matrix.method = "gcr"
-            else:
-                matrix.shift_further(change)
-                matrix.settle(rhs)
-
-    def _change(self, cycle: Cycle, matrix: MatrixOnChip) -> str:
-        """Return what must change before another cycle helps; empty where nothing need."""
-        if cycle.end == "railed":
-            return "the INV loop rails"
-        poor = cycle.off > WORTHLESS or cycle.end == "stalled"
-        if self.residual == "auto" and matrix.on_chip and poor and cycle.end != "converged":
-            return FLOAT64
-        slow = matrix.method != "gcr" and matrix.plan.choice.outlasted(cycle)
-        return GCR if slow and cycle.end != "converged" else ""
 
     def _report(
         self,
@@ -528,51 +420,20 @@ class Solve(Procedure):
         answers: list[Answer],
     ) -> Solution:
         """Announce the result, and return it with its certificate."""
-        system, on_chip = plan.system, matrix.plan
+        system = plan.system
         solutions = system.unknowns(np.stack([answer.solution for answer in answers], axis=1))
         stream.set_array("solution", solutions[:, 0] if system.single else solutions)
-        counts = matrix.counts
-        if counts["wrong"]:
-            stream.say(f"{counts['wrong']} of {counts['outputs']} MVM integers were wrong", "WARNING")
-        short = [(column, answer) for column, answer in enumerate(answers) if not answer.converged]
-        for column, answer in short:
-            which = "" if system.single else f"right-hand side {column}: "
-            stream.say(f"{which}not converged: {answer.reason}", "WARNING")
-        worst = min(answers, key=lambda answer: (answer.converged, answer.certificate.bits))
-        rows = [row for answer in answers for row in answer.rows]
-        solution = system.columns_as_given(solutions)
-        summary = {
-            "converged": not short,
-            "reason": reasons(system, short),
-            "bits_asked": int(self.bits) if self.tolerance is None else None,
-            "tolerance": self.tolerance,
-            "bits": worst.certificate.bits,
-            "certificate": worst.certificate.plain(),
-            "encoding": on_chip.encoding_name,
-            "shift": on_chip.shift,
-            "method": matrix.method,
-            "methods_judged": [one.plain() for one in on_chip.choice.judged],
-            "residual_from": "analogue" if matrix.on_chip else "float64",
-            "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
-            "loop_slowest": matrix.margin[0],
-            "loop_damping": matrix.margin[1],
-            "cycles_to_goal": None if short else max((answer.cycles for answer in answers), default=0),
-            "relative_error": largest_error(solutions, system.reference),
-            "sliced_error": largest_error(solutions, plan.sliced),
-            **where_short("solution", plain_numbers(solution), solutions.size),
-            **where_short("cycles", rows, sum(map(len, rows))),
-            **{f"mvm_{name}": counts[name] for name in COUNTS},
-            **matrix.operations,
-            "products_off": max(answer.products_off for answer in answers),
-            "inv_clamped": matrix.clamped,
-            **on_chip.choices,
-            "cells": sum(block.digits.size for block in on_chip.blocks()),
-            "cells_failed": matrix.failed,
-            "pulses": matrix.pulses,
-            "reads": matrix.reads,
-            "joules": matrix.joules,
-            "virtual_seconds": bench.now(),
-        }
+        say_outcome(matrix.counts, unconverged(answers), system, stream)
+        summary = summary_of(
+            system,
+            matrix,
+            answers,
+            solutions,
+            plan.sliced,
+            bits=int(self.bits) if self.tolerance is None else None,
+            tolerance=self.tolerance,
+            now=bench.now(),
+        )
         if system.square_form is not None:
             summary["least_squares"] = system.square_form.plain()
         if isinstance(self.rhs, str) and self.rhs == "identity" and system.square_form is None:
@@ -580,7 +441,13 @@ class Solve(Procedure):
             say_inverse_residual(summary["inverse_residual"], stream)
         if self.certify:
             summary["enclosure"] = record_enclosure(enclose_solutions(system, solutions), system, stream)
-        return Solution(solution, not short, worst.certificate, rows, summary)
+        return Solution(
+            system.columns_as_given(solutions),
+            summary["converged"],
+            worst_of(answers).certificate,
+            [row for answer in answers for row in answer.rows],
+            summary,
+        )
 
 
 def _solutions_as_sliced(plan: SolvePlan, system: LinearSystem) -> Floats:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.products import SlicedProduct
+from mho.procedures.equations.solve.answers import Answer
 from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.least_squares import FORM_NAMES
 from mho.procedures.equations.solve.linear_system import LinearSystem
@@ -135,6 +138,17 @@ def _decomposition(plan: BlockSolvePlan) -> str:
     how = "restricted additive Schwarz" if overlapping else "block Jacobi"
     level = "" if tree.coarse is None else f", and a coarse level of {_count(tree.coarse.size, 'unknown')}"
     return f"{how}: {_count(len(tree.subdomains), 'subdomain')} on {loops}{level}; {tree.inversions} inversions a cycle"
+
+
+def say_outcome(
+    counts: Mapping[str, int], unconverged: Sequence[tuple[int, Answer]], system: LinearSystem, stream: Stream
+) -> None:
+    """Announce wrong integers, and the right-hand sides that did not converge, with their reasons."""
+    if counts["wrong"]:
+        stream.say(f"{counts['wrong']} of {counts['outputs']} MVM integers were wrong", "WARNING")
+    for column, answer in unconverged:
+        which = "" if system.single else f"right-hand side {column}: "
+        stream.say(f"{which}not converged: {answer.reason}", "WARNING")
 
 
 def say_failed_cells(failed: int, stream: Stream) -> None:

@@ -1,0 +1,154 @@
+"""Refinement of one right-hand side after the other on a programmed matrix: cycles recorded, and changed where stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import ConvergenceError
+from mho.instruments import Bench
+from mho.procedures.equations.algorithms.refinement import Cycle, refine
+from mho.procedures.equations.solve.answers import Answer, cycle_row
+from mho.procedures.equations.solve.linear_system import LinearSystem
+from mho.procedures.equations.solve.programmed_matrix import COUNTS, MatrixOnChip
+from mho.procedures.equations.solve.shortfall import shortfall
+from mho.procedures.stream import Stream
+
+Floats = NDArray[np.float64]
+
+FLOAT64, GCR = "products in float64", "method GCR"
+WORTHLESS = 0.05
+"""Error of a carried residual, relative to the one before, from which products in float64 are the faster way."""
+
+
+@dataclass(frozen=True)
+class RefinedAnswers:
+    """Answers to the right-hand sides of a system.
+
+    Attributes
+    ----------
+    system : LinearSystem
+    sliced : (n, k) array
+        Solutions of the matrix as the chip's products hold it.
+    matrix : MatrixOnChip
+    correction_bits : int
+        Of the vectors that are multiplied.
+    most : int
+        Cycles allowed for each right-hand side.
+    either : bool
+        Whether the residual may come from the chip or from float64.
+    """
+
+    system: LinearSystem
+    sliced: Floats
+    matrix: MatrixOnChip
+    bench: Bench
+    stream: Stream
+    correction_bits: int
+    most: int
+    either: bool
+
+    def answer(self, column: int) -> Answer:
+        """Refine one right-hand side, and record its cycles."""
+        system, matrix, form = self.system, self.matrix, self.matrix.plan.preconditioning
+        if system.zeros[column]:
+            zero = system.zero(column)
+            return Answer([], 0.0, zero, system.certify(zero, np.zeros_like(zero), column), True, "", 0)
+        rows: list[dict[str, float]] = []
+        off = 0.0
+        before = matrix.counts
+        for cycle in self._cycles(column):
+            self.stream.check()
+            solution = form.solution(cycle.solution)
+            unknowns = system.unknowns(solution)
+            rows.append(
+                cycle_row(cycle, unknowns, column, system.reference[:, column], self.sliced[:, column])
+            )
+            off = max(off, cycle.off) if cycle.off == cycle.off else off
+            given, answered = matrix.played
+            counts = matrix.counts
+            self.stream.emit(
+                "cycles",
+                **rows[-1],
+                true_residual=cycle.recomputed,
+                time=self.bench.now(),
+                step=cycle.step,
+                **{f"mvm_{name}": counts[name] - before[name] for name in COUNTS},
+                input=given,
+                output=answered,
+                solution=unknowns,
+            )
+            expected, measured = matrix.sample
+            numbers = np.full(expected.shape, cycle.number)
+            self.stream.record_block(
+                "products", {"cycle": numbers, "expected": expected, "measured": measured}
+            )
+            before = counts
+        certificate = system.certify(solution, form.given_equations(cycle.residual), column)
+        converged = cycle.end == "converged"
+        reason = "" if converged else shortfall(system, cycle, solution, certificate, matrix)
+        return Answer(rows, off, solution, certificate, converged, reason, len(rows))
+
+    def _cycles(self, column: int) -> Iterator[Cycle]:
+        """Yield the cycles of one right-hand side, in legs.
+
+        A new leg goes on from the solution of the last one: with another loop where it rails, and with products in
+        float64 where those of the chip are worth too little and the residual may come from either, and with GCR where
+        the chosen method takes longer than was expected.
+        """
+        system, matrix = self.system, self.matrix
+        rhs, form = system.rhs[:, column], matrix.plan.preconditioning
+        done, start = 0, None
+        while True:
+            leg = refine(
+                form.equations(rhs),
+                matrix.invert,
+                matrix.multiply,
+                lambda unknowns: form.equations(system.residual(form.solution(unknowns), column)),
+                lambda unknowns, size: system.good_enough(form.solution(unknowns), size, column),
+                method=matrix.method,
+                correction_bits=self.correction_bits,
+                max_cycles=self.most - done,
+                measure=lambda residual: system.measure(form.given_equations(residual)),
+                start=start,
+            )
+            change = ""
+            try:
+                for cycle in leg:
+                    change = self._change(cycle)
+                    more = change and done + cycle.number < self.most
+                    yield cycle._replace(number=done + cycle.number, end="" if more else cycle.end)
+                    if more:
+                        done, start = done + cycle.number, cycle.solution
+                        break
+                else:
+                    return
+            except ConvergenceError as error:  # the loop rails before the leg's first cycle is over
+                change = str(error)
+            if change == FLOAT64:
+                matrix.on_chip = False
+                self.stream.say(
+                    f"the products on the chip are off by {cycle.off:.1%} of the residual: from here on they are taken in "
+                    "float64",
+                    "WARNING",
+                )
+            elif change == GCR:
+                self.stream.say(f"{matrix.method} takes more cycles than was expected: GCR takes over")
+                matrix.method = "gcr"
+            else:
+                matrix.shift_further(change)
+                matrix.settle(rhs)
+
+    def _change(self, cycle: Cycle) -> str:
+        """Return what must change before another cycle helps; empty where nothing need."""
+        matrix = self.matrix
+        if cycle.end == "railed":
+            return "the INV loop rails"
+        poor = cycle.off > WORTHLESS or cycle.end == "stalled"
+        if self.either and matrix.on_chip and poor and cycle.end != "converged":
+            return FLOAT64
+        slow = matrix.method != "gcr" and matrix.plan.choice.outlasted(cycle)
+        return GCR if slow and cycle.end != "converged" else ""

@@ -1,0 +1,92 @@
+"""Summary of a solve: what ``mho solve --json`` prints and the run file keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.procedures.equations.solve.answers import (
+    Answer,
+    largest_error,
+    plain_numbers,
+    reasons,
+    where_short,
+)
+from mho.procedures.equations.solve.linear_system import LinearSystem
+from mho.procedures.equations.solve.programmed_matrix import COUNTS, MatrixOnChip
+
+Floats = NDArray[np.float64]
+
+
+def unconverged(answers: Sequence[Answer]) -> list[tuple[int, Answer]]:
+    """Return the answers that did not converge, with their columns."""
+    return [(column, answer) for column, answer in enumerate(answers) if not answer.converged]
+
+
+def worst_of(answers: Sequence[Answer]) -> Answer:
+    """Return the answer of which the least is proved."""
+    return min(answers, key=lambda answer: (answer.converged, answer.certificate.bits))
+
+
+def summary_of(
+    system: LinearSystem,
+    matrix: MatrixOnChip,
+    answers: Sequence[Answer],
+    solutions: Floats,
+    sliced: Floats,
+    *,
+    bits: int | None,
+    tolerance: float | None,
+    now: float,
+) -> dict[str, Any]:
+    """Return the summary.
+
+    Parameters
+    ----------
+    solutions, sliced : (n, k) arrays
+        Found, and of the matrix as the chip's products hold it.
+    bits, tolerance
+        What was asked for; None for what was not.
+    now : float
+        The bench's time, s.
+    """
+    on_chip, counts, worst = matrix.plan, matrix.counts, worst_of(answers)
+    rows = [row for answer in answers for row in answer.rows]
+    solution = system.columns_as_given(solutions)
+    return {
+        "converged": not unconverged(answers),
+        "reason": reasons(system, unconverged(answers)),
+        "bits_asked": bits,
+        "tolerance": tolerance,
+        "bits": worst.certificate.bits,
+        "certificate": worst.certificate.plain(),
+        "encoding": on_chip.encoding_name,
+        "shift": on_chip.shift,
+        "method": matrix.method,
+        "methods_judged": [one.plain() for one in on_chip.choice.judged],
+        "residual_from": "analogue" if matrix.on_chip else "float64",
+        "forecast_rho": matrix.rho if np.isfinite(matrix.rho) else None,
+        "loop_slowest": matrix.margin[0],
+        "loop_damping": matrix.margin[1],
+        "cycles_to_goal": None
+        if unconverged(answers)
+        else max((answer.cycles for answer in answers), default=0),
+        "relative_error": largest_error(solutions, system.reference),
+        "sliced_error": largest_error(solutions, sliced),
+        **where_short("solution", plain_numbers(solution), solutions.size),
+        **where_short("cycles", rows, sum(map(len, rows))),
+        **{f"mvm_{name}": counts[name] for name in COUNTS},
+        **matrix.operations,
+        "products_off": max(answer.products_off for answer in answers),
+        "inv_clamped": matrix.clamped,
+        **on_chip.choices,
+        "cells": sum(block.digits.size for block in on_chip.blocks()),
+        "cells_failed": matrix.failed,
+        "pulses": matrix.pulses,
+        "reads": matrix.reads,
+        "joules": matrix.joules,
+        "virtual_seconds": now,
+    }
