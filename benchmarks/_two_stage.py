@@ -21,7 +21,7 @@ from mho.instruments import Bench
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.circuits.products import SlicedProduct
 from mho.procedures.equations.multiply.multiply_plan import place_product
-from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan, plan_block_solve
+from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.stream import NullStream

@@ -10,7 +10,7 @@ from benchmarks._two_stage import LEAF, place_beside
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.matrix_files import to_real
 from mho.chip_maps.multiply_encoding import encode_multiply
-from mho.procedures.equations.solve.block_solve_plan import plan_block_solve
+from mho.procedures.equations.planning.block_solve_plan import plan_block_solve
 
 
 @pytest.fixture(scope="module")

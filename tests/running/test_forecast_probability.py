@@ -48,13 +48,13 @@ def chance(solves: Forecast, runs: int) -> float:
     return float(fisher_exact([[yes, draws - yes], [runs, RUNS - runs]]).pvalue)
 
 
-@pytest.mark.parametrize(("seed", "preset", "max_cycles"), [(7, "quiet", 3), (6, "relaxing", 4)])
+@pytest.mark.parametrize(("seed", "preset", "max_cycles"), [(7, "quiet", 3), (5, "relaxing", 4)])
 def test_about_half_of_the_runs_converge_as_was_forecast(seed, preset, max_cycles):
     how = system(seed, max_cycles)
     drawn, runs = told(preset, how), converging(preset, how)
     probability, low, high = drawn.solves.probability
     assert 0.25 < probability < 0.75
-    assert 0.15 * RUNS < runs < 0.85 * RUNS
+    assert 0.2 * RUNS < runs < 0.8 * RUNS
     assert low < probability < high
     assert chance(drawn, runs) > CHANCE
     exact = told("ideal", how)

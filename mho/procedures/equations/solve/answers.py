@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import Certificate, norm
+from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.earlier_answers import EarlierAnswer
-from mho.procedures.equations.solve.linear_system import LinearSystem
 from mho.procedures.stream import Stream
 
 Floats = NDArray[np.float64]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import Certificate
-from mho.procedures.equations.solve.linear_system import LinearSystem
+from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.runs import Column, RunFile, Table
 
 Floats = NDArray[np.float64]

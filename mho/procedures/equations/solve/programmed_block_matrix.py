@@ -19,7 +19,7 @@ from mho.procedures.equations.blocks.schwarz import Schwarz, SchwarzPlan
 from mho.procedures.equations.circuits.analogue_product import AnalogueProducts
 from mho.procedures.equations.circuits.integer_product import IntegerProducts
 from mho.procedures.equations.circuits.tiles_on_chip import TilesOnChip
-from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
 from mho.procedures.equations.solve.programmed_leaves import ProgrammedLeaves
 from mho.procedures.equations.solve.programmed_matrix import VECTOR_VOLTS
 from mho.procedures.equations.solve.solve_messages import say_failed_cells

@@ -9,7 +9,7 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Programmer
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
-from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip, LeavesOnChip
+from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip, LeavesOnChip
 from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, LOOPS
 from mho.procedures.stream import Stream
 

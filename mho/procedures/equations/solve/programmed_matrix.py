@@ -20,15 +20,15 @@ from mho.procedures.cells.programming import Block, Programmer
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
 from mho.procedures.equations.circuits.products import SlicedProduct
-from mho.procedures.equations.solve.drawn_loops import DrawnLoops
-from mho.procedures.equations.solve.method_choice import MethodChoice
+from mho.procedures.equations.planning.drawn_loops import DrawnLoops
+from mho.procedures.equations.planning.method_choice import MethodChoice
+from mho.procedures.equations.planning.solve_plan import SolvePlan
 from mho.procedures.equations.solve.solve_messages import (
     say_failed_cells,
     say_forecast,
     say_other_method,
     say_products,
 )
-from mho.procedures.equations.solve.solve_plan import SolvePlan
 from mho.procedures.stream import Stream
 
 Floats = NDArray[np.float64]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
+from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.answers import Answer, cycle_row
-from mho.procedures.equations.solve.linear_system import LinearSystem
 from mho.procedures.equations.solve.programmed_matrix import COUNTS, MatrixOnChip
 from mho.procedures.equations.solve.shortfall import shortfall
 from mho.procedures.stream import Stream

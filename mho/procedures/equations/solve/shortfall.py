@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import Certificate
-from mho.procedures.equations.solve.linear_system import LinearSystem
+from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.programmed_matrix import MatrixOnChip
 
 Floats = NDArray[np.float64]

@@ -33,17 +33,24 @@ from mho.procedures.equations.circuits.programmed_blocks import (
 from mho.procedures.equations.forecast.drawn_solves import draw_solves
 from mho.procedures.equations.forecast.energy import metering
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
-from mho.procedures.equations.solve.answers import Answer, record_answer
-from mho.procedures.equations.solve.block_effort import EFFORTS
-from mho.procedures.equations.solve.block_solve_plan import (
+from mho.procedures.equations.planning.block_effort import EFFORTS
+from mho.procedures.equations.planning.block_solve_plan import (
     SCHUR_OF_SOLVE,
     BlockSolvePlan,
     check_leaf,
     plan_block_solve,
 )
+from mho.procedures.equations.planning.least_squares import FORMS
+from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
+from mho.procedures.equations.planning.schwarz_solve_plan import (
+    BLOCKS,
+    OVERLAP,
+    check_blocks,
+    plan_schwarz_solve,
+)
+from mho.procedures.equations.planning.solve_plan import SolvePlan, plan_solve
+from mho.procedures.equations.solve.answers import Answer, record_answer
 from mho.procedures.equations.solve.earlier_answers import answers_table, earlier_answers
-from mho.procedures.equations.solve.least_squares import FORMS
-from mho.procedures.equations.solve.linear_system import Goal, LinearSystem
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.programmed_matrix import (
     VECTOR_VOLTS,
@@ -51,12 +58,6 @@ from mho.procedures.equations.solve.programmed_matrix import (
     ProgrammedMatrix,
 )
 from mho.procedures.equations.solve.refined_answers import RefinedAnswers
-from mho.procedures.equations.solve.schwarz_solve_plan import (
-    BLOCKS,
-    OVERLAP,
-    check_blocks,
-    plan_schwarz_solve,
-)
 from mho.procedures.equations.solve.solve_enclosure import (
     enclose_solutions,
     enclosure_arrays,
@@ -72,7 +73,6 @@ from mho.procedures.equations.solve.solve_messages import (
     say_taken_over,
     say_what_slices_hold,
 )
-from mho.procedures.equations.solve.solve_plan import SolvePlan, plan_solve
 from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.equations.solve.solve_summary import summary_of, unconverged, worst_of
 from mho.procedures.equations.solve.solve_tables import (

@@ -13,7 +13,7 @@ from mho.chip_maps.matrix_files import to_real, to_real_vector
 from mho.procedures.equations.certificates.certificate import MANTISSA
 from mho.procedures.equations.certificates.enclosure import Enclosure
 from mho.procedures.equations.certificates.enclosure_arb import best_enclosure
-from mho.procedures.equations.solve.linear_system import LinearSystem
+from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.stream import Stream
 from mho.runs import Array
 

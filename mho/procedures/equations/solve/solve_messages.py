@@ -10,12 +10,12 @@ from mho.chip_maps.preconditioning import Preconditioning
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.blocks.schwarz import SchwarzPlan
 from mho.procedures.equations.circuits.products import SlicedProduct
+from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.planning.least_squares import FORM_NAMES
+from mho.procedures.equations.planning.linear_system import LinearSystem
+from mho.procedures.equations.planning.method_choice import MethodChoice
+from mho.procedures.equations.planning.solve_plan import SolvePlan
 from mho.procedures.equations.solve.answers import Answer
-from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.solve.least_squares import FORM_NAMES
-from mho.procedures.equations.solve.linear_system import LinearSystem
-from mho.procedures.equations.solve.method_choice import MethodChoice
-from mho.procedures.equations.solve.solve_plan import SolvePlan
 from mho.procedures.stream import Stream
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.answers import (
     Answer,
     largest_error,
@@ -15,7 +16,6 @@ from mho.procedures.equations.solve.answers import (
     reasons,
     where_short,
 )
-from mho.procedures.equations.solve.linear_system import LinearSystem
 from mho.procedures.equations.solve.programmed_matrix import COUNTS, MatrixOnChip
 
 Floats = NDArray[np.float64]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from mho.chip_maps.preconditioning import Preconditioning
-from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.solve.linear_system import LinearSystem
-from mho.procedures.equations.solve.solve_plan import SolvePlan
+from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.planning.linear_system import LinearSystem
+from mho.procedures.equations.planning.solve_plan import SolvePlan
 from mho.runs import Array, Column, Table
 
 PRODUCTS = Table(

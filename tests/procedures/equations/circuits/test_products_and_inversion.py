@@ -23,7 +23,7 @@ from mho.procedures.cells.write_verify import WriteVerifySettings
 from mho.procedures.equations.algorithms.trim import fit_trim
 from mho.procedures.equations.circuits.inversion import LINEAR, AnalogueInverse
 from mho.procedures.equations.circuits.products import REPEATS, SlicedProduct
-from mho.procedures.equations.solve.solve_plan import SolvePlan, plan_solve
+from mho.procedures.equations.planning.solve_plan import SolvePlan, plan_solve
 
 VOLTS = 0.2
 STEP = 5e-6

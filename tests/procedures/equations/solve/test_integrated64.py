@@ -9,7 +9,7 @@ from mho.chip_maps.forecast import contraction
 from mho.errors import ChipMapError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
-from mho.procedures.equations.solve.solve_plan import SolvePlan
+from mho.procedures.equations.planning.solve_plan import SolvePlan
 from mho.running.execution import evaluate
 
 SIDE = 8

@@ -23,7 +23,7 @@ from mho.instruments import Bench, open_bench
 from mho.instruments.bench_file.bench_file import load_bench_file
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.certificates.certificate import exact_residual
-from mho.procedures.equations.solve.linear_system import LinearSystem
+from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.solve import PreparedSolve
 from mho.procedures.stream import Message, Progress, Row
 from mho.runs import RunFile, Status

@@ -10,9 +10,9 @@ from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map
 from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
-from mho.procedures.equations.solve.block_effort import EFFORTS
-from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan, plan_block_solve
-from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip
+from mho.procedures.equations.planning.block_effort import EFFORTS
+from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
+from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip
 from mho.running.execution import evaluate
 from mho.runs import RunFile
 

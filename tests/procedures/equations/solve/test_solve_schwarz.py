@@ -13,10 +13,10 @@ from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.blocks.schwarz import plan_schwarz
-from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.solve.leaves_on_chip import LeafOnChip
+from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip
+from mho.procedures.equations.planning.schwarz_solve_plan import plan_schwarz_solve
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
-from mho.procedures.equations.solve.schwarz_solve_plan import plan_schwarz_solve
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
 from mho.runs import RunFile

@@ -97,7 +97,7 @@ def believing_the_products(rhs, invert, multiply, recompute, enough, *, correcti
 
 
 def test_a_false_claim_would_be_found(monkeypatch):
-    monkeypatch.setattr("mho.procedures.equations.solve.solve.refine", believing_the_products)
+    monkeypatch.setattr("mho.procedures.equations.solve.refined_answers.refine", believing_the_products)
     monkeypatch.setattr(ChecksumCode, "syndrome", lambda code, integers, lines: np.zeros(len(integers), int))
     verdicts = [judge(Case(seed, "dominant", 8, "relaxing", 0.0, 0.0, "arrays")) for seed in range(2)]
     assert any(verdict.false for verdict in verdicts)

@@ -24,7 +24,7 @@ from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import Certificate, Certifier, norm
 from mho.procedures.equations.certificates.least_squares_certificate import AugmentedCertifier
-from mho.procedures.equations.solve.least_squares import SquareForm, least_squares_solution, square_form
+from mho.procedures.equations.planning.least_squares import SquareForm, least_squares_solution, square_form
 
 Floats = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import InputError
 from mho.procedures.equations.blocks.schwarz import plan_schwarz
-from mho.procedures.equations.solve.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.solve.leaves_on_chip import place_leaves
+from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.planning.leaves_on_chip import place_leaves
 
 Floats = NDArray[np.float64]
 

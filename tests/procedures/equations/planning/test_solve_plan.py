@@ -9,7 +9,7 @@ import pytest
 
 from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map
 from mho.errors import ChipMapError, ConvergenceError
-from mho.procedures.equations.solve.solve_plan import TILE_WIDTH, SolvePlan, plan_solve
+from mho.procedures.equations.planning.solve_plan import TILE_WIDTH, SolvePlan, plan_solve
 
 REFERENCE, ZUO = load_chip_map("reference"), load_chip_map("zuo2025")
 INPUT = 35e-6

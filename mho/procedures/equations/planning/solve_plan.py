@@ -21,10 +21,10 @@ from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS
-from mho.procedures.equations.solve.linear_system import Goal
-from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser, Tried
-from mho.procedures.equations.solve.loop_on_cells import fitting_kinds, on_cells, place_loop
-from mho.procedures.equations.solve.method_choice import Judging, MethodChoice, choose_method
+from mho.procedures.equations.planning.linear_system import Goal
+from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser, Tried
+from mho.procedures.equations.planning.loop_on_cells import fitting_kinds, on_cells, place_loop
+from mho.procedures.equations.planning.method_choice import Judging, MethodChoice, choose_method
 
 Floats = NDArray[np.float64]
 

@@ -12,10 +12,10 @@ from mho.chip_maps.chip import load_chip_map
 from mho.instruments import open_bench
 from mho.procedures import Solve
 from mho.procedures.equations.algorithms.refinement import Cycle
-from mho.procedures.equations.solve import solve_plan
-from mho.procedures.equations.solve.drawn_loops import MOST_CYCLES, DrawnLoops
-from mho.procedures.equations.solve.linear_system import Goal
-from mho.procedures.equations.solve.method_choice import (
+from mho.procedures.equations.planning import solve_plan
+from mho.procedures.equations.planning.drawn_loops import MOST_CYCLES, DrawnLoops
+from mho.procedures.equations.planning.linear_system import Goal
+from mho.procedures.equations.planning.method_choice import (
     BY_COST,
     LATE,
     ExpectedCycles,
@@ -23,8 +23,8 @@ from mho.procedures.equations.solve.method_choice import (
     MethodChoice,
     choose_method,
 )
+from mho.procedures.equations.planning.solve_plan import SolvePlan, plan_solve
 from mho.procedures.equations.solve.programmed_matrix import ProgrammedMatrix
-from mho.procedures.equations.solve.solve_plan import SolvePlan, plan_solve
 from mho.procedures.stream import NullStream
 from mho.running.execution import evaluate
 

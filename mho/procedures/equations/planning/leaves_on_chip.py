@@ -16,7 +16,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement, free_corners
 from mho.errors import ChipMapError
 from mho.procedures.cells.programming import Block
-from mho.procedures.equations.solve.loop_choice import Form, Loop, LoopChooser
+from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser
 
 Floats = NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ConvergenceError
 from mho.procedures.equations.algorithms.directions import Method
-from mho.procedures.equations.solve.drawn_loops import DrawnLoops
+from mho.procedures.equations.planning.drawn_loops import DrawnLoops
 
 Floats = NDArray[np.float64]
 

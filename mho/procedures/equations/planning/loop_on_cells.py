@@ -13,7 +13,7 @@ from mho.chip_maps.inverse_encoding import KINDS, Kind
 from mho.chip_maps.placement import Placement, place
 from mho.errors import ChipMapError
 from mho.procedures.cells.programming import Block
-from mho.procedures.equations.solve.loop_choice import Loop
+from mho.procedures.equations.planning.loop_choice import Loop
 
 Floats = NDArray[np.float64]
 

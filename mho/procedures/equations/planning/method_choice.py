@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import Cycle
 from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.solve.drawn_loops import MOST_CYCLES, DrawnLoops
-from mho.procedures.equations.solve.linear_system import Goal
+from mho.procedures.equations.planning.drawn_loops import MOST_CYCLES, DrawnLoops
+from mho.procedures.equations.planning.linear_system import Goal
 
 Floats = NDArray[np.float64]
 

@@ -19,8 +19,8 @@ from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, BlockPlan
 from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
 from mho.procedures.equations.certificates.certificate import norm
-from mho.procedures.equations.solve.drawn_loops import JUDGED_BITS, cycles_around
-from mho.procedures.equations.solve.loop_choice import Loop
+from mho.procedures.equations.planning.drawn_loops import JUDGED_BITS, cycles_around
+from mho.procedures.equations.planning.loop_choice import Loop
 
 Floats = NDArray[np.float64]
 

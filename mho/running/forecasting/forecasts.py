@@ -21,8 +21,8 @@ from mho.instruments.opening import open_simulated
 from mho.procedures import EnergyModel, MethodChoice, PreparedSolve, Solve, SolveForecast, Tried
 from mho.procedures.conditions import check_seed
 from mho.running.execution import evaluate
-from mho.running.forecast_alternatives import Alternative, Progress, helping
-from mho.running.forecast_conditions import Conditions
+from mho.running.forecasting.alternatives import Alternative, Progress, helping
+from mho.running.forecasting.conditions import Conditions
 from mho.runs.intervals import LEAST_DRAWS, Interval
 
 DRAWS = 39  # chips: the second smallest and largest of so many values bound 90 % of further ones

@@ -11,7 +11,7 @@ import numpy as np
 from mho.errors import MhoError
 from mho.instruments.arrays import as_arrays
 from mho.procedures import Solve, SolveForecast
-from mho.running.forecast_conditions import Conditions
+from mho.running.forecasting.conditions import Conditions
 from mho.runs.intervals import LEAST_DRAWS
 
 SURE = 0.95  # share of drawn chips from which on no alternative is tried
