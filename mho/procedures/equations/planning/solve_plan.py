@@ -15,12 +15,14 @@ from mho.chip_maps.forecast import contraction, damping, loop_eigenvalues, slowe
 from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
+from mho.chip_maps.placement import Placement
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.chip_maps.wire_drops import with_all_lines
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS
+from mho.procedures.equations.planning.line_order import order_around_lost_cells
 from mho.procedures.equations.planning.linear_system import Goal
 from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser, Tried
 from mho.procedures.equations.planning.loop_on_cells import fitting_kinds, on_cells, place_loop
@@ -182,6 +184,20 @@ class SolvePlan:
         loop = chooser.shifted([form], rng, beyond=self.candidate.shift)
         positive, negative = on_cells(self.positive.placement, self.chip.arrays_for("invert"), loop)
         return replace(self, loop=loop, positive=positive, negative=negative)
+
+    def around_lost_cells(self, input_conductance: float, rng: np.random.Generator) -> SolvePlan | None:
+        """Return the plan with the loop on the same lines in another order, in which its lost cells do less harm.
+
+        None where there are none, or no such order is found.
+        """
+        blocks = self.loop_blocks()
+        order = order_around_lost_cells(self.encoding, blocks, self.loop_levels, input_conductance, rng)
+        if order is None:
+            return None
+        now = self.positive.placement
+        placed = Placement(now.array, now.rows[order[0]], now.columns[order[1]])
+        positive, negative = on_cells(placed, self.chip.arrays_for("invert"), self.loop)
+        return replace(self, positive=positive, negative=negative)
 
 
 def plan_solve(

@@ -36,7 +36,9 @@ Floats = NDArray[np.float64]
 VECTOR_VOLTS = 0.2  # V, input of a 1 in MULTIPLY
 INVERT_VOLTS = 1.0  # V, full scale of the INV inputs, which feed rows through resistors
 COUNTS = ("outputs", "found", "repeated", "corrected", "unresolved", "recalibrated", "wrong")
-LOOPS = 4  # times that a loop which does not settle is shifted further
+LOOPS = (
+    7  # times that a loop which does not settle is planned again: its lines in another order, and each shift
+)
 
 
 class MatrixOnChip(Protocol):
@@ -201,6 +203,7 @@ class ProgrammedMatrix:
         self._inverse: AnalogueInverse | None = None
         self._product: SlicedProduct | None = None
         self._clamped = self._loops = self._inversions = 0
+        self._moved = False
         self._achieved = np.empty((0, 0))
 
     def program(self) -> None:
@@ -229,22 +232,29 @@ class ProgrammedMatrix:
         self._confirm_method(trial)
 
     def shift_further(self, why: str) -> None:
-        """Plan and program the loop again with a larger shift, on the same cells.
+        """Plan and program the loop again: once with its lines in another order where cells are lost, then shifted further.
 
         Raises
         ------
         ConvergenceError
-            After four times.
+            When every shift has been tried.
         """
         if self._loops == LOOPS:
             raise ConvergenceError(
-                f"{why}; neither did {LOOPS} loops settle that were shifted further: check the programmed cells, or use a "
-                "chip with tighter ones"
+                f"{why}; neither did {LOOPS} other loops settle: check the programmed cells, or use a chip with tighter "
+                "ones"
             )
         self._loops += 1
-        self.plan = self.plan.shift_further(self._rng)
-        shift = self.plan.candidate.shift
-        self._stream.say(f"{why}; the loop is programmed again, shifted by {shift:.3g}", "WARNING")
+        moved = None
+        if not self._moved:
+            moved = self.plan.around_lost_cells(self._bench.input_conductance, self._rng)
+        if moved is not None:
+            self.plan, self._moved = moved, True
+            how = "with its lines in another order, around the cells that are lost"
+        else:
+            self.plan = self.plan.shift_further(self._rng)
+            how = f"shifted by {self.plan.candidate.shift:.3g}"
+        self._stream.say(f"{why}; the loop is programmed again, {how}", "WARNING")
         self._loop_programmer.program(self.plan.loop_blocks())
         self._stream.set_array("digits_invert", self.plan.positive.digits)
         self._clamped, self._inverse = self.clamped, None
