@@ -54,7 +54,7 @@ def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered
     assert offered("mho run --b") == ["--bench"]
     assert set(offered("mho run read --r")) == {"--read-voltage", "--repeats", "--resume", "--rows"}
     assert offered("mho rehearse lab.toml read --b") == ["--beyond"]
-    assert offered("mho solve --b") == ["--bits", "--bench"]
+    assert offered("mho solve --b") == ["--bits", "--blocks", "--bench"]
     assert offered("mho queue add solve a.npy --bi") == ["--bits"]
     assert offered("mho run raed --be") == ["--bench"]  # what is wrong is said when it is run
 

@@ -30,8 +30,9 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "invert": (lambda inversions: [one.mean_error for one in inversions.matrices], 0.05),
     "sweep": (lambda sweeps: sweeps.currents, 0.5e-6),
 }
-# What acts on a cell and may have been carried out: it is not repeated.
-ACTING = {"fire", "sweep"}
+# What acts on a cell and may have been carried out, and the question after it whether the board is still in its mode: it is
+# not repeated.
+ACTING = {"fire", "sweep", "standing_mode"}
 
 
 @pytest.fixture(scope="module", params=BENCHES)
