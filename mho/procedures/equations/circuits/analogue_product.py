@@ -26,7 +26,6 @@ class AnalogueProducts:
     def __init__(self, on_chip: TilesOnChip) -> None:
         self._on_chip = on_chip
         self._trims: list[list[Trim]] = []
-        self.shots = 0
 
     def calibrate(self, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Fit each tile's factors of lines and columns; `progress` as that of `TilesOnChip.calibrated`."""
@@ -41,7 +40,6 @@ class AnalogueProducts:
             for tile, trim in zip(product.tiles, self._trims[number], strict=True):
                 tiles.append(tile)
                 volts.append((_drive(trim) * (vector * (full / peak)))[None])
-        self.shots += len(numbers)
         currents = iter(self._on_chip.play(tiles, volts))
         found = []
         for number, product, peak in zip(numbers, products, peaks, strict=True):

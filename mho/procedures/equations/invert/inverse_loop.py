@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import ArrayMap, ChipMap
+from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
-from mho.chip_maps.inverse_encoding import KINDS, Candidate, InverseEncoding, Kind, choose_encoding
-from mho.chip_maps.placement import place
+from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding, choose_encoding
 from mho.errors import ChipMapError, ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.circuits.inversion import connect_loop, loop_inputs
+from mho.procedures.equations.planning.loop_on_cells import fitting_kinds, on_cells, place_loop
 
 Floats = NDArray[np.float64]
 
@@ -159,42 +158,9 @@ def plan_loop(
         levels,
         rng,
         input_conductance=input_conductance,
-        kinds=_fitting_kinds(chip, loops, matrix, encoding, lines),
+        kinds=fitting_kinds(chip, loops, matrix, encoding, lines),
         arrays=len(loops),
     )
-    positive, negative = _placed(loops, candidate.encoding)
+    placed = place_loop(loops, candidate.encoding)
+    positive, negative = on_cells(placed, loops, candidate.encoding)
     return InverseLoop(matrix, candidate, positive, negative, levels.step)
-
-
-def _fitting_kinds(
-    chip: ChipMap, loops: Sequence[ArrayMap], matrix: Floats, encoding: str, lines: tuple[int, int]
-) -> tuple[Kind, ...]:
-    """Return the kinds that fit: a bias column needs one line more, signs without it a second array."""
-    n, room = len(matrix), min(*loops[0].stretch, *lines)
-    if n > room:
-        raise ChipMapError(
-            f"the matrix is {n} x {n} (as a real one); the inverting arrays of chip {chip.name!r} take up to "
-            f"{room} x {room} with the differential encoding and {room - 1} x {room - 1} with the bias column"
-        )
-    signed = bool((matrix < 0.0).any())
-    kinds: tuple[Kind, ...] = tuple(
-        kind
-        for kind in KINDS
-        if encoding in ("auto", kind) and (n < room if kind == "bias" else len(loops) > 1 or not signed)
-    )
-    if not kinds:
-        raise ChipMapError(
-            f"no room for a signed {n} x {n} matrix on chip {chip.name!r}: it takes a second inverting array "
-            f"(differential) or one row and column more than the {room} there are (bias column)"
-        )
-    return kinds
-
-
-def _placed(loops: Sequence[ArrayMap], encoding: InverseEncoding) -> tuple[Block, Block | None]:
-    if encoding.negative is None:
-        return Block(place(loops[0], encoding.order, encoding.order), encoding.positive), None
-    # Both arrays of a differential loop share rows and columns, so a bad cell of either one counts.
-    joined = loops[0].model_copy(update={"bad_cells": loops[0].bad_cells + loops[1].bad_cells})
-    shared = place(joined, encoding.order, encoding.order)
-    second = replace(shared, array=loops[1].name)
-    return Block(shared, encoding.positive), Block(second, encoding.negative)

@@ -84,10 +84,32 @@ class LeafLoop:
 
 @dataclass(frozen=True)
 class Judged:
-    """An effort and the cycles that it is expected to take; `most` + 1 where they are more."""
+    """An effort and what is expected of it.
+
+    Attributes
+    ----------
+    effort : Effort
+    cycles : int or None
+        That it is expected to take, `most` + 1 where they are more; None where it was given and not judged.
+    most : int
+        Cycles within which it was to converge, with some to spare.
+    """
 
     effort: Effort
-    cycles: int
+    cycles: int | None = None
+    most: int = 0
+
+    @property
+    def enough(self) -> bool:
+        """Whether it is expected to converge in time; that of an effort that was given is not asked."""
+        return self.cycles is None or SPARE * self.cycles <= self.most
+
+    def in_words(self) -> str:
+        """Return what is expected."""
+        if self.cycles is None:
+            return f"{self.effort.name}, as given"
+        count = f"more than {self.most}" if self.cycles > self.most else str(self.cycles)
+        return f"{self.effort.name}: {count} cycles are expected"
 
 
 def choose_effort(
@@ -106,8 +128,8 @@ def choose_effort(
     judged = []
     for effort in EFFORTS:
         inverse = _drawn(effort, tree, leaves, inverses, levels, rng)
-        judged.append(Judged(effort, _cycles(held, inverse, most, rng)))
-        if SPARE * judged[-1].cycles <= most:
+        judged.append(Judged(effort, _cycles(held, inverse, most, rng), most))
+        if judged[-1].enough:
             break
     return judged
 

@@ -91,7 +91,7 @@ class BlockSolvePlan:
         """What a run's result has of it alone."""
         if not self.judged:
             return {}
-        return {"effort": self.effort.name, "expected_cycles": self.judged[-1].cycles or None}
+        return {"effort": self.effort.name, "expected_cycles": self.judged[-1].cycles}
 
     @property
     def held_bits(self) -> int | None:
@@ -215,7 +215,7 @@ def _judged(
     """Return the efforts considered, the one to take last."""
     if effort == "auto":
         return choose_effort(held, tree, leaves, levels, rng, min(most_cycles, MOST_CYCLES))
-    return [Judged(one, 0) for one in EFFORTS if one.name == effort]
+    return [Judged(one) for one in EFFORTS if one.name == effort]
 
 
 def _place_products(

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.inverse_encoding import KINDS, Kind
+from mho.chip_maps.inverse_encoding import KINDS, InverseEncoding, Kind
 from mho.chip_maps.placement import Placement, place
 from mho.errors import ChipMapError
 from mho.procedures.cells.programming import Block
-from mho.procedures.equations.planning.loop_choice import Loop
 
 Floats = NDArray[np.float64]
 
@@ -42,18 +41,20 @@ def fitting_kinds(
     return kinds
 
 
-def place_loop(loops: Sequence[ArrayMap], loop: Loop, order: int) -> Placement:
+def place_loop(loops: Sequence[ArrayMap], encoding: InverseEncoding) -> Placement:
     """Return lines for a loop on the inverting arrays, whose crossings hold no known bad cell."""
-    if loop.candidate.encoding.kind == "bias" or len(loops) < 2:
+    order = encoding.order
+    if encoding.kind == "bias" or len(loops) < 2:
         return place(loops[0], order, order)
     # Both arrays of a differential loop share rows and columns, so a bad cell of either one counts.
     joined = loops[0].model_copy(update={"bad_cells": loops[0].bad_cells + loops[1].bad_cells})
     return place(joined, order, order)
 
 
-def on_cells(placed: Placement, loops: Sequence[ArrayMap], loop: Loop) -> tuple[Block, Block | None]:
+def on_cells(
+    placed: Placement, loops: Sequence[ArrayMap], encoding: InverseEncoding
+) -> tuple[Block, Block | None]:
     """Return the blocks of the loop's first array, and of its second one where it needs it."""
-    encoding = loop.candidate.encoding
     positive = Block(placed, encoding.positive)
     if encoding.negative is None:
         return positive, None

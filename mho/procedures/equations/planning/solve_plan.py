@@ -182,7 +182,9 @@ class SolvePlan:
         )  # a run declares its maps before it begins
         chooser = replace(self.chooser, kinds=kinds, arrays=arrays)
         loop = chooser.shifted([form], rng, beyond=self.candidate.shift)
-        positive, negative = on_cells(self.positive.placement, self.chip.arrays_for("invert"), loop)
+        positive, negative = on_cells(
+            self.positive.placement, self.chip.arrays_for("invert"), loop.candidate.encoding
+        )
         return replace(self, loop=loop, positive=positive, negative=negative)
 
     def around_lost_cells(self, input_conductance: float, rng: np.random.Generator) -> SolvePlan | None:
@@ -196,7 +198,7 @@ class SolvePlan:
             return None
         now = self.positive.placement
         placed = Placement(now.array, now.rows[order[0]], now.columns[order[1]])
-        positive, negative = on_cells(placed, self.chip.arrays_for("invert"), self.loop)
+        positive, negative = on_cells(placed, self.chip.arrays_for("invert"), self.encoding)
         return replace(self, positive=positive, negative=negative)
 
 
@@ -251,8 +253,8 @@ def plan_solve(
         loop_levels, kinds, len(loops), input_conductance, "gcr" if method == "auto" else method
     )
     loop = chooser.choose(matrix, rng)
-    order = loop.candidate.encoding.order
-    positive, negative = on_cells(place_loop(loops, loop, order), loops, loop)
+    chosen = loop.candidate.encoding
+    positive, negative = on_cells(place_loop(loops, chosen), loops, chosen)
     multiply: MultiplyEncoding | None = None
     checked: tuple[CheckedTile, ...] = ()
     tiles: list[Block] = []

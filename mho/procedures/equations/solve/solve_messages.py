@@ -113,8 +113,8 @@ def say_blocks(plan: BlockSolvePlan, stream: Stream) -> None:
     """Announce how a matrix that no loop holds is cut."""
     shifted = sum(leaf.loop.candidate.shift > 0.0 for leaf in plan.leaves)
     stream.say(f"the matrix is inverted by {_decomposition(plan)}; the residual is taken in float64")
-    for one in plan.judged[:-1]:
-        stream.say(f"{one.effort.name} would not do: {one.cycles} cycles or more are expected")
+    for one in plan.judged:
+        stream.say(one.in_words(), "INFO" if one.enough or one is not plan.judged[-1] else "WARNING")
     if rotated := sum(leaf.rotation is not None for leaf in plan.leaves):
         stream.say(
             f"{rotated} of the loops hold a definite polar factor, as those of their own blocks do not settle"
