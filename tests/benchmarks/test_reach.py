@@ -71,10 +71,10 @@ def test_sentences_that_differ_by_numbers_are_one():
     assert reach.reasons(said, lambda one: one.refused) == {"# bits cannot be had with #": 2}
 
 
-def test_a_tenth_goes_to_the_wire_and_no_large_ones():
-    cases = list(reach.at_the_wire(reach._cases("pku", "float64", 0.0, 2)))
-    of_all = 2 * len(FAMILIES) * sum(size <= reach.WIRE_SIZE for size in reach.SIZES)
+def test_a_tenth_goes_to_the_wire_and_no_larger_ones():
+    cases = list(reach.at_the_wire(reach._cases("pku", "analogue", 0.0, 2), largest=8))
+    of_all = 2 * len(FAMILIES) * sum(size <= 8 for size in reach.SIZES)
     assert len(cases) == of_all // reach.WIRE_SHARE
     assert {case.bench for case in cases} == {"simulated"}
-    assert max(case.size for case in cases) == reach.WIRE_SIZE
+    assert max(case.size for case in cases) == 8
     assert len({case.family for case in cases}) > len(FAMILIES) / 2
