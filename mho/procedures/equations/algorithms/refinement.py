@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.fixed_point import FixedPoint, to_fixed_point
 from mho.errors import ConvergenceError
-from mho.procedures.equations.algorithms.directions import MEMORY, Method, directions, share
+from mho.procedures.equations.algorithms.directions import MEMORY, Directions, Method, directions, share
 from mho.procedures.equations.certificates.certificate import norm
 
 Floats = NDArray[np.float64]
@@ -82,6 +82,7 @@ def refine(
     max_cycles: int = 50,
     measure: Callable[[Floats], float] = norm,
     start: Floats | None = None,
+    earlier: Directions | None = None,
 ) -> Iterator[Cycle]:
     """Refine until the recomputed residual is small enough or no longer falls, or the cycles are used up.
 
@@ -109,6 +110,8 @@ def refine(
         they were scaled. Steps are chosen by the Euclidean norm.
     start : (n,) array, optional
         Solution to go on from; zero where left out.
+    earlier : Directions, optional
+        Corrections so far, whose products still hold, by the same method; they serve whatever INV gave them.
 
     Yields
     ------
@@ -122,7 +125,7 @@ def refine(
         From `invert` in the first cycle; later it ends the loop with the best solution.
     """
     whole = measure(rhs)
-    state = _State(rhs, method)
+    state = _State(rhs, directions(method) if earlier is None else earlier)
     if start is not None:
         state.begin(start, recompute(start))
     patience = max(STALL_CYCLES, min(len(rhs), MEMORY)) if method in KRYLOV else STALL_CYCLES
@@ -178,9 +181,9 @@ class _State:
     last recomputation.
     """
 
-    def __init__(self, rhs: Floats, method: Method) -> None:
-        self._directions = directions(method)
-        self._anew = False
+    def __init__(self, rhs: Floats, earlier: Directions) -> None:
+        self._directions = earlier
+        self._anew = True
         self.solution, self.residual = np.zeros_like(rhs), rhs.copy()
         self.worth = math.inf
         self.fell = self._surely_fell = self.recomputed = 0

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
+from mho.procedures.equations.algorithms.directions import directions
 from mho.procedures.equations.algorithms.refinement import Cycle, refine
 from mho.procedures.equations.planning.linear_system import LinearSystem
 from mho.procedures.equations.solve.answers import Answer, cycle_row
@@ -97,11 +98,13 @@ class RefinedAnswers:
 
         A new leg goes on from the solution of the last one: with another loop where it rails, and with products in
         float64 where those of the chip are worth too little and the residual may come from either, and with GCR where
-        the chosen method takes longer than was expected.
+        the chosen method takes longer than was expected. Another loop has the same products: what was learnt of the matrix
+        is kept.
         """
         system, matrix = self.system, self.matrix
         rhs, form = system.rhs[:, column], matrix.plan.preconditioning
         done, start = 0, None
+        earlier = directions(matrix.method)
         while True:
             leg = refine(
                 form.equations(rhs),
@@ -114,6 +117,7 @@ class RefinedAnswers:
                 max_cycles=self.most - done,
                 measure=lambda residual: system.measure(form.given_equations(residual)),
                 start=start,
+                earlier=earlier,
             )
             change = ""
             try:
@@ -130,6 +134,7 @@ class RefinedAnswers:
                 change = str(error)
             if change == FLOAT64:
                 matrix.on_chip = False
+                earlier = directions(matrix.method)
                 self.stream.say(
                     f"the products on the chip are off by {cycle.off:.1%} of the residual: from here on they are taken in "
                     "float64",
@@ -138,6 +143,7 @@ class RefinedAnswers:
             elif change == GCR:
                 self.stream.say(f"{matrix.method} takes more cycles than was expected: GCR takes over")
                 matrix.method = "gcr"
+                earlier = directions(matrix.method)
             else:
                 matrix.shift_further(change)
                 matrix.settle(rhs)

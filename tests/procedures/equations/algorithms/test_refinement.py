@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mho.chip_maps.fixed_point import FixedPoint
 from mho.chip_maps.forecast import contraction
 from mho.errors import ConvergenceError
+from mho.procedures.equations.algorithms.directions import directions
 from mho.procedures.equations.algorithms.refinement import STALL_CYCLES, Cycle, refine
 from mho.procedures.equations.certificates.certificate import exact_residual
 
@@ -244,6 +245,35 @@ def test_a_loop_that_rails_later_leaves_what_was_found_until_then(rails_in):
     assert found[-1].end == "railed"
     assert len(found) == rails_in
     assert found[-1].recomputed == pytest.approx(relative(matrix, found[-1], rhs))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_was_learnt_before_a_loop_railed_serves_with_another_loop(kept):
+    """GCR needs no more than n corrections in all, whatever gave them, where those of before are kept."""
+    n, rng = 8, np.random.default_rng(11)
+    matrix, rhs = np.eye(n) + rng.standard_normal((n, n)), rng.standard_normal(n)
+    poor = [rng.standard_normal((n, n)) for _ in range(2)]
+    earlier, limit = directions("gcr"), 1e-6 * np.linalg.norm(rhs)
+
+    def leg(inverse: Floats, count: int, start: Floats | None) -> list[Cycle]:
+        return list(
+            refine(
+                rhs,
+                inverse.__matmul__,
+                exactly(matrix),
+                lambda solution: exact_residual(matrix, solution, rhs),
+                lambda solution, norm: norm <= limit,
+                method="gcr",
+                max_cycles=count,
+                start=start,
+                earlier=earlier if kept else None,
+            )
+        )
+
+    first = leg(poor[0], 5, None)
+    second = leg(poor[1], 20, first[-1].solution)
+    assert second[-1].end == "converged"
+    assert (len(second) <= n + 1 - 5) == kept
 
 
 def test_a_cycle_s_arrays_are_its_own():
