@@ -1,4 +1,4 @@
-"""Precision by compensation: what slices that make up for each other hold, and what a loop gains that is not rounded.
+"""Precision by compensation: what slices that make up for each other hold, and what a loop gains by them.
 
 Bits are -log2 of the rms error of the represented entries over the largest. The peer, plain slices of 3 bits whose integers
 are right, errs by its last bit's rounding alone, 2^-3k / sqrt(12) of k slices, on whatever cells. Products by compensated
@@ -7,7 +7,8 @@ slices are read as analogue values and need converters, amplifiers and wires as 
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,15 +35,22 @@ Floats = NDArray[np.float64]
 PRESETS = ("ideal", "pku", "quiet", "relaxing")
 SIDE, SLICES, DIGIT_BITS = 32, (1, 2, 3), 3
 DAY = 86_400.0  # s
-SIZE, BITS = 16, 24
-SYSTEMS = ("Gram 8:1", "dominant", "SPD 30")
+BITS = 24
+SYSTEMS = {"Gram 8:1": 16, "dominant": 16, "SPD 30": 16, "SPD 100": 32}  # by unknowns
+LOOPS = {
+    "digits": {},
+    "analogue": {"loop_targets": "analogue"},
+    "two slices": {"loop_slices": 2},
+}
 SOLVED_PRESETS = ("pku", "quiet", "relaxing")
 
 
 def run(repeat: int) -> list[Figure]:
-    """Program slices on `repeat` chips of each preset, then solve on as many with and without rounded loops."""
+    """Program slices on `repeat` chips of each preset, then solve on as many with loops of each kind."""
     figures = [figure for preset in PRESETS for figure in _slices(preset, repeat)]
-    figures += [_loops(preset, name, repeat) for preset in SOLVED_PRESETS for name in SYSTEMS]
+    figures += [
+        figure for preset in SOLVED_PRESETS for name in SYSTEMS for figure in _loops(preset, name, repeat)
+    ]
     return figures
 
 
@@ -116,32 +124,41 @@ def _bits(chip: SparseChip, blocks: list[Block], matrix: Floats, levels: Levels,
 # --- loops ---
 
 
-def _loops(preset: str, name: str, repeat: int) -> Figure:
-    cycles: dict[str, list[int]] = {"analogue": [], "digits": []}
-    rho: dict[str, list[float]] = {"analogue": [], "digits": []}
+def _loops(preset: str, name: str, repeat: int) -> list[Figure]:
+    """Solve on `repeat` chips with each kind of loop; a figure of each that is not rounded, beside the rounded one."""
+    n = SYSTEMS[name]
+    solved: dict[str, list[Mapping[str, Any]]] = {kind: [] for kind in LOOPS}
     for seed in range(1, repeat + 1):
         rng = np.random.default_rng([seed, *name.encode()])
-        matrix, rhs = _system(name, rng), rng.standard_normal(SIZE)
-        for targets in cycles:
+        matrix, rhs = _system(name, n, rng), rng.standard_normal(n)
+        for kind, how in LOOPS.items():
             with open_bench("arrays", preset=preset, seed=seed) as bench:
-                solve = Solve(
-                    matrix=matrix, rhs=rhs, bits=BITS, residual="float64", loop_targets=targets, seed=seed
-                )
-                summary = evaluate(solve, bench, seed=seed).summary
-            cycles[targets].append(len(summary["cycles"]))
-            rho[targets].append(summary["forecast_rho"] or np.inf)
-    return Figure(
-        f"cells {preset}, {name}, {SIZE} x {SIZE}: cycles to {BITS} bits, INV cells not rounded",
-        float(np.median(cycles["analogue"])),
-        "",
-        "rounded to digits",
-        float(np.median(cycles["digits"])),
-        detail={f"rho, {targets}": round(float(np.median(values)), 3) for targets, values in rho.items()},
-        threads=threads(),
-    )
+                solve = Solve(matrix=matrix, rhs=rhs, bits=BITS, residual="float64", seed=seed, **how)
+                solved[kind].append(evaluate(solve, bench, seed=seed).summary)
+    median = {
+        kind: {
+            "cycles": float(np.median([len(one["cycles"]) for one in mine])),
+            "rho": round(float(np.median([one["forecast_rho"] or np.inf for one in mine])), 4),
+            "pulses": float(np.median([one["pulses"] for one in mine])),
+            "converged": sum(one["converged"] for one in mine),
+        }
+        for kind, mine in solved.items()
+    }
+    return [
+        Figure(
+            f"cells {preset}, {name}, {n} x {n}: cycles to {BITS} bits, INV cells {kind}",
+            median[kind]["cycles"],
+            "",
+            "rounded to digits",
+            median["digits"]["cycles"],
+            detail={kind: median[kind], "digits": median["digits"]},
+            threads=threads(),
+        )
+        for kind in ("analogue", "two slices")
+    ]
 
 
-def _system(name: str, rng: np.random.Generator) -> Matrix:
-    if name == "SPD 30":
-        return spd(rng, SIZE, 30.0)
-    return gram(rng, SIZE) if name.startswith("Gram") else dominant(rng, SIZE)
+def _system(name: str, n: int, rng: np.random.Generator) -> Matrix:
+    if name.startswith("SPD"):
+        return spd(rng, n, float(name.split()[1]))
+    return gram(rng, n) if name.startswith("Gram") else dominant(rng, n)

@@ -39,8 +39,8 @@ def _loop(n: int, faster: int, two: bool, repeat: int) -> Iterator[Figure]:
     parts = {"input_conductance": np.full(n, 1e-4), "diagonal": np.full(n, ballast), "gain": 5e4}
 
     def build() -> LoopNetwork:
-        blocks = [WiredBlock.from_lines(cells, lines, lines, WIRE) for cells, _ in arrays]
-        return LoopNetwork(*blocks, inverter_gain_errors=errors, **parts)
+        driven = [(WiredBlock.from_lines(cells, lines, lines, WIRE), drive) for cells, drive in arrays]
+        return LoopNetwork(driven, **parts)
 
     def direct() -> tuple[float, Floats]:
         outputs, seconds = solve_loop(arrays, lines, lines, WIRE, inputs=inputs, offsets=offsets, **parts)

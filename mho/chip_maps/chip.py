@@ -151,6 +151,15 @@ class ChipMap(StrictModel):
         """Return the arrays meant for `purpose`, in file order."""
         return tuple(array for array in self.arrays if array.purpose == purpose)
 
+    @property
+    def second_slice(self) -> tuple[ArrayMap, ...]:
+        """The arrays of an inverting loop's second slice: the third and fourth, if as large as the first two; else none."""
+        arrays = self.arrays_for("invert")[:4]
+        alike = (
+            len(arrays) == 4 and len({(array.rows, array.columns, array.segment) for array in arrays}) == 1
+        )
+        return arrays[2:] if alike else ()
+
     def level_scale(self) -> Levels:
         """Return the levels as arrays to compute with."""
         return Levels.from_values(

@@ -88,6 +88,22 @@ class Levels:
         low[nominal < 0.5 * half_width], high[0] = -np.inf, self.high[0]
         return Levels(nominal, low, high, self.step / parts, self.spread, self.zero_range)
 
+    def compensated(self, ratio: float) -> Levels:
+        """Return the levels as they appear once a second slice of this ratio holds what these cells leave, for forecasts.
+
+        Raises
+        ------
+        ChipMapError
+            For a ratio that is not above 1.
+        """
+        if not ratio > 1.0:
+            raise ChipMapError(f"a second slice of ratio {ratio:g}; give one above 1")
+        low, high = (self.nominal + (bound - self.nominal) / ratio for bound in (self.low, self.high))
+        lowest, highest = self.zero_range
+        return Levels(
+            self.nominal, low, high, self.step, self.spread / ratio, (lowest / ratio, highest / ratio)
+        )
+
     def conductance(self, digits: ArrayLike) -> Floats:
         """Return the target conductance (S) of each digit; raises `ChipMapError` for a digit outside the range."""
         index = np.asarray(digits)

@@ -206,12 +206,14 @@ class ArrayBoard(Instrument, Protocol):
         columns: Sequence[int],
         *,
         negative: str | None,
+        second_slice: tuple[str, str] | None = None,
         diagonal: float,
         diagonal_count: int,
     ) -> None:
         """Close the loop around `rows` and `columns` of the positive (and negative) array.
 
-        `diagonal` is the conductance (S) of the resistors from output k to row k, fitted to the
+        `second_slice` are a positive and a negative array on the same lines, whose columns get the outputs divided by
+        `slice_ratio`. `diagonal` is the conductance (S) of the resistors from output k to row k, fitted to the
         first `diagonal_count` rows.
         """
         ...
@@ -236,4 +238,9 @@ class ArrayBoard(Instrument, Protocol):
     @property
     def input_conductance(self) -> float:
         """Conductance g_in through which a DAQ output feeds a row in INVERT mode, S."""
+        ...
+
+    @property
+    def slice_ratio(self) -> float:
+        """Ratio by which outputs are divided in front of a loop's second slice; 0 where the board has no dividers."""
         ...

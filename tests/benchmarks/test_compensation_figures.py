@@ -17,11 +17,12 @@ def test_slices_that_make_up_for_each_other_hold_more_bits(monkeypatch: pytest.M
     assert three.peer_value == pytest.approx(10.79, abs=0.01)
 
 
-def test_loops_that_are_not_rounded_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compensation, "SIZE", 6)
-    figure = compensation._loops("pku", "Gram 8:1", 1)
-    assert figure.value <= figure.peer_value
-    assert set(figure.detail) == {"rho, analogue", "rho, digits"}
+def test_loops_of_each_kind_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compensation, "SYSTEMS", {"SPD 30": 8})
+    analogue, two = compensation._loops("pku", "SPD 30", 1)
+    assert two.value <= analogue.value <= analogue.peer_value == two.peer_value
+    assert two.detail["two slices"]["rho"] < 0.3 * analogue.detail["analogue"]["rho"]
+    assert two.detail["two slices"]["converged"] == 1
 
 
 def test_a_solve_on_the_large_loops_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,8 @@ class ArrayLaboratory:
         chip_rng, board_rng, meter_rng, self.converter_rng = map(np.random.default_rng, sequence.spawn(4))
         cells = cell_preset(preset or simulation.preset, simulation.stuck)
         self.chip = SparseChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
-        self.connected, self.board_channels = ConnectedBlock(), simulation.converters
+        self.connected = ConnectedBlock(slice_ratio=simulation.slice_ratio)
+        self.board_channels = simulation.converters
         self._circuits = BlockCircuits.drawn(self.chip, self.connected, simulation, board_rng)
         self._meter = SpecimenConverter(
             meter_rng, MEASURE["CURR"], METER_ACCURACY, noise=METER_NOISE, overrange=OVERRANGE

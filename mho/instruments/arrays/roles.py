@@ -72,6 +72,11 @@ class ArrayBoard(_Part):
         """g_in of the INVERT rows, S."""
         return self._connected.input_conductance
 
+    @property
+    def slice_ratio(self) -> float:
+        """Ratio of the dividers in front of a second slice."""
+        return self._connected.slice_ratio
+
     def settings(self) -> dict[str, str]:
         """Parameters of the board's amplifiers."""
         return {"transimpedance": f"{self.transimpedance}", "input_conductance": f"{self.input_conductance}"}
@@ -107,15 +112,18 @@ class ArrayBoard(_Part):
         columns: Sequence[int],
         *,
         negative: str | None,
+        second_slice: tuple[str, str] | None = None,
         diagonal: float,
         diagonal_count: int,
     ) -> None:
         """Close the loop around a block."""
         if len(rows) != len(columns):
             raise BenchError(f"a loop needs as many rows as columns, not {len(rows)} and {len(columns)}")
-        if negative is not None:
-            self._find(negative, rows, columns)
-        self._connected.negative = negative
+        if second_slice is not None and not self.slice_ratio:
+            raise BenchError("the board has no dividers for a second slice")
+        for name in (*(() if negative is None else (negative,)), *(second_slice or ())):
+            self._find(name, rows, columns)
+        self._connected.negative, self._connected.second_slice = negative, second_slice
         self._connected.diagonal, self._connected.diagonal_count = diagonal, diagonal_count
         self._connect(positive, rows, columns)
 

@@ -422,6 +422,11 @@ class Bench(GuardedBench):
         """Input conductance g_in (S) between a DAQ output and an INVERT row."""
         return self.instruments.board.input_conductance
 
+    @property
+    def slice_ratio(self) -> float:
+        """Ratio by which outputs are divided in front of a loop's second slice; 0 where the board has no dividers."""
+        return self.instruments.board.slice_ratio
+
     def connect_multiply(self, array: str, rows: Index, columns: Index) -> None:
         """Connect a block for `multiply`; `rows` are driven, `columns` measured.
 
@@ -455,17 +460,26 @@ class Bench(GuardedBench):
         columns: Index,
         *,
         negative: str | None = None,
+        second_slice: tuple[str, str] | None = None,
         diagonal: float = 0.0,
         diagonal_count: int = 0,
     ) -> None:
         """Close the inverting loop around a block; the caller has checked that it is stable.
 
+        `negative` is a second array behind inverters. `second_slice` are two more, on the same lines: their columns get
+        the outputs, and their inverses, divided by `slice_ratio`.
+
         Raises `InputError` for lines that the arrays have not, as many rows as columns not given, or a diagonal that cannot
         be; `BenchError` when the DAQ has not so many outputs or inputs.
         """
         driven, read = given.block_lines(positive, rows, columns, self._arrays)
-        if negative is not None:
-            given.block_lines(negative, rows, columns, self._arrays)
+        others = (*(() if negative is None else (negative,)), *(second_slice or ()))
+        for name in others:
+            given.block_lines(name, rows, columns, self._arrays)
+        if len({positive, *others}) <= len(others):
+            raise InputError(
+                f"the loop's arrays are {', '.join((positive, *others))}; each serves once: name different ones"
+            )
         if len(driven) != len(read):
             raise InputError(
                 f"an inverting loop has as many rows as columns, not {len(driven)} and {len(read)}; give as many"
@@ -474,7 +488,13 @@ class Bench(GuardedBench):
         if diagonal_count != 0:
             diagonal_count = given.count(diagonal_count, "rows with a diagonal", len(driven))
         self._vectors.connect_invert(
-            positive, driven, read, negative=negative, diagonal=siemens, diagonal_count=diagonal_count
+            positive,
+            driven,
+            read,
+            negative=negative,
+            second_slice=second_slice,
+            diagonal=siemens,
+            diagonal_count=diagonal_count,
         )
 
     def invert(self, volts: Floats) -> Floats:

@@ -69,6 +69,7 @@ class Vectors:
         columns: Index,
         *,
         negative: str | None,
+        second_slice: tuple[str, str] | None,
         diagonal: float,
         diagonal_count: int,
     ) -> None:
@@ -79,6 +80,7 @@ class Vectors:
             _ints(rows),
             _ints(columns),
             negative=negative,
+            second_slice=second_slice,
             diagonal=diagonal,
             diagonal_count=diagonal_count,
         )

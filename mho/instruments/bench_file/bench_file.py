@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mho.errors import BenchError
 from mho.input_files import check_ordinary
@@ -58,7 +58,8 @@ class Simulation(StrictModel):
     Without `instruments` no instrument is simulated, and the chip is evaluated a whole array at a time. `stuck` is the
     share of cells that no pulse changes, instead of the preset's; the chip map does not list them. `row_capacitance` and
     `feedback_capacitance` (F) of the INV loop replace those with which the amplifier comes. `converters` is the number of
-    outputs, and of inputs, of the board's own converters.
+    outputs, and of inputs, of the board's own converters. `slice_ratio` is that of the board's dividers in front of a
+    second slice of an INV loop; 0 for a board without.
     """
 
     instruments: bool = True
@@ -69,8 +70,18 @@ class Simulation(StrictModel):
     feedback_capacitance: Capacitance | None = None
     inverse_bits: Annotated[int, Field(ge=1, le=16)] | None = None
     converters: Annotated[int, Field(ge=1, le=4096)] = 32
+    slice_ratio: Annotated[float, Field(ge=0, le=1024)] = 16.0
     stuck: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: int = 0
+
+    @field_validator("slice_ratio")
+    @classmethod
+    def _dividers_divide(cls, ratio: float) -> float:
+        if 0.0 < ratio <= 1.0:
+            raise ValueError(
+                f"dividers of ratio {ratio:g} divide nothing: give a ratio above 1, or 0 for none"
+            )
+        return ratio
 
 
 class BenchFile(StrictModel):

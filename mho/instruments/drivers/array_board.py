@@ -125,6 +125,11 @@ class ArrayBoardDriver(BlockInstrument):
         return float(self.ask(":CONF:INV:COND?"))
 
     @cached_property
+    def slice_ratio(self) -> float:
+        """Ratio by which outputs are divided in front of a second slice, 0 without dividers; queried once."""
+        return float(self.ask(":CONF:INV:SLIC:RAT?"))
+
+    @cached_property
     def converters(self) -> ArrayBoardConverters:
         """The board's own converters, as `mho.instruments.roles.Daq`."""
         return ArrayBoardConverters(self)
@@ -158,15 +163,19 @@ class ArrayBoardDriver(BlockInstrument):
         columns: Sequence[int],
         *,
         negative: str | None,
+        second_slice: tuple[str, str] | None = None,
         diagonal: float,
         diagonal_count: int,
     ) -> None:
-        """Fit resistors and second array, then close the loop around the block."""
+        """Fit resistors, second array and second slice, then close the loop around the block."""
         second = "NONE" if negative is None else _quoted(negative)
         within(diagonal, DIAGONAL)
         resistors = int(whole(diagonal_count, DIAGONAL_COUNT))
         block = _block(positive, rows, columns)
         self.exchange(f":CONF:INV:NEG {second};:CONF:INV:DIAG {diagonal:.9e};:CONF:INV:DIAG:COUN {resistors}")
+        if second_slice is not None:  # the board has forgotten the last one with the second array
+            arrays = ",".join(map(_quoted, second_slice))
+            self._confirm(f":CONF:INV:SLIC {arrays};:CONF:INV:SLIC?", arrays)
         self._connect(block)
 
     def _connect(self, wanted: str) -> None:

@@ -29,6 +29,7 @@ Lines = NDArray[np.int64]
 Block = tuple[str, tuple[int, ...], tuple[int, ...]]
 
 CONVERSION_DELAY = 20e-6  # s between an update and its conversion, as the DAQ's driver sets it
+RESISTORS = 1e-3  # relative error of the board's resistors
 BANDWIDTH = 1e6  # Hz, noise bandwidth of the board's amplifiers behind their filters
 KEPT = 1024  # loops whose modes are kept, oldest dropped first
 LINES = 4096  # amplifiers on the board: more than any block has lines
@@ -41,6 +42,8 @@ class ConnectedBlock:
     mode: str = "SAFE"
     block: Block | None = None
     negative: str | None = None
+    second_slice: tuple[str, str] | None = None
+    slice_ratio: float = 0.0
     diagonal: float = 0.0
     diagonal_count: int = 0
     transimpedance: float = 20e3
@@ -57,6 +60,8 @@ class BlockCircuits:
         Behind the second array, in the inverting loop, and at the columns of MULTIPLY.
     diagonal_errors : (lines,) array
         Relative errors of the loop's resistors.
+    divider_errors : (2, lines) array
+        Relative errors of the dividers in front of a second slice, and of the inverting ones beside them.
     inverse_adc : Converter or None
         The board's own converters at the INV outputs.
     """
@@ -68,6 +73,7 @@ class BlockCircuits:
     loop: AmplifierBank
     transimpedance: AmplifierBank
     diagonal_errors: Floats
+    divider_errors: Floats
     inverse_adc: Converter | None
     _loops: dict[Hashable, tuple[list[WiredBlock], LoopDynamics]] = field(default_factory=dict, init=False)
 
@@ -84,10 +90,12 @@ class BlockCircuits:
             simulation.row_capacitance, simulation.feedback_capacitance
         )
         inverters, loop, transimpedance = (AmplifierBank.draw(amplifier, LINES, rng) for _ in range(3))
-        diagonal_errors = 1e-3 * rng.standard_normal(LINES)
+        diagonal_errors = RESISTORS * rng.standard_normal(LINES)
+        # From a generator of their own, so that whether there are dividers changes nothing else that is drawn.
+        divider_errors = RESISTORS * rng.spawn(1)[0].standard_normal((2, LINES))
         bits = simulation.inverse_bits
         adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
-        return cls(chip, board, rng, inverters, loop, transimpedance, diagonal_errors, adc)
+        return cls(chip, board, rng, inverters, loop, transimpedance, diagonal_errors, divider_errors, adc)
 
     def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Return the answer of the connected block to input vectors (samples, inputs), V; zeros when none is connected."""
@@ -181,28 +189,39 @@ class BlockCircuits:
         array, rows, columns = block
         board, n = self.board, len(rows)
         lines = np.asarray(rows, np.int64), np.asarray(columns, np.int64)
-        names = [array] if board.negative is None else [array, board.negative]
+        drives = self._drives(array, n)
+        names = list(drives)
         blocks = [self.chip.block(name, *lines) for name in names]
         count = min(int(board.diagonal_count), n)
         diagonal = np.zeros(n)
         diagonal[:count] = board.diagonal * (1.0 + self.diagonal_errors[:count])
         loop = LoopNetwork(
-            blocks[0],
-            *blocks[1:],
+            list(zip(blocks, drives.values(), strict=True)),
             input_conductance=board.input_conductance,
             diagonal=diagonal,
-            inverter_gain_errors=self.inverters.gain_errors[:n],
         )
         quiet = loop.matrix()
         network, variance = quiet.copy(), np.zeros((n, n))
-        for name, wired, sign in zip(names, blocks, (1.0, -1.0), strict=False):
-            transfer = wired.admittance.transfer
+        for (name, drive), wired in zip(drives.items(), blocks, strict=True):
+            transfer = wired.admittance.transfer * drive
             noise = self.chip.noise(name, *lines, window, 1.0 / BANDWIDTH)
-            network += sign * transfer * noise.frozen
+            network += transfer * noise.frozen
             variance += transfer**2 * noise.variance
         load = loop.load()
         near = self._without_noise((*block, *names[1:], count), blocks, quiet, load)
         return InverseCircuit(network, load, variance, self.loop, BANDWIDTH, self.inverse_adc, near)
+
+    def _drives(self, positive: str, n: int) -> dict[str, Floats]:
+        """Return the arrays of the connected loop, and what their columns get per volt of each output (n,)."""
+        board = self.board
+        drives = {positive: np.ones(n)}
+        if board.negative is not None:
+            drives[board.negative] = -1.0 - self.inverters.gain_errors[:n]
+        for name, sign, errors in zip(
+            board.second_slice or (), (1.0, -1.0), self.divider_errors, strict=False
+        ):
+            drives[name] = sign / board.slice_ratio * (1.0 + errors[:n])
+        return drives
 
     def _without_noise(
         self, key: tuple[Hashable, ...], blocks: list[WiredBlock], network: Floats, load: Floats

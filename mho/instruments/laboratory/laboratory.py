@@ -80,7 +80,12 @@ class Laboratory:
         self.chip = SimulatedChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
         carrier = Carrier()
         self.board = SimulatedArrayBoard(
-            self.clock, device_rngs[2], carrier, serial="SIM00004", channels=bench.simulation.converters
+            self.clock,
+            device_rngs[2],
+            carrier,
+            serial="SIM00004",
+            channels=bench.simulation.converters,
+            slice_ratio=bench.simulation.slice_ratio,
         )
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
         self._circuits = BlockCircuits.drawn(self.chip, self.board, bench.simulation, board_rng)

@@ -73,6 +73,8 @@ def _changes(at: Conditions, values: dict[str, Any]) -> Iterator[tuple[str, dict
     for kind in ("bias", "differential"):
         if values.get("encoding") != kind:
             yield f"the {kind} encoding alone (--encoding {kind})", values | {"encoding": kind}, at
+    if values.get("loop_slices") != 2:
+        yield "a second slice of the loop (--loop-slices 2)", values | {"loop_slices": 2}, at
     simulation = at.source.bench.simulation
     if simulation is not None and simulation.preset != "ideal":
         yield "cells without errors (preset ideal)", values, replace(at, source=as_arrays(at.source, "ideal"))

@@ -78,6 +78,12 @@ WRONG: list[tuple[str, Callable[[Bench], Any]]] = [
     ("3 is no list of line numbers", lambda b: b.connect_multiply("multiply", 3, [0])),
     ("there is no column of multiply 4000", lambda b: b.connect_multiply("multiply", [0], [4000])),
     ("as many rows as columns, not 2 and 1", lambda b: b.connect_invert("invert_positive", [0, 1], [0])),
+    (
+        "arrays are invert_positive, invert_negative, invert_positive; each serves once",
+        lambda b: b.connect_invert(
+            "invert_positive", [0], [0], second_slice=("invert_negative", "invert_positive")
+        ),
+    ),
     ("there is no row of invert_positive 32", lambda b: b.connect_invert("invert_positive", [32], [0])),
     ("no array 'minus'", lambda b: b.connect_invert("invert_positive", [0], [0], negative="minus")),
     ("diagonal is -1e-06", lambda b: b.connect_invert("invert_positive", [0], [0], diagonal=-1e-6)),

@@ -345,6 +345,7 @@ def test_the_driver_fills_its_role(driver):
     assert isinstance(driver, ArrayBoard)
     assert driver.transimpedance == pytest.approx(20e3)
     assert driver.input_conductance == pytest.approx(35e-6)
+    assert driver.slice_ratio == 16.0
     assert driver.settings() == {
         "mode": "SAFE", "transimpedance": "20000.0", "input_conductance": "3.5e-05", "watchdog": "0.0",
     }  # fmt: skip
@@ -371,6 +372,13 @@ def test_the_driver_programs_connects_and_makes_safe(driver, board):
     assert (board.diagonal, board.diagonal_count) == (pytest.approx(1.23456789e-5, rel=1e-9), 2)
     driver.connect_invert("invert_positive", [0], [0], negative=None, diagonal=0.0, diagonal_count=0)
     assert board.negative is None
+    second = ("invert_negative", "multiply")
+    driver.connect_invert(
+        "invert_positive", [0], [0], negative=None, second_slice=second, diagonal=0.0, diagonal_count=0
+    )
+    assert board.second_slice == second
+    driver.connect_invert("invert_positive", [0], [0], negative=None, diagonal=0.0, diagonal_count=0)
+    assert board.second_slice is None, "a loop without one keeps none of the last"
     driver.make_safe()
     assert state(board) == ("SAFE", "OPEN", None, None, None)
 

@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 
 SWITCH_TIME = 2e-6  # s, break before make of the analogue switches
 MODE_TIME = 1e-3  # s, all lines are grounded before a mode changes
+SLICE_RATIO = 16.0  # of the dividers in front of a second slice
 
 
 class SimulatedArrayBoard(BoardConverters):
@@ -35,6 +36,8 @@ class SimulatedArrayBoard(BoardConverters):
         Input resistors' conductance in INVERT mode, S.
     channels : int
         Number of the converters' outputs, and of their inputs.
+    slice_ratio : float
+        Ratio of the dividers in front of a loop's second slice; 0 without dividers.
 
     Attributes
     ----------
@@ -60,12 +63,15 @@ class SimulatedArrayBoard(BoardConverters):
         transimpedance: float = 20e3,
         input_conductance: float = 35e-6,
         channels: int = CHANNELS,
+        slice_ratio: float = SLICE_RATIO,
     ) -> None:
         self._carrier = carrier
+        self.slice_ratio = slice_ratio
         self.transimpedance, self.input_conductance = transimpedance, input_conductance
         self.cell: tuple[str, int, int] | None = None
         self.block: tuple[str, tuple[int, ...], tuple[int, ...]] | None = None
         self.negative: str | None = None
+        self.second_slice: tuple[str, str] | None = None
         self.stuck: dict[str, str] = {}
         self._last_message = 0.0
         super().__init__(clock, rng, serial=serial, channels=channels)
@@ -107,8 +113,11 @@ class SimulatedArrayBoard(BoardConverters):
         self._put("path", "OPEN")
         self._put("mode", "SAFE")
         self.forget_samples()
-        self.cell = self.block = self.negative = None
+        self._disconnect()
         self.clock.advance(MODE_TIME)
+
+    def _disconnect(self) -> None:
+        self.cell = self.block = self.negative = self.second_slice = None
 
     def _put(self, name: str, value: str) -> None:
         setattr(self, name, self.stuck.get(name, value))
@@ -123,7 +132,7 @@ class SimulatedArrayBoard(BoardConverters):
         self._carrier.switching("mode")
         self._put("mode", mode)
         self._put("path", "OPEN")
-        self.cell = self.block = self.negative = None
+        self._disconnect()
         self.clock.advance(MODE_TIME)
 
     @path.check
@@ -170,8 +179,12 @@ class SimulatedArrayBoard(BoardConverters):
             raise ScpiError(-221, "a block is connected in mode MULTiply or INVert")
         if self.mode == "INV" and len(rows) != len(columns):
             raise ScpiError(-221, "a loop needs as many rows as columns")
-        if self.mode == "INV" and self.negative is not None:
-            sizes.append(self._check_array(self.negative))
+        if self.mode == "INV":
+            further = [] if self.negative is None else [self.negative]
+            further += self.second_slice or ()
+            if len({array, *further}) <= len(further):
+                raise ScpiError(-221, "an array serves once in a loop")
+            sizes += [self._check_array(name) for name in further]
         for lines, length in zip((rows, columns), map(min, zip(*sizes, strict=True)), strict=True):
             if len(set(lines)) != len(lines) or max(lines) >= length:
                 raise ScpiError(-222, f"lines must differ and lie in 0..{length - 1}")
@@ -198,15 +211,30 @@ class SimulatedArrayBoard(BoardConverters):
 
     @command(":CONFigure:INVert:NEGative", Text(bare=True))
     def _set_negative(self, array: str) -> None:
-        if array.upper() == "NONE":
-            self.negative = None
-            return
-        self._check_array(array)
-        self.negative = array
+        if array.upper() != "NONE":
+            self._check_array(array)
+        self.negative = None if array.upper() == "NONE" else array
+        self.second_slice = None
 
     @query(":CONFigure:INVert:NEGative")
     def _get_negative(self) -> str:
         return "NONE" if self.negative is None else f'"{self.negative}"'
+
+    @command(":CONFigure:INVert:SLICe", Text(), Text())
+    def _set_second_slice(self, positive: str, negative: str) -> None:
+        if not self.slice_ratio:
+            raise ScpiError(-241, "no dividers for a second slice")
+        for array in (positive, negative):
+            self._check_array(array)
+        self.second_slice = positive, negative
+
+    @query(":CONFigure:INVert:SLICe")
+    def _get_second_slice(self) -> str:
+        return "NONE" if self.second_slice is None else '"{}","{}"'.format(*self.second_slice)
+
+    @query(":CONFigure:INVert:SLICe:RATio")
+    def _slice_ratio(self) -> str:
+        return f"{self.slice_ratio:.9E}"
 
     @query(":CONFigure:INVert:CONDuctance")
     def _input_conductance(self) -> str:

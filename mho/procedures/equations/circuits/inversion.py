@@ -17,7 +17,12 @@ LINEAR = 0.3  # V: outputs up to here are not affected by the +-0.4 V diode clam
 
 
 def connect_loop(
-    bench: Bench, encoding: InverseEncoding, positive: Block, negative: Block | None, step: float
+    bench: Bench,
+    encoding: InverseEncoding,
+    positive: Block,
+    negative: Block | None,
+    step: float,
+    second_slice: tuple[str, str] | None = None,
 ) -> None:
     """Close the loop of an encoding around its blocks; `step` is the conductance of one digit, S."""
     bench.connect_invert(
@@ -25,6 +30,7 @@ def connect_loop(
         positive.placement.rows,
         positive.placement.columns,
         negative=None if negative is None else negative.placement.array,
+        second_slice=second_slice,
         diagonal=encoding.diagonal_conductance(step),
         diagonal_count=encoding.size if encoding.diagonal else 0,
     )
@@ -51,6 +57,8 @@ class AnalogueInverse:
         Conductance of one digit, S.
     full_scale : float
         Largest input voltage, V.
+    second_slice : tuple of str, optional
+        Arrays of the loop's second slice, on the same lines.
 
     Attributes
     ----------
@@ -69,16 +77,19 @@ class AnalogueInverse:
         negative: Block | None,
         step: float,
         full_scale: float,
+        second_slice: tuple[str, str] | None = None,
     ) -> None:
         self._bench, self._encoding = bench, encoding
         self._positive, self._negative = positive, negative
-        self._step, self._full_scale = step, full_scale
+        self._step, self._full_scale, self._second_slice = step, full_scale, second_slice
         self.last: tuple[Floats, Floats] = (np.zeros(0), np.zeros(0))
         self.clamped = 0
 
     def connect(self) -> None:
         """Close the loop."""
-        connect_loop(self._bench, self._encoding, self._positive, self._negative, self._step)
+        connect_loop(
+            self._bench, self._encoding, self._positive, self._negative, self._step, self._second_slice
+        )
 
     def __call__(self, residual: Floats) -> Floats:
         """Return A0^-1 r as the circuit computes it.

@@ -41,14 +41,16 @@ def fitting_kinds(
     return kinds
 
 
-def place_loop(loops: Sequence[ArrayMap], encoding: InverseEncoding) -> Placement:
+def place_loop(
+    loops: Sequence[ArrayMap], encoding: InverseEncoding, second_slice: Sequence[ArrayMap] = ()
+) -> Placement:
     """Return lines for a loop on the inverting arrays, whose crossings hold no known bad cell."""
-    order = encoding.order
-    if encoding.kind == "bias" or len(loops) < 2:
-        return place(loops[0], order, order)
-    # Both arrays of a differential loop share rows and columns, so a bad cell of either one counts.
-    joined = loops[0].model_copy(update={"bad_cells": loops[0].bad_cells + loops[1].bad_cells})
-    return place(joined, order, order)
+    # All arrays of a loop share rows and columns, so a bad cell of any one counts.
+    used = [*loops[: 1 if encoding.kind == "bias" else 2], *second_slice]
+    joined = loops[0].model_copy(
+        update={"bad_cells": tuple(cell for array in used for cell in array.bad_cells)}
+    )
+    return place(joined, encoding.order, encoding.order)
 
 
 def on_cells(

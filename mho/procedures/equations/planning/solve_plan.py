@@ -27,10 +27,14 @@ from mho.procedures.equations.planning.linear_system import Goal
 from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser, Tried
 from mho.procedures.equations.planning.loop_on_cells import fitting_kinds, on_cells, place_loop
 from mho.procedures.equations.planning.method_choice import Judging, MethodChoice, choose_method
+from mho.procedures.equations.planning.second_slice import SecondSlice, check_second_slice
 
 Floats = NDArray[np.float64]
 
 GOAL = Goal(24, None)
+SLICED_PARTS = (
+    10  # of a digit and the ratio, of a first slice's targets: what they round off is none of a second one's
+)
 TILE_WIDTH = 32  # columns measured at once, check columns included; limits the current in one line's wire
 
 
@@ -48,8 +52,12 @@ class SolvePlan:
         Its columns in order, split into tiles with check columns.
     checked : tuple of CheckedTile
         The checksums of the tiles.
+    loop_levels : Levels
+        What the loop's digits stand for: the chip's levels, or finer targets.
     positive, negative : Block
         The inverting arrays' cells; no second block when no entry needs it.
+    second_slice : SecondSlice or None
+        Cells that hold what those leave of the matrix.
     chooser : LoopChooser
         Finds another loop where this one does not settle.
     choice : MethodChoice
@@ -62,8 +70,10 @@ class SolvePlan:
     multiply: MultiplyEncoding | None
     tiles: list[Block]
     checked: tuple[CheckedTile, ...]
+    loop_levels: Levels
     positive: Block
     negative: Block | None
+    second_slice: SecondSlice | None
     chooser: LoopChooser
     choice: MethodChoice
 
@@ -89,8 +99,8 @@ class SolvePlan:
 
     @property
     def choices(self) -> dict[str, object]:
-        """What a run's result has of it alone: nothing."""
-        return {}
+        """What a run's result has of it alone: of a second slice, its ratio."""
+        return {} if self.second_slice is None else {"slice_ratio": self.second_slice.ratio}
 
     @property
     def held_bits(self) -> int | None:
@@ -103,11 +113,6 @@ class SolvePlan:
         return self.chooser.tried
 
     @property
-    def loop_levels(self) -> Levels:
-        """What the loop's digits stand for: the chip's levels, or finer targets."""
-        return self.chooser.levels
-
-    @property
     def preconditioning(self) -> Preconditioning:
         """The form in which loop and products hold the matrix."""
         return self.loop.preconditioning
@@ -117,13 +122,24 @@ class SolvePlan:
         """The matrix (n, n), in the loop's form, as the products hold it."""
         return self.loop.matrix if self.multiply is None else self.multiply.matrix
 
+    def first_slice(self) -> list[Block]:
+        """Blocks of the inverting loop without its second slice."""
+        return [self.positive] if self.negative is None else [self.positive, self.negative]
+
     def loop_blocks(self) -> list[Block]:
         """Blocks of the inverting loop."""
-        return [self.positive] if self.negative is None else [self.positive, self.negative]
+        return self.first_slice() + ([] if self.second_slice is None else self.second_slice.blocks())
 
     def blocks(self) -> list[Block]:
         """All blocks to program."""
         return self.loop_blocks() + self.tiles
+
+    def aim_second_slice(self) -> list[Block]:
+        """Set the second slice's targets by the first one as achieved, and return its blocks; none without it."""
+        if self.second_slice is None:
+            return []
+        self.second_slice.aim(self.positive, self.negative, self.loop_levels, self._with_wires)
+        return self.second_slice.blocks()
 
     def forecast(self, input_conductance: float) -> tuple[Floats, float]:
         """Return A0, what INV inverts, in the form of the matrix as given, and rho(I - A A0^-1).
@@ -165,6 +181,9 @@ class SolvePlan:
         diagonal = encoding.diagonal_conductance(self.loop_levels.step)
         network = encoding.network(positive, negative, diagonal)
         load = encoding.row_load(positive, negative, diagonal, input_conductance)
+        if self.second_slice is not None:
+            network = network + self.second_slice.network(self._with_wires)
+            load = load + self.second_slice.row_load(self._with_wires)
         return network, loop_eigenvalues(network, load)
 
     def shift_further(self, rng: np.random.Generator) -> SolvePlan:
@@ -192,14 +211,16 @@ class SolvePlan:
 
         None where there are none, or no such order is found.
         """
-        blocks = self.loop_blocks()
+        blocks = self.first_slice()
         order = order_around_lost_cells(self.encoding, blocks, self.loop_levels, input_conductance, rng)
         if order is None:
             return None
         now = self.positive.placement
         placed = Placement(now.array, now.rows[order[0]], now.columns[order[1]])
         positive, negative = on_cells(placed, self.chip.arrays_for("invert"), self.encoding)
-        return replace(self, positive=positive, negative=negative)
+        second = self.second_slice
+        moved = None if second is None else SecondSlice.on(self.chip, placed, second.ratio)
+        return replace(self, positive=positive, negative=negative, second_slice=moved)
 
 
 def plan_solve(
@@ -215,6 +236,7 @@ def plan_solve(
     goal: Goal = GOAL,
     correction_bits: int = CORRECTION_BITS,
     analogue_loop: bool = False,
+    slice_ratio: float | None = None,
 ) -> SolvePlan:
     """Choose the loop by its forecast, slice the matrix in the loop's form, and place every block on good cells.
 
@@ -236,6 +258,8 @@ def plan_solve(
         Of the solution, and of the vectors that are multiplied: what methods are judged with.
     analogue_loop : bool
         Whether the loop's cells are programmed to the entries themselves instead of the nearest digits.
+    slice_ratio : float, optional
+        The board's, for a loop with a second slice, whose cells hold no digits either.
 
     Raises
     ------
@@ -248,13 +272,19 @@ def plan_solve(
     if not loops or (slices is not None and not chip.arrays_for("multiply")):
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
     kinds = fitting_kinds(chip, loops, matrix, encoding, lines)
-    loop_levels = levels.refined() if analogue_loop else levels
+    loop_levels = appearing = levels.refined() if analogue_loop else levels
+    if slice_ratio is not None:
+        check_second_slice(chip, slice_ratio)
+        loop_levels = levels.refined(round(SLICED_PARTS * slice_ratio))
+        appearing = loop_levels.compensated(slice_ratio)
     chooser = LoopChooser(
-        loop_levels, kinds, len(loops), input_conductance, "gcr" if method == "auto" else method
+        appearing, kinds, len(loops), input_conductance, "gcr" if method == "auto" else method
     )
     loop = chooser.choose(matrix, rng)
     chosen = loop.candidate.encoding
-    positive, negative = on_cells(place_loop(loops, chosen), loops, chosen)
+    placed = place_loop(loops, chosen, () if slice_ratio is None else chip.second_slice)
+    positive, negative = on_cells(placed, loops, chosen)
+    second = None if slice_ratio is None else SecondSlice.on(chip, placed, slice_ratio)
     multiply: MultiplyEncoding | None = None
     checked: tuple[CheckedTile, ...] = ()
     tiles: list[Block] = []
@@ -266,7 +296,9 @@ def plan_solve(
         tiles = [Block(at, tile.digits) for at, tile in zip(places, checked, strict=True)]
     held = loop.matrix if multiply is None else multiply.matrix
     choice = choose_method(method, loop.drawn, held, Judging(goal, correction_bits))
-    return SolvePlan(chip, levels, loop, multiply, tiles, checked, positive, negative, chooser, choice)
+    return SolvePlan(
+        chip, levels, loop, multiply, tiles, checked, loop_levels, positive, negative, second, chooser, choice
+    )
 
 
 def encode_fitting(

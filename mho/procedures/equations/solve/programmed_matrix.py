@@ -211,7 +211,7 @@ class ProgrammedMatrix:
         if self._loops_own is None:
             self.programmer.program(self.plan.blocks())
         else:
-            self._loops_own.program(self.plan.loop_blocks())
+            self._program_loop()
             if self.plan.tiles:
                 self.programmer.program(self.plan.tiles)
         say_failed_cells(self.failed, self._stream)
@@ -255,7 +255,7 @@ class ProgrammedMatrix:
             self.plan = self.plan.shift_further(self._rng)
             how = f"shifted by {self.plan.candidate.shift:.3g}"
         self._stream.say(f"{why}; the loop is programmed again, {how}", "WARNING")
-        self._loop_programmer.program(self.plan.loop_blocks())
+        self._program_loop()
         self._stream.set_array("digits_invert", self.plan.positive.digits)
         self._clamped, self._inverse = self.clamped, None
 
@@ -341,12 +341,24 @@ class ProgrammedMatrix:
     def _programmers(self) -> list[Programmer]:
         return [self.programmer] if self._loops_own is None else [self.programmer, self._loops_own]
 
+    def _program_loop(self) -> None:
+        """Program the loop, and what its cells leave of the matrix into its second slice."""
+        self._loop_programmer.program(self.plan.first_slice())
+        if rest := self.plan.aim_second_slice():
+            self._loop_programmer.program(rest)
+
     def _loop(self) -> AnalogueInverse:
         if self._inverse is None:
             full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
             plan = self.plan
             self._inverse = AnalogueInverse(
-                self._bench, plan.encoding, plan.positive, plan.negative, plan.loop_levels.step, full_scale
+                self._bench,
+                plan.encoding,
+                plan.positive,
+                plan.negative,
+                plan.loop_levels.step,
+                full_scale,
+                None if plan.second_slice is None else plan.second_slice.arrays,
             )
         return self._inverse
 

@@ -154,6 +154,7 @@ class Solve(Procedure):
         "Effort of each cycle by blocks", choices=["auto", *(one.name for one in EFFORTS)], default="auto"
     )
     loop_targets = ListParameter("Targets of the INV cells", choices=["digits", "analogue"], default="digits")
+    loop_slices = IntegerParameter("Slices of the INV loop", minimum=1, maximum=2, default=1)
     correction_bits = IntegerParameter(
         "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
     )
@@ -213,6 +214,7 @@ class Solve(Procedure):
             goal=given.goal,
             correction_bits=self.correction_bits,
             analogue_loop=self.loop_targets == "analogue",
+            slice_ratio=bench.slice_ratio if self.loop_slices == 2 else None,
         )
         return PreparedSolve(
             given, on_chip, _solutions_as_sliced(on_chip, given), wanted, settings, leaf, rng
@@ -228,6 +230,11 @@ class Solve(Procedure):
         settings: WriteVerifySettings,
     ) -> PreparedSolve:
         """Plan a matrix that no loop holds."""
+        if self.loop_slices != 1:
+            raise InputError(
+                f"the matrix of {given.size} rows is larger than a loop of {leaf}, and is inverted by blocks, whose loops "
+                f"have one slice; give loop_slices = 1 instead of {self.loop_slices}"
+            )
         if self.residual == "analogue":
             raise InputError(
                 f"the matrix of {given.size} rows is larger than a loop of {leaf}, and is inverted by blocks: its residual "
@@ -281,7 +288,11 @@ class Solve(Procedure):
             figures=(
                 figure,
                 # With targets that are not rounded there are nearly as many levels as cells.
-                *(one for one in blocks.figures if one.name != "levels" or self.loop_targets == "digits"),
+                *(
+                    one
+                    for one in blocks.figures
+                    if one.name != "levels" or on_chip.loop_levels is on_chip.levels
+                ),
             ),
         )
 

@@ -167,7 +167,7 @@ def say_forecast(rho: float, shift: float, stream: Stream) -> None:
             f"forecast: rho(I - A A0^-1) = {rho:.3f} with the shifted loop, which GCR or CG need not mind"
         )
     elif rho < 1.0:
-        stream.say(f"forecast: rho(I - A A0^-1) = {rho:.3f}, {-np.log2(rho):.1f} bits a cycle")
+        stream.say(f"forecast: rho(I - A A0^-1) = {rho:.3g}, up to {-np.log2(rho):.1f} bits a cycle")
     else:
         stream.say(
             f"forecast: rho(I - A A0^-1) = {rho:.3f}, plain refinement would diverge; the line search keeps "

@@ -27,12 +27,17 @@ def signed_cells(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarr
 class Case:
     """One loop, as ours and as the sparse solver's."""
 
-    def __init__(self, seed: int, n: int, wire: float, *, differential: bool, spread: int = 1) -> None:
+    def __init__(
+        self, seed: int, n: int, wire: float, *, differential: bool, spread: int = 1, second: bool = False
+    ) -> None:
         rng = np.random.default_rng(seed)
         self.cells = signed_cells(rng, n) if differential else (rng.uniform(0.3e-6, 35e-6, (n, n)),)
+        if second:
+            self.cells += tuple(rng.uniform(0.3e-6, 35e-6, (2, n, n)))
         self.lines = rng.permutation(spread * n)[:n], rng.permutation(spread * n)[:n]
         self.wire = wire
         self.errors = 1e-2 * rng.standard_normal(n)
+        self.drives = [np.ones(n), -1 - self.errors, (1 + self.errors) / 16, -(1 - self.errors) / 16]
         self.inputs, self.offsets = rng.uniform(-0.1, 0.1, (3, n)), 8e-4 * rng.standard_normal(n)
         ballast = 0.0 if differential else 35e-6 * np.sqrt(n)
         self.parts = {
@@ -43,11 +48,10 @@ class Case:
 
     def loop(self) -> LoopNetwork:
         blocks = [WiredBlock.from_lines(cells, *self.lines, self.wire) for cells in self.cells]
-        return LoopNetwork(*blocks, inverter_gain_errors=self.errors, **self.parts)
+        return LoopNetwork(list(zip(blocks, self.drives, strict=False)), **self.parts)
 
     def expected(self, sample: int) -> np.ndarray:
-        drives = (np.ones(len(self.errors)), -1 - self.errors)
-        arrays = list(zip(self.cells, drives, strict=False))
+        arrays = list(zip(self.cells, self.drives, strict=False))
         inputs, offsets = self.inputs[sample], self.offsets
         return solve_loop(arrays, *self.lines, self.wire, inputs=inputs, offsets=offsets, **self.parts)[0]
 
@@ -60,7 +64,7 @@ def test_an_ideal_loop_inverts_the_matrix():
     positive, negative = signed_cells(np.random.default_rng(1), 24)
     lines = np.arange(24)
     blocks = [WiredBlock.from_lines(cells, lines, lines, 0.0) for cells in (positive, negative)]
-    loop = LoopNetwork(*blocks, input_conductance=INPUT)
+    loop = LoopNetwork(list(zip(blocks, (1.0, -1.0), strict=True)), input_conductance=INPUT)
     inputs = np.random.default_rng(2).uniform(-0.1, 0.1, (5, 24))
     expected = -np.linalg.solve(positive - negative, INPUT * inputs.T).T
     np.testing.assert_allclose(loop.solve(inputs), expected, rtol=1e-10)
@@ -72,7 +76,9 @@ def test_finite_gain_and_offsets_load_the_rows(n):
     cells, offsets = np.diag(np.full(n, 30e-6)) + rng.uniform(0, 10e-6 / n, (n, n)), rng.normal(0, 1e-3, n)
     inputs = rng.uniform(-0.1, 0.1, (1, n))
     loop = LoopNetwork(
-        WiredBlock.from_lines(cells, np.arange(n), np.arange(n), 0.0), input_conductance=INPUT, gain=100.0
+        [(WiredBlock.from_lines(cells, np.arange(n), np.arange(n), 0.0), 1.0)],
+        input_conductance=INPUT,
+        gain=100.0,
     )
     load = np.diag(cells.sum(axis=1) + INPUT)
     expected = np.linalg.solve(cells + load / 100.0, load @ offsets - INPUT * inputs[0])
@@ -81,7 +87,7 @@ def test_finite_gain_and_offsets_load_the_rows(n):
 
 def test_one_amplifier_by_hand():
     block = WiredBlock.from_lines([[20e-6]], [0], [0], 1000.0)
-    loop = LoopNetwork(block, input_conductance=10e-6, diagonal=5e-6, gain=50.0)
+    loop = LoopNetwork([(block, 1.0)], input_conductance=10e-6, diagonal=5e-6, gain=50.0)
     feedback = 1 / (1 / 20e-6 + 2000.0) + 5e-6
     load = feedback + 10e-6
     expected = (-10e-6 * 0.1 + load * 2e-3) / (feedback + load / 50.0)
@@ -93,17 +99,17 @@ def test_one_amplifier_by_hand():
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 12),
     wire=st.floats(1e-2, 1e3),
-    differential=st.booleans(),
+    arrays=st.sampled_from([1, 2, 4]),
 )
-def test_any_small_loop_agrees_with_a_sparse_solver(seed, n, wire, differential):
-    case = Case(seed, n, wire, differential=differential, spread=2)
+def test_any_small_loop_agrees_with_a_sparse_solver(seed, n, wire, arrays):
+    case = Case(seed, n, wire, differential=arrays > 1, second=arrays > 2, spread=2)
     assert deviation(case.loop().solve(case.inputs, case.offsets)[0], case.expected(0)) < 1e-10
 
 
-@pytest.mark.parametrize("differential", [False, True])
+@pytest.mark.parametrize("arrays", [1, 2, 4])
 @pytest.mark.parametrize("wire", [WIRE, 100 * WIRE])
-def test_a_large_loop_agrees_with_a_sparse_solver(differential, wire):
-    case = Case(4, 90, wire, differential=differential, spread=2)
+def test_a_large_loop_agrees_with_a_sparse_solver(arrays, wire):
+    case = Case(4, 90, wire, differential=arrays > 1, second=arrays > 2, spread=2)
     loop = case.loop()
     outputs = loop.solve(case.inputs, case.offsets)
     assert "_dense" not in vars(loop), "a few vectors should not need the admittances"
@@ -151,26 +157,29 @@ def test_inputs_that_do_nothing_leave_the_offsets_alone():
         ({"gain": np.nan}, "gain is nan"),
         ({"diagonal": -1e-6}, "diagonal is -1e-06 S"),
         ({"input_conductance": [1e-4, np.inf]}, "input_conductance at 1 is inf S"),
-        ({"inverter_gain_errors": [0.0, 0.0, 0.0]}, r"inverter_gain_errors has shape \(3,\)"),
-        ({"inverter_gain_errors": np.nan}, "inverter_gain_errors is nan; give"),
+        ({"drive": [1.0, 1.0, 1.0]}, r"drive of array 0 has shape \(3,\)"),
+        ({"drive": np.nan}, "drive of array 0 is nan; give"),
     ],
 )
 def test_parts_that_cannot_be_are_refused(change, said):
     block = WiredBlock.from_lines(np.eye(2) * 1e-5, [0, 1], [0, 1], WIRE)
+    parts = {"drive": 1.0, "input_conductance": INPUT, **change}
+    arrays = [(block, parts.pop("drive"))]
     with pytest.raises(BenchError, match=said):
-        LoopNetwork(block, **{"input_conductance": INPUT, **change})
+        LoopNetwork(arrays, **parts)
 
 
 def test_arrays_that_do_not_match_are_refused():
     square, wide = (WiredBlock.from_lines(np.ones((2, n)), [0, 1], range(n), WIRE) for n in (2, 3))
-    with pytest.raises(BenchError, match="positive array has 2 x 3 cells"):
-        LoopNetwork(wide, input_conductance=INPUT)
-    with pytest.raises(BenchError, match="negative array has 2 x 3 cells"):
-        LoopNetwork(square, wide, input_conductance=INPUT)
+    with pytest.raises(BenchError, match="array 0 has 2 x 3 cells"):
+        LoopNetwork([(wide, 1.0)], input_conductance=INPUT)
+    with pytest.raises(BenchError, match="array 1 has 2 x 3 cells"):
+        LoopNetwork([(square, 1.0), (wide, -1.0)], input_conductance=INPUT)
 
 
 def test_voltages_that_cannot_be_are_refused():
-    loop = LoopNetwork(WiredBlock.from_lines(np.eye(2), [0, 1], [0, 1], WIRE), input_conductance=INPUT)
+    block = WiredBlock.from_lines(np.eye(2), [0, 1], [0, 1], WIRE)
+    loop = LoopNetwork([(block, 1.0)], input_conductance=INPUT)
     with pytest.raises(BenchError, match=r"input_volts at \(0, 1\) is inf V"):
         loop.solve([[0.0, np.inf]])
     with pytest.raises(BenchError, match=r"input_volts has shape \(2,\)"):
@@ -183,4 +192,4 @@ def test_voltages_that_cannot_be_are_refused():
 def test_a_loop_without_a_solution_says_so(n):
     block = WiredBlock.from_lines(np.zeros((n, n)), np.arange(n), np.arange(n), WIRE)
     with pytest.raises(ConvergenceError, match="singular at row 0"):
-        LoopNetwork(block, input_conductance=INPUT).solve(np.full((1, n), 0.1))
+        LoopNetwork([(block, 1.0)], input_conductance=INPUT).solve(np.full((1, n), 0.1))

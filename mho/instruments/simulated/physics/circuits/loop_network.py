@@ -1,10 +1,10 @@
 """The INVERT loop as one network: cells, wires, input and diagonal resistors, amplifiers and inverters.
 
-Row end k of the block is the inverting input of amplifier k; its output v_k drives column end k of the
-positive array and, through an inverter, that of the negative one. With x = Vos - v/A at the row ends,
+Row end k of the block is the inverting input of amplifier k; its output v_k drives column end k of each array, as it is,
+through an inverter, or through a divider. With x = Vos - v/A at the row ends,
 
     (N + Lambda / A) v = -g_in u + Lambda Vos,
-    N = T+ - T- diag(1 + eps) + diag(d),      Lambda = Y+_rr + Y-_rr + diag(g_in + d),
+    N = sum over the arrays of T diag(drive) + diag(d),      Lambda = sum of Y_rr + diag(g_in + d),
 
 with T and Y_rr the admittances of the arrays at their ends (wires.py). For few amplifiers, or many vectors, N and Lambda
 are computed. A few vectors on a large loop are solved over all nodes instead: GMRES on one sweep of source lines,
@@ -14,6 +14,7 @@ amplifiers and bit lines, each solved exactly with the others fixed.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -34,21 +35,19 @@ MAX_SWEEPS = 60  # a few suffice; a loop that needs more is solved through its a
 
 
 class LoopNetwork:
-    """Static outputs of a closed loop of n amplifiers around one or two arrays.
+    """Static outputs of a closed loop of n amplifiers around one or more arrays.
 
     Parameters
     ----------
-    positive, negative : WiredBlock, WiredBlock or None
-        Arrays (n, n) whose row ends are the amplifiers' inputs; column ends of the positive one are driven
-        by the outputs, those of the negative one by inverters.
+    arrays : sequence of (WiredBlock, float or (n,) array)
+        Arrays (n, n) whose row ends are the amplifiers' inputs, and what their column ends get per volt of each output:
+        1, or -1 behind ideal inverters.
     input_conductance : float or (n,) array
         From each input voltage to its row end, S.
     diagonal : float or (n,) array
         From output k to row end k, S.
     gain : float or (n,) array
         Open-loop gain of the amplifiers; infinity is an ideal one.
-    inverter_gain_errors : float or (n,) array
-        Inverter k gives -(1 + error) v_k.
 
     Raises
     ------
@@ -58,19 +57,17 @@ class LoopNetwork:
 
     def __init__(
         self,
-        positive: WiredBlock,
-        negative: WiredBlock | None = None,
+        arrays: Sequence[tuple[WiredBlock, ArrayLike]],
         *,
         input_conductance: ArrayLike,
         diagonal: ArrayLike = 0.0,
         gain: ArrayLike = np.inf,
-        inverter_gain_errors: ArrayLike = 0.0,
     ) -> None:
-        n = positive.shape[0]
-        for name, block in (("positive", positive), ("negative", negative)):
-            if block is not None and block.shape != (n, n):
+        n = arrays[0][0].shape[0]
+        for number, (block, _) in enumerate(arrays):
+            if block.shape != (n, n):
                 raise BenchError(
-                    f"the {name} array has {block.shape[0]} x {block.shape[1]} cells, but a loop of {n} "
+                    f"array {number} has {block.shape[0]} x {block.shape[1]} cells, but a loop of {n} "
                     f"amplifiers needs {n} x {n}"
                 )
         self.n = n
@@ -80,10 +77,10 @@ class LoopNetwork:
         if not np.all(gains > 0.0):
             raise BenchError(f"gain is {gains}; an amplifier needs one above 0, infinity for an ideal one")
         self._per_gain = _part("1 / gain", 1.0 / gains, n, "")
-        errors = _part("inverter_gain_errors", inverter_gain_errors, n, "", lowest=-1.0)
-        self._arrays = [(positive, np.ones(n))]
-        if negative is not None:
-            self._arrays.append((negative, -1.0 - errors))
+        self._arrays = [
+            (block, _part(f"drive of array {number}", drive, n, "", lowest=-np.inf))
+            for number, (block, drive) in enumerate(arrays)
+        ]
         self._solved = 0
 
     def matrix(self) -> Floats:
