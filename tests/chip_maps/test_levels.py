@@ -79,3 +79,22 @@ def test_refined_targets_are_drawn_without_negative_conductances():
 def test_a_digit_has_at_least_one_part():
     with pytest.raises(ChipMapError, match="cannot be divided into 0 parts; give at least 1"):
         LEVELS.refined(0)
+
+
+def test_what_a_second_slice_leaves_is_a_share_of_the_errors():
+    """Drawn cells are nearly as far from their targets as pairs of slices are, whose idle cell adds a little."""
+    ratio, digits, rng = 16.0, np.arange(8), np.random.default_rng(2)
+    fine = LEVELS.refined(160)
+    seen = fine.compensated(ratio).draw(160 * digits, 4000, rng) - fine.nominal[160 * digits]
+    first = fine.draw(160 * digits, 4000, rng)
+    rest = np.rint((fine.nominal[160 * digits] - first) * ratio / fine.step).astype(np.int64)
+    second = fine.draw(np.maximum(rest, 0), 1, rng)[0] - fine.draw(np.maximum(-rest, 0), 1, rng)[0]
+    error = first + second / ratio - fine.nominal[160 * digits]
+    assert_allclose(error[:, 1:].std(), seen[:, 1:].std(), rtol=0.2)
+    assert seen[:, 1:].std() < 1.1 * LEVELS.spread / ratio
+    assert (fine.compensated(ratio).step, fine.compensated(ratio).top) == (fine.step, fine.top)
+
+
+def test_a_second_slice_is_smaller_than_the_first():
+    with pytest.raises(ChipMapError, match="a second slice of ratio 1; give one above 1"):
+        LEVELS.compensated(1.0)

@@ -46,6 +46,8 @@ def test_the_packaged_bench_is_complete():
     [
         ("chip = ", "chp = ", "chp (line {}): unknown key; did you mean 'chip'?"),
         ("preset = ", "presett = ", "simulation.presett (line {}): unknown key; did you mean 'preset'?"),
+        ("preset = ", "slice_ratio = 0.5\npreset = ",
+         "simulation.slice_ratio (line {}): dividers of ratio 0.5 divide nothing: give a ratio above 1, or 0 for none"),
         ("terminal = ", "terminl = ", "instruments.smu.terminl (line {}): unknown key; did you mean 'terminal'?"),
         ("nplc = ", "nlpc = ", "read.nlpc (line {}): unknown key; did you mean 'nplc'?"),
         ("pulse_width = ", "puls_width = ",
