@@ -46,6 +46,7 @@ def main() -> None:
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments
     from pictures_panels import grab_panels
+    from pictures_slices import draw_slices
     from pictures_window import grab_main_window
     from PySide6.QtWidgets import QApplication
 
@@ -54,6 +55,7 @@ def main() -> None:
     app = QApplication.instance() or QApplication([])
     PICTURES.mkdir(exist_ok=True)
     draw_settling(PICTURES)
+    draw_slices(PICTURES)
     os.chdir(ROOT)  # the run names its matrix as the README does
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))
