@@ -27,6 +27,12 @@ class Placement:
         """Rows and columns of the block."""
         return len(self.rows), len(self.columns)
 
+    def within_segment(self, array: ArrayMap) -> Placement:
+        """Return the lines as counted from the beginning of their segments, where their wires begin."""
+        if array.segment is None:
+            return self
+        return Placement(self.array, self.rows % array.segment, self.columns % array.segment)
+
     def cells(self) -> tuple[Index, Index]:
         """Physical row and column of every cell of the block, each (rows, columns)."""
         rows, columns = np.meshgrid(self.rows, self.columns, indexing="ij")

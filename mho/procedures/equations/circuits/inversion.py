@@ -8,32 +8,12 @@ from numpy.typing import NDArray
 from mho.chip_maps.inverse_encoding import InverseEncoding
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.cells.programming import Block
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 
 Floats = NDArray[np.float64]
 
 LADDER = 2.0 ** -np.arange(12)  # input scales played in one exchange
 LINEAR = 0.3  # V: outputs up to here are not affected by the +-0.4 V diode clamps
-
-
-def connect_loop(
-    bench: Bench,
-    encoding: InverseEncoding,
-    positive: Block,
-    negative: Block | None,
-    step: float,
-    second_slice: tuple[str, str] | None = None,
-) -> None:
-    """Close the loop of an encoding around its blocks; `step` is the conductance of one digit, S."""
-    bench.connect_invert(
-        positive.placement.array,
-        positive.placement.rows,
-        positive.placement.columns,
-        negative=None if negative is None else negative.placement.array,
-        second_slice=second_slice,
-        diagonal=encoding.diagonal_conductance(step),
-        diagonal_count=encoding.size if encoding.diagonal else 0,
-    )
 
 
 def loop_inputs(encoding: InverseEncoding, volts: Floats) -> Floats:
@@ -49,16 +29,10 @@ class AnalogueInverse:
     Parameters
     ----------
     bench : Bench
-    encoding : InverseEncoding
-        Encoding of the digits.
-    positive, negative : Block
-        The programmed arrays.
-    step : float
-        Conductance of one digit, S.
+    cells : LoopOnCells
+        The programmed loop.
     full_scale : float
         Largest input voltage, V.
-    second_slice : tuple of str, optional
-        Arrays of the loop's second slice, on the same lines.
 
     Attributes
     ----------
@@ -69,27 +43,10 @@ class AnalogueInverse:
         was used.
     """
 
-    def __init__(
-        self,
-        bench: Bench,
-        encoding: InverseEncoding,
-        positive: Block,
-        negative: Block | None,
-        step: float,
-        full_scale: float,
-        second_slice: tuple[str, str] | None = None,
-    ) -> None:
-        self._bench, self._encoding = bench, encoding
-        self._positive, self._negative = positive, negative
-        self._step, self._full_scale, self._second_slice = step, full_scale, second_slice
+    def __init__(self, bench: Bench, cells: LoopOnCells, full_scale: float) -> None:
+        self._bench, self._cells, self._full_scale = bench, cells, full_scale
         self.last: tuple[Floats, Floats] = (np.zeros(0), np.zeros(0))
         self.clamped = 0
-
-    def connect(self) -> None:
-        """Close the loop."""
-        connect_loop(
-            self._bench, self._encoding, self._positive, self._negative, self._step, self._second_slice
-        )
 
     def __call__(self, residual: Floats) -> Floats:
         """Return A0^-1 r as the circuit computes it.
@@ -102,9 +59,10 @@ class AnalogueInverse:
         ConvergenceError
             When even the smallest input drives an output into its clamp: the loop rails.
         """
-        self.connect()
-        n, peak = self._encoding.size, float(np.abs(residual).max())
-        inputs = loop_inputs(self._encoding, LADDER[:, None] * (residual / peak * self._full_scale))
+        encoding = self._cells.encoding
+        self._cells.connect(self._bench)
+        n, peak = encoding.size, float(np.abs(residual).max())
+        inputs = loop_inputs(encoding, LADDER[:, None] * (residual / peak * self._full_scale))
         outputs = self._bench.invert(inputs)
         linear = np.flatnonzero(np.abs(outputs).max(axis=1) < LINEAR)
         if not linear.size:
@@ -116,4 +74,4 @@ class AnalogueInverse:
         self.clamped += int(best > 0)
         self.last = (inputs[best, :n], outputs[best, :n])
         amperes_per_unit = self._bench.input_conductance * LADDER[best] * self._full_scale / peak
-        return np.asarray(-outputs[best, :n] * (self._step / self._encoding.unit) / amperes_per_unit)
+        return np.asarray(-outputs[best, :n] * (self._cells.step / encoding.unit) / amperes_per_unit)

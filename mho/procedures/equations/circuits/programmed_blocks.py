@@ -56,9 +56,16 @@ def check_limits(bench: Bench, settings: WriteVerifySettings, vector_volts: floa
         bench.check_pulse(pulse)
 
 
-def make_programmer(bench: Bench, stream: Stream, chip: ChipMap, settings: WriteVerifySettings) -> Programmer:
-    """Return a programmer of this chip's cells."""
-    return Programmer(bench, stream, chip.level_scale(), [array.name for array in chip.arrays], settings)
+def make_programmer(
+    bench: Bench,
+    stream: Stream,
+    chip: ChipMap,
+    settings: WriteVerifySettings,
+    levels: Levels | None = None,
+) -> Programmer:
+    """Return a programmer of this chip's cells, to the chip's levels or to others."""
+    levels = chip.level_scale() if levels is None else levels
+    return Programmer(bench, stream, levels, [array.name for array in chip.arrays], settings)
 
 
 def program(

@@ -8,47 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ChipMap
-from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.forecast import contraction
 from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding, choose_encoding
-from mho.errors import ChipMapError, ConvergenceError
+from mho.errors import ChipMapError
 from mho.instruments import Bench
-from mho.procedures.cells.programming import Block
-from mho.procedures.equations.circuits.inversion import connect_loop, loop_inputs
-from mho.procedures.equations.planning.loop_on_cells import fitting_kinds, on_cells, place_loop
+from mho.procedures.equations.circuits.inversion import loop_inputs
+from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells
+from mho.procedures.equations.circuits.second_slice import check_second_slice, levels_of_slices
+from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class LoopForecast:
-    """What the programmed cells promise.
-
-    Attributes
-    ----------
-    achieved : (n, n) array
-        A0, the matrix whose inverse the loop computes.
-    rho : float
-        rho(I - A A0^-1), by which a cycle of refinement would reduce an error.
-    slowest : complex
-        Eigenvalue of D^-1 G with the smallest real part, lambda_min: the loop settles at the rate w_u times it, and only
-        where it is positive.
-    network, load : (k, k), (k,) array
-        G, signed, and the diagonal of D, S.
-    """
-
-    achieved: Floats
-    rho: float
-    slowest: complex
-    network: Floats
-    load: Floats
-
-    def require_stable(self) -> None:
-        """Raise `ConvergenceError` when the loop would be unstable: it must not be closed."""
-        if not self.slowest.real > 0.0:
-            raise ConvergenceError(
-                f"the programmed INV circuit would be unstable: eigenvalue {self.slowest:.4g} of D^-1 G has no "
-                "positive real part; it was not connected"
-            )
 
 
 @dataclass(frozen=True)
@@ -61,42 +30,17 @@ class InverseLoop:
         A.
     candidate : Candidate
         The encoding chosen, with its forecast before programming.
-    positive, negative : Block
-        The cells; no second block where no entry needs it.
-    step : float
-        Conductance of one digit, S.
+    cells : LoopOnCells
     """
 
     matrix: Floats
     candidate: Candidate
-    positive: Block
-    negative: Block | None
-    step: float
+    cells: LoopOnCells
 
     @property
     def encoding(self) -> InverseEncoding:
         """The encoding."""
         return self.candidate.encoding
-
-    def blocks(self) -> list[Block]:
-        """Return the blocks to program."""
-        return [self.positive] if self.negative is None else [self.positive, self.negative]
-
-    def forecast(self, input_conductance: float) -> LoopForecast:
-        """Forecast from the achieved conductances, with `input_conductance` (S) at each row."""
-        encoding, diagonal = self.encoding, self.encoding.diagonal_conductance(self.step)
-        positive = self.positive.achieved
-        negative = None if self.negative is None else self.negative.achieved
-        network = encoding.network(positive, negative, diagonal)
-        load = encoding.row_load(positive, negative, diagonal, input_conductance)
-        achieved = encoding.represented(network, self.step)
-        rho = float(contraction(self.matrix, achieved))
-        slowest = slowest_eigenvalue(loop_eigenvalues(network, load))
-        return LoopForecast(achieved, rho, slowest, network, load)
-
-    def connect(self, bench: Bench) -> None:
-        """Close the loop."""
-        connect_loop(bench, self.encoding, self.positive, self.negative, self.step)
 
     def invert(self, bench: Bench, volts: Floats) -> Floats:
         """Return settled outputs (samples, order), V, for `volts` (samples, n) at the inputs of the matrix's rows.
@@ -111,16 +55,30 @@ class InverseLoop:
 
     def volts_per_unit(self, input_conductance: float, volts: Floats) -> Floats:
         """Return the outputs (V) that stand for minus 1 in the solution where `volts` at an input stand for 1 in b."""
-        return input_conductance * volts * self.encoding.unit / self.step
+        return input_conductance * volts * self.encoding.unit / self.cells.step
 
 
 @dataclass(frozen=True)
 class ProgrammedLoop:
-    """A loop whose cells are programmed, what they promise, and how many of them are outside their window."""
+    """A loop whose cells are programmed.
+
+    Attributes
+    ----------
+    loop : InverseLoop
+    achieved : AchievedLoop
+        What its cells came to hold.
+    cells_failed : int
+        Cells outside their window.
+    """
 
     loop: InverseLoop
-    forecast: LoopForecast
+    achieved: AchievedLoop
     cells_failed: int
+
+    @property
+    def rho(self) -> float:
+        """rho(I - A A0^-1), by which a cycle of refinement would reduce an error."""
+        return float(contraction(self.loop.matrix, self.achieved.matrix))
 
 
 def plan_loop(
@@ -131,6 +89,7 @@ def plan_loop(
     encoding: str,
     lines: tuple[int, int],
     input_conductance: float,
+    slice_ratio: float | None = None,
 ) -> InverseLoop:
     """Choose a matrix's encoding by its forecast, and place it on good cells.
 
@@ -142,25 +101,31 @@ def plan_loop(
         Numbers of lines that the converters can drive and read.
     input_conductance : float
         g_in of the loop, S.
+    slice_ratio : float, optional
+        The board's, for a loop with a second slice.
 
     Raises
     ------
     ChipMapError
-        When the matrix does not fit, with the size that would.
+        When the matrix does not fit, with the size that would, or there is no second slice.
     ConvergenceError
         When no encoding gives a stable loop.
     """
     loops, levels = chip.arrays_for("invert"), chip.level_scale()
     if not loops:
         raise ChipMapError(f"chip {chip.name!r} has no inverting array; choose a bench whose chip has one")
+    appearing = levels
+    if slice_ratio is not None:
+        check_second_slice(chip, slice_ratio)
+        levels, appearing = levels_of_slices(levels, slice_ratio)
     candidate, _ = choose_encoding(
         matrix,
-        levels,
+        appearing,
         rng,
         input_conductance=input_conductance,
         kinds=fitting_kinds(chip, loops, matrix, encoding, lines),
         arrays=len(loops),
     )
-    placed = place_loop(loops, candidate.encoding)
-    positive, negative = on_cells(placed, loops, candidate.encoding)
-    return InverseLoop(matrix, candidate, positive, negative, levels.step)
+    chosen = candidate.encoding
+    placed = place_loop(loops, chosen, () if slice_ratio is None else chip.second_slice)
+    return InverseLoop(matrix, candidate, LoopOnCells.on(chip, placed, chosen, levels, slice_ratio))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ChipMap, parse_chip_map
 from mho.chip_maps.inverse_encoding import KINDS
+from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import load_matrix, load_vectors, to_real, to_real_vector
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError, InputError
@@ -74,9 +75,14 @@ class InvertPlan:
     loops: tuple[InverseLoop, ...]
     settings: WriteVerifySettings
 
+    @property
+    def levels(self) -> Levels:
+        """What the digits of all loops stand for."""
+        return self.loops[0].cells.levels
+
     def blocks(self) -> list[Block]:
         """Return the blocks of all loops."""
-        return [block for loop in self.loops for block in loop.blocks()]
+        return [block for loop in self.loops for block in loop.cells.blocks()]
 
 
 class Invert(Procedure):
@@ -104,6 +110,7 @@ class Invert(Procedure):
         default=1e-2,
     )
     encoding = ListParameter("Encoding of INV", choices=["auto", *KINDS], default="auto")
+    loop_slices = IntegerParameter("Slices of the INV loop", minimum=1, maximum=2, default=1)
     wait = FloatParameter(
         "Wait between programming and the first inversion", units="s", minimum=0.0, maximum=1e8, default=0.0
     )
@@ -150,6 +157,7 @@ class Invert(Procedure):
                     encoding=self.encoding,
                     lines=bench.vector_size,
                     input_conductance=bench.input_conductance,
+                    slice_ratio=bench.slice_ratio if self.loop_slices == 2 else None,
                 )
             except ConvergenceError as error:
                 raise ConvergenceError(f"condition number {condition:.3g}: {error}") from None
@@ -167,7 +175,11 @@ class Invert(Procedure):
             contents.maps,
             loop_arrays(plan.systems.matrices, plan.systems.rhs),
             default="inversions",
-            figures=(*FIGURES, *contents.figures),
+            # With targets that are not rounded there are nearly as many levels as cells.
+            figures=(
+                *FIGURES,
+                *(one for one in contents.figures if one.name != "levels" or self.loop_slices == 1),
+            ),
         )
 
     def in_use(self, plan: InvertPlan) -> Mapping[str, tuple[str, str]]:
@@ -197,24 +209,26 @@ class Invert(Procedure):
 
     def execute(self, plan: InvertPlan, bench: Bench, stream: Stream) -> Inversions:
         """Program one loop after the other, invert all right-hand sides with each."""
-        programmer = make_programmer(bench, stream, plan.chip, plan.settings)
+        programmer = make_programmer(bench, stream, plan.chip, plan.settings, plan.levels)
         settling = SettlingMeasurement(bench, stream, self.band, self.steps)
         scales = 2.0 ** -np.arange(self.scales)
         measurement = LoopMeasurement(bench, stream, scales, _full_scale(bench), settling)
         results: list[MatrixResult] = []
         reason = ""
+        images = images_of(plan.blocks())
         achieved = np.full(plan.systems.matrices.shape, np.nan)
         for number, loop in enumerate(plan.loops):
             stream.say(
                 f"matrix {number}: {loop.encoding.name}, expected rho {loop.candidate.rho:.3f}, "
                 f"condition number {plan.systems.conditions[number]:.3g}"
             )
-            failed = program(programmer, loop.blocks(), stream, images_of(plan.blocks()))
-            forecast = loop.forecast(bench.input_conductance)
-            achieved[number] = forecast.achieved
+            failed = program(programmer, loop.cells.first_slice(), stream, images)
+            if rest := loop.cells.aim_second_slice():
+                failed += program(programmer, rest, stream, images)
+            programmed = ProgrammedLoop(loop, loop.cells.achieved(bench.input_conductance), failed)
+            achieved[number] = programmed.achieved.matrix
             stream.set_array("matrices_achieved", achieved)
             wait_at_rest(bench, self.wait)
-            programmed = ProgrammedLoop(loop, forecast, failed)
             try:
                 results.append(measurement.measure(number, plan.systems, programmed))
             except ConvergenceError as error:

@@ -137,9 +137,10 @@ class LoopMeasurement:
             When the loop would be unstable, rails with nothing at its inputs, or at every input scale of every right-hand
             side.
         """
-        programmed.forecast.require_stable()
-        programmed.loop.connect(self._bench)
-        close = np.linalg.solve(programmed.forecast.achieved, systems.rhs.T).T
+        if programmed.achieved.unstable:
+            raise ConvergenceError(programmed.achieved.unstable)
+        programmed.loop.cells.connect(self._bench)
+        close = np.linalg.solve(programmed.achieved.matrix, systems.rhs.T).T
         condition = float(systems.conditions[number])
         begun, solved = len(self._expected), []
         for index, rhs in enumerate(systems.rhs):
@@ -193,8 +194,8 @@ class LoopMeasurement:
             matrix=number,
             condition=float(systems.conditions[number]),
             expected_rho=programmed.loop.candidate.rho,
-            forecast_rho=programmed.forecast.rho,
-            lambda_min=programmed.forecast.slowest.real,
+            forecast_rho=programmed.rho,
+            lambda_min=programmed.achieved.slowest.real,
             mean_error=errors[0],
             mean_achieved_error=errors[1],
             bits=bits_of(errors[0]),

@@ -24,7 +24,8 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.instruments.simulated import StepResponse
 from mho.procedures.equations.algorithms.sum_errors import StraightLine
-from mho.procedures.equations.invert.inverse_loop import LoopForecast, ProgrammedLoop
+from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
+from mho.procedures.equations.invert.inverse_loop import ProgrammedLoop
 from mho.procedures.stream import Stream
 
 Floats = NDArray[np.float64]
@@ -34,7 +35,7 @@ KEPT = 300  # of these that are stored, at most
 FIRST = 1e-3  # of the time until the last of them, when the first is
 
 
-def one_pole_time(forecast: LoopForecast, band: float, unity: float, feedback: float = 0.0) -> float:
+def one_pole_time(achieved: AchievedLoop, band: float, unity: float, feedback: float = 0.0) -> float:
     """Return the time (s) that the slowest mode alone takes into the band; NaN where it does not decay.
 
     Parameters
@@ -46,7 +47,7 @@ def one_pole_time(forecast: LoopForecast, band: float, unity: float, feedback: f
     feedback : float
         C_f, F.
     """
-    slowest = slowest_eigenvalue(loop_eigenvalues(forecast.network, forecast.load + unity * feedback)).real
+    slowest = slowest_eigenvalue(loop_eigenvalues(achieved.network, achieved.load + unity * feedback)).real
     return float(np.log(1.0 / band) / (unity * slowest)) if slowest > 0.0 else float("nan")
 
 
@@ -158,17 +159,17 @@ class SettlingMeasurement:
         except ConvergenceError as error:
             self._stream.say(f"matrix {matrix}, right-hand side {rhs}: {error}", "WARNING")
             return
-        forecast, amplifier = programmed.forecast, simulated.amplifier
+        achieved, amplifier = programmed.achieved, simulated.amplifier
         unity = 2.0 * np.pi * amplifier.bandwidth
         found = LoopStep(
             matrix,
             condition,
             rhs,
             scale,
-            forecast.slowest.real,
+            achieved.slowest.real,
             response.settling_time(self._band),
             response.overshoot,
-            one_pole_time(forecast, self._band, unity, amplifier.feedback_capacitance),
+            one_pole_time(achieved, self._band, unity, amplifier.feedback_capacitance),
         )
         self._steps.setdefault(matrix, []).append(found)
         self._keep(found, response)

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.forecast import loop_eigenvalues, slowest_eigenvalue
 from mho.chip_maps.inverse_encoding import KINDS, Kind
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement, free_corners
 from mho.errors import ChipMapError
 from mho.procedures.cells.programming import Block
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser
 
 Floats = NDArray[np.float64]
@@ -27,33 +27,16 @@ class LeafOnChip:
 
     Attributes
     ----------
-    loop, positive, negative
+    loop, cells
         As those of `SolvePlan`.
     rotation, matrix : int or None
         Numbers of the blocks that multiply with the Q^T of a polar factor's loop, and with the leaf itself.
     """
 
     loop: Loop
-    positive: Block
-    negative: Block | None
+    cells: LoopOnCells
     rotation: int | None = None
     matrix: int | None = None
-
-    def blocks(self) -> list[Block]:
-        """Its cells."""
-        return [self.positive] if self.negative is None else [self.positive, self.negative]
-
-    def unstable(self, levels: Levels, input_conductance: float) -> str:
-        """Return why the loop as programmed must not be connected; empty when it may."""
-        encoding = self.loop.candidate.encoding
-        negative = None if self.negative is None else self.negative.achieved
-        diagonal = encoding.diagonal_conductance(levels.step)
-        network = encoding.network(self.positive.achieved, negative, diagonal)
-        load = encoding.row_load(self.positive.achieved, negative, diagonal, input_conductance)
-        slowest = slowest_eigenvalue(loop_eigenvalues(network, load))
-        if slowest.real > 0.0:
-            return ""
-        return f"the programmed loop would be unstable: eigenvalue {slowest:.4g} of D^-1 G has no positive real part"
 
 
 @dataclass
@@ -82,7 +65,7 @@ class LeavesOnChip:
 
     def blocks(self) -> list[Block]:
         """All their cells."""
-        return [block for leaf in self.leaves for block in leaf.blocks()]
+        return [block for leaf in self.leaves for block in leaf.cells.blocks()]
 
     def shift_further(self, number: int, rng: np.random.Generator) -> LeafOnChip:
         """Replace a leaf's loop by one that is shifted further, on the same cells, and return it.
@@ -96,8 +79,8 @@ class LeavesOnChip:
         chooser = replace(self.chooser, kinds=(leaf.loop.candidate.encoding.kind,))
         form = Form(leaf.loop.preconditioning, leaf.loop.matrix)
         loop = chooser.shifted([form], rng, beyond=leaf.loop.candidate.shift)
-        shifted = _on_pair(self.chip.arrays_for("invert"), leaf.positive.placement, loop)
-        self.leaves[number] = replace(shifted, rotation=leaf.rotation, matrix=leaf.matrix)
+        cells = leaf.cells.holding(loop.candidate.encoding)
+        self.leaves[number] = replace(leaf, loop=loop, cells=cells)
         return self.leaves[number]
 
 
@@ -120,12 +103,12 @@ class LeafPlaces:
 
     def hold(self, loops: Sequence[Loop]) -> LeavesOnChip:
         """Return the leaves with a loop each."""
-        arrays = self.chip.arrays_for("invert")
+        levels = self.chooser.levels
         leaves = [
-            _on_pair(arrays, _first(place, loop), loop)
+            LeafOnChip(loop, LoopOnCells.on(self.chip, _first(place, loop), loop.candidate.encoding, levels))
             for place, loop in zip(self.places, loops, strict=True)
         ]
-        return LeavesOnChip(self.chip, self.chooser.levels, leaves, self.chooser)
+        return LeavesOnChip(self.chip, levels, leaves, self.chooser)
 
 
 def place_leaves(
@@ -195,11 +178,3 @@ def _first(place: Placement, loop: Loop) -> Placement:
     """Return the part of a place that a loop takes: one line more than its matrix has with a bias column."""
     order = loop.candidate.encoding.order
     return Placement(place.array, place.rows[0] + np.arange(order), place.columns[0] + np.arange(order))
-
-
-def _on_pair(loops: Sequence[ArrayMap], placed: Placement, loop: Loop) -> LeafOnChip:
-    encoding = loop.candidate.encoding
-    negative = None
-    if encoding.negative is not None:
-        negative = Block(replace(placed, array=loops[1].name), encoding.negative)
-    return LeafOnChip(loop, Block(placed, encoding.positive), negative)

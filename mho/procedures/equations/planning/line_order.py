@@ -6,15 +6,11 @@ the entry that the loop's stability rests on, and no shift helps. The same lines
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.forecast import contraction, loop_eigenvalues, slowest_eigenvalue
-from mho.chip_maps.inverse_encoding import InverseEncoding
-from mho.chip_maps.levels import Levels
-from mho.procedures.cells.programming import Block
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 
 Order = NDArray[np.int64]
 
@@ -22,9 +18,7 @@ TRIES = 300  # orders that are drawn; of eight lines one in some tens serves
 
 
 def order_around_lost_cells(
-    encoding: InverseEncoding,
-    blocks: Sequence[Block],
-    levels: Levels,
+    loop: LoopOnCells,
     input_conductance: float,
     rng: np.random.Generator,
 ) -> tuple[Order, Order] | None:
@@ -34,8 +28,8 @@ def order_around_lost_cells(
 
     Parameters
     ----------
-    blocks : sequence of Block
-        The loop's, as programmed: the positive array's, and the negative one's where there is one.
+    loop : LoopOnCells
+        As programmed; what a second slice makes up for is not counted.
     input_conductance : float
         g_in, S.
 
@@ -45,6 +39,7 @@ def order_around_lost_cells(
         Row i of the loop goes to the line that row ``order[i]`` is on now, and so for columns. None where no cell is lost,
         or no order that was drawn settles.
     """
+    encoding, levels, blocks = loop.encoding, loop.levels, loop.first_slice()
     lost = [~levels.inside(block.achieved, block.digits) for block in blocks]
     if not any(cells.any() for cells in lost):
         return None

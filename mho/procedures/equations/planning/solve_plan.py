@@ -4,37 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.checksums import CheckedTile, checked_tiles, place_checked
 from mho.chip_maps.chip import ArrayMap, ChipMap
-from mho.chip_maps.forecast import contraction, damping, loop_eigenvalues, slowest_eigenvalue
+from mho.chip_maps.forecast import contraction
 from mho.chip_maps.inverse_encoding import Candidate, InverseEncoding
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.preconditioning import Preconditioning
-from mho.chip_maps.wire_drops import with_all_lines
 from mho.errors import ChipMapError, ConvergenceError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
+from mho.procedures.equations.circuits.second_slice import check_second_slice, levels_of_slices
 from mho.procedures.equations.planning.line_order import order_around_lost_cells
 from mho.procedures.equations.planning.linear_system import Goal
 from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser, Tried
-from mho.procedures.equations.planning.loop_on_cells import fitting_kinds, on_cells, place_loop
+from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
 from mho.procedures.equations.planning.method_choice import Judging, MethodChoice, choose_method
-from mho.procedures.equations.planning.second_slice import SecondSlice, check_second_slice
 
 Floats = NDArray[np.float64]
 
 GOAL = Goal(24, None)
-SLICED_PARTS = (
-    10  # of a digit and the ratio, of a first slice's targets: what they round off is none of a second one's
-)
 TILE_WIDTH = 32  # columns measured at once, check columns included; limits the current in one line's wire
 
 
@@ -52,12 +49,8 @@ class SolvePlan:
         Its columns in order, split into tiles with check columns.
     checked : tuple of CheckedTile
         The checksums of the tiles.
-    loop_levels : Levels
-        What the loop's digits stand for: the chip's levels, or finer targets.
-    positive, negative : Block
-        The inverting arrays' cells; no second block when no entry needs it.
-    second_slice : SecondSlice or None
-        Cells that hold what those leave of the matrix.
+    cells : LoopOnCells
+        The loop on the inverting arrays.
     chooser : LoopChooser
         Finds another loop where this one does not settle.
     choice : MethodChoice
@@ -70,10 +63,7 @@ class SolvePlan:
     multiply: MultiplyEncoding | None
     tiles: list[Block]
     checked: tuple[CheckedTile, ...]
-    loop_levels: Levels
-    positive: Block
-    negative: Block | None
-    second_slice: SecondSlice | None
+    cells: LoopOnCells
     chooser: LoopChooser
     choice: MethodChoice
 
@@ -85,7 +75,7 @@ class SolvePlan:
     @property
     def encoding(self) -> InverseEncoding:
         """The inverting encoding."""
-        return self.candidate.encoding
+        return self.cells.encoding
 
     @property
     def encoding_name(self) -> str:
@@ -100,7 +90,8 @@ class SolvePlan:
     @property
     def choices(self) -> dict[str, object]:
         """What a run's result has of it alone: of a second slice, its ratio."""
-        return {} if self.second_slice is None else {"slice_ratio": self.second_slice.ratio}
+        second = self.cells.second_slice
+        return {} if second is None else {"slice_ratio": second.ratio}
 
     @property
     def held_bits(self) -> int | None:
@@ -122,24 +113,9 @@ class SolvePlan:
         """The matrix (n, n), in the loop's form, as the products hold it."""
         return self.loop.matrix if self.multiply is None else self.multiply.matrix
 
-    def first_slice(self) -> list[Block]:
-        """Blocks of the inverting loop without its second slice."""
-        return [self.positive] if self.negative is None else [self.positive, self.negative]
-
-    def loop_blocks(self) -> list[Block]:
-        """Blocks of the inverting loop."""
-        return self.first_slice() + ([] if self.second_slice is None else self.second_slice.blocks())
-
     def blocks(self) -> list[Block]:
         """All blocks to program."""
-        return self.loop_blocks() + self.tiles
-
-    def aim_second_slice(self) -> list[Block]:
-        """Set the second slice's targets by the first one as achieved, and return its blocks; none without it."""
-        if self.second_slice is None:
-            return []
-        self.second_slice.aim(self.positive, self.negative, self.loop_levels, self._with_wires)
-        return self.second_slice.blocks()
+        return self.cells.blocks() + self.tiles
 
     def forecast(self, input_conductance: float) -> tuple[Floats, float]:
         """Return A0, what INV inverts, in the form of the matrix as given, and rho(I - A A0^-1).
@@ -151,40 +127,19 @@ class SolvePlan:
         ConvergenceError
             When the loop as programmed would be unstable: it must not be connected.
         """
-        network, eigenvalues = self._achieved_loop(input_conductance)
-        slowest = slowest_eigenvalue(eigenvalues)
-        if slowest.real <= 0.0:
-            raise ConvergenceError(
-                f"the programmed INV circuit would be unstable: eigenvalue {slowest:.4g} of D^-1 G has no "
-                "positive real part; it was not connected"
-            )
-        achieved = self.encoding.represented(network, self.loop_levels.step)
-        return self.preconditioning.given_matrix(achieved), float(contraction(self.held, achieved))
-
-    def _with_wires(self, block: Block) -> Floats:
-        wire = self.chip.array(block.placement.array).wire_resistance
-        return with_all_lines(block.achieved, block.placement, wire)
+        achieved = self.cells.achieved(input_conductance)
+        if achieved.unstable:
+            raise ConvergenceError(achieved.unstable)
+        given = self.preconditioning.given_matrix(achieved.matrix)
+        return given, float(contraction(self.held, achieved.matrix))
 
     def margin(self, input_conductance: float) -> tuple[float, float]:
         """Return the smallest real part and the `damping` of the eigenvalues of D^-1 G, from the achieved cells.
 
         The loop settles where the first is positive, and with real amplifiers where the second is, too.
         """
-        _, eigenvalues = self._achieved_loop(input_conductance)
-        return slowest_eigenvalue(eigenvalues).real, float(damping(eigenvalues))
-
-    def _achieved_loop(self, input_conductance: float) -> tuple[Floats, NDArray[Any]]:
-        """Return the network G (k, k), S, of the achieved cells, and the eigenvalues (k,) of D^-1 G."""
-        encoding = self.encoding
-        positive = self._with_wires(self.positive)
-        negative = None if self.negative is None else self._with_wires(self.negative)
-        diagonal = encoding.diagonal_conductance(self.loop_levels.step)
-        network = encoding.network(positive, negative, diagonal)
-        load = encoding.row_load(positive, negative, diagonal, input_conductance)
-        if self.second_slice is not None:
-            network = network + self.second_slice.network(self._with_wires)
-            load = load + self.second_slice.row_load(self._with_wires)
-        return network, loop_eigenvalues(network, load)
+        achieved = self.cells.achieved(input_conductance)
+        return achieved.slowest.real, achieved.damping
 
     def shift_further(self, rng: np.random.Generator) -> SolvePlan:
         """Return the plan with a loop that is shifted further, on the same cells, for one that does not settle.
@@ -196,31 +151,23 @@ class SolvePlan:
         """
         form = Form(self.preconditioning, self.loop.matrix)
         kinds = (self.encoding.kind,)
-        arrays = (
-            1 if self.negative is None else self.chooser.arrays
-        )  # a run declares its maps before it begins
+        # A run declares its maps before it begins.
+        arrays = 1 if self.cells.negative is None else self.chooser.arrays
         chooser = replace(self.chooser, kinds=kinds, arrays=arrays)
         loop = chooser.shifted([form], rng, beyond=self.candidate.shift)
-        positive, negative = on_cells(
-            self.positive.placement, self.chip.arrays_for("invert"), loop.candidate.encoding
-        )
-        return replace(self, loop=loop, positive=positive, negative=negative)
+        return replace(self, loop=loop, cells=self.cells.holding(loop.candidate.encoding))
 
     def around_lost_cells(self, input_conductance: float, rng: np.random.Generator) -> SolvePlan | None:
         """Return the plan with the loop on the same lines in another order, in which its lost cells do less harm.
 
         None where there are none, or no such order is found.
         """
-        blocks = self.first_slice()
-        order = order_around_lost_cells(self.encoding, blocks, self.loop_levels, input_conductance, rng)
+        order = order_around_lost_cells(self.cells, input_conductance, rng)
         if order is None:
             return None
-        now = self.positive.placement
+        now = self.cells.positive.placement
         placed = Placement(now.array, now.rows[order[0]], now.columns[order[1]])
-        positive, negative = on_cells(placed, self.chip.arrays_for("invert"), self.encoding)
-        second = self.second_slice
-        moved = None if second is None else SecondSlice.on(self.chip, placed, second.ratio)
-        return replace(self, positive=positive, negative=negative, second_slice=moved)
+        return replace(self, cells=self.cells.holding(self.encoding, placed))
 
 
 def plan_solve(
@@ -275,16 +222,14 @@ def plan_solve(
     loop_levels = appearing = levels.refined() if analogue_loop else levels
     if slice_ratio is not None:
         check_second_slice(chip, slice_ratio)
-        loop_levels = levels.refined(round(SLICED_PARTS * slice_ratio))
-        appearing = loop_levels.compensated(slice_ratio)
+        loop_levels, appearing = levels_of_slices(levels, slice_ratio)
     chooser = LoopChooser(
         appearing, kinds, len(loops), input_conductance, "gcr" if method == "auto" else method
     )
     loop = chooser.choose(matrix, rng)
     chosen = loop.candidate.encoding
     placed = place_loop(loops, chosen, () if slice_ratio is None else chip.second_slice)
-    positive, negative = on_cells(placed, loops, chosen)
-    second = None if slice_ratio is None else SecondSlice.on(chip, placed, slice_ratio)
+    cells = LoopOnCells.on(chip, placed, chosen, loop_levels, slice_ratio)
     multiply: MultiplyEncoding | None = None
     checked: tuple[CheckedTile, ...] = ()
     tiles: list[Block] = []
@@ -296,9 +241,7 @@ def plan_solve(
         tiles = [Block(at, tile.digits) for at, tile in zip(places, checked, strict=True)]
     held = loop.matrix if multiply is None else multiply.matrix
     choice = choose_method(method, loop.drawn, held, Judging(goal, correction_bits))
-    return SolvePlan(
-        chip, levels, loop, multiply, tiles, checked, loop_levels, positive, negative, second, chooser, choice
-    )
+    return SolvePlan(chip, levels, loop, multiply, tiles, checked, cells, chooser, choice)
 
 
 def encode_fitting(

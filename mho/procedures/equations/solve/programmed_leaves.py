@@ -60,7 +60,7 @@ class ProgrammedLeaves:
         """
         for number, leaf in enumerate(self._plan.leaves):
             self._stream.check()
-            while why := self._plan.leaves[number].unstable(self._plan.levels, self._bench.input_conductance):
+            while why := self._unstable(number):
                 self._shift_further(number, why)
             self(number, np.ones(len(leaf.loop.matrix)))
 
@@ -75,12 +75,13 @@ class ProgrammedLeaves:
             except ConvergenceError as error:
                 self._shift_further(number, str(error))
 
+    def _unstable(self, number: int) -> str:
+        """Return why a leaf's loop must not be connected; empty when it may."""
+        return self._plan.leaves[number].cells.achieved(self._bench.input_conductance).unstable
+
     def _loop(self, leaf: LeafOnChip) -> AnalogueInverse:
         full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
-        encoding = leaf.loop.candidate.encoding
-        return AnalogueInverse(
-            self._bench, encoding, leaf.positive, leaf.negative, self._plan.levels.step, full_scale
-        )
+        return AnalogueInverse(self._bench, leaf.cells, full_scale)
 
     def _shift_further(self, number: int, why: str) -> None:
         if self._shifts[number] == LOOPS:
@@ -92,6 +93,6 @@ class ProgrammedLeaves:
         leaf = self._plan.shift_further(number, self._rng)
         shift = leaf.loop.candidate.shift
         self._stream.say(f"leaf {number}: {why}; it is programmed again, shifted by {shift:.3g}", "WARNING")
-        self._programmer.program(leaf.blocks())
+        self._programmer.program(leaf.cells.blocks())
         self._clamped += self._loops[number].clamped
         self._loops[number] = self._loop(leaf)

@@ -196,8 +196,8 @@ class ProgrammedMatrix:
         names = [array.name for array in plan.chip.arrays]
         self.programmer = Programmer(bench, stream, plan.levels, names, settings)
         # Cells of digits and cells of finer targets have other windows.
-        alike = plan.loop_levels is plan.levels
-        self._loops_own = None if alike else Programmer(bench, stream, plan.loop_levels, names, settings)
+        alike = plan.cells.levels is plan.levels
+        self._loops_own = None if alike else Programmer(bench, stream, plan.cells.levels, names, settings)
         self.on_chip = plan.multiply is not None
         self.method: Method = plan.choice.method
         self._inverse: AnalogueInverse | None = None
@@ -256,7 +256,7 @@ class ProgrammedMatrix:
             how = f"shifted by {self.plan.candidate.shift:.3g}"
         self._stream.say(f"{why}; the loop is programmed again, {how}", "WARNING")
         self._program_loop()
-        self._stream.set_array("digits_invert", self.plan.positive.digits)
+        self._stream.set_array("digits_invert", self.plan.cells.positive.digits)
         self._clamped, self._inverse = self.clamped, None
 
     def calibrate(self) -> None:
@@ -315,7 +315,7 @@ class ProgrammedMatrix:
         """Cells that read outside their window after the last pass; 0 before."""
         if not self.reads:
             return 0
-        loop = self._loop_programmer.failed(self.plan.loop_blocks())
+        loop = self._loop_programmer.failed(self.plan.cells.blocks())
         return loop + self.programmer.failed(self.plan.tiles)
 
     @property
@@ -343,23 +343,14 @@ class ProgrammedMatrix:
 
     def _program_loop(self) -> None:
         """Program the loop, and what its cells leave of the matrix into its second slice."""
-        self._loop_programmer.program(self.plan.first_slice())
-        if rest := self.plan.aim_second_slice():
+        self._loop_programmer.program(self.plan.cells.first_slice())
+        if rest := self.plan.cells.aim_second_slice():
             self._loop_programmer.program(rest)
 
     def _loop(self) -> AnalogueInverse:
         if self._inverse is None:
             full_scale = min(INVERT_VOLTS, self._bench.file.limits["vector"].voltage)
-            plan = self.plan
-            self._inverse = AnalogueInverse(
-                self._bench,
-                plan.encoding,
-                plan.positive,
-                plan.negative,
-                plan.loop_levels.step,
-                full_scale,
-                None if plan.second_slice is None else plan.second_slice.arrays,
-            )
+            self._inverse = AnalogueInverse(self._bench, self.plan.cells, full_scale)
         return self._inverse
 
     def _unsettled(self, trial: Floats) -> str:

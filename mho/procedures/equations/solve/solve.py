@@ -291,7 +291,7 @@ class Solve(Procedure):
                 *(
                     one
                     for one in blocks.figures
-                    if one.name != "levels" or on_chip.loop_levels is on_chip.levels
+                    if one.name != "levels" or on_chip.cells.levels is on_chip.levels
                 ),
             ),
         )

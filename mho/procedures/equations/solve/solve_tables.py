@@ -94,8 +94,8 @@ def solve_arrays(system: LinearSystem, plan: SolvePlan) -> tuple[Array, ...]:
         ),
         Array(
             "digits_invert",
-            plan.positive.digits,
-            description=f"targets of the inverting array, in units of {plan.loop_levels.step:g} S",
+            plan.cells.positive.digits,
+            description=f"targets of the inverting array, in units of {plan.cells.step:g} S",
         ),
         *_form_arrays(form),
         Array("matrix_achieved", np.full((n, n), np.nan), description="A0, what INV inverts", digital=1e-9),

@@ -73,7 +73,7 @@ def product_of(bench: Bench, plan: SolvePlan) -> SlicedProduct:
 
 
 def inverse_of(bench: Bench, plan: SolvePlan) -> AnalogueInverse:
-    return AnalogueInverse(bench, plan.encoding, plan.positive, plan.negative, plan.levels.step, VOLTS)
+    return AnalogueInverse(bench, plan.cells, VOLTS)
 
 
 @pytest.fixture(scope="module", params=["ideal", "pku"])
@@ -129,8 +129,9 @@ def test_a_loop_that_rails_is_an_error_not_an_answer():
         inverse = inverse_of(bench, plan)
         assert np.isfinite(inverse(np.ones(6))).all()
         # With the arrays exchanged and without the diagonal's resistors the loop has no resting point.
-        encoding = replace(plan.encoding, diagonal=0.0)
-        swapped = AnalogueInverse(bench, encoding, plan.negative, plan.positive, plan.levels.step, VOLTS)
+        cells, encoding = plan.cells, replace(plan.encoding, diagonal=0.0)
+        exchanged = replace(cells, encoding=encoding, positive=cells.negative, negative=cells.positive)
+        swapped = AnalogueInverse(bench, exchanged, VOLTS)
         with pytest.raises(ConvergenceError, match="the INV loop rails"):
             swapped(np.ones(6))
 

@@ -299,3 +299,21 @@ def test_a_differential_loop_avoids_the_bad_cells_of_both_arrays(tmp_path):
             for each in ("positive", "negative"):
                 rows, columns = file.map_axes(f"invert_{each}_conductance")
                 assert (1 in rows) + (2 in columns) == 1
+
+
+def test_with_two_slices_the_circuit_limits_a_step_and_not_the_cells(tmp_path):
+    one, two = (
+        run(
+            Invert(conditions="3, 20", size=8, vectors=8, seed=1, loop_slices=slices),
+            "arrays",
+            seed=1,
+            output=tmp_path / f"{slices}.h5",
+        )
+        for slices in (1, 2)
+    )
+    for without, found in zip(one.matrices, two.matrices, strict=True):
+        assert found.forecast_rho < 0.2 * without.forecast_rho
+        assert found.mean_error < 0.4 * without.mean_error
+        assert found.mean_error < 2.0 * found.mean_achieved_error
+    with pytest.raises(ChipMapError, match="takes four inverting arrays of one size"):
+        run(Invert(matrix=np.eye(2), loop_slices=2), "simulated", output=tmp_path / "none.h5")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench, open_bench
 from mho.instruments.simulated import StepResponse
 from mho.procedures import Invert
-from mho.procedures.equations.invert.inverse_loop import LoopForecast
+from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
 from mho.procedures.equations.invert.settling import KEPT, one_pole_time, waveform_columns
 from mho.running.execution import evaluate
 from mho.runs import RunFile
@@ -97,11 +98,11 @@ def test_one_amplifier_with_a_capacitor_settles_as_two_poles(tmp_path: Path) -> 
 
 def test_the_time_of_one_pole_is_that_of_the_slowest_mode() -> None:
     network, load = np.diag([2e-5, 5e-6]), np.array([1e-4, 8e-5])
-    forecast = LoopForecast(network, 0.0, 0.0625 + 0j, network, load)
-    assert one_pole_time(forecast, 0.01, 1e8) == pytest.approx(np.log(100) / (1e8 * 5e-6 / 8e-5))
-    slower = one_pole_time(forecast, 0.01, 1e8, 2e-12)
+    achieved = AchievedLoop(network, network, load, np.diag(network) / load)
+    assert one_pole_time(achieved, 0.01, 1e8) == pytest.approx(np.log(100) / (1e8 * 5e-6 / 8e-5))
+    slower = one_pole_time(achieved, 0.01, 1e8, 2e-12)
     assert slower == pytest.approx(np.log(100) * (8e-5 + 1e8 * 2e-12) / (1e8 * 5e-6))
-    assert np.isnan(one_pole_time(LoopForecast(-network, 0.0, -1 + 0j, -network, load), 0.01, 1e8))
+    assert np.isnan(one_pole_time(replace(achieved, network=-network), 0.01, 1e8))
 
 
 @pytest.mark.parametrize("points", [1, 7, KEPT, 4000])

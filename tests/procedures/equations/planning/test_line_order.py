@@ -29,7 +29,7 @@ def planned(matrix: np.ndarray) -> SolvePlan:
         input_conductance=GIN,
         slices=None,
     )
-    for block in plan.loop_blocks():
+    for block in plan.cells.blocks():
         block.achieved[:] = plan.levels.conductance(block.digits)
     return plan
 
@@ -46,14 +46,14 @@ def plan() -> SolvePlan:
     """A loop whose first diagonal entry is cancelled by a cell of the second array, stuck in its low resistance."""
     matrix = 2.0 * np.eye(6) + 0.5 * np.random.default_rng(1).standard_normal((6, 6))
     plan = planned(matrix)
-    plan.negative.achieved[0, 0] = 120e-6
+    plan.cells.negative.achieved[0, 0] = 120e-6
     return plan
 
 
 def test_the_order_found_settles_where_the_one_at_hand_does_not(plan):
-    blocks = plan.loop_blocks()
+    blocks = plan.cells.blocks()
     assert slowest(plan, blocks) < 0.0
-    rows, columns = order_around_lost_cells(plan.encoding, blocks, plan.levels, GIN, np.random.default_rng(2))
+    rows, columns = order_around_lost_cells(plan.cells, GIN, np.random.default_rng(2))
     assert sorted(rows) == sorted(columns) == list(range(6))
     moved = [Block(block.placement, block.digits) for block in blocks]
     for block in moved:
@@ -66,7 +66,7 @@ def test_the_order_found_settles_where_the_one_at_hand_does_not(plan):
 
 def test_the_plan_lays_the_loop_on_the_same_lines(plan):
     moved = plan.around_lost_cells(GIN, np.random.default_rng(2))
-    for now, before in zip(moved.loop_blocks(), plan.loop_blocks(), strict=True):
+    for now, before in zip(moved.cells.blocks(), plan.cells.blocks(), strict=True):
         assert sorted(now.placement.rows) == sorted(before.placement.rows)
         assert sorted(now.placement.columns) == sorted(before.placement.columns)
         assert now.placement.array == before.placement.array

@@ -158,7 +158,7 @@ def test_choosing_changes_neither_the_loop_nor_what_is_drawn_after_it():
     (auto, after), (gcr, state) = planned("auto"), planned("gcr")
     assert after == state
     assert auto.loop.cycles == gcr.loop.cycles
-    np.testing.assert_array_equal(auto.positive.digits, gcr.positive.digits)
+    np.testing.assert_array_equal(auto.cells.positive.digits, gcr.cells.positive.digits)
     assert len(auto.choice.judged) == 4
     assert planned("auto")[0].choice == auto.choice
     assert auto.shift_further(np.random.default_rng(1)).choice is auto.choice

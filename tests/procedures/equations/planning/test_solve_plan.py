@@ -61,13 +61,13 @@ def test_both_arrays_of_a_differential_loop_use_the_same_lines_and_spare_the_bad
         array("m", "multiply", 256),
     )
     p = plan(SIGNED, chip, "differential")
-    assert p.negative is not None
-    assert (p.positive.placement.array, p.negative.placement.array) == ("plus", "minus")
+    assert p.cells.negative is not None
+    assert (p.cells.positive.placement.array, p.cells.negative.placement.array) == ("plus", "minus")
     for lines in ("rows", "columns"):
         np.testing.assert_array_equal(
-            getattr(p.positive.placement, lines), getattr(p.negative.placement, lines)
+            getattr(p.cells.positive.placement, lines), getattr(p.cells.negative.placement, lines)
         )
-    rows, columns = p.positive.placement.rows, p.positive.placement.columns
+    rows, columns = p.cells.positive.placement.rows, p.cells.positive.placement.columns
     for row, column in ((0, 0), (3, 3)):
         assert not (row in rows and column in columns)
 
@@ -82,7 +82,7 @@ def test_an_unsigned_matrix_fills_the_one_array_of_the_published_chip():
     matrix = np.eye(8) + 0.05 * np.random.default_rng(2).random((8, 8))
     p = plan(matrix, ZUO)
     assert p.encoding.order == 8
-    assert p.negative is None
+    assert p.cells.negative is None
 
 
 def test_a_bias_column_takes_one_line_more():
@@ -116,7 +116,7 @@ def test_a_chip_without_a_needed_array_is_refused():
 
 def test_the_forecast_is_that_of_the_cells_as_achieved():
     p = plan(SIGNED, encoding="differential")
-    for block in (p.positive, p.negative):
+    for block in (p.cells.positive, p.cells.negative):
         block.achieved = p.levels.conductance(block.digits)
     achieved, rho = p.forecast(INPUT)
     assert np.abs(achieved - p.held).max() < p.encoding.unit
@@ -132,7 +132,7 @@ def test_rows_are_exchanged_only_where_the_loop_needs_it_and_loop_and_products_h
     assert not plan(SIGNED, encoding="differential").preconditioning.exchanges
     np.testing.assert_allclose(p.loop.matrix, SIGNED)
     np.testing.assert_allclose(p.held, SIGNED, atol=2.0**-11)
-    for block in (p.positive, p.negative):
+    for block in (p.cells.positive, p.cells.negative):
         block.achieved = p.levels.conductance(block.digits)
     achieved, rho = p.forecast(INPUT)
     assert np.abs(achieved - shuffled).max() < p.encoding.unit  # in the form as given
@@ -158,7 +158,7 @@ def test_a_matrix_without_a_stable_loop_is_shifted_no_further_than_it_must():
     assert p.loop.cycles < 40
     further = p.shift_further(np.random.default_rng(2))
     assert further.candidate.shift > p.candidate.shift
-    np.testing.assert_array_equal(further.positive.placement.rows, p.positive.placement.rows)
+    np.testing.assert_array_equal(further.cells.positive.placement.rows, p.cells.positive.placement.rows)
     assert further.encoding.kind == p.encoding.kind
 
 
@@ -173,8 +173,8 @@ def test_products_in_float64_take_no_cells():
 
 def test_a_loop_that_came_out_unstable_is_not_connected():
     p = plan(SIGNED, encoding="differential")
-    p.positive.achieved = np.zeros((6, 6))
-    p.negative.achieved = 30e-6 * np.ones((6, 6))
+    p.cells.positive.achieved = np.zeros((6, 6))
+    p.cells.negative.achieved = 30e-6 * np.ones((6, 6))
     with pytest.raises(ConvergenceError, match=r"eigenvalue .* no positive real part; it was not connected"):
         p.forecast(INPUT)
 

@@ -83,7 +83,7 @@ def test_the_forecast_knows_the_wires(monkeypatch: pytest.MonkeyPatch) -> None:
         plan = plans[-1]
         wired = [
             bench.arrays.chip.block(block.placement.array, block.placement.rows, block.placement.columns)
-            for block in (plan.positive, plan.negative)
+            for block in (plan.cells.positive, plan.cells.negative)
         ]
     encoding, step = plan.encoding, plan.levels.step
     resistors = encoding.diagonal_conductance(step)
@@ -93,6 +93,6 @@ def test_the_forecast_knows_the_wires(monkeypatch: pytest.MonkeyPatch) -> None:
         return float(contraction(plan.held, encoding.represented(network, step)))
 
     exact = rho(*(block.admittance.transfer for block in wired))
-    without = rho(plan.positive.achieved, plan.negative.achieved)
+    without = rho(plan.cells.positive.achieved, plan.cells.negative.achieved)
     assert result.summary["forecast_rho"] == pytest.approx(exact, rel=0.02)
     assert abs(without - exact) > 0.05 * exact

@@ -475,12 +475,10 @@ def test_an_inverse_off_by_a_factor_is_found_out_and_made_up_for(tmp_path):
 
         def prepare(self, given: LinearSystem, bench: Bench, rng: np.random.Generator) -> PreparedSolve:
             plan = super().prepare(given, bench, rng)
-            chosen = plan.on_chip.candidate
-            unit, diagonal = chosen.encoding.unit / 3, chosen.encoding.diagonal / 3
-            third = replace(chosen, encoding=replace(chosen.encoding, unit=unit, diagonal=diagonal))
-            return replace(
-                plan, on_chip=replace(plan.on_chip, loop=replace(plan.on_chip.loop, candidate=third))
-            )
+            cells = plan.on_chip.cells
+            unit, diagonal = cells.encoding.unit / 3, cells.encoding.diagonal / 3
+            third = replace(cells, encoding=replace(cells.encoding, unit=unit, diagonal=diagonal))
+            return replace(plan, on_chip=replace(plan.on_chip, cells=third))
 
     outcome = solve(tmp_path, procedure=Misjudged, matrix=ZUO, rhs=ZUO_RHS, bits=12)
     assert outcome.result.summary["forecast_rho"] == pytest.approx(2.0, abs=0.7)

@@ -10,9 +10,9 @@ from mho.chip_maps.chip import ArrayMap, ChipMap, load_chip_map
 from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
+from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
 from mho.procedures.equations.planning.block_effort import EFFORTS
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
-from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip
 from mho.running.execution import evaluate
 from mho.runs import RunFile
 
@@ -118,13 +118,13 @@ def test_leaves_and_tiles_share_no_cell_and_stay_within_segments():
 def test_where_no_bias_column_has_room_leaves_fill_the_arrays(chip, n, leaf):
     lines = (64, 64) if chip == "integrated64" else (32, 32)
     plan = planned(dominant(n), leaf, chip, lines=lines)
-    assert [one.positive.placement.shape for one in plan.leaves] == [(leaf, leaf)] * 2
-    assert all(one.negative is not None for one in plan.leaves)
+    assert [one.cells.positive.placement.shape for one in plan.leaves] == [(leaf, leaf)] * 2
+    assert all(one.cells.negative is not None for one in plan.leaves)
     cells = {
         (r, c)
         for one in plan.leaves
-        for r in one.positive.placement.rows
-        for c in one.positive.placement.columns
+        for r in one.cells.positive.placement.rows
+        for c in one.cells.positive.placement.columns
     }
     assert len(cells) == 2 * leaf**2
 
@@ -193,7 +193,7 @@ def test_a_multiplying_array_without_room_says_for_how_many_blocks_there_is():
     small = ArrayMap(name="multiply", purpose="multiply", rows=32, columns=32, wire_resistance=1.0)
     with pytest.raises(ChipMapError, match="has room for 0 of the 2 blocks"):
         plan_block_solve(
-            chip.model_copy(update={"arrays": (*chip.arrays[:3], small)}),
+            chip.model_copy(update={"arrays": (*chip.arrays[:-1], small)}),
             dominant(40),
             np.random.default_rng(0),
             leaf=32,
@@ -205,7 +205,7 @@ def test_a_multiplying_array_without_room_says_for_how_many_blocks_there_is():
 
 def test_a_leaf_that_does_not_settle_is_programmed_again_with_a_shift(monkeypatch):
     once = iter(["the programmed loop would be unstable"])
-    monkeypatch.setattr(LeafOnChip, "unstable", lambda leaf, levels, conductance: next(once, ""))
+    monkeypatch.setattr(AchievedLoop, "unstable", property(lambda achieved: next(once, "")))
     result = solved(dominant(12), leaf=4, bits=16)
     assert result.summary["shift"] > 0.0
     assert result.converged

@@ -13,8 +13,8 @@ from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.blocks.schwarz import plan_schwarz
+from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
-from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip
 from mho.procedures.equations.planning.schwarz_solve_plan import plan_schwarz_solve
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.stream import NullStream
@@ -125,7 +125,7 @@ def test_a_complex_sparse_matrix_and_many_right_hand_sides():
 
 def test_a_subdomain_whose_loop_does_not_settle_is_programmed_again_with_a_shift(monkeypatch):
     once = iter(["the programmed loop would be unstable"])
-    monkeypatch.setattr(LeafOnChip, "unstable", lambda leaf, levels, conductance: next(once, ""))
+    monkeypatch.setattr(AchievedLoop, "unstable", property(lambda achieved: next(once, "")))
     result = solved(grid(6, 8), bits=16)
     assert result.summary["shift"] > 0.0
     assert result.converged

@@ -1,9 +1,8 @@
-"""Cells of the inverting loop: which kinds of encoding they have room for, and where its arrays go."""
+"""Places of an inverting loop: which kinds of encoding have room on a chip, and on which lines one goes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,6 @@ from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.inverse_encoding import KINDS, InverseEncoding, Kind
 from mho.chip_maps.placement import Placement, place
 from mho.errors import ChipMapError
-from mho.procedures.cells.programming import Block
 
 Floats = NDArray[np.float64]
 
@@ -51,13 +49,3 @@ def place_loop(
         update={"bad_cells": tuple(cell for array in used for cell in array.bad_cells)}
     )
     return place(joined, encoding.order, encoding.order)
-
-
-def on_cells(
-    placed: Placement, loops: Sequence[ArrayMap], encoding: InverseEncoding
-) -> tuple[Block, Block | None]:
-    """Return the blocks of the loop's first array, and of its second one where it needs it."""
-    positive = Block(placed, encoding.positive)
-    if encoding.negative is None:
-        return positive, None
-    return positive, Block(replace(placed, array=loops[1].name), encoding.negative)

@@ -26,6 +26,8 @@ from mho.errors import ChipMapError
 from mho.procedures.cells.programming import Block
 
 Floats = NDArray[np.float64]
+PARTS = 10  # of a digit and the ratio, that targets are apart
+
 Achieved = Callable[[Block], Floats]
 """Conductances of a block's cells between its wires, S."""
 
@@ -83,6 +85,15 @@ class SecondSlice:
     def row_load(self, achieved: Achieved) -> Floats:
         """Return the sum of its conductances on each row, (k,), S."""
         return np.asarray(sum(achieved(block).sum(axis=1) for block in self.blocks()))
+
+
+def levels_of_slices(levels: Levels, ratio: float) -> tuple[Levels, Levels]:
+    """Return the targets of both slices of a loop, and the levels as they appear once the second one is programmed.
+
+    Targets are so fine that what the first slice's round off is none of the second one's.
+    """
+    fine = levels.refined(round(PARTS * ratio))
+    return fine, fine.compensated(ratio)
 
 
 def check_second_slice(chip: ChipMap, ratio: float) -> None:
