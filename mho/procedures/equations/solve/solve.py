@@ -153,7 +153,9 @@ class Solve(Procedure):
     effort = ListParameter(
         "Effort of each cycle by blocks", choices=["auto", *(one.name for one in EFFORTS)], default="auto"
     )
-    loop_targets = ListParameter("Targets of the INV cells", choices=["digits", "analogue"], default="digits")
+    loop_targets = ListParameter(
+        "Targets of the INV cells", choices=["auto", "digits", "analogue"], default="auto"
+    )
     loop_slices = IntegerParameter("Slices of the INV loop", minimum=1, maximum=2, default=1)
     correction_bits = IntegerParameter(
         "Bits of each correction", units="bit", minimum=3, maximum=24, default=12
@@ -171,6 +173,11 @@ class Solve(Procedure):
         """Read matrix and right-hand side, and refuse a system without a solution at this precision."""
         read_settings(self.write_verify)
         check_blocks(self.blocks, self.overlap, self.coarse, self.schur, self.effort)
+        if self.loop_slices == 2 and self.loop_targets == "digits":
+            raise InputError(
+                "two slices of the INV loop hold what is left of the matrix, which is no digit: give loop_targets = auto or "
+                "analogue, or loop_slices = 1"
+            )
         if self.count is not None and not (isinstance(self.rhs, str) and self.rhs == "random"):
             raise InputError(
                 f"count is {self.count}, which is of random right-hand sides; leave it out where they are given"

@@ -139,6 +139,8 @@ def test_where_it_cannot_be_is_said_before_anything_is_programmed(tmp_path: Path
         solve(np.eye(2), bench_with_four_arrays(tmp_path, slice_ratio=0), loop_slices=2)
     with pytest.raises(ChipMapError, match=r"divides by 64 .* up to a ratio of 29\.2"):
         solve(np.eye(2), bench_with_four_arrays(tmp_path, slice_ratio=64), loop_slices=2)
+    with pytest.raises(InputError, match=r"which is no digit: give loop_targets = auto"):
+        solve(np.eye(2), loop_slices=2, loop_targets="digits")
     with pytest.raises(InputError, match=r"of 40 rows .* by blocks, whose loops have one slice"):
         solve(np.eye(40), loop_slices=2)
 
