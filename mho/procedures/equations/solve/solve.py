@@ -175,8 +175,8 @@ class Solve(Procedure):
         check_blocks(self.blocks, self.overlap, self.coarse, self.schur, self.effort)
         if self.loop_slices == 2 and self.loop_targets == "digits":
             raise InputError(
-                "two slices of the INV loop hold what is left of the matrix, which is no digit: give loop_targets = auto or "
-                "analogue, or loop_slices = 1"
+                "two slices of the INV loop hold what is left of the matrix, which is no digit: give loop_targets = auto "
+                "or analogue, or loop_slices = 1"
             )
         if self.count is not None and not (isinstance(self.rhs, str) and self.rhs == "random"):
             raise InputError(
