@@ -1,7 +1,9 @@
 """A matrix on the multiplying array: signed 3-bit slices as columns whose currents are integers in digits.
 
 The array computes i = G^T v, so array row j holds element j of the vector, and each array column one
-digit slice of one sign of one row of A (Zuo 2025: "columns split into a positive and a negative part").
+digit slice of one sign of one row of A (Zuo 2025: "columns split into a positive and a negative part"). Or a
+constant makes all elements positive, which saves half of the columns: the product is off by as much times the
+sum of the vector, which is known exactly (Shafiee et al., ISCA 2016, section V).
 """
 
 from __future__ import annotations
@@ -31,24 +33,30 @@ class MultiplyEncoding:
         Element of the product that a column contributes to.
     weight : (columns,) array of float
         Signed weight of a column's integer in that element, in units of ``scale * 2**-bits``.
+    offset : float
+        What the digits hold beyond each element of the matrix, in the same units.
     """
 
     fixed: FixedPoint
     digits: Digits
     output: Digits
     weight: Floats
+    offset: float = 0.0
 
     @property
     def matrix(self) -> Floats:
         """The real matrix that the digits represent."""
         return self.fixed.values
 
-    def combine(self, sums: Floats) -> Floats:
-        """Combine integer column sums (..., columns) into products (..., outputs) in the matrix's scale."""
+    def combine(self, sums: Floats, total: float = 0.0) -> Floats:
+        """Combine integer column sums (..., columns) into products (..., outputs) in the matrix's scale.
+
+        `total` is the sum of the vector that was multiplied, which counts where there is an offset.
+        """
         size = self.fixed.integers.shape[0]
         gather = np.zeros((len(self.output), size))
         gather[np.arange(len(self.output)), self.output] = self.weight
-        return np.asarray(sums @ gather * (self.fixed.scale * 2.0**-self.fixed.bits))
+        return np.asarray((sums @ gather - self.offset * total) * (self.fixed.scale * 2.0**-self.fixed.bits))
 
 
 def encode_multiply(matrix: Floats, bits: int, digit_bits: int = 3) -> MultiplyEncoding:
@@ -68,6 +76,25 @@ def encode_multiply(matrix: Floats, bits: int, digit_bits: int = 3) -> MultiplyE
         np.ascontiguousarray(np.concatenate(blocks).T),
         np.concatenate(outputs),
         np.concatenate(weights),
+    )
+
+
+def encode_offset(matrix: Floats, bits: int, digit_bits: int = 3) -> MultiplyEncoding:
+    """Arrange the digits of a real matrix with a constant added that leaves no element negative, one column a digit.
+
+    As `encode_multiply`; the sign takes one of the whole slices' bits, of which there are at least `bits`.
+    """
+    slices = slice_count(bits, digit_bits)
+    fixed = to_fixed_point(matrix, slices * digit_bits - 1)
+    digits = slice_digits(fixed.integers + (1 << fixed.bits), slices, digit_bits)
+    outputs = len(matrix)
+    weights = 2.0 ** (digit_bits * np.arange(slices - 1, -1, -1))
+    return MultiplyEncoding(
+        fixed,
+        np.ascontiguousarray(digits.reshape(slices * outputs, -1).T),
+        np.tile(np.arange(outputs), slices),
+        np.repeat(weights, outputs),
+        2.0**fixed.bits,
     )
 
 

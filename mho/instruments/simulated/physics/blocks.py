@@ -39,6 +39,34 @@ def pieces(index: Index, shape: tuple[int, int], size: int = PIECE) -> Iterator[
         yield (_as_slice(some) if isinstance(some, range) else some, columns), part
 
 
+def is_list(index: Index) -> bool:
+    """Return whether a selection is cells of one column, by an array of their rows: what `stretches` splits."""
+    return (
+        isinstance(index, tuple)
+        and len(index) == 2
+        and isinstance(index[0], np.ndarray)
+        and index[0].dtype != bool
+        and isinstance(index[1], int)
+    )
+
+
+def stretches(index: tuple[np.ndarray[Any, Any], int], size: int = PIECE) -> Iterator[tuple[Index, slice]]:
+    """Split a list of cells, ``(rows, column)``, into pieces; rows that follow each other become a slice, which is no copy.
+
+    Yields
+    ------
+    piece, part
+        Index of some of the cells, and their position in the list, row after row.
+    """
+    rows, column = index[0].reshape(-1), index[1]
+    for start in range(0, len(rows), size):
+        some = rows[start : start + size]
+        piece: Index = some
+        if some[-1] - some[0] == len(some) - 1 and (np.diff(some) == 1).all():
+            piece = slice(int(some[0]), int(some[-1]) + 1)
+        yield (piece, column), slice(start, start + len(some))
+
+
 def is_whole(index: Index) -> bool:
     """Return whether `pieces` leaves the selection `index` in one piece for any size."""
     rows = index[0] if isinstance(index, tuple) and len(index) == 2 else index
