@@ -125,7 +125,9 @@ def slices_needed(matrix: Floats, bits: int, error: float, digit_bits: int = 3) 
     return slices
 
 
-def group_lines(errors: Floats, noise: Floats, *, sigmas: float = 5.0) -> list[Digits]:
+def group_lines(
+    errors: Floats, noise: Floats, *, sigmas: float = 5.0, reading: Floats | float = 0.0
+) -> list[Digits]:
     """Group input lines so that any binary pattern within a group gives exact integers.
 
     A column's sum is off by the sum of its active cells' errors. Lines are added to a group while, in
@@ -139,6 +141,8 @@ def group_lines(errors: Floats, noise: Floats, *, sigmas: float = 5.0) -> list[D
         Measured minus ideal contribution of each cell, in digits.
     noise : (lines, columns) array
         Standard deviation of each contribution from shot to shot, in digits.
+    reading : (columns,) array or float
+        That of a column's reading itself, which counts once however many lines are active.
 
     Returns
     -------
@@ -157,5 +161,5 @@ def group_lines(errors: Floats, noise: Floats, *, sigmas: float = 5.0) -> list[D
                 break
         else:
             groups.append([int(line)])
-            sums.append((above[line], below[line], variance[line]))
+            sums.append((above[line], below[line], variance[line] + np.square(reading)))
     return [np.sort(np.asarray(group, dtype=np.int64)) for group in groups]

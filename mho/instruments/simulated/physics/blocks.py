@@ -10,6 +10,7 @@ import numpy as np
 Index = Any  # any index of a two-dimensional array
 
 PIECE = 8192  # cells: a dozen float32 temporaries of it fit the second-level cache
+SHORT = 4 * PIECE  # cells of a list that is not worth splitting
 
 
 def pieces(index: Index, shape: tuple[int, int], size: int = PIECE) -> Iterator[tuple[Index, Index]]:
@@ -50,8 +51,8 @@ def is_list(index: Index) -> bool:
     )
 
 
-def stretches(index: tuple[np.ndarray[Any, Any], int], size: int = PIECE) -> Iterator[tuple[Index, slice]]:
-    """Split a list of cells, ``(rows, column)``, into pieces; rows that follow each other become a slice, which is no copy.
+def stretches(index: tuple[np.ndarray[Any, Any], int]) -> Iterator[tuple[Index, slice]]:
+    """Split a long list of cells, ``(rows, column)``, into pieces; rows that follow each other become a slice, no copy.
 
     Yields
     ------
@@ -59,6 +60,7 @@ def stretches(index: tuple[np.ndarray[Any, Any], int], size: int = PIECE) -> Ite
         Index of some of the cells, and their position in the list, row after row.
     """
     rows, column = index[0].reshape(-1), index[1]
+    size = PIECE if len(rows) > SHORT else SHORT
     for start in range(0, len(rows), size):
         some = rows[start : start + size]
         piece: Index = some

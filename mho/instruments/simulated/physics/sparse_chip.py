@@ -125,8 +125,7 @@ class SparseChip(SimulatedChip):
         They are the cells' own at this moment, times the share that the wires leave of each. That share is found again
         once the block's conductances have changed by two percent in all: what less changes in it is of second order.
         """
-        slots = self.slots(array, rows[:, :, None], columns[:, None, :])
-        cells = self.population.conductance((slots, 0))
+        cells = self.population.conductance((self._slots_of_blocks(array, rows, columns), 0))
         shares = [self._wire_share(array, *block) for block in zip(rows, columns, cells, strict=True)]
         return cells * np.stack(shares)
 
@@ -150,8 +149,13 @@ class SparseChip(SimulatedChip):
         self, array: str, rows: Index, columns: Index, window: float, shot: float
     ) -> tuple[Floats, Floats]:
         """Noise of many blocks, (blocks, R, C), evaluated at once: all cells are of one population."""
-        slots = self.slots(array, rows[:, :, None], columns[:, None, :])
-        return self.population.relative_noise((slots, 0), window, shot)
+        return self.population.relative_noise(
+            (self._slots_of_blocks(array, rows, columns), 0), window, shot
+        )
+
+    def _slots_of_blocks(self, array: str, rows: Index, columns: Index) -> Slots:
+        """Return the rows of the population of many blocks' cells, (blocks, R, C)."""
+        return np.stack([self.at(array, *lines)[1][0] for lines in zip(rows, columns, strict=True)])
 
     def one(self, array: str, row: int, column: int) -> tuple[int, int]:
         """Return the index of one cell in the population."""

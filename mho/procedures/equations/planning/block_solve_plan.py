@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.inverse_encoding import Candidate
 from mho.chip_maps.levels import Levels
-from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.chip_maps.placement import Placement, free_corners
 from mho.chip_maps.polar import polar_factors
 from mho.chip_maps.preconditioning import Preconditioning
@@ -190,7 +189,7 @@ def plan_block_solve(
         if judged[-1].effort.refines:
             leaf_on_chip.matrix = len(blocks)
             blocks.append(block)
-    on_chip = _place_products(chip, products[-1], blocks, judged[-1].effort.slices, lines)
+    on_chip = _place_products(chip, products[-1], blocks, judged[-1].effort, lines)
     return BlockSolvePlan(chip, levels, form, held, tree, leaves, on_chip, judged)
 
 
@@ -219,7 +218,7 @@ def _judged(
 
 
 def _place_products(
-    chip: ChipMap, array: ArrayMap, blocks: Sequence[Floats], slices: int, lines: tuple[int, int]
+    chip: ChipMap, array: ArrayMap, blocks: Sequence[Floats], effort: Effort, lines: tuple[int, int]
 ) -> list[ProductOnChip]:
     """Return the blocks in digit slices, each cut into tiles, on free places of the array."""
     digit_bits = chip.level_scale().bits
@@ -227,7 +226,7 @@ def _place_products(
     free = free_corners(array, rows, columns, set(array.bad_cells))
     found: list[ProductOnChip] = []
     for block in blocks:
-        encoding = encode_multiply(block, slices * digit_bits, digit_bits)
+        encoding = effort.encode(block, digit_bits)
         tiles = []
         for start in range(0, encoding.digits.shape[1], columns):
             digits = encoding.digits[:, start : start + columns]

@@ -128,7 +128,7 @@ class InverseCircuit:
                 held &= ~released
             free = ~held
             rest = forward[free] - self.system[np.ix_(free, held)] @ outputs[held]
-            outputs[free] = np.linalg.lstsq(self.system[np.ix_(free, free)], rest, rcond=None)[0]
+            outputs[free] = _solved(self.system[np.ix_(free, free)], rest)
         return np.clip(outputs, -CLAMP, CLAMP)
 
     # --- dynamic ---
@@ -232,3 +232,11 @@ class InverseCircuit:
         phase = 1.0 if rng is None else np.exp(2j * np.pi * rng.random((samples, 1)))
         signs = np.sign((phase * np.broadcast_to(mode, (samples, len(mode)))).real)
         return np.asarray(np.where(signs == 0.0, CLAMP, signs * CLAMP))
+
+
+def _solved(matrix: Floats, currents: Floats) -> Floats:
+    """Return the outputs at which those that are free settle; the smallest ones where more than one would do."""
+    try:
+        return np.asarray(np.linalg.solve(matrix, currents))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.lstsq(matrix, currents, rcond=None)[0])
