@@ -43,8 +43,8 @@ class Trim:
     def own_variance(self, digits: Digits, repeats: int) -> Floats:
         """Return the variance of each cell without the reading's, (rows, columns), in squares of a digit.
 
-        A few repeats tell little of a cell's variance. It is moderated by that of all cells of the tile, which goes with the
-        square of the digit (Smyth, Stat. Appl. Genet. Mol. Biol. 3, 3 (2004)); a restless cell remains one.
+        A few repeats tell little of a cell's variance. It is moderated by that of all cells of the tile, which goes with
+        the square of the digit (Smyth, Stat. Appl. Genet. Mol. Biol. 3, 3 (2004)); a restless cell remains one.
         """
         measured, reading, squares = self.noise**2, self.reading**2, digits.astype(np.float64) ** 2
         share = max(float(measured[digits > 0].sum()) - reading * np.count_nonzero(digits), 0.0)

@@ -51,7 +51,9 @@ class _Calibrated:
     def of(cls, product: ProductOnChip, trims: Sequence[Trim]) -> _Calibrated:
         known = np.concatenate([trim.known(SUBTRACTED) for trim in trims], axis=1)
         errors = np.concatenate([trim.errors for trim in trims], axis=1)
-        own = [trim.own_variance(tile.digits, REPEATS) for trim, tile in zip(trims, product.tiles, strict=True)]
+        own = [
+            trim.own_variance(tile.digits, REPEATS) for trim, tile in zip(trims, product.tiles, strict=True)
+        ]
         reading = np.repeat([trim.reading for trim in trims], [one.shape[1] for one in own])
         # The mean of as many repeats is subtracted, which has noise of its own, and from a shot one with no line active.
         variance = np.concatenate(own, axis=1) * (1.0 + 1.0 / REPEATS) + reading**2 / REPEATS

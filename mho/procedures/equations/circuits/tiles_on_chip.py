@@ -18,7 +18,9 @@ from mho.procedures.equations.circuits.programmed_tile import lines_alone, readi
 Floats = NDArray[np.float64]
 
 AT_ONCE = 1 << 22  # currents that a calibration plays together, 32 MiB
-IN_CACHE = 1 << 16  # currents that are evaluated together: so many voltages, currents and their noise fit a core's cache
+IN_CACHE = (
+    1 << 17
+)  # currents that are evaluated together: half of them, with voltages and noise, fit a core's cache
 
 
 @dataclass(frozen=True)

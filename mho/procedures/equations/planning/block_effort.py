@@ -87,6 +87,10 @@ class LeafLoop:
     loop: Loop
     rotation: Floats | None = None
 
+    def held(self, leaf: Floats) -> Floats:
+        """Return what the loop of a leaf holds: the leaf, or its definite polar factor."""
+        return leaf if self.rotation is None else np.asarray(self.rotation @ leaf)
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -168,24 +172,30 @@ def _drawn(
         return to_fixed_point(vector, effort.slices * levels.bits).values
 
     blocks = [as_multiplied(block) for block in tree.blocks]
-    whole = [
-        _leaf_inverse(leaf, inverse, as_multiplied) for leaf, inverse in zip(leaves, inverses, strict=True)
-    ]
+    loops = [_loop_inverse(leaf, inverse) for leaf, inverse in zip(leaves, inverses, strict=True)]
+    rotations = [None if leaf.rotation is None else as_multiplied(leaf.rotation) for leaf in leaves]
 
     def invert(number: int, rhs: Floats) -> Floats:
-        return np.asarray(whole[number] @ rhs)
+        return np.asarray(loops[number] @ rhs)
 
-    leaf_inverse: Callable[[int, Floats], Floats] = invert
+    refined: Callable[[int, Floats], Floats] = invert
     if effort.refines:
-        own = [as_multiplied(leaf) for leaf in tree.leaves]
-        leaf_inverse = RefinedLeaves(
-            invert, lambda k, v: np.asarray(own[k] @ as_played(v)), effort.leaf_steps, tolerance=effort.leaf_tolerance
+        own = [as_multiplied(one.held(leaf)) for one, leaf in zip(leaves, tree.leaves, strict=True)]
+        refined = RefinedLeaves(
+            invert,
+            lambda k, v: np.asarray(own[k] @ as_played(v)),
+            effort.leaf_steps,
+            tolerance=effort.leaf_tolerance,
         )
+
+    def leaf_inverse(number: int, rhs: Floats) -> Floats:
+        rotation = rotations[number]
+        return refined(number, rhs if rotation is None else np.asarray(rotation @ as_played(rhs)))
+
     return BlockInverse(tree, leaf_inverse, lambda k, v: np.asarray(blocks[k] @ as_played(v)))
 
 
-def _leaf_inverse(leaf: LeafLoop, inverse: Floats, as_multiplied: Callable[[Floats], Floats]) -> Floats:
-    """Return what a leaf's loop, with its form and its rotation, does to a right-hand side, as a matrix."""
+def _loop_inverse(leaf: LeafLoop, inverse: Floats) -> Floats:
+    """Return what a leaf's loop, with its form, does to a right-hand side, as a matrix."""
     form = leaf.loop.preconditioning
-    operator = form.solution(inverse @ form.equations(np.eye(len(inverse))))
-    return operator if leaf.rotation is None else np.asarray(operator @ as_multiplied(leaf.rotation))
+    return np.asarray(form.solution(inverse @ form.equations(np.eye(len(inverse)))))

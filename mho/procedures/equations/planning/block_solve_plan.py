@@ -52,7 +52,7 @@ class BlockSolvePlan:
         Which leaves are inverted and which blocks multiplied with.
     loops : LeavesOnChip
     products : list of ProductOnChip
-        The tree's blocks, then the rotations and matrices of leaves; none of subdomains.
+        The tree's blocks, then the rotations of leaves and what their loops hold; none of subdomains.
     judged : list of Judged
         Efforts that were considered, with the cycles that each is expected to take: the last one is in use. Empty for
         subdomains, which know only one.
@@ -188,7 +188,7 @@ def plan_block_solve(
             blocks.append(one.rotation)
         if judged[-1].effort.refines:
             leaf_on_chip.matrix = len(blocks)
-            blocks.append(block)
+            blocks.append(one.held(block))
     on_chip = _place_products(chip, products[-1], blocks, judged[-1].effort, lines)
     return BlockSolvePlan(chip, levels, form, held, tree, leaves, on_chip, judged)
 

@@ -30,4 +30,6 @@ def test_the_variance_of_cells_is_found_without_that_of_the_reading_and_restless
 def test_without_a_reading_and_without_noise_nothing_varies():
     digits = np.arange(64).reshape(8, 8) % 8
     response = np.broadcast_to(STEP * digits, (REPEATS, 8, 8))
-    np.testing.assert_allclose(fit_trim(response, digits, STEP).own_variance(digits, REPEATS), 0.0, atol=1e-20)
+    np.testing.assert_allclose(
+        fit_trim(response, digits, STEP).own_variance(digits, REPEATS), 0.0, atol=1e-20
+    )

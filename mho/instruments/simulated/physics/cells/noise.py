@@ -93,24 +93,21 @@ class FlickerNoise:
         """
         return np.moveaxis(self._advanced(index, now, window), 0, -1).copy()
 
-    def _advanced(self, index: Index, now: float, window: float) -> Values:
+    def _advanced(
+        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
+    ) -> Values:
         """As `advance`, but (decades, ...), and the states themselves where `index` allows it: they are only read."""
         first = int(np.searchsorted(self.times, window / FORGOTTEN))
         fresh = self._come_to(index, now, 0.0)[first:]
         place = _behind(slice(first, None), index)
         state = self._state[place]
-        draws = self._draws(state.shape)
+        draws = _draws(rng or self._rng, state.shape)
         draws *= np.sqrt(fresh)
         state *= np.sqrt(1.0 - fresh)
         state += draws
         if not np.may_share_memory(state, self._state):
             self._state[place] = state
         return state
-
-    def _draws(self, shape: tuple[int, ...]) -> Values:
-        """Return standard normal draws (decades, ...), those of a cell one after the other."""
-        drawn = self._rng.standard_normal((*shape[1:], shape[0]), np.float32)
-        return np.ascontiguousarray(np.moveaxis(drawn, -1, 0))
 
     def _come_to(self, index: Index, now: float, aperture: float) -> Values:
         """Return the share of each process's variance that is new at clock time `now`; advance to `aperture` later.
@@ -157,7 +154,7 @@ class FlickerNoise:
         unknown = (beyond * beyond * new * fresh / change).sum(axis=0) + rest
         place = _behind(slice(None), index)
         state = self._state[place]
-        draws = self._draws(state.shape)
+        draws = _draws(self._rng, state.shape)
         mean = (weight * own * state + share * draws).sum(axis=0)
         draws *= drawn
         draws += kept * own * state
@@ -165,9 +162,11 @@ class FlickerNoise:
         spread = np.sqrt(unknown) * self._rng.standard_normal(mean.shape, np.float32)
         return self.amplitude * (mean + spread)
 
-    def frozen(self, index: Index, now: float, window: float) -> Values:
+    def frozen(
+        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
+    ) -> Values:
         """Relative deviation at `now` of the noise that is constant for `window` seconds."""
-        state = self._advanced(index, now, window)
+        state = self._advanced(index, now, window, rng)
         constant = len(self.times) - int(np.searchsorted(self.times, window))
         return self.amplitude * state[len(state) - constant :].sum(axis=0)
 
@@ -201,6 +200,12 @@ def _coefficients(times: Floats, aperture: float) -> tuple[Any, ...]:
     pull = np.divide(m * -np.expm1(-x), new, out=np.full_like(x, 0.5), where=new > 0.0)
     rest = np.maximum(own - pull * pull * new, 0.0).sum()
     return *(a.astype(np.float32) for a in (m, np.exp(-x), new, pull)), np.float32(rest)
+
+
+def _draws(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:
+    """Return standard normal draws (decades, ...), those of a cell one after the other."""
+    drawn = rng.standard_normal((*shape[1:], shape[0]), np.float32)
+    return np.ascontiguousarray(np.moveaxis(drawn, -1, 0))
 
 
 def _behind(decades: slice, index: Index) -> tuple[Any, ...]:
@@ -261,7 +266,9 @@ class TelegraphNoise:
         looked = self._time[slots]
         self._time[slots] = looked + np.where(looked >= begun, late, early)
 
-    def average(self, index: Index, now: float, aperture: float) -> Values:
+    def average(
+        self, index: Index, now: float, aperture: float, rng: np.random.Generator | None = None
+    ) -> Values:
         """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there.
 
         The mean follows from the trap's states at both ends of the aperture, scaled so that mean and variance are exact:
@@ -269,16 +276,18 @@ class TelegraphNoise:
         """
         slots = self._slot[index]
         if slots.ndim == 0:
-            return self._step(slots[None], now, aperture)[0] if slots else 0.0
+            return self._step(slots[None], now, aperture, rng)[0] if slots else 0.0
         deviation = np.zeros(slots.shape)
         trapped = slots != 0
         if trapped.any():
-            deviation[trapped] = self._step(slots[trapped], now, aperture)
+            deviation[trapped] = self._step(slots[trapped], now, aperture, rng)
         return deviation
 
-    def frozen(self, index: Index, now: float, window: float) -> Values:
+    def frozen(
+        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
+    ) -> Values:
         """Relative deviation at `now` of the traps that are constant for `window` seconds."""
-        deviation = self.average(index, now, 0.0)
+        deviation = self.average(index, now, 0.0, rng)
         slots = self._slot[index]
         if slots.ndim == 0:
             return deviation * (self.times[slots] >= window)
@@ -298,12 +307,19 @@ class TelegraphNoise:
         )
         return variance[()]
 
-    def _step(self, slots: NDArray[np.int32], now: float, aperture: float) -> Floats:
+    def _step(
+        self,
+        slots: NDArray[np.int32],
+        now: float,
+        aperture: float,
+        rng: np.random.Generator | None = None,
+    ) -> Floats:
+        rng = rng or self._rng
         p, times = self.occupancy[slots], self.times[slots]
         passed = np.maximum(now - self._time[slots], 0.0)
-        start = self._rng.random(p.shape) < p + (self._up[slots] - p) * np.exp(-passed / times)
+        start = rng.random(p.shape) < p + (self._up[slots] - p) * np.exp(-passed / times)
         kept = np.exp(-aperture / times)
-        end = self._rng.random(p.shape) < p + (start - p) * kept
+        end = rng.random(p.shape) < p + (start - p) * kept
         self._up[slots] = end
         self._time[slots] = np.maximum(self._time[slots], now) + aperture
         averaging = np.sqrt(mean_variance(aperture / times) / (0.5 + 0.5 * kept))
@@ -351,9 +367,14 @@ class ReadNoise:
         """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there."""
         return self._sum(index, lambda part, cells: part.average(cells, now, aperture))
 
-    def frozen(self, index: Index, now: float, window: float) -> Values:
-        """Relative deviation at `now` of the noise that is constant for `window` seconds."""
-        return self._sum(index, lambda part, cells: part.frozen(cells, now, window))
+    def frozen(
+        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
+    ) -> Values:
+        """Relative deviation at `now` of the noise that is constant for `window` seconds.
+
+        It is drawn from `rng` in place of the cells' own generator where that is given.
+        """
+        return self._sum(index, lambda part, cells: part.frozen(cells, now, window, rng))
 
     def fast_variance(self, index: Index, window: float, shot: float) -> Values:
         """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
