@@ -155,7 +155,7 @@ class FlickerNoise:
         place = _behind(slice(None), index)
         state = self._state[place]
         draws = _draws(self._rng, state.shape)
-        mean = (weight * own * state + share * draws).sum(axis=0)
+        mean = _weighted_sum(weight * own, state) + _weighted_sum(share, draws)
         draws *= drawn
         draws += kept * own * state
         self._state[place] = draws
@@ -206,6 +206,13 @@ def _draws(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:
     """Return standard normal draws (decades, ...), those of a cell one after the other."""
     drawn = rng.standard_normal((*shape[1:], shape[0]), np.float32)
     return np.ascontiguousarray(np.moveaxis(drawn, -1, 0))
+
+
+def _weighted_sum(weights: Values, values: Values) -> Values:
+    """Return the sum over decades of `values` (decades, ...) times weights, which many cells may have in common."""
+    if values.ndim > 1 and weights.size == len(weights):  # a product: many short sums take several times as long
+        return (weights.reshape(-1) @ values.reshape(len(values), -1)).reshape(values.shape[1:])
+    return (weights * values).sum(axis=0)
 
 
 def _behind(decades: slice, index: Index) -> tuple[Any, ...]:
