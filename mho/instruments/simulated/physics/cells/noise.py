@@ -210,7 +210,9 @@ def _draws(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:
 
 def _weighted_sum(weights: Values, values: Values) -> Values:
     """Return the sum over decades of `values` (decades, ...) times weights, which many cells may have in common."""
-    if values.ndim > 1 and weights.size == len(weights):  # a product: many short sums take several times as long
+    if values.ndim > 1 and weights.size == len(
+        weights
+    ):  # a product: many short sums take several times as long
         return (weights.reshape(-1) @ values.reshape(len(values), -1)).reshape(values.shape[1:])
     return (weights * values).sum(axis=0)
 
