@@ -126,7 +126,12 @@ def slices_needed(matrix: Floats, bits: int, error: float, digit_bits: int = 3) 
 
 
 def group_lines(
-    errors: Floats, noise: Floats, *, sigmas: float = 5.0, reading: Floats | float = 0.0
+    errors: Floats,
+    noise: Floats,
+    *,
+    sigmas: float = 5.0,
+    reading: Floats | float = 0.0,
+    spare: float = 0.0,
 ) -> list[Digits]:
     """Group input lines so that any binary pattern within a group gives exact integers.
 
@@ -143,6 +148,8 @@ def group_lines(
         Standard deviation of each contribution from shot to shot, in digits.
     reading : (columns,) array or float
         That of a column's reading itself, which counts once however many lines are active.
+    spare : float
+        Of the half digit that is left for what none of them tells, in digits.
 
     Returns
     -------
@@ -155,7 +162,7 @@ def group_lines(
     for line in np.argsort(-worst, kind="stable"):
         for index, (up, down, spread) in enumerate(sums):
             trial = (up + above[line], down + below[line], spread + variance[line])
-            if np.all(np.maximum(trial[0], trial[1]) + sigmas * np.sqrt(trial[2]) < 0.5):
+            if np.all(np.maximum(trial[0], trial[1]) + sigmas * np.sqrt(trial[2]) < 0.5 - spare):
                 groups[index].append(int(line))
                 sums[index] = trial
                 break

@@ -127,3 +127,9 @@ def test_the_noise_of_the_reading_counts_once_a_group_and_not_for_each_line():
     assert len(group_lines(errors, noise, reading=0.05)) == 1  # 5 (0.05^2 + 32 0.01^2)^(1/2) = 0.38
     assert len(group_lines(errors, noise, reading=0.09)) == 2  # 19 lines at once
     assert len(group_lines(errors, np.hypot(noise, 0.05))) == 11
+
+
+def test_what_is_left_of_the_half_digit_is_not_filled_with_lines():
+    errors, noise = np.full((32, 4), 0.04), np.zeros((32, 4))
+    assert len(group_lines(errors, noise)) == 3  # 12 lines at once
+    assert len(group_lines(errors, noise, spare=0.1)) == 4  # 9

@@ -17,13 +17,18 @@ from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.multiply_encoding import group_lines
 from mho.procedures.equations.algorithms.bit_patterns import bit_serial_complement
 from mho.procedures.equations.algorithms.trim import Trim
-from mho.procedures.equations.circuits.products import SUBTRACTED
 from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip, TilesOnChip
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
 REPEATS = 4  # shots of each line alone in the calibration: half of those of products that must not err
+SUBTRACTED = (
+    0.07  # digits, known error of a cell from which it is subtracted: with single columns, few cells hold 0
+)
+JUMP = (
+    0.07  # digits that are left for a cell that jumps after its calibration, as those with telegraph noise do
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class _Calibrated:
             np.concatenate([trim.gain for trim in trims]),
             known,
             product.encoding.digits.astype(np.float64),
-            group_lines(errors - known, variance**0.5, reading=2.0**0.5 * reading),
+            group_lines(errors - known, variance**0.5, reading=2.0**0.5 * reading, spare=JUMP),
         )
 
 
