@@ -1,7 +1,9 @@
 """A matrix on the multiplying array: signed 3-bit slices as columns whose currents are integers in digits.
 
 The array computes i = G^T v, so array row j holds element j of the vector, and each array column one
-digit slice of one sign of one row of A (Zuo 2025: "columns split into a positive and a negative part").
+digit slice of one sign of one row of A (Zuo 2025: "columns split into a positive and a negative part"). Or a
+constant makes all elements positive, which saves half of the columns: the product is off by as much times the
+sum of the vector, which is known exactly (Shafiee et al., ISCA 2016, section V).
 """
 
 from __future__ import annotations
@@ -31,24 +33,30 @@ class MultiplyEncoding:
         Element of the product that a column contributes to.
     weight : (columns,) array of float
         Signed weight of a column's integer in that element, in units of ``scale * 2**-bits``.
+    offset : float
+        What the digits hold beyond each element of the matrix, in the same units.
     """
 
     fixed: FixedPoint
     digits: Digits
     output: Digits
     weight: Floats
+    offset: float = 0.0
 
     @property
     def matrix(self) -> Floats:
         """The real matrix that the digits represent."""
         return self.fixed.values
 
-    def combine(self, sums: Floats) -> Floats:
-        """Combine integer column sums (..., columns) into products (..., outputs) in the matrix's scale."""
+    def combine(self, sums: Floats, total: float = 0.0) -> Floats:
+        """Combine integer column sums (..., columns) into products (..., outputs) in the matrix's scale.
+
+        `total` is the sum of the vector that was multiplied, which counts where there is an offset.
+        """
         size = self.fixed.integers.shape[0]
         gather = np.zeros((len(self.output), size))
         gather[np.arange(len(self.output)), self.output] = self.weight
-        return np.asarray(sums @ gather * (self.fixed.scale * 2.0**-self.fixed.bits))
+        return np.asarray((sums @ gather - self.offset * total) * (self.fixed.scale * 2.0**-self.fixed.bits))
 
 
 def encode_multiply(matrix: Floats, bits: int, digit_bits: int = 3) -> MultiplyEncoding:
@@ -68,6 +76,25 @@ def encode_multiply(matrix: Floats, bits: int, digit_bits: int = 3) -> MultiplyE
         np.ascontiguousarray(np.concatenate(blocks).T),
         np.concatenate(outputs),
         np.concatenate(weights),
+    )
+
+
+def encode_offset(matrix: Floats, bits: int, digit_bits: int = 3) -> MultiplyEncoding:
+    """Arrange the digits of a real matrix with a constant added that leaves no element negative, one column a digit.
+
+    As `encode_multiply`; the sign takes one of the whole slices' bits, of which there are at least `bits`.
+    """
+    slices = slice_count(bits, digit_bits)
+    fixed = to_fixed_point(matrix, slices * digit_bits - 1)
+    digits = slice_digits(fixed.integers + (1 << fixed.bits), slices, digit_bits)
+    outputs = len(matrix)
+    weights = 2.0 ** (digit_bits * np.arange(slices - 1, -1, -1))
+    return MultiplyEncoding(
+        fixed,
+        np.ascontiguousarray(digits.reshape(slices * outputs, -1).T),
+        np.tile(np.arange(outputs), slices),
+        np.repeat(weights, outputs),
+        2.0**fixed.bits,
     )
 
 
@@ -98,7 +125,14 @@ def slices_needed(matrix: Floats, bits: int, error: float, digit_bits: int = 3) 
     return slices
 
 
-def group_lines(errors: Floats, noise: Floats, *, sigmas: float = 5.0) -> list[Digits]:
+def group_lines(
+    errors: Floats,
+    noise: Floats,
+    *,
+    sigmas: float = 5.0,
+    reading: Floats | float = 0.0,
+    spare: float = 0.0,
+) -> list[Digits]:
     """Group input lines so that any binary pattern within a group gives exact integers.
 
     A column's sum is off by the sum of its active cells' errors. Lines are added to a group while, in
@@ -112,6 +146,10 @@ def group_lines(errors: Floats, noise: Floats, *, sigmas: float = 5.0) -> list[D
         Measured minus ideal contribution of each cell, in digits.
     noise : (lines, columns) array
         Standard deviation of each contribution from shot to shot, in digits.
+    reading : (columns,) array or float
+        That of a column's reading itself, which counts once however many lines are active.
+    spare : float
+        Of the half digit that is left for what none of them tells, in digits.
 
     Returns
     -------
@@ -124,11 +162,11 @@ def group_lines(errors: Floats, noise: Floats, *, sigmas: float = 5.0) -> list[D
     for line in np.argsort(-worst, kind="stable"):
         for index, (up, down, spread) in enumerate(sums):
             trial = (up + above[line], down + below[line], spread + variance[line])
-            if np.all(np.maximum(trial[0], trial[1]) + sigmas * np.sqrt(trial[2]) < 0.5):
+            if np.all(np.maximum(trial[0], trial[1]) + sigmas * np.sqrt(trial[2]) < 0.5 - spare):
                 groups[index].append(int(line))
                 sums[index] = trial
                 break
         else:
             groups.append([int(line)])
-            sums.append((above[line], below[line], variance[line]))
+            sums.append((above[line], below[line], variance[line] + np.square(reading)))
     return [np.sort(np.asarray(group, dtype=np.int64)) for group in groups]

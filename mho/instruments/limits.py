@@ -14,6 +14,7 @@ from mho.errors import LimitError
 
 SOURCE_EDGE = 50e-6  # s, transition time of a source-measure unit to a new level (?: no manual specifies it)
 RISE = 0.8  # share of a pulse's amplitude, from 10 to 90 %, to which its edge time refers
+SAMPLES = 4096  # vectors whose steps are looked at together
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,10 @@ class Limits:
 
         `period` returns the time between vectors, s; it is called only where the slew is limited.
         """
-        self.check_voltage(terminal, float(np.abs(volts).max(initial=0.0)))
+        self.check_voltage(terminal, _largest(volts))
         if math.isfinite(self._of(terminal).slew):
-            step = float(np.abs(np.diff(volts, axis=0)).max(initial=0.0))
+            parts = (volts[start : start + SAMPLES + 1] for start in range(0, len(volts), SAMPLES))
+            step = max((_largest(np.diff(part, axis=0)) for part in parts), default=0.0)
             self._check_slew(terminal, step / period(), "choose a lower sample rate, or smaller vectors")
 
     def _of(self, terminal: str) -> TerminalLimits:
@@ -126,3 +128,8 @@ class Limits:
                 f"{terminal}: {what} of {value:.6g} {unit} exceeds the limit of {limit:.6g} {unit}; "
                 f"{advice}, or raise the limit in the bench file if the chip allows"
             )
+
+
+def _largest(values: NDArray[np.float64]) -> float:
+    """Return the largest magnitude, without a copy of all of them; NaN where one is, 0 where there are none."""
+    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))

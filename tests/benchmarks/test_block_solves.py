@@ -18,6 +18,7 @@ def test_a_job_is_held_to_the_solution_of_its_system():
     assert job.inversions >= job.cycles
     assert job.effort
     assert 0.0 < job.gigabytes < 2.0
+    assert 0.0 < job.processor < 2.0 * job.seconds + 1.0
 
 
 def test_time_and_memory_are_fitted_by_a_power_of_the_size(monkeypatch):

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 from repository import ROOT
 
 from mho.chip_maps.matrix_files import load_matrix
-from mho.chip_maps.multiply_encoding import encode_multiply, group_lines
+from mho.chip_maps.multiply_encoding import encode_multiply, encode_offset, group_lines
 from mho.errors import InputError
 
 PUBLISHED = ROOT / "mho/chip_maps/matrices/zuo2025-4x4.mtx"
@@ -99,3 +99,37 @@ def test_a_line_beyond_half_a_digit_stands_alone():
     errors = np.array([[0.7], [0.01], [0.01]])
     groups = group_lines(errors, np.zeros((3, 1)))
     assert [group.tolist() for group in groups] == [[0], [1, 2]]
+
+
+@given(signed, st.sampled_from([3, 12, 24, 32]), st.integers(0, 2**32 - 1))
+def test_what_an_offset_adds_is_taken_off_by_the_sum_of_the_vector(matrix, bits, seed):
+    encoding = encode_offset(matrix, bits)
+    vector = np.random.default_rng(seed).integers(-(2**10), 2**10, 5)
+    product = encoding.combine(vector @ encoding.digits, float(vector.sum()))
+    exact = encoding.fixed.integers.astype(object) @ vector.astype(object)
+    unit = encoding.fixed.scale * 2.0**-encoding.fixed.bits
+    assert_array_equal(product, exact.astype(np.float64) * unit)
+
+
+@given(signed, st.integers(2, 50))
+def test_an_offset_takes_one_column_a_digit_and_one_bit(matrix, bits):
+    encoding = encode_offset(matrix, bits)
+    slices = -(-bits // 3)
+    assert encoding.digits.shape == (5, 5 * slices)
+    assert encoding.digits.min() >= 0
+    assert encoding.digits.max() <= 7
+    assert encoding.fixed.bits == 3 * slices - 1
+    assert np.abs(encoding.matrix - matrix).max() <= 2.0 ** (1 - bits) * np.abs(matrix).max()
+
+
+def test_the_noise_of_the_reading_counts_once_a_group_and_not_for_each_line():
+    errors, noise = np.zeros((32, 4)), np.full((32, 4), 0.01)
+    assert len(group_lines(errors, noise, reading=0.05)) == 1  # 5 (0.05^2 + 32 0.01^2)^(1/2) = 0.38
+    assert len(group_lines(errors, noise, reading=0.09)) == 2  # 19 lines at once
+    assert len(group_lines(errors, np.hypot(noise, 0.05))) == 11
+
+
+def test_what_is_left_of_the_half_digit_is_not_filled_with_lines():
+    errors, noise = np.full((32, 4), 0.04), np.zeros((32, 4))
+    assert len(group_lines(errors, noise)) == 3  # 12 lines at once
+    assert len(group_lines(errors, noise, spare=0.1)) == 4  # 9

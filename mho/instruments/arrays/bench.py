@@ -113,6 +113,10 @@ class ArrayBench(Bench):
         )
         return currents
 
+    def draw(self, cells: Sequence[CellPositions]) -> None:
+        """Draw those of the cells that were never used, in order: many at once cost less than when each is visited."""
+        self.arrays.chip.slots_of(cells)
+
     def visit(self, cells: Sequence[CellPositions], steps: float = 1.0) -> CellVisit:
         """Visit many cells, one after the other in bench time but evaluated at once; a context manager.
 

@@ -81,15 +81,15 @@ class ConverterErrors:
             return np.asarray(codes_of(volts, OUTPUT_RANGE) * (OUTPUT_RANGE / FULL), np.float64)
         return to_analogue(volts, NI_RANGE, self._gains[:n], self._offsets[:n])
 
-    def sampled(self, volts: Floats) -> Floats:
-        """Return the readings of the inputs at `volts` (samples, inputs), V."""
+    def sampled(self, volts: Floats, rng: np.random.Generator | None = None) -> Floats:
+        """Return the readings of the inputs at `volts` (samples, inputs), V; their noise is drawn from `rng` if given."""
         if self._board:
             return np.asarray(codes_of(volts, INPUT_RANGE) * (INPUT_RANGE / FULL), np.float64)
         first, count = self.output_count, volts.shape[1]
         channels = slice(first, first + count)
         gain, offset = self._gains[channels], self._offsets[channels]
         scale = np.full(count, NI_RANGE)
-        return to_digital(volts, scale, gain, offset, np.full(count, self._noise), self._rng)
+        return to_digital(volts, scale, gain, offset, np.full(count, self._noise), rng or self._rng)
 
 
 def _product(entry: DaqEntry, channel: str, default: str) -> Product:

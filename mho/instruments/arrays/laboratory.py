@@ -108,9 +108,17 @@ class ArrayLaboratory:
         """Return the answer of the connected block to vectors (samples, inputs), V, at `count` outputs, V."""
         return self._circuits.answer(volts, count, period)
 
-    def answer_blocks(self, array: str, rows: Lines, columns: Lines, volts: Floats, period: float) -> Floats:
+    def answer_blocks(
+        self,
+        array: str,
+        rows: Lines,
+        columns: Lines,
+        volts: Floats,
+        period: float,
+        rng: np.random.Generator | None = None,
+    ) -> Floats:
         """Return the answers of many blocks in MULTIPLY, as `BlockCircuits.multiply_blocks`."""
-        return self._circuits.multiply_blocks(array, rows, columns, volts, period)
+        return self._circuits.multiply_blocks(array, rows, columns, volts, period, rng)
 
     @property
     def amplifier(self) -> AmplifierPreset:

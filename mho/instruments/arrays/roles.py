@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mho.errors import BenchError
 from mho.instruments.arrays.converter_errors import ConverterErrors
+from mho.instruments.arrays.halves import Halves
 from mho.instruments.arrays.laboratory import READ_OVERHEAD, SETTLING, SWITCHING, ArrayLaboratory
 from mho.instruments.bench_file.entries import DaqEntry
 from mho.instruments.roles import Cell, Mode, Path, Reading
@@ -20,6 +21,7 @@ Floats = NDArray[np.float64]
 
 MODE_TIME = 1e-3  # s, all lines are grounded before a mode changes
 CONNECTING = 2e-6  # s
+LARGE = 1 << 14  # readings, from which a batch of blocks is evaluated in halves
 
 
 class _Part:
@@ -228,6 +230,7 @@ class ArrayDaq(_Part):
     def __init__(self, arrays: ArrayLaboratory, entry: DaqEntry) -> None:
         super().__init__(arrays)
         self._converters = ConverterErrors(entry, arrays.board_channels, arrays.converter_rng)
+        self._halves = Halves(arrays.converter_rng)
 
     @property
     def output_count(self) -> int:
@@ -258,10 +261,20 @@ class ArrayDaq(_Part):
         """
         arrays, converters, period = self._arrays, self._converters, self.sample_period
         count, samples, lines = volts.shape
-        played = converters.played(volts.reshape(-1, lines)).reshape(volts.shape)
-        answers = arrays.answer_blocks(array, rows, columns, played, period)
+
+        def exchanged(part: slice, rng: np.random.Generator | None) -> Floats:
+            asked = volts[part]
+            played = converters.played(asked.reshape(-1, lines)).reshape(asked.shape)
+            answers = arrays.answer_blocks(array, rows[part], columns[part], played, period, rng)
+            return converters.sampled(answers.reshape(-1, answers.shape[-1]), rng).reshape(answers.shape)
+
+        if count > 1 and count * samples * columns.shape[1] > LARGE:
+            apart = arrays.chip.apart(array, rows, columns)
+            read = np.concatenate(self._halves.run(exchanged, count, apart=apart))
+        else:
+            read = exchanged(slice(None), None)
         arrays.clock.advance(count * (CONNECTING + (samples + 1) * period))
-        return converters.sampled(answers.reshape(count * samples, -1)).reshape(answers.shape)
+        return read
 
     def exchange(self, volts: Floats) -> Floats:
         """Play vectors (samples, outputs), V, then 0 V; return the settled answers (samples, inputs), V."""

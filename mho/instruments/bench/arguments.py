@@ -108,7 +108,8 @@ def cell(given: Any, arrays: Shapes) -> Cell:
 def lines(given: Any, available: float, name: str) -> list[int]:
     """Return line numbers, each from 0 to `available` - 1 and none twice; raises `InputError`."""
     try:
-        wanted = list(given)
+        plain = isinstance(given, np.ndarray) and given.dtype.kind in "iu"
+        wanted = given.tolist() if plain and given.ndim == 1 else list(given)
     except TypeError:
         raise InputError(f"{name}: {_shown(given)} is no list of line numbers") from None
     for line in wanted:

@@ -150,7 +150,13 @@ class BlockCircuits:
         return circuit.step_response(volts * self.board.input_conductance, duration, points, before)
 
     def multiply_blocks(
-        self, array: str, rows: Lines, columns: Lines, volts: Floats, period: float
+        self,
+        array: str,
+        rows: Lines,
+        columns: Lines,
+        volts: Floats,
+        period: float,
+        rng: np.random.Generator | None = None,
     ) -> Floats:
         """Return what the columns of many blocks of one shape answer in MULTIPLY, (blocks, samples, C), V.
 
@@ -161,10 +167,12 @@ class BlockCircuits:
             V; blocks are played one after the other.
         period : float
             From one sample to the next, s.
+        rng : numpy.random.Generator, optional
+            Of all noise, in place of the generators of the chip and of the board.
         """
         window = volts.shape[1] * period
         transfer = self.chip.transfer_of_blocks(array, rows, columns)
-        frozen, variance = self.chip.noise_of_blocks(array, rows, columns, window, 1.0 / BANDWIDTH)
+        frozen, variance = self.chip.noise_of_blocks(array, rows, columns, window, 1.0 / BANDWIDTH, rng)
         circuit = MultiplyCircuit(
             transfer * (1.0 + frozen),
             transfer**2 * variance,
@@ -172,7 +180,7 @@ class BlockCircuits:
             self.board.transimpedance,
             BANDWIDTH,
         )
-        return circuit.outputs(volts, self.rng)
+        return circuit.outputs(volts, rng or self.rng)
 
     def _multiply_circuit(self, block: Block, window: float) -> MultiplyCircuit:
         array, rows, columns = block

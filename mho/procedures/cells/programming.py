@@ -216,7 +216,9 @@ class Programmer:
     ) -> None:
         done, pictured, at = 0, 0, bench.now()
         placements = [block.placement for block in blocks]
-        for cells in FlatCells.of(placements, masks).batches():
+        everyone = FlatCells.of(placements, masks)
+        bench.draw(everyone.lines(placements))
+        for cells in everyone.batches():
             digits = cells.taken([block.digits for block in blocks])
             verified = verify_cells(bench, cells, placements, digits, self._levels, self._settings)
             self._keep(blocks, cells, verified)

@@ -98,9 +98,12 @@ def to_analogue(volts: Floats, full_scale: float, gain: Floats, offset: Floats) 
     `gain` and `offset` are the channels' errors: a factor less one, and a fraction of `full_scale`.
     """
     step = 2.0 * full_scale / CODES
-    code = np.clip(np.rint(volts / step), -CODES // 2, CODES // 2 - 1)
-    result: Floats = code * (step * (1.0 + gain)) + offset * full_scale
-    return result
+    code: Floats = volts / step
+    np.rint(code, out=code)
+    np.clip(code, -CODES // 2, CODES // 2 - 1, out=code)
+    code *= step * (1.0 + gain)
+    code += offset * full_scale
+    return code
 
 
 def to_digital(
@@ -113,10 +116,9 @@ def to_digital(
     """
     step = 2.0 * full_scale / CODES
     code = rng.standard_normal(volts.shape)
-    code *= noise
-    code += volts * (1.0 + gain)
-    code += offset * full_scale
-    code /= step
+    code *= noise / step
+    code += volts * ((1.0 + gain) / step)
+    code += offset * full_scale / step
     np.rint(code, out=code)
     np.clip(code, -CODES // 2, CODES // 2 - 1, out=code)
     code *= step

@@ -10,6 +10,7 @@ import numpy as np
 Index = Any  # any index of a two-dimensional array
 
 PIECE = 8192  # cells: a dozen float32 temporaries of it fit the second-level cache
+SHORT = 4 * PIECE  # cells of a list that is not worth splitting
 
 
 def pieces(index: Index, shape: tuple[int, int], size: int = PIECE) -> Iterator[tuple[Index, Index]]:
@@ -37,6 +38,35 @@ def pieces(index: Index, shape: tuple[int, int], size: int = PIECE) -> Iterator[
         part = slice(start, start + height)
         some = lines[part]
         yield (_as_slice(some) if isinstance(some, range) else some, columns), part
+
+
+def is_list(index: Index) -> bool:
+    """Return whether a selection is cells of one column, by an array of their rows: what `stretches` splits."""
+    return (
+        isinstance(index, tuple)
+        and len(index) == 2
+        and isinstance(index[0], np.ndarray)
+        and index[0].dtype != bool
+        and isinstance(index[1], int)
+    )
+
+
+def stretches(index: tuple[np.ndarray[Any, Any], int]) -> Iterator[tuple[Index, slice]]:
+    """Split a long list of cells, ``(rows, column)``, into pieces; rows that follow each other become a slice, no copy.
+
+    Yields
+    ------
+    piece, part
+        Index of some of the cells, and their position in the list, row after row.
+    """
+    rows, column = index[0].reshape(-1), index[1]
+    size = PIECE if len(rows) > SHORT else SHORT
+    for start in range(0, len(rows), size):
+        some = rows[start : start + size]
+        piece: Index = some
+        if some[-1] - some[0] == len(some) - 1 and (np.diff(some) == 1).all():
+            piece = slice(int(some[0]), int(some[-1]) + 1)
+        yield (piece, column), slice(start, start + len(some))
 
 
 def is_whole(index: Index) -> bool:

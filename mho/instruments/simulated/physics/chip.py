@@ -144,19 +144,34 @@ class SimulatedChip:
         return np.stack([self.transfer(array, *lines) for lines in zip(rows, columns, strict=True)])
 
     def noise_of_blocks(
-        self, array: str, rows: Index, columns: Index, window: float, shot: float
+        self,
+        array: str,
+        rows: Index,
+        columns: Index,
+        window: float,
+        shot: float,
+        rng: np.random.Generator | None = None,
     ) -> tuple[Floats, Floats]:
         """Noise of many blocks of one shape, (blocks, R), (blocks, C), as `noise`; each array is (blocks, R, C)."""
-        noises = [self.noise(array, *lines, window, shot) for lines in zip(rows, columns, strict=True)]
+        noises = [self.noise(array, *lines, window, shot, rng) for lines in zip(rows, columns, strict=True)]
         return np.stack([one.frozen for one in noises]), np.stack([one.variance for one in noises])
 
-    def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
+    def noise(
+        self,
+        array: str,
+        rows: Index,
+        columns: Index,
+        window: float,
+        shot: float,
+        rng: np.random.Generator | None = None,
+    ) -> BlockNoise:
         """Noise of a block for a batch that lasts `window` s, `shot` s a shot; slow noise has memory.
 
+        It is drawn from `rng` in place of the chip's generator where that is given.
         Relative deviations of cells equal those of the transfer conductances between their lines' ends: the
         redistribution of a deviation of a percent by the wires is of second order.
         """
         cells, index = self.at(array, rows, columns)
         g = cells.conductance(index)
-        now, variance = cells.noise_split(index, window, shot)
+        now, variance = cells.noise_split(index, window, shot, rng)
         return BlockNoise(now / g - 1.0, variance / g**2)

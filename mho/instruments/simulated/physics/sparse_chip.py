@@ -125,8 +125,7 @@ class SparseChip(SimulatedChip):
         They are the cells' own at this moment, times the share that the wires leave of each. That share is found again
         once the block's conductances have changed by two percent in all: what less changes in it is of second order.
         """
-        slots = self.slots(array, rows[:, :, None], columns[:, None, :])
-        cells = self.population.conductance((slots, 0))
+        cells = self.population.conductance((self._slots_of_blocks(array, rows, columns), 0))
         shares = [self._wire_share(array, *block) for block in zip(rows, columns, cells, strict=True)]
         return cells * np.stack(shares)
 
@@ -141,17 +140,45 @@ class SparseChip(SimulatedChip):
             kept = self._shares[key] = _KeptShare(cells, wired.transfer / cells)
         return kept.share
 
-    def noise(self, array: str, rows: Index, columns: Index, window: float, shot: float) -> BlockNoise:
+    def noise(
+        self,
+        array: str,
+        rows: Index,
+        columns: Index,
+        window: float,
+        shot: float,
+        rng: np.random.Generator | None = None,
+    ) -> BlockNoise:
         """Noise of a block for a batch, as `SimulatedChip.noise`, without the conductances that cancel."""
         cells, index = self.at(array, rows, columns)
-        return BlockNoise(*cells.relative_noise(index, window, shot))
+        return BlockNoise(*cells.relative_noise(index, window, shot, rng))
 
     def noise_of_blocks(
-        self, array: str, rows: Index, columns: Index, window: float, shot: float
+        self,
+        array: str,
+        rows: Index,
+        columns: Index,
+        window: float,
+        shot: float,
+        rng: np.random.Generator | None = None,
     ) -> tuple[Floats, Floats]:
         """Noise of many blocks, (blocks, R, C), evaluated at once: all cells are of one population."""
-        slots = self.slots(array, rows[:, :, None], columns[:, None, :])
-        return self.population.relative_noise((slots, 0), window, shot)
+        return self.population.relative_noise(
+            (self._slots_of_blocks(array, rows, columns), 0), window, shot, rng
+        )
+
+    def apart(self, array: str, rows: Index, columns: Index) -> bool:
+        """Draw the cells of many blocks; return whether all numbers of the first half's are below the second's.
+
+        Then the halves have no cell in common.
+        """
+        slots = self._slots_of_blocks(array, rows, columns)
+        half = len(slots) // 2
+        return bool(slots[:half].max(initial=-1) < slots[half:].min())
+
+    def _slots_of_blocks(self, array: str, rows: Index, columns: Index) -> Slots:
+        """Return the rows of the population of many blocks' cells, (blocks, R, C)."""
+        return np.stack([self.at(array, *lines)[1][0] for lines in zip(rows, columns, strict=True)])
 
     def one(self, array: str, row: int, column: int) -> tuple[int, int]:
         """Return the index of one cell in the population."""

@@ -11,6 +11,7 @@ Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
 LOST = 0.5  # digits, from which a cell tells nothing of its line's and column's wires
+USUAL = 4  # repeats that the noise of a tile's cells together counts as, beside those of each cell
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,34 @@ class Trim:
         Digits per ampere and volt of each column: wires, cells and amplifier together.
     errors, noise : (rows, columns) arrays
         Remaining error per cell, in digits: systematic, and standard deviation from shot to shot.
+    reading : float
+        Standard deviation of what is read with no line active, in digits: part of all noise, but of a shot only once.
     """
 
     drive: Floats
     gain: Floats
     errors: Floats
     noise: Floats
+    reading: float = 0.0
 
     def known(self, above: float) -> Floats:
         """Return the errors larger than `above`, in digits, and 0 elsewhere: those worth a digital subtraction."""
         return np.where(np.abs(self.errors) > above, self.errors, 0.0)
 
+    def own_variance(self, digits: Digits, repeats: int) -> Floats:
+        """Return the variance of each cell without the reading's, (rows, columns), in squares of a digit.
 
-def fit_trim(response: Floats, digits: Digits, step: float) -> Trim:
+        A few repeats tell little of a cell's variance. It is moderated by that of all cells of the tile, which goes with
+        the square of the digit (Smyth, Stat. Appl. Genet. Mol. Biol. 3, 3 (2004)); a restless cell remains one.
+        """
+        measured, reading, squares = self.noise**2, self.reading**2, digits.astype(np.float64) ** 2
+        share = max(float(measured[digits > 0].sum()) - reading * np.count_nonzero(digits), 0.0)
+        usual = reading + share / max(float(squares.sum()), 1.0) * squares
+        moderated = (USUAL * usual + (repeats - 1) * measured) / (USUAL + repeats - 1)
+        return np.asarray(np.maximum(moderated - reading, 0.0))
+
+
+def fit_trim(response: Floats, digits: Digits, step: float, reading: float = 0.0) -> Trim:
     """Fit line drives and column gains to one-hot responses.
 
     Wire resistance weakens far lines and far columns; to first order this is one factor per line and one per
@@ -51,6 +67,8 @@ def fit_trim(response: Floats, digits: Digits, step: float) -> Trim:
     digits : (rows, columns) array
     step : float
         Nominal conductance of one digit, S.
+    reading : float
+        Standard deviation of a shot with no line active, S.
     """
     seen = response.mean(axis=0) / step
     weight = digits.astype(float)
@@ -69,6 +87,7 @@ def fit_trim(response: Floats, digits: Digits, step: float) -> Trim:
         gain=1.0 / (step * column),
         errors=seen / scale - digits,
         noise=response.std(axis=0, ddof=1) / step / scale,
+        reading=reading / step,
     )
 
 

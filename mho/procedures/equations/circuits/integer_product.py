@@ -2,7 +2,7 @@
 
 As `products`, with vectors in two's complement, for blocks that are played together and without checksums: within a
 preconditioner a wrong integer costs bits of one cycle and nothing of the truth. Lines whose cells' errors together might
-reach half a digit are not active at once.
+reach half a digit are not active at once; the noise of the reading itself counts once, not for each line.
 """
 
 from __future__ import annotations
@@ -17,13 +17,18 @@ from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.multiply_encoding import group_lines
 from mho.procedures.equations.algorithms.bit_patterns import bit_serial_complement
 from mho.procedures.equations.algorithms.trim import Trim
-from mho.procedures.equations.circuits.products import SUBTRACTED
 from mho.procedures.equations.circuits.tiles_on_chip import ProductOnChip, TilesOnChip
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
 REPEATS = 4  # shots of each line alone in the calibration: half of those of products that must not err
+SUBTRACTED = (
+    0.07  # digits, known error of a cell from which it is subtracted: with single columns, few cells hold 0
+)
+JUMP = (
+    0.07  # digits that are left for a cell that jumps after its calibration, as those with telegraph noise do
+)
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,18 @@ class _Calibrated:
     def of(cls, product: ProductOnChip, trims: Sequence[Trim]) -> _Calibrated:
         known = np.concatenate([trim.known(SUBTRACTED) for trim in trims], axis=1)
         errors = np.concatenate([trim.errors for trim in trims], axis=1)
-        # The mean of as many repeats is subtracted, which has noise of its own.
-        noise = np.concatenate([trim.noise for trim in trims], axis=1) * (1.0 + 1.0 / REPEATS) ** 0.5
+        own = [
+            trim.own_variance(tile.digits, REPEATS) for trim, tile in zip(trims, product.tiles, strict=True)
+        ]
+        reading = np.repeat([trim.reading for trim in trims], [one.shape[1] for one in own])
+        # The mean of as many repeats is subtracted, which has noise of its own, and from a shot one with no line active.
+        variance = np.concatenate(own, axis=1) * (1.0 + 1.0 / REPEATS) + reading**2 / REPEATS
         return cls(
             [trim.drive for trim in trims],
             np.concatenate([trim.gain for trim in trims]),
             known,
             product.encoding.digits.astype(np.float64),
-            group_lines(errors - known, noise),
+            group_lines(errors - known, variance**0.5, reading=2.0**0.5 * reading, spare=JUMP),
         )
 
 
@@ -119,5 +128,6 @@ class IntegerProducts:
             self.shots += shots
             self.outputs += integers.size
             self.wrong += int(np.count_nonzero(integers != patterns @ mine.digits))
-            found.append(product.encoding.combine(weights @ integers) * (vector.scale * 2.0**-vector.bits))
+            sums = product.encoding.combine(weights @ integers, float(vector.integers.sum()))
+            found.append(sums * (vector.scale * 2.0**-vector.bits))
         return found

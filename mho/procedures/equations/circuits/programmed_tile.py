@@ -84,3 +84,9 @@ def response_of(currents: Floats, repeats: int, volts: float) -> Floats:
     """
     response = currents.reshape(repeats, -1, currents.shape[-1]) / volts
     return np.asarray(response[:, 1:] - response[:, 0].mean(axis=0))
+
+
+def reading_noise(currents: Floats, repeats: int, volts: float) -> float:
+    """Return the standard deviation of a column's reading with no line active, S, over all columns of `lines_alone`."""
+    dark = currents.reshape(repeats, -1, currents.shape[-1])[:, 0] / volts
+    return float(np.sqrt(dark.var(axis=0, ddof=1).mean()))

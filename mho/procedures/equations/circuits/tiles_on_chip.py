@@ -13,11 +13,14 @@ from mho.chip_maps.placement import Placement
 from mho.instruments import ArrayBench, Bench
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.algorithms.trim import Trim, fit_trim
-from mho.procedures.equations.circuits.programmed_tile import lines_alone, response_of
+from mho.procedures.equations.circuits.programmed_tile import lines_alone, reading_noise, response_of
 
 Floats = NDArray[np.float64]
 
-AT_ONCE = 1 << 22  # currents that are evaluated together, 32 MiB
+AT_ONCE = 1 << 22  # currents that a calibration plays together, 32 MiB
+IN_CACHE = (
+    1 << 17
+)  # currents that are evaluated together: half of them, with voltages and noise, fit a core's cache
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class TilesOnChip:
             volts = [lines_alone(len(tile.digits), repeats, self.volts) for tile in part]
             for tile, currents in zip(part, self.play(part, volts), strict=True):
                 response = response_of(currents, repeats, self.volts)
-                trims.append(fit_trim(response, tile.digits, self.step))
+                reading = reading_noise(currents, repeats, self.volts)
+                trims.append(fit_trim(response, tile.digits, self.step, reading))
         progress(len(tiles), len(tiles))
         remaining = iter(trims)
         return [[next(remaining) for _ in one.tiles] for one in self.products]
@@ -77,7 +81,7 @@ class TilesOnChip:
                 found.append(bench.multiply(each))
             return found
         answers: list[Floats] = [np.empty((0, 0))] * len(tiles)
-        for alike in _alike([tile.placement for tile in tiles], volts):
+        for alike in _alike([tile.placement for tile in tiles], volts, IN_CACHE):
             places = [tiles[number].placement for number in alike]
             played = bench.multiply_blocks(
                 places[0].array,
@@ -90,9 +94,16 @@ class TilesOnChip:
         return answers
 
 
-def _alike(places: Sequence[Placement], volts: Sequence[Floats]) -> list[list[int]]:
-    """Return the numbers of tiles that can be evaluated together: of one array, shape and number of samples."""
+def _alike(places: Sequence[Placement], volts: Sequence[Floats], most: int) -> list[list[int]]:
+    """Return the numbers of tiles that are evaluated together: of one array, shape and number of samples.
+
+    They have about `most` currents.
+    """
     groups: dict[tuple[str, tuple[int, int], int], list[int]] = {}
     for number, (place, each) in enumerate(zip(places, volts, strict=True)):
         groups.setdefault((place.array, place.shape, len(each)), []).append(number)
-    return list(groups.values())
+    found = []
+    for (_, (_, columns), samples), numbers in groups.items():
+        count = max(1, most // max(columns * samples, 1))
+        found += [numbers[start : start + count] for start in range(0, len(numbers), count)]
+    return found

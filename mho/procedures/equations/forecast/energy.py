@@ -83,7 +83,7 @@ class VectorMeter:
         samples, lines = len(volts) + RESTING, answers.shape[1]
         self.vectors += len(volts)
         if mode == "MULTIPLY":
-            peaks = np.abs(volts).max(axis=1, initial=0.0)
+            peaks = np.maximum(volts.max(axis=1, initial=0.0), -volts.min(axis=1, initial=0.0))
             self.joules += float((peaks * np.abs(answers).sum(axis=1)).sum()) * self._period
         self.joules += samples * (
             lines * self.model.amplifier * self._period + (volts.shape[1] + lines) * self.model.conversion

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.levels import Levels
-from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply, encode_offset
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, BlockPlan
 from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves
 from mho.procedures.equations.certificates.certificate import norm
@@ -39,7 +39,8 @@ class Effort:
         Digits of each block to multiply with. One-step products err as the first slice's cells do, about 0.13 of a digit
         each: a third slice would hold less than that.
     integers : bool
-        Whether products are bit-serial with exact integers; else they are of one step.
+        Whether products are bit-serial with exact integers; else they are of one step. Their digits hold the sign as an
+        offset, which halves cells and integers; of one step, its cells' errors would be those of the product.
     leaf_steps : int
         Largest number of inversions of a leaf's loop each time that the leaf is inverted.
     leaf_tolerance : float
@@ -57,11 +58,16 @@ class Effort:
         """Whether leaves are refined, which takes products with the leaves' own matrices."""
         return self.leaf_steps > 1
 
+    def encode(self, block: Floats, digit_bits: int) -> MultiplyEncoding:
+        """Return a block in digits of `digit_bits` bits."""
+        encode = encode_offset if self.integers else encode_multiply
+        return encode(block, self.slices * digit_bits, digit_bits)
+
 
 EFFORTS = (
     Effort("one-step", slices=2, integers=False),
-    Effort("integers", slices=3, integers=True),
-    Effort("refined leaves", slices=4, integers=True, leaf_steps=16, leaf_tolerance=1e-3),
+    Effort("integers", slices=4, integers=True),
+    Effort("refined leaves", slices=5, integers=True, leaf_steps=16, leaf_tolerance=3e-4),
 )
 """From the least to the most."""
 
@@ -80,6 +86,10 @@ class LeafLoop:
 
     loop: Loop
     rotation: Floats | None = None
+
+    def held(self, leaf: Floats) -> Floats:
+        """Return what the loop of a leaf holds: the leaf, or its definite polar factor."""
+        return leaf if self.rotation is None else np.asarray(self.rotation @ leaf)
 
 
 @dataclass(frozen=True)
@@ -150,31 +160,42 @@ def _drawn(
     """Return the block inverse with drawn errors of its leaves and, of one-step products, of its blocks."""
 
     def as_multiplied(block: Floats) -> Floats:
+        encoding = effort.encode(block, levels.bits)
         if effort.integers:
-            return to_fixed_point(block, effort.slices * levels.bits).values
-        encoding = encode_multiply(block, effort.slices * levels.bits, levels.bits)
+            return encoding.matrix
         cells = encoding.digits + levels.spread / levels.step * rng.standard_normal(encoding.digits.shape)
         return encoding.combine(cells).T
 
+    def as_played(vector: Floats) -> Floats:
+        if not (effort.integers and vector.any()):
+            return vector
+        return to_fixed_point(vector, effort.slices * levels.bits).values
+
     blocks = [as_multiplied(block) for block in tree.blocks]
-    whole = [
-        _leaf_inverse(leaf, inverse, as_multiplied) for leaf, inverse in zip(leaves, inverses, strict=True)
-    ]
+    loops = [_loop_inverse(leaf, inverse) for leaf, inverse in zip(leaves, inverses, strict=True)]
+    rotations = [None if leaf.rotation is None else as_multiplied(leaf.rotation) for leaf in leaves]
 
     def invert(number: int, rhs: Floats) -> Floats:
-        return np.asarray(whole[number] @ rhs)
+        return np.asarray(loops[number] @ rhs)
 
-    leaf_inverse: Callable[[int, Floats], Floats] = invert
+    refined: Callable[[int, Floats], Floats] = invert
     if effort.refines:
-        own = [as_multiplied(leaf) for leaf in tree.leaves]
-        leaf_inverse = RefinedLeaves(
-            invert, lambda k, v: np.asarray(own[k] @ v), effort.leaf_steps, tolerance=effort.leaf_tolerance
+        own = [as_multiplied(one.held(leaf)) for one, leaf in zip(leaves, tree.leaves, strict=True)]
+        refined = RefinedLeaves(
+            invert,
+            lambda k, v: np.asarray(own[k] @ as_played(v)),
+            effort.leaf_steps,
+            tolerance=effort.leaf_tolerance,
         )
-    return BlockInverse(tree, leaf_inverse, lambda k, v: np.asarray(blocks[k] @ v))
+
+    def leaf_inverse(number: int, rhs: Floats) -> Floats:
+        rotation = rotations[number]
+        return refined(number, rhs if rotation is None else np.asarray(rotation @ as_played(rhs)))
+
+    return BlockInverse(tree, leaf_inverse, lambda k, v: np.asarray(blocks[k] @ as_played(v)))
 
 
-def _leaf_inverse(leaf: LeafLoop, inverse: Floats, as_multiplied: Callable[[Floats], Floats]) -> Floats:
-    """Return what a leaf's loop, with its form and its rotation, does to a right-hand side, as a matrix."""
+def _loop_inverse(leaf: LeafLoop, inverse: Floats) -> Floats:
+    """Return what a leaf's loop, with its form, does to a right-hand side, as a matrix."""
     form = leaf.loop.preconditioning
-    operator = form.solution(inverse @ form.equations(np.eye(len(inverse))))
-    return operator if leaf.rotation is None else np.asarray(operator @ as_multiplied(leaf.rotation))
+    return np.asarray(form.solution(inverse @ form.equations(np.eye(len(inverse)))))

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.inverse_encoding import Candidate
 from mho.chip_maps.levels import Levels
-from mho.chip_maps.multiply_encoding import encode_multiply
 from mho.chip_maps.placement import Placement, free_corners
 from mho.chip_maps.polar import polar_factors
 from mho.chip_maps.preconditioning import Preconditioning
@@ -53,7 +52,7 @@ class BlockSolvePlan:
         Which leaves are inverted and which blocks multiplied with.
     loops : LeavesOnChip
     products : list of ProductOnChip
-        The tree's blocks, then the rotations and matrices of leaves; none of subdomains.
+        The tree's blocks, then the rotations of leaves and what their loops hold; none of subdomains.
     judged : list of Judged
         Efforts that were considered, with the cycles that each is expected to take: the last one is in use. Empty for
         subdomains, which know only one.
@@ -189,8 +188,8 @@ def plan_block_solve(
             blocks.append(one.rotation)
         if judged[-1].effort.refines:
             leaf_on_chip.matrix = len(blocks)
-            blocks.append(block)
-    on_chip = _place_products(chip, products[-1], blocks, judged[-1].effort.slices, lines)
+            blocks.append(one.held(block))
+    on_chip = _place_products(chip, products[-1], blocks, judged[-1].effort, lines)
     return BlockSolvePlan(chip, levels, form, held, tree, leaves, on_chip, judged)
 
 
@@ -219,7 +218,7 @@ def _judged(
 
 
 def _place_products(
-    chip: ChipMap, array: ArrayMap, blocks: Sequence[Floats], slices: int, lines: tuple[int, int]
+    chip: ChipMap, array: ArrayMap, blocks: Sequence[Floats], effort: Effort, lines: tuple[int, int]
 ) -> list[ProductOnChip]:
     """Return the blocks in digit slices, each cut into tiles, on free places of the array."""
     digit_bits = chip.level_scale().bits
@@ -227,7 +226,7 @@ def _place_products(
     free = free_corners(array, rows, columns, set(array.bad_cells))
     found: list[ProductOnChip] = []
     for block in blocks:
-        encoding = encode_multiply(block, slices * digit_bits, digit_bits)
+        encoding = effort.encode(block, digit_bits)
         tiles = []
         for start in range(0, encoding.digits.shape[1], columns):
             digits = encoding.digits[:, start : start + columns]

@@ -30,7 +30,7 @@ class LeafOnChip:
     loop, cells
         As those of `SolvePlan`.
     rotation, matrix : int or None
-        Numbers of the blocks that multiply with the Q^T of a polar factor's loop, and with the leaf itself.
+        Numbers of the blocks that multiply with the Q^T of a polar factor's loop, and with what the loop holds.
     """
 
     loop: Loop

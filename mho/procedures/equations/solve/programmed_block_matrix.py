@@ -71,9 +71,13 @@ class ProgrammedBlockMatrix:
             return Schwarz(tree, self._invert_leaf, lambda vector: np.asarray(plan.held @ vector))
         invert: Operation = self._invert_leaf
         if effort.refines:
-            invert = RefinedLeaves(
-                invert, self._multiply_leaf, effort.leaf_steps, tolerance=effort.leaf_tolerance
+            refined = RefinedLeaves(
+                self._invert_loop, self._multiply_leaf, effort.leaf_steps, tolerance=effort.leaf_tolerance
             )
+
+            def invert(number: int, rhs: Floats) -> Floats:
+                return refined(number, self._rotated(number, rhs))
+
         return BlockInverse(tree, invert, lambda k, v: products([k], [v])[0], products)
 
     def program(self) -> None:
@@ -159,14 +163,22 @@ class ProgrammedBlockMatrix:
 
     def _invert_leaf(self, number: int, rhs: Floats) -> Floats:
         """Return about the inverse of a leaf times r, (m,)."""
+        return self._invert_loop(number, self._rotated(number, rhs))
+
+    def _rotated(self, number: int, rhs: Floats) -> Floats:
+        """Return what a leaf's loop inverts for r, (m,): Q^T r where it holds the polar factor of the leaf."""
+        rotation = self.plan.leaves[number].rotation
+        return rhs if rotation is None else self._multiplied(rotation, rhs)
+
+    def _invert_loop(self, number: int, rhs: Floats) -> Floats:
+        """Return about the inverse of what a leaf's loop holds times r, (m,)."""
         if not rhs.any():
             return np.zeros_like(rhs)
-        rotation = self.plan.leaves[number].rotation
         self._inversions += 1
-        return self._leaves(number, rhs if rotation is None else self._multiplied(rotation, rhs))
+        return self._leaves(number, rhs)
 
     def _multiply_leaf(self, number: int, vector: Floats) -> Floats:
-        """Return a leaf times v, (m,)."""
+        """Return what a leaf's loop holds times v, (m,)."""
         block = self.plan.leaves[number].matrix
         if block is None:
             raise ValueError(f"leaf {number} is not among the blocks to multiply with")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.fixed_point import to_fixed_point
 from mho.chip_maps.levels import Levels
-from mho.chip_maps.multiply_encoding import encode_multiply
+from mho.chip_maps.multiply_encoding import MultiplyEncoding, encode_multiply, encode_offset
 from mho.chip_maps.placement import Placement
 from mho.instruments import Bench, open_bench
 from mho.procedures.cells.programming import Block, Programmer
@@ -25,11 +27,13 @@ def levels() -> Levels:
     return load_chip_map("segmented").level_scale()
 
 
-def placed(matrices: list[np.ndarray], slices: int) -> list[ProductOnChip]:
+def placed(
+    matrices: list[np.ndarray], slices: int, encode: Callable[..., MultiplyEncoding] = encode_multiply
+) -> list[ProductOnChip]:
     """Return each matrix in its own segment of the chip's last array, cut into tiles of 16 columns."""
     found, bits = [], levels().bits
     for number, matrix in enumerate(matrices):
-        encoding = encode_multiply(matrix, slices * bits, bits)
+        encoding = encode(matrix, slices * bits, bits)
         tiles = []
         for start in range(0, encoding.digits.shape[1], 16):
             digits = encoding.digits[:, start : start + 16]
@@ -53,19 +57,20 @@ def matrices() -> list[np.ndarray]:
     return [rng.standard_normal(size) for size in SIZES]
 
 
+@pytest.mark.parametrize("encode", [encode_multiply, encode_offset], ids=["two signs", "offset"])
 @pytest.mark.parametrize("preset", ["ideal", "pku"])
-def test_integers_are_exact_and_products_those_of_the_digits(matrices, preset):
+def test_integers_are_exact_and_products_those_of_the_digits(matrices, preset, encode):
     rng = np.random.default_rng(1)
     vectors = [rng.standard_normal(size[1]) for size in SIZES]
     with open_bench("arrays", preset=preset, seed=2) as bench:
-        products = IntegerProducts(programmed(bench, placed(matrices, 3)), 9)
+        products = IntegerProducts(programmed(bench, placed(matrices, 3, encode)), 9)
         products.calibrate()
         found = products(range(3), vectors)
         again = products([1], [vectors[1]])[0]
     assert products.wrong == 0 < products.outputs
     assert products.shots > 3 * 9
     for matrix, vector, product in zip(matrices, vectors, found, strict=True):
-        held = encode_multiply(matrix, 9).matrix
+        held = encode(matrix, 9).matrix
         np.testing.assert_allclose(product, held @ to_fixed_point(vector, 9).values, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(again, found[1])  # alone as among others of other shapes
 

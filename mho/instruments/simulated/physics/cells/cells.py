@@ -205,25 +205,33 @@ class CellArray:
         """Standard deviation (S) of the 1/f noise of cells at `conductance`, all decades together."""
         return self.preset.read_noise * conductance
 
-    def conductance_now(self, index: Index, window: float = 0.0) -> Floats:
+    def conductance_now(
+        self, index: Index, window: float = 0.0, rng: np.random.Generator | None = None
+    ) -> Floats:
         """Conductance (S) with the noise that is constant for `window` seconds from now.
 
         With `fast_variance` this splits the noise for a batch of shots on unchanged cells: drawn once for
         the batch here, as a variance for each shot there. Thermal and shot noise are left to the circuit.
+        It is drawn from `rng` in place of the cells' own generator where that is given.
         """
-        return _floats(self.conductance(index) * (1.0 + self._noise.frozen(index, self._clock.now, window)))
+        frozen = self._noise.frozen(index, self._clock.now, window, rng)
+        return _floats(self.conductance(index) * (1.0 + frozen))
 
     def fast_variance(self, index: Index, window: float, shot: float) -> Floats:
         """Variance (S^2) of one shot of `shot` seconds by noise that changes within `window` seconds."""
         return _floats(self.conductance(index) ** 2 * self._noise.fast_variance(index, window, shot))
 
-    def noise_split(self, index: Index, window: float, shot: float) -> tuple[Floats, Floats]:
+    def noise_split(
+        self, index: Index, window: float, shot: float, rng: np.random.Generator | None = None
+    ) -> tuple[Floats, Floats]:
         """`conductance_now` and `fast_variance` of a batch lasting `window` s, with `shot` s per shot."""
-        return self.conductance_now(index, window), self.fast_variance(index, window, shot)
+        return self.conductance_now(index, window, rng), self.fast_variance(index, window, shot)
 
-    def relative_noise(self, index: Index, window: float, shot: float) -> tuple[Floats, Floats]:
+    def relative_noise(
+        self, index: Index, window: float, shot: float, rng: np.random.Generator | None = None
+    ) -> tuple[Floats, Floats]:
         """Relative noise of `noise_split`: deviation for the batch, and variance per shot."""
-        frozen = self._noise.frozen(index, self._clock.now, window)
+        frozen = self._noise.frozen(index, self._clock.now, window, rng)
         return _floats(frozen), _floats(self._noise.fast_variance(index, window, shot))
 
     def disturb(self, index: Index, voltage: float, seconds: float) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.instruments.simulated.physics.blocks import is_whole, pieces
+from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces, stretches
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import BOLTZMANN
 
@@ -75,7 +75,8 @@ class FlickerNoise:
         self.amplitude = preset.read_noise / math.sqrt(len(self.times))
         self._rng = rng
         self._rates = (1.0 / self.times).astype(np.float32)
-        self._state = np.zeros((*shape, len(self.times)), np.float32)
+        # A process after the other: whatever many cells have in common then is one number for all of them.
+        self._state = np.zeros((len(self.times), *shape), np.float32)
         self._time = np.zeros(shape)
         # Of functions, not of methods: a cache of the latter would keep the cells until the collector runs.
         self._aperture = lru_cache(maxsize=8)(partial(_coefficients, self.times))
@@ -90,35 +91,44 @@ class FlickerNoise:
             Time for which the cells are then left alone, s: processes that have forgotten everything by then are left out,
             as what they are now is of no use.
         """
+        return np.moveaxis(self._advanced(index, now, window), 0, -1).copy()
+
+    def _advanced(
+        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
+    ) -> Values:
+        """As `advance`, but (decades, ...), and the states themselves where `index` allows it: they are only read."""
         first = int(np.searchsorted(self.times, window / FORGOTTEN))
-        fresh = self._come_to(index, now, 0.0)[..., first:]
-        place = (*index, slice(first, None)) if isinstance(index, tuple) else (index, ..., slice(first, None))
+        fresh = self._come_to(index, now, 0.0)[first:]
+        place = _behind(slice(first, None), index)
         state = self._state[place]
-        draws = self._rng.standard_normal(state.shape, np.float32)
-        state = np.sqrt(1.0 - fresh) * state + np.sqrt(fresh) * draws
-        self._state[place] = state
+        draws = _draws(rng or self._rng, state.shape)
+        draws *= np.sqrt(fresh)
+        state *= np.sqrt(1.0 - fresh)
+        state += draws
+        if not np.may_share_memory(state, self._state):
+            self._state[place] = state
         return state
 
     def _come_to(self, index: Index, now: float, aperture: float) -> Values:
         """Return the share of each process's variance that is new at clock time `now`; advance to `aperture` later.
 
-        Of shape (..., decades), or (decades,) where all cells at `index` were last evaluated together.
+        Of shape (decades, ...), or (decades, 1, ...) where all cells at `index` were last evaluated together.
         """
         now = now + POWER_UP
         last: Values = self._time[index]
         if last.ndim == 0:  # one cell, as a meter reads it: plain numbers take a third of the time
             passed: Values = np.float32(max(now - last, 0.0) if last > 0.0 else math.inf)
             self._time[index] = max(last, now) + aperture
-        else:
-            passed = np.where(last > 0.0, np.maximum(now - last, 0.0), np.inf).astype(np.float32)
-            together = passed.size > 1 and (passed == passed.flat[0]).all()  # one exponential for all
-            passed = passed.flat[0] if together else passed[..., None]
-            self._time[index] = np.maximum(last, now) + aperture
-        return -np.expm1(-2.0 * passed * self._rates)
+            return -np.expm1(-2.0 * passed * self._rates)
+        if last.size > 1 and (last == last.flat[0]).all():  # one exponential for all
+            last = last.flat[:1].reshape((1,) * last.ndim)
+        passed = np.where(last > 0.0, np.maximum(now - last, 0.0), np.inf).astype(np.float32)
+        self._time[index] = np.maximum(last, now) + aperture
+        return -np.expm1(passed * _by_decade(-2.0 * self._rates, passed.ndim))
 
     def extend(self, lots: Sequence[FlickerNoise]) -> None:
         """Append the cells of `lots`."""
-        self._state = np.concatenate([self._state, *(lot._state for lot in lots)])
+        self._state = np.concatenate([self._state, *(lot._state for lot in lots)], axis=1)
         self._time = np.concatenate([self._time, *(lot._time for lot in lots)])
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
@@ -134,29 +144,31 @@ class FlickerNoise:
         for the mean given those: the joint law equals that of drawing start, end and mean of each.
         """
         fresh = self._come_to(index, now, aperture)
-        weight, kept, new, pull, rest = self._aperture(aperture)
+        *each, rest = self._aperture(aperture)
+        weight, kept, new, pull = (_by_decade(values, fresh.ndim - 1) for values in each)
         own = np.sqrt(1.0 - fresh)  # of the last value, where the aperture begins
         change = np.maximum(new + kept * kept * fresh, TINY)  # variance of the end, given the last value
         beyond = weight - pull * kept  # of the beginning in the mean, given the end
         drawn = np.sqrt(change)
         share = (beyond * kept * fresh / change + pull) * drawn
-        unknown = (beyond * beyond * new * fresh / change).sum(axis=-1) + rest
-        state = self._state[index]
-        draws = self._rng.standard_normal(state.shape, np.float32)
-        mean = (weight * own * state + share * draws).sum(axis=-1)
+        unknown = (beyond * beyond * new * fresh / change).sum(axis=0) + rest
+        place = _behind(slice(None), index)
+        state = self._state[place]
+        draws = _draws(self._rng, state.shape)
+        mean = _weighted_sum(weight * own, state) + _weighted_sum(share, draws)
         draws *= drawn
         draws += kept * own * state
-        self._state[index] = draws
+        self._state[place] = draws
         spread = np.sqrt(unknown) * self._rng.standard_normal(mean.shape, np.float32)
         return self.amplitude * (mean + spread)
 
-    def frozen(self, index: Index, now: float, window: float) -> Values:
+    def frozen(
+        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
+    ) -> Values:
         """Relative deviation at `now` of the noise that is constant for `window` seconds."""
-        state = self.advance(index, now, window)
-        constant = np.where(self.times >= window, self.amplitude, 0.0).astype(np.float32)
-        return (
-            state @ constant[len(constant) - state.shape[-1] :]
-        )  # a product: many short sums take ten times as long
+        state = self._advanced(index, now, window, rng)
+        constant = len(self.times) - int(np.searchsorted(self.times, window))
+        return self.amplitude * state[len(state) - constant :].sum(axis=0)
 
     def fast_variance(self, index: Index, window: float, shot: float) -> float:
         """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
@@ -188,6 +200,31 @@ def _coefficients(times: Floats, aperture: float) -> tuple[Any, ...]:
     pull = np.divide(m * -np.expm1(-x), new, out=np.full_like(x, 0.5), where=new > 0.0)
     rest = np.maximum(own - pull * pull * new, 0.0).sum()
     return *(a.astype(np.float32) for a in (m, np.exp(-x), new, pull)), np.float32(rest)
+
+
+def _draws(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:
+    """Return standard normal draws (decades, ...), those of a cell one after the other."""
+    drawn = rng.standard_normal((*shape[1:], shape[0]), np.float32)
+    return np.ascontiguousarray(np.moveaxis(drawn, -1, 0))
+
+
+def _weighted_sum(weights: Values, values: Values) -> Values:
+    """Return the sum over decades of `values` (decades, ...) times weights, which many cells may have in common."""
+    if values.ndim > 1 and weights.size == len(
+        weights
+    ):  # a product: many short sums take several times as long
+        return (weights.reshape(-1) @ values.reshape(len(values), -1)).reshape(values.shape[1:])
+    return (weights * values).sum(axis=0)
+
+
+def _behind(decades: slice, index: Index) -> tuple[Any, ...]:
+    """Return the index of some decades of the cells at `index`."""
+    return (decades, *index) if isinstance(index, tuple) else (decades, index)
+
+
+def _by_decade(values: Values, dimensions: int) -> Values:
+    """Return `values` (decades,) so that they broadcast over cells of so many dimensions."""
+    return values.reshape(-1, *(1,) * dimensions)
 
 
 class TelegraphNoise:
@@ -233,11 +270,14 @@ class TelegraphNoise:
         """Shift the time of the last evaluation of the traps at `index`, as `CellArray.postpone`."""
         slots = self._slot[index]
         trapped = slots != 0
+        early, late = (np.broadcast_to(shift, slots.shape)[trapped] for shift in (early, late))
+        slots = slots[trapped]
         looked = self._time[slots]
-        moved = looked + np.where(looked >= begun, late, early)
-        self._time[slots[trapped]] = moved[trapped]
+        self._time[slots] = looked + np.where(looked >= begun, late, early)
 
-    def average(self, index: Index, now: float, aperture: float) -> Values:
+    def average(
+        self, index: Index, now: float, aperture: float, rng: np.random.Generator | None = None
+    ) -> Values:
         """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there.
 
         The mean follows from the trap's states at both ends of the aperture, scaled so that mean and variance are exact:
@@ -245,32 +285,50 @@ class TelegraphNoise:
         """
         slots = self._slot[index]
         if slots.ndim == 0:
-            return self._step(slots[None], now, aperture)[0] if slots else 0.0
+            return self._step(slots[None], now, aperture, rng)[0] if slots else 0.0
         deviation = np.zeros(slots.shape)
         trapped = slots != 0
         if trapped.any():
-            deviation[trapped] = self._step(slots[trapped], now, aperture)
+            deviation[trapped] = self._step(slots[trapped], now, aperture, rng)
         return deviation
 
-    def frozen(self, index: Index, now: float, window: float) -> Values:
+    def frozen(
+        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
+    ) -> Values:
         """Relative deviation at `now` of the traps that are constant for `window` seconds."""
-        return self.average(index, now, 0.0) * (self.times[self._slot[index]] >= window)
+        deviation = self.average(index, now, 0.0, rng)
+        slots = self._slot[index]
+        if slots.ndim == 0:
+            return deviation * (self.times[slots] >= window)
+        trapped = np.nonzero(slots)
+        deviation[trapped] *= self.times[slots[trapped]] >= window
+        return deviation
 
     def fast_variance(self, index: Index, window: float, shot: float) -> Values:
         """Relative variance, of a mean over `shot` seconds, of the traps faster than `window` seconds."""
-        slots = self._slot[index]
-        if not slots.any():
-            return np.zeros(slots.shape)
+        slots = np.asarray(self._slot[index])
+        variance = np.zeros(slots.shape)
+        trapped = np.nonzero(slots) if slots.ndim else (slots != 0,)
+        slots = slots[trapped]
         times, p = self.times[slots], self.occupancy[slots]
-        fast = (slots != 0) & (times < window)
-        return fast * self.step[slots] ** 2 * p * (1.0 - p) * mean_variance(shot / times)
+        variance[trapped] = (
+            (times < window) * self.step[slots] ** 2 * p * (1.0 - p) * mean_variance(shot / times)
+        )
+        return variance[()]
 
-    def _step(self, slots: NDArray[np.int32], now: float, aperture: float) -> Floats:
+    def _step(
+        self,
+        slots: NDArray[np.int32],
+        now: float,
+        aperture: float,
+        rng: np.random.Generator | None = None,
+    ) -> Floats:
+        rng = rng or self._rng
         p, times = self.occupancy[slots], self.times[slots]
         passed = np.maximum(now - self._time[slots], 0.0)
-        start = self._rng.random(p.shape) < p + (self._up[slots] - p) * np.exp(-passed / times)
+        start = rng.random(p.shape) < p + (self._up[slots] - p) * np.exp(-passed / times)
         kept = np.exp(-aperture / times)
-        end = self._rng.random(p.shape) < p + (start - p) * kept
+        end = rng.random(p.shape) < p + (start - p) * kept
         self._up[slots] = end
         self._time[slots] = np.maximum(self._time[slots], now) + aperture
         averaging = np.sqrt(mean_variance(aperture / times) / (0.5 + 0.5 * kept))
@@ -318,9 +376,14 @@ class ReadNoise:
         """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there."""
         return self._sum(index, lambda part, cells: part.average(cells, now, aperture))
 
-    def frozen(self, index: Index, now: float, window: float) -> Values:
-        """Relative deviation at `now` of the noise that is constant for `window` seconds."""
-        return self._sum(index, lambda part, cells: part.frozen(cells, now, window))
+    def frozen(
+        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
+    ) -> Values:
+        """Relative deviation at `now` of the noise that is constant for `window` seconds.
+
+        It is drawn from `rng` in place of the cells' own generator where that is given.
+        """
+        return self._sum(index, lambda part, cells: part.frozen(cells, now, window, rng))
 
     def fast_variance(self, index: Index, window: float, shot: float) -> Values:
         """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
@@ -330,7 +393,12 @@ class ReadNoise:
         if isinstance(index, tuple) and isinstance(index[0], int):
             return sum(of(part, index) for part in self._parts)  # one cell, the fast way
         if self._parts and is_whole(index):
-            return np.asarray(sum(of(part, index) for part in self._parts), np.float64)
+            if not is_list(index):
+                return np.asarray(sum(of(part, index) for part in self._parts), np.float64)
+            listed = np.empty(index[0].size)
+            for piece, place in stretches(index):
+                listed[place] = sum(of(part, piece) for part in self._parts)
+            return listed.reshape(index[0].shape)
         total = np.zeros(np.broadcast_to(np.int8(0), self._shape)[index].shape)
         for piece, place in pieces(index, self._shape):
             for part in self._parts:

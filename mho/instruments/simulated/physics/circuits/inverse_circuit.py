@@ -112,23 +112,26 @@ class InverseCircuit:
     def _clamped(self, forward: Floats, outputs: Floats) -> Floats:
         """Return the settled outputs with some in their clamps: those act as sources, the others settle.
 
-        An output that its amplifier would pull out of its clamp, once others are in theirs, is let go again.
+        An output that its amplifier would pull out of its clamp, once others are in theirs, is let go again. A clamp is a
+        current on its row that holds the output there, so the inverse of the whole loop serves whichever are held.
         """
-        held = np.zeros(len(outputs), dtype=bool)
+        unheld, held = outputs, np.zeros(len(outputs), dtype=bool)
+        currents = np.zeros(len(outputs))
         for _ in range(CLAMPINGS):
             over = ~held & (np.abs(outputs) > CLAMP)
             if over.any():
                 held |= over
-                outputs = np.where(held, np.clip(outputs, -CLAMP, CLAMP), outputs)
+                levels = np.where(held, np.clip(outputs, -CLAMP, CLAMP), 0.0)
             else:
-                pull = np.linalg.solve(self.load, forward - self.system @ outputs)
-                released = held & (pull * outputs < 0.0)
+                released = held & (np.linalg.solve(self.load, currents) * outputs > 0.0)
                 if not released.any():
                     break
                 held &= ~released
-            free = ~held
-            rest = forward[free] - self.system[np.ix_(free, held)] @ outputs[held]
-            outputs[free] = np.linalg.lstsq(self.system[np.ix_(free, free)], rest, rcond=None)[0]
+            lines = np.flatnonzero(held)
+            response = self._inverse[lines]  # of all outputs to a current on the row of each that is held
+            currents = np.zeros(len(outputs))
+            currents[lines] = _solved(response[:, lines].T, (levels - unheld)[lines])
+            outputs = np.where(held, levels, unheld + currents[lines] @ response)
         return np.clip(outputs, -CLAMP, CLAMP)
 
     # --- dynamic ---
@@ -232,3 +235,11 @@ class InverseCircuit:
         phase = 1.0 if rng is None else np.exp(2j * np.pi * rng.random((samples, 1)))
         signs = np.sign((phase * np.broadcast_to(mode, (samples, len(mode)))).real)
         return np.asarray(np.where(signs == 0.0, CLAMP, signs * CLAMP))
+
+
+def _solved(matrix: Floats, volts: Floats) -> Floats:
+    """Return the currents that hold outputs in their clamps; the smallest ones where more than one would do."""
+    try:
+        return np.asarray(np.linalg.solve(matrix, volts))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.lstsq(matrix, volts, rcond=None)[0])
