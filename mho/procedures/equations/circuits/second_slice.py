@@ -87,13 +87,26 @@ class SecondSlice:
         return np.asarray(sum(achieved(block).sum(axis=1) for block in self.blocks()))
 
 
-def levels_of_slices(levels: Levels, ratio: float) -> tuple[Levels, Levels]:
-    """Return the targets of both slices of a loop, and the levels as they appear once the second one is programmed.
+def loop_levels(
+    chip: ChipMap, slice_ratio: float | None = None, *, analogue: bool = False
+) -> tuple[Levels, Levels]:
+    """Return the levels that a loop's cells are programmed to, and those as which they appear in forecasts.
 
-    Targets are so fine that what the first slice's round off is none of the second one's.
+    Both are the chip's; where they are not rounded to digits, finer targets; with a second slice targets so fine that what
+    the first slice's round off is none of the second one's, and errors a ratio-th of the cells'.
+
+    Raises
+    ------
+    ChipMapError
+        As `check_second_slice`, for a ratio.
     """
-    fine = levels.refined(round(PARTS * ratio))
-    return fine, fine.compensated(ratio)
+    levels = chip.level_scale()
+    if slice_ratio is None:
+        levels = levels.refined() if analogue else levels
+        return levels, levels
+    check_second_slice(chip, slice_ratio)
+    fine = levels.refined(round(PARTS * slice_ratio))
+    return fine, fine.compensated(slice_ratio)
 
 
 def check_second_slice(chip: ChipMap, ratio: float) -> None:

@@ -14,7 +14,7 @@ from mho.errors import ChipMapError
 from mho.instruments import Bench
 from mho.procedures.equations.circuits.inversion import loop_inputs
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop, LoopOnCells
-from mho.procedures.equations.circuits.second_slice import check_second_slice, levels_of_slices
+from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.loop_places import fitting_kinds, place_loop
 
 Floats = NDArray[np.float64]
@@ -111,13 +111,10 @@ def plan_loop(
     ConvergenceError
         When no encoding gives a stable loop.
     """
-    loops, levels = chip.arrays_for("invert"), chip.level_scale()
+    loops = chip.arrays_for("invert")
     if not loops:
         raise ChipMapError(f"chip {chip.name!r} has no inverting array; choose a bench whose chip has one")
-    appearing = levels
-    if slice_ratio is not None:
-        check_second_slice(chip, slice_ratio)
-        levels, appearing = levels_of_slices(levels, slice_ratio)
+    levels, appearing = loop_levels(chip, slice_ratio)
     candidate, _ = choose_encoding(
         matrix,
         appearing,

@@ -88,9 +88,11 @@ class BlockSolvePlan:
     @property
     def choices(self) -> dict[str, object]:
         """What a run's result has of it alone."""
+        second = self.leaves[0].cells.second_slice
+        sliced: dict[str, object] = {} if second is None else {"slice_ratio": second.ratio}
         if not self.judged:
-            return {}
-        return {"effort": self.effort.name, "expected_cycles": self.judged[-1].cycles}
+            return sliced
+        return {"effort": self.effort.name, "expected_cycles": self.judged[-1].cycles, **sliced}
 
     @property
     def held_bits(self) -> int | None:
@@ -117,9 +119,14 @@ class BlockSolvePlan:
         """The largest shift of a leaf's loop."""
         return self.loops.shift
 
+    @property
+    def tiles(self) -> list[Block]:
+        """Cells of the products."""
+        return [tile for one in self.products for tile in one.tiles]
+
     def blocks(self) -> list[Block]:
         """All blocks to program."""
-        return self.loops.blocks() + [tile for one in self.products for tile in one.tiles]
+        return self.loops.blocks() + self.tiles
 
 
 def plan_block_solve(
@@ -134,6 +141,7 @@ def plan_block_solve(
     schur: str = "exact",
     effort: str = "auto",
     most_cycles: int = MOST_CYCLES,
+    slice_ratio: float | None = None,
 ) -> BlockSolvePlan:
     """Cut a matrix into blocks, choose a loop for each leaf, and place them all.
 
@@ -155,6 +163,8 @@ def plan_block_solve(
         "auto", or the name of one of `EFFORTS`.
     most_cycles : int
         Cycles within which the solve is to converge.
+    slice_ratio : float, optional
+        The board's, for loops with a second slice.
 
     Raises
     ------
@@ -178,6 +188,7 @@ def plan_block_solve(
         lines=lines,
         input_conductance=input_conductance,
         size=len(matrix),
+        slice_ratio=slice_ratio,
     )
     chosen = [_leaf_loop(places.chooser, each, rng) for each in tree.leaves]
     judged = _judged(effort, held, tree, chosen, levels, rng, most_cycles)

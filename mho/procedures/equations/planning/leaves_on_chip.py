@@ -16,6 +16,7 @@ from mho.chip_maps.placement import Placement, free_corners
 from mho.errors import ChipMapError
 from mho.procedures.cells.programming import Block
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
+from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser
 
 Floats = NDArray[np.float64]
@@ -95,20 +96,26 @@ class LeafPlaces:
         One a leaf, by their numbers.
     chooser : LoopChooser
         Of loops that fit there.
+    levels : Levels
+        That their cells are programmed to.
+    slice_ratio : float or None
+        Of loops with a second slice.
     """
 
     chip: ChipMap
     places: tuple[Placement, ...]
     chooser: LoopChooser
+    levels: Levels
+    slice_ratio: float | None
 
     def hold(self, loops: Sequence[Loop]) -> LeavesOnChip:
         """Return the leaves with a loop each."""
-        levels = self.chooser.levels
-        leaves = [
-            LeafOnChip(loop, LoopOnCells.on(self.chip, _first(place, loop), loop.candidate.encoding, levels))
-            for place, loop in zip(self.places, loops, strict=True)
-        ]
-        return LeavesOnChip(self.chip, levels, leaves, self.chooser)
+        leaves = []
+        for place, loop in zip(self.places, loops, strict=True):
+            placed, encoding = _first(place, loop), loop.candidate.encoding
+            cells = LoopOnCells.on(self.chip, placed, encoding, self.levels, self.slice_ratio)
+            leaves.append(LeafOnChip(loop, cells))
+        return LeavesOnChip(self.chip, self.levels, leaves, self.chooser)
 
 
 def place_leaves(
@@ -119,6 +126,7 @@ def place_leaves(
     lines: tuple[int, int],
     input_conductance: float,
     size: int,
+    slice_ratio: float | None = None,
 ) -> LeafPlaces:
     """Find a place for each leaf, and with which encodings its loop fits there.
 
@@ -130,15 +138,18 @@ def place_leaves(
         As `plan_block_solve`.
     size : int
         Rows of the whole matrix, for the message where there is no room.
+    slice_ratio : float, optional
+        The board's, for loops with a second slice.
 
     Raises
     ------
     ChipMapError
-        When the leaves do not fit, with how many would.
+        When the leaves do not fit, with how many would, or there is no second slice.
     """
+    levels, appearing = loop_levels(chip, slice_ratio)
     kinds, places = _kinds_and_places(chip, matrices, encoding, lines, size)
-    chooser = LoopChooser(chip.level_scale(), kinds, len(chip.arrays_for("invert")), input_conductance)
-    return LeafPlaces(chip, tuple(places), chooser)
+    chooser = LoopChooser(appearing, kinds, len(chip.arrays_for("invert")), input_conductance)
+    return LeafPlaces(chip, tuple(places), chooser, levels, slice_ratio)
 
 
 def _kinds_and_places(
@@ -169,7 +180,7 @@ def _kinds_and_places(
 
 def _leaf_places(loops: Sequence[ArrayMap], count: int, most: int) -> list[Placement]:
     """Return up to `count` places of `most` lines each way, within segments, whose crossings hold no known bad cell."""
-    array, bad = loops[0], {cell for one in loops[:2] for cell in one.bad_cells}
+    array, bad = loops[0], {cell for one in loops[:4] for cell in one.bad_cells}
     corners = islice(free_corners(array, most, most, bad), count)
     return [Placement(array.name, top + np.arange(most), left + np.arange(most)) for top, left in corners]
 

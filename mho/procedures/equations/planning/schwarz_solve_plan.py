@@ -52,12 +52,13 @@ def plan_schwarz_solve(
     input_conductance: float,
     overlap: int,
     coarse: bool = False,
+    slice_ratio: float | None = None,
 ) -> BlockSolvePlan:
     """Cut a matrix into subdomains of its graph, choose a loop for each, and place them all.
 
     Parameters
     ----------
-    chip, matrix, rng, encoding, lines, input_conductance
+    chip, matrix, rng, encoding, lines, input_conductance, slice_ratio
         As `plan_block_solve`.
     leaf : int
         N0, the largest subdomain with its overlap.
@@ -83,6 +84,7 @@ def plan_schwarz_solve(
         lines=lines,
         input_conductance=input_conductance,
         size=len(matrix),
+        slice_ratio=slice_ratio,
     )
     loops = places.hold([places.chooser.choose(each, rng) for each in tree.leaves])
-    return BlockSolvePlan(chip, loops.levels, form, held, tree, loops, [], [])
+    return BlockSolvePlan(chip, chip.level_scale(), form, held, tree, loops, [], [])

@@ -22,7 +22,7 @@ from mho.procedures.cells.programming import Block
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.algorithms.refinement import CORRECTION_BITS
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
-from mho.procedures.equations.circuits.second_slice import check_second_slice, levels_of_slices
+from mho.procedures.equations.circuits.second_slice import loop_levels
 from mho.procedures.equations.planning.line_order import order_around_lost_cells
 from mho.procedures.equations.planning.linear_system import Goal
 from mho.procedures.equations.planning.loop_choice import Form, Loop, LoopChooser, Tried
@@ -219,17 +219,14 @@ def plan_solve(
     if not loops or (slices is not None and not chip.arrays_for("multiply")):
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
     kinds = fitting_kinds(chip, loops, matrix, encoding, lines)
-    loop_levels = appearing = levels.refined() if analogue_loop else levels
-    if slice_ratio is not None:
-        check_second_slice(chip, slice_ratio)
-        loop_levels, appearing = levels_of_slices(levels, slice_ratio)
+    programmed, appearing = loop_levels(chip, slice_ratio, analogue=analogue_loop)
     chooser = LoopChooser(
         appearing, kinds, len(loops), input_conductance, "gcr" if method == "auto" else method
     )
     loop = chooser.choose(matrix, rng)
     chosen = loop.candidate.encoding
     placed = place_loop(loops, chosen, () if slice_ratio is None else chip.second_slice)
-    cells = LoopOnCells.on(chip, placed, chosen, loop_levels, slice_ratio)
+    cells = LoopOnCells.on(chip, placed, chosen, programmed, slice_ratio)
     multiply: MultiplyEncoding | None = None
     checked: tuple[CheckedTile, ...] = ()
     tiles: list[Block] = []

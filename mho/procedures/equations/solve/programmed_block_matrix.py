@@ -49,15 +49,12 @@ class ProgrammedBlockMatrix:
     ) -> None:
         self._stream = stream
         self.plan = plan
-        self.programmer = Programmer(
-            bench,
-            stream,
-            plan.levels,
-            [array.name for array in plan.chip.arrays],
-            settings,
-            recorded=False,
+        names = [array.name for array in plan.chip.arrays]
+        self.programmer, self._loops_own = (
+            Programmer(bench, stream, levels, names, settings, recorded=False)
+            for levels in (plan.levels, plan.loops.levels)
         )
-        self._leaves = ProgrammedLeaves(bench, stream, plan.loops, self.programmer, rng)
+        self._leaves = ProgrammedLeaves(bench, stream, plan.loops, self._loops_own, rng)
         tiles = TilesOnChip(bench, plan.products, plan.levels.step, VECTOR_VOLTS)
         self._products: AnalogueProducts | IntegerProducts = AnalogueProducts(tiles)
         if plan.effort.integers:
@@ -82,7 +79,9 @@ class ProgrammedBlockMatrix:
 
     def program(self) -> None:
         """Program all blocks."""
-        self.programmer.program(self.plan.blocks())
+        self._leaves.program()
+        if self.plan.tiles:
+            self.programmer.program(self.plan.tiles)
         say_failed_cells(self.failed, self._stream)
 
     def settle(self, trial: Floats) -> None:
@@ -144,22 +143,24 @@ class ProgrammedBlockMatrix:
     @property
     def pulses(self) -> int:
         """Pulses so far."""
-        return self.programmer.pulses
+        return self.programmer.pulses + self._loops_own.pulses
 
     @property
     def reads(self) -> int:
         """Verify reads so far."""
-        return self.programmer.reads
+        return self.programmer.reads + self._loops_own.reads
 
     @property
     def joules(self) -> float:
         """Energy of pulses and verify reads so far."""
-        return self.programmer.joules
+        return self.programmer.joules + self._loops_own.joules
 
     @property
     def failed(self) -> int:
         """Cells that read outside their window after the last pass; 0 before."""
-        return self.programmer.failed(self.plan.blocks()) if self.programmer.reads else 0
+        if not self.reads:
+            return 0
+        return self._loops_own.failed(self.plan.loops.blocks()) + self.programmer.failed(self.plan.tiles)
 
     def _invert_leaf(self, number: int, rhs: Floats) -> Floats:
         """Return about the inverse of a leaf times r, (m,)."""

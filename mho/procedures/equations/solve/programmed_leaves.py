@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from mho.errors import ConvergenceError
 from mho.instruments import Bench
 from mho.procedures.cells.programming import Programmer
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
+from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip, LeavesOnChip
 from mho.procedures.equations.solve.programmed_matrix import INVERT_VOLTS, LOOPS
 from mho.procedures.stream import Stream
@@ -26,7 +29,7 @@ class ProgrammedLeaves:
     plan : LeavesOnChip
         Changed where a loop is shifted further.
     programmer : Programmer
-        Programs such a loop again.
+        Of their cells.
     rng : numpy.random.Generator
         Of the forecasts of another loop.
     """
@@ -44,6 +47,15 @@ class ProgrammedLeaves:
         self._loops = [self._loop(leaf) for leaf in plan.leaves]
         self._shifts = [0] * len(plan.leaves)
         self._clamped = 0
+
+    def program(self) -> None:
+        """Program all leaves, and what their cells leave into their second slices."""
+        self._program([leaf.cells for leaf in self._plan.leaves])
+
+    def _program(self, loops: Sequence[LoopOnCells]) -> None:
+        self._programmer.program([block for loop in loops for block in loop.first_slice()])
+        if rest := [block for loop in loops for block in loop.aim_second_slice()]:
+            self._programmer.program(rest)
 
     @property
     def clamped(self) -> int:
@@ -93,6 +105,6 @@ class ProgrammedLeaves:
         leaf = self._plan.shift_further(number, self._rng)
         shift = leaf.loop.candidate.shift
         self._stream.say(f"leaf {number}: {why}; it is programmed again, shifted by {shift:.3g}", "WARNING")
-        self._programmer.program(leaf.cells.blocks())
+        self._program([leaf.cells])
         self._clamped += self._loops[number].clamped
         self._loops[number] = self._loop(leaf)

@@ -221,7 +221,7 @@ class Solve(Procedure):
             goal=given.goal,
             correction_bits=self.correction_bits,
             analogue_loop=self.loop_targets == "analogue",
-            slice_ratio=bench.slice_ratio if self.loop_slices == 2 else None,
+            slice_ratio=self._slice_ratio(bench),
         )
         return PreparedSolve(
             given, on_chip, _solutions_as_sliced(on_chip, given), wanted, settings, leaf, rng
@@ -237,11 +237,6 @@ class Solve(Procedure):
         settings: WriteVerifySettings,
     ) -> PreparedSolve:
         """Plan a matrix that no loop holds."""
-        if self.loop_slices != 1:
-            raise InputError(
-                f"the matrix of {given.size} rows is larger than a loop of {leaf}, and is inverted by blocks, whose loops "
-                f"have one slice; give loop_slices = 1 instead of {self.loop_slices}"
-            )
         if self.residual == "analogue":
             raise InputError(
                 f"the matrix of {given.size} rows is larger than a loop of {leaf}, and is inverted by blocks: its residual "
@@ -252,6 +247,7 @@ class Solve(Procedure):
             "encoding": self.encoding,
             "lines": bench.vector_size,
             "input_conductance": bench.input_conductance,
+            "slice_ratio": self._slice_ratio(bench),
         }
         if self.blocks != "recursive":
             on_chip = plan_schwarz_solve(
@@ -422,6 +418,10 @@ class Solve(Procedure):
             answers.append(Answer.earlier(taken[column]) if column in taken else refined.answer(column))
             record_answer(answers[-1], column, bench.now(), stream)
         return self._report(plan, bench, stream, matrix, answers)
+
+    def _slice_ratio(self, bench: Bench) -> float | None:
+        """Return the ratio of the loop's second slice; None without one."""
+        return bench.slice_ratio if self.loop_slices == 2 else None
 
     def _layers(self) -> int:
         """Return the overlap in use: none of block Jacobi."""

@@ -141,8 +141,20 @@ def test_where_it_cannot_be_is_said_before_anything_is_programmed(tmp_path: Path
         solve(np.eye(2), bench_with_four_arrays(tmp_path, slice_ratio=64), loop_slices=2)
     with pytest.raises(InputError, match=r"which is no digit: give loop_targets = auto"):
         solve(np.eye(2), loop_slices=2, loop_targets="digits")
-    with pytest.raises(InputError, match=r"of 40 rows .* by blocks, whose loops have one slice"):
-        solve(np.eye(40), loop_slices=2)
+
+
+@pytest.mark.parametrize("blocks", ["recursive", "schwarz"])
+def test_leaves_by_blocks_have_a_second_slice_too(blocks: str) -> None:
+    line = 2.05 * np.eye(24) - np.eye(24, k=1) - np.eye(24, k=-1)
+    matrix = spd(24, 100.0, 7) if blocks == "recursive" else line
+    how = {"leaf": 8, "blocks": blocks} | ({"effort": "refined leaves"} if blocks == "recursive" else {})
+    one, two = (solve(matrix, loop_slices=slices, **how) for slices in (1, 2))
+    assert one.converged
+    assert two.converged
+    assert two.summary["slice_ratio"] == RATIO
+    assert two.summary["cells"] > one.summary["cells"]
+    if blocks == "recursive":
+        assert two.summary["inversions"] < 0.8 * one.summary["inversions"]
 
 
 def test_the_third_and_fourth_array_hold_it_where_they_are_as_large() -> None:
