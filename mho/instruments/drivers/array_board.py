@@ -172,10 +172,10 @@ class ArrayBoardDriver(BlockInstrument):
         within(diagonal, DIAGONAL)
         resistors = int(whole(diagonal_count, DIAGONAL_COUNT))
         block = _block(positive, rows, columns)
+        slices = "" if second_slice is None else "{},{}".format(*map(_quoted, second_slice))
         self.exchange(f":CONF:INV:NEG {second};:CONF:INV:DIAG {diagonal:.9e};:CONF:INV:DIAG:COUN {resistors}")
-        if second_slice is not None:  # the board has forgotten the last one with the second array
-            arrays = ",".join(map(_quoted, second_slice))
-            self._confirm(f":CONF:INV:SLIC {arrays};:CONF:INV:SLIC?", arrays)
+        if slices:  # the board has forgotten the last one with the second array
+            self._confirm(f":CONF:INV:SLIC {slices};:CONF:INV:SLIC?", slices)
         self._connect(block)
 
     def _connect(self, wanted: str) -> None:

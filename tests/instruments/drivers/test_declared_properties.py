@@ -441,8 +441,10 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
             {"array": "multiply", "rows": [0], "columns": [0]}, {"array": ARRAYS, "rows": LINES, "columns": LINES},
         ),
         "connect_invert": (
-            {"positive": "multiply", "rows": [0], "columns": [0], "negative": None, "diagonal": 0.0, "diagonal_count": 0},
+            {"positive": "multiply", "rows": [0], "columns": [0], "negative": None, "second_slice": None,
+             "diagonal": 0.0, "diagonal_count": 0},
             {"positive": ARRAYS, "rows": LINES, "columns": LINES, "negative": ARRAYS,
+             "second_slice": st.tuples(st.just("multiply"), ARRAYS),
              "diagonal": outside(array_board.DIAGONAL), "diagonal_count": outside(array_board.DIAGONAL_COUNT)},
         ),
         "arm_watchdog": ({"seconds": 1.0}, {"seconds": outside(array_board.WATCHDOG)}),
