@@ -88,19 +88,18 @@ class SecondSlice:
 
 
 def loop_levels(
-    chip: ChipMap, slice_ratio: float | None = None, *, analogue: bool = False
+    chip: ChipMap, levels: Levels, slice_ratio: float | None = None, *, analogue: bool = False
 ) -> tuple[Levels, Levels]:
     """Return the levels that a loop's cells are programmed to, and those as which they appear in forecasts.
 
-    Both are the chip's; where they are not rounded to digits, finer targets; with a second slice targets so fine that what
-    the first slice's round off is none of the second one's, and errors a ratio-th of the cells'.
+    Both are `levels`, the chip's; where they are not rounded to digits, finer targets; with a second slice targets so fine
+    that what the first slice's round off is none of the second one's, and errors a ratio-th of the cells'.
 
     Raises
     ------
     ChipMapError
         As `check_second_slice`, for a ratio.
     """
-    levels = chip.level_scale()
     if slice_ratio is None:
         levels = levels.refined() if analogue else levels
         return levels, levels

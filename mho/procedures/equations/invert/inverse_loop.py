@@ -114,7 +114,7 @@ def plan_loop(
     loops = chip.arrays_for("invert")
     if not loops:
         raise ChipMapError(f"chip {chip.name!r} has no inverting array; choose a bench whose chip has one")
-    levels, appearing = loop_levels(chip, slice_ratio)
+    levels, appearing = loop_levels(chip, chip.level_scale(), slice_ratio)
     candidate, _ = choose_encoding(
         matrix,
         appearing,

@@ -146,7 +146,7 @@ def place_leaves(
     ChipMapError
         When the leaves do not fit, with how many would, or there is no second slice.
     """
-    levels, appearing = loop_levels(chip, slice_ratio)
+    levels, appearing = loop_levels(chip, chip.level_scale(), slice_ratio)
     kinds, places = _kinds_and_places(chip, matrices, encoding, lines, size)
     chooser = LoopChooser(appearing, kinds, len(chip.arrays_for("invert")), input_conductance)
     return LeafPlaces(chip, tuple(places), chooser, levels, slice_ratio)

@@ -219,7 +219,7 @@ def plan_solve(
     if not loops or (slices is not None and not chip.arrays_for("multiply")):
         raise ChipMapError(f"chip {chip.name!r} lacks an inverting or a multiplying array; both are needed")
     kinds = fitting_kinds(chip, loops, matrix, encoding, lines)
-    programmed, appearing = loop_levels(chip, slice_ratio, analogue=analogue_loop)
+    programmed, appearing = loop_levels(chip, levels, slice_ratio, analogue=analogue_loop)
     chooser = LoopChooser(
         appearing, kinds, len(loops), input_conductance, "gcr" if method == "auto" else method
     )

@@ -38,3 +38,12 @@ def test_products_keep_their_digits() -> None:
     assert result.converged
     assert result.summary["mvm_outputs"] > 0
     assert result.summary["mvm_wrong"] == 0
+
+
+@pytest.mark.parametrize(("how", "digits"), [({}, True), ({"loop_slices": 2}, False)])
+def test_a_figure_of_levels_is_drawn_where_cells_hold_digits(how: dict[str, int], digits: bool) -> None:
+    with open_bench("arrays", seed=1) as bench:
+        procedure = Solve(matrix=MATRIX, bits=24, seed=1, **how)
+        plan = procedure.prepare(procedure.check(), bench, np.random.default_rng(1))
+        figures = procedure.layout(plan).figures
+    assert any(one.name == "levels" for one in figures) == digits
