@@ -11,7 +11,7 @@ import pytest
 from mho.procedures.equations.blocks.block_plan import plan_blocks
 
 PAGE = Path(__file__).parent.parent / "docs" / "scaling.md"
-INV, MVM, SHOTS = 120e-9, 60e-9, 91
+INV, MVM, SHOTS = 120e-9, 60e-9, 119
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
