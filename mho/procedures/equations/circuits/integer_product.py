@@ -23,12 +23,11 @@ Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
 REPEATS = 4  # shots of each line alone in the calibration: half of those of products that must not err
-SUBTRACTED = (
-    0.07  # digits, known error of a cell from which it is subtracted: with single columns, few cells hold 0
-)
-JUMP = (
-    0.07  # digits that are left for a cell that jumps after its calibration, as those with telegraph noise do
-)
+SUBTRACTED = 0.07
+"""Digits, known error of a cell from which on it is subtracted: with an offset for the sign few cells hold 0."""
+
+JUMP = 0.07
+"""Digits that are left for a cell that jumps after its calibration, as those with telegraph noise do."""
 
 
 @dataclass(frozen=True)

@@ -147,19 +147,25 @@ def place_leaves(
         When the leaves do not fit, with how many would, or there is no second slice.
     """
     levels, appearing = loop_levels(chip, chip.level_scale(), slice_ratio)
-    kinds, places = _kinds_and_places(chip, matrices, encoding, lines, size)
+    used = chip.arrays_for("invert")[:2] + (() if slice_ratio is None else chip.second_slice)
+    kinds, places = _kinds_and_places(chip, used, matrices, encoding, lines, size)
     chooser = LoopChooser(appearing, kinds, len(chip.arrays_for("invert")), input_conductance)
     return LeafPlaces(chip, tuple(places), chooser, levels, slice_ratio)
 
 
 def _kinds_and_places(
-    chip: ChipMap, matrices: Sequence[Floats], encoding: str, lines: tuple[int, int], size: int
+    chip: ChipMap,
+    loops: Sequence[ArrayMap],
+    matrices: Sequence[Floats],
+    encoding: str,
+    lines: tuple[int, int],
+    size: int,
 ) -> tuple[tuple[Kind, ...], list[Placement]]:
-    """Return the encodings to consider, and one place a leaf.
+    """Return the encodings to consider, and one place a leaf on all of `loops`, the arrays in use.
 
     A bias column is considered where all leaves have room for its line; without that line more leaves fit.
     """
-    loops, count, largest = chip.arrays_for("invert"), len(matrices), max(map(len, matrices))
+    count, largest = len(matrices), max(map(len, matrices))
     kinds: tuple[Kind, ...] = tuple(kind for kind in KINDS if encoding in ("auto", kind))
     signed = len(loops) < 2 and any(bool((matrix < 0.0).any()) for matrix in matrices)
     narrow = () if signed else tuple(kind for kind in kinds if kind != "bias")
@@ -180,7 +186,7 @@ def _kinds_and_places(
 
 def _leaf_places(loops: Sequence[ArrayMap], count: int, most: int) -> list[Placement]:
     """Return up to `count` places of `most` lines each way, within segments, whose crossings hold no known bad cell."""
-    array, bad = loops[0], {cell for one in loops[:4] for cell in one.bad_cells}
+    array, bad = loops[0], {cell for one in loops for cell in one.bad_cells}
     corners = islice(free_corners(array, most, most, bad), count)
     return [Placement(array.name, top + np.arange(most), left + np.arange(most)) for top, left in corners]
 
