@@ -134,24 +134,26 @@ def choose_effort(
     levels: Levels,
     rng: np.random.Generator,
     most: int,
+    rhs: Floats | None = None,
 ) -> list[Judged]:
     """Judge efforts from the least upwards, and return those that were: the last one is to be taken.
 
-    That is the first whose expected cycles, with some to spare, are within `most`; the largest where none are.
+    That is the first whose expected cycles, with some to spare, are within `most`; the largest where none are. The cycles
+    are the most of those of a random right-hand side and of `rhs` (n,), in the form of `held`: a solution that lies where
+    the inverse is worst may take many more than a random one.
     """
+    tried = [rng.standard_normal(len(held)), *([] if rhs is None else [rhs])]
     inverses = [leaf.loop.drawn.inverses[0] for leaf in leaves]
     judged = []
     for effort in EFFORTS:
         inverse = _drawn(effort, tree, leaves, inverses, levels, rng)
-        judged.append(Judged(effort, _cycles(held, inverse, most, rng), most))
+        cycles = max(
+            cycles_around(inverse, held, one, 2.0**-JUDGED_BITS * norm(one), "gcr", most) for one in tried
+        )
+        judged.append(Judged(effort, cycles, most))
         if judged[-1].enough:
             break
     return judged
-
-
-def _cycles(held: Floats, inverse: Callable[[Floats], Floats], most: int, rng: np.random.Generator) -> int:
-    rhs = rng.standard_normal(len(held))
-    return cycles_around(inverse, held, rhs, 2.0**-JUDGED_BITS * norm(rhs), "gcr", most)
 
 
 def _drawn(

@@ -146,6 +146,7 @@ def plan_block_solve(
     effort: str = "auto",
     most_cycles: int = MOST_CYCLES,
     slice_ratio: float | None = None,
+    rhs: Floats | None = None,
 ) -> BlockSolvePlan:
     """Cut a matrix into blocks, choose a loop for each leaf, and place them all.
 
@@ -171,6 +172,8 @@ def plan_block_solve(
         Cycles within which the solve is to converge.
     slice_ratio : float, optional
         The board's, for loops with a second slice.
+    rhs : (n,) array, optional
+        A right-hand side that the effort is to be enough for, beside random ones.
 
     Raises
     ------
@@ -197,7 +200,8 @@ def plan_block_solve(
         slice_ratio=slice_ratio,
     )
     chosen = [_leaf_loop(places.chooser, each, rng) for each in tree.leaves]
-    judged = _judged(effort, held, tree, chosen, levels, rng, most_cycles)
+    wanted = None if rhs is None else form.equations(rhs)
+    judged = _judged(effort, held, tree, chosen, levels, rng, most_cycles, wanted)
     leaves, blocks = places.hold([one.loop for one in chosen]), list(tree.blocks)
     for leaf_on_chip, one, block in zip(leaves.leaves, chosen, tree.leaves, strict=True):
         if one.rotation is not None:
@@ -227,10 +231,11 @@ def _judged(
     levels: Levels,
     rng: np.random.Generator,
     most_cycles: int,
+    rhs: Floats | None,
 ) -> list[Judged]:
     """Return the efforts considered, the one to take last."""
     if effort == "auto":
-        return choose_effort(held, tree, leaves, levels, rng, min(most_cycles, MOST_CYCLES))
+        return choose_effort(held, tree, leaves, levels, rng, min(most_cycles, MOST_CYCLES), rhs)
     return [Judged(one) for one in EFFORTS if one.name == effort]
 
 

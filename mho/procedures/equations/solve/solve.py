@@ -268,6 +268,7 @@ class Solve(Procedure):
             schur=self.schur,
             effort=self.effort,
             most_cycles=int(self.max_cycles),
+            rhs=next(filter(np.any, given.rhs.T), None),
         )
         return PreparedSolve(given, on_chip, given.reference, 0, settings, leaf, rng)
 

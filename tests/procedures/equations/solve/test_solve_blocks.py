@@ -281,6 +281,17 @@ def test_the_noise_of_an_inverse_that_gcr_cannot_learn_is_expected_to_cost_cycle
     assert taken > 25
 
 
+def test_an_effort_is_judged_by_the_right_hand_side_that_is_to_be_solved():
+    matrix = conditioned(48, 300.0)
+    hardest = np.linalg.svd(matrix)[0][:, -1]  # its solution is where an inverse errs most
+    random, this = (planned(matrix, 16, rhs=rhs).judged for rhs in (None, hardest))
+    assert [one.effort.name for one in random] == ["one-step", "integers"]
+    assert [one.effort.name for one in this] == ["one-step", "integers", "refined leaves"]
+    result = solved(matrix, leaf=16, rhs=hardest, max_cycles=25)
+    assert result.converged
+    assert result.summary["effort"] == "refined leaves"
+
+
 def test_a_leaf_without_a_loop_of_its_own_holds_its_polar_factor_and_is_rotated():
     plan = planned(general(24), 8, effort="refined leaves")
     rotated = [number for number, leaf in enumerate(plan.leaves) if leaf.rotation is not None]
