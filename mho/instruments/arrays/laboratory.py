@@ -226,8 +226,8 @@ class Visit:
         else:
             amperes = lab.currents(self._cells, (slots, 0), wires, volts, gate, self._rng)
         self._clock.advance(lab.aperture + READ_OVERHEAD)
-        self.spent[which] += self._each
-        return amperes, self.spent[which]
+        spent = self.spent[which] = self.spent[which] + self._each
+        return amperes, spent
 
     def pulse(
         self, which: Lines, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
