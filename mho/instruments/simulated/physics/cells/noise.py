@@ -132,9 +132,12 @@ class FlickerNoise:
         return -np.expm1(passed * _by_decade(-2.0 * self._rates[first:], passed.ndim))
 
     def extend(self, lots: Sequence[FlickerNoise]) -> None:
-        """Append the cells of `lots`."""
-        self._state = np.concatenate([self._state, *(lot._state for lot in lots)], axis=1)
-        self._time = np.concatenate([self._time, *(lot._time for lot in lots)])
+        """Append the cells of `lots`, none of which was read yet: they take no memory here, either."""
+        before, count = len(self._time), sum(len(lot._time) for lot in lots)
+        state, time = self._state, self._time
+        self._state = np.zeros((len(state), before + count, *state.shape[2:]), np.float32)
+        self._time = np.zeros((before + count, *time.shape[1:]))
+        self._state[:, :before], self._time[:before] = state, time
 
     def taken(self, rows: Rows, rng: np.random.Generator, apart: float) -> Self:
         """Return the noise of the cells of some rows, as `CellArray.taken`."""
