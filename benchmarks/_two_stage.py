@@ -73,6 +73,7 @@ def refine_on_chip(bench: Bench, matrix: Floats, cycles: int, bits: int, seed: i
         encoding="auto",
         lines=bench.vector_size,
         input_conductance=bench.input_conductance,
+        recursion="blockamc",
         schur="complex",
         effort="one-step",
     )

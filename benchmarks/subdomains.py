@@ -19,6 +19,7 @@ MOST_CYCLES = 100
 RECURSIVE = "recursive"
 WAYS: dict[str, dict[str, Any]] = {
     RECURSIVE: {},
+    "block LU": {"blocks": "lu"},
     "block Jacobi": {"blocks": "jacobi"},
     "block Jacobi, coarse level": {"blocks": "jacobi", "coarse": True},
     "Schwarz, overlap 1": {"blocks": "schwarz"},

@@ -85,6 +85,7 @@ def by_solve(method: str, seed: int) -> float:
         matrix=matrix,
         rhs=np.hstack([one, 1j * one]),  # the 16 unit vectors of the real matrix
         leaf=LEAF,
+        blocks="blockamc",
         schur="complex",
         effort="one-step",
         method=method,

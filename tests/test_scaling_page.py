@@ -25,20 +25,31 @@ def seconds(text: str) -> float:
     return float(number) * UNITS[unit]
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row[0]} by {row[1]}")
-def test_a_row_follows_from_the_formulae(row):
-    size, leaf, inversions, products, loops, blocks = (int(cell.replace(",", "")) for cell in row[:6])
-    n = size // leaf
+def formulae(recursion: str, n: int) -> tuple[int, int, int]:
+    """INV, MVM, and steps of independent products of n leaves."""
+    if recursion == "LU":
+        return n, n * n - n, 2 * n - 2
     three = 3 ** (n.bit_length() - 1)
-    assert (inversions, products) == (three, 2 * n * n - 2 * three)
+    return three, 2 * n * n - 2 * three, three - 1
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row[0]} by {row[1]}, {row[2]}")
+def test_a_row_follows_from_the_formulae(row):
+    size, leaf, inversions, products, loops, blocks = (
+        int(cell.replace(",", "")) for cell in (*row[:2], *row[3:7])
+    )
+    n = size // leaf
+    *operations, steps = formulae(row[2], n)
+    assert [inversions, products] == operations
     assert (loops, blocks) == (n, n * n - n)
-    assert seconds(row[6]) == pytest.approx(inversions * INV + products * MVM, rel=5e-3)
-    assert seconds(row[7]) == pytest.approx(inversions * INV + products * SHOTS * MVM, rel=5e-3)
-    assert seconds(row[8]) == pytest.approx(inversions * INV + (three - 1) * MVM, rel=5e-3)
+    assert seconds(row[7]) == pytest.approx(inversions * INV + products * MVM, rel=5e-3)
+    assert seconds(row[8]) == pytest.approx(inversions * INV + products * SHOTS * MVM, rel=5e-3)
+    assert seconds(row[9]) == pytest.approx(inversions * INV + steps * MVM, rel=5e-3)
 
 
-def test_the_formulae_are_those_of_a_plan():
+@pytest.mark.parametrize(("recursion", "factored"), [("BlockAMC", False), ("LU", True)])
+def test_the_formulae_are_those_of_a_plan(recursion, factored):
     matrix = np.random.default_rng(0).standard_normal((32, 32)) + 20.0 * np.eye(32)
-    plan = plan_blocks(matrix, 4)
-    assert (plan.inversions, plan.products) == (3**3, 2 * 8**2 - 2 * 3**3)
+    plan = plan_blocks(matrix, 4, factored=factored)
+    assert (plan.inversions, plan.products) == formulae(recursion, 8)[:2]
     assert (len(plan.leaves), len(plan.blocks)) == (8, 8**2 - 8)

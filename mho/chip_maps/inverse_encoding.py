@@ -130,7 +130,7 @@ class Candidate:
     Attributes
     ----------
     rho : float
-        Median contraction over draws of the expected cell errors.
+        Median contraction over draws of the expected cell errors; infinite where the loop is not stable.
     slowest : complex
         Worst eigenvalue of D^-1 G over the nominal network: the loop is stable when Re > 0.
     damping : float
@@ -252,14 +252,17 @@ def _assess_alike(
     drawn = levels.draw(positive, draws, rng)
     drawn_negative = None if negative is None else levels.draw(negative, draws, rng)
     networks = one.network(drawn, drawn_negative, diagonal)
-    represented = one.reduced(networks) * (units / step)
-    rho = np.median(contraction(matrix, represented), axis=0)
     nominal = levels.conductance(positive)
     nominal_negative = None if negative is None else levels.conductance(negative)
     eigenvalues = loop_eigenvalues(
         one.network(nominal, nominal_negative, diagonal),
         one.row_load(nominal, nominal_negative, diagonal, input_conductance),
     )
+    stable = eigenvalues.real.min(axis=-1) > 0.0
+    rho = np.full(len(encodings), np.inf)
+    if stable.any():
+        represented = (one.reduced(networks) * (units / step))[:, stable]
+        rho[stable] = np.median(contraction(matrix, represented), axis=0)
     settling = np.ones(len(encodings))
     if loops:
         loads = one.row_load(drawn, drawn_negative, diagonal, input_conductance)

@@ -12,6 +12,13 @@ N / N0 = 2^k leaves cost 3^k = (N / N0)^(log2 3) INV, and products with blocks o
 The residual's n^2 are not among them; with these a cycle of refinement costs 3 n^2 - 2 n^(log2 3). A block that is zero
 costs nothing, nor does the inversion whose result only it would use.
 
+A *factored* stage holds L = M3 M1^-1, which its complement takes to compute anyway, instead of M3 (block LU; Golub and
+Van Loan, Matrix Computations, 4th ed., section 3.2.11):
+
+    x2 = S^-1 (b2 - L b1);   x1 = M1^-1 (b1 - M2 x2)
+
+M1 is inverted once, so that all n leaves cost n INV and n^2 - n products.
+
 An operation works relative to the peak of its input, so nothing is scaled between stages. Arrays that hold M1 + E1,
 M2 + E2, M3 + E3 and S + E4 make the operator the exact inverse of
 
@@ -22,7 +29,12 @@ since one array of M1 serves both its inversions. To first order the last block 
     E4 - M3 M1^-1 E1 M1^-1 M2 + E3 M1^-1 M2 + M3 M1^-1 E2
 
 so a stage passes the error of its M1 on to its S, multiplied by up to ||M3 M1^-1|| ||M1^-1 M2||. That is small where the
-diagonal dominates and large where M1 is nearly singular, which is why its rows are chosen (`block_plan`).
+diagonal dominates and large where M1 is nearly singular, which is why its rows are chosen (`block_plan`). Factored, with
+L + E3, it is the exact inverse of
+
+    [[M1 + E1, M2 + E2], [(L + E3) (M1 + E1), S + E4 + (L + E3) (M2 + E2)]]
+
+where E1 is multiplied by L alone, which the choice of rows keeps small.
 """
 
 from __future__ import annotations
@@ -114,7 +126,9 @@ class Stage:
     leading, complement : Leaf or Stage
         Those of M1 and S; one and the same where one serves for both.
     upper, lower : OffDiagonal
-        M2 and M3.
+        M2, and M3 or L = M3 M1^-1.
+    factored : bool
+        Whether `lower` is L.
     """
 
     order: NDArray[np.int64]
@@ -122,6 +136,7 @@ class Stage:
     complement: Node
     upper: OffDiagonal
     lower: OffDiagonal
+    factored: bool = False
 
     @property
     def size(self) -> int:
@@ -141,8 +156,8 @@ class Stage:
 
     @property
     def _uses(self) -> int:
-        """Number of times that M1 is inverted: u is for M3 alone, and without M2 it is x1."""
-        return 2 if self.upper.tiles and self.lower.tiles else 1
+        """Number of times that M1 is inverted: u is for M3 alone, without M2 it is x1, and L takes b1 as it is."""
+        return 2 if self.upper.tiles and self.lower.tiles and not self.factored else 1
 
 
 Node: TypeAlias = Leaf | Stage
@@ -234,16 +249,17 @@ class BlockInverse:
         split = node.leading.size
         ordered = rhs[..., node.order]
         first, second = ordered[..., :split], ordered[..., split:]
-        x1 = self.solve(node.leading, first) if node.lower.tiles or not node.upper.tiles else None
-        v = self._product(node.lower, x1)
+        twice = bool(node.lower.tiles) and not node.factored
+        x1 = self.solve(node.leading, first) if twice else None
+        v = self._product(node.lower, first if x1 is None else x1)
         x2 = self.solve(node.complement, second - v)
         w = self._product(node.upper, x2)
         if x1 is None or np.any(w):
             x1 = self.solve(node.leading, first - w)
         return np.concatenate([x1, x2], axis=-1)
 
-    def _product(self, block: OffDiagonal, vector: Floats | None) -> Floats:
-        if vector is None or not block.tiles:
+    def _product(self, block: OffDiagonal, vector: Floats) -> Floats:
+        if not block.tiles:
             return np.zeros(block.rows)
         product = np.zeros((*vector.shape[:-1], block.rows))
         played = [(tile, part) for tile in block.tiles if np.any(part := vector[..., tile.columns])]

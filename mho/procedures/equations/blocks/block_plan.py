@@ -4,11 +4,13 @@ Of a general matrix the leading block may be nearly singular. The rows of such a
 most independent over the first half's columns come into M1, by QR with column pivoting of their transpose (Businger and
 Golub, Numer. Math. 7, 269 (1965)). A diagonally dominant matrix, and one with a positive definite symmetric part, needs no
 exchange: its M1 and its S have the same property.
+
+The complement takes M3 M1^-1 to compute. A stage may hold that instead of M3: it then inverts M1 once and not twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -32,6 +34,7 @@ def plan_blocks(
     schur: Schur | Sequence[Schur] = "exact",
     pivot: bool | None = None,
     tile: int | None = None,
+    factored: bool | None = False,
 ) -> BlockPlan:
     """Plan the inverse of a matrix by blocks.
 
@@ -52,6 +55,10 @@ def plan_blocks(
         Whether stages with an exact complement exchange their rows; where not given, those that need it.
     tile : int, optional
         Largest number of rows and columns of a block to multiply with; N0 where not given.
+    factored : bool or None
+        Whether stages with an exact complement hold M3 M1^-1 instead of M3, and so invert M1 once (block LU) instead of
+        twice (BlockAMC). None: those in which it takes no more arrays. Of a sparse matrix M3 M1^-1 is denser than M3, and
+        of a Toeplitz one its tiles are not equal.
 
     Returns
     -------
@@ -66,7 +73,7 @@ def plan_blocks(
     """
     choices = (schur,) if isinstance(schur, str) else tuple(schur)
     _check(matrix, leaf, leaf if tile is None else tile, choices)
-    planner = _Planner(leaf, leaf if tile is None else tile, choices, pivot)
+    planner = _Planner(leaf, leaf if tile is None else tile, choices, pivot, factored)
     root = planner.node(np.asarray(matrix, dtype=np.float64), "", 0)
     return BlockPlan(root, tuple(planner.leaves), tuple(planner.blocks), tuple(planner.names))
 
@@ -124,8 +131,10 @@ def keeps_its_rows(matrix: Floats) -> bool:
 class _Planner:
     """Cuts a matrix into stages; equal leaves share one number, and so do equal blocks and their negatives."""
 
-    def __init__(self, leaf: int, tile: int, schur: Sequence[Schur], pivot: bool | None) -> None:
-        self._leaf, self._tile, self._schur, self._pivot = leaf, tile, schur, pivot
+    def __init__(
+        self, leaf: int, tile: int, schur: Sequence[Schur], pivot: bool | None, factored: bool | None
+    ) -> None:
+        self._leaf, self._tile, self._schur, self._pivot, self._factored = leaf, tile, schur, pivot, factored
         self.leaves: list[Floats] = []
         self.blocks: list[Floats] = []
         self.names: list[str] = []
@@ -146,15 +155,29 @@ class _Planner:
         rows = matrix[order]
         place = f"{name}." if name else ""
         leading = self.node(rows[:m, :m], f"{place}M1", depth + 1)
-        upper, lower = self._off_diagonal(rows[:m, m:]), self._off_diagonal(rows[m:, :m])
         if schur == "M1":
             if n % 2:
                 raise InputError(
                     f"block {name or 'A'} has {n} rows: M1 serves as its Schur complement only where both halves are equal"
                 )
+            upper, lower = self._off_diagonal(rows[:m, m:]), self._off_diagonal(rows[m:, :m])
             return Stage(order, leading, leading, upper, lower)
-        complement = _complement(rows, m, schur, f"{place}M1")
-        return Stage(order, leading, self.node(complement, f"{place}S", depth + 1), upper, lower)
+        complement, factor = _complement(rows, m, schur, f"{place}M1")
+        factored = factor is not None and self._is_held(factor, rows[m:, :m])
+        upper = self._off_diagonal(rows[:m, m:])
+        lower = self._off_diagonal(factor if factor is not None and factored else rows[m:, :m])
+        return Stage(order, leading, self.node(complement, f"{place}S", depth + 1), upper, lower, factored)
+
+    def _is_held(self, factor: Floats, block: Floats) -> bool:
+        """Return whether a stage holds M3 M1^-1, the `factor`, instead of M3, the `block`."""
+        if self._factored is not None:
+            return self._factored
+        return self._new_arrays(factor) <= self._new_arrays(block)
+
+    def _new_arrays(self, block: Floats) -> int:
+        """Return the number of arrays that an off-diagonal block would take beside those of the blocks so far."""
+        keys = {_key(part): _key(-part) for _, _, part in self._parts(block)}
+        return sum(not {key, negated} & self._known_blocks.keys() for key, negated in keys.items())
 
     def _leaf_number(self, matrix: Floats, name: str) -> int:
         number = self._known_leaves.setdefault(_key(matrix), len(self.leaves))
@@ -163,15 +186,19 @@ class _Planner:
             self.names.append(name or "A")
         return number
 
-    def _off_diagonal(self, block: Floats) -> OffDiagonal:
-        tiles = []
+    def _parts(self, block: Floats) -> Iterator[tuple[slice, slice, Floats]]:
+        """Yield the tiles of an off-diagonal block that are not zero, with their rows and columns."""
         for top in range(0, block.shape[0], self._tile):
             for left in range(0, block.shape[1], self._tile):
                 part = block[top : top + self._tile, left : left + self._tile]
                 if np.any(part):
-                    number, sign = self._block_number(part)
-                    rows, columns = slice(top, top + part.shape[0]), slice(left, left + part.shape[1])
-                    tiles.append(Tile(number, sign, rows, columns))
+                    yield slice(top, top + part.shape[0]), slice(left, left + part.shape[1]), part
+
+    def _off_diagonal(self, block: Floats) -> OffDiagonal:
+        tiles = []
+        for rows, columns, part in self._parts(block):
+            number, sign = self._block_number(part)
+            tiles.append(Tile(number, sign, rows, columns))
         return OffDiagonal(block.shape[0], tuple(tiles))
 
     def _block_number(self, part: Floats) -> tuple[int, float]:
@@ -188,19 +215,20 @@ def _key(matrix: Floats) -> tuple[int, bytes]:
     return matrix.shape[0], (matrix + 0.0).tobytes()  # + 0.0: without negative zeros
 
 
-def _complement(rows: Floats, m: int, schur: Schur, leading: str) -> Floats:
-    """Return S, or what is used instead, of a stage whose M1 has m rows and is called `leading`."""
+def _complement(rows: Floats, m: int, schur: Schur, leading: str) -> tuple[Floats, Floats | None]:
+    """Return S, or what is used instead, of a stage with m rows of M1, called `leading`; and M3 M1^-1 where S takes it."""
     m1, m2, m3, m4 = rows[:m, :m], rows[:m, m:], rows[m:, :m], rows[m:, m:]
     if schur == "M4" or not (np.any(m2) and np.any(m3)):
-        return m4
+        return m4, None
     if schur == "diagonal":
         diagonal = np.diag(m1)
         if not diagonal.all():
             raise ConvergenceError(
                 f"block {leading} ({m} x {m}) has a zero on its diagonal: take the exact Schur complement, or M4"
             )
-        return np.asarray(m4 - m3 @ (m2 / diagonal[:, None]))
-    return np.asarray(m4 - m3 @ (regular_inverse(m1, f"block {leading}") @ m2))
+        return np.asarray(m4 - m3 @ (m2 / diagonal[:, None])), None
+    factor = m3 @ regular_inverse(m1, f"block {leading}")
+    return np.asarray(m4 - factor @ m2), np.asarray(factor)
 
 
 def regular_inverse(

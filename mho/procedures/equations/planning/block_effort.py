@@ -27,6 +27,11 @@ Floats = NDArray[np.float64]
 SPARE = 1.25
 """Times the expected cycles that must lie within the most allowed: the chip at hand may be a worse one than that drawn."""
 
+NOISE = 0.01
+"""Standard deviation of a cell's conductance from one inversion to the next, relative to it: measured, of cells without
+telegraph noise. GCR learns what an inverse does to a direction, so what changes meanwhile costs cycles: it doubles the
+twenty that a condition number of 300 takes otherwise."""
+
 
 @dataclass(frozen=True)
 class Effort:
@@ -157,7 +162,7 @@ def _drawn(
     levels: Levels,
     rng: np.random.Generator,
 ) -> BlockInverse:
-    """Return the block inverse with drawn errors of its leaves and, of one-step products, of its blocks."""
+    """Return the block inverse with drawn errors of its leaves, which are noisy, and of one-step products."""
 
     def as_multiplied(block: Floats) -> Floats:
         encoding = effort.encode(block, levels.bits)
@@ -173,14 +178,17 @@ def _drawn(
 
     blocks = [as_multiplied(block) for block in tree.blocks]
     loops = [_loop_inverse(leaf, inverse) for leaf, inverse in zip(leaves, inverses, strict=True)]
+    held = [one.held(leaf) for one, leaf in zip(leaves, tree.leaves, strict=True)]
     rotations = [None if leaf.rotation is None else as_multiplied(leaf.rotation) for leaf in leaves]
 
     def invert(number: int, rhs: Floats) -> Floats:
-        return np.asarray(loops[number] @ rhs)
+        answer = loops[number] @ rhs
+        change = NOISE * rng.standard_normal(held[number].shape) * held[number]
+        return np.asarray(answer - loops[number] @ (change @ answer))
 
     refined: Callable[[int, Floats], Floats] = invert
     if effort.refines:
-        own = [as_multiplied(one.held(leaf)) for one, leaf in zip(leaves, tree.leaves, strict=True)]
+        own = [as_multiplied(matrix) for matrix in held]
         refined = RefinedLeaves(
             invert,
             lambda k, v: np.asarray(own[k] @ as_played(v)),

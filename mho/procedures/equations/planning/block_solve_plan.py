@@ -35,6 +35,9 @@ SCHUR_OF_SOLVE: dict[str, Schur | tuple[Schur, ...]] = {
 }
 """Schur complements of `plan_blocks`; that of a complex matrix is taken as its real part, its own blocks' exactly."""
 
+RECURSIONS: dict[str, bool | None] = {"recursive": None, "blockamc": False, "lu": True}
+"""Whether a stage with an exact complement holds M3 M1^-1 and so inverts M1 once; None: where it takes no more arrays."""
+
 MOST_CYCLES = 25  # within which an effort is expected to converge where more are allowed
 
 
@@ -138,6 +141,7 @@ def plan_block_solve(
     encoding: str,
     lines: tuple[int, int],
     input_conductance: float,
+    recursion: str = "recursive",
     schur: str = "exact",
     effort: str = "auto",
     most_cycles: int = MOST_CYCLES,
@@ -157,6 +161,8 @@ def plan_block_solve(
         Numbers of lines that the converters can drive and read.
     input_conductance : float
         g_in of the loops, S.
+    recursion : str
+        One of `RECURSIONS`.
     schur : str
         One of `SCHUR_OF_SOLVE`.
     effort : str
@@ -180,7 +186,7 @@ def plan_block_solve(
     if schur != "complex":  # which needs [[Re, -Im], [Im, Re]] as it is
         form = Preconditioning.equilibrating(matrix)
     held = form.matrix(matrix)
-    tree = plan_blocks(held, leaf, schur=SCHUR_OF_SOLVE[schur])
+    tree = plan_blocks(held, leaf, schur=SCHUR_OF_SOLVE[schur], factored=RECURSIONS[recursion])
     places = place_leaves(
         chip,
         tree.leaves,

@@ -9,13 +9,15 @@ from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import InputError
 from mho.procedures.equations.blocks.schwarz import plan_schwarz
-from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan
+from mho.procedures.equations.planning.block_solve_plan import RECURSIONS, BlockSolvePlan
 from mho.procedures.equations.planning.leaves_on_chip import place_leaves
 
 Floats = NDArray[np.float64]
 
-BLOCKS = ("recursive", "jacobi", "schwarz")
-"""How a matrix that no loop holds is cut: into BlockAMC's recursion, or into subdomains without and with overlap."""
+SUBDOMAINS = ("jacobi", "schwarz")
+BLOCKS = (*RECURSIONS, *SUBDOMAINS)
+"""How a matrix that no loop holds is cut: by recursion (BlockAMC, block LU, or whichever of them a stage takes fewer
+inversions with and no more arrays), or into subdomains without and with overlap."""
 
 OVERLAP = 1
 """Layers of neighbours that a subdomain of Schwarz takes where nothing else is said: each further one takes more loops than
@@ -29,16 +31,21 @@ def check_blocks(blocks: str, overlap: int | None, coarse: bool, schur: str, eff
             f"overlap is {overlap}, which is of Schwarz subdomains, and blocks is {blocks}: give blocks = schwarz, or "
             "leave it out"
         )
-    if coarse and blocks == "recursive":
+    if coarse and blocks not in SUBDOMAINS:
         raise InputError(
-            "a coarse level is one of subdomains, and blocks is recursive: give blocks = jacobi or schwarz, or leave it out"
+            f"a coarse level is one of subdomains, and blocks is {blocks}: give blocks = jacobi or schwarz, or leave it out"
         )
     for name, value, default in (("schur", schur, "exact"), ("effort", effort, "auto")):
-        if value != default and blocks != "recursive":
+        if value != default and blocks in SUBDOMAINS:
             raise InputError(
                 f"{name} is {value}, which is of recursive blocks, and blocks is {blocks}: give blocks = recursive, or "
                 "leave it out"
             )
+    if blocks == "lu" and schur != "exact":
+        raise InputError(
+            f"schur is {schur}, and blocks is lu, which takes M3 M1^-1 from exact Schur complements: give blocks = "
+            "recursive, or leave schur out"
+        )
 
 
 def plan_schwarz_solve(

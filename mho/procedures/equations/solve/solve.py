@@ -45,6 +45,7 @@ from mho.procedures.equations.planning.linear_system import Goal, LinearSystem
 from mho.procedures.equations.planning.schwarz_solve_plan import (
     BLOCKS,
     OVERLAP,
+    SUBDOMAINS,
     check_blocks,
     plan_schwarz_solve,
 )
@@ -128,9 +129,9 @@ class PreparedSolve:
 class Solve(Procedure):
     """Solve a system of linear equations to digital precision with analogue INV and MVM (HP-INV)."""
 
-    version: ClassVar[str] = (
-        "4"  # in version 1 a tolerance of 0 meant none given; in 2 the method was a line search, in 3 auto was GCR
-    )
+    # In version 1 a tolerance of 0 meant none given; in 2 the method was a line search, in 3 auto was GCR; in 4 recursive
+    # blocks were BlockAMC's.
+    version: ClassVar[str] = "5"
     title: ClassVar[str] = "Solve A x = b"
     group: ClassVar[str] = "Linear equations"
 
@@ -249,7 +250,7 @@ class Solve(Procedure):
             "input_conductance": bench.input_conductance,
             "slice_ratio": self._slice_ratio(bench),
         }
-        if self.blocks != "recursive":
+        if self.blocks in SUBDOMAINS:
             on_chip = plan_schwarz_solve(
                 chip, given.matrix, rng, **on_loops, overlap=self._layers(), coarse=self.coarse
             )
@@ -263,6 +264,7 @@ class Solve(Procedure):
             given.matrix,
             rng,
             **on_loops,
+            recursion=self.blocks,
             schur=self.schur,
             effort=self.effort,
             most_cycles=int(self.max_cycles),
@@ -301,12 +303,17 @@ class Solve(Procedure):
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Remove a tolerance of 0, which stood for that of the bits in version 1; name what versions 1 to 3 did."""
-        old = version == "1" and values.get("tolerance") == 0
-        kept = {name: one for name, one in values.items() if not (old and name == "tolerance")}
-        if version == "3":
-            return kept | ({"method": "gcr"} if kept.get("method", "auto") == "auto" else {})
-        return {"method": "line search", "residual": "analogue"} | kept if version in ("1", "2") else kept
+        """Remove a tolerance of 0, which stood for that of the bits in version 1; name what versions 1 to 4 did."""
+        named = dict(values)
+        if version == "1" and named.get("tolerance") == 0:
+            del named["tolerance"]
+        if version in ("1", "2"):
+            return {"method": "line search", "residual": "analogue"} | named
+        if version == "3" and named.get("method", "auto") == "auto":
+            named["method"] = "gcr"
+        if version in ("3", "4") and named.get("blocks", "recursive") == "recursive":
+            named["blocks"] = "blockamc"
+        return named
 
     def in_use(self, plan: PreparedSolve) -> Mapping[str, tuple[str, str]]:
         """Return the residual that the bits require, where no tolerance was given, and the settings of write-verify."""

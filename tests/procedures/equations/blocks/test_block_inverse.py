@@ -69,11 +69,17 @@ def conditioned(n: int, condition: float, seed: int = 0) -> Floats:
 # --- with exact arrays it is the inverse ---
 
 
-@given(st.integers(1, 70), st.integers(1, 72), st.integers(1, 72), st.integers(0, 1000))
-@settings(max_examples=60)
-def test_exact_arrays_make_it_the_inverse_of_any_matrix(n, leaf, tile, seed):
+@given(
+    st.integers(1, 70),
+    st.integers(1, 72),
+    st.integers(1, 72),
+    st.integers(0, 1000),
+    st.sampled_from([False, True, None]),
+)
+@settings(max_examples=90)
+def test_exact_arrays_make_it_the_inverse_of_any_matrix(n, leaf, tile, seed, factored):
     matrix, rhs = general(n, seed), np.random.default_rng(seed).standard_normal(n)
-    plan = plan_blocks(matrix, leaf, tile=tile)
+    plan = plan_blocks(matrix, leaf, tile=tile, factored=factored)
     found = operator(plan)(rhs)
     exact = np.linalg.solve(matrix, rhs)
     assert np.linalg.norm(found - exact) < 1e-13 * n * np.linalg.cond(matrix) * np.linalg.norm(exact)
@@ -115,7 +121,49 @@ def test_arrays_with_errors_make_it_the_inverse_of_the_documented_matrix():
     np.testing.assert_allclose(found, np.linalg.inv(held), rtol=1e-10, atol=1e-14)
 
 
+def test_a_factored_stage_with_errors_is_the_inverse_of_the_documented_matrix():
+    rng, matrix = np.random.default_rng(3), dominant(8)
+    plan = plan_blocks(matrix, 4, factored=True)
+    np.testing.assert_allclose(plan.blocks[1], matrix[4:, :4] @ np.linalg.inv(matrix[:4, :4]), rtol=1e-12)
+    m1, s = (leaf + 0.3 * rng.standard_normal((4, 4)) for leaf in plan.leaves)
+    m2, low = (block + 0.3 * rng.standard_normal((4, 4)) for block in plan.blocks)
+    held = np.block([[m1, m2], [low @ m1, s + low @ m2]])
+    found = as_matrix(operator(plan, [m1, s], [m2, low]))
+    np.testing.assert_allclose(found, np.linalg.inv(held), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_errors_of_leaves_pass_through_factored_stages_no_worse(seed):
+    rng, matrix = np.random.default_rng(seed), general(48, seed)
+
+    def error(factored: bool) -> float:
+        plan = plan_blocks(matrix, 6, factored=factored)
+        leaves = [leaf * (1.0 + 1e-6 * rng.standard_normal(leaf.shape)) for leaf in plan.leaves]
+        return float(np.linalg.norm(as_matrix(operator(plan, leaves)) @ matrix - np.eye(48), 2))
+
+    assert error(True) < error(False)
+
+
 # --- what it costs ---
+
+
+@pytest.mark.parametrize("ratio", [1, 2, 4, 8, 16, 32])
+def test_factored_every_leaf_is_inverted_once_and_every_block_multiplied_once(ratio):
+    size = 2 * ratio
+    plan = plan_blocks(dominant(size), 2, factored=True)
+    inverse = operator(plan)
+    inverse(np.random.default_rng(0).standard_normal(size))
+    assert inverse.inversions == plan.inversions == len(plan.leaves) == ratio
+    assert inverse.products == plan.products == len(plan.blocks) == ratio**2 - ratio
+
+
+def test_stages_are_factored_where_that_takes_no_more_arrays():
+    dense, sparse = general(24), poisson(8)
+    assert plan_blocks(dense, 4, factored=None).inversions == 6
+    amc, either, lu = (plan_blocks(sparse, 8, factored=one) for one in (False, None, True))
+    assert amc.inversions >= either.inversions > lu.inversions == 8
+    assert len(amc.blocks) == 1  # -1 between neighbours, everywhere
+    assert len(either.blocks) <= 2 < len(lu.blocks)
 
 
 @pytest.mark.parametrize("ratio", [1, 2, 4, 8, 16, 32])

@@ -231,6 +231,20 @@ def test_a_run_of_an_earlier_version_is_repeated_by_the_method_it_had(version, v
     assert Solve.from_version(version, values)["method"] == method
 
 
+@pytest.mark.parametrize(
+    ("version", "values", "blocks"),
+    [
+        ("3", {}, "blockamc"),
+        ("4", {}, "blockamc"),
+        ("4", {"blocks": "recursive"}, "blockamc"),
+        ("4", {"blocks": "jacobi"}, "jacobi"),
+        ("5", {"blocks": "recursive"}, "recursive"),
+    ],
+)
+def test_a_run_of_an_earlier_version_is_repeated_by_the_blocks_it_had(version, values, blocks):
+    assert Solve.from_version(version, values)["blocks"] == blocks
+
+
 def test_evaluated_twice_it_is_the_same_method():
     found = []
     for _ in range(2):

@@ -11,6 +11,7 @@ from mho.errors import ChipMapError, ConvergenceError, InputError
 from mho.instruments import open_bench
 from mho.procedures import Solution, Solve
 from mho.procedures.equations.circuits.loop_on_cells import AchievedLoop
+from mho.procedures.equations.planning import block_effort
 from mho.procedures.equations.planning.block_effort import EFFORTS
 from mho.procedures.equations.planning.block_solve_plan import BlockSolvePlan, plan_block_solve
 from mho.running.execution import evaluate
@@ -52,6 +53,26 @@ def test_a_matrix_larger_than_a_loop_is_solved_to_the_bits_asked_for(n, leaf):
     tree = planned(matrix, leaf).tree
     assert result.summary["inversions"] == tree.inversions * len(result.cycles)
     assert result.summary["products"] == tree.products * len(result.cycles)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "inversions", "products"), [("recursive", 4, 12), ("lu", 4, 12), ("blockamc", 9, 14)]
+)
+def test_each_recursion_plays_the_operations_of_its_formula(blocks, inversions, products):
+    result = solved(dominant(16), leaf=4, bits=20, blocks=blocks)
+    assert result.converged
+    assert result.summary["inversions"] == inversions * len(result.cycles)
+    assert result.summary["products"] == products * len(result.cycles)
+
+
+def test_a_general_matrix_takes_fewer_inversions_when_its_leaves_are_inverted_once():
+    once, twice = (
+        solved(general(64), leaf=16, effort="refined leaves", blocks=blocks) for blocks in ("lu", "blockamc")
+    )
+    assert once.converged
+    assert twice.converged
+    assert len(once.cycles) <= len(twice.cycles) + 1
+    assert once.summary["inversions"] < 0.9 * twice.summary["inversions"]
 
 
 def test_the_default_loop_is_as_large_as_array_and_converters_allow():
@@ -246,6 +267,18 @@ def test_the_least_effort_that_is_expected_to_do_is_taken():
     assert all(1.25 * one.cycles > 25 for one in hard.judged[:-1])
     given = planned(dominant(32), 8, effort="integers")
     assert [one.effort.name for one in given.judged] == ["integers"]
+
+
+def test_the_noise_of_an_inverse_that_gcr_cannot_learn_is_expected_to_cost_cycles(monkeypatch):
+    turned = conditioned(48, 300.0) @ np.linalg.qr(general(48))[0]
+    expected = []
+    for noise in (0.0, block_effort.NOISE):
+        monkeypatch.setattr(block_effort, "NOISE", noise)
+        expected.append({one.effort.name: one.cycles for one in planned(turned, 16).judged})
+    silent, noisy = (one["integers"] for one in expected)
+    assert silent < 25 < noisy  # which stands for more than 25
+    taken = len(solved(turned, leaf=16, effort="integers", max_cycles=60).cycles)
+    assert taken > 25
 
 
 def test_a_leaf_without_a_loop_of_its_own_holds_its_polar_factor_and_is_rotated():

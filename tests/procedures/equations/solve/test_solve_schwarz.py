@@ -155,6 +155,8 @@ def test_a_chip_without_multiplying_arrays_will_do():
         ({"blocks": "recursive", "coarse": True}, r"coarse level .* give blocks = jacobi or schwarz"),
         ({"schur": "M4"}, r"schur is M4, .* give blocks = recursive"),
         ({"effort": "integers"}, r"effort is integers, .* give blocks = recursive"),
+        ({"blocks": "lu", "schur": "M4"}, r"schur is M4, and blocks is lu, .* give blocks = recursive"),
+        ({"blocks": "lu", "coarse": True}, r"coarse level .* and blocks is lu: give blocks = jacobi"),
         ({"residual": "analogue"}, r"its residual is taken in float64"),
     ],
 )
