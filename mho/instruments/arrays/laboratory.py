@@ -6,13 +6,15 @@ switches, generators and meters are not simulated. There is one clock and one se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import BenchError
+from mho.instruments.arrays.halves import Halves
 from mho.instruments.bench_file.bench_file import BenchSource
 from mho.instruments.laboratory.block_circuits import BlockCircuits, ConnectedBlock
 from mho.instruments.laboratory.laboratory import read_geometry
@@ -20,6 +22,8 @@ from mho.instruments.roles import CellPositions
 from mho.instruments.simulated.analogue.accuracy import SpecimenConverter
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OVERRANGE
+from mho.instruments.simulated.physics.blocks import as_slice
+from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.presets import cell_preset
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
@@ -27,6 +31,7 @@ from mho.instruments.simulated.physics.sparse_chip import SparseChip
 
 Floats = NDArray[np.float64]
 Lines = NDArray[np.int64]
+Result = TypeVar("Result")
 
 LINE_FREQUENCY = 60.0  # Hz, of the meter's power line cycles
 FEW = 3  # number of cells up to which evaluation one by one is faster
@@ -34,6 +39,7 @@ SETTLING = 1e-3  # s, wait of a 2450 at a new level before it measures
 SWITCHING = 4e-6  # s, a path opened and another closed, before each pulse and each read
 READ_OVERHEAD = 3e-4  # s, duration of a reading in addition to its aperture
 LEAKAGE = 1e-12  # S, an open path
+LARGE = 1 << 15  # cells, from which a visit is evaluated in halves
 METER_ACCURACY, METER_NOISE = 0.2, 2e-6  # of a 2450's specification and range, as its twin has them
 
 
@@ -56,6 +62,8 @@ class ArrayLaboratory:
         The circuit that the board has closed around the chip.
     board_channels : int
         Number of outputs, and of inputs, of the board's own converters.
+    halves : Halves
+        Evaluates visits of many cells.
     """
 
     def __init__(self, source: BenchSource, *, preset: str | None = None, seed: int | None = None) -> None:
@@ -70,6 +78,7 @@ class ArrayLaboratory:
         chip_rng, board_rng, meter_rng, self.converter_rng = map(np.random.default_rng, sequence.spawn(4))
         cells = cell_preset(preset or simulation.preset, simulation.stuck)
         self.chip = SparseChip(read_geometry(source.chip_text), cells, self.clock, chip_rng)
+        self.halves = Halves(chip_rng)
         self.connected = ConnectedBlock(slice_ratio=simulation.slice_ratio)
         self.board_channels = simulation.converters
         self._circuits = BlockCircuits.drawn(self.chip, self.connected, simulation, board_rng)
@@ -86,22 +95,33 @@ class ArrayLaboratory:
         """
         array, row, column = cell
         wires = self.chip.geometry[array].series_resistance(row, column)
-        return float(self.currents(self.chip.one(*cell), wires, volts, gate))
+        return float(self.currents(self.chip.population, self.chip.one(*cell), wires, volts, gate))
 
-    def currents(self, index: Any, wires: Any, volts: float, gate: float) -> Floats:
-        """Return the readings (A) of cells of the population at `index`, each through its `wires` (ohm)."""
-        cells, preset = self.chip.population, self.chip.preset
+    def currents(
+        self,
+        cells: CellArray,
+        index: Any,
+        wires: Any,
+        volts: float,
+        gate: float,
+        rng: np.random.Generator | None = None,
+    ) -> Floats:
+        """Return the readings (A) of the cells at `index`, each through its `wires` (ohm); `rng` as for `measured`."""
+        preset = self.chip.preset
         if gate <= preset.gate_threshold:
-            return self.measured(np.full(np.shape(wires), volts * LEAKAGE))
+            return self.measured(np.full(np.shape(wires), volts * LEAKAGE), rng)
         if abs(volts) > preset.disturb_voltage:
             act = cells.set_cells if volts > 0 else cells.reset_cells
             act(index, abs(volts), self.aperture, gate)
         g = cells.read(index, self.aperture, volts)
-        return self.measured(volts * g / (1.0 + g * wires))
+        return self.measured(volts * g / (1.0 + g * wires), rng)
 
-    def measured(self, amperes: Floats) -> Floats:
-        """Return the meter's readings of currents (A); infinite beyond its range."""
-        reading = self._meter.convert(amperes, self._range, self._nplc)
+    def measured(self, amperes: Floats, rng: np.random.Generator | None = None) -> Floats:
+        """Return the meter's readings of currents (A); infinite beyond its range.
+
+        Its noise is drawn from `rng` in place of the meter's own generator where that is given.
+        """
+        reading = self._meter.convert(amperes, self._range, self._nplc, rng)
         return np.where(np.abs(reading) <= 1.01 * OVERRANGE * self._range, reading, np.inf)
 
     def answer(self, volts: Floats, count: int, period: float) -> Floats:
@@ -155,10 +175,43 @@ class Visit:
         )
         self._each: float = SWITCHING + SETTLING + lab.aperture + READ_OVERHEAD
         self._begun = self._clock.now
+        self._rng: np.random.Generator | None = None  # of the meter's noise, in place of its own
         self.spent = np.zeros(len(self._slots))
         # Each cell has aged when its turn comes: until then its history is shifted back by that time.
         self._expected = steps * self._each * np.arange(len(self._slots))
         self._move(-self._expected, 0.0)
+
+    def run(self, function: Callable[[Visit, slice], Result]) -> list[Result]:
+        """Return what `function` does with the visit and the numbers of its cells; of many, with each half of them.
+
+        A half is a visit with numbers, clock and generator of its own: both go on at the same time. What has been done
+        to its cells is kept whether or not `function` fails.
+        """
+        count = len(self._slots)
+        if count < LARGE or not _different(self._slots):
+            return [function(self, slice(0, count))]
+        halves: list[tuple[Any, Visit]] = []
+
+        def act(part: slice, rng: np.random.Generator) -> Result:
+            rows = as_slice(self._slots[part])
+            half = self._half(part, rows, rng)
+            halves.append((rows, half))
+            return function(half, part)
+
+        try:
+            return list(self._lab.halves.run(act, count, apart=True))
+        finally:
+            for rows, half in halves:
+                self._cells.put(rows, half._cells)
+
+    def _half(self, part: slice, rows: Any, rng: np.random.Generator) -> Visit:
+        half = copy(self)
+        half._clock, half._rng = VirtualClock(), rng
+        half._clock.advance(self._clock.now)
+        half._cells = self._cells.taken(rows, half._clock, rng, min(SETTLING, READ_OVERHEAD))
+        half._slots, half._wires = np.arange(part.stop - part.start), self._wires[part]
+        half.spent = self.spent[part]  # a view: the whole visit's
+        return half
 
     def read(self, which: Lines, volts: float, gate: float) -> tuple[Floats, Floats]:
         """Read some of the cells, by number; return the measured currents (A) and each cell's own time (s)."""
@@ -167,12 +220,14 @@ class Visit:
         slots, wires = self._slots[which], self._wires[which]
         if len(slots) <= FEW:
             each = zip(slots.tolist(), wires.tolist(), strict=True)
-            amperes = np.array([lab.currents((slot, 0), ohms, volts, gate) for slot, ohms in each])
+            amperes = np.array(
+                [lab.currents(self._cells, (slot, 0), ohms, volts, gate, self._rng) for slot, ohms in each]
+            )
         else:
-            amperes = lab.currents((slots, 0), wires, volts, gate)
+            amperes = lab.currents(self._cells, (slots, 0), wires, volts, gate, self._rng)
         self._clock.advance(lab.aperture + READ_OVERHEAD)
-        self.spent[which] += self._each
-        return amperes, self.spent[which]
+        spent = self.spent[which] = self.spent[which] + self._each
+        return amperes, spent
 
     def pulse(
         self, which: Lines, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
@@ -188,8 +243,9 @@ class Visit:
                 (self._cells.set if kind else self._cells.reset)((slot, 0), *pulse)
             return
         for act, chosen in ((self._cells.set_cells, sets), (self._cells.reset_cells, ~sets)):
-            if chosen.any():
-                act((self._slots[which[chosen]], 0), voltage[chosen], width[chosen], gate[chosen])
+            some = np.flatnonzero(chosen)  # numbers are taken several times faster than a mask
+            if some.size:
+                act((self._slots[which[some]], 0), voltage[some], width[some], gate[some])
 
     def leave(self) -> Floats:
         """Place the visits one after the other on the clock; return the start of each, s."""
@@ -200,3 +256,11 @@ class Visit:
 
     def _move(self, early: Any, late: Any) -> None:
         self._cells.postpone((self._slots, 0), self._begun, early, late)
+
+
+def _different(slots: NDArray[np.int32]) -> bool:
+    """Return whether none of the rows is there twice."""
+    first = slots.min()
+    there = np.zeros(slots.max() - first + 1, bool)
+    there[slots - first] = True
+    return bool(np.count_nonzero(there) == len(slots))

@@ -15,6 +15,8 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments.arrays import ArrayBench, CellPositions, CellVisit
+from mho.instruments.bench_file import BenchFile
+from mho.procedures.cells.pulse_energy import pulse_energy
 from mho.procedures.cells.write_verify import SET, Pulses, WriteVerify
 
 Floats = NDArray[np.float64]
@@ -22,7 +24,7 @@ Numbers = NDArray[np.int64]
 Rows = Mapping[str, NDArray[Any]]
 
 FEW = 3  # number of cells up to which deciding one by one is faster: mostly the stuck ones
-BATCH = 65_536  # cells visited at once: their noise takes some ten MB
+BATCH = 1 << 18  # cells visited at once: the last ones of a batch cost as much as the last ones of a few
 STEPS_PER_CELL = 5.5  # expected reads per cell, which set the age of a cell when its turn comes
 
 
@@ -85,22 +87,44 @@ class FlatCells:
 
 
 class _Record:
-    """Log of the reads and pulses of cells, as rows of the table `pulses` without `array`."""
+    """Log of the reads and pulses of cells, from the `first` on, as rows of the table `pulses` without `array`.
 
-    def __init__(self, cells: FlatCells, resting: Pulses) -> None:
-        self._cells, self._resting = cells, resting
+    Where they are not `kept`, they are only counted: those of millions of cells would fill the memory.
+
+    Attributes
+    ----------
+    reads : int
+        Number of reads.
+    joules : float
+        Energy of reads and pulses, J.
+    """
+
+    def __init__(self, cells: FlatCells, file: BenchFile, kept: bool, first: int = 0) -> None:
+        self._cells, self._file, self._kept, self._first = cells, file, kept, first
+        self._resting = Pulses(0, file.read.voltage, 0.0, file.read.gate)  # of a read without a pulse
         self._steps: list[tuple[NDArray[Any], ...]] = []
+        self.reads, self.joules = 0, 0.0
+
+    def part(self, first: int) -> _Record:
+        """Return an empty log for the cells from the `first` on, which `join` adds to this one."""
+        return _Record(self._cells, self._file, self._kept, first)
+
+    def join(self, parts: Sequence[_Record]) -> _Record:
+        """Add the parts' logs, and return the whole."""
+        for part in parts:
+            self._steps += part._steps
+            self.reads += part.reads
+            self.joules += part.joules
+        return self
 
     def take(self, which: Numbers, times: Floats, conductance: Floats, pulses: Pulses | None) -> None:
         """Store a read of some cells, and the pulses before it."""
         if pulses is None:
             pulses = Pulses(*(np.full(which.shape, value) for value in self._resting))
-        self._steps.append((which, times, conductance, *pulses))
-
-    @property
-    def reads(self) -> int:
-        """Number of reads so far."""
-        return sum(len(which) for which, *_ in self._steps)
+        self.reads += len(which)
+        self.joules += pulse_energy(self._file, pulses.kind, pulses.voltage, pulses.width, conductance)
+        if self._kept:
+            self._steps.append((which + self._first, times, conductance, *pulses))
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return all reads and the pulses before them, in the order in which they were made."""
@@ -148,21 +172,35 @@ class Verified:
         """Number of reads."""
         return self.record.reads
 
+    @property
+    def joules(self) -> float:
+        """Energy of reads and pulses, J."""
+        return self.record.joules
+
     @cached_property
     def rows(self) -> Rows:
-        """Rows of the table `pulses`, with ``block`` instead of ``array``."""
+        """Rows of the table `pulses`, with ``block`` instead of ``array``; only where they were recorded."""
         return self.record.rows(self.begun)
 
 
 def read_cells(
-    bench: ArrayBench, cells: FlatCells, placements: Sequence[Placement], voltage: float | None = None
+    bench: ArrayBench,
+    cells: FlatCells,
+    placements: Sequence[Placement],
+    voltage: float | None = None,
+    *,
+    recorded: bool = True,
 ) -> Verified:
     """Read each cell once, at `voltage` (V) or the bench's own."""
-    everyone = np.arange(len(cells.block))
-    record = _Record(cells, _resting(bench))
+    whole = _Record(cells, bench.file, recorded)
+
+    def read(visit: CellVisit, part: slice) -> tuple[Floats, Numbers, _Record]:
+        which, record = np.arange(part.stop - part.start), whole.part(part.start)
+        return _read(visit, which, record, None, voltage), np.zeros_like(which), record
+
     with bench.visit(cells.lines(placements)) as visit:
-        achieved = _read(visit, everyone, record, None, voltage)
-    return Verified(achieved, np.zeros_like(everyone), record, visit.begun)
+        achieved, pulses, records = zip(*visit.run(read), strict=True)
+    return Verified(np.concatenate(achieved), np.concatenate(pulses), whole.join(records), visit.begun)
 
 
 def verify_cells(
@@ -172,26 +210,40 @@ def verify_cells(
     digits: Numbers,
     levels: Levels,
     settings: WriteVerifySettings,
+    *,
+    recorded: bool = True,
 ) -> Verified:
     """Program each cell to its digit: read, then pulse and read until it is in its window or given up."""
-    windows = levels.nominal[digits], levels.low[digits], levels.high[digits]
-    state: WriteVerify | _Few = WriteVerify.towards(*windows, settings)
-    which = np.arange(len(digits))
-    pulses = np.zeros(len(digits), np.int64)
-    record = _Record(cells, _resting(bench))
+    whole = _Record(cells, bench.file, recorded)
+
+    def verify(visit: CellVisit, part: slice) -> tuple[Floats, Numbers, _Record]:
+        some, record = digits[part], whole.part(part.start)
+        windows = levels.nominal[some], levels.low[some], levels.high[some]
+        return *_verified(visit, WriteVerify.towards(*windows, settings), len(some), record), record
+
     with bench.visit(cells.lines(placements), STEPS_PER_CELL) as visit:
-        read = _read(visit, which, record, None)
-        achieved = read.copy()
-        while (going := ~(state.done(read) | state.given_up(read))).any():
-            if not going.all():
-                which, read, state = which[going], read[going], state.of(going)
-                if len(which) <= FEW and isinstance(state, WriteVerify):
-                    state = _Few([state.alone(number) for number in range(len(which))])
-            decided = state.next_pulses(read)
-            visit.pulse(which, decided.kind == SET, decided.voltage, decided.width, decided.gate)
-            read = achieved[which] = _read(visit, which, record, decided)
-            pulses[which] += 1
-    return Verified(achieved, pulses, record, visit.begun)
+        achieved, pulses, records = zip(*visit.run(verify), strict=True)
+    return Verified(np.concatenate(achieved), np.concatenate(pulses), whole.join(records), visit.begun)
+
+
+def _verified(
+    visit: CellVisit, state: WriteVerify | _Few, count: int, record: _Record
+) -> tuple[Floats, Numbers]:
+    """Pulse and read `count` cells until each is in its window or given up; return last reads and numbers of pulses."""
+    which, pulses = np.arange(count), np.zeros(count, np.int64)
+    read = _read(visit, which, record, None)
+    achieved = read.copy()
+    while (going := ~(state.done(read) | state.given_up(read))).any():
+        if not going.all():
+            remaining = np.flatnonzero(going)  # numbers are taken several times faster than a mask
+            which, read, state = which[remaining], read[remaining], state.of(remaining)
+            if len(which) <= FEW and isinstance(state, WriteVerify):
+                state = _Few([state.alone(number) for number in range(len(which))])
+        decided = state.next_pulses(read)
+        visit.pulse(which, decided.kind == SET, decided.voltage, decided.width, decided.gate)
+        read = achieved[which] = _read(visit, which, record, decided)
+        pulses[which] += 1
+    return achieved, pulses
 
 
 class _Few:
@@ -200,8 +252,8 @@ class _Few:
     def __init__(self, states: Sequence[WriteVerify]) -> None:
         self._states = states
 
-    def of(self, cells: NDArray[np.bool_]) -> _Few:
-        return _Few([state for state, taken in zip(self._states, cells, strict=True) if taken])
+    def of(self, cells: Numbers) -> _Few:
+        return _Few([self._states[number] for number in cells])
 
     def done(self, read: Floats) -> NDArray[np.bool_]:
         return np.array([state.done(g) for state, g in zip(self._states, read.tolist(), strict=True)])
@@ -220,8 +272,3 @@ def _read(
     conductance, times = visit.read(which, voltage)
     record.take(which, times, conductance, pulses)
     return conductance
-
-
-def _resting(bench: ArrayBench) -> Pulses:
-    """Return the table values of a read without a pulse."""
-    return Pulses(0, bench.file.read.voltage, 0.0, bench.file.read.gate)

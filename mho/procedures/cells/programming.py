@@ -220,7 +220,9 @@ class Programmer:
         bench.draw(everyone.lines(placements))
         for cells in everyone.batches():
             digits = cells.taken([block.digits for block in blocks])
-            verified = verify_cells(bench, cells, placements, digits, self._levels, self._settings)
+            verified = verify_cells(
+                bench, cells, placements, digits, self._levels, self._settings, recorded=self._recorded
+            )
             self._keep(blocks, cells, verified)
             done += len(digits)
             self._stream.check()
@@ -236,10 +238,7 @@ class Programmer:
         cells.put([block.pulses for block in blocks], before + verified.pulses)
         self.pulses += int(verified.pulses.sum())
         self.reads += verified.reads
-        columns = verified.record.columns()
-        self.joules += pulse_energy(
-            self._bench.file, *(columns[name] for name in ("kind", "voltage", "width", "conductance"))
-        )
+        self.joules += verified.joules
         if self._recorded:
             rows = dict(verified.rows)
             codes = np.array([self._codes[block.placement.array] for block in blocks])
@@ -284,7 +283,8 @@ class Programmer:
         if isinstance(self._bench, ArrayBench):
             placements = [block.placement for block in blocks]
             for cells in FlatCells.of(placements, masks).batches():
-                self._keep(blocks, cells, read_cells(self._bench, cells, placements))
+                read = read_cells(self._bench, cells, placements, recorded=self._recorded)
+                self._keep(blocks, cells, read)
                 self._stream.check()
             return [
                 mask & ~self._levels.inside(block.achieved, block.digits)

@@ -79,8 +79,8 @@ class WriteVerify:
         margin = (1.0 - settings.inner) * (high - target)
         return cls(target, _ops(low).where(low > 0.0, low + margin, low), high - margin, settings)
 
-    def of(self, cells: NDArray[np.bool_]) -> WriteVerify:
-        """Return the state of some of the cells."""
+    def of(self, cells: NDArray[np.int64]) -> WriteVerify:
+        """Return the state of some of the cells, by number."""
         some = copy(self)
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):

@@ -1,16 +1,30 @@
-"""Large batches in halves: the same on one core as on two, and halves that share cells one after the other."""
+"""Large batches in halves: the same on one core as on two, distributed as whole ones, shared cells in one."""
 
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from scipy.stats import ks_2samp
 
-from mho.instruments import open_bench
+from mho.chip_maps.chip import load_chip_map
+from mho.chip_maps.placement import Placement
+from mho.errors import Aborted
+from mho.instruments import ArrayBench, open_bench
+from mho.instruments.arrays import CellPositions, laboratory
 from mho.instruments.arrays.halves import Halves
 from mho.instruments.arrays.roles import LARGE
+from mho.procedures.cells.programming import Block, Programmer
+from mho.procedures.cells.write_verify import WriteVerifySettings
+from mho.procedures.stream import NullStream
+
+CHIP = load_chip_map("reference")
+LEVELS = CHIP.level_scale()
+SIDE = 184  # of a block whose cells are visited in halves
 
 
 def draws(part: slice, rng: np.random.Generator) -> np.ndarray:
@@ -60,3 +74,92 @@ def test_many_blocks_answer_the_same_on_one_core_as_on_two(monkeypatch, order):
         answers.append(played(order))
     assert_array_equal(*answers)
     assert np.ptp(answers[0], axis=0).max() > 0.0  # noise moves on
+
+
+# --- cells ---
+
+
+def program(preset: str = "pku", seed: int = 1, checkpoint: Callable[[], None] | None = None) -> dict:
+    """Program a large block; return what came of it, and the cells as they are."""
+    digits = np.random.default_rng(0).integers(0, 8, (SIDE, SIDE))
+    block = Block(Placement("multiply", np.arange(SIDE), np.arange(SIDE)), digits)
+    with open_bench("arrays", preset=preset, seed=seed) as bench:
+        assert isinstance(bench, ArrayBench)
+        programmer = Programmer(
+            bench,
+            NullStream(),
+            LEVELS,
+            [array.name for array in CHIP.arrays],
+            WriteVerifySettings(),
+            recorded=False,
+        )
+        bench.checkpoint = checkpoint or bench.checkpoint
+        cells = bench.arrays.chip.population
+        ended = ""
+        try:
+            programmer.program([block])
+        except Aborted as error:
+            ended = str(error)
+        return {
+            "error": (block.achieved - LEVELS.nominal[digits]).ravel(),
+            "pulses": block.pulses.ravel(),
+            "reads": programmer.reads,
+            "joules": programmer.joules,
+            "failed": programmer.failed([block]),
+            "now": bench.now(),
+            "conductance": cells.conductance().ravel(),
+            "wear": cells.wear().ravel(),
+            "noise": cells.relative_noise(slice(None), 1e-3, 1e-6)[0].ravel(),
+            "ended": ended,
+        }
+
+
+def test_many_cells_are_programmed_the_same_on_one_core_as_on_two(monkeypatch):
+    found = []
+    for cores in ({0}, {0, 1}):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process, cores=cores: cores, raising=False)
+        found.append(program("relaxing"))
+    for name, value in found[0].items():
+        assert_array_equal(value, found[1][name], err_msg=name)
+
+
+@pytest.mark.parametrize("preset", ["pku", "relaxing"])
+def test_cells_in_halves_are_distributed_as_those_in_one(monkeypatch, preset):
+    halves = program(preset)
+    monkeypatch.setattr(laboratory, "LARGE", SIDE * SIDE + 1)
+    whole = program(preset, seed=2)
+    for name in ("error", "pulses", "conductance", "wear", "noise"):
+        assert not np.array_equal(halves[name], whole[name])
+        assert ks_2samp(halves[name], whole[name]).pvalue > 1e-3, name
+    for name in ("reads", "joules", "now"):
+        assert halves[name] == pytest.approx(whole[name], rel=0.02)
+
+
+@pytest.mark.parametrize(("cores", "second"), [({0}, 0.0), ({0, 1}, 7 / 8)], ids=["one core", "two"])
+def test_who_ends_a_run_is_asked_in_its_own_thread_and_what_was_done_remains(monkeypatch, cores, second):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: cores, raising=False)
+    threads = []
+
+    def ends() -> None:
+        threads.append(threading.get_ident())
+        if len(threads) > 6:
+            raise Aborted("enough")
+
+    found = program(checkpoint=ends)
+    assert found["ended"] == "enough"
+    assert set(threads) == {threading.get_ident()}
+    pulsed = (found["wear"] > 0.0).reshape(2, -1).mean(axis=1)
+    assert pulsed == pytest.approx(
+        [7 / 8, second], abs=0.01
+    )  # cells of digit 0 are virgin, and need no pulse
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["different cells", "a cell twice"])
+def test_only_different_cells_are_visited_in_halves(twice):
+    count = laboratory.LARGE
+    cells = np.arange(count)
+    cells[-1] = 0 if twice else count - 1
+    places = [CellPositions("multiply", cells // 256, cells % 256)]
+    with open_bench("arrays", preset="pku", seed=1) as bench, bench.visit(places) as visit:
+        parts = visit.run(lambda some, part: (part.start, part.stop))
+    assert parts == ([(0, count)] if twice else [(0, count // 2), (count // 2, count)])

@@ -62,15 +62,17 @@ class SpecimenConverter:
         """Return whether the range `span` holds `value`."""
         return abs(value) <= self.overrange * span * (1 + 1e-9)
 
-    def convert(self, value: Value, span: float, nplc: float = 1.0) -> Value:
+    def convert(
+        self, value: Value, span: float, nplc: float = 1.0, rng: np.random.Generator | None = None
+    ) -> Value:
         """Return what comes out (of a source) or is read (by a meter) for `value` on the range `span`.
 
-        `value` is a number, or an array of them.
+        `value` is a number, or an array of them. The noise is drawn from `rng` in place of the specimen's own where given.
         """
         gain, offset = self._specification[span]
         result = value * (1.0 + gain * self._gain) + offset * self._offset
         if self._noise:
-            draws: Any = self._rng.standard_normal(getattr(value, "shape", None) or None)
+            draws: Any = (rng or self._rng).standard_normal(getattr(value, "shape", None) or None)
             result = result + self._noise * span / math.sqrt(nplc) * draws
         return result
 

@@ -63,10 +63,14 @@ def stretches(index: tuple[np.ndarray[Any, Any], int]) -> Iterator[tuple[Index, 
     size = PIECE if len(rows) > SHORT else SHORT
     for start in range(0, len(rows), size):
         some = rows[start : start + size]
-        piece: Index = some
-        if some[-1] - some[0] == len(some) - 1 and (np.diff(some) == 1).all():
-            piece = slice(int(some[0]), int(some[-1]) + 1)
-        yield (piece, column), slice(start, start + len(some))
+        yield (as_slice(some), column), slice(start, start + len(some))
+
+
+def as_slice(rows: np.ndarray[Any, Any]) -> Index:
+    """Return rows, at least one, as a slice where they follow each other."""
+    if rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def is_whole(index: Index) -> bool:

@@ -19,7 +19,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.chip import ArrayGeometry, BlockNoise, Floats, Index, SimulatedChip
-from mho.instruments.simulated.physics.wires.wires import WiredBlock
+from mho.instruments.simulated.physics.wires.many_blocks import transfers
 
 Slots = NDArray[np.int32]
 
@@ -126,19 +126,24 @@ class SparseChip(SimulatedChip):
         once the block's conductances have changed by two percent in all: what less changes in it is of second order.
         """
         cells = self.population.conductance((self._slots_of_blocks(array, rows, columns), 0))
-        shares = [self._wire_share(array, *block) for block in zip(rows, columns, cells, strict=True)]
-        return cells * np.stack(shares)
+        return cells * self._wire_shares(array, rows, columns, cells)
 
-    def _wire_share(self, array: str, rows: Index, columns: Index, cells: Floats) -> Floats:
-        """Return the transfer conductances of a block relative to those of its cells (R, C), S, which are above 0."""
-        key = (array, rows.tobytes(), columns.tobytes())
+    def _wire_shares(self, array: str, rows: Index, columns: Index, cells: Floats) -> Floats:
+        """Return the transfer conductances of blocks relative to those of their cells (blocks, R, C), S, all above 0."""
+        keys = [(array, r.tobytes(), c.tobytes()) for r, c in zip(rows, columns, strict=True)]
+        stale = [n for n, (key, now) in enumerate(zip(keys, cells, strict=True)) if self._changed(key, now)]
+        if stale:
+            geometry, some = self.geometry[array], cells[stale]
+            places = geometry.along(rows[stale]), geometry.along(columns[stale])
+            shares = transfers(some, *places, geometry.wire_resistance) / some
+            for number, now, share in zip(stale, some, shares, strict=True):
+                self._shares[keys[number]] = _KeptShare(now, share)
+        return np.stack([self._shares[key].share for key in keys])
+
+    def _changed(self, key: tuple[str, bytes, bytes], cells: Floats) -> bool:
+        """Return whether a block's wires are to be evaluated: for the first time, or because of what its cells are now."""
         kept = self._shares.get(key)
-        if kept is None or np.abs(cells - kept.cells).sum() > CHANGED * kept.cells.sum():
-            geometry = self.geometry[array]
-            places = geometry.along(rows), geometry.along(columns)
-            wired = WiredBlock.from_lines(cells, *places, geometry.wire_resistance)
-            kept = self._shares[key] = _KeptShare(cells, wired.transfer / cells)
-        return kept.share
+        return kept is None or bool(np.abs(cells - kept.cells).sum() > CHANGED * kept.cells.sum())
 
     def noise(
         self,

@@ -54,7 +54,12 @@ class Trim:
 
 
 def fit_trim(response: Floats, digits: Digits, step: float, reading: float = 0.0) -> Trim:
-    """Fit line drives and column gains to one-hot responses.
+    """Fit one tile, (repeats, rows, columns), as `fit_trims`."""
+    return fit_trims(response[None], digits[None], step, np.array([reading]))[0]
+
+
+def fit_trims(response: Floats, digits: Digits, step: float, reading: Floats) -> list[Trim]:
+    """Fit line drives and column gains of tiles of one shape to one-hot responses.
 
     Wire resistance weakens far lines and far columns; to first order this is one factor per line and one per
     column (each line's current through its own wire), which a trim removes. Cells that hold another digit, as stuck
@@ -62,33 +67,28 @@ def fit_trim(response: Floats, digits: Digits, step: float, reading: float = 0.0
 
     Parameters
     ----------
-    response : (repeats, rows, columns) array
+    response : (tiles, repeats, rows, columns) array
         Conductance measured in each shot, S.
-    digits : (rows, columns) array
+    digits : (tiles, rows, columns) array
     step : float
         Nominal conductance of one digit, S.
-    reading : float
+    reading : (tiles,) array
         Standard deviation of a shot with no line active, S.
     """
-    seen = response.mean(axis=0) / step
+    seen = response.mean(axis=1) / step
     weight = digits.astype(float)
-    line = _median_ratio(seen, weight)
-    column = _median_ratio((seen / line[:, None]).T, weight.T)
+    line = _median_ratio(seen, weight)[:, :, None]
+    column = _median_ratio((seen / line).swapaxes(1, 2), weight.swapaxes(1, 2))[:, None, :]
     for _ in range(8):
-        scale = line[:, None] * column
-        fitted = np.where(np.abs(seen / scale - digits) < LOST, weight, 0.0)
-        line = _ratio((seen * fitted * column).sum(axis=1), (fitted**2 * column**2).sum(axis=1))
-        column = _ratio(
-            (seen * fitted * line[:, None]).sum(axis=0), (fitted**2 * line[:, None] ** 2).sum(axis=0)
-        )
-    scale = line[:, None] * column
-    return Trim(
-        drive=1.0 / line,
-        gain=1.0 / (step * column),
-        errors=seen / scale - digits,
-        noise=response.std(axis=0, ddof=1) / step / scale,
-        reading=reading / step,
-    )
+        fitted = np.where(np.abs(seen / (line * column) - digits) < LOST, weight, 0.0)
+        both, squares = seen * fitted, fitted**2
+        line = _ratio((both * column).sum(axis=2), (squares * column**2).sum(axis=2))[:, :, None]
+        column = _ratio((both * line).sum(axis=1), (squares * line**2).sum(axis=1))[:, None, :]
+    scale = line * column
+    drive, gain, errors = 1.0 / line[:, :, 0], 1.0 / (step * column[:, 0]), seen / scale - digits
+    noise = response.std(axis=1, ddof=1) / step / scale
+    each = zip(drive, gain, errors, noise, (reading / step).tolist(), strict=True)
+    return [Trim(*one) for one in each]
 
 
 def _median_ratio(seen: Floats, weight: Floats) -> Floats:
@@ -97,10 +97,10 @@ def _median_ratio(seen: Floats, weight: Floats) -> Floats:
     A small digit's ratio is as wrong as its cell's error is large beside it: four cells of 1 must not outvote one of 7.
     """
     ratio = np.divide(seen, weight, out=np.full_like(seen, np.inf), where=weight > 0)
-    order = np.argsort(ratio, axis=1)
-    below = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
-    middle = (below >= below[:, -1:] / 2.0).argmax(axis=1)
-    median = np.take_along_axis(ratio, np.take_along_axis(order, middle[:, None], axis=1), axis=1)[:, 0]
+    order = np.argsort(ratio, axis=-1)
+    below = np.cumsum(np.take_along_axis(weight, order, axis=-1), axis=-1)
+    middle = (below >= below[..., -1:] / 2.0).argmax(axis=-1)[..., None]
+    median = np.take_along_axis(ratio, np.take_along_axis(order, middle, axis=-1), axis=-1)[..., 0]
     return np.where(np.isfinite(median), np.clip(median, 0.7, 1.3), 1.0)
 
 

@@ -77,16 +77,21 @@ def lines_alone(lines: int, repeats: int, volts: float) -> Floats:
 
 
 def response_of(currents: Floats, repeats: int, volts: float) -> Floats:
-    """Return the conductance (repeats, lines, columns) of each line, S, from the currents (A) that `lines_alone` drew.
+    """Return the conductance (..., repeats, lines, columns) of each line, S, from the currents (A) that `lines_alone` drew.
 
     What is read with no line active is left of the offsets: the bench subtracts one reading of them, whose error is in all
     readings of an exchange. In those of single lines it would count once for each active line, so it is subtracted.
     """
-    response = currents.reshape(repeats, -1, currents.shape[-1]) / volts
-    return np.asarray(response[:, 1:] - response[:, 0].mean(axis=0))
+    response = _by_repeat(currents, repeats) / volts
+    return np.asarray(response[..., 1:, :] - response[..., :1, :].mean(axis=-3, keepdims=True))
 
 
-def reading_noise(currents: Floats, repeats: int, volts: float) -> float:
-    """Return the standard deviation of a column's reading with no line active, S, over all columns of `lines_alone`."""
-    dark = currents.reshape(repeats, -1, currents.shape[-1])[:, 0] / volts
-    return float(np.sqrt(dark.var(axis=0, ddof=1).mean()))
+def reading_noise(currents: Floats, repeats: int, volts: float) -> Floats:
+    """Return the standard deviation (...) of a reading with no line active, S, over all columns of `lines_alone`."""
+    dark = _by_repeat(currents, repeats)[..., 0, :] / volts
+    return np.asarray(np.sqrt(dark.var(axis=-2, ddof=1).mean(axis=-1)))
+
+
+def _by_repeat(currents: Floats, repeats: int) -> Floats:
+    """Return currents (..., samples, columns) as (..., repeats, lines and none, columns)."""
+    return currents.reshape(*currents.shape[:-2], repeats, -1, currents.shape[-1])

@@ -12,7 +12,7 @@ from mho.chip_maps.multiply_encoding import MultiplyEncoding
 from mho.chip_maps.placement import Placement
 from mho.instruments import ArrayBench, Bench
 from mho.procedures.cells.programming import Block
-from mho.procedures.equations.algorithms.trim import Trim, fit_trim
+from mho.procedures.equations.algorithms.trim import Trim, fit_trims
 from mho.procedures.equations.circuits.programmed_tile import lines_alone, reading_noise, response_of
 
 Floats = NDArray[np.float64]
@@ -62,13 +62,21 @@ class TilesOnChip:
             played = max(1, AT_ONCE // (repeats * tiles[len(trims)].digits.size))
             part = tiles[len(trims) : len(trims) + played]
             volts = [lines_alone(len(tile.digits), repeats, self.volts) for tile in part]
-            for tile, currents in zip(part, self.play(part, volts), strict=True):
-                response = response_of(currents, repeats, self.volts)
-                reading = reading_noise(currents, repeats, self.volts)
-                trims.append(fit_trim(response, tile.digits, self.step, reading))
+            trims += self._fitted(part, self.play(part, volts), repeats)
         progress(len(tiles), len(tiles))
         remaining = iter(trims)
         return [[next(remaining) for _ in one.tiles] for one in self.products]
+
+    def _fitted(self, tiles: Sequence[Block], currents: Sequence[Floats], repeats: int) -> list[Trim]:
+        """Return the factors of each tile from the currents of its lines alone."""
+        trims: dict[int, Trim] = {}
+        for alike in _alike([tile.placement for tile in tiles], currents, IN_CACHE // 2):
+            played = np.stack([currents[number] for number in alike])
+            response = response_of(played, repeats, self.volts)
+            reading = reading_noise(played, repeats, self.volts)
+            digits = np.stack([tiles[number].digits for number in alike])
+            trims |= zip(alike, fit_trims(response, digits, self.step, reading), strict=True)
+        return [trims[number] for number in range(len(tiles))]
 
     def play(self, tiles: Sequence[Block], volts: Sequence[Floats]) -> list[Floats]:
         """Return the currents (samples, columns), A, of each tile for its `volts` (samples, lines)."""

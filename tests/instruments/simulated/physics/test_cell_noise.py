@@ -118,6 +118,23 @@ def test_two_apertures_in_a_row_are_one_of_twice_the_length(x):
     assert (0.5 * (first + second)).var() == pytest.approx(mean_variance(2 * x), rel=0.03)
 
 
+@pytest.mark.parametrize("apart", [0.0, 1e-3], ids=["all kept", "fastest forgotten"])
+def test_two_reads_of_cells_that_were_taken_have_the_same_law_whatever_is_forgotten_between_them(apart):
+    """Variances and covariance of two means over five decades, against their closed forms."""
+    noise = flicker(replace(ONE, noise_fastest=1e-6, noise_slowest=1e-2))
+    rng, aperture, gap = np.random.default_rng(4), 2e-5, 1e-3
+    some = noise.taken(ALL, rng, apart)
+    drawn = [some.average(ALL, at, aperture) / noise.amplitude for at in (1.0, 1.0 + aperture + gap)]
+    fastest = noise._state[0]
+    assert fastest.any() == (apart == 0.0)  # nothing is drawn of what nobody will see
+    weight = mean_weight(aperture / noise.times)
+    five = 5.0 * np.sqrt(5.0 / N)  # deviations
+    for each in drawn:
+        assert (each**2).mean() == pytest.approx(mean_variance(aperture / noise.times).sum(), abs=2.0 * five)
+    expected = (weight**2 * np.exp(-gap / noise.times)).sum()
+    assert (drawn[0] * drawn[1]).mean() == pytest.approx(expected, abs=2.0 * five)
+
+
 def test_the_spectrum_has_a_slope_of_minus_one():
     noise = flicker(replace(QUIET, read_noise=1.0), 200)
     step, length = 1e-3, 4096

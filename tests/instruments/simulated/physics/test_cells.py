@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from repository import ROOT
 from scipy.integrate import solve_ivp
 from scipy.stats import norm
@@ -323,6 +324,44 @@ def test_a_block_is_pulsed_as_its_cells_are_one_by_one():
         if r >= 1 and c % 2 == 0:
             single.reset((r, c), 1.3, 100e-9, 2.8)
     np.testing.assert_allclose(block.conductance(), single.conductance(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [slice(20, 60), np.array([3, 90, 41, 7])], ids=["in a row", "scattered"])
+def test_cells_that_were_taken_go_on_by_themselves_until_they_are_put_back(rows):
+    preset = replace(RELAXING, rtn_share=0.5)
+    clock, own = VirtualClock(), VirtualClock()
+    whole = CellArray(100, 1, preset, clock, np.random.default_rng(2))
+    whole.set_cells(ALL, 4.5, 1e-6, 2.0)
+    whole.read(ALL)
+    clock.advance(1.0)
+    before, traps, version = whole.conductance().copy(), whole._noise._parts[1], whole.version
+    up, untouched = traps._up.copy(), np.setdiff1d(np.arange(100), np.arange(100)[rows])
+
+    own.advance(clock.now)
+    some = whole.taken(rows, own, np.random.default_rng(3))
+    assert_array_equal(some.conductance(), before[rows])
+    assert_array_equal(
+        some._noise._parts[1].times[some._noise._parts[1].trap(ALL)], traps.times[traps.trap(rows)]
+    )
+    own.advance(100.0)
+    some.reset_cells(ALL, 2.0, 1e-7, 3.0)
+    some.read(ALL)
+    whole.put(rows, some)
+    clock.advance(100.0)
+
+    assert_array_equal(whole.conductance()[rows], some.conductance())
+    assert whole.version > version
+    assert whole.changed_at == own.now
+    assert (whole.conductance()[rows] < 0.5 * before[rows]).mean() > 0.7
+    assert_array_equal(whole.wear()[rows], some.wear())
+    flicker = whole._noise._parts[0]
+    assert_array_equal(flicker._state[:, rows], some._noise._parts[0]._state)
+    assert np.all(flicker._time[rows] > flicker._time[untouched].max())
+    others = np.setdiff1d(np.arange(len(up)), traps.trap(rows))
+    assert_array_equal(traps._up[others], up[others])
+    assert_array_equal(
+        traps._up[traps.trap(rows)], some._noise._parts[1]._up[some._noise._parts[1].trap(ALL)]
+    )
 
 
 def test_a_large_block_has_the_statistics_of_single_cells():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mho.procedures.equations.algorithms.trim import fit_trim
+from mho.procedures.equations.algorithms.trim import fit_trim, fit_trims
 
 STEP, READING = 5e-6, 0.02
 REPEATS = 4
@@ -25,6 +25,21 @@ def test_the_variance_of_cells_is_found_without_that_of_the_reading_and_restless
     restless = variance[3, 5]
     variance[3, 5] = 0.0
     assert restless > 3.0 * variance.max()
+
+
+def test_many_tiles_are_fitted_as_each_is_alone():
+    rng = np.random.default_rng(2)
+    digits = rng.integers(0, 8, (5, 32, 20))
+    line, column = rng.uniform(0.9, 1.1, (5, 1, 32, 1)), rng.uniform(0.9, 1.1, (5, 1, 1, 20))
+    held = digits + 4.0 * (rng.random((5, 32, 20)) < 0.02)
+    response = STEP * (held[:, None] * line * column + READING * rng.standard_normal((5, REPEATS, 32, 20)))
+    readings = STEP * READING * np.arange(1.0, 6.0)
+    together = fit_trims(response, digits, STEP, readings)
+    for trim, one, mine, reading in zip(together, response, digits, readings, strict=True):
+        alone = fit_trim(one, mine, STEP, reading)
+        for name in ("drive", "gain", "errors", "noise", "reading"):
+            np.testing.assert_allclose(getattr(trim, name), getattr(alone, name), rtol=1e-12, atol=1e-13)
+        assert np.abs(trim.errors).max() > 3.0  # the cells that hold another digit
 
 
 def test_without_a_reading_and_without_noise_nothing_varies():

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mho.instruments.simulated.clock import VirtualClock
-from mho.instruments.simulated.physics.blocks import is_whole, pieces
+from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces
+from mho.instruments.simulated.physics.cells.devices import draw_devices
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
 from mho.instruments.simulated.physics.cells.noise import ReadNoise, white_variance
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import ThermalHistory, heavy_tailed, relaxed
 from mho.instruments.simulated.physics.cells.switching import (
     LASTING,
-    LN10,
     after_reset,
     after_set,
     check_pulse,
@@ -38,38 +39,12 @@ from mho.instruments.simulated.physics.cells.switching import (
 Floats = NDArray[np.float64]
 Index = Any  # any index of a two-dimensional array
 Values = Any  # numpy scalar or array
+Rows = NDArray[np.int32] | slice
 
+DEVICES = ("_set_factor", "_set_threshold", "_reset_deviate", "_forming_voltage")  # drawn once, only read
 VIRGIN, FORMED, STUCK_ON, STUCK_OFF = range(4)
 NEVER = 1e300  # s: a cell programmed at this time has no age, so nothing relaxes
 SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are invalidated
-
-
-class Devices(NamedTuple):
-    """Properties in which the cells of an array differ for life, each an array of its shape; `lot` is uniform in [0, 1)."""
-
-    set_factor: NDArray[np.float32]
-    set_threshold: NDArray[np.float32]
-    reset_deviate: NDArray[np.float32]
-    forming_voltage: NDArray[np.float32]
-    lot: NDArray[np.float32]
-
-
-def draw_devices(preset: CellPreset, shape: tuple[int, int], rng: np.random.Generator) -> Devices:
-    """Draw the devices of an array; they are only read afterwards."""
-
-    def normal(mean: float, spread: float) -> NDArray[np.float32]:
-        drawn = rng.standard_normal(shape, np.float32)
-        drawn *= np.float32(spread)
-        drawn += np.float32(mean)
-        return drawn
-
-    return Devices(
-        np.exp(normal(0.0, LN10 * preset.set_device_spread)),
-        normal(preset.set_threshold, preset.set_threshold_spread),
-        normal(0.0, 1.0),
-        normal(preset.forming_voltage, preset.forming_spread),
-        rng.random(shape, np.float32),
-    )
 
 
 class CellArray:
@@ -126,6 +101,38 @@ class CellArray:
             if isinstance(state, np.ndarray):
                 setattr(self, name, np.concatenate([state, *(getattr(lot, name) for lot in lots)]))
         self._noise.extend([lot._noise for lot in lots])
+
+    def taken(self, rows: Rows, clock: VirtualClock, rng: np.random.Generator, apart: float = 0.0) -> Self:
+        """Return the cells of some rows as an array of their own, which goes on by itself until `put` returns them.
+
+        Parameters
+        ----------
+        rows : slice or array of int
+            Of different cells.
+        clock, rng
+            The new array's own, so that another thread may act on it.
+        apart : float
+            Least time from one read of a cell to the next, and to any use after `put`, s.
+        """
+        some = copy(self)
+        some._clock, some._rng, some.version = clock, rng, 0
+        for name, state in vars(self).items():
+            if isinstance(state, np.ndarray):
+                setattr(some, name, state[rows])
+        some._noise = self._noise.taken(rows, rng, apart)
+        return some
+
+    def put(self, rows: Rows, some: CellArray) -> None:
+        """Return cells that were `taken` from these rows, as they are now."""
+        for name, state in vars(self).items():
+            if isinstance(state, np.ndarray) and name not in DEVICES:
+                state[rows] = getattr(some, name)
+        self._noise.put(rows, some._noise)
+        self._disturbed = max(self._disturbed, some._disturbed)
+        self._disturbed_seen = max(self._disturbed_seen, some._disturbed_seen)
+        if some.version:
+            self.version += some.version
+            self.changed_at = max(self.changed_at, some.changed_at)
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
         """Shift the history of the cells at `index` in time, where a cell's own time differs from the clock's.
@@ -343,8 +350,9 @@ class CellArray:
         self._overvoltage(index, left)
         status, wear, g = self._status[index], self._wear[index], self._now(index)
         lasted = width if level is None else level.seconds + width
-        needed = self._forming_voltage[index] + forming_cost(p, lasted, gate)
-        forms = (status == VIRGIN) & (left >= needed)
+        forms = status == VIRGIN
+        if forms.any():
+            forms = forms & (left >= self._forming_voltage[index] + forming_cost(p, lasted, gate))
         limit = compliance(p, gate, self._set_factor[index], wear)
         threshold = self._set_threshold[index]
         driven = left if level is None else voltage  # a limited level had another voltage before
@@ -427,9 +435,17 @@ class CellArray:
         new = [(self._programmed, after), (self._relaxing, relaxing), (self._since, self._clock.now)]
         if self._disturbed:
             new.append((self._exposure, 0.0))
-        everywhere = single or changed.all()
-        for state, value in new:
-            state[index] = value if everywhere else np.where(changed, value, state[index])
+        if single or changed.all():
+            for state, value in new:
+                state[index] = value
+        elif is_list(index):
+            some = np.flatnonzero(changed)
+            rows = index[0].reshape(-1)[some], index[1]
+            for state, value in new:
+                state[rows] = value.reshape(-1)[some] if np.ndim(value) else value
+        else:
+            for state, value in new:
+                state[index] = np.where(changed, value, state[index])
         self._touched()
 
     def _overvoltage(self, index: Index, voltage: Values) -> None:

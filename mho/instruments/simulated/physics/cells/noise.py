@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from mho.instruments.simulated.physics.cells.relaxation import BOLTZMANN
 Floats = NDArray[np.float64]
 Index = Any
 Values = Any
+Rows = NDArray[np.int32] | slice
 
 ELEMENTARY = 1.602176634e-19  # C
 TINY = 1e-30  # replaces a variance of 0 as divisor
@@ -78,6 +80,7 @@ class FlickerNoise:
         # A process after the other: whatever many cells have in common then is one number for all of them.
         self._state = np.zeros((len(self.times), *shape), np.float32)
         self._time = np.zeros(shape)
+        self._forgotten = 0  # processes, the fastest, that any read finds new: see `taken`
         # Of functions, not of methods: a cache of the latter would keep the cells until the collector runs.
         self._aperture = lru_cache(maxsize=8)(partial(_coefficients, self.times))
         self._fast = lru_cache(maxsize=64)(partial(_fast_variance, self.times, self.amplitude))
@@ -98,7 +101,7 @@ class FlickerNoise:
     ) -> Values:
         """As `advance`, but (decades, ...), and the states themselves where `index` allows it: they are only read."""
         first = int(np.searchsorted(self.times, window / FORGOTTEN))
-        fresh = self._come_to(index, now, 0.0)[first:]
+        fresh = self._come_to(index, now, 0.0, first)
         place = _behind(slice(first, None), index)
         state = self._state[place]
         draws = _draws(rng or self._rng, state.shape)
@@ -109,8 +112,10 @@ class FlickerNoise:
             self._state[place] = state
         return state
 
-    def _come_to(self, index: Index, now: float, aperture: float) -> Values:
+    def _come_to(self, index: Index, now: float, aperture: float, first: int) -> Values:
         """Return the share of each process's variance that is new at clock time `now`; advance to `aperture` later.
+
+        The processes are those from the `first` on.
 
         Of shape (decades, ...), or (decades, 1, ...) where all cells at `index` were last evaluated together.
         """
@@ -119,17 +124,31 @@ class FlickerNoise:
         if last.ndim == 0:  # one cell, as a meter reads it: plain numbers take a third of the time
             passed: Values = np.float32(max(now - last, 0.0) if last > 0.0 else math.inf)
             self._time[index] = max(last, now) + aperture
-            return -np.expm1(-2.0 * passed * self._rates)
+            return -np.expm1(-2.0 * passed * self._rates[first:])
         if last.size > 1 and (last == last.flat[0]).all():  # one exponential for all
             last = last.flat[:1].reshape((1,) * last.ndim)
         passed = np.where(last > 0.0, np.maximum(now - last, 0.0), np.inf).astype(np.float32)
         self._time[index] = np.maximum(last, now) + aperture
-        return -np.expm1(passed * _by_decade(-2.0 * self._rates, passed.ndim))
+        return -np.expm1(passed * _by_decade(-2.0 * self._rates[first:], passed.ndim))
 
     def extend(self, lots: Sequence[FlickerNoise]) -> None:
-        """Append the cells of `lots`."""
-        self._state = np.concatenate([self._state, *(lot._state for lot in lots)], axis=1)
-        self._time = np.concatenate([self._time, *(lot._time for lot in lots)])
+        """Append the cells of `lots`, none of which was read yet: they take no memory here, either."""
+        before, count = len(self._time), sum(len(lot._time) for lot in lots)
+        state, time = self._state, self._time
+        self._state = np.zeros((len(state), before + count, *state.shape[2:]), np.float32)
+        self._time = np.zeros((before + count, *time.shape[1:]))
+        self._state[:, :before], self._time[:before] = state, time
+
+    def taken(self, rows: Rows, rng: np.random.Generator, apart: float) -> Self:
+        """Return the noise of the cells of some rows, as `CellArray.taken`."""
+        some = copy(self)
+        some._rng, some._state, some._time = rng, self._state[:, rows], self._time[rows]
+        some._forgotten = int(np.searchsorted(self.times, apart / FORGOTTEN))
+        return some
+
+    def put(self, rows: Rows, some: FlickerNoise) -> None:
+        """Return the noise of cells that was `taken`, as it is now."""
+        self._state[:, rows], self._time[rows] = some._state, some._time
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
         """Shift the time of the last evaluation of the cells at `index`, as `CellArray.postpone`."""
@@ -143,8 +162,9 @@ class FlickerNoise:
         The processes at the start of the aperture are not observed, so only their ends are drawn, and one more number
         for the mean given those: the joint law equals that of drawing start, end and mean of each.
         """
-        fresh = self._come_to(index, now, aperture)
-        *each, rest = self._aperture(aperture)
+        first = self._forgotten
+        fresh = self._come_to(index, now, aperture, first)
+        *each, rest = self._aperture(aperture, first)
         weight, kept, new, pull = (_by_decade(values, fresh.ndim - 1) for values in each)
         own = np.sqrt(1.0 - fresh)  # of the last value, where the aperture begins
         change = np.maximum(new + kept * kept * fresh, TINY)  # variance of the end, given the last value
@@ -152,7 +172,7 @@ class FlickerNoise:
         drawn = np.sqrt(change)
         share = (beyond * kept * fresh / change + pull) * drawn
         unknown = (beyond * beyond * new * fresh / change).sum(axis=0) + rest
-        place = _behind(slice(None), index)
+        place = _behind(slice(first, None), index)
         state = self._state[place]
         draws = _draws(self._rng, state.shape)
         mean = _weighted_sum(weight * own, state) + _weighted_sum(share, draws)
@@ -180,25 +200,28 @@ def _fast_variance(times: Floats, amplitude: float, count: int, shot: float) -> 
     return float(amplitude**2 * mean_variance(shot / times[:count]).sum())
 
 
-def _coefficients(times: Floats, aperture: float) -> tuple[Any, ...]:
+def _coefficients(times: Floats, aperture: float, forgotten: int) -> tuple[Any, ...]:
     """The joint law of (mean over the aperture, value at its end), given the value at its beginning.
+
+    The first `forgotten` processes are new at the beginning, and will be at the next: only their means matter.
 
     Returns
     -------
-    weight, kept : (decades,) arrays
+    weight, kept : (decades - forgotten,) arrays
         Of the beginning, in the mean and in the end.
-    new : (decades,) array
+    new : (decades - forgotten,) array
         Variance of the end.
-    pull : (decades,) array
+    pull : (decades - forgotten,) array
         Weight of the new part of the end, in the mean.
     rest : float
         Variance of the sum of the means that the ends leave open.
     """
-    x = aperture / times
+    unseen = mean_variance(aperture / times[:forgotten]).sum()
+    x = aperture / times[forgotten:]
     m, new = mean_weight(x), -np.expm1(-2.0 * x)
     own = np.where(x < 1e-3, x * (2.0 / 3.0 - x / 2.0), mean_variance(x) - m * m)  # variance of the mean
     pull = np.divide(m * -np.expm1(-x), new, out=np.full_like(x, 0.5), where=new > 0.0)
-    rest = np.maximum(own - pull * pull * new, 0.0).sum()
+    rest = unseen + np.maximum(own - pull * pull * new, 0.0).sum()
     return *(a.astype(np.float32) for a in (m, np.exp(-x), new, pull)), np.float32(rest)
 
 
@@ -265,6 +288,24 @@ class TelegraphNoise:
         for name in ("times", "occupancy", "step", "_up", "_time"):  # entry 0 is no trap
             own, others = getattr(self, name), (getattr(lot, name)[1:] for lot in lots)
             setattr(self, name, np.concatenate([own, *others]))
+
+    def taken(self, rows: Rows, rng: np.random.Generator) -> Self:
+        """Return the noise of the cells of some rows, as `CellArray.taken`."""
+        some = copy(self)
+        slots = self._slot[rows]
+        trapped = slots != 0
+        numbers = np.concatenate([[0], slots[trapped]])  # entry 0 is no trap
+        some._rng, some._slot = rng, np.zeros_like(slots)
+        some._slot[trapped] = np.arange(1, len(numbers))
+        for name in ("times", "occupancy", "step", "_up", "_time"):
+            setattr(some, name, getattr(self, name)[numbers])
+        return some
+
+    def put(self, rows: Rows, some: TelegraphNoise) -> None:
+        """Return the noise of cells that was `taken`, as it is now."""
+        slots = self._slot[rows]
+        numbers = slots[slots != 0]
+        self._up[numbers], self._time[numbers] = some._up[1:], some._time[1:]
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
         """Shift the time of the last evaluation of the traps at `index`, as `CellArray.postpone`."""
@@ -366,6 +407,21 @@ class ReadNoise:
     def _with_traps(self) -> None:
         if not any(isinstance(part, TelegraphNoise) for part in self._parts):
             self._parts.append(TelegraphNoise(np.zeros(self._shape, bool), self._preset, self._rng))
+
+    def taken(self, rows: Rows, rng: np.random.Generator, apart: float) -> Self:
+        """Return the noise of the cells of some rows, as `CellArray.taken`."""
+        some = copy(self)
+        some._rng, some._shape = rng, np.broadcast_to(np.int8(0), self._shape)[rows].shape
+        some._parts = [
+            part.taken(rows, rng, apart) if isinstance(part, FlickerNoise) else part.taken(rows, rng)
+            for part in self._parts
+        ]
+        return some
+
+    def put(self, rows: Rows, some: ReadNoise) -> None:
+        """Return the noise of cells that was `taken`, as it is now."""
+        for part, own in zip(self._parts, some._parts, strict=True):
+            part.put(rows, own)  # type: ignore[arg-type]
 
     def postpone(self, index: Index, begun: float, early: Values, late: Values) -> None:
         """Shift the stored times of the cells at `index`, as `CellArray.postpone`."""
