@@ -62,7 +62,7 @@ class _Timed:
 def _loop(method: Method, systems: int) -> Figure:
     found = {n: [_time_loop(n, method, seed) for seed in range(systems)] for n in (SIZE, *OTHER_SIZES)}
     beyond = {n: statistics.median(one.beyond for one in timed) for n, timed in found.items()}
-    quartiles = statistics.quantiles((one.beyond for one in found[SIZE]), n=4)
+    quartiles = np.quantile([one.beyond for one in found[SIZE]], (0.25, 0.75))
     return Figure(
         f"a cycle of {method} beyond its operations, N = {SIZE}",
         beyond[SIZE],
@@ -71,7 +71,7 @@ def _loop(method: Method, systems: int) -> Figure:
         met=beyond[SIZE] <= CYCLE_COST,
         detail={
             "beyond its operations by N, us": {n: round(us, 1) for n, us in beyond.items()},
-            f"quartiles over systems, N = {SIZE}, us": (round(quartiles[0], 1), round(quartiles[2], 1)),
+            f"quartiles over systems, N = {SIZE}, us": [round(float(us), 1) for us in quartiles],
             "operations by N, us": {
                 n: round(statistics.median(one.operations for one in timed), 1) for n, timed in found.items()
             },
