@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 SIZE, OTHER_SIZES = 16, (4, 64)
 SYSTEMS_A_REPEAT = 8
-ROUNDS = 7  # times that each loop is timed, in turns with its operations alone
+ROUNDS = 21  # times that each loop is timed, in turns with its operations alone
 CYCLES = 30  # most of a loop
 CYCLE_COST = 20.0  # us
 COLUMNS = {"arrays": (16, 100), "simulated": (4, 10)}  # unknowns and right-hand sides
@@ -48,7 +48,11 @@ def run(repeat: int) -> list[Figure]:
 
 @dataclass(frozen=True)
 class _Timed:
-    """CPU time of one loop, us a cycle: beyond its operations, and of these; its cycles."""
+    """CPU time of one loop, us a cycle: beyond its operations, and of these; its cycles.
+
+    Medians of many rounds; in each one the operations alone are timed right before the loop, so that both find the
+    processor as fast as the other.
+    """
 
     beyond: float
     operations: float
@@ -58,6 +62,7 @@ class _Timed:
 def _loop(method: Method, systems: int) -> Figure:
     found = {n: [_time_loop(n, method, seed) for seed in range(systems)] for n in (SIZE, *OTHER_SIZES)}
     beyond = {n: statistics.median(one.beyond for one in timed) for n, timed in found.items()}
+    quartiles = np.quantile([one.beyond for one in found[SIZE]], (0.25, 0.75))
     return Figure(
         f"a cycle of {method} beyond its operations, N = {SIZE}",
         beyond[SIZE],
@@ -66,6 +71,7 @@ def _loop(method: Method, systems: int) -> Figure:
         met=beyond[SIZE] <= CYCLE_COST,
         detail={
             "beyond its operations by N, us": {n: round(us, 1) for n, us in beyond.items()},
+            f"quartiles over systems, N = {SIZE}, us": [round(float(us), 1) for us in quartiles],
             "operations by N, us": {
                 n: round(statistics.median(one.operations for one in timed), 1) for n, timed in found.items()
             },
@@ -103,8 +109,9 @@ def _time_loop(n: int, method: Method, seed: int) -> _Timed:
             operation(*given)
 
     cycles = loop(*map(noted, operations))
-    whole, alone = _medians(lambda: loop(*operations), replay)
-    return _Timed((whole - alone) / cycles, alone / cycles, cycles)
+    rounds = [(_time(replay), _time(lambda: loop(*operations))) for _ in range(ROUNDS)]
+    beyond = statistics.median(whole - alone for alone, whole in rounds)
+    return _Timed(beyond / cycles, statistics.median(alone for alone, _ in rounds) / cycles, cycles)
 
 
 def _system(n: int, seed: int) -> tuple[Floats, Floats, Floats]:
@@ -116,15 +123,11 @@ def _system(n: int, seed: int) -> tuple[Floats, Floats, Floats]:
     return matrix, np.linalg.inv(achieved), rng.standard_normal(n)
 
 
-def _medians(*works: Callable[[], object]) -> list[float]:
-    """Return the median CPU time of each work, us, done in turns."""
-    taken: list[list[float]] = [[] for _ in works]
-    for _ in range(ROUNDS):
-        for work, times in zip(works, taken, strict=True):
-            start = time.process_time()
-            work()
-            times.append(1e6 * (time.process_time() - start))
-    return [statistics.median(times) for times in taken]
+def _time(work: Callable[[], object]) -> float:
+    """Return the CPU time of a work, us."""
+    start = time.process_time()
+    work()
+    return 1e6 * (time.process_time() - start)
 
 
 # --- many right-hand sides ---

@@ -28,16 +28,14 @@ class FixedPoint(NamedTuple):
         Bits t of the magnitude.
     scale : float
         Full scale: the value that ``2**bits`` would stand for.
+    values : array
+        The represented real numbers.
     """
 
     integers: Digits
     bits: int
     scale: float
-
-    @property
-    def values(self) -> Floats:
-        """The represented real numbers."""
-        return np.asarray(self.integers * (self.scale * 2.0**-self.bits), dtype=np.float64)
+    values: Floats
 
 
 def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
@@ -71,9 +69,10 @@ def to_fixed_point(values: Floats, bits: int) -> FixedPoint:
         scaled = values * (full / scale)
         rounded = np.rint(scaled)
         if np.array_equal(scaled, rounded):
-            return FixedPoint(rounded.astype(np.int64), bits, scale)
+            return FixedPoint(rounded.astype(np.int64), bits, scale, rounded * (scale / full))
     scale = peak * full / (full - 1.0)
-    return FixedPoint(np.rint(values * (full / scale)).astype(np.int64), bits, scale)
+    rounded = np.rint(values * (full / scale))
+    return FixedPoint(rounded.astype(np.int64), bits, scale, rounded * (scale / full))
 
 
 def slice_count(bits: int, digit_bits: int = 3) -> int:

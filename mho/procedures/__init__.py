@@ -12,6 +12,7 @@ from mho.procedures.cells.sweep import Sweep, Sweeps
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
 from mho.procedures.equations.forecast.energy import EnergyModel
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
+from mho.procedures.equations.forecast.wall_time import wall_time
 from mho.procedures.equations.invert.invert import Inversions, Invert
 from mho.procedures.equations.multiply.multiply import Multiply, Products
 from mho.procedures.equations.planning.loop_choice import Tried
@@ -52,4 +53,5 @@ __all__ = [
     "Sweeps",
     "Tried",
     "draw_solves",
+    "wall_time",
 ]

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from mho.errors import Aborted, Interrupted
 from mho.instruments import Bench
 from mho.runs import RunWriter, Status
 
 log = logging.getLogger(__name__)
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
 
 STANDING = 0.5  # s of wall time between announcements of the outputs' states
 
@@ -184,6 +186,25 @@ class Control:
             bench.checkpoint = before
 
 
+class Stopwatch:
+    """Adds up how long calls take, s; an object of its own, so that what holds the calls holds no reference to itself."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def timed(self, call: Callable[Given, Answer]) -> Callable[Given, Answer]:
+        """Return a call whose time counts."""
+
+        def timed(*values: Given.args, **named: Given.kwargs) -> Answer:
+            started = time.perf_counter()
+            try:
+                return call(*values, **named)
+            finally:
+                self.seconds += time.perf_counter() - started
+
+        return timed
+
+
 class Stream:
     """The output of a procedure: its run file and the observers.
 
@@ -206,33 +227,45 @@ class Stream:
         control: Control | None = None,
         earlier: Path | None = None,
     ) -> None:
-        self._writer = writer
+        self._stopwatch = Stopwatch()
+        timed = self._stopwatch.timed
         self.earlier = earlier
         self._observers = tuple(observers)
         self.check = (control or Control()).check
-        self.record = writer.emit  # bulk rows: written, not announced
-        self.record_block = writer.emit_block
-        self.snapshot = writer.snapshot
-        self.set_array = writer.set_array
-        self.set_result = writer.set_result
+        self.record = timed(writer.emit)  # bulk rows: written, not announced
+        self.record_block = timed(writer.emit_block)
+        self.snapshot = timed(writer.snapshot)
+        self.set_array = timed(writer.set_array)
+        self.set_result = timed(writer.set_result)
+        self._log, self._pause = timed(writer.log), timed(writer.pause)
+        self._notify = timed(announced)
         self.now = time.monotonic  # wall time, for pacing announcements
         self.standing = lambda: Standing({}, ())  # called from time to time for announcements
         self._stood = -STANDING
+        self._paused = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that writing, observing and pauses took so far."""
+        return self._stopwatch.seconds
 
     def emit(self, table: str, **values: Any) -> None:
         """Write a row and announce it."""
-        self._writer.emit(table, **values)
+        self.record(table, **values)
         self.announce(Row(table, values))
 
     def say(self, text: str, level: str = "INFO", *, unsafe: bool = False) -> None:
         """Log a message and announce it; `unsafe` as `Message` has it."""
-        self._writer.log(level, text)
+        self._log(level, text)
         self.announce(Message(level, text, unsafe))
 
     def pause(self, paused: bool) -> None:
         """Record in the file, and announce, that the run pauses or resumes."""
-        self._writer.pause(paused)
+        if not paused:
+            self._stopwatch.seconds += time.perf_counter() - self._paused
+        self._pause(paused)
         self.say("paused, outputs idle" if paused else "going on after the pause")
+        self._paused = time.perf_counter()
 
     def progress(self, stage: str, done: int, total: int, **detail: float) -> None:
         """Announce the progress of the run, and from time to time the states of the bench's outputs."""
@@ -243,7 +276,7 @@ class Stream:
 
     def announce(self, event: Event) -> None:
         """Notify the observers; one that fails is dropped, so that observing cannot harm a run."""
-        self._observers = announced(self._observers, event)
+        self._observers = self._notify(self._observers, event)
 
 
 def announced(observers: Sequence[Observer], event: Event) -> tuple[Observer, ...]:

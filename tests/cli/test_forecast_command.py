@@ -74,11 +74,11 @@ def test_a_solve_keeps_a_forecast_and_the_folder_is_scored(shell, matrix, tmp_pa
     assert "1 runs hold no forecast" in out
     assert "left out:" in out
     assert "too few runs" in out
-    assert "not met" not in out
+    assert "not met" not in "".join(line for line in out.splitlines() if "time on this machine" not in line)
     assert "pulses" in out
     told = json.loads(shell("forecast", "--score", shell.folder, "--json")[1])
     assert (told["runs"], told["without_forecast"], len(told["unreadable"])) == (2, 1, 1)
-    assert told["coverage"]["pulses"]["runs"] == told["coverage"]["joules"]["runs"] == 2
+    assert {told["coverage"][name]["runs"] for name in ("pulses", "joules", "solve_seconds")} == {2}
 
 
 def test_a_folder_without_forecasts_says_how_to_get_some(shell, tmp_path):

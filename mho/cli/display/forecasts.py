@@ -27,6 +27,7 @@ NAMES = {
     "cells_failed": "cells outside their window",
     "virtual_seconds": "time on the bench's clock",
     "joules": "energy",
+    "solve_seconds": "time on this machine",
     "loop_slowest": "stability: least Re of D^-1 G",
     "loop_damping": "stability: damping",
 }
@@ -130,7 +131,7 @@ def _quantities(forecast: Forecast) -> Table:
             continue
         table.add_row(NAMES.get(name, name), *_ends(name, interval))
     if forecast.wall is not None:
-        table.add_row("time on this machine", *_ends("wall_seconds", forecast.wall))
+        table.add_row(NAMES["solve_seconds"], *_ends("solve_seconds", forecast.wall))
     table.add_row("cells to program", "", str(forecast.cells), "")
     held = "all, in float64" if forecast.held_bits is None else str(forecast.held_bits)
     table.add_row("bits of the matrix in the products", "", held, "")

@@ -7,8 +7,8 @@ is connected: of a bench of real ones the file is read, and twins with simulated
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,9 @@ from numpy.typing import ArrayLike
 
 from mho.errors import ConvergenceError, InputError
 from mho.instruments.arrays import as_arrays
-from mho.instruments.bench_file import BenchSource, load_bench_file
-from mho.instruments.opening import open_simulated
-from mho.procedures import EnergyModel, MethodChoice, PreparedSolve, Solve, SolveForecast, Tried
+from mho.instruments.bench_file import load_bench_file
+from mho.procedures import EnergyModel, MethodChoice, PreparedSolve, Solve, SolveForecast, Tried, wall_time
 from mho.procedures.conditions import check_seed
-from mho.running.execution import evaluate
 from mho.running.forecasting.alternatives import Alternative, Progress, helping
 from mho.running.forecasting.conditions import Conditions
 from mho.runs.intervals import LEAST_DRAWS, Interval
@@ -61,7 +59,7 @@ class Forecast:
     solves : SolveForecast
         The intervals.
     wall : Interval or None
-        Seconds on this machine; None for real instruments.
+        Seconds on this machine, as `mho.procedures.wall_time` defines them; None for real instruments.
     energy : str
         Assumptions of the energy, in words.
     refused : str
@@ -176,7 +174,7 @@ def forecast(
         choice=None if on_chip is None else on_chip.choice,
         cells=0 if on_chip is None else sum(block.digits.size for block in on_chip.blocks()),
         solves=solves,
-        wall=_wall(source, simulation.preset, solves),
+        wall=wall_time(source, simulation.preset, drawn, Solve, partial(progress, "timing solves")),
         energy=EnergyModel().in_words(),
         refused=refused,
         alternatives=tuple(helping(at, values, solves, progress)) if alternatives else (),
@@ -196,28 +194,3 @@ def _ranked(prepared: PreparedSolve | None) -> list[Tried]:
         return one.candidate is not chosen, one.cycles, np.inf if one.candidate is None else one.candidate.rho
 
     return sorted(prepared.on_chip.tried, key=rank)
-
-
-def _wall(source: BenchSource, preset: str, solves: SolveForecast) -> Interval | None:
-    """Return the seconds that a run takes on this machine; None where nothing can be timed, as with real instruments.
-
-    Without instruments it is what a draw took. At the wire it is the time of an operation there, measured by a solve of
-    two unknowns, times those of a draw.
-    """
-    simulation = source.bench.simulation
-    if simulation is None or solves.wall is None:
-        return None
-    if not simulation.instruments:
-        return solves.wall
-    started = time.perf_counter()
-    with open_simulated(source, preset, 0) as bench:
-        opened = time.perf_counter()
-        small = Solve(matrix=np.eye(2) + 0.3, rhs=np.ones(2), residual="float64")
-        try:
-            found = evaluate(small, bench, seed=0).summary
-        except ConvergenceError:  # on cells of which most are stuck
-            return None
-        each = (time.perf_counter() - opened) / (found["reads"] + found["pulses"])
-    spread = {name: getattr(solves.wall, name) / solves.wall.median for name in ("low", "median", "high")}
-    seconds = {name: opened - started + share * each * solves.operations for name, share in spread.items()}
-    return Interval(**seconds)

@@ -25,7 +25,7 @@ from mho.runs.schema import DIGITAL_ATTRIBUTE
 
 BLOCK_BYTES = 8 << 20
 
-OF_THE_MOMENT = ("wall_seconds", "run_file")
+OF_THE_MOMENT = ("wall_seconds", "solve_seconds", "run_file")
 """Keys of a summary that differ between any two runs."""
 
 PROTECTION = (
@@ -237,7 +237,12 @@ def _messages(run: RunFile) -> dict[str, str]:
 
 
 def _lasting(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in summary.items() if name not in OF_THE_MOMENT}
+    """Return what does not differ between any two runs, within mappings too, as in a forecast."""
+    return {
+        name: _lasting(value) if isinstance(value, Mapping) else value
+        for name, value in summary.items()
+        if name not in OF_THE_MOMENT
+    }
 
 
 def _measuring(instruments: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:

@@ -35,7 +35,10 @@ def write(
         run.emit_block("points", {"x": data["x"], "v": data["v"]})
         run.snapshot("heat", data["image"], time=1.0)
         run.log("INFO", str(told.get("message", "all is well")))
-        run.set_result({"found": told.get("found", 1), "wall_seconds": np.random.default_rng().random()})
+        moment = {"wall_seconds": np.random.default_rng().random()}
+        run.set_result(
+            {"found": told.get("found", 1), "within": {"kept": told.get("kept", 1)} | moment} | moment
+        )
         run.finish(Status(str(told.get("status", "finished"))))
     return path
 
@@ -118,6 +121,7 @@ def test_an_array_that_a_run_had_not_come_to_is_no_difference(tmp_path: Path):
     [
         ({"message": "other words"}, "log", '0: "INFO all is well" and "INFO other words"'),
         ({"found": 2}, "result", "found: 1 and 2"),
+        ({"kept": 2}, "result", 'within: {"kept": 1} and {"kept": 2}'),
         ({"cells": "inv[0:8]"}, "cells", '"" and "inv[0:8]"'),
         ({"status": "failed"}, "outcome", 'status: "finished" and "failed"'),
     ],

@@ -130,29 +130,27 @@ def refine(
         state.begin(start, recompute(start))
     patience = max(STALL_CYCLES, min(len(rhs), MEMORY)) if method in KRYLOV else STALL_CYCLES
     for number in range(1, max_cycles + 1):
-        step, railed = 0.0, False
+        step, railed, correction = 0.0, False, None
         state.use_earlier()
-        correction = None
         try:
-            if _any(state.residual):  # nothing is left to invert where the products say so: it is recomputed
+            if state.length:  # nothing is left to invert where the products say so: it is recomputed
                 correction = invert(state.residual)
         except ConvergenceError:
             if number == 1:
                 raise
             railed = True
-        if correction is not None and _any(correction):
+        if correction is not None and any(correction.tolist()):  # of a short vector faster than numpy's
             step = state.advance(to_fixed_point(correction, correction_bits), multiply)
-        carried = norm(state.residual)
-        state.note(number, carried)
+        state.note(number)
         stalled = number - state.fell >= patience
-        size = carried if measure is norm else measure(state.residual)
+        size = state.length if measure is norm else measure(state.residual)
         recomputed = off = math.nan
         end: End = ""
         if (
             railed
             or stalled
             or number == max_cycles
-            or carried <= state.worth
+            or state.length <= state.worth
             or number - state.recomputed >= RECHECK
             or enough(state.solution, size)
         ):
@@ -168,52 +166,50 @@ def refine(
             return
 
 
-def _any(vector: Floats) -> bool:
-    """Return whether an element is not zero; of a short vector four times as fast as numpy's."""
-    return any(vector.tolist())
-
-
 class _State:
     """Current solution and residual, and the last recomputed ones.
 
-    `worth` is the norm down to which the carried residual is trusted, from the last recomputation (before the first one
-    the accuracy of the products is unknown); `fell` is the cycle in which the residual last fell, `recomputed` that of the
-    last recomputation.
+    `length` is the norm of the current residual; `worth` that down to which a carried one is trusted, from the last
+    recomputation (before the first one the accuracy of the products is unknown); `fell` is the cycle in which the residual
+    last fell, `recomputed` that of the last recomputation.
     """
 
     def __init__(self, rhs: Floats, earlier: Directions) -> None:
         self._directions = earlier
         self._anew = True
-        self.solution, self.residual = np.zeros_like(rhs), rhs.copy()
         self.worth = math.inf
         self.fell = self._surely_fell = self.recomputed = 0
-        self._mark = self._sure_mark = norm(rhs)
-        self._sure = self.solution, self.residual, self._mark
+        self.begin(np.zeros(len(rhs)), rhs.copy())
 
     def begin(self, solution: Floats, residual: Floats) -> None:
         """Go on from a solution and its recomputed residual."""
         self.solution, self.residual = solution, residual
-        self._mark = self._sure_mark = norm(residual)
-        self._sure = solution, residual, self._mark
+        self.length = self._mark = self._sure_mark = norm(residual)
+        self._sure = solution, residual, self.length
 
     def use_earlier(self) -> None:
         """Use earlier corrections for a residual that was found anew: it costs no operation of the chip."""
         if self._anew:
             if (found := self._directions.project(self.residual)) is not None:
-                self.solution, self.residual = self.solution + found[0], self.residual - found[1]
+                self._go(*found)
             self._anew = False
 
     def advance(self, correction: FixedPoint, multiply: Callable[[FixedPoint], Floats]) -> float:
         """Step along the correction as the method says; return the length of the step."""
-        along, product, step = self._directions.step(correction.values, multiply(correction), self.residual)
-        self.solution = self.solution + step * along
-        self.residual = self.residual - step * product
-        return step
+        step, product, length = self._directions.step(correction.values, multiply(correction), self.residual)
+        self._go(step, product)
+        return length
 
-    def note(self, number: int, carried: float) -> None:
+    def _go(self, step: Floats, product: Floats) -> None:
+        """Add a step to the solution, and take its product with A from the residual."""
+        self.solution = self.solution + step
+        self.residual = self.residual - product
+        self.length = norm(self.residual)
+
+    def note(self, number: int) -> None:
         """Record whether the carried residual fell."""
-        if carried < STALL_FACTOR * self._mark:
-            self._mark, self.fell = carried, number
+        if self.length < STALL_FACTOR * self._mark:
+            self._mark, self.fell = self.length, number
 
     def recompute(self, number: int, recompute: Callable[[Floats], Floats]) -> float:
         """Recompute the residual and continue from it; return the error of the carried one, relative to the last.
@@ -237,7 +233,7 @@ class _State:
                 self.solution, residual, sure = before, start, length
             if inaccurate:
                 self._directions.restart()
-        self.residual, self._anew = residual, True
+        self.residual, self.length, self._anew = residual, sure, True
         self._sure = self.solution, residual, sure
         self.worth = min(MARGIN * lost, 1.0) * sure
         if sure < STALL_FACTOR * self._sure_mark:

@@ -8,7 +8,6 @@ as the outcome is, where the bench is simulated with the same preset; of a real 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,8 +47,8 @@ class DrawnSolve:
         Why it did not.
     values : mapping
         By the names of `QUANTITIES`; empty where no loop settled.
-    wall_seconds : float
-        That the draw took on this machine.
+    seconds : float
+        That it took on this machine, as a run's `solve_seconds`.
     operations : int
         Verify reads, pulses, and exchanged vectors.
     """
@@ -57,7 +56,7 @@ class DrawnSolve:
     converged: bool
     reason: str
     values: Mapping[str, float] = field(default_factory=dict)
-    wall_seconds: float = math.nan
+    seconds: float = math.nan
     operations: int = 0
 
 
@@ -79,7 +78,6 @@ def draw_solves(
         Draws the chips.
     """
     for one in rng.spawn(count):
-        started = time.perf_counter()
         with ArrayBench(source, seed=int(one.integers(2**63))) as bench:
             try:
                 summary = execute(plan(bench, one), bench, NullStream()).summary
@@ -90,6 +88,11 @@ def draw_solves(
             summary["converged"],
             summary["reason"],
             {name: math.inf if summary[name] is None else float(summary[name]) for name in QUANTITIES},
-            time.perf_counter() - started,
-            summary["reads"] + summary["pulses"] + summary["vectors"],
+            summary["solve_seconds"],
+            operations(summary),
         )
+
+
+def operations(summary: Mapping[str, Any]) -> int:
+    """Return the verify reads, pulses and exchanged vectors of a solve."""
+    return int(summary["reads"] + summary["pulses"] + summary["vectors"])

@@ -27,8 +27,6 @@ class SolveForecast:
         Seconds that a draw took on this machine.
     reasons : dict
         Why draws did not converge: how many, by the first clause of the reason.
-    operations : float
-        Mean number of verify reads, pulses and vectors of a solve.
     """
 
     draws: int
@@ -36,7 +34,6 @@ class SolveForecast:
     intervals: dict[str, Interval]
     wall: Interval | None
     reasons: dict[str, int]
-    operations: float
 
     @classmethod
     def of(cls, drawn: Sequence[DrawnSolve]) -> Self:
@@ -50,9 +47,8 @@ class SolveForecast:
             len(drawn),
             sum(one.converged for one in drawn),
             {name: interval for name, interval in found.items() if interval is not None},
-            prediction_interval([one.wall_seconds for one in ended]),
+            prediction_interval([one.seconds for one in ended]),
             dict(reasons),
-            sum(one.operations for one in ended) / max(len(ended), 1),
         )
 
     @property

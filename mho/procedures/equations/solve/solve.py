@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from mho.procedures.equations.circuits.programmed_blocks import (
 from mho.procedures.equations.forecast.drawn_solves import draw_solves
 from mho.procedures.equations.forecast.energy import metering
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
+from mho.procedures.equations.forecast.wall_time import wall_time
 from mho.procedures.equations.planning.block_effort import EFFORTS
 from mho.procedures.equations.planning.block_solve_plan import (
     SCHUR_OF_SOLVE,
@@ -356,16 +358,17 @@ class Solve(Procedure):
             return self._solve(plan, bench, stream)
         forecast = self._forecast(plan, bench, stream)
         solution = self._solve(plan, bench, stream)
-        return replace(solution, summary=solution.summary | {"forecast": forecast.plain()})
+        return replace(solution, summary=solution.summary | {"forecast": forecast})
 
-    def _forecast(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> SolveForecast:
+    def _forecast(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> dict[str, Any]:
         """Return the forecast from solves on drawn chips by the same plan; nothing is sent to the bench."""
         rng = np.random.default_rng(plan.rng.integers(2**63))
+        source, preset = _source(bench)
         drawn = []
         for one in draw_solves(
             lambda bench, rng: replace(copy.deepcopy(plan), rng=rng),
             self._solve,
-            _drawn_bench(bench),
+            as_arrays(source, preset),
             self.draws,
             rng,
         ):
@@ -374,14 +377,22 @@ class Solve(Procedure):
             stream.progress("forecast", len(drawn), self.draws)
         forecast = SolveForecast.of(drawn)
         stream.say(forecast.in_words())
-        stream.set_result({"forecast": forecast.plain()})  # so that it can be scored if no loop settles
-        return forecast
+        kept = forecast.plain()
+        if wall := wall_time(source, preset, drawn, Solve, lambda *_: stream.check()):
+            kept["solve_seconds"] = wall.plain()
+        stream.set_result({"forecast": kept})  # so that it can be scored if no loop settles
+        return kept
 
     def _solve(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
-        """Program, refine each right-hand side, report, with the energy that it took."""
+        """Program, refine each right-hand side, report, with the energy and the time on this machine that it took."""
+        started, apart = time.perf_counter(), stream.seconds
         with metering(bench) as meter:
             solution = self._refine(plan, bench, stream)
-        spent = {"joules": solution.summary["joules"] + meter.joules, "vectors": meter.vectors}
+        spent = {
+            "joules": solution.summary["joules"] + meter.joules,
+            "vectors": meter.vectors,
+            "solve_seconds": time.perf_counter() - started - (stream.seconds - apart),
+        }
         return replace(solution, summary=solution.summary | spent)
 
     def _refine(self, plan: PreparedSolve, bench: Bench, stream: Stream) -> Solution:
@@ -487,7 +498,7 @@ def _solutions_as_sliced(plan: SolvePlan, system: LinearSystem) -> Floats:
     return system.unknowns(form.solution(np.asarray(held, dtype=np.float64)))
 
 
-def _drawn_bench(bench: Bench) -> BenchSource:
-    """Return an open bench as one without instruments, from which chips like its own can be drawn."""
+def _source(bench: Bench) -> tuple[BenchSource, str | None]:
+    """Return what an open bench was opened from: its file, and its preset where it is simulated."""
     source = BenchSource(bench=bench.file, text=bench.text, chip_text=bench.chip_text)
-    return as_arrays(source, None if bench.simulated is None else bench.simulated.chip.preset.name)
+    return source, None if bench.simulated is None else bench.simulated.chip.preset.name

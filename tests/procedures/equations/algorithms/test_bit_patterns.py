@@ -20,10 +20,14 @@ BITS = 9
 INTEGERS = arrays.arrays(np.int64, st.integers(1, 12), elements=st.integers(-(2**BITS) + 1, 2**BITS - 1))
 
 
+def fixed_point(integers: np.ndarray, bits: int = BITS) -> FixedPoint:
+    return FixedPoint(integers, bits, 1.0, integers * 2.0**-bits)
+
+
 @given(INTEGERS, st.integers(1, 5))
 def test_the_weighted_patterns_are_the_integers(integers, most):
     groups = consecutive_groups(len(integers), most)
-    patterns, weights = bit_serial(FixedPoint(integers, BITS, 1.0), groups)
+    patterns, weights = bit_serial(fixed_point(integers), groups)
     assert_array_equal(weights @ patterns, integers)
     assert patterns.sum(axis=1).max(initial=1) <= most
     assert patterns.any(axis=1).all()
@@ -31,9 +35,7 @@ def test_the_weighted_patterns_are_the_integers(integers, most):
 
 
 def test_a_pattern_holds_one_bit_of_one_sign_of_one_group():
-    patterns, weights = bit_serial(
-        FixedPoint(np.array([5, -4, 1]), 3, 1.0), [np.array([0, 1]), np.array([2])]
-    )
+    patterns, weights = bit_serial(fixed_point(np.array([5, -4, 1]), 3), [np.array([0, 1]), np.array([2])])
     assert_array_equal(weights, [1, 1, 4, -4])
     assert_array_equal(patterns, [[1, 0, 0], [0, 0, 1], [1, 0, 0], [0, 1, 0]])
 
@@ -41,7 +43,7 @@ def test_a_pattern_holds_one_bit_of_one_sign_of_one_group():
 @given(INTEGERS, st.integers(1, 5))
 def test_patterns_in_two_s_complement_are_the_integers_in_fewer_shots(integers, most):
     groups = consecutive_groups(len(integers), most)
-    patterns, weights = bit_serial_complement(FixedPoint(integers, BITS, 1.0), groups)
+    patterns, weights = bit_serial_complement(fixed_point(integers), groups)
     assert_array_equal(weights @ patterns, integers)
     assert patterns.sum(axis=1).max(initial=1) <= most
     assert patterns.any(axis=1).all()

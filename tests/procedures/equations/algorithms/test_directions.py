@@ -68,8 +68,7 @@ def test_gcr_finds_the_smallest_residual_of_all_combinations_of_its_corrections(
     for _ in range(min(steps, n - 1)):
         correction = rng.standard_normal(n)  # an INV that answers anything
         corrections.append(correction)
-        _, image, length = way.step(correction, matrix @ correction, residual)
-        residual = residual - length * image
+        residual = residual - way.step(correction, matrix @ correction, residual)[1]
     products = np.stack([matrix @ one for one in corrections], axis=1)
     best = rhs - products @ np.linalg.lstsq(products, rhs, rcond=None)[0]
     np.testing.assert_allclose(residual, best, atol=1e-9 * np.linalg.norm(rhs))
@@ -82,9 +81,9 @@ def test_direction_and_product_belong_together_and_the_step_minimises_the_residu
     matrix, way, residual = rng.standard_normal((n, n)), d.directions(method), rng.standard_normal(n)
     for _ in range(3):
         correction = rng.standard_normal(n)
-        along, image, length = way.step(correction, matrix @ correction, residual)
-        np.testing.assert_allclose(matrix @ along, image, atol=1e-8 * np.abs(along).max() * n)
-        after = residual - length * image
+        step, image, _ = way.step(correction, matrix @ correction, residual)
+        np.testing.assert_allclose(matrix @ step, image, atol=1e-8 * np.abs(step).max() * n)
+        after = residual - image
         assert abs(after @ image) <= 1e-9 * np.linalg.norm(residual) * np.linalg.norm(image)
         residual = after
 
@@ -162,9 +161,9 @@ def test_products_are_orthogonal_however_little_of_a_correction_is_new(novelty):
     correction, images = rng.standard_normal(n), []
     for _ in range(6):
         correction = correction + novelty * rng.standard_normal(n)
-        along, image, _ = way.step(correction, matrix @ correction, rng.standard_normal(n))
-        images.append(image)
-        np.testing.assert_allclose(matrix @ along, image, atol=1e-13 / novelty)
+        step, image, length = way.step(correction, matrix @ correction, rng.standard_normal(n))
+        images.append(image / length)
+        np.testing.assert_allclose(matrix @ step / length, image / length, atol=1e-13 / novelty)
     crossed = np.stack(images) @ np.stack(images).T
     np.testing.assert_allclose(crossed, np.eye(len(images)), atol=1e-14)
 

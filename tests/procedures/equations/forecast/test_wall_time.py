@@ -1,0 +1,97 @@
+"""Time on this machine: what a run tells of it, how it is forecast, and that it is scored but not compared."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from threading import Timer
+
+import numpy as np
+import pytest
+
+from mho import run
+from mho.analysis.reports import score_forecasts
+from mho.errors import Aborted
+from mho.instruments.bench_file import load_bench_file
+from mho.procedures import DrawnSolve, Solve, wall_time
+from mho.procedures.stream import Control, Event, Paused, Progress
+from mho.running.rerun import rerun
+from mho.runs import RunFile
+
+SYSTEM = {"matrix": np.array([[2.0, 0.4], [-0.3, 1.5]]), "rhs": np.array([1.0, -0.5]), "residual": "float64"}
+DRAWS = 19
+
+
+@pytest.mark.parametrize("bench", ["arrays", "simulated"])
+def test_a_run_is_scored_by_the_time_of_its_solve_and_its_rerun_is_equal(bench: str, tmp_path: Path):
+    path, again = tmp_path / "run.h5", tmp_path / "again.h5"
+    run(Solve(**SYSTEM, draws=DRAWS), bench, seed=3, output=path)
+    assert rerun(path, output=again).equal
+    seconds = []
+    for one in (path, again):
+        with RunFile(one) as file:
+            told = file.summary
+            assert file.result_units["solve_seconds"] == "s"
+        assert 0.0 < told["solve_seconds"] < told["wall_seconds"]
+        assert told["forecast"]["solve_seconds"]["low"] > 0.0
+        seconds.append((told["solve_seconds"], told["forecast"]["solve_seconds"]))
+    assert seconds[0] != seconds[1]
+    assert score_forecasts(tmp_path).coverages["solve_seconds"].runs == 2
+
+
+def test_whoever_watches_a_run_is_not_in_the_time_of_its_solve(tmp_path: Path):
+    slept = 0.0
+
+    def sleep(event: Event) -> None:
+        nonlocal slept
+        started = time.perf_counter()
+        time.sleep(0.1)
+        slept += time.perf_counter() - started
+
+    told = run(Solve(**SYSTEM), "arrays", seed=3, output=tmp_path / "run.h5", observers=[sleep]).summary
+    assert told["solve_seconds"] < 0.5 * slept < told["wall_seconds"]
+
+
+def test_a_pause_is_not_in_the_time_of_its_solve(tmp_path: Path):
+    control, pause = Control(), 2.0
+
+    def resume() -> None:
+        control.pausing = False
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Paused):
+            Timer(pause, resume).start()
+        elif isinstance(event, Progress) and event.done == event.total:
+            control.pausing = True
+
+    path = tmp_path / "run.h5"
+    told = run(Solve(**SYSTEM), "arrays", seed=3, output=path, observers=[watch], control=control).summary
+    assert told["solve_seconds"] < pause < told["wall_seconds"]
+
+
+def drawn(operations: int) -> list[DrawnSolve]:
+    return [
+        DrawnSolve(True, "", {"bits": 24.0}, seconds, operations) for seconds in np.linspace(1.0, 2.0, DRAWS)
+    ]
+
+
+def test_without_instruments_it_is_the_time_of_the_draws():
+    interval = wall_time(load_bench_file("arrays"), None, drawn(1000), Solve)
+    assert (interval.low, interval.median, interval.high) == (1.0, 1.5, 2.0)
+    assert wall_time(load_bench_file("arrays"), None, drawn(1000)[1:], Solve) is None  # too few
+
+
+def test_at_the_wire_it_grows_with_the_operations_whatever_a_draw_took():
+    few, many = (
+        wall_time(load_bench_file("simulated"), "pku", drawn(count), Solve) for count in (1000, 100_000)
+    )
+    assert few.low > 0.0
+    assert many.median > 10.0 * few.median
+
+
+def test_it_stops_between_solves_at_the_wire():
+    def stop(done: int, total: int) -> None:
+        raise Aborted("enough")
+
+    with pytest.raises(Aborted):
+        wall_time(load_bench_file("simulated"), "pku", drawn(1000), Solve, stop)
