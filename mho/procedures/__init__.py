@@ -17,7 +17,8 @@ from mho.procedures.equations.invert.invert import Inversions, Invert
 from mho.procedures.equations.multiply.multiply import Multiply, Products
 from mho.procedures.equations.planning.loop_choice import Tried
 from mho.procedures.equations.planning.method_choice import MethodChoice
-from mho.procedures.equations.solve.solve import PreparedSolve, Solve
+from mho.procedures.equations.solve.prepared_solve import PreparedSolve
+from mho.procedures.equations.solve.solve import Solve
 from mho.procedures.equations.solve.solve_result import Solution
 from mho.procedures.parameters import (
     BooleanParameter,

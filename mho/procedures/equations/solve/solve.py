@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -51,9 +51,10 @@ from mho.procedures.equations.planning.schwarz_solve_plan import (
     check_blocks,
     plan_schwarz_solve,
 )
-from mho.procedures.equations.planning.solve_plan import SolvePlan, plan_solve
+from mho.procedures.equations.planning.solve_plan import plan_solve
 from mho.procedures.equations.solve.answers import Answer, record_answer
 from mho.procedures.equations.solve.earlier_answers import answers_table, earlier_answers
+from mho.procedures.equations.solve.prepared_solve import PreparedSolve, solutions_as_sliced
 from mho.procedures.equations.solve.programmed_block_matrix import ProgrammedBlockMatrix
 from mho.procedures.equations.solve.programmed_matrix import (
     VECTOR_VOLTS,
@@ -97,35 +98,6 @@ from mho.runs.intervals import LEAST_DRAWS
 from mho.runs.standard_figures import convergence_figure
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class PreparedSolve:
-    """A system on one bench.
-
-    Attributes
-    ----------
-    system : LinearSystem
-    on_chip : SolvePlan or BlockSolvePlan
-        Encoding and placement of the matrix.
-    sliced : (n, k) array
-        The solutions of the matrix as the slices hold it.
-    slices_wanted : int
-        Number of slices required by the bits; the chip may have room for fewer. 0 for products in float64.
-    settings : WriteVerifySettings
-    leaf : int
-        The largest matrix of a loop.
-    rng : numpy.random.Generator
-        Of the forecasts, where a loop that does not settle is replaced.
-    """
-
-    system: LinearSystem
-    on_chip: SolvePlan | BlockSolvePlan
-    sliced: Floats
-    slices_wanted: int
-    settings: WriteVerifySettings
-    leaf: int
-    rng: np.random.Generator
 
 
 class Solve(Procedure):
@@ -226,9 +198,7 @@ class Solve(Procedure):
             analogue_loop=self.loop_targets == "analogue",
             slice_ratio=self._slice_ratio(bench),
         )
-        return PreparedSolve(
-            given, on_chip, _solutions_as_sliced(on_chip, given), wanted, settings, leaf, rng
-        )
+        return PreparedSolve(given, on_chip, solutions_as_sliced(on_chip, given), wanted, settings, leaf, rng)
 
     def _prepare_blocks(
         self,
@@ -485,17 +455,6 @@ class Solve(Procedure):
             [row for answer in answers for row in answer.rows],
             summary,
         )
-
-
-def _solutions_as_sliced(plan: SolvePlan, system: LinearSystem) -> Floats:
-    """Return the solutions (n, k) of the matrix as the chip's products hold it."""
-    form = plan.preconditioning
-    try:
-        held = np.linalg.solve(plan.held, form.equations(system.rhs))
-    except np.linalg.LinAlgError:
-        bits = 0 if plan.multiply is None else plan.multiply.fixed.bits
-        raise InputError(f"the matrix is singular to {bits} bits; use more bits or another matrix") from None
-    return system.unknowns(form.solution(np.asarray(held, dtype=np.float64)))
 
 
 def _source(bench: Bench) -> tuple[BenchSource, str | None]:
