@@ -32,7 +32,7 @@ FULL = 32767  # the code of the end of the range
 MEMORY = 65536  # capacity of the board's memory, in codes
 
 
-class Line:
+class BusLock:
     """The connection to a board, reserved for a message and its reply.
 
     Signs of life come from another thread, and must not separate the two.
@@ -73,22 +73,22 @@ class ArrayBoardDriver(BlockInstrument):
     watchdog = Instrument.measurement(":SYST:WDOG?", "Get the watchdog's time, s; 0 is off.")
 
     def __init__(self, address: str | Adapter, visa_library: str = "", **connection: Any) -> None:
-        self._line = Line()
+        self._lock = BusLock()
         super().__init__(address, visa_library, **connection)
 
     def ask(self, command: str, query_delay: float | None = None) -> str:
         """Send a query and return its reply."""
-        with self._line:
+        with self._lock:
             return super().ask(command, query_delay)
 
     def exchange(self, command: str) -> str:
         """Send a message with an error check at its end, and return the replies before the check."""
-        with self._line:
+        with self._lock:
             return super().exchange(command)
 
     def interrupt(self) -> None:
         """Send a device clear."""
-        with self._line:
+        with self._lock:
             super().interrupt()
 
     def exchange_samples(self, message: bytes, kind: str) -> Floats:
@@ -99,14 +99,14 @@ class ArrayBoardDriver(BlockInstrument):
         InstrumentError
             As `exchange_block` does.
         """
-        with self._line:
+        with self._lock:
             self.write_bytes(message)
             return self.receive_block(kind)
 
     def beat(self, patience: float) -> None:
         """Send a sign of life, from any thread, and wait `patience` (s) for the reply; a pending message counts as one."""
         within(patience, PATIENCE)
-        with self._line.unless_busy() as free:
+        with self._lock.unless_busy() as free:
             if free:
                 with self._timeout_at_most(patience):
                     self.ask("*OPC?")
