@@ -117,7 +117,7 @@ class BusInstrument(Instrument):
         self._identity = identity
 
     # PyMeasure looks up reserved names at every attribute access; without `dynamic` properties there are
-    # none, and plain access makes a message ten microseconds cheaper.
+    # none, and plain access makes a message several microseconds cheaper.
     __getattribute__ = object.__getattribute__
     __setattr__ = object.__setattr__
 
