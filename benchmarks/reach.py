@@ -1,7 +1,7 @@
 """How far solving reaches: 36 families of systems, 1 to 32 unknowns, counted by condition number, hybrid and all analogue.
 
-Each repeat is one seed of system and chip. A tenth of the solves is made again at the wire, all analogue ones of up to
-eight unknowns only. No other program solves on such cells and gives a verdict, so there is no peer.
+Each repeat is one seed of system and chip. A tenth of the solves is made again at the wire. No other program solves on
+such cells and gives a verdict, so there is no peer.
 """
 
 from __future__ import annotations
@@ -25,10 +25,6 @@ PRESET, OTHERS = "pku", ("quiet", "relaxing")
 OTHER_SEEDS = 4  # seeds of pku for one of each other preset and of stuck cells
 STUCK = 0.01
 CYCLES = 40
-WIRE_SIZES = {
-    "hybrid": 32,
-    "all analogue": 8,
-}  # largest at the wire, where a product of 32 unknowns takes seconds
 WIRE_SHARE = 10  # one in so many is made again at the wire
 BINS = (10.0, 1e2, 1e3, 1e4)  # upper ends of the condition numbers counted together
 
@@ -50,7 +46,7 @@ def run(repeat: int) -> list[Figure]:
             preset: judge_all(list(_cases(preset, residual, 0.0, each))) for preset, each in seeds.items()
         }
         stuck = judge_all(list(_cases(PRESET, residual, STUCK, fewer)))
-        wire = judge_all(list(at_the_wire(_cases(PRESET, residual, 0.0, repeat), WIRE_SIZES[mode])))
+        wire = judge_all(list(at_the_wire(_cases(PRESET, residual, 0.0, repeat))))
         everything += [*(one for each in solved.values() for one in each), *stuck, *wire]
         figures += _of_mode(mode, solved, stuck, wire)
     return [*figures, *_all(everything)]
@@ -71,12 +67,12 @@ def _cases(preset: str, residual: str, stuck: float, seeds: int) -> Iterator[Cas
         yield Case(seed, family, size, preset, stuck, 0.0, "arrays", residual, CYCLES)
 
 
-def at_the_wire(cases: Iterable[Case], largest: int) -> Iterator[Case]:
-    """Return a tenth of the cases of up to `largest` unknowns, drawn the same every time, at the wire."""
-    small = [case for case in cases if case.size <= largest]
-    drawn = np.random.default_rng(0).permutation(len(small))[: len(small) // WIRE_SHARE]
+def at_the_wire(cases: Iterable[Case]) -> Iterator[Case]:
+    """Return a tenth of the cases, drawn the same every time, at the wire."""
+    every = list(cases)
+    drawn = np.random.default_rng(0).permutation(len(every))[: len(every) // WIRE_SHARE]
     for number in sorted(drawn.tolist()):
-        yield replace(small[number], bench="simulated")
+        yield replace(every[number], bench="simulated")
 
 
 def share(verdicts: list[Verdict]) -> float:
@@ -207,7 +203,7 @@ def _wire(mode: str, verdicts: list[Verdict], on_arrays: list[Verdict]) -> Figur
     arrays = {(one.case.family, one.case.size, one.case.number): one.converged for one in on_arrays}
     alike = sum(one.converged == arrays[one.case.family, one.case.size, one.case.number] for one in verdicts)
     return Figure(
-        f"{mode}: at the wire as on arrays, up to {WIRE_SIZES[mode]} unknowns",
+        f"{mode}: at the wire as on arrays",
         100.0 * alike / max(len(verdicts), 1),
         f"% of {len(verdicts)}",
         detail=bins(verdicts),

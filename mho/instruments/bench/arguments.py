@@ -100,9 +100,7 @@ def cell(given: Any, arrays: Shapes) -> Cell:
         raise InputError(f"{_shown(given)} is no cell; give Cell(array, row, column)")
     array, row, column = given
     rows, columns = _shape(array, arrays)
-    return Cell(
-        array, *lines((row,), rows, f"row of {array}"), *lines((column,), columns, f"column of {array}")
-    )
+    return Cell(array, _line(row, rows, f"row of {array}"), _line(column, columns, f"column of {array}"))
 
 
 def lines(given: Any, available: float, name: str) -> list[int]:
@@ -112,17 +110,21 @@ def lines(given: Any, available: float, name: str) -> list[int]:
         wanted = given.tolist() if plain and given.ndim == 1 else list(given)
     except TypeError:
         raise InputError(f"{name}: {_shown(given)} is no list of line numbers") from None
-    for line in wanted:
-        if (
-            isinstance(line, bool | np.bool_)
-            or not isinstance(line, int | np.integer)
-            or not 0 <= line < available
-        ):
-            there = f" from 0 to {available - 1:g}" if math.isfinite(available) else " from 0"
-            raise InputError(f"there is no {name} {_shown(line)}; give one{there}")
-    if not wanted or len(set(wanted)) != len(wanted):
+    numbers = [_line(line, available, name) for line in wanted]
+    if not numbers or len(set(numbers)) != len(numbers):
         raise InputError(f"{name}: no line, or one twice; name each once")
-    return [int(line) for line in wanted]
+    return numbers
+
+
+def _line(given: Any, available: float, name: str) -> int:
+    if (
+        isinstance(given, bool | np.bool_)
+        or not isinstance(given, int | np.integer)
+        or not 0 <= given < available
+    ):
+        there = f" from 0 to {available - 1:g}" if math.isfinite(available) else " from 0"
+        raise InputError(f"there is no {name} {_shown(given)}; give one{there}")
+    return int(given)
 
 
 def block_lines(array: Any, rows: Any, columns: Any, arrays: Shapes) -> tuple[list[int], list[int]]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence, Set
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 from weakref import proxy
 
 import numpy as np
@@ -32,7 +31,10 @@ if TYPE_CHECKING:  # for type checking only: a bench of real instruments does no
     from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
     from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
+T = TypeVar("T")
+
 NOTHING: frozenset[str] = frozenset()  # no crosspoint
+BETWEEN_VECTORS = "0 V between vectors"  # where an exchange ends
 
 
 class Simulated(Protocol):
@@ -230,8 +232,7 @@ class Bench(GuardedBench):
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
         def read() -> Reading:
             self._program(cell, "READ", gate)
-            with self._moving("smu", REST):
-                return self.instruments.smu.read(volts)
+            return self._act("smu", REST, lambda: self.instruments.smu.read(volts))
 
         return once_more(read)
 
@@ -289,8 +290,7 @@ class Bench(GuardedBench):
         self.checkpoint()
         low = self.file.read.voltage
         check_levels(cell, [self._read(cell, gate, low)], [low])
-        with self._moving("smu", REST):
-            readings = self.instruments.smu.sweep(volts, delay)
+        readings = self._act("smu", REST, lambda: self.instruments.smu.sweep(volts, delay))
         check_levels(cell, readings, volts)
         self._last = readings[-1]
         return readings
@@ -323,8 +323,7 @@ class Bench(GuardedBench):
             self.instruments.pulser.shape(self._channels[line], voltage=pulse.voltage, width=pulse.width)
 
         once_more(aim)
-        with self._moving("pulser", REST):
-            self.instruments.pulser.fire(self._channels[line], count)
+        self._act("pulser", REST, lambda: self.instruments.pulser.fire(self._channels[line], count))
 
     def waveform(
         self,
@@ -377,15 +376,18 @@ class Bench(GuardedBench):
             pulser.shape_waveform(self._channels[line], values, interval=interval)
 
         once_more(aim)
-        with self._moving("pulser", REST):
-            pulser.fire(self._channels[line], count)
+        self._act("pulser", REST, lambda: pulser.fire(self._channels[line], count))
 
-    @contextmanager
-    def _moving(self, role: str, afterwards: str) -> Iterator[None]:
-        """Perform an action of a role; the result is valid only if the board kept its mode meanwhile."""
-        with self._states.moving(role, afterwards):
-            yield
+    def _act(self, role: str, afterwards: str, act: Callable[[], T]) -> T:
+        """Return the result of an action of a role, which is valid only if the board kept its mode meanwhile.
+
+        The role is unknown while it acts, and `afterwards` when that has succeeded.
+        """
+        self._states.forget(role)
+        result = act()
+        self._states.note(role, afterwards)
         self._watchdog.confirm(self._mode)
+        return result
 
     def _program(self, cell: Cell, path: Path, gate: float) -> None:
         if self._mode != "PROGRAM":
@@ -448,8 +450,7 @@ class Bench(GuardedBench):
         """
         volts = given.vectors(volts, "voltages to multiply")
         self.checkpoint()
-        with self._moving("daq", "0 V between vectors"):  # where an exchange ends
-            amperes = self._vectors.multiply(volts)
+        amperes = self._act("daq", BETWEEN_VECTORS, lambda: self._vectors.multiply(volts))
         self.on_vectors("MULTIPLY", volts, amperes)
         return amperes
 
@@ -514,8 +515,7 @@ class Bench(GuardedBench):
         """
         volts = given.vectors(volts, "voltages to invert")
         self.checkpoint()
-        with self._moving("daq", "0 V between vectors"):
-            outputs = self._vectors.invert(volts)
+        outputs = self._act("daq", BETWEEN_VECTORS, lambda: self._vectors.invert(volts))
         self.on_vectors("INVERT", volts, outputs)
         return outputs
 

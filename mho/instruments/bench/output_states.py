@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,18 +54,11 @@ class OutputStates:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._known: dict[str, OutputState] = {}
+        self._known: dict[str, tuple[str, Source, float, float]] = {}  # noted often, asked for seldom
 
     def note(self, role: str, value: str, source: Source = "set and confirmed") -> None:
         """Record what has just been set and confirmed, or read, for a role."""
-        self._known[role] = OutputState(value, source, self._now(), time.time())
-
-    @contextmanager
-    def moving(self, role: str, afterwards: str) -> Iterator[None]:
-        """Mark a role as unknown while it acts, and as `afterwards` when that succeeds."""
-        self.forget(role)
-        yield
-        self.note(role, afterwards)
+        self._known[role] = value, source, self._now(), time.time()
 
     def forget(self, *roles: str) -> None:
         """Mark the named roles, or all, as unknown."""
@@ -75,4 +67,5 @@ class OutputStates:
 
     def of(self, role: str) -> OutputState:
         """Return what is known of a role."""
-        return self._known.get(role, UNKNOWN)
+        known = self._known.get(role)
+        return UNKNOWN if known is None else OutputState(*known)

@@ -32,6 +32,36 @@ FULL = 32767  # the code of the end of the range
 MEMORY = 65536  # capacity of the board's memory, in codes
 
 
+class BusLock:
+    """The connection to a board, reserved for a message and its reply.
+
+    Signs of life come from another thread, and must not separate the two.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._held = 0
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._held += 1
+
+    def __exit__(self, *raised: object) -> None:
+        self._held -= 1
+        self._lock.release()
+
+    @contextmanager
+    def unless_busy(self) -> Iterator[bool]:
+        """Reserve the connection without waiting; yield whether it was free, also of this thread's own messages."""
+        if not self._lock.acquire(blocking=False):
+            yield False
+            return
+        try:
+            yield not self._held
+        finally:
+            self._lock.release()
+
+
 class ArrayBoardDriver(BlockInstrument):
     """The board as `mho.instruments.roles.ArrayBoard`; every switch is read back in the message that moves it."""
 
@@ -43,34 +73,22 @@ class ArrayBoardDriver(BlockInstrument):
     watchdog = Instrument.measurement(":SYST:WDOG?", "Get the watchdog's time, s; 0 is off.")
 
     def __init__(self, address: str | Adapter, visa_library: str = "", **connection: Any) -> None:
-        # Signs of life come from another thread, and must not separate a message from its reply.
-        self._line = threading.RLock()
-        self._talking = 0
+        self._lock = BusLock()
         super().__init__(address, visa_library, **connection)
-
-    @contextmanager
-    def talking(self) -> Iterator[None]:
-        """Reserve the connection for a message and its reply."""
-        with self._line:
-            self._talking += 1
-            try:
-                yield
-            finally:
-                self._talking -= 1
 
     def ask(self, command: str, query_delay: float | None = None) -> str:
         """Send a query and return its reply."""
-        with self.talking():
+        with self._lock:
             return super().ask(command, query_delay)
 
     def exchange(self, command: str) -> str:
         """Send a message with an error check at its end, and return the replies before the check."""
-        with self.talking():
+        with self._lock:
             return super().exchange(command)
 
     def interrupt(self) -> None:
         """Send a device clear."""
-        with self.talking():
+        with self._lock:
             super().interrupt()
 
     def exchange_samples(self, message: bytes, kind: str) -> Floats:
@@ -81,21 +99,17 @@ class ArrayBoardDriver(BlockInstrument):
         InstrumentError
             As `exchange_block` does.
         """
-        with self.talking():
+        with self._lock:
             self.write_bytes(message)
             return self.receive_block(kind)
 
     def beat(self, patience: float) -> None:
         """Send a sign of life, from any thread, and wait `patience` (s) for the reply; a pending message counts as one."""
         within(patience, PATIENCE)
-        if not self._line.acquire(blocking=False):
-            return
-        try:
-            if not self._talking:
+        with self._lock.unless_busy() as free:
+            if free:
                 with self._timeout_at_most(patience):
                     self.ask("*OPC?")
-        finally:
-            self._line.release()
 
     def standing_mode(self) -> Mode:
         """Query the mode of the board; raises `InstrumentError` for an unknown one."""

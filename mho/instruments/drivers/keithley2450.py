@@ -181,7 +181,8 @@ class Keithley2450(VoltageSourceMeter, ScpiInstrument):
 
     def hold(self, voltage: float) -> None:
         """Source `voltage` (V) until the next command; raises `LimitError` beyond 210 V."""
-        self.source_voltage = voltage
+        within(voltage, VOLTAGE)
+        self.exchange(f":SOUR:VOLT {voltage:.9e}")
 
     def read(self, voltage: float) -> Reading:
         """Step to `voltage` (V), measure once, return to 0 V: one message.

@@ -13,7 +13,7 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.procedures.cells.array_programming import FlatCells, Verified, read_cells, verify_cells
-from mho.procedures.cells.pulse_energy import pulse_energy
+from mho.procedures.cells.pulse_energy import cell_energy
 from mho.procedures.cells.write_verify import WriteVerify
 from mho.procedures.stream import Stream
 from mho.runs import Column, Map, Table
@@ -260,8 +260,8 @@ class Programmer:
     def _read(self, cell: Cell, pulse: Pulse | None) -> float:
         conductance = self._bench.read(cell)
         self.reads += 1
-        kind, volts, width = (KINDS[pulse.kind], pulse.voltage, pulse.width) if pulse else (0, 0.0, 0.0)
-        self.joules += pulse_energy(self._bench.file, kind, volts, width, conductance)
+        volts, width = (pulse.voltage, pulse.width) if pulse else (0.0, 0.0)
+        self.joules += cell_energy(self._bench.file, volts, width, conductance)
         if not self._recorded:
             return conductance
         self._stream.record(

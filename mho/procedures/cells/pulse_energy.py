@@ -10,6 +10,11 @@ from mho.instruments.bench_file import BenchFile
 LINE_FREQUENCY = 60.0  # Hz, of the meter's power line cycles
 
 
+def cell_energy(read: BenchFile, voltage: float, width: float, conductance: float) -> float:
+    """Return the energy, J, of one verify read and of the pulse before it: V, s (both 0 without a pulse), S."""
+    return abs(conductance) * (voltage * voltage * width + _of_read(read))
+
+
 def pulse_energy(
     read: BenchFile, kind: ArrayLike, voltage: ArrayLike, width: ArrayLike, conductance: ArrayLike
 ) -> float:
@@ -23,5 +28,9 @@ def pulse_energy(
         0 for a read alone; V; s; S.
     """
     pulses = np.where(np.asarray(kind) > 0, np.square(voltage) * np.asarray(width), 0.0)
-    reads = read.read.voltage**2 * read.read.nplc / LINE_FREQUENCY
-    return float((np.abs(conductance) * (pulses + reads)).sum())
+    return float((np.abs(conductance) * (pulses + _of_read(read))).sum())
+
+
+def _of_read(read: BenchFile) -> float:
+    """Return the energy of a verify read for each siemens, J/S."""
+    return read.read.voltage**2 * read.read.nplc / LINE_FREQUENCY

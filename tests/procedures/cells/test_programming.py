@@ -13,6 +13,7 @@ from mho.chip_maps.placement import Placement
 from mho.errors import Aborted
 from mho.instruments import Bench, Cell, open_bench
 from mho.procedures.cells.programming import KINDS, PULSES, Block, BlockMaps, Programmer
+from mho.procedures.cells.pulse_energy import pulse_energy
 from mho.procedures.cells.write_verify import WriteVerifySettings
 
 CHIP = load_chip_map("reference")
@@ -87,6 +88,8 @@ def test_every_read_and_pulse_is_a_row_of_the_table():
     assert {row["array"] for row in notes.rows} == {ARRAYS.index("multiply")}
     times = [row["time"] for row in notes.rows]
     assert times == sorted(times)
+    energies = ([row[name] for row in notes.rows] for name in ("kind", "voltage", "width", "conductance"))
+    assert programmer.joules == pytest.approx(pulse_energy(bench.file, *energies), rel=1e-12)
     last = {(row["row"], row["column"]): row["conductance"] for row in notes.rows}
     assert_array_equal([[last[r, c] for c in (0, 1)] for r in (0, 1)], b.achieved)
 

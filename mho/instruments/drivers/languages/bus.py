@@ -117,8 +117,9 @@ class BusInstrument(Instrument):
         self._identity = identity
 
     # PyMeasure looks up reserved names at every attribute access; without `dynamic` properties there are
-    # none, and a plain look-up makes a message several microseconds cheaper.
+    # none, and plain access makes a message several microseconds cheaper.
     __getattribute__ = object.__getattribute__
+    __setattr__ = object.__setattr__
 
     @property
     def _title(self) -> str:
@@ -173,7 +174,7 @@ class BusInstrument(Instrument):
         if not self._in_step and self._identity:
             self._synchronise()
         self._last = message
-        self._in_step = not any(token in message for token in self.ANSWERED)
+        self._in_step = not any(map(message.__contains__, self.ANSWERED))
 
     def _question(self) -> tuple[str, str]:
         """Return a query that no driver uses, with its reply; different for each `_nonce`."""
@@ -373,6 +374,7 @@ class BusChannel(Channel):
     """One channel of a `BusInstrument`; ``{ch}`` in a command is its number or name."""
 
     __getattribute__ = object.__getattribute__
+    __setattr__ = object.__setattr__
 
     def ask(self, command: str, query_delay: float | None = None) -> str:
         """Send a query and return its reply; raises `InstrumentError` as the instrument does."""

@@ -24,7 +24,7 @@ __all__ = [
     "within",
 ]  # fmt: skip
 
-_ERROR_REPLY = re.compile(r'(?:\A|;)\s*([+-]?\d+),"((?:[^"]|"")*)"\s*\Z')
+_ERROR_REPLY = re.compile(r'(?:\A|;)\s*([+-]?\d+),"([^"]*(?:""[^"]*)*)"\s*\Z')
 
 
 class ScpiInstrument(SCPIMixin, BusInstrument):

@@ -33,7 +33,9 @@ SENSED = {"CURR": "CURRent[:DC]", "VOLT": "VOLTage[:DC]", "RES": "RESistance"}
 OFF_MODES = ("NORMal", "HIMPedance", "ZERO", "GUARd")
 INTERLOCK_VOLTAGE = 42.0
 FULL_CURRENT_VOLTAGE, FULL_VOLTAGE_CURRENT = 21.0, 0.105  # beyond the one, no more than the other: 20 W
-PROTECTIONS = tuple(f"PROT{volts}" for volts in (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180))
+PROTECTIONS = {"NONE": math.inf} | {
+    f"PROT{volts}": float(volts) for volts in (2, 5, 10, 20, 40, 60, 80, 100, 120, 140, 160, 180)
+}
 SETTLING = 1e-4  # s in which a current source finds its voltage
 DELAY = Numeric(0.0, 0.0, 1e4, unit="S")
 LEVELS = {"VOLT": Numeric(0.0, -210.0, 210.0, unit="V"), "CURR": Numeric(0.0, -1.05, 1.05, unit="A")}
@@ -55,7 +57,7 @@ class Source(ReadingBuffers):
     current_limit = Setting(":SOURce[1]:VOLTage:ILIMit[:LEVel]", Numeric(1.05e-4, 1e-9, 1.05, unit="A"))
     voltage_limit = Setting(":SOURce[1]:CURRent:VLIMit[:LEVel]", Numeric(21.0, 0.02, 210.0, unit="V"))
     protections = FunctionSetting(
-        ":SOURce[1]:<function>:PROTection[:LEVel]", SOURCED, Choice("NONE", ("NONE", *PROTECTIONS))
+        ":SOURce[1]:<function>:PROTection[:LEVel]", SOURCED, Choice("NONE", tuple(PROTECTIONS))
     )
     delays = FunctionSetting(":SOURce[1]:<function>:DELay", SOURCED, DELAY)
     delay_auto = FunctionSetting(":SOURce[1]:<function>:DELay:AUTO", SOURCED, Boolean(True))
@@ -157,8 +159,7 @@ class Source(ReadingBuffers):
     @property
     def highest(self) -> float:
         """Largest voltage with the overvoltage protection, V."""
-        chosen = self.protections[self.function]
-        return float(chosen.removeprefix("PROT")) if chosen != "NONE" else math.inf
+        return PROTECTIONS[self.protections[self.function]]
 
     @levels.on_change
     @protections.on_change

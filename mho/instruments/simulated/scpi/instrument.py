@@ -256,7 +256,9 @@ class ScpiDevice:
     @query(":SYSTem:ERRor[:NEXT]")
     def _next_error(self) -> str:
         error = self.status.next_error()
-        return self.format_error(error._replace(text=error.text.replace('"', '""')))
+        if '"' in error.text:
+            error = error._replace(text=error.text.replace('"', '""'))
+        return self.format_error(error)
 
     @query(":SYSTem:ERRor:COUNt")
     def _error_count(self) -> str:

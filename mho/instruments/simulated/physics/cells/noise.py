@@ -228,6 +228,8 @@ def _coefficients(times: Floats, aperture: float, forgotten: int) -> tuple[Any, 
 def _draws(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:
     """Return standard normal draws (decades, ...), those of a cell one after the other."""
     drawn = rng.standard_normal((*shape[1:], shape[0]), np.float32)
+    if len(shape) == 1:  # one cell
+        return drawn
     return np.ascontiguousarray(np.moveaxis(drawn, -1, 0))
 
 
