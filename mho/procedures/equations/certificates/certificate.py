@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 MANTISSA = 53  # bits of a double
 SPLITTER = 2.0**27 + 1.0  # splits a double into two halves whose products are exact
 EPSILON = 2.0 ** (1 - MANTISSA)
+NAMED = 10  # lines that depend on others which a message names
 WORTH = 16.0
 """Factor by which scaled rows must lower the condition number: for less the residual is measured as it is."""
 
@@ -62,6 +63,13 @@ def dependent_rows(matrix: Floats) -> list[int]:
     diagonal = np.abs(np.diag(triangle))
     rank = int((diagonal > max(matrix.shape) * EPSILON * diagonal.max(initial=0.0)).sum())
     return sorted(int(row) for row in order[rank:]) or [int(order[-1])]
+
+
+def dependent_rows_in_words(matrix: Floats) -> str:
+    """Return `dependent_rows` by their numbers, of many the first `NAMED` and how many more there are."""
+    rows = dependent_rows(matrix)
+    named = ", ".join(str(row) for row in rows[:NAMED])
+    return named if len(rows) <= NAMED else f"{named} and {len(rows) - NAMED} more"
 
 
 def norm(vector: Floats) -> float:
@@ -163,10 +171,7 @@ class Certifier:
     def require(self, bits: float) -> None:
         """Raise `InputError` when A is singular in float64, or no float64 solution can be proved to have `bits`."""
         if not self.condition < math.inf:
-            rows, columns = (
-                ", ".join(str(line) for line in dependent_rows(lines))
-                for lines in (self._matrix, self._matrix.T)
-            )
+            rows, columns = (dependent_rows_in_words(lines) for lines in (self._matrix, self._matrix.T))
             raise InputError(
                 "the matrix is singular in float64: its smallest singular value is rounding noise; rows that depend on "
                 f"others (counted from 0): {rows}; columns: {columns}; without these columns the rest can be solved by "

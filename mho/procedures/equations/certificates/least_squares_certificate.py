@@ -22,7 +22,7 @@ from mho.errors import InputError
 from mho.procedures.equations.certificates.certificate import (
     EPSILON,
     Certifier,
-    dependent_rows,
+    dependent_rows_in_words,
     exact_residual,
 )
 
@@ -77,7 +77,7 @@ def full_rank(matrix: Floats) -> tuple[float, float]:
         )
     smallest = float(values[-1]) - len(matrix) * EPSILON * largest
     if not smallest > 0.0:
-        columns = ", ".join(str(column) for column in dependent_rows(matrix.T))
+        columns = dependent_rows_in_words(matrix.T)
         raise InputError(
             "the matrix has less than full column rank in float64, so least squares has no unique solution; columns that "
             f"depend on others (counted from 0): {columns}; take them out"

@@ -190,6 +190,14 @@ def test_the_rows_that_depend_on_others_are_as_many_as_the_rank_lacks_and_leave_
     assert np.linalg.matrix_rank(np.delete(matrix, rows, axis=0)) == rank
 
 
+def test_many_dependent_rows_are_counted_in_one_sentence():
+    matrix = np.ones((40, 40))
+    with pytest.raises(
+        InputError, match=r"others \(counted from 0\): (\d+, ){9}\d+ and 29 more; columns: .* 29 more; "
+    ):
+        Certifier(matrix).require(24.0)
+
+
 def test_zero_is_proved_to_be_the_solution_of_zero():
     matrix, _ = a_system(0, 4, 10.0)
     certificate = Certifier(matrix).certify(np.zeros(4), 0.0, 0.0)
