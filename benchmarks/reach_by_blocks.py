@@ -1,6 +1,6 @@
 """How far solving by blocks reaches: 36 families, 256 and 1,024 unknowns, loops of 32, counted by condition number.
 
-Hybrid, on bench `arrays`, with what `mho solve` chooses. A repeat is one seed of system and chip, and takes half an hour
+Hybrid, on bench `arrays`, with what `mho solve` chooses. A repeat is one seed of system and chip, and takes an hour
 of one core. No other program solves on such cells and gives a verdict, so there is no peer.
 """
 
