@@ -12,7 +12,7 @@ from mho.chip_maps.chip import load_chip_map
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import VIRGIN, CellArray
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.procedures.cells.write_verify import WriteVerify, WriteVerifySettings
+from mho.procedures.cells.programming.write_verify import WriteVerify, WriteVerifySettings
 
 Floats = NDArray[np.float64]
 Row = tuple[str, str, str, str]  # quantity, preset, measured, source

@@ -1,6 +1,6 @@
 """The settings of write-verify: voltages, widths and bounds, from a chip map's section ``[write_verify]``.
 
-The defaults are those of the reference chip. `mho.procedures.cells.write_verify` describes the scheme.
+The defaults are those of the reference chip. `mho.procedures.cells.programming.write_verify` describes the scheme.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@
 """
 
 from mho.procedures.base import Procedure
-from mho.procedures.cells.program import Program, Programmed
-from mho.procedures.cells.read import Read, Reads
-from mho.procedures.cells.sweep import Sweep, Sweeps
+from mho.procedures.cells.programming.program import Program, Programmed
+from mho.procedures.cells.reading.read import Read, Reads
+from mho.procedures.cells.switching.sweep import Sweep, Sweeps
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
 from mho.procedures.equations.forecast.energy import EnergyModel
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast

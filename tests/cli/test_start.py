@@ -34,5 +34,5 @@ def test_help_is_there_before_anything_large(words) -> None:
 
 def test_a_procedure_is_described_without_pandas() -> None:
     there = loaded("run", "read", "--help")
-    assert "mho.procedures.cells.read" in there
+    assert "mho.procedures.cells.reading.read" in there
     assert not there & {"pandas", "PySide6", "matplotlib"}

@@ -138,7 +138,7 @@ def test_an_installed_package_offers_its_procedures_by_name(lab, shell: Shell, m
     with caplog.at_level(logging.WARNING, "mho"):
         known = known_procedures()
     assert known["look"] is kind
-    assert known["read"].__module__ == "mho.procedures.cells.read"
+    assert known["read"].__module__ == "mho.procedures.cells.reading.read"
     assert "broken" not in known
     assert "procedure 'broken' is not offered: " in caplog.text
     with pytest.raises(InputError, match="has no class 'Nothing'"):

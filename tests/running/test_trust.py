@@ -176,7 +176,7 @@ def test_a_clone_has_no_folder_of_the_files_choice(honest, place, tmp_path):
     path = forged(honest, place, "procedure", tmp_path / "forged.h5")
     with h5py.File(path, "r+") as file:
         del file["entry/provenance/procedure"]
-        file["entry/provenance/procedure"] = np.bytes_(b"mho.procedures.cells.read:Read")
+        file["entry/provenance/procedure"] = np.bytes_(b"mho.procedures.cells.reading.read:Read")
     run_samples.seal_again(path)
     order = order_of_run(path)
     assert order.folder == tmp_path
@@ -292,7 +292,7 @@ def test_on_a_terminal_a_person_is_asked(answer, monkeypatch):
 
 def test_what_is_mhos_own_needs_no_trust():
     bench = '[instruments.smu]\ndriver = "mho.instruments.drivers.keithley2450:Keithley2450"\ntwin = "os:system"\n'
-    assert foreign("mho.procedures.cells.read:Read", bench, "x") == ("os:system",)
+    assert foreign("mho.procedures.cells.reading.read:Read", bench, "x") == ("os:system",)
     assert foreign("proceduresx.read:Read", "", "x") == ("proceduresx.read:Read",)
     with pytest.raises(InputError, match="nested deeper"):
         foreign("", "a = " + "[" * 9999 + "]" * 9999, "x")

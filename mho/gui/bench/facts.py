@@ -14,7 +14,7 @@ from mho.runs import RunFile
 if TYPE_CHECKING:
     from mho.instruments.bench_file import BenchFile
 
-SET, RESET = 1, 2  # codes of the `kind` column, see `mho.procedures.cells.programming.KINDS`
+SET, RESET = 1, 2  # codes of the `kind` column, see `mho.procedures.cells.programming.programmer.KINDS`
 
 
 @dataclass(frozen=True)

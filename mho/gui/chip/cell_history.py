@@ -29,7 +29,7 @@ class CellHistory:
     conductance : (n,) array
         What was read, S.
     kind : (n,) array
-        0 read only, 1 SET or forming, 2 RESET (`mho.procedures.cells.programming.KINDS`).
+        0 read only, 1 SET or forming, 2 RESET (`mho.procedures.cells.programming.programmer.KINDS`).
     voltage, gate : (n,) array
         V; NaN where the table does not tell.
     width : (n,) array

@@ -9,8 +9,8 @@ from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench
-from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
-from mho.procedures.cells.write_verify import largest_pulses
+from mho.procedures.cells.programming.programmer import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
+from mho.procedures.cells.programming.write_verify import largest_pulses
 from mho.procedures.stream import Stream
 from mho.runs import Figure, Map, Table
 from mho.runs.standard_figures import programming_figures

@@ -18,8 +18,8 @@ from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cells.programming import PULSES_PER_CELL
-from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.programming.programmer import PULSES_PER_CELL
+from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.equations.algorithms.bit_patterns import consecutive_groups
 from mho.procedures.equations.algorithms.sum_errors import ErrorsByActive, StraightLine, exact_up_to
 from mho.procedures.equations.circuits.programmed_blocks import (

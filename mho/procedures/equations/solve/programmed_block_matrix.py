@@ -11,7 +11,7 @@ from mho.chip_maps.fixed_point import FixedPoint
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.cells.programming import Programmer
+from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.algorithms.directions import Method
 from mho.procedures.equations.blocks.block_inverse import BlockInverse, Operation
 from mho.procedures.equations.blocks.leaf_refinement import RefinedLeaves

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mho.errors import ConvergenceError
 from mho.instruments import Bench
-from mho.procedures.cells.programming import Programmer
+from mho.procedures.cells.programming.programmer import Programmer
 from mho.procedures.equations.circuits.inversion import AnalogueInverse
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
 from mho.procedures.equations.planning.leaves_on_chip import LeafOnChip, LeavesOnChip

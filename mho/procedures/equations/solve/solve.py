@@ -22,8 +22,8 @@ from mho.instruments import Bench
 from mho.instruments.arrays import as_arrays
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cells.programming import PULSES_PER_CELL
-from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.programming.programmer import PULSES_PER_CELL
+from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.equations.algorithms.directions import METHODS
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,

@@ -18,8 +18,8 @@ from mho.chip_maps.fixed_point import to_fixed_point
 from mho.errors import ConvergenceError, InputError
 from mho.instruments import Bench, open_bench
 from mho.instruments.simulated.clock import VirtualClock
-from mho.procedures.cells.programming import Programmer
-from mho.procedures.cells.write_verify import WriteVerifySettings
+from mho.procedures.cells.programming.programmer import Programmer
+from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.equations.algorithms.trim import fit_trim
 from mho.procedures.equations.circuits.inversion import LINEAR, AnalogueInverse
 from mho.procedures.equations.circuits.products import REPEATS, SlicedProduct

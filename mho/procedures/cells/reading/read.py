@@ -18,8 +18,8 @@ from mho.instruments import ArrayBench, Bench, Cell
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.array_programming import FlatCells, read_cells
-from mho.procedures.cells.earlier_reads import CLOCK_ZERO, EarlierReads, earlier_reads
+from mho.procedures.cells.programming.array_programming import FlatCells, read_cells
+from mho.procedures.cells.reading.earlier_reads import CLOCK_ZERO, EarlierReads, earlier_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Column, Figure, Layout, Map, Table

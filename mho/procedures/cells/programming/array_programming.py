@@ -16,8 +16,8 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments.arrays import ArrayBench, CellPositions, CellVisit
 from mho.instruments.bench_file import BenchFile
-from mho.procedures.cells.pulse_energy import pulse_energy
-from mho.procedures.cells.write_verify import SET, Pulses, WriteVerify
+from mho.procedures.cells.programming.pulse_energy import pulse_energy
+from mho.procedures.cells.programming.write_verify import SET, Pulses, WriteVerify
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]

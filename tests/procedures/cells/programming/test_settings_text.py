@@ -17,8 +17,8 @@ from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import ChipMapError, InputError, LimitError
 from mho.procedures.catalogue import make_procedure
-from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
-from mho.procedures.cells.write_verify import largest_pulses
+from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.programming.write_verify import largest_pulses
 from mho.running.plan import parse_plan
 from mho.running.queue.orders import order_of_run
 from mho.running.rerun import rerun

@@ -19,9 +19,9 @@ from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
-from mho.procedures.cells.programming import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
-from mho.procedures.cells.settings_text import read_settings, settings_in_use, settings_text
-from mho.procedures.cells.write_verify import largest_pulses
+from mho.procedures.cells.programming.programmer import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
+from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.programming.write_verify import largest_pulses
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Layout, RecordedParameter

@@ -12,9 +12,9 @@ from mho.chip_maps.chip import load_chip_map
 from mho.chip_maps.placement import Placement
 from mho.errors import Aborted
 from mho.instruments import Bench, Cell, open_bench
-from mho.procedures.cells.programming import KINDS, PULSES, Block, BlockMaps, Programmer
-from mho.procedures.cells.pulse_energy import pulse_energy
-from mho.procedures.cells.write_verify import WriteVerifySettings
+from mho.procedures.cells.programming.programmer import KINDS, PULSES, Block, BlockMaps, Programmer
+from mho.procedures.cells.programming.pulse_energy import pulse_energy
+from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 
 CHIP = load_chip_map("reference")
 LEVELS = CHIP.level_scale()
@@ -126,7 +126,7 @@ def test_a_stuck_cell_is_counted_and_does_not_stop_the_others():
 
 def test_progress_and_images_follow_the_work(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(
-        "mho.procedures.cells.programming.PICTURE_PERIOD", 0.0
+        "mho.procedures.cells.programming.programmer.PICTURE_PERIOD", 0.0
     )  # six cells take no half a second
     notes, b = Notes(), block("multiply", [2, 5], [1, 3, 8])
     with open_bench(preset="ideal", seed=1) as bench:

@@ -14,7 +14,7 @@ from mho.instruments import Cell, Pulse, open_bench
 from mho.instruments.laboratory.accidents import BadCell, OutputKey
 from mho.instruments.simulated.faults import Fault
 from mho.procedures import Program, Sweep
-from mho.procedures.cells.sweep import MOST_POINTS, conductance_left, levels
+from mho.procedures.cells.switching.sweep import MOST_POINTS, conductance_left, levels
 from mho.runs import RunFile
 
 VOLTS = st.floats(0.0, 10.0).map(lambda volts: round(volts, 3))

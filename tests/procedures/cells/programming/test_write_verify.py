@@ -11,7 +11,7 @@ from mho.chip_maps.chip import load_chip_map
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import CellArray
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
-from mho.procedures.cells.write_verify import WriteVerify, WriteVerifySettings
+from mho.procedures.cells.programming.write_verify import WriteVerify, WriteVerifySettings
 
 LEVELS = load_chip_map("reference").level_scale()
 SETTINGS = WriteVerifySettings()

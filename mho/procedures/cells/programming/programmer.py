@@ -12,9 +12,9 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
-from mho.procedures.cells.array_programming import FlatCells, Verified, read_cells, verify_cells
-from mho.procedures.cells.pulse_energy import cell_energy
-from mho.procedures.cells.write_verify import WriteVerify
+from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
+from mho.procedures.cells.programming.pulse_energy import cell_energy
+from mho.procedures.cells.programming.write_verify import WriteVerify
 from mho.procedures.stream import Stream
 from mho.runs import Column, Map, Table
 

@@ -1,0 +1,1 @@
+"""Write cells to levels: the procedure Program, its strategies, and the programmer that other procedures use."""

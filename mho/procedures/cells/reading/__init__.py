@@ -1,0 +1,1 @@
+"""Measure cells without changing them."""
