@@ -41,7 +41,7 @@ def main() -> None:
 
 def parameters() -> Iterator[tuple[str, ...]]:
     """Every number of every preset; what differs from `pku` is bold."""
-    for parameter in fields(CellPreset)[1:]:
+    for parameter in fields(CellPreset)[2:]:
         values = [getattr(preset, parameter.name) for preset in CELL_PRESETS.values()]
         usual = getattr(CELL_PRESETS["pku"], parameter.name)
         shown = [f"{v:g}" if v == usual else f"**{v:g}**" for v in values]

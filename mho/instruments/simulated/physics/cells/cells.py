@@ -18,16 +18,15 @@ from numpy.typing import NDArray
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces
 from mho.instruments.simulated.physics.cells.devices import draw_devices
+from mho.instruments.simulated.physics.cells.gradual_law import GradualLaw
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
 from mho.instruments.simulated.physics.cells.noise import ReadNoise, white_variance
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import ThermalHistory, heavy_tailed, relaxed
 from mho.instruments.simulated.physics.cells.switching import (
     LASTING,
-    after_reset,
-    after_set,
+    SwitchingLaw,
     check_pulse,
-    compliance,
     deepest_of,
     deviate_exceeded_by,
     forming_cost,
@@ -35,13 +34,21 @@ from mho.instruments.simulated.physics.cells.switching import (
     set_rate,
     wear_of,
 )
+from mho.instruments.simulated.physics.cells.threshold_law import ThresholdLaw
 
 Floats = NDArray[np.float64]
 Index = Any  # any index of a two-dimensional array
 Values = Any  # numpy scalar or array
 Rows = NDArray[np.int32] | slice
 
-DEVICES = ("_set_factor", "_set_threshold", "_reset_deviate", "_forming_voltage")  # drawn once, only read
+LAWS: dict[str, type[SwitchingLaw]] = {"gradual": GradualLaw, "threshold": ThresholdLaw}
+DEVICES = (
+    "_set_factor",
+    "_set_threshold",
+    "_reset_deviate",
+    "_forming_voltage",
+    "_gate_shift",
+)  # drawn once, only read
 VIRGIN, FORMED, STUCK_ON, STUCK_OFF = range(4)
 NEVER = 1e300  # s: a cell programmed at this time has no age, so nothing relaxes
 SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are invalidated
@@ -78,6 +85,10 @@ class CellArray:
         devices = draw_devices(preset, shape, rng)
         self._set_factor, self._set_threshold = devices.set_factor, devices.set_threshold
         self._reset_deviate, self._forming_voltage = devices.reset_deviate, devices.forming_voltage
+        self._gate_shift = devices.gate_shift
+        self._law = LAWS[preset.law](preset)
+        self._set_memory = np.zeros(shape, np.float32)  # slow part of the draws of SET and RESET pulses
+        self._reset_memory = np.zeros(shape, np.float32)
         self._programmed = np.full(shape, preset.unformed, np.float32)
         self._relaxing = np.zeros(shape, np.float32)  # drawn at each programming, unit variance
         self._since = np.full(shape, NEVER)  # clock time of the last change
@@ -180,7 +191,7 @@ class CellArray:
         p, now, since = self.preset, self._clock.now, self._since[index]
         g = self._programmed[index]
         if self._disturbed > 1e-9:
-            g = g - (p.maximum - g) * np.expm1(-self._exposure[index])
+            g = g - np.maximum(p.maximum - g, 0.0) * np.expm1(-self._exposure[index])
         g = relaxed(p, g, self._relaxing[index], np.maximum(now - since, 0.0).astype(np.float32))
         if self._thermal.effective(now) > 1e-9 * p.retention_time:
             baked = np.maximum(self._thermal.effective(now) - self._thermal.effective(since), 0.0)
@@ -353,18 +364,24 @@ class CellArray:
         forms = status == VIRGIN
         if forms.any():
             forms = forms & (left >= self._forming_voltage[index] + forming_cost(p, lasted, gate))
-        limit = compliance(p, gate, self._set_factor[index], wear)
+        draw, idle = self._draw(g, index, self._set_memory), level is None or not level.acted
+        before = g
+        if level is not None:
+            before, draw = level.begin(g, draw)
+        devices = self._set_factor[index], self._gate_shift[index]
+        limit = self._law.compliance(gate, voltage, lasted, *devices, wear, draw)
         threshold = self._set_threshold[index]
         driven = left if level is None else voltage  # a limited level had another voltage before
         if current != math.inf:
             limit = np.minimum(limit, limited_conductance(p, current, driven, lasted, threshold, limit))
-        draw, idle = self._draw(g), level is None or not level.acted
         progress = -np.expm1(-width * times * set_rate(p, driven, threshold))
+        if p.forming_share < 1.0 and forms.any():
+            scatter = np.exp(p.forming_scatter * self._draw(g))
+            progress = np.where(forms, np.minimum(p.forming_share * scatter, 1.0), progress)
         if level is None:
-            after = after_set(p, g, limit, progress, draw)
+            after = self._law.after_set(g, limit, progress, draw)
         else:
-            before, draw = level.begin(g, draw)
-            landing = after_set(p, before, limit, 1.0, draw)
+            landing = self._law.after_set(before, limit, 1.0, draw)
             starved = False
             if current != math.inf:
                 starved, left = limit <= before, min(voltage, current / float(before))
@@ -387,32 +404,43 @@ class CellArray:
         current: float = math.inf,
     ) -> None:
         p, left = self.preset, self._left(index, voltage, current)
-        deviate = self._reset_deviate[index]
-        over = left - p.reset_threshold - p.reset_threshold_spread * deviate
-        if level is not None and current != math.inf and gate >= p.reset_gate and over > 0.0:
-            over, left = over + (voltage - left), voltage  # the cell's share of the voltage grows
+        law, deviate = self._law, self._reset_deviate[index]
+        limited = level is not None and current != math.inf
+        if limited and law.begins(law.arriving(left, gate), self._now(index), deviate):
+            left = voltage  # the cell's share of the voltage grows
         self._overvoltage(index, left)
         status, wear, g = self._status[index], self._wear[index], self._now(index)
-        draw = self._draw(g) if times == 1 else deepest_of(times, self._rng.random())
-        before, idle = g, True
-        if level is not None:
+        if times == 1:
+            draw = deepest = self._draw(g, index, self._reset_memory)
+        else:
+            share = self._rng.random()
+            draw, deepest = deviate_exceeded_by(share), deepest_of(times, share)
+        before, lasted, idle = g, width, True
+        if level is not None:  # from its beginning, as if it were one pulse
             idle, lasted = not level.acted, level.seconds + width
             before, draw = level.begin(g, draw)
-            width = (lasted**0.5 - level.seconds**0.5) ** 2  # a RESET is proportional to the root of its time
-            level.seconds = lasted
-        formed = (status == FORMED) & (gate >= p.reset_gate) & (over > 0.0)
-        after = after_reset(p, g, np.maximum(over, 0.0), width, draw, deviate, wear, times)
-        self._program(index, formed & (after < g), g, after, left, wear, idle)
+            deepest, level.seconds = draw, lasted
+        arriving = law.arriving(left, gate)
+        after = law.after_reset(before, arriving, lasted, deviate, wear, draw, deepest, times)
+        formed = (status == FORMED) & law.begins(arriving, before, deviate)
+        self._program(index, formed & (after != g), g, after, left, wear, idle)
         # The deepest pulses on a cell that is already deep in HRS open it permanently.
-        lost = formed & (before < p.deep_reset) & (draw > self._loss_deviate)
+        lost = formed & (before < p.deep_reset) & (deepest > self._loss_deviate)
         if lost.any():
             self._lose(index, lost, STUCK_OFF)
 
-    def _draw(self, like: Values) -> Values:
-        """Return one standard normal draw per cell."""
-        if like.ndim == 0:
-            return self._rng.standard_normal()
-        return self._rng.standard_normal(like.shape, np.float32)
+    def _draw(self, like: Values, index: Index = None, memory: Values = None) -> Values:
+        """Return one standard normal draw per cell; a share of it may be remembered in `memory` from pulse to pulse."""
+        p = self.preset
+        drawn = (
+            self._rng.standard_normal(like.shape, np.float32) if like.ndim else self._rng.standard_normal()
+        )
+        if memory is None or not p.cycle_memory:
+            return drawn
+        kept = math.exp(-1.0 / p.memory_pulses)
+        slow = kept * memory[index] + math.sqrt(1.0 - kept * kept) * self._draw(like)
+        memory[index] = slow
+        return math.sqrt(p.cycle_memory) * slow + math.sqrt(1.0 - p.cycle_memory) * drawn
 
     def _program(
         self,
@@ -459,7 +487,7 @@ class CellArray:
         if not cells.any():
             return
         if value is None:
-            value = self.preset.maximum if how == STUCK_ON else self.preset.unformed
+            value = self.preset.stuck_conductance if how == STUCK_ON else self.preset.unformed
         for state, stuck in (
             (self._status, how),
             (self._programmed, value),

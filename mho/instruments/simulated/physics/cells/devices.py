@@ -18,6 +18,7 @@ class Devices(NamedTuple):
     set_threshold: NDArray[np.float32]
     reset_deviate: NDArray[np.float32]
     forming_voltage: NDArray[np.float32]
+    gate_shift: NDArray[np.float32]
     lot: NDArray[np.float32]
 
 
@@ -35,5 +36,7 @@ def draw_devices(preset: CellPreset, shape: tuple[int, int], rng: np.random.Gene
         normal(preset.set_threshold, preset.set_threshold_spread),
         normal(0.0, 1.0),
         normal(preset.forming_voltage, preset.forming_spread),
+        # a page that is never written takes no memory
+        normal(0.0, preset.gate_spread) if preset.gate_spread else np.zeros(shape, np.float32),
         rng.random(shape, np.float32),
     )

@@ -1,8 +1,9 @@
 """Named cell presets: every number of the cells' physics, with its unit, its bounds and its source.
 
 Sources: [P] Zuo et al., Nature Electronics 8, 1222 (2025); [R] read off its figures; [L] Levy et al. (Stanford
-1T1R HfO2, as measured); [C] CMO/HfOx, arXiv 2502.04524; [W] Wan et al. 2022 as fitted in aihwkit; [N] bench
-settings of NI-RRAM-Python; [S] surveys; [E] an engineering choice of this project.
+1T1R HfO2, as measured); [F] fitted to the statistics of [L] (docs/cells.md); [C] CMO/HfOx, arXiv 2502.04524;
+[W] Wan et al. 2022 as fitted in aihwkit; [N] bench settings of NI-RRAM-Python; [S] surveys; [E] an engineering
+choice of this project.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from mho.errors import BenchError
+
+LAWS = ("gradual", "threshold")
 
 
 def number(default: float, unit: str, source: str, low: float = 0.0, high: float = math.inf) -> Any:
@@ -23,11 +26,17 @@ def number(default: float, unit: str, source: str, low: float = 0.0, high: float
 class CellPreset:
     """One kind of 1T1R cell; `BenchError` names a parameter that is out of its range.
 
-    The laws with these parameters are in `physics.switching`, `physics.relaxation` and
-    `physics.noise`; units and sources are in the fields' metadata and in docs/cells.md.
+    The laws with these parameters are in `physics.switching`, `physics.gradual_law`, `physics.threshold_law`,
+    `physics.relaxation` and `physics.noise`; units and sources are in the fields' metadata and in docs/cells.md.
+
+    Attributes
+    ----------
+    law : str
+        How pulses change the cells: ``gradual`` or ``threshold``.
     """
 
     name: str
+    law: str = "gradual"
 
     # SET: the gate's compliance is the level that a pulse approaches
     set_slope: float = number(35e-6, "S/V", "0.5 mS/V in [L], scaled to the range of [P]", 1e-9)
@@ -41,6 +50,24 @@ class CellPreset:
     )
     set_cycle_spread: float = number(0.056, "decades", "[L], LRS cycle to cycle")
     set_device_spread: float = number(0.061, "decades", "[L], LRS device to device")
+    gate_rise: float = number(
+        0.0, "V", "threshold law: higher by this on the gate for 100 ns than for long pulses"
+    )
+    gate_power: float = number(0.65, "1", "[F], threshold law: of 100 ns/width", 0.0, 3.0)
+    gate_bit_line: float = number(
+        0.0, "V/V", "threshold law: a volt on the bit line is as good on the gate", 0.0, 1.0
+    )
+    gate_spread: float = number(0.0, "V", "threshold law: of the gate's threshold, device to device")
+    gate_cycle_spread: float = number(0.0, "V", "threshold law: of the gate's threshold, pulse to pulse")
+    set_tail: float = number(0.0, "1", "threshold law: Tukey's h of the draws below 0", 0.0, 0.9)
+    set_knee: float = number(
+        6.0, "1", "[F], threshold law: how sharply the curve bends at `maximum`", 1.0, 100.0
+    )
+    maximum_slope: float = number(0.0, "S/V", "threshold law: of the curve beyond the knee")
+    cycle_memory: float = number(
+        0.0, "1", "share of the pulse to pulse variance that drifts slowly", 0.0, 1.0
+    )
+    memory_pulses: float = number(80.0, "pulses", "[F]: correlation length of that part", 1.0)
     landing: float = number(0.0, "S", "[C]: programming sigma 0.011 uS + 0.011 G in `quiet`")
     landing_share: float = number(0.0, "1", "[C]: programming sigma 0.011 uS + 0.011 G in `quiet`")
 
@@ -48,7 +75,15 @@ class CellPreset:
     reset_slope: float = number(2.5, "1/V", "[E]: of ln G, 100 ns")
     reset_threshold: float = number(0.9, "V", "[E], source line")
     reset_threshold_spread: float = number(0.06, "V", "[E], device to device")
-    reset_gate: float = number(1.5, "V", "[E]: below, the transistor starves the RESET; 2.8 V in use [N]")
+    reset_gate: float = number(
+        1.5, "V", "[E]: below, the transistor starves the RESET; threshold law: of the source follower"
+    )
+    reset_rise: float = number(0.0, "V/S", "threshold law: threshold per conductance")
+    reset_reach: float = number(0.43, "V", "[F], threshold law: so much over the threshold does 63 %", 1e-3)
+    reset_drop_spread: float = number(
+        0.0, "1", "threshold law: of a drop of ln G, pulse to pulse, in its units"
+    )
+    reset_top: float = number(156e-6, "S", "[F], threshold law: where a RESET at the threshold ends", 1e-9)
     reset_cycle_spread: float = number(0.33, "1", "[L]: sigma(ln G) about 0.6 after a RESET, of ln(drop)")
     floor: float = number(0.36e-6, "S", "[R]: strong RESET, 0.22 to 0.52 uS", 1e-12)
     floor_spread: float = number(0.12, "1", "[R] (0.33 decades in [L]): of ln(floor), cycle to cycle")
@@ -58,6 +93,10 @@ class CellPreset:
 
     # Forming, loss and wear
     unformed: float = number(1e-9, "S", "[E]", 1e-15)
+    forming_share: float = number(
+        1.0, "1", "of the way to its compliance that forming leads a cell", 0.0, 1.0
+    )
+    forming_scatter: float = number(0.0, "1", "of ln of that share, cell to cell", 0.0, 2.0)
     forming_voltage: float = number(3.15, "V", "[L]")
     forming_spread: float = number(0.25, "V", "[L]")
     forming_gate: float = number(1.6, "V", "[E]; 1.3 to 4 V in use [N]: from here the whole voltage arrives")
@@ -72,6 +111,7 @@ class CellPreset:
     wear_idle: float = number(0.01, "cycles", "[E]: wear of a pulse that changes nothing")
     stuck_on: float = number(0.0, "1", "[S]: stuck cells 0.1 to 5 %", 0.0, 1.0)
     stuck_off: float = number(0.0, "1", "[S]", 0.0, 1.0)
+    stuck_conductance: float = number(60e-6, "S", "[E], of cells that are stuck on", 1e-12)
 
     # After programming
     relaxation: float = number(0.015e-6, "S", "[E]: cells stay in the windows of [P, R]")
@@ -98,7 +138,11 @@ class CellPreset:
     disturb_voltage: float = number(0.6, "V", "[E]: from here a read counts as a pulse")
 
     def __post_init__(self) -> None:
-        for parameter in fields(self)[1:]:
+        if self.law not in LAWS:
+            raise BenchError(
+                f"cell preset {self.name!r}: law = {self.law!r} must be one of {', '.join(LAWS)}"
+            )
+        for parameter in fields(self)[2:]:
             value, limits = getattr(self, parameter.name), parameter.metadata
             if not (math.isfinite(value) and limits["low"] <= value <= limits["high"]):
                 raise BenchError(
@@ -119,6 +163,68 @@ class CellPreset:
 
 
 _PKU = CellPreset("pku")
+
+# 1T1R HfO2 of [L] as programmed at 2 bits: fitted to single SETs at 100 ns, a staircase of RESETs, the pulses of ISPP
+# by level and the sweep of its step (docs/cells.md)
+_STANFORD = replace(
+    _PKU,
+    name="stanford",
+    law="threshold",
+    set_slope=454e-6,
+    gate_threshold=1.554,
+    gate_rise=0.736,
+    gate_bit_line=0.05,
+    gate_spread=0.0323,
+    gate_cycle_spread=0.0308,
+    maximum=189e-6,
+    set_tail=0.18,
+    set_knee=7.5,
+    maximum_slope=12.4e-6,
+    set_cycle_spread=0.0184,
+    set_device_spread=0.0159,
+    set_threshold=1.1,
+    set_time=10e-9,
+    cycle_memory=0.28,
+    reset_threshold=1.349,
+    reset_threshold_spread=0.226,
+    reset_rise=1100.0,
+    reset_reach=0.269,
+    reset_drop_spread=0.184,
+    reset_top=187e-6,
+    reset_slope=3.18,
+    reset_cycle_spread=0.489,
+    reset_gate=1.6,
+    floor=7.68e-6,
+    floor_spread=0.0,
+    floor_device_spread=1.32,
+    deep_reset=10e-6,
+    deep_reset_loss=1e-7,
+    forming_share=0.74,
+    forming_scatter=0.22,
+    stuck_on=0.0026,
+    stuck_off=2e-5,
+    stuck_conductance=240e-6,
+    relaxation=0.97e-6,
+    relaxation_time=3.6e-3,
+    relaxation_power=0.5,
+    relaxation_full=10e-6,
+    relaxation_tail=0.12,
+    drift=-0.05e-6,
+    rtn_share=0.05,
+    rtn_noise=0.02,
+)
+
+
+def scaled(preset: CellPreset, name: str, factor: float) -> CellPreset:
+    """Return the preset with all conductances times `factor`: the same switching on a smaller or larger scale."""
+    siemens = {"S": factor, "S/V": factor, "V/S": 1.0 / factor}
+    changed = {
+        parameter.name: getattr(preset, parameter.name) * siemens[parameter.metadata["unit"]]
+        for parameter in fields(preset)[2:]
+        if parameter.metadata["unit"] in siemens and parameter.name != "unformed"
+    }
+    return replace(preset, name=name, **changed)
+
 
 CELL_PRESETS: dict[str, CellPreset] = {
     # no spread, no noise, no drift: the equations alone
@@ -176,6 +282,14 @@ CELL_PRESETS: dict[str, CellPreset] = {
         read_noise=0.01,
         rtn_share=0.05,
         rtn_noise=0.1,
+    ),
+    "stanford": _STANFORD,
+    # 200 uS there are 35 uS here; what happens after programming is that of cells of this range
+    "stanford35": replace(
+        scaled(_STANFORD, "stanford35", 0.175),
+        relaxation=0.97e-6,
+        relaxation_full=10e-6,
+        drift=-0.05e-6,
     ),
 }
 

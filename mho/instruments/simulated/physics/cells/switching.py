@@ -1,12 +1,12 @@
-"""How a pulse changes a cell: the laws of SET, RESET, forming and wear, as functions of arrays.
+"""How a pulse changes a cell: what all kinds of cells have in common, as functions of arrays.
 
-    SET      G -> G + (G_c - G) (1 - exp(-width rate)),  G_c = set_slope (V_WL - gate_threshold), at most maximum
-             rate = exp(min(V_BL - V_set, 0)/set_acceleration) / set_time
-    RESET    ln G -> ln G - reset_slope (V_SL - V_reset) sqrt(width/100 ns),  not below the floor
+    SET      G -> G + (G_c - G) (1 - exp(-width rate)),  rate = exp(min(V_BL - V_set, 0)/set_acceleration) / set_time
     limited  a source that may give no more than I leaves I/G to the cell: dG/dt = (G_c - G) rate(I/G) ends at I/V_stop,
              V_stop = V_set - set_acceleration ln(width/set_time (G_c V_stop/I - 1) V_stop/set_acceleration)
     forming  V_BL >= V_form + what too low a gate or too short a pulse costs
     wear     full cycles, each change counted as its share of one and times exp((V - wear_voltage)/acceleration)
+
+The compliance G_c and what a RESET does are laws of their own: `gradual_law`, `threshold_law`.
 
 Above its threshold a SET has one rate: the transistor fixes the remaining voltage at the cell. Below it,
 the rate falls exponentially (the voltage-time dilemma), which is also what makes a read disturb a cell. A limit
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -29,24 +29,54 @@ from mho.instruments.simulated.physics.cells.presets import CellPreset
 Values = Any  # numpy scalar or array, float32 or float64; the result has the operands' shape
 
 LN10 = math.log(10.0)
-RESET_WIDTH = 100e-9  # s, of reset_slope
+PULSE = 100e-9  # s: the width of which parameters of pulses are
 FORMING_WIDTH = 1e-6  # s, of forming_voltage
 HALVINGS = 16  # of a volt: to some 20 uV
 LASTING = 1e-4  # s: a pulse ends when it forms a cell; a longer one continues, as a level does
 
 
-def compliance(preset: CellPreset, gate: Values, factor: Values, wear: Values) -> Values:
-    """Conductance (S) that a SET at gate voltage `gate` (V) approaches; <= 0 while the transistor is off.
+class SwitchingLaw(Protocol):
+    """What a pulse does to cells of one kind.
 
-    Parameters
-    ----------
-    factor : array
-        Device's multiple of the preset's curve.
-    wear : array
-        Cycles done, in units of the endurance.
+    Voltages in V, widths in s, conductances in S; `wear` in units of the endurance; `factor`, `shift` and `deviate` are the
+    devices' own (`physics.devices`); `draw` is standard normal, one per cell and pulse.
     """
-    limit = np.minimum(preset.set_slope * (gate - preset.gate_threshold) * factor, preset.maximum)
-    return limit / (1.0 + preset.wear_top * wear)
+
+    def __init__(self, preset: CellPreset) -> None: ...
+
+    def compliance(
+        self,
+        gate: Values,
+        voltage: Values,
+        width: Values,
+        factor: Values,
+        shift: Values,
+        wear: Values,
+        draw: Values,
+    ) -> Values:
+        """Conductance that a SET approaches; at most 0 while the transistor is off."""
+
+    def after_set(self, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
+        """Conductance after a SET that went the share `progress` of the way to its compliance `limit`."""
+
+    def arriving(self, voltage: Values, gate: Values) -> Values:
+        """Voltage of a RESET that arrives at the cell."""
+
+    def begins(self, arriving: Values, before: Values, deviate: Values) -> Values:
+        """Whether a RESET of that voltage changes the cell."""
+
+    def after_reset(
+        self,
+        before: Values,
+        voltage: Values,
+        width: Values,
+        deviate: Values,
+        wear: Values,
+        draw: Values,
+        deepest: Values,
+        times: int = 1,
+    ) -> Values:
+        """Conductance after `times` RESET pulses, of whose draws `deepest` is the largest."""
 
 
 def set_rate(preset: CellPreset, voltage: Values, threshold: Values) -> Values:
@@ -78,48 +108,6 @@ def limited_conductance(
         late = stop < threshold - scale * np.log(width / preset.set_time * room * stop / scale)
         low, high = np.where(late, stop, low), np.where(late, high, stop)
     return current / np.minimum(high, voltage)
-
-
-def after_set(preset: CellPreset, before: Values, limit: Values, progress: Values, draw: Values) -> Values:
-    """Conductance (S) after a SET that went the share `progress` of the way from `before` to `limit`.
-
-    The spread depends on the change, not on the level: full from HRS, small for a small step, and never below the
-    resolution of a single pulse.
-    """
-    growth = np.maximum(limit - before, 0.0)
-    spread = LN10 * preset.set_cycle_spread * (growth * np.maximum(limit, 0.0)) ** 0.5
-    if preset.landing or preset.landing_share:
-        spread = spread + preset.landing + preset.landing_share * limit
-    return before + np.maximum(growth + spread * draw, 0.0) * progress
-
-
-def after_reset(
-    preset: CellPreset,
-    before: Values,
-    over: Values,
-    width: Values,
-    draw: Values,
-    device: Values,
-    wear: Values,
-    times: int = 1,
-) -> Values:
-    """Conductance (S) after a RESET pulse `over` volts above the threshold; one `draw` makes it deep.
-
-    Parameters
-    ----------
-    times : int
-        Of so many pulses; `draw` is then that of the deepest one, and the drop of each the mean.
-    device : array
-        Standard normal deviate of the device's threshold: a cell that resets late has a higher floor.
-    """
-    drop = preset.reset_slope * over * (width / RESET_WIDTH) ** 0.5
-    if times == 1:
-        drop = drop * np.exp(preset.reset_cycle_spread * draw)
-    else:
-        drop = drop * times * math.exp(0.5 * preset.reset_cycle_spread**2)
-    bottom = preset.floor * (1.0 + preset.wear_floor * wear)
-    bottom = bottom * np.exp(preset.floor_device_spread * device - preset.floor_spread * draw)
-    return np.minimum(before, np.maximum(before * np.exp(-drop), bottom))
 
 
 def forming_cost(preset: CellPreset, width: Values, gate: Values) -> Values:
