@@ -16,6 +16,7 @@ import matplotlib as mpl
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
+from docs.cell_figures.as_measured import as_measured  # noqa: E402
 from docs.cell_figures.bench import Row  # noqa: E402
 from docs.cell_figures.levels import levels  # noqa: E402
 from docs.cell_figures.noise import noise  # noqa: E402
@@ -35,6 +36,8 @@ def main() -> None:
     page = DOCS / "cells.md"
     text = page.read_text(encoding="utf-8")
     text = between(text, "measured", table(("quantity", "preset", "measured", "source"), rows))
+    head = ("quantity", "measured", "ours", "ratio", "probability")
+    text = between(text, "as measured", table(head, as_measured()))
     text = between(text, "parameters", table(("parameter", "unit", *CELL_PRESETS, "source"), parameters()))
     page.write_text(text, encoding="utf-8")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mho.chip_maps.chip import load_chip_map
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import VIRGIN, CellArray
-from mho.instruments.simulated.physics.cells.presets import CellPreset
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
 from mho.procedures.cells.programming.write_verify import WriteVerify, WriteVerifySettings
 
 Floats = NDArray[np.float64]
@@ -22,6 +22,7 @@ ALL = slice(None)
 MICRO = 1e6
 DAY = 86400.0
 COLOURS = {"ideal": "#777777", "quiet": "#0072B2", "pku": "#009E73", "relaxing": "#D55E00"}
+GRADUAL = {name: preset for name, preset in CELL_PRESETS.items() if preset.law == "gradual"}
 LEVELS = load_chip_map("reference").level_scale()
 SETTINGS = WriteVerifySettings()
 
@@ -47,7 +48,7 @@ def write_verify(preset: CellPreset, count: int) -> tuple[CellArray, VirtualCloc
         while True:
             clock.advance(5e-4)
             reads[cell] = array.read(cell)
-            if state.done(reads[cell]) or state.exhausted:
+            if state.done(reads[cell]) or state.given_up(reads[cell]):
                 break
             pulse = state.next_pulse(reads[cell])
             act = array.set if pulse.kind == "set" else array.reset

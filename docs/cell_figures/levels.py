@@ -7,14 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.figure import Figure
 
-from docs.cell_figures.bench import COLOURS, LEVELS, MICRO, Row, save, write_verify
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
+from docs.cell_figures.bench import COLOURS, GRADUAL, LEVELS, MICRO, Row, save, write_verify
 
 
 def levels() -> Iterator[Row]:
     """Histograms of the eight levels after write-verify, read an hour later."""
     figure = Figure((9, 7.2), layout="constrained")
-    for ax, (name, preset) in zip(figure.subplots(4, 1, sharex=True), CELL_PRESETS.items(), strict=True):
+    for ax, (name, preset) in zip(figure.subplots(4, 1, sharex=True), GRADUAL.items(), strict=True):
         array, clock, _, pulses, verified = write_verify(preset, 500)
         clock.advance(3600.0)
         g = MICRO * array.conductance()

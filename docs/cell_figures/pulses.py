@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from docs.cell_figures.bench import ALL, COLOURS, MICRO, Floats, Row, formed, save
+from docs.cell_figures.bench import ALL, COLOURS, GRADUAL, MICRO, Floats, Row, formed, save
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.physics.cells.cells import FORMED, CellArray
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
@@ -20,7 +20,7 @@ def set_curve() -> Iterator[Row]:
     figure = Figure((9, 3.4), layout="constrained")
     axes = figure.subplots(1, 2)
     gates = np.linspace(0.7, 3.0, 24)
-    for name, preset in CELL_PRESETS.items():
+    for name, preset in GRADUAL.items():
         array, _ = formed(preset, len(gates), 1500)
         array.set_cells(ALL, 3.0, 100e-9, np.repeat(gates[:, None], 1500, axis=1))
         g = MICRO * array.conductance()
@@ -85,7 +85,7 @@ def reset_curve() -> Iterator[Row]:
     figure = Figure((9, 3.4), layout="constrained")
     axes = figure.subplots(1, 2)
     volts = np.linspace(0.8, 3.0, 23)
-    for name, preset in CELL_PRESETS.items():
+    for name, preset in GRADUAL.items():
         array, _ = formed(preset, len(volts), 2000)
         array.set_cells(ALL, 3.0, 1e-6, 1.8)
         array.reset_cells(ALL, np.repeat(volts[:, None], 2000, axis=1), 100e-9, 2.8)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import kurtosis
 
-from docs.cell_figures.bench import ALL, COLOURS, DAY, MICRO, Row, formed, save
+from docs.cell_figures.bench import ALL, COLOURS, DAY, GRADUAL, MICRO, Row, formed, save
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 
 
@@ -19,7 +19,7 @@ def relaxation() -> Iterator[Row]:
     axes = figure.subplots(1, 2)
     times = np.geomspace(1e-6, 10 * DAY, 80)
     sources = {"quiet": (0.41, 0.89, "0.41 + 0.042 ln t [C]"), "relaxing": (2.3, 4.0, "[L, W]")}
-    for name, preset in CELL_PRESETS.items():
+    for name, preset in GRADUAL.items():
         same = replace(preset, set_cycle_spread=0.0, set_device_spread=0.0, stuck_on=0.0, stuck_off=0.0,
                        landing=0.0, landing_share=0.0)  # fmt: skip
         array, clock = formed(same, 1, 20000)

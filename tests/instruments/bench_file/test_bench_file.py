@@ -100,7 +100,7 @@ def test_text_that_is_no_toml_says_where(tmp_path):
 def test_an_unknown_bench_lists_the_packaged_ones(tmp_path):
     assert complaint("nosuch") == (
         "cannot read bench 'nosuch' (No such file or directory); name a TOML file or one of: arrays, "
-        "integrated64, integrated64-arrays, simulated, switched, zuo2025"
+        "integrated64, integrated64-arrays, simulated, stanford, stanford-arrays, stanford35-arrays, switched, zuo2025"
     )
     assert "cannot read bench" in complaint(str(tmp_path))  # a folder
 
@@ -108,7 +108,7 @@ def test_an_unknown_bench_lists_the_packaged_ones(tmp_path):
 def test_an_unknown_chip_map_lists_the_packaged_ones(tmp_path):
     message = complaint(write(tmp_path, ('chip = "reference"', 'chip = "nochip"')))
     assert "cannot read chip map 'nochip'" in message
-    assert "reference, segmented, zuo2025" in message
+    assert "reference, segmented, stanford, stanford35, zuo2025" in message
 
 
 def test_a_chip_map_is_found_beside_the_bench_file(tmp_path):

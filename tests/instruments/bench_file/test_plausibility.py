@@ -34,7 +34,7 @@ BIT = "voltage = 4.6 "
 TOO_HIGH = (BIT, "voltage = 46 ")
 
 
-@pytest.mark.parametrize("name", ["integrated64", "simulated", "switched", "zuo2025"])
+@pytest.mark.parametrize("name", ["integrated64", "simulated", "stanford", "switched", "zuo2025"])
 def test_the_packaged_benches_are_beyond_doubt(name):
     assert doubtful_limits(load_bench_file(name)) == ()
 
