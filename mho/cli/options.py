@@ -9,7 +9,7 @@ import typer
 
 from mho.cli import completion
 
-SIMULATED_CELLS = "simulated cells: {presets}"
+SIMULATED_CELLS = "simulated cells: {presets}, or a preset file (.toml)"
 """The list is put in when the help is shown, see `procedure_command`: the presets are not loaded before."""
 
 Run = Annotated[Path, typer.Argument(help="a run file (.h5)", show_default=False)]

@@ -20,6 +20,7 @@ from mho.errors import Aborted, Interrupted, MhoError, UnsafeError, recorded_nam
 from mho.instruments import Bench
 from mho.instruments.bench import STOPPING, HandledSignals
 from mho.instruments.bench_file import AGREED
+from mho.instruments.simulated import CELL_PRESETS, preset_text
 from mho.procedures.base import Procedure
 from mho.procedures.conditions import check_seed
 from mho.procedures.instrument_warnings import warnings_recorded
@@ -126,7 +127,9 @@ def _simulated(bench: Bench) -> dict[str, str]:
     """Return the properties of a simulated bench that are not in its file: cells and seed."""
     if bench.simulated is None:
         return {}
-    return {"preset": bench.simulated.chip.preset.name, "chip_seed": str(bench.simulated.seed)}
+    preset = bench.simulated.chip.preset
+    own = {} if preset.name in CELL_PRESETS else {"preset_file": preset_text(preset)}
+    return {"preset": preset.name, "chip_seed": str(bench.simulated.seed)} | own
 
 
 class _Outcome:

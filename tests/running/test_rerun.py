@@ -91,6 +91,25 @@ def test_a_solve_of_a_complex_matrix_is_repeated_without_its_files(tmp_path: Pat
     assert "is gone: its values are taken from the run file" in again.remarks[0]
 
 
+def test_cells_of_a_preset_file_are_taken_from_the_run(tmp_path: Path):
+    preset = tmp_path / "mychip.toml"
+    preset.write_text(
+        'name = "mychip"\nbase = "stanford"\n[parameters]\nset_slope = 455e-6\n', encoding="utf-8"
+    )
+    first = run(
+        Read(rows="0:2", columns="0:2"),
+        "stanford-arrays",
+        preset=str(preset),
+        seed=3,
+        output=tmp_path / "a.h5",
+    )
+    preset.unlink()
+    with RunFile(first.path) as file:
+        assert file.provenance["preset"] == "mychip"
+        assert "set_slope = 0.000455" in file.provenance["preset_file"]
+    assert rerun(first.path, output=tmp_path / "b.h5").equal
+
+
 def test_an_array_from_a_script_is_taken_from_the_file(tmp_path: Path):
     first = run(Program(digits=np.array([[3, 4]])), seed=3, output=tmp_path / "program.h5")
     again = rerun(first.path, output=tmp_path / "again.h5")

@@ -43,6 +43,8 @@ class Conditions(QWidget):
         self.chip.activated.connect(self._choose_run)
         self.cells = QComboBox()
         self.cells.addItems([AS_IN_FILE, *CELL_PRESETS])
+        self.cells.setEditable(True)  # the path of a preset file can be typed
+        self.cells.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.cells.setToolTip("how the cells of the simulated chip behave")
         self.cells.currentTextChanged.connect(self.edited)
         self.insist = QCheckBox("take the bench's as they are (--force)")

@@ -178,6 +178,15 @@ def read_bench_texts(name: str) -> tuple[str, str]:
     return text, _read(str(chip), "chip map", _packaged("mho.chip_maps", "maps"), folder)[0]
 
 
+def _with_preset_beside(bench: BenchFile, folder: Path) -> BenchFile:
+    """Return the bench with the path of its cells' preset file, if it names one, taken from the bench file's folder."""
+    simulation = bench.simulation
+    if simulation is None or not simulation.preset.endswith(".toml") or Path(simulation.preset).is_absolute():
+        return bench
+    path = str(folder / simulation.preset)
+    return bench.model_copy(update={"simulation": simulation.model_copy(update={"preset": path})})
+
+
 def load_bench_file(name: str) -> BenchSource:
     """Read and check a bench file by packaged name or path, together with its chip map.
 
@@ -189,5 +198,6 @@ def load_bench_file(name: str) -> BenchSource:
     text, folder = _bench_text(name)
     with modules_beside(folder):  # the folder of a user's own driver
         bench = parse_toml(text, BenchFile, f"bench file {name}", BenchError)
+    bench = _with_preset_beside(bench, folder)
     chip_text, _ = _read(bench.chip, "chip map", _packaged("mho.chip_maps", "maps"), folder)
     return BenchSource(bench=bench, text=text, chip_text=chip_text)

@@ -23,7 +23,7 @@ from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.devices import Traffic
 from mho.instruments.simulated.faults import DaqFault, Fault
-from mho.instruments.simulated.physics.cells.presets import cell_preset
+from mho.instruments.simulated.physics.cells.preset_files import cell_preset
 from mho.instruments.simulated.physics.chip import ArrayGeometry, SimulatedChip
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse

@@ -9,7 +9,8 @@ A library of its own, from the ground up:
 - `keithley2450` and the like: a model each.
 """
 
-from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, cell_preset
+from mho.instruments.simulated.physics.cells.preset_files import cell_preset, preset_text
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
 
-__all__ = ["CELL_PRESETS", "StepResponse", "cell_preset"]
+__all__ = ["CELL_PRESETS", "StepResponse", "cell_preset", "preset_text"]

@@ -250,7 +250,7 @@ def order_of_run(path: Path, trust: Trust = nobody) -> Order:
         parameters=kind.from_version(version, values),
         bench=origin["bench"],
         seed=seed,
-        preset=None if "after" in origin else origin.get("preset"),
+        preset=None if "after" in origin else origin.get("preset_file") or origin.get("preset"),
         folder=Path.cwd(),
         after=origin.get("after"),
     )

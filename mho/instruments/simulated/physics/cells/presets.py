@@ -292,16 +292,3 @@ CELL_PRESETS: dict[str, CellPreset] = {
         drift=-0.05e-6,
     ),
 }
-
-
-def cell_preset(name: str, stuck: float | None = None) -> CellPreset:
-    """Return the preset called `name`, with a share `stuck` of its cells stuck, half of them on, where it is given.
-
-    `BenchError` lists the known ones.
-    """
-    try:
-        preset = CELL_PRESETS[name]
-    except KeyError:
-        known = ", ".join(CELL_PRESETS)
-        raise BenchError(f"unknown cell preset {name!r}; there are {known}") from None
-    return preset if stuck is None else replace(preset, stuck_on=0.5 * stuck, stuck_off=0.5 * stuck)

@@ -1,0 +1,107 @@
+"""Preset files: a user's own kind of cells as TOML, what differs from a packaged preset, and what is known of it.
+
+    name = "mychip"
+    base = "stanford"        # what is not given below is as there
+
+    [parameters]             # names and SI units as in docs/cells.md
+    set_slope = 455e-6
+
+A section ``[posterior]`` says how well the parameters are known; the simulated cells do not need it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from mho.errors import BenchError
+from mho.input_files import check_ordinary
+from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset
+from mho.toml import StrictModel, parse_toml
+
+SUFFIX = ".toml"
+NUMBERS = {parameter.name: parameter.metadata["unit"] for parameter in fields(CellPreset)[2:]}
+"""Unit of each parameter by name."""
+
+
+class PresetFile(StrictModel):
+    """The sections of a preset file."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\w. -]+$")]
+    base: str = "pku"
+    parameters: dict[str, float] = {}
+    posterior: dict[str, Any] = {}
+
+
+def cell_preset(source: str, stuck: float | None = None) -> CellPreset:
+    """Return a kind of cells, with a share `stuck` of them stuck, half of these on, where it is given.
+
+    Parameters
+    ----------
+    source : str
+        A packaged preset's name, the path of a preset file (.toml), or the text of one.
+
+    Raises
+    ------
+    BenchError
+        For an unknown name (the known ones are listed), or a file that cannot be read or does not describe cells.
+    """
+    if source in CELL_PRESETS:
+        preset = CELL_PRESETS[source]
+    elif "\n" in source:
+        preset = parse_preset(source, "the preset file")
+    elif source.endswith(SUFFIX):
+        preset = parse_preset(_read(source), f"preset file {source}")
+    else:
+        known = ", ".join(CELL_PRESETS)
+        raise BenchError(f"unknown cell preset {source!r}; there are {known}, or name a preset file (.toml)")
+    return preset if stuck is None else replace(preset, stuck_on=0.5 * stuck, stuck_off=0.5 * stuck)
+
+
+def parse_preset(text: str, source: str) -> CellPreset:
+    """Check the text of a preset file and return its cells; `source` names it in errors (`BenchError`)."""
+    file = parse_toml(text, PresetFile, source, BenchError)
+    if file.name in CELL_PRESETS:
+        raise BenchError(f"{source}: name = {file.name!r} is that of a packaged preset; give it another")
+    if file.base not in CELL_PRESETS:
+        raise BenchError(
+            f"{source}: base = {file.base!r} is no packaged preset; there are {', '.join(CELL_PRESETS)}"
+        )
+    for name in file.parameters:
+        if name not in NUMBERS:
+            near = difflib.get_close_matches(name, NUMBERS, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; docs/cells.md lists them"
+            raise BenchError(f"{source}: cells have no parameter {name!r}{hint}")
+    changed: dict[str, Any] = {"name": file.name, **file.parameters}
+    return replace(CELL_PRESETS[file.base], **changed)
+
+
+def preset_text(preset: CellPreset) -> str:
+    """Return a preset file of these cells, on the packaged preset that differs from it in the fewest parameters.
+
+    Only a law of the same name can be a base: what is not a number is not in the file.
+    """
+    alike = [base for base in CELL_PRESETS.values() if base.law == preset.law]
+    base = min(alike, key=lambda one: len(_different(preset, one)))
+    lines = [f'name = "{preset.name}"', f'base = "{base.name}"', "", "[parameters]"]
+    lines += [f"{name} = {value!r}  # {NUMBERS[name]}" for name, value in _different(preset, base).items()]
+    return "\n".join(lines) + "\n"
+
+
+def _different(preset: CellPreset, base: CellPreset) -> dict[str, float]:
+    return {
+        name: float(getattr(preset, name)) for name in NUMBERS if getattr(preset, name) != getattr(base, name)
+    }
+
+
+def _read(source: str) -> str:
+    try:
+        check_ordinary(Path(source))
+        return Path(source).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise BenchError(f"cannot read preset file {source} ({reason})") from None
