@@ -12,7 +12,7 @@ import pytest
 from mho.errors import InputError
 from mho.instruments import Cell, open_bench
 from mho.instruments.simulated.physics.cells.noise import FlickerNoise
-from mho.instruments.simulated.physics.cells.presets import cell_preset
+from mho.instruments.simulated.physics.cells.preset_files import cell_preset
 from mho.procedures import Solve
 from mho.running.execution import evaluate
 

@@ -55,7 +55,9 @@ class GradualLaw:
 
     def arriving(self, voltage: Values, gate: Values) -> Values:
         """Voltage (V) of a RESET that arrives at the cell; below `reset_gate` the transistor starves it."""
-        return np.where(gate >= self._preset.reset_gate, voltage, -np.inf)
+        if isinstance(gate, np.ndarray):
+            return np.where(gate >= self._preset.reset_gate, voltage, -np.inf)
+        return voltage if gate >= self._preset.reset_gate else voltage - np.inf
 
     def begins(self, arriving: Values, before: Values, deviate: Values) -> Values:
         """Whether a RESET of the voltage `arriving` (V) changes cells."""
@@ -87,5 +89,4 @@ class GradualLaw:
             drop = drop * times * math.exp(0.5 * p.reset_cycle_spread**2)
         bottom = p.floor * (1.0 + p.wear_floor * wear)
         bottom = bottom * np.exp(p.floor_device_spread * deviate - p.floor_spread * deepest)
-        lower = np.minimum(before, np.maximum(before * np.exp(-drop), bottom))
-        return np.where(over > 0.0, lower, before)
+        return np.minimum(before, np.maximum(before * np.exp(-drop), bottom))
