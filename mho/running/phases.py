@@ -116,6 +116,7 @@ def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Map
         source=source_of(type(procedure)),
         bench=bench.text,
         chip=bench.chip_text,
+        defects=bench.defects_text,
         cells=procedure.describe_cells(plan),
         instruments=bench.identities(),
         provenance=collect(seed, sys.argv) | input_files(parameters) | _simulated(bench) | dict(notes),

@@ -160,7 +160,7 @@ def _bench_of(file: RunFile) -> BenchSource:
             "runs on simulated benches are repeated; run the procedure again instead"
         )
     read_chip_text(file.chip, f"in {file.path}")  # said now, when it is known where it stands
-    return BenchSource(bench=bench, text=file.bench, chip_text=file.chip)
+    return BenchSource(bench=bench, text=file.bench, chip_text=file.chip, defects_text=file.defects)
 
 
 def _kind_of(file: RunFile) -> type[Procedure]:

@@ -10,19 +10,22 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.chip import ArrayMap
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import load_digits
-from mho.chip_maps.placement import Placement
+from mho.chip_maps.placement import Placement, known_bad
+from mho.chip_maps.placement import place as place_block
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.cell_range import CellRange, check_inside, lines_text
 from mho.procedures.cells.programming.programmer import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
 from mho.procedures.cells.programming.write_verify import largest_pulses
-from mho.procedures.parameters import IntegerParameter, Parameter
+from mho.procedures.chip_in_use import chip_of
+from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Layout, RecordedParameter
 from mho.runs.standard_figures import programming_figures
@@ -66,6 +69,8 @@ class ProgramPlan:
         Digit of each cell of `placement`.
     arrays : tuple of str
         The chip's arrays, in its order.
+    bad : int
+        Cells of `placement` that are known to be bad.
     """
 
     placement: Placement
@@ -73,6 +78,7 @@ class ProgramPlan:
     levels: Levels
     arrays: tuple[str, ...]
     settings: WriteVerifySettings
+    bad: int = 0
 
     def block(self) -> Block:
         """Return the block to program, with empty results."""
@@ -87,6 +93,7 @@ class Program(Procedure):
 
     digits = Parameter("Digits", default="")
     array = Parameter("Array", default="multiply")
+    place = ListParameter("Place, fixed or on good cells", choices=["fixed", "auto"], default="fixed")
     row = IntegerParameter("First row", minimum=0, maximum=4095, default=0)
     column = IntegerParameter("First column", minimum=0, maximum=4095, default=0)
     passes = IntegerParameter("Passes of touching up", minimum=0, maximum=100, default=2)
@@ -95,28 +102,38 @@ class Program(Procedure):
     def check(self) -> Digits:
         """Read the digits and the given settings."""
         read_settings(self.write_verify)
+        if self.place == "auto" and (self.row or self.column):
+            raise InputError(
+                f"place is auto, which finds the lines by itself; leave out row {self.row} and column {self.column}"
+            )
         return load_digits(self.digits)
 
     def prepare(self, given: Digits, bench: Bench, rng: np.random.Generator) -> ProgramPlan:
         """Place the block on the array and check the largest pulses."""
-        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        chip = chip_of(bench)
         levels = chip.level_scale()
         levels.conductance(given)
-        rows, columns = (
-            start + np.arange(count)
-            for start, count in zip((self.row, self.column), given.shape, strict=True)
-        )
-        check_inside(chip.array(self.array), CellRange(rows, columns))
+        array = chip.array(self.array)
+        placement = place_block(array, *given.shape) if self.place == "auto" else self._fixed(array, given)
         settings = settings_in_use(chip.write_verify, self.write_verify)
         bench.check_read()
         for pulse in largest_pulses(settings):
             bench.check_pulse(pulse)
-        placement = Placement(self.array, rows, columns)
-        return ProgramPlan(placement, given, levels, tuple(array.name for array in chip.arrays), settings)
+        bad = int(known_bad(array)[np.ix_(placement.rows, placement.columns)].sum())
+        return ProgramPlan(placement, given, levels, tuple(one.name for one in chip.arrays), settings, bad)
+
+    def _fixed(self, array: ArrayMap, digits: Digits) -> Placement:
+        rows, columns = (
+            start + np.arange(count)
+            for start, count in zip((self.row, self.column), digits.shape, strict=True)
+        )
+        check_inside(array, CellRange(rows, columns))
+        return Placement(self.array, rows, columns)
 
     def layout(self, plan: ProgramPlan) -> Layout:
         """Declare the pulses, the maps of the block, and the target digits."""
-        maps = BlockMaps.covering(self.array, [plan.block()]).declared()
+        images = BlockMaps.covering(self.array, [plan.block()])
+        maps = (*images.declared(), images.classes())
         digits = Array("digits", plan.digits, description="digit wanted of each cell")
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
         windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
@@ -135,13 +152,13 @@ class Program(Procedure):
 
     def describe_cells(self, plan: ProgramPlan) -> str:
         """Return array and range."""
-        rows, columns = plan.placement.rows, plan.placement.columns
-        return f"{self.array}[{rows[0]}:{rows[-1] + 1}, {columns[0]}:{columns[-1] + 1}]"
+        return f"{self.array}[{lines_text(plan.placement.rows)}, {lines_text(plan.placement.columns)}]"
 
     def run_title(self) -> str:
         """Return the name of the digits and their place."""
         name = Path(self.digits).name if isinstance(self.digits, str | Path) else "array"
-        return f"Program {name} at {self.array}[{self.row}, {self.column}]"
+        where = f"on {self.array}" if self.place == "auto" else f"at {self.array}[{self.row}, {self.column}]"
+        return f"Program {name} {where}"
 
     def estimate(self, given: Digits, source: BenchSource) -> Estimate:
         """Estimate the pulses from the usual number per cell."""
@@ -149,11 +166,17 @@ class Program(Procedure):
 
     def execute(self, plan: ProgramPlan, bench: Bench, stream: Stream) -> Programmed:
         """Program, verify again later, touch up."""
+        if plan.bad:
+            stream.say(
+                f"{plan.bad} of the {plan.digits.size} cells are known to be bad; `--place auto` goes around them",
+                "WARNING",
+            )
         block = plan.block()
         programmer = Programmer(
             bench, stream, plan.levels, plan.arrays, plan.settings, passes=int(self.passes)
         )
         programmer.program([block])
+        programmer.record_classes(block)
         failed = programmer.failed([block])
         if failed:
             stream.say(f"{failed} cells read outside their verify window after the last pass", "WARNING")

@@ -13,6 +13,7 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
+from mho.procedures.cells.programming.failed_cells import Codes, classify
 from mho.procedures.cells.programming.pulse_energy import cell_energy
 from mho.procedures.cells.programming.write_verify import WriteVerify
 from mho.procedures.stream import Stream
@@ -20,6 +21,7 @@ from mho.runs import Column, Map, Table
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
+Masks = Sequence[NDArray[np.bool_]]  # of the cells of each block
 
 PICTURE_PERIOD = 0.5  # s of bench time, least interval between images of the maps
 PICTURED = 0.01  # and least share of the cells between them, so that a large block does not fill the disk
@@ -59,16 +61,20 @@ class Block:
         Last verify read, S; NaN before.
     pulses : (rows, columns) array
         Number of pulses per cell.
+    defects : (rows, columns) array
+        Class of each cell after its last write-verify, a code in `mho.chip_maps.defects.CLASSES`.
     """
 
     placement: Placement
     digits: Digits
     achieved: Floats = field(init=False)
     pulses: Digits = field(init=False)
+    defects: Codes = field(init=False)
 
     def __post_init__(self) -> None:
         self.achieved = np.full(self.digits.shape, np.nan)
         self.pulses = np.zeros(self.digits.shape, dtype=np.int64)
+        self.defects = np.zeros(self.digits.shape, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,12 @@ class BlockMaps:
             Map(f"{self.array}_conductance", "S", self.rows, self.columns, f"{self.array}: conductance"),
             Map(f"{self.array}_target", "S", self.rows, self.columns, f"{self.array}: target conductance"),
             Map(f"{self.array}_pulses", "", self.rows, self.columns, f"{self.array}: pulses per cell"),
+        )
+
+    def classes(self) -> Map:
+        """Return the map of the cells' classes, from which `mho chip defects` collects."""
+        return Map(
+            f"{self.array}_defects", "", self.rows, self.columns, f"{self.array}: class of each cell", 1
         )
 
     def image(self, blocks: Sequence[Block], values: Sequence[Floats]) -> Floats:
@@ -145,38 +157,56 @@ class Programmer:
         self.reads = 0
         self.joules = 0.0  # of pulses and verify reads
 
-    def program(self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = ()) -> None:
-        """Program all blocks; each block's `achieved` and `pulses` are filled in.
+    def program(
+        self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = (), first: Masks | None = None
+    ) -> None:
+        """Program all blocks; each block's `achieved`, `pulses` and `defects` are filled in.
 
         Parameters
         ----------
         blocks : sequence of Block
         maps : sequence of BlockMaps
             The run file's images, where it declares more lines than these blocks use.
+        first : sequence of masks, optional
+            Cells to program before all are verified again; all of them unless given.
         """
-        total = sum(block.digits.size for block in blocks)
         used = dict.fromkeys(block.placement.array for block in blocks)
         maps = [one for one in maps if one.array in used] or [BlockMaps.covering(a, blocks) for a in used]
         self._snapshot(maps, blocks, first=True)
-        masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
-        self._visit(blocks, masks, maps, "programming", total)
+        masks: Masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
+        self.write(blocks, masks if first is None else first, maps, "programming")
         for _ in range(self._passes):
             # Read again after the last pulse; in further passes only the reprogrammed cells.
-            masks = self._reread(blocks, masks)
-            count = sum(int(mask.sum()) for mask in masks)
-            if not count:
+            masks = self.reread(blocks, masks)
+            if not any(mask.any() for mask in masks):
                 break
-            self._visit(blocks, masks, maps, "touching up", count)
+            self.write(blocks, masks, maps, "touching up")
         self._snapshot(maps, blocks)
+
+    def record_classes(self, block: Block) -> None:
+        """Store the classes of a block's cells, where the run file declares a map of them."""
+        image = BlockMaps.covering(block.placement.array, [block])
+        codes = image.image([block], [block.defects.astype(float)])
+        self._stream.snapshot(image.classes().name, codes, self._bench.now())
 
     def failed(self, blocks: Sequence[Block]) -> int:
         """Return the number of cells that ended outside their window."""
         return sum(int((~self._levels.inside(b.achieved, b.digits)).sum()) for b in blocks)
 
+    def write(self, blocks: Sequence[Block], masks: Masks, maps: Sequence[BlockMaps], stage: str) -> None:
+        """Bring the cells in `masks` into their windows, each until it is there or given up, and classify them."""
+        before = [block.pulses.copy() for block in blocks]
+        self._visit(blocks, masks, maps, stage, sum(int(mask.sum()) for mask in masks))
+        for block, mask, had in zip(blocks, masks, before, strict=True):
+            taken = block.pulses[mask] - had[mask]
+            block.defects[mask] = classify(
+                block.achieved[mask], block.digits[mask], taken, self._levels, self._settings
+            )
+
     def _visit(
         self,
         blocks: Sequence[Block],
-        masks: Sequence[NDArray[np.bool_]],
+        masks: Masks,
         maps: Sequence[BlockMaps],
         stage: str,
         total: int,
@@ -209,7 +239,7 @@ class Programmer:
         self,
         bench: ArrayBench,
         blocks: Sequence[Block],
-        masks: Sequence[NDArray[np.bool_]],
+        masks: Masks,
         maps: Sequence[BlockMaps],
         stage: str,
         total: int,
@@ -278,7 +308,7 @@ class Programmer:
         )
         return conductance
 
-    def _reread(self, blocks: Sequence[Block], masks: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
+    def reread(self, blocks: Sequence[Block], masks: Masks) -> list[NDArray[np.bool_]]:
         """Read the cells in `masks` again; return masks of those outside their window."""
         if isinstance(self._bench, ArrayBench):
             placements = [block.placement for block in blocks]
