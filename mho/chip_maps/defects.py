@@ -34,6 +34,12 @@ unsteady
     It switches, and was given up after the largest number of pulses.
 """
 
+OUTCOMES = ("good", "unformed", "stuck off", "stuck on", "unsteady", "good")
+"""The class that follows from each code of the maps ``ARRAY_outcome``, in which a programming run says how cells ended.
+
+A cell that left its window after it was verified is not lost: it is programmed again.
+"""
+
 Defect = Literal["stuck on", "stuck off", "unformed", "open", "short", "leaky", "unsteady"]
 
 

@@ -1,7 +1,8 @@
-"""Collects the cells that runs found defective, from their maps ``ARRAY_defects``, for the list of a chip's defects.
+"""Collects the cells that runs found defective, for the list of a chip's defects.
 
-Any procedure that declares such a map is collected from: each cell has a code of `mho.chip_maps.defects.CLASSES`, and NaN
-where nothing is known of it. ``ARRAY_pulses`` and ``ARRAY_conductance`` on the same lines, where there are any, say more.
+Any procedure that declares a map ``ARRAY_defects`` is collected from: each cell has a code of
+`mho.chip_maps.defects.CLASSES`, and NaN where nothing is known of it. So is one that says in ``ARRAY_outcome`` how the
+programming of cells ended. ``ARRAY_pulses`` and ``ARRAY_conductance`` on the same lines, where there are any, say more.
 """
 
 from __future__ import annotations
@@ -14,13 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ChipMap, chip_hash, parse_chip_map
-from mho.chip_maps.defects import CLASSES, DefectList, Finding, check_belongs
+from mho.chip_maps.defects import CLASSES, OUTCOMES, DefectList, Finding, check_belongs
 from mho.errors import ChipMapError, InputError
 from mho.runs import RunFile
 
 Floats = NDArray[np.float64]
 
-ENDING = "_defects"
+CODES = {
+    "_defects": np.arange(len(CLASSES)),
+    "_outcome": np.array([CLASSES.index(name) for name in OUTCOMES]),
+}
+"""By the end of a map's name, the code in `CLASSES` of each of its own."""
+
 LINES = ("open", "short")
 """Classes that a whole line has where all its cells have it: it is the line that is open, or shorted."""
 
@@ -82,7 +88,7 @@ def collect_defects(paths: Sequence[Path]) -> Collected:
 
 def _says_nothing(run: RunFile) -> str:
     """Return why there is nothing to collect from a run; "" where there is."""
-    maps = [name for name in run.maps if name.endswith(ENDING)]
+    maps = [image for image, _, _ in _maps(run)]
     if not maps:
         return f"({run.procedure}) has no map of its cells' classes"
     if not any(len(run.map_times(name)) for name in maps):
@@ -90,15 +96,24 @@ def _says_nothing(run: RunFile) -> str:
     return ""
 
 
+def _maps(run: RunFile) -> list[tuple[str, str, NDArray[np.int64]]]:
+    """Return the maps to collect from: name, array, and the class of each code."""
+    return [
+        (image, image.removesuffix(ending), classes)
+        for ending, classes in CODES.items()
+        for image in run.maps
+        if image.endswith(ending)
+    ]
+
+
 def _of_run(run: RunFile, chip: ChipMap) -> Iterator[Finding]:
     found = (run.end_time or run.start_time).isoformat(timespec="seconds")
     name = run.path.name.encode("utf-8", "backslashreplace").decode()
-    for image in run.maps:
-        if not (image.endswith(ENDING) and len(run.map_times(image))):
+    for image, array, classes in _maps(run):
+        if not len(run.map_times(image)):
             continue
-        array = image.removesuffix(ENDING)
         rows, columns = run.map_axes(image)
-        codes = _codes(run, image)
+        codes = _codes(run, image, classes)
         shape = {one.name: (one.rows, one.columns) for one in chip.arrays}.get(array)
         if shape is None:
             raise ChipMapError(
@@ -143,15 +158,15 @@ def whole_lines(
             yield (ALL, int(j)), name
 
 
-def _codes(run: RunFile, image: str) -> NDArray[np.int64]:
+def _codes(run: RunFile, image: str, classes: NDArray[np.int64]) -> NDArray[np.int64]:
     values = run.map(image)
     codes = np.where(np.isfinite(values), values, 0.0).astype(np.int64)
-    if codes.size and not (codes.min() >= 0 and codes.max() < len(CLASSES)):
+    wrong = codes[(codes < 0) | (codes >= len(classes))]
+    if wrong.size:
         raise ChipMapError(
-            f"run file {run.path}: map {image!r} has the code {codes.max()}; the classes of cells have codes 0 to "
-            f"{len(CLASSES) - 1}"
+            f"run file {run.path}: map {image!r} has the code {wrong[0]}; its codes are 0 to {len(classes) - 1}"
         )
-    return codes
+    return classes[codes]
 
 
 class _Told:

@@ -10,8 +10,9 @@ import pytest
 from mho.analysis.reports import collect_defects
 from mho.analysis.reports.defects import whole_lines
 from mho.chip_maps.chip import read_chip_text
-from mho.chip_maps.defects import CLASSES
+from mho.chip_maps.defects import CLASSES, OUTCOMES
 from mho.errors import ChipMapError, InputError
+from mho.procedures.cells.programming.strategy import Outcome
 from mho.runs import Layout, Map, RunHeader, RunWriter
 
 CHIP = read_chip_text("zuo2025")  # inverting array of 8 x 8
@@ -76,8 +77,19 @@ def test_runs_that_say_nothing_are_named_and_those_of_two_chips_refused(tmp_path
         collect_defects([good, other])
 
 
+def test_outcomes_of_programming_are_classes_in_the_list():
+    assert {one.name: name for one, name in zip(Outcome, OUTCOMES, strict=True)} == {
+        "IN_WINDOW": "good",
+        "UNFORMED": "unformed",
+        "STUCK_LOW": "stuck off",
+        "STUCK_HIGH": "stuck on",
+        "OUT_OF_PULSES": "unsteady",
+        "LEFT_WINDOW": "good",
+    }
+
+
 def test_what_a_chip_does_not_have_is_refused(tmp_path):
-    with pytest.raises(ChipMapError, match="has the code 99; the classes of cells have codes 0 to 7"):
+    with pytest.raises(ChipMapError, match="has the code 99; its codes are 0 to 7"):
         collect_defects([run_file(tmp_path / "a.h5", np.full((8, 8), 99))])
     with pytest.raises(ChipMapError, match="lies outside its 8 x 8"):
         collect_defects([run_file(tmp_path / "b.h5", np.full((1, 8), STUCK_ON), rows=[9])])

@@ -22,8 +22,9 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, lines_text
 from mho.procedures.cells.programming.programmer import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
-from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
-from mho.procedures.cells.programming.write_verify import largest_pulses
+from mho.procedures.cells.programming.settings_text import read_settings, settings_text
+from mho.procedures.cells.programming.strategies.known_strategies import chosen_strategy, find_strategy
+from mho.procedures.cells.programming.strategy import Outcome, Strategy
 from mho.procedures.chip_in_use import chip_of
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
@@ -69,6 +70,7 @@ class ProgramPlan:
         Digit of each cell of `placement`.
     arrays : tuple of str
         The chip's arrays, in its order.
+    strategy : type of Strategy
     bad : int
         Cells of `placement` that are known to be bad.
     """
@@ -78,6 +80,7 @@ class ProgramPlan:
     levels: Levels
     arrays: tuple[str, ...]
     settings: WriteVerifySettings
+    strategy: type[Strategy]
     bad: int = 0
 
     def block(self) -> Block:
@@ -86,7 +89,7 @@ class ProgramPlan:
 
 
 class Program(Procedure):
-    """Program a block of cells to digits from a file, by write-verify."""
+    """Program a block of cells to digits from a file, by write-verify or another strategy."""
 
     title: ClassVar[str] = "Program cells"
     group: ClassVar[str] = "Cells"
@@ -97,11 +100,13 @@ class Program(Procedure):
     row = IntegerParameter("First row", minimum=0, maximum=4095, default=0)
     column = IntegerParameter("First column", minimum=0, maximum=4095, default=0)
     passes = IntegerParameter("Passes of touching up", minimum=0, maximum=100, default=2)
+    strategy = Parameter("Strategy, the chip map's unless given")
     write_verify = Parameter("Write-verify settings, the chip map's unless given")
 
     def check(self) -> Digits:
-        """Read the digits and the given settings."""
-        read_settings(self.write_verify)
+        """Read the digits, find the given strategy, and read the given settings."""
+        kind = WriteVerifySettings if self.strategy is None else find_strategy(self.strategy).settings_type
+        read_settings(self.write_verify, kind)
         if self.place == "auto" and (self.row or self.column):
             raise InputError(
                 f"place is auto, which finds the lines by itself; leave out row {self.row} and column {self.column}"
@@ -115,12 +120,13 @@ class Program(Procedure):
         levels.conductance(given)
         array = chip.array(self.array)
         placement = place_block(array, *given.shape) if self.place == "auto" else self._fixed(array, given)
-        settings = settings_in_use(chip.write_verify, self.write_verify)
+        settings, strategy = chosen_strategy(chip.write_verify, self.write_verify, self.strategy)
         bench.check_read()
-        for pulse in largest_pulses(settings):
+        for pulse in strategy.largest_pulses(settings):
             bench.check_pulse(pulse)
         bad = int(known_bad(array)[np.ix_(placement.rows, placement.columns)].sum())
-        return ProgramPlan(placement, given, levels, tuple(one.name for one in chip.arrays), settings, bad)
+        arrays = tuple(one.name for one in chip.arrays)
+        return ProgramPlan(placement, given, levels, arrays, settings, strategy, bad)
 
     def _fixed(self, array: ArrayMap, digits: Digits) -> Placement:
         rows, columns = (
@@ -133,7 +139,7 @@ class Program(Procedure):
     def layout(self, plan: ProgramPlan) -> Layout:
         """Declare the pulses, the maps of the block, and the target digits."""
         images = BlockMaps.covering(self.array, [plan.block()])
-        maps = (*images.declared(), images.classes())
+        maps = (*images.declared(), images.outcome_map())
         digits = Array("digits", plan.digits, description="digit wanted of each cell")
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
         windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
@@ -141,8 +147,15 @@ class Program(Procedure):
         return Layout((pulses,), maps, (digits,), default=f"maps/{maps[0].name}", figures=figures)
 
     def in_use(self, plan: ProgramPlan) -> Mapping[str, tuple[str, str]]:
-        """Return the settings of write-verify."""
-        return {"write_verify": (settings_text(plan.settings), "the chip map's")}
+        """Return the strategy and the settings of write-verify."""
+        return {
+            "strategy": (plan.settings.strategy, "the chip map's"),
+            "write_verify": (settings_text(plan.settings), "the chip map's"),
+        }
+
+    def own_classes(self) -> Mapping[str, type]:
+        """Return the strategy."""
+        return {} if self.strategy is None else {"strategy": find_strategy(self.strategy)}
 
     def recorded_parameters(self, plan: ProgramPlan) -> dict[str, RecordedParameter]:
         """Return the parameters, with all settings of write-verify."""
@@ -173,16 +186,32 @@ class Program(Procedure):
             )
         block = plan.block()
         programmer = Programmer(
-            bench, stream, plan.levels, plan.arrays, plan.settings, passes=int(self.passes)
+            bench,
+            stream,
+            plan.levels,
+            plan.arrays,
+            plan.settings,
+            passes=int(self.passes),
+            strategy=plan.strategy,
         )
         programmer.program([block])
-        programmer.record_classes(block)
+        image = BlockMaps.covering(self.array, [block])
+        stream.snapshot(
+            image.outcome_map().name, image.image([block], [block.outcome.astype(float)]), bench.now()
+        )
         failed = programmer.failed([block])
+        ended = {one: int(np.count_nonzero(block.outcome == one)) for one in Outcome}
         if failed:
-            stream.say(f"{failed} cells read outside their verify window after the last pass", "WARNING")
+            reasons = "; ".join(
+                f"{n} {one.words}" for one, n in ended.items() if n and one != Outcome.IN_WINDOW
+            )
+            stream.say(
+                f"{failed} cells read outside their verify window after the last pass: {reasons}", "WARNING"
+            )
         summary = {
             "cells": block.digits.size,
             "cells_failed": failed,
+            "outcomes": {one.name.lower(): n for one, n in ended.items() if n},
             "pulses": programmer.pulses,
             "reads": programmer.reads,
             "virtual_seconds": bench.now(),

@@ -13,9 +13,10 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
-from mho.procedures.cells.programming.failed_cells import Codes, classify
 from mho.procedures.cells.programming.pulse_energy import cell_energy
-from mho.procedures.cells.programming.write_verify import WriteVerify
+from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
+from mho.procedures.cells.programming.strategy import Outcome, Strategy
+from mho.procedures.cells.programming.visiting_order import visiting_order
 from mho.procedures.stream import Stream
 from mho.runs import Column, Map, Table
 
@@ -61,20 +62,20 @@ class Block:
         Last verify read, S; NaN before.
     pulses : (rows, columns) array
         Number of pulses per cell.
-    defects : (rows, columns) array
-        Class of each cell after its last write-verify, a code in `mho.chip_maps.defects.CLASSES`.
+    outcome : (rows, columns) array
+        `Outcome` of each cell.
     """
 
     placement: Placement
     digits: Digits
     achieved: Floats = field(init=False)
     pulses: Digits = field(init=False)
-    defects: Codes = field(init=False)
+    outcome: Digits = field(init=False)
 
     def __post_init__(self) -> None:
         self.achieved = np.full(self.digits.shape, np.nan)
         self.pulses = np.zeros(self.digits.shape, dtype=np.int64)
-        self.defects = np.zeros(self.digits.shape, dtype=np.uint8)
+        self.outcome = np.zeros(self.digits.shape, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,10 @@ class BlockMaps:
             Map(f"{self.array}_pulses", "", self.rows, self.columns, f"{self.array}: pulses per cell"),
         )
 
-    def classes(self) -> Map:
-        """Return the map of the cells' classes, from which `mho chip defects` collects."""
-        return Map(
-            f"{self.array}_defects", "", self.rows, self.columns, f"{self.array}: class of each cell", 1
-        )
+    def outcome_map(self) -> Map:
+        """Return the map of how each cell ended."""
+        codes = ", ".join(f"{outcome.value} {outcome.words.partition(':')[0]}" for outcome in Outcome)
+        return Map(f"{self.array}_outcome", "", self.rows, self.columns, f"{self.array}: {codes}")
 
     def image(self, blocks: Sequence[Block], values: Sequence[Floats]) -> Floats:
         """Combine the blocks' `values` into one image, NaN where no cell is in use."""
@@ -137,6 +137,8 @@ class Programmer:
         programmed again.
     recorded : bool
         Whether pulses and images are kept in the run file; a large block's would fill the disk.
+    strategy : type of Strategy, optional
+        Instead of the one that the settings name.
     """
 
     def __init__(
@@ -149,7 +151,10 @@ class Programmer:
         passes: int = 2,
         *,
         recorded: bool = True,
+        strategy: type[Strategy] | None = None,
     ) -> None:
+        self._strategy = find_strategy(settings.strategy) if strategy is None else strategy
+        self._memory = self._strategy.new_memory(settings)
         self._bench, self._stream, self._levels = bench, stream, levels
         self._codes = {name: code for code, name in enumerate(arrays)}
         self._settings, self._passes, self._recorded = settings, passes, recorded
@@ -160,7 +165,7 @@ class Programmer:
     def program(
         self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = (), first: Masks | None = None
     ) -> None:
-        """Program all blocks; each block's `achieved`, `pulses` and `defects` are filled in.
+        """Program all blocks; each block's `achieved`, `pulses` and `outcome` are filled in.
 
         Parameters
         ----------
@@ -181,27 +186,19 @@ class Programmer:
             if not any(mask.any() for mask in masks):
                 break
             self.write(blocks, masks, maps, "touching up")
+        for block in blocks:
+            inside, kept = self._levels.inside(block.achieved, block.digits), block.outcome
+            left = np.where(kept == Outcome.IN_WINDOW, Outcome.LEFT_WINDOW, kept)
+            block.outcome = np.where(inside, Outcome.IN_WINDOW, left)
         self._snapshot(maps, blocks)
-
-    def record_classes(self, block: Block) -> None:
-        """Store the classes of a block's cells, where the run file declares a map of them."""
-        image = BlockMaps.covering(block.placement.array, [block])
-        codes = image.image([block], [block.defects.astype(float)])
-        self._stream.snapshot(image.classes().name, codes, self._bench.now())
 
     def failed(self, blocks: Sequence[Block]) -> int:
         """Return the number of cells that ended outside their window."""
         return sum(int((~self._levels.inside(b.achieved, b.digits)).sum()) for b in blocks)
 
     def write(self, blocks: Sequence[Block], masks: Masks, maps: Sequence[BlockMaps], stage: str) -> None:
-        """Bring the cells in `masks` into their windows, each until it is there or given up, and classify them."""
-        before = [block.pulses.copy() for block in blocks]
+        """Bring the cells in `masks` into their windows, each until it is there or given up."""
         self._visit(blocks, masks, maps, stage, sum(int(mask.sum()) for mask in masks))
-        for block, mask, had in zip(blocks, masks, before, strict=True):
-            taken = block.pulses[mask] - had[mask]
-            block.defects[mask] = classify(
-                block.achieved[mask], block.digits[mask], taken, self._levels, self._settings
-            )
 
     def _visit(
         self,
@@ -218,10 +215,11 @@ class Programmer:
         pictured, at = 0, self._bench.now()
         for block, mask in zip(blocks, masks, strict=True):
             rows, columns = block.placement.cells()
-            for index in zip(*np.nonzero(mask), strict=True):
+            order = visiting_order(self._settings.order, block.digits)
+            for index in zip(*np.unravel_index(order[mask.ravel()[order]], mask.shape), strict=True):
                 cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
-                achieved, pulses = self._program_cell(cell, int(block.digits[index]))
-                block.achieved[index] = achieved
+                achieved, pulses, outcome = self._program_cell(cell, int(block.digits[index]))
+                block.achieved[index], block.outcome[index] = achieved, outcome
                 block.pulses[index] += pulses
                 done += 1
                 wall = self._stream.now()
@@ -246,14 +244,24 @@ class Programmer:
     ) -> None:
         done, pictured, at = 0, 0, bench.now()
         placements = [block.placement for block in blocks]
-        everyone = FlatCells.of(placements, masks)
+        orders = [visiting_order(self._settings.order, block.digits) for block in blocks]
+        everyone = FlatCells.of(placements, masks, orders)
         bench.draw(everyone.lines(placements))
         for cells in everyone.batches():
             digits = cells.taken([block.digits for block in blocks])
             verified = verify_cells(
-                bench, cells, placements, digits, self._levels, self._settings, recorded=self._recorded
+                bench,
+                cells,
+                placements,
+                digits,
+                self._levels,
+                self._settings,
+                self._strategy,
+                self._memory,
+                recorded=self._recorded,
             )
             self._keep(blocks, cells, verified)
+            cells.put([block.outcome for block in blocks], verified.outcome)
             done += len(digits)
             self._stream.check()
             self._stream.progress(stage, done, total, pulses=self.pulses)
@@ -274,18 +282,20 @@ class Programmer:
             codes = np.array([self._codes[block.placement.array] for block in blocks])
             self._stream.record_block("pulses", {"array": codes[rows.pop("block")], **rows})
 
-    def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int]:
-        levels = self._levels
-        state = WriteVerify.towards(
-            float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit]), self._settings
-        )
+    def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int, Outcome]:
+        levels, delay = self._levels, self._settings.verify_delay
+        window = float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit])
+        state = self._strategy.towards(*window, self._settings, self._memory)
         conductance = self._read(cell, None)
         while not (state.done(conductance) or state.given_up(conductance)):
             pulse = state.next_pulse(conductance)
             self._bench.pulse(cell, pulse)
+            if delay:
+                self._bench.wait_until(self._bench.now() + delay)
             conductance = self._read(cell, pulse)
         self.pulses += state.pulses
-        return conductance, state.pulses
+        outcome = Outcome.IN_WINDOW if state.done(conductance) else Outcome(state.outcome(conductance))
+        return conductance, state.pulses, outcome
 
     def _read(self, cell: Cell, pulse: Pulse | None) -> float:
         conductance = self._bench.read(cell)
