@@ -7,6 +7,7 @@
 
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
+from mho.procedures.cells.programming.refresh import Refresh, Refreshed
 from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.cells.reading.read import Read, Reads
 from mho.procedures.cells.switching.sweep import Sweep, Sweeps
@@ -48,6 +49,8 @@ __all__ = [
     "Programmed",
     "Read",
     "Reads",
+    "Refresh",
+    "Refreshed",
     "Solution",
     "Solve",
     "SolveForecast",

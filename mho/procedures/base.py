@@ -53,6 +53,8 @@ class Procedure(Parametrised):
     title: ClassVar[str] = ""
     group: ClassVar[str] = "Other"
     """Heading under which the procedure is listed."""
+    cell_record: ClassVar[str] = ""
+    """Table of all that is done to cells, if an interrupted run goes on with the cells as its file says that they are."""
 
     def __init__(self, **parameters: Any) -> None:
         check_phases(cast(Hashable, type(self)))

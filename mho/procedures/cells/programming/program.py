@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import ArrayMap
+from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import load_digits
 from mho.chip_maps.placement import Placement, known_bad
@@ -21,6 +21,13 @@ from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, lines_text
+from mho.procedures.cells.programming.earlier_pulses import (
+    EarlierPulses,
+    begin,
+    clock_zero,
+    earlier_pulses,
+    takes_up,
+)
 from mho.procedures.cells.programming.programmer import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
 from mho.procedures.cells.programming.settings_text import read_settings, settings_text
 from mho.procedures.cells.programming.strategies.known_strategies import chosen_strategy, find_strategy
@@ -68,8 +75,7 @@ class ProgramPlan:
     ----------
     digits : (rows, columns) array
         Digit of each cell of `placement`.
-    arrays : tuple of str
-        The chip's arrays, in its order.
+    chip : ChipMap
     strategy : type of Strategy
     bad : int
         Cells of `placement` that are known to be bad.
@@ -78,10 +84,15 @@ class ProgramPlan:
     placement: Placement
     digits: Digits
     levels: Levels
-    arrays: tuple[str, ...]
+    chip: ChipMap
     settings: WriteVerifySettings
     strategy: type[Strategy]
     bad: int = 0
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The chip's arrays, in its order."""
+        return tuple(array.name for array in self.chip.arrays)
 
     def block(self) -> Block:
         """Return the block to program, with empty results."""
@@ -93,6 +104,7 @@ class Program(Procedure):
 
     title: ClassVar[str] = "Program cells"
     group: ClassVar[str] = "Cells"
+    cell_record: ClassVar[str] = PULSES.name
 
     digits = Parameter("Digits", default="")
     array = Parameter("Array", default="multiply")
@@ -125,8 +137,7 @@ class Program(Procedure):
         for pulse in strategy.largest_pulses(settings):
             bench.check_pulse(pulse)
         bad = int(known_bad(array)[np.ix_(placement.rows, placement.columns)].sum())
-        arrays = tuple(one.name for one in chip.arrays)
-        return ProgramPlan(placement, given, levels, arrays, settings, strategy, bad)
+        return ProgramPlan(placement, given, levels, chip, settings, strategy, bad)
 
     def _fixed(self, array: ArrayMap, digits: Digits) -> Placement:
         rows, columns = (
@@ -140,11 +151,11 @@ class Program(Procedure):
         """Declare the pulses, the maps of the block, and the target digits."""
         images = BlockMaps.covering(self.array, [plan.block()])
         maps = (*images.declared(), images.outcome_map())
-        digits = Array("digits", plan.digits, description="digit wanted of each cell")
+        arrays = (Array("digits", plan.digits, description="digit wanted of each cell"), clock_zero())
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
         windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
         figures = programming_figures([self.array], windows)
-        return Layout((pulses,), maps, (digits,), default=f"maps/{maps[0].name}", figures=figures)
+        return Layout((pulses,), maps, arrays, default=f"maps/{maps[0].name}", figures=figures)
 
     def in_use(self, plan: ProgramPlan) -> Mapping[str, tuple[str, str]]:
         """Return the strategy and the settings of write-verify."""
@@ -177,6 +188,14 @@ class Program(Procedure):
         """Estimate the pulses from the usual number per cell."""
         return Estimate(pulses=round(PULSES_PER_CELL * given.size))
 
+    def _earlier(self, plan: ProgramPlan, stream: Stream) -> EarlierPulses | None:
+        """Return what an attempt at the same did to the same cells; None without one."""
+        if stream.earlier is None or not takes_up(stream):
+            return None
+        return earlier_pulses(
+            stream.earlier, plan.chip, plan.placement, plan.digits, plan.levels, plan.settings
+        )
+
     def execute(self, plan: ProgramPlan, bench: Bench, stream: Stream) -> Programmed:
         """Program, verify again later, touch up."""
         if plan.bad:
@@ -184,21 +203,16 @@ class Program(Procedure):
                 f"{plan.bad} of the {plan.digits.size} cells are known to be bad; `--place auto` goes around them",
                 "WARNING",
             )
-        block = plan.block()
+        block, first, passes = plan.block(), None, int(self.passes)
+        earlier = self._earlier(plan, stream)
+        if earlier is not None:  # what it verified is read again at least once, and left alone where it holds
+            first, passes = [earlier.cells.unfinished], max(passes, 1)
         programmer = Programmer(
-            bench,
-            stream,
-            plan.levels,
-            plan.arrays,
-            plan.settings,
-            passes=int(self.passes),
-            strategy=plan.strategy,
+            bench, stream, plan.levels, plan.arrays, plan.settings, passes=passes, strategy=plan.strategy
         )
-        programmer.program([block])
-        image = BlockMaps.covering(self.array, [block])
-        stream.snapshot(
-            image.outcome_map().name, image.image([block], [block.outcome.astype(float)]), bench.now()
-        )
+        begin(programmer, block, bench, stream, earlier)
+        programmer.program([block], first=first)
+        programmer.record_outcome(block)
         failed = programmer.failed([block])
         ended = {one: int(np.count_nonzero(block.outcome == one)) for one in Outcome}
         if failed:
@@ -216,4 +230,6 @@ class Program(Procedure):
             "reads": programmer.reads,
             "virtual_seconds": bench.now(),
         }
+        if earlier is not None:
+            summary["taken_over"] = int((~earlier.cells.unfinished).sum())
         return Programmed(block.achieved, block.pulses, failed, summary)

@@ -139,6 +139,11 @@ class Programmer:
         Whether pulses and images are kept in the run file; a large block's would fill the disk.
     strategy : type of Strategy, optional
         Instead of the one that the settings name.
+
+    Attributes
+    ----------
+    shift : float
+        From the bench's clock to that of the rows, s: that of an earlier attempt, where this one goes on with it.
     """
 
     def __init__(
@@ -158,6 +163,7 @@ class Programmer:
         self._bench, self._stream, self._levels = bench, stream, levels
         self._codes = {name: code for code, name in enumerate(arrays)}
         self._settings, self._passes, self._recorded = settings, passes, recorded
+        self.shift = 0.0
         self.pulses = 0
         self.reads = 0
         self.joules = 0.0  # of pulses and verify reads
@@ -177,15 +183,29 @@ class Programmer:
         """
         used = dict.fromkeys(block.placement.array for block in blocks)
         maps = [one for one in maps if one.array in used] or [BlockMaps.covering(a, blocks) for a in used]
+        everyone: Masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
+        self._bring(blocks, maps, everyone if first is None else first, everyone, "programming")
+
+    def repair(self, block: Block, outside: NDArray[np.bool_]) -> None:
+        """Bring the cells that are `outside` their windows back, and verify those that had pulses again.
+
+        The others are left alone.
+        """
+        maps = [BlockMaps.covering(block.placement.array, [block])]
+        self._bring([block], maps, [outside], [outside | (block.pulses > 0)], "repairing")
+
+    def _bring(
+        self, blocks: Sequence[Block], maps: Sequence[BlockMaps], first: Masks, verified: Masks, stage: str
+    ) -> None:
+        """Write cells `first`, then read those to be `verified` again, and touch up, as often as there are passes."""
         self._snapshot(maps, blocks, first=True)
-        masks: Masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
-        self.write(blocks, masks if first is None else first, maps, "programming")
+        self._visit(blocks, first, maps, stage)
         for _ in range(self._passes):
             # Read again after the last pulse; in further passes only the reprogrammed cells.
-            masks = self.reread(blocks, masks)
-            if not any(mask.any() for mask in masks):
+            verified = self.reread(blocks, verified)
+            if not any(mask.any() for mask in verified):
                 break
-            self.write(blocks, masks, maps, "touching up")
+            self._visit(blocks, verified, maps, "touching up")
         for block in blocks:
             inside, kept = self._levels.inside(block.achieved, block.digits), block.outcome
             left = np.where(kept == Outcome.IN_WINDOW, Outcome.LEFT_WINDOW, kept)
@@ -196,18 +216,17 @@ class Programmer:
         """Return the number of cells that ended outside their window."""
         return sum(int((~self._levels.inside(b.achieved, b.digits)).sum()) for b in blocks)
 
-    def write(self, blocks: Sequence[Block], masks: Masks, maps: Sequence[BlockMaps], stage: str) -> None:
-        """Bring the cells in `masks` into their windows, each until it is there or given up."""
-        self._visit(blocks, masks, maps, stage, sum(int(mask.sum()) for mask in masks))
+    def record_outcome(self, block: Block) -> None:
+        """Store how the programming of a block's cells ended."""
+        image = BlockMaps.covering(block.placement.array, [block])
+        codes = image.image([block], [block.outcome.astype(float)])
+        self._stream.snapshot(image.outcome_map().name, codes, self._bench.now() + self.shift)
 
-    def _visit(
-        self,
-        blocks: Sequence[Block],
-        masks: Masks,
-        maps: Sequence[BlockMaps],
-        stage: str,
-        total: int,
-    ) -> None:
+    def _visit(self, blocks: Sequence[Block], masks: Masks, maps: Sequence[BlockMaps], stage: str) -> None:
+        """Bring the cells in `masks` into their windows, each until it is there or given up."""
+        total = sum(int(mask.sum()) for mask in masks)
+        if not total:
+            return
         if isinstance(self._bench, ArrayBench):
             self._visit_at_once(self._bench, blocks, masks, maps, stage, total)
             return
@@ -279,6 +298,7 @@ class Programmer:
         self.joules += verified.joules
         if self._recorded:
             rows = dict(verified.rows)
+            rows["time"] = rows["time"] + self.shift
             codes = np.array([self._codes[block.placement.array] for block in blocks])
             self._stream.record_block("pulses", {"array": codes[rows.pop("block")], **rows})
 
@@ -290,23 +310,32 @@ class Programmer:
         while not (state.done(conductance) or state.given_up(conductance)):
             pulse = state.next_pulse(conductance)
             self._bench.pulse(cell, pulse)
-            if delay:
-                self._bench.wait_until(self._bench.now() + delay)
-            conductance = self._read(cell, pulse)
+            conductance = self._read(cell, pulse, delay)
         self.pulses += state.pulses
         outcome = Outcome.IN_WINDOW if state.done(conductance) else Outcome(state.outcome(conductance))
         return conductance, state.pulses, outcome
 
-    def _read(self, cell: Cell, pulse: Pulse | None) -> float:
-        conductance = self._bench.read(cell)
+    def _read(self, cell: Cell, pulse: Pulse | None, delay: float = 0.0) -> float:
+        try:
+            if delay:
+                self._bench.wait_until(self._bench.now() + delay)
+            conductance = self._bench.read(cell)
+        except BaseException:
+            if pulse is not None:  # it was applied, whatever came between it and its verify read
+                self._record(cell, pulse, np.nan)
+            raise
         self.reads += 1
         volts, width = (pulse.voltage, pulse.width) if pulse else (0.0, 0.0)
         self.joules += cell_energy(self._bench.file, volts, width, conductance)
+        self._record(cell, pulse, conductance)
+        return conductance
+
+    def _record(self, cell: Cell, pulse: Pulse | None, conductance: float) -> None:
         if not self._recorded:
-            return conductance
+            return
         self._stream.record(
             "pulses",
-            time=self._bench.now(),
+            time=self._bench.now() + self.shift,
             array=self._codes[cell.array],
             row=cell.row,
             column=cell.column,
@@ -316,7 +345,8 @@ class Programmer:
             gate=pulse.gate if pulse else self._bench.file.read.gate,
             conductance=conductance,
         )
-        return conductance
+        if self._bench.simulated is None:
+            self._stream.flush()  # what a real cell had is known before it gets more, whatever ends this process
 
     def reread(self, blocks: Sequence[Block], masks: Masks) -> list[NDArray[np.bool_]]:
         """Read the cells in `masks` again; return masks of those outside their window."""
@@ -341,7 +371,7 @@ class Programmer:
         return out
 
     def _snapshot(self, maps: Sequence[BlockMaps], blocks: Sequence[Block], first: bool = False) -> None:
-        time = self._bench.now()
+        time = self._bench.now() + self.shift
         for image in maps if self._recorded else ():
             if first:
                 targets = [self._levels.conductance(b.digits) for b in blocks]
