@@ -103,6 +103,7 @@ def test_a_small_block_killed_twice(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", ["arrays", "simulated", "served"])
 def test_a_large_block_killed_ten_times(name, tmp_path):
     path, sent = killed_again_and_again(name, 128, KILLS, tmp_path, seed=4)

@@ -21,12 +21,12 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench
+from mho.procedures.attempt_clock import CLOCK_ZERO
 from mho.procedures.cells.programming.programmer import Block, Programmer
 from mho.procedures.cells.programming.strategy import SET, Outcome
-from mho.procedures.cells.reading.earlier_reads import CLOCK_ZERO
 from mho.procedures.chip_in_use import check_same_chip
 from mho.procedures.stream import Stream
-from mho.runs import Array, RunFile
+from mho.runs import RunFile
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
@@ -190,13 +190,6 @@ def takes_up(stream: Stream) -> bool:
             "WARNING",
         )
     return stream.chip_kept
-
-
-def clock_zero() -> Array:
-    """Return the declaration of the array by which a later attempt knows this run's clock."""
-    return Array(
-        CLOCK_ZERO, np.array([np.nan]), "s", "Unix time of the run's clock at 0; NaN on a simulated bench"
-    )
 
 
 def begin(

@@ -19,12 +19,12 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
+from mho.procedures.attempt_clock import clock_zero
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, lines_text
 from mho.procedures.cells.programming.earlier_pulses import (
     EarlierPulses,
     begin,
-    clock_zero,
     earlier_pulses,
     takes_up,
 )

@@ -18,9 +18,10 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
+from mho.procedures.attempt_clock import clock_zero
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, lines_text
-from mho.procedures.cells.programming.earlier_pulses import begin, clock_zero, earlier_pulses, takes_up
+from mho.procedures.cells.programming.earlier_pulses import begin, earlier_pulses, takes_up
 from mho.procedures.cells.programming.programmed_cells import ProgrammedCells, programmed_by
 from mho.procedures.cells.programming.programmer import PULSES, Block, BlockMaps, Programmer
 from mho.procedures.cells.programming.settings_text import read_settings, settings_text
@@ -176,7 +177,7 @@ class Refresh(Procedure):
             replace(levels, name="before", map=before.name, title="Levels before the refresh"),
             replace(levels, name="levels", title="Levels after the refresh"),
             Figure(
-                "moved", kind="histogram", map=moved.name, by=f"{plan.array}_target", y_scale="log",
+                "moved", kind="distribution", map=moved.name, by=f"{plan.array}_target", y_scale="probability",
                 title="Change since programming, by level",
             ),
             Figure("moved_map", map=moved.name, title="Change since programming"),
