@@ -45,6 +45,7 @@ def main() -> None:
     from pictures_chip import grab_chip_panel
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments
+    from pictures_levels import draw_levels, plot_refresh
     from pictures_panels import grab_panels
     from pictures_slices import draw_slices
     from pictures_window import grab_main_window
@@ -61,6 +62,8 @@ def main() -> None:
         run = solve(Path(folder))
         analysis.plot(run, PICTURES / "plot.png")
         plot_experiments(Path(folder), PICTURES)
+        draw_levels(Path(folder), PICTURES)
+        plot_refresh(Path(folder), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)

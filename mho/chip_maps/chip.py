@@ -38,6 +38,10 @@ class LevelMap(StrictModel):
         Lowest and highest conductance expected of digit 0.
     zero_limit : float
         A cell at digit 0 is verified when it reads below this.
+    zero : {"either", "reset", "virgin"}
+        What a cell at digit 0 is. ``reset``: a formed cell after a RESET; a virgin one is formed and RESET too. ``virgin``:
+        one that was never formed and does not conduct; forecasts take it as 0 S. ``either``: a virgin cell is left as it
+        is, and forecasts count it as a RESET one.
     """
 
     conductances: tuple[Positive, ...] = Field(min_length=2, max_length=16)
@@ -45,6 +49,7 @@ class LevelMap(StrictModel):
     spread: Positive
     zero_range: tuple[NonNegative, Positive]
     zero_limit: Positive
+    zero: Literal["either", "reset", "virgin"] = "either"
 
     @model_validator(mode="after")
     def _windows_apart(self) -> LevelMap:
@@ -76,18 +81,48 @@ class ArrayMap(StrictModel):
     columns: int = Field(ge=1, le=MOST_LINES)
     wire_resistance: NonNegative = Field(description="ohm between neighbouring cells, each line")
     segment: int | None = Field(default=None, ge=1, description="lines are cut after so many cells")
+    spare_rows: int = Field(default=0, ge=0, description="the last rows, of each segment; for defective ones")
+    spare_columns: int = Field(default=0, ge=0, description="likewise")
     bad_cells: tuple[tuple[int, int], ...] = ()
+    bad_rows: tuple[int, ...] = ()
+    bad_columns: tuple[int, ...] = ()
 
     @property
     def stretch(self) -> tuple[int, int]:
-        """Rows and columns that a block may span: those of a segment, each with switches of its own at its ends."""
-        return min(self.rows, self.segment or self.rows), min(self.columns, self.segment or self.columns)
+        """Rows and columns that a block may span: those of a segment with switches of its own, less the spare ones."""
+        rows, columns = (
+            min(self.rows, self.segment or self.rows),
+            min(self.columns, self.segment or self.columns),
+        )
+        return rows - self.spare_rows, columns - self.spare_columns
+
+    @property
+    def defects(self) -> int:
+        """Number of known bad cells and lines."""
+        return len(set(self.bad_cells)) + len(set(self.bad_rows)) + len(set(self.bad_columns))
 
     @model_validator(mode="after")
     def _bad_cells_inside(self) -> ArrayMap:
         for row, column in self.bad_cells:
             if not (0 <= row < self.rows and 0 <= column < self.columns):
                 raise ValueError(f"bad cell [{row}, {column}] lies outside {self.rows} x {self.columns}")
+        for what, lines, count in (
+            ("row", self.bad_rows, self.rows),
+            ("column", self.bad_columns, self.columns),
+        ):
+            for line in lines:
+                if not 0 <= line < count:
+                    raise ValueError(f"bad {what} {line} lies outside {self.rows} x {self.columns}")
+        return self
+
+    @model_validator(mode="after")
+    def _not_all_spare(self) -> ArrayMap:
+        if min(self.stretch) < 1:
+            raise ValueError(
+                f"{self.spare_rows} spare rows and {self.spare_columns} spare columns leave no line to use of a "
+                f"stretch of {min(self.rows, self.segment or self.rows)} x "
+                f"{min(self.columns, self.segment or self.columns)}: give fewer"
+            )
         return self
 
 
@@ -114,6 +149,9 @@ class ChipMap(StrictModel):
     levels: LevelMap
     write_verify: WriteVerifySettings = WriteVerifySettings()
     cells: CellMap = CellMap()
+    defects: str = Field(
+        default="", description="the list of defects, beside this file (mho.chip_maps.defects)"
+    )
     arrays: tuple[ArrayMap, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -121,6 +159,15 @@ class ChipMap(StrictModel):
         names = [array.name for array in self.arrays]
         if len(set(names)) != len(names):
             raise ValueError("two arrays have the same name")
+        return self
+
+    @model_validator(mode="after")
+    def _a_reset_zero_is_told_from_a_virgin_one(self) -> ChipMap:
+        if self.levels.zero == "reset" and self.write_verify.formed_above >= self.levels.zero_limit:
+            raise ValueError(
+                f"a RESET cell at digit 0 reads between `formed_above` ({self.write_verify.formed_above:g} S) and "
+                f"`zero_limit` ({self.levels.zero_limit:g} S): lower the first, or raise the second"
+            )
         return self
 
     @model_validator(mode="after")
@@ -162,12 +209,14 @@ class ChipMap(StrictModel):
 
     def level_scale(self) -> Levels:
         """Return the levels as arrays to compute with."""
+        virgin, reset = self.levels.zero == "virgin", self.levels.zero == "reset"
         return Levels.from_values(
-            self.levels.conductances,
+            (0.0, *self.levels.conductances[1:]) if virgin else self.levels.conductances,
             tolerance=self.levels.tolerance,
             spread=self.levels.spread,
-            zero_range=self.levels.zero_range,
+            zero_range=(0.0, 0.0) if virgin else self.levels.zero_range,
             zero_limit=self.levels.zero_limit,
+            zero_floor=self.write_verify.formed_above if reset else None,
         )
 
 

@@ -50,13 +50,19 @@ class Levels:
         spread: float,
         zero_range: tuple[float, float],
         zero_limit: float,
+        zero_floor: float | None = None,
     ) -> Levels:
-        """Build from nominal conductances with one half width `tolerance` for all digits above 0."""
+        """Build from nominal conductances with one half width `tolerance` for all digits above 0.
+
+        Digit 0 reaches down to `zero_floor` (S), below which a cell was never formed; without it, to any cell that does
+        not conduct.
+        """
         nominal = np.asarray(conductances, dtype=float)
         if np.any(np.diff(nominal) <= 0):
             raise ChipMapError("levels: the conductances must ascend")
         low, high = nominal - tolerance, nominal + tolerance
-        low[0], high[0] = -np.inf, zero_limit  # a meter may read a little below zero
+        low[0] = -np.inf if zero_floor is None else zero_floor  # a meter may read a little below zero
+        high[0] = zero_limit
         return cls(nominal, low, high, float(nominal[-1]) / (len(nominal) - 1), spread, zero_range)
 
     @property
@@ -73,7 +79,7 @@ class Levels:
         """Return targets between the digits: the same range in steps of 1 / `parts` of a digit, with windows as wide.
 
         Windows then overlap, so that a cell no longer tells its target: its conductance is an analogue quantity. A target
-        below half a window's width is met by a cell that does not conduct.
+        below half a window's width is met by whatever meets digit 0, as a cell that does not conduct.
 
         Raises
         ------
@@ -85,7 +91,7 @@ class Levels:
         nominal = np.linspace(0.0, self.nominal[-1], self.top * parts + 1)
         half_width = self.high[-1] - self.nominal[-1]
         low, high = np.maximum(nominal - half_width, 0.0), nominal + half_width
-        low[nominal < 0.5 * half_width], high[0] = -np.inf, self.high[0]
+        low[nominal < 0.5 * half_width], high[0] = self.low[0], self.high[0]
         return Levels(nominal, low, high, self.step / parts, self.spread, self.zero_range)
 
     def compensated(self, ratio: float) -> Levels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from mho.chip_maps.chip import ArrayMap
 from mho.errors import ChipMapError
 
 Index = NDArray[np.int64]
+
+EVERY = slice(None)
 
 
 @dataclass(frozen=True)
@@ -40,23 +42,28 @@ class Placement:
 
 
 def place(array: ArrayMap, rows: int, columns: int) -> Placement:
-    """Find `rows` x `columns` good cells, nearest to the array's origin.
+    """Find `rows` x `columns` good cells, nearest to the array's origin, within one segment where they fit into one.
 
     Rows and columns with a bad cell are avoided greedily, worst first: a column is dropped where there are
-    spare columns, else the row.
+    others left, else the row. Spare lines are used only in place of dropped ones.
 
     Raises
     ------
     ChipMapError
-        When the block does not fit, with the size that would.
+        When the block does not fit: what is left beside which defects, and whether the spare lines are used up.
     """
-    good_rows, good_columns = _good_lines(array, rows, columns)
-    if len(good_rows) < rows or len(good_columns) < columns:
-        raise ChipMapError(
-            f"a block of {rows} x {columns} cells does not fit array {array.name!r} of {array.rows} x {array.columns}: "
-            f"{len(good_rows)} x {len(good_columns)} are left beside its {len(array.bad_cells)} known bad cells"
-        )
-    return Placement(array.name, good_rows[:rows], good_columns[:columns])
+    best, bad = None, known_bad(array)
+    for region in _regions(array, rows, columns):
+        found = _good_lines(array, bad, rows, columns, *region)
+        if found.hold(rows, columns):
+            return Placement(array.name, found.rows[:rows], found.columns[:columns])
+        if best is None or len(found.rows) * len(found.columns) > len(best.rows) * len(best.columns):
+            best = found
+    assert best is not None
+    raise ChipMapError(
+        f"a block of {rows} x {columns} cells does not fit array {array.name!r} of {array.rows} x {array.columns}: "
+        f"{best.why(array, rows, columns)}"
+    )
 
 
 def place_tiles(array: ArrayMap, rows: int, columns: int, width: int) -> tuple[Placement, ...]:
@@ -70,16 +77,19 @@ def place_tiles(array: ArrayMap, rows: int, columns: int, width: int) -> tuple[P
     ChipMapError
         When the tiles do not fit, with the number of columns that do.
     """
-    width = min(width, array.columns)
+    width = min(width, array.columns - array.spare_columns)
     count = -(-columns // width)
-    if rows > array.rows:
-        raise ChipMapError(f"array {array.name!r} has {array.rows} rows; {rows} are needed")
-    most = array.rows // rows
+    usable = array.rows - array.spare_rows
+    if rows > usable:
+        spare = f", {array.spare_rows} of them spare ones" if array.spare_rows else ""
+        raise ChipMapError(f"array {array.name!r} has {array.rows} rows{spare}; {rows} are needed")
+    most = usable // rows
     square = min(max(round((count * width / rows) ** 0.5), 1), most)
-    room = 0
+    room, bad = 0, known_bad(array)
     for wanted in (square, most):  # a narrow array gets a single stack instead of a square
-        across = min(-(-count // wanted), array.columns // width)
-        good_rows, good_columns = _good_lines(array, wanted * rows, across * width)
+        across = min(-(-count // wanted), (array.columns - array.spare_columns) // width)
+        good = _good_lines(array, bad, wanted * rows, across * width)
+        good_rows, good_columns = good.rows, good.columns
         down, across = min(wanted, len(good_rows) // rows), len(good_columns) // width
         room = max(room, down * across)
         if room >= count:
@@ -87,7 +97,7 @@ def place_tiles(array: ArrayMap, rows: int, columns: int, width: int) -> tuple[P
     else:
         raise ChipMapError(
             f"{columns} columns of {rows} cells do not fit array {array.name!r} of {array.rows} x {array.columns}: "
-            f"{room * width} do; use fewer bits or a smaller matrix"
+            f"{room * width} do{good.beside(array)}; use fewer bits or a smaller matrix"
         )
     places = sorted(
         ((i, j) for i in range(down) for j in range(across)), key=lambda t: (t[0] * rows + t[1] * width, t)
@@ -103,32 +113,25 @@ def place_tiles(array: ArrayMap, rows: int, columns: int, width: int) -> tuple[P
     return tuple(tiles)
 
 
-def _good_lines(array: ArrayMap, rows: int, columns: int) -> tuple[Index, Index]:
-    """Return rows and columns whose crossings contain no known bad cell."""
-    bad = np.zeros((array.rows, array.columns), dtype=bool)
-    for row, column in array.bad_cells:
-        bad[row, column] = True
-    keep_rows, keep_columns = np.ones(array.rows, bool), np.ones(array.columns, bool)
-    while True:
-        left = bad & keep_rows[:, None] & keep_columns
-        if not left.any():
-            return np.flatnonzero(keep_rows), np.flatnonzero(keep_columns)
-        per_row, per_column = left.sum(axis=1), left.sum(axis=0)
-        spare_rows, spare_columns = keep_rows.sum() - rows, keep_columns.sum() - columns
-        if per_column.max() * max(spare_columns, 0) >= per_row.max() * max(spare_rows, 0):
-            keep_columns[np.argmax(per_column)] = False
-        else:
-            keep_rows[np.argmax(per_row)] = False
+def free_places(array: ArrayMap, rows: int, columns: int) -> Iterator[tuple[Index, Index]]:
+    """Yield the lines of blocks of one size that lie within segments, share no cell, and hold no bad one.
 
-
-def free_corners(
-    array: ArrayMap, rows: int, columns: int, bad: Collection[tuple[int, int]]
-) -> Iterator[tuple[int, int]]:
-    """Yield the first row and column of blocks of one size that lie within segments, share no cell, and hold no bad one."""
-    for top in _starts(array.rows, array.stretch[0], rows):
-        for left in _starts(array.columns, array.stretch[1], columns):
-            if not any(top <= r < top + rows and left <= c < left + columns for r, c in bad):
-                yield top, left
+    With spare lines a block goes around bad cells; without, its lines are neighbours, and a place with a bad cell is left
+    out.
+    """
+    bad = known_bad(array)
+    if not (array.spare_rows or array.spare_columns):
+        for top in _starts(array.rows, array.stretch[0], rows):
+            for left in _starts(array.columns, array.stretch[1], columns):
+                if not bad[top : top + rows, left : left + columns].any():
+                    yield top + np.arange(rows), left + np.arange(columns)
+        return
+    tall, wide = (room // size * size for room, size in zip(array.stretch, (rows, columns), strict=True))
+    for down, across in _regions(array, rows, columns) if tall and wide else ():
+        good = _good_lines(array, bad, tall, wide, down, across)
+        for top in range(0, len(good.rows) - rows + 1, rows):
+            for left in range(0, len(good.columns) - columns + 1, columns):
+                yield good.rows[top : top + rows], good.columns[left : left + columns]
 
 
 def _starts(lines: int, segment: int, size: int) -> list[int]:
@@ -138,3 +141,122 @@ def _starts(lines: int, segment: int, size: int) -> list[int]:
         for start in range(0, segment - size + 1, size)
         if first + start + size <= lines
     ]
+
+
+def shared(arrays: Sequence[ArrayMap]) -> ArrayMap:
+    """Return the first of arrays that share rows and columns, with the defects of all of them."""
+    joined = {
+        name: tuple(dict.fromkeys(one for array in arrays for one in getattr(array, name)))
+        for name in ("bad_cells", "bad_rows", "bad_columns")
+    }
+    return arrays[0].model_copy(update=joined)
+
+
+def known_bad(array: ArrayMap) -> NDArray[np.bool_]:
+    """Return which cells of an array are known to be bad, (rows, columns)."""
+    bad: NDArray[np.bool_] = np.zeros((array.rows, array.columns), dtype=np.bool_)
+    bad[list(array.bad_rows)] = True
+    bad[:, list(array.bad_columns)] = True
+    if array.bad_cells:
+        bad[tuple(np.transpose(array.bad_cells))] = True
+    return bad
+
+
+@dataclass(frozen=True)
+class GoodLines:
+    """Lines whose crossings hold no known bad cell.
+
+    Attributes
+    ----------
+    rows, columns : arrays
+        No more of them than there are without the spare ones.
+    dropped_rows, dropped_columns : arrays
+        Those that were given up.
+    """
+
+    rows: Index
+    columns: Index
+    dropped_rows: Index
+    dropped_columns: Index
+
+    def hold(self, rows: int, columns: int) -> bool:
+        """Return whether a block of this size fits."""
+        return len(self.rows) >= rows and len(self.columns) >= columns
+
+    def why(self, array: ArrayMap, rows: int, columns: int) -> str:
+        """Return in words why a block does not fit."""
+        left = f"{len(self.rows)} x {len(self.columns)} are left"
+        whole = "" if array.stretch[0] >= rows and array.stretch[1] >= columns else self._unspared(array)
+        return left + (self.beside(array) or " beside its 0 known bad cells") + whole
+
+    def beside(self, array: ArrayMap) -> str:
+        """Return in words what limits the array: its defects, the lines given up for them, and its spare lines."""
+        if not array.defects:
+            return ""
+        cells = len(set(array.bad_cells))
+        text = f" beside its {cells} known bad cells"
+        text += f" and {array.defects - cells} bad lines" if array.defects > cells else ""
+        given_up, used_up = [], ""
+        for what, spare, lines in (
+            ("rows", array.spare_rows, self.dropped_rows),
+            ("columns", array.spare_columns, self.dropped_columns),
+        ):
+            given_up += [f"{what} {_some(lines)}"] if len(lines) else []
+            used_up += f"; the {spare} spare {what} are used up" if 0 < spare < len(lines) else ""
+        return text + (f" ({' and '.join(given_up)} given up)" if given_up else "") + used_up
+
+    def _unspared(self, array: ArrayMap) -> str:
+        if not (array.spare_rows or array.spare_columns):
+            return ""
+        spare = f"{array.spare_rows} spare rows and {array.spare_columns} spare columns"
+        return f"; its {spare} only stand in for defective ones"
+
+
+def _good_lines(
+    array: ArrayMap,
+    bad: NDArray[np.bool_],
+    rows: int,
+    columns: int,
+    down: slice = EVERY,
+    across: slice = EVERY,
+) -> GoodLines:
+    """Return the lines of a part of the array, its rows `down` and columns `across`, for a block of `rows` x `columns`."""
+    numbers = np.arange(array.rows)[down], np.arange(array.columns)[across]
+    bad = np.asarray(bad[down, across])
+    usable = len(numbers[0]) - array.spare_rows, len(numbers[1]) - array.spare_columns
+    keep_rows, keep_columns = (np.asarray(~bad.all(axis=axis)) for axis in (1, 0))
+    left = bad & keep_rows[:, None] & keep_columns
+    per_row, per_column = left.sum(axis=1), left.sum(axis=0)
+    while per_row.any():
+        over_rows, over_columns = keep_rows.sum() - rows, keep_columns.sum() - columns
+        if per_column.max() * max(over_columns, 0) >= per_row.max() * max(over_rows, 0):
+            worst = int(np.argmax(per_column))
+            keep_columns[worst], per_column[worst] = False, 0
+            per_row = per_row - (bad[:, worst] & keep_rows)
+        else:
+            worst = int(np.argmax(per_row))
+            keep_rows[worst], per_row[worst] = False, 0
+            per_column = per_column - (bad[worst] & keep_columns)
+    return GoodLines(
+        numbers[0][keep_rows][: usable[0]],
+        numbers[1][keep_columns][: usable[1]],
+        numbers[0][~keep_rows],
+        numbers[1][~keep_columns],
+    )
+
+
+def _regions(array: ArrayMap, rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
+    """Yield the parts of an array in which a block may lie: its segments, or the whole where the block is larger."""
+    if array.segment is None or rows > array.stretch[0] or columns > array.stretch[1]:
+        yield EVERY, EVERY
+        return
+    size = array.segment
+    for top in range(0, array.rows, size):
+        for left in range(0, array.columns, size):
+            yield slice(top, top + size), slice(left, left + size)
+
+
+def _some(lines: Index, shown: int = 5) -> str:
+    """Return line numbers in words, the first few of many."""
+    more = f" and {len(lines) - shown} more" if len(lines) > shown else ""
+    return ", ".join(map(str, lines[:shown].tolist())) + more

@@ -37,6 +37,7 @@ class MhoVerbs(TyperGroup):
                 "runs", RUNS, "mho.cli.runs:runs_app",
                 "List, search, tag and link runs. Without a further word: list them, newest first.",
             ),
+            ("chip", BENCHES, "mho.cli.chip:chip_app", "Keep the list of a chip's defects."),
             ("bench", BENCHES, "mho.cli.bench:bench_app", "Check benches, make them safe, show and serve them."),
         ):  # fmt: skip
             self.add_command(LazyVerbs(place, name=name, help=text, rich_help_panel=panel))

@@ -7,6 +7,8 @@
 
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
+from mho.procedures.cells.programming.refresh import Refresh, Refreshed
+from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.cells.reading.read import Read, Reads
 from mho.procedures.cells.switching.sweep import Sweep, Sweeps
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
@@ -47,9 +49,12 @@ __all__ = [
     "Programmed",
     "Read",
     "Reads",
+    "Refresh",
+    "Refreshed",
     "Solution",
     "Solve",
     "SolveForecast",
+    "Strategy",
     "Sweep",
     "Sweeps",
     "Tried",

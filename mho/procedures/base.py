@@ -53,6 +53,8 @@ class Procedure(Parametrised):
     title: ClassVar[str] = ""
     group: ClassVar[str] = "Other"
     """Heading under which the procedure is listed."""
+    cell_record: ClassVar[str] = ""
+    """Table of all that is done to cells, if an interrupted run goes on with the cells as its file says that they are."""
 
     def __init__(self, **parameters: Any) -> None:
         check_phases(cast(Hashable, type(self)))
@@ -97,6 +99,10 @@ class Procedure(Parametrised):
 
     def in_use(self, plan: Any) -> Mapping[str, tuple[float | str, str]]:
         """Return the values used for parameters that were not given, with their origin, by name."""
+        return {}
+
+    def own_classes(self) -> Mapping[str, type]:
+        """Return classes beside the procedure, by what they are; the run file keeps the source of a user's own."""
         return {}
 
     def describe_cells(self, plan: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,15 @@ def parse_lines(text: str, what: str) -> NDArray[np.int64]:
         twice = next(line for line in lines if lines.count(line) > 1)
         raise InputError(f"{what} {text!r} names {twice} twice")
     return np.array(lines, dtype=np.int64)
+
+
+def lines_text(lines: NDArray[np.int64]) -> str:
+    """Return ascending line numbers as `parse_lines` reads them, neighbours as ranges."""
+    edges = [0, *(np.flatnonzero(np.diff(lines) != 1) + 1).tolist(), len(lines)]
+    stretches = [lines[first:last] for first, last in pairwise(edges)]
+    return ", ".join(
+        f"{one[0]}:{one[-1] + 1}" if len(one) > 1 or len(stretches) == 1 else f"{one[0]}" for one in stretches
+    )
 
 
 def check_inside(array: ArrayMap, cells: CellRange) -> None:

@@ -218,6 +218,8 @@ class Stream:
         Obeyed by `check`, which procedures call between steps.
     earlier : Path, optional
         The run file of an interrupted attempt, whose results a procedure may reuse.
+    chip_kept : bool
+        Whether the chip is the one of that attempt, as the attempt left it.
     """
 
     def __init__(
@@ -226,15 +228,17 @@ class Stream:
         observers: Sequence[Observer] = (),
         control: Control | None = None,
         earlier: Path | None = None,
+        chip_kept: bool = False,
     ) -> None:
         self._stopwatch = Stopwatch()
         timed = self._stopwatch.timed
-        self.earlier = earlier
+        self.earlier, self.chip_kept = earlier, chip_kept
         self._observers = tuple(observers)
         self.check = (control or Control()).check
         self.record = timed(writer.emit)  # bulk rows: written, not announced
         self.record_block = timed(writer.emit_block)
         self.snapshot = timed(writer.snapshot)
+        self.flush = timed(writer.flush)
         self.set_array = timed(writer.set_array)
         self.set_result = timed(writer.set_result)
         self._log, self._pause = timed(writer.log), timed(writer.pause)

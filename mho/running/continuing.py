@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.opening import open_simulated
 from mho.procedures.stream import Control, Event, Observer, Progress
-from mho.running.openers import OpenedBench, Opener, Opening, already_open, taking_up
+from mho.running.cutting import Cut, CutShort
+from mho.running.openers import OpenedBench, Opener, Opening, already_open, note_left, taking_up
 from mho.running.phases import carry_out
 from mho.running.recipe import Recipe, read_recipe
 from mho.running.trust import Trust, nobody
@@ -54,7 +56,7 @@ def going_on_from(path: str | Path, bench: str | None = None, trust: Trust = nob
                 f"{path} was made on bench {last.bench}, not on {bench}; choose that bench to go on with its chip"
             )
         named = {} if bench is None else {"bench": bench}
-        with _replayed(_chain(last, trust), opening.observers, opening.control) as opened:
+        with _replayed(_chain(last, trust), opening) as opened:
             yield OpenedBench(opened, {**_as_left_by(last), **named})
 
     return opener
@@ -71,8 +73,24 @@ def as_found_by(recipe: Recipe, trust: Trust = nobody) -> Opener:
             with open_simulated(recipe.source, recipe.preset, recipe.chip_seed) as opened:
                 yield OpenedBench(opened, named)
         else:
-            with _replayed(before, (), None) as opened:
-                yield OpenedBench(opened, {**_as_left_by(before[-1]), **named})
+            with _replayed(before, None) as opened:
+                yield OpenedBench(opened, {**_as_left_by(before[-1].recipe), **named})
+
+    return opener
+
+
+def as_cut_short(recipe: Recipe, trust: Trust = nobody) -> Opener:
+    """Return the opener of a run's bench, its chip as that run left it, however it ended.
+
+    How far an interrupted run came is what its file holds: the run is repeated up to its last row.
+    """
+    named = {"bench": recipe.bench} if recipe.bench else {}
+    chain = _chain(recipe, trust, taken_up=True)
+
+    @contextmanager
+    def opener(opening: Opening) -> Iterator[OpenedBench]:
+        with _replayed(chain, opening) as opened:
+            yield OpenedBench(opened, {**_as_left_by(recipe), **named})
 
     return opener
 
@@ -81,47 +99,73 @@ def _as_left_by(recipe: Recipe) -> dict[str, str]:
     return {"after": str(recipe.path), "after_run": recipe.run_id}
 
 
-def _chain(last: Recipe, trust: Trust) -> list[Recipe]:
+@dataclass(frozen=True)
+class _Link:
+    """One of the runs on a chip, and whether the next one took it up where it was cut short."""
+
+    recipe: Recipe
+    taken_up: bool
+
+    @property
+    def cut(self) -> Cut | None:
+        """Where the run was cut short; None for one that is repeated to its end."""
+        table = self.recipe.kind.cell_record
+        if not (self.taken_up and table) or self.recipe.status is Status.FINISHED:
+            return None
+        return Cut(self.recipe.path, table)
+
+
+def _chain(last: Recipe, trust: Trust, *, taken_up: bool = False) -> list[_Link]:
     """Return the runs on the chip of `last`, the one that started with a fresh chip first."""
-    chain = [last]
-    while (path := chain[0].after) is not None:
+    chain = [_Link(last, taken_up)]
+    while (path := (first := chain[0].recipe).after) is not None:
         if not path.is_file():
             raise InputError(
-                f"{chain[0].path} went on with the chip that {path} left, and that file is gone; put it back"
+                f"{first.path} went on with the chip that {path} left, and that file is gone; put it back"
             )
         earlier = read_recipe(path, trust)
-        if earlier.run_id != chain[0].after_run or earlier.run_id in (one.run_id for one in chain):
+        if earlier.run_id != first.after_run or earlier.run_id in (one.recipe.run_id for one in chain):
             raise InputError(
-                f"{chain[0].path} went on with the chip that {path} left, and that file holds another run now; put "
+                f"{first.path} went on with the chip that {path} left, and that file holds another run now; put "
                 "the first one back"
             )
-        chain.insert(0, earlier)
+        resumed = first.resume_of
+        chain.insert(0, _Link(earlier, resumed is not None and resumed.resolve() == earlier.path))
     return chain
 
 
 @contextmanager
-def _replayed(
-    chain: Sequence[Recipe], observers: Sequence[Observer], control: Control | None
-) -> Iterator[Bench]:
-    for recipe in chain:
-        if recipe.status is not Status.FINISHED:
+def _replayed(chain: Sequence[_Link], opening: Opening | None) -> Iterator[Bench]:
+    """Yield a bench on which the runs were repeated; progress and control are those of `opening`, where there is one."""
+    observers, control = ((), None) if opening is None else (opening.observers, opening.control)
+    cuts = [link.cut for link in chain]
+    for link, cut in zip(chain, cuts, strict=True):
+        recipe = link.recipe
+        if recipe.status is not Status.FINISHED and cut is None:
             raise InputError(
                 f"{recipe.path} is {recipe.status}: how far it came cannot be repeated, so nothing can go on with its "
                 "chip; choose a finished run"
             )
-    first = chain[0]
+    first = chain[0].recipe
     with (
         open_simulated(first.source, first.preset, first.chip_seed) as opened,
         tempfile.TemporaryDirectory(prefix="mho-") as folder,
     ):
-        for number, recipe in enumerate(chain):
-            copy = Path(folder) / f"{number}.h5"
-            _replay(recipe, opened, copy, observers, control)
+        for number, (link, cut) in enumerate(zip(chain, cuts, strict=True)):
+            if cut is None or cut.rows:  # else nothing that it may have done to a cell is known
+                copy = Path(folder) / f"{number}.h5"
+                _replay(link.recipe, opened, copy, observers, control, cut)
+            note_left(opened, link.recipe.path)
         yield opened
 
 
 def _replay(
-    recipe: Recipe, bench: Bench, copy: Path, observers: Sequence[Observer], control: Control | None
+    recipe: Recipe,
+    bench: Bench,
+    copy: Path,
+    observers: Sequence[Observer],
+    control: Control | None,
+    cut: Cut | None,
 ) -> None:
     def tell(event: Event) -> None:
         if isinstance(event, Progress):
@@ -131,7 +175,7 @@ def _replay(
     opener = already_open(bench)
     if recipe.resume_of is not None:
         opener = taking_up(recipe.resume_of, opener)
-    with recipe.procedure() as procedure:
+    with recipe.procedure() as procedure, suppress(CutShort):
         carry_out(
             procedure,
             opener,
@@ -139,7 +183,11 @@ def _replay(
             output=copy,
             observers=[tell],
             control=control,
+            cut=cut,
         )
+    if cut is not None:
+        cut.check_equal(copy)
+        return
     for one in compare_runs(recipe.path, copy):
         if not one.equal:
             raise InputError(

@@ -37,6 +37,13 @@ class OpenedBench:
     notes: Mapping[str, str] = field(default_factory=dict)
     earlier: Path | None = None
 
+    @property
+    def chip_kept(self) -> bool:
+        """Whether the chip is that of the interrupted attempt, as it was left: real, or in the state of its last row."""
+        after = self.notes.get("after", "")
+        same = self.earlier is not None and bool(after) and Path(after).resolve() == self.earlier.resolve()
+        return same or self.bench.simulated is None
+
 
 @dataclass(frozen=True)
 class Opening:

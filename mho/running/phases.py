@@ -27,6 +27,7 @@ from mho.procedures.instrument_warnings import warnings_recorded
 from mho.procedures.origin import origin
 from mho.procedures.own_code import source_of
 from mho.procedures.stream import Control, Ended, MakingSafe, Observer, Started, Stream
+from mho.running.cutting import Cut
 from mho.running.failures import failure_reason, failure_trace
 from mho.running.openers import Opener, Opening, note_left
 from mho.running.results import kept_result
@@ -43,10 +44,12 @@ def carry_out(
     observers: Sequence[Observer] = (),
     control: Control | None = None,
     provenance: Mapping[str, str] | None = None,
+    cut: Cut | None = None,
 ) -> Any:
     """Run a procedure on the bench that `opener` opens, and return its result, `path` filled in.
 
-    The other parameters, and the errors, are those of `mho.run`.
+    A run that is repeated up to a `cut` raises `CutShort` there. The other parameters, and the errors, are those of
+    `mho.run`.
     """
     started = time.monotonic()
     check_seed(seed)
@@ -63,7 +66,9 @@ def carry_out(
         notes = {**came_from, **opened.notes, **(provenance or {})}
         header = _header(procedure, plan, bench, seed, notes)
         with RunWriter.create(path, header, procedure.layout(plan)) as writer:
-            stream = Stream(writer, observers, control, opened.earlier)
+            stream = Stream(writer, observers, control, opened.earlier, opened.chip_kept)
+            if cut is not None:
+                cut.watch(stream)
             stream.announce(Started(header.title, path))
             outcome = _Outcome(control)
             try:
@@ -117,6 +122,7 @@ def _header(procedure: Procedure, plan: Any, bench: Bench, seed: int, notes: Map
         source=source_of(type(procedure)),
         bench=bench.text,
         chip=bench.chip_text,
+        defects=bench.defects_text,
         cells=procedure.describe_cells(plan),
         instruments=bench.identities(),
         provenance=collect(seed, sys.argv) | input_files(parameters) | _simulated(bench) | dict(notes),

@@ -1,8 +1,8 @@
 """Goes on with a run on a simulated bench that was killed, aborted or failed, from its file alone.
 
-How far a killed run came with its chip cannot be repeated: how many pulses each cell had, what the noise had drawn. So the
-chip is as that run found it, and the same seed programs it alike. The results in the file are the procedure's to take
-over (`stream.earlier`): of a solve the right-hand sides that it had answered.
+The results in the file are the procedure's to take over (`stream.earlier`): of a solve the right-hand sides that it had
+answered. The chip is as that run found it, and the same seed programs it alike. A procedure that records all that it does
+to cells, as `Program`, finds them in the state of the last row of its file (`Procedure.cell_record`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mho.procedures.stream import Control, Observer
-from mho.running.continuing import as_found_by
+from mho.running.continuing import as_cut_short, as_found_by
 from mho.running.openers import taking_up
 from mho.running.phases import carry_out
 from mho.running.recipe import read_recipe
@@ -52,7 +52,8 @@ def resume(
     recipe = read_recipe(Path(path), trust)
     # From this folder, not from the run's.
     target = new_run_path(recipe.kind.__name__.lower(), output).resolve()
-    opener = taking_up(recipe.path, as_found_by(recipe, trust))
+    chip = as_cut_short if recipe.kind.cell_record else as_found_by
+    opener = taking_up(recipe.path, chip(recipe, trust))
     with recipe.procedure() as procedure:
         return carry_out(
             procedure, opener, seed=recipe.seed, output=target, observers=observers, control=control

@@ -231,8 +231,8 @@ class RunHeader:
         Class name and the procedure's own version.
     source : str
         Text of the module of a user's own procedure; "" for mho's own.
-    bench, chip : str
-        The bench file and the chip map, as text.
+    bench, chip, defects : str
+        The bench file, the chip map and the list of its defects, as text; "" for no list.
     instruments : mapping
         For each instrument ``{"identity": "*IDN? reply", setting: value, ...}``.
     cells : str
@@ -248,6 +248,7 @@ class RunHeader:
     source: str = ""
     bench: str = ""
     chip: str = ""
+    defects: str = ""
     cells: str = ""
     instruments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from mho.chip_maps.chip import load_chip_map
+from mho.chip_maps.chip import load_chip_map, packaged_chip_maps, parse_chip_map, read_chip_text
 from mho.chip_maps.levels import Levels
 from mho.errors import ChipMapError
 
@@ -98,3 +98,35 @@ def test_what_a_second_slice_leaves_is_a_share_of_the_errors():
 def test_a_second_slice_is_smaller_than_the_first():
     with pytest.raises(ChipMapError, match="a second slice of ratio 1; give one above 1"):
         LEVELS.compensated(1.0)
+
+
+def chip_levels(zero: str):
+    text = read_chip_text("reference").replace("zero_limit = 0.6e-6", f'zero_limit = 0.6e-6\nzero = "{zero}"')
+    return parse_chip_map(text).level_scale()
+
+
+def test_digit_0_is_what_the_chip_map_says():
+    either, reset, virgin = map(chip_levels, ("either", "reset", "virgin"))
+    reads = np.array([-1e-9, 1e-9, 0.37e-6, 0.7e-6])
+    digits = np.zeros(4, np.int64)
+    assert either.inside(reads, digits).tolist() == [True, True, True, False]
+    assert reset.inside(reads, digits).tolist() == [False, False, True, False]
+    assert virgin.inside(reads, digits).tolist() == [True, True, True, False]
+    assert virgin.nominal[0] == 0.0
+    assert reset.refined().low[0] == reset.low[0] > 0.0
+    rng = np.random.default_rng(1)
+    assert not virgin.draw(digits, 5, rng).any()
+    assert reset.draw(digits, 5, rng).min() >= 0.22e-6
+
+
+def test_the_packaged_maps_leave_a_virgin_cell_as_a_zero():
+    for name in packaged_chip_maps():
+        levels = load_chip_map(name).level_scale()
+        assert levels.low[0] == -np.inf
+        assert levels.zero_range == (0.22e-6, 0.52e-6)
+
+
+def test_a_reset_zero_that_cannot_be_told_from_a_virgin_cell_is_refused():
+    text = read_chip_text("reference").replace("zero_limit = 0.6e-6", 'zero_limit = 0.1e-6\nzero = "reset"')
+    with pytest.raises(ChipMapError, match="reads between `formed_above`"):
+        parse_chip_map(text)

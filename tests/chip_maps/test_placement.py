@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from mho.chip_maps.chip import ArrayMap
-from mho.chip_maps.placement import place, place_tiles
+from mho.chip_maps.placement import free_places, place, place_tiles, shared
 from mho.errors import ChipMapError
 
 
@@ -114,3 +114,84 @@ def test_too_many_columns_say_how_many_would_fit():
 def test_too_many_rows_say_how_many_there_are():
     with pytest.raises(ChipMapError, match="array 'a' has 8 rows; 9 are needed"):
         place_tiles(array(8, 40), 9, 4, 16)
+
+
+def spared(rows: int = 10, columns: int = 10, **changed: object) -> ArrayMap:
+    facts = {"name": "a", "purpose": "multiply", "rows": rows, "columns": columns, "wire_resistance": 1.0}
+    return ArrayMap(**(facts | {"spare_rows": 2, "spare_columns": 1} | changed))
+
+
+def test_without_a_defect_spare_lines_are_not_used():
+    placed = place(spared(), 8, 9)
+    assert_array_equal(placed.rows, range(8))
+    assert_array_equal(placed.columns, range(9))
+    with pytest.raises(
+        ChipMapError,
+        match=r"8 x 9 are left .*its 2 spare rows and 1 spare columns only stand in for defective",
+    ):
+        place(spared(), 9, 9)
+    with pytest.raises(ChipMapError, match="has 10 rows, 2 of them spare ones; 9 are needed"):
+        place_tiles(spared(), 9, 4, 4)
+
+
+def test_spare_lines_stand_in_for_lines_with_a_defect():
+    placed = place(spared(bad_rows=(3,), bad_cells=((1, 1), (6, 1))), 8, 9)
+    assert_array_equal(placed.rows, [0, 1, 2, 4, 5, 6, 7, 8])
+    assert_array_equal(placed.columns, [0, 2, 3, 4, 5, 6, 7, 8, 9])
+
+
+def test_spares_that_are_used_up_are_said_with_the_lines_they_stand_in_for():
+    with pytest.raises(ChipMapError) as refused:
+        place(spared(bad_rows=(3, 5, 6)), 8, 9)
+    assert str(refused.value) == (
+        "a block of 8 x 9 cells does not fit array 'a' of 10 x 10: 7 x 9 are left beside its 0 known bad cells and 3 bad "
+        "lines (rows 3, 5, 6 given up); the 2 spare rows are used up"
+    )
+
+
+@given(arrays_with_flaws, st.integers(0, 2), st.integers(0, 2), st.integers(1, 20), st.integers(1, 20))
+def test_spare_lines_never_make_more_room_than_there_is_without_a_defect(
+    a, spare_rows, spare_columns, rows, columns
+):
+    a = a.model_copy(update={"spare_rows": spare_rows, "spare_columns": spare_columns})
+    try:
+        placed = place(a, rows, columns)
+    except ChipMapError:
+        return
+    assert rows <= a.rows - spare_rows
+    assert columns <= a.columns - spare_columns
+    assert not cells(placed) & set(a.bad_cells)
+
+
+def test_a_block_lies_within_one_segment():
+    segmented = spared(32, 32, segment=8, spare_rows=0, spare_columns=0, bad_cells=((0, 0), (9, 3)))
+    placed = place(segmented, 8, 8)
+    assert_array_equal(placed.rows, range(8))
+    assert_array_equal(placed.columns, range(8, 16))
+
+
+def test_free_places_share_no_cell_and_go_around_bad_ones_with_spare_lines():
+    segmented = spared(16, 16, segment=8, spare_rows=1, spare_columns=1, bad_cells=((2, 2), (2, 3), (9, 15)))
+    found = list(free_places(segmented, 7, 7))
+    assert len(found) == 4
+    assert_array_equal(found[0][0], [0, 1, 3, 4, 5, 6, 7])
+    assert_array_equal(found[0][1], range(7))
+    used = [{(r, c) for r in rows.tolist() for c in columns.tolist()} for rows, columns in found]
+    assert len(set().union(*used)) == 4 * 49
+    assert not set().union(*used) & set(segmented.bad_cells)
+    without = segmented.model_copy(update={"spare_rows": 0, "spare_columns": 0})
+    assert len(list(free_places(without, 8, 8))) == 2
+    assert list(free_places(segmented, 8, 8)) == []
+
+
+def test_the_defects_of_arrays_that_share_lines_count_together():
+    one, other = spared(bad_cells=((1, 1),)), spared(bad_rows=(2,), bad_cells=((1, 1), (0, 5)))
+    joined = shared([one, other])
+    assert set(joined.bad_cells) == {(1, 1), (0, 5)}
+    assert joined.bad_rows == (2,)
+    assert joined.defects == 3
+
+
+def test_spare_lines_leave_some_to_use():
+    with pytest.raises(ValueError, match="leave no line to use of a stretch of 8 x 8"):
+        spared(16, 16, segment=8, spare_rows=8)

@@ -89,6 +89,7 @@ def shortest(name: str) -> dict[str, Any]:
     return {
         "solve": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "bits": 4, "max_cycles": 3},
         "program": {"digits": np.array([[0, 7], [5, 6]])},
+        "refresh": {"digits": np.zeros((2, 2), np.int64)},
         "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vectors": 1, "shots": 2},
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
     }.get(name, CELLS)
@@ -130,6 +131,9 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("program", "row"): lambda result, file: file.cells.startswith("multiply[0:2,"),
     ("program", "column"): lambda result, file: file.cells.endswith(", 0:2]"),
     ("program", "passes"): lambda result, file: result.summary["reads"] == result.summary["pulses"] + 4,
+    ("refresh", "row"): lambda result, file: file.cells.startswith("multiply[0:2,"),
+    ("refresh", "column"): lambda result, file: file.cells.endswith(", 0:2]"),
+    ("refresh", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
     ("read", "interval"): lambda result, file: result.times[1] - result.times[0] < 1.0,
     ("sweep", "highest"): lambda result, file: result.voltages.max() == 0.0,
     ("sweep", "lowest"): lambda result, file: result.voltages.min() == 0.0,
@@ -155,8 +159,8 @@ OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
     "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3,
 }  # fmt: skip
-ABOVE = {("read", "read_voltage"), ("sweep", "gate")}
-"""The first is refused at 0, the second is looked for at the word line above."""
+ABOVE = {("read", "read_voltage"), ("sweep", "gate"), ("refresh", "passes")}
+"""The first is refused at 0, the second is looked for at the word line above, the third in cells/programming."""
 
 
 def test_every_number_that_may_be_0_is_looked_at_where_it_is_used():

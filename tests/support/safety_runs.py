@@ -71,6 +71,7 @@ for _name, _changes in {
 SHORTEST: dict[str, dict[str, Any]] = {
     "solve": {"matrix": np.array([[0.8, 0.2], [0.1, 0.7]]), "bits": 3, "max_cycles": 2},
     "read": {"rows": "0:2", "columns": "0:2", "repeats": 2},
+    "refresh": {"digits": np.zeros((2, 2), np.int64)},  # as on a fresh chip: it reads
     "program": {"digits": np.array([[0, 3], [7, 5]]), "passes": 1},
     "sweep": {"rows": "0:1", "columns": "0:2", "step": 0.1},
     "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vector_bits": 2, "vectors": 1, "shots": 2},

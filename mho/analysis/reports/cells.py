@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ChipMap, parse_chip_map
+from mho.chip_maps.defects import chip_with_defects
 from mho.chip_maps.levels import Levels
 from mho.errors import ChipMapError
 from mho.runs import RunFile
@@ -93,6 +94,6 @@ def _read(run: RunFile, name: str) -> ArrayCells:
 def read_chip(run: RunFile) -> ChipMap | None:
     """Return the chip that `run` was made on; None when its file holds no chip map that can be read."""
     try:
-        return parse_chip_map(run.chip)
+        return chip_with_defects(parse_chip_map(run.chip), run.defects)
     except ChipMapError:
         return None

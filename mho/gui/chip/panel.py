@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from mho.analysis.reports import read_chip
 from mho.chip_maps.chip import ChipMap, parse_chip_map
+from mho.chip_maps.defects import chip_with_defects
 from mho.errors import RunFileError
 from mho.gui.chip.canvas import BAD, SELECTED, ChipCanvas
 from mho.gui.chip.cell_grid import CellGrid
@@ -135,7 +136,8 @@ class ChipPanel(QWidget):
         def read() -> ChipMap:
             from mho.instruments.bench_file import load_bench_file
 
-            return parse_chip_map(load_bench_file(bench).chip_text)
+            source = load_bench_file(bench)
+            return chip_with_defects(parse_chip_map(source.chip_text), source.defects_text)
 
         def show(chip: ChipMap) -> None:
             if self._session.run is None and self._session.bench == bench:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.levels import Levels
+from mho.chip_maps.placement import known_bad
 from mho.gui.chip.blocks import Outline, read_outlines
 from mho.gui.chip.cell_grid import CellGrid
 from mho.gui.chip.cell_quantities import describe
@@ -58,11 +59,10 @@ class ShownChip:
     @cached_property
     def bad(self) -> dict[str, NDArray[np.bool_]]:
         """Known bad cells of each array."""
-        masks = {name: np.zeros(grid.shape, dtype=bool) for name, grid in self.grids.items()}
-        for array in self.chip.arrays if self.chip else ():
-            for cell in array.bad_cells:
-                masks[array.name][cell] = True
-        return masks
+        masks: dict[str, NDArray[np.bool_]] = {
+            name: np.zeros(grid.shape, dtype=np.bool_) for name, grid in self.grids.items()
+        }
+        return masks | {array.name: known_bad(array) for array in (self.chip.arrays if self.chip else ())}
 
     def first_array(self, wanted: str) -> str:
         """Return the array to show first: `wanted` where the run uses it, else the largest that it uses."""

@@ -247,6 +247,11 @@ class Visit:
             if some.size:
                 act((self._slots[which[some]], 0), voltage[some], width[some], gate[some])
 
+    def wait(self, which: Lines, seconds: float) -> None:
+        """Let `seconds` pass at each of some of the cells."""
+        self._clock.advance(seconds)
+        self.spent[which] += seconds
+
     def leave(self) -> Floats:
         """Place the visits one after the other on the clock; return the start of each, s."""
         starts = np.cumsum(self.spent) - self.spent

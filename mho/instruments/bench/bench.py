@@ -67,8 +67,8 @@ class Bench(GuardedBench):
     ----------
     file : BenchFile
         The checked bench description.
-    text, chip_text : str
-        The bench file and chip map as written, for the run file.
+    text, chip_text, defects_text : str
+        The bench file, the chip map and the list of its defects ("" for none) as written, for the run file.
     now : callable
         Seconds on the bench's clock since it was opened; virtual on a simulated bench.
     laboratory : Laboratory or None
@@ -95,7 +95,7 @@ class Bench(GuardedBench):
         every: Every = every,
     ) -> None:
         self.file: BenchFile = source.bench
-        self.text, self.chip_text = source.text, source.chip_text
+        self.text, self.chip_text, self.defects_text = source.text, source.chip_text, source.defects_text
         self._limits = source.bench.terminal_limits() if limits is None else limits
         self._arrays = given.shapes_of_arrays(source.chip_text)
         watchdog = Watchdog(instruments.board, source.bench.instruments.board.watchdog, every, now)

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from mho.errors import BenchError
 from mho.input_files import check_ordinary
+from mho.instruments.bench_file.chip_requirements import read_chip_text
 from mho.instruments.bench_file.entries import Instruments, Positive
 from mho.instruments.bench_file.models import modules_beside
 from mho.instruments.limits import Limits, TerminalLimits
@@ -85,11 +86,15 @@ class Simulation(StrictModel):
 
 
 class BenchFile(StrictModel):
-    """A whole bench as its TOML file describes it."""
+    """A whole bench as its TOML file describes it.
+
+    `chip` is a packaged chip map or a file. `defects` is the list of that chip's defects, unless the chip map names it.
+    """
 
     name: str
     description: str = ""
     chip: str
+    defects: str = ""
     visa: str = ""
     simulation: Simulation | None = None
     instruments: Instruments
@@ -108,11 +113,12 @@ class BenchFile(StrictModel):
 
 
 class BenchSource(StrictModel):
-    """A bench file with the texts it came from, as run files keep them."""
+    """A bench file with the texts it came from, as run files keep them; `defects_text` is "" without a list of defects."""
 
     bench: BenchFile
     text: str
     chip_text: str
+    defects_text: str = ""
 
 
 def with_stuck_cells(source: BenchSource, share: float) -> BenchSource:
@@ -199,5 +205,34 @@ def load_bench_file(name: str) -> BenchSource:
     with modules_beside(folder):  # the folder of a user's own driver
         bench = parse_toml(text, BenchFile, f"bench file {name}", BenchError)
     bench = _with_preset_beside(bench, folder)
-    chip_text, _ = _read(bench.chip, "chip map", _packaged("mho.chip_maps", "maps"), folder)
-    return BenchSource(bench=bench, text=text, chip_text=chip_text)
+    chip_text, beside = _read(bench.chip, "chip map", _packaged("mho.chip_maps", "maps"), folder)
+    defects_text = _defects_text(name, bench, folder, chip_text, beside)
+    return BenchSource(bench=bench, text=text, chip_text=chip_text, defects_text=defects_text)
+
+
+def _defects_text(name: str, bench: BenchFile, folder: Path, chip_text: str, beside: Path) -> str:
+    """Return the text of the list of defects that the bench file or the chip map names; "" where neither does."""
+    named = [
+        (place / one, what)
+        for one, place, what in (
+            (bench.defects, folder, f"bench file {name}"),
+            (read_chip_text(chip_text, bench.chip).defects, beside, f"chip map {bench.chip}"),
+        )
+        if one
+    ]
+    if len({path for path, _ in named}) > 1:
+        raise BenchError(
+            f"bench file {name} names the list of defects {bench.defects}, and its chip map another one, "
+            f"{named[1][0].name}: take one of the two keys `defects` out"
+        )
+    for path, what in named[:1]:
+        try:
+            check_ordinary(path)
+            return path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
+            raise BenchError(
+                f"{what} names the list of defects {str(path)!r}, which cannot be read ({reason}); make one with "
+                "`mho chip defects RUN.h5 --to FILE`, or take the key `defects` out"
+            ) from None
+    return ""

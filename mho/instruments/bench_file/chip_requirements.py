@@ -1,4 +1,4 @@
-"""The part of a chip map that a bench needs: sizes and wires of its arrays, and the ratings of its cells.
+"""The part of a chip map that a bench needs: sizes and wires of its arrays, ratings of its cells, where its defects are.
 
 `mho.chip_maps.chip` checks a chip map fully; this package does not import it.
 """
@@ -40,6 +40,7 @@ class ChipText(BaseModel):
 
     arrays: tuple[ArrayText, ...] = Field(min_length=1)
     cells: CellsText = CellsText()
+    defects: str = ""
 
     @model_validator(mode="after")
     def _no_more_cells_than_memory(self) -> ChipText:

@@ -129,6 +129,12 @@ class RunRecord:
         return self._text("chip/map")
 
     @property
+    def defects(self) -> str:
+        """The list of the chip's defects that the run went by, as text; "" for none, and in older files."""
+        with intact(self.path):
+            return self._text("chip/defects") if "defects" in self._group("chip") else ""
+
+    @property
     def cells(self) -> str:
         """The arrays and cell ranges in use, as text."""
         return self._text("chip/cells")

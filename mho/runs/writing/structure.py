@@ -189,6 +189,8 @@ def _header(entry: h5py.Group, header: RunHeader) -> None:
     chip = _group(entry, "chip", "NXcollection")
     create_text(chip, "map", header.chip)
     create_text(chip, "sha256", text_hash(header.chip))
+    if header.defects:
+        create_text(chip, "defects", header.defects)
     create_text(chip, "cells", header.cells)
 
     provenance = _group(entry, "provenance", "NXcollection")

@@ -10,19 +10,30 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import load_digits
-from mho.chip_maps.placement import Placement
+from mho.chip_maps.placement import Placement, known_bad
+from mho.chip_maps.placement import place as place_block
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import InputError
 from mho.instruments import Bench
 from mho.instruments.bench_file import BenchSource
+from mho.procedures.attempt_clock import clock_zero
 from mho.procedures.base import Estimate, Procedure
-from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.cell_range import CellRange, check_inside, lines_text
+from mho.procedures.cells.programming.earlier_pulses import (
+    EarlierPulses,
+    begin,
+    earlier_pulses,
+    takes_up,
+)
 from mho.procedures.cells.programming.programmer import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
-from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
-from mho.procedures.cells.programming.write_verify import largest_pulses
-from mho.procedures.parameters import IntegerParameter, Parameter
+from mho.procedures.cells.programming.settings_text import read_settings, settings_text
+from mho.procedures.cells.programming.strategies.known_strategies import chosen_strategy, find_strategy
+from mho.procedures.cells.programming.strategy import Outcome, Strategy
+from mho.procedures.chip_in_use import chip_of
+from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Layout, RecordedParameter
 from mho.runs.standard_figures import programming_figures
@@ -64,15 +75,24 @@ class ProgramPlan:
     ----------
     digits : (rows, columns) array
         Digit of each cell of `placement`.
-    arrays : tuple of str
-        The chip's arrays, in its order.
+    chip : ChipMap
+    strategy : type of Strategy
+    bad : int
+        Cells of `placement` that are known to be bad.
     """
 
     placement: Placement
     digits: Digits
     levels: Levels
-    arrays: tuple[str, ...]
+    chip: ChipMap
     settings: WriteVerifySettings
+    strategy: type[Strategy]
+    bad: int = 0
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The chip's arrays, in its order."""
+        return tuple(array.name for array in self.chip.arrays)
 
     def block(self) -> Block:
         """Return the block to program, with empty results."""
@@ -80,52 +100,73 @@ class ProgramPlan:
 
 
 class Program(Procedure):
-    """Program a block of cells to digits from a file, by write-verify."""
+    """Program a block of cells to digits from a file, by write-verify or another strategy."""
 
     title: ClassVar[str] = "Program cells"
     group: ClassVar[str] = "Cells"
+    cell_record: ClassVar[str] = PULSES.name
 
     digits = Parameter("Digits", default="")
     array = Parameter("Array", default="multiply")
+    place = ListParameter("Place, fixed or on good cells", choices=["fixed", "auto"], default="fixed")
     row = IntegerParameter("First row", minimum=0, maximum=4095, default=0)
     column = IntegerParameter("First column", minimum=0, maximum=4095, default=0)
     passes = IntegerParameter("Passes of touching up", minimum=0, maximum=100, default=2)
+    strategy = Parameter("Strategy, the chip map's unless given")
     write_verify = Parameter("Write-verify settings, the chip map's unless given")
 
     def check(self) -> Digits:
-        """Read the digits and the given settings."""
-        read_settings(self.write_verify)
+        """Read the digits, find the given strategy, and read the given settings."""
+        kind = WriteVerifySettings if self.strategy is None else find_strategy(self.strategy).settings_type
+        read_settings(self.write_verify, kind)
+        if self.place == "auto" and (self.row or self.column):
+            raise InputError(
+                f"place is auto, which finds the lines by itself; leave out row {self.row} and column {self.column}"
+            )
         return load_digits(self.digits)
 
     def prepare(self, given: Digits, bench: Bench, rng: np.random.Generator) -> ProgramPlan:
         """Place the block on the array and check the largest pulses."""
-        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        chip = chip_of(bench)
         levels = chip.level_scale()
         levels.conductance(given)
+        array = chip.array(self.array)
+        placement = place_block(array, *given.shape) if self.place == "auto" else self._fixed(array, given)
+        settings, strategy = chosen_strategy(chip.write_verify, self.write_verify, self.strategy)
+        bench.check_read()
+        for pulse in strategy.largest_pulses(settings):
+            bench.check_pulse(pulse)
+        bad = int(known_bad(array)[np.ix_(placement.rows, placement.columns)].sum())
+        return ProgramPlan(placement, given, levels, chip, settings, strategy, bad)
+
+    def _fixed(self, array: ArrayMap, digits: Digits) -> Placement:
         rows, columns = (
             start + np.arange(count)
-            for start, count in zip((self.row, self.column), given.shape, strict=True)
+            for start, count in zip((self.row, self.column), digits.shape, strict=True)
         )
-        check_inside(chip.array(self.array), CellRange(rows, columns))
-        settings = settings_in_use(chip.write_verify, self.write_verify)
-        bench.check_read()
-        for pulse in largest_pulses(settings):
-            bench.check_pulse(pulse)
-        placement = Placement(self.array, rows, columns)
-        return ProgramPlan(placement, given, levels, tuple(array.name for array in chip.arrays), settings)
+        check_inside(array, CellRange(rows, columns))
+        return Placement(self.array, rows, columns)
 
     def layout(self, plan: ProgramPlan) -> Layout:
         """Declare the pulses, the maps of the block, and the target digits."""
-        maps = BlockMaps.covering(self.array, [plan.block()]).declared()
-        digits = Array("digits", plan.digits, description="digit wanted of each cell")
+        images = BlockMaps.covering(self.array, [plan.block()])
+        maps = (*images.declared(), images.outcome_map())
+        arrays = (Array("digits", plan.digits, description="digit wanted of each cell"), clock_zero())
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
         windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
         figures = programming_figures([self.array], windows)
-        return Layout((pulses,), maps, (digits,), default=f"maps/{maps[0].name}", figures=figures)
+        return Layout((pulses,), maps, arrays, default=f"maps/{maps[0].name}", figures=figures)
 
     def in_use(self, plan: ProgramPlan) -> Mapping[str, tuple[str, str]]:
-        """Return the settings of write-verify."""
-        return {"write_verify": (settings_text(plan.settings), "the chip map's")}
+        """Return the strategy and the settings of write-verify."""
+        return {
+            "strategy": (plan.settings.strategy, "the chip map's"),
+            "write_verify": (settings_text(plan.settings), "the chip map's"),
+        }
+
+    def own_classes(self) -> Mapping[str, type]:
+        """Return the strategy."""
+        return {} if self.strategy is None else {"strategy": find_strategy(self.strategy)}
 
     def recorded_parameters(self, plan: ProgramPlan) -> dict[str, RecordedParameter]:
         """Return the parameters, with all settings of write-verify."""
@@ -135,33 +176,60 @@ class Program(Procedure):
 
     def describe_cells(self, plan: ProgramPlan) -> str:
         """Return array and range."""
-        rows, columns = plan.placement.rows, plan.placement.columns
-        return f"{self.array}[{rows[0]}:{rows[-1] + 1}, {columns[0]}:{columns[-1] + 1}]"
+        return f"{self.array}[{lines_text(plan.placement.rows)}, {lines_text(plan.placement.columns)}]"
 
     def run_title(self) -> str:
         """Return the name of the digits and their place."""
         name = Path(self.digits).name if isinstance(self.digits, str | Path) else "array"
-        return f"Program {name} at {self.array}[{self.row}, {self.column}]"
+        where = f"on {self.array}" if self.place == "auto" else f"at {self.array}[{self.row}, {self.column}]"
+        return f"Program {name} {where}"
 
     def estimate(self, given: Digits, source: BenchSource) -> Estimate:
         """Estimate the pulses from the usual number per cell."""
         return Estimate(pulses=round(PULSES_PER_CELL * given.size))
 
+    def _earlier(self, plan: ProgramPlan, stream: Stream) -> EarlierPulses | None:
+        """Return what an attempt at the same did to the same cells; None without one."""
+        if stream.earlier is None or not takes_up(stream):
+            return None
+        return earlier_pulses(
+            stream.earlier, plan.chip, plan.placement, plan.digits, plan.levels, plan.settings
+        )
+
     def execute(self, plan: ProgramPlan, bench: Bench, stream: Stream) -> Programmed:
         """Program, verify again later, touch up."""
-        block = plan.block()
+        if plan.bad:
+            stream.say(
+                f"{plan.bad} of the {plan.digits.size} cells are known to be bad; `--place auto` goes around them",
+                "WARNING",
+            )
+        block, first, passes = plan.block(), None, int(self.passes)
+        earlier = self._earlier(plan, stream)
+        if earlier is not None:  # what it verified is read again at least once, and left alone where it holds
+            first, passes = [earlier.cells.unfinished], max(passes, 1)
         programmer = Programmer(
-            bench, stream, plan.levels, plan.arrays, plan.settings, passes=int(self.passes)
+            bench, stream, plan.levels, plan.arrays, plan.settings, passes=passes, strategy=plan.strategy
         )
-        programmer.program([block])
+        begin(programmer, block, bench, stream, earlier)
+        programmer.program([block], first=first)
+        programmer.record_outcome(block)
         failed = programmer.failed([block])
+        ended = {one: int(np.count_nonzero(block.outcome == one)) for one in Outcome}
         if failed:
-            stream.say(f"{failed} cells read outside their verify window after the last pass", "WARNING")
+            reasons = "; ".join(
+                f"{n} {one.words}" for one, n in ended.items() if n and one != Outcome.IN_WINDOW
+            )
+            stream.say(
+                f"{failed} cells read outside their verify window after the last pass: {reasons}", "WARNING"
+            )
         summary = {
             "cells": block.digits.size,
             "cells_failed": failed,
+            "outcomes": {one.name.lower(): n for one, n in ended.items() if n},
             "pulses": programmer.pulses,
             "reads": programmer.reads,
             "virtual_seconds": bench.now(),
         }
+        if earlier is not None:
+            summary["taken_over"] = int((~earlier.cells.unfinished).sum())
         return Programmed(block.achieved, block.pulses, failed, summary)

@@ -14,12 +14,15 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
 from mho.procedures.cells.programming.pulse_energy import cell_energy
-from mho.procedures.cells.programming.write_verify import WriteVerify
+from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
+from mho.procedures.cells.programming.strategy import Outcome, Strategy
+from mho.procedures.cells.programming.visiting_order import visiting_order
 from mho.procedures.stream import Stream
 from mho.runs import Column, Map, Table
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
+Masks = Sequence[NDArray[np.bool_]]  # of the cells of each block
 
 PICTURE_PERIOD = 0.5  # s of bench time, least interval between images of the maps
 PICTURED = 0.01  # and least share of the cells between them, so that a large block does not fill the disk
@@ -59,16 +62,20 @@ class Block:
         Last verify read, S; NaN before.
     pulses : (rows, columns) array
         Number of pulses per cell.
+    outcome : (rows, columns) array
+        `Outcome` of each cell.
     """
 
     placement: Placement
     digits: Digits
     achieved: Floats = field(init=False)
     pulses: Digits = field(init=False)
+    outcome: Digits = field(init=False)
 
     def __post_init__(self) -> None:
         self.achieved = np.full(self.digits.shape, np.nan)
         self.pulses = np.zeros(self.digits.shape, dtype=np.int64)
+        self.outcome = np.zeros(self.digits.shape, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,11 @@ class BlockMaps:
             Map(f"{self.array}_target", "S", self.rows, self.columns, f"{self.array}: target conductance"),
             Map(f"{self.array}_pulses", "", self.rows, self.columns, f"{self.array}: pulses per cell"),
         )
+
+    def outcome_map(self) -> Map:
+        """Return the map of how each cell ended."""
+        codes = ", ".join(f"{outcome.value} {outcome.words.partition(':')[0]}" for outcome in Outcome)
+        return Map(f"{self.array}_outcome", "", self.rows, self.columns, f"{self.array}: {codes}")
 
     def image(self, blocks: Sequence[Block], values: Sequence[Floats]) -> Floats:
         """Combine the blocks' `values` into one image, NaN where no cell is in use."""
@@ -125,6 +137,13 @@ class Programmer:
         programmed again.
     recorded : bool
         Whether pulses and images are kept in the run file; a large block's would fill the disk.
+    strategy : type of Strategy, optional
+        Instead of the one that the settings name.
+
+    Attributes
+    ----------
+    shift : float
+        From the bench's clock to that of the rows, s: that of an earlier attempt, where this one goes on with it.
     """
 
     def __init__(
@@ -137,50 +156,77 @@ class Programmer:
         passes: int = 2,
         *,
         recorded: bool = True,
+        strategy: type[Strategy] | None = None,
     ) -> None:
+        self._strategy = find_strategy(settings.strategy) if strategy is None else strategy
+        self._memory = self._strategy.new_memory(settings)
         self._bench, self._stream, self._levels = bench, stream, levels
         self._codes = {name: code for code, name in enumerate(arrays)}
         self._settings, self._passes, self._recorded = settings, passes, recorded
+        self.shift = 0.0
         self.pulses = 0
         self.reads = 0
         self.joules = 0.0  # of pulses and verify reads
 
-    def program(self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = ()) -> None:
-        """Program all blocks; each block's `achieved` and `pulses` are filled in.
+    def program(
+        self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = (), first: Masks | None = None
+    ) -> None:
+        """Program all blocks; each block's `achieved`, `pulses` and `outcome` are filled in.
 
         Parameters
         ----------
         blocks : sequence of Block
         maps : sequence of BlockMaps
             The run file's images, where it declares more lines than these blocks use.
+        first : sequence of masks, optional
+            Cells to program before all are verified again; all of them unless given.
         """
-        total = sum(block.digits.size for block in blocks)
         used = dict.fromkeys(block.placement.array for block in blocks)
         maps = [one for one in maps if one.array in used] or [BlockMaps.covering(a, blocks) for a in used]
+        everyone: Masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
+        self._bring(blocks, maps, everyone if first is None else first, everyone, "programming")
+
+    def repair(self, block: Block, outside: NDArray[np.bool_]) -> None:
+        """Bring the cells that are `outside` their windows back, and verify those that had pulses again.
+
+        The others are left alone.
+        """
+        maps = [BlockMaps.covering(block.placement.array, [block])]
+        self._bring([block], maps, [outside], [outside | (block.pulses > 0)], "repairing")
+
+    def _bring(
+        self, blocks: Sequence[Block], maps: Sequence[BlockMaps], first: Masks, verified: Masks, stage: str
+    ) -> None:
+        """Write cells `first`, then read those to be `verified` again, and touch up, as often as there are passes."""
         self._snapshot(maps, blocks, first=True)
-        masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
-        self._visit(blocks, masks, maps, "programming", total)
+        self._visit(blocks, first, maps, stage)
         for _ in range(self._passes):
             # Read again after the last pulse; in further passes only the reprogrammed cells.
-            masks = self._reread(blocks, masks)
-            count = sum(int(mask.sum()) for mask in masks)
-            if not count:
+            verified = self.reread(blocks, verified)
+            if not any(mask.any() for mask in verified):
                 break
-            self._visit(blocks, masks, maps, "touching up", count)
+            self._visit(blocks, verified, maps, "touching up")
+        for block in blocks:
+            inside, kept = self._levels.inside(block.achieved, block.digits), block.outcome
+            left = np.where(kept == Outcome.IN_WINDOW, Outcome.LEFT_WINDOW, kept)
+            block.outcome = np.where(inside, Outcome.IN_WINDOW, left)
         self._snapshot(maps, blocks)
 
     def failed(self, blocks: Sequence[Block]) -> int:
         """Return the number of cells that ended outside their window."""
         return sum(int((~self._levels.inside(b.achieved, b.digits)).sum()) for b in blocks)
 
-    def _visit(
-        self,
-        blocks: Sequence[Block],
-        masks: Sequence[NDArray[np.bool_]],
-        maps: Sequence[BlockMaps],
-        stage: str,
-        total: int,
-    ) -> None:
+    def record_outcome(self, block: Block) -> None:
+        """Store how the programming of a block's cells ended."""
+        image = BlockMaps.covering(block.placement.array, [block])
+        codes = image.image([block], [block.outcome.astype(float)])
+        self._stream.snapshot(image.outcome_map().name, codes, self._bench.now() + self.shift)
+
+    def _visit(self, blocks: Sequence[Block], masks: Masks, maps: Sequence[BlockMaps], stage: str) -> None:
+        """Bring the cells in `masks` into their windows, each until it is there or given up."""
+        total = sum(int(mask.sum()) for mask in masks)
+        if not total:
+            return
         if isinstance(self._bench, ArrayBench):
             self._visit_at_once(self._bench, blocks, masks, maps, stage, total)
             return
@@ -188,10 +234,11 @@ class Programmer:
         pictured, at = 0, self._bench.now()
         for block, mask in zip(blocks, masks, strict=True):
             rows, columns = block.placement.cells()
-            for index in zip(*np.nonzero(mask), strict=True):
+            order = visiting_order(self._settings.order, block.digits)
+            for index in zip(*np.unravel_index(order[mask.ravel()[order]], mask.shape), strict=True):
                 cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
-                achieved, pulses = self._program_cell(cell, int(block.digits[index]))
-                block.achieved[index] = achieved
+                achieved, pulses, outcome = self._program_cell(cell, int(block.digits[index]))
+                block.achieved[index], block.outcome[index] = achieved, outcome
                 block.pulses[index] += pulses
                 done += 1
                 wall = self._stream.now()
@@ -209,21 +256,31 @@ class Programmer:
         self,
         bench: ArrayBench,
         blocks: Sequence[Block],
-        masks: Sequence[NDArray[np.bool_]],
+        masks: Masks,
         maps: Sequence[BlockMaps],
         stage: str,
         total: int,
     ) -> None:
         done, pictured, at = 0, 0, bench.now()
         placements = [block.placement for block in blocks]
-        everyone = FlatCells.of(placements, masks)
+        orders = [visiting_order(self._settings.order, block.digits) for block in blocks]
+        everyone = FlatCells.of(placements, masks, orders)
         bench.draw(everyone.lines(placements))
         for cells in everyone.batches():
             digits = cells.taken([block.digits for block in blocks])
             verified = verify_cells(
-                bench, cells, placements, digits, self._levels, self._settings, recorded=self._recorded
+                bench,
+                cells,
+                placements,
+                digits,
+                self._levels,
+                self._settings,
+                self._strategy,
+                self._memory,
+                recorded=self._recorded,
             )
             self._keep(blocks, cells, verified)
+            cells.put([block.outcome for block in blocks], verified.outcome)
             done += len(digits)
             self._stream.check()
             self._stream.progress(stage, done, total, pulses=self.pulses)
@@ -241,32 +298,44 @@ class Programmer:
         self.joules += verified.joules
         if self._recorded:
             rows = dict(verified.rows)
+            rows["time"] = rows["time"] + self.shift
             codes = np.array([self._codes[block.placement.array] for block in blocks])
             self._stream.record_block("pulses", {"array": codes[rows.pop("block")], **rows})
 
-    def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int]:
-        levels = self._levels
-        state = WriteVerify.towards(
-            float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit]), self._settings
-        )
+    def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int, Outcome]:
+        levels, delay = self._levels, self._settings.verify_delay
+        window = float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit])
+        state = self._strategy.towards(*window, self._settings, self._memory)
         conductance = self._read(cell, None)
         while not (state.done(conductance) or state.given_up(conductance)):
             pulse = state.next_pulse(conductance)
             self._bench.pulse(cell, pulse)
-            conductance = self._read(cell, pulse)
+            conductance = self._read(cell, pulse, delay)
         self.pulses += state.pulses
-        return conductance, state.pulses
+        outcome = Outcome.IN_WINDOW if state.done(conductance) else Outcome(state.outcome(conductance))
+        return conductance, state.pulses, outcome
 
-    def _read(self, cell: Cell, pulse: Pulse | None) -> float:
-        conductance = self._bench.read(cell)
+    def _read(self, cell: Cell, pulse: Pulse | None, delay: float = 0.0) -> float:
+        try:
+            if delay:
+                self._bench.wait_until(self._bench.now() + delay)
+            conductance = self._bench.read(cell)
+        except BaseException:
+            if pulse is not None:  # it was applied, whatever came between it and its verify read
+                self._record(cell, pulse, np.nan)
+            raise
         self.reads += 1
         volts, width = (pulse.voltage, pulse.width) if pulse else (0.0, 0.0)
         self.joules += cell_energy(self._bench.file, volts, width, conductance)
+        self._record(cell, pulse, conductance)
+        return conductance
+
+    def _record(self, cell: Cell, pulse: Pulse | None, conductance: float) -> None:
         if not self._recorded:
-            return conductance
+            return
         self._stream.record(
             "pulses",
-            time=self._bench.now(),
+            time=self._bench.now() + self.shift,
             array=self._codes[cell.array],
             row=cell.row,
             column=cell.column,
@@ -276,9 +345,10 @@ class Programmer:
             gate=pulse.gate if pulse else self._bench.file.read.gate,
             conductance=conductance,
         )
-        return conductance
+        if self._bench.simulated is None:
+            self._stream.flush()  # what a real cell had is known before it gets more, whatever ends this process
 
-    def _reread(self, blocks: Sequence[Block], masks: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
+    def reread(self, blocks: Sequence[Block], masks: Masks) -> list[NDArray[np.bool_]]:
         """Read the cells in `masks` again; return masks of those outside their window."""
         if isinstance(self._bench, ArrayBench):
             placements = [block.placement for block in blocks]
@@ -301,7 +371,7 @@ class Programmer:
         return out
 
     def _snapshot(self, maps: Sequence[BlockMaps], blocks: Sequence[Block], first: bool = False) -> None:
-        time = self._bench.now()
+        time = self._bench.now() + self.shift
         for image in maps if self._recorded else ():
             if first:
                 targets = [self._levels.conductance(b.digits) for b in blocks]

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from mho.errors import InputError
 from mho.instruments.bench_file import ReadSettings
+from mho.procedures.attempt_clock import CLOCK_ZERO
 from mho.runs import RunFile
 from mho.toml import load_toml
-
-CLOCK_ZERO = "clock_zero"
-"""Array with the Unix time (s) of the zero of the run's clock; NaN on a simulated bench."""
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from mho.chip_maps.placement import Placement
 from mho.errors import InputError
 from mho.instruments import ArrayBench, Bench, Cell
 from mho.instruments.bench_file import BenchSource
+from mho.procedures.attempt_clock import CLOCK_ZERO, clock_zero
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.programming.array_programming import FlatCells, read_cells
-from mho.procedures.cells.reading.earlier_reads import CLOCK_ZERO, EarlierReads, earlier_reads
+from mho.procedures.cells.reading.earlier_reads import EarlierReads, earlier_reads
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Array, Column, Figure, Layout, Map, Table
+from mho.runs import Column, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
@@ -153,14 +154,11 @@ class Read(Procedure):
             f"{self.array}: conductance",
             images=self.repeats,
         )
-        zero = Array(
-            CLOCK_ZERO, np.array([np.nan]), "s", "Unix time of the run's clock at 0; NaN on a simulated bench"
-        )
         reads = Figure(
             "reads", table=table.name, x="time", y="conductance", by=("row", "column"), title="Reads by cell"
         )
         figures = (reads, Figure(image.name, map=image.name))
-        return Layout((table,), (image,), (zero,), default=f"maps/{image.name}", figures=figures)
+        return Layout((table,), (image,), (clock_zero(),), default=f"maps/{image.name}", figures=figures)
 
     def describe_cells(self, plan: ReadPlan) -> str:
         """Return array and ranges."""

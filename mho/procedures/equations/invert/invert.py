@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import ChipMap, parse_chip_map
+from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.inverse_encoding import KINDS
 from mho.chip_maps.levels import Levels
 from mho.chip_maps.matrix_files import load_matrix, load_vectors, to_real, to_real_vector
@@ -21,6 +21,7 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming.programmer import PULSES_PER_CELL, Block, Programmer
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.conditioned_matrices import condition_numbers, positive_definite
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
@@ -146,7 +147,7 @@ class Invert(Procedure):
 
     def prepare(self, given: Systems, bench: Bench, rng: np.random.Generator) -> InvertPlan:
         """Choose the encoding of every matrix, place the loops, check limits."""
-        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        chip = chip_of(bench)
         loops = []
         for matrix, condition in zip(given.matrices, given.conditions.tolist(), strict=True):
             try:

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import parse_chip_map
 from mho.chip_maps.fixed_point import MAX_BITS, FixedPoint, to_fixed_point
 from mho.chip_maps.matrix_files import load_matrix, load_vectors, to_real, to_real_vector
 from mho.chip_maps.multiply_encoding import encode_multiply, group_lines
@@ -20,6 +19,7 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming.programmer import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.bit_patterns import consecutive_groups
 from mho.procedures.equations.algorithms.sum_errors import ErrorsByActive, StraightLine, exact_up_to
 from mho.procedures.equations.circuits.programmed_blocks import (
@@ -134,7 +134,7 @@ class Multiply(Procedure):
 
     def prepare(self, given: Factors, bench: Bench, rng: np.random.Generator) -> MultiplyPlan:
         """Slice the matrix and place its tiles, check the limits."""
-        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        chip = chip_of(bench)
         encoding = encode_multiply(given.matrix, self.bits, chip.level_scale().bits)
         tiles = place_product(chip, encoding, bench.vector_size)
         settings = settings_in_use(chip.write_verify, self.write_verify)

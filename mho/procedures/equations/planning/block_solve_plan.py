@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.inverse_encoding import Candidate
 from mho.chip_maps.levels import Levels
-from mho.chip_maps.placement import Placement, free_corners
+from mho.chip_maps.placement import Placement, free_places
 from mho.chip_maps.polar import polar_factors
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError
@@ -245,7 +245,7 @@ def _place_products(
     """Return the blocks in digit slices, each cut into tiles, on free places of the array."""
     digit_bits = chip.level_scale().bits
     rows, columns = (min(a, b) for a, b in zip(array.stretch, lines, strict=True))
-    free = free_corners(array, rows, columns, set(array.bad_cells))
+    free = free_places(array, rows, columns)
     found: list[ProductOnChip] = []
     for block in blocks:
         encoding = effort.encode(block, digit_bits)
@@ -253,13 +253,13 @@ def _place_products(
         for start in range(0, encoding.digits.shape[1], columns):
             digits = encoding.digits[:, start : start + columns]
             try:
-                top, left = next(free)
+                down, across = next(free)
             except StopIteration:
                 raise ChipMapError(
                     f"the multiplying array of chip {chip.name!r} has room for {len(found)} of the {len(blocks)} blocks "
                     "of the matrix; use a chip with a larger one"
                 ) from None
-            place = Placement(array.name, top + np.arange(len(digits)), left + np.arange(digits.shape[1]))
+            place = Placement(array.name, down[: len(digits)], across[: digits.shape[1]])
             tiles.append(Block(place, digits))
         found.append(ProductOnChip(encoding, tiles))
     return found

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.inverse_encoding import KINDS, Kind
 from mho.chip_maps.levels import Levels
-from mho.chip_maps.placement import Placement, free_corners
+from mho.chip_maps.placement import Placement, free_places, shared
 from mho.errors import ChipMapError
 from mho.procedures.cells.programming.programmer import Block
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
@@ -186,12 +186,11 @@ def _kinds_and_places(
 
 def _leaf_places(loops: Sequence[ArrayMap], count: int, most: int) -> list[Placement]:
     """Return up to `count` places of `most` lines each way, within segments, whose crossings hold no known bad cell."""
-    array, bad = loops[0], {cell for one in loops for cell in one.bad_cells}
-    corners = islice(free_corners(array, most, most, bad), count)
-    return [Placement(array.name, top + np.arange(most), left + np.arange(most)) for top, left in corners]
+    places = islice(free_places(shared(loops), most, most), count)
+    return [Placement(loops[0].name, rows, columns) for rows, columns in places]
 
 
 def _first(place: Placement, loop: Loop) -> Placement:
     """Return the part of a place that a loop takes: one line more than its matrix has with a bias column."""
     order = loop.candidate.encoding.order
-    return Placement(place.array, place.rows[0] + np.arange(order), place.columns[0] + np.arange(order))
+    return Placement(place.array, place.rows[:order], place.columns[:order])

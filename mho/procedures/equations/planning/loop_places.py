@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.inverse_encoding import KINDS, InverseEncoding, Kind
-from mho.chip_maps.placement import Placement, place
+from mho.chip_maps.placement import Placement, place, shared
 from mho.errors import ChipMapError
 
 Floats = NDArray[np.float64]
@@ -45,7 +45,4 @@ def place_loop(
     """Return lines for a loop on the inverting arrays, whose crossings hold no known bad cell."""
     # All arrays of a loop share rows and columns, so a bad cell of any one counts.
     used = [*loops[: 1 if encoding.kind == "bias" else 2], *second_slice]
-    joined = loops[0].model_copy(
-        update={"bad_cells": tuple(cell for array in used for cell in array.bad_cells)}
-    )
-    return place(joined, encoding.order, encoding.order)
+    return place(shared(used), encoding.order, encoding.order)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mho.chip_maps.chip import ChipMap, parse_chip_map
+from mho.chip_maps.chip import ChipMap
 from mho.chip_maps.fixed_point import MAX_BITS, slice_count
 from mho.chip_maps.inverse_encoding import KINDS
 from mho.chip_maps.multiply_encoding import slices_needed
@@ -24,6 +24,7 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cells.programming.programmer import PULSES_PER_CELL
 from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.chip_in_use import chip_of
 from mho.procedures.equations.algorithms.directions import METHODS
 from mho.procedures.equations.circuits.programmed_blocks import (
     cells_in_words,
@@ -168,7 +169,7 @@ class Solve(Procedure):
 
     def prepare(self, given: LinearSystem, bench: Bench, rng: np.random.Generator) -> PreparedSolve:
         """Choose form, encoding and shift, place the blocks, check stability and limits."""
-        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        chip = chip_of(bench)
         settings = settings_in_use(chip.write_verify, self.write_verify)
         check_limits(bench, settings, VECTOR_VOLTS)
         leaf = check_leaf(self.leaf, chip, bench.vector_size)
@@ -459,5 +460,7 @@ class Solve(Procedure):
 
 def _source(bench: Bench) -> tuple[BenchSource, str | None]:
     """Return what an open bench was opened from: its file, and its preset where it is simulated."""
-    source = BenchSource(bench=bench.file, text=bench.text, chip_text=bench.chip_text)
+    source = BenchSource(
+        bench=bench.file, text=bench.text, chip_text=bench.chip_text, defects_text=bench.defects_text
+    )
     return source, None if bench.simulated is None else bench.simulated.chip.preset.name

@@ -1,0 +1,192 @@
+"""Collects the cells that runs found defective, for the list of a chip's defects.
+
+Any procedure that declares a map ``ARRAY_defects`` is collected from: each cell has a code of
+`mho.chip_maps.defects.CLASSES`, and NaN where nothing is known of it. So is one that says in ``ARRAY_outcome`` how the
+programming of cells ended. ``ARRAY_pulses`` and ``ARRAY_conductance`` on the same lines, where there are any, say more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import ChipMap, chip_hash, parse_chip_map
+from mho.chip_maps.defects import CLASSES, OUTCOMES, DefectList, Finding, check_belongs
+from mho.errors import ChipMapError, InputError
+from mho.runs import RunFile
+
+Floats = NDArray[np.float64]
+
+CODES = {
+    "_defects": np.arange(len(CLASSES)),
+    "_outcome": np.array([CLASSES.index(name) for name in OUTCOMES]),
+}
+"""By the end of a map's name, the code in `CLASSES` of each of its own."""
+
+LINES = ("open", "short")
+"""Classes that a whole line has where all its cells have it: it is the line that is open, or shorted."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What runs found.
+
+    Attributes
+    ----------
+    defects : DefectList
+        Of all of them together.
+    without : tuple of (Path, str)
+        Runs that say nothing of defects, with the reason.
+    """
+
+    defects: DefectList
+    without: tuple[tuple[Path, str], ...] = ()
+
+
+def collect_defects(paths: Sequence[Path]) -> Collected:
+    """Return the defects that the runs in files found, all on one chip.
+
+    Raises
+    ------
+    RunFileError
+        A file cannot be read.
+    ChipMapError
+        A file has no chip map that can be read.
+    InputError
+        The runs were made on different chips, or none says anything of defects.
+    """
+    found: list[Finding] = []
+    without: list[tuple[Path, str]] = []
+    first: tuple[Path, ChipMap] | None = None
+    map_hash = ""
+    for path in paths:
+        with RunFile(path) as run:
+            why = _says_nothing(run)
+            if why:
+                without.append((path, why))
+                continue
+            chip = parse_chip_map(run.chip, f"chip map in {path}")
+            if first is not None and chip.name != first[1].name:
+                raise InputError(
+                    f"{first[0]} was made on chip {first[1].name!r} and {path} on {chip.name!r}: collect each chip's "
+                    "defects into a list of its own"
+                )
+            first, map_hash = first or (path, chip), chip_hash(run.chip)
+            findings = list(_of_run(run, chip))
+            check_belongs(DefectList(chip=chip.name).merged(findings), chip, f"run file {path}")
+            found += findings
+    if first is None:
+        raise InputError(
+            "; ".join(f"{path} {why}" for path, why in without) + ": name runs of program, refresh or contact"
+        )
+    return Collected(DefectList(chip=first[1].name, map_sha256=map_hash).merged(found), tuple(without))
+
+
+def _says_nothing(run: RunFile) -> str:
+    """Return why there is nothing to collect from a run; "" where there is."""
+    maps = [image for image, _, _ in _maps(run)]
+    if not maps:
+        return f"({run.procedure}) has no map of its cells' classes"
+    if not any(len(run.map_times(name)) for name in maps):
+        return f"({run.procedure}, {run.status}) ended before its cells were classified"
+    return ""
+
+
+def _maps(run: RunFile) -> list[tuple[str, str, NDArray[np.int64]]]:
+    """Return the maps to collect from: name, array, and the class of each code."""
+    return [
+        (image, image.removesuffix(ending), classes)
+        for ending, classes in CODES.items()
+        for image in run.maps
+        if image.endswith(ending)
+    ]
+
+
+def _of_run(run: RunFile, chip: ChipMap) -> Iterator[Finding]:
+    found = (run.end_time or run.start_time).isoformat(timespec="seconds")
+    name = run.path.name.encode("utf-8", "backslashreplace").decode()
+    for image, array, classes in _maps(run):
+        if not len(run.map_times(image)):
+            continue
+        rows, columns = run.map_axes(image)
+        codes = _codes(run, image, classes)
+        shape = {one.name: (one.rows, one.columns) for one in chip.arrays}.get(array)
+        if shape is None:
+            raise ChipMapError(
+                f"run file {run.path} has a map {image!r}, but its chip {chip.name!r} has no such array"
+            )
+        told = _Told(run, array, codes.shape)
+        for where, defect in whole_lines(codes, rows, columns, shape):
+            codes[where] = 0
+            lines = {"row": int(rows[where[0]])} if where[1] == ALL else {"column": int(columns[where[1]])}
+            yield Finding(array=array, defect=defect, found=found, run=name, reason="all its cells", **lines)
+        for i, j in np.argwhere(codes > 0).tolist():
+            yield Finding(
+                array=array, row=int(rows[i]), column=int(columns[j]), defect=CLASSES[codes[i, j]], found=found,
+                run=name, reason=told.of(i, j),
+            )  # fmt: skip
+
+
+ALL = slice(None)
+Where = tuple[int | slice, int | slice]
+
+
+def whole_lines(
+    codes: NDArray[np.int64], rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]
+) -> Iterator[tuple[Where, str]]:
+    """Yield the whole lines, as index and class, of which every cell was seen and is open, or is shorted.
+
+    Parameters
+    ----------
+    codes : (m, n) array of int
+        Codes in `CLASSES`.
+    rows, columns : (m,), (n,) arrays of int
+        The lines' numbers.
+    shape : (int, int)
+        Rows and columns of the array.
+    """
+    whole_rows, whole_columns = len(columns) == shape[1], len(rows) == shape[0]
+    for name in LINES:
+        same = codes == CLASSES.index(name)
+        for i in np.flatnonzero(same.all(axis=1)) if whole_rows and shape[1] > 1 else ():
+            yield (int(i), ALL), name
+        for j in np.flatnonzero(same.all(axis=0)) if whole_columns and shape[0] > 1 else ():
+            yield (ALL, int(j)), name
+
+
+def _codes(run: RunFile, image: str, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    values = run.map(image)
+    codes = np.where(np.isfinite(values), values, 0.0).astype(np.int64)
+    wrong = codes[(codes < 0) | (codes >= len(classes))]
+    if wrong.size:
+        raise ChipMapError(
+            f"run file {run.path}: map {image!r} has the code {wrong[0]}; its codes are 0 to {len(classes) - 1}"
+        )
+    return classes[codes]
+
+
+class _Told:
+    """What a run's maps say more about a cell."""
+
+    def __init__(self, run: RunFile, array: str, shape: tuple[int, ...]) -> None:
+        self._pulses = _latest(run, f"{array}_pulses", shape)
+        self._conductance = _latest(run, f"{array}_conductance", shape)
+
+    def of(self, i: int, j: int) -> str:
+        parts = []
+        if self._conductance is not None and np.isfinite(self._conductance[i, j]):
+            parts.append(f"read {1e6 * self._conductance[i, j]:.3g} uS")
+        if self._pulses is not None and np.isfinite(self._pulses[i, j]):
+            parts.append(f"after {self._pulses[i, j]:.0f} pulses")
+        return " ".join(parts)
+
+
+def _latest(run: RunFile, image: str, shape: Iterable[int]) -> Floats | None:
+    if image not in run.maps or not len(run.map_times(image)):
+        return None
+    values = run.map(image)
+    return values if values.shape == tuple(shape) else None

@@ -1,0 +1,305 @@
+"""The list of a chip's defects: a TOML file beside its chip map, to which runs add the cells and lines that they lost.
+
+A list only grows: a finding is taken off by hand. The cells and lines in it are avoided by placement together with the
+`bad_cells` of the chip map itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from pydantic import Field, field_validator, model_validator
+
+from mho.chip_maps.chip import ArrayMap, ChipMap
+from mho.errors import ChipMapError
+from mho.input_files import check_ordinary
+from mho.toml import StrictModel, parse_toml
+
+CLASSES = ("good", "stuck on", "stuck off", "unformed", "open", "short", "leaky", "unsteady")
+"""Classes of cells; their order is the code in the maps ``ARRAY_defects`` of run files.
+
+stuck on, stuck off
+    No RESET, or no SET, moves it into its window.
+unformed
+    It did not conduct after the last forming pulse.
+open, short, leaky
+    Its contact: no current, the wire's resistance alone, current with the transistor off.
+unsteady
+    It switches, and was given up after the largest number of pulses.
+"""
+
+OUTCOMES = ("good", "unformed", "stuck off", "stuck on", "unsteady", "good")
+"""The class that follows from each code of the maps ``ARRAY_outcome``, in which a programming run says how cells ended.
+
+A cell that left its window after it was verified is not lost: it is programmed again.
+"""
+
+Defect = Literal["stuck on", "stuck off", "unformed", "open", "short", "leaky", "unsteady"]
+
+
+class Place(NamedTuple):
+    """What a finding is about: a cell, or a line where the other number is None."""
+
+    array: str
+    row: int | None
+    column: int | None
+
+    def __str__(self) -> str:
+        if self.row is None or self.column is None:
+            return f"{self.array} " + (f"row {self.row}" if self.column is None else f"column {self.column}")
+        return f"{self.array}[{self.row}, {self.column}]"
+
+
+class Finding(StrictModel):
+    """One defect: of a cell, or of a whole line where only `row` or only `column` is given.
+
+    Attributes
+    ----------
+    array, row, column
+        Where.
+    defect : str
+        One of `CLASSES`.
+    found : str
+        When: date and time, ISO 8601 with its offset from UTC.
+    run : str
+        Name of the run file, or whatever tells where it is known from.
+    reason : str
+        What was seen.
+    """
+
+    array: str
+    row: int | None = Field(default=None, ge=0)
+    column: int | None = Field(default=None, ge=0)
+    defect: Defect
+    found: str
+    run: str = ""
+    reason: str = ""
+
+    @field_validator("found")
+    @classmethod
+    def _is_a_moment(cls, text: str) -> str:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise ValueError(
+                f"{text!r} is no date and time with its offset from UTC, as 2026-03-09T07:05:01+00:00"
+            )
+        return text
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Finding:
+        if self.row is None and self.column is None:
+            raise ValueError("a defect has a row, a column, or both: give them")
+        return self
+
+    @property
+    def place(self) -> Place:
+        """What it is about."""
+        return Place(self.array, self.row, self.column)
+
+    @property
+    def moment(self) -> datetime:
+        """When it was found."""
+        return datetime.fromisoformat(self.found)
+
+
+class DefectList(StrictModel):
+    """The defects of one chip.
+
+    Attributes
+    ----------
+    chip : str
+        The name that the chip's map gives itself.
+    map_sha256 : str
+        Hash of that map's text when the list was last written: for the record, as a map may be edited.
+    defects : tuple of Finding
+        One a cell or line.
+    """
+
+    chip: str
+    map_sha256: str = ""
+    defects: tuple[Finding, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_place_once(self) -> DefectList:
+        seen: set[Place] = set()
+        for one in self.defects:
+            if one.place in seen:
+                raise ValueError(f"{one.place} is listed twice: keep one")
+            seen.add(one.place)
+        return self
+
+    def merged(self, others: Iterable[Finding]) -> DefectList:
+        """Return the list with more findings: of several about one cell or line the latest counts, in whatever order.
+
+        Of two of one moment that of the run whose name comes last counts. Nothing is ever taken off.
+        """
+        latest: dict[Place, Finding] = {}
+        for one in sorted((*self.defects, *others), key=lambda one: (one.moment, one.run, one.defect)):
+            latest[one.place] = one
+        ordered = sorted(latest.values(), key=lambda one: _order(one.place))
+        return self.model_copy(update={"defects": tuple(ordered)})
+
+    def text(self) -> str:
+        """Return the list as TOML, one line a finding."""
+        lines = [
+            f"# Defects of chip {self.chip!r}, from its runs; `mho chip defects RUN.h5 --to FILE` adds more.",
+            f"chip = {_quoted(self.chip)}",
+            f"map_sha256 = {_quoted(self.map_sha256)}",
+            "defects = [",
+        ]
+        for one in self.defects:
+            values = one.model_dump(exclude_none=True, exclude_defaults=True)
+            pairs = (f"{name} = {_quoted(value)}" for name, value in values.items())
+            lines.append(f"  {{ {', '.join(pairs)} }},")
+        return "\n".join([*lines, "]", ""])
+
+
+def _order(place: Place) -> tuple[str, int, int, int]:
+    line = place.row is None or place.column is None
+    return (
+        place.array,
+        not line,
+        -1 if place.row is None else place.row,
+        -1 if place.column is None else place.column,
+    )
+
+
+def _quoted(value: object) -> str:
+    """Return a number or a text as TOML has it; its basic strings are JSON's."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+@lru_cache(maxsize=16)
+def parse_defects(text: str, source: str = "list of defects") -> DefectList:
+    """Check the text of a list; raises `ChipMapError` naming the file, the key, the line and the error."""
+    return parse_toml(text, DefectList, source, ChipMapError)
+
+
+def read_defects(path: Path) -> DefectList | None:
+    """Return the list in the file at `path`, None where there is no file; `ChipMapError` where it cannot be read."""
+    try:
+        check_ordinary(path)
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ChipMapError(
+            f"cannot read the list of defects {path} ({reason}); nothing was changed"
+        ) from None
+    return parse_defects(text, f"list of defects {path}")
+
+
+def check_belongs(defects: DefectList, chip: ChipMap, source: str = "the list of defects") -> None:
+    """Check that a list is of this chip, and that the chip has all that it names.
+
+    Raises
+    ------
+    ChipMapError
+        For a list of another chip, naming both, or of a cell, line or array that the chip does not have.
+    """
+    if defects.chip != chip.name:
+        raise ChipMapError(
+            f"{source} is of chip {defects.chip!r}, but the chip map is of {chip.name!r}: name the list of this chip"
+        )
+    arrays = {array.name: array for array in chip.arrays}
+    for one in defects.defects:
+        array = arrays.get(one.array)
+        if array is None:
+            raise ChipMapError(
+                f"{source} names {one.place}, but chip {chip.name!r} has no array {one.array!r}; it has "
+                f"{', '.join(arrays)}"
+            )
+        if (one.row or 0) >= array.rows or (one.column or 0) >= array.columns:
+            raise ChipMapError(
+                f"{source} names {one.place}, which lies outside its {array.rows} x {array.columns} cells"
+            )
+
+
+def with_defects(chip: ChipMap, defects: DefectList, source: str = "the list of defects") -> ChipMap:
+    """Return the chip with the cells and lines of a list among its bad ones; raises as `check_belongs`."""
+    check_belongs(defects, chip, source)
+    return chip.model_copy(update={"arrays": tuple(_united(array, defects) for array in chip.arrays)})
+
+
+def _united(array: ArrayMap, defects: DefectList) -> ArrayMap:
+    found = [one.place for one in defects.defects if one.array == array.name]
+    cells = [(at.row, at.column) for at in found if at.row is not None and at.column is not None]
+    rows = [at.row for at in found if at.column is None]
+    columns = [at.column for at in found if at.row is None]
+    joined = {
+        "bad_cells": (*array.bad_cells, *cells),
+        "bad_rows": (*array.bad_rows, *rows),
+        "bad_columns": (*array.bad_columns, *columns),
+    }
+    return array.model_copy(update={name: tuple(dict.fromkeys(all_)) for name, all_ in joined.items()})
+
+
+@lru_cache(maxsize=16)
+def chip_with_defects(chip: ChipMap, text: str, source: str = "the list of defects") -> ChipMap:
+    """Return the chip with the list of this text, "" for none; raises as `parse_defects` and `check_belongs`."""
+    return with_defects(chip, parse_defects(text, source), source) if text else chip
+
+
+def add_defects(path: Path, new: DefectList) -> tuple[DefectList, int]:
+    """Add findings to the list at `path`, which is made where there is none; return it whole, with how many are new.
+
+    The file is replaced in one step by one that has all the old findings, so that no interruption loses any. What
+    another program has added meanwhile is read again and kept.
+
+    Raises
+    ------
+    ChipMapError
+        The file is no list, is one of another chip, or cannot be written; it is then as it was.
+    """
+    for _ in range(10):
+        before = _stamp(path)
+        old = read_defects(path) or DefectList(chip=new.chip)
+        if old.chip != new.chip:
+            raise ChipMapError(
+                f"the list of defects {path} is of chip {old.chip!r}, and the runs are of {new.chip!r}: choose another "
+                "file; nothing was changed"
+            )
+        known = {one.place for one in old.defects}
+        whole = old.merged(new.defects).model_copy(update={"map_sha256": new.map_sha256})
+        if _replaced(path, whole.text(), before):
+            return whole, len({one.place for one in whole.defects} - known)
+    raise ChipMapError(f"the list of defects {path} is changed again and again by another program; try later")
+
+
+def _replaced(path: Path, text: str, before: tuple[int, int] | None) -> bool:
+    """Replace a file in one step, unless it is no longer as it was `before`; return whether this was done."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if _stamp(path) != before:
+            return False
+        draft.replace(path)
+        return True
+    except OSError as error:
+        raise ChipMapError(
+            f"cannot write the list of defects {path} ({error.strerror}); what was there is as it was"
+        ) from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Return what tells whether a file was changed; None without one."""
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return now.st_mtime_ns, now.st_size

@@ -1,0 +1,28 @@
+"""Prints the defects of a chip."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mho.chip_maps.defects import DefectList
+
+SHOWN = 50
+
+
+def print_defects(defects: DefectList, console: Console) -> None:
+    """Print one row a defect, and how many there are of each class."""
+    if not defects.defects:
+        console.print(Text(f"no defects on chip {defects.chip}"))
+        return
+    table = Table("where", "defect", "found", "run", "seen", box=None)
+    for one in defects.defects[:SHOWN]:
+        table.add_row(*map(Text, (str(one.place), one.defect, one.found[:16], one.run, one.reason)))
+    console.print(table)
+    if len(defects.defects) > SHOWN:
+        console.print(Text(f"and {len(defects.defects) - SHOWN} more, see --json"))
+    counts = Counter(one.defect for one in defects.defects)
+    console.print(Text(", ".join(f"{count} {name}" for name, count in counts.most_common())))
