@@ -67,6 +67,9 @@ class WriteVerifySettings(StrictModel):
     response_gates, response_levels : tuple of float
         Of `fppv` and `model`: the chip's median conductance after one SET pulse from a RESET state, against the word-line
         voltage. Without them the coarse curve.
+    device_spread, cycle_spread : float
+        Of `model`, to begin with: standard deviations of the gate voltage at which a SET reaches a level, V, among devices
+        and from pulse to pulse of one.
     """
 
     width: Seconds = 100e-9
@@ -101,6 +104,8 @@ class WriteVerifySettings(StrictModel):
     ramp_steps: Annotated[int, Field(ge=1, le=10_000)] = 24
     response_gates: VoltTable = ()
     response_levels: SiemensTable = ()
+    device_spread: VoltStep = 0.06
+    cycle_spread: VoltStep = 0.06
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> WriteVerifySettings:

@@ -63,10 +63,13 @@ class FlatCells:
             parts.append((np.full(len(place), number), place, placement.rows[row], placement.columns[column]))
         return cls(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
-    def batches(self) -> Iterator[FlatCells]:
-        """Split the list into batches of at most `BATCH` cells."""
-        for start in range(0, len(self.block), BATCH):
-            part = slice(start, start + BATCH)
+    def batches(self, pilot: int = 0) -> Iterator[FlatCells]:
+        """Split the list into the first `pilot` cells, and batches of at most `BATCH` cells."""
+        count = len(self.block)
+        pilot = pilot if pilot < count else 0
+        edges = [0] * bool(pilot) + [*range(pilot, count, BATCH), count]
+        for start, end in pairwise(edges):
+            part = slice(start, end)
             yield FlatCells(self.block[part], self.place[part], self.rows[part], self.columns[part])
 
     def parts(self) -> Iterator[tuple[int, slice]]:
@@ -261,6 +264,7 @@ def _verified(
         going = outside & (lost == Outcome.IN_WINDOW)
         if not going.all():
             outcome[which] = lost
+            state.of(np.flatnonzero(~going)).conclude(read[~going])
             remaining = np.flatnonzero(going)  # numbers are taken several times faster than a mask
             if not remaining.size:
                 return achieved, pulses, outcome
@@ -289,6 +293,10 @@ class _Few:
 
     def outcome(self, read: Floats) -> Numbers:
         return np.array([state.outcome(g) for state, g in zip(self._states, read.tolist(), strict=True)])
+
+    def conclude(self, read: Floats) -> None:
+        for state, g in zip(self._states, read.tolist(), strict=True):
+            state.conclude(g)
 
     def next_pulses(self, read: Floats) -> Pulses:
         each = [state.next_pulses(g) for state, g in zip(self._states, read.tolist(), strict=True)]

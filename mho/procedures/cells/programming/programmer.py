@@ -240,7 +240,7 @@ class Programmer:
         orders = [visiting_order(self._settings.order, block.digits) for block in blocks]
         everyone = FlatCells.of(placements, masks, orders)
         bench.draw(everyone.lines(placements))
-        for cells in everyone.batches():
+        for cells in everyone.batches(self._strategy.pilot):
             digits = cells.taken([block.digits for block in blocks])
             verified = verify_cells(
                 bench,
@@ -286,6 +286,7 @@ class Programmer:
             if delay:
                 self._bench.wait_until(self._bench.now() + delay)
             conductance = self._read(cell, pulse)
+        state.conclude(conductance)
         self.pulses += state.pulses
         outcome = Outcome.IN_WINDOW if state.done(conductance) else Outcome(state.outcome(conductance))
         return conductance, state.pulses, outcome
