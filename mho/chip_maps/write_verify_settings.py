@@ -17,6 +17,7 @@ VoltStep = Annotated[float, Field(gt=0, le=5, allow_inf_nan=False, json_schema_e
 Seconds = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "s"})]
 Siemens = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "S"})]
 Order = Literal["rows", "columns", "interleaved", "low first", "high first"]
+Verify = Literal["cell", "row", "hadamard"]
 Slope = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "S/V"})]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 VoltRange = Annotated[tuple[Volts, Volts], Field(json_schema_extra={"unit": "V"})]
@@ -56,6 +57,11 @@ class WriteVerifySettings(StrictModel):
         simulated cells of every preset that reached their windows, none took more than 24.
     strategy : str
         Name of the strategy.
+    verify : str
+        How cells are read after their pulses: each ``cell`` alone by the source-measure unit, a ``row`` at once or a column
+        by ``hadamard`` patterns through the DAQ, with the pulses of all its cells before.
+    verify_reads : int
+        Reads that are averaged: of each cell, of a row, or the least number of patterns of a column.
     verify_delay : float
         Wait between a pulse and its verify read, s: what relaxes at once is then seen.
     order : str
@@ -94,6 +100,8 @@ class WriteVerifySettings(StrictModel):
     max_pulses: Annotated[int, Field(ge=0, le=1_000_000)] = 200
     futile: Annotated[int, Field(ge=1, le=1_000_000)] = 30
     strategy: Annotated[str, Field(pattern=r"^[A-Za-z]\w*$", max_length=100)] = "asap"
+    verify: Verify = "cell"
+    verify_reads: Annotated[int, Field(ge=1, le=4096)] = 1
     verify_delay: Annotated[
         float, Field(ge=0, le=1e5, allow_inf_nan=False, json_schema_extra={"unit": "s"})
     ] = 0.0

@@ -106,17 +106,22 @@ class _Record:
         Number of reads.
     joules : float
         Energy of reads and pulses, J.
+    averaged : int
+        Reads of a cell that are averaged each time.
     """
 
-    def __init__(self, cells: FlatCells, file: BenchFile, kept: bool, first: int = 0) -> None:
+    def __init__(
+        self, cells: FlatCells, file: BenchFile, kept: bool, averaged: int = 1, first: int = 0
+    ) -> None:
         self._cells, self._file, self._kept, self._first = cells, file, kept, first
+        self.averaged = averaged
         self._resting = Pulses(0, file.read.voltage, 0.0, file.read.gate)  # of a read without a pulse
         self._steps: list[tuple[NDArray[Any], ...]] = []
         self.reads, self.joules = 0, 0.0
 
     def part(self, first: int) -> _Record:
         """Return an empty log for the cells from the `first` on, which `join` adds to this one."""
-        return _Record(self._cells, self._file, self._kept, first)
+        return _Record(self._cells, self._file, self._kept, self.averaged, first)
 
     def join(self, parts: Sequence[_Record]) -> _Record:
         """Add the parts' logs, and return the whole."""
@@ -130,8 +135,10 @@ class _Record:
         """Store a read of some cells, and the pulses before it."""
         if pulses is None:
             pulses = Pulses(*(np.full(which.shape, value) for value in self._resting))
-        self.reads += len(which)
-        self.joules += pulse_energy(self._file, pulses.kind, pulses.voltage, pulses.width, conductance)
+        self.reads += len(which) * self.averaged
+        self.joules += pulse_energy(
+            self._file, pulses.kind, pulses.voltage, pulses.width, conductance, self.averaged
+        )
         if self._kept:
             self._steps.append((which + self._first, times, conductance, *pulses))
 
@@ -202,9 +209,10 @@ def read_cells(
     voltage: float | None = None,
     *,
     recorded: bool = True,
+    reads: int = 1,
 ) -> Verified:
-    """Read each cell once, at `voltage` (V) or the bench's own."""
-    whole = _Record(cells, bench.file, recorded)
+    """Read each cell `reads` times for an average, at `voltage` (V) or the bench's own."""
+    whole = _Record(cells, bench.file, recorded, reads)
 
     def read(visit: CellVisit, part: slice) -> tuple[Floats, Numbers, _Record]:
         which, record = np.arange(part.stop - part.start), whole.part(part.start)
@@ -232,7 +240,7 @@ def verify_cells(
 
     Of many cells, which are evaluated in halves, each half learns by itself: `memory` is then left as it was.
     """
-    whole = _Record(cells, bench.file, recorded)
+    whole = _Record(cells, bench.file, recorded, settings.verify_reads)
 
     def verify(visit: CellVisit, part: slice) -> tuple[Floats, Numbers, Numbers, _Record]:
         some, record = digits[part], whole.part(part.start)
@@ -307,5 +315,8 @@ def _read(
     visit: CellVisit, which: Numbers, record: _Record, pulses: Pulses | None, voltage: float | None = None
 ) -> Floats:
     conductance, times = visit.read(which, voltage)
+    for number in range(1, record.averaged):
+        further, times = visit.read(which, voltage)
+        conductance = conductance + (further - conductance) / (number + 1)
     record.take(which, times, conductance, pulses)
     return conductance

@@ -116,6 +116,8 @@ class Program(Procedure):
         bench.check_read()
         for pulse in strategy.largest_pulses(settings):
             bench.check_pulse(pulse)
+        if settings.verify != "cell":
+            bench.limits.check_voltage("vector", bench.file.read.voltage)
         placement = Placement(self.array, rows, columns)
         arrays = tuple(array.name for array in chip.arrays)
         return ProgramPlan(placement, given, levels, arrays, settings, strategy)
