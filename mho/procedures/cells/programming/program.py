@@ -136,6 +136,8 @@ class Program(Procedure):
         bench.check_read()
         for pulse in strategy.largest_pulses(settings):
             bench.check_pulse(pulse)
+        if settings.verify != "cell":
+            bench.limits.check_voltage("vector", bench.file.read.voltage)
         bad = int(known_bad(array)[np.ix_(placement.rows, placement.columns)].sum())
         return ProgramPlan(placement, given, levels, chip, settings, strategy, bad)
 

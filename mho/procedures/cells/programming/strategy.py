@@ -98,6 +98,8 @@ class Strategy:
 
     settings_type: ClassVar[type[WriteVerifySettings]] = WriteVerifySettings
     """A strategy with settings of its own derives them from `WriteVerifySettings`."""
+    pilot: ClassVar[int] = 0
+    """Number of cells that go first where many are programmed at once, so that a strategy learns by them."""
     where = staticmethod(where)
     clip = staticmethod(clip)
 
@@ -147,6 +149,9 @@ class Strategy:
         stuck = where(self._last == SET, Outcome.STUCK_LOW, Outcome.STUCK_HIGH)
         spent = where(self.pulses >= s.max_pulses, Outcome.OUT_OF_PULSES, 0)
         return where(unformed, Outcome.UNFORMED, where(self._in_a_row >= s.futile, stuck, spent))
+
+    def conclude(self, read: Values) -> None:
+        """Take the last verify read (S) of cells that are in their window or given up; a strategy learns by it, too."""
 
     # --- pulses to return ---
 
