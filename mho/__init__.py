@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from mho.instruments import Bench, Cell, Pulse, Reading, open_bench
     from mho.procedures import (
         BooleanParameter,
+        Contact,
         FloatParameter,
+        Form,
         IntegerParameter,
         Invert,
         ListParameter,
@@ -47,7 +49,9 @@ else:
             ".instruments": ("Bench", "Cell", "Pulse", "Reading", "open_bench"),
             ".procedures": (
                 "BooleanParameter",
+                "Contact",
                 "FloatParameter",
+                "Form",
                 "IntegerParameter",
                 "Invert",
                 "ListParameter",
@@ -82,8 +86,10 @@ __all__ = [
     "BooleanParameter",
     "Cell",
     "Column",
+    "Contact",
     "Figure",
     "FloatParameter",
+    "Form",
     "IntegerParameter",
     "Invert",
     "Layout",

@@ -7,7 +7,9 @@
 
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
+from mho.procedures.cells.reading.contact import Contact, Contacts
 from mho.procedures.cells.reading.read import Read, Reads
+from mho.procedures.cells.switching.form import Form, Forming
 from mho.procedures.cells.switching.sweep import Sweep, Sweeps
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
 from mho.procedures.equations.forecast.energy import EnergyModel
@@ -30,9 +32,13 @@ from mho.procedures.parameters import (
 
 __all__ = [
     "BooleanParameter",
+    "Contact",
+    "Contacts",
     "DrawnSolve",
     "EnergyModel",
     "FloatParameter",
+    "Form",
+    "Forming",
     "IntegerParameter",
     "Inversions",
     "Invert",

@@ -85,8 +85,12 @@ class ArrayLaboratory:
         self._meter = SpecimenConverter(
             meter_rng, MEASURE["CURR"], METER_ACCURACY, noise=METER_NOISE, overrange=OVERRANGE
         )
-        self._nplc, self._range = read.nplc, self._meter.range_for(read.current_range)
-        self.aperture = read.nplc / LINE_FREQUENCY
+        self.set_meter(read.current_range, read.nplc)
+
+    def set_meter(self, current_range: float, nplc: float) -> None:
+        """Set range (A) and integration time (power line cycles) of the meter."""
+        self._nplc, self._range = nplc, self._meter.range_for(current_range)
+        self.aperture = nplc / LINE_FREQUENCY
 
     def current(self, cell: tuple[str, int, int], volts: float, gate: float) -> float:
         """Return the meter's reading (A) with `volts` on the bit line of one cell and `gate` (V) on its word line.

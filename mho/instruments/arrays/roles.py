@@ -157,7 +157,7 @@ class _Source(_Part):
         self._limit = 0.0
 
     def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
-        """Store the current limit (A); range and NPLC are the bench file's."""
+        """Store the current limit (A)."""
         self._limit = current_limit
 
     def enable(self) -> None:
@@ -188,6 +188,11 @@ class _Source(_Part):
 
 class ArrayMeter(_Source):
     """The source-measure unit at the bit line: reads the cell that the board has selected."""
+
+    def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
+        """Store limit and range (A), and the integration time (power line cycles)."""
+        super().configure(current_limit=current_limit, current_range=current_range, nplc=nplc)
+        self._arrays.set_meter(current_range, nplc)
 
 
 class ArrayGate(_Source):
