@@ -10,6 +10,7 @@ from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.reading.contact import Contact, Contacts
 from mho.procedures.cells.reading.read import Read, Reads
 from mho.procedures.cells.switching.form import Form, Forming
+from mho.procedures.cells.switching.response import Response, Responses
 from mho.procedures.cells.switching.sweep import Sweep, Sweeps
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
 from mho.procedures.equations.forecast.energy import EnergyModel
@@ -53,6 +54,8 @@ __all__ = [
     "Programmed",
     "Read",
     "Reads",
+    "Response",
+    "Responses",
     "Solution",
     "Solve",
     "SolveForecast",
