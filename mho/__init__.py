@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mho.errors import MhoError
     from mho.instruments import Bench, Cell, Pulse, Reading, open_bench
     from mho.procedures import (
+        IV,
         BooleanParameter,
         Contact,
         FloatParameter,
@@ -49,6 +50,7 @@ else:
             ".errors": ("MhoError",),
             ".instruments": ("Bench", "Cell", "Pulse", "Reading", "open_bench"),
             ".procedures": (
+                "IV",
                 "BooleanParameter",
                 "Contact",
                 "FloatParameter",
@@ -82,6 +84,7 @@ else:
     )
 
 __all__ = [
+    "IV",
     "Array",
     "Band",
     "Bench",

@@ -172,10 +172,12 @@ class _Source(_Part):
         arrays.clock.advance(SETTLING)
         amperes = 0.0
         if board.path == "READ" and board.cell is not None:
-            amperes = arrays.current(board.cell, voltage, board.gate)
+            amperes = arrays.current(board.cell, voltage, board.gate, self._limit)
         arrays.clock.advance(arrays.aperture + READ_OVERHEAD)
-        tripped = abs(amperes) > self._limit
-        return Reading(voltage, float(np.copysign(self._limit, amperes)) if tripped else amperes, tripped)
+        if not abs(amperes) > self._limit:
+            return Reading(voltage, amperes, False)
+        left = voltage * self._limit / abs(amperes) if np.isfinite(amperes) else voltage
+        return Reading(left, float(np.copysign(self._limit, amperes)), True)
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Return one reading per level, each after `delay` (s)."""

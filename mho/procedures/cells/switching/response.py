@@ -2,7 +2,7 @@
 
 Before each pulse a cell is brought to the same state: by a full RESET before a SET, by a SET before a RESET. The levels
 come in a random order, so that what drifts does not look like a response. The curve is fitted, with its intervals and the
-spreads from cell to cell and from pulse to pulse; of G against the word line, also what the coarse SET of write-verify needs.
+spreads from cell to cell and from pulse to pulse; of G against the word line, also what the coarse SET needs.
 """
 
 from __future__ import annotations
@@ -274,17 +274,18 @@ class Response(Procedure):
             np.sort(plan.cells.columns),
             f"{self.array}: mean deviation of the cell from the curve, decades",
         )
-        scales = {
-            "x_scale": "log" if plan.against == WIDTH else "linear",
-            "y_scale": "log" if plan.against == V_SL else "linear",
-        }
+        x_scale = "log" if plan.against == WIDTH else "linear"
+        y_scale = "log" if plan.against == V_SL else "linear"
         lines = () if plan.against == WIDTH else (ReferenceLine(x="threshold", label="threshold"),)
         quartiles = ("median", "lower_quartile", "upper_quartile", "fit")
         figures = (
-            Figure("curve", table="curve", x=axis, y=quartiles, lines=lines, title=TITLES[plan.against], **scales),
+            Figure(
+                "curve", table="curve", x=axis, y=quartiles, lines=lines, title=TITLES[plan.against],
+                x_scale=x_scale, y_scale=y_scale,
+            ),
             Figure(
                 "by_cell", kind="scatter", table="responses", x=axis, y="conductance", by=("row", "column"),
-                title="Conductance after each pulse, by cell", **scales,
+                title="Conductance after each pulse, by cell", x_scale=x_scale, y_scale=y_scale,
             ),
             Figure(deviation.name, map=deviation.name),
         )  # fmt: skip
@@ -339,13 +340,12 @@ class Response(Procedure):
             stream.say("the curve does not saturate within this range: there is no top")
         counts = {"cells": plan.cells.count, "virgin": virgin, "stuck": int(stuck.sum())}
         summary = counts | dict(analysed.summary) | {"virtual_seconds": bench.now()}
-        shape = (plan.cells.count, *plan.order.shape)
-        arrays = (
-            np.moveaxis(one.reshape(*plan.cells.shape, *shape[1:]), (0, 1), (2, 3)) for one in (after, before)
-        )
-        return Responses(
-            plan.levels, *arrays, analysed.curve, summary, dict(analysed.units) | {"virtual_seconds": "s"}
-        )
+
+        def image(values: Floats) -> Floats:
+            return np.moveaxis(values.reshape(*plan.cells.shape, *plan.order.shape), (0, 1), (2, 3))
+
+        units = {**analysed.units, "virtual_seconds": "s"}
+        return Responses(plan.levels, image(after), image(before), analysed.curve, summary, units)
 
     def _record(
         self, plan: ResponsePlan, stream: Stream, bench: Bench, used: Numbers, analysed: Analysed
