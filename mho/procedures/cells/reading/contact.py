@@ -256,7 +256,8 @@ class Contact(Procedure):
                 "reading, transistor off and on", lambda cells: _weak(cells, plan), picture
             )
             for part, (without, through) in first:
-                off[part], on[part], limited[part] = without.conductance, through.conductance, through.limited
+                off[part], limited[part] = without.conductance, through.limited
+                on[part] = through.conductance - np.nan_to_num(without.conductance)
                 known[part] = ~through.limited
         conducting = np.flatnonzero(limited | ~(on < plan.thresholds.formed_above))
         limited[:] = False
@@ -318,7 +319,7 @@ class Contact(Procedure):
 
 
 def _weak(cells: VisitedCells, plan: ContactPlan) -> tuple[Measured, Measured]:
-    """Read cells with the transistor off and on, on the range that is set; the offset is taken off the second."""
+    """Read cells with the transistor off and on, on the range that is set."""
     everyone = np.arange(cells.count)
     found = []
     for state, gate in enumerate((plan.gate_off, plan.gate_on)):

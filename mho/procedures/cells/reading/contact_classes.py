@@ -90,11 +90,12 @@ def classify(on: Floats, off: Floats, limited: NDArray[np.bool_], thresholds: Th
     Parameters
     ----------
     on, off : arrays of one shape
-        Conductance with the transistor on and off, S; NaN beyond the range of the meter counts as infinite.
+        Conductance with the transistor on, less what flows when it is off where that matters, and off, S. NaN, beyond the
+        range of the meter, counts as infinite.
     limited : array of bool
         Whether the reading with the transistor on was in compliance.
     """
-    through = np.where(np.isnan(on), np.inf, on) - np.where(np.isfinite(off), off, 0.0)
+    through = np.where(np.isnan(on), np.inf, on)
     short = limited | (through > thresholds.short_above)
     leaky = ~(np.abs(off) <= thresholds.leaky_above)
     return np.select(

@@ -49,7 +49,7 @@ TITLES = {
     WIDTH: "Conductance after a SET, by width",
     V_SL: "Conductance after a RESET, by amplitude",
 }
-WIDTHS = 10e-9, 10e-6  # s, of a series of widths
+WIDTHS = 20e-9, 10e-6  # s, of a series of widths: generators begin at 10 to 16 ns
 LOWEST = {V_BL: 0.6, V_SL: 0.4}  # V, of a series of amplitudes: below what switches oxide cells
 MOST_PULSES = 20_000_000  # of a run
 UNMOVED = 2.0  # a cell whose responses lie within this factor is stuck
