@@ -92,22 +92,22 @@ class Contact(Procedure):
     array = Parameter("Array", default="multiply")
     rows = Parameter("Rows", default="0:8")
     columns = Parameter("Columns", default="0:8")
-    read_voltage = FloatParameter("Read voltage of cells that conduct", units="V", minimum=0.0, maximum=10.0)
+    read_voltage = FloatParameter("Read voltage of cells that conduct", units="V", minimum=1e-3, maximum=10.0)
     weak_voltage = FloatParameter(
-        "Read voltage of those that hardly do", units="V", minimum=0.0, maximum=10.0
+        "Read voltage of those that hardly do", units="V", minimum=1e-3, maximum=10.0
     )
-    gate_on = FloatParameter("Word line, transistor on", units="V", minimum=0.0, maximum=10.0)
+    gate_on = FloatParameter("Word line, transistor on", units="V", minimum=0.1, maximum=10.0)
     gate_off = FloatParameter("Word line, transistor off", units="V", minimum=-5.0, maximum=10.0, default=0.0)
     current_range = FloatParameter(
         "Current range of the first pass", units="A", minimum=1e-9, maximum=1.0, default=1e-7
     )
     nplc = FloatParameter("Its integration, power line cycles", minimum=0.01, maximum=10.0, default=1.0)
-    open_below = FloatParameter("Open below", units="S", minimum=0.0, maximum=1.0, default=OPEN_BELOW)
+    open_below = FloatParameter("Open below", units="S", minimum=1e-15, maximum=1.0, default=OPEN_BELOW)
     formed_above = FloatParameter(
-        "Formed above, the chip map's unless given", units="S", minimum=0.0, maximum=1.0
+        "Formed above, the chip map's unless given", units="S", minimum=1e-15, maximum=1.0
     )
-    short_above = FloatParameter("Short above, 2.5 x highest level", units="S", minimum=0.0, maximum=1.0)
-    leaky_above = FloatParameter("Leaky above, a window over a line", units="S", minimum=0.0, maximum=1.0)
+    short_above = FloatParameter("Short above, 2.5 x highest level", units="S", minimum=1e-15, maximum=1.0)
+    leaky_above = FloatParameter("Leaky above, a window over a line", units="S", minimum=1e-15, maximum=1.0)
 
     def check(self) -> CellRange:
         """Parse the range, and refuse a voltage at which no current flows."""
@@ -210,7 +210,7 @@ class Contact(Procedure):
             Figure("contact", map=maps[0].name, title=CODES),
             Figure(
                 "conductance", kind="distribution", table="reads", x="conductance", by="state", x_scale="log",
-                lines=tuple(ReferenceLine(x=value, label=name) for name, value in bounds if value > 0.0),
+                lines=tuple(ReferenceLine(x=value, label=name) for name, value in bounds),
                 title="Conductance: transistor off (0), on (1), as the bench reads (2)",
             ),
             Figure("leakage", map=maps[2].name, title="Conductance with the transistor off"),

@@ -137,22 +137,22 @@ class Form(Procedure):
     columns = Parameter("Columns", default="0:8")
     ramp = ListParameter("Line that is ramped", choices=[BIT_LINE, WORD_LINE], default=BIT_LINE)
     start = FloatParameter(
-        "First level, 2 V (word line 1.3 V) unless given", units="V", minimum=0.0, maximum=20.0
+        "First level, 2 V (word line 1.3 V) unless given", units="V", minimum=0.1, maximum=20.0
     )
     stop = FloatParameter(
-        "Last level, 4.5 V (word line 4 V) unless given", units="V", minimum=0.0, maximum=20.0
+        "Last level, 4.5 V (word line 4 V) unless given", units="V", minimum=0.1, maximum=20.0
     )
     step = FloatParameter("Step", units="V", minimum=1e-3, maximum=5.0, default=0.05)
     voltage = FloatParameter(
         "Bit line, if the word line is ramped",
         units="V",
-        minimum=0.0,
+        minimum=0.1,
         maximum=20.0,
     )
     gate = FloatParameter(
         "Word line, if the bit line is ramped",
         units="V",
-        minimum=0.0,
+        minimum=0.1,
         maximum=20.0,
     )
     width = FloatParameter("Pulse width, the chip map's unless given", units="s", minimum=1e-9, maximum=1.0)
@@ -220,11 +220,13 @@ class Form(Procedure):
 
     def in_use(self, plan: FormPlan) -> Mapping[str, tuple[float | str, str]]:
         """Return what was not given: the ramp's ends, the fixed line, width and thresholds."""
-        name = "gate" if plan.ramp == BIT_LINE else "voltage"
+        low, high = float(plan.volts[0]), float(plan.volts[-1])
+        fixed, ramped = ("gate", "voltage") if plan.ramp == BIT_LINE else ("voltage", "gate")
         return {
-            "start": (float(plan.volts[0]), "the procedure's"),
-            "stop": (float(plan.volts[-1]), "the procedure's"),
-            name: (plan.fixed, "the chip map's"),
+            "start": (low, "the procedure's"),
+            "stop": (high, "the procedure's"),
+            fixed: (plan.fixed, "the chip map's"),
+            ramped: (f"{low:g} to {high:g}", "ramped"),
             "width": (plan.width, "the chip map's"),
             "threshold": (plan.threshold, "the chip map's"),
             "over_formed": (plan.over, "the chip map's"),

@@ -153,6 +153,8 @@ class SweepPlan:
         Current limit (A) of the source in the positive half; None for the bench's own.
     window : float
         Largest voltage (V) on the way back from which the remaining conductance is fitted.
+    bench_limit : float
+        That one, A.
     formed_above : float
         Conductance (S) of a formed cell.
     """
@@ -162,6 +164,7 @@ class SweepPlan:
     gate_reset: float
     limit: float | None
     window: float
+    bench_limit: float
     formed_above: float
 
     @property
@@ -194,7 +197,7 @@ class IV(Procedure):
     lowest = FloatParameter("Lowest voltage", units="V", minimum=-10.0, maximum=0.0, default=0.0)
     step = FloatParameter("Largest step", units="V", minimum=1e-4, maximum=1.0, default=0.02)
     gate = FloatParameter("Word-line voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0)
-    gate_reset = FloatParameter("The same in the negative half", units="V", minimum=0.0, maximum=10.0)
+    gate_reset = FloatParameter("The same in the negative half", units="V", minimum=0.1, maximum=10.0)
     compliance = FloatParameter("Source's limit, positive half", units="A", minimum=1e-9, maximum=1.0)
     delay = FloatParameter("Wait at each level", units="s", minimum=0.0, maximum=100.0, default=0.0)
     cycles = IntegerParameter("Sweeps of each cell", minimum=1, maximum=100_000, default=1)
@@ -233,6 +236,7 @@ class IV(Procedure):
             gate if self.gate_reset is None else float(self.gate_reset),
             limit,
             max(bench.file.read.voltage, float(self.step)),
+            bench.file.read.current_limit,
             chip.write_verify.formed_above,
         )
         for part, word_line, _ in plan.parts:
@@ -246,8 +250,12 @@ class IV(Procedure):
         return {name: one for name, one in values.items() if not (old and name == "gate")}
 
     def in_use(self, plan: SweepPlan) -> Mapping[str, tuple[float, str]]:
-        """Return the word line's voltages."""
-        return {"gate": (plan.gate, "the bench's"), "gate_reset": (plan.gate_reset, "as gate")}
+        """Return the word line's voltages, and the limit of the source."""
+        return {
+            "gate": (plan.gate, "the bench's"),
+            "gate_reset": (plan.gate_reset, "as gate"),
+            "compliance": (plan.bench_limit, "the bench's"),
+        }
 
     def layout(self, plan: SweepPlan) -> Layout:
         """Declare one table of points, and a map of conductances after each cycle of sweeps."""

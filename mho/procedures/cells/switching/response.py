@@ -140,14 +140,14 @@ class Response(Procedure):
     rows = Parameter("Rows", default="0:4")
     columns = Parameter("Columns", default="0:4")
     against = ListParameter("Varied", choices=[V_WL, V_BL, WIDTH, V_SL], default=V_WL)
-    start = FloatParameter("Lowest level", units="V", minimum=0.0, maximum=20.0)
-    stop = FloatParameter("Highest level", units="V", minimum=0.0, maximum=20.0)
+    start = FloatParameter("Lowest level", units="V", minimum=0.1, maximum=20.0)
+    stop = FloatParameter("Highest level", units="V", minimum=0.1, maximum=20.0)
     shortest = FloatParameter("Shortest width, of widths", units="s", minimum=1e-9, maximum=1.0)
     longest = FloatParameter("Longest width, of widths", units="s", minimum=1e-9, maximum=1.0)
     points = IntegerParameter("Levels", minimum=5, maximum=1000, default=25)
     repeats = IntegerParameter("Repeats", minimum=1, maximum=10_000, default=3)
-    gate = FloatParameter("Word line of the SET", units="V", minimum=0.0, maximum=20.0)
-    set_voltage = FloatParameter("Amplitude of the SET", units="V", minimum=0.0, maximum=20.0)
+    gate = FloatParameter("Word line of the SET", units="V", minimum=0.1, maximum=20.0)
+    set_voltage = FloatParameter("Amplitude of the SET", units="V", minimum=0.1, maximum=20.0)
     width = FloatParameter("Width of the pulses", units="s", minimum=1e-9, maximum=1.0)
 
     def check(self) -> CellRange:
@@ -224,13 +224,18 @@ class Response(Procedure):
         )
 
     def in_use(self, plan: ResponsePlan) -> Mapping[str, tuple[float | str, str]]:
-        """Return ends of the series and the fixed values that were not given."""
+        """Return the ends of the series, and the fixed values that were not given."""
         low, high = float(plan.levels[0]), float(plan.levels[-1])
-        names = ("shortest", "longest") if plan.against == WIDTH else ("start", "stop")
+        of_widths, volts = ("shortest", "longest"), ("start", "stop")
+        ends, others = (of_widths, volts) if plan.against == WIDTH else (volts, of_widths)
+        varied = {V_WL: "gate", V_BL: "set_voltage", WIDTH: "width"}.get(plan.against, "")
         fixed = {"gate": plan.gate, "set_voltage": plan.voltage, "width": plan.width}
-        varied = {V_WL: "gate", V_BL: "set_voltage", WIDTH: "width"}.get(plan.against)
-        ends = {name: (value, "by default") for name, value in zip(names, (low, high), strict=True)}
-        return ends | {name: (value, "the chip map's") for name, value in fixed.items() if name != varied}
+        return {
+            **{name: (value, "the procedure's") for name, value in zip(ends, (low, high), strict=True)},
+            **dict.fromkeys(others, ("none", f"{plan.against} is varied")),
+            **{name: (value, "the chip map's") for name, value in fixed.items()},
+            varied: (f"{low:g} to {high:g}", "varied"),
+        }
 
     def layout(self, plan: ResponsePlan) -> Layout:
         """Declare the responses, the curve, and the map of each cell's mean deviation from it."""
@@ -311,10 +316,8 @@ class Response(Procedure):
         rows, columns = plan.cells.positions()
         formed = formed_cells(bench, stream, self.array, (rows, columns), plan.settings.formed_above)
         virgin = int((~formed).sum())
-        what = form_first(self.array, self.rows, self.columns)
-        if virgin == plan.cells.count:
-            raise InputError(f"none of the {virgin} cells has been formed; {what}")
         if virgin:
+            what = form_first(self.array, self.rows, self.columns)
             stream.say(
                 f"{virgin} of {plan.cells.count} cells were never formed and are left out; {what}", "WARNING"
             )
@@ -334,9 +337,9 @@ class Response(Procedure):
         used = np.flatnonzero(formed & ~stuck)
         analysed = analyse(plan.against, plan.levels, before[used], after[used], plan.scale)
         self._record(plan, stream, bench, used, analysed)
-        if analysed.curve is None:
+        if analysed.curve is None and used.size:
             stream.say("the cells do not respond within this range; widen it", "WARNING")
-        elif not analysed.curve.saturates:
+        elif analysed.curve is not None and not analysed.curve.saturates:
             stream.say("the curve does not saturate within this range: there is no top")
         counts = {"cells": plan.cells.count, "virgin": virgin, "stuck": int(stuck.sum())}
         summary = counts | dict(analysed.summary) | {"virtual_seconds": bench.now()}

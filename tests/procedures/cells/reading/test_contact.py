@@ -96,7 +96,6 @@ def test_the_meter_is_as_the_bench_wants_it_afterwards(tmp_path):
     ("given", "error", "said"),
     [
         ({"columns": "0:5000"}, ChipMapError, "column 4999 is not among them"),
-        ({"read_voltage": 0.0}, InputError, "read_voltage is 0 V"),
         ({"open_below": 1e-6}, InputError, "do not ascend"),
         ({"gate_off": 3.0}, InputError, "the transistor is on at the higher one"),
         ({"gate_on": 5.0}, LimitError, "word line: voltage of 5 V"),

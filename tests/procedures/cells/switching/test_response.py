@@ -118,11 +118,18 @@ def test_virgin_cells_are_left_out_and_stuck_ones_do_not_count(tmp_path):
     assert any("1 cells do not respond" in text for text in texts)
 
 
-def test_a_virgin_chip_is_told_to_be_formed_first(tmp_path):
-    with pytest.raises(
-        InputError, match="none of the 4 cells has been formed; form them first: mho run form"
-    ):
-        run(Response(**SMALL), seed=1, output=tmp_path)
+def test_a_virgin_chip_is_told_to_be_formed_first_and_no_pulse_is_sent(tmp_path):
+    said = []
+    with open_bench(seed=1) as bench:
+        response = run(Response(**SMALL), bench, output=tmp_path, observers=[said.append])
+        assert bench.laboratory.monitor.pulses == 0
+    assert (response.curve, response.summary["cells_fitted"]) == (None, 0)
+    texts = [event.text for event in said if hasattr(event, "text")]
+    assert (
+        "4 of 4 cells were never formed and are left out; form them first: mho run form --array multiply --rows 0:2 "
+        "--columns 0:2"
+    ) in texts
+    assert not any("do not respond" in text for text in texts)
 
 
 def test_a_run_that_is_broken_off_keeps_its_responses(tmp_path):
