@@ -42,6 +42,7 @@ def grab_window(run: Path, picture: Path) -> None:
 def main() -> None:
     """Make them all."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from pictures_cells import plot_cells
     from pictures_chip import grab_chip_panel
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments
@@ -64,6 +65,7 @@ def main() -> None:
         plot_experiments(Path(folder), PICTURES)
         draw_levels(Path(folder), PICTURES)
         plot_refresh(Path(folder), PICTURES)
+        plot_cells(Path(folder), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)

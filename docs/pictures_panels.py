@@ -17,7 +17,7 @@ from mho.gui.session.session import Session
 from mho.gui.signals.panel import SignalsPanel
 from mho.gui.solve.panel import SolvePanel
 from mho.gui.watch import WatchServer
-from mho.procedures import Solve, Sweep
+from mho.procedures import IV, Solve
 
 PANEL = (1000, 560)  # pixels
 WHOLE = (1280, 560)
@@ -63,7 +63,7 @@ def grab_panels(solved: Path, pictures: Path) -> None:
 
 def _swept(solved: Path, folder: Path) -> Path:
     """Sweep programmed cells of the chip that a solve left, SET and RESET, and return the run file."""
-    cells = Sweep(rows="1, 2", columns="33, 34", highest=2.0, lowest=-1.6, step=0.05, gate=1.8)
+    cells = IV(rows="1, 2", columns="33, 34", highest=2.0, lowest=-1.6, step=0.05, gate=1.8)
     path: Path = run(cells, after=solved, output=folder / "sweep.h5").path
     return path
 

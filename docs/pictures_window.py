@@ -92,7 +92,7 @@ def _fill_queue(folder: Path) -> int:
                 (Order("solve", {"matrix": str(singular)}), 4.0),
                 (Order("solve", {"matrix": MATRIX, "bits": 24}, seed=1), 14.0),
                 (Order("read", {"rows": "0:64", "columns": "0:64", "interval": "60 s", "repeats": 60}), 90.0),
-                (Order("sweep", {"rows": "0:4", "columns": "0:4"}), 3.0),
+                (Order("iv", {"rows": "0:4", "columns": "0:4"}), 3.0),
             ]
         )
     return jobs[2].id

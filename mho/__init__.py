@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from mho.errors import MhoError
     from mho.instruments import Bench, Cell, Pulse, Reading, open_bench
     from mho.procedures import (
+        IV,
         BooleanParameter,
+        Contact,
         FloatParameter,
+        Form,
         IntegerParameter,
         Invert,
         ListParameter,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
         Program,
         Read,
         Refresh,
+        Response,
         Solution,
         Solve,
         Strategy,
@@ -48,8 +52,11 @@ else:
             ".errors": ("MhoError",),
             ".instruments": ("Bench", "Cell", "Pulse", "Reading", "open_bench"),
             ".procedures": (
+                "IV",
                 "BooleanParameter",
+                "Contact",
                 "FloatParameter",
+                "Form",
                 "IntegerParameter",
                 "Invert",
                 "ListParameter",
@@ -59,6 +66,7 @@ else:
                 "Program",
                 "Read",
                 "Refresh",
+                "Response",
                 "Solution",
                 "Solve",
                 "Strategy",
@@ -80,14 +88,17 @@ else:
     )
 
 __all__ = [
+    "IV",
     "Array",
     "Band",
     "Bench",
     "BooleanParameter",
     "Cell",
     "Column",
+    "Contact",
     "Figure",
     "FloatParameter",
+    "Form",
     "IntegerParameter",
     "Invert",
     "Layout",
@@ -103,6 +114,7 @@ __all__ = [
     "Reading",
     "ReferenceLine",
     "Refresh",
+    "Response",
     "Solution",
     "Solve",
     "Strategy",

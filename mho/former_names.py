@@ -1,19 +1,20 @@
-"""The former names of mho's own classes, from before it was one package, in older run files, plans and queues."""
+"""The former names of mho's own classes, in older run files, plans and queues: of another package, room or name."""
 
 from __future__ import annotations
 
 import re
 
 _FORMER = {
-    re.compile(
-        r"procedures(?:\.(?:program|read|solve|sweep))?:(Program|Read|Solve|Sweep)"
-    ): r"mho.procedures:\1",
+    re.compile(r"procedures(?:\.sweep)?:Sweep|mho\.procedures(?:\.\w+)*:Sweep"): "mho.procedures:IV",
+    re.compile(r"(?i:sweep)"): "iv",
+    re.compile(r"procedures(?:\.(?:program|read|solve))?:(Program|Read|Solve)"): r"mho.procedures:\1",
+    re.compile(r"mho\.procedures\.[\w.]+:(Program|Read|Solve|Multiply|Invert)"): r"mho.procedures:\1",
     re.compile(r"instruments\.(drivers|simulated)\.(\w+:\w+)"): r"mho.instruments.\1.\2",
 }
 
 
 def current_name(name: str) -> str:
-    """Return what ``module:Class`` is called today; any other name as it is.
+    """Return what ``module:Class``, or a procedure's name, is today; any other name as it is.
 
     A class of the user's own in a module that is called ``procedures``, too, keeps its name.
     """

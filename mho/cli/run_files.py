@@ -49,14 +49,14 @@ def export(
     to: Annotated[
         str,
         typer.Option(
-            help="csv, mat, netcdf, or folder (to publish)",
+            help="csv, mat, netcdf, folder (to publish), or chip-map (of a response)",
             show_default=False,
             autocompletion=completion.export_forms,
         ),
     ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="default beside the run file")] = None,
 ) -> None:
-    """Write a run in another form: CSV tables, .mat, NetCDF, or a folder with everything, to publish."""
+    """Write a run in another form: CSV, .mat, NetCDF, a folder with everything to publish, or a new chip map."""
     from mho.analysis.exports import export as write
 
     say(write(run, to, output))

@@ -1,4 +1,4 @@
-"""What one does with a chip: program, read and sweep cells, multiply, invert, solve equations.
+"""What one does with a chip: form, program, read and sweep cells, multiply, invert, solve equations.
 
 - `base`, `parameters`, `stream`, `catalogue`: what every procedure is made of, and which there are;
 - `cells`: procedures on cells, and the write-verify they share;
@@ -9,8 +9,11 @@ from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.refresh import Refresh, Refreshed
 from mho.procedures.cells.programming.strategy import Strategy
+from mho.procedures.cells.reading.contact import Contact, Contacts
 from mho.procedures.cells.reading.read import Read, Reads
-from mho.procedures.cells.switching.sweep import Sweep, Sweeps
+from mho.procedures.cells.switching.form import Form, Forming
+from mho.procedures.cells.switching.iv import IV, Sweeps
+from mho.procedures.cells.switching.response import Response, Responses
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
 from mho.procedures.equations.forecast.energy import EnergyModel
 from mho.procedures.equations.forecast.solve_forecast import SolveForecast
@@ -30,11 +33,19 @@ from mho.procedures.parameters import (
     Parameter,
 )
 
+Sweep = IV
+"""Its name before it extracted anything, for scripts; run files, plans and queues have `mho.former_names`."""
+
 __all__ = [
+    "IV",
     "BooleanParameter",
+    "Contact",
+    "Contacts",
     "DrawnSolve",
     "EnergyModel",
     "FloatParameter",
+    "Form",
+    "Forming",
     "IntegerParameter",
     "Inversions",
     "Invert",
@@ -51,6 +62,8 @@ __all__ = [
     "Reads",
     "Refresh",
     "Refreshed",
+    "Response",
+    "Responses",
     "Solution",
     "Solve",
     "SolveForecast",

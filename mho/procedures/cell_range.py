@@ -44,6 +44,10 @@ class CellRange:
         """Number of cells."""
         return len(self.rows) * len(self.columns)
 
+    def positions(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row and column of each cell, in one list in the order of the visits: row by row."""
+        return np.repeat(self.rows, len(self.columns)), np.tile(self.columns, len(self.rows))
+
     def ascending(self, values: NDArray[Any]) -> NDArray[Any]:
         """Reorder an image of the cells, (rows, columns) as visited, to ascending lines as in maps."""
         return values[np.ix_(np.argsort(self.rows), np.argsort(self.columns))]

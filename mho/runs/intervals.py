@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any, Self
 
 import numpy as np
@@ -99,3 +100,18 @@ def binomial_interval(successes: int, trials: int, level: float = LEVEL) -> tupl
     low = float(betaincinv(successes, failures + 1, tail)) if successes else 0.0
     high = float(betaincinv(successes + 1, failures, 1.0 - tail)) if failures else 1.0
     return low, high
+
+
+def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the score interval of Wilson (J. Am. Stat. Assoc. 22, 209 (1927)) of a probability; 0 to 1 without trials.
+
+    It is narrower than `binomial_interval`, and holds the probability in `level` of the cases on average, not in each.
+    """
+    if not trials:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf(0.5 + level / 2.0)
+    share, weight = successes / trials, z * z / trials
+    middle = (share + weight / 2.0) / (1.0 + weight)
+    half = z / (1.0 + weight) * math.sqrt(share * (1.0 - share) / trials + weight / (4.0 * trials))
+    low = 0.0 if successes == 0 else max(middle - half, 0.0)
+    return low, 1.0 if successes == trials else min(middle + half, 1.0)

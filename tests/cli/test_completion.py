@@ -61,7 +61,7 @@ def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered
 
 def test_names_that_are_known_are_completed(offered) -> None:
     assert set(offered("mho run ")) == set(known_procedures())
-    assert offered("mho rehearse lab.toml sw") == ["sweep"]
+    assert offered("mho rehearse lab.toml iv") == ["iv"]
     assert offered("mho solve --preset ") == list(CELL_PRESETS)
     assert offered("mho queue add read --preset p") == ["pku"]
     benches = offered("mho run read --bench ")
@@ -74,7 +74,7 @@ def test_names_that_are_known_are_completed(offered) -> None:
 def test_choices_are_completed(offered) -> None:
     assert offered("mho run solve a.npy --encoding ") == ["auto", "bias", "differential"]
     assert offered("mho queue list --status ") == [str(status) for status in JobStatus]
-    assert offered("mho export run.h5 --to ") == ["csv", "mat", "netcdf", "folder"]
+    assert offered("mho export run.h5 --to ") == ["csv", "mat", "netcdf", "folder", "chip-map"]
 
 
 def test_where_a_file_belongs_the_shell_completes_files(tmp_path) -> None:

@@ -82,7 +82,7 @@ NUMBERS = [
 
 
 def test_the_optional_numbers_are_found():
-    assert {("sweep", "gate"), ("read", "read_voltage"), ("solve", "tolerance")} <= set(NUMBERS)
+    assert {("iv", "gate"), ("read", "read_voltage"), ("solve", "tolerance")} <= set(NUMBERS)
 
 
 def shortest(name: str) -> dict[str, Any]:
@@ -135,9 +135,12 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("refresh", "column"): lambda result, file: file.cells.endswith(", 0:2]"),
     ("refresh", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
     ("read", "interval"): lambda result, file: result.times[1] - result.times[0] < 1.0,
-    ("sweep", "highest"): lambda result, file: result.voltages.max() == 0.0,
-    ("sweep", "lowest"): lambda result, file: result.voltages.min() == 0.0,
-    ("sweep", "delay"): lambda result, file: result.summary["virtual_seconds"] < 10.0,
+    ("contact", "gate_off"): lambda result, file: (
+        result.summary["unformed"] == 2
+    ),  # else on in both reads: open
+    ("iv", "highest"): lambda result, file: result.voltages.max() == 0.0,
+    ("iv", "lowest"): lambda result, file: result.voltages.min() == 0.0,
+    ("iv", "delay"): lambda result, file: result.summary["virtual_seconds"] < 10.0,
     ("solve", "wait"): lambda result, file: result.summary["virtual_seconds"] < 100.0,
     ("solve", "seed"): lambda result, file: np.array_equal(
         file.array("rhs"), load_vector("random", 2, np.random.default_rng(0))
@@ -158,8 +161,9 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
 OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
     "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3,
+    "gate_off": 1.0,
 }  # fmt: skip
-ABOVE = {("read", "read_voltage"), ("sweep", "gate"), ("refresh", "passes")}
+ABOVE = {("read", "read_voltage"), ("iv", "gate"), ("refresh", "passes")}
 """The first is refused at 0, the second is looked for at the word line above, the third in cells/programming."""
 
 

@@ -20,15 +20,18 @@ from mho.procedures.stream import Event, Started
 from mho.runs import RunFile, Status
 
 ENTRY = re.compile(r"^(\[instruments\.\w+\]\ndriver = .*\naddress = .*)$", re.MULTILINE)
-# What a run found, and how far two of them may be apart: in S, S, relative, not at all, relative, A. Noise and accuracy
-# are the twins'.
+# What a run found, and how far two of them may be apart: in S, S, relative, not at all, relative, A, V, S, S. Noise and
+# accuracy are the twins'.
 FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "read": (lambda reads: reads.conductance, 0.5e-6),
     "program": (lambda programmed: programmed.achieved, 2.4e-6),  # the verify window
     "solve": (lambda solution: solution.solution / np.abs(solution.solution).max(), 2 * 2**-3),
     "multiply": (lambda products: products.products, 1e-12),
     "invert": (lambda inversions: [one.mean_error for one in inversions.matrices], 0.05),
-    "sweep": (lambda sweeps: sweeps.currents, 0.5e-6),
+    "iv": (lambda sweeps: sweeps.currents, 0.5e-6),
+    "form": (lambda formed: formed.voltage, 1e-9),
+    "contact": (lambda contacts: contacts.conductance, 0.5e-9),
+    "response": (lambda responses: responses.conductance, 0.5e-6),
 }
 # What acts on a cell and may have been carried out, and the question after it whether the board is still in its mode: it is
 # not repeated.
@@ -54,7 +57,7 @@ def carry_out(name: str, bench_name: str, folder: Path, fault: Fault) -> tuple[A
             before.append(fault.seen)
 
     with open_bench(bench_name, seed=1) as bench:
-        if name in ("read", "sweep"):
+        if name in ("read", "iv", "response"):
             cells = bench.laboratory.chip.cells["multiply"]
             for row, column in np.ndindex(2, 2):
                 cells.fix((row, column), (10 + 3 * row + column) * 1e-6)

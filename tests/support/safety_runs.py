@@ -73,7 +73,10 @@ SHORTEST: dict[str, dict[str, Any]] = {
     "read": {"rows": "0:2", "columns": "0:2", "repeats": 2},
     "refresh": {"digits": np.zeros((2, 2), np.int64)},  # as on a fresh chip: it reads
     "program": {"digits": np.array([[0, 3], [7, 5]]), "passes": 1},
-    "sweep": {"rows": "0:1", "columns": "0:2", "step": 0.1},
+    "iv": {"rows": "0:1", "columns": "0:2", "step": 0.1, "compliance": 5e-5},
+    "form": {"rows": "0:1", "columns": "0:2", "start": 3.0, "stop": 3.4, "step": 0.1},
+    "contact": {"rows": "0:1", "columns": "0:2"},
+    "response": {"rows": "0:1", "columns": "0:2", "points": 5, "repeats": 1},
     "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vector_bits": 2, "vectors": 1, "shots": 2},
     "invert": {"matrix": np.array([[0.8, 0.2], [0.1, 0.7]]), "vectors": 1, "scales": 4},
 }

@@ -1,4 +1,4 @@
-"""Exports a run file as CSV tables, a ``.mat`` file, NetCDF, or a folder to publish; whole or not at all."""
+"""Exports a run file as CSV tables, ``.mat``, NetCDF, a folder to publish, or a chip map; whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mho.errors import InputError
 from mho.runs import RunFile
 from mho.runs.reading import open_run_file
 
-FORMS = ("csv", "mat", "netcdf", "folder")
+FORMS = ("csv", "mat", "netcdf", "folder", "chip-map")
 
-_SUFFIXES = {"csv": "-csv", "mat": ".mat", "netcdf": ".nc", "folder": "-published"}
+_SUFFIXES = {"csv": "-csv", "mat": ".mat", "netcdf": ".nc", "folder": "-published", "chip-map": "-chip.toml"}
 
 
 def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[str] | None = None) -> Path:
@@ -26,8 +26,8 @@ def export(path: str | os.PathLike[str], form: str, output: str | os.PathLike[st
     ----------
     path : path
         A run file; one that is still being written is exported as it stands, except to a folder.
-    form : {"csv", "mat", "netcdf", "folder"}
-        See `csv_folder`, `matlab`, `netcdf` and `publication` in `mho.analysis.exports`.
+    form : {"csv", "mat", "netcdf", "folder", "chip-map"}
+        See `csv_folder`, `matlab`, `netcdf`, `publication` and `chip_map` in `mho.analysis.exports`.
     output : path, optional
         A file or folder that does not exist yet; by default beside the run file.
 
@@ -79,6 +79,10 @@ def _writer(form: str) -> Callable[[RunFile, h5py.File, Path], None]:
             from mho.analysis.exports.netcdf import write_netcdf
 
             return write_netcdf
+        case "chip-map":
+            from mho.analysis.exports.chip_map import write_chip_map
+
+            return write_chip_map
         case _:
             from mho.analysis.exports.publication import write_folder
 

@@ -185,14 +185,29 @@ class CellVisit:
         """
         bench = self._bench
         volts = bench._read_voltage(voltage)
-        self._checkpoint()
-        read = bench.file.read
-        amperes, times = self._visit.read(which, volts, read.gate)
-        beyond = np.flatnonzero(~(np.abs(amperes) <= read.current_limit))
+        amperes, limited, times = self.measure(which, volts)
+        beyond = np.flatnonzero(limited)
         if beyond.size:
-            limited = Reading(volts, float(amperes[beyond[0]]), True)
-            conductance(self._name(int(which[beyond[0]])), limited, volts, read)
+            first = Reading(volts, float(amperes[beyond[0]]), True)
+            conductance(self._name(int(which[beyond[0]])), first, volts, bench._meter)
         return amperes / volts, times
+
+    def measure(
+        self, which: Numbers, voltage: float | None = None, gate: float | None = None
+    ) -> tuple[Floats, NDArray[np.bool_], Floats]:
+        """Return currents (A) of some of the cells, which were limited, and the time of each read; see `Bench.measure`.
+
+        A limited current is the limit; errors as `Bench.measure`.
+        """
+        bench = self._bench
+        volts = bench._read_voltage(voltage)
+        gate = bench.file.read.gate if gate is None else gate
+        bench.limits.check_level("word line", gate)
+        self._checkpoint()
+        amperes, times = self._visit.read(which, volts, gate)
+        limit = bench._meter.current_limit
+        limited = ~(np.abs(amperes) <= limit)
+        return np.where(limited, np.copysign(limit, volts), amperes), limited, times
 
     def pulse(
         self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats

@@ -6,6 +6,7 @@ switches, generators and meters are not simulated. There is one clock and one se
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any, TypeVar, cast
@@ -24,6 +25,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.keithley2450.accuracy import MEASURE, OVERRANGE
 from mho.instruments.simulated.physics.blocks import as_slice
 from mho.instruments.simulated.physics.cells.cells import CellArray
+from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
 from mho.instruments.simulated.physics.cells.preset_files import cell_preset
 from mho.instruments.simulated.physics.circuits.amplifiers import AmplifierPreset
 from mho.instruments.simulated.physics.circuits.step_response import StepResponse
@@ -86,17 +88,28 @@ class ArrayLaboratory:
         self._meter = SpecimenConverter(
             meter_rng, MEASURE["CURR"], METER_ACCURACY, noise=METER_NOISE, overrange=OVERRANGE
         )
-        self._nplc, self._range = read.nplc, self._meter.range_for(read.current_range)
-        self.aperture = read.nplc / LINE_FREQUENCY
+        self.set_meter(read.current_range, read.nplc)
 
-    def current(self, cell: tuple[str, int, int], volts: float, gate: float) -> float:
+    def set_meter(self, current_range: float, nplc: float) -> None:
+        """Set range (A) and integration time (power line cycles) of the meter."""
+        self._nplc, self._range = nplc, self._meter.range_for(current_range)
+        self.aperture = nplc / LINE_FREQUENCY
+
+    def current(
+        self, cell: tuple[str, int, int], volts: float, gate: float, limit: float = math.inf
+    ) -> float:
         """Return the meter's reading (A) with `volts` on the bit line of one cell and `gate` (V) on its word line.
 
-        Above the preset's `disturb_voltage` the read acts on the cell as a pulse as long as the aperture.
+        Above the preset's `disturb_voltage` the read acts on the cell as a level as long as the aperture, of a source that
+        gives `limit` (A) at most; the reading itself is not limited.
         """
         array, row, column = cell
-        wires = self.chip.geometry[array].series_resistance(row, column)
-        return float(self.currents(self.chip.population, self.chip.one(*cell), wires, volts, gate))
+        wires, index = self.chip.geometry[array].series_resistance(row, column), self.chip.one(*cell)
+        preset, cells = self.chip.preset, self.chip.population
+        if gate > preset.gate_threshold and abs(volts) > preset.disturb_voltage:
+            act = cells.set if volts > 0 else cells.reset
+            act(index, abs(volts), self.aperture, gate, current=limit, level=HeldLevel())
+        return float(self._read(cells, index, wires, volts, gate))
 
     def currents(
         self,
@@ -109,11 +122,22 @@ class ArrayLaboratory:
     ) -> Floats:
         """Return the readings (A) of the cells at `index`, each through its `wires` (ohm); `rng` as for `measured`."""
         preset = self.chip.preset
-        if gate <= preset.gate_threshold:
-            return self.measured(np.full(np.shape(wires), volts * LEAKAGE), rng)
-        if abs(volts) > preset.disturb_voltage:
+        if gate > preset.gate_threshold and abs(volts) > preset.disturb_voltage:
             act = cells.set_cells if volts > 0 else cells.reset_cells
             act(index, abs(volts), self.aperture, gate)
+        return self._read(cells, index, wires, volts, gate, rng)
+
+    def _read(
+        self,
+        cells: CellArray,
+        index: Any,
+        wires: Any,
+        volts: float,
+        gate: float,
+        rng: np.random.Generator | None = None,
+    ) -> Floats:
+        if gate <= self.chip.preset.gate_threshold:
+            return self.measured(np.full(np.shape(wires), volts * LEAKAGE), rng)
         g = cells.read(index, self.aperture, volts)
         return self.measured(volts * g / (1.0 + g * wires), rng)
 

@@ -157,7 +157,7 @@ class _Source(_Part):
         self._limit = 0.0
 
     def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
-        """Store the current limit (A); range and NPLC are the bench file's."""
+        """Store the current limit (A)."""
         self._limit = current_limit
 
     def enable(self) -> None:
@@ -172,10 +172,12 @@ class _Source(_Part):
         arrays.clock.advance(SETTLING)
         amperes = 0.0
         if board.path == "READ" and board.cell is not None:
-            amperes = arrays.current(board.cell, voltage, board.gate)
+            amperes = arrays.current(board.cell, voltage, board.gate, self._limit)
         arrays.clock.advance(arrays.aperture + READ_OVERHEAD)
-        tripped = abs(amperes) > self._limit
-        return Reading(voltage, float(np.copysign(self._limit, amperes)) if tripped else amperes, tripped)
+        if not abs(amperes) > self._limit:
+            return Reading(voltage, amperes, False)
+        left = voltage * self._limit / abs(amperes) if np.isfinite(amperes) else voltage
+        return Reading(left, float(np.copysign(self._limit, amperes)), True)
 
     def sweep(self, voltages: Sequence[float], delay: float = 0.0) -> list[Reading]:
         """Return one reading per level, each after `delay` (s)."""
@@ -188,6 +190,11 @@ class _Source(_Part):
 
 class ArrayMeter(_Source):
     """The source-measure unit at the bit line: reads the cell that the board has selected."""
+
+    def configure(self, *, current_limit: float, current_range: float, nplc: float) -> None:
+        """Store limit and range (A), and the integration time (power line cycles)."""
+        super().configure(current_limit=current_limit, current_range=current_range, nplc=nplc)
+        self._arrays.set_meter(current_range, nplc)
 
 
 class ArrayGate(_Source):

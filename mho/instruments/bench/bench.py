@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 from weakref import proxy
@@ -20,7 +21,7 @@ from mho.instruments.bench.protection import protect
 from mho.instruments.bench.reconnection import once_more
 from mho.instruments.bench.vectors import Floats, Index, OnVectors, Vectors
 from mho.instruments.bench.watchdog import Every, Watchdog, every
-from mho.instruments.bench_file.bench_file import BenchFile, BenchSource
+from mho.instruments.bench_file.bench_file import BenchFile, BenchSource, ReadSettings
 from mho.instruments.limits import Limits
 from mho.instruments.roles import Cell, Mode, Path, Pulse, Reading
 
@@ -107,6 +108,7 @@ class Bench(GuardedBench):
         self.on_vectors: OnVectors = lambda mode, volts, answers: None
         self._mode: Mode | Literal[""] = ""
         self._last: Reading | None = None
+        self._meter: ReadSettings = source.bench.read
         switch = source.bench.instruments.switch
         self._crosspoints = switch.crosspoints() if switch is not None else {}
         self._states = OutputStates(now)
@@ -201,6 +203,8 @@ class Bench(GuardedBench):
         protect(self.instruments, self.file, self.limits)
         self._cells.prepare(self.file.read, self._channels.values())
         self._mode = "PROGRAM"
+        if self._meter is not self.file.read:
+            self._set_meter()
         self._states.note("board", "PROGRAM", "read")
 
     def read(self, cell: Cell, voltage: float | None = None) -> float:
@@ -217,7 +221,66 @@ class Bench(GuardedBench):
         volts = self._read_voltage(voltage)
         self.checkpoint()
         reading = self._last = self._read(cell, self.file.read.gate, volts)
-        return conductance(cell, reading, volts, self.file.read)
+        return conductance(cell, reading, volts, self._meter)
+
+    def measure(self, cell: Cell, voltage: float | None = None, gate: float | None = None) -> Reading:
+        """Return one reading of a cell as it came: in compliance or beyond the range, which `read` refuses, it is a result.
+
+        Parameters
+        ----------
+        cell : Cell
+        voltage, gate : float, optional
+            At bit line and word line, V; without them the bench's for reads. The current is NaN beyond the range.
+
+        Raises
+        ------
+        InputError, LimitError
+            As `read`, and for a word-line voltage that is not allowed; nothing is sent.
+        BenchError
+            When the reading was not taken at its voltage without being limited.
+        """
+        cell = given.cell(cell, self._arrays)
+        volts = self._read_voltage(voltage)
+        gate = self.file.read.gate if gate is None else given.number(gate, "word-line voltage", "V")
+        self.limits.check_level("word line", gate)
+        self.checkpoint()
+        reading = self._last = self._read(cell, gate, volts)
+        check_levels(cell, [reading], [volts])
+        return reading
+
+    @contextmanager
+    def metering(
+        self,
+        *,
+        current_limit: float | None = None,
+        current_range: float | None = None,
+        nplc: float | None = None,
+    ) -> Iterator[None]:
+        """Within the block, cells are read and swept with another compliance (A), range (A) or integration time (cycles).
+
+        What is left out stays the bench file's. Raises `LimitError` for a compliance beyond the limit of the bit line.
+        """
+        changed = {"current_limit": current_limit, "current_range": current_range, "nplc": nplc}
+        kept = {name: value for name, value in changed.items() if value is not None}
+        before, wanted = self._meter, self.file.read.model_copy(update=kept)
+        self.limits.check_current("bit line", wanted.current_limit)
+        try:
+            self._meter = wanted
+            once_more(self._set_meter)
+            yield
+        except BaseException:
+            self._meter, self._mode = before, ""  # whatever comes next prepares the bench anew
+            raise
+        self._meter = before
+        once_more(self._set_meter)
+
+    def _set_meter(self) -> None:
+        """Set the source-measure unit as the present block wants it; one that is not prepared yet will be."""
+        if self._mode == "PROGRAM":
+            meter = self._meter
+            self.instruments.smu.configure(
+                current_limit=meter.current_limit, current_range=meter.current_range, nplc=meter.nplc
+            )
 
     def read_list(self, cell: Cell, count: int, voltage: float | None = None) -> Floats:
         """Return conductances (S) of one cell, read `count` times at the source-measure unit's own speed.
@@ -227,7 +290,7 @@ class Bench(GuardedBench):
         count = given.count(count, "count of reads", given.MOST_LEVELS)
         volts = self._read_voltage(voltage)
         readings = self.sweep(cell, [volts] * count)
-        return np.array([conductance(cell, reading, volts, self.file.read) for reading in readings])
+        return np.array([conductance(cell, reading, volts, self._meter) for reading in readings])
 
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
         def read() -> Reading:

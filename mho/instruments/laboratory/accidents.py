@@ -47,6 +47,40 @@ class BadCell:
 
 
 @dataclass(frozen=True)
+class LeakySelector:
+    """The select transistor of a cell no longer switches off: it conducts so much (S) with its word line at 0 V."""
+
+    conductance: float
+    cell: tuple[str, int, int]
+
+    def __call__(self, lab: Laboratory) -> None:
+        """Apply the accident to the laboratory."""
+        lab.lines.leaks[self.cell] = self.conductance
+
+
+@dataclass(frozen=True)
+class BrokenLine:
+    """A line of an array breaks: the cells from the crossing line `first` on are no longer connected.
+
+    Attributes
+    ----------
+    kind : {"row", "column"}
+        A bit line or a source line.
+    line : int
+        Its number.
+    """
+
+    array: str
+    kind: Literal["row", "column"]
+    line: int
+    first: int = 0
+
+    def __call__(self, lab: Laboratory) -> None:
+        """Apply the accident to the laboratory."""
+        lab.lines.broken.add((self.array, self.kind, self.line, self.first))
+
+
+@dataclass(frozen=True)
 class OpenInterlock:
     """The lid of the test fixture opens: the instrument at `resource` then refuses hazardous voltages."""
 

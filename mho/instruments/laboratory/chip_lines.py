@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,10 @@ class ChipLines:
         Returns the noise of one reading of a cell's current beyond the meter's own, A.
     reach : callable
         Returns the voltage magnitudes at the outputs of a DAQ, V; empty before one is wired.
+    leaks : dict
+        By cell, what its select transistor conducts while it is off, S; nothing where it is missing.
+    broken : set
+        Lines that are broken before a cell, as ``(array, "row" or "column", number, first crossing line behind it)``.
     """
 
     def __init__(
@@ -67,6 +72,8 @@ class ChipLines:
         self.playing: dict[str, Playing] = {}
         self.readout: Callable[[], float] = lambda: 0.0
         self.reach: Callable[[], Floats] = lambda: np.zeros(0)
+        self.leaks: dict[tuple[str, int, int], float] = {}
+        self.broken: set[tuple[str, Literal["row", "column"], int, int]] = set()
 
     @property
     def gate(self) -> float | None:
@@ -115,11 +122,22 @@ class ChipLines:
             self.monitor.record("floating gate", f"read of {cell} with nothing on the word line")
             return volts * LEAKAGE
         array, row, column = cell
-        if gate <= self.chip.preset.gate_threshold:
+        if self._cut_off(cell):
             return volts * LEAKAGE
+        if gate <= self.chip.preset.gate_threshold:
+            return volts * self.leaks.get(cell, LEAKAGE)
         if abs(volts) > self.chip.preset.disturb_voltage:
             self.stress(cell, volts, aperture, gate)
         return volts * self.chip.read(array, row, column, aperture, volts)
+
+    def _cut_off(self, cell: tuple[str, int, int]) -> bool:
+        """Return whether a cell lies behind the break of a line."""
+        array, row, column = cell
+        for name, kind, line, first in self.broken:
+            own, crossing = (row, column) if kind == "row" else (column, row)
+            if name == array and own == line and crossing >= first:
+                return True
+        return False
 
     def stress(self, cell: tuple[str, int, int], volts: float, seconds: float, gate: float) -> None:
         """Apply `volts` of the bit line's source-measure unit to a cell for `seconds`, within its current limit."""
@@ -157,7 +175,7 @@ class ChipLines:
         self.monitor.terminals[terminal].take_pulses(volts, width, self.edges[terminal](), count)
         self.board.watch()
         path, cell = self.board.path, self.board.cell
-        if PATHS.get(terminal) != path or cell is None:
+        if PATHS.get(terminal) != path or cell is None or self._cut_off(cell):
             return
         held = self.held.get("bit line")
         # The bench leaves a source at rest at 0 V behind an open switch.

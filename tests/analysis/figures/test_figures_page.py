@@ -8,7 +8,21 @@ import pytest
 from repository import ROOT
 
 import mho
-from mho import Column, Figure, Invert, Layout, Multiply, Program, Read, Solve, Sweep, Table
+from mho import (
+    IV,
+    Column,
+    Contact,
+    Figure,
+    Form,
+    Invert,
+    Layout,
+    Multiply,
+    Program,
+    Read,
+    Response,
+    Solve,
+    Table,
+)
 from mho.errors import RunFileError
 
 PAGE = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
@@ -36,7 +50,9 @@ def test_the_refusal_on_the_page_is_the_one_that_is_given() -> None:
     assert str(refused.value) in PAGE
 
 
-@pytest.mark.parametrize("name", ["solve", "multiply", "invert", "program", "sweep", "read"])
+@pytest.mark.parametrize(
+    "name", ["solve", "multiply", "invert", "program", "contact", "form", "iv", "response", "read"]
+)
 def test_a_procedure_declares_the_figures_that_the_page_names(name: str, tmp_path: Path) -> None:
     np.save(tmp_path / "digits.npy", np.array([[0, 7], [3, 4]]))
     matrix = str(ROOT / "data" / "matrices" / "zuo2025-4x4.mtx")
@@ -45,12 +61,15 @@ def test_a_procedure_declares_the_figures_that_the_page_names(name: str, tmp_pat
         "multiply": lambda: Multiply(matrix=matrix, bits=6, vectors=1, shots=4),
         "invert": lambda: Invert(matrix=matrix, vectors=2),
         "program": lambda: Program(digits=str(tmp_path / "digits.npy")),
-        "sweep": lambda: Sweep(rows="0:1", columns="0:2", highest=0.2, step=0.1),
+        "contact": lambda: Contact(rows="0:1", columns="0:2"),
+        "form": lambda: Form(rows="0:1", columns="0:2", step=0.2),
+        "iv": lambda: IV(rows="0:1", columns="0:2", highest=0.2, step=0.1),
+        "response": lambda: Response(rows="0:1", columns="0:2", points=5),
         "read": lambda: Read(rows="0:1", columns="0:2", repeats=2),
     }[name]()
     path = mho.run(
         procedure,
-        bench="simulated" if name in ("program", "sweep", "read") else "arrays",
+        bench="simulated" if name not in ("solve", "multiply", "invert") else "arrays",
         seed=1,
         output=tmp_path,
     ).path

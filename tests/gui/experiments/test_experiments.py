@@ -87,7 +87,7 @@ def test_what_cannot_be_used_is_marked_as_it_is_typed(panel: ExperimentsPanel, q
 def test_a_number_that_need_not_be_given_is_empty_and_a_zero_is_a_zero(
     panel: ExperimentsPanel, qtbot
 ) -> None:
-    choose(panel, "sweep", qtbot)
+    choose(panel, "iv", qtbot)
     gate = panel.form.fields["gate"]
     assert isinstance(gate.editor, QLineEdit)
     assert (gate.editor.text(), gate.editor.placeholderText()) == ("", "not given")

@@ -1,4 +1,4 @@
-"""I-V sweeps: levels, what a sweep leaves, the instrument's own timing, the run file, and what is refused."""
+"""I-V loops: levels, what a sweep leaves, the instrument's own timing, the run file, and what is refused."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
-from mho import run
-from mho.errors import BenchError, ChipMapError, InputError, LimitError
+from mho import IV, Form, run
+from mho.errors import Aborted, BenchError, ChipMapError, InputError, LimitError
 from mho.instruments import Cell, Pulse, open_bench
 from mho.instruments.laboratory.accidents import BadCell, OutputKey
 from mho.instruments.simulated.faults import Fault
+from mho.instruments.simulated.physics.cells.switching import set_rate
 from mho.procedures import Program, Sweep
-from mho.procedures.cells.switching.sweep import MOST_POINTS, conductance_left, levels
+from mho.procedures.catalogue import make_procedure
+from mho.procedures.cells.switching.iv import MOST_POINTS, conductance_left, levels
+from mho.procedures.stream import Control, Progress
 from mho.runs import RunFile
 
 VOLTS = st.floats(0.0, 10.0).map(lambda volts: round(volts, 3))
@@ -163,3 +166,118 @@ def test_a_burst_of_pulses_is_one_trigger():
         assert bench.laboratory.monitor.pulses == before + 5
         assert sum(b"BURS:NCYC 5" in message for message in seen) == 1
         assert len(seen) <= 3
+
+
+def expected_set_voltage(volts, preset, limit, aperture):
+    """Where log G rises most steeply as each level acts for its aperture (physics/cells/switching.py)."""
+    g = [preset.floor]
+    for level in volts:
+        progress = (
+            -np.expm1(-aperture * set_rate(preset, level, preset.set_threshold)) if level > 0.6 else 0.0
+        )
+        g.append(g[-1] + (limit - g[-1]) * progress)
+    steepest = int(np.diff(np.log(g)).argmax())
+    return volts[steepest]
+
+
+def test_set_and_reset_voltages_are_those_of_the_cells_law(tmp_path):
+    with open_bench(preset="ideal", seed=3) as bench:
+        preset = bench.laboratory.chip.preset
+        run(Form(rows="0", columns="0:2", step=0.2), bench, output=tmp_path)
+        given = {
+            "rows": "0",
+            "columns": "0:2",
+            "highest": 1.6,
+            "lowest": -1.4,
+            "gate": 1.8,
+            "gate_reset": 2.8,
+        }
+        found = run(IV(**given, cycles=3), bench, output=tmp_path)
+    up = levels(1.6, 0.0, 0.02)
+    expected = expected_set_voltage(up[: len(up) // 2 + 1], preset, 35e-6, 0.01 / 60.0)
+    assert_allclose(
+        found.loops.v_set[1:], expected, atol=0.03
+    )  # the first loop begins set, as forming leaves it
+    assert np.isnan(found.loops.v_set[0]).all()
+    assert_allclose(found.loops.v_reset, -preset.reset_threshold, atol=0.045)
+    assert_allclose(found.loops.lrs, 35e-6, rtol=0.02)
+    assert (found.loops.window > 50.0).all()
+    assert (found.summary["sets"], found.summary["resets"]) == (4, 6)
+    with RunFile(found.path) as file:
+        table = file.table("loops")
+        assert table["cycle"].tolist() == [0, 0, 1, 1, 2, 2]
+        assert_array_equal(table["v_reset"], found.loops.v_reset.ravel())
+
+
+@pytest.mark.parametrize("name", ["simulated", "arrays"])
+def test_the_compliance_of_the_source_sets_the_level_and_that_of_the_gate_does_without_it(name, tmp_path):
+    lrs = {}
+    with open_bench(name, preset="ideal", seed=3) as bench:
+        run(Form(rows="0", columns="0", step=0.2), bench, output=tmp_path)
+        for limit in (3e-6, 10e-6, None):
+            given = {"highest": 1.6, "lowest": -1.4, "gate": 1.8, "gate_reset": 2.8}
+            found = run(
+                IV(rows="0", columns="0", compliance=limit, **given, cycles=2), bench, output=tmp_path
+            )
+            lrs[limit] = found.loops.lrs[-1, 0, 0]
+            assert found.limited.any() == (limit is not None)
+            assert not found.limited[..., found.voltages < 0.0].any()  # a RESET has the bench's own limit
+            assert bench._meter.current_limit == 1e-4
+    assert lrs[None] == pytest.approx(35e-6, rel=0.02)
+    for limit in (3e-6, 10e-6):
+        assert 0.55 < limit / lrs[limit] < 0.95  # a voltage over the limit, see docs/cells.md
+
+
+def test_virgin_cells_are_said_to_need_forming(tmp_path):
+    said = []
+    run(IV(rows="0", columns="0:3"), seed=1, output=tmp_path, observers=[said.append])
+    texts = [event.text for event in said if hasattr(event, "text")]
+    assert any(text.startswith("3 of 3 cells conduct less than 0.1 µS in every loop") for text in texts)
+    assert any("mho run form --array multiply --rows 0 --columns 0:3" in text for text in texts)
+
+
+def test_loops_that_are_broken_off_are_extracted_as_far_as_they_went(tmp_path):
+    control = Control()
+
+    def stop(event):
+        if isinstance(event, Progress) and event.done == 3:
+            control.abort("enough")
+
+    sweep = IV(rows="0:2", columns="0:2", step=0.1, cycles=3)
+    with open_bench(preset="ideal", seed=1) as bench, pytest.raises(Aborted):
+        run(sweep, bench, output=tmp_path / "broken.h5", observers=[stop], control=control)
+    with RunFile(tmp_path / "broken.h5") as file:
+        assert file.column("loops", "sweep").tolist() == [0, 1, 2]
+        assert file.length("sweeps") == 3 * 11
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({"gate_reset": 2.8}, InputError, "gate_reset is for the negative half, and none is swept"),
+        (
+            {"highest": 0.0, "lowest": -1.0, "compliance": 1e-5},
+            InputError,
+            "compliance is for the positive half",
+        ),
+        ({"compliance": 0.5}, LimitError, "bit line: current of 0.5 A"),
+        ({"lowest": -1.0, "gate_reset": 5.0}, LimitError, "word line: voltage of 5 V"),
+    ],
+)
+def test_halves_that_cannot_be_swept_are_refused_before_a_file_exists(given, error, said, tmp_path):
+    with pytest.raises(error, match=said):
+        run(IV(**given), seed=1, output=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sweep", "Sweep", "procedures:Sweep", "procedures.sweep:Sweep", "mho.procedures:Sweep",
+     "mho.procedures.cells.sweep:Sweep", "mho.procedures.cells.switching.sweep:Sweep"],
+)  # fmt: skip
+def test_the_former_name_is_understood_with_its_defaults(name):
+    sweep = make_procedure(name, {"rows": "0", "cycles": 2})
+    assert type(sweep) is IV
+    assert (sweep.highest, sweep.lowest, sweep.step, sweep.cycles) == (0.5, 0.0, 0.02, 2)
+    assert IV.from_version("1", {"gate": 0.0, "rows": "0"}) == {"rows": "0"}
+    assert IV.from_version("2", {"gate": 0.0}) == {"gate": 0.0}

@@ -1,0 +1,253 @@
+"""An experiment on many cells: at the wire one cell after the other, on a bench without instruments many at once.
+
+An experiment is a function of `VisitedCells`: it reads and pulses cells by number, decides for all of them with arrays,
+and records rows. It is written once: at the wire it is called for every cell alone, on an `ArrayBench` for tens of
+thousands together, each with its own time. What was recorded is in the run file, however the visit ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.instruments import ArrayBench, Bench, Cell, Pulse
+from mho.instruments.arrays import CellPositions, CellVisit
+from mho.procedures.stream import Stream
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+Found = TypeVar("Found")
+
+BATCH = 1 << 15  # cells visited at once: their rows take some ten megabytes
+ANNOUNCED = 0.05  # s of wall time between two announcements
+PICTURE_PERIOD, PICTURED = 0.5, 0.01  # s of bench time and share of the cells between two images of the maps
+
+
+class Measured(NamedTuple):
+    """Readings of some cells.
+
+    Attributes
+    ----------
+    current : (n,) array
+        A; NaN beyond the range of the meter.
+    limited : (n,) array of bool
+        In compliance: the cell would take more.
+    conductance : (n,) array
+        S; of a limited cell the least that it can be.
+    """
+
+    current: Floats
+    limited: NDArray[np.bool_]
+    conductance: Floats
+
+
+class _Operations(Protocol):
+    """Reading and pulsing of cells by number."""
+
+    def measure(
+        self, which: Numbers, voltage: float, gate: float | None
+    ) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
+        """Return currents (A), which are limited, voltages at the cells (V), and times (s)."""
+        ...
+
+    def pulse(
+        self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
+    ) -> None:
+        """Apply one pulse to each."""
+        ...
+
+
+class VisitedCells:
+    """Cells that are visited, known by their numbers 0 to `count` - 1; every row is recorded with time and cell.
+
+    Attributes
+    ----------
+    count : int
+    """
+
+    def __init__(self, operations: _Operations, count: int) -> None:
+        self._operations, self.count = operations, count
+        self._last = np.zeros(count)  # time of the last read of each
+        self._rows: list[dict[str, NDArray[Any]]] = []
+
+    def read(self, which: Numbers, voltage: float, gate: float | None = None) -> Measured:
+        """Read some of the cells at `voltage` (V), word line at `gate` (V) or as the bench reads."""
+        current, limited, volts, times = self._operations.measure(which, voltage, gate)
+        self._last[which] = times
+        return Measured(current, limited, current / volts)
+
+    def pulse(
+        self, which: Numbers, kind: str | NDArray[np.bool_], voltage: Any, width: Any, gate: Any
+    ) -> None:
+        """Apply one pulse to each of some cells.
+
+        Parameters
+        ----------
+        kind : "set", "reset", or (n,) array of bool
+            Whether each is a SET (or forming) pulse.
+        voltage, width, gate : float or (n,) array
+            V, s, and V at the word line.
+        """
+        sets = np.full(which.shape, kind == "set") if isinstance(kind, str) else kind
+        values = (
+            np.broadcast_to(np.asarray(one, dtype=float), which.shape) for one in (voltage, width, gate)
+        )
+        self._operations.pulse(which, sets, *values)
+
+    def record(self, which: Numbers, **columns: Any) -> None:
+        """Record a row for each of some cells, with the time of its last read; a number stands for all of them."""
+        self._rows.append(
+            {
+                "which": which,
+                "time": self._last[which],
+                **{name: np.broadcast_to(np.asarray(one), which.shape) for name, one in columns.items()},
+            }
+        )
+
+    def rows(self, begun: Any, rows: Numbers, columns: Numbers) -> dict[str, NDArray[Any]]:
+        """Return what was recorded, cell by cell; `begun` (s) is added to times, `rows` and `columns` are the cells'."""
+        if not self._rows:
+            return {}
+        whole = {name: np.concatenate([one[name] for one in self._rows]) for name in self._rows[0]}
+        order = np.argsort(whole["which"], kind="stable")
+        which = whole.pop("which")[order]
+        whole = {name: values[order] for name, values in whole.items()}
+        whole["time"] = whole["time"] + np.broadcast_to(begun, (self.count,))[which]
+        return {**whole, "row": rows[which], "column": columns[which]}
+
+
+class _AtTheWire:
+    """One cell of a bench of instruments, real or simulated."""
+
+    def __init__(self, bench: Bench, cell: Cell) -> None:
+        self._bench, self._cell = bench, cell
+
+    def measure(
+        self, which: Numbers, voltage: float, gate: float | None
+    ) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
+        volts, amperes, limited = self._bench.measure(self._cell, voltage, gate)
+        return np.array([amperes]), np.array([limited]), np.array([volts]), np.array([self._bench.now()])
+
+    def pulse(
+        self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
+    ) -> None:
+        kind: Literal["set", "reset"] = "set" if sets[0] else "reset"
+        self._bench.pulse(self._cell, Pulse(kind, float(voltage[0]), float(width[0]), float(gate[0])))
+
+
+class _AtOnce:
+    """Many cells of a bench without instruments."""
+
+    def __init__(self, visit: CellVisit) -> None:
+        self._visit = visit
+
+    def measure(
+        self, which: Numbers, voltage: float, gate: float | None
+    ) -> tuple[Floats, NDArray[np.bool_], Floats, Floats]:
+        amperes, limited, times = self._visit.measure(which, voltage, gate)
+        return amperes, limited, np.full(which.shape, voltage), times
+
+    def pulse(
+        self, which: Numbers, sets: NDArray[np.bool_], voltage: Floats, width: Floats, gate: Floats
+    ) -> None:
+        self._visit.pulse(which, sets, voltage, width, gate)
+
+
+class CellSurvey:
+    """An experiment on cells of an array, in their order.
+
+    Parameters
+    ----------
+    bench, stream
+        Where it acts, and where its rows go.
+    array : str
+    cells : (rows, columns)
+        Row and column of each cell, as `CellRange.positions` has them.
+    table : str
+        To which rows are recorded, with columns ``time``, ``row`` and ``column``.
+    steps : float
+        Expected number of reads of each cell.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        stream: Stream,
+        array: str,
+        cells: tuple[Numbers, Numbers],
+        table: str,
+        steps: float = 1.0,
+    ) -> None:
+        self._bench, self._stream, self._table, self._steps = bench, stream, table, steps
+        self._array = array
+        self._rows, self._columns = cells
+
+    def visit(
+        self, stage: str, act: Callable[[VisitedCells], Found], picture: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[slice, Found]]:
+        """Return, part by part, which cells were visited (a stretch of their flat order) and what `act` found of them.
+
+        Parameters
+        ----------
+        stage : str
+            What is announced of the progress.
+        picture : callable
+            Called now and then, and at the end whatever happens: it stores images of what was found so far.
+        """
+        total, done, pictured, at = len(self._rows), 0, 0, self._bench.now()
+        announced = self._stream.now()
+        try:
+            for part, found in self._parts(act):
+                yield part, found
+                done = part.stop
+                if self._stream.now() - announced > ANNOUNCED or done == total:
+                    announced = self._stream.now()
+                    self._stream.check()
+                    self._stream.progress(stage, done, total)
+                # By the bench's clock, not the computer's: a run with the same seed stores the same images.
+                if (
+                    done - pictured >= PICTURED * total
+                    and self._bench.now() - at > PICTURE_PERIOD
+                    and done < total
+                ):
+                    pictured, at = done, self._bench.now()
+                    picture()
+        finally:
+            picture()
+
+    def _parts(self, act: Callable[[VisitedCells], Found]) -> Iterator[tuple[slice, Found]]:
+        if isinstance(self._bench, ArrayBench):
+            yield from self._at_once(self._bench, act)
+            return
+        for number, place in enumerate(zip(self._rows.tolist(), self._columns.tolist(), strict=True)):
+            cell, part = Cell(self._array, *place), slice(number, number + 1)
+            cells = VisitedCells(_AtTheWire(self._bench, cell), 1)
+            try:
+                found = act(cells)
+            finally:
+                self._keep(cells, 0.0, part)
+            yield part, found
+
+    def _at_once(
+        self, bench: ArrayBench, act: Callable[[VisitedCells], Found]
+    ) -> Iterator[tuple[slice, Found]]:
+        bench.draw([CellPositions(self._array, self._rows, self._columns)])
+        for start in range(0, len(self._rows), BATCH):
+            part = slice(start, min(start + BATCH, len(self._rows)))
+            positions = CellPositions(self._array, self._rows[part], self._columns[part])
+            visit = bench.visit([positions], self._steps)
+            cells = VisitedCells(_AtOnce(visit), part.stop - part.start)
+            try:
+                with visit:
+                    found = act(cells)
+            finally:
+                self._keep(cells, visit.begun, part)
+            yield part, found
+
+    def _keep(self, cells: VisitedCells, begun: Any, part: slice) -> None:
+        rows = cells.rows(begun, self._rows[part], self._columns[part])
+        if rows:
+            self._stream.record_block(self._table, rows)

@@ -1,0 +1,362 @@
+"""Test the contact to cells: open, short, unformed, good or leaky, by reads with the select transistor off and on.
+
+Two passes. In the first, on a small current range, every cell is read with its word line off and on: this tells leaking
+selectors, open cells and unformed ones, and takes the meter's offset off. In the second, as the bench reads, the cells that
+conduct are told from shorts. Whole lines that are broken are told as lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import parse_chip_map
+from mho.errors import InputError
+from mho.instruments import Bench
+from mho.instruments.bench_file import BenchSource
+from mho.procedures.base import Estimate, Procedure
+from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.cells.cell_visits import CellSurvey, Measured, VisitedCells
+from mho.procedures.cells.reading import contact_classes as classes
+from mho.procedures.cells.reading.contact_classes import BrokenLine, Thresholds
+from mho.procedures.parameters import FloatParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
+from mho.runs.intervals import wilson_interval
+
+Floats = NDArray[np.float64]
+
+OPEN_BELOW = 0.1e-9  # S: a tenth of a virgin oxide cell, a hundred times an open path of a board
+SHORT_ABOVE = 2.5  # times the highest level: a SET saturates below twice of it
+SIGNIFICANT = 5.0  # standard deviations of a reading by which open and unformed must be apart
+SIMULATED_READ, HARDWARE_READ = 0.5e-3, 12e-3  # s of wall time beside the integration (?)
+LINE_FREQUENCY = 50.0  # Hz
+CODES = ", ".join(f"{code} {name}" for code, name in enumerate(classes.NAMES))
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """Result of the test; `units` are those of the summary.
+
+    Attributes
+    ----------
+    classes : (rows, columns) array
+        `OPEN`, `SHORT`, `UNFORMED`, `GOOD`, `LEAKY` of `contact_classes`.
+    conductance, leakage : (rows, columns) arrays
+        With the transistor on (offset taken off) and off, S.
+    lines : tuple of BrokenLine
+        Lines that are broken, shorted or leaky as lines.
+    summary : dict
+        Summary in the run file and of ``--json``.
+    path : Path
+        The run file.
+    """
+
+    classes: NDArray[np.int64]
+    conductance: Floats
+    leakage: Floats
+    lines: tuple[BrokenLine, ...]
+    summary: dict[str, Any] = field(default_factory=dict)
+    path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        "median_conductance": "S",
+        "largest_leakage": "S",
+        "resolution": "S",
+        "virtual_seconds": "s",
+    }
+
+
+@dataclass(frozen=True)
+class ContactPlan:
+    """A test of cells on one bench: voltages at bit line and word line (V), and the bounds of the classes."""
+
+    cells: CellRange
+    weak_voltage: float
+    read_voltage: float
+    gate_off: float
+    gate_on: float
+    thresholds: Thresholds
+
+
+class Contact(Procedure):
+    """Test the contact to cells: which are open, shorted, unformed, good, or have a leaky selector; broken lines."""
+
+    title: ClassVar[str] = "Contact test"
+    group: ClassVar[str] = "Cells"
+
+    array = Parameter("Array", default="multiply")
+    rows = Parameter("Rows", default="0:8")
+    columns = Parameter("Columns", default="0:8")
+    read_voltage = FloatParameter("Read voltage of cells that conduct", units="V", minimum=1e-3, maximum=10.0)
+    weak_voltage = FloatParameter(
+        "Read voltage of those that hardly do", units="V", minimum=1e-3, maximum=10.0
+    )
+    gate_on = FloatParameter("Word line, transistor on", units="V", minimum=0.1, maximum=10.0)
+    gate_off = FloatParameter("Word line, transistor off", units="V", minimum=-5.0, maximum=10.0, default=0.0)
+    current_range = FloatParameter(
+        "Current range of the first pass", units="A", minimum=1e-9, maximum=1.0, default=1e-7
+    )
+    nplc = FloatParameter("Its integration, power line cycles", minimum=0.01, maximum=10.0, default=1.0)
+    open_below = FloatParameter("Open below", units="S", minimum=1e-15, maximum=1.0, default=OPEN_BELOW)
+    formed_above = FloatParameter(
+        "Formed above, the chip map's unless given", units="S", minimum=1e-15, maximum=1.0
+    )
+    short_above = FloatParameter("Short above, 2.5 x highest level", units="S", minimum=1e-15, maximum=1.0)
+    leaky_above = FloatParameter("Leaky above, a window over a line", units="S", minimum=1e-15, maximum=1.0)
+
+    def check(self) -> CellRange:
+        """Parse the range, and refuse a voltage at which no current flows."""
+        for name in ("read_voltage", "weak_voltage"):
+            if getattr(self, name) == 0.0:
+                raise InputError(
+                    f"{name} is 0 V, at which no current flows; leave it out for the bench's own"
+                )
+        return CellRange.parse(self.rows, self.columns)
+
+    def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> ContactPlan:
+        """Check that the array has these cells, that the bench allows the voltages, and that the bounds ascend."""
+        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        array = chip.array(self.array)
+        check_inside(array, given)
+        read = bench.file.read
+        volts = read.voltage if self.read_voltage is None else float(self.read_voltage)
+        plan = ContactPlan(
+            given,
+            volts if self.weak_voltage is None else float(self.weak_voltage),
+            volts,
+            float(self.gate_off),
+            read.gate if self.gate_on is None else float(self.gate_on),
+            Thresholds(
+                float(self.open_below),
+                _or(self.formed_above, chip.write_verify.formed_above),
+                _or(self.short_above, SHORT_ABOVE * chip.levels.conductances[-1]),
+                _or(self.leaky_above, chip.levels.tolerance / max(array.rows, array.columns)),
+            ),
+        )
+        bench.check_read()
+        for line, level in (("bit line", plan.weak_voltage), ("bit line", volts),
+                            ("word line", plan.gate_off), ("word line", plan.gate_on)):  # fmt: skip
+            bench.limits.check_level(line, level)
+        bench.limits.check_current("bit line", float(self.current_range))
+        t = plan.thresholds
+        if not t.open_below < t.formed_above < t.short_above:
+            raise InputError(
+                f"open_below {t.open_below:g} S, formed_above {t.formed_above:g} S and short_above {t.short_above:g} S do "
+                "not ascend; let each be above the one before"
+            )
+        if not plan.gate_off < plan.gate_on:
+            raise InputError(
+                f"gate_off is {plan.gate_off:g} V and gate_on {plan.gate_on:g} V; the transistor is on at the higher one"
+            )
+        if t.formed_above * plan.weak_voltage > float(self.current_range):
+            raise InputError(
+                f"current_range is {self.current_range:g} A, and a cell of formed_above {t.formed_above:g} S takes "
+                f"{t.formed_above * plan.weak_voltage:g} A at {plan.weak_voltage:g} V: choose a larger range, or a lower "
+                "weak_voltage"
+            )
+        return plan
+
+    def in_use(self, plan: ContactPlan) -> Mapping[str, tuple[float, str]]:
+        """Return the voltages and bounds that were not given."""
+        t = plan.thresholds
+        return {
+            "read_voltage": (plan.read_voltage, "the bench's"),
+            "weak_voltage": (plan.weak_voltage, "as read_voltage"),
+            "gate_on": (plan.gate_on, "the bench's"),
+            "formed_above": (t.formed_above, "the chip map's"),
+            "short_above": (t.short_above, "the chip map's"),
+            "leaky_above": (t.leaky_above, "the chip map's"),
+        }
+
+    def layout(self, plan: ContactPlan) -> Layout:
+        """Declare the reads, and maps of classes, conductance and leakage."""
+        reads = Table(
+            "reads",
+            (
+                Column("time", "s", description="bench time"),
+                Column("row", dtype="u2"),
+                Column("column", dtype="u2"),
+                Column(
+                    "state", dtype="u1", description="0 transistor off, 1 on, 2 on and as the bench reads"
+                ),
+                Column("voltage", "V", dtype="f4", description="at the bit line"),
+                Column("gate", "V", dtype="f4", description="at the word line"),
+                Column("current", "A"),
+                Column("limited", dtype="u1", description="1 in compliance"),
+                Column("conductance", "S"),
+            ),
+            signal="conductance",
+            axis="time",
+            title="every read",
+            rows=3 * plan.cells.count,
+        )
+        rows, columns = np.sort(plan.cells.rows), np.sort(plan.cells.columns)
+        maps = tuple(
+            Map(f"{self.array}_{name}", unit, rows, columns, f"{self.array}: {title}")
+            for name, unit, title in (
+                ("contact", "", CODES),
+                ("conductance", "S", "conductance, transistor on"),
+                ("leakage", "S", "conductance, transistor off"),
+            )
+        )
+        t = plan.thresholds
+        bounds = (("open", t.open_below), ("formed", t.formed_above), ("short", t.short_above))
+        figures = (
+            Figure("contact", map=maps[0].name, title=CODES),
+            Figure(
+                "conductance", kind="distribution", table="reads", x="conductance", by="state", x_scale="log",
+                lines=tuple(ReferenceLine(x=value, label=name) for name, value in bounds),
+                title="Conductance: transistor off (0), on (1), as the bench reads (2)",
+            ),
+            Figure("leakage", map=maps[2].name, title="Conductance with the transistor off"),
+        )  # fmt: skip
+        return Layout((reads,), maps, default=f"maps/{maps[0].name}", figures=figures)
+
+    def describe_cells(self, plan: ContactPlan) -> str:
+        """Return array and ranges."""
+        return self._cells_as_given()
+
+    def _cells_as_given(self) -> str:
+        return f"{self.array}[{self.rows}, {self.columns}]"
+
+    def run_title(self) -> str:
+        """Return the name of the cells."""
+        return f"Contact of {self._cells_as_given()}"
+
+    def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
+        """Estimate the time from three reads of each cell; there are no pulses."""
+        if source.bench.simulation is not None:
+            return Estimate(pulses=0, seconds=3 * SIMULATED_READ * given.count)
+        each = 3 * HARDWARE_READ + (2 * self.nplc + source.bench.read.nplc) / LINE_FREQUENCY
+        return Estimate(pulses=0, seconds=each * given.count)
+
+    def execute(self, plan: ContactPlan, bench: Bench, stream: Stream) -> Contacts:
+        """Read all cells on the small range, then those that conduct as the bench reads; classify."""
+        shape, count = plan.cells.shape, plan.cells.count
+        rows, columns = plan.cells.positions()
+        on, off, limited = np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, dtype=bool)
+        known = np.zeros(count, dtype=bool)
+        span = float(self.current_range)
+
+        def picture() -> None:
+            found = classes.classify(on, off, limited & known, plan.thresholds)
+            seen = np.where(known, found, np.nan)
+            for name, values in (("contact", seen), ("conductance", on), ("leakage", off)):
+                image = plan.cells.ascending(values.reshape(shape))
+                stream.snapshot(f"{self.array}_{name}", image, bench.now())
+
+        everyone = CellSurvey(bench, stream, self.array, (rows, columns), "reads", 2.0)
+        with bench.metering(current_limit=span, current_range=span, nplc=float(self.nplc)):
+            first = everyone.visit(
+                "reading, transistor off and on", lambda cells: _weak(cells, plan), picture
+            )
+            for part, (without, through) in first:
+                off[part], limited[part] = without.conductance, through.limited
+                on[part] = through.conductance - np.nan_to_num(without.conductance)
+                known[part] = ~through.limited
+        conducting = np.flatnonzero(limited | ~(on < plan.thresholds.formed_above))
+        limited[:] = False
+        if conducting.size:
+            places = rows[conducting], columns[conducting]
+            again = CellSurvey(bench, stream, self.array, places, "reads", 1.0)
+            for part, read in again.visit("reading", lambda cells: _strong(cells, plan), picture):
+                which = conducting[part]
+                on[which], limited[which], known[which] = read.conductance, read.limited, True
+        return self._told(plan, bench, stream, on, off, limited)
+
+    def _told(
+        self,
+        plan: ContactPlan,
+        bench: Bench,
+        stream: Stream,
+        on: Floats,
+        off: Floats,
+        limited: NDArray[np.bool_],
+    ) -> Contacts:
+        """Classify, and tell lines and cells."""
+        cells = plan.cells
+        noise = 1.4826 * float(np.median(np.abs(off - np.median(off)))) * 2.0**0.5 if len(off) > 1 else 0.0
+        found = classes.classify(on, off, limited, plan.thresholds)
+        resolved = SIGNIFICANT * noise <= plan.thresholds.open_below
+        if not resolved:
+            found[found == classes.OPEN] = classes.UNFORMED
+            stream.say(
+                f"open and unformed cells cannot be told apart here: readings scatter by {1e9 * noise:.3g} nS, and "
+                f"open_below is {1e9 * plan.thresholds.open_below:.3g} nS; take a smaller current_range, a larger "
+                "nplc, or a higher weak_voltage",
+                "WARNING",
+            )
+        image = found.reshape(cells.shape)
+        ordered = cells.ascending(image)
+        rows, columns = np.sort(cells.rows), np.sort(cells.columns)
+        lines = classes.broken_lines(ordered, rows, columns)
+        stream.snapshot(f"{self.array}_contact", ordered.astype(float), bench.now())
+        counts = {name: int((image == code).sum()) for code, name in enumerate(classes.NAMES)}
+        summary: dict[str, Any] = {"cells": cells.count, **counts}
+        for what in classes.TOLD:
+            alone = (ordered == what) & ~classes.in_lines(lines, rows, columns, what)
+            summary[f"{classes.NAMES[what]}_alone"] = int(alone.sum())
+        low, high = wilson_interval(counts["good"], cells.count)
+        good = on[found == classes.GOOD]
+        summary |= {
+            "good_share": counts["good"] / cells.count,
+            "good_share_low": low,
+            "good_share_high": high,
+            "lines": [str(line) for line in lines],
+            "median_conductance": float(np.median(good)) if good.size else None,
+            "largest_leakage": float(np.abs(off).max()),
+            "resolution": SIGNIFICANT * noise,
+            "open_told_from_unformed": resolved,
+            "virtual_seconds": bench.now(),
+        }
+        _say(summary, lines, stream)
+        return Contacts(image, on.reshape(cells.shape), off.reshape(cells.shape), tuple(lines), summary)
+
+
+def _weak(cells: VisitedCells, plan: ContactPlan) -> tuple[Measured, Measured]:
+    """Read cells with the transistor off and on, on the range that is set."""
+    everyone = np.arange(cells.count)
+    found = []
+    for state, gate in enumerate((plan.gate_off, plan.gate_on)):
+        read = cells.read(everyone, plan.weak_voltage, gate)
+        cells.record(everyone, state=state, voltage=plan.weak_voltage, gate=gate, **read._asdict())
+        found.append(read)
+    off, on = found
+    return off, on
+
+
+def _strong(cells: VisitedCells, plan: ContactPlan) -> Measured:
+    """Read cells as the bench does."""
+    everyone = np.arange(cells.count)
+    read = cells.read(everyone, plan.read_voltage, plan.gate_on)
+    cells.record(everyone, state=2, voltage=plan.read_voltage, gate=plan.gate_on, **read._asdict())
+    return read
+
+
+def _or(given: float | None, default: float) -> float:
+    return default if given is None else float(given)
+
+
+def _say(summary: Mapping[str, Any], lines: list[BrokenLine], stream: Stream) -> None:
+    count = summary["cells"]
+    whole = next((name for name in ("open", "short", "leaky") if summary[name] == count), None)
+    if whole is not None and count > 1:
+        stream.say(
+            f"all {count} cells are {whole}: this is no matter of cells; check the contact to the chip, the source at the "
+            "word line, and the bench file's terminals",
+            "WARNING",
+        )
+        return
+    for line in lines:
+        stream.say(str(line), "WARNING")
+    for what in classes.TOLD:
+        name = classes.NAMES[what]
+        if summary[f"{name}_alone"]:
+            stream.say(
+                f"{summary[f'{name}_alone']} of {count} cells are {name}, apart from broken lines", "WARNING"
+            )

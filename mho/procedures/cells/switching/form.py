@@ -1,0 +1,445 @@
+"""Form virgin cells by pulses that rise until the cell conducts, and extract their forming voltages and the yield.
+
+One line is ramped, the other is fixed: the bit line at a word line that limits the current (compliance by the gate), or
+the word line at a bit line that is high enough. After each pulse the cell is read; it is formed at the first current above
+a threshold, and no further pulse is sent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import parse_chip_map
+from mho.errors import InputError
+from mho.instruments import Bench, Pulse
+from mho.instruments.bench_file import BenchSource
+from mho.procedures.base import Estimate, Procedure
+from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
+from mho.procedures.cells.switching import forming_extraction as extraction
+from mho.procedures.parameters import FloatParameter, ListParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
+from mho.runs.intervals import wilson_interval
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+BIT_LINE, WORD_LINE = "bit line", "word line"
+RAMPS = {
+    BIT_LINE: (2.0, 4.5),
+    WORD_LINE: (1.3, 4.0),
+}  # V: the forming law of oxide cells needs 2.3 to 4.2 V at the bit line
+MOST_STEPS, MOST_PULSES = 1000, 50_000_000  # of a ramp; of a run, whose rows then take 2 GB
+OVER_FORMED = 1.5  # times the highest level: a cell that conducts more is RESET with difficulty, and no level lies there
+NOT_FORMED, FORMED, OVER, CONDUCTED = range(4)  # codes of the map of states
+STATES = "0 not formed, 1 formed, 2 over-formed, 3 conducted before the ramp"
+EXPECTED = 0.45  # share of the ramp that a cell takes
+SHARES = 200  # levels at which the distribution is kept
+
+
+@dataclass(frozen=True)
+class Forming:
+    """Result of forming; `units` are those of the summary.
+
+    Attributes
+    ----------
+    voltage : (rows, columns) array
+        Of the ramped line, at the pulse that formed the cell, V; NaN where none did.
+    state : (rows, columns) array
+        `NOT_FORMED`, `FORMED`, `OVER` or `CONDUCTED`; -1 for a cell that was not visited.
+    conductance : (rows, columns) array
+        Last read, S.
+    summary : dict
+        Summary in the run file and of ``--json``.
+    path : Path
+        The run file.
+    """
+
+    voltage: Floats
+    state: Numbers
+    conductance: Floats
+    summary: dict[str, Any] = field(default_factory=dict)
+    path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        **{
+            f"{name}{end}": "V"
+            for name in ("median", "lower_quartile", "upper_quartile", "normal_mean", "normal_sd", "weibull_scale")
+            for end in ("", "_low", "_high")
+        },
+        **dict.fromkeys(("conductance_median", "conductance_lower", "conductance_upper"), "S"),
+        "virtual_seconds": "s",
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FormPlan:
+    """A ramp on cells of one bench.
+
+    Attributes
+    ----------
+    volts : (pulses,) array
+        Of the ramped line, V.
+    fixed : float
+        Of the other line, V.
+    width : float
+        s.
+    threshold : float
+        Current (A) above which a cell is formed.
+    over : float
+        Conductance (S) above which it is over-formed.
+    """
+
+    cells: CellRange
+    ramp: str
+    volts: Floats
+    fixed: float
+    width: float
+    threshold: float
+    over: float
+    read_voltage: float
+
+    def pulse(self, number: int) -> Pulse:
+        """Return a pulse of the ramp, by its number from 0."""
+        volts = float(self.volts[number])
+        voltage, gate = (volts, self.fixed) if self.ramp == BIT_LINE else (self.fixed, volts)
+        return Pulse("set", voltage, self.width, gate)
+
+
+def ramp_levels(start: float, stop: float, step: float) -> Floats:
+    """Return the levels (V) from `start` up to `stop` in steps of `step`; `InputError` where there is no such ramp."""
+    if not start < stop:
+        raise InputError(f"a ramp from {start:g} V to {stop:g} V does not rise; let stop be above start")
+    count = math.floor((stop - start) / step + 1e-9) + 1
+    if count > MOST_STEPS:
+        raise InputError(
+            f"a ramp from {start:g} V to {stop:g} V in steps of {step:g} V has {count} pulses, and {MOST_STEPS} is the "
+            "most; choose a larger step"
+        )
+    return np.round(start + step * np.arange(count), 9)
+
+
+class Form(Procedure):
+    """Form virgin cells by rising pulses: forming voltages with their distribution, yield, cells that failed."""
+
+    title: ClassVar[str] = "Form cells"
+    group: ClassVar[str] = "Cells"
+
+    array = Parameter("Array", default="multiply")
+    rows = Parameter("Rows", default="0:8")
+    columns = Parameter("Columns", default="0:8")
+    ramp = ListParameter("Line that is ramped", choices=[BIT_LINE, WORD_LINE], default=BIT_LINE)
+    start = FloatParameter(
+        "First level, 2 V (word line 1.3 V) unless given", units="V", minimum=0.1, maximum=20.0
+    )
+    stop = FloatParameter(
+        "Last level, 4.5 V (word line 4 V) unless given", units="V", minimum=0.1, maximum=20.0
+    )
+    step = FloatParameter("Step", units="V", minimum=1e-3, maximum=5.0, default=0.05)
+    voltage = FloatParameter(
+        "Bit line, if the word line is ramped",
+        units="V",
+        minimum=0.1,
+        maximum=20.0,
+    )
+    gate = FloatParameter(
+        "Word line, if the bit line is ramped",
+        units="V",
+        minimum=0.1,
+        maximum=20.0,
+    )
+    width = FloatParameter("Pulse width, the chip map's unless given", units="s", minimum=1e-9, maximum=1.0)
+    threshold = FloatParameter(
+        "Read current of a formed cell, at least",
+        units="A",
+        minimum=1e-12,
+        maximum=1.0,
+    )
+    over_formed = FloatParameter(
+        "Conductance of an over-formed cell, at least",
+        units="S", minimum=1e-9, maximum=1.0,
+    )  # fmt: skip
+
+    def check(self) -> tuple[CellRange, Floats]:
+        """Parse the range and compute the ramp."""
+        cells = CellRange.parse(self.rows, self.columns)
+        start, stop = (
+            default if given is None else float(given)
+            for given, default in zip((self.start, self.stop), RAMPS[self.ramp], strict=True)
+        )
+        volts = ramp_levels(start, stop, float(self.step))
+        if cells.count * len(volts) > MOST_PULSES:
+            raise InputError(
+                f"{cells.count:,} cells and a ramp of {len(volts)} pulses may take {cells.count * len(volts):,}, more than "
+                f"the {MOST_PULSES:,} of a run; form fewer cells, or choose a larger step"
+            )
+        for name, value, ramp in (("voltage", self.voltage, BIT_LINE), ("gate", self.gate, WORD_LINE)):
+            if value is not None and self.ramp == ramp:
+                raise InputError(
+                    f"{name} is given, and the {ramp} is ramped; leave it out, or ramp the other line"
+                )
+        return cells, volts
+
+    def prepare(self, given: tuple[CellRange, Floats], bench: Bench, rng: np.random.Generator) -> FormPlan:
+        """Check that the array has these cells and that the bench allows the last pulse."""
+        cells, volts = given
+        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        check_inside(chip.array(self.array), cells)
+        s, read = chip.write_verify, bench.file.read.voltage
+        fixed = (
+            (self.gate, s.forming_gate) if self.ramp == BIT_LINE else (self.voltage, s.forming_voltages[0])
+        )
+        plan = FormPlan(
+            cells,
+            self.ramp,
+            volts,
+            float(fixed[1] if fixed[0] is None else fixed[0]),
+            float(s.forming_width if self.width is None else self.width),
+            float(s.formed_above * read if self.threshold is None else self.threshold),
+            float(
+                OVER_FORMED * chip.levels.conductances[-1] if self.over_formed is None else self.over_formed
+            ),
+            read,
+        )
+        bench.check_read()
+        for number in (0, -1):
+            bench.check_pulse(plan.pulse(number))
+        if not plan.threshold < bench.file.read.current_limit:
+            raise InputError(
+                f"threshold is {plan.threshold:g} A, and reads are limited to {bench.file.read.current_limit:g} A: no cell "
+                "would ever be formed; choose less, or give [read] a larger `current_limit`"
+            )
+        return plan
+
+    def in_use(self, plan: FormPlan) -> Mapping[str, tuple[float | str, str]]:
+        """Return what was not given: the ramp's ends, the fixed line, width and thresholds."""
+        low, high = float(plan.volts[0]), float(plan.volts[-1])
+        fixed, ramped = ("gate", "voltage") if plan.ramp == BIT_LINE else ("voltage", "gate")
+        return {
+            "start": (low, "the procedure's"),
+            "stop": (high, "the procedure's"),
+            fixed: (plan.fixed, "the chip map's"),
+            ramped: (f"{low:g} to {high:g}", "ramped"),
+            "width": (plan.width, "the chip map's"),
+            "threshold": (plan.threshold, "the chip map's"),
+            "over_formed": (plan.over, "the chip map's"),
+        }
+
+    def layout(self, plan: FormPlan) -> Layout:
+        """Declare the pulses, the distribution, and maps of forming voltages, states and conductances."""
+        rows, columns = np.sort(plan.cells.rows), np.sort(plan.cells.columns)
+        pulses = Table(
+            "pulses",
+            (
+                Column("time", "s", description="bench time of the read"),
+                Column("row", dtype="u2"),
+                Column("column", dtype="u2"),
+                Column("pulse", dtype="u2", description="number in the ramp, 0 for the read before it"),
+                Column(
+                    "ramped", "V", dtype="f4", description=f"level of the {plan.ramp}; NaN before the ramp"
+                ),
+                Column("voltage", "V", dtype="f4", description="at the bit line"),
+                Column("width", "s", dtype="f4"),
+                Column("gate", "V", dtype="f4", description="word-line voltage"),
+                Column("current", "A", description="of the read after the pulse"),
+                Column("limited", dtype="u1", description="1 where that read was in compliance"),
+                Column("conductance", "S"),
+            ),
+            signal="conductance",
+            axis="ramped",
+            title="every pulse and the read after it",
+            rows=round(EXPECTED * plan.cells.count * len(plan.volts)),
+        )
+        shares = Table(
+            "formed",
+            (
+                Column("ramped", "V", description=f"level of the {plan.ramp}"),
+                Column("share", description="of the cells that were to be formed"),
+                Column("low", description="lower end of its 95 % interval (Wilson)"),
+                Column("high"),
+                Column("normal", description="normal distribution, fitted to the brackets"),
+                Column("weibull", description="Weibull's distribution, fitted to the brackets"),
+            ),
+            title="share of the cells that were formed up to each level",
+            rows=SHARES,
+        )
+        maps = tuple(
+            Map(f"{self.array}_{name}", unit, rows, columns, f"{self.array}: {title}")
+            for name, unit, title in (
+                ("forming_voltage", "V", f"level of the {plan.ramp} that formed the cell"),
+                ("forming_state", "", STATES),
+                ("conductance", "S", "conductance after the last pulse"),
+            )
+        )
+        figures = (
+            Figure(
+                "forming_distribution", table="formed", x="ramped", y=("share", "low", "high", "normal", "weibull"),
+                lines=(ReferenceLine(x="median", label="median"),), title="Share of the cells that are formed",
+            ),
+            Figure("forming_voltage", map=maps[0].name, title="Forming voltage"),
+            Figure(
+                "conductance_by_voltage", table="pulses", x="ramped", y="conductance", by=("row", "column"),
+                y_scale="log", title="Conductance along the ramp, by cell",
+            ),
+            Figure("conductance_after", kind="histogram", map=maps[2].name, title="Conductance after forming"),
+            Figure("forming_state", map=maps[1].name, title=STATES),
+        )  # fmt: skip
+        return Layout((pulses, shares), maps, default="formed", figures=figures)
+
+    def describe_cells(self, plan: FormPlan) -> str:
+        """Return array and ranges."""
+        return self._cells_as_given()
+
+    def _cells_as_given(self) -> str:
+        return f"{self.array}[{self.rows}, {self.columns}]"
+
+    def run_title(self) -> str:
+        """Return the name of the cells and what is ramped."""
+        return f"Form {self._cells_as_given()}, {self.ramp} ramped"
+
+    def estimate(self, given: tuple[CellRange, Floats], source: BenchSource) -> Estimate:
+        """Estimate the pulses: a cell takes about half of the ramp."""
+        return Estimate(pulses=round(EXPECTED * given[0].count * len(given[1])))
+
+    def execute(self, plan: FormPlan, bench: Bench, stream: Stream) -> Forming:
+        """Ramp cell after cell, then extract."""
+        shape, count = plan.cells.shape, plan.cells.count
+        formed_by = np.full(count, extraction.NEVER)
+        conductance, state = np.full(count, np.nan), np.full(count, -1)
+        voltage = np.full(count, np.nan)
+        survey = CellSurvey(
+            bench, stream, self.array, plan.cells.positions(), "pulses", EXPECTED * len(plan.volts)
+        )
+
+        def picture() -> None:
+            seen = np.where(state < 0, np.nan, state)
+            for name, values in (
+                ("forming_voltage", voltage),
+                ("forming_state", seen),
+                ("conductance", conductance),
+            ):
+                image = plan.cells.ascending(values.reshape(shape))
+                stream.snapshot(f"{self.array}_{name}", image, bench.now())
+
+        for part, (by, last, before) in survey.visit("forming", lambda cells: _ramped(cells, plan), picture):
+            formed_by[part], conductance[part] = by, last
+            voltage[part] = np.where(by >= 0, plan.volts[by], np.nan)
+            state[part] = np.select([before, by < 0, last > plan.over], [CONDUCTED, NOT_FORMED, OVER], FORMED)
+        wanted = formed_by[state != CONDUCTED]
+        summary = _summary(plan, state, wanted, conductance)
+        _record_shares(plan, wanted, stream)
+        _say(summary, plan, stream)
+        summary["virtual_seconds"] = bench.now()
+        return Forming(voltage.reshape(shape), state.reshape(shape), conductance.reshape(shape), summary)
+
+
+def _ramped(cells: VisitedCells, plan: FormPlan) -> tuple[Numbers, Floats, NDArray[np.bool_]]:
+    """Ramp cells; return the pulse that formed each, last conductances (S), and which conducted before."""
+    formed_by, conductance = np.full(cells.count, extraction.NEVER), np.full(cells.count, np.nan)
+
+    def read(which: Numbers, number: int, **pulse: float) -> NDArray[np.bool_]:
+        found = cells.read(which, plan.read_voltage)
+        cells.record(which, pulse=number, **pulse, **found._asdict())
+        conductance[which] = found.conductance
+        return ~(found.current < plan.threshold)  # also where the range overflowed
+
+    before = read(
+        np.arange(cells.count), 0, ramped=math.nan, voltage=plan.read_voltage, width=0.0, gate=math.nan
+    )
+    which = np.flatnonzero(~before)
+    for number, level in enumerate(plan.volts.tolist()):
+        if not which.size:
+            break
+        pulse = plan.pulse(number)
+        cells.pulse(which, "set", pulse.voltage, pulse.width, pulse.gate)
+        formed = read(
+            which, number + 1, ramped=level, voltage=pulse.voltage, width=pulse.width, gate=pulse.gate
+        )
+        formed_by[which[formed]] = number
+        which = which[~formed]
+    return formed_by, conductance, before
+
+
+def _summary(plan: FormPlan, state: Numbers, wanted: Numbers, conductance: Floats) -> dict[str, Any]:
+    """Return counts, yield, quantiles and fitted parameters; an end that the ramp does not reach is None."""
+    counts = {
+        name: int((state == code).sum())
+        for name, code in (
+            ("formed", FORMED), ("over_formed", OVER), ("not_formed", NOT_FORMED), ("conducted_before", CONDUCTED),
+        )
+    }  # fmt: skip
+    low, high = wilson_interval(counts["formed"], len(wanted), extraction.LEVEL)
+    after = conductance[np.isin(state, (FORMED, OVER))]
+    quartiles = np.quantile(after, (0.25, 0.5, 0.75)).tolist() if after.size else [None] * 3
+    summary: dict[str, Any] = {
+        "cells": len(state),
+        **counts,
+        "yield": counts["formed"] / len(wanted) if len(wanted) else None,
+        "yield_low": low,
+        "yield_high": high,
+        "pulses": int(np.where(wanted >= 0, wanted + 1, len(plan.volts)).sum()),
+    }
+    for name, share in (("median", 0.5), ("lower_quartile", 0.25), ("upper_quartile", 0.75)):
+        summary |= _named(name, extraction.quantile(share, wanted, plan.volts))
+    normal, weibull = extraction.fit_normal(wanted, plan.volts), extraction.fit_weibull(wanted, plan.volts)
+    if normal is not None:
+        summary |= _named("normal_mean", normal.first) | _named("normal_sd", normal.second)
+    if weibull is not None:
+        summary |= _named("weibull_scale", weibull.first) | _named("weibull_shape", weibull.second)
+    if normal is not None and weibull is not None:
+        summary["better_fit"] = "normal" if normal.likelihood >= weibull.likelihood else "Weibull"
+    names = ("conductance_lower", "conductance_median", "conductance_upper")
+    return summary | dict(zip(names, quartiles, strict=True))
+
+
+def _named(name: str, found: extraction.Estimate) -> dict[str, float | None]:
+    values = {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return {key: value if math.isfinite(value) else None for key, value in values.items()}
+
+
+def _record_shares(plan: FormPlan, wanted: Numbers, stream: Stream) -> None:
+    volts = np.linspace(plan.volts[0], plan.volts[-1], max(SHARES, len(plan.volts)))
+    nothing = np.full(len(volts), np.nan)
+    share, low, high = extraction.shares(wanted, len(plan.volts))
+    normal, weibull = extraction.fit_normal(wanted, plan.volts), extraction.fit_weibull(wanted, plan.volts)
+    by = np.searchsorted(plan.volts, volts + 1e-9) - 1  # the last pulse up to there
+    stream.record_block(
+        "formed",
+        {
+            "ramped": volts,
+            "share": share[by],
+            "low": low[by],
+            "high": high[by],
+            "normal": nothing if normal is None else extraction.normal_share(volts, normal),
+            "weibull": nothing if weibull is None else extraction.weibull_share(volts, weibull),
+        },
+    )
+
+
+def _say(summary: Mapping[str, Any], plan: FormPlan, stream: Stream) -> None:
+    """Tell what a user has to know of cells that are not as they were wanted."""
+    if summary["conducted_before"]:
+        stream.say(
+            f"{summary['conducted_before']} of {summary['cells']} cells conducted more than {plan.threshold:.3g} A before "
+            "the ramp and were left alone: they were formed before, or are shorted (`mho run contact` tells)"
+        )
+    if summary["not_formed"]:
+        stream.say(
+            f"{summary['not_formed']} of {summary['cells']} cells were not formed up to {plan.volts[-1]:g} V at the "
+            f"{plan.ramp}",
+            "WARNING",
+        )
+    if summary["over_formed"]:
+        other = "lower `gate`" if plan.ramp == BIT_LINE else "lower `stop`"
+        stream.say(
+            f"{summary['over_formed']} cells conduct more than {1e6 * plan.over:.3g} µS after forming; {other} limits "
+            "their current",
+            "WARNING",
+        )

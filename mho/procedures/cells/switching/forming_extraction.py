@@ -1,0 +1,213 @@
+"""What a forming ramp tells of the cells: quantiles of the forming voltage, and the parameters of its distribution.
+
+A ramp brackets the voltage at which a cell forms: above the last pulse that did not form it, up to the one that did. A cell
+that no pulse formed lies above the ramp, one that the first pulse formed below it. Everything here keeps to that: counts
+between grid points, likelihoods of intervals (interval censoring), and quantiles that end where the ramp ended.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.runs.intervals import wilson_interval
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+LEVEL = 0.95
+"""Of all intervals."""
+
+DEVIATES = 1.959964
+"""Standard deviations from the middle to the end of such an interval."""
+
+FEWEST = 5
+"""Cells that formed within the ramp, below which no distribution is fitted."""
+
+NEVER = -1
+"""Number of the pulse that formed a cell, for one that none formed."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval; an end is infinite, and the number NaN, where the ramp does not reach it."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution of two parameters, fitted to forming voltages.
+
+    Attributes
+    ----------
+    first, second : Estimate
+        Mean and standard deviation (V) of a normal one; scale (V) and shape of Weibull's.
+    likelihood : float
+        Logarithm of the likelihood.
+    """
+
+    first: Estimate
+    second: Estimate
+    likelihood: float
+
+
+def shares(formed_by: Numbers, pulses: int) -> tuple[Floats, Floats, Floats]:
+    """Return the share of cells that were formed by each pulse or an earlier one, and the ends of its Wilson interval.
+
+    Parameters
+    ----------
+    formed_by : (cells,) array
+        Number of the pulse that formed each cell, from 0; `NEVER` for none.
+    pulses : int
+        Of the whole ramp.
+    """
+    done = np.cumsum(np.bincount(formed_by[formed_by >= 0], minlength=pulses))
+    ends = [wilson_interval(int(count), len(formed_by), LEVEL) for count in done]
+    low, high = (np.array(side, dtype=float) for side in zip(*ends, strict=True))
+    return done / max(len(formed_by), 1), low, high
+
+
+def quantile(share: float, formed_by: Numbers, volts: Floats) -> Estimate:
+    """Return a quantile (V) of the forming voltage, with the interval between order statistics, whatever the distribution.
+
+    Parameters
+    ----------
+    share : float
+        Between 0 and 1: 0.5 is the median.
+    formed_by : (cells,) array
+        As `shares` has it.
+    volts : (pulses,) array
+        The ramp, V, ascending.
+    """
+    from scipy.stats import binom  # loads slowly
+
+    count = len(formed_by)
+    if not count:
+        return Estimate(math.nan, -math.inf, math.inf)
+    reached = np.cumsum(np.bincount(formed_by[formed_by >= 0], minlength=len(volts))) / count
+    place = int(np.searchsorted(reached, share - 1e-12))
+    if place == len(volts) or place == 0:  # beyond an end of the ramp, nothing says how far
+        value = math.nan
+    else:
+        before = float(reached[place - 1])
+        part = (share - before) / float(reached[place] - before)
+        value = float(volts[place - 1] + part * (volts[place] - volts[place - 1]))
+    ranked = np.sort(np.where(formed_by >= 0, formed_by, len(volts)))
+    tail = (1.0 - LEVEL) / 2.0
+    first, last = (int(binom.ppf(one, count, share)) for one in (tail, 1.0 - tail))
+    below = np.concatenate([[-np.inf], volts])  # under the bracket of each pulse, and of none
+    above = np.append(volts, np.inf)
+    low = -math.inf if first == 0 else float(below[ranked[first - 1]])
+    high = math.inf if last >= count else float(above[ranked[last]])
+    return Estimate(value, low, high)
+
+
+def fit_normal(formed_by: Numbers, volts: Floats) -> Distribution | None:
+    """Fit a normal distribution to the brackets; None where fewer than five cells formed, or at two pulses at most."""
+    from scipy.special import log_ndtr
+
+    def log_survival(x: Floats, first: float, log_second: float) -> Floats:
+        # Not beyond 30 standard deviations: the optimiser may come along there.
+        survival: Floats = log_ndtr(np.clip((first - x) / math.exp(log_second), -30.0, 30.0))
+        return survival
+
+    def start(middle: float, spread: float) -> tuple[float, float]:
+        return middle, math.log(spread)
+
+    found = _fit(formed_by, volts, log_survival, start)
+    if found is None:
+        return None
+    (mean, log_sd), (mean_error, sd_error), likelihood = found
+    centre = Estimate(mean, mean - DEVIATES * mean_error, mean + DEVIATES * mean_error)
+    return Distribution(centre, _of_logarithm(log_sd, sd_error), likelihood)
+
+
+def fit_weibull(formed_by: Numbers, volts: Floats) -> Distribution | None:
+    """Fit Weibull's distribution, 1 - exp(-(V/scale)^shape), to the brackets; None as `fit_normal`."""
+
+    def log_survival(x: Floats, log_scale: float, log_shape: float) -> Floats:
+        power = math.exp(min(log_shape, 7.0)) * (np.log(np.maximum(x, 1e-9)) - log_scale)
+        return -np.exp(np.clip(power, -500.0, 6.0))
+
+    def start(middle: float, spread: float) -> tuple[float, float]:
+        return math.log(middle * 1.05), math.log(max(1.2 * middle / spread, 1.0))
+
+    found = _fit(formed_by, volts, log_survival, start)
+    if found is None:
+        return None
+    (log_scale, log_shape), errors, likelihood = found
+    return Distribution(_of_logarithm(log_scale, errors[0]), _of_logarithm(log_shape, errors[1]), likelihood)
+
+
+def normal_share(volts: Floats, fitted: Distribution) -> Floats:
+    """Return the share of cells that form below each voltage (V)."""
+    from scipy.special import ndtr
+
+    share: Floats = ndtr((volts - fitted.first.value) / fitted.second.value)
+    return share
+
+
+def weibull_share(volts: Floats, fitted: Distribution) -> Floats:
+    """Return the share of cells that form below each voltage (V)."""
+    share: Floats = -np.expm1(-((np.maximum(volts, 0.0) / fitted.first.value) ** fitted.second.value))
+    return share
+
+
+def _of_logarithm(middle: float, error: float) -> Estimate:
+    low, value, high = (math.exp(min(middle + side * error, 700.0)) for side in (-DEVIATES, 0.0, DEVIATES))
+    return Estimate(value, low, high)
+
+
+def _fit(
+    formed_by: Numbers,
+    volts: Floats,
+    log_survival: Callable[[Floats, float, float], Floats],
+    start: Callable[[float, float], tuple[float, float]],
+) -> tuple[tuple[float, float], tuple[float, float], float] | None:
+    """Maximise the likelihood of the brackets; return parameters, their standard errors, and its logarithm.
+
+    Parameters
+    ----------
+    log_survival : callable
+        Logarithm of the share that forms above voltages, for both parameters.
+    start : callable
+        Parameters to start from, by the middle and the spread of the voltages (V).
+    """
+    from scipy.optimize import minimize
+
+    inside = formed_by[formed_by >= 0]
+    counts = np.bincount(inside, minlength=len(volts)).astype(float)
+    if len(inside) < FEWEST or np.count_nonzero(counts) < 3:
+        return None
+    never = float(len(formed_by) - len(inside))
+    middle, spread = float(np.median(volts[inside])), max(float(volts[inside].std()), 1e-3)
+
+    def cost(parameters: Floats) -> float:
+        above = log_survival(volts, *parameters)
+        before = np.concatenate([[0.0], above[:-1]])
+        within = before + np.log(-np.expm1(np.minimum(above - before, -1e-12)))
+        return -float(counts @ within + never * above[-1])
+
+    best = minimize(cost, start(middle, spread), method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-7})
+    covariance = np.linalg.pinv(_curvature(cost, best.x))
+    errors = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    return (float(best.x[0]), float(best.x[1])), (float(errors[0]), float(errors[1])), -float(best.fun)
+
+
+def _curvature(cost: Callable[[Floats], float], at: Floats, step: float = 2e-3) -> Floats:
+    """Return the second derivatives of a function of two parameters, (2, 2), by central differences."""
+    moves = step * np.eye(2)
+    found = np.empty((2, 2))
+    for i in range(2):
+        for j in range(2):
+            signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+            corners = [a * b * cost(at + a * moves[i] + b * moves[j]) for a, b in signs]
+            found[i, j] = sum(corners) / (4.0 * step * step)
+    return found

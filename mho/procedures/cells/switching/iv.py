@@ -1,0 +1,497 @@
+"""I-V loops of cells, timed by the instrument: bipolar sweeps, cycle after cycle, with SET and RESET extracted.
+
+The compliance is the word line's, one for each half if wanted, or the source-measure unit's in the positive half. Every
+point is kept; what is extracted of each loop is in a table of its own (`iv_extraction`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import parse_chip_map
+from mho.errors import InputError
+from mho.instruments import Bench, Cell, Reading
+from mho.instruments.bench_file import BenchSource
+from mho.procedures.base import Estimate, Procedure
+from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.cells.formed_cells import form_first
+from mho.procedures.cells.switching.iv_extraction import Branches, Loops, extract, low_field, median_interval
+from mho.procedures.cells.switching.response_curve import spread_of
+from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Figure, Layout, Map, Table
+
+Floats = NDArray[np.float64]
+
+MOST_POINTS = 2500  # list length that every source-measure unit supports
+MOST_IN_ALL = 50_000_000  # points of a run: its results also take 0.5 GB of memory
+SIMULATED_POINT, HARDWARE_POINT, HARDWARE_SWEEP = 0.05e-3, 1e-3, 0.1  # s of wall time beside the aperture (?)
+LINE_FREQUENCY = 50.0  # Hz
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """Result of the loops; `units` are those of the summary.
+
+    Attributes
+    ----------
+    voltages : (points,) array
+        Levels of each sweep, V.
+    currents : (cycles, rows, columns, points) array
+        A; NaN where the measurement range overflowed.
+    limited : (cycles, rows, columns, points) array of bool
+        Whether the point was in compliance.
+    conductance : (cycles, rows, columns) array
+        At low voltage on the way back, S: the state after the sweep.
+    loops : Loops
+        What was extracted of each, (cycles, rows, columns).
+    summary : dict
+        Summary in the run file and of ``--json``.
+    path : Path
+        The run file.
+    """
+
+    voltages: Floats
+    currents: Floats
+    limited: NDArray[np.bool_]
+    conductance: Floats
+    loops: Loops
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        "largest_current": "A",
+        "mean_conductance": "S",
+        **{
+            f"{name}{end}": unit
+            for name, unit in (
+                ("v_set", "V"),
+                ("v_reset", "V"),
+                ("lrs", "S"),
+                ("hrs", "S"),
+                ("peak_current", "A"),
+            )
+            for end in ("", "_low", "_high", "_device_sd", "_cycle_sd")
+        },
+        "virtual_seconds": "s",
+    }
+
+
+def levels(highest: float, lowest: float, step: float) -> Floats:
+    """Return the levels of a sweep 0, `highest`, `lowest`, 0 in equal steps of `step` at most; all in V.
+
+    Each section is divided evenly, so that its ends are exact.
+
+    Raises
+    ------
+    InputError
+        When both extremes are 0, the step is not positive, or there are more than 2500 levels.
+    """
+    if not lowest <= 0.0 <= highest or lowest == highest:
+        raise InputError(
+            f"a sweep from {lowest:g} V to {highest:g} V goes nowhere; lowest is at most 0 V, highest at least 0 V, "
+            "and one of them is not 0 V"
+        )
+    if not step > 0.0:
+        raise InputError(f"a step of {step:g} V goes nowhere; choose a positive one")
+    ends = [0.0, *([highest] if highest else []), *([lowest] if lowest else []), 0.0]
+    steps = [math.ceil(abs(end - start) / step - 1e-9) for start, end in pairwise(ends)]
+    if sum(steps) + 1 > MOST_POINTS:
+        raise InputError(
+            f"a sweep in steps of {step:g} V has {sum(steps) + 1} points, and {MOST_POINTS} is the most; "
+            "choose a larger step"
+        )
+    ways = [
+        np.linspace(start, end, count + 1)[1:]
+        for (start, end), count in zip(pairwise(ends), steps, strict=True)
+    ]
+    return np.concatenate([[0.0], *ways])
+
+
+def conductance_left(voltages: Floats, currents: Floats, limited: NDArray[np.bool_], window: float) -> float:
+    """Return the conductance (S) on a sweep's way back: least squares through 0 of its end within +-`window` (V).
+
+    NaN where no point lies there, or all of them were limited.
+    """
+    back = np.arange(len(voltages)) > np.abs(voltages).argmax()
+    if voltages.min() < 0.0 < voltages.max():  # for both signs the way back is the last section
+        back = np.arange(len(voltages)) > voltages.argmin()
+    return float(low_field(voltages, currents, back & ~limited, window))
+
+
+@dataclass(frozen=True)
+class SweptCells:
+    """The cells to sweep, and the levels.
+
+    Attributes
+    ----------
+    voltages : (points,) array
+        V.
+    """
+
+    cells: CellRange
+    voltages: Floats
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A sweep on one bench.
+
+    Attributes
+    ----------
+    gate, gate_reset : float
+        At the word line in the positive and in the negative half, V.
+    limit : float or None
+        Current limit (A) of the source in the positive half; None for the bench's own.
+    window : float
+        Largest voltage (V) on the way back from which the remaining conductance is fitted.
+    bench_limit : float
+        That one, A.
+    formed_above : float
+        Conductance (S) of a formed cell.
+    """
+
+    swept: SweptCells
+    gate: float
+    gate_reset: float
+    limit: float | None
+    window: float
+    bench_limit: float
+    formed_above: float
+
+    @property
+    def parts(self) -> tuple[tuple[slice, float, float | None], ...]:
+        """The lists that the instrument sweeps, each with word line (V) and current limit (A): one, or one a half."""
+        volts = self.swept.voltages
+        whole = slice(0, len(volts))
+        if self.gate_reset == self.gate and self.limit is None:
+            return ((whole, self.gate, None),)
+        # Between the halves the levels pass 0 V; a list ends there anyhow.
+        turn = int(np.argmax(Branches.of(volts).out)) if volts.min() < 0.0 else len(volts)
+        positive, negative = slice(0, turn), slice(turn, len(volts))
+        halves = ((positive, self.gate, self.limit), (negative, self.gate_reset, None))
+        return tuple(half for half in halves if half[0].start < half[0].stop and np.any(volts[half[0]]))
+
+
+class IV(Procedure):
+    """Sweep the voltage at cells, up, down and back; extract SET and RESET voltages, both states and their window."""
+
+    version: ClassVar[str] = (
+        "3"  # 2 was called Sweep, and extracted nothing; in version 1 a gate of 0 meant none given
+    )
+    title: ClassVar[str] = "I-V loops"
+    group: ClassVar[str] = "Cells"
+
+    array = Parameter("Array", default="multiply")
+    rows = Parameter("Rows", default="0:2")
+    columns = Parameter("Columns", default="0:2")
+    highest = FloatParameter("Highest voltage", units="V", minimum=0.0, maximum=10.0, default=0.5)
+    lowest = FloatParameter("Lowest voltage", units="V", minimum=-10.0, maximum=0.0, default=0.0)
+    step = FloatParameter("Largest step", units="V", minimum=1e-4, maximum=1.0, default=0.02)
+    gate = FloatParameter("Word-line voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0)
+    gate_reset = FloatParameter("The same in the negative half", units="V", minimum=0.1, maximum=10.0)
+    compliance = FloatParameter("Source's limit, positive half", units="A", minimum=1e-9, maximum=1.0)
+    delay = FloatParameter("Wait at each level", units="s", minimum=0.0, maximum=100.0, default=0.0)
+    cycles = IntegerParameter("Sweeps of each cell", minimum=1, maximum=100_000, default=1)
+    least_change = FloatParameter("Factor that counts as switching", minimum=1.05, maximum=1e6, default=2.0)
+
+    def check(self) -> SweptCells:
+        """Parse the ranges and compute the levels."""
+        cells = CellRange.parse(self.rows, self.columns)
+        voltages = levels(self.highest, self.lowest, self.step)
+        for name, missing in (("gate_reset", not self.lowest), ("compliance", not self.highest)):
+            if getattr(self, name) is not None and missing:
+                half = "negative" if name == "gate_reset" else "positive"
+                raise InputError(
+                    f"{name} is for the {half} half, and none is swept; leave it out, or sweep that half"
+                )
+        points = cells.count * self.cycles * len(voltages)
+        if points > MOST_IN_ALL:
+            raise InputError(
+                f"{points:,} points are more than the {MOST_IN_ALL:,} a run may have; sweep fewer cells or less often, or "
+                "choose a larger step"
+            )
+        return SweptCells(cells, voltages)
+
+    def prepare(self, given: SweptCells, bench: Bench, rng: np.random.Generator) -> SweepPlan:
+        """Check that the array has these cells and that the bench allows the levels."""
+        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        check_inside(chip.array(self.array), given.cells)
+        bench.check_read()
+        gate = bench.file.read.gate if self.gate is None else float(self.gate)
+        limit = None if self.compliance is None else float(self.compliance)
+        if limit is not None:
+            bench.limits.check_current("bit line", limit)
+        plan = SweepPlan(
+            given,
+            gate,
+            gate if self.gate_reset is None else float(self.gate_reset),
+            limit,
+            max(bench.file.read.voltage, float(self.step)),
+            bench.file.read.current_limit,
+            chip.write_verify.formed_above,
+        )
+        for part, word_line, _ in plan.parts:
+            bench.check_sweep(given.voltages[part].tolist(), word_line)
+        return plan
+
+    @classmethod
+    def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Remove a gate of 0 V, which stood for the bench's in version 1."""
+        old = version == "1" and values.get("gate") == 0
+        return {name: one for name, one in values.items() if not (old and name == "gate")}
+
+    def in_use(self, plan: SweepPlan) -> Mapping[str, tuple[float, str]]:
+        """Return the word line's voltages, and the limit of the source."""
+        return {
+            "gate": (plan.gate, "the bench's"),
+            "gate_reset": (plan.gate_reset, "as gate"),
+            "compliance": (plan.bench_limit, "the bench's"),
+        }
+
+    def layout(self, plan: SweepPlan) -> Layout:
+        """Declare one table of points, and a map of conductances after each cycle of sweeps."""
+        cells, voltages = plan.swept.cells, plan.swept.voltages
+        table = Table(
+            "sweeps",
+            (
+                Column("time", "s", description="bench time at the end of the sweep"),
+                Column("sweep", dtype="u4", description="number of the sweep"),
+                Column("row", dtype="u2"),
+                Column("column", dtype="u2"),
+                Column("voltage", "V", description="bit-line voltage, measured"),
+                Column("current", "A", description="current"),
+                Column("limited", dtype="u1", description="1 where the point was in compliance"),
+            ),
+            signal="current",
+            axis="voltage",
+            title="I-V curves",
+            series="sweep",
+            rows=cells.count * self.cycles * len(voltages),
+        )
+        image = Map(
+            f"{self.array}_conductance",
+            "S",
+            np.sort(cells.rows),
+            np.sort(cells.columns),
+            f"{self.array}: conductance that the sweep left",
+        )
+        loops = Table(
+            "loops",
+            (
+                Column("sweep", dtype="u4", description="number of the sweep"),
+                Column("cycle", dtype="u4"),
+                Column("row", dtype="u2"),
+                Column("column", dtype="u2"),
+                Column("v_set", "V", description="steepest rise; NaN where the cell was not set"),
+                Column("v_reset", "V", description="steepest fall; NaN where it was not reset"),
+                Column("lrs", "S", description="at low voltage, after the positive half"),
+                Column("hrs", "S", description="at low voltage, after the negative half"),
+                Column("window", description="lrs / hrs"),
+                Column("peak_current", "A", description="largest on the way to the lowest voltage"),
+                Column("peak_voltage", "V", description="where it flows"),
+            ),
+            signal="window",
+            axis="cycle",
+            title="what was extracted of each loop",
+            series="",
+            rows=cells.count * self.cycles,
+        )
+        curves = Figure(
+            "current_voltage",
+            table=table.name,
+            x="voltage",
+            y="current",
+            by=("row", "column"),
+            y_scale="log",
+            title="I-V curves by cell",
+        )
+        extracted = (
+            Figure("set_voltage", kind="distribution", table="loops", x="v_set", y_scale="probability"),
+            Figure("reset_voltage", kind="distribution", table="loops", x="v_reset", y_scale="probability"),
+            Figure(
+                "states", kind="errorbars", table="loops", x="cycle", y=("lrs", "hrs"), y_scale="log",
+                title="Both states at low voltage, by cycle",
+            ),
+            Figure("window", kind="distribution", table="loops", x="window", x_scale="log", title="On/off window"),
+        )  # fmt: skip
+        figures = (curves, *extracted, Figure(image.name, map=image.name))
+        return Layout((table, loops), (image,), default=table.name, figures=figures)
+
+    def describe_cells(self, plan: SweepPlan) -> str:
+        """Return array and ranges."""
+        return self._cells_as_given()
+
+    def _cells_as_given(self) -> str:
+        return f"{self.array}[{self.rows}, {self.columns}]"
+
+    def run_title(self) -> str:
+        """Return the name of the cells and the range of the sweep."""
+        reach = f"{self.lowest:g} to {self.highest:g} V" if self.lowest else f"to {self.highest:g} V"
+        return f"I-V of {self._cells_as_given()} {reach}"
+
+    def estimate(self, given: SweptCells, source: BenchSource) -> Estimate:
+        """Estimate the time from delay and integration per point; there are no pulses."""
+        sweeps, points = given.cells.count * self.cycles, len(given.voltages)
+        if source.bench.simulation is not None:  # delays take no wall time there
+            return Estimate(pulses=0, seconds=SIMULATED_POINT * sweeps * points)
+        point = HARDWARE_POINT + self.delay + source.bench.read.nplc / LINE_FREQUENCY
+        return Estimate(pulses=0, seconds=sweeps * (HARDWARE_SWEEP + points * point))
+
+    def execute(self, plan: SweepPlan, bench: Bench, stream: Stream) -> Sweeps:
+        """Sweep cell after cell, cycle after cycle, and extract after each cycle."""
+        cells, voltages = plan.swept.cells, plan.swept.voltages
+        shape = (self.cycles, *cells.shape)
+        currents = np.full((*shape, len(voltages)), np.nan)
+        limited = np.zeros(currents.shape, dtype=bool)
+        conductance = np.full(shape, np.nan)
+        total, done, kept = int(np.prod(shape)), 0, 0
+
+        def keep() -> None:
+            """Extract of the loops of a cycle that were swept, which an interrupted run keeps, too."""
+            nonlocal kept
+            some = np.arange(kept, done)
+            loops = self._extracted(plan, currents.reshape(total, -1)[some], limited.reshape(total, -1)[some])
+            cycle, i, j = np.unravel_index(some, shape)
+            stream.record_block(
+                "loops",
+                {
+                    "sweep": some,
+                    "cycle": cycle,
+                    "row": cells.rows[i],
+                    "column": cells.columns[j],
+                    **vars(loops),
+                },
+            )
+            kept = done
+
+        try:
+            for number, (cycle, i, j) in enumerate(np.ndindex(shape)):
+                cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
+                readings = self._loop(plan, bench, cell)
+                measured, currents[cycle, i, j], limited[cycle, i, j] = zip(*readings, strict=True)
+                self._record(
+                    stream, bench, number, cell, measured, currents[cycle, i, j], limited[cycle, i, j]
+                )
+                done = number + 1
+                conductance[cycle, i, j] = conductance_left(
+                    voltages, currents[cycle, i, j], limited[cycle, i, j], plan.window
+                )
+                stream.check()
+                stream.progress("sweeping", done, total)
+                if (i, j) == (shape[1] - 1, shape[2] - 1):
+                    stream.snapshot(
+                        f"{self.array}_conductance", cells.ascending(conductance[cycle]), bench.now()
+                    )
+                    keep()
+        finally:
+            if kept < done:
+                keep()
+        loops = self._extracted(plan, currents, limited)
+        summary = {
+            "cells": cells.count,
+            "sweeps": total,
+            "points": int(currents.size),
+            "limited_points": int(limited.sum()),
+            "largest_current": float(np.nanmax(np.abs(currents), initial=0.0)),
+            "mean_conductance": _mean(conductance),
+            **_of_loops(loops),
+            "virtual_seconds": bench.now(),
+        }
+        self._say(plan, stream, loops, summary)
+        return Sweeps(voltages, currents, limited, conductance, loops, summary)
+
+    def _extracted(self, plan: SweepPlan, currents: Floats, limited: NDArray[np.bool_]) -> Loops:
+        return extract(plan.swept.voltages, currents, limited, plan.window, float(self.least_change))
+
+    def _loop(self, plan: SweepPlan, bench: Bench, cell: Cell) -> list[Reading]:
+        """Sweep a cell once, in one list or in two with a setting of its own each."""
+        readings: list[Reading] = []
+        for part, gate, limit in plan.parts:
+            settings: AbstractContextManager[None] = (
+                nullcontext() if limit is None else bench.metering(current_limit=limit)
+            )
+            with settings:
+                readings += bench.sweep(cell, plan.swept.voltages[part].tolist(), gate=gate, delay=self.delay)
+        return readings
+
+    def _record(
+        self,
+        stream: Stream,
+        bench: Bench,
+        number: int,
+        cell: Cell,
+        measured: Sequence[float],
+        currents: Floats,
+        limited: NDArray[np.bool_],
+    ) -> None:
+        points = len(currents)
+        stream.record_block(
+            "sweeps",
+            {
+                "time": np.full(points, bench.now()),
+                "sweep": np.full(points, number),
+                "row": np.full(points, cell.row),
+                "column": np.full(points, cell.column),
+                "voltage": measured,
+                "current": currents,
+                "limited": limited,
+            },
+        )
+
+    def _say(self, plan: SweepPlan, stream: Stream, loops: Loops, summary: Mapping[str, Any]) -> None:
+        """Tell of cells that seem virgin, and of loops that did not switch."""
+        with np.errstate(invalid="ignore"):
+            virgin = ~((loops.lrs > plan.formed_above) | (loops.hrs > plan.formed_above)).any(axis=0)
+            virgin &= ~np.isnan(loops.lrs).all(axis=0)
+        if virgin.any():
+            stream.say(
+                f"{int(virgin.sum())} of {virgin.size} cells conduct less than {1e6 * plan.formed_above:.3g} µS in every "
+                f"loop; those that were never formed: {form_first(self.array, self.rows, self.columns)}",
+                "WARNING",
+            )
+        for name, done, range_ in (("SET", "sets", self.highest), ("RESET", "resets", self.lowest)):
+            if range_ and 0 < summary[done] < summary["sweeps"]:
+                stream.say(f"{summary['sweeps'] - summary[done]} of {summary['sweeps']} loops show no {name}")
+
+
+def _of_loops(loops: Loops) -> dict[str, Any]:
+    """Return medians with intervals, and spreads from cell to cell and from cycle to cycle, of what was extracted.
+
+    The interval of a median is that of the cells' medians, None for fewer than six cells: cycles of a cell are not
+    independent.
+    """
+    found: dict[str, Any] = {}
+    cell = np.broadcast_to(np.arange(loops.lrs[0].size), (len(loops.lrs), loops.lrs[0].size)).ravel()
+    quantities = {"v_set": loops.v_set, "v_reset": loops.v_reset, "lrs": loops.lrs, "hrs": loops.hrs}
+    quantities |= {"window": loops.window, "peak_current": loops.peak_current}
+    found |= {"sets": int(np.isfinite(loops.v_set).sum()), "resets": int(np.isfinite(loops.v_reset).sum())}
+    for name, values in quantities.items():
+        flat = values.ravel()
+        known = np.isfinite(flat)
+        if not known.any():
+            continue
+        each = [np.median(flat[known & (cell == one)]) for one in np.unique(cell[known])]
+        ends = zip(("low", "high"), median_interval(np.array(each)), strict=True)
+        found[name] = float(np.median(flat[known]))
+        found |= {f"{name}_{end}": value if math.isfinite(value) else None for end, value in ends}
+        if name in ("v_set", "v_reset"):
+            spread = spread_of(flat[known], cell[known])
+            found |= {f"{name}_device_sd": spread.device, f"{name}_cycle_sd": spread.cycle}
+    if np.isfinite(loops.window).any():
+        found["window_5_percent"] = float(np.nanquantile(loops.window, 0.05))
+    return found
+
+
+def _mean(conductance: Floats) -> float | None:
+    """Return the mean of the finite values, S; None when there are none."""
+    known = conductance[np.isfinite(conductance)]
+    return float(known.mean()) if known.size else None

@@ -1,0 +1,205 @@
+"""What I-V loops tell of switching: states at low voltage, SET and RESET voltage, window, for all sweeps at once.
+
+A loop goes 0 V, highest, lowest, 0 V. Each half has a branch out and a branch back. The state before and after a half is
+the conductance at low voltage on the two branches, by least squares through 0 V. The cell has switched where they differ
+by more than a factor; the voltage is that of the steepest change of log |I/V| on the branch out. Three things make it
+robust: the change at a place is the median of the three points after it less that of the three before, so that a spike is
+no switching; the current at 0 V, which is the meter's own noise and offset, is added in squares, so that the logarithm of
+nothing does not jump; and conduction that rises smoothly with the voltage is not taken for a SET.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+WINDOW = 3  # points on either side of a change
+NOISE = 3.0  # times the current at 0 V, below which a current is not told from none
+FEW = 1e-12  # S: below every conductance
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Which points of a sweep belong to which branch; the masks of a half that is not swept are empty.
+
+    Attributes
+    ----------
+    up, down : (points,) arrays of bool
+        Positive voltages, from 0 V to the highest and back.
+    out, back : (points,) arrays of bool
+        Negative voltages, from 0 V to the lowest and back.
+    """
+
+    up: Mask
+    down: Mask
+    out: Mask
+    back: Mask
+
+    @classmethod
+    def of(cls, voltages: Floats) -> Branches:
+        """Cut the levels (V) of a loop, positive half first."""
+        place = np.arange(len(voltages))
+        top, bottom = int(voltages.argmax()), int(voltages.argmin())
+        positive, negative = voltages > 0.0, voltages < 0.0
+        return cls(
+            positive & (place <= top),
+            positive & (place > top),
+            negative & (place <= bottom),
+            negative & (place > bottom),
+        )
+
+
+@dataclass(frozen=True)
+class Loops:
+    """What was extracted of each sweep, arrays of one shape; NaN where there is nothing to extract.
+
+    Attributes
+    ----------
+    v_set, v_reset : array
+        V; NaN where the cell did not switch.
+    lrs, hrs : array
+        Conductance at low voltage after the positive half, and before it; of a loop with a negative half that after this
+        one, S.
+    window : array
+        lrs / hrs.
+    peak_current, peak_voltage : array
+        The largest current on the way to the lowest voltage, A, and where it flows, V: where a RESET begins.
+    """
+
+    v_set: Floats
+    v_reset: Floats
+    lrs: Floats
+    hrs: Floats
+    window: Floats
+    peak_current: Floats
+    peak_voltage: Floats
+
+
+def low_field(voltages: Floats, currents: Floats, used: Mask, window: float) -> Floats:
+    """Return conductances (S): least squares through 0 V of the points within +-`window` (V) that are `used`.
+
+    Parameters
+    ----------
+    voltages : (points,) array
+        V.
+    currents, used : (..., points) arrays
+        A, and which of them count; NaN counts as not.
+
+    Returns
+    -------
+    (...) array
+        NaN where no point is left.
+    """
+    taken = used & (np.abs(voltages) <= window) & (voltages != 0.0) & np.isfinite(currents)
+    squares = (taken * voltages**2).sum(axis=-1)
+    products = np.where(taken, currents, 0.0) @ voltages
+    fitted: Floats = np.divide(products, squares, out=np.full(np.shape(squares), np.nan), where=squares > 0.0)
+    return fitted
+
+
+def extract(voltages: Floats, currents: Floats, limited: Mask, window: float, least_change: float) -> Loops:
+    """Extract states and switching voltages of sweeps.
+
+    Parameters
+    ----------
+    voltages : (points,) array
+        Levels of each sweep, V.
+    currents, limited : (..., points) arrays
+        A, NaN beyond the range of the meter; whether in compliance.
+    window : float
+        Largest voltage (V) of what counts as low.
+    least_change : float
+        Factor from one state to the other from which a cell has switched.
+    """
+    branches = Branches.of(voltages)
+    start, lrs, held, left = (
+        low_field(voltages, currents, branch & ~limited, window)
+        for branch in (branches.up, branches.down, branches.out, branches.back)
+    )
+    if not branches.up.any():
+        lrs = held
+    hrs = left if branches.out.any() else start
+    at_rest = np.abs(np.where(np.isfinite(currents), currents, np.nan))[..., voltages == 0.0]
+    noise = NOISE * float(np.nanmedian(at_rest)) if np.isfinite(at_rest).any() else 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        was_set = _grew(start, lrs if branches.up.any() else start, least_change)
+        was_reset = _grew(left, held, least_change)
+        ratio = lrs / hrs
+    peak_current, peak_voltage = _peak(voltages, currents, branches.out)
+    return Loops(
+        np.where(was_set, _steepest(voltages, currents, branches.up, noise, 1.0), np.nan),
+        np.where(was_reset, _steepest(voltages, currents, branches.out, noise, -1.0), np.nan),
+        lrs,
+        hrs,
+        np.where((lrs > 0.0) & (hrs > 0.0), ratio, np.nan),
+        peak_current,
+        peak_voltage,
+    )
+
+
+def median_interval(values: Sequence[float] | Floats, level: float = 0.95) -> tuple[float, float]:
+    """Return the interval of a median between order statistics, whatever the distribution; infinite for fewer than six."""
+    from scipy.stats import binom  # loads slowly
+
+    ranked = np.sort(np.asarray(values, dtype=float))
+    low, high = (int(binom.ppf(tail, len(ranked), 0.5)) for tail in ((1 - level) / 2, (1 + level) / 2))
+    if len(ranked) < 6 or low < 1:
+        return -math.inf, math.inf
+    return float(ranked[low - 1]), float(ranked[min(high, len(ranked) - 1)])
+
+
+def _grew(before: Floats, after: Floats, least: float) -> Mask:
+    """Return where a conductance grew by a factor; one below nothing counts as nothing."""
+    grew: Mask = after > least * np.maximum(before, FEW)
+    return grew & np.isfinite(before)
+
+
+def _steepest(voltages: Floats, currents: Floats, branch: Mask, noise: float, sign: float) -> Floats:
+    """Return the voltage (V) of the steepest rise (`sign` 1) or fall (-1) of log |I/V| along a branch.
+
+    NaN where the branch has less than four points.
+    """
+    place = np.flatnonzero(branch)
+    if len(place) < 4:
+        return np.full(currents.shape[:-1], np.nan)
+    volts, amperes = voltages[place], currents[..., place]
+    beyond = np.nanmax(
+        np.abs(amperes), axis=-1, keepdims=True, initial=noise
+    )  # a range that overflowed: high
+    amperes = np.where(np.isnan(amperes), beyond, np.abs(amperes))
+    log_g = np.log10(np.maximum(np.hypot(amperes, noise) / np.abs(volts), FEW))
+    width = [(0, 0)] * (log_g.ndim - 1) + [(WINDOW - 1, WINDOW - 1)]
+    medians = np.median(
+        np.lib.stride_tricks.sliding_window_view(np.pad(log_g, width, mode="edge"), WINDOW, axis=-1), axis=-1
+    )
+    change = sign * (
+        medians[..., WINDOW:] - medians[..., :-WINDOW]
+    )  # from before to after each gap between points
+    step = sign * np.diff(log_g, axis=-1)
+    best = change.argmax(axis=-1)
+    near = best[..., None] + np.arange(
+        -1, 2
+    )  # medians of three have the same value at three places: take the step itself
+    near = np.clip(near, 0, step.shape[-1] - 1)
+    chosen = np.take_along_axis(near, np.take_along_axis(step, near, -1).argmax(-1)[..., None], -1)[..., 0]
+    found: Floats = 0.5 * (volts[chosen] + volts[chosen + 1])
+    return found
+
+
+def _peak(voltages: Floats, currents: Floats, branch: Mask) -> tuple[Floats, Floats]:
+    """Return the largest magnitude of the current (A) on a branch, and its voltage (V); NaN where there is none."""
+    place = np.flatnonzero(branch)
+    nothing = np.full(currents.shape[:-1], np.nan)
+    if not len(place):
+        return nothing, nothing
+    magnitude = np.nan_to_num(np.abs(currents[..., place]), nan=-1.0)
+    where = magnitude.argmax(axis=-1)
+    largest = np.take_along_axis(magnitude, where[..., None], -1)[..., 0]
+    return np.where(largest < 0.0, np.nan, largest), np.where(largest < 0.0, np.nan, voltages[place][where])

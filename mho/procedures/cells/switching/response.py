@@ -1,0 +1,388 @@
+"""Measure how cells respond to a pulse: G against the word line, amplitude or width of a SET, or against the RESET voltage.
+
+Before each pulse a cell is brought to the same state: by a full RESET before a SET, by a SET before a RESET. The levels
+come in a random order, so that what drifts does not look like a response. The curve is fitted, with its intervals and the
+spreads from cell to cell and from pulse to pulse; of G against the word line, also what the coarse SET needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import InputError
+from mho.instruments import Bench, Pulse
+from mho.instruments.bench_file import BenchSource
+from mho.procedures.base import Estimate, Procedure
+from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
+from mho.procedures.cells.formed_cells import form_first, formed_cells
+from mho.procedures.cells.switching.response_curve import ResponseCurve
+from mho.procedures.cells.switching.response_extraction import (
+    FINE,
+    V_BL,
+    V_SL,
+    V_WL,
+    WIDTH,
+    Analysed,
+    analyse,
+)
+from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+AXES = {V_WL: "gate", V_BL: "voltage", WIDTH: "width", V_SL: "voltage"}  # the column of the table that varies
+TITLES = {
+    V_WL: "Conductance after a SET, by word line",
+    V_BL: "Conductance after a SET, by amplitude",
+    WIDTH: "Conductance after a SET, by width",
+    V_SL: "Conductance after a RESET, by amplitude",
+}
+WIDTHS = 20e-9, 10e-6  # s, of a series of widths: generators begin at 10 to 16 ns
+LOWEST = {V_BL: 0.6, V_SL: 0.4}  # V, of a series of amplitudes: below what switches oxide cells
+MOST_PULSES = 20_000_000  # of a run
+UNMOVED = 2.0  # a cell whose responses lie within this factor is stuck
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Result of the series.
+
+    Attributes
+    ----------
+    levels : (points,) array
+        Of what was varied, V or s, ascending.
+    conductance, before : (repeats, points, rows, columns) arrays
+        After each pulse and before it, S; NaN of cells that were left out.
+    curve : ResponseCurve or None
+        The fit, over log10 of widths, and of ln(before / after) for a RESET; None where the cells do not respond.
+    summary : dict
+        Summary in the run file and of ``--json``.
+    units : mapping
+        Of what the summary holds.
+    path : Path
+        The run file.
+    """
+
+    levels: Floats
+    conductance: Floats
+    before: Floats
+    curve: ResponseCurve | None
+    summary: dict[str, Any] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    path: Path = field(default=Path())
+
+
+@dataclass(frozen=True)
+class ResponsePlan:
+    """Series of pulses on cells of one bench.
+
+    Attributes
+    ----------
+    levels : (points,) array
+        V or s, ascending.
+    order : (repeats, points) array of int
+        Order of the levels in each repeat.
+    """
+
+    cells: CellRange
+    against: str
+    levels: Floats
+    order: Numbers
+    gate: float
+    voltage: float
+    width: float
+    settings: WriteVerifySettings
+    scale: Levels
+    read_voltage: float
+
+    @property
+    def prepares(self) -> Pulse:
+        """The pulse before each: a full RESET, or for a RESET the SET at `gate`."""
+        s = self.settings
+        if self.against == V_SL:
+            return Pulse("set", s.set_voltage, self.width, self.gate)
+        return Pulse("reset", s.reset_full, s.width, s.reset_gate)
+
+    def pulse(self, level: float) -> Pulse:
+        """Return the pulse at a level of what is varied."""
+        if self.against == V_SL:
+            return Pulse("reset", level, self.width, self.settings.reset_gate)
+        voltage, width, gate = self.voltage, self.width, self.gate
+        match self.against:
+            case "V_WL":
+                gate = level
+            case "V_BL":
+                voltage = level
+            case "width":
+                width = level
+        return Pulse("set", voltage, width, gate)
+
+
+class Response(Procedure):
+    """Measure G against word line, amplitude or width of a SET, or against the RESET voltage, and fit the curve."""
+
+    title: ClassVar[str] = "Response to pulses"
+    group: ClassVar[str] = "Cells"
+
+    array = Parameter("Array", default="multiply")
+    rows = Parameter("Rows", default="0:4")
+    columns = Parameter("Columns", default="0:4")
+    against = ListParameter("Varied", choices=[V_WL, V_BL, WIDTH, V_SL], default=V_WL)
+    start = FloatParameter("Lowest level", units="V", minimum=0.1, maximum=20.0)
+    stop = FloatParameter("Highest level", units="V", minimum=0.1, maximum=20.0)
+    shortest = FloatParameter("Shortest width, of widths", units="s", minimum=1e-9, maximum=1.0)
+    longest = FloatParameter("Longest width, of widths", units="s", minimum=1e-9, maximum=1.0)
+    points = IntegerParameter("Levels", minimum=5, maximum=1000, default=25)
+    repeats = IntegerParameter("Repeats", minimum=1, maximum=10_000, default=3)
+    gate = FloatParameter("Word line of the SET", units="V", minimum=0.1, maximum=20.0)
+    set_voltage = FloatParameter("Amplitude of the SET", units="V", minimum=0.1, maximum=20.0)
+    width = FloatParameter("Width of the pulses", units="s", minimum=1e-9, maximum=1.0)
+
+    def check(self) -> CellRange:
+        """Parse the range; refuse ends of a series that do not belong to what is varied, or are upside down."""
+        cells = CellRange.parse(self.rows, self.columns)
+        ends = {True: ("shortest", "longest"), False: ("start", "stop")}
+        of_widths = self.against == WIDTH
+        fixed = {V_WL: ("gate",), V_BL: ("set_voltage",), WIDTH: ("width",), V_SL: ()}[self.against]
+        for name in (*ends[not of_widths], *fixed):
+            if getattr(self, name) is not None:
+                raise InputError(
+                    f"{name} is given, and {self.against} is varied: {' and '.join(ends[of_widths])} say from where to "
+                    "where; leave it out"
+                )
+        low, high = (getattr(self, name) for name in ends[of_widths])
+        if low is not None and high is not None and not low < high:
+            raise InputError(
+                f"{ends[of_widths][0]} is {low:g} and {ends[of_widths][1]} is {high:g}: turn them round"
+            )
+        pulses = 2 * cells.count * self.repeats * self.points
+        if pulses > MOST_PULSES:
+            raise InputError(
+                f"{pulses:,} pulses are more than the {MOST_PULSES:,} of a run; take fewer cells, repeats or points"
+            )
+        return cells
+
+    def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> ResponsePlan:
+        """Lay the series out, and check its largest pulses."""
+        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        check_inside(chip.array(self.array), given)
+        s, top = chip.write_verify, chip.levels.conductances[-1]
+        levels = self._levels(s)
+        order = np.stack([rng.permutation(self.points) for _ in range(self.repeats)])
+        highest = min(max(s.set_offset + top / s.set_slope, s.gate_range[0]), s.gate_range[1])
+        plan = ResponsePlan(
+            given,
+            self.against,
+            levels,
+            order,
+            highest if self.gate is None else float(self.gate),
+            s.set_voltage if self.set_voltage is None else float(self.set_voltage),
+            s.width if self.width is None else float(self.width),
+            s,
+            chip.level_scale(),
+            bench.file.read.voltage,
+        )
+        bench.check_read()
+        for pulse in (plan.prepares, plan.pulse(float(levels[0])), plan.pulse(float(levels[-1]))):
+            bench.check_pulse(pulse)
+        return plan
+
+    def _levels(self, s: WriteVerifySettings) -> Floats:
+        """Return what is varied, V or s, ascending."""
+        if self.against == WIDTH:
+            low, high = (
+                d if g is None else float(g)
+                for g, d in zip((self.shortest, self.longest), WIDTHS, strict=True)
+            )
+        else:
+            default = {
+                V_WL: s.gate_range,
+                V_BL: (LOWEST[V_BL], s.set_voltage),
+                V_SL: (LOWEST[V_SL], s.reset_full),
+            }[self.against]
+            low, high = (
+                d if g is None else float(g) for g, d in zip((self.start, self.stop), default, strict=True)
+            )
+        if not low < high:
+            raise InputError(
+                f"a series from {low:g} to {high:g} does not rise: give both ends, the lower one first"
+            )
+        return np.round(
+            (np.geomspace if self.against == WIDTH else np.linspace)(low, high, int(self.points)), 12
+        )
+
+    def in_use(self, plan: ResponsePlan) -> Mapping[str, tuple[float | str, str]]:
+        """Return the ends of the series, and the fixed values that were not given."""
+        low, high = float(plan.levels[0]), float(plan.levels[-1])
+        of_widths, volts = ("shortest", "longest"), ("start", "stop")
+        ends, others = (of_widths, volts) if plan.against == WIDTH else (volts, of_widths)
+        varied = {V_WL: "gate", V_BL: "set_voltage", WIDTH: "width"}.get(plan.against, "")
+        fixed = {"gate": plan.gate, "set_voltage": plan.voltage, "width": plan.width}
+        return {
+            **{name: (value, "the procedure's") for name, value in zip(ends, (low, high), strict=True)},
+            **dict.fromkeys(others, ("none", f"{plan.against} is varied")),
+            **{name: (value, "the chip map's") for name, value in fixed.items()},
+            varied: (f"{low:g} to {high:g}", "varied"),
+        }
+
+    def layout(self, plan: ResponsePlan) -> Layout:
+        """Declare the responses, the curve, and the map of each cell's mean deviation from it."""
+        axis = AXES[plan.against]
+        unit = "s" if plan.against == WIDTH else "V"
+        responses = Table(
+            "responses",
+            (
+                Column("time", "s", description="bench time"),
+                Column("row", dtype="u2"),
+                Column("column", dtype="u2"),
+                Column("repeat", dtype="u4"),
+                Column("voltage", "V", dtype="f4", description="at the line of the pulse"),
+                Column("width", "s", dtype="f4"),
+                Column("gate", "V", dtype="f4", description="word-line voltage of the pulse"),
+                Column("before", "S", description="conductance before the pulse"),
+                Column("conductance", "S", description="conductance after the pulse"),
+                Column("limited", dtype="u1", description="1 where the read after was in compliance"),
+            ),
+            signal="conductance",
+            axis=axis,
+            title=f"conductance after each pulse, {plan.against} varied",
+            rows=plan.cells.count * plan.order.size,
+        )
+        curve = Table(
+            "curve",
+            (
+                Column(axis, unit, description=f"{plan.against} of the pulse"),
+                Column("median", "S", description="of all cells and repeats; NaN between levels"),
+                Column("lower_quartile", "S"),
+                Column("upper_quartile", "S"),
+                Column("fit", "S"),
+            ),
+            title="the response and its fit",
+            rows=FINE + len(plan.levels),
+        )
+        deviation = Map(
+            f"{self.array}_deviation",
+            "",
+            np.sort(plan.cells.rows),
+            np.sort(plan.cells.columns),
+            f"{self.array}: mean deviation of the cell from the curve, decades",
+        )
+        x_scale = "log" if plan.against == WIDTH else "linear"
+        y_scale = "log" if plan.against == V_SL else "linear"
+        lines = () if plan.against == WIDTH else (ReferenceLine(x="threshold", label="threshold"),)
+        quartiles = ("median", "lower_quartile", "upper_quartile", "fit")
+        figures = (
+            Figure(
+                "curve", table="curve", x=axis, y=quartiles, lines=lines, title=TITLES[plan.against],
+                x_scale=x_scale, y_scale=y_scale,
+            ),
+            Figure(
+                "by_cell", kind="scatter", table="responses", x=axis, y="conductance", by=("row", "column"),
+                title="Conductance after each pulse, by cell", x_scale=x_scale, y_scale=y_scale,
+            ),
+            Figure(deviation.name, map=deviation.name),
+        )  # fmt: skip
+        return Layout((responses, curve), (deviation,), default="responses", figures=figures)
+
+    def describe_cells(self, plan: ResponsePlan) -> str:
+        """Return array and ranges."""
+        return self._cells_as_given()
+
+    def _cells_as_given(self) -> str:
+        return f"{self.array}[{self.rows}, {self.columns}]"
+
+    def run_title(self) -> str:
+        """Return the name of the cells and what is varied."""
+        return f"Response of {self._cells_as_given()} to {self.against}"
+
+    def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
+        """Return the number of pulses."""
+        return Estimate(pulses=2 * given.count * int(self.repeats) * int(self.points))
+
+    def execute(self, plan: ResponsePlan, bench: Bench, stream: Stream) -> Responses:
+        """Leave virgin cells out, take the series of all others, and fit."""
+        rows, columns = plan.cells.positions()
+        formed = formed_cells(bench, stream, self.array, (rows, columns), plan.settings.formed_above)
+        virgin = int((~formed).sum())
+        if virgin:
+            what = form_first(self.array, self.rows, self.columns)
+            stream.say(
+                f"{virgin} of {plan.cells.count} cells were never formed and are left out; {what}", "WARNING"
+            )
+        which = np.flatnonzero(formed)
+        found = np.full((2, plan.cells.count, *plan.order.shape), np.nan)
+        survey = CellSurvey(
+            bench, stream, self.array, (rows[which], columns[which]), "responses", 2.0 * plan.order.size
+        )
+        for part, measured in survey.visit("pulsing", lambda cells: _series(cells, plan)):
+            found[:, which[part]] = measured
+        before, after = found
+        stuck = _unmoved(after)
+        if stuck.any():
+            stream.say(
+                f"{int(stuck.sum())} cells do not respond to the pulses; the fit leaves them out", "WARNING"
+            )
+        used = np.flatnonzero(formed & ~stuck)
+        analysed = analyse(plan.against, plan.levels, before[used], after[used], plan.scale)
+        self._record(plan, stream, bench, used, analysed)
+        if analysed.curve is None and used.size:
+            stream.say("the cells do not respond within this range; widen it", "WARNING")
+        elif analysed.curve is not None and not analysed.curve.saturates:
+            stream.say("the curve does not saturate within this range: there is no top")
+        counts = {"cells": plan.cells.count, "virgin": virgin, "stuck": int(stuck.sum())}
+        summary = counts | dict(analysed.summary) | {"virtual_seconds": bench.now()}
+
+        def image(values: Floats) -> Floats:
+            return np.moveaxis(values.reshape(*plan.cells.shape, *plan.order.shape), (0, 1), (2, 3))
+
+        units = {**analysed.units, "virtual_seconds": "s"}
+        return Responses(plan.levels, image(after), image(before), analysed.curve, summary, units)
+
+    def _record(
+        self, plan: ResponsePlan, stream: Stream, bench: Bench, used: Numbers, analysed: Analysed
+    ) -> None:
+        """Store the curve, and each cell's mean deviation from it."""
+        stream.record_block("curve", {AXES[plan.against]: analysed.places, **analysed.drawn})
+        image = np.full(plan.cells.count, np.nan)
+        image[used] = analysed.deviations
+        stream.snapshot(
+            f"{self.array}_deviation", plan.cells.ascending(image.reshape(plan.cells.shape)), bench.now()
+        )
+
+
+def _series(cells: VisitedCells, plan: ResponsePlan) -> Floats:
+    """Take the series of cells; return conductances before and after, (2, cells, repeats, points), S."""
+    which, found = np.arange(cells.count), np.empty((2, cells.count, *plan.order.shape))
+    first, volts = plan.prepares, plan.read_voltage
+    for repeat, order in enumerate(plan.order):
+        for place in order.tolist():
+            pulse = plan.pulse(float(plan.levels[place]))
+            cells.pulse(which, first.kind, first.voltage, first.width, first.gate)
+            before = cells.read(which, volts)
+            cells.pulse(which, pulse.kind, pulse.voltage, pulse.width, pulse.gate)
+            after = cells.read(which, volts)
+            cells.record(
+                which, repeat=repeat, voltage=pulse.voltage, width=pulse.width, gate=pulse.gate,
+                before=before.conductance, conductance=after.conductance, limited=after.limited,
+            )  # fmt: skip
+            found[:, :, repeat, place] = before.conductance, after.conductance
+    return found
+
+
+def _unmoved(after: Floats) -> NDArray[np.bool_]:
+    """Return which cells end at the same conductance after all levels: their medians lie within a factor of two."""
+    medians = np.median(after, axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(medians.max(axis=1) < UNMOVED * np.abs(medians.min(axis=1)))

@@ -1,0 +1,26 @@
+"""The pages on contact, forming, I-V loops and responses: their scripts run and print what they say."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from repository import ROOT
+
+
+@pytest.mark.parametrize(
+    ("page", "printed"),
+    [
+        ("contact", r"16 \(\)\n"),
+        ("forming", r"1\.0 \d\.\d+\n"),
+        ("iv", r"\(1, 1, 2\) -0\.\d+\n"),
+        ("response", r"3\.\d+e-05 \["),
+    ],
+)
+def test_the_script_of_the_page_runs(page, printed, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (script,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text("utf-8"), re.DOTALL
+    )
+    exec(compile(script, f"{page}.md", "exec"), {"__name__": "page"})
+    assert re.match(printed, capsys.readouterr().out)
