@@ -219,14 +219,17 @@ class Bench(GuardedBench):
         reading = self._last = self._read(cell, self.file.read.gate, volts)
         return conductance(cell, reading, volts, self.file.read)
 
-    def read_list(self, cell: Cell, count: int, voltage: float | None = None) -> Floats:
+    def read_list(
+        self, cell: Cell, count: int, voltage: float | None = None, *, delay: float = 0.0
+    ) -> Floats:
         """Return conductances (S) of one cell, read `count` times at the source-measure unit's own speed.
 
-        `count` is 1 to 2500. One `read` precedes them, see `sweep`. Errors as `read`: one bad reading fails them all.
+        `count` is 1 to 2500; each waits `delay` (s) first. One `read` precedes them, see `sweep`. Errors as `read`: one
+        bad reading fails them all.
         """
         count = given.count(count, "count of reads", given.MOST_LEVELS)
         volts = self._read_voltage(voltage)
-        readings = self.sweep(cell, [volts] * count)
+        readings = self.sweep(cell, [volts] * count, delay=delay)
         return np.array([conductance(cell, reading, volts, self.file.read) for reading in readings])
 
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
