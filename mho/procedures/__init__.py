@@ -8,6 +8,8 @@
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.reading.read import Read, Reads
+from mho.procedures.cells.switching.cycling import Switched, Switching
+from mho.procedures.cells.switching.endurance import Endurance, Endured
 from mho.procedures.cells.switching.sweep import Sweep, Sweeps
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
 from mho.procedures.equations.forecast.energy import EnergyModel
@@ -31,6 +33,8 @@ from mho.procedures.parameters import (
 __all__ = [
     "BooleanParameter",
     "DrawnSolve",
+    "Endurance",
+    "Endured",
     "EnergyModel",
     "FloatParameter",
     "IntegerParameter",
@@ -52,6 +56,8 @@ __all__ = [
     "SolveForecast",
     "Sweep",
     "Sweeps",
+    "Switched",
+    "Switching",
     "Tried",
     "draw_solves",
     "wall_time",

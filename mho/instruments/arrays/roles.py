@@ -17,7 +17,7 @@ from mho.instruments.arrays.laboratory import READ_OVERHEAD, SETTLING, SWITCHING
 from mho.instruments.bench_file.entries import DaqEntry
 from mho.instruments.roles import Cell, Mode, Path, Reading
 from mho.instruments.simulated.generators.stored_waveforms import Excursion, excursions
-from mho.instruments.simulated.physics.cells.pulse_trains import MOST, Level, pulse_train
+from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 
 Floats = NDArray[np.float64]
 
@@ -239,7 +239,7 @@ class ArrayPulser(_Part):
             return
         sign = 1.0 if board.path == "SET" else -1.0
         cycle = [Level(sign * volts, seconds, times) for volts, seconds, times in self._cycle]
-        pulse_train(chip.population, chip.one(*board.cell), cycle, count, board.gate, single=MOST)
+        pulse_train(chip.population, chip.one(*board.cell), cycle, count, board.gate)
 
 
 class ArrayDaq(_Part):

@@ -361,17 +361,8 @@ class Bench(GuardedBench):
             When the bench's generator cannot play waveforms.
         """
         cell = given.cell(cell, self._arrays)
-        count = given.count(count, "count of waveforms")
-        line = given.driven_line(kind)
-        values = given.samples(volts, "waveform")
-        interval = given.finite(interval, "interval from sample to sample", "s")
-        gate = given.number(gate, "word-line voltage", "V")
-        pulser: Any = self.instruments.pulser
-        if getattr(pulser, "shape_waveform", None) is None:
-            raise BenchError("this bench's pulse generator plays no waveforms; use pulses")
-        self.limits.check_waveform(line, values, interval, pulser.step_edge)
-        self.limits.check_level("word line", gate)
-        pulser.check_waveform(values, interval=interval, count=count)
+        values = self.check_waveform(kind, volts, interval=interval, gate=gate, count=count)
+        line, pulser = given.driven_line(kind), self._player()
         self.checkpoint()
 
         def aim() -> None:
@@ -380,6 +371,27 @@ class Bench(GuardedBench):
 
         once_more(aim)
         self._act("pulser", REST, lambda: pulser.fire(self._channels[line], count))
+
+    def check_waveform(
+        self, kind: str, volts: Sequence[float] | Floats, *, interval: float, gate: float, count: int = 1
+    ) -> Floats:
+        """Return the samples (V) of a waveform that is allowed here; errors as `waveform`; nothing is sent."""
+        count = given.count(count, "count of waveforms")
+        line = given.driven_line(kind)
+        values = given.samples(volts, "waveform")
+        interval = given.finite(interval, "interval from sample to sample", "s")
+        gate = given.number(gate, "word-line voltage", "V")
+        pulser = self._player()
+        self.limits.check_waveform(line, values, interval, pulser.step_edge)
+        self.limits.check_level("word line", gate)
+        pulser.check_waveform(values, interval=interval, count=count)
+        return values
+
+    def _player(self) -> Any:
+        """Return the pulse generator, if it plays waveforms."""
+        if getattr(self.instruments.pulser, "shape_waveform", None) is None:
+            raise BenchError("this bench's pulse generator plays no waveforms; use pulses")
+        return self.instruments.pulser
 
     def _act(self, role: str, afterwards: str, act: Callable[[], T]) -> T:
         """Return the result of an action of a role, which is valid only if the board kept its mode meanwhile.

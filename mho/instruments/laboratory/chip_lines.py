@@ -13,7 +13,7 @@ from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators.running_waveforms import Playing
 from mho.instruments.simulated.generators.stored_waveforms import Excursion
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevels
-from mho.instruments.simulated.physics.cells.pulse_trains import MOST, Level, pulse_train
+from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.chip import SimulatedChip
 
 Floats = NDArray[np.float64]
@@ -181,7 +181,7 @@ class ChipLines:
         self.monitor.pulses += pulses
         sign = 1.0 if path == "SET" else -1.0
         seen = [Level(sign * level, seconds, times) for level, seconds, times in cycle]
-        pulse_train(self.chip.cells[array], (row, column), seen, count, self.gate, single=MOST)
+        pulse_train(self.chip.cells[array], (row, column), seen, count, self.gate)
 
     def switching(self, what: str) -> None:
         """Check, before a switch moves, that every source on the chip's lines is at 0 V."""
