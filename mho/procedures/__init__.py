@@ -9,6 +9,7 @@ from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.reading.read import Read, Reads
 from mho.procedures.cells.switching.cycling import Switched, Switching
+from mho.procedures.cells.switching.disturb import Disturb, Disturbed
 from mho.procedures.cells.switching.endurance import Endurance, Endured
 from mho.procedures.cells.switching.sweep import Sweep, Sweeps
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
@@ -32,6 +33,8 @@ from mho.procedures.parameters import (
 
 __all__ = [
     "BooleanParameter",
+    "Disturb",
+    "Disturbed",
     "DrawnSolve",
     "Endurance",
     "Endured",

@@ -6,6 +6,9 @@ chuck is set by hand, and a run that asks for a temperature is refused before an
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from mho.errors import BenchError, InputError
 from mho.instruments.bench import arguments as given
 from mho.instruments.bench.bench import Bench
@@ -32,9 +35,20 @@ def check_temperature(bench: Bench, kelvin: float) -> float:
     return kelvin
 
 
-def set_temperature(bench: Bench, kelvin: float) -> None:
-    """Take the chip to `kelvin` (K): a simulated one is there at once. Errors as `check_temperature`."""
+@contextmanager
+def at_temperature(bench: Bench, kelvin: float | None) -> Iterator[None]:
+    """Within the block the chip is at `kelvin` (K), or as it is for None; errors as `check_temperature`.
+
+    A simulated chip is there at once, and as it was before at the end.
+    """
+    if kelvin is None:
+        yield
+        return
     kelvin = check_temperature(bench, kelvin)
-    bench.checkpoint()
     assert bench.simulated is not None
-    bench.simulated.chip.temperature = kelvin
+    chip = bench.simulated.chip
+    before, chip.temperature = chip.temperature, kelvin
+    try:
+        yield
+    finally:
+        chip.temperature = before

@@ -7,7 +7,7 @@ import pytest
 
 from mho.errors import BenchError, InputError
 from mho.instruments import Bench, Cell, Pulse, open_bench
-from mho.instruments.bench import check_temperature, set_temperature
+from mho.instruments.bench import at_temperature, check_temperature
 
 CYCLE = [0.0, 0.0, 3.0, 0.0, 0.0, -2.2, 0.0, 0.0]
 CELL = Cell("multiply", 0, 0)
@@ -53,9 +53,11 @@ def test_a_waveform_on_the_source_line_acts_with_the_other_sign():
 
 def test_a_simulated_chip_takes_a_temperature_and_what_is_none_is_refused():
     with open_bench(seed=1) as bench:
-        set_temperature(bench, 398.15)
         assert bench.simulated is not None
-        assert bench.simulated.chip.temperature == 398.15
+        room = bench.simulated.chip.temperature
+        with at_temperature(bench, 398.15), at_temperature(bench, None):
+            assert bench.simulated.chip.temperature == 398.15
+        assert bench.simulated.chip.temperature == room
         with pytest.raises(InputError, match="temperature is -1 K"):
             check_temperature(bench, -1.0)
         bench.simulated = None
