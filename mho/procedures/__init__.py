@@ -8,6 +8,7 @@
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.reading.read import Read, Reads
+from mho.procedures.cells.reading.retention import Retained, Retention
 from mho.procedures.cells.switching.cycling import Switched, Switching
 from mho.procedures.cells.switching.disturb import Disturb, Disturbed
 from mho.procedures.cells.switching.endurance import Endurance, Endured
@@ -54,6 +55,8 @@ __all__ = [
     "Programmed",
     "Read",
     "Reads",
+    "Retained",
+    "Retention",
     "Solution",
     "Solve",
     "SolveForecast",
