@@ -7,6 +7,7 @@
 
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
+from mho.procedures.cells.reading.noise import Noise, Noises
 from mho.procedures.cells.reading.read import Read, Reads
 from mho.procedures.cells.reading.retention import Retained, Retention
 from mho.procedures.cells.switching.cycling import Switched, Switching
@@ -47,6 +48,8 @@ __all__ = [
     "ListParameter",
     "MethodChoice",
     "Multiply",
+    "Noise",
+    "Noises",
     "Parameter",
     "PreparedSolve",
     "Procedure",

@@ -1,7 +1,7 @@
 """Drift of programmed cells against the logarithm of time: by level the mean, the spread, the share still in the window.
 
-Oxide cells relax as a random walk in log t: the change since the first read has a mean and a deviation that grow by about
-the same in each decade (arXiv 2502.04524, Fig. 4; Wan et al., Nature 608, 504 (2022), Extended Data Fig. 3). Both are fitted as
+Oxide cells relax about as a random walk in log t: the change since the first read has a mean and a deviation that grow by
+about the same in each decade (arXiv 2502.04524). Both are fitted as
 
     change(t) = a + b log10 t
 
@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from mho.procedures.cells.bootstrap import told, with_intervals
 from mho.procedures.cells.levels_of_cells import UNKNOWN
+from mho.procedures.cells.robust import robust_deviation
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
-
-NORMAL_IQR = 1.3489795  # interquartile range of a normal distribution of unit deviation
 
 
 def drift_coefficients(ages: Floats, conductance: Floats) -> Floats:
@@ -52,15 +51,6 @@ def line(x: Floats, y: Floats) -> tuple[float, float]:
     offset = x - x.mean()
     slope = float(offset @ y / (offset @ offset))
     return float(y.mean()) - slope * float(x.mean()), slope
-
-
-def robust_deviation(values: Floats) -> float:
-    """Return the interquartile range in units of a normal distribution's; NaN for fewer than four values."""
-    known = values[np.isfinite(values)]
-    if len(known) < 4:
-        return math.nan
-    low, high = np.quantile(known, [0.25, 0.75])
-    return float(high - low) / NORMAL_IQR
 
 
 def level_rows(

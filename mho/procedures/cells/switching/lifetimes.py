@@ -4,8 +4,8 @@
 
 A window is looked at from time to time only. A failure is known to lie between the last good look and the first bad one,
 and that of a cell that never failed beyond its last look: the likelihood is that of censored intervals (Meeker and Escobar,
-Statistical Methods for Reliability Data (1998), section 2.4). Intervals are Wald's, of the logarithms of the parameters
-(section 8.4).
+Statistical Methods for Reliability Data (1998), section 2.4 (?)). Intervals are Wald's, of the logarithms of the parameters
+(section 8.4 (?)).
 """
 
 from __future__ import annotations

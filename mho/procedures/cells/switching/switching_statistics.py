@@ -5,7 +5,7 @@ Everything is of log10 G, as G of HRS is log-normal. With cell i, cycle j
     log10 G_ij = mean + device_i + cycle_ij                  (one-way random effects)
 
 `device` and `cycle` are found from the mean squares between and within cells (Searle, Casella, McCulloch, Variance
-Components (1992), section 3.6, cells with unequal numbers of cycles included).
+Components (1992), section 3.6 (?), cells with unequal numbers of cycles included).
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from mho.procedures.cells.robust import robust_deviation
+
 Floats = NDArray[np.float64]
 
-NORMAL_IQR = 1.3489795  # interquartile range of a normal distribution of unit deviation
 TAIL = 0.05  # share beyond the worst-case window
 
 
@@ -40,16 +41,6 @@ def variance_components(values: Floats) -> tuple[float, float]:
     between = float(counts @ (means - grand) ** 2) / (cells - 1)
     size = (total - float(counts @ counts) / total) / (cells - 1)
     return math.sqrt(within), math.sqrt(max(between - within, 0.0) / size)
-
-
-def robust_deviation(values: Floats) -> float:
-    """Return the interquartile range of deviations from each cell's median, in units of a normal distribution's."""
-    deviations = values - _nanmedian(values)[:, None]
-    known = deviations[np.isfinite(deviations)]
-    if known.size < 4:
-        return math.nan
-    low, high = np.quantile(known, [0.25, 0.75])
-    return float(high - low) / NORMAL_IQR
 
 
 def lag_one(values: Floats) -> float:
@@ -90,7 +81,7 @@ def distribution(conductance: Floats) -> dict[str, float]:
         "median": 10.0 ** float(np.median(known)) if known.size else math.nan,
         "cycle_deviation": cycle,
         "device_deviation": device,
-        "robust_deviation": robust_deviation(logs),
+        "robust_deviation": robust_deviation(logs - _nanmedian(logs)[:, None]),  # of the cycle part
         "autocorrelation": lag_one(logs),
     }
 
