@@ -255,16 +255,32 @@ class Map(Procedure):
     def _read_blocks(self, plan: MapPlan, bench: Bench, stream: Stream) -> Floats:
         cells, volts = plan.reads.cells, plan.reads.volts
         conductance = np.full((int(self.repeats), *cells.shape), np.nan)
-        for repeat in range(len(conductance)):
-            for number, (rows, columns) in enumerate(plan.blocks):
-                bench.connect_multiply(self.array, cells.rows[rows].tolist(), cells.columns[columns].tolist())
-                currents = bench.multiply(volts * np.eye(len(rows)))
-                conductance[repeat][np.ix_(rows, columns)] = currents / volts
-                stream.progress(
-                    "reading", repeat * len(plan.blocks) + number + 1, len(plan.blocks) * len(conductance)
-                )
-            stream.snapshot(f"{self.array}_conductance", cells.ascending(conductance[repeat]), bench.now())
+        for repeat, image in enumerate(conductance):
+            done = repeat * len(plan.blocks)
+            together = (
+                _alike(plan.blocks) if isinstance(bench, ArrayBench) else [[one] for one in plan.blocks]
+            )
+            for some in together:
+                self._read_some(some, cells, volts, bench, image)
+                done += len(some)
+                stream.progress("reading", done, len(plan.blocks) * len(conductance))
+            stream.snapshot(f"{self.array}_conductance", cells.ascending(image), bench.now())
         return conductance
+
+    def _read_some(
+        self, some: list[Block], cells: CellRange, volts: float, bench: Bench, image: Floats
+    ) -> None:
+        """Read blocks, of one shape where they are several, into an image of all cells."""
+        driven = volts * np.eye(len(some[0][0]))
+        if isinstance(bench, ArrayBench):
+            rows, columns = (np.stack(lines) for lines in zip(*some, strict=True))
+            voltages = np.broadcast_to(driven, (len(some), *driven.shape))
+            currents = bench.multiply_blocks(self.array, cells.rows[rows], cells.columns[columns], voltages)
+            image[rows[:, :, None], columns[:, None, :]] = currents / volts
+            return
+        for rows, columns in some:
+            bench.connect_multiply(self.array, cells.rows[rows].tolist(), cells.columns[columns].tolist())
+            image[np.ix_(rows, columns)] = bench.multiply(driven) / volts
 
     def _tell_lines(self, cells: CellRange, mean: Floats, stream: Stream) -> tuple[list[int], list[int]]:
         """Record the means of lines, say which stand out, and return them."""
