@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
 from mho.errors import InputError
-from mho.instruments import Bench
+from mho.instruments import ArrayBench, Bench
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside, parse_lines
@@ -30,12 +30,16 @@ from mho.runs import Map as Image
 
 Floats = NDArray[np.float64]
 Lines = NDArray[np.int64]
+Block = tuple[Lines, Lines]
+"""Places of a block in the range of rows and in that of columns."""
 
 ALL = "all"
+SURE = 3.0  # deviations of the mean, above the conductance of a formed cell
 DAQ, SMU = "daq", "smu"
 MOST_READS = 1 << 28  # of a run: its results also take 2 GB of memory
 SIMULATED_BLOCK, HARDWARE_BLOCK = 2.5e-3, 10e-3  # s of wall time, connecting included (?)
 SIMULATED_READ, HARDWARE_READ = 0.4e-3, 30e-3  # s of wall time of a cell alone (?)
+AT_ONCE = 256  # blocks read together on a bench without instruments
 DRIVEN = 32  # lines of a block, for estimates
 
 
@@ -67,6 +71,7 @@ class Mapped:
     units: ClassVar[Mapping[str, str]] = {
         "median": "S",
         "deviation": "S",
+        "formed_above": "S",
         "virtual_seconds": "s",
     }
 
@@ -83,7 +88,7 @@ class MapPlan:
 
     reads: ReadPlan
     chip: ChipMap
-    blocks: tuple[tuple[Lines, Lines], ...]
+    blocks: tuple[Block, ...]
 
 
 class Map(Procedure):
@@ -238,13 +243,16 @@ class Map(Procedure):
         stream.snapshot(f"{self.array}_mean", cells.ascending(mean), bench.now())
         stream.snapshot(f"{self.array}_deviation", cells.ascending(deviation), bench.now())
         rows, columns = self._tell_lines(cells, mean, stream)
-        formed_above = plan.chip.write_verify.formed_above
+        noise = float(np.median(deviation)) if len(conductance) > 1 else 0.0
+        # A cell that was never formed reads as much as noise makes of it.
+        formed_above = plan.chip.write_verify.formed_above + SURE * noise / np.sqrt(len(conductance))
         known = mean[mean > formed_above]
         summary = {
             "cells": cells.count,
             "repeats": int(self.repeats),
             "median": told(np.median(known)) if known.size else None,
             "deviation": told(np.median(deviation)),
+            "formed_above": float(formed_above),
             **classes(mean, plan.chip.level_scale(), formed_above),
             "outlier_rows": len(rows),
             "outlier_columns": len(columns),
@@ -306,9 +314,7 @@ class Map(Procedure):
         return found[0], found[1]
 
 
-def blocks(
-    array: ArrayMap, cells: CellRange, most_rows: int, most_columns: int
-) -> Iterator[tuple[Lines, Lines]]:
+def blocks(array: ArrayMap, cells: CellRange, most_rows: int, most_columns: int) -> Iterator[Block]:
     """Divide cells into blocks that a DAQ drives and reads at once, each within a segment of the array.
 
     Returns places in the cells' rows and columns.
@@ -316,6 +322,14 @@ def blocks(
     for rows in _parts(cells.rows, most_rows, array.segment):
         for columns in _parts(cells.columns, most_columns, array.segment):
             yield rows, columns
+
+
+def _alike(found: tuple[Block, ...]) -> list[list[Block]]:
+    """Return blocks in lots of one shape, `AT_ONCE` at most."""
+    lots: dict[tuple[int, int], list[Block]] = {}
+    for block in found:
+        lots.setdefault((len(block[0]), len(block[1])), []).append(block)
+    return [lot[start : start + AT_ONCE] for lot in lots.values() for start in range(0, len(lot), AT_ONCE)]
 
 
 def _parts(lines: Lines, most: int, segment: int | None) -> list[Lines]:

@@ -23,8 +23,8 @@ def classes(conductance: Floats, levels: Levels, formed_above: float) -> dict[st
     Returns
     -------
     dict
-        ``unformed`` below `formed_above` (S), which also is what is open or lost; ``in_window`` of any level, and of each as
-        ``level_K``; ``between`` windows; ``above`` the highest window.
+        ``unformed`` below `formed_above` (S), which also is what is open or lost; ``in_window`` of any level, and of each
+        as ``level_K``; ``between`` windows; ``above`` the highest window.
     """
     digits = nearest_levels(conductance, levels, formed_above)
     inside = in_windows(conductance, digits, levels)
@@ -43,8 +43,8 @@ def classes(conductance: Floats, levels: Levels, formed_above: float) -> dict[st
 def line_scores(conductance: Floats) -> tuple[Floats, Floats]:
     """Return how far each row's and each column's mean lies from that of a usual one, in robust standard deviations.
 
-    The spread of lines is that of the median magnitude, but no less than a line's own standard error: lines of an array whose
-    cells differ must differ by that much.
+    The spread of lines is that of the median magnitude, but no less than a line's own standard error: lines of an array
+    whose cells differ must differ by that much.
     """
     return _scores(conductance), _scores(conductance.T)
 
