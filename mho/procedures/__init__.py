@@ -9,8 +9,14 @@ from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
 from mho.procedures.cells.programming.refresh import Refresh, Refreshed
 from mho.procedures.cells.programming.strategy import Strategy
+from mho.procedures.cells.reading.array_map import Map, Mapped
 from mho.procedures.cells.reading.contact import Contact, Contacts
+from mho.procedures.cells.reading.noise import Noise, Noises
 from mho.procedures.cells.reading.read import Read, Reads
+from mho.procedures.cells.reading.retention import Retained, Retention
+from mho.procedures.cells.switching.cycling import Switched, Switching
+from mho.procedures.cells.switching.disturb import Disturb, Disturbed
+from mho.procedures.cells.switching.endurance import Endurance, Endured
 from mho.procedures.cells.switching.form import Form, Forming
 from mho.procedures.cells.switching.iv import IV, Sweeps
 from mho.procedures.cells.switching.response import Response, Responses
@@ -41,7 +47,11 @@ __all__ = [
     "BooleanParameter",
     "Contact",
     "Contacts",
+    "Disturb",
+    "Disturbed",
     "DrawnSolve",
+    "Endurance",
+    "Endured",
     "EnergyModel",
     "FloatParameter",
     "Form",
@@ -50,8 +60,12 @@ __all__ = [
     "Inversions",
     "Invert",
     "ListParameter",
+    "Map",
+    "Mapped",
     "MethodChoice",
     "Multiply",
+    "Noise",
+    "Noises",
     "Parameter",
     "PreparedSolve",
     "Procedure",
@@ -64,12 +78,16 @@ __all__ = [
     "Refreshed",
     "Response",
     "Responses",
+    "Retained",
+    "Retention",
     "Solution",
     "Solve",
     "SolveForecast",
     "Strategy",
     "Sweep",
     "Sweeps",
+    "Switched",
+    "Switching",
     "Tried",
     "draw_solves",
     "wall_time",

@@ -92,6 +92,7 @@ def shortest(name: str) -> dict[str, Any]:
         "refresh": {"digits": np.zeros((2, 2), np.int64)},
         "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vectors": 1, "shots": 2},
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
+        "retention": {**CELLS, "last": 2.0},
     }.get(name, CELLS)
 
 
@@ -138,6 +139,7 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("contact", "gate_off"): lambda result, file: (
         result.summary["unformed"] == 2
     ),  # else on in both reads: open
+    ("retention", "age"): lambda result, file: result.summary["age"] == 0.0,
     ("iv", "highest"): lambda result, file: result.voltages.max() == 0.0,
     ("iv", "lowest"): lambda result, file: result.voltages.min() == 0.0,
     ("iv", "delay"): lambda result, file: result.summary["virtual_seconds"] < 10.0,
@@ -160,11 +162,17 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
 }
 OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
-    "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3,
+    "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
     "gate_off": 1.0,
 }  # fmt: skip
-ABOVE = {("read", "read_voltage"), ("iv", "gate"), ("refresh", "passes")}
-"""The first is refused at 0, the second is looked for at the word line above, the third in cells/programming."""
+REFUSED = {
+    ("read", "read_voltage"),
+    ("noise", "read_voltage"),
+    ("map", "read_voltage"),
+    ("retention", "temperature"),
+}
+ABOVE = {*REFUSED, ("iv", "gate"), ("refresh", "passes")}
+"""Those are refused at 0; of the others one is looked for at the word line above, one in cells/programming."""
 
 
 def test_every_number_that_may_be_0_is_looked_at_where_it_is_used():

@@ -16,6 +16,8 @@ from mho.instruments.arrays.halves import Halves
 from mho.instruments.arrays.laboratory import READ_OVERHEAD, SETTLING, SWITCHING, ArrayLaboratory
 from mho.instruments.bench_file.entries import DaqEntry
 from mho.instruments.roles import Cell, Mode, Path, Reading
+from mho.instruments.simulated.generators.stored_waveforms import Excursion, excursions
+from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 
 Floats = NDArray[np.float64]
 
@@ -206,29 +208,45 @@ class ArrayGate(_Source):
 
 
 class ArrayPulser(_Part):
-    """Pulses the cell that the board has selected, over the closed path."""
+    """Pulses the cell that the board has selected, over the closed path; plays waveforms of any length and speed.
+
+    Attributes
+    ----------
+    edge, step_edge : float
+        Transition times of pulses and from sample to sample, 10 to 90 %, s.
+    """
 
     def __init__(self, arrays: ArrayLaboratory, board: ArrayBoard, edge: float) -> None:
         super().__init__(arrays)
-        self._board, self.edge = board, edge
-        self._voltage = self._width = 0.0
+        self._board, self.edge, self.step_edge = board, edge, edge
+        self._cycle: list[Excursion] = []
+        self._lasts = 0.0  # s, a cycle of a waveform; pulses take no time
 
     def configure(self, channel: int) -> None:
         """There is no output."""
 
     def shape(self, channel: int, *, voltage: float, width: float) -> None:
         """Set amplitude (V) and width (s) of the next pulses."""
-        self._voltage, self._width = voltage, width
+        self._cycle, self._lasts = [Excursion(voltage, width)], 0.0
+
+    def check_waveform(self, volts: Floats, *, interval: float, count: int = 1) -> Floats:
+        """Return the samples: any can be played."""
+        return volts
+
+    def shape_waveform(self, channel: int, volts: Floats, *, interval: float) -> None:
+        """Set samples (V), `interval` seconds each, that `fire` plays instead of pulses."""
+        self._lasts = len(volts) * interval
+        self._cycle = excursions(volts, self._lasts)
 
     def fire(self, channel: int, count: int = 1) -> None:
-        """Apply `count` pulses."""
-        board, cells = self._board, self._arrays.chip.population
+        """Apply `count` pulses, or the waveform as often."""
+        board, chip = self._board, self._arrays.chip
+        self._arrays.clock.advance(count * self._lasts)
         if board.cell is None:
             return
-        act = cells.set if board.path == "SET" else cells.reset
-        index = self._arrays.chip.one(*board.cell)
-        for _ in range(count):
-            act(index, self._voltage, self._width, board.gate)
+        sign = 1.0 if board.path == "SET" else -1.0
+        cycle = [Level(sign * volts, seconds, times) for volts, seconds, times in self._cycle]
+        pulse_train(chip.population, chip.one(*board.cell), cycle, count, board.gate)
 
 
 class ArrayDaq(_Part):

@@ -3,5 +3,14 @@
 from mho.instruments.bench.bench import Bench
 from mho.instruments.bench.locking import holder, last_taken
 from mho.instruments.bench.stop_requests import STOPPING, HandledSignals
+from mho.instruments.bench.temperature import at_temperature, check_temperature
 
-__all__ = ["STOPPING", "Bench", "HandledSignals", "holder", "last_taken"]
+__all__ = [
+    "STOPPING",
+    "Bench",
+    "HandledSignals",
+    "at_temperature",
+    "check_temperature",
+    "holder",
+    "last_taken",
+]

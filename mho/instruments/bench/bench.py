@@ -282,14 +282,17 @@ class Bench(GuardedBench):
                 current_limit=meter.current_limit, current_range=meter.current_range, nplc=meter.nplc
             )
 
-    def read_list(self, cell: Cell, count: int, voltage: float | None = None) -> Floats:
+    def read_list(
+        self, cell: Cell, count: int, voltage: float | None = None, *, delay: float = 0.0
+    ) -> Floats:
         """Return conductances (S) of one cell, read `count` times at the source-measure unit's own speed.
 
-        `count` is 1 to 2500. One `read` precedes them, see `sweep`. Errors as `read`: one bad reading fails them all.
+        `count` is 1 to 2500; each waits `delay` (s) first. One `read` precedes them, see `sweep`. Errors as `read`: one
+        bad reading fails them all.
         """
         count = given.count(count, "count of reads", given.MOST_LEVELS)
         volts = self._read_voltage(voltage)
-        readings = self.sweep(cell, [volts] * count)
+        readings = self.sweep(cell, [volts] * count, delay=delay)
         return np.array([conductance(cell, reading, volts, self._meter) for reading in readings])
 
     def _read(self, cell: Cell, gate: float, volts: float) -> Reading:
@@ -421,17 +424,8 @@ class Bench(GuardedBench):
             When the bench's generator cannot play waveforms.
         """
         cell = given.cell(cell, self._arrays)
-        count = given.count(count, "count of waveforms")
-        line = given.driven_line(kind)
-        values = given.samples(volts, "waveform")
-        interval = given.finite(interval, "interval from sample to sample", "s")
-        gate = given.number(gate, "word-line voltage", "V")
-        pulser: Any = self.instruments.pulser
-        if getattr(pulser, "shape_waveform", None) is None:
-            raise BenchError("this bench's pulse generator plays no waveforms; use pulses")
-        self.limits.check_waveform(line, values, interval, pulser.step_edge)
-        self.limits.check_level("word line", gate)
-        pulser.check_waveform(values, interval=interval, count=count)
+        values = self.check_waveform(kind, volts, interval=interval, gate=gate, count=count)
+        line, pulser = given.driven_line(kind), self._player()
         self.checkpoint()
 
         def aim() -> None:
@@ -440,6 +434,27 @@ class Bench(GuardedBench):
 
         once_more(aim)
         self._act("pulser", REST, lambda: pulser.fire(self._channels[line], count))
+
+    def check_waveform(
+        self, kind: str, volts: Sequence[float] | Floats, *, interval: float, gate: float, count: int = 1
+    ) -> Floats:
+        """Return the samples (V) of a waveform that is allowed here; errors as `waveform`; nothing is sent."""
+        count = given.count(count, "count of waveforms")
+        line = given.driven_line(kind)
+        values = given.samples(volts, "waveform")
+        interval = given.finite(interval, "interval from sample to sample", "s")
+        gate = given.number(gate, "word-line voltage", "V")
+        pulser = self._player()
+        self.limits.check_waveform(line, values, interval, pulser.step_edge)
+        self.limits.check_level("word line", gate)
+        pulser.check_waveform(values, interval=interval, count=count)
+        return values
+
+    def _player(self) -> Any:
+        """Return the pulse generator, if it plays waveforms."""
+        if getattr(self.instruments.pulser, "shape_waveform", None) is None:
+            raise BenchError("this bench's pulse generator plays no waveforms; use pulses")
+        return self.instruments.pulser
 
     def _act(self, role: str, afterwards: str, act: Callable[[], T]) -> T:
         """Return the result of an action of a role, which is valid only if the board kept its mode meanwhile.

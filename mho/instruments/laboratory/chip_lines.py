@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,8 +12,9 @@ from mho.instruments.laboratory.monitor import Monitor
 from mho.instruments.simulated.array_board.instrument import SimulatedArrayBoard
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators.running_waveforms import Playing
+from mho.instruments.simulated.generators.stored_waveforms import Excursion
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevels
-from mho.instruments.simulated.physics.cells.pulse_trains import MOST, Level, pulse_train
+from mho.instruments.simulated.physics.cells.pulse_trains import Level, pulse_train
 from mho.instruments.simulated.physics.chip import SimulatedChip
 
 Floats = NDArray[np.float64]
@@ -171,8 +172,15 @@ class ChipLines:
         act((row, column), abs(volts), seconds, gate, current=current, level=level)
 
     def pulse(self, terminal: str, volts: float, width: float, count: int) -> None:
-        """Apply pulses of a generator's channel; they reach a cell only if the board routes them there."""
-        self.monitor.terminals[terminal].take_pulses(volts, width, self.edges[terminal](), count)
+        """Apply `count` equal pulses of a generator's channel."""
+        self.train(terminal, [Excursion(volts, width)], count)
+
+    def train(self, terminal: str, cycle: Sequence[Excursion], count: int) -> None:
+        """Apply cycles of levels of a generator's channel; they reach a cell only if the board routes them there."""
+        pulses = count * sum(times for _, _, times in cycle)
+        for volts, width, times in cycle:
+            self.monitor.terminals[terminal].take_pulses(volts, width, self.edges[terminal](), times * count)
+        volts = max((volts for volts, _, _ in cycle), key=abs)
         self.board.watch()
         path, cell = self.board.path, self.board.cell
         if PATHS.get(terminal) != path or cell is None or self._cut_off(cell):
@@ -191,9 +199,10 @@ class ChipLines:
             )
             return
         array, row, column = cell
-        self.monitor.pulses += count
-        pulse = Level(volts if path == "SET" else -volts, width)
-        pulse_train(self.chip.cells[array], (row, column), [pulse], count, self.gate, single=MOST)
+        self.monitor.pulses += pulses
+        sign = 1.0 if path == "SET" else -1.0
+        seen = [Level(sign * level, seconds, times) for level, seconds, times in cycle]
+        pulse_train(self.chip.cells[array], (row, column), seen, count, self.gate)
 
     def switching(self, what: str) -> None:
         """Check, before a switch moves, that every source on the chip's lines is at 0 V."""

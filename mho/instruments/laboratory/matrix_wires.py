@@ -6,12 +6,13 @@ A crosspoint that moves with a voltage on its row is a hot switch. All of these 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mho.instruments.bench_file.switch_paths import GROUND, row_and_column
 from mho.instruments.laboratory.chip_lines import HOT, LEAKAGE, ChipLines
 from mho.instruments.simulated.generators.running_waveforms import Playing
+from mho.instruments.simulated.generators.stored_waveforms import Excursion
 
 RESISTANCE = 50.0  # ohm, source resistance in a contention
 
@@ -95,11 +96,12 @@ class MatrixWires:
             amperes += sum((volts - level) / RESISTANCE for level in self._rivals(source, terminal, volts))
         return amperes
 
-    def pulse(self, source: str, volts: float, width: float, count: int) -> None:
-        """Apply pulses of a generator's channel."""
+    def train(self, source: str, cycle: Sequence[Excursion], count: int) -> None:
+        """Apply cycles of levels of a generator's channel."""
         for terminal in self.terminals(source):
-            self._rivals(source, terminal, volts)
-            self._lines.pulse(terminal, volts, width, count)
+            for excursion in cycle:
+                self._rivals(source, terminal, excursion.volts)
+            self._lines.train(terminal, cycle, count)
 
     def _rivals(self, source: str, terminal: str, volts: float) -> list[float]:
         """Return the levels of the other sources on a line, and record those that disagree."""
@@ -159,4 +161,8 @@ class MatrixPulse:
 
     def pulse(self, volts: float, width: float, period: float, count: int) -> None:
         """Put out `count` pulses."""
-        self.wires.pulse(self.source, volts, width, count)
+        self.wires.train(self.source, [Excursion(volts, width)], count)
+
+    def train(self, cycle: Sequence[Excursion], count: int) -> None:
+        """Put out `count` cycles of levels (V, s, times)."""
+        self.wires.train(self.source, cycle, count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mho.instruments.laboratory.chip_lines import ChipLines
 from mho.instruments.laboratory.monitor import Monitor
 from mho.instruments.laboratory.vector_lines import VectorLines
+from mho.instruments.simulated.generators.stored_waveforms import Excursion
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +46,10 @@ class PulseWire:
     def pulse(self, volts: float, width: float, period: float, count: int) -> None:
         """Put out `count` pulses."""
         self.lines.pulse(self.terminal, volts, width, count)
+
+    def train(self, cycle: Sequence[Excursion], count: int) -> None:
+        """Put out `count` cycles of levels (V, s, times)."""
+        self.lines.train(self.terminal, cycle, count)
 
 
 @dataclass(frozen=True)

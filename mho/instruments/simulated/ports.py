@@ -30,7 +30,11 @@ class SourcePort(Protocol):
 
 
 class PulsePort(Protocol):
-    """A terminal that emits voltage pulses from a base of 0 V."""
+    """A terminal that emits voltage pulses from a base of 0 V.
+
+    A port with ``train(cycle, count)`` receives long bursts of cycles that go up and down whole: `count` times the levels
+    (V, s, times) of `cycle`. Another port receives the pulses of each level one after the other.
+    """
 
     def pulse(self, volts: float, width: float, period: float, count: int) -> None:
         """Deliver `count` pulses of `volts` (V) and `width` (s), one every `period` (s): those of a triggered burst.

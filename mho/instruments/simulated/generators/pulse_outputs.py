@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from mho.instruments.simulated.clock import VirtualClock
 from mho.instruments.simulated.generators.amplitude import UNITS, in_unit, peak_to_peak
 from mho.instruments.simulated.generators.running_waveforms import Waveform
-from mho.instruments.simulated.generators.stored_waveforms import Excursion, excursions, repeated
+from mho.instruments.simulated.generators.stored_waveforms import (
+    MOST,
+    Excursion,
+    excursions,
+    repeated,
+    swings,
+)
 from mho.instruments.simulated.ports import PulsePort
 from mho.instruments.simulated.scpi.instrument import IndexedSetting, ScpiDevice, ScpiError
 from mho.instruments.simulated.scpi.language import Call
@@ -252,9 +258,17 @@ class PulseOutputs(ScpiDevice):
         count, cycle = int(self.cycles[channel]), self.cycle(channel)
         port = self.ports.get(channel)
         if port is not None and self.output_on[channel]:
-            for volts, seconds, times in repeated(self.excursions(channel, cycle), count):
-                if volts:
-                    port.pulse(self._open_circuit(channel, volts), seconds, cycle, times)
+            levels = [
+                each._replace(volts=self._open_circuit(channel, each.volts))
+                for each in self.excursions(channel, cycle)
+                if each.volts
+            ]
+            train = getattr(port, "train", None)
+            if train is not None and swings(levels) and len(levels) * count > MOST:
+                train(levels, count)
+                return cycle * count
+            for volts, seconds, times in repeated(levels, count):
+                port.pulse(volts, seconds, cycle, times)
         return cycle * count
 
     def cycle(self, channel: int) -> float:

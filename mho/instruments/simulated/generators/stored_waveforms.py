@@ -39,6 +39,11 @@ def excursions(volts: NDArray[np.float64], seconds: float) -> list[Excursion]:
     ]
 
 
+def swings(cycle: list[Excursion]) -> bool:
+    """Return whether a cycle goes up and down, so that its levels must not be grouped."""
+    return len({each.volts > 0.0 for each in cycle}) > 1
+
+
 def repeated(cycle: list[Excursion], times: int) -> list[Excursion]:
     """Return a cycle repeated `times` times: in order up to `MOST` levels, else with each level grouped."""
     if len(cycle) > 1 and len(cycle) * times <= MOST:

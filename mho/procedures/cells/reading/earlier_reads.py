@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.errors import InputError
+from mho.instruments import Bench
 from mho.instruments.bench_file import ReadSettings
 from mho.procedures.attempt_clock import CLOCK_ZERO
+from mho.procedures.stream import Stream
 from mho.runs import RunFile
 from mho.toml import load_toml
 
@@ -39,6 +41,19 @@ class EarlierReads:
     rows: dict[str, NDArray[Any]]
     times: NDArray[np.float64]
     elapsed: float
+
+
+def earlier_attempt(
+    stream: Stream, bench: Bench, parameters: Mapping[str, Any], per_repeat: int, image: str
+) -> EarlierReads | None:
+    """Return the reads to take over; None without any, or on a simulated bench, whose chip was another one.
+
+    Parameters and errors are those of `earlier_reads`.
+    """
+    if stream.earlier is None or bench.simulated is not None:
+        return None
+    found = earlier_reads(stream.earlier, parameters, per_repeat, image)
+    return found if found.repeats else None
 
 
 def earlier_reads(path: Path, parameters: Mapping[str, Any], per_repeat: int, image: str) -> EarlierReads:

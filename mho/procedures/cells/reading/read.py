@@ -20,10 +20,10 @@ from mho.procedures.attempt_clock import CLOCK_ZERO, clock_zero
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.programming.array_programming import FlatCells, read_cells
-from mho.procedures.cells.reading.earlier_reads import EarlierReads, earlier_reads
+from mho.procedures.cells.reading.earlier_reads import EarlierReads, earlier_attempt
 from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
-from mho.runs import Column, Figure, Layout, Map, Table
+from mho.runs import Array, Column, Figure, Layout, Map, Table
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +69,34 @@ class Reads:
         """Return empty results, with arrays to be filled in."""
         shape = (repeats, *cells.shape)
         return cls(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(repeats))
+
+
+def declared_reads(array: str, cells: CellRange, samples: int, repeats: int) -> tuple[Table, Map, Array]:
+    """Return what a run file keeps of repeated reads: the table of reads, the map of an image each, the clock's zero."""
+    table = Table(
+        "reads",
+        (
+            Column("time", "s", description="bench time, at the end of reads in a row"),
+            Column("repeat", dtype="u4"),
+            Column("row", dtype="u2"),
+            Column("column", dtype="u2"),
+            Column("sample", dtype="u2", description="number among the reads in a row"),
+            Column("conductance", "S"),
+        ),
+        signal="conductance",
+        axis="time",
+        title="every read",
+        rows=cells.count * samples * repeats,
+    )
+    image = Map(
+        f"{array}_conductance",
+        "S",
+        np.sort(cells.rows),
+        np.sort(cells.columns),
+        f"{array}: conductance",
+        images=repeats,
+    )
+    return table, image, clock_zero()
 
 
 @dataclass(frozen=True)
@@ -130,35 +158,12 @@ class Read(Procedure):
 
     def layout(self, plan: ReadPlan) -> Layout:
         """Declare one table of reads, and one map of conductances per repeat."""
-        cells = plan.cells
-        table = Table(
-            "reads",
-            (
-                Column("time", "s", description="bench time, at the end of reads in a row"),
-                Column("repeat", dtype="u4"),
-                Column("row", dtype="u2"),
-                Column("column", dtype="u2"),
-                Column("sample", dtype="u2", description="number among the reads in a row"),
-                Column("conductance", "S"),
-            ),
-            signal="conductance",
-            axis="time",
-            title="every read",
-            rows=cells.count * self.samples * self.repeats,
-        )
-        image = Map(
-            f"{self.array}_conductance",
-            "S",
-            np.sort(cells.rows),
-            np.sort(cells.columns),
-            f"{self.array}: conductance",
-            images=self.repeats,
-        )
+        table, image, zero = declared_reads(self.array, plan.cells, self.samples, self.repeats)
         reads = Figure(
             "reads", table=table.name, x="time", y="conductance", by=("row", "column"), title="Reads by cell"
         )
         figures = (reads, Figure(image.name, map=image.name))
-        return Layout((table,), (image,), (clock_zero(),), default=f"maps/{image.name}", figures=figures)
+        return Layout((table,), (image,), (zero,), default=f"maps/{image.name}", figures=figures)
 
     def describe_cells(self, plan: ReadPlan) -> str:
         """Return array and ranges."""
@@ -185,31 +190,11 @@ class Read(Procedure):
     def execute(self, plan: ReadPlan, bench: Bench, stream: Stream) -> Reads:
         """Read row by row, repeat after repeat; complete repeats of an earlier attempt are copied."""
         reader = Reader(plan, bench, stream, self.array, self.samples, self.repeats)
-        earlier = self._earlier(plan, bench, stream)
-        done, clock = 0, bench.now()
-        if earlier is not None and earlier.repeats:
-            done, clock = earlier.repeats, earlier.elapsed
-            stream.say(f"{done} of {self.repeats} repeats are taken over from {stream.earlier}")
-            reader.take_over(earlier)
-        # Rows use the clock of the first attempt; the repeats after a late one are not hurried.
-        reader.shift = clock - bench.now()
-        start = clock if not done else max(reader.found.times[0], clock - done * self.interval)
-        if bench.simulated is None:
-            stream.set_array(CLOCK_ZERO, np.array([time.time() - clock]))
-        for repeat in range(done, self.repeats):
-            bench.wait_until(start + repeat * self.interval - reader.shift)
-            reader.read(repeat)
-        stream.progress("reading", reader.total, reader.total)
-        return replace(reader.found, summary=self._summary(plan, bench, reader.found))
-
-    def _earlier(self, plan: ReadPlan, bench: Bench, stream: Stream) -> EarlierReads | None:
-        """Return earlier reads to copy; none on a simulated bench, whose chip was another one."""
-        if stream.earlier is None or bench.simulated is not None:
-            return None
         same = ("array", "rows", "columns", "samples", "repeats", "interval")
         wanted = {name: getattr(self, name) for name in same} | {"read_voltage": plan.volts}
-        per_repeat = plan.cells.count * self.samples
-        return earlier_reads(stream.earlier, wanted, per_repeat, f"{self.array}_conductance")
+        earlier = earlier_attempt(stream, bench, wanted, reader.per_repeat, f"{self.array}_conductance")
+        reader.read_all(self.interval * np.arange(self.repeats), earlier)
+        return replace(reader.found, summary=self._summary(plan, bench, reader.found))
 
     def _summary(self, plan: ReadPlan, bench: Bench, found: Reads) -> dict[str, Any]:
         summary = {
@@ -231,10 +216,12 @@ class Reader:
     ----------
     found : Reads
         Reads so far, NaN elsewhere.
+    moments : (repeats, rows, columns) array
+        Time of each read, s, as in the rows.
     shift : float
         Offset from the bench's clock to that of the rows, s.
-    total : int
-        Reads of all repeats; those in a row count as one.
+    total, per_repeat : int
+        Reads of all repeats, of which those in a row count as one; and rows of a repeat.
     """
 
     def __init__(
@@ -243,9 +230,33 @@ class Reader:
         self._cells, self._volts, self._bench, self._stream = plan.cells, plan.volts, bench, stream
         self._array, self._samples = array, samples
         self.found = Reads.none_of(repeats, plan.cells)
+        self.moments = np.full_like(self.found.conductance, np.nan)
         self.total = self.found.conductance.size
+        self.per_repeat = plan.cells.count * samples
         self.shift = 0.0
         self._announced = stream.now()
+
+    def read_all(self, moments: Floats, earlier: EarlierReads | None, *, hurried: bool = False) -> None:
+        """Read once at each of the `moments` (repeats,), s after the first repeat, after taking over an `earlier` attempt.
+
+        Rows use the clock of the first attempt. After an interruption the moments are those of before where `hurried`,
+        which has all that were missed at once; else they are as far apart as before.
+        """
+        done, clock = 0, self._bench.now()
+        if earlier is not None:
+            done, clock = earlier.repeats, earlier.elapsed
+            self._stream.say(f"{done} of {len(moments)} repeats are taken over from {self._stream.earlier}")
+            self.take_over(earlier)
+        self.shift = clock - self._bench.now()
+        start = clock if not done else float(self.found.times[0])
+        if done and not hurried and done < len(moments):
+            start = max(start, clock - float(moments[done]))
+        if self._bench.simulated is None:
+            self._stream.set_array(CLOCK_ZERO, np.array([time.time() - clock]))
+        for repeat in range(done, len(moments)):
+            self._bench.wait_until(start + float(moments[repeat]) - self.shift)
+            self.read(repeat)
+        self._stream.progress("reading", self.total, self.total)
 
     def take_over(self, earlier: EarlierReads) -> None:
         """Store the complete repeats of an earlier attempt as this run's first ones."""
@@ -255,6 +266,7 @@ class Reader:
         if self._samples > 1:
             self.found.deviation[:done] = taken.std(axis=-1, ddof=1)
         self.found.times[:done] = earlier.times
+        self.moments[:done] = earlier.rows["time"].reshape(taken.shape)[..., -1]
         self._stream.record_block("reads", earlier.rows)
         for repeat in range(done):
             self._snapshot(repeat)
@@ -279,6 +291,7 @@ class Reader:
         for cells in FlatCells.of([placement], [np.ones(conductance.shape, bool)]).batches():
             found = read_cells(bench, cells, [placement], self._volts)
             cells.put([conductance], found.achieved)
+            cells.put([self.moments[repeat]], found.rows["time"] + self.shift)
             rows = {name: found.rows[name] for name in ("row", "column", "conductance")}
             numbers = {"repeat": np.full_like(found.pulses, repeat), "sample": np.zeros_like(found.pulses)}
             self._stream.record_block("reads", {"time": found.rows["time"] + self.shift, **rows, **numbers})
@@ -294,8 +307,9 @@ class Reader:
                 self.found.conductance[repeat, i, j] = values.mean()
                 if self._samples > 1:
                     self.found.deviation[repeat, i, j] = values.std(ddof=1)
+                self.moments[repeat, i, j] = self._bench.now() + self.shift
                 where = {
-                    "time": self._bench.now() + self.shift,
+                    "time": self.moments[repeat, i, j],
                     "repeat": repeat,
                     "row": row,
                     "column": column,

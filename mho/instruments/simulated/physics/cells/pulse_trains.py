@@ -36,17 +36,20 @@ def pulse_train(
     count: int,
     gate: float,
     *,
-    single: int = SINGLE,
+    single: int | None = None,
 ) -> None:
     """Apply `count` cycles to a cell with its word line at `gate` (V), without advancing the clock.
 
     Parameters
     ----------
     single : int
-        Number of cycles at the end that are evaluated one by one, with separate draws.
+        Number of cycles at the end that are evaluated one by one, with separate draws. By default all of a short train, of
+        a long one as many as the state after it depends on.
     """
     cycle = [level for level in cycle if level.volts and level.seconds > 0.0]
     swings = len({level.volts > 0.0 for level in cycle}) > 1
+    if single is None:
+        single = MOST if not swings or count * len(cycle) <= MOST else SINGLE
     alone = min(max(single, SWINGS if swings else 0), max(MOST // max(len(cycle), 1), 1))
     rest = max(count - alone, 0)
     if rest and cycle:

@@ -1,0 +1,137 @@
+"""Drift of programmed cells against the logarithm of time: by level the mean, the spread, the share still in the window.
+
+Oxide cells relax about as a random walk in log t: the change since the first read has a mean and a deviation that grow by
+about the same in each decade (arXiv 2502.04524). Both are fitted as
+
+    change(t) = a + b log10 t
+
+`b` of a cell is its drift coefficient, S a decade.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.procedures.cells.bootstrap import told, with_intervals
+from mho.procedures.cells.levels_of_cells import UNKNOWN
+from mho.procedures.cells.robust import robust_deviation
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+
+def drift_coefficients(ages: Floats, conductance: Floats) -> Floats:
+    """Return each cell's slope (cells,) of conductance (reads, cells), S, against log10 of its age, S a decade.
+
+    Parameters
+    ----------
+    ages : (reads, cells) array
+        s; reads at an age that is not above 0 are left out.
+    """
+    known = (ages > 0.0) & np.isfinite(conductance)
+    x = np.where(known, np.log10(np.where(known, ages, 1.0)), 0.0)
+    count = known.sum(axis=0)
+    x = np.where(known, x - x.sum(axis=0) / np.maximum(count, 1), 0.0)
+    spread = (x * x).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes: Floats = (x * np.where(known, conductance, 0.0)).sum(axis=0) / spread
+    return np.where(spread > 0.0, slopes, np.nan)
+
+
+def line(x: Floats, y: Floats) -> tuple[float, float]:
+    """Return a and b of ``y = a + b x`` by least squares; NaN for fewer than two places."""
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    if len(x) < 2 or not np.ptp(x) > 0.0:
+        return math.nan, math.nan
+    offset = x - x.mean()
+    slope = float(offset @ y / (offset @ offset))
+    return float(y.mean()) - slope * float(x.mean()), slope
+
+
+def level_rows(
+    elapsed: Floats, conductance: Floats, digits: Numbers, inside: NDArray[np.bool_]
+) -> dict[str, NDArray[Any]]:
+    """Return rows for a table: of each level at each read the change since the first one, and the share inside.
+
+    Parameters
+    ----------
+    elapsed : (reads,) array
+        s since the first read.
+    conductance : (reads, cells) array
+        S.
+    digits : (cells,) array
+        Level of each cell at the first read; `UNKNOWN` is left out.
+    inside : (reads, cells) array
+        Whether each read lies in the window of that level.
+    """
+    rows: dict[str, list[float]] = {
+        name: [] for name in ("elapsed", "level", "change", "deviation", "robust_deviation", "inside")
+    }
+    for digit in np.unique(digits[digits != UNKNOWN]).tolist():
+        of = digits == digit
+        change = conductance[:, of] - conductance[0, of]
+        for number, seconds in enumerate(elapsed.tolist()):
+            some = change[number]
+            rows["elapsed"].append(seconds)
+            rows["level"].append(digit)
+            rows["change"].append(float(some.mean()))
+            rows["deviation"].append(float(some.std(ddof=1)) if len(some) > 1 else math.nan)
+            rows["robust_deviation"].append(robust_deviation(some))
+            rows["inside"].append(float(inside[number, of].mean()))
+    return {
+        name: np.array(values, dtype=np.int64 if name == "level" else np.float64)
+        for name, values in rows.items()
+    }
+
+
+def by_level(
+    ages: Floats,
+    conductance: Floats,
+    digits: Numbers,
+    inside: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> dict[str, dict[str, Any]]:
+    """Return for each level, as ``level_K``, the drift of its cells, with 95 % intervals by bootstrap over cells.
+
+    Parameters are those of `level_rows`, with the age of each read (reads, cells), s.
+
+    Returns
+    -------
+    dict
+        ``cells``; ``start``, their median conductance at the first read, S; ``drift``, the mean drift coefficient, and
+        ``drift_deviation`` from cell to cell, S a decade; ``spread`` and ``spread_per_decade``, the deviation of the change
+        at the last read, and how it grows, S; ``inside_at_start`` and ``inside``, shares in the window.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for digit in np.unique(digits[digits != UNKNOWN]).tolist():
+        of = digits == digit
+        slopes = drift_coefficients(ages[:, of], conductance[:, of])
+        # A cell a row: its drift, whether it ended inside, its ages and changes.
+        parts = slopes[:, None], inside[-1:, of].T, ages[:, of].T, (conductance[:, of] - conductance[0, of]).T
+        reads = len(ages)
+
+        def numbers(cells: Floats, reads: int = reads) -> dict[str, float]:
+            change = cells[:, 2 + reads :]
+            logs = np.log10(np.maximum(np.median(cells[:, 2 : 2 + reads], axis=0), 1e-12))
+            deviations = change.std(axis=0, ddof=1) if len(cells) > 1 else np.full(reads, math.nan)
+            later = slice(1, None)  # the change at the first read is 0
+            return {
+                "drift": float(np.mean(cells[:, 0])),
+                "drift_deviation": float(np.std(cells[:, 0], ddof=1)) if len(cells) > 1 else math.nan,
+                "spread": float(deviations[-1]),
+                "spread_per_decade": line(logs[later], deviations[later])[1],
+                "inside": float(np.mean(cells[:, 1])),
+            }
+
+        found[f"level_{digit}"] = {
+            "cells": int(of.sum()),
+            "start": told(np.median(conductance[0, of])),
+            "inside_at_start": float(inside[0, of].mean()),
+            **with_intervals(np.hstack(parts).astype(float), numbers, rng),
+        }
+    return found

@@ -1,0 +1,357 @@
+"""Read cells in a row, as fast as the instrument can, for their noise: spectrum, Allan deviation, telegraph levels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import parse_chip_map
+from mho.errors import InputError
+from mho.instruments import Bench, Cell
+from mho.instruments.bench_file import BenchSource
+from mho.procedures.base import Estimate, Procedure
+from mho.procedures.cell_range import CellRange, check_inside
+from mho.procedures.cells.bootstrap import with_intervals
+from mho.procedures.cells.levels_of_cells import unformed_reads
+from mho.procedures.cells.reading.spectrum import allan_deviation, slope, spectrum
+from mho.procedures.cells.reading.telegraph import Telegraph, find_telegraph
+from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Figure, Layout, Table
+from mho.runs.intervals import binomial_interval
+
+Floats = NDArray[np.float64]
+
+TIMED = 10  # reads of a first list, which tells what a list takes beside its reads
+SIMULATED_SAMPLE, AT_ONCE_SAMPLE, HARDWARE_SAMPLE = 0.1e-3, 0.3e-3, 1e-3  # s of wall time (?)
+LINE_FREQUENCY = 50.0  # Hz
+MOST_SAMPLES = 20_000_000  # of a run: its results also take 0.2 GB of memory
+
+CELLS = Table(
+    "noise",
+    (
+        Column("row", dtype="u2"),
+        Column("column", dtype="u2"),
+        Column("mean", "S"),
+        Column("deviation", "S", description="of all reads, relaxation between series included"),
+        Column("slope", description="of log S over log f"),
+        Column("slope_low", description="95 % interval of the slope"),
+        Column("slope_high"),
+        Column("levels", dtype="u1", description="2 for telegraph noise, else 1"),
+        Column("low", "S", description="lower telegraph level; NaN where there is one"),
+        Column("high", "S"),
+        Column("dwell_low", "s", description="mean time in the lower level"),
+        Column("dwell_low_low", "s", description="its 95 % interval"),
+        Column("dwell_low_high", "s"),
+        Column("dwell_high", "s", description="mean time in the upper level"),
+        Column("dwell_high_low", "s", description="its 95 % interval"),
+        Column("dwell_high_high", "s"),
+    ),
+    signal="deviation",
+    axis="mean",
+    title="noise of each cell",
+)
+
+
+@dataclass(frozen=True)
+class Noises:
+    """Result of the reads; `units` are those of the summary.
+
+    Attributes
+    ----------
+    series : (rows, columns, series, samples) array
+        Reads, S; NaN of cells that are not formed.
+    interval : float
+        From read to read, s.
+    telegraph : dict
+        Telegraph levels by (row, column) of the array, where there are two.
+    summary : dict
+        Summary in the run file and of ``--json``.
+    path : Path
+        The run file.
+    """
+
+    series: Floats
+    interval: float
+    telegraph: dict[tuple[int, int], Telegraph]
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {"interval": "s", "virtual_seconds": "s"}
+
+
+@dataclass(frozen=True)
+class NoisePlan:
+    """The cells to read, and how."""
+
+    cells: CellRange
+    volts: float
+    formed_above: float
+    rng: np.random.Generator
+
+
+class Noise(Procedure):
+    """Read cells in a row, and tell spectrum, Allan deviation and telegraph levels of each."""
+
+    title: ClassVar[str] = "Noise of cells"
+    group: ClassVar[str] = "Cells"
+
+    array = Parameter("Array", default="multiply")
+    rows = Parameter("Rows", default="0:2")
+    columns = Parameter("Columns", default="0:2")
+    samples = IntegerParameter(
+        "Reads in a row, timed by the instrument", minimum=64, maximum=2500, default=2500
+    )
+    series = IntegerParameter("Series of such reads", minimum=1, maximum=1000, default=4)
+    delay = FloatParameter("Wait before each read, none unless given", units="s", minimum=1e-6, maximum=100.0)
+    read_voltage = FloatParameter(
+        "Read voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0
+    )
+
+    def check(self) -> CellRange:
+        """Parse the ranges, and refuse a voltage at which no current flows."""
+        cells = CellRange.parse(self.rows, self.columns)
+        if self.read_voltage == 0.0:
+            raise InputError(
+                "read_voltage is 0 V, at which no current flows; leave it out for the bench's own"
+            )
+        count = cells.count * self.samples * self.series
+        if count > MOST_SAMPLES:
+            raise InputError(
+                f"{count:,} reads are more than the {MOST_SAMPLES:,} a run may have; read fewer cells or less often"
+            )
+        return cells
+
+    def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> NoisePlan:
+        """Check that the array has these cells and that the bench may read them."""
+        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        check_inside(chip.array(self.array), given)
+        bench.check_read()
+        volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
+        bench.check_sweep([volts], bench.file.read.gate)
+        return NoisePlan(given, volts, chip.write_verify.formed_above, rng)
+
+    def in_use(self, plan: NoisePlan) -> Mapping[str, tuple[float, str]]:
+        """Return the voltage at the bit line, and the wait."""
+        return {
+            "read_voltage": (plan.volts, "the bench's"),
+            "delay": (0.0, "as fast as the instrument reads"),
+        }
+
+    def layout(self, plan: NoisePlan) -> Layout:
+        """Declare tables of reads, spectra, Allan deviations and of what was found of each cell."""
+        cells, where = plan.cells, (Column("row", dtype="u2"), Column("column", dtype="u2"))
+        reads = Table(
+            "series",
+            (
+                Column("time", "s", description="since the first read of the series"),
+                *where,
+                Column("number", dtype="u2", description="of the series"),
+                Column("conductance", "S"),
+            ),
+            signal="conductance",
+            axis="time",
+            title="every read",
+            rows=cells.count * self.samples * self.series,
+        )
+        spectra = Table(
+            "spectra",
+            (*where, Column("frequency", "Hz"), Column("density", "1/Hz", description="of G over its mean")),
+            signal="density",
+            axis="frequency",
+            title="spectra",
+        )
+        allan = Table(
+            "allan",
+            (*where, Column("averaging", "s"), Column("deviation", description="of G over its mean")),
+            signal="deviation",
+            axis="averaging",
+            title="Allan deviations",
+        )
+
+        def by_cell(name: str, table: Table, title: str, scale: str = "log") -> Figure:
+            return Figure(
+                name,
+                table=table.name,
+                x=table.axis,
+                y=table.signal,
+                by=("row", "column"),
+                x_scale=scale,
+                y_scale=scale,
+                title=title,
+            )
+
+        figures = (
+            by_cell("spectra", spectra, "Spectrum of the relative conductance by cell"),
+            by_cell("allan", allan, "Allan deviation of the relative conductance by cell"),
+            Figure(
+                "series",
+                kind="scatter",
+                table=reads.name,
+                x="time",
+                y="conductance",
+                by=("row", "column"),
+                title="Reads in a row by cell",
+            ),
+            Figure(
+                "deviations",
+                kind="scatter",
+                table=CELLS.name,
+                x="mean",
+                y="deviation",
+                by="levels",
+                title="Deviation over mean, by number of levels",
+            ),
+        )
+        return Layout((reads, spectra, allan, CELLS), default=spectra.name, figures=figures)
+
+    def describe_cells(self, plan: NoisePlan) -> str:
+        """Return array and ranges."""
+        return self._cells_as_given()
+
+    def _cells_as_given(self) -> str:
+        return f"{self.array}[{self.rows}, {self.columns}]"
+
+    def run_title(self) -> str:
+        """Return the name of the cells."""
+        return f"Noise of {self._cells_as_given()}"
+
+    @property
+    def _wait(self) -> float:
+        return 0.0 if self.delay is None else float(self.delay)
+
+    def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
+        """Estimate the time from that of a read; there are no pulses."""
+        samples, simulation = given.count * self.samples * self.series, source.bench.simulation
+        if simulation is not None:
+            return Estimate(
+                pulses=0, seconds=samples * (SIMULATED_SAMPLE if simulation.instruments else AT_ONCE_SAMPLE)
+            )
+        each = HARDWARE_SAMPLE + self._wait + source.bench.read.nplc / LINE_FREQUENCY
+        return Estimate(pulses=0, seconds=samples * each)
+
+    def execute(self, plan: NoisePlan, bench: Bench, stream: Stream) -> Noises:
+        """Read cell after cell, series after series; what a cell's series tell is kept before the next one is read."""
+        cells, count, length = plan.cells, int(self.series), int(self.samples)
+        series = np.full((*cells.shape, count, length), np.nan)
+        telegraph: dict[tuple[int, int], Telegraph] = {}
+        slopes, intervals, unformed = [], [], 0
+        for number, (i, j) in enumerate(np.ndindex(cells.shape)):
+            cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
+            if not bench.read(cell) > plan.formed_above:
+                unformed += 1
+                continue
+            overhead = self._overhead(cell, plan, bench)
+            for which in range(count):
+                stream.progress("reading", number * count + which, cells.count * count)
+                begun = bench.now()
+                series[i, j, which] = bench.read_list(cell, length, plan.volts, delay=self._wait)
+                interval = max((bench.now() - begun - overhead[0]) / (length - TIMED), overhead[1])
+                intervals.append(interval)
+                self._record_series(cell, which, series[i, j, which], interval, stream)
+            found = self._told(cell, series[i, j], float(np.median(intervals)), stream)
+            slopes.append(
+                (found[0], float(found[1] is None), float(series[i, j].std() / series[i, j].mean()))
+            )
+            if found[1] is not None:
+                telegraph[cell.row, cell.column] = found[1]
+        if unformed:
+            stream.say(unformed_reads(unformed, cells.count, plan.formed_above), "WARNING")
+        interval = float(np.median(intervals)) if intervals else math.nan
+        numbers = np.array(slopes, dtype=float).reshape(-1, 3)
+        summary = self._summary(plan, numbers, unformed) | {
+            "interval": interval if intervals else None,
+            "virtual_seconds": bench.now(),
+        }
+        return Noises(series, interval, telegraph, summary)
+
+    def _overhead(self, cell: Cell, plan: NoisePlan, bench: Bench) -> tuple[float, float]:
+        """Return the time that a short list takes, s, and the least time from read to read that can be."""
+        begun = bench.now()
+        bench.read_list(cell, TIMED, plan.volts, delay=self._wait)
+        return bench.now() - begun, bench.file.read.nplc / LINE_FREQUENCY / 10.0 + self._wait
+
+    def _record_series(self, cell: Cell, which: int, values: Floats, interval: float, stream: Stream) -> None:
+        count = len(values)
+        stream.record_block(
+            "series",
+            {
+                "time": interval * np.arange(count),
+                "row": np.full(count, cell.row),
+                "column": np.full(count, cell.column),
+                "number": np.full(count, which),
+                "conductance": values,
+            },
+        )
+
+    def _told(
+        self, cell: Cell, series: Floats, interval: float, stream: Stream
+    ) -> tuple[float, Telegraph | None]:
+        """Record what a cell's series tell; return slope and telegraph levels."""
+        frequency, density = spectrum(series, interval)
+        averaging, deviation = allan_deviation(series, interval)
+        for table, columns in (
+            ("spectra", {"frequency": frequency, "density": density}),
+            ("allan", {"averaging": averaging, "deviation": deviation}),
+        ):
+            count = len(next(iter(columns.values())))
+            where = {"row": np.full(count, cell.row), "column": np.full(count, cell.column)}
+            stream.record_block(table, where | columns)
+        tilt, found = slope(frequency, density), find_telegraph(series, interval)
+        nothing = (math.nan, math.nan)
+        stream.record(
+            CELLS.name,
+            row=cell.row,
+            column=cell.column,
+            mean=series.mean(),
+            deviation=series.std(),
+            slope=tilt.value,
+            slope_low=tilt.low,
+            slope_high=tilt.high,
+            levels=1 if found is None else 2,
+            low=math.nan if found is None else found.low,
+            high=math.nan if found is None else found.high,
+            **_dwells(
+                "dwell_low",
+                math.nan if found is None else found.dwell_low,
+                nothing if found is None else found.dwell_low_interval,
+            ),
+            **_dwells(
+                "dwell_high",
+                math.nan if found is None else found.dwell_high,
+                nothing if found is None else found.dwell_high_interval,
+            ),
+        )
+        return tilt.value, found
+
+    def _summary(self, plan: NoisePlan, numbers: Floats, unformed: int) -> dict[str, Any]:
+        """Return the result's numbers, of (cells, 3): slope, whether there is one level, relative deviation."""
+        quiet = numbers[numbers[:, 1] > 0.0]
+        found = len(numbers) - len(quiet)
+        low, high = binomial_interval(found, len(numbers), 0.95)
+
+        def of(cells: Floats) -> dict[str, float]:
+            slopes = cells[np.isfinite(cells[:, 0]), 0]
+            return {
+                "slope": float(slopes.mean()) if slopes.size else math.nan,
+                "relative_deviation": float(np.median(cells[:, 2])) if len(cells) else math.nan,
+            }
+
+        return {
+            "cells": plan.cells.count,
+            "unformed": unformed,
+            "telegraph_cells": found,
+            "telegraph_share": found / len(numbers) if len(numbers) else None,
+            "telegraph_share_low": low,
+            "telegraph_share_high": high,
+            **with_intervals(quiet, of, plan.rng),  # of the cells with one level
+        }
+
+
+def _dwells(name: str, value: float, ends: tuple[float, float]) -> dict[str, float]:
+    return {name: value, f"{name}_low": ends[0], f"{name}_high": ends[1]}

@@ -1,0 +1,114 @@
+"""Spectrum and Allan deviation of reads in a row, relative to the mean: what noise there is, and on which scale of time.
+
+    S(f) = variance of G/mean in 1 Hz           1/f noise has a slope of -1 in log S over log f
+    sigma(tau)                                  Allan deviation of means over tau: flat for 1/f noise, tau^-1/2 for white
+
+The spectrum is Welch's (IEEE Trans. Audio Electroacoust. 15, 70 (1967)), over overlapping parts of all series; the Allan
+deviation is the overlapping one (NIST Special Publication 1065 (2008), section 5.2.4).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.procedures.cells.log_spacing import log_counts
+
+Floats = NDArray[np.float64]
+
+LEAST_PART, PARTS = 64, 2  # samples of a part, parts of a series
+BINS = 8  # a decade of frequency
+MODEL = 0.02  # least variance of a bin, in units of the lowest one's
+LEVEL = 0.95
+STEPS = 6  # Allan deviations a decade
+
+
+class Slope(NamedTuple):
+    """Slope of log S over log f, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+NO_SLOPE = Slope(math.nan, math.nan, math.nan)
+
+
+def spectrum(series: Floats, interval: float) -> tuple[Floats, Floats]:
+    """Return frequencies (Hz) and relative densities (1/Hz), in bins of an eighth of a decade.
+
+    Parameters
+    ----------
+    series : (series, samples) array
+        Reads in a row, S; there may be any time between one series and the next.
+    interval : float
+        From sample to sample, s.
+
+    Returns
+    -------
+    frequency, density : (bins,) arrays
+        Empty for series that are too short, or of mean 0.
+    """
+    from scipy.signal import welch  # loads slowly
+
+    samples, mean = series.shape[1], float(series.mean())
+    part = min(max(samples // PARTS, LEAST_PART), samples)
+    if samples < 8 or not mean:
+        return np.empty(0), np.empty(0)
+    frequency, each = welch(series / mean, 1.0 / interval, nperseg=part, axis=1)
+    frequency, density = frequency[1:], each.mean(axis=0)[1:]
+    bins = np.floor(BINS * np.log10(frequency / frequency[0]) + 1e-9).astype(int)
+    count = np.bincount(bins)
+    some = count > 0
+    middle = np.bincount(bins, np.log(frequency))[some] / count[some]
+    return np.exp(middle), np.bincount(bins, density)[some] / count[some]
+
+
+def slope(frequency: Floats, density: Floats) -> Slope:
+    """Return the slope of a spectrum ``A f**slope + W``; NaN for fewer than six bins.
+
+    The floor W stands for white noise and for aliases: what lies beyond half of the sampling rate is folded into the band,
+    and of 1/f noise that is about a constant.
+    """
+    from scipy.optimize import least_squares
+    from scipy.stats import t as student
+
+    used = density > 0.0
+    x, y = np.log(frequency[used]), np.log(density[used])
+    if len(x) < 6:
+        return NO_SLOPE
+    # A bin holds the more lines of the spectrum the higher it lies; beyond some tens the model is no better.
+    weight = 1.0 / np.sqrt(np.exp(x[0] - x) + MODEL)
+    half = len(x) // 2
+    tilt = float(np.polyfit(x[:half], y[:half], 1)[0])
+    start = np.array([y[0], min(tilt, -0.05), y[-1] - 1.0])
+
+    def rest(place: Floats) -> Floats:
+        level, power, floor = place
+        misfit: Floats = weight * (np.logaddexp(level + power * (x - x[0]), floor) - y)
+        return misfit
+
+    found = least_squares(rest, start, x_scale=[1.0, 0.3, 1.0])
+    jacobian = np.asarray(found.jac, dtype=np.float64)
+    curvature = jacobian.T @ jacobian + 1e-12 * np.eye(3)
+    variance = 2.0 * found.cost / (len(x) - 3) * np.linalg.inv(curvature)[1, 1]
+    reach = float(student.ppf(0.5 + LEVEL / 2.0, len(x) - 3)) * math.sqrt(max(float(variance), 0.0))
+    value = float(found.x[1])
+    return Slope(value, value - reach, value + reach)
+
+
+def allan_deviation(series: Floats, interval: float) -> tuple[Floats, Floats]:
+    """Return averaging times (s) and relative Allan deviations of series (series, samples), S, to a third of them."""
+    samples, mean = series.shape[1], float(series.mean())
+    if samples < 6 or not mean:
+        return np.empty(0), np.empty(0)
+    sums = np.concatenate([np.zeros((len(series), 1)), np.cumsum(series / mean, axis=1)], axis=1)
+    lengths = log_counts(samples // 3, STEPS)
+    found = []
+    for length in lengths.tolist():
+        means = (sums[:, length:] - sums[:, :-length]) / length
+        found.append(math.sqrt(0.5 * float(((means[:, length:] - means[:, :-length]) ** 2).mean())))
+    return lengths.astype(float) * interval, np.array(found)

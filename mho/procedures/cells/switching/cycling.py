@@ -1,0 +1,298 @@
+"""SET and RESET cells again and again, read after each: how conductances scatter from cycle to cycle and cell to cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.errors import InputError
+from mho.instruments import ArrayBench, Bench, Cell, Pulse
+from mho.instruments.arrays import CellPositions
+from mho.instruments.bench_file import BenchSource
+from mho.procedures.base import Estimate, Procedure
+from mho.procedures.cell_range import CellRange
+from mho.procedures.cells.bootstrap import with_intervals
+from mho.procedures.cells.switching.full_pulses import (
+    FullPulses,
+    prepared_pulses,
+    pulse_parameters,
+    unformed_message,
+)
+from mho.procedures.cells.switching.switching_statistics import distribution, window
+from mho.procedures.parameters import IntegerParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Figure, Layout, Map, Table
+
+Floats = NDArray[np.float64]
+
+LRS, HRS = 0, 1
+MOST_READS = 50_000_000  # of a run: its results also take 0.4 GB of memory
+SIMULATED_STEP, HARDWARE_STEP, AT_ONCE_STEP = 0.8e-3, 20e-3, 2e-6  # s of wall time, a pulse and a read (?)
+ANNOUNCED = 0.05  # s of wall time between two announcements
+
+
+@dataclass(frozen=True)
+class Switched:
+    """Result of the cycles.
+
+    Attributes
+    ----------
+    conductance : (rows, columns, 2, cycles) array
+        Reads after SET and after RESET, S; NaN of cells that are not formed.
+    formed : (rows, columns) array of bool
+    summary : dict
+        Summary in the run file and of ``--json``; each number NAME has a 95 % interval, NAME_low to
+        NAME_high.
+    path : Path
+        The run file.
+    """
+
+    conductance: Floats
+    formed: NDArray[np.bool_]
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        **{
+            f"{state}.{name}": "S"
+            for state in ("lrs", "hrs")
+            for name in ("median", "median_low", "median_high")
+        },
+        "virtual_seconds": "s",
+    }
+
+
+@dataclass(frozen=True)
+class SwitchingPlan:
+    """The cells, the pulses, and the generator for the intervals."""
+
+    cells: CellRange
+    pulses: FullPulses
+    rng: np.random.Generator
+
+
+class Switching(Procedure):
+    """SET and RESET cells many times, and tell how both states are distributed."""
+
+    title: ClassVar[str] = "Switch cells (SET/RESET distributions)"
+    group: ClassVar[str] = "Cells"
+
+    array = Parameter("Array", default="multiply")
+    rows = Parameter("Rows", default="0:8")
+    columns = Parameter("Columns", default="0:8")
+    cycles = IntegerParameter("Cycles of each cell", minimum=1, maximum=1_000_000, default=100)
+    set_voltage, set_gate, reset_voltage, reset_gate, width = pulse_parameters()
+
+    def check(self) -> CellRange:
+        """Parse the ranges."""
+        cells = CellRange.parse(self.rows, self.columns)
+        reads = 2 * cells.count * self.cycles
+        if reads > MOST_READS:
+            raise InputError(
+                f"{reads:,} reads are more than the {MOST_READS:,} a run may have; switch fewer cells or less often"
+            )
+        return cells
+
+    def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> SwitchingPlan:
+        """Check that the array has these cells and that the bench allows pulses and reads."""
+        return SwitchingPlan(given, prepared_pulses(self, given, bench), rng)
+
+    def in_use(self, plan: SwitchingPlan) -> Mapping[str, tuple[float | str, str]]:
+        """Return the pulses."""
+        return plan.pulses.in_use()
+
+    def layout(self, plan: SwitchingPlan) -> Layout:
+        """Declare one table of reads, and maps of each state's median."""
+        cells = plan.cells
+        table = Table(
+            "cycles",
+            (
+                Column("time", "s", description="bench time of the read"),
+                Column("row", dtype="u2"),
+                Column("column", dtype="u2"),
+                Column("cycle", dtype="u4"),
+                Column("state", dtype="u1", description="0 LRS, after a SET; 1 HRS, after a RESET"),
+                Column("conductance", "S"),
+            ),
+            signal="conductance",
+            axis="cycle",
+            title="every read",
+            rows=2 * cells.count * self.cycles,
+        )
+        images = tuple(
+            Map(
+                f"{self.array}_{name}",
+                "S",
+                np.sort(cells.rows),
+                np.sort(cells.columns),
+                f"{self.array}: median {name.upper()} conductance",
+                images=1,
+            )
+            for name in ("lrs", "hrs")
+        )
+        figures = (
+            Figure(
+                "distributions",
+                kind="distribution",
+                table=table.name,
+                x="conductance",
+                by="state",
+                x_scale="log",
+                y_scale="probability",
+                title="Conductance after SET (0) and after RESET (1)",
+            ),
+            Figure(
+                "cycles",
+                kind="errorbars",
+                table=table.name,
+                x="cycle",
+                y="conductance",
+                by="state",
+                y_scale="log",
+                title="Median and quartiles of all cells by cycle",
+            ),
+            *(Figure(image.name, map=image.name) for image in images),
+        )
+        return Layout((table,), images, default=table.name, figures=figures)
+
+    def describe_cells(self, plan: SwitchingPlan) -> str:
+        """Return array and ranges."""
+        return self._cells_as_given()
+
+    def _cells_as_given(self) -> str:
+        return f"{self.array}[{self.rows}, {self.columns}]"
+
+    def run_title(self) -> str:
+        """Return the name of the cells and the number of cycles."""
+        return f"Switch {self._cells_as_given()} {self.cycles} times"
+
+    def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
+        """Estimate pulses, and the time from that of a pulse and a read."""
+        steps, simulation = 2 * given.count * self.cycles, source.bench.simulation
+        if simulation is None:
+            return Estimate(pulses=steps, seconds=HARDWARE_STEP * steps)
+        step = SIMULATED_STEP if simulation.instruments else AT_ONCE_STEP
+        return Estimate(pulses=steps, seconds=step * steps)
+
+    def execute(self, plan: SwitchingPlan, bench: Bench, stream: Stream) -> Switched:
+        """Cycle cell after cell, or all at once on a bench without instruments."""
+        cycler = Cycler(plan, bench, stream, self.array, int(self.cycles))
+        if isinstance(bench, ArrayBench):
+            cycler.cycle_at_once(bench)
+        else:
+            cycler.cycle_one_by_one()
+        cells, formed = plan.cells, cycler.formed
+        unformed = cells.count - int(formed.sum())
+        if unformed:
+            stream.say(unformed_message(unformed, cells.count), "WARNING")
+        states = cycler.conductance[formed]  # (cells, 2, cycles)
+        for state, name in enumerate(("lrs", "hrs")):
+            median = np.full(cells.shape, np.nan)
+            median[formed] = np.median(states[:, state], axis=1)
+            stream.snapshot(f"{self.array}_{name}", cells.ascending(median), bench.now())
+        summary: dict[str, Any] = {"cells": cells.count, "unformed": unformed, "cycles": int(self.cycles)}
+        summary["lrs"] = with_intervals(states[:, LRS], distribution, plan.rng)
+        summary["hrs"] = with_intervals(states[:, HRS], distribution, plan.rng)
+        summary |= with_intervals(states, window, plan.rng)
+        summary["virtual_seconds"] = bench.now()
+        return Switched(cycler.conductance, formed, summary)
+
+
+class Cycler:
+    """Cycles a plan's cells into a run file and into arrays.
+
+    Attributes
+    ----------
+    conductance : (rows, columns, 2, cycles) array
+        S; NaN where not read.
+    formed : (rows, columns) array of bool
+        Cells that conduct.
+    """
+
+    def __init__(self, plan: SwitchingPlan, bench: Bench, stream: Stream, array: str, cycles: int) -> None:
+        self._cells, self._pulses, self._bench, self._stream = plan.cells, plan.pulses, bench, stream
+        self._array, self._cycles = array, cycles
+        self.conductance = np.full((*plan.cells.shape, 2, cycles), np.nan)
+        self.formed = np.zeros(plan.cells.shape, dtype=bool)
+        self._announced = stream.now()
+
+    def cycle_one_by_one(self) -> None:
+        """Give each cell all its cycles before the next one is connected."""
+        for number, (i, j) in enumerate(np.ndindex(self._cells.shape)):
+            cell = Cell(self._array, int(self._cells.rows[i]), int(self._cells.columns[j]))
+            self.formed[i, j] = conducts(self._bench, cell, self._pulses)
+            for cycle in range(self._cycles if self.formed[i, j] else 0):
+                for state, pulse in ((LRS, self._pulses.set), (HRS, self._pulses.reset)):
+                    self._bench.pulse(cell, pulse)
+                    read = self.conductance[i, j, state, cycle] = self._bench.read(cell)
+                    self._stream.record(
+                        "cycles",
+                        time=self._bench.now(),
+                        row=cell.row,
+                        column=cell.column,
+                        cycle=cycle,
+                        state=state,
+                        conductance=read,
+                    )
+                if self._stream.now() - self._announced > ANNOUNCED:
+                    self._announced = self._stream.now()
+                    self._stream.progress(
+                        "switching", number * self._cycles + cycle + 1, self._cells.count * self._cycles
+                    )
+
+    def cycle_at_once(self, bench: ArrayBench) -> None:
+        """Give all cells their cycles together, each with a time of its own."""
+        rows, columns = (
+            lines.ravel() for lines in np.meshgrid(self._cells.rows, self._cells.columns, indexing="ij")
+        )
+        count = len(rows)
+        flat = self.conductance.reshape(count, 2, self._cycles)
+        times = np.zeros_like(flat)
+        bench.draw([CellPositions(self._array, rows, columns)])
+        visit = bench.visit([CellPositions(self._array, rows, columns)], 2.0 * self._cycles)
+        try:
+            with visit:
+                everyone = np.arange(count)
+
+                def apply(pulse: Pulse, which: NDArray[np.int64]) -> tuple[Floats, Floats]:
+                    like = np.ones(len(which))
+                    sets = np.full(len(which), pulse.kind == "set")
+                    visit.pulse(which, sets, pulse.voltage * like, pulse.width * like, pulse.gate * like)
+                    return visit.read(which)
+
+                formed = visit.read(everyone)[0] > self._pulses.formed_above
+                dark = np.flatnonzero(~formed)
+                if dark.size:
+                    formed[dark] = apply(self._pulses.probe, dark)[0] > self._pulses.formed_above
+                which = np.flatnonzero(formed)
+                self.formed[:] = formed.reshape(self.formed.shape)
+                for cycle in range(self._cycles if which.size else 0):
+                    for state, pulse in ((LRS, self._pulses.set), (HRS, self._pulses.reset)):
+                        flat[which, state, cycle], times[which, state, cycle] = apply(pulse, which)
+                    self._stream.progress("switching", cycle + 1, self._cycles)
+        finally:
+            times += visit.begun[:, None, None]
+            place = np.nonzero(np.isfinite(flat))
+            self._stream.record_block(
+                "cycles",
+                {
+                    "time": times[place],
+                    "row": rows[place[0]],
+                    "column": columns[place[0]],
+                    "cycle": place[2],
+                    "state": place[1],
+                    "conductance": flat[place],
+                },
+            )
+
+
+def conducts(bench: Bench, cell: Cell, pulses: FullPulses) -> bool:
+    """Return whether a cell conducts, if need be after a SET that forms no cell."""
+    if bench.read(cell) > pulses.formed_above:
+        return True
+    bench.pulse(cell, pulses.probe)
+    return bench.read(cell) > pulses.formed_above

@@ -1,0 +1,260 @@
+"""Stress cells as reads or a neighbour's programming do, with reads that are log-spaced in pulses: how they are disturbed.
+
+A cell that shares its row (bit line) with a cell in SET has a share of the SET voltage on its bit line: a half or a third,
+as the array is biased. One that shares its column (source line) with a cell in RESET has that of the RESET voltage on its
+source line. Whether its word line is on depends on the way the word lines run, of which a chip map says nothing: word lines
+along the rows are on for all cells of the row and off for the others of the column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.levels import Levels
+from mho.instruments import Bench, Cell, Pulse
+from mho.instruments.bench_file import BenchSource
+from mho.procedures.base import Estimate, Procedure
+from mho.procedures.cell_range import CellRange
+from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
+from mho.procedures.cells.log_spacing import log_counts
+from mho.procedures.cells.switching.full_pulses import FullPulses, prepared_pulses, pulse_parameters
+from mho.procedures.cells.switching.stress_counts import by_level, counts_to_leave
+from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Column, Figure, Layout, Map, Table
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+BURST = 1_000_000  # pulses that every generator of ours counts in one burst
+SHARES = {"V/2": 1.0 / 2.0, "V/3": 1.0 / 3.0, "V": 1.0}
+ON, OFF = "on", "off"
+SIMULATED_STEP, HARDWARE_STEP = 1.5e-3, 30e-3  # s of wall time, a burst and a read (?)
+PULSE_TO_PULSE = 2.0  # widths, at least
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """Result of the stress.
+
+    Attributes
+    ----------
+    counts : (reads,) array
+        Pulses before each read; 0 of the first.
+    conductance : (reads, rows, columns) array
+        S.
+    digits : (rows, columns) array
+        Level of each cell before the stress; -1 of cells that are not formed.
+    leaves : (rows, columns) array
+        Pulses at which a cell was first seen outside its window; infinite where it never was.
+    summary : dict
+        Summary in the run file and of ``--json``.
+    path : Path
+        The run file.
+    """
+
+    counts: Numbers
+    conductance: Floats
+    digits: Numbers
+    leaves: Floats
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        "voltage": "V",
+        "gate": "V",
+        "width": "s",
+        "virtual_seconds": "s",
+        **{f"level_{k}.{name}": "S" for k in range(16) for name in ("change", "largest_change")},
+    }
+
+
+@dataclass(frozen=True)
+class DisturbPlan:
+    """The cells, the pulse that stresses them, and the counts at which they are read."""
+
+    cells: CellRange
+    pulses: FullPulses
+    stress: Pulse
+    counts: Numbers
+    levels: Levels
+
+
+class Disturb(Procedure):
+    """Stress cells by reads or half-select pulses, and tell when they leave their windows."""
+
+    title: ClassVar[str] = "Disturb cells (reads, half-select)"
+    group: ClassVar[str] = "Cells"
+
+    array = Parameter("Array", default="multiply")
+    rows = Parameter("Rows", default="0:4")
+    columns = Parameter("Columns", default="0:4")
+    stress = ListParameter(
+        "Stress by reads, or by a share of a SET or RESET", choices=["read", "set", "reset"], default="read"
+    )
+    share = ListParameter("Share of the SET or RESET voltage", choices=list(SHARES), default="V/2")
+    word_line = ListParameter("Word line of the stressed cells", choices=[ON, OFF], default=ON)
+    pulses = IntegerParameter("Pulses at each cell", minimum=1, maximum=10**10, default=10**6)
+    per_decade = IntegerParameter("Reads in a decade of pulses", minimum=1, maximum=100, default=3)
+    set_voltage, set_gate, reset_voltage, reset_gate, width = pulse_parameters()
+
+    def check(self) -> CellRange:
+        """Parse the ranges."""
+        return CellRange.parse(self.rows, self.columns)
+
+    def prepare(self, given: CellRange, bench: Bench, rng: np.random.Generator) -> DisturbPlan:
+        """Check that the array has these cells and that the bench allows the stress."""
+        pulses = prepared_pulses(self, given, bench)
+        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        counts = np.concatenate([[0], log_counts(int(self.pulses), int(self.per_decade))])
+        stress = bench.check_pulse(self._pulse(pulses, bench), int(min(np.diff(counts).max(), BURST)))
+        return DisturbPlan(given, pulses, stress, counts, chip.level_scale())
+
+    def _pulse(self, pulses: FullPulses, bench: Bench) -> Pulse:
+        """Return the pulse that a stressed cell sees."""
+        if self.stress == "read":
+            read = bench.file.read
+            full, share = Pulse("set", read.voltage, pulses.set.width, read.gate), 1.0
+        else:
+            full, share = (pulses.set if self.stress == "set" else pulses.reset), SHARES[self.share]
+        gate = full.gate if self.word_line == ON else 0.0
+        return Pulse(full.kind, full.voltage * share, full.width, gate)
+
+    def in_use(self, plan: DisturbPlan) -> Mapping[str, tuple[float | str, str]]:
+        """Return the pulses."""
+        return plan.pulses.in_use()
+
+    def layout(self, plan: DisturbPlan) -> Layout:
+        """Declare one table of reads, and maps of the change and of when cells left their windows."""
+        cells = plan.cells
+        table = Table(
+            "disturb",
+            (
+                Column("time", "s", description="bench time of the read"),
+                Column("row", dtype="u2"),
+                Column("column", dtype="u2"),
+                Column("level", dtype="i2", description="of the cell before the stress; -1 not formed"),
+                Column("pulses", dtype="u8", description="before the read"),
+                Column("conductance", "S"),
+                Column("change", "S", description="since before the stress"),
+            ),
+            signal="change",
+            axis="pulses",
+            title="every read",
+            rows=cells.count * len(plan.counts),
+        )
+        axes = np.sort(cells.rows), np.sort(cells.columns)
+        images = (
+            Map(f"{self.array}_change", "S", *axes, f"{self.array}: change by all pulses", images=1),
+            Map(f"{self.array}_leaves", "", *axes, f"{self.array}: pulses to leave the window", images=1),
+        )
+        figures = (
+            Figure(
+                "disturb",
+                kind="errorbars",
+                table=table.name,
+                x="pulses",
+                y="change",
+                by="level",
+                x_scale="log",
+                title=f"Change by {self._stress_in_words(plan)}: median and quartiles by level",
+            ),
+            Figure(
+                "cells",
+                table=table.name,
+                x="pulses",
+                y="conductance",
+                by=("row", "column"),
+                x_scale="log",
+                title="Conductance by cell",
+            ),
+            *(Figure(image.name, map=image.name) for image in images),
+        )
+        return Layout((table,), images, default=table.name, figures=figures)
+
+    def _stress_in_words(self, plan: DisturbPlan) -> str:
+        line = "bit line" if plan.stress.kind == "set" else "source line"
+        return f"{plan.stress.voltage:.3g} V on the {line}, word line {plan.stress.gate:.3g} V"
+
+    def describe_cells(self, plan: DisturbPlan) -> str:
+        """Return array and ranges."""
+        return self._cells_as_given()
+
+    def _cells_as_given(self) -> str:
+        return f"{self.array}[{self.rows}, {self.columns}]"
+
+    def run_title(self) -> str:
+        """Return the name of the cells and the stress."""
+        what = "reads" if self.stress == "read" else f"{self.share} of a {str(self.stress).upper()}"
+        return f"Disturb {self._cells_as_given()} by {what}, word line {self.word_line}"
+
+    def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
+        """Estimate pulses, and the time of bursts and reads."""
+        reads = len(log_counts(int(self.pulses), int(self.per_decade))) + 1
+        each = (HARDWARE_STEP if source.bench.simulation is None else SIMULATED_STEP) * reads
+        if source.bench.simulation is None:
+            each += PULSE_TO_PULSE * (100e-9 if self.width is None else self.width) * self.pulses
+        return Estimate(pulses=given.count * int(self.pulses), seconds=given.count * each)
+
+    def execute(self, plan: DisturbPlan, bench: Bench, stream: Stream) -> Disturbed:
+        """Stress cell after cell."""
+        cells, counts = plan.cells, plan.counts
+        conductance = np.full((len(counts), *cells.shape), np.nan)
+        digits = np.full(cells.shape, UNKNOWN)
+        for number, (i, j) in enumerate(np.ndindex(cells.shape)):
+            stream.progress("stressing", number, cells.count)
+            cell = Cell(self.array, int(cells.rows[i]), int(cells.columns[j]))
+            digits[i, j] = self._stress(cell, plan, bench, stream, conductance[:, i, j])
+        unformed = int((digits == UNKNOWN).sum())
+        if unformed:
+            stream.say(unformed_reads(unformed, cells.count, plan.pulses.formed_above), "WARNING")
+        flat, level = conductance.reshape(len(counts), -1), digits.ravel()
+        inside = in_windows(flat, level, plan.levels)
+        leaves = np.where(digits == UNKNOWN, np.nan, counts_to_leave(counts, inside).reshape(cells.shape))
+        stream.snapshot(
+            f"{self.array}_change", cells.ascending(conductance[-1] - conductance[0]), bench.now()
+        )
+        stream.snapshot(f"{self.array}_leaves", cells.ascending(leaves), bench.now())
+        summary = {
+            "cells": cells.count,
+            "unformed": unformed,
+            "pulses": int(self.pulses),
+            "voltage": plan.stress.voltage,
+            "gate": plan.stress.gate,
+            "width": plan.stress.width,
+            **by_level(counts, flat, level, inside),
+            "virtual_seconds": bench.now(),
+        }
+        return Disturbed(counts, conductance, digits, leaves, summary)
+
+    def _stress(self, cell: Cell, plan: DisturbPlan, bench: Bench, stream: Stream, found: Floats) -> int:
+        """Stress one cell and fill `found` (reads,); return its level before, or `UNKNOWN` for one that is not formed."""
+        digit = UNKNOWN
+        for number, count in enumerate(plan.counts.tolist()):
+            left = count - int(plan.counts[max(number - 1, 0)])
+            while left > 0:
+                some = min(left, BURST)
+                bench.pulse(cell, plan.stress, some)
+                left -= some
+            found[number] = bench.read(cell)
+            if not number:
+                digit = int(nearest_levels(found[:1], plan.levels, plan.pulses.formed_above)[0])
+            stream.record(
+                "disturb",
+                time=bench.now(),
+                row=cell.row,
+                column=cell.column,
+                level=digit,
+                pulses=count,
+                conductance=found[number],
+                change=found[number] - found[0],
+            )
+            if digit == UNKNOWN:
+                break
+        return digit

@@ -1,0 +1,129 @@
+"""Cycles to failure: when a cell's window failed and why, and Weibull's distribution of it.
+
+    F(n) = 1 - exp(-(n/scale)^shape)
+
+A window is looked at from time to time only. A failure is known to lie between the last good look and the first bad one,
+and that of a cell that never failed beyond its last look: the likelihood is that of censored intervals (Meeker and Escobar,
+Statistical Methods for Reliability Data (1998), section 2.4 (?)). Intervals are Wald's, of the logarithms of the parameters
+(section 8.4 (?)).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+QUANTILE = 1.959963984540054  # of a normal distribution, for 95 %
+WIDEST = 5.0  # deviation of a parameter's logarithm from which it is not known at all
+SWITCHES = 2.0  # LRS/HRS from which a cell with too narrow a window still switches
+GOOD, STUCK_LRS, STUCK_HRS, NARROW = range(4)
+REASONS = ("good", "stuck in LRS", "stuck in HRS", "window below the ratio")
+
+
+def judge(lrs: float, hrs: float, ratio: float, middle: float, least: float) -> int:
+    """Return GOOD, or why the window has failed, of reads (S) after a SET and after a RESET.
+
+    Parameters
+    ----------
+    ratio : float
+        Least LRS/HRS of a good window.
+    middle : float
+        Conductance between the states, S: of a cell that no longer switches it tells in which one it is stuck.
+    least : float
+        Conductance that every LRS exceeds, S.
+    """
+    if lrs > least and lrs >= ratio * hrs:
+        return GOOD
+    if lrs > least and lrs >= min(SWITCHES, ratio) * hrs:
+        return NARROW
+    return STUCK_LRS if max(lrs, hrs) >= middle else STUCK_HRS
+
+
+@dataclass(frozen=True)
+class Weibull:
+    """A fitted distribution of lifetimes; each interval holds the truth with 95 %.
+
+    Where all failed between the same two looks nothing tells the shape, which is NaN; the scale lies between the looks.
+    """
+
+    scale: float
+    shape: float
+    scale_interval: tuple[float, float]
+    shape_interval: tuple[float, float]
+
+
+def fit_weibull(good: Floats, bad: Floats) -> Weibull | None:
+    """Return the distribution of lifetimes in the intervals from `good` to `bad`; None where fewer than two failed.
+
+    Parameters
+    ----------
+    good : (n,) array
+        Last count at which each was good, 0 from the start.
+    bad : (n,) array
+        First count at which it was not; infinite where it never failed.
+    """
+    from scipy.optimize import minimize  # loads slowly
+
+    failed = np.isfinite(bad)
+    if failed.sum() < 2:
+        return None
+    good = np.maximum(good, 0.0)
+    low, high = float(good[failed].max()), float(bad[failed].min())
+    if low < high and (good <= low).all():
+        return Weibull(math.sqrt(max(low, 0.5) * high), math.nan, (low, high), (math.nan, math.nan))
+    middles = np.sqrt(np.maximum(good, bad / 10.0) * bad)[failed]
+    spread = float(np.std(np.log(middles)))
+    # Of a Weibull distribution, log n has the deviation 1.28/shape.
+    start = np.array([np.log(middles).mean() + 0.5 * spread, -math.log(max(spread, 0.05) / 1.28)])
+
+    def minus_log_likelihood(place: Floats) -> float:
+        return _minus_log_likelihood(place, good, bad)
+
+    found = minimize(
+        minus_log_likelihood, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9}
+    )
+    place = np.asarray(found.x)
+    deviation = _deviations(minus_log_likelihood, place)
+    scale, shape = np.exp(place)
+    ends = np.exp(np.minimum(place + QUANTILE * np.outer([-1.0, 1.0], deviation), 700.0))
+    ends[:, deviation > WIDEST] = np.nan
+    (lowest, least), (highest, most) = ends.tolist()
+    return Weibull(float(scale), float(shape), (lowest, highest), (least, most))
+
+
+def _minus_log_likelihood(place: Floats, good: Floats, bad: Floats) -> float:
+    """Return -log likelihood at (log scale, log shape)."""
+    shape = math.exp(min(place[1], 5.0))
+    with np.errstate(over="ignore"):
+        before = np.exp(np.minimum(shape * (np.log(np.maximum(good, 1e-300)) - place[0]), 600.0))
+        after = np.exp(np.minimum(shape * (np.log(bad) - place[0]), 600.0))
+    before = np.where(good > 0.0, before, 0.0)
+    share = np.where(np.isfinite(bad), -np.expm1(-np.maximum(after - before, 0.0)), 1.0)
+    return float((before - np.log(np.maximum(share, 1e-300))).sum())
+
+
+def _deviations(function: object, place: Floats, step: float = 1e-3) -> Floats:
+    """Return standard deviations from the curvature of a negative log likelihood; infinite where it has none."""
+    of = function
+    assert callable(of)
+    size = len(place)
+    hessian = np.zeros((size, size))
+    steps = step * np.eye(size)
+    for i in range(size):
+        for j in range(size):
+            hessian[i, j] = (
+                of(place + steps[i] + steps[j])
+                - of(place + steps[i] - steps[j])
+                - of(place - steps[i] + steps[j])
+                + of(place - steps[i] - steps[j])
+            ) / (4.0 * step * step)
+    try:
+        variance = np.diag(np.linalg.inv(hessian))
+    except np.linalg.LinAlgError:
+        return np.full(size, np.inf)
+    return np.sqrt(np.where(variance > 0.0, variance, np.inf))
