@@ -176,20 +176,21 @@ class PulseOutputs(ScpiDevice):
             return 0.0
         function, upright = self.function[channel], self.polarity[channel] == "NORM"
         high, low = self.reaches(channel)
-        stored = self.stored(channel)
-        if stored:
-            volts = self._volts(channel, stored[0][0][:1])[0]
-        elif function in FROM_THE_LOW_LEVEL:
+        if function in FROM_THE_LOW_LEVEL:
             volts = low if upright else high
+        elif stored := self.stored(channel):
+            volts = self._volts(channel, stored[0][0][:1])[0]
         else:
             volts = (high + low) / 2
         return self._open_circuit(channel, volts)
 
     def running(self, channel: int) -> Waveform | None:
         """Return what the terminal does until the next command or trigger; None when it is open or rests at 0 V."""
-        if channel not in self._running:
-            self._running[channel] = self._runs(channel) if self.output_on[channel] else None
-        return self._running[channel]
+        try:
+            return self._running[channel]
+        except KeyError:
+            found = self._running[channel] = self._runs(channel) if self.output_on[channel] else None
+            return found
 
     def _runs(self, channel: int) -> Waveform | None:
         idle, interval = self.idle_voltage(channel), self.burst_interval(channel)

@@ -8,6 +8,7 @@ nothing times out at once: the timeout passes on the virtual clock only.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from pyvisa import constants, rname
@@ -33,6 +34,8 @@ __all__ = ["MhoVisaLibrary", "register_rack", "unregister_rack"]
 _SUCCESS = StatusCode.success
 _MAX_COUNT = StatusCode.success_max_count_read
 _TERMCHAR = StatusCode.success_termination_character_read
+_OF_READS = (StatusCode.success_device_not_present, StatusCode.success_max_count_read)
+_NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 class MhoVisaLibrary(EventLibrary):
@@ -170,6 +173,14 @@ class MhoVisaLibrary(EventLibrary):
         reader.traffic.bytes_received += end - start
         self._last_status_in_session[session] = status
         return data[start:end], status
+
+    def ignore_warning(  # type: ignore[override]  # any context manager serves
+        self, session: VISASession | VISARMSession, *warnings_constants: StatusCode
+    ) -> AbstractContextManager[None]:
+        """Ignore warnings within a block; of those that PyVISA ignores around each of its reads, `read` gives none."""
+        if warnings_constants == _OF_READS:
+            return _NOTHING
+        return super().ignore_warning(session, *warnings_constants)
 
     def _write_with_faults(self, handle: VISASession, sender: VisaSession, data: bytes, faults: Any) -> None:
         striking_now = striking(faults, sender.line.name, data)

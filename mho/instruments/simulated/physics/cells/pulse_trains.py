@@ -46,6 +46,10 @@ def pulse_train(
         Number of cycles at the end that are evaluated one by one, with separate draws.
     """
     cycle = [level for level in cycle if level.volts and level.seconds > 0.0]
+    if count == 1:
+        for level in cycle:
+            _act(cells, cell, level, gate)
+        return
     swings = len({level.volts > 0.0 for level in cycle}) > 1
     alone = min(max(single, SWINGS if swings else 0), max(MOST // max(len(cycle), 1), 1))
     rest = max(count - alone, 0)
