@@ -182,7 +182,7 @@ class PulseOutputs(ScpiDevice):
             volts = self._volts(channel, stored[0][0][:1])[0]
         else:
             volts = (high + low) / 2
-        return self._open_circuit(channel, volts)
+        return self._open_circuit(channel, volts) if volts else 0.0
 
     def running(self, channel: int) -> Waveform | None:
         """Return what the terminal does until the next command or trigger; None when it is open or rests at 0 V."""
