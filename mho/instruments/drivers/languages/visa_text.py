@@ -50,13 +50,21 @@ def _sender(session: MessageBasedResource) -> Send:
 def _receiver(session: MessageBasedResource) -> Take:
     """Return a function that reads up to the end of a reply, and returns it without its terminator."""
     library = session.visalib
+    warns = not library.issue_warning_on.isdisjoint(_EXPECTED)
+
+    def whole() -> bytes:
+        data, status = library.read(session.session, session.chunk_size)
+        while status == _MORE:
+            more, status = library.read(session.session, session.chunk_size)
+            data += more
+        return data
 
     def take() -> str:
-        handle, data, status = session.session, b"", _MORE
-        with library.ignore_warning(handle, *_EXPECTED):
-            while status == _MORE:
-                part, status = library.read(handle, session.chunk_size)
-                data += part
+        if warns:
+            with library.ignore_warning(session.session, *_EXPECTED):
+                data = whole()
+        else:
+            data = whole()
         text, end = data.decode(session.encoding), session.read_termination
         if not end:
             return text

@@ -8,7 +8,6 @@ nothing times out at once: the timeout passes on the virtual clock only.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from pyvisa import constants, rname
@@ -34,8 +33,7 @@ __all__ = ["MhoVisaLibrary", "register_rack", "unregister_rack"]
 _SUCCESS = StatusCode.success
 _MAX_COUNT = StatusCode.success_max_count_read
 _TERMCHAR = StatusCode.success_termination_character_read
-_OF_READS = (StatusCode.success_device_not_present, StatusCode.success_max_count_read)
-_NOTHING: AbstractContextManager[None] = nullcontext()
+_NO_WARNINGS = {StatusCode.success_device_not_present, _MAX_COUNT}  # of what `read` returns
 
 
 class MhoVisaLibrary(EventLibrary):
@@ -65,6 +63,7 @@ class MhoVisaLibrary(EventLibrary):
         }
         for line in self._lines.values():
             line.traffic = counted.setdefault(line.name, line.traffic)
+        self.issue_warning_on -= _NO_WARNINGS
         self._manager = VISARMSession(next(self._handles))
         keep_open(name, self)
         return self._manager, self._done(self._manager, _SUCCESS)
@@ -173,14 +172,6 @@ class MhoVisaLibrary(EventLibrary):
         reader.traffic.bytes_received += end - start
         self._last_status_in_session[session] = status
         return data[start:end], status
-
-    def ignore_warning(  # type: ignore[override]  # any context manager serves
-        self, session: VISASession | VISARMSession, *warnings_constants: StatusCode
-    ) -> AbstractContextManager[None]:
-        """Ignore warnings within a block; of those that PyVISA ignores around each of its reads, `read` gives none."""
-        if warnings_constants == _OF_READS:
-            return _NOTHING
-        return super().ignore_warning(session, *warnings_constants)
 
     def _write_with_faults(self, handle: VISASession, sender: VisaSession, data: bytes, faults: Any) -> None:
         striking_now = striking(faults, sender.line.name, data)
