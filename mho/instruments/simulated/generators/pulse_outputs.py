@@ -174,14 +174,12 @@ class PulseOutputs(ScpiDevice):
         """Return the open-circuit voltage between bursts: that at which the waveform begins."""
         if not self.output_on[channel]:
             return 0.0
-        function, upright = self.function[channel], self.polarity[channel] == "NORM"
-        high, low = self.reaches(channel)
-        if function in FROM_THE_LOW_LEVEL:
-            volts = low if upright else high
+        if self.function[channel] in FROM_THE_LOW_LEVEL:
+            volts = (self.low if self.polarity[channel] == "NORM" else self.high)[channel]
         elif stored := self.stored(channel):
             volts = self._volts(channel, stored[0][0][:1])[0]
         else:
-            volts = (high + low) / 2
+            volts = sum(self.reaches(channel)) / 2
         return self._open_circuit(channel, volts) if volts else 0.0
 
     def running(self, channel: int) -> Waveform | None:
