@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -28,6 +29,10 @@ TURNS_A_REPEAT = 3  # a layer's own cost is a difference of two medians, so thes
 PYMEASURE = "PyMeasure's drivers at @mho, into its CSV"
 CANNED = "pyvisa-sim, canned replies behind it"
 THREADS = 2  # the caller's, and the run file's that flushes
+ROUND_TRIP = (
+    0.4e-3  # s, at least, from a message to its reply: three transfers over USB 2.0 of a microframe each (?)
+)
+OUTSIDE = 10.0  # %
 
 
 def run(repeat: int) -> list[Figure]:
@@ -54,6 +59,10 @@ def run(repeat: int) -> list[Figure]:
             replays[CANNED] = stack.enter_context(_pyvisa_sim_replay(steps, folder / "devices.yaml"))
         seconds = _interleaved(replays, len(steps), TURNS_A_REPEAT * repeat)
         messages = len(steps.messages) / len(steps)
+        roles = Counter(message.role for message in steps.messages)
+        began = work.bench.now()
+        steps.bench()
+        passed = (work.bench.now() - began) / len(steps)
     canned = seconds.pop(CANNED, None)
     theirs = seconds.pop(PYMEASURE)
     return [
@@ -65,10 +74,16 @@ def run(repeat: int) -> list[Figure]:
             1.0 / theirs,
             target=f">= {TARGET:g}",
             met=1.0 / seconds["run file"] >= TARGET,
-            detail={**_costs(seconds), "steps": len(steps), "messages a step": round(messages, 2)},
+            detail={
+                **_costs(seconds),
+                "steps": len(steps),
+                "messages a step": round(messages, 2),
+                **{f"to the {role}": round(count / len(steps), 2) for role, count in roles.items()},
+            },
             threads=THREADS,
         ),
         job,
+        _outside(seconds["run file"] - seconds["SCPI engines and wires"], messages, passed),
         Figure(
             "steps' messages through PyVISA, engines and physics behind it",
             1.0 / seconds["PyVISA"],
@@ -100,6 +115,35 @@ def _job(work: Workplace, repeat: int) -> Figure:
             "pulses": counts[-1][0],
             "reads": counts[-1][1],
             "preset": PRESET,
+        },
+        threads=THREADS,
+    )
+
+
+def _outside(own: float, messages: float, passed: float) -> Figure:
+    """Compare what a step takes on this side of the wire with what real instruments take for it at the least.
+
+    Parameters
+    ----------
+    own : float
+        Time of a step outside the instruments: PyVISA, drivers, bench, run file, s.
+    messages : float
+        A step's messages, of `ROUND_TRIP` each.
+    passed : float
+        What a step takes by the bench's clock: settling, integration, pulse and switches, but no message, s.
+    """
+    instruments = passed + messages * ROUND_TRIP
+    return Figure(
+        "time of a step outside the instruments, of that in real ones",
+        100.0 * own / instruments,
+        "%",
+        target=f"< {OUTSIDE:g}",
+        met=100.0 * own / instruments < OUTSIDE,
+        detail={
+            "outside, us": round(1e6 * own, 1),
+            "in real instruments, us": round(1e6 * instruments),
+            "of which by the bench's clock, us": round(1e6 * passed),
+            "a message, us": round(1e6 * ROUND_TRIP),
         },
         threads=THREADS,
     )

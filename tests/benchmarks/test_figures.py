@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import _solves, _steps, bus, mimo, programming, published, streaming
+from benchmarks import _solves, _steps, bus, mimo, programming, published, streaming, whole_arrays
 from benchmarks._pymeasure import PyMeasureBench
 from benchmarks._pyvisa_sim import PACKAGE, write_definition
 from benchmarks.registry import Figure
@@ -60,7 +60,7 @@ def test_the_peer_makes_the_same_pulses_and_reads(steps):
 def test_programming_reports_rates_layers_and_peers(monkeypatch):
     monkeypatch.setattr(programming, "SIDE", 4)
     monkeypatch.setattr(programming, "TURNS_A_REPEAT", 1)
-    whole, job, messages = programming.run(1)
+    whole, job, outside, messages = programming.run(1)
     assert whole.value > 0.0
     assert whole.peer_value > 0.0
     assert {"cells, us", "SCPI engines and wires, us", "PyVISA, us", "drivers, us", "bench, us"} < set(
@@ -68,6 +68,27 @@ def test_programming_reports_rates_layers_and_peers(monkeypatch):
     )
     assert job.detail["reads"] >= job.detail["pulses"] + job.detail["cells"]
     assert messages.peer_package == PACKAGE
+    roles = [whole.detail[f"to the {role}"] for role in ("gate", "board", "pulser", "smu")]
+    assert sum(roles) == pytest.approx(whole.detail["messages a step"], abs=0.02)
+    in_instruments = outside.detail["in real instruments, us"]
+    assert in_instruments > 1e6 * programming.ROUND_TRIP * whole.detail["messages a step"]
+    assert outside.value == pytest.approx(100.0 * outside.detail["outside, us"] / in_instruments, rel=0.01)
+
+
+def test_whole_arrays_report_cpu_messages_and_memory(monkeypatch):
+    monkeypatch.setattr(whole_arrays, "SIDE", 4)
+    monkeypatch.setattr(whole_arrays, "FIRST", 2)
+    cpu, largest, pulsed, read, memory = whole_arrays.run(1)
+    assert largest.value == pytest.approx(cpu.value * 1024**2 / 16 / 60.0)
+    assert cpu.detail["failed"] == 0
+    assert cpu.detail["reads"] >= cpu.detail["pulses"] + 16
+    # A pulse and its read need the gate twice, the board twice, the pulser once or twice and the meter once.
+    assert pulsed.value == pytest.approx(sum(pulsed.detail.values()), abs=0.02)
+    assert pulsed.detail["gate"] < 2.2
+    assert pulsed.detail["board"] > 2.0
+    assert 1.0 < pulsed.detail["pulser"] < 2.0
+    assert read.value == 2.0, "one to the board, one to the meter"
+    assert memory.value > 0.0
 
 
 def test_programming_runs_without_pyvisa_sim(monkeypatch):

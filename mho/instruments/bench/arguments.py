@@ -100,6 +100,8 @@ def cell(given: Any, arrays: Shapes) -> Cell:
         raise InputError(f"{_shown(given)} is no cell; give Cell(array, row, column)")
     array, row, column = given
     rows, columns = _shape(array, arrays)
+    if type(given) is Cell and type(row) is int is type(column) and 0 <= row < rows and 0 <= column < columns:
+        return given
     return Cell(array, _line(row, rows, f"row of {array}"), _line(column, columns, f"column of {array}"))
 
 
@@ -151,6 +153,8 @@ def pulse(given: Any) -> Pulse:
     width = number(given.width, "pulse width", "s")
     if width <= 0.0:
         raise InputError(f"pulse width is {width:g} s; give a time above 0")
+    if type(given) is Pulse and type(given.width) is type(given.voltage) is type(given.gate) is float:
+        return given  # frozen: what is checked here is what is applied
     return Pulse(
         given.kind,
         number(given.voltage, "pulse voltage", "V"),

@@ -166,6 +166,18 @@ class ArrayBoardDriver(BlockInstrument):
         else:
             self._confirm(f":ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:PATH {code};:ROUT:PATH?", f"OPEN;{code}")
 
+    def connect_cell(self, cell: Cell, path: Path) -> None:
+        """Open, address `cell`, close `path`, each read back: one message; the caller has brought the sources to 0 V.
+
+        No switch closes under a wrong address: the board addresses a cell with its path open only, and refuses otherwise.
+        """
+        wanted = f"{_quoted(cell.array)},{_line(cell.row)},{_line(cell.column)}"
+        code = PATHS[one_of(path, PATHS, f"path of {self._title}")]
+        self._confirm(
+            f":ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:CELL {wanted};:ROUT:CELL?;:ROUT:PATH {code};:ROUT:PATH?",
+            f"OPEN;{wanted};{code}",
+        )
+
     def connect_multiply(self, array: str, rows: Sequence[int], columns: Sequence[int]) -> None:
         """Connect `rows` to the DAQ's outputs and `columns` to the transimpedance amplifiers."""
         self._connect(_block(array, rows, columns))

@@ -37,6 +37,7 @@ class RunningSources:
         reached: Callable[[str], Iterable[str]],
     ) -> None:
         self._lines, self._vectors, self._playing, self._reached = lines, vectors, playing, reached
+        self._held, self._disturbing = lines.held, lines.chip.preset.disturb_voltage
         self._began: dict[str, tuple[Waveform, float]] = {}
         self._told: dict[str, tuple[object, ...]] = {}  # the last incident of a source: each is recorded once
         self._floating: tuple[object, float] | None = None  # the last recorded level on a floating gate
@@ -50,7 +51,7 @@ class RunningSources:
             elif source in self._began:
                 del self._began[source]
                 self._told.pop(source, None)
-        if abs(self._lines.held.get("bit line", 0.0)) > self._lines.chip.preset.disturb_voltage:
+        if abs(self._held.get("bit line", 0.0)) > self._disturbing:
             self._hold(start, min(end, self._lines.board.goes_safe_at))
         else:
             self._floating = None

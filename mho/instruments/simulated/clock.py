@@ -25,10 +25,15 @@ class VirtualClock:
         """Advance by `seconds` without wall time."""
         if not seconds >= 0.0:
             raise ValueError(f"virtual time cannot advance by {seconds} s")
-        end = self.now + seconds
+        start = self.now
+        end = start + seconds
         if end >= self._due:
             self._act_until(end)
-        self._pass_until(end)
+            self._pass_until(end)
+        elif end > start:
+            self.now = end
+            for act in self._followers:
+                act(start, end)
 
     def follow(self, act: Callable[[float, float], None]) -> None:
         """Call `act` with where the clock was and where it is now (s), whenever time has passed.

@@ -354,7 +354,51 @@ def test_another_cell_is_addressed_with_the_path_open(bench):
     bench.read(CELL)
     seen = overhear(bench)
     bench.read(Cell("multiply", 5, 5))
-    assert first(seen, "board", ":ROUT:PATH OPEN;:ROUT:PATH?") < first(seen, "board", ":ROUT:CELL")
+    # Neither source moves: the board does it all in one message, and reads back what it has done.
+    (one, message), (other, _) = seen
+    assert (one, other) == ("board", "smu")
+    assert message == (
+        ':ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:CELL "multiply",5,5;:ROUT:CELL?;:ROUT:PATH READ;:ROUT:PATH?;:SYST:ERR?'
+    )
+
+
+def test_where_the_word_line_changes_another_cell_is_addressed_before_it_and_connected_after_it(bench):
+    bench.read(CELL)
+    seen = overhear(bench)
+    bench.pulse(Cell("multiply", 5, 5), SET)
+    assert [role for role, _ in seen] == ["board", "board", "gate", "board", "pulser", "pulser"]
+    order = [
+        first(seen, "board", ":ROUT:PATH OPEN;:ROUT:PATH?"),
+        first(seen, "board", ':ROUT:CELL "multiply",5,5;:ROUT:CELL?'),
+        first(seen, "gate", f":SOUR:VOLT {SET.gate:.9e}"),
+        first(seen, "board", ":ROUT:PATH SET;:ROUT:PATH?"),
+        first(seen, "pulser", ":TRIG1"),
+    ]
+    assert order == sorted(set(order))
+
+
+def test_a_path_that_stays_closed_keeps_another_cell_from_being_read(bench):
+    bench.read(CELL)
+    board = twins(bench)["board"]
+    board.stuck["path"] = "READ"
+    seen = overhear(bench)
+    with pytest.raises(InstrumentError, match=r"refused .*ROUT:CELL.*path open"):
+        bench.read(Cell("multiply", 5, 5))
+    assert [role for role, message in seen if role == "smu" and ":READ?" in message] == []
+    assert board.cell == tuple(CELL)
+    board.stuck.clear()
+    bench.read(Cell("multiply", 5, 5))
+    assert board.cell == ("multiply", 5, 5)
+
+
+def test_a_board_that_addresses_and_connects_apart_serves_as_well(bench, monkeypatch):
+    monkeypatch.delattr(type(bench.instruments.board), "connect_cell")
+    bench.read(CELL)
+    seen = overhear(bench)
+    bench.read(Cell("multiply", 5, 5))
+    assert [message.partition(";")[0] for role, message in seen if role == "board"] == [
+        ":ROUT:PATH OPEN", ':ROUT:CELL "multiply",5,5', ":ROUT:PATH OPEN",
+    ]  # fmt: skip
 
 
 def test_reading_the_same_cell_again_moves_no_switch(bench):

@@ -208,6 +208,7 @@ def test_the_page_s_programming_step_is_what_the_bench_sends():
         sent = record(bench)
         bench.pulse(Cell("multiply", 3, 7), Pulse("set", 3.3, 1e-6, 1.6))
         bench.read(Cell("multiply", 3, 7))
+        bench.read(Cell("multiply", 3, 8))
         bench.safe()
         messages = [message for message in sent if not message.startswith(("*", ":CONF", ":SYST:WDOG"))]
     assert messages == [message for message, _ in transcript()]
@@ -407,6 +408,10 @@ def test_a_stuck_switch_is_noticed_in_the_message_that_moves_it(driver, board):
         InstrumentError, match=r"'OPEN;SET' instead of 'OPEN;READ'; a switch may be stuck: do not go"
     ):
         driver.route("READ")
+    with pytest.raises(
+        InstrumentError, match=r"""'OPEN;"multiply",0,1;SET' instead of 'OPEN;"multiply",0,1;READ'"""
+    ):
+        driver.connect_cell(Cell("multiply", 0, 1), "READ")
 
 
 # --- its converters as a DAQ ---
@@ -531,6 +536,10 @@ def test_a_programming_step_over_the_wire() -> None:
         checked(":ROUT:PATH OPEN;:MODE SAFE;:MODE?;:MODE PROG;:MODE?", "SAFE;PROG"),
         checked(':ROUT:CELL "multiply",3,7;:ROUT:CELL?', '"multiply",3,7'),
         checked(":ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:PATH RES;:ROUT:PATH?", "OPEN;RES"),
+        checked(
+            ':ROUT:PATH OPEN;:ROUT:PATH?;:ROUT:CELL "multiply",3,8;:ROUT:CELL?;:ROUT:PATH READ;:ROUT:PATH?',
+            'OPEN;"multiply",3,8;READ',
+        ),
         checked(":ROUT:PATH OPEN;:ROUT:PATH?", "OPEN"),
         checked(":OUTP:SAFE;:OUTP:SAFE?", "1"),
     ]
@@ -538,6 +547,7 @@ def test_a_programming_step_over_the_wire() -> None:
         board.set_mode("PROGRAM")
         board.select(Cell("multiply", 3, 7))
         board.route("RESET")
+        board.connect_cell(Cell("multiply", 3, 8), "READ")
         board.route("OPEN")
         board.make_safe()
 

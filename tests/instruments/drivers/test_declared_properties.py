@@ -437,6 +437,12 @@ METHODS: dict[str, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
             {"cell": LINE.map(lambda row: Cell("multiply", row, 0)) | LINE.map(lambda column: Cell("multiply", 0, column))
              | ARRAYS.map(lambda array: Cell(array, 0, 0))},
         ),
+        "connect_cell": (
+            {"cell": Cell("multiply", 0, 0), "path": "READ"},
+            {"cell": LINE.map(lambda row: Cell("multiply", row, 0)) | LINE.map(lambda column: Cell("multiply", 0, column))
+             | ARRAYS.map(lambda array: Cell(array, 0, 0)),
+             "path": st.text().filter(lambda text: text not in array_board.PATHS)},
+        ),
         "connect_multiply": (
             {"array": "multiply", "rows": [0], "columns": [0]}, {"array": ARRAYS, "rows": LINES, "columns": LINES},
         ),

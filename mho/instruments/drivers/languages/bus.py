@@ -16,9 +16,10 @@ from pymeasure.instruments import Channel, Instrument
 from pyvisa import VisaIOError
 from pyvisa.constants import StatusCode
 from pyvisa.errors import InvalidSession
-from pyvisa.resources import MessageBasedResource, SerialInstrument, TCPIPSocket
+from pyvisa.resources import SerialInstrument, TCPIPSocket
 
 from mho.errors import InstrumentError
+from mho.instruments.drivers.languages.visa_text import ways
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ class BusInstrument(Instrument):
                 address = VISAAdapter(address, visa_library, timeout=int(timeout * 1e3), **options)
             except (VisaIOError, OSError, ValueError) as error:
                 raise InstrumentError(f"{self._title} cannot be opened: {error}") from error
-        self._send, self._take = _ways(address)
+        self._send, self._take = ways(address)
         super().__init__(address, self.model or type(self).__name__, includeSCPI=includeSCPI)
         try:
             self._verify_model()
@@ -397,14 +398,6 @@ def _understood(values: list[Any], cast: Callable[[Any], Any], title: str, query
     if cast in (float, int, bool) and any(isinstance(value, str) for value in values):
         raise InstrumentError(f"{title} answered {','.join(map(str, values))!r} to {query!r}: no number")
     return values
-
-
-def _ways(adapter: Adapter) -> tuple[Callable[..., Any], Callable[[], str]]:
-    """Return functions that send and receive text: of the VISA session, or of the adapter when it has to log them."""
-    session = getattr(adapter, "connection", None)
-    if isinstance(session, MessageBasedResource) and not adapter.log.isEnabledFor(logging.DEBUG):
-        return session.write, session.read
-    return adapter.write, adapter.read
 
 
 def _timed_out(error: Exception) -> bool:

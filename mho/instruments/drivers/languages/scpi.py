@@ -37,6 +37,7 @@ class ScpiInstrument(SCPIMixin, BusInstrument):
     """
 
     CHECK = CHECK
+    _fine = ""  # the answer to a check that found nothing, as this instrument words it
 
     def exchange(self, command: str) -> str:
         """Send a message with an error check at its end, and return the replies before the check.
@@ -48,6 +49,17 @@ class ScpiInstrument(SCPIMixin, BusInstrument):
         """
         self.write(command + CHECK)
         return self._checked(self.receive())
+
+    def _checked(self, reply: str) -> str:
+        """Return the part of a reply before the check; most end in the words in which an earlier one found nothing."""
+        fine = self._fine
+        if reply == fine:
+            return ""
+        if fine and reply.endswith(fine) and reply[-len(fine) - 1] == ";":
+            return reply[: -len(fine) - 1]
+        before = super()._checked(reply)
+        self._fine = reply[len(before) :].removeprefix(";")
+        return before
 
     def _error_in(self, reply: str) -> ReportedError | None:
         match = _ERROR_REPLY.search(reply)

@@ -180,22 +180,21 @@ class PulseOutputs(ScpiDevice):
         """Return the open-circuit voltage between bursts: that at which the waveform begins."""
         if not self.output_on[channel]:
             return 0.0
-        function, upright = self.function[channel], self.polarity[channel] == "NORM"
-        high, low = self.reaches(channel)
-        stored = self.stored(channel)
-        if stored:
+        if self.function[channel] in FROM_THE_LOW_LEVEL:
+            volts = (self.low if self.polarity[channel] == "NORM" else self.high)[channel]
+        elif stored := self.stored(channel):
             volts = self._volts(channel, stored[0][0][:1])[0]
-        elif function in FROM_THE_LOW_LEVEL:
-            volts = low if upright else high
         else:
-            volts = (high + low) / 2
-        return self._open_circuit(channel, volts)
+            volts = sum(self.reaches(channel)) / 2
+        return self._open_circuit(channel, volts) if volts else 0.0
 
     def running(self, channel: int) -> Waveform | None:
         """Return what the terminal does until the next command or trigger; None when it is open or rests at 0 V."""
-        if channel not in self._running:
-            self._running[channel] = self._runs(channel) if self.output_on[channel] else None
-        return self._running[channel]
+        try:
+            return self._running[channel]
+        except KeyError:
+            found = self._running[channel] = self._runs(channel) if self.output_on[channel] else None
+            return found
 
     def _runs(self, channel: int) -> Waveform | None:
         idle, interval = self.idle_voltage(channel), self.burst_interval(channel)

@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from mho.instruments.simulated.generators.stored_waveforms import Excursion
@@ -98,7 +98,7 @@ def waveform_of(twin: Any, channel: int) -> Playing:
     """Return a function for the waveform of a pulse generator's channel; for a twin without one, its idle level."""
     running = getattr(twin, "running", None)
     if running is not None:
-        return lambda: running(channel)
+        return partial(running, channel)
 
     def idle() -> Waveform | None:
         volts = float(twin.idle_voltage(channel))

@@ -46,6 +46,8 @@ def swings(cycle: list[Excursion]) -> bool:
 
 def repeated(cycle: list[Excursion], times: int) -> list[Excursion]:
     """Return a cycle repeated `times` times: in order up to `MOST` levels, else with each level grouped."""
+    if times == 1:
+        return cycle
     if len(cycle) > 1 and len(cycle) * times <= MOST:
         return cycle * times
     return [each._replace(times=each.times * times) for each in cycle]

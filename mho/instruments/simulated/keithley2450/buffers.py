@@ -24,6 +24,7 @@ SENSED_REMOTELY, LIMITED, OUTPUT_ON = 64, 32, 128  # bits of the source status
 BINARY_ONLY = 1133  # "parameter, buffer element, not allowed in binary format"
 NAME_TAKEN, FULL = 1115, 4915
 EPOCH = datetime(2025, 1, 1)  # when the virtual clock started
+SPARE = 1000  # readings beyond a buffer's capacity that are dropped together
 
 ELEMENTS = Choice(
     "READ",
@@ -89,7 +90,7 @@ class Buffer:
         if self.once and len(records) >= self.capacity:
             raise ScpiError(FULL)
         records.append(record)
-        if len(records) > 2 * self.capacity:  # cut rarely, a list is cut in one piece
+        if len(records) > self.capacity + SPARE:  # cut rarely, a list is cut in one piece
             del records[: -self.capacity]
 
     def __len__(self) -> int:

@@ -129,8 +129,9 @@ class Source(ReadingBuffers):
         if not self.source_auto[function] and abs(level) > OVERRANGE * self.source_ranges[function]:
             raise ScpiError(-222)
         if function == "VOLT":
-            self._check_interlock(level)
-            self._check_power(level, self.current_limit)
+            if abs(level) > FULL_CURRENT_VOLTAGE:  # no more than 20 W, and no interlock, concerns lower ones
+                self._check_interlock(level)
+                self._check_power(level, self.current_limit)
         else:
             self._check_power(self.voltage_limit, level)
 
@@ -213,8 +214,9 @@ class Source(ReadingBuffers):
         if self.source_auto[function] or self.sensing == "RES":
             self.source_ranges[function] = source.range_for(level)
         self._actual = source.convert(level, self.source_ranges[function])
-        if function == "VOLT":
-            self._actual = min(max(self._actual, -self.highest), self.highest)
+        highest = self.highest
+        if function == "VOLT" and abs(self._actual) > highest:
+            self._actual = math.copysign(highest, self._actual)
         self._tripped = None
         if not self.output_on:
             self._tripped = False

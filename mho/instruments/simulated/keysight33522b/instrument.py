@@ -137,8 +137,10 @@ class SimulatedKeysight33522B(OutputLevels, WaveformTiming, WaveformMemory):
         """Return the time to the next automatic burst, s; 0 when its gate is open, infinite when it waits for a trigger."""
         if self.burst_mode[channel] == "GAT":
             return 0.0 if self.gate_polarity[channel] == "INV" else math.inf
-        every = {"IMM": self.burst_period, "TIM": self.trigger_timer}.get(self.trigger_source[channel])
-        return math.inf if every is None else every[channel]
+        source = self.trigger_source[channel]
+        if source == "IMM":
+            return self.burst_period[channel]
+        return self.trigger_timer[channel] if source == "TIM" else math.inf
 
     def high_share(self, channel: int) -> float:
         """Return the duty cycle of a square wave; other waveforms are at either peak for half a cycle."""

@@ -163,7 +163,8 @@ class Language:
                         tree.add(header, True, _Leaf(_getter(member, parameter), (*given, *asked)))
                 else:
                     for header, asks, parameters in getattr(member, "scpi_headers", ()):
-                        tree.add(header, asks, _Leaf(_method(name), parameters))
+                        # As the class has it: an override need not declare the header again.
+                        tree.add(header, asks, _Leaf(getattr(device_class, name), parameters))
         self._find = lru_cache(4096)(tree.find)
         self._unit = lru_cache(2048)(self._compile_unit)
         self.parse: Callable[[bytes], list[Call]] = lru_cache(2048)(self.compile)
@@ -197,16 +198,5 @@ class Language:
             return _refuse(error), path
 
 
-def _method(name: str) -> Callable[..., Any]:
-    """Return a call by name, so that a subclass may override a handler without declaring its header again."""
-
-    def call(device: Any, *arguments: Any) -> Any:
-        return getattr(device, name)(*arguments)
-
-    return call
-
-
 def _getter(setting: SettingBase[Any], parameter: CommandParameter[Any]) -> Callable[..., str]:
-    if isinstance(parameter, Numeric):
-        return setting.recall
-    return lambda device, *suffixes: setting.recall(device, *suffixes, None)
+    return setting.recall if isinstance(parameter, Numeric) else setting.answer

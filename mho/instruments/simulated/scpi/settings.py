@@ -58,8 +58,13 @@ class SettingBase(Generic[T]):
     def recall(self, device: Any, *arguments: Any) -> str:
         """Answer the query; a number's may ask for MIN, MAX or DEF."""
         *suffixes, wanted = arguments
-        value = self._get(device, *suffixes) if wanted is None else wanted
-        return self._parameter(*suffixes).format(value, device)
+        if wanted is None:
+            return self.answer(device, *suffixes)
+        return self._parameter(*suffixes).format(wanted, device)
+
+    def answer(self, device: Any, *suffixes: Any) -> str:
+        """Answer the query for the value in force."""
+        return self._parameter(*suffixes).format(self._get(device, *suffixes), device)
 
     def _parameter(self, *suffixes: Any) -> CommandParameter[T]:
         return self.parameter

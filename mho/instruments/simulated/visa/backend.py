@@ -33,6 +33,7 @@ __all__ = ["MhoVisaLibrary", "register_rack", "unregister_rack"]
 _SUCCESS = StatusCode.success
 _MAX_COUNT = StatusCode.success_max_count_read
 _TERMCHAR = StatusCode.success_termination_character_read
+_NO_WARNINGS = {StatusCode.success_device_not_present, _MAX_COUNT}  # of what `read` returns
 
 
 class MhoVisaLibrary(EventLibrary):
@@ -62,6 +63,7 @@ class MhoVisaLibrary(EventLibrary):
         }
         for line in self._lines.values():
             line.traffic = counted.setdefault(line.name, line.traffic)
+        self.issue_warning_on -= _NO_WARNINGS
         self._manager = VISARMSession(next(self._handles))
         keep_open(name, self)
         return self._manager, self._done(self._manager, _SUCCESS)

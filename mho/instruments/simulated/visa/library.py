@@ -39,7 +39,7 @@ class SessionLibrary(VisaLibraryBase):
         if entering is None:
             self._fail(None, StatusCode.error_invalid_object)
         line = entering.line
-        if line.guarded:
+        if line.exclusive is not None or line.sharers or line.lost is not None:
             if line.lost is not None and line.lost not in getattr(self.rack, "faults", ()):
                 line.lost = None
             if line.lost is not None:

@@ -59,11 +59,6 @@ class Line:
     traffic: Traffic = field(default_factory=Traffic)
     listeners: dict[int, VisaSession] = field(default_factory=dict)  # sessions with enabled handlers
 
-    @property
-    def guarded(self) -> bool:
-        """Whether I/O has to be permitted first."""
-        return self.exclusive is not None or bool(self.sharers) or self.lost is not None
-
     def admits(self, session: VisaSession) -> bool:
         """Return whether the locks allow `session` to do I/O."""
         if self.exclusive is not None:

@@ -53,6 +53,18 @@ def test_weight_and_variance_of_a_mean(x):
 # --- 1/f ---
 
 
+def test_a_cell_alone_has_the_noise_that_it_has_among_others():
+    alone, listed = flicker(QUIET, 4), flicker(QUIET, 4)
+    now, means = 0.0, []
+    for number in range(200):
+        now += (1e-5, 1e-3, 0.3)[number % 3]
+        aperture = (1.6e-4, 1e-2)[number % 2]
+        means.append(alone.average((0, 2), now, aperture))
+        among = listed.average((np.array([0]), np.array([2])), now, aperture)
+        assert means[-1] == pytest.approx(among[0], rel=1e-3, abs=1e-5 * QUIET.read_noise)
+    assert np.std(means) > 0.1 * QUIET.read_noise
+
+
 @pytest.mark.parametrize("steps", [1, 7, 100])
 def test_many_small_steps_are_one_large_one(steps):
     noise = flicker()

@@ -83,6 +83,7 @@ class FlickerNoise:
         self._forgotten = 0  # processes, the fastest, that any read finds new: see `taken`
         # Of functions, not of methods: a cache of the latter would keep the cells until the collector runs.
         self._aperture = lru_cache(maxsize=8)(partial(_coefficients, self.times))
+        self._plain_aperture = lru_cache(maxsize=8)(partial(_plain_coefficients, self.times))
         self._fast = lru_cache(maxsize=64)(partial(_fast_variance, self.times, self.amplitude))
 
     def advance(self, index: Index, now: float, window: float = 0.0) -> Values:
@@ -163,6 +164,8 @@ class FlickerNoise:
         for the mean given those: the joint law equals that of drawing start, end and mean of each.
         """
         first = self._forgotten
+        if isinstance(index, tuple) and type(index[0]) is int is type(index[-1]):
+            return self._average_of_one(index, now, aperture, first)
         fresh = self._come_to(index, now, aperture, first)
         *each, rest = self._aperture(aperture, first)
         weight, kept, new, pull = (_by_decade(values, fresh.ndim - 1) for values in each)
@@ -181,6 +184,28 @@ class FlickerNoise:
         self._state[place] = draws
         spread = np.sqrt(unknown) * self._rng.standard_normal(mean.shape, np.float32)
         return self.amplitude * (mean + spread)
+
+    def _average_of_one(self, index: tuple[int, int], now: float, aperture: float, first: int) -> np.float64:
+        """As `average`, of one cell: the same law and draws in plain numbers, in a third of the time."""
+        now, last = now + POWER_UP, float(self._time[index])
+        passed = max(now - last, 0.0) if last > 0.0 else math.inf
+        self._time[index] = max(last, now) + aperture
+        coefficients, unknown = self._plain_aperture(aperture, first)
+        place = (slice(first, None), *index)
+        *draws, last_draw = self._rng.standard_normal(len(coefficients) + 1, np.float32).tolist()
+        mean, ends = 0.0, []
+        for (rate, weight, kept, new, pull), value, draw in zip(
+            coefficients, self._state[place].tolist(), draws, strict=True
+        ):
+            old = math.exp(-passed * rate)
+            own, fresh = math.sqrt(old), 1.0 - old
+            change = max(new + kept * kept * fresh, TINY)
+            beyond, drawn, share = weight - pull * kept, math.sqrt(change), fresh / change
+            mean += weight * own * value + (beyond * kept * share + pull) * drawn * draw
+            unknown += beyond * beyond * new * share
+            ends.append(drawn * draw + kept * own * value)
+        self._state[place] = ends
+        return np.float64(self.amplitude * (mean + math.sqrt(unknown) * last_draw))
 
     def frozen(
         self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
@@ -223,6 +248,15 @@ def _coefficients(times: Floats, aperture: float, forgotten: int) -> tuple[Any, 
     pull = np.divide(m * -np.expm1(-x), new, out=np.full_like(x, 0.5), where=new > 0.0)
     rest = unseen + np.maximum(own - pull * pull * new, 0.0).sum()
     return *(a.astype(np.float32) for a in (m, np.exp(-x), new, pull)), np.float32(rest)
+
+
+def _plain_coefficients(
+    times: Floats, aperture: float, forgotten: int
+) -> tuple[list[tuple[float, ...]], float]:
+    """As `_coefficients`: for each process twice its rate (1/s), weight, kept, new and pull; and the rest."""
+    *each, rest = _coefficients(times, aperture, forgotten)
+    rates = 2.0 / times[forgotten:]
+    return list(zip(*(values.tolist() for values in (rates, *each)), strict=True)), float(rest)
 
 
 def _draws(rng: np.random.Generator, shape: tuple[int, ...]) -> Values:

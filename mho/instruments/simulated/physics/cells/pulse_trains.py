@@ -47,6 +47,10 @@ def pulse_train(
         a long one as many as the state after it depends on.
     """
     cycle = [level for level in cycle if level.volts and level.seconds > 0.0]
+    if count == 1:
+        for level in cycle:
+            _act(cells, cell, level, gate)
+        return
     swings = len({level.volts > 0.0 for level in cycle}) > 1
     if single is None:
         single = MOST if not swings or count * len(cycle) <= MOST else SINGLE

@@ -1,0 +1,147 @@
+"""Whole arrays formed and programmed to 3 bits through the whole stack: CPU, messages, memory.
+
+A block of 128 x 128 virgin cells is formed, programmed, verified again and touched up as `mho run program` does it:
+drivers, messages, simulated instruments, one cell's physics at a time, every pulse and read into the run file. Its first
+32 x 32 cells come before, so that what grows with the cells shows. Everything is measured once: it takes a minute.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.registry import Figure
+from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.placement import Placement
+from mho.instruments import Bench, Cell, open_bench
+from mho.procedures.cells.programming.programmer import PULSES, Block, BlockMaps, Programmer
+from mho.procedures.cells.programming.write_verify import WriteVerifySettings
+from mho.procedures.stream import Stream
+from mho.runs import Layout, RunHeader, RunWriter
+
+PRESET, SEED = "quiet", 1
+SIDE, FIRST = 128, 32
+CPU = 20.0  # s
+WHOLE, MINUTES, MEMORY = 1024, 25.0, 1000.0  # side of the largest array, min, MB
+THREADS = 2  # the caller's, and the run file's that flushes
+
+
+@dataclass(frozen=True)
+class Programming:
+    """What a block took: CPU (s), pulses, reads, cells that failed, messages by role, resident memory after it (MB)."""
+
+    seconds: float
+    pulses: int
+    reads: int
+    failed: int
+    messages: dict[str, int]
+    memory: float
+
+
+def run(repeat: int) -> list[Figure]:
+    """Program a small block and a large one, then read the large one again."""
+    with tempfile.TemporaryDirectory() as folder:
+        small = program(FIRST, Path(folder) / "small.h5")
+        large = program(SIDE, Path(folder) / "large.h5")
+    cells = SIDE**2
+    return [
+        Figure(
+            f"{SIDE} x {SIDE} cells formed and programmed to 3 bits, CPU",
+            large.seconds,
+            "s",
+            target=f"< {CPU:g}",
+            met=large.seconds < CPU,
+            detail={
+                "pulses": large.pulses,
+                "reads": large.reads,
+                "failed": large.failed,
+                "preset": PRESET,
+                f"s of the first {FIRST} x {FIRST}": round(small.seconds, 2),
+            },
+            threads=THREADS,
+        ),
+        Figure(
+            f"{WHOLE} x {WHOLE}, at the same CPU a cell",
+            large.seconds * WHOLE**2 / cells / 60.0,
+            "min",
+            target=f"< {MINUTES:g}",
+            met=large.seconds * WHOLE**2 / cells < 60.0 * MINUTES,
+            threads=THREADS,
+        ),
+        Figure(
+            "messages a pulse, with all reads and addresses",
+            sum(large.messages.values()) / large.pulses,
+            "",
+            detail={role: round(count / large.pulses, 2) for role, count in large.messages.items()},
+        ),
+        Figure("messages a cell that is read after another", messages_of_reads(), ""),
+        Figure(
+            f"resident memory after it, all {WHOLE} x {WHOLE} cells of the array included",
+            large.memory,
+            "MB",
+            target=f"< {MEMORY:g}",
+            met=large.memory < MEMORY,
+            detail={f"after {FIRST} x {FIRST}, MB": round(small.memory, 1)},
+        ),
+    ]
+
+
+def program(side: int, path: Path) -> Programming:
+    """Form and program `side` x `side` virgin cells of a new bench to random digits."""
+    with _bench() as bench:
+        chip = parse_chip_map(bench.chip_text)
+        array = chip.arrays_for("multiply")[0]
+        lines = np.arange(side)
+        digits = np.random.default_rng(SEED).integers(0, 8, (side, side))
+        block = Block(Placement(array.name, lines, lines), digits)
+        layout = Layout((PULSES,), BlockMaps.covering(array.name, [block]).declared(), default="pulses")
+        with RunWriter.create(path, RunHeader("array", "Array", "1", {}), layout) as writer:
+            names = [one.name for one in chip.arrays]
+            programmer = Programmer(bench, Stream(writer), chip.level_scale(), names, WriteVerifySettings())
+            # The instrument, and so its twin, keeps its last 100,000 readings (20 MB): nothing that grows with cells.
+            bench.instruments.smu.exchange(':TRAC:POIN 10,"defbuffer1"')  # type: ignore[attr-defined]
+            before, start = _messages(bench), time.process_time()
+            programmer.program([block])
+            seconds = time.process_time() - start
+            messages = {role: count - before[role] for role, count in _messages(bench).items()}
+            failed = programmer.failed([block])
+        return Programming(seconds, programmer.pulses, programmer.reads, failed, messages, _resident())
+
+
+def messages_of_reads(count: int = 16) -> float:
+    """Return how many messages the instruments get for each of `count` cells in a row that are read one after the other."""
+    with _bench() as bench:
+        bench.read(Cell("multiply", 0, 0))
+        before = sum(_messages(bench).values())
+        for column in range(1, count + 1):
+            bench.read(Cell("multiply", 0, column))
+        return (sum(_messages(bench).values()) - before) / count
+
+
+@contextmanager
+def _bench() -> Iterator[Bench]:
+    with open_bench("simulated", preset=PRESET, seed=SEED) as bench:
+        yield bench
+
+
+def _messages(bench: Bench) -> dict[str, int]:
+    """Return how many messages each instrument of a cell's path has got so far."""
+    assert bench.laboratory is not None
+    entries = bench.file.instruments
+    roles = {"smu": entries.smu, "gate": entries.gate, "pulser": entries.pulser, "board": entries.board}
+    return {role: bench.laboratory.traffic[entry.address].messages for role, entry in roles.items()}
+
+
+def _resident() -> float:
+    """Return the memory of this process, MB; NaN where the system does not say."""
+    try:
+        lines = Path("/proc/self/status").read_text("utf-8").splitlines()
+    except OSError:
+        return float("nan")
+    return next(int(line.split()[1]) * 1.024e-3 for line in lines if line.startswith("VmRSS"))
