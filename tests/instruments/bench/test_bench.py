@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
@@ -389,6 +390,16 @@ def test_a_path_that_stays_closed_keeps_another_cell_from_being_read(bench):
     board.stuck.clear()
     bench.read(Cell("multiply", 5, 5))
     assert board.cell == ("multiply", 5, 5)
+
+
+def test_a_level_that_the_generator_refuses_is_not_fired_at_the_last_one(bench):
+    bench.pulse(CELL, SET)
+    highest = SET.voltage + 0.1
+    twins(bench)["pulser"].write(f":SOUR1:VOLT:LIM:HIGH {highest};:SOUR1:VOLT:LIM:STAT ON\n".encode())
+    seen = overhear(bench)
+    with pytest.raises(InstrumentError, match=r"refused .*:SOUR1:VOLT:HIGH"):
+        bench.pulse(CELL, replace(SET, voltage=highest + 0.1))
+    assert [message for role, message in seen if role == "pulser" and "TRIG" in message] == []
 
 
 def test_a_board_that_addresses_and_connects_apart_serves_as_well(bench, monkeypatch):

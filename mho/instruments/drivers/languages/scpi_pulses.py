@@ -152,6 +152,9 @@ class PulseInstrument(ScpiInstrument):
     def shape(self, channel: int, *, voltage: float, width: float) -> None:
         """Set amplitude and width of the next pulses; sends only what changes.
 
+        The message is one of its own, and checked before `fire`: in one with the trigger, the instrument would fire
+        its last pulse where it refuses the new one, and perhaps before a new level has settled (?).
+
         Parameters
         ----------
         voltage : float
