@@ -27,10 +27,8 @@ from mho.procedures.cells.programming.write_verify import WriteVerify
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
-SHARE = (
-    0.02  # of a tile's cells that get a pulse after each batch of products: with more, many are left half-way
-)
-PATIENCE = 8  # batches without a smaller error, after which a descent ends
+SHARE = 0.01  # of a tile's cells that get a pulse after each batch: with more, many are left half-way
+PATIENCE = 30  # batches without a smaller error, after which a descent ends
 
 
 @dataclass(frozen=True)
