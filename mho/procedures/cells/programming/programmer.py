@@ -325,6 +325,12 @@ class Programmer:
                 block.pulses[part] += done.pulses
                 self.pulses += int(done.pulses.sum())
                 self.product_errors.append((done.before, done.after))
+                if done.after > done.before:
+                    self._stream.say(
+                        f"the error of products has grown from {done.before:.2%} to {done.after:.2%} in a descent of it: "
+                        "what they err by is not the cells' (wires, clipped amplifiers, noise); use another strategy",
+                        "WARNING",
+                    )
                 self._stream.progress("descending", spent + int(done.pulses.sum()), spent + max(most, 0))
 
     def _visit_at_once(
