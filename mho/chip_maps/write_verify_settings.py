@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mho.toml import StrictModel
 
@@ -76,6 +76,10 @@ class WriteVerifySettings(StrictModel):
     device_spread, cycle_spread : float
         Of `model`, to begin with: standard deviations of the gate voltage at which a SET reaches a level, V, among devices
         and from pulse to pulse of one.
+    gdp_window, gdp_pulses, gdp_reads, gdp_tolerance : float, float, int, float
+        Of `gdp`: the multiple of the verify window that cells are brought to first, the mean number of pulses a cell after
+        which the descent ends, the vectors of a batch of products, and the share of a window's half width within which a
+        cell is left alone.
     """
 
     width: Seconds = 100e-9
@@ -99,7 +103,7 @@ class WriteVerifySettings(StrictModel):
     inner: Share = 0.8
     max_pulses: Annotated[int, Field(ge=0, le=1_000_000)] = 200
     futile: Annotated[int, Field(ge=1, le=1_000_000)] = 30
-    strategy: Annotated[str, Field(pattern=r"^[A-Za-z]\w*$", max_length=100)] = "asap"
+    strategy: Annotated[str, Field(max_length=100)] = "asap"
     verify: Verify = "cell"
     verify_reads: Annotated[int, Field(ge=1, le=4096)] = 1
     verify_delay: Annotated[
@@ -114,6 +118,20 @@ class WriteVerifySettings(StrictModel):
     response_levels: SiemensTable = ()
     device_spread: VoltStep = 0.06
     cycle_spread: VoltStep = 0.06
+    gdp_window: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 1.2
+    gdp_pulses: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 6.0
+    gdp_reads: Annotated[int, Field(ge=1, le=4096)] = 64
+    gdp_tolerance: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 0.35
+
+    @field_validator("strategy")
+    @classmethod
+    def _strategies_have_names(cls, name: str) -> str:
+        if not name.isidentifier():
+            raise ValueError(
+                "a strategy is called by its name here; one of your own, by module:Class or path/file.py:Class, is given "
+                "with `mho run program --strategy`"
+            )
+        return name
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> WriteVerifySettings:

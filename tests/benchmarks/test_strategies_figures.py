@@ -32,6 +32,7 @@ def test_the_response_is_that_of_the_preset() -> None:
 
 def test_hadamard_patterns_take_a_fraction_of_the_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strategies, "AVERAGED", 32)
+    monkeypatch.setattr(strategies, "PATTERNS", 32)
     figure = strategies._hadamard((1, 2))
     assert figure.value < 0.25 * figure.peer_value
     single, averaged = (
@@ -43,3 +44,11 @@ def test_hadamard_patterns_take_a_fraction_of_the_reads(monkeypatch: pytest.Monk
 
 def test_an_interval_is_that_of_students_distribution() -> None:
     assert strategies._interval([1.0, 2.0, 3.0]) == "2 +- 2.5"
+
+
+def test_a_descent_is_compared_at_as_many_pulses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strategies, "LINES", 16)
+    figure = strategies._descended("relaxing", (1, 2))
+    assert figure.detail["median of that"] < 0.9
+    pulses = [float(str(figure.detail[f"pulses, {way}"]).split()[0]) for way in ("descent", "write-verify")]
+    assert pulses[0] <= pulses[1]

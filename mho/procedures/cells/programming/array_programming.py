@@ -272,7 +272,8 @@ def _verified(
         going = outside & (lost == Outcome.IN_WINDOW)
         if not going.all():
             outcome[which] = lost
-            state.of(np.flatnonzero(~going)).conclude(read[~going])
+            if state.learns:
+                state.of(np.flatnonzero(~going)).conclude(read[~going])
             remaining = np.flatnonzero(going)  # numbers are taken several times faster than a mask
             if not remaining.size:
                 return achieved, pulses, outcome
@@ -292,6 +293,10 @@ class _Few:
 
     def __init__(self, states: Sequence[Strategy]) -> None:
         self._states = states
+
+    @property
+    def learns(self) -> bool:
+        return any(state.learns for state in self._states)
 
     def of(self, cells: Numbers) -> _Few:
         return _Few([self._states[number] for number in cells])

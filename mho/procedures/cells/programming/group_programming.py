@@ -56,7 +56,7 @@ class GroupProgramming:
         """Return the conductances of a group's cells, S, in its order, after these pulses."""
         rows, columns = placement.rows[group.rows], placement.columns[group.columns]
         read, readings = self._reader.read(placement.array, rows, columns)
-        self._take(*_cells(rows, columns), pulses, read, readings)
+        self._take(*cells_of(rows, columns), pulses, read, readings)
         return read
 
     def program(self, placement: Placement, digits: Numbers, group: Group) -> tuple[Floats, Numbers, Numbers]:
@@ -76,34 +76,36 @@ class GroupProgramming:
             lost = np.where(outside, state.outcome(read), Outcome.IN_WINDOW)
             going = np.flatnonzero(outside & (lost == Outcome.IN_WINDOW))
             outcome[which] = lost
-            ended = np.setdiff1d(np.arange(len(which)), going)
-            state.of(ended).conclude(read[ended])
+            if state.learns:
+                ended = np.setdiff1d(np.arange(len(which)), going)
+                state.of(ended).conclude(read[ended])
             if not going.size:
                 return achieved, pulses, outcome
             which, read, state = which[going], read[going], state.of(going)
             decided = state.next_pulses(read)
             remaining = _some(group, which)
             rows, columns = placement.rows[remaining.rows], placement.columns[remaining.columns]
-            self._pulse(placement.array, *_cells(rows, columns), decided)
+            give_pulses(self._bench, placement.array, *cells_of(rows, columns), decided)
             if self._settings.verify_delay:
                 self._bench.wait_until(self._bench.now() + self._settings.verify_delay)
             read = achieved[which] = self.read(placement, remaining, decided)
             pulses[which] += 1
 
-    def _pulse(self, array: str, rows: Numbers, columns: Numbers, pulses: Pulses) -> None:
-        if isinstance(self._bench, ArrayBench):
-            with self._bench.visit([CellPositions(array, rows, columns)]) as visit:
-                which = np.arange(len(rows))
-                visit.pulse(which, pulses.kind == SET, pulses.voltage, pulses.width, pulses.gate)
-            return
-        each = (rows, columns, *pulses)
-        for row, column, kind, voltage, width, gate in zip(*(one.tolist() for one in each), strict=True):
-            pulse = Pulse("set" if kind == SET else "reset", voltage, width, gate)
-            self._bench.pulse(Cell(array, row, column), pulse)
+
+def give_pulses(bench: Bench, array: str, rows: Numbers, columns: Numbers, pulses: Pulses) -> None:
+    """Give each of the cells at these rows and columns of an array its pulse."""
+    if isinstance(bench, ArrayBench):
+        with bench.visit([CellPositions(array, rows, columns)]) as visit:
+            which = np.arange(len(rows))
+            visit.pulse(which, pulses.kind == SET, pulses.voltage, pulses.width, pulses.gate)
+        return
+    each = (rows, columns, *pulses)
+    for row, column, kind, voltage, width, gate in zip(*(one.tolist() for one in each), strict=True):
+        bench.pulse(Cell(array, row, column), Pulse("set" if kind == SET else "reset", voltage, width, gate))
 
 
-def _cells(rows: Numbers, columns: Numbers) -> tuple[Numbers, Numbers]:
-    """Return row and column of each cell of a group of these lines."""
+def cells_of(rows: Numbers, columns: Numbers) -> tuple[Numbers, Numbers]:
+    """Return row and column of each cell at the crossings of these lines, row by row."""
     return np.repeat(rows, len(columns)), np.tile(columns, len(rows))
 
 

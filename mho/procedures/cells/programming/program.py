@@ -228,6 +228,7 @@ class Program(Procedure):
             "cells": block.digits.size,
             "cells_failed": failed,
             "outcomes": {one.name.lower(): n for one, n in ended.items() if n},
+            **_product_errors(programmer),
             "pulses": programmer.pulses,
             "reads": programmer.reads,
             "virtual_seconds": bench.now(),
@@ -235,3 +236,11 @@ class Program(Procedure):
         if earlier is not None:
             summary["taken_over"] = int((~earlier.cells.unfinished).sum())
         return Programmed(block.achieved, block.pulses, failed, summary)
+
+
+def _product_errors(programmer: Programmer) -> dict[str, float]:
+    """Return the relative error of products before and after a descent of it; nothing without one."""
+    if not programmer.product_errors:
+        return {}
+    before, after = np.sqrt(np.mean(np.square(programmer.product_errors), axis=0))
+    return {"product_error_before": float(before), "product_error": float(after)}

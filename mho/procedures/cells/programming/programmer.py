@@ -13,7 +13,8 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
-from mho.procedures.cells.programming.group_programming import GroupProgramming
+from mho.procedures.cells.programming.group_programming import GroupProgramming, Take
+from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
 from mho.procedures.cells.programming.pulse_energy import cell_energy
 from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
 from mho.procedures.cells.programming.strategy import Outcome, Pulses, Strategy
@@ -170,6 +171,7 @@ class Programmer:
         self.pulses = 0
         self.reads = 0
         self.joules = 0.0  # of pulses and verify reads
+        self.product_errors: list[tuple[float, float]] = []  # relative, of tiles before and after a descent
 
     def program(
         self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = (), first: Masks | None = None
@@ -203,7 +205,9 @@ class Programmer:
         """Write cells `first`, then read those to be `verified` again, and touch up, as often as there are passes."""
         self._snapshot(maps, blocks, first=True)
         self._visit(blocks, first, maps, stage)
-        for number in range(self._passes):
+        if self._strategy.descends:
+            self._descend(blocks)
+        for number in range(0 if self._strategy.descends else self._passes):
             before = [block.achieved.copy() for block in blocks]
             # Read again after the last pulse; in further passes only the reprogrammed cells.
             verified = self.reread(blocks, verified)
@@ -294,27 +298,66 @@ class Programmer:
 
     def _in_groups(self, array: str) -> tuple[GroupReads, GroupProgramming]:
         """Return what reads and what programs groups of cells of an array."""
-        settings, file = self._settings, self._bench.file
+        settings = self._settings
         reader = GroupReads(self._bench, settings.verify, settings.verify_reads)
+        return reader, GroupProgramming(
+            self._bench, reader, self._levels, settings, self._strategy, self._memory, self._taking(array)
+        )
+
+    def _taking(self, array: str) -> Take:
+        """Return what records verify reads through the DAQ, of cells of an array."""
+        file = self._bench.file
         period = self._bench.instruments.daq.sample_period
 
         def take(rows: Digits, columns: Digits, pulses: Pulses | None, read: Floats, readings: int) -> None:
+            self.reads += readings
             count = len(read)
             if pulses is None:
                 pulses = Pulses(*(np.full(count, one) for one in (0, file.read.voltage, 0.0, file.read.gate)))
+            seconds = period * readings / max(len(np.unique(columns)), 1)
             pulsed = np.where(pulses.kind > 0, np.square(pulses.voltage) * pulses.width, 0.0)
-            self.reads += readings
-            self.joules += float((np.abs(read) * (pulsed + file.read.voltage**2 * period * readings)).sum())
-            if self._recorded:
+            self.joules += float((np.abs(read) * (pulsed + file.read.voltage**2 * seconds)).sum())
+            if self._recorded and count:
                 where = {"array": np.full(count, self._codes[array]), "row": rows, "column": columns}
                 times = np.full(count, self._bench.now() + self.shift)
                 self._stream.record_block(
                     "pulses", {"time": times, **where, **pulses._asdict(), "conductance": read}
                 )
 
-        return reader, GroupProgramming(
-            self._bench, reader, self._levels, settings, self._strategy, self._memory, take
-        )
+        return take
+
+    def _descend(self, blocks: Sequence[Block]) -> None:
+        """Lower the error of the products of the blocks' tiles, with the pulses that the settings leave."""
+        lines = self._bench.vector_size
+        signs = np.random.default_rng(
+            0
+        )  # of the vectors; their own, so that nothing else depends on their number
+        for block in blocks:
+            descent = ProductDescent(
+                self._bench,
+                self._levels,
+                self._settings,
+                signs,
+                self._taking(block.placement.array),
+                self._stream.check,
+            )
+            for part in tiles_of(block.digits.shape, lines):
+                place = block.placement
+                tile = Placement(place.array, place.rows[part[0]], place.columns[part[1]])
+                spent = int(block.pulses[part].sum())
+                most = int(self._settings.gdp_pulses * block.digits[part].size) - spent
+                done = descent.run(tile, block.digits[part], most)
+                block.achieved[part] = done.achieved
+                block.pulses[part] += done.pulses
+                self.pulses += int(done.pulses.sum())
+                self.product_errors.append((done.before, done.after))
+                if done.after > done.before:
+                    self._stream.say(
+                        f"the error of products has grown from {done.before:.2%} to {done.after:.2%} in a descent of it: "
+                        "what they err by is not the cells' (wires, clipped amplifiers, noise); use another strategy",
+                        "WARNING",
+                    )
+                self._stream.progress("descending", spent + int(done.pulses.sum()), spent + max(most, 0))
 
     def _visit_at_once(
         self,

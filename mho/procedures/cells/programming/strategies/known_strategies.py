@@ -9,6 +9,7 @@ from mho.errors import InputError
 from mho.procedures.catalogue import nearest
 from mho.procedures.cells.programming.settings_text import settings_in_use
 from mho.procedures.cells.programming.strategies.fppv import Fppv
+from mho.procedures.cells.programming.strategies.gdp import Gdp
 from mho.procedures.cells.programming.strategies.ispp import Ispp
 from mho.procedures.cells.programming.strategies.model import Model
 from mho.procedures.cells.programming.strategy import Strategy
@@ -18,7 +19,13 @@ from mho.procedures.own_code import import_own
 ENTRY_POINTS = "mho.strategies"
 """Entry-point group of a package's strategies: ``halving = "my_lab.programming:Halving"``."""
 
-STRATEGIES: dict[str, type[Strategy]] = {"asap": WriteVerify, "fppv": Fppv, "ispp": Ispp, "model": Model}
+STRATEGIES: dict[str, type[Strategy]] = {
+    "asap": WriteVerify,
+    "fppv": Fppv,
+    "gdp": Gdp,
+    "ispp": Ispp,
+    "model": Model,
+}
 
 
 def installed_strategies() -> dict[str, str]:
@@ -42,7 +49,7 @@ def find_strategy(name: str) -> type[Strategy]:
     if name.lower() in installed:
         return import_own(installed[name.lower()], Strategy, "strategy")
     raise InputError(
-        f"there is no strategy {name!r}; {nearest(name, STRATEGIES | installed)}; one of your own is "
+        f"there is no strategy {name!r}: {nearest(name, STRATEGIES | installed)} One of your own is written "
         "module:Class or path/file.py:Class"
     )
 
