@@ -24,10 +24,10 @@ from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.cell_visits import CellSurvey, VisitedCells
 from mho.procedures.cells.switching import forming_extraction as extraction
+from mho.procedures.cells.switching.forming_extraction import CONDUCTED, FORMED, NOT_FORMED, OVER
 from mho.procedures.parameters import FloatParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
-from mho.runs.intervals import wilson_interval
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -39,10 +39,8 @@ RAMPS = {
 }  # V: the forming law of oxide cells needs 2.3 to 4.2 V at the bit line
 MOST_STEPS, MOST_PULSES = 1000, 50_000_000  # of a ramp; of a run, whose rows then take 2 GB
 OVER_FORMED = 1.5  # times the highest level: a cell that conducts more is RESET with difficulty, and no level lies there
-NOT_FORMED, FORMED, OVER, CONDUCTED = range(4)  # codes of the map of states
 STATES = "0 not formed, 1 formed, 2 over-formed, 3 conducted before the ramp"
 EXPECTED = 0.45  # share of the ramp that a cell takes
-SHARES = 200  # levels at which the distribution is kept
 
 
 @dataclass(frozen=True)
@@ -268,7 +266,7 @@ class Form(Procedure):
                 Column("weibull", description="Weibull's distribution, fitted to the brackets"),
             ),
             title="share of the cells that were formed up to each level",
-            rows=SHARES,
+            rows=extraction.SHARES,
         )
         maps = tuple(
             Map(f"{self.array}_{name}", unit, rows, columns, f"{self.array}: {title}")
@@ -333,8 +331,8 @@ class Form(Procedure):
             voltage[part] = np.where(by >= 0, plan.volts[by], np.nan)
             state[part] = np.select([before, by < 0, last > plan.over], [CONDUCTED, NOT_FORMED, OVER], FORMED)
         wanted = formed_by[state != CONDUCTED]
-        summary = _summary(plan, state, wanted, conductance)
-        _record_shares(plan, wanted, stream)
+        summary = extraction.summary_of(state, wanted, conductance, plan.volts)
+        stream.record_block("formed", extraction.share_rows(wanted, plan.volts))
         _say(summary, plan, stream)
         summary["virtual_seconds"] = bench.now()
         return Forming(voltage.reshape(shape), state.reshape(shape), conductance.reshape(shape), summary)
@@ -365,62 +363,6 @@ def _ramped(cells: VisitedCells, plan: FormPlan) -> tuple[Numbers, Floats, NDArr
         formed_by[which[formed]] = number
         which = which[~formed]
     return formed_by, conductance, before
-
-
-def _summary(plan: FormPlan, state: Numbers, wanted: Numbers, conductance: Floats) -> dict[str, Any]:
-    """Return counts, yield, quantiles and fitted parameters; an end that the ramp does not reach is None."""
-    counts = {
-        name: int((state == code).sum())
-        for name, code in (
-            ("formed", FORMED), ("over_formed", OVER), ("not_formed", NOT_FORMED), ("conducted_before", CONDUCTED),
-        )
-    }  # fmt: skip
-    low, high = wilson_interval(counts["formed"], len(wanted), extraction.LEVEL)
-    after = conductance[np.isin(state, (FORMED, OVER))]
-    quartiles = np.quantile(after, (0.25, 0.5, 0.75)).tolist() if after.size else [None] * 3
-    summary: dict[str, Any] = {
-        "cells": len(state),
-        **counts,
-        "yield": counts["formed"] / len(wanted) if len(wanted) else None,
-        "yield_low": low,
-        "yield_high": high,
-        "pulses": int(np.where(wanted >= 0, wanted + 1, len(plan.volts)).sum()),
-    }
-    for name, share in (("median", 0.5), ("lower_quartile", 0.25), ("upper_quartile", 0.75)):
-        summary |= _named(name, extraction.quantile(share, wanted, plan.volts))
-    normal, weibull = extraction.fit_normal(wanted, plan.volts), extraction.fit_weibull(wanted, plan.volts)
-    if normal is not None:
-        summary |= _named("normal_mean", normal.first) | _named("normal_sd", normal.second)
-    if weibull is not None:
-        summary |= _named("weibull_scale", weibull.first) | _named("weibull_shape", weibull.second)
-    if normal is not None and weibull is not None:
-        summary["better_fit"] = "normal" if normal.likelihood >= weibull.likelihood else "Weibull"
-    names = ("conductance_lower", "conductance_median", "conductance_upper")
-    return summary | dict(zip(names, quartiles, strict=True))
-
-
-def _named(name: str, found: extraction.Estimate) -> dict[str, float | None]:
-    values = {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-    return {key: value if math.isfinite(value) else None for key, value in values.items()}
-
-
-def _record_shares(plan: FormPlan, wanted: Numbers, stream: Stream) -> None:
-    volts = np.linspace(plan.volts[0], plan.volts[-1], max(SHARES, len(plan.volts)))
-    nothing = np.full(len(volts), np.nan)
-    share, low, high = extraction.shares(wanted, len(plan.volts))
-    normal, weibull = extraction.fit_normal(wanted, plan.volts), extraction.fit_weibull(wanted, plan.volts)
-    by = np.searchsorted(plan.volts, volts + 1e-9) - 1  # the last pulse up to there
-    stream.record_block(
-        "formed",
-        {
-            "ramped": volts,
-            "share": share[by],
-            "low": low[by],
-            "high": high[by],
-            "normal": nothing if normal is None else extraction.normal_share(volts, normal),
-            "weibull": nothing if weibull is None else extraction.weibull_share(volts, weibull),
-        },
-    )
 
 
 def _say(summary: Mapping[str, Any], plan: FormPlan, stream: Stream) -> None:

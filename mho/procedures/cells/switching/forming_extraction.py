@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,12 @@ DEVIATES = 1.959964
 
 FEWEST = 5
 """Cells that formed within the ramp, below which no distribution is fitted."""
+
+NOT_FORMED, FORMED, OVER, CONDUCTED = range(4)
+"""Codes of the states of cells: what `form` made of them, or that they conducted before."""
+
+SHARES = 200
+"""Levels at which the distribution is kept, at least."""
 
 NEVER = -1
 """Number of the pulse that formed a cell, for one that none formed."""
@@ -158,6 +165,70 @@ def weibull_share(volts: Floats, fitted: Distribution) -> Floats:
     """Return the share of cells that form below each voltage (V)."""
     share: Floats = -np.expm1(-((np.maximum(volts, 0.0) / fitted.first.value) ** fitted.second.value))
     return share
+
+
+def summary_of(state: Numbers, wanted: Numbers, conductance: Floats, volts: Floats) -> dict[str, Any]:
+    """Return counts, yield, quantiles and fitted parameters; an end that the ramp does not reach is None.
+
+    Parameters
+    ----------
+    state, conductance : (cells,) arrays
+        Code of each cell, and its last read, S.
+    wanted : (n,) array
+        The pulse that formed each of those that did not conduct before, as `shares` has it.
+    volts : (pulses,) array
+        The ramp, V.
+    """
+    counts = {
+        name: int((state == code).sum())
+        for name, code in (
+            ("formed", FORMED), ("over_formed", OVER), ("not_formed", NOT_FORMED), ("conducted_before", CONDUCTED),
+        )
+    }  # fmt: skip
+    low, high = wilson_interval(counts["formed"], len(wanted), LEVEL)
+    after = conductance[np.isin(state, (FORMED, OVER))]
+    quartiles = np.quantile(after, (0.25, 0.5, 0.75)).tolist() if after.size else [None] * 3
+    summary: dict[str, Any] = {
+        "cells": len(state),
+        **counts,
+        "yield": counts["formed"] / len(wanted) if len(wanted) else None,
+        "yield_low": low,
+        "yield_high": high,
+        "pulses": int(np.where(wanted >= 0, wanted + 1, len(volts)).sum()),
+    }
+    for name, share in (("median", 0.5), ("lower_quartile", 0.25), ("upper_quartile", 0.75)):
+        summary |= _named(name, quantile(share, wanted, volts))
+    normal, weibull = fit_normal(wanted, volts), fit_weibull(wanted, volts)
+    if normal is not None:
+        summary |= _named("normal_mean", normal.first) | _named("normal_sd", normal.second)
+    if weibull is not None:
+        summary |= _named("weibull_scale", weibull.first) | _named("weibull_shape", weibull.second)
+    if normal is not None and weibull is not None:
+        summary["better_fit"] = "normal" if normal.likelihood >= weibull.likelihood else "Weibull"
+    names = ("conductance_lower", "conductance_median", "conductance_upper")
+    return summary | dict(zip(names, quartiles, strict=True))
+
+
+def _named(name: str, found: Estimate) -> dict[str, float | None]:
+    values = {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return {key: value if math.isfinite(value) else None for key, value in values.items()}
+
+
+def share_rows(wanted: Numbers, volts: Floats) -> dict[str, Floats]:
+    """Return the rows of the table ``formed``: share, interval and fits at levels (V) along the ramp."""
+    share, low, high = shares(wanted, len(volts))
+    normal, weibull = fit_normal(wanted, volts), fit_weibull(wanted, volts)
+    levels = np.linspace(volts[0], volts[-1], max(SHARES, len(volts)))
+    by = np.searchsorted(volts, levels + 1e-9) - 1  # the last pulse up to there
+    nothing = np.full(len(levels), np.nan)
+    return {
+        "ramped": levels,
+        "share": share[by],
+        "low": low[by],
+        "high": high[by],
+        "normal": nothing if normal is None else normal_share(levels, normal),
+        "weibull": nothing if weibull is None else weibull_share(levels, weibull),
+    }
 
 
 def _of_logarithm(middle: float, error: float) -> Estimate:

@@ -24,9 +24,8 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.formed_cells import form_first
-from mho.procedures.cells.switching.iv_extraction import Branches, Loops, extract, low_field, median_interval
-from mho.procedures.cells.switching.response_curve import spread_of
-from mho.procedures.parameters import FloatParameter, IntegerParameter, Parameter
+from mho.procedures.cells.switching.iv_extraction import Branches, Loops, extract, summary_of
+from mho.procedures.parameters import BooleanParameter, FloatParameter, IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, Table
 
@@ -52,8 +51,8 @@ class Sweeps:
         Whether the point was in compliance.
     conductance : (cycles, rows, columns) array
         At low voltage on the way back, S: the state after the sweep.
-    loops : Loops
-        What was extracted of each, (cycles, rows, columns).
+    loops : Loops or None
+        What was extracted of each, (cycles, rows, columns); None where nothing was to be.
     summary : dict
         Summary in the run file and of ``--json``.
     path : Path
@@ -64,7 +63,7 @@ class Sweeps:
     currents: Floats
     limited: NDArray[np.bool_]
     conductance: Floats
-    loops: Loops
+    loops: Loops | None
     summary: dict[str, Any]
     path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
@@ -124,7 +123,11 @@ def conductance_left(voltages: Floats, currents: Floats, limited: NDArray[np.boo
     back = np.arange(len(voltages)) > np.abs(voltages).argmax()
     if voltages.min() < 0.0 < voltages.max():  # for both signs the way back is the last section
         back = np.arange(len(voltages)) > voltages.argmin()
-    return float(low_field(voltages, currents, back & ~limited, window))
+    used = back & (np.abs(voltages) <= window) & (voltages != 0.0) & ~limited & np.isfinite(currents)
+    if not used.any():
+        return math.nan
+    v, i = voltages[used], currents[used]  # not `low_field`: runs of before are repeated to the last bit
+    return float(v @ i / (v @ v))
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,7 @@ class IV(Procedure):
     compliance = FloatParameter("Source's limit, positive half", units="A", minimum=1e-9, maximum=1.0)
     delay = FloatParameter("Wait at each level", units="s", minimum=0.0, maximum=100.0, default=0.0)
     cycles = IntegerParameter("Sweeps of each cell", minimum=1, maximum=100_000, default=1)
+    extract = BooleanParameter("Extract SET, RESET and states", default=True)
     least_change = FloatParameter("Factor that counts as switching", minimum=1.05, maximum=1e6, default=2.0)
 
     def check(self) -> SweptCells:
@@ -245,9 +249,10 @@ class IV(Procedure):
 
     @classmethod
     def from_version(cls, version: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Remove a gate of 0 V, which stood for the bench's in version 1."""
+        """Remove a gate of 0 V, which stood for the bench's in version 1; extract nothing, as before version 3."""
         old = version == "1" and values.get("gate") == 0
-        return {name: one for name, one in values.items() if not (old and name == "gate")}
+        kept = {name: one for name, one in values.items() if not (old and name == "gate")}
+        return kept | ({"extract": False} if version in ("1", "2") else {})
 
     def in_use(self, plan: SweepPlan) -> Mapping[str, tuple[float, str]]:
         """Return the word line's voltages, and the limit of the source."""
@@ -323,7 +328,10 @@ class IV(Procedure):
             ),
             Figure("window", kind="distribution", table="loops", x="window", x_scale="log", title="On/off window"),
         )  # fmt: skip
-        figures = (curves, *extracted, Figure(image.name, map=image.name))
+        left = Figure(image.name, map=image.name)
+        if not self.extract:
+            return Layout((table,), (image,), default=table.name, figures=(curves, left))
+        figures = (curves, *extracted, left)
         return Layout((table, loops), (image,), default=table.name, figures=figures)
 
     def describe_cells(self, plan: SweepPlan) -> str:
@@ -358,6 +366,8 @@ class IV(Procedure):
         def keep() -> None:
             """Extract of the loops of a cycle that were swept, which an interrupted run keeps, too."""
             nonlocal kept
+            if not self.extract:
+                return
             some = np.arange(kept, done)
             loops = self._extracted(plan, currents.reshape(total, -1)[some], limited.reshape(total, -1)[some])
             cycle, i, j = np.unravel_index(some, shape)
@@ -395,7 +405,7 @@ class IV(Procedure):
         finally:
             if kept < done:
                 keep()
-        loops = self._extracted(plan, currents, limited)
+        loops = self._extracted(plan, currents, limited) if self.extract else None
         summary = {
             "cells": cells.count,
             "sweeps": total,
@@ -403,10 +413,11 @@ class IV(Procedure):
             "limited_points": int(limited.sum()),
             "largest_current": float(np.nanmax(np.abs(currents), initial=0.0)),
             "mean_conductance": _mean(conductance),
-            **_of_loops(loops),
+            **({} if loops is None else summary_of(loops)),
             "virtual_seconds": bench.now(),
         }
-        self._say(plan, stream, loops, summary)
+        if loops is not None:
+            self._say(plan, stream, loops, summary)
         return Sweeps(voltages, currents, limited, conductance, loops, summary)
 
     def _extracted(self, plan: SweepPlan, currents: Floats, limited: NDArray[np.bool_]) -> Loops:
@@ -461,34 +472,6 @@ class IV(Procedure):
         for name, done, range_ in (("SET", "sets", self.highest), ("RESET", "resets", self.lowest)):
             if range_ and 0 < summary[done] < summary["sweeps"]:
                 stream.say(f"{summary['sweeps'] - summary[done]} of {summary['sweeps']} loops show no {name}")
-
-
-def _of_loops(loops: Loops) -> dict[str, Any]:
-    """Return medians with intervals, and spreads from cell to cell and from cycle to cycle, of what was extracted.
-
-    The interval of a median is that of the cells' medians, None for fewer than six cells: cycles of a cell are not
-    independent.
-    """
-    found: dict[str, Any] = {}
-    cell = np.broadcast_to(np.arange(loops.lrs[0].size), (len(loops.lrs), loops.lrs[0].size)).ravel()
-    quantities = {"v_set": loops.v_set, "v_reset": loops.v_reset, "lrs": loops.lrs, "hrs": loops.hrs}
-    quantities |= {"window": loops.window, "peak_current": loops.peak_current}
-    found |= {"sets": int(np.isfinite(loops.v_set).sum()), "resets": int(np.isfinite(loops.v_reset).sum())}
-    for name, values in quantities.items():
-        flat = values.ravel()
-        known = np.isfinite(flat)
-        if not known.any():
-            continue
-        each = [np.median(flat[known & (cell == one)]) for one in np.unique(cell[known])]
-        ends = zip(("low", "high"), median_interval(np.array(each)), strict=True)
-        found[name] = float(np.median(flat[known]))
-        found |= {f"{name}_{end}": value if math.isfinite(value) else None for end, value in ends}
-        if name in ("v_set", "v_reset"):
-            spread = spread_of(flat[known], cell[known])
-            found |= {f"{name}_device_sd": spread.device, f"{name}_cycle_sd": spread.cycle}
-    if np.isfinite(loops.window).any():
-        found["window_5_percent"] = float(np.nanquantile(loops.window, 0.05))
-    return found
 
 
 def _mean(conductance: Floats) -> float | None:

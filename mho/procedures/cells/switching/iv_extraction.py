@@ -13,9 +13,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mho.procedures.cells.switching.response_curve import spread_of
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -153,6 +156,34 @@ def median_interval(values: Sequence[float] | Floats, level: float = 0.95) -> tu
     if len(ranked) < 6 or low < 1:
         return -math.inf, math.inf
     return float(ranked[low - 1]), float(ranked[min(high, len(ranked) - 1)])
+
+
+def summary_of(loops: Loops) -> dict[str, Any]:
+    """Return medians with intervals, and spreads from cell to cell and from cycle to cycle, of what was extracted.
+
+    The interval of a median is that of the cells' medians, None for fewer than six cells: cycles of a cell are not
+    independent.
+    """
+    found: dict[str, Any] = {}
+    cell = np.broadcast_to(np.arange(loops.lrs[0].size), (len(loops.lrs), loops.lrs[0].size)).ravel()
+    quantities = {"v_set": loops.v_set, "v_reset": loops.v_reset, "lrs": loops.lrs, "hrs": loops.hrs}
+    quantities |= {"window": loops.window, "peak_current": loops.peak_current}
+    found |= {"sets": int(np.isfinite(loops.v_set).sum()), "resets": int(np.isfinite(loops.v_reset).sum())}
+    for name, values in quantities.items():
+        flat = values.ravel()
+        known = np.isfinite(flat)
+        if not known.any():
+            continue
+        each = [np.median(flat[known & (cell == one)]) for one in np.unique(cell[known])]
+        ends = zip(("low", "high"), median_interval(np.array(each)), strict=True)
+        found[name] = float(np.median(flat[known]))
+        found |= {f"{name}_{end}": value if math.isfinite(value) else None for end, value in ends}
+        if name in ("v_set", "v_reset"):
+            spread = spread_of(flat[known], cell[known])
+            found |= {f"{name}_device_sd": spread.device, f"{name}_cycle_sd": spread.cycle}
+    if np.isfinite(loops.window).any():
+        found["window_5_percent"] = float(np.nanquantile(loops.window, 0.05))
+    return found
 
 
 def _grew(before: Floats, after: Floats, least: float) -> Mask:

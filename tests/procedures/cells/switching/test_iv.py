@@ -279,5 +279,20 @@ def test_the_former_name_is_understood_with_its_defaults(name):
     sweep = make_procedure(name, {"rows": "0", "cycles": 2})
     assert type(sweep) is IV
     assert (sweep.highest, sweep.lowest, sweep.step, sweep.cycles) == (0.5, 0.0, 0.02, 2)
-    assert IV.from_version("1", {"gate": 0.0, "rows": "0"}) == {"rows": "0"}
-    assert IV.from_version("2", {"gate": 0.0}) == {"gate": 0.0}
+    assert IV.from_version("1", {"gate": 0.0, "rows": "0"}) == {"rows": "0", "extract": False}
+    assert IV.from_version("2", {"gate": 0.0}) == {"gate": 0.0, "extract": False}
+    assert IV.from_version("3", {"gate": 0.0}) == {"gate": 0.0}
+
+
+def test_a_sweep_that_extracts_nothing_holds_what_a_sweep_of_before_held(tmp_path):
+    """So that `rerun` and `--after` find the same datasets in files of before."""
+    swept = run(IV(rows="0", columns="0:2", step=0.1, extract=False), seed=1, output=tmp_path)
+    assert swept.loops is None
+    assert set(swept.summary) == {
+        "cells", "sweeps", "points", "limited_points", "largest_current", "mean_conductance", "virtual_seconds",
+        "wall_seconds", "run_file",
+    }  # fmt: skip
+    with RunFile(swept.path) as file:
+        assert set(file.tables) - {"log"} == {"sweeps"}
+        assert [figure.name for figure in file.figures] == ["current_voltage", "multiply_conductance"]
+        assert not [entry for entry in file.log() if entry.level == "WARNING"]
