@@ -47,6 +47,7 @@ def main() -> None:
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments
     from pictures_levels import draw_levels, plot_refresh
+    from pictures_lifetimes import plot_lifetimes
     from pictures_panels import grab_panels
     from pictures_slices import draw_slices
     from pictures_window import grab_main_window
@@ -66,6 +67,7 @@ def main() -> None:
         draw_levels(Path(folder), PICTURES)
         plot_refresh(Path(folder), PICTURES)
         plot_cells(Path(folder), PICTURES)
+        plot_lifetimes(Path(folder), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)
