@@ -47,7 +47,7 @@ def write_verify(preset: CellPreset, count: int) -> tuple[CellArray, VirtualCloc
         while True:
             clock.advance(5e-4)
             reads[cell] = array.read(cell)
-            if state.done(reads[cell]) or state.exhausted:
+            if state.done(reads[cell]) or state.given_up(reads[cell]):
                 break
             pulse = state.next_pulse(reads[cell])
             act = array.set if pulse.kind == "set" else array.reset
