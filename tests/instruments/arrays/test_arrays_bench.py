@@ -26,7 +26,7 @@ from mho.instruments.simulated.physics.cells.cells import STUCK_OFF, STUCK_ON
 from mho.instruments.simulated.physics.chip import ArrayGeometry
 from mho.instruments.simulated.physics.wires.wires import WiredBlock
 from mho.procedures import Program, Read, Solve
-from mho.procedures.cells import array_programming
+from mho.procedures.cells.programming import array_programming
 from mho.procedures.cells.programming.programmer import Block, Programmer
 from mho.procedures.cells.programming.write_verify import WriteVerifySettings
 from mho.procedures.stream import NullStream

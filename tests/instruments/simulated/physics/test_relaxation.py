@@ -127,6 +127,25 @@ def test_a_day_in_steps_is_a_day_at_once():
     np.testing.assert_allclose(slow.conductance(), fast.conductance(), rtol=1e-5)
 
 
+def test_a_cell_that_was_postponed_is_as_old_as_its_own_time_says():
+    (own, own_clock), (other, other_clock) = programmed(RELAXING, 500), programmed(RELAXING, 500)
+    own.postpone(ALL, own_clock.now - 0.5, 0.0, np.full(own.shape, 5.0))
+    own_clock.advance(10.0)
+    other_clock.advance(5.0)
+    np.testing.assert_array_equal(own.conductance(), other.conductance())
+
+
+def test_further_cells_leave_those_there_were_as_they_are():
+    array, clock = programmed(RELAXING, 500)
+    clock.advance(100.0)
+    before = array.conductance()
+    array.extend(2, 1)
+    np.testing.assert_array_equal(array.conductance()[:1], before)
+    array.set_cells((slice(1, 4), ALL), 4.3, 10e-6, 0.8 + 15 / 35)
+    clock.advance(1.0)
+    assert array.conductance()[1:].std() == pytest.approx(watched(15e-6, 1.0)[0].std(), rel=0.2)
+
+
 def test_a_pulse_starts_relaxation_anew():
     array, clock = programmed(RELAXING, 5000)
     clock.advance(DAY)
