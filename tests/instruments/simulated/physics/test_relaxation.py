@@ -175,7 +175,7 @@ def test_a_pulse_renews_a_cell_in_proportion_to_what_it_moves():
         after = before * np.float32(1.0 + share)
         fresh = after, np.ones(N, np.uint32), 7.0
         kept = continued(
-            RELAXING, lambda g: g * np.float32(15 / 14), before, past, fresh, np.random.default_rng(2)
+            RELAXING, lambda g, *_: g * np.float32(15 / 14), before, past, fresh, np.random.default_rng(2)
         )
         anew = np.broadcast_to(kept[1] == 1, (N,))
         assert anew.mean() == pytest.approx(expected, abs=0.02)
@@ -198,6 +198,16 @@ def test_a_light_pulse_takes_a_cell_where_it_is_sent_and_leaves_its_relaxation()
     clock.advance(1.0)  # a second after a day is nothing, after a pulse it is much
     moved = np.abs(array.conductance() - after)
     assert np.quantile(moved[kept], 0.9) < 1e-9 < np.quantile(moved[~kept], 0.5)
+
+
+def test_a_light_pulse_on_one_cell_is_as_one_on_many():
+    array, clock = programmed(RELAXING, 300)
+    clock.advance(DAY)
+    since, before = array._since.copy(), array.conductance()
+    for column in range(300):
+        array.set((0, column), 3.0, 10e-6, 0.8 + 1.003 * float(before[0, column]) / 35e-6)
+    np.testing.assert_allclose(array.conductance(), 1.003 * before, rtol=2e-4)
+    assert 0.85 < (array._since == since).mean() < 0.99
 
 
 def test_many_light_pulses_renew_as_often_as_one():

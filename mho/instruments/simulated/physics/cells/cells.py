@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from copy import copy
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -183,14 +182,16 @@ class CellArray:
         """Conductance (S) now, without read noise, of the cells at `index`."""
         return _floats(self._now(index))
 
-    def _now(self, index: Index, g: Values = None) -> Values:
-        """Return the conductance now of the cells at `index`, or what it would be, had they been programmed to `g`."""
-        p, now, since = self.preset, self._clock.now, self._since[index]
-        if g is None:
-            g = self._programmed[index]
-            if self._disturbed > 1e-9:
-                g = g - (p.maximum - g) * np.expm1(-self._exposure[index])
-        g = relaxed(p, g, self._relaxing[index], np.maximum(now - since, 0.0).astype(np.float32))
+    def _now(self, index: Index) -> Values:
+        g = self._programmed[index]
+        if self._disturbed > 1e-9:
+            g = g - (self.preset.maximum - g) * np.expm1(-self._exposure[index])
+        return self._aged(g, self._relaxing[index], self._since[index])
+
+    def _aged(self, g: Values, drawn: Values, since: Values) -> Values:
+        """Return what has become by now of cells that were programmed to `g` at clock time `since`."""
+        p, now = self.preset, self._clock.now
+        g = relaxed(p, g, drawn, np.maximum(now - since, 0.0).astype(np.float32))
         if self._thermal.effective(now) > 1e-9 * p.retention_time:
             baked = np.maximum(self._thermal.effective(now) - self._thermal.effective(since), 0.0)
             g = g * np.exp(-baked / p.retention_time)
@@ -446,8 +447,8 @@ class CellArray:
         states = self._programmed, self._relaxing, self._since
         values: tuple[Values, ...] = after, relaxing, self._clock.now
         if p.relaxation_renewal:
-            past = tuple(state[index] for state in states)
-            values = continued(p, partial(self._now, index), before, past, values, self._rng)
+            past = [state[index] for state in states]
+            values = continued(p, self._aged, before, past, values, self._rng)
         new = list(zip(states, values, strict=True))
         if self._disturbed:
             new.append((self._exposure, 0.0))

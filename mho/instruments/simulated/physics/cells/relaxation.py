@@ -20,7 +20,7 @@ from the last pulse in one step.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,12 +85,12 @@ def nothing_drawn(preset: CellPreset, shape: tuple[int, ...]) -> Values:
 
 def continued(
     preset: CellPreset,
-    now: Callable[[Values], Values],
+    aged: Callable[[Values, Values, Values], Values],
     before: Values,
-    past: tuple[Values, ...],
-    fresh: tuple[Values, ...],
+    past: Sequence[Values],
+    fresh: tuple[Values, Values, float],
     rng: np.random.Generator,
-) -> tuple[Values, ...]:
+) -> tuple[Values, Values, Values]:
     """Return what cells keep that a pulse has moved: the `fresh` of most, the `past` of those that it hardly touched.
 
     What relaxes is what pulses have displaced, so a pulse that hardly moves a cell leaves what goes on in it. A pulse that
@@ -99,22 +99,29 @@ def continued(
 
     Parameters
     ----------
-    now : callable
-        Conductance now (S) of these cells had they been programmed to an array of values, S.
+    aged : callable
+        Conductance now (S) of cells by what they were programmed to (S), what they drew, and since when they relax (s).
     before : array
         Conductance (S) before the pulse.
     past, fresh
-        Programmed conductance (S), draw, and time (s) from which they relax: as they are, and after a start anew.
+        These three as they are, and after a start anew, now.
     """
-    moved = np.abs(fresh[0] - before)
-    chance = rng.random(np.shape(before) or None)
-    anew = moved >= preset.relaxation_renewal * before * chance
+    after, number, now = fresh
+    anew = np.abs(after - before) >= preset.relaxation_renewal * before * rng.random(np.shape(before) or None)
     if anew.all():
         return fresh
-    wanted: Values = np.where(anew, before, fresh[0])
-    along = _programmed_for(now, past[0], wanted)
-    anew = anew | (np.abs(now(along) - wanted) > 1e-4 * wanted)  # no way there with this past
-    return tuple(np.where(anew, new, old) for new, old in zip(fresh, (along, *past[1:]), strict=True))
+    kept = np.asarray(~anew)
+    old, drawn, since = (np.asarray(state)[kept] for state in past)
+    wanted = np.asarray(after)[kept]
+    along = _programmed_for(lambda g: aged(g, drawn, since), old, wanted)
+    reached = (
+        np.abs(aged(along, drawn, since) - wanted) <= 1e-4 * wanted
+    )  # else there is no way with this past
+    kept[kept] = reached
+    states = [np.array(np.broadcast_to(state, np.shape(before))) for state in (after, number, now)]
+    for state, own in zip(states, (along, drawn, since), strict=True):
+        state[kept] = own[reached]
+    return states[0], states[1], states[2]
 
 
 def _programmed_for(now: Callable[[Values], Values], programmed: Values, wanted: Values) -> Values:
