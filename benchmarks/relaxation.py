@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 
 MEASURED = Path(__file__).parent / "measured" / "relaxation.json"
 REPLICAS_A_REPEAT = 40
+AT_LEAST = 60_000  # cells of a range: the sd of heavy tails takes many
 ALL = slice(None)
 APERTURE = 1e-4  # s, of a read
 VERIFY = 5e-4  # s from the pulse to the read that counts as the beginning
@@ -97,9 +98,10 @@ def compare(preset: CellPreset, replicas: int, rng: np.random.Generator) -> Iter
     for low in sorted({row.low for row in table}):
         rows = [row for row in table if row.low == low]
         most = max(row.count for row in rows)
-        start, change = watch(preset, (low, rows[0].high), (replicas, most), times, rng)
-        starts.append(start)
-        changes.append(change)
+        enough = max(replicas, AT_LEAST // most)
+        start, change = watch(preset, (low, rows[0].high), (enough, most), times, rng)
+        starts.append(start[:replicas])
+        changes.append(change[:, :replicas])
         for row in rows:
             seen = change[times.index(row.time), :, : row.count]
             ours, all_of_them = statistics(seen), statistics(seen.reshape(-1))

@@ -48,9 +48,7 @@ def test_another_preset_is_told_apart():
     met = [figure.met for figure in quiet if figure.met is not None]
     assert sum(met) < 60
     sds = [figure for figure in quiet if figure.name.endswith(": sd")]
-    assert max(figure.detail["p"] for figure in sds) == pytest.approx(
-        0.5
-    )  # of 3 replicas and the measured one
+    assert max(figure.detail["p"] for figure in sds) < 0.15  # none of 14 replicas or more is as far out
 
 
 def test_statistics_of_a_known_change():

@@ -175,7 +175,13 @@ def test_a_pulse_renews_a_cell_in_proportion_to_what_it_moves():
         after = before * np.float32(1.0 + share)
         fresh = after, np.ones(N, np.uint32), 7.0
         kept = continued(
-            RELAXING, lambda g, *_: g * np.float32(15 / 14), before, past, fresh, np.random.default_rng(2)
+            RELAXING,
+            lambda g, *_: g * np.float32(15 / 14),
+            np.True_,
+            before,
+            past,
+            fresh,
+            np.random.default_rng(2),
         )
         anew = np.broadcast_to(kept[1] == 1, (N,))
         assert anew.mean() == pytest.approx(expected, abs=0.02)

@@ -448,7 +448,7 @@ class CellArray:
         values: tuple[Values, ...] = after, relaxing, self._clock.now
         if p.relaxation_renewal:
             past = [state[index] for state in states]
-            values = continued(p, self._aged, before, past, values, self._rng)
+            values = continued(p, self._aged, changed, before, past, values, self._rng)
         new = list(zip(states, values, strict=True))
         if self._disturbed:
             new.append((self._exposure, 0.0))

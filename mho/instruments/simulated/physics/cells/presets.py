@@ -75,10 +75,16 @@ class CellPreset:
     stuck_off: float = number(0.0, "1", "[S]", 0.0, 1.0)
 
     # After programming
-    relaxation: float = number(0.015e-6, "S", "[E]: cells stay in the windows of [P, R]")
+    relaxation: float = number(
+        0.015e-6, "S", "[E]: cells stay in the windows of [P, R]; root mean square of a jump"
+    )
     relaxation_time: float = number(5e-5, "s", "[E]", 1e-15)
-    relaxation_power: float = number(1.0, "1", "[C]: sd grows with ln t; its root fits [L, W]", 0.25, 2.0)
-    relaxation_full: float = number(5e-6, "S", "[E]: below, relaxation shrinks in proportion to G", 1e-12)
+    relaxation_power: float = number(
+        1.0, "1", "[C]: sd grows with ln t; of the number of jumps, fitted to [M]", 0.25, 2.0
+    )
+    relaxation_full: float = number(
+        5e-6, "S", "[E]: below, relaxation (of jumps: rises) shrinks in proportion to G", 1e-12
+    )
     relaxation_tail: float = number(0.05, "1", "[E]: Tukey's h, 0 is a Gaussian", 0.0, 0.24)
     drift: float = number(-0.004e-6, "S", "[E]: mean change per ln(s)", -1e-3, 1e-3)
     relaxation_jumps: float = number(
@@ -189,21 +195,21 @@ CELL_PRESETS: dict[str, CellPreset] = {
         deep_reset_loss=2e-5,
         stuck_on=0.0005,
         stuck_off=0.0005,
-        relaxation=2.19e-6,
-        relaxation_time=6.5e-3,
-        relaxation_power=1.158,
-        relaxation_full=1.73e-6,
+        relaxation=2.16e-6,
+        relaxation_time=6.6e-3,
+        relaxation_power=1.17,
+        relaxation_full=1.68e-6,
         drift=0.0,
-        relaxation_jumps=0.557,
-        jump_tail=2.1,
+        relaxation_jumps=0.553,
+        jump_tail=2.12,
         jump_return=0.49,
         jump_memory=2.5,
-        rise_fading=20.5e-6,
-        fall_full=7.56e-6,
-        fall_fading=15.6e-6,
+        rise_fading=20.1e-6,
+        fall_full=7.7e-6,
+        fall_fading=15.8e-6,
         relaxation_renewal=0.05,
-        read_noise=0.051,
-        noise_full=12.4e-6,
+        read_noise=0.0525,
+        noise_full=12.8e-6,
         rtn_share=0.2,
         rtn_noise=0.1,
         rtn_asymmetry=0.5,

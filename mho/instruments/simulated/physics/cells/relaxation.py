@@ -86,6 +86,7 @@ def nothing_drawn(preset: CellPreset, shape: tuple[int, ...]) -> Values:
 def continued(
     preset: CellPreset,
     aged: Callable[[Values, Values, Values], Values],
+    changed: Values,
     before: Values,
     past: Sequence[Values],
     fresh: tuple[Values, Values, float],
@@ -101,16 +102,18 @@ def continued(
     ----------
     aged : callable
         Conductance now (S) of cells by what they were programmed to (S), what they drew, and since when they relax (s).
+    changed : array of bool
+        Cells that the pulse moves at all; what is returned of others is of no use.
     before : array
         Conductance (S) before the pulse.
     past, fresh
         These three as they are, and after a start anew, now.
     """
     after, number, now = fresh
-    anew = np.abs(after - before) >= preset.relaxation_renewal * before * rng.random(np.shape(before) or None)
-    if anew.all():
+    chance = rng.random(np.shape(before) or None, np.float32)
+    kept = np.asarray(changed & (np.abs(after - before) < preset.relaxation_renewal * before * chance))
+    if not kept.any():
         return fresh
-    kept = np.asarray(~anew)
     old, drawn, since = (np.asarray(state)[kept] for state in past)
     wanted = np.asarray(after)[kept]
     along = _programmed_for(lambda g: aged(g, drawn, since), old, wanted)
