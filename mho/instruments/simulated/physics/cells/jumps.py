@@ -28,6 +28,7 @@ PATH_BITS = 14  # 2^28 pairs of a path of rises and one of falls; a node of all 
 PATHS = 1 << PATH_BITS
 NODES = 72
 STEP = 0.075  # of sqrt(ln(1 + t/t0)): narrow where little has happened yet; the last node is at 2e12 t0
+LOT = 1 << 20  # jumps that are drawn together
 SEED = 20250713  # of the bundle, which is a part of the law as its parameters are
 
 
@@ -88,16 +89,17 @@ def _bundle(rate: float, power: float, tail: float, share: float, memory: float)
     # Generators of their own: parameters that change a little then move the paths, they do not draw them anew.
     number, begin, choose, draw, undo, end = (np.random.default_rng([SEED, k]) for k in range(6))
     count = int(number.poisson(rate * last**power * PATHS))
-    begun = begin.random(count) * last**power
-    path = choose.integers(PATHS, size=count)
-    size = draw.standard_exponential(count) ** tail / math.sqrt(math.gamma(1.0 + 2.0 * tail))
-    undone = undo.random(count) < share
-    ended = (begun + memory * end.standard_exponential(count))[undone]
     changes = np.zeros(NODES * PATHS)
-    for moment, paths, sizes in ((begun, path, size), (ended, path[undone], -size[undone])):
-        node = np.ceil(moment ** (0.5 / power) / STEP).astype(np.int64)
-        seen = node < NODES
-        changes += np.bincount(node[seen] * PATHS + paths[seen], sizes[seen], NODES * PATHS)
+    for some in (min(LOT, count - done) for done in range(0, count, LOT)):
+        begun = begin.random(some) * last**power
+        path = choose.integers(PATHS, size=some)
+        size = draw.standard_exponential(some) ** tail / math.sqrt(math.gamma(1.0 + 2.0 * tail))
+        undone = undo.random(some) < share
+        ended = (begun + memory * end.standard_exponential(some))[undone]
+        for moment, paths, sizes in ((begun, path, size), (ended, path[undone], -size[undone])):
+            node = np.ceil(moment ** (0.5 / power) / STEP).astype(np.int64)
+            seen = node < NODES
+            changes += np.bincount(node[seen] * PATHS + paths[seen], sizes[seen], NODES * PATHS)
     bundle = changes.reshape(NODES, PATHS).cumsum(axis=0).astype(np.float32).reshape(-1)
     bundle.flags.writeable = False
     return bundle

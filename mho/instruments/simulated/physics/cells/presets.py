@@ -88,7 +88,7 @@ class CellPreset:
     relaxation_tail: float = number(0.05, "1", "[E]: Tukey's h, 0 is a Gaussian", 0.0, 0.24)
     drift: float = number(-0.004e-6, "S", "[E]: mean change per ln(s)", -1e-3, 1e-3)
     relaxation_jumps: float = number(
-        0.0, "1", "fitted to [M]: mean number of either kind per ln; 0: no jumps"
+        0.0, "1", "fitted to [M]: mean number of either kind per ln; 0: no jumps", 0.0, 10.0
     )
     jump_tail: float = number(2.0, "1", "fitted to [M]: power of an exponential draw in a jump", 0.0, 4.0)
     jump_return: float = number(0.5, "1", "[M], correlations: share of jumps that is undone", 0.0, 1.0)
