@@ -23,6 +23,7 @@ from mho.instruments.simulated.physics.cells.noise import ReadNoise, noise_share
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 from mho.instruments.simulated.physics.cells.relaxation import (
     ThermalHistory,
+    age_at,
     continued,
     drawn_at_programming,
     nothing_drawn,
@@ -49,7 +50,7 @@ Rows = NDArray[np.int32] | slice
 
 DEVICES = ("_set_factor", "_set_threshold", "_reset_deviate", "_forming_voltage")  # drawn once, only read
 VIRGIN, FORMED, STUCK_ON, STUCK_OFF = range(4)
-NEVER = 1e300  # s: a cell programmed at this time has no age, so nothing relaxes
+NEVER = 1e30  # s: a cell programmed at this time has no age, so nothing relaxes
 SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are invalidated
 
 
@@ -191,7 +192,7 @@ class CellArray:
     def _aged(self, g: Values, drawn: Values, since: Values) -> Values:
         """Return what has become by now of cells that were programmed to `g` at clock time `since`."""
         p, now = self.preset, self._clock.now
-        g = relaxed(p, g, drawn, np.maximum(now - since, 0.0).astype(np.float32))
+        g = relaxed(p, g, drawn, age_at(now, since))
         if self._thermal.effective(now) > 1e-9 * p.retention_time:
             baked = np.maximum(self._thermal.effective(now) - self._thermal.effective(since), 0.0)
             g = g * np.exp(-baked / p.retention_time)

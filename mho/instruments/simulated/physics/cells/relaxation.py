@@ -32,6 +32,7 @@ Values = Any  # numpy scalar or array
 
 BOLTZMANN = 8.617333e-5  # eV/K
 ROOM = 298.15  # K
+LOT = 1 << 15  # cells that are evaluated together: what is computed on the way stays in the cache
 
 
 def heavy_tailed(draw: Values, tail: float) -> Values:
@@ -42,6 +43,14 @@ def heavy_tailed(draw: Values, tail: float) -> Values:
     if tail == 0.0:
         return draw
     return (1.0 - 2.0 * tail) ** 0.75 * draw * np.exp(0.5 * tail * draw * draw)
+
+
+def age_at(now: float, since: Values) -> Values:
+    """Return the ages (s, single precision) at clock time `now` (s); 0 where it is not yet `since` (s)."""
+    if not np.ndim(since):
+        return np.float32(max(now - since, 0.0))
+    age = np.subtract(now, since, out=np.empty(since.shape, np.float32), casting="same_kind")
+    return np.maximum(age, np.float32(0.0), out=age)
 
 
 def relaxed(preset: CellPreset, programmed: Values, drawn: Values, age: Values) -> Values:
@@ -57,6 +66,17 @@ def relaxed(preset: CellPreset, programmed: Values, drawn: Values, age: Values) 
 
 
 def _jumped(p: CellPreset, g: Values, number: Values, age: Values) -> Values:
+    if np.size(g) <= LOT:
+        return _jumped_together(p, g, number, age)
+    now = np.empty(g.shape, np.float32)
+    cells = [values.reshape(-1) for values in (g, number, age)]
+    for begin in range(0, now.size, LOT):
+        lot = slice(begin, begin + LOT)
+        now.reshape(-1)[lot] = _jumped_together(p, *(values[lot] for values in cells))
+    return now
+
+
+def _jumped_together(p: CellPreset, g: Values, number: Values, age: Values) -> Values:
     now, falls = sums(p, number, age)
     if not np.ndim(g):
         now *= float(g) / (float(g) + p.relaxation_full) * p.relaxation * math.exp(-float(g) / p.rise_fading)
