@@ -19,9 +19,9 @@ sys.path.insert(0, str(DOCS.parent))
 from docs.cell_figures.as_measured import as_measured  # noqa: E402
 from docs.cell_figures.bench import Row  # noqa: E402
 from docs.cell_figures.levels import levels  # noqa: E402
-from docs.cell_figures.noise import noise  # noqa: E402
+from docs.cell_figures.noise import noise, series  # noqa: E402
 from docs.cell_figures.pulses import forming, limited_set, reset_curve, set_curve  # noqa: E402
-from docs.cell_figures.waiting import lifetime, relaxation  # noqa: E402
+from docs.cell_figures.waiting import bake, beside_measured, held_out, lifetime, relaxation  # noqa: E402
 from mho.instruments.simulated.physics.cells.presets import CELL_PRESETS, CellPreset  # noqa: E402
 
 
@@ -38,6 +38,17 @@ def main() -> None:
     text = between(text, "measured", table(("quantity", "preset", "measured", "source"), rows))
     head = ("quantity", "measured", "ours", "ratio", "probability")
     text = between(text, "as measured", table(head, as_measured()))
+    for name, head, rows_of in (
+        (
+            "relaxation",
+            ("range and time", "mean, uS", "sd, uS", "robust sd, uS", "still, %"),
+            beside_measured(),
+        ),
+        ("held out", ("not fitted", "ours", "measured", "p"), held_out()),
+        ("series", ("a series of reads at 400 Hz", "ours: 5, 50, 95 %", "measured", "p"), series()),
+        ("bake", ("relaxing, 30 to 42 uS", "ours: mean, sd of the change", "measured"), bake()),
+    ):
+        text = between(text, name, table(head, rows_of))
     text = between(text, "parameters", table(("parameter", "unit", *CELL_PRESETS, "source"), parameters()))
     page.write_text(text, encoding="utf-8")
 

@@ -205,7 +205,49 @@ def test_a_trap_goes_on_during_an_aperture():
 def test_only_the_preset_share_of_cells_has_a_trap():
     array = read_array(replace(RELAXING, read_noise=0.0, relaxation=0.0, drift=0.0, white_noise=0.0), N)
     moving = array.read(ALL) != array.conductance()
-    assert moving.mean() == pytest.approx(0.05, rel=0.1)
+    assert moving.mean() == pytest.approx(RELAXING.rtn_share, rel=0.1)
+
+
+MEASURED = replace(
+    TRAP, rtn_asymmetry=0.5, rtn_spread=0.7
+)  # dwell times and steps as relaxing cells have them
+
+
+def test_a_trap_stays_up_and_down_for_its_mean_dwell_times():
+    noise = telegraph(replace(MEASURED, rtn_asymmetry=0.3), count=1000)
+    up, down = noise.dwell_times(noise.trap((0, ALL)))
+    step = TAU / 40
+    states = np.array([noise.average(ALL, k * step, 0.0)[0] > 0.0 for k in range(4000)])
+    for here, expected in ((states, up), (~states, down)):
+        leaves = (here[:-1] & ~here[1:]).sum(axis=0)
+        often = leaves > 10
+        assert often.sum() > 900
+        stayed = step * here.sum(axis=0)[often] / leaves[often]
+        assert np.median(stayed / expected[often]) == pytest.approx(1.0, abs=0.04)
+        assert np.corrcoef(np.log(stayed), np.log(expected[often]))[0, 1] > 0.8
+
+
+def test_dwell_times_and_steps_are_spread_over_cells():
+    noise = telegraph(MEASURED)
+    trap = noise.trap((0, ALL))
+    up, down = noise.dwell_times(trap)
+    assert np.log10(up / down).std() == pytest.approx(0.5, rel=0.02)
+    assert abs(np.log10(up / down).mean()) < 0.01
+    np.testing.assert_allclose(1.0 / up + 1.0 / down, 1.0 / noise.times[trap])
+    assert np.log(noise.step[trap]).std() == pytest.approx(0.7, rel=0.02)
+    assert (noise.step[trap] ** 2).mean() == pytest.approx(4.0, rel=0.1)
+
+
+@pytest.mark.parametrize("steps", [1, 20])
+def test_unequal_dwell_times_are_exact_over_any_step(steps):
+    noise = telegraph(MEASURED)
+    before = noise.average(ALL, 0.0, 0.0)
+    for step in range(1, steps + 1):
+        after = noise.average(ALL, TAU * step / steps, 0.0)
+    trap = noise.trap((0, ALL))
+    variance = noise.step[trap] ** 2 * noise.occupancy[trap] * (1.0 - noise.occupancy[trap])
+    assert after.var() == pytest.approx(variance.mean(), rel=0.05)
+    assert (before * after).mean() == pytest.approx(np.exp(-1.0) * variance.mean(), rel=0.08)
 
 
 # --- cells ---
@@ -228,7 +270,10 @@ def read_array(preset: CellPreset, count: int) -> CellArray:
     return array
 
 
-@pytest.mark.parametrize(("preset", "sd"), [(QUIET, 0.01), (PKU, 0.004), (RELAXING, 0.01)])
+AT_20_US = RELAXING.read_noise / (1.0 + 20e-6 / RELAXING.noise_full)
+
+
+@pytest.mark.parametrize(("preset", "sd"), [(QUIET, 0.01), (PKU, 0.004), (RELAXING, AT_20_US)])
 def test_a_cell_without_traps_reads_with_the_preset_noise(preset, sd):
     array = read_array(replace(preset, rtn_share=0.0, relaxation=0.0, drift=0.0), 5000)
     relative = array.read(ALL, aperture=1e-7) / array.conductance() - 1.0
@@ -240,6 +285,21 @@ def test_a_cell_without_traps_reads_with_the_preset_noise(preset, sd):
 def test_a_cell_with_a_trap_reads_with_a_tenth():
     array = read_array(replace(QUIET, rtn_share=1.0, relaxation=0.0, drift=0.0), 5000)
     assert (array.read(ALL, aperture=1e-6) / array.conductance()).std() == pytest.approx(0.1, rel=0.05)
+
+
+def test_noise_grows_with_a_small_conductance_and_no_more_with_a_large_one():
+    preset = replace(QUIET, noise_full=10e-6, rtn_share=0.0, relaxation=0.0, drift=0.0, white_noise=0.0)
+    array = read_array(preset, N)
+    for level, sd in ((0.1e-6, 0.1e-6 / 1.01), (10e-6, 5e-6), (1000e-6, 1000e-6 / 101)):
+        array.fix(ALL, level)
+        expected = preset.read_noise * sd
+        assert array.read(ALL, aperture=1e-7).std() == pytest.approx(expected, rel=0.02)
+        assert array.conductance_now(ALL).std() == pytest.approx(expected, rel=0.02)
+        assert array.read_spread(array.conductance()) == pytest.approx(expected, rel=1e-6)
+        frozen, fast = array.relative_noise(ALL, 1e-2, 1e-6)
+        spread = np.sqrt(frozen.var() + fast.mean())
+        assert spread * level == pytest.approx(expected, rel=0.03)
+        np.testing.assert_allclose(array.fast_variance(ALL, 1e-2, 1e-6), level**2 * fast, rtol=1e-6)
 
 
 def test_ideal_cells_read_as_they_are():

@@ -52,7 +52,7 @@ def multiply_often(product: SlicedProduct, matrix: np.ndarray, times: int = 5) -
 def test_products_on_a_bad_chip_are_right_with_check_columns_and_wrong_without():
     bench, product, matrix = bad_chip(checked=True)
     with bench:
-        multiply_often(product, matrix)
+        multiply_often(product, matrix, 10)
     assert product.wrong == 0
     assert product.wrong_read > 20
     assert product.wrong_found == product.wrong_read

@@ -20,9 +20,16 @@ from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces
 from mho.instruments.simulated.physics.cells.devices import draw_devices
 from mho.instruments.simulated.physics.cells.gradual_law import GradualLaw
 from mho.instruments.simulated.physics.cells.held_levels import HeldLevel
-from mho.instruments.simulated.physics.cells.noise import ReadNoise, white_variance
+from mho.instruments.simulated.physics.cells.noise import ReadNoise, noise_share, white_variance
 from mho.instruments.simulated.physics.cells.presets import CellPreset
-from mho.instruments.simulated.physics.cells.relaxation import ThermalHistory, heavy_tailed, relaxed
+from mho.instruments.simulated.physics.cells.relaxation import (
+    ThermalHistory,
+    age_at,
+    continued,
+    drawn_at_programming,
+    nothing_drawn,
+    relaxed,
+)
 from mho.instruments.simulated.physics.cells.switching import (
     LASTING,
     SwitchingLaw,
@@ -50,7 +57,7 @@ DEVICES = (
     "_gate_shift",
 )  # drawn once, only read
 VIRGIN, FORMED, STUCK_ON, STUCK_OFF = range(4)
-NEVER = 1e300  # s: a cell programmed at this time has no age, so nothing relaxes
+NEVER = 1e30  # s: a cell programmed at this time has no age, so nothing relaxes
 SEEN = 1e-6  # share of the way to `maximum` that reads may disturb before caches are invalidated
 
 
@@ -90,8 +97,8 @@ class CellArray:
         self._set_memory = np.zeros(shape, np.float32)  # slow part of the draws of SET and RESET pulses
         self._reset_memory = np.zeros(shape, np.float32)
         self._programmed = np.full(shape, preset.unformed, np.float32)
-        self._relaxing = np.zeros(shape, np.float32)  # drawn at each programming, unit variance
-        self._since = np.full(shape, NEVER)  # clock time of the last change
+        self._relaxing = nothing_drawn(preset, shape)  # drawn at each programming
+        self._since = np.full(shape, NEVER)  # clock time from which it relaxes
         self._wear = np.zeros(shape, np.float32)  # in units of the endurance
         self._exposure = np.zeros(shape, np.float32)  # share of the way to `maximum`, as -ln(1 - share)
         self._disturbed = self._disturbed_seen = 0.0
@@ -188,11 +195,15 @@ class CellArray:
         return _floats(self._now(index))
 
     def _now(self, index: Index) -> Values:
-        p, now, since = self.preset, self._clock.now, self._since[index]
         g = self._programmed[index]
         if self._disturbed > 1e-9:
-            g = g - np.maximum(p.maximum - g, 0.0) * np.expm1(-self._exposure[index])
-        g = relaxed(p, g, self._relaxing[index], np.maximum(now - since, 0.0).astype(np.float32))
+            g = g - np.maximum(self.preset.maximum - g, 0.0) * np.expm1(-self._exposure[index])
+        return self._aged(g, self._relaxing[index], self._since[index])
+
+    def _aged(self, g: Values, drawn: Values, since: Values) -> Values:
+        """Return what has become by now of cells that were programmed to `g` at clock time `since`."""
+        p, now = self.preset, self._clock.now
+        g = relaxed(p, g, drawn, age_at(now, since))
         if self._thermal.effective(now) > 1e-9 * p.retention_time:
             baked = np.maximum(self._thermal.effective(now) - self._thermal.effective(since), 0.0)
             g = g * np.exp(-baked / p.retention_time)
@@ -211,7 +222,7 @@ class CellArray:
         if not (math.isfinite(aperture) and aperture > 0.0):
             raise ValueError(f"a read needs an aperture above 0 s: aperture = {aperture} s")
         g = self.conductance(index)
-        g = g * (1.0 + self._noise.average(index, self._clock.now, aperture))
+        g = g * (1.0 + self._noise.average(index, g, self._clock.now, aperture))
         if self.preset.white_noise:
             variance = np.abs(g) * white_variance(voltage, aperture, self.temperature)
             g = g + self.preset.white_noise * variance**0.5 * self._rng.standard_normal(g.shape or None)
@@ -221,7 +232,7 @@ class CellArray:
 
     def read_spread(self, conductance: Floats) -> Floats:
         """Standard deviation (S) of the 1/f noise of cells at `conductance`, all decades together."""
-        return self.preset.read_noise * conductance
+        return _floats(self.preset.read_noise * conductance * noise_share(self.preset, conductance))
 
     def conductance_now(
         self, index: Index, window: float = 0.0, rng: np.random.Generator | None = None
@@ -232,12 +243,13 @@ class CellArray:
         the batch here, as a variance for each shot there. Thermal and shot noise are left to the circuit.
         It is drawn from `rng` in place of the cells' own generator where that is given.
         """
-        frozen = self._noise.frozen(index, self._clock.now, window, rng)
-        return _floats(self.conductance(index) * (1.0 + frozen))
+        g = self.conductance(index)
+        return _floats(g * (1.0 + self._noise.frozen(index, g, self._clock.now, window, rng)))
 
     def fast_variance(self, index: Index, window: float, shot: float) -> Floats:
         """Variance (S^2) of one shot of `shot` seconds by noise that changes within `window` seconds."""
-        return _floats(self.conductance(index) ** 2 * self._noise.fast_variance(index, window, shot))
+        g = self.conductance(index)
+        return _floats(g**2 * self._noise.fast_variance(index, g, window, shot))
 
     def noise_split(
         self, index: Index, window: float, shot: float, rng: np.random.Generator | None = None
@@ -249,8 +261,9 @@ class CellArray:
         self, index: Index, window: float, shot: float, rng: np.random.Generator | None = None
     ) -> tuple[Floats, Floats]:
         """Relative noise of `noise_split`: deviation for the batch, and variance per shot."""
-        frozen = self._noise.frozen(index, self._clock.now, window, rng)
-        return _floats(frozen), _floats(self._noise.fast_variance(index, window, shot))
+        g = self.conductance(index) if self.preset.noise_full else 0.0  # it matters nowhere else
+        frozen = self._noise.frozen(index, g, self._clock.now, window, rng)
+        return _floats(frozen), _floats(self._noise.fast_variance(index, g, window, shot))
 
     def disturb(self, index: Index, voltage: float, seconds: float) -> None:
         """Hold `voltage` (V) on the bit lines of the cells for `seconds`: far below SET, with a small effect."""
@@ -459,8 +472,13 @@ class CellArray:
         single = changed.ndim == 0
         if not (changed if single else changed.any()):
             return
-        relaxing = heavy_tailed(self._draw(after), p.relaxation_tail)
-        new = [(self._programmed, after), (self._relaxing, relaxing), (self._since, self._clock.now)]
+        relaxing = drawn_at_programming(p, np.shape(after), self._draw(after), self._rng)
+        states = self._programmed, self._relaxing, self._since
+        values: tuple[Values, ...] = after, relaxing, self._clock.now
+        if p.relaxation_renewal:
+            past = [state[index] for state in states]
+            values = continued(p, self._aged, changed, before, past, values, self._rng)
+        new = list(zip(states, values, strict=True))
         if self._disturbed:
             new.append((self._exposure, 0.0))
         if single or changed.all():

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from mho.instruments.simulated.physics.blocks import is_list, is_whole, pieces, stretches
 from mho.instruments.simulated.physics.cells.presets import CellPreset
@@ -55,6 +56,14 @@ def white_variance(voltage: float, aperture: float, temperature: float) -> float
     v = max(abs(voltage), 1e-6)
     density = 2.0 * ELEMENTARY / (v * math.tanh(v / (2.0 * BOLTZMANN * temperature)))
     return density / (2.0 * aperture)
+
+
+def noise_share(preset: CellPreset, conductance: Values) -> Values:
+    """Return by how much a cell at `conductance` (S) is quieter, relative to it, than one at the bottom.
+
+    Above `noise_full` the noise in siemens grows no more; below, it is in proportion to the conductance.
+    """
+    return 1.0 / (1.0 + conductance / preset.noise_full) if preset.noise_full else 1.0
 
 
 class FlickerNoise:
@@ -295,7 +304,8 @@ class TelegraphNoise:
         Cells with a trap.
     preset : CellPreset
     rng : numpy.random.Generator
-        Draws each trap's correlation time (log-uniform) and occupancy (0.1 to 0.9) here.
+        Draws each trap here: its correlation time (log-uniform); its occupancy, from 0.1 to 0.9 and then all traps have
+        one variance, or of a ratio of dwell times (log-normal) and then their steps are log-normal.
     """
 
     def __init__(self, mask: NDArray[np.bool_], preset: CellPreset, rng: np.random.Generator) -> None:
@@ -305,10 +315,21 @@ class TelegraphNoise:
         self._slot[mask] = np.arange(1, count + 1)
         fastest, slowest = math.log(preset.rtn_fastest), math.log(preset.rtn_slowest)
         self.times = np.exp(rng.uniform(fastest, slowest, count + 1))
-        self.occupancy = rng.uniform(0.1, 0.9, count + 1)
-        self.step = preset.rtn_noise / np.sqrt(self.occupancy * (1.0 - self.occupancy))
+        if preset.rtn_asymmetry or preset.rtn_spread:
+            self.occupancy = expit(math.log(10.0) * preset.rtn_asymmetry * rng.standard_normal(count + 1))
+            steps = np.exp(preset.rtn_spread * (rng.standard_normal(count + 1) - preset.rtn_spread))
+            self.step = (
+                2.0 * preset.rtn_noise * steps
+            )  # their mean square is that of a trap of equal dwell times
+        else:
+            self.occupancy = rng.uniform(0.1, 0.9, count + 1)
+            self.step = preset.rtn_noise / np.sqrt(self.occupancy * (1.0 - self.occupancy))
         self._up = rng.random(count + 1) < self.occupancy
         self._time = np.zeros(count + 1)
+
+    def dwell_times(self, trap: Values) -> tuple[Values, Values]:
+        """Mean times (s) that traps of these numbers stay up and stay down."""
+        return self.times[trap] / (1.0 - self.occupancy[trap]), self.times[trap] / self.occupancy[trap]
 
     def trap(self, index: Index) -> Values:
         """Number of the trap of each cell at `index`; 0 where there is none."""
@@ -464,22 +485,30 @@ class ReadNoise:
         for part in self._parts:
             part.postpone(index, begun, early, late)
 
-    def average(self, index: Index, now: float, aperture: float) -> Values:
-        """Mean deviation (relative) of each cell over `aperture` seconds from `now`; ends there."""
-        return self._sum(index, lambda part, cells: part.average(cells, now, aperture))
+    def average(self, index: Index, conductance: Values, now: float, aperture: float) -> Values:
+        """Mean deviation (relative) of cells at `conductance` (S) over `aperture` seconds from `now`; ends there."""
+        deviation = self._sum(index, lambda part, cells: part.average(cells, now, aperture))
+        return deviation * noise_share(self._preset, conductance)
 
     def frozen(
-        self, index: Index, now: float, window: float, rng: np.random.Generator | None = None
+        self,
+        index: Index,
+        conductance: Values,
+        now: float,
+        window: float,
+        rng: np.random.Generator | None = None,
     ) -> Values:
         """Relative deviation at `now` of the noise that is constant for `window` seconds.
 
         It is drawn from `rng` in place of the cells' own generator where that is given.
         """
-        return self._sum(index, lambda part, cells: part.frozen(cells, now, window, rng))
+        deviation = self._sum(index, lambda part, cells: part.frozen(cells, now, window, rng))
+        return deviation * noise_share(self._preset, conductance)
 
-    def fast_variance(self, index: Index, window: float, shot: float) -> Values:
+    def fast_variance(self, index: Index, conductance: Values, window: float, shot: float) -> Values:
         """Relative variance, of a mean over `shot` seconds, of what changes within `window` seconds."""
-        return self._sum(index, lambda part, cells: part.fast_variance(cells, window, shot))
+        variance = self._sum(index, lambda part, cells: part.fast_variance(cells, window, shot))
+        return variance * noise_share(self._preset, conductance) ** 2
 
     def _sum(self, index: Index, of: Callable[[FlickerNoise | TelegraphNoise, Index], Values]) -> Values:
         if isinstance(index, tuple) and isinstance(index[0], int):

@@ -2,8 +2,8 @@
 
 Sources: [P] Zuo et al., Nature Electronics 8, 1222 (2025); [R] read off its figures; [L] Levy et al. (Stanford
 1T1R HfO2, as measured); [F] fitted to the statistics of [L] (docs/cells.md); [C] CMO/HfOx, arXiv 2502.04524;
-[W] Wan et al. 2022 as fitted in aihwkit; [N] bench settings of NI-RRAM-Python; [S] surveys; [E] an engineering
-choice of this project.
+[W] Wan et al. 2022 as fitted in aihwkit; [N] bench settings of NI-RRAM-Python; [M] RRAM-Relaxation-Master-Model
+(Stanford, technology C, cells to 40 uS), as measured; [S] surveys; [E] an engineering choice of this project.
 """
 
 from __future__ import annotations
@@ -114,12 +114,32 @@ class CellPreset:
     stuck_conductance: float = number(60e-6, "S", "[E], of cells that are stuck on", 1e-12)
 
     # After programming
-    relaxation: float = number(0.015e-6, "S", "[E]: cells stay in the windows of [P, R]")
+    relaxation: float = number(
+        0.015e-6, "S", "[E]: cells stay in the windows of [P, R]; root mean square of a jump"
+    )
     relaxation_time: float = number(5e-5, "s", "[E]", 1e-15)
-    relaxation_power: float = number(1.0, "1", "[C]: sd grows with ln t; its root fits [L, W]", 0.25, 2.0)
-    relaxation_full: float = number(5e-6, "S", "[E]: below, relaxation shrinks in proportion to G", 1e-12)
+    relaxation_power: float = number(
+        1.0, "1", "[C]: sd grows with ln t; of the number of jumps, fitted to [M]", 0.25, 2.0
+    )
+    relaxation_full: float = number(
+        5e-6, "S", "[E]: below, relaxation (of jumps: rises) shrinks in proportion to G", 1e-12
+    )
     relaxation_tail: float = number(0.05, "1", "[E]: Tukey's h, 0 is a Gaussian", 0.0, 0.24)
     drift: float = number(-0.004e-6, "S", "[E]: mean change per ln(s)", -1e-3, 1e-3)
+    relaxation_jumps: float = number(
+        0.0, "1", "fitted to [M]: mean number of either kind per ln; 0: no jumps", 0.0, 10.0
+    )
+    jump_tail: float = number(2.0, "1", "fitted to [M]: power of an exponential draw in a jump", 0.0, 4.0)
+    jump_return: float = number(0.5, "1", "[M], correlations: share of jumps that is undone", 0.0, 1.0)
+    jump_memory: float = number(2.5, "1", "[M], correlations: mean d from such a jump to its end", 1e-3)
+    rise_fading: float = number(
+        20e-6, "S", "fitted to [M]: a rise is less by e for so much conductance", 1e-9
+    )
+    fall_full: float = number(7e-6, "S", "fitted to [M]: of ln G a fall takes `relaxation` over this", 1e-9)
+    fall_fading: float = number(
+        16e-6, "S", "fitted to [M]: a fall is less by e for so much conductance", 1e-9
+    )
+    relaxation_renewal: float = number(0.0, "1", "[E]: share of G moved from which a pulse starts it anew")
     retention_time: float = number(3.2e8, "s", "[E]: ten years at `retention_temperature`", 1.0)
     retention_temperature: float = number(398.15, "K", "[E]", 100.0)
     retention_energy: float = number(2.25, "eV", "[L]")
@@ -134,6 +154,13 @@ class CellPreset:
     rtn_noise: float = number(0.01, "1", "[L]: about 0.1 in `quiet` and `relaxing`; less for [P]")
     rtn_fastest: float = number(1e-5, "s", "[E]: correlation times are log-uniform between these", 1e-12)
     rtn_slowest: float = number(1e2, "s", "[E]", 1e-12)
+    rtn_asymmetry: float = number(
+        0.0, "decades", "[M]: sd of log10 of dwell time up over down; 0: see noise.py"
+    )
+    rtn_spread: float = number(0.0, "1", "[M]: sd of ln of a trap's step over cells", 0.0, 3.0)
+    noise_full: float = number(
+        0.0, "S", "fitted to [M]: above, noise grows no more with G; 0: it always does"
+    )
     white_noise: float = number(1.0, "1", "thermal and shot noise, times what physics gives", 0.0, 100.0)
     disturb_voltage: float = number(0.6, "V", "[E]: from here a read counts as a pulse")
 
@@ -262,7 +289,7 @@ CELL_PRESETS: dict[str, CellPreset] = {
     ),
     # the published chip: tight levels, long-lived, little noise [P, R]
     "pku": _PKU,
-    # sd 2.3 uS after 1 s and 4 uS after a day: 0.97 sqrt(ln(1 + t/3.6e-3)) [L, W]; HRS spread of [L]
+    # relaxation and noise fitted to [M] (`python -m benchmarks relaxation`); HRS spread of [L]
     "relaxing": replace(
         _PKU,
         name="relaxing",
@@ -273,15 +300,25 @@ CELL_PRESETS: dict[str, CellPreset] = {
         deep_reset_loss=2e-5,
         stuck_on=0.0005,
         stuck_off=0.0005,
-        relaxation=0.97e-6,
-        relaxation_time=3.6e-3,
-        relaxation_power=0.5,
-        relaxation_full=10e-6,
-        relaxation_tail=0.12,
-        drift=-0.05e-6,
-        read_noise=0.01,
-        rtn_share=0.05,
+        relaxation=2.16e-6,
+        relaxation_time=6.6e-3,
+        relaxation_power=1.17,
+        relaxation_full=1.68e-6,
+        drift=0.0,
+        relaxation_jumps=0.553,
+        jump_tail=2.12,
+        jump_return=0.49,
+        jump_memory=2.5,
+        rise_fading=20.1e-6,
+        fall_full=7.7e-6,
+        fall_fading=15.8e-6,
+        relaxation_renewal=0.05,
+        read_noise=0.0525,
+        noise_full=12.8e-6,
+        rtn_share=0.2,
         rtn_noise=0.1,
+        rtn_asymmetry=0.5,
+        rtn_spread=0.7,
     ),
     "stanford": _STANFORD,
     # 200 uS there are 35 uS here; what happens after programming is that of cells of this range

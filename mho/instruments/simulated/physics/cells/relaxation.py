@@ -1,25 +1,38 @@
 """Evolution of an idle cell: relaxation and drift in log time, retention with temperature.
 
-    G(t) = [G + w(G) (c relaxation ln(1 + t/t0)^p + drift ln(1 + t/s))] exp(-s(t)/retention_time)
+    G(t) = R(G, t) exp(-s(t)/retention_time)
 
-with one heavy-tailed coefficient c per cell, drawn when it was programmed, w(G) = min(1, G/relaxation_full), and s the
-time at the retention temperature equivalent to the chip's thermal history (Arrhenius). The stored state does not change
-by itself: any moment is evaluated from the last pulse in one step.
+with s the time at the retention temperature equivalent to the chip's thermal history (Arrhenius). Relaxation R has one of
+two laws. Where a source gives no more than a spread that grows with ln t,
+
+    R(G, t) = G + w(G) (c relaxation ln(1 + t/t0)^p + drift ln(1 + t/s))
+
+with one heavy-tailed coefficient c per cell, drawn when it was programmed, and w(G) = min(1, G/relaxation_full). Where
+cells were watched (`relaxation_jumps`), the sums of jumps of `jumps.py`:
+
+    R(G, t) = (G + r(G) U(t)) exp(-f(G) D(t))
+    r(G) = relaxation G/(G + relaxation_full) exp(-G/rise_fading),  f(G) = relaxation/fall_full exp(-G/fall_fading)
+
+with the sums U of a cell's rises and D of its falls. The stored state does not change by itself: any moment is evaluated
+from the last pulse in one step.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from mho.instruments.simulated.physics.cells.jumps import numbers, sums
 from mho.instruments.simulated.physics.cells.presets import CellPreset
 
 Values = Any  # numpy scalar or array
 
 BOLTZMANN = 8.617333e-5  # eV/K
 ROOM = 298.15  # K
+LOT = 1 << 15  # cells that are evaluated together: what is computed on the way stays in the cache
 
 
 def heavy_tailed(draw: Values, tail: float) -> Values:
@@ -32,18 +45,131 @@ def heavy_tailed(draw: Values, tail: float) -> Values:
     return (1.0 - 2.0 * tail) ** 0.75 * draw * np.exp(0.5 * tail * draw * draw)
 
 
-def relaxed(preset: CellPreset, programmed: Values, coefficient: Values, age: Values) -> Values:
-    """Conductance (S) at `age` (s) of cells programmed to `programmed` (S), retention apart."""
+def age_at(now: float, since: Values) -> Values:
+    """Return the ages (s, single precision) at clock time `now` (s); 0 where it is not yet `since` (s)."""
+    if not np.ndim(since):
+        return np.float32(max(now - since, 0.0))
+    age = np.subtract(now, since, out=np.empty(since.shape, np.float32), casting="same_kind")
+    return np.maximum(age, np.float32(0.0), out=age)
+
+
+def relaxed(preset: CellPreset, programmed: Values, drawn: Values, age: Values) -> Values:
+    """Conductance (S) at `age` (s) of cells programmed to `programmed` (S), retention apart; `drawn` at programming."""
     if preset.relaxation == 0.0 and preset.drift == 0.0:
         return programmed
+    if preset.relaxation_jumps:
+        now = _jumped(preset, programmed, drawn, age)
+        return now + preset.drift * np.log1p(age) if preset.drift else now
     weight = np.minimum(programmed / preset.relaxation_full, 1.0)
-    change = coefficient * relaxation_spread(preset, age) + preset.drift * np.log1p(age)
+    change = drawn * relaxation_spread(preset, age) + preset.drift * np.log1p(age)
     return programmed + weight * change
 
 
+def _jumped(p: CellPreset, g: Values, number: Values, age: Values) -> Values:
+    if np.size(g) <= LOT:
+        return _jumped_together(p, g, number, age)
+    now = np.empty(g.shape, np.float32)
+    cells = [values.reshape(-1) for values in (g, number, age)]
+    for begin in range(0, now.size, LOT):
+        lot = slice(begin, begin + LOT)
+        now.reshape(-1)[lot] = _jumped_together(p, *(values[lot] for values in cells))
+    return now
+
+
+def _jumped_together(p: CellPreset, g: Values, number: Values, age: Values) -> Values:
+    now, falls = sums(p, number, age)
+    if not np.ndim(g):
+        now *= float(g) / (float(g) + p.relaxation_full) * p.relaxation * math.exp(-float(g) / p.rise_fading)
+        falls *= p.relaxation / p.fall_full * math.exp(-float(g) / p.fall_fading)
+        return np.float32((float(g) + now) * math.exp(-falls))
+    part = g + np.float32(p.relaxation_full)  # arrays are evaluated very often: what can be is done in place
+    now *= np.divide(g, part, out=part)
+    now *= _fading(g, p.relaxation, p.rise_fading, part)
+    now += g
+    falls *= _fading(g, -p.relaxation / p.fall_full, p.fall_fading, part)
+    now *= np.exp(falls, out=falls)
+    return now
+
+
+def _fading(g: Values, size: float, fading: float, out: Values) -> Values:
+    """Return a size that is less by e for every `fading` (S) of the conductance."""
+    np.exp(np.multiply(g, np.float32(-1.0 / fading), out=out), out=out)
+    out *= np.float32(size)
+    return out
+
+
+def nothing_drawn(preset: CellPreset, shape: tuple[int, ...]) -> Values:
+    """Return what cells have in place of a draw before any pulse."""
+    return np.zeros(shape, np.uint32 if preset.relaxation_jumps else np.float32)
+
+
+def continued(
+    preset: CellPreset,
+    aged: Callable[[Values, Values, Values], Values],
+    changed: Values,
+    before: Values,
+    past: Sequence[Values],
+    fresh: tuple[Values, Values, float],
+    rng: np.random.Generator,
+) -> tuple[Values, Values, Values]:
+    """Return what cells keep that a pulse has moved: the `fresh` of most, the `past` of those that it hardly touched.
+
+    What relaxes is what pulses have displaced, so a pulse that hardly moves a cell leaves what goes on in it. A pulse that
+    moves a cell by the share `relaxation_renewal` of its conductance starts it anew, a smaller one with a chance in
+    proportion: many small pulses do so as often as one large one, however a held level is cut into steps.
+
+    Parameters
+    ----------
+    aged : callable
+        Conductance now (S) of cells by what they were programmed to (S), what they drew, and since when they relax (s).
+    changed : array of bool
+        Cells that the pulse moves at all; what is returned of others is of no use.
+    before : array
+        Conductance (S) before the pulse.
+    past, fresh
+        These three as they are, and after a start anew, now.
+    """
+    after, number, now = fresh
+    chance = rng.random(np.shape(before) or None, np.float32)
+    kept = np.asarray(changed & (np.abs(after - before) < preset.relaxation_renewal * before * chance))
+    if not kept.any():
+        return fresh
+    old, drawn, since = (np.asarray(state)[kept] for state in past)
+    wanted = np.asarray(after)[kept]
+    along = _programmed_for(lambda g: aged(g, drawn, since), old, wanted)
+    reached = (
+        np.abs(aged(along, drawn, since) - wanted) <= 1e-4 * wanted
+    )  # else there is no way with this past
+    kept[kept] = reached
+    states = [np.array(np.broadcast_to(state, np.shape(before))) for state in (after, number, now)]
+    for state, own in zip(states, (along, drawn, since), strict=True):
+        state[kept] = own[reached]
+    return states[0], states[1], states[2]
+
+
+def _programmed_for(now: Callable[[Values], Values], programmed: Values, wanted: Values) -> Values:
+    """Return what to program, near `programmed`, to be at `wanted` now (S): by secants, as the way is short."""
+    reached = now(programmed)
+    guess = programmed + (wanted - reached)
+    for _ in range(3):
+        found = now(guess)
+        gain = np.divide(guess - programmed, found - reached, out=np.ones_like(found), where=found != reached)
+        programmed, reached, guess = guess, found, guess + (wanted - found) * gain
+    return guess
+
+
 def relaxation_spread(preset: CellPreset, age: Values) -> Values:
-    """Standard deviation (S) among cells at `age` (s), of those above `relaxation_full`."""
+    """Standard deviation (S) of the first law among cells at `age` (s), of those above `relaxation_full`."""
     return preset.relaxation * np.log1p(age / preset.relaxation_time) ** preset.relaxation_power
+
+
+def drawn_at_programming(
+    preset: CellPreset, shape: tuple[int, ...], draw: Values, rng: np.random.Generator
+) -> Values:
+    """Return what a cell keeps of its programming: its number, or its coefficient made of a standard normal `draw`."""
+    if preset.relaxation_jumps:
+        return numbers(rng, shape)
+    return heavy_tailed(draw, preset.relaxation_tail)
 
 
 class ThermalHistory:
