@@ -152,8 +152,8 @@ class SweepPlan:
     ----------
     gate, gate_reset : float
         At the word line in the positive and in the negative half, V.
-    limit : float or None
-        Current limit (A) of the source in the positive half; None for the bench's own.
+    limit, limit_reset : float or None
+        Current limits (A) of the source in the positive and in the negative half; None for the bench's own.
     window : float
         Largest voltage (V) on the way back from which the remaining conductance is fitted.
     bench_limit : float
@@ -166,6 +166,7 @@ class SweepPlan:
     gate: float
     gate_reset: float
     limit: float | None
+    limit_reset: float | None
     window: float
     bench_limit: float
     formed_above: float
@@ -175,12 +176,12 @@ class SweepPlan:
         """The lists that the instrument sweeps, each with word line (V) and current limit (A): one, or one a half."""
         volts = self.swept.voltages
         whole = slice(0, len(volts))
-        if self.gate_reset == self.gate and self.limit is None:
+        if self.gate_reset == self.gate and self.limit is self.limit_reset is None:
             return ((whole, self.gate, None),)
         # Between the halves the levels pass 0 V; a list ends there anyhow.
         turn = int(np.argmax(Branches.of(volts).out)) if volts.min() < 0.0 else len(volts)
         positive, negative = slice(0, turn), slice(turn, len(volts))
-        halves = ((positive, self.gate, self.limit), (negative, self.gate_reset, None))
+        halves = ((positive, self.gate, self.limit), (negative, self.gate_reset, self.limit_reset))
         return tuple(half for half in halves if half[0].start < half[0].stop and np.any(volts[half[0]]))
 
 
@@ -202,6 +203,7 @@ class IV(Procedure):
     gate = FloatParameter("Word-line voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0)
     gate_reset = FloatParameter("The same in the negative half", units="V", minimum=0.1, maximum=10.0)
     compliance = FloatParameter("Source's limit, positive half", units="A", minimum=1e-9, maximum=1.0)
+    compliance_reset = FloatParameter("The same, negative half", units="A", minimum=1e-9, maximum=1.0)
     delay = FloatParameter("Wait at each level", units="s", minimum=0.0, maximum=100.0, default=0.0)
     cycles = IntegerParameter("Sweeps of each cell", minimum=1, maximum=100_000, default=1)
     extract = BooleanParameter("Extract SET, RESET and states", default=True)
@@ -211,9 +213,13 @@ class IV(Procedure):
         """Parse the ranges and compute the levels."""
         cells = CellRange.parse(self.rows, self.columns)
         voltages = levels(self.highest, self.lowest, self.step)
-        for name, missing in (("gate_reset", not self.lowest), ("compliance", not self.highest)):
+        for name, missing in (
+            ("gate_reset", not self.lowest),
+            ("compliance_reset", not self.lowest),
+            ("compliance", not self.highest),
+        ):
             if getattr(self, name) is not None and missing:
-                half = "negative" if name == "gate_reset" else "positive"
+                half = "negative" if name.endswith("reset") else "positive"
                 raise InputError(
                     f"{name} is for the {half} half, and none is swept; leave it out, or sweep that half"
                 )
@@ -231,14 +237,18 @@ class IV(Procedure):
         check_inside(chip.array(self.array), given.cells)
         bench.check_read()
         gate = bench.file.read.gate if self.gate is None else float(self.gate)
-        limit = None if self.compliance is None else float(self.compliance)
-        if limit is not None:
-            bench.limits.check_current("bit line", limit)
+        limit, limit_reset = (
+            None if one is None else float(one) for one in (self.compliance, self.compliance_reset)
+        )
+        for one in (limit, limit_reset):
+            if one is not None:
+                bench.limits.check_current("bit line", one)
         plan = SweepPlan(
             given,
             gate,
             gate if self.gate_reset is None else float(self.gate_reset),
             limit,
+            limit_reset,
             max(bench.file.read.voltage, float(self.step)),
             bench.file.read.current_limit,
             chip.write_verify.formed_above,
@@ -260,6 +270,7 @@ class IV(Procedure):
             "gate": (plan.gate, "the bench's"),
             "gate_reset": (plan.gate_reset, "as gate"),
             "compliance": (plan.bench_limit, "the bench's"),
+            "compliance_reset": (plan.bench_limit, "the bench's"),
         }
 
     def layout(self, plan: SweepPlan) -> Layout:
@@ -426,9 +437,12 @@ class IV(Procedure):
     def _loop(self, plan: SweepPlan, bench: Bench, cell: Cell) -> list[Reading]:
         """Sweep a cell once, in one list or in two with a setting of its own each."""
         readings: list[Reading] = []
+        usual = bench.file.read.current_range
         for part, gate, limit in plan.parts:
             settings: AbstractContextManager[None] = (
-                nullcontext() if limit is None else bench.metering(current_limit=limit)
+                nullcontext()
+                if limit is None
+                else bench.metering(current_limit=limit, current_range=max(limit, usual))
             )
             with settings:
                 readings += bench.sweep(cell, plan.swept.voltages[part].tolist(), gate=gate, delay=self.delay)

@@ -84,28 +84,46 @@ def test_no_reset_arrives_beyond_the_source_follower():
     assert np.median(cells.conductance()) < 0.2 * np.median(before)
 
 
-def test_repeated_resets_are_an_autoregression_about_their_end():
-    preset = replace(STANFORD, **STILL | EVEN | {"reset_cycle_spread": 0.4, "reset_rise": 0.0})
+def test_repeated_resets_are_an_autoregression_about_the_floor():
+    changed = {"reset_cycle_spread": 0.4, "reset_rise": 0.0, "reset_reach": 1.0}
+    preset = replace(STANFORD, **STILL | EVEN | changed)
     cells = cells_of(preset, 20_000)
     seen = []
     for _ in range(40):
-        cells.reset_cells(slice(None), 1.9, WIDTH, 4.0)
+        cells.reset_cells(slice(None), 2.4, WIDTH, 4.0)
         seen.append(np.log(cells.conductance().ravel()))
-    over = 1.9 - preset.reset_threshold
-    end = max(np.log(preset.reset_top) - preset.reset_slope * over, np.log(preset.floor))
-    assert np.mean(seen[-1]) == pytest.approx(end, abs=0.02)
+    assert np.mean(seen[-1]) == pytest.approx(np.log(preset.floor), abs=0.02)
     assert np.std(seen[-1]) == pytest.approx(0.4, abs=0.02)
-    kept = np.exp(-over / preset.reset_reach)
+    kept = np.exp(-(2.4 - preset.reset_threshold))
     assert np.corrcoef(seen[-1], seen[-2])[0, 1] == pytest.approx(kept, abs=0.02)
 
 
+def test_a_reset_ends_where_its_voltage_says():
+    preset = replace(STANFORD, **STILL | EVEN | {"reset_rise": 0.0})
+    cells = cells_of(preset, 10)
+    for voltage in (1.6, 1.8, 2.0):
+        cells.reset_cells(slice(None), voltage, 1e-3, 4.0)
+        end = preset.reset_top * np.exp(-preset.reset_slope * (voltage - preset.reset_threshold))
+        assert cells.conductance() == pytest.approx(end, rel=1e-3)
+
+
+def test_a_weaker_reset_does_not_bring_a_cell_back_up():
+    cells = cells_of(replace(STANFORD, **STILL), 2000)
+    cells.set_cells(slice(None), 2.0, WIDTH, 3.5)
+    cells.reset_cells(slice(None), 2.2, 1e-3, 4.0)
+    before = np.median(cells.conductance())
+    for voltage in np.arange(2.15, 1.3, -0.05):  # the way back of a sweep
+        cells.reset_cells(slice(None), voltage, 1e-3, 4.0)
+    assert np.median(cells.conductance()) < 1.2 * before
+
+
 def test_many_resets_at_once_are_distributed_as_one_after_the_other():
-    preset = replace(STANFORD, **STILL | {"reset_drop_spread": 0.0, "cycle_memory": 0.0})
+    preset = replace(STANFORD, **STILL | EVEN | {"reset_cycle_spread": 0.489})
     each, once = cells_of(preset, 800), cells_of(preset, 800)
     for _ in range(30):
-        each.reset_cells(slice(None), 1.8, WIDTH, 4.0)
+        each.reset_cells(slice(None), 2.4, WIDTH, 4.0)
     for row in range(800):
-        once.reset((row, 0), 1.8, WIDTH, 4.0, times=30)
+        once.reset((row, 0), 2.4, WIDTH, 4.0, times=30)
     logs = [np.log(cells.conductance().ravel()) for cells in (each, once)]
     assert np.mean(logs[0]) == pytest.approx(np.mean(logs[1]), abs=0.1)
     assert np.std(logs[0]) == pytest.approx(np.std(logs[1]), rel=0.1)

@@ -83,6 +83,9 @@ class CellPreset:
     reset_drop_spread: float = number(
         0.0, "1", "threshold law: of a drop of ln G, pulse to pulse, in its units"
     )
+    reset_margin: float = number(
+        0.1, "V", "[E], threshold law: a RESET weaker by this redraws a cell e times less", 1e-3
+    )
     reset_top: float = number(156e-6, "S", "[F], threshold law: where a RESET at the threshold ends", 1e-9)
     reset_cycle_spread: float = number(0.33, "1", "[L]: sigma(ln G) about 0.6 after a RESET, of ln(drop)")
     floor: float = number(0.36e-6, "S", "[R]: strong RESET, 0.22 to 0.52 uS", 1e-12)

@@ -89,8 +89,10 @@ class ThresholdLaw:
         left = np.exp(-np.maximum(over, 0.0) / p.reset_reach * (width / PULSE) ** 0.5 * times)  # 1 - k
         floor = np.log(p.floor * (1.0 + p.wear_floor * wear)) + p.floor_device_spread * deviate
         end = np.maximum(np.log(p.reset_top) - p.reset_slope * beyond, floor)
-        drop = np.log(before) - end
-        spread = p.reset_cycle_spread**2 * (1.0 - left * left)
+        log = np.log(before)
+        drop = log - np.clip(log, floor, end)  # negative below the floor
+        weaker = np.clip(end - log, 0.0, end - floor) / p.reset_slope  # V, than what brought the cell here
+        spread = p.reset_cycle_spread**2 * (1.0 - left * left) * np.exp(-2.0 * weaker / p.reset_margin)
         spread = spread + (p.reset_drop_spread * (1.0 - left) * np.maximum(drop, 0.0)) ** 2
-        after = end + left * drop - spread**0.5 * draw
+        after = log - (1.0 - left) * drop - spread**0.5 * draw
         return np.where(over > 0.0, np.minimum(np.exp(after), np.maximum(before, p.maximum)), before)
