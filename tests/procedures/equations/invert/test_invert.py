@@ -210,7 +210,7 @@ def test_its_figures_are_drawn(tmp_path, ladder):
 
 
 def test_a_loop_that_cells_have_made_unstable_is_not_closed_and_the_others_go_on(tmp_path):
-    found = invert(tmp_path, conditions=[3, 1000], vectors=1, preset="relaxing")
+    found = invert(tmp_path, conditions=[3, 2000], vectors=1, preset="relaxing")
     assert found.summary["without_solution"] == 1
     assert np.isfinite(found.matrices["mean_error"]).tolist() == [True, False]
     assert found.matrices["lambda_min"][1] < 0.0
