@@ -17,6 +17,7 @@ VoltStep = Annotated[float, Field(gt=0, le=5, allow_inf_nan=False, json_schema_e
 Seconds = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "s"})]
 Siemens = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "S"})]
 Order = Literal["rows", "columns", "interleaved", "low first", "high first"]
+Verify = Literal["cell", "row", "hadamard"]
 Slope = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "S/V"})]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 VoltRange = Annotated[tuple[Volts, Volts], Field(json_schema_extra={"unit": "V"})]
@@ -56,6 +57,11 @@ class WriteVerifySettings(StrictModel):
         simulated cells of every preset that reached their windows, none took more than 24.
     strategy : str
         Name of the strategy.
+    verify : str
+        How cells are read after their pulses: each ``cell`` alone by the source-measure unit, a ``row`` at once or a column
+        by ``hadamard`` patterns through the DAQ, with the pulses of all its cells before.
+    verify_reads : int
+        Reads that are averaged: of each cell, of a row, or the least number of patterns of a column.
     verify_delay : float
         Wait between a pulse and its verify read, s: what relaxes at once is then seen.
     order : str
@@ -67,6 +73,13 @@ class WriteVerifySettings(StrictModel):
     response_gates, response_levels : tuple of float
         Of `fppv` and `model`: the chip's median conductance after one SET pulse from a RESET state, against the word-line
         voltage. Without them the coarse curve.
+    device_spread, cycle_spread : float
+        Of `model`, to begin with: standard deviations of the gate voltage at which a SET reaches a level, V, among devices
+        and from pulse to pulse of one.
+    gdp_window, gdp_pulses, gdp_reads, gdp_tolerance : float, float, int, float
+        Of `gdp`: the multiple of the verify window that cells are brought to first, the mean number of pulses a cell after
+        which the descent ends, the vectors of a batch of products, and the share of a window's half width within which a
+        cell is left alone.
     """
 
     width: Seconds = 100e-9
@@ -91,6 +104,8 @@ class WriteVerifySettings(StrictModel):
     max_pulses: Annotated[int, Field(ge=0, le=1_000_000)] = 200
     futile: Annotated[int, Field(ge=1, le=1_000_000)] = 30
     strategy: Annotated[str, Field(pattern=r"^[A-Za-z]\w*$", max_length=100)] = "asap"
+    verify: Verify = "cell"
+    verify_reads: Annotated[int, Field(ge=1, le=4096)] = 1
     verify_delay: Annotated[
         float, Field(ge=0, le=1e5, allow_inf_nan=False, json_schema_extra={"unit": "s"})
     ] = 0.0
@@ -101,6 +116,12 @@ class WriteVerifySettings(StrictModel):
     ramp_steps: Annotated[int, Field(ge=1, le=10_000)] = 24
     response_gates: VoltTable = ()
     response_levels: SiemensTable = ()
+    device_spread: VoltStep = 0.06
+    cycle_spread: VoltStep = 0.06
+    gdp_window: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 1.2
+    gdp_pulses: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 6.0
+    gdp_reads: Annotated[int, Field(ge=1, le=4096)] = 64
+    gdp_tolerance: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 0.35
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> WriteVerifySettings:

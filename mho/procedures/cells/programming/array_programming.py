@@ -63,10 +63,13 @@ class FlatCells:
             parts.append((np.full(len(place), number), place, placement.rows[row], placement.columns[column]))
         return cls(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
-    def batches(self) -> Iterator[FlatCells]:
-        """Split the list into batches of at most `BATCH` cells."""
-        for start in range(0, len(self.block), BATCH):
-            part = slice(start, start + BATCH)
+    def batches(self, pilot: int = 0) -> Iterator[FlatCells]:
+        """Split the list into the first `pilot` cells, and batches of at most `BATCH` cells."""
+        count = len(self.block)
+        pilot = pilot if pilot < count else 0
+        edges = [0] * bool(pilot) + [*range(pilot, count, BATCH), count]
+        for start, end in pairwise(edges):
+            part = slice(start, end)
             yield FlatCells(self.block[part], self.place[part], self.rows[part], self.columns[part])
 
     def parts(self) -> Iterator[tuple[int, slice]]:
@@ -103,17 +106,22 @@ class _Record:
         Number of reads.
     joules : float
         Energy of reads and pulses, J.
+    averaged : int
+        Reads of a cell that are averaged each time.
     """
 
-    def __init__(self, cells: FlatCells, file: BenchFile, kept: bool, first: int = 0) -> None:
+    def __init__(
+        self, cells: FlatCells, file: BenchFile, kept: bool, averaged: int = 1, first: int = 0
+    ) -> None:
         self._cells, self._file, self._kept, self._first = cells, file, kept, first
+        self.averaged = averaged
         self._resting = Pulses(0, file.read.voltage, 0.0, file.read.gate)  # of a read without a pulse
         self._steps: list[tuple[NDArray[Any], ...]] = []
         self.reads, self.joules = 0, 0.0
 
     def part(self, first: int) -> _Record:
         """Return an empty log for the cells from the `first` on, which `join` adds to this one."""
-        return _Record(self._cells, self._file, self._kept, first)
+        return _Record(self._cells, self._file, self._kept, self.averaged, first)
 
     def join(self, parts: Sequence[_Record]) -> _Record:
         """Add the parts' logs, and return the whole."""
@@ -127,8 +135,10 @@ class _Record:
         """Store a read of some cells, and the pulses before it."""
         if pulses is None:
             pulses = Pulses(*(np.full(which.shape, value) for value in self._resting))
-        self.reads += len(which)
-        self.joules += pulse_energy(self._file, pulses.kind, pulses.voltage, pulses.width, conductance)
+        self.reads += len(which) * self.averaged
+        self.joules += pulse_energy(
+            self._file, pulses.kind, pulses.voltage, pulses.width, conductance, self.averaged
+        )
         if self._kept:
             self._steps.append((which + self._first, times, conductance, *pulses))
 
@@ -199,9 +209,10 @@ def read_cells(
     voltage: float | None = None,
     *,
     recorded: bool = True,
+    reads: int = 1,
 ) -> Verified:
-    """Read each cell once, at `voltage` (V) or the bench's own."""
-    whole = _Record(cells, bench.file, recorded)
+    """Read each cell `reads` times for an average, at `voltage` (V) or the bench's own."""
+    whole = _Record(cells, bench.file, recorded, reads)
 
     def read(visit: CellVisit, part: slice) -> tuple[Floats, Numbers, _Record]:
         which, record = np.arange(part.stop - part.start), whole.part(part.start)
@@ -229,7 +240,7 @@ def verify_cells(
 
     Of many cells, which are evaluated in halves, each half learns by itself: `memory` is then left as it was.
     """
-    whole = _Record(cells, bench.file, recorded)
+    whole = _Record(cells, bench.file, recorded, settings.verify_reads)
 
     def verify(visit: CellVisit, part: slice) -> tuple[Floats, Numbers, Numbers, _Record]:
         some, record = digits[part], whole.part(part.start)
@@ -261,6 +272,8 @@ def _verified(
         going = outside & (lost == Outcome.IN_WINDOW)
         if not going.all():
             outcome[which] = lost
+            if state.learns:
+                state.of(np.flatnonzero(~going)).conclude(read[~going])
             remaining = np.flatnonzero(going)  # numbers are taken several times faster than a mask
             if not remaining.size:
                 return achieved, pulses, outcome
@@ -281,6 +294,10 @@ class _Few:
     def __init__(self, states: Sequence[Strategy]) -> None:
         self._states = states
 
+    @property
+    def learns(self) -> bool:
+        return any(state.learns for state in self._states)
+
     def of(self, cells: Numbers) -> _Few:
         return _Few([self._states[number] for number in cells])
 
@@ -289,6 +306,10 @@ class _Few:
 
     def outcome(self, read: Floats) -> Numbers:
         return np.array([state.outcome(g) for state, g in zip(self._states, read.tolist(), strict=True)])
+
+    def conclude(self, read: Floats) -> None:
+        for state, g in zip(self._states, read.tolist(), strict=True):
+            state.conclude(g)
 
     def next_pulses(self, read: Floats) -> Pulses:
         each = [state.next_pulses(g) for state, g in zip(self._states, read.tolist(), strict=True)]
@@ -299,5 +320,8 @@ def _read(
     visit: CellVisit, which: Numbers, record: _Record, pulses: Pulses | None, voltage: float | None = None
 ) -> Floats:
     conductance, times = visit.read(which, voltage)
+    for number in range(1, record.averaged):
+        further, times = visit.read(which, voltage)
+        conductance = conductance + (further - conductance) / (number + 1)
     record.take(which, times, conductance, pulses)
     return conductance

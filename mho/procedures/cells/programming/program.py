@@ -136,6 +136,8 @@ class Program(Procedure):
         bench.check_read()
         for pulse in strategy.largest_pulses(settings):
             bench.check_pulse(pulse)
+        if settings.verify != "cell":
+            bench.limits.check_voltage("vector", bench.file.read.voltage)
         bad = int(known_bad(array)[np.ix_(placement.rows, placement.columns)].sum())
         return ProgramPlan(placement, given, levels, chip, settings, strategy, bad)
 
@@ -226,6 +228,7 @@ class Program(Procedure):
             "cells": block.digits.size,
             "cells_failed": failed,
             "outcomes": {one.name.lower(): n for one, n in ended.items() if n},
+            **_product_errors(programmer),
             "pulses": programmer.pulses,
             "reads": programmer.reads,
             "virtual_seconds": bench.now(),
@@ -233,3 +236,11 @@ class Program(Procedure):
         if earlier is not None:
             summary["taken_over"] = int((~earlier.cells.unfinished).sum())
         return Programmed(block.achieved, block.pulses, failed, summary)
+
+
+def _product_errors(programmer: Programmer) -> dict[str, float]:
+    """Return the relative error of products before and after a descent of it; nothing without one."""
+    if not programmer.product_errors:
+        return {}
+    before, after = np.sqrt(np.mean(np.square(programmer.product_errors), axis=0))
+    return {"product_error_before": float(before), "product_error": float(after)}

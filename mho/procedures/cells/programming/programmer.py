@@ -13,9 +13,13 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
+from mho.procedures.cells.programming.group_programming import GroupProgramming, Take
+from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
 from mho.procedures.cells.programming.pulse_energy import cell_energy
 from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
-from mho.procedures.cells.programming.strategy import Outcome, Strategy
+from mho.procedures.cells.programming.strategy import Outcome, Pulses, Strategy
+from mho.procedures.cells.programming.verify.group_reads import GroupReads
+from mho.procedures.cells.programming.verify.read_noise import noise_warning
 from mho.procedures.cells.programming.visiting_order import visiting_order
 from mho.procedures.stream import Stream
 from mho.runs import Column, Map, Table
@@ -167,6 +171,7 @@ class Programmer:
         self.pulses = 0
         self.reads = 0
         self.joules = 0.0  # of pulses and verify reads
+        self.product_errors: list[tuple[float, float]] = []  # relative, of tiles before and after a descent
 
     def program(
         self, blocks: Sequence[Block], maps: Sequence[BlockMaps] = (), first: Masks | None = None
@@ -200,9 +205,14 @@ class Programmer:
         """Write cells `first`, then read those to be `verified` again, and touch up, as often as there are passes."""
         self._snapshot(maps, blocks, first=True)
         self._visit(blocks, first, maps, stage)
-        for _ in range(self._passes):
+        if self._strategy.descends:
+            self._descend(blocks)
+        for number in range(0 if self._strategy.descends else self._passes):
+            before = [block.achieved.copy() for block in blocks]
             # Read again after the last pulse; in further passes only the reprogrammed cells.
             verified = self.reread(blocks, verified)
+            if not number:
+                self._warn_of_noise(blocks, before)
             if not any(mask.any() for mask in verified):
                 break
             self._visit(blocks, verified, maps, "touching up")
@@ -211,6 +221,12 @@ class Programmer:
             left = np.where(kept == Outcome.IN_WINDOW, Outcome.LEFT_WINDOW, kept)
             block.outcome = np.where(inside, Outcome.IN_WINDOW, left)
         self._snapshot(maps, blocks)
+
+    def _warn_of_noise(self, blocks: Sequence[Block], before: Sequence[Floats]) -> None:
+        after, digits = [block.achieved for block in blocks], [block.digits for block in blocks]
+        warning = noise_warning(before, after, digits, self._levels, self._settings.inner)
+        if warning:
+            self._stream.say(warning, "WARNING")
 
     def failed(self, blocks: Sequence[Block]) -> int:
         """Return the number of cells that ended outside their window."""
@@ -226,6 +242,9 @@ class Programmer:
         """Bring the cells in `masks` into their windows, each until it is there or given up."""
         total = sum(int(mask.sum()) for mask in masks)
         if not total:
+            return
+        if self._settings.verify != "cell":
+            self._visit_groups(blocks, masks, maps, stage, total)
             return
         if isinstance(self._bench, ArrayBench):
             self._visit_at_once(self._bench, blocks, masks, maps, stage, total)
@@ -252,6 +271,86 @@ class Programmer:
                     self._snapshot(maps, blocks)
         self._stream.progress(stage, done, total, pulses=self.pulses)
 
+    def _visit_groups(
+        self, blocks: Sequence[Block], masks: Masks, maps: Sequence[BlockMaps], stage: str, total: int
+    ) -> None:
+        done, pictured, at = 0, 0, self._bench.now()
+        for block, mask in zip(blocks, masks, strict=True):
+            reader, programming = self._in_groups(block.placement.array)
+            for group in reader.groups(mask):
+                place = np.ix_(group.rows, group.columns)
+                achieved, pulses, outcome = programming.program(block.placement, block.digits, group)
+                for values, taken in ((block.achieved, achieved), (block.outcome, outcome)):
+                    values[place] = taken.reshape(values[place].shape)
+                block.pulses[place] += pulses.reshape(block.pulses[place].shape)
+                self.pulses += int(pulses.sum())
+                done += len(pulses)
+                self._stream.check()
+                self._stream.progress(stage, done, total, pulses=self.pulses)
+                if done - pictured >= PICTURED * total and self._bench.now() - at > PICTURE_PERIOD:
+                    pictured, at = done, self._bench.now()
+                    self._snapshot(maps, blocks)
+
+    def _in_groups(self, array: str) -> tuple[GroupReads, GroupProgramming]:
+        """Return what reads and what programs groups of cells of an array."""
+        settings = self._settings
+        reader = GroupReads(self._bench, settings.verify, settings.verify_reads)
+        return reader, GroupProgramming(
+            self._bench, reader, self._levels, settings, self._strategy, self._memory, self._taking(array)
+        )
+
+    def _taking(self, array: str) -> Take:
+        """Return what records verify reads through the DAQ, of cells of an array."""
+        file = self._bench.file
+        period = self._bench.instruments.daq.sample_period
+
+        def take(rows: Digits, columns: Digits, pulses: Pulses | None, read: Floats, readings: int) -> None:
+            self.reads += readings
+            count = len(read)
+            if pulses is None:
+                pulses = Pulses(*(np.full(count, one) for one in (0, file.read.voltage, 0.0, file.read.gate)))
+            seconds = period * readings / max(len(np.unique(columns)), 1)
+            pulsed = np.where(pulses.kind > 0, np.square(pulses.voltage) * pulses.width, 0.0)
+            energy = np.abs(read) * (pulsed + file.read.voltage**2 * seconds)
+            self.joules += float(np.nansum(energy))  # a verify read that was cut short is NaN
+            if self._recorded and count:
+                where = {"array": np.full(count, self._codes[array]), "row": rows, "column": columns}
+                times = np.full(count, self._bench.now() + self.shift)
+                self._stream.record_block(
+                    "pulses", {"time": times, **where, **pulses._asdict(), "conductance": read}
+                )
+                if self._bench.simulated is None:
+                    self._stream.flush()
+
+        return take
+
+    def _descend(self, blocks: Sequence[Block]) -> None:
+        """Lower the error of the products of the blocks' tiles, with the pulses that the settings leave."""
+        lines = self._bench.vector_size
+        signs = np.random.default_rng(
+            0
+        )  # of the vectors; their own, so that nothing else depends on their number
+        for block in blocks:
+            descent = ProductDescent(
+                self._bench,
+                self._levels,
+                self._settings,
+                signs,
+                self._taking(block.placement.array),
+                self._stream.check,
+            )
+            for part in tiles_of(block.digits.shape, lines):
+                place = block.placement
+                tile = Placement(place.array, place.rows[part[0]], place.columns[part[1]])
+                spent = int(block.pulses[part].sum())
+                most = int(self._settings.gdp_pulses * block.digits[part].size) - spent
+                done = descent.run(tile, block.digits[part], most)
+                block.achieved[part] = done.achieved
+                block.pulses[part] += done.pulses
+                self.pulses += int(done.pulses.sum())
+                self.product_errors.append((done.before, done.after))
+                self._stream.progress("descending", spent + int(done.pulses.sum()), spent + max(most, 0))
+
     def _visit_at_once(
         self,
         bench: ArrayBench,
@@ -266,7 +365,7 @@ class Programmer:
         orders = [visiting_order(self._settings.order, block.digits) for block in blocks]
         everyone = FlatCells.of(placements, masks, orders)
         bench.draw(everyone.lines(placements))
-        for cells in everyone.batches():
+        for cells in everyone.batches(self._strategy.pilot):
             digits = cells.taken([block.digits for block in blocks])
             verified = verify_cells(
                 bench,
@@ -311,22 +410,24 @@ class Programmer:
             pulse = state.next_pulse(conductance)
             self._bench.pulse(cell, pulse)
             conductance = self._read(cell, pulse, delay)
+        state.conclude(conductance)
         self.pulses += state.pulses
         outcome = Outcome.IN_WINDOW if state.done(conductance) else Outcome(state.outcome(conductance))
         return conductance, state.pulses, outcome
 
     def _read(self, cell: Cell, pulse: Pulse | None, delay: float = 0.0) -> float:
+        count = self._settings.verify_reads
         try:
             if delay:
                 self._bench.wait_until(self._bench.now() + delay)
-            conductance = self._bench.read(cell)
+            conductance = sum(self._bench.read(cell) for _ in range(count)) / count
         except BaseException:
             if pulse is not None:  # it was applied, whatever came between it and its verify read
                 self._record(cell, pulse, np.nan)
             raise
-        self.reads += 1
+        self.reads += count
         volts, width = (pulse.voltage, pulse.width) if pulse else (0.0, 0.0)
-        self.joules += cell_energy(self._bench.file, volts, width, conductance)
+        self.joules += cell_energy(self._bench.file, volts, width, conductance, count)
         self._record(cell, pulse, conductance)
         return conductance
 
@@ -350,25 +451,42 @@ class Programmer:
 
     def reread(self, blocks: Sequence[Block], masks: Masks) -> list[NDArray[np.bool_]]:
         """Read the cells in `masks` again; return masks of those outside their window."""
+        if self._settings.verify != "cell":
+            for block, mask in zip(blocks, masks, strict=True):
+                reader, programming = self._in_groups(block.placement.array)
+                for group in reader.groups(mask):
+                    place = np.ix_(group.rows, group.columns)
+                    achieved = programming.read(block.placement, group)
+                    block.achieved[place] = achieved.reshape(block.achieved[place].shape)
+                    self._stream.check()
+            return self._outside(blocks, masks)
         if isinstance(self._bench, ArrayBench):
             placements = [block.placement for block in blocks]
             for cells in FlatCells.of(placements, masks).batches():
-                read = read_cells(self._bench, cells, placements, recorded=self._recorded)
+                read = read_cells(
+                    self._bench,
+                    cells,
+                    placements,
+                    recorded=self._recorded,
+                    reads=self._settings.verify_reads,
+                )
                 self._keep(blocks, cells, read)
                 self._stream.check()
-            return [
-                mask & ~self._levels.inside(block.achieved, block.digits)
-                for block, mask in zip(blocks, masks, strict=True)
-            ]
-        out = []
+            return self._outside(blocks, masks)
         for block, mask in zip(blocks, masks, strict=True):
             rows, columns = block.placement.cells()
             for index in zip(*np.nonzero(mask), strict=True):
                 cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
                 block.achieved[index] = self._read(cell, None)
             self._stream.check()
-            out.append(mask & ~self._levels.inside(block.achieved, block.digits))
-        return out
+        return self._outside(blocks, masks)
+
+    def _outside(self, blocks: Sequence[Block], masks: Masks) -> list[NDArray[np.bool_]]:
+        """Return which of the cells in `masks` read outside their window last."""
+        return [
+            mask & ~self._levels.inside(block.achieved, block.digits)
+            for block, mask in zip(blocks, masks, strict=True)
+        ]
 
     def _snapshot(self, maps: Sequence[BlockMaps], blocks: Sequence[Block], first: bool = False) -> None:
         time = self._bench.now() + self.shift

@@ -98,6 +98,10 @@ class Strategy:
 
     settings_type: ClassVar[type[WriteVerifySettings]] = WriteVerifySettings
     """A strategy with settings of its own derives them from `WriteVerifySettings`."""
+    pilot: ClassVar[int] = 0
+    """Number of cells that go first where many are programmed at once, so that a strategy learns by them."""
+    descends: ClassVar[bool] = False
+    """Whether a descent of the error of products follows, see `product_descent`."""
     where = staticmethod(where)
     clip = staticmethod(clip)
 
@@ -148,6 +152,9 @@ class Strategy:
         spent = where(self.pulses >= s.max_pulses, Outcome.OUT_OF_PULSES, 0)
         return where(unformed, Outcome.UNFORMED, where(self._in_a_row >= s.futile, stuck, spent))
 
+    def conclude(self, read: Values) -> None:
+        """Take the last verify read (S) of cells that are in their window or given up; a strategy learns by it, too."""
+
     # --- pulses to return ---
 
     def raised(self, gate: Values) -> Pulses:
@@ -172,6 +179,11 @@ class Strategy:
 
     # --- what the programmer asks ---
 
+    @property
+    def learns(self) -> bool:
+        """Whether cells have something in common, which they learn by."""
+        return self.memory is not None
+
     def of(self, cells: NDArray[np.int64]) -> Self:
         """Return the state of some of the cells, by number."""
         some = copy(self)
@@ -179,6 +191,16 @@ class Strategy:
             if isinstance(value, np.ndarray):
                 setattr(some, name, value[cells])
         return some
+
+    def put(self, cells: NDArray[np.int64], some: Self) -> None:
+        """Take the state of some of the cells, by number, from what `of` returned of them."""
+        for name, value in vars(some).items():
+            if isinstance(value, np.ndarray):
+                whole = getattr(self, name)
+                if not isinstance(whole, np.ndarray) or whole.dtype != value.dtype:
+                    whole = np.full(np.shape(self.target), whole, np.result_type(whole, value))
+                    setattr(self, name, whole)
+                whole[cells] = value
 
     def alone(self, cell: int) -> Self:
         """Return the state of one of the cells, in plain numbers."""

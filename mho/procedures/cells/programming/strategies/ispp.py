@@ -55,7 +55,7 @@ class Attempts(Strategy):
 class Ispp(Attempts):
     """RESET, then a ramp of the word line from `ramp_start` in steps of `ramp_step`, up to `attempts` times.
 
-    The RESET pulses have `reset_full` and `reset_gate`, the SET pulses `set_voltage`, all of them `width`. Levy et al. count
+    RESET pulses have `reset_full` and `reset_gate`, SET pulses `set_voltage`, all of them `width`. Levy et al. count
     pulses = SETs + RESETs - 1 and reads = SETs + RESETs; here every pulse counts, and so does a read before the first one,
     which leaves a cell that is in its window as it is.
     """

@@ -1,0 +1,140 @@
+"""Descent of the error of products: vectors through a whole block, the gradient by cells, pulses by its sign and size.
+
+With vectors x of orthogonal random signs and the errors e of their products, the gradient of the mean of e^2 with respect
+to the conductance of a cell is proportional to the mean of x e: the cell's own deviation, as the products see it, wires,
+amplifiers and converters included. The cells with the largest ones get a pulse, decided by the fine steps of write-verify;
+then the products are made again (Buechel et al., IEEE JETCAS 13, 1052 (2023), who pulse phase-change cells by the gradient
+times a learning rate; orthogonal vectors keep cells out of each other's gradients).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.placement import Placement
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.instruments import Bench
+from mho.procedures.cells.programming.group_programming import Take, cells_of, give_pulses
+from mho.procedures.cells.programming.strategy import Pulses
+from mho.procedures.cells.programming.verify.patterns import conductances, reading_patterns
+from mho.procedures.cells.programming.write_verify import WriteVerify
+
+Floats = NDArray[np.float64]
+Digits = NDArray[np.int64]
+
+SHARE = (
+    0.02  # of a tile's cells that get a pulse after each batch of products: with more, many are left half-way
+)
+PATIENCE = 8  # batches without a smaller error, after which a descent ends
+
+
+@dataclass(frozen=True)
+class Descent:
+    """What a descent did in one tile.
+
+    Attributes
+    ----------
+    before, after : float
+        Root mean square of the products' errors over that of the products.
+    achieved : (rows, columns) array
+        Conductances that the last products tell, S.
+    pulses : (rows, columns) array
+        Pulses of each cell.
+    """
+
+    before: float
+    after: float
+    achieved: Floats
+    pulses: Digits
+
+
+def tiles_of(shape: tuple[int, int], lines: tuple[int, int]) -> Iterator[tuple[slice, slice]]:
+    """Split a block into tiles that fit the DAQ's outputs and inputs."""
+    for row in range(0, shape[0], lines[0]):
+        for column in range(0, shape[1], lines[1]):
+            yield slice(row, row + lines[0]), slice(column, column + lines[1])
+
+
+class ProductDescent:
+    """Lowers the error of the products of blocks, tile by tile.
+
+    Parameters
+    ----------
+    bench : Bench
+    levels : Levels
+    settings : WriteVerifySettings
+        With `gdp_reads` and `gdp_tolerance`.
+    rng : numpy.random.Generator
+        Draws the signs of the vectors.
+    take : callable
+        See `Take`.
+    check : callable
+        Called between batches; may raise to end the run.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        levels: Levels,
+        settings: WriteVerifySettings,
+        rng: np.random.Generator,
+        take: Take,
+        check: Callable[[], None],
+    ) -> None:
+        self._bench, self._levels, self._settings, self._rng = bench, levels, settings, rng
+        self._take, self._check = take, check
+        # A gradient says how far a cell is off; there is no number of pulses after which one is lost.
+        self._fine = settings.model_copy(update={"inner": 1.0, "futile": 1_000_000, "max_pulses": 1_000_000})
+
+    def run(self, placement: Placement, digits: Digits, most: int) -> Descent:
+        """Descend on one tile with at most so many pulses."""
+        wanted, shape = self._levels.nominal[digits], digits.shape
+        zero = (digits == 0).ravel()
+        reach = self._settings.gdp_tolerance * float((self._levels.high - self._levels.nominal)[1:].min())
+        # A cell of digit 0 may be anything that reads as one.
+        low = np.where(zero, -np.inf, wanted.ravel() - reach)
+        high = np.where(zero, self._levels.high[0], wanted.ravel() + reach)
+        state = WriteVerify(wanted.ravel(), low, high, self._fine)
+        pulses, used, since = np.zeros(digits.size, np.int64), 0, 0
+        errors: list[float] = []
+        rows, columns = cells_of(placement.rows, placement.columns)
+        given: tuple[Digits, Pulses] | None = None
+        while True:
+            achieved, error = self._products(placement, wanted)
+            if given is not None:
+                which, decided = given
+                self._take(rows[which], columns[which], decided, achieved.ravel()[which], 0)
+            since = 0 if not errors or error < min(errors) else since + 1
+            errors.append(error)
+            read = achieved.ravel()
+            off = np.where(state.done(read), 0.0, np.abs(read - np.clip(read, low, high)))
+            count = min(max(1, round(SHARE * digits.size)), int(np.count_nonzero(off)), most - used)
+            if count < 1 or since >= PATIENCE:
+                return Descent(errors[0], errors[-1], achieved, pulses.reshape(shape))
+            self._check()
+            which = np.sort(np.argsort(-off, kind="stable")[:count])
+            some = state.of(which)
+            decided = some.next_pulses(read[which])
+            state.put(which, some)
+            give_pulses(self._bench, placement.array, rows[which], columns[which], decided, self._take)
+            pulses[which] += 1
+            used += count
+            given = which, decided
+
+    def _products(self, placement: Placement, wanted: Floats) -> tuple[Floats, float]:
+        """Return the conductances that a batch of products tells, S, and the products' relative error."""
+        bench, volts = self._bench, self._bench.file.read.voltage
+        patterns = reading_patterns(len(wanted), self._settings.gdp_reads)
+        vectors = patterns * self._rng.choice([-1.0, 1.0], len(wanted))
+        bench.connect_multiply(placement.array, placement.rows.tolist(), placement.columns.tolist())
+        currents = bench.multiply(volts * vectors)
+        exact = volts * vectors @ wanted
+        self._take(*2 * (np.zeros(0, np.int64),), None, np.zeros(0), currents.size)
+        # The gradient of half the mean squared error, over the voltage: the deviation of each cell.
+        deviation = conductances(currents - exact, vectors, volts)
+        return wanted + deviation, float(np.sqrt(((currents - exact) ** 2).mean() / (exact**2).mean()))

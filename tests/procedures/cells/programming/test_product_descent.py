@@ -1,0 +1,102 @@
+"""The strategy `gdp`: the error of products goes down where cells move after their verify, and a run keeps all of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mho import Program, run
+from mho.chip_maps.chip import parse_chip_map
+from mho.chip_maps.placement import Placement
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.instruments.arrays import ArrayBench
+from mho.instruments.bench_file import load_bench_file
+from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
+from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.stream import NullStream
+from mho.runs import RunFile
+
+SIDE = 32
+LINES = np.arange(SIDE)
+
+
+def product_error(preset: str, seed: int, **settings: object) -> tuple[float, float]:
+    """Pulses a cell, and the relative error of products with random signs."""
+    with ArrayBench(load_bench_file("arrays"), preset, seed) as bench:
+        chip = parse_chip_map(bench.chip_text)
+        levels = chip.level_scale()
+        digits = np.random.default_rng(seed).integers(0, 8, (SIDE, SIDE))
+        block = Block(Placement("multiply", LINES, LINES), digits)
+        names = [array.name for array in chip.arrays]
+        chosen = WriteVerifySettings(**settings)
+        programmer = Programmer(bench, NullStream(), levels, names, chosen, passes=0)
+        programmer.program([block])
+        assert programmer.pulses == block.pulses.sum()
+        vectors = 0.2 * np.random.default_rng(0).choice([-1.0, 1.0], (100, SIDE))
+        bench.connect_multiply("multiply", LINES, LINES)
+        exact = vectors @ levels.nominal[digits]
+        error = ((bench.multiply(vectors) - exact) ** 2).mean() / (exact**2).mean()
+        return programmer.pulses / digits.size, float(np.sqrt(error))
+
+
+def test_the_error_of_products_is_about_halved_at_equal_pulses_where_cells_relax():
+    ratios = []
+    for seed in (1, 2):
+        pulses, error = product_error("relaxing", seed)
+        spent, better = product_error("relaxing", seed, strategy="gdp", gdp_pulses=pulses)
+        assert spent <= pulses
+        ratios.append(better / error)
+    assert np.mean(ratios) < 0.6
+
+
+def test_a_descent_ends_within_its_pulses_and_leaves_cells_that_are_right_alone():
+    with ArrayBench(load_bench_file("arrays"), "ideal", 1) as bench:
+        chip = parse_chip_map(bench.chip_text)
+        levels, digits = chip.level_scale(), np.full((4, 4), 3)
+        place = Placement("multiply", np.arange(4), np.arange(4))
+        names = [array.name for array in chip.arrays]
+        Programmer(bench, NullStream(), levels, names, WriteVerifySettings(inner=0.1)).program(
+            [Block(place, digits)]
+        )
+        taken: list[int] = []
+        descent = ProductDescent(
+            bench,
+            levels,
+            WriteVerifySettings(gdp_tolerance=0.5),
+            np.random.default_rng(1),
+            lambda rows, columns, pulses, read, readings: taken.append(readings),
+            lambda: None,
+        )
+        done = descent.run(place, digits, 100)
+        assert done.pulses.sum() == 0
+        assert taken == [64 * 4]
+        assert done.achieved == pytest.approx(15e-6, rel=0.03)
+        digits[2, 1] = 5
+        done = descent.run(place, digits, 100)
+        assert done.pulses[2, 1] > 0 == done.pulses.sum() - done.pulses[2, 1]
+        assert done.after < done.before
+        digits[2, 1] = 7
+        assert descent.run(place, digits, 1).pulses.sum() == 1
+
+
+def test_a_block_is_split_into_tiles_that_the_converters_hold():
+    tiles = [(rows.indices(5), columns.indices(3)) for rows, columns in tiles_of((5, 3), (4, 2))]
+    assert tiles == [
+        ((0, 4, 1), (0, 2, 1)),
+        ((0, 4, 1), (2, 3, 1)),
+        ((4, 5, 1), (0, 2, 1)),
+        ((4, 5, 1), (2, 3, 1)),
+    ]
+
+
+@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+def test_a_run_keeps_the_errors_and_every_pulse(bench, tmp_path):
+    digits = np.random.default_rng(1).integers(0, 8, (8, 8))
+    result = run(
+        Program(digits=digits, strategy="gdp"), bench, preset="relaxing", seed=1, output=tmp_path / "a.h5"
+    )
+    assert result.summary["product_error"] <= result.summary["product_error_before"]
+    with RunFile(result.path) as file:
+        pulses = file.table("pulses")
+    assert (pulses["kind"] > 0).sum() == result.pulses.sum() == result.summary["pulses"]
+    assert result.summary["pulses"] <= 6 * digits.size
