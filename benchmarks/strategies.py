@@ -59,6 +59,7 @@ DESCENTS, VECTORS, HALF = (
     200,
     0.5,
 )  # random vectors; of the error that write-verify leaves
+QUANTITIES = ("pulses", "error, %", "error after 1 h, %")
 READS = 0.2  # of those of averaged reads, wanted of Hadamard patterns
 
 
@@ -244,9 +245,11 @@ def _descended(name: str, seeds: Sequence[int]) -> Figure:
         "descent": np.array(better).T,
         "two passes more": np.array(verified).T,
     }
-    ours, peer = (100.0 * float(found[what][1].mean()) for what in ("descent", "write-verify"))
+    # A stuck cell's error is in both, and hides what was gained elsewhere: the median is of chips with few of them.
+    ours, peer = (100.0 * float(np.median(found[what][1])) for what in ("descent", "write-verify"))
+    ratios = found["descent"][1] / found["write-verify"][1]
     return Figure(
-        f"{name}, gdp: error of products",
+        f"{name}, gdp: error of products, median of the chips",
         ours,
         "%",
         "write-verify without a pass more, as many pulses",
@@ -254,11 +257,13 @@ def _descended(name: str, seeds: Sequence[int]) -> Figure:
         target=f"<= {HALF:g} of the error" if name == "relaxing" else None,
         met=bool(ours <= HALF * peer) if name == "relaxing" else None,
         detail={
-            f"{quantity}, {what}": _interval((scale * values).tolist())
-            for what, rows in found.items()
-            for quantity, scale, values in zip(
-                ("pulses", "error, %", "error after 1 h, %"), (1.0, 1e2, 1e2), rows, strict=True
-            )
+            "of write-verify's error, chip by chip": ", ".join(f"{ratio:.2f}" for ratio in ratios),
+            "median of that": round(float(np.median(ratios)), 3),
+            **{
+                f"{quantity}, {what}": _interval((scale * values).tolist())
+                for what, rows in found.items()
+                for quantity, scale, values in zip(QUANTITIES, (1.0, 1e2, 1e2), rows, strict=True)
+            },
         },
         threads=threads(),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mho.toml import StrictModel
 
@@ -103,7 +103,7 @@ class WriteVerifySettings(StrictModel):
     inner: Share = 0.8
     max_pulses: Annotated[int, Field(ge=0, le=1_000_000)] = 200
     futile: Annotated[int, Field(ge=1, le=1_000_000)] = 30
-    strategy: Annotated[str, Field(pattern=r"^[A-Za-z]\w*$", max_length=100)] = "asap"
+    strategy: Annotated[str, Field(max_length=100)] = "asap"
     verify: Verify = "cell"
     verify_reads: Annotated[int, Field(ge=1, le=4096)] = 1
     verify_delay: Annotated[
@@ -122,6 +122,16 @@ class WriteVerifySettings(StrictModel):
     gdp_pulses: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 6.0
     gdp_reads: Annotated[int, Field(ge=1, le=4096)] = 64
     gdp_tolerance: Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)] = 0.35
+
+    @field_validator("strategy")
+    @classmethod
+    def _strategies_have_names(cls, name: str) -> str:
+        if not name.isidentifier():
+            raise ValueError(
+                "a strategy is called by its name here; one of your own, by module:Class or path/file.py:Class, is given "
+                "with `mho run program --strategy`"
+            )
+        return name
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> WriteVerifySettings:

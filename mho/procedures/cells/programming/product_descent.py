@@ -27,10 +27,9 @@ from mho.procedures.cells.programming.write_verify import WriteVerify
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
-SHARE = (
-    0.02  # of a tile's cells that get a pulse after each batch of products: with more, many are left half-way
-)
-PATIENCE = 8  # batches without a smaller error, after which a descent ends
+SHARE = 0.01  # of a tile's cells that get a pulse after each batch: with more, many are left half-way
+RESERVE = 0.03  # pulses a cell that are kept for the last
+PATIENCE = 30  # batches without a smaller error, after which a descent ends
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,8 @@ class ProductDescent:
         """Descend on one tile with at most so many pulses."""
         wanted, shape = self._levels.nominal[digits], digits.shape
         zero = (digits == 0).ravel()
-        reach = self._settings.gdp_tolerance * float((self._levels.high - self._levels.nominal)[1:].min())
+        window = float((self._levels.high - self._levels.nominal)[1:].min())
+        reach = self._settings.gdp_tolerance * window
         # A cell of digit 0 may be anything that reads as one.
         low = np.where(zero, -np.inf, wanted.ravel() - reach)
         high = np.where(zero, self._levels.high[0], wanted.ravel() + reach)
@@ -112,7 +112,10 @@ class ProductDescent:
             since = 0 if not errors or error < min(errors) else since + 1
             errors.append(error)
             read = achieved.ravel()
-            off = np.where(state.done(read), 0.0, np.abs(read - np.clip(read, low, high)))
+            # The last pulses are for cells outside their windows, so that none is left half-way after a RESET.
+            edge = reach if most - used > RESERVE * digits.size else max(window, reach)
+            beside = np.where(zero, read - high, np.abs(read - wanted.ravel()) - edge)
+            off = np.maximum(beside, 0.0)
             count = min(max(1, round(SHARE * digits.size)), int(np.count_nonzero(off)), most - used)
             if count < 1 or since >= PATIENCE:
                 return Descent(errors[0], errors[-1], achieved, pulses.reshape(shape))

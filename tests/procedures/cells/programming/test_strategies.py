@@ -121,7 +121,7 @@ def test_a_response_curve_is_the_table_or_the_coarse_line():
         ({"response_gates": (1.0, 2.0), "response_levels": (1e-6, 0.0)}, "`response_levels` must ascend"),
         ({"response_gates": (1.0, 2.0), "response_levels": (1e-6, 1e-6)}, "`response_levels` does not rise"),
         ({"order": "at random"}, "'rows', 'columns', 'interleaved', 'low first' or 'high first'"),
-        ({"strategy": "own.py:Own"}, "String should match"),
+        ({"strategy": "own.py:Own"}, "a strategy is called by its name here"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(wrong, said):
@@ -132,7 +132,7 @@ def test_settings_that_cannot_be_are_refused(wrong, said):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("isp", "there is no strategy 'isp'; did you mean 'ispp'?; one of your own is module:Class"),
+        ("isp", "there is no strategy 'isp': did you mean 'ispp'? One of your own is written module:Class"),
         ("nowhere.py:Own", "there is no strategy in nowhere.py"),
         ("mho:Program", "mho:Program is no strategy; it must be a subclass of mho.Strategy"),
     ],

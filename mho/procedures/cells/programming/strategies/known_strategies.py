@@ -49,7 +49,7 @@ def find_strategy(name: str) -> type[Strategy]:
     if name.lower() in installed:
         return import_own(installed[name.lower()], Strategy, "strategy")
     raise InputError(
-        f"there is no strategy {name!r}; {nearest(name, STRATEGIES | installed)}; one of your own is "
+        f"there is no strategy {name!r}: {nearest(name, STRATEGIES | installed)} One of your own is written "
         "module:Class or path/file.py:Class"
     )
 
