@@ -40,6 +40,12 @@ OUTCOMES = ("good", "unformed", "stuck off", "stuck on", "unsteady", "good")
 A cell that left its window after it was verified is not lost: it is programmed again.
 """
 
+CONTACTS = ("open", "short", "good", "good", "leaky")
+"""The class that follows from each code of the maps ``ARRAY_contact``: open, short, unformed, good, leaky.
+
+A cell that conducts too little to be formed is none yet: forming it tells.
+"""
+
 Defect = Literal["stuck on", "stuck off", "unformed", "open", "short", "leaky", "unsteady"]
 
 

@@ -152,6 +152,11 @@ def shared(arrays: Sequence[ArrayMap]) -> ArrayMap:
     return arrays[0].model_copy(update=joined)
 
 
+def defects_text(array: ArrayMap) -> str:
+    """Return in words how many defects are known, to follow what an array has room for; "" without any."""
+    return f", beside {array.defects} known defects" if array.defects else ""
+
+
 def known_bad(array: ArrayMap) -> NDArray[np.bool_]:
     """Return which cells of an array are known to be bad, (rows, columns)."""
     bad: NDArray[np.bool_] = np.zeros((array.rows, array.columns), dtype=np.bool_)

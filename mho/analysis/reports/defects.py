@@ -1,8 +1,9 @@
 """Collects the cells that runs found defective, for the list of a chip's defects.
 
 Any procedure that declares a map ``ARRAY_defects`` is collected from: each cell has a code of
-`mho.chip_maps.defects.CLASSES`, and NaN where nothing is known of it. So is one that says in ``ARRAY_outcome`` how the
-programming of cells ended. ``ARRAY_pulses`` and ``ARRAY_conductance`` on the same lines, where there are any, say more.
+`mho.chip_maps.defects.CLASSES`, and NaN or -1 where nothing is known of it. So is one that says in ``ARRAY_outcome`` how
+the programming of cells ended, or in ``ARRAY_contact`` what their contacts are like. ``ARRAY_pulses`` and
+``ARRAY_conductance`` on the same lines, where there are any, say more.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mho.chip_maps.chip import ChipMap, chip_hash, parse_chip_map
-from mho.chip_maps.defects import CLASSES, OUTCOMES, DefectList, Finding, check_belongs
+from mho.chip_maps.defects import CLASSES, CONTACTS, OUTCOMES, DefectList, Finding, check_belongs
 from mho.errors import ChipMapError, InputError
 from mho.runs import RunFile
 
@@ -24,6 +25,7 @@ Floats = NDArray[np.float64]
 CODES = {
     "_defects": np.arange(len(CLASSES)),
     "_outcome": np.array([CLASSES.index(name) for name in OUTCOMES]),
+    "_contact": np.array([CLASSES.index(name) for name in CONTACTS]),
 }
 """By the end of a map's name, the code in `CLASSES` of each of its own."""
 
@@ -160,13 +162,14 @@ def whole_lines(
 
 def _codes(run: RunFile, image: str, classes: NDArray[np.int64]) -> NDArray[np.int64]:
     values = run.map(image)
-    codes = np.where(np.isfinite(values), values, 0.0).astype(np.int64)
-    wrong = codes[(codes < 0) | (codes >= len(classes))]
+    known = np.isfinite(values) & (values >= 0)
+    codes = np.where(known, values, 0.0).astype(np.int64)
+    wrong = codes[codes >= len(classes)]
     if wrong.size:
         raise ChipMapError(
             f"run file {run.path}: map {image!r} has the code {wrong[0]}; its codes are 0 to {len(classes) - 1}"
         )
-    return classes[codes]
+    return np.where(known, classes[codes], 0)
 
 
 class _Told:

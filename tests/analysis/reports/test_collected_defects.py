@@ -77,6 +77,18 @@ def test_runs_that_say_nothing_are_named_and_those_of_two_chips_refused(tmp_path
         collect_defects([good, other])
 
 
+def test_contacts_are_classes_in_the_list_and_an_unformed_cell_is_no_defect(tmp_path):
+    codes = np.full((2, 8), 3.0)  # good
+    codes[0, :5] = [0, 1, 2, 4, -1]  # open, short, unformed, leaky, not read
+    path = tmp_path / "a.h5"
+    lines = np.arange(2), np.arange(8)
+    layout = Layout(maps=(Map("invert_contact", "", *lines),))
+    with RunWriter.create(path, RunHeader("contact", "Contact", "1", {}, chip=CHIP), layout) as writer:
+        writer.snapshot("invert_contact", codes)
+    found = collect_defects([path]).defects.defects
+    assert [(one.column, one.defect) for one in found] == [(0, "open"), (1, "short"), (3, "leaky")]
+
+
 def test_outcomes_of_programming_are_classes_in_the_list():
     assert {one.name: name for one, name in zip(Outcome, OUTCOMES, strict=True)} == {
         "IN_WINDOW": "good",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -85,23 +86,47 @@ class GroupProgramming:
             decided = state.next_pulses(read)
             remaining = _some(group, which)
             rows, columns = placement.rows[remaining.rows], placement.columns[remaining.columns]
-            give_pulses(self._bench, placement.array, *cells_of(rows, columns), decided)
-            if self._settings.verify_delay:
-                self._bench.wait_until(self._bench.now() + self._settings.verify_delay)
-            read = achieved[which] = self.read(placement, remaining, decided)
+            cells = cells_of(rows, columns)
+            give_pulses(self._bench, placement.array, *cells, decided, self._take)
+            with recorded_without_read(self._take, *cells, decided):
+                if self._settings.verify_delay:
+                    self._bench.wait_until(self._bench.now() + self._settings.verify_delay)
+                read = achieved[which] = self.read(placement, remaining, decided)
             pulses[which] += 1
 
 
-def give_pulses(bench: Bench, array: str, rows: Numbers, columns: Numbers, pulses: Pulses) -> None:
-    """Give each of the cells at these rows and columns of an array its pulse."""
+@contextmanager
+def recorded_without_read(take: Take, rows: Numbers, columns: Numbers, pulses: Pulses) -> Iterator[None]:
+    """Record pulses that were applied with NaN for their verify reads where these are cut short within the block."""
+    try:
+        yield
+    except BaseException:
+        take(rows, columns, pulses, np.full(len(rows), np.nan), 0)
+        raise
+
+
+def give_pulses(
+    bench: Bench, array: str, rows: Numbers, columns: Numbers, pulses: Pulses, take: Take
+) -> None:
+    """Give each of the cells at these rows and columns of an array its pulse; `take` records those before an error."""
     if isinstance(bench, ArrayBench):
         with bench.visit([CellPositions(array, rows, columns)]) as visit:
             which = np.arange(len(rows))
             visit.pulse(which, pulses.kind == SET, pulses.voltage, pulses.width, pulses.gate)
         return
     each = (rows, columns, *pulses)
-    for row, column, kind, voltage, width, gate in zip(*(one.tolist() for one in each), strict=True):
-        bench.pulse(Cell(array, row, column), Pulse("set" if kind == SET else "reset", voltage, width, gate))
+    given = 0
+    try:
+        for row, column, kind, voltage, width, gate in zip(*(one.tolist() for one in each), strict=True):
+            bench.pulse(
+                Cell(array, row, column), Pulse("set" if kind == SET else "reset", voltage, width, gate)
+            )
+            given += 1
+    except BaseException:
+        with recorded_without_read(
+            take, rows[:given], columns[:given], Pulses(*(one[:given] for one in pulses))
+        ):
+            raise
 
 
 def cells_of(rows: Numbers, columns: Numbers) -> tuple[Numbers, Numbers]:

@@ -124,7 +124,7 @@ class ProductDescent:
             some = state.of(which)
             decided = some.next_pulses(read[which])
             state.put(which, some)
-            give_pulses(self._bench, placement.array, rows[which], columns[which], decided)
+            give_pulses(self._bench, placement.array, rows[which], columns[which], decided, self._take)
             pulses[which] += 1
             used += count
             given = which, decided

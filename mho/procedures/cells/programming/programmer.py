@@ -272,12 +272,7 @@ class Programmer:
         self._stream.progress(stage, done, total, pulses=self.pulses)
 
     def _visit_groups(
-        self,
-        blocks: Sequence[Block],
-        masks: Sequence[NDArray[np.bool_]],
-        maps: Sequence[BlockMaps],
-        stage: str,
-        total: int,
+        self, blocks: Sequence[Block], masks: Masks, maps: Sequence[BlockMaps], stage: str, total: int
     ) -> None:
         done, pictured, at = 0, 0, self._bench.now()
         for block, mask in zip(blocks, masks, strict=True):
@@ -316,13 +311,16 @@ class Programmer:
                 pulses = Pulses(*(np.full(count, one) for one in (0, file.read.voltage, 0.0, file.read.gate)))
             seconds = period * readings / max(len(np.unique(columns)), 1)
             pulsed = np.where(pulses.kind > 0, np.square(pulses.voltage) * pulses.width, 0.0)
-            self.joules += float((np.abs(read) * (pulsed + file.read.voltage**2 * seconds)).sum())
+            energy = np.abs(read) * (pulsed + file.read.voltage**2 * seconds)
+            self.joules += float(np.nansum(energy))  # a verify read that was cut short is NaN
             if self._recorded and count:
                 where = {"array": np.full(count, self._codes[array]), "row": rows, "column": columns}
                 times = np.full(count, self._bench.now() + self.shift)
                 self._stream.record_block(
                     "pulses", {"time": times, **where, **pulses._asdict(), "conductance": read}
                 )
+                if self._bench.simulated is None:
+                    self._stream.flush()
 
         return take
 
@@ -489,9 +487,7 @@ class Programmer:
             self._stream.check()
         return self._outside(blocks, masks)
 
-    def _outside(
-        self, blocks: Sequence[Block], masks: Sequence[NDArray[np.bool_]]
-    ) -> list[NDArray[np.bool_]]:
+    def _outside(self, blocks: Sequence[Block], masks: Masks) -> list[NDArray[np.bool_]]:
         """Return which of the cells in `masks` read outside their window last."""
         return [
             mask & ~self._levels.inside(block.achieved, block.digits)

@@ -161,6 +161,8 @@ class Refresh(Procedure):
         bench.check_read()
         for pulse in strategy.largest_pulses(settings):
             bench.check_pulse(pulse)
+        if settings.verify != "cell":
+            bench.limits.check_voltage("vector", bench.file.read.voltage)
         return RefreshPlan(given, levels, chip, settings, strategy)
 
     def layout(self, plan: RefreshPlan) -> Layout:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.inverse_encoding import Candidate
 from mho.chip_maps.levels import Levels
-from mho.chip_maps.placement import Placement, free_places
+from mho.chip_maps.placement import Placement, defects_text, free_places
 from mho.chip_maps.polar import polar_factors
 from mho.chip_maps.preconditioning import Preconditioning
 from mho.errors import ChipMapError
@@ -257,7 +257,7 @@ def _place_products(
             except StopIteration:
                 raise ChipMapError(
                     f"the multiplying array of chip {chip.name!r} has room for {len(found)} of the {len(blocks)} blocks "
-                    "of the matrix; use a chip with a larger one"
+                    f"of the matrix{defects_text(array)}; use a chip with a larger one"
                 ) from None
             place = Placement(array.name, down[: len(digits)], across[: digits.shape[1]])
             tiles.append(Block(place, digits))

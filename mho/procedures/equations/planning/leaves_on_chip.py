@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mho.chip_maps.chip import ArrayMap, ChipMap
 from mho.chip_maps.inverse_encoding import KINDS, Kind
 from mho.chip_maps.levels import Levels
-from mho.chip_maps.placement import Placement, free_places, shared
+from mho.chip_maps.placement import Placement, defects_text, free_places, shared
 from mho.errors import ChipMapError
 from mho.procedures.cells.programming.programmer import Block
 from mho.procedures.equations.circuits.loop_on_cells import LoopOnCells
@@ -177,6 +177,7 @@ def _kinds_and_places(
     if len(places) == count:
         return kinds, places
     beside = "" if narrow else ", and a line for the bias column,"
+    beside += defects_text(shared(loops))
     raise ChipMapError(
         f"the matrix is {size} x {size} (as a real one) and takes {count} loops of up to {largest} x {largest}; the "
         f"inverting arrays of chip {chip.name!r} take up to {len(places)} of that size{beside}: use smaller loops "

@@ -150,3 +150,15 @@ def _levels(path: Path):
 
     with RunFile(path) as file:
         return read_chip(file).level_scale()
+
+
+@pytest.mark.parametrize("name", ["simulated", "arrays"])
+def test_rows_are_read_at_once_where_that_is_how_cells_are_verified(name, tmp_path):
+    rows = {"write_verify": "verify=row"}
+    with open_bench(name, preset="relaxing", seed=3) as bench:
+        first = run(Program(digits=DIGITS, **rows), bench, seed=3, output=tmp_path / "0.h5")
+        result = run(Refresh(of=first.path, wait=DAY, **rows), bench, seed=4, output=tmp_path / "1.h5")
+    inside = _levels(result.path).inside(result.before, DIGITS)
+    assert 5 < (~inside).sum() < DIGITS.size
+    assert not result.pulses[inside].any()
+    assert cell_record(result.path).verified == DIGITS.size - result.failed

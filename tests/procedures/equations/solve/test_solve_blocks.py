@@ -187,6 +187,33 @@ def test_bad_cells_are_spared():
             assert not (row in block.placement.rows and column in block.placement.columns)
 
 
+def with_spares(bad: tuple[tuple[int, int], ...]):
+    """The segmented chip with one spare row and column in each segment, and the same bad cells on all arrays."""
+    chip = load_chip_map("segmented")
+    spare = {"spare_rows": 1, "spare_columns": 1, "bad_cells": bad}
+    return chip.model_copy(update={"arrays": tuple(a.model_copy(update=spare) for a in chip.arrays)})
+
+
+def test_leaves_and_products_go_around_bad_cells_by_spare_lines():
+    bad = ((2, 3), (5, 40), (130, 7))
+    plan = planned(dominant(40), 20, with_spares(bad))
+    for block in plan.blocks():
+        rows, columns = block.placement.rows, block.placement.columns
+        assert not any(row in rows and column in columns for row, column in bad)
+    split = [leaf.cells.blocks()[0].placement for leaf in plan.leaves]
+    assert any((np.diff(at.rows) > 1).any() or (np.diff(at.columns) > 1).any() for at in split)
+
+
+def test_what_has_no_room_beside_defects_says_so():
+    small = load_chip_map("zuo2025")
+    bad = ((0, 4), (4, 0), (1, 1))
+    lost = small.model_copy(
+        update={"arrays": tuple(a.model_copy(update={"bad_cells": bad}) for a in small.arrays)}
+    )
+    with pytest.raises(ChipMapError, match="up to 1 of that size, beside 3 known defects: use smaller loops"):
+        planned(np.abs(dominant(8)), 4, lost, schur="M4")
+
+
 def test_what_cannot_be_had_is_said_before_anything_is_programmed():
     matrix = dominant(12)
     with pytest.raises(
