@@ -44,7 +44,7 @@ def main() -> None:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from pictures_chip import grab_chip_panel
     from pictures_circuit import draw_settling
-    from pictures_experiments import plot_experiments
+    from pictures_experiments import plot_experiments, plot_strategies
     from pictures_panels import grab_panels
     from pictures_slices import draw_slices
     from pictures_window import grab_main_window
@@ -61,6 +61,7 @@ def main() -> None:
         run = solve(Path(folder))
         analysis.plot(run, PICTURES / "plot.png")
         plot_experiments(Path(folder), PICTURES)
+        plot_strategies(Path(folder), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)
