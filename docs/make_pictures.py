@@ -48,6 +48,7 @@ def main() -> None:
     from pictures_experiments import plot_experiments
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
+    from pictures_experiments import plot_experiments, plot_strategies
     from pictures_panels import grab_panels
     from pictures_slices import draw_slices
     from pictures_window import grab_main_window
@@ -68,6 +69,7 @@ def main() -> None:
         plot_refresh(Path(folder), PICTURES)
         plot_cells(Path(folder), PICTURES)
         plot_lifetimes(Path(folder), PICTURES)
+        plot_strategies(Path(folder), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)
