@@ -7,6 +7,7 @@
 
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
+from mho.procedures.cells.reading.array_map import Map, Mapped
 from mho.procedures.cells.reading.noise import Noise, Noises
 from mho.procedures.cells.reading.read import Read, Reads
 from mho.procedures.cells.reading.retention import Retained, Retention
@@ -46,6 +47,8 @@ __all__ = [
     "Inversions",
     "Invert",
     "ListParameter",
+    "Map",
+    "Mapped",
     "MethodChoice",
     "Multiply",
     "Noise",

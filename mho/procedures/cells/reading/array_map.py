@@ -1,0 +1,343 @@
+"""Read a whole array, or a block of it, with repeats: maps of mean and deviation, yield, lines that stand out.
+
+Through the DAQ a row is read at once: each vector drives one row of a block, the other rows are at 0 V and the columns at
+virtual ground, so that no current takes a way around. With the source-measure unit it is `Read`, cell by cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.chip import ArrayMap, ChipMap, parse_chip_map
+from mho.errors import InputError
+from mho.instruments import ArrayBench, Bench
+from mho.instruments.bench_file import BenchSource
+from mho.procedures.base import Estimate, Procedure
+from mho.procedures.cell_range import CellRange, check_inside, parse_lines
+from mho.procedures.cells.bootstrap import told
+from mho.procedures.cells.reading.map_statistics import classes, line_scores, outliers
+from mho.procedures.cells.reading.read import Reader, ReadPlan, declared_reads
+from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
+from mho.procedures.stream import Stream
+from mho.runs import Array, Band, Column, Figure, Layout, Table
+from mho.runs import Map as Image
+
+Floats = NDArray[np.float64]
+Lines = NDArray[np.int64]
+Block = tuple[Lines, Lines]
+"""Places of a block in the range of rows and in that of columns."""
+
+ALL = "all"
+SURE = 3.0  # deviations of the mean, above the conductance of a formed cell
+DAQ, SMU = "daq", "smu"
+MOST_READS = 1 << 28  # of a run: its results also take 2 GB of memory
+SIMULATED_BLOCK, HARDWARE_BLOCK = 2.5e-3, 10e-3  # s of wall time, connecting included (?)
+SIMULATED_READ, HARDWARE_READ = 0.4e-3, 30e-3  # s of wall time of a cell alone (?)
+AT_ONCE = 256  # blocks read together on a bench without instruments
+DRIVEN = 32  # lines of a block, for estimates
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Result of the reads; `units` are those of the summary.
+
+    Attributes
+    ----------
+    conductance : (repeats, rows, columns) array
+        S.
+    mean, deviation : (rows, columns) arrays
+        Over the repeats, S; the deviation of a single one is NaN.
+    outlier_rows, outlier_columns : list of int
+        Lines whose means stand out.
+    summary : dict
+        Summary in the run file and of ``--json``.
+    path : Path
+        The run file.
+    """
+
+    conductance: Floats
+    mean: Floats
+    deviation: Floats
+    outlier_rows: list[int]
+    outlier_columns: list[int]
+    summary: dict[str, Any]
+    path: Path = field(default=Path())
+    units: ClassVar[Mapping[str, str]] = {
+        "median": "S",
+        "deviation": "S",
+        "formed_above": "S",
+        "virtual_seconds": "s",
+    }
+
+
+@dataclass(frozen=True)
+class MapPlan:
+    """The cells, and the blocks in which the DAQ reads them; none for the source-measure unit.
+
+    Attributes
+    ----------
+    blocks : tuple of (rows, columns)
+        Places in the range of rows and in that of columns.
+    """
+
+    reads: ReadPlan
+    chip: ChipMap
+    blocks: tuple[Block, ...]
+
+
+class Map(Procedure):
+    """Read a whole array with repeats, and tell yield and lines that stand out."""
+
+    title: ClassVar[str] = "Map an array"
+    group: ClassVar[str] = "Cells"
+
+    array = Parameter("Array", default="multiply")
+    rows = Parameter("Rows", default=ALL)
+    columns = Parameter("Columns", default=ALL)
+    method = ListParameter(
+        "Instrument, the DAQ a row at once or the source-measure unit", choices=[DAQ, SMU], default=DAQ
+    )
+    repeats = IntegerParameter("Repeats", minimum=1, maximum=10_000, default=3)
+    read_voltage = FloatParameter(
+        "Read voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0
+    )
+
+    def check(self) -> tuple[Lines | None, Lines | None]:
+        """Parse the ranges, and refuse a voltage at which no current flows."""
+        if self.read_voltage == 0.0:
+            raise InputError(
+                "read_voltage is 0 V, at which no current flows; leave it out for the bench's own"
+            )
+        rows, columns = (
+            None if str(text).strip() == ALL else parse_lines(text, what)
+            for text, what in ((self.rows, "rows"), (self.columns, "columns"))
+        )
+        return rows, columns
+
+    def prepare(
+        self, given: tuple[Lines | None, Lines | None], bench: Bench, rng: np.random.Generator
+    ) -> MapPlan:
+        """Check that the array has these cells, and that the bench may read them with this instrument."""
+        chip = parse_chip_map(bench.chip_text, f"chip map {bench.file.chip}")
+        array = chip.array(self.array)
+        rows, columns = given
+        cells = CellRange(
+            np.arange(array.rows) if rows is None else rows,
+            np.arange(array.columns) if columns is None else columns,
+        )
+        check_inside(array, cells)
+        if cells.count * self.repeats > MOST_READS:
+            raise InputError(
+                f"{cells.count * self.repeats:,} reads are more than the {MOST_READS:,} a run may have; read fewer "
+                "cells or less often"
+            )
+        volts = bench.file.read.voltage if self.read_voltage is None else float(self.read_voltage)
+        if self.method == SMU:
+            bench.check_read()
+            bench.limits.check_level("bit line", volts)
+            return MapPlan(ReadPlan(cells, volts), chip, ())
+        bench.limits.check_voltage("vector", volts)
+        return MapPlan(ReadPlan(cells, volts), chip, tuple(blocks(array, cells, *bench.vector_size)))
+
+    def in_use(self, plan: MapPlan) -> Mapping[str, tuple[float, str]]:
+        """Return the voltage at the rows."""
+        return {"read_voltage": (plan.reads.volts, "the bench's")}
+
+    def layout(self, plan: MapPlan) -> Layout:
+        """Declare an image for each repeat, maps of mean and deviation, and a table of lines."""
+        cells, repeats = plan.reads.cells, int(self.repeats)
+        reads, image, zero = declared_reads(self.array, cells, 1, repeats)
+        axes = np.sort(cells.rows), np.sort(cells.columns)
+        mean = Image(f"{self.array}_mean", "S", *axes, f"{self.array}: mean of the repeats", images=1)
+        deviation = Image(
+            f"{self.array}_deviation",
+            "S",
+            *axes,
+            f"{self.array}: standard deviation of the repeats",
+            images=1,
+        )
+        lines = Table(
+            "lines",
+            (
+                Column("kind", dtype="u1", description="0 row, 1 column"),
+                Column("line", dtype="u2"),
+                Column("mean", "S", description="of its cells' means"),
+                Column("score", description="distance from a usual line, in robust standard deviations"),
+                Column("outlier", dtype="u1", description="1 for a line that stands out"),
+            ),
+            signal="mean",
+            axis="line",
+            series="kind",
+            title="means of rows and columns",
+            rows=sum(cells.shape),
+        )
+        levels = plan.chip.level_scale()
+        bands = tuple(
+            Band(float(low) if np.isfinite(low) else None, float(high), str(digit))
+            for digit, (low, high) in enumerate(zip(levels.low, levels.high, strict=True))
+        )
+        figures = (
+            Figure(mean.name, map=mean.name),
+            Figure(deviation.name, map=deviation.name),
+            Figure(
+                "conductances", kind="histogram", map=mean.name, bands=bands, title="Cells by conductance"
+            ),
+            Figure(
+                "lines",
+                kind="scatter",
+                table=lines.name,
+                x="line",
+                y="mean",
+                by="kind",
+                title="Means of rows (0) and columns (1)",
+            ),
+        )
+        tables = (lines,) if plan.blocks else (lines, reads)
+        arrays: tuple[Array, ...] = () if plan.blocks else (zero,)
+        return Layout(tables, (mean, deviation, image), arrays, default=f"maps/{mean.name}", figures=figures)
+
+    def describe_cells(self, plan: MapPlan) -> str:
+        """Return array and ranges."""
+        return self._cells_as_given()
+
+    def _cells_as_given(self) -> str:
+        return f"{self.array}[{self.rows}, {self.columns}]"
+
+    def run_title(self) -> str:
+        """Return the name of the cells."""
+        return f"Map {self._cells_as_given()}"
+
+    def estimate(self, given: tuple[Lines | None, Lines | None], source: BenchSource) -> Estimate:
+        """Estimate the time from that of blocks or cells; there are no pulses."""
+        array = parse_chip_map(source.chip_text).array(self.array)
+        sizes = [
+            whole if lines is None else len(lines)
+            for lines, whole in zip(given, (array.rows, array.columns), strict=True)
+        ]
+        hardware = source.bench.simulation is None
+        if self.method == SMU:
+            each = HARDWARE_READ if hardware else SIMULATED_READ
+            return Estimate(pulses=0, seconds=each * sizes[0] * sizes[1] * self.repeats)
+        count = -(-sizes[0] // DRIVEN) * -(-sizes[1] // DRIVEN)
+        return Estimate(
+            pulses=0, seconds=(HARDWARE_BLOCK if hardware else SIMULATED_BLOCK) * count * self.repeats
+        )
+
+    def execute(self, plan: MapPlan, bench: Bench, stream: Stream) -> Mapped:
+        """Read everything once, again and again."""
+        if plan.blocks:
+            conductance = self._read_blocks(plan, bench, stream)
+        else:
+            reader = Reader(plan.reads, bench, stream, self.array, 1, int(self.repeats))
+            reader.read_all(np.zeros(int(self.repeats)), None)
+            conductance = reader.found.conductance
+        cells = plan.reads.cells
+        mean = conductance.mean(axis=0)
+        deviation = conductance.std(axis=0, ddof=1) if len(conductance) > 1 else np.full_like(mean, np.nan)
+        stream.snapshot(f"{self.array}_mean", cells.ascending(mean), bench.now())
+        stream.snapshot(f"{self.array}_deviation", cells.ascending(deviation), bench.now())
+        rows, columns = self._tell_lines(cells, mean, stream)
+        noise = float(np.median(deviation)) if len(conductance) > 1 else 0.0
+        # A cell that was never formed reads as much as noise makes of it.
+        formed_above = plan.chip.write_verify.formed_above + SURE * noise / np.sqrt(len(conductance))
+        known = mean[mean > formed_above]
+        summary = {
+            "cells": cells.count,
+            "repeats": int(self.repeats),
+            "median": told(np.median(known)) if known.size else None,
+            "deviation": told(np.median(deviation)),
+            "formed_above": float(formed_above),
+            **classes(mean, plan.chip.level_scale(), formed_above),
+            "outlier_rows": len(rows),
+            "outlier_columns": len(columns),
+            "virtual_seconds": bench.now(),
+        }
+        return Mapped(conductance, mean, deviation, rows, columns, summary)
+
+    def _read_blocks(self, plan: MapPlan, bench: Bench, stream: Stream) -> Floats:
+        cells, volts = plan.reads.cells, plan.reads.volts
+        conductance = np.full((int(self.repeats), *cells.shape), np.nan)
+        for repeat, image in enumerate(conductance):
+            done = repeat * len(plan.blocks)
+            together = (
+                _alike(plan.blocks) if isinstance(bench, ArrayBench) else [[one] for one in plan.blocks]
+            )
+            for some in together:
+                self._read_some(some, cells, volts, bench, image)
+                done += len(some)
+                stream.progress("reading", done, len(plan.blocks) * len(conductance))
+            stream.snapshot(f"{self.array}_conductance", cells.ascending(image), bench.now())
+        return conductance
+
+    def _read_some(
+        self, some: list[Block], cells: CellRange, volts: float, bench: Bench, image: Floats
+    ) -> None:
+        """Read blocks, of one shape where they are several, into an image of all cells."""
+        driven = volts * np.eye(len(some[0][0]))
+        if isinstance(bench, ArrayBench):
+            rows, columns = (np.stack(lines) for lines in zip(*some, strict=True))
+            voltages = np.broadcast_to(driven, (len(some), *driven.shape))
+            currents = bench.multiply_blocks(self.array, cells.rows[rows], cells.columns[columns], voltages)
+            image[rows[:, :, None], columns[:, None, :]] = currents / volts
+            return
+        for rows, columns in some:
+            bench.connect_multiply(self.array, cells.rows[rows].tolist(), cells.columns[columns].tolist())
+            image[np.ix_(rows, columns)] = bench.multiply(driven) / volts
+
+    def _tell_lines(self, cells: CellRange, mean: Floats, stream: Stream) -> tuple[list[int], list[int]]:
+        """Record the means of lines, say which stand out, and return them."""
+        found = []
+        scores = line_scores(mean)
+        for kind, name in enumerate(("row", "column")):
+            lines = (cells.rows, cells.columns)[kind]
+            out = outliers(scores[kind], lines)
+            stream.record_block(
+                "lines",
+                {
+                    "kind": np.full(len(lines), kind),
+                    "line": lines,
+                    "mean": mean.mean(axis=1 - kind),
+                    "score": scores[kind],
+                    "outlier": np.isin(lines, out),
+                },
+            )
+            if out:
+                more = f" and {len(out) - 10} more" if len(out) > 10 else ""
+                stream.say(f"{name}s whose means stand out: {', '.join(map(str, out[:10]))}{more}", "WARNING")
+            found.append(out)
+        return found[0], found[1]
+
+
+def blocks(array: ArrayMap, cells: CellRange, most_rows: int, most_columns: int) -> Iterator[Block]:
+    """Divide cells into blocks that a DAQ drives and reads at once, each within a segment of the array.
+
+    Returns places in the cells' rows and columns.
+    """
+    for rows in _parts(cells.rows, most_rows, array.segment):
+        for columns in _parts(cells.columns, most_columns, array.segment):
+            yield rows, columns
+
+
+def _alike(found: tuple[Block, ...]) -> list[list[Block]]:
+    """Return blocks in lots of one shape, `AT_ONCE` at most."""
+    lots: dict[tuple[int, int], list[Block]] = {}
+    for block in found:
+        lots.setdefault((len(block[0]), len(block[1])), []).append(block)
+    return [lot[start : start + AT_ONCE] for lot in lots.values() for start in range(0, len(lot), AT_ONCE)]
+
+
+def _parts(lines: Lines, most: int, segment: int | None) -> list[Lines]:
+    """Return places of lines in parts of at most so many, each part in one segment."""
+    part = np.zeros(len(lines), np.int64) if segment is None else lines // segment
+    return [
+        places[start : start + most]
+        for number in np.unique(part)
+        for places in [np.flatnonzero(part == number)]
+        for start in range(0, len(places), most)
+    ]
