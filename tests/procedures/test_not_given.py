@@ -91,6 +91,7 @@ def shortest(name: str) -> dict[str, Any]:
         "program": {"digits": np.array([[0, 7], [5, 6]])},
         "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vectors": 1, "shots": 2},
         "invert": {"matrix": np.array([[2.0, 1.0], [0.0, 1.0]]), "vectors": 1},
+        "retention": {**CELLS, "last": 2.0},
     }.get(name, CELLS)
 
 
@@ -131,6 +132,7 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
     ("program", "column"): lambda result, file: file.cells.endswith(", 0:2]"),
     ("program", "passes"): lambda result, file: result.summary["reads"] == result.summary["pulses"] + 4,
     ("read", "interval"): lambda result, file: result.times[1] - result.times[0] < 1.0,
+    ("retention", "age"): lambda result, file: result.summary["age"] == 0.0,
     ("sweep", "highest"): lambda result, file: result.voltages.max() == 0.0,
     ("sweep", "lowest"): lambda result, file: result.voltages.min() == 0.0,
     ("sweep", "delay"): lambda result, file: result.summary["virtual_seconds"] < 10.0,
@@ -153,10 +155,16 @@ USED: dict[tuple[str, str], Callable[[Any, RunFile], bool]] = {
 }
 OTHERWISE: dict[str, float] = {
     "row": 3, "column": 3, "passes": 2, "interval": 10.0, "highest": 0.3, "lowest": -0.2, "delay": 10.0,
-    "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3,
+    "wait": 1000.0, "seed": 7, "tolerance": 0.5, "steps": 3, "age": 60.0,
 }  # fmt: skip
-ABOVE = {("read", "read_voltage"), ("sweep", "gate")}
-"""The first is refused at 0, the second is looked for at the word line above."""
+REFUSED = {
+    ("read", "read_voltage"),
+    ("noise", "read_voltage"),
+    ("map", "read_voltage"),
+    ("retention", "temperature"),
+}
+ABOVE = {*REFUSED, ("sweep", "gate")}
+"""Those are refused at 0, the last one is looked for at the word line above."""
 
 
 def test_every_number_that_may_be_0_is_looked_at_where_it_is_used():

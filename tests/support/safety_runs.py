@@ -75,6 +75,12 @@ SHORTEST: dict[str, dict[str, Any]] = {
     "sweep": {"rows": "0:1", "columns": "0:2", "step": 0.1},
     "multiply": {"matrix": np.array([[3.0, -2.0]]), "bits": 3, "vector_bits": 2, "vectors": 1, "shots": 2},
     "invert": {"matrix": np.array([[0.8, 0.2], [0.1, 0.7]]), "vectors": 1, "scales": 4},
+    "switching": {"rows": "0:1", "columns": "0:2", "cycles": 1},
+    "endurance": {"rows": "0:1", "columns": "0:2", "cycles": 3},
+    "disturb": {"rows": "0:1", "columns": "0:2", "pulses": 2},
+    "retention": {"rows": "0:1", "columns": "0:2", "last": 2.0},
+    "noise": {"rows": "0:1", "columns": "0:2", "samples": 64, "series": 1},
+    "map": {"rows": "0:2", "columns": "0:2", "repeats": 1},
 }
 # All known procedures, so that a new one is tested automatically.
 PROCEDURES: dict[str, Callable[[], Procedure]] = {

@@ -83,7 +83,10 @@ def level_rows(
             rows["deviation"].append(float(some.std(ddof=1)) if len(some) > 1 else math.nan)
             rows["robust_deviation"].append(robust_deviation(some))
             rows["inside"].append(float(inside[number, of].mean()))
-    return {name: np.array(values) for name, values in rows.items()}
+    return {
+        name: np.array(values, dtype=np.int64 if name == "level" else np.float64)
+        for name, values in rows.items()
+    }
 
 
 def by_level(

@@ -108,7 +108,7 @@ class Noise(Procedure):
         "Reads in a row, timed by the instrument", minimum=64, maximum=2500, default=2500
     )
     series = IntegerParameter("Series of such reads", minimum=1, maximum=1000, default=4)
-    delay = FloatParameter("Wait before each read", units="s", minimum=0.0, maximum=100.0, default=0.0)
+    delay = FloatParameter("Wait before each read, none unless given", units="s", minimum=1e-6, maximum=100.0)
     read_voltage = FloatParameter(
         "Read voltage, the bench's unless given", units="V", minimum=0.0, maximum=10.0
     )
@@ -137,8 +137,11 @@ class Noise(Procedure):
         return NoisePlan(given, volts, chip.write_verify.formed_above, rng)
 
     def in_use(self, plan: NoisePlan) -> Mapping[str, tuple[float, str]]:
-        """Return the voltage at the bit line."""
-        return {"read_voltage": (plan.volts, "the bench's")}
+        """Return the voltage at the bit line, and the wait."""
+        return {
+            "read_voltage": (plan.volts, "the bench's"),
+            "delay": (0.0, "as fast as the instrument reads"),
+        }
 
     def layout(self, plan: NoisePlan) -> Layout:
         """Declare tables of reads, spectra, Allan deviations and of what was found of each cell."""
@@ -218,6 +221,10 @@ class Noise(Procedure):
         """Return the name of the cells."""
         return f"Noise of {self._cells_as_given()}"
 
+    @property
+    def _wait(self) -> float:
+        return 0.0 if self.delay is None else float(self.delay)
+
     def estimate(self, given: CellRange, source: BenchSource) -> Estimate:
         """Estimate the time from that of a read; there are no pulses."""
         samples, simulation = given.count * self.samples * self.series, source.bench.simulation
@@ -225,7 +232,7 @@ class Noise(Procedure):
             return Estimate(
                 pulses=0, seconds=samples * (SIMULATED_SAMPLE if simulation.instruments else AT_ONCE_SAMPLE)
             )
-        each = HARDWARE_SAMPLE + float(self.delay) + source.bench.read.nplc / LINE_FREQUENCY
+        each = HARDWARE_SAMPLE + self._wait + source.bench.read.nplc / LINE_FREQUENCY
         return Estimate(pulses=0, seconds=samples * each)
 
     def execute(self, plan: NoisePlan, bench: Bench, stream: Stream) -> Noises:
@@ -243,7 +250,7 @@ class Noise(Procedure):
             for which in range(count):
                 stream.progress("reading", number * count + which, cells.count * count)
                 begun = bench.now()
-                series[i, j, which] = bench.read_list(cell, length, plan.volts, delay=float(self.delay))
+                series[i, j, which] = bench.read_list(cell, length, plan.volts, delay=self._wait)
                 interval = max((bench.now() - begun - overhead[0]) / (length - TIMED), overhead[1])
                 intervals.append(interval)
                 self._record_series(cell, which, series[i, j, which], interval, stream)
@@ -266,8 +273,8 @@ class Noise(Procedure):
     def _overhead(self, cell: Cell, plan: NoisePlan, bench: Bench) -> tuple[float, float]:
         """Return the time that a short list takes, s, and the least time from read to read that can be."""
         begun = bench.now()
-        bench.read_list(cell, TIMED, plan.volts, delay=float(self.delay))
-        return bench.now() - begun, bench.file.read.nplc / LINE_FREQUENCY / 10.0 + float(self.delay)
+        bench.read_list(cell, TIMED, plan.volts, delay=self._wait)
+        return bench.now() - begun, bench.file.read.nplc / LINE_FREQUENCY / 10.0 + self._wait
 
     def _record_series(self, cell: Cell, which: int, values: Floats, interval: float, stream: Stream) -> None:
         count = len(values)

@@ -57,6 +57,7 @@ class Retained:
     path: Path = field(default=Path())
     units: ClassVar[Mapping[str, str]] = {
         "elapsed": "s",
+        "age": "s",
         "temperature": "K",
         "virtual_seconds": "s",
         **{
@@ -76,13 +77,14 @@ class RetentionPlan:
     ----------
     moments : (reads,) array
         s after the first read.
-    temperature : float or None
-        K; None to leave the chip as it is.
+    temperature, found : float or None
+        K; None to leave the chip as it is; and as it was found, None where nothing tells.
     """
 
     reads: ReadPlan
     moments: Floats
     temperature: float | None
+    found: float | None
     levels: Levels
     formed_above: float
     rng: np.random.Generator
@@ -128,10 +130,15 @@ class Retention(Procedure):
             ReadPlan(given, bench.file.read.voltage),
             np.concatenate([[0.0], moments]),
             kelvin,
+            None if bench.simulated is None else float(bench.simulated.chip.temperature),
             chip.level_scale(),
             chip.write_verify.formed_above,
             rng,
         )
+
+    def in_use(self, plan: RetentionPlan) -> Mapping[str, tuple[float | str, str]]:
+        """Return the temperature, where something tells it."""
+        return {} if plan.found is None else {"temperature": (plan.found, "the chip's")}
 
     def layout(self, plan: RetentionPlan) -> Layout:
         """Declare the table and maps of reads, as `Read` has them, and a table of levels."""
@@ -228,7 +235,8 @@ class Retention(Procedure):
             "unformed": unformed,
             "reads": int(conductance.size) * samples,
             "elapsed": float(elapsed[-1]),
-            "temperature": plan.temperature,
+            "age": float(self.age),
+            "temperature": plan.found if plan.temperature is None else plan.temperature,
             **by_level(ages, conductance, digits, inside, plan.rng),
             "virtual_seconds": bench.now(),
         }

@@ -19,13 +19,13 @@ def pulse_parameters() -> tuple[FloatParameter, ...]:
     return (
         FloatParameter("SET voltage, the chip map's unless given", units="V", minimum=0.01, maximum=10.0),
         FloatParameter(
-            "Word line in a SET, for the highest level unless given", units="V", minimum=0.0, maximum=10.0
+            "Word line in a SET, for the highest level unless given", units="V", minimum=0.01, maximum=10.0
         ),
         FloatParameter(
             "RESET voltage, the chip map's full one unless given", units="V", minimum=0.01, maximum=10.0
         ),
         FloatParameter(
-            "Word line in a RESET, the chip map's unless given", units="V", minimum=0.0, maximum=10.0
+            "Word line in a RESET, the chip map's unless given", units="V", minimum=0.01, maximum=10.0
         ),
         FloatParameter("Pulse width, the chip map's unless given", units="s", minimum=1e-9, maximum=1.0),
     )
