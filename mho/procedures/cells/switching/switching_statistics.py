@@ -19,6 +19,7 @@ from mho.procedures.cells.robust import robust_deviation
 
 Floats = NDArray[np.float64]
 
+ROUNDS = 20  # of a fixed point that is found to a thousandth in five
 TAIL = 0.05  # share beyond the worst-case window
 
 
@@ -46,8 +47,8 @@ def variance_components(values: Floats) -> tuple[float, float]:
 def lag_one(values: Floats) -> float:
     """Return the autocorrelation of successive cycles, all cells together; NaN with fewer than five cycles.
 
-    That of a series of n about its own mean is low by (1 + 3 r)/n, which is corrected (Marriott and Pope, Biometrika 41,
-    390 (1954)).
+    Deviations from the mean of a short series are too small by that mean's own variance v, which for a first-order memory r
+    is known: what is found is (r - v)/(1 - v), and is solved for r.
     """
     cycles = values.shape[1]
     deviations = values - _nanmean(values)[:, None]
@@ -56,11 +57,20 @@ def lag_one(values: Floats) -> float:
     if cycles < 5 or not pairs.any():
         return math.nan
     filled = np.where(known, deviations, 0.0)
-    variance = (filled**2).sum() / known.sum()
-    covariance = (filled[:, 1:] * filled[:, :-1]).sum() / pairs.sum()
+    variance = float((filled**2).sum() / known.sum())
     if not variance > 0.0:
         return math.nan
-    return float((cycles * covariance / variance + 1.0) / (cycles - 3))
+    found = float((filled[:, 1:] * filled[:, :-1]).sum() / pairs.sum()) / variance
+    memory = found
+    for _ in range(ROUNDS):
+        memory = found + _variance_of_mean(memory, cycles) * (1.0 - found)
+    return memory
+
+
+def _variance_of_mean(memory: float, count: int) -> float:
+    """Return the variance of the mean of `count` values with this memory from one to the next, of unit variance."""
+    r = min(max(memory, -0.99), 0.99)
+    return ((1.0 + r) / (1.0 - r) - 2.0 * r * (1.0 - r**count) / (count * (1.0 - r) ** 2)) / count
 
 
 def correlation(one: Floats, other: Floats) -> float:
