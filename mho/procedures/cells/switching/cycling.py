@@ -210,7 +210,7 @@ class Cycler:
     conductance : (rows, columns, 2, cycles) array
         S; NaN where not read.
     formed : (rows, columns) array of bool
-        Cells that conduct after a SET.
+        Cells that conduct.
     """
 
     def __init__(self, plan: SwitchingPlan, bench: Bench, stream: Stream, array: str, cycles: int) -> None:
@@ -267,7 +267,7 @@ class Cycler:
                 formed = visit.read(everyone)[0] > self._pulses.formed_above
                 dark = np.flatnonzero(~formed)
                 if dark.size:
-                    formed[dark] = apply(self._pulses.set, dark)[0] > self._pulses.formed_above
+                    formed[dark] = apply(self._pulses.probe, dark)[0] > self._pulses.formed_above
                 which = np.flatnonzero(formed)
                 self.formed[:] = formed.reshape(self.formed.shape)
                 for cycle in range(self._cycles if which.size else 0):
@@ -291,8 +291,8 @@ class Cycler:
 
 
 def conducts(bench: Bench, cell: Cell, pulses: FullPulses) -> bool:
-    """Return whether a cell conducts, if need be after a SET: one that does not was never formed, or is stuck."""
+    """Return whether a cell conducts, if need be after a SET that forms no cell."""
     if bench.read(cell) > pulses.formed_above:
         return True
-    bench.pulse(cell, pulses.set)
+    bench.pulse(cell, pulses.probe)
     return bench.read(cell) > pulses.formed_above

@@ -12,6 +12,7 @@ from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.parameters import FloatParameter
 
 OURS = "the chip map's"
+PROBED = 2.0 / 3.0  # of the lowest forming voltage: SETs cells of every kind that we know
 
 
 def pulse_parameters() -> tuple[FloatParameter, ...]:
@@ -37,14 +38,17 @@ class FullPulses:
 
     Attributes
     ----------
+    probe : Pulse
+        A SET far below forming, which shows whether a cell in HRS was ever formed, and forms none.
     formed_above : float
-        Conductance (S) of a cell that conducts: one that does not reach it by a SET was never formed, or is stuck.
+        Conductance (S) of a cell that conducts: one that does not reach it by the probe was never formed, or is stuck.
     middle : float
         Between the two states, S.
     """
 
     set: Pulse
     reset: Pulse
+    probe: Pulse
     formed_above: float
     middle: float
 
@@ -69,14 +73,13 @@ def full_pulses(procedure: Any, chip: ChipMap) -> FullPulses:
 
     width = given("width", settings.width)
     gate = given("set_gate", round(settings.set_offset + levels[-1] / settings.set_slope, 6))
+    volts = given("set_voltage", settings.set_voltage)
+    probed = min(volts, PROBED * settings.forming_voltages[0])
+    reset_gate = given("reset_gate", settings.reset_gate)
     return FullPulses(
-        Pulse("set", given("set_voltage", settings.set_voltage), width, gate),
-        Pulse(
-            "reset",
-            given("reset_voltage", settings.reset_full),
-            width,
-            given("reset_gate", settings.reset_gate),
-        ),
+        Pulse("set", volts, width, gate),
+        Pulse("reset", given("reset_voltage", settings.reset_full), width, reset_gate),
+        Pulse("set", probed, width, gate),
         settings.formed_above,
         0.5 * levels[-1],
     )
@@ -94,14 +97,14 @@ def prepared_pulses(procedure: Any, cells: CellRange, bench: Bench) -> FullPulse
     check_inside(chip.array(procedure.array), cells)
     bench.check_read()
     pulses = full_pulses(procedure, chip)
-    for pulse in (pulses.set, pulses.reset):
+    for pulse in (pulses.set, pulses.reset, pulses.probe):
         bench.check_pulse(pulse)
     return pulses
 
 
 def unformed_message(unformed: int, cells: int) -> str:
-    """Return what a run says of cells that do not conduct after a SET."""
+    """Return what a run says of cells that were never formed, or do not conduct after a SET."""
     some = (
         "none of the cells conducts" if unformed == cells else f"{unformed} of {cells} cells do not conduct"
     )
-    return f"{some} after a SET: they were never formed, or are stuck; form them first"
+    return f"{some}: they were never formed, or are stuck; they are left out: form them first"
