@@ -1,0 +1,70 @@
+"""Noise on both benches: the instrument's own time, tables, the traps that the twin knows of, what cannot be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from formed_cells import bench_with, changed_preset
+
+from mho import run
+from mho.errors import ChipMapError, InputError, LimitError
+from mho.instruments import Cell, open_bench
+from mho.procedures import Noise
+from mho.runs import RunFile
+
+
+@pytest.mark.parametrize("name", ["simulated", "arrays"])
+def test_series_spectra_and_what_they_tell_are_in_the_file(name, tmp_path):
+    with bench_with([[3, 7]], name) as bench:
+        procedure = Noise(rows="0", columns="0:3", samples=300, series=2)
+        noises = run(procedure, bench, seed=1, output=tmp_path)
+        moments = [bench.now()]
+        for count in (110, 10):
+            bench.read_list(Cell("multiply", 0, 0), count)
+            moments.append(bench.now())
+    assert noises.series.shape == (1, 3, 2, 300)
+    assert noises.interval == pytest.approx((2 * moments[1] - moments[0] - moments[2]) / 100, rel=0.05)
+    with RunFile(noises.path) as file:
+        table = file.table("series")
+        assert len(table["time"]) == 1200
+        assert np.diff(table["time"][:300]) == pytest.approx(noises.interval, rel=1e-6)
+        np.testing.assert_array_equal(table["conductance"][:300], noises.series[0, 0, 0])
+        assert set(file.table("spectra")["column"]) == set(file.table("allan")["column"]) == {0, 1}
+        assert file.table("noise")["mean"] == pytest.approx(noises.series[0, :2].mean(axis=(1, 2)))
+        assert noises.summary["unformed"] == 1
+        assert any("1 of 3 cells read below" in entry.message for entry in file.log())
+
+
+def test_a_trap_is_found_at_the_wire_with_its_dwell_times(monkeypatch, tmp_path):
+    changed_preset(monkeypatch, "pku", rtn_share=1.0, rtn_fastest=8e-3, rtn_slowest=12e-3)
+    with bench_with([[5]], "simulated") as bench:
+        noises = run(Noise(rows="0", columns="0", series=1), bench, seed=1, output=tmp_path)
+    (telegraph,) = noises.telegraph.values()
+    rate = 1.0 / telegraph.dwell_low + 1.0 / telegraph.dwell_high
+    assert 5e-3 < 1.0 / rate < 20e-3
+    assert noises.summary["telegraph_share"] == 1.0
+    assert noises.summary["telegraph_share_low"] < 1.0
+    with RunFile(noises.path) as file:
+        found = file.table("noise")
+        assert (found["levels"][0], found["high"][0]) == (2, telegraph.high)
+
+
+def test_a_wait_before_each_read_is_the_instrument_s(tmp_path):
+    with bench_with([[5]], "simulated") as bench:
+        noises = run(Noise(rows="0", columns="0", samples=64, series=1, delay=0.05), bench, output=tmp_path)
+    assert noises.interval == pytest.approx(0.0505, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("procedure", "error", "said"),
+    [
+        (Noise(rows="1999"), ChipMapError, "row 1999"),
+        (Noise(read_voltage=5.0), LimitError, "bit line"),
+        (Noise(read_voltage=0.0), InputError, "read_voltage is 0 V"),
+        (Noise(rows="0:100", columns="0:100"), InputError, "are more than the 20,000,000 a run may have"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(procedure, error, said, tmp_path):
+    with open_bench(seed=1) as bench, pytest.raises(error, match=said):
+        run(procedure, bench, output=tmp_path)
+    assert not list(tmp_path.iterdir())

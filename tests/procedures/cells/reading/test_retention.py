@@ -1,0 +1,152 @@
+"""Retention: drift and spread as the twin's laws have them, temperature, taking up what was interrupted, what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from formed_cells import bench_with, changed_preset
+
+from mho import run
+from mho.errors import Aborted, BenchError, ChipMapError, InputError
+from mho.instruments import open_bench
+from mho.instruments.bench_file.bench_file import load_bench_file
+from mho.instruments.laboratory.laboratory import Laboratory
+from mho.instruments.laboratory.served_file import served_text, write_served
+from mho.instruments.laboratory.serving import Server
+from mho.instruments.laboratory.stand_in import stand_in
+from mho.procedures import Retention
+from mho.procedures.cells.reading.drift import drift_coefficients, level_rows, line
+from mho.procedures.stream import Control
+from mho.runs import RunFile
+
+AGE = 1000.0  # s
+LEVELS = 1 + np.arange(21 * 20).reshape(21, 20) % 7
+
+
+def test_the_slope_over_log_time_is_found_for_each_cell_from_the_reads_that_have_an_age():
+    ages = np.array([0.0, 1.0, 10.0, 100.0, 1000.0])[:, None] * np.ones(3)
+    true = np.array([-0.2e-6, 0.0, 0.1e-6])
+    conductance = 20e-6 + true * np.log10(np.maximum(ages, 1.0))
+    conductance[0] = 99.0  # at age 0 there is no logarithm
+    conductance[2, 1] = np.nan
+    np.testing.assert_allclose(drift_coefficients(ages, conductance), true, atol=1e-18)
+    assert np.isnan(drift_coefficients(ages[:2], conductance[:2])).all()
+    assert line(np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0])) == pytest.approx((1.0, 2.0))
+
+
+def test_the_rows_of_a_level_are_changes_since_the_first_read_and_the_share_inside():
+    conductance = np.array([[1.0, 2.0, 9.0], [2.0, 5.0, 9.0]])
+    inside = np.array([[True, True, True], [True, False, True]])
+    rows = level_rows(np.array([0.0, 7.0]), conductance, np.array([3, 3, -1]), inside)
+    assert rows["level"].tolist() == [3, 3]
+    assert rows["elapsed"].tolist() == [0.0, 7.0]
+    assert rows["change"].tolist() == [0.0, 2.0]
+    assert rows["deviation"][1] == pytest.approx(np.sqrt(2.0))
+    assert rows["inside"].tolist() == [1.0, 0.5]
+
+
+def test_drift_and_spread_of_the_twin_s_cells_are_those_of_its_law(monkeypatch, tmp_path):
+    """Of `quiet`: mean -0.089 ln(1 + t) uS, deviation 0.042 ln(1 + t/5.8e-5 s) uS (arXiv 2502.04524)."""
+    changed_preset(monkeypatch, "quiet", read_noise=0.0, rtn_share=0.0, white_noise=0.0)
+    with bench_with(LEVELS, "arrays", "quiet") as bench:
+        bench.wait_until(bench.now() + AGE)
+        procedure = Retention(rows="0:21", columns="0:20", first=10.0, last=1e6, age=AGE)
+        retained = run(procedure, bench, seed=1, output=tmp_path)
+    decade = np.log(10.0)
+    drifts = [retained.summary[f"level_{level}"] for level in range(2, 8)]
+    assert np.mean([one["drift"] for one in drifts]) == pytest.approx(-0.089e-6 * decade, rel=0.08)
+    assert np.mean([one["drift_deviation"] for one in drifts]) == pytest.approx(0.042e-6 * decade, rel=0.1)
+    held = [one["drift_low"] < -0.089e-6 * decade < one["drift_high"] for one in drifts]
+    assert sum(held) >= 4
+    spread = 0.042e-6 * np.log((1e6 + AGE) / AGE)
+    assert np.mean([one["spread"] for one in drifts]) == pytest.approx(spread, rel=0.1)
+    assert all(one["inside"] < one["inside_at_start"] for one in drifts)
+    with RunFile(retained.path) as file:
+        assert file.length("retention") % len(retained.elapsed) == 0
+        assert {figure.name for figure in file.figures} >= {"drift", "spread", "inside"}
+
+
+def test_reads_come_at_log_spaced_moments_of_the_bench_s_clock_and_before_the_first(tmp_path):
+    with bench_with([[3, 5]], "simulated") as bench:
+        procedure = Retention(rows="0", columns="0:2", first=1.0, last=1000.0, per_decade=1)
+        retained = run(procedure, bench, seed=1, output=tmp_path)
+    assert retained.elapsed == pytest.approx([0.0, 1.0, 10.0, 100.0, 1000.0], abs=1e-6)
+    assert retained.digits.tolist() == [[3, 5]]
+
+
+def test_hot_cells_lose_what_the_activation_energy_says_and_the_chip_cools_again(monkeypatch, tmp_path):
+    changed_preset(monkeypatch, "ideal", retention_time=1e5, retention_temperature=398.15)
+    with bench_with([[7, 7]], "simulated", "ideal") as bench:
+        left = []
+        for number, kelvin in enumerate((None, 398.15)):
+            procedure = Retention(rows="0", columns="0:2", last=1e4, per_decade=1, temperature=kelvin)
+            retained = run(procedure, bench, seed=1, output=tmp_path / f"{number}.h5")
+            left.append(float((retained.conductance[-1] / retained.conductance[0]).mean()))
+            assert bench.simulated.chip.temperature == pytest.approx(298.15)
+    assert left[0] == pytest.approx(1.0, abs=1e-3)
+    assert left[1] == pytest.approx(np.exp(-0.1), rel=0.01)
+    assert retained.summary["temperature"] == 398.15
+
+
+def test_cells_that_were_never_formed_are_left_out_and_it_is_said(tmp_path):
+    with bench_with([[3]], "arrays") as bench:
+        retained = run(Retention(rows="0", columns="0:2", last=2.0), bench, seed=1, output=tmp_path)
+    assert retained.digits.tolist() == [[3, -1]]
+    assert retained.summary["level_3"]["cells"] == 1
+    with RunFile(retained.path) as file:
+        assert any("1 of 2 cells read below 0.1 µS" in entry.message for entry in file.log())
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    source = load_bench_file("switched")
+    with Server(Laboratory(stand_in(source), preset="ideal", seed=1), 0) as server:
+        write_served(tmp_path / "served.toml", served_text(source, server.endpoints))
+        yield str(tmp_path / "served.toml")
+
+
+def test_on_instruments_an_interrupted_run_goes_on_at_the_moments_of_the_first(served, tmp_path):
+    def procedure() -> Retention:
+        return Retention(rows="0", columns="0:2", first=0.3, last=1.5, per_decade=4)
+
+    control = Control()
+
+    def look(event: object) -> None:
+        with RunFile(tmp_path / "1.h5") as file:
+            if len(file.map_times("multiply_conductance")) >= 2:
+                control.abort("enough")
+
+    with pytest.raises(Aborted):
+        run(procedure(), served, seed=1, output=tmp_path / "1.h5", observers=[look], control=control)
+    with RunFile(tmp_path / "1.h5") as file:
+        done, before = len(file.map_times("multiply_conductance")), file.table("reads")
+    assert 2 <= done < 5
+    whole = run(procedure(), served, seed=1, output=tmp_path / "2.h5", resume_of=tmp_path / "1.h5")
+    with RunFile(whole.path) as file:
+        assert any(f"{done} of 5 repeats are taken over" in entry.message for entry in file.log())
+        np.testing.assert_array_equal(file.table("reads")["time"][: 2 * done], before["time"][: 2 * done])
+    assert (np.diff(whole.elapsed) > 0.0).all()
+    assert whole.elapsed[-1] >= 1.5
+
+
+def test_on_instruments_a_temperature_is_refused_with_what_to_do(served, tmp_path):
+    with pytest.raises(BenchError, match=r"has no temperature controller.*set the chuck by hand"):
+        run(Retention(temperature=398.0), served, output=tmp_path / "hot.h5")
+    assert not (tmp_path / "hot.h5").exists()
+
+
+@pytest.mark.parametrize(
+    ("procedure", "error", "said"),
+    [
+        (Retention(first=10.0, last=1.0), InputError, "last is 1 s, before first, which is 10 s"),
+        (Retention(temperature=0.0), InputError, "temperature is 0 K"),
+        (Retention(rows="0:2000"), ChipMapError, "row 1999"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(procedure, error, said, tmp_path):
+    with open_bench(seed=1) as bench, pytest.raises(error, match=said):
+        run(procedure, bench, output=tmp_path)
+    assert not list(tmp_path.iterdir())
