@@ -42,6 +42,7 @@ def grab_window(run: Path, picture: Path) -> None:
 def main() -> None:
     """Make them all."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from pictures_cells import plot_cells
     from pictures_chip import grab_chip_panel
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments
@@ -61,6 +62,7 @@ def main() -> None:
         run = solve(Path(folder))
         analysis.plot(run, PICTURES / "plot.png")
         plot_experiments(Path(folder), PICTURES)
+        plot_cells(Path(folder), PICTURES)
         grab_window(run, PICTURES / "window.png")
         grab_main_window(PICTURES)
         grab_chip_panel(run, PICTURES)

@@ -61,7 +61,7 @@ def test_options_are_completed_with_those_of_the_procedure_that_is_named(offered
 
 def test_names_that_are_known_are_completed(offered) -> None:
     assert set(offered("mho run ")) == set(known_procedures())
-    assert offered("mho rehearse lab.toml sw") == ["sweep"]
+    assert offered("mho rehearse lab.toml swe") == ["sweep"]
     assert offered("mho solve --preset ") == list(CELL_PRESETS)
     assert offered("mho queue add read --preset p") == ["pku"]
     benches = offered("mho run read --bench ")

@@ -4,13 +4,14 @@
 
 A window is looked at from time to time only. A failure is known to lie between the last good look and the first bad one,
 and that of a cell that never failed beyond its last look: the likelihood is that of censored intervals (Meeker and Escobar,
-Statistical Methods for Reliability Data (1998), section 2.4 (?)). Intervals are Wald's, of the logarithms of the parameters
-(section 8.4 (?)).
+Statistical Methods for Reliability Data (1998), section 2.4 (?)). Intervals are those of the likelihood's profile (section
+8.3 (?)), as a few failures between few looks leave it far from a parabola.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-QUANTILE = 1.959963984540054  # of a normal distribution, for 95 %
-WIDEST = 5.0  # deviation of a parameter's logarithm from which it is not known at all
+CHI_SQUARE = 3.841458820694124  # 95 % of one degree of freedom lie below
+FIRST_STEP, WIDEST = (
+    0.02,
+    6.0,
+)  # of a parameter's logarithm, away from the likeliest; beyond the last it is not known
+STEEPEST = 5.0  # logarithm of the largest shape
 SWITCHES = 2.0  # LRS/HRS from which a cell with too narrow a window still switches
 GOOD, STUCK_LRS, STUCK_HRS, NARROW = range(4)
 REASONS = ("good", "stuck in LRS", "stuck in HRS", "window below the ratio")
@@ -48,7 +53,7 @@ def judge(lrs: float, hrs: float, ratio: float, middle: float, least: float) -> 
 class Weibull:
     """A fitted distribution of lifetimes; each interval holds the truth with 95 %.
 
-    Where all failed between the same two looks nothing tells the shape, which is NaN; the scale lies between the looks.
+    Where all may have failed at the same count nothing bounds the shape, which is NaN.
     """
 
     scale: float
@@ -73,9 +78,6 @@ def fit_weibull(good: Floats, bad: Floats) -> Weibull | None:
     if failed.sum() < 2:
         return None
     good = np.maximum(good, 0.0)
-    low, high = float(good[failed].max()), float(bad[failed].min())
-    if low < high and (good <= low).all():
-        return Weibull(math.sqrt(max(low, 0.5) * high), math.nan, (low, high), (math.nan, math.nan))
     middles = np.sqrt(np.maximum(good, bad / 10.0) * bad)[failed]
     spread = float(np.std(np.log(middles)))
     # Of a Weibull distribution, log n has the deviation 1.28/shape.
@@ -88,17 +90,14 @@ def fit_weibull(good: Floats, bad: Floats) -> Weibull | None:
         minus_log_likelihood, start, method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-9}
     )
     place = np.asarray(found.x)
-    deviation = _deviations(minus_log_likelihood, place)
-    scale, shape = np.exp(place)
-    ends = np.exp(np.minimum(place + QUANTILE * np.outer([-1.0, 1.0], deviation), 700.0))
-    ends[:, deviation > WIDEST] = np.nan
-    (lowest, least), (highest, most) = ends.tolist()
-    return Weibull(float(scale), float(shape), (lowest, highest), (least, most))
+    ends = [_profile_interval(minus_log_likelihood, place, axis) for axis in range(2)]
+    scale, shape = np.exp(place).tolist()
+    return Weibull(scale, shape if place[1] < STEEPEST - 1.0 else math.nan, *ends)
 
 
 def _minus_log_likelihood(place: Floats, good: Floats, bad: Floats) -> float:
     """Return -log likelihood at (log scale, log shape)."""
-    shape = math.exp(min(place[1], 5.0))
+    shape = math.exp(min(place[1], STEEPEST))
     with np.errstate(over="ignore"):
         before = np.exp(np.minimum(shape * (np.log(np.maximum(good, 1e-300)) - place[0]), 600.0))
         after = np.exp(np.minimum(shape * (np.log(bad) - place[0]), 600.0))
@@ -107,23 +106,27 @@ def _minus_log_likelihood(place: Floats, good: Floats, bad: Floats) -> float:
     return float((before - np.log(np.maximum(share, 1e-300))).sum())
 
 
-def _deviations(function: object, place: Floats, step: float = 1e-3) -> Floats:
-    """Return standard deviations from the curvature of a negative log likelihood; infinite where it has none."""
-    of = function
-    assert callable(of)
-    size = len(place)
-    hessian = np.zeros((size, size))
-    steps = step * np.eye(size)
-    for i in range(size):
-        for j in range(size):
-            hessian[i, j] = (
-                of(place + steps[i] + steps[j])
-                - of(place + steps[i] - steps[j])
-                - of(place - steps[i] + steps[j])
-                + of(place - steps[i] - steps[j])
-            ) / (4.0 * step * step)
-    try:
-        variance = np.diag(np.linalg.inv(hessian))
-    except np.linalg.LinAlgError:
-        return np.full(size, np.inf)
-    return np.sqrt(np.where(variance > 0.0, variance, np.inf))
+def _profile_interval(function: Callable[[Floats], float], place: Floats, axis: int) -> tuple[float, float]:
+    """Return the 95 % interval of exp(place[axis]) by the likelihood's profile; NaN for an end that is not found."""
+    from scipy.optimize import brentq, minimize_scalar
+
+    best = function(place)
+
+    def excess(value: float) -> float:
+        def along(other: float) -> float:
+            return function(np.array([value, other] if axis == 0 else [other, value]))
+
+        beside = float(place[1 - axis])
+        found = minimize_scalar(along, bounds=(beside - WIDEST, beside + WIDEST), method="bounded")
+        return 2.0 * (min(float(found.fun), along(beside)) - best) - CHI_SQUARE
+
+    ends = []
+    for sign in (-1.0, 1.0):
+        near, step = float(place[axis]), FIRST_STEP
+        while step <= WIDEST and excess(float(place[axis]) + sign * step) < 0.0:
+            near, step = float(place[axis]) + sign * step, 2.0 * step
+        if step > WIDEST:
+            ends.append(math.nan)
+            continue
+        ends.append(math.exp(brentq(excess, near, float(place[axis]) + sign * step, xtol=1e-4)))
+    return ends[0], ends[1]
