@@ -333,7 +333,7 @@ class Noise(Procedure):
         """Return the result's numbers, of (cells, 3): slope, whether there is one level, relative deviation."""
         quiet = numbers[numbers[:, 1] > 0.0]
         found = len(numbers) - len(quiet)
-        low, high = binomial_interval(found, len(numbers), 0.95)
+        low, high = binomial_interval(found, len(numbers), 0.95) if len(numbers) else (None, None)
 
         def of(cells: Floats) -> dict[str, float]:
             slopes = cells[np.isfinite(cells[:, 0]), 0]
