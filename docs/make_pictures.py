@@ -45,10 +45,9 @@ def main() -> None:
     from pictures_cells import plot_cells
     from pictures_chip import grab_chip_panel
     from pictures_circuit import draw_settling
-    from pictures_experiments import plot_experiments
+    from pictures_experiments import plot_experiments, plot_strategies
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
-    from pictures_experiments import plot_experiments, plot_strategies
     from pictures_panels import grab_panels
     from pictures_slices import draw_slices
     from pictures_window import grab_main_window

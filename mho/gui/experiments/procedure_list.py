@@ -141,8 +141,10 @@ class ProceduresList(QWidget):
         if ":" in text and not left:
             self.chosen.emit(text)
         elif left:
-            self.select(left[0])
-            self.chosen.emit(left[0])
+            # A name that is typed whole is meant, whatever else its letters are found in.
+            first = text.lower() if text.lower() in left else left[0]
+            self.select(first)
+            self.chosen.emit(first)
 
     def _take(self, item: QTreeWidgetItem) -> None:
         name = item.data(0, NAME)

@@ -11,7 +11,7 @@ from window_steps import choose, drop_file, press
 
 from mho.gui.experiments.panel import ExperimentsPanel
 from mho.gui.experiments.parameter_form import ParameterForm
-from mho.gui.experiments.procedure_list import ProcedureOffer
+from mho.gui.experiments.procedure_list import NAME, ProcedureOffer
 from mho.gui.session.session import Session
 from mho.gui.widgets.output_window import OutputWindow
 from mho.instruments.bench_file.bench_file import load_bench_file
@@ -55,6 +55,17 @@ def test_procedures_are_found_by_any_word_and_shown_in_groups(panel: Experiments
     qtbot.keyClick(panel.list.search, Qt.Key.Key_Return)
     assert panel.heading.text() == "Solve A x = b"
     assert "linear equations" in panel.line.text()
+
+
+@pytest.mark.parametrize("name", ["read", "map", "Noise"])
+def test_a_name_that_is_typed_whole_is_taken_whatever_else_it_is_found_in(
+    panel: ExperimentsPanel, name: str, qtbot
+) -> None:
+    choose(panel, name, qtbot)
+    assert len(panel.list.names()) > 1 or name != "read"
+    chosen = panel.list.tree.currentItem()
+    assert chosen is not None
+    assert chosen.data(0, NAME) == name.lower()
 
 
 def test_a_procedure_is_chosen_by_a_click(panel: ExperimentsPanel, qtbot) -> None:
