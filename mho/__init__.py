@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Read,
         Solution,
         Solve,
+        Strategy,
         Sweep,
     )
     from mho.running import forecast, run, solve
@@ -58,6 +59,7 @@ else:
                 "Read",
                 "Solution",
                 "Solve",
+                "Strategy",
                 "Sweep",
             ),
             ".running": ("forecast", "run", "solve"),
@@ -100,6 +102,7 @@ __all__ = [
     "ReferenceLine",
     "Solution",
     "Solve",
+    "Strategy",
     "Sweep",
     "Table",
     "draw",

@@ -1,11 +1,12 @@
-"""The settings of write-verify: voltages, widths and bounds, from a chip map's section ``[write_verify]``.
+"""The settings of programming strategies: voltages, widths and bounds, from a chip map's section ``[write_verify]``.
 
-The defaults are those of the reference chip. `mho.procedures.cells.programming.write_verify` describes the scheme.
+The defaults are those of the reference chip. `mho.procedures.cells.programming` has the strategies that they are for.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from itertools import pairwise
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,9 +16,13 @@ Volts = Annotated[float, Field(ge=0, le=20, allow_inf_nan=False, json_schema_ext
 VoltStep = Annotated[float, Field(gt=0, le=5, allow_inf_nan=False, json_schema_extra={"unit": "V"})]
 Seconds = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "s"})]
 Siemens = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "S"})]
+Order = Literal["rows", "columns", "interleaved", "low first", "high first"]
+Verify = Literal["cell", "row", "hadamard"]
 Slope = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False, json_schema_extra={"unit": "S/V"})]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 VoltRange = Annotated[tuple[Volts, Volts], Field(json_schema_extra={"unit": "V"})]
+VoltTable = Annotated[tuple[Volts, ...], Field(max_length=1024, json_schema_extra={"unit": "V"})]
+SiemensTable = Annotated[tuple[Siemens, ...], Field(max_length=1024, json_schema_extra={"unit": "S"})]
 VoltList = Annotated[tuple[Volts, ...], Field(min_length=1, max_length=64, json_schema_extra={"unit": "V"})]
 
 
@@ -50,6 +55,27 @@ class WriteVerifySettings(StrictModel):
     futile : int
         Number of pulses of one kind in a row after which a cell outside its window is given up as stuck. Of 145,000
         simulated cells of every preset that reached their windows, none took more than 24.
+    strategy : str
+        Name of the strategy.
+    verify : str
+        How cells are read after their pulses: each ``cell`` alone by the source-measure unit, a ``row`` at once or a column
+        by ``hadamard`` patterns through the DAQ, with the pulses of all its cells before.
+    verify_reads : int
+        Reads that are averaged: of each cell, of a row, or the least number of patterns of a column.
+    verify_delay : float
+        Wait between a pulse and its verify read, s: what relaxes at once is then seen.
+    order : str
+        Order in which the cells of a block are visited.
+    attempts : int
+        Of `ispp` and `fppv`: full RESETs with what follows, after which a cell is given up.
+    ramp_start, ramp_step, ramp_steps : float, float, int
+        Of `ispp`: first word-line voltage of an attempt, its rise, and the number of SET pulses.
+    response_gates, response_levels : tuple of float
+        Of `fppv` and `model`: the chip's median conductance after one SET pulse from a RESET state, against the word-line
+        voltage. Without them the coarse curve.
+    device_spread, cycle_spread : float
+        Of `model`, to begin with: standard deviations of the gate voltage at which a SET reaches a level, V, among devices
+        and from pulse to pulse of one.
     """
 
     width: Seconds = 100e-9
@@ -73,6 +99,21 @@ class WriteVerifySettings(StrictModel):
     inner: Share = 0.8
     max_pulses: Annotated[int, Field(ge=0, le=1_000_000)] = 200
     futile: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    strategy: Annotated[str, Field(pattern=r"^[A-Za-z]\w*$", max_length=100)] = "asap"
+    verify: Verify = "cell"
+    verify_reads: Annotated[int, Field(ge=1, le=4096)] = 1
+    verify_delay: Annotated[
+        float, Field(ge=0, le=1e5, allow_inf_nan=False, json_schema_extra={"unit": "s"})
+    ] = 0.0
+    order: Order = "rows"
+    attempts: Annotated[int, Field(ge=1, le=1_000_000)] = 50
+    ramp_start: Volts = 0.9
+    ramp_step: VoltStep = 0.05
+    ramp_steps: Annotated[int, Field(ge=1, le=10_000)] = 24
+    response_gates: VoltTable = ()
+    response_levels: SiemensTable = ()
+    device_spread: VoltStep = 0.06
+    cycle_spread: VoltStep = 0.06
 
     @model_validator(mode="after")
     def _ranges_ascend(self) -> WriteVerifySettings:
@@ -80,4 +121,19 @@ class WriteVerifySettings(StrictModel):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"`{name}` goes from {low:g} down to {high:g} V: give the lower one first")
+        return self
+
+    @model_validator(mode="after")
+    def _response_is_a_curve(self) -> WriteVerifySettings:
+        gates, levels = self.response_gates, self.response_levels
+        if len(gates) != len(levels) or len(gates) == 1:
+            raise ValueError(
+                f"`response_gates` has {len(gates)} entries and `response_levels` {len(levels)}: give one level for each "
+                "voltage, at least two, or neither"
+            )
+        for name, table in (("response_gates", gates), ("response_levels", levels)):
+            if any(b <= a if name == "response_gates" else b < a for a, b in pairwise(table)):
+                raise ValueError(f"`{name}` must ascend: a SET with more gate voltage ends higher")
+        if levels and levels[0] >= levels[-1]:
+            raise ValueError("`response_levels` does not rise: no gate voltage would reach a level")
         return self

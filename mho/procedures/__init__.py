@@ -7,6 +7,7 @@
 
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
+from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.cells.reading.read import Read, Reads
 from mho.procedures.cells.switching.sweep import Sweep, Sweeps
 from mho.procedures.equations.forecast.drawn_solves import DrawnSolve, draw_solves
@@ -50,6 +51,7 @@ __all__ = [
     "Solution",
     "Solve",
     "SolveForecast",
+    "Strategy",
     "Sweep",
     "Sweeps",
     "Tried",

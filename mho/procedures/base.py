@@ -99,6 +99,10 @@ class Procedure(Parametrised):
         """Return the values used for parameters that were not given, with their origin, by name."""
         return {}
 
+    def own_classes(self) -> Mapping[str, type]:
+        """Return classes beside the procedure, by what they are; the run file keeps the source of a user's own."""
+        return {}
+
     def describe_cells(self, plan: Any) -> str:
         """Return which arrays and cells are in use, in words."""
         return ""

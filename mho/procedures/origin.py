@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
 
 from mho.procedures.base import Procedure
-from mho.procedures.own_code import name_of
+from mho.procedures.own_code import name_of, source_of
 
 
 def origin(procedure: Procedure) -> dict[str, str]:
@@ -16,10 +17,17 @@ def origin(procedure: Procedure) -> dict[str, str]:
     Returns
     -------
     dict
-        ``procedure`` (``module:Class``, or ``path/file.py:Class``), and ``folder`` (from which relative paths among the
-        parameters start).
+        ``procedure`` (``module:Class``, or ``path/file.py:Class``), ``folder`` (from which relative paths among the
+        parameters start), and of each of its `own_classes` the name, the source and its hash.
     """
     found = {"procedure": name_of(type(procedure))}
+    for what, kind in procedure.own_classes().items():
+        if source := source_of(kind):
+            found |= {
+                what: name_of(kind),
+                f"{what}_source": source,
+                f"{what}_sha256": hashlib.sha256(source.encode()).hexdigest(),
+            }
     with suppress(OSError):  # the current folder was removed
         found["folder"] = os.getcwd()
     return found

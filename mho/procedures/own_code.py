@@ -1,4 +1,4 @@
-"""A user's own procedure, loaded by ``module:Class`` or ``path/file.py:Class``, and its source text."""
+"""A user's own procedure or strategy, loaded by ``module:Class`` or ``path/file.py:Class``, and its source text."""
 
 from __future__ import annotations
 
@@ -10,48 +10,60 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from mho.errors import InputError, MhoError
 from mho.instruments.bench_file import AGREED, modules_beside
 from mho.procedures.base import Procedure
 
+Kind = TypeVar("Kind")
+
 SUFFIX = ".py"
 
 
 def names_file(name: str) -> bool:
-    """Return whether the name of a procedure is ``path/file.py:Class``."""
+    """Return whether the name of a class is ``path/file.py:Class``."""
     return name.rpartition(":")[0].endswith(SUFFIX)
 
 
-def name_of(kind: type[Procedure]) -> str:
-    """Return a name by which a procedure's class can be loaded again; for a file with its absolute path."""
+def name_of(kind: type[Any]) -> str:
+    """Return a name by which a class can be loaded again; for a file with its absolute path."""
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def import_procedure(name: str) -> type[Procedure]:
-    """Return the procedure that ``module:Class`` or ``path/file.py:Class`` names.
+    """Return the procedure that ``module:Class`` or ``path/file.py:Class`` names; errors as `import_own`."""
+    return import_own(name, Procedure, "procedure")
+
+
+def import_own(name: str, base: type[Kind], noun: str) -> type[Kind]:
+    """Return the subclass of `base` that ``module:Class`` or ``path/file.py:Class`` names.
+
+    Parameters
+    ----------
+    noun : str
+        What it is, for errors.
 
     Raises
     ------
     InputError
-        When the file, the module or the class is missing, cannot be loaded, or is no procedure.
+        When the file, the module or the class is missing, cannot be loaded, or is of another kind.
     """
     place, _, attribute = name.rpartition(":")
-    module = _load_file(place) if names_file(name) else _load_module(place, name)
+    module = _load_file(place, noun) if names_file(name) else _load_module(place, name, noun)
     found = getattr(module, attribute, None)
     if found is None:
         raise InputError(
-            f"there is no procedure {name!r}: {place} has no class {attribute!r}{_offered(module)}"
+            f"there is no {noun} {name!r}: {place} has no class {attribute!r}{_offered(module, base)}"
         )
-    if not (isinstance(found, type) and issubclass(found, Procedure)):
-        raise InputError(f"{name} is no procedure; it must be a subclass of mho.Procedure")
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise InputError(f"{name} is no {noun}; it must be a subclass of mho.{base.__name__}")
     AGREED.add(name_of(found) if names_file(name) else name)
     return found
 
 
-def source_of(kind: type[Procedure]) -> str:
-    """Return the source of the module of a user's own procedure; "" for mho's own, and for one without a file."""
+def source_of(kind: type[Any]) -> str:
+    """Return the source of the module of a user's own class; "" for mho's own, and for one without a file."""
     if kind.__module__.partition(".")[0] == "mho" and not names_file(name_of(kind)):
         return ""
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
@@ -60,13 +72,13 @@ def source_of(kind: type[Procedure]) -> str:
     return ""
 
 
-def _load_module(module: str, name: str) -> ModuleType:
+def _load_module(module: str, name: str, noun: str) -> ModuleType:
     try:
         with modules_beside(Path()):  # the console script does not search there
             return importlib.import_module(module)
     except (ModuleNotFoundError, ValueError) as error:
         raise InputError(
-            f"there is no procedure {name!r}: {error}; write module:Class or path/file.py:Class"
+            f"there is no {noun} {name!r}: {error}; write module:Class or path/file.py:Class"
         ) from None
     except MhoError:
         raise
@@ -74,7 +86,7 @@ def _load_module(module: str, name: str) -> ModuleType:
         raise InputError(f"module {module!r} cannot be loaded: {_in_words(error)}") from error
 
 
-def _load_file(place: str) -> ModuleType:
+def _load_file(place: str, noun: str) -> ModuleType:
     """Return the module in a file, by its absolute path; reloaded when the file has changed."""
     path = Path(os.path.abspath(place))
     try:
@@ -83,7 +95,7 @@ def _load_file(place: str) -> ModuleType:
         if path.is_symlink() and not path.exists():
             raise InputError(f"{place} is a link to {os.readlink(path)}, which is not there") from None
         raise InputError(
-            f"there is no procedure in {place}: {error.strerror}; write path/file.py:Class"
+            f"there is no {noun} in {place}: {error.strerror}; write path/file.py:Class"
         ) from None
     known = sys.modules.get(str(path))
     if known is not None and getattr(known, "__loaded__", None) == text:
@@ -116,10 +128,10 @@ def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error} ({os.path.basename(last.filename)}, line {last.lineno})"
 
 
-def _offered(module: Any) -> str:
+def _offered(module: Any, base: type[Any]) -> str:
     kinds = [
         name
         for name, one in vars(module).items()
-        if isinstance(one, type) and issubclass(one, Procedure) and one.__module__ == module.__name__
+        if isinstance(one, type) and issubclass(one, base) and one.__module__ == module.__name__
     ]
     return f"; there is {', '.join(kinds)}" if kinds else ""

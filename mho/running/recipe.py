@@ -26,7 +26,7 @@ from mho.instruments.bench_file import (
 from mho.procedures.base import Procedure
 from mho.procedures.catalogue import find_procedure
 from mho.procedures.own_code import name_of, source_of
-from mho.running.trust import Trust, check_trusted, check_unchanged, foreign, name_here, nobody
+from mho.running.trust import Trust, check_trusted, check_unchanged, foreign, name_here, nobody, strategy_of
 from mho.runs import GOING_ON, RecordedParameter, RunFile, Status
 from mho.runs.index import read_card
 from mho.runs.provenance import file_hash, is_file
@@ -112,7 +112,8 @@ def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
             raise InputError(f"{path} is still running; repeat it when it is over")
         _check_has_bench(file)
         check_unchanged(path)
-        code = foreign(provenance.get("procedure", ""), file.bench, f"bench file in {path}")
+        strategy = strategy_of(file.given)
+        code = foreign(provenance.get("procedure", ""), file.bench, f"bench file in {path}", strategy)
         check_trusted(path, code, trust)
         source = _bench_of(file)
         seed, chip_seed = file.seed(), file.seed("chip_seed")
@@ -123,6 +124,8 @@ def read_recipe(path: Path, trust: Trust = nobody) -> Recipe:
         changed = _source_differs(file, kind)
         values, remarks = _parameters_of(file)
         values = kind.from_version(file.version, values)
+    if strategy:
+        values["strategy"] = name_here(strategy)
     after = provenance.get("after", "")
     return Recipe(
         path=path,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -78,8 +78,8 @@ def check_unchanged(path: Path) -> None:
         )
 
 
-def foreign(procedure: str, bench: str, source: str) -> tuple[str, ...]:
-    """Return, as ``module:Class``, the classes outside mho among a procedure and the drivers in a bench's text.
+def foreign(procedure: str, bench: str, source: str, strategy: str = "") -> tuple[str, ...]:
+    """Return, as ``module:Class``, the classes outside mho among a procedure, a strategy and a bench's drivers.
 
     Parameters
     ----------
@@ -89,6 +89,8 @@ def foreign(procedure: str, bench: str, source: str) -> tuple[str, ...]:
         The text of a bench file, which is not checked further.
     source : str
         Name for errors.
+    strategy : str
+        As a run's parameters name it; one without a colon is mho's own or an installed package's.
 
     Raises
     ------
@@ -96,8 +98,10 @@ def foreign(procedure: str, bench: str, source: str) -> tuple[str, ...]:
         When the text is not TOML.
     """
     drivers = _classes(load_toml(bench, source, InputError))
-    named = [one for one in (procedure, *drivers) if ":" in one and _package(current_name(one)) != OWN]
-    own_files = [procedure] if names_file(procedure) else []  # whatever their names begin with
+    named = [
+        one for one in (procedure, strategy, *drivers) if ":" in one and _package(current_name(one)) != OWN
+    ]
+    own_files = [one for one in (procedure, strategy) if names_file(one)]  # whatever their names begin with
     return tuple(dict.fromkeys(own_files + named))
 
 
@@ -155,14 +159,19 @@ def check_chain(path: Path, trust: Trust) -> None:
     while path.is_file() and path not in seen:
         seen.add(path)
         with RunFile(path) as file:
-            origin, bench = file.provenance, file.bench
-        code = foreign(origin.get("procedure", ""), bench, f"bench file in {path}")
+            origin, bench, strategy = file.provenance, file.bench, strategy_of(file.given)
+        code = foreign(origin.get("procedure", ""), bench, f"bench file in {path}", strategy)
         check_trusted(path, code, trust, elsewhere=True)
         path = Path(origin.get("after", ""))
 
 
+def strategy_of(given: Mapping[str, Any]) -> str:
+    """Return the programming strategy that parameters name; "" for none."""
+    return str(given.get("strategy", ""))
+
+
 def name_here(name: str) -> str:
-    """Return the name for loading a run file's procedure: for a file, the one in the current folder."""
+    """Return the name for loading a run file's procedure or strategy: for a file, the one in the current folder."""
     if not names_file(name) or _runs_already(name):
         return name
     return f"{file_here(name)}:{name.rpartition(':')[2]}"

@@ -215,6 +215,11 @@ class CellVisit:
         bench.limits.check_level("word line", float(np.abs(gate).max(initial=0.0)))
         self._visit.pulse(which, sets, voltage, width, gate)
 
+    def wait(self, which: Numbers, seconds: float) -> None:
+        """Let `seconds` pass at each of some of the cells."""
+        self._checkpoint()
+        self._visit.wait(which, seconds)
+
     def _checkpoint(self) -> None:
         if not self._first:  # whoever pauses or ends a run expects to be called in its thread
             self._bench.checkpoint()

@@ -82,6 +82,7 @@ class ArrayLaboratory:
         self.connected = ConnectedBlock(slice_ratio=simulation.slice_ratio)
         self.board_channels = simulation.converters
         self._circuits = BlockCircuits.drawn(self.chip, self.connected, simulation, board_rng)
+        self._readout_noise, self._readout_rng = simulation.readout_noise, board_rng.spawn(1)[0]
         self._meter = SpecimenConverter(
             meter_rng, MEASURE["CURR"], METER_ACCURACY, noise=METER_NOISE, overrange=OVERRANGE
         )
@@ -121,6 +122,9 @@ class ArrayLaboratory:
 
         Its noise is drawn from `rng` in place of the meter's own generator where that is given.
         """
+        if self._readout_noise:
+            draws = (rng or self._readout_rng).standard_normal(np.shape(amperes))
+            amperes = amperes + self._readout_noise * draws
         reading = self._meter.convert(amperes, self._range, self._nplc, rng)
         return np.where(np.abs(reading) <= 1.01 * OVERRANGE * self._range, reading, np.inf)
 
@@ -246,6 +250,11 @@ class Visit:
             some = np.flatnonzero(chosen)  # numbers are taken several times faster than a mask
             if some.size:
                 act((self._slots[which[some]], 0), voltage[some], width[some], gate[some])
+
+    def wait(self, which: Lines, seconds: float) -> None:
+        """Let `seconds` pass at each of some of the cells."""
+        self._clock.advance(seconds)
+        self.spent[which] += seconds
 
     def leave(self) -> Floats:
         """Place the visits one after the other on the clock; return the start of each, s."""

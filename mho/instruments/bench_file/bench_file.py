@@ -59,7 +59,8 @@ class Simulation(StrictModel):
     share of cells that no pulse changes, instead of the preset's; the chip map does not list them. `row_capacitance` and
     `feedback_capacitance` (F) of the INV loop replace those with which the amplifier comes. `converters` is the number of
     outputs, and of inputs, of the board's own converters. `slice_ratio` is that of the board's dividers in front of a
-    second slice of an INV loop; 0 for a board without.
+    second slice of an INV loop; 0 for a board without. `readout_noise` (A) is the standard deviation of further white
+    noise of every current that is read: of a cell by the source-measure unit, of a column by its amplifier and converter.
     """
 
     instruments: bool = True
@@ -72,6 +73,7 @@ class Simulation(StrictModel):
     converters: Annotated[int, Field(ge=1, le=4096)] = 32
     slice_ratio: Annotated[float, Field(ge=0, le=1024)] = 16.0
     stuck: Annotated[float, Field(ge=0, le=1)] | None = None
+    readout_noise: Annotated[float, Field(ge=0, le=1e-3, allow_inf_nan=False)] = 0.0
     seed: int = 0
 
     @field_validator("slice_ratio")

@@ -64,6 +64,8 @@ class BlockCircuits:
         Relative errors of the dividers in front of a second slice, and of the inverting ones beside them.
     inverse_adc : Converter or None
         The board's own converters at the INV outputs.
+    readout_noise : float
+        Of each column in MULTIPLY, beyond the amplifiers' own, A.
     """
 
     chip: SimulatedChip
@@ -75,6 +77,7 @@ class BlockCircuits:
     diagonal_errors: Floats
     divider_errors: Floats
     inverse_adc: Converter | None
+    readout_noise: float = 0.0
     _loops: dict[Hashable, tuple[list[WiredBlock], LoopDynamics]] = field(default_factory=dict, init=False)
 
     @classmethod
@@ -95,7 +98,18 @@ class BlockCircuits:
         divider_errors = RESISTORS * rng.spawn(1)[0].standard_normal((2, LINES))
         bits = simulation.inverse_bits
         adc = Converter.ideal(bits, -CLAMP, CLAMP) if bits else None
-        return cls(chip, board, rng, inverters, loop, transimpedance, diagonal_errors, divider_errors, adc)
+        return cls(
+            chip,
+            board,
+            rng,
+            inverters,
+            loop,
+            transimpedance,
+            diagonal_errors,
+            divider_errors,
+            adc,
+            simulation.readout_noise,
+        )
 
     def answer(self, volts: Floats, input_count: int, period: float) -> Floats:
         """Return the answer of the connected block to input vectors (samples, inputs), V; zeros when none is connected."""
@@ -179,6 +193,7 @@ class BlockCircuits:
             self.transimpedance,
             self.board.transimpedance,
             BANDWIDTH,
+            readout=self.readout_noise,
         )
         return circuit.outputs(volts, rng or self.rng)
 
@@ -189,7 +204,12 @@ class BlockCircuits:
         noise = self.chip.noise(array, *lines, window, 1.0 / BANDWIDTH)
         ports = transfer * (1.0 + noise.frozen)
         return MultiplyCircuit(
-            ports, transfer**2 * noise.variance, self.transimpedance, self.board.transimpedance, BANDWIDTH
+            ports,
+            transfer**2 * noise.variance,
+            self.transimpedance,
+            self.board.transimpedance,
+            BANDWIDTH,
+            readout=self.readout_noise,
         )
 
     def _inverse_circuit(self, block: Block, window: float) -> InverseCircuit:

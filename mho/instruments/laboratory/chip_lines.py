@@ -48,6 +48,8 @@ class ChipLines:
     compliance, edges, playing : dict
         By line: the current limit (A) of its source-measure unit; the faster edge (s) of its pulse generator's
         channel, and its output without a trigger. Filled in when the instruments are wired.
+    readout : callable
+        Returns the noise of one reading of a cell's current beyond the meter's own, A.
     reach : callable
         Returns the voltage magnitudes at the outputs of a DAQ, V; empty before one is wired.
     """
@@ -63,6 +65,7 @@ class ChipLines:
         self.compliance: dict[str, Callable[[], float]] = {}
         self.edges: dict[str, Callable[[], float]] = {}
         self.playing: dict[str, Playing] = {}
+        self.readout: Callable[[], float] = lambda: 0.0
         self.reach: Callable[[], Floats] = lambda: np.zeros(0)
 
     @property
@@ -93,7 +96,7 @@ class ChipLines:
         if terminal != "bit line" or cell is None or not self.closed("READ"):
             return volts * LEAKAGE
         self.measured = volts, self.clock.now + aperture
-        amperes = self._cell_current(cell, volts, aperture)
+        amperes = self._cell_current(cell, volts, aperture) + self.readout()
         if "SET" in self.welded:
             waveform = self.playing["bit line"]()
             extreme, mean = (0.0, 0.0) if waveform is None else (waveform.extreme, waveform.mean)

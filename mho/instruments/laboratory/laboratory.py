@@ -89,6 +89,9 @@ class Laboratory:
         )
         self.lines = ChipLines(self.chip, self.board, self.clock, self.monitor)
         self._circuits = BlockCircuits.drawn(self.chip, self.board, bench.simulation, board_rng)
+        if noise := bench.simulation.readout_noise:
+            readout = board_rng.spawn(1)[0]
+            self.lines.readout = lambda: noise * float(readout.standard_normal())
         self.vectors = VectorLines(self.lines, self._circuits, bench.read.gate)
         # The laboratory owns the lines; what is wired to them refers to them weakly, lest lines and instruments keep each
         # other, and the chip, until the collector runs.

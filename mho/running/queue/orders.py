@@ -27,6 +27,7 @@ from mho.running.trust import (
     foreign,
     name_here,
     nobody,
+    strategy_of,
 )
 from mho.runs import RunFile, new_run_path
 from mho.toml import load_toml
@@ -239,7 +240,10 @@ def order_of_run(path: Path, trust: Trust = nobody) -> Order:
             f"run file {path} does not say its {' and '.join(missing)}; add the job by `mho queue add`"
         )
     check_unchanged(path)
-    _check_code(path, origin["procedure"], origin["bench"], trust)
+    strategy = strategy_of(values)
+    _check_code(path, origin["procedure"], strategy, origin["bench"], trust)
+    if strategy:
+        values["strategy"] = name_here(strategy)
     for name in inputs:
         if isinstance(value := values.get(name), str):
             values[name] = str(Path(origin["folder"]) / value)
@@ -256,15 +260,15 @@ def order_of_run(path: Path, trust: Trust = nobody) -> Order:
     )
 
 
-def _check_code(run: Path, procedure: str, bench: str, trust: Trust) -> None:
-    """Request trust for the code that repeating `run` would load: its procedure, and the drivers in its bench file.
+def _check_code(run: Path, procedure: str, strategy: str, bench: str, trust: Trust) -> None:
+    """Request trust for the code that repeating `run` would load: procedure, strategy, and the drivers in its bench file.
 
     Raises
     ------
     InputError
         When it is not trusted, or exists only in the folder of the bench file, which the run file names.
     """
-    code = foreign(procedure, "", str(run))
+    code = foreign(procedure, "", str(run), strategy)
     text, _ = read_bench_texts(bench)
     drivers = foreign("", text, f"bench file {bench}")
     if drivers and Path(bench).parent.resolve() != Path.cwd():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,7 +18,7 @@ from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments.arrays import ArrayBench, CellPositions, CellVisit
 from mho.instruments.bench_file import BenchFile
 from mho.procedures.cells.programming.pulse_energy import pulse_energy
-from mho.procedures.cells.programming.write_verify import SET, Pulses, WriteVerify
+from mho.procedures.cells.programming.strategy import SET, Outcome, Pulses, Strategy
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -48,19 +49,27 @@ class FlatCells:
     columns: Numbers
 
     @classmethod
-    def of(cls, placements: Sequence[Placement], masks: Sequence[NDArray[np.bool_]]) -> FlatCells:
-        """List the cells in `masks`, block by block, row by row."""
+    def of(
+        cls,
+        placements: Sequence[Placement],
+        masks: Sequence[NDArray[np.bool_]],
+        orders: Sequence[Numbers] | None = None,
+    ) -> FlatCells:
+        """List the cells in `masks`, block by block, in each in the order of its flat indices, or row by row."""
         parts = []
         for number, (placement, mask) in enumerate(zip(placements, masks, strict=True)):
-            place = np.flatnonzero(mask)
+            place = np.flatnonzero(mask) if orders is None else orders[number][mask.ravel()[orders[number]]]
             row, column = np.divmod(place, mask.shape[1])
             parts.append((np.full(len(place), number), place, placement.rows[row], placement.columns[column]))
         return cls(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
-    def batches(self) -> Iterator[FlatCells]:
-        """Split the list into batches of at most `BATCH` cells."""
-        for start in range(0, len(self.block), BATCH):
-            part = slice(start, start + BATCH)
+    def batches(self, pilot: int = 0) -> Iterator[FlatCells]:
+        """Split the list into the first `pilot` cells, and batches of at most `BATCH` cells."""
+        count = len(self.block)
+        pilot = pilot if pilot < count else 0
+        edges = [0] * bool(pilot) + [*range(pilot, count, BATCH), count]
+        for start, end in pairwise(edges):
+            part = slice(start, end)
             yield FlatCells(self.block[part], self.place[part], self.rows[part], self.columns[part])
 
     def parts(self) -> Iterator[tuple[int, slice]]:
@@ -97,17 +106,22 @@ class _Record:
         Number of reads.
     joules : float
         Energy of reads and pulses, J.
+    averaged : int
+        Reads of a cell that are averaged each time.
     """
 
-    def __init__(self, cells: FlatCells, file: BenchFile, kept: bool, first: int = 0) -> None:
+    def __init__(
+        self, cells: FlatCells, file: BenchFile, kept: bool, averaged: int = 1, first: int = 0
+    ) -> None:
         self._cells, self._file, self._kept, self._first = cells, file, kept, first
+        self.averaged = averaged
         self._resting = Pulses(0, file.read.voltage, 0.0, file.read.gate)  # of a read without a pulse
         self._steps: list[tuple[NDArray[Any], ...]] = []
         self.reads, self.joules = 0, 0.0
 
     def part(self, first: int) -> _Record:
         """Return an empty log for the cells from the `first` on, which `join` adds to this one."""
-        return _Record(self._cells, self._file, self._kept, first)
+        return _Record(self._cells, self._file, self._kept, self.averaged, first)
 
     def join(self, parts: Sequence[_Record]) -> _Record:
         """Add the parts' logs, and return the whole."""
@@ -121,8 +135,10 @@ class _Record:
         """Store a read of some cells, and the pulses before it."""
         if pulses is None:
             pulses = Pulses(*(np.full(which.shape, value) for value in self._resting))
-        self.reads += len(which)
-        self.joules += pulse_energy(self._file, pulses.kind, pulses.voltage, pulses.width, conductance)
+        self.reads += len(which) * self.averaged
+        self.joules += pulse_energy(
+            self._file, pulses.kind, pulses.voltage, pulses.width, conductance, self.averaged
+        )
         if self._kept:
             self._steps.append((which + self._first, times, conductance, *pulses))
 
@@ -156,6 +172,8 @@ class Verified:
         Last verify reads, S.
     pulses : (count,) array
         Number of pulses per cell.
+    outcome : (count,) array
+        `Outcome` of each cell.
     record : _Record
         All reads and pulses.
     begun : (count,) array
@@ -164,6 +182,7 @@ class Verified:
 
     achieved: Floats
     pulses: Numbers
+    outcome: Numbers
     record: _Record
     begun: Floats
 
@@ -190,9 +209,10 @@ def read_cells(
     voltage: float | None = None,
     *,
     recorded: bool = True,
+    reads: int = 1,
 ) -> Verified:
-    """Read each cell once, at `voltage` (V) or the bench's own."""
-    whole = _Record(cells, bench.file, recorded)
+    """Read each cell `reads` times for an average, at `voltage` (V) or the bench's own."""
+    whole = _Record(cells, bench.file, recorded, reads)
 
     def read(visit: CellVisit, part: slice) -> tuple[Floats, Numbers, _Record]:
         which, record = np.arange(part.stop - part.start), whole.part(part.start)
@@ -200,7 +220,8 @@ def read_cells(
 
     with bench.visit(cells.lines(placements)) as visit:
         achieved, pulses, records = zip(*visit.run(read), strict=True)
-    return Verified(np.concatenate(achieved), np.concatenate(pulses), whole.join(records), visit.begun)
+    nothing = np.concatenate(pulses)
+    return Verified(np.concatenate(achieved), nothing, nothing, whole.join(records), visit.begun)
 
 
 def verify_cells(
@@ -210,46 +231,66 @@ def verify_cells(
     digits: Numbers,
     levels: Levels,
     settings: WriteVerifySettings,
+    strategy: type[Strategy],
+    memory: Any = None,
     *,
     recorded: bool = True,
 ) -> Verified:
-    """Program each cell to its digit: read, then pulse and read until it is in its window or given up."""
-    whole = _Record(cells, bench.file, recorded)
+    """Program each cell to its digit: read, then pulse and read until it is in its window or given up.
 
-    def verify(visit: CellVisit, part: slice) -> tuple[Floats, Numbers, _Record]:
+    Of many cells, which are evaluated in halves, each half learns by itself: `memory` is then left as it was.
+    """
+    whole = _Record(cells, bench.file, recorded, settings.verify_reads)
+
+    def verify(visit: CellVisit, part: slice) -> tuple[Floats, Numbers, Numbers, _Record]:
         some, record = digits[part], whole.part(part.start)
         windows = levels.nominal[some], levels.low[some], levels.high[some]
-        return *_verified(visit, WriteVerify.towards(*windows, settings), len(some), record), record
+        known = memory if len(some) == len(digits) else deepcopy(memory)
+        state = strategy.towards(*windows, settings, known)
+        return *_verified(visit, state, len(some), record, settings.verify_delay), record
 
     with bench.visit(cells.lines(placements), STEPS_PER_CELL) as visit:
-        achieved, pulses, records = zip(*visit.run(verify), strict=True)
-    return Verified(np.concatenate(achieved), np.concatenate(pulses), whole.join(records), visit.begun)
+        *results, records = zip(*visit.run(verify), strict=True)
+    achieved, pulses, outcome = map(np.concatenate, results)
+    return Verified(achieved, pulses, outcome, whole.join(records), visit.begun)
 
 
 def _verified(
-    visit: CellVisit, state: WriteVerify | _Few, count: int, record: _Record
-) -> tuple[Floats, Numbers]:
-    """Pulse and read `count` cells until each is in its window or given up; return last reads and numbers of pulses."""
+    visit: CellVisit, state: Strategy | _Few, count: int, record: _Record, delay: float
+) -> tuple[Floats, Numbers, Numbers]:
+    """Pulse and read `count` cells until each is in its window or given up.
+
+    Returns last reads, numbers of pulses, and outcomes.
+    """
     which, pulses = np.arange(count), np.zeros(count, np.int64)
+    outcome = np.full(count, Outcome.IN_WINDOW, np.int64)
     read = _read(visit, which, record, None)
     achieved = read.copy()
-    while (going := ~(state.done(read) | state.given_up(read))).any():
+    while True:
+        outside = ~state.done(read)
+        lost = np.where(outside, state.outcome(read), Outcome.IN_WINDOW)
+        going = outside & (lost == Outcome.IN_WINDOW)
         if not going.all():
+            outcome[which] = lost
+            state.of(np.flatnonzero(~going)).conclude(read[~going])
             remaining = np.flatnonzero(going)  # numbers are taken several times faster than a mask
+            if not remaining.size:
+                return achieved, pulses, outcome
             which, read, state = which[remaining], read[remaining], state.of(remaining)
-            if len(which) <= FEW and isinstance(state, WriteVerify):
+            if len(which) <= FEW and isinstance(state, Strategy):
                 state = _Few([state.alone(number) for number in range(len(which))])
         decided = state.next_pulses(read)
         visit.pulse(which, decided.kind == SET, decided.voltage, decided.width, decided.gate)
+        if delay:
+            visit.wait(which, delay)
         read = achieved[which] = _read(visit, which, record, decided)
         pulses[which] += 1
-    return achieved, pulses
 
 
 class _Few:
-    """The states of a few cells, decided one by one; interface as `WriteVerify`."""
+    """The states of a few cells, decided one by one; interface as `Strategy`."""
 
-    def __init__(self, states: Sequence[WriteVerify]) -> None:
+    def __init__(self, states: Sequence[Strategy]) -> None:
         self._states = states
 
     def of(self, cells: Numbers) -> _Few:
@@ -258,8 +299,12 @@ class _Few:
     def done(self, read: Floats) -> NDArray[np.bool_]:
         return np.array([state.done(g) for state, g in zip(self._states, read.tolist(), strict=True)])
 
-    def given_up(self, read: Floats) -> NDArray[np.bool_]:
-        return np.array([state.given_up(g) for state, g in zip(self._states, read.tolist(), strict=True)])
+    def outcome(self, read: Floats) -> Numbers:
+        return np.array([state.outcome(g) for state, g in zip(self._states, read.tolist(), strict=True)])
+
+    def conclude(self, read: Floats) -> None:
+        for state, g in zip(self._states, read.tolist(), strict=True):
+            state.conclude(g)
 
     def next_pulses(self, read: Floats) -> Pulses:
         each = [state.next_pulses(g) for state, g in zip(self._states, read.tolist(), strict=True)]
@@ -270,5 +315,8 @@ def _read(
     visit: CellVisit, which: Numbers, record: _Record, pulses: Pulses | None, voltage: float | None = None
 ) -> Floats:
     conductance, times = visit.read(which, voltage)
+    for number in range(1, record.averaged):
+        further, times = visit.read(which, voltage)
+        conductance = conductance + (further - conductance) / (number + 1)
     record.take(which, times, conductance, pulses)
     return conductance

@@ -20,8 +20,9 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange, check_inside
 from mho.procedures.cells.programming.programmer import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
-from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
-from mho.procedures.cells.programming.write_verify import largest_pulses
+from mho.procedures.cells.programming.settings_text import read_settings, settings_text
+from mho.procedures.cells.programming.strategies.known_strategies import chosen_strategy, find_strategy
+from mho.procedures.cells.programming.strategy import Outcome, Strategy
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Array, Layout, RecordedParameter
@@ -66,6 +67,7 @@ class ProgramPlan:
         Digit of each cell of `placement`.
     arrays : tuple of str
         The chip's arrays, in its order.
+    strategy : type of Strategy
     """
 
     placement: Placement
@@ -73,6 +75,7 @@ class ProgramPlan:
     levels: Levels
     arrays: tuple[str, ...]
     settings: WriteVerifySettings
+    strategy: type[Strategy]
 
     def block(self) -> Block:
         """Return the block to program, with empty results."""
@@ -80,7 +83,7 @@ class ProgramPlan:
 
 
 class Program(Procedure):
-    """Program a block of cells to digits from a file, by write-verify."""
+    """Program a block of cells to digits from a file, by write-verify or another strategy."""
 
     title: ClassVar[str] = "Program cells"
     group: ClassVar[str] = "Cells"
@@ -90,11 +93,13 @@ class Program(Procedure):
     row = IntegerParameter("First row", minimum=0, maximum=4095, default=0)
     column = IntegerParameter("First column", minimum=0, maximum=4095, default=0)
     passes = IntegerParameter("Passes of touching up", minimum=0, maximum=100, default=2)
+    strategy = Parameter("Strategy, the chip map's unless given")
     write_verify = Parameter("Write-verify settings, the chip map's unless given")
 
     def check(self) -> Digits:
-        """Read the digits and the given settings."""
-        read_settings(self.write_verify)
+        """Read the digits, find the given strategy, and read the given settings."""
+        kind = WriteVerifySettings if self.strategy is None else find_strategy(self.strategy).settings_type
+        read_settings(self.write_verify, kind)
         return load_digits(self.digits)
 
     def prepare(self, given: Digits, bench: Bench, rng: np.random.Generator) -> ProgramPlan:
@@ -107,16 +112,20 @@ class Program(Procedure):
             for start, count in zip((self.row, self.column), given.shape, strict=True)
         )
         check_inside(chip.array(self.array), CellRange(rows, columns))
-        settings = settings_in_use(chip.write_verify, self.write_verify)
+        settings, strategy = chosen_strategy(chip.write_verify, self.write_verify, self.strategy)
         bench.check_read()
-        for pulse in largest_pulses(settings):
+        for pulse in strategy.largest_pulses(settings):
             bench.check_pulse(pulse)
+        if settings.verify != "cell":
+            bench.limits.check_voltage("vector", bench.file.read.voltage)
         placement = Placement(self.array, rows, columns)
-        return ProgramPlan(placement, given, levels, tuple(array.name for array in chip.arrays), settings)
+        arrays = tuple(array.name for array in chip.arrays)
+        return ProgramPlan(placement, given, levels, arrays, settings, strategy)
 
     def layout(self, plan: ProgramPlan) -> Layout:
         """Declare the pulses, the maps of the block, and the target digits."""
-        maps = BlockMaps.covering(self.array, [plan.block()]).declared()
+        images = BlockMaps.covering(self.array, [plan.block()])
+        maps = (*images.declared(), images.outcome_map())
         digits = Array("digits", plan.digits, description="digit wanted of each cell")
         pulses = replace(PULSES, rows=round(PULSES_PER_CELL * plan.digits.size))
         windows = zip(plan.levels.low.tolist(), plan.levels.high.tolist(), strict=True)
@@ -124,8 +133,15 @@ class Program(Procedure):
         return Layout((pulses,), maps, (digits,), default=f"maps/{maps[0].name}", figures=figures)
 
     def in_use(self, plan: ProgramPlan) -> Mapping[str, tuple[str, str]]:
-        """Return the settings of write-verify."""
-        return {"write_verify": (settings_text(plan.settings), "the chip map's")}
+        """Return the strategy and the settings of write-verify."""
+        return {
+            "strategy": (plan.settings.strategy, "the chip map's"),
+            "write_verify": (settings_text(plan.settings), "the chip map's"),
+        }
+
+    def own_classes(self) -> Mapping[str, type]:
+        """Return the strategy."""
+        return {} if self.strategy is None else {"strategy": find_strategy(self.strategy)}
 
     def recorded_parameters(self, plan: ProgramPlan) -> dict[str, RecordedParameter]:
         """Return the parameters, with all settings of write-verify."""
@@ -151,15 +167,32 @@ class Program(Procedure):
         """Program, verify again later, touch up."""
         block = plan.block()
         programmer = Programmer(
-            bench, stream, plan.levels, plan.arrays, plan.settings, passes=int(self.passes)
+            bench,
+            stream,
+            plan.levels,
+            plan.arrays,
+            plan.settings,
+            passes=int(self.passes),
+            strategy=plan.strategy,
         )
         programmer.program([block])
+        image = BlockMaps.covering(self.array, [block])
+        stream.snapshot(
+            image.outcome_map().name, image.image([block], [block.outcome.astype(float)]), bench.now()
+        )
         failed = programmer.failed([block])
+        ended = {one: int(np.count_nonzero(block.outcome == one)) for one in Outcome}
         if failed:
-            stream.say(f"{failed} cells read outside their verify window after the last pass", "WARNING")
+            reasons = "; ".join(
+                f"{n} {one.words}" for one, n in ended.items() if n and one != Outcome.IN_WINDOW
+            )
+            stream.say(
+                f"{failed} cells read outside their verify window after the last pass: {reasons}", "WARNING"
+            )
         summary = {
             "cells": block.digits.size,
             "cells_failed": failed,
+            "outcomes": {one.name.lower(): n for one, n in ended.items() if n},
             "pulses": programmer.pulses,
             "reads": programmer.reads,
             "virtual_seconds": bench.now(),

@@ -13,8 +13,13 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import ArrayBench, Bench, Cell, Pulse
 from mho.procedures.cells.programming.array_programming import FlatCells, Verified, read_cells, verify_cells
+from mho.procedures.cells.programming.group_programming import GroupProgramming
 from mho.procedures.cells.programming.pulse_energy import cell_energy
-from mho.procedures.cells.programming.write_verify import WriteVerify
+from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
+from mho.procedures.cells.programming.strategy import Outcome, Pulses, Strategy
+from mho.procedures.cells.programming.verify.group_reads import GroupReads
+from mho.procedures.cells.programming.verify.read_noise import noise_warning
+from mho.procedures.cells.programming.visiting_order import visiting_order
 from mho.procedures.stream import Stream
 from mho.runs import Column, Map, Table
 
@@ -59,16 +64,20 @@ class Block:
         Last verify read, S; NaN before.
     pulses : (rows, columns) array
         Number of pulses per cell.
+    outcome : (rows, columns) array
+        `Outcome` of each cell.
     """
 
     placement: Placement
     digits: Digits
     achieved: Floats = field(init=False)
     pulses: Digits = field(init=False)
+    outcome: Digits = field(init=False)
 
     def __post_init__(self) -> None:
         self.achieved = np.full(self.digits.shape, np.nan)
         self.pulses = np.zeros(self.digits.shape, dtype=np.int64)
+        self.outcome = np.zeros(self.digits.shape, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,11 @@ class BlockMaps:
             Map(f"{self.array}_target", "S", self.rows, self.columns, f"{self.array}: target conductance"),
             Map(f"{self.array}_pulses", "", self.rows, self.columns, f"{self.array}: pulses per cell"),
         )
+
+    def outcome_map(self) -> Map:
+        """Return the map of how each cell ended."""
+        codes = ", ".join(f"{outcome.value} {outcome.words.partition(':')[0]}" for outcome in Outcome)
+        return Map(f"{self.array}_outcome", "", self.rows, self.columns, f"{self.array}: {codes}")
 
     def image(self, blocks: Sequence[Block], values: Sequence[Floats]) -> Floats:
         """Combine the blocks' `values` into one image, NaN where no cell is in use."""
@@ -125,6 +139,8 @@ class Programmer:
         programmed again.
     recorded : bool
         Whether pulses and images are kept in the run file; a large block's would fill the disk.
+    strategy : type of Strategy, optional
+        Instead of the one that the settings name.
     """
 
     def __init__(
@@ -137,7 +153,10 @@ class Programmer:
         passes: int = 2,
         *,
         recorded: bool = True,
+        strategy: type[Strategy] | None = None,
     ) -> None:
+        self._strategy = find_strategy(settings.strategy) if strategy is None else strategy
+        self._memory = self._strategy.new_memory(settings)
         self._bench, self._stream, self._levels = bench, stream, levels
         self._codes = {name: code for code, name in enumerate(arrays)}
         self._settings, self._passes, self._recorded = settings, passes, recorded
@@ -160,14 +179,27 @@ class Programmer:
         self._snapshot(maps, blocks, first=True)
         masks = [np.ones(block.digits.shape, dtype=bool) for block in blocks]
         self._visit(blocks, masks, maps, "programming", total)
-        for _ in range(self._passes):
+        for number in range(self._passes):
+            before = [block.achieved.copy() for block in blocks]
             # Read again after the last pulse; in further passes only the reprogrammed cells.
             masks = self._reread(blocks, masks)
+            if not number:
+                self._warn_of_noise(blocks, before)
             count = sum(int(mask.sum()) for mask in masks)
             if not count:
                 break
             self._visit(blocks, masks, maps, "touching up", count)
+        for block in blocks:
+            inside, kept = self._levels.inside(block.achieved, block.digits), block.outcome
+            left = np.where(kept == Outcome.IN_WINDOW, Outcome.LEFT_WINDOW, kept)
+            block.outcome = np.where(inside, Outcome.IN_WINDOW, left)
         self._snapshot(maps, blocks)
+
+    def _warn_of_noise(self, blocks: Sequence[Block], before: Sequence[Floats]) -> None:
+        after, digits = [block.achieved for block in blocks], [block.digits for block in blocks]
+        warning = noise_warning(before, after, digits, self._levels, self._settings.inner)
+        if warning:
+            self._stream.say(warning, "WARNING")
 
     def failed(self, blocks: Sequence[Block]) -> int:
         """Return the number of cells that ended outside their window."""
@@ -181,6 +213,9 @@ class Programmer:
         stage: str,
         total: int,
     ) -> None:
+        if self._settings.verify != "cell":
+            self._visit_groups(blocks, masks, maps, stage, total)
+            return
         if isinstance(self._bench, ArrayBench):
             self._visit_at_once(self._bench, blocks, masks, maps, stage, total)
             return
@@ -188,10 +223,11 @@ class Programmer:
         pictured, at = 0, self._bench.now()
         for block, mask in zip(blocks, masks, strict=True):
             rows, columns = block.placement.cells()
-            for index in zip(*np.nonzero(mask), strict=True):
+            order = visiting_order(self._settings.order, block.digits)
+            for index in zip(*np.unravel_index(order[mask.ravel()[order]], mask.shape), strict=True):
                 cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
-                achieved, pulses = self._program_cell(cell, int(block.digits[index]))
-                block.achieved[index] = achieved
+                achieved, pulses, outcome = self._program_cell(cell, int(block.digits[index]))
+                block.achieved[index], block.outcome[index] = achieved, outcome
                 block.pulses[index] += pulses
                 done += 1
                 wall = self._stream.now()
@@ -205,6 +241,55 @@ class Programmer:
                     self._snapshot(maps, blocks)
         self._stream.progress(stage, done, total, pulses=self.pulses)
 
+    def _visit_groups(
+        self,
+        blocks: Sequence[Block],
+        masks: Sequence[NDArray[np.bool_]],
+        maps: Sequence[BlockMaps],
+        stage: str,
+        total: int,
+    ) -> None:
+        done, pictured, at = 0, 0, self._bench.now()
+        for block, mask in zip(blocks, masks, strict=True):
+            reader, programming = self._in_groups(block.placement.array)
+            for group in reader.groups(mask):
+                place = np.ix_(group.rows, group.columns)
+                achieved, pulses, outcome = programming.program(block.placement, block.digits, group)
+                for values, taken in ((block.achieved, achieved), (block.outcome, outcome)):
+                    values[place] = taken.reshape(values[place].shape)
+                block.pulses[place] += pulses.reshape(block.pulses[place].shape)
+                self.pulses += int(pulses.sum())
+                done += len(pulses)
+                self._stream.check()
+                self._stream.progress(stage, done, total, pulses=self.pulses)
+                if done - pictured >= PICTURED * total and self._bench.now() - at > PICTURE_PERIOD:
+                    pictured, at = done, self._bench.now()
+                    self._snapshot(maps, blocks)
+
+    def _in_groups(self, array: str) -> tuple[GroupReads, GroupProgramming]:
+        """Return what reads and what programs groups of cells of an array."""
+        settings, file = self._settings, self._bench.file
+        reader = GroupReads(self._bench, settings.verify, settings.verify_reads)
+        period = self._bench.instruments.daq.sample_period
+
+        def take(rows: Digits, columns: Digits, pulses: Pulses | None, read: Floats, readings: int) -> None:
+            count = len(read)
+            if pulses is None:
+                pulses = Pulses(*(np.full(count, one) for one in (0, file.read.voltage, 0.0, file.read.gate)))
+            pulsed = np.where(pulses.kind > 0, np.square(pulses.voltage) * pulses.width, 0.0)
+            self.reads += readings
+            self.joules += float((np.abs(read) * (pulsed + file.read.voltage**2 * period * readings)).sum())
+            if self._recorded:
+                where = {"array": np.full(count, self._codes[array]), "row": rows, "column": columns}
+                times = np.full(count, self._bench.now())
+                self._stream.record_block(
+                    "pulses", {"time": times, **where, **pulses._asdict(), "conductance": read}
+                )
+
+        return reader, GroupProgramming(
+            self._bench, reader, self._levels, settings, self._strategy, self._memory, take
+        )
+
     def _visit_at_once(
         self,
         bench: ArrayBench,
@@ -216,14 +301,24 @@ class Programmer:
     ) -> None:
         done, pictured, at = 0, 0, bench.now()
         placements = [block.placement for block in blocks]
-        everyone = FlatCells.of(placements, masks)
+        orders = [visiting_order(self._settings.order, block.digits) for block in blocks]
+        everyone = FlatCells.of(placements, masks, orders)
         bench.draw(everyone.lines(placements))
-        for cells in everyone.batches():
+        for cells in everyone.batches(self._strategy.pilot):
             digits = cells.taken([block.digits for block in blocks])
             verified = verify_cells(
-                bench, cells, placements, digits, self._levels, self._settings, recorded=self._recorded
+                bench,
+                cells,
+                placements,
+                digits,
+                self._levels,
+                self._settings,
+                self._strategy,
+                self._memory,
+                recorded=self._recorded,
             )
             self._keep(blocks, cells, verified)
+            cells.put([block.outcome for block in blocks], verified.outcome)
             done += len(digits)
             self._stream.check()
             self._stream.progress(stage, done, total, pulses=self.pulses)
@@ -244,24 +339,28 @@ class Programmer:
             codes = np.array([self._codes[block.placement.array] for block in blocks])
             self._stream.record_block("pulses", {"array": codes[rows.pop("block")], **rows})
 
-    def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int]:
-        levels = self._levels
-        state = WriteVerify.towards(
-            float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit]), self._settings
-        )
+    def _program_cell(self, cell: Cell, digit: int) -> tuple[float, int, Outcome]:
+        levels, delay = self._levels, self._settings.verify_delay
+        window = float(levels.nominal[digit]), float(levels.low[digit]), float(levels.high[digit])
+        state = self._strategy.towards(*window, self._settings, self._memory)
         conductance = self._read(cell, None)
         while not (state.done(conductance) or state.given_up(conductance)):
             pulse = state.next_pulse(conductance)
             self._bench.pulse(cell, pulse)
+            if delay:
+                self._bench.wait_until(self._bench.now() + delay)
             conductance = self._read(cell, pulse)
+        state.conclude(conductance)
         self.pulses += state.pulses
-        return conductance, state.pulses
+        outcome = Outcome.IN_WINDOW if state.done(conductance) else Outcome(state.outcome(conductance))
+        return conductance, state.pulses, outcome
 
     def _read(self, cell: Cell, pulse: Pulse | None) -> float:
-        conductance = self._bench.read(cell)
-        self.reads += 1
+        count = self._settings.verify_reads
+        conductance = sum(self._bench.read(cell) for _ in range(count)) / count
+        self.reads += count
         volts, width = (pulse.voltage, pulse.width) if pulse else (0.0, 0.0)
-        self.joules += cell_energy(self._bench.file, volts, width, conductance)
+        self.joules += cell_energy(self._bench.file, volts, width, conductance, count)
         if not self._recorded:
             return conductance
         self._stream.record(
@@ -280,25 +379,44 @@ class Programmer:
 
     def _reread(self, blocks: Sequence[Block], masks: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
         """Read the cells in `masks` again; return masks of those outside their window."""
+        if self._settings.verify != "cell":
+            for block, mask in zip(blocks, masks, strict=True):
+                reader, programming = self._in_groups(block.placement.array)
+                for group in reader.groups(mask):
+                    place = np.ix_(group.rows, group.columns)
+                    achieved = programming.read(block.placement, group)
+                    block.achieved[place] = achieved.reshape(block.achieved[place].shape)
+                    self._stream.check()
+            return self._outside(blocks, masks)
         if isinstance(self._bench, ArrayBench):
             placements = [block.placement for block in blocks]
             for cells in FlatCells.of(placements, masks).batches():
-                read = read_cells(self._bench, cells, placements, recorded=self._recorded)
+                read = read_cells(
+                    self._bench,
+                    cells,
+                    placements,
+                    recorded=self._recorded,
+                    reads=self._settings.verify_reads,
+                )
                 self._keep(blocks, cells, read)
                 self._stream.check()
-            return [
-                mask & ~self._levels.inside(block.achieved, block.digits)
-                for block, mask in zip(blocks, masks, strict=True)
-            ]
-        out = []
+            return self._outside(blocks, masks)
         for block, mask in zip(blocks, masks, strict=True):
             rows, columns = block.placement.cells()
             for index in zip(*np.nonzero(mask), strict=True):
                 cell = Cell(block.placement.array, int(rows[index]), int(columns[index]))
                 block.achieved[index] = self._read(cell, None)
             self._stream.check()
-            out.append(mask & ~self._levels.inside(block.achieved, block.digits))
-        return out
+        return self._outside(blocks, masks)
+
+    def _outside(
+        self, blocks: Sequence[Block], masks: Sequence[NDArray[np.bool_]]
+    ) -> list[NDArray[np.bool_]]:
+        """Return which of the cells in `masks` read outside their window last."""
+        return [
+            mask & ~self._levels.inside(block.achieved, block.digits)
+            for block, mask in zip(blocks, masks, strict=True)
+        ]
 
     def _snapshot(self, maps: Sequence[BlockMaps], blocks: Sequence[Block], first: bool = False) -> None:
         time = self._bench.now()

@@ -15,7 +15,7 @@ RANGE = ".."
 """Separator between the numbers of a setting with several."""
 
 
-def read_settings(text: str | None) -> dict[str, Any]:
+def read_settings(text: str | None, kind: type[WriteVerifySettings] = WriteVerifySettings) -> dict[str, Any]:
     """Parse the settings in a text and check each.
 
     Parameters
@@ -23,6 +23,8 @@ def read_settings(text: str | None) -> dict[str, Any]:
     text : str or None
         ``name=value`` separated by commas; numbers with a unit or in SI units, several separated by ``..``. None and ""
         contain no settings.
+    kind : type
+        The settings' type, of a strategy with settings of its own.
 
     Raises
     ------
@@ -40,28 +42,39 @@ def read_settings(text: str | None) -> dict[str, Any]:
             )
         if name in found:
             raise InputError(f"write_verify {text!r} names {name} twice")
-        found[name] = _value(name, value)
-    _checked(WriteVerifySettings(), found)
+        found[name] = _value(name, value, kind)
+    _checked(kind(), found)
     return found
 
 
-def settings_in_use(on_chip: WriteVerifySettings, text: str | None) -> WriteVerifySettings:
-    """Return the settings of a run: the chip map's, replaced by those in a text; errors as `read_settings`."""
-    return _checked(on_chip, read_settings(text))
+def settings_in_use(
+    on_chip: WriteVerifySettings,
+    text: str | None,
+    kind: type[WriteVerifySettings] = WriteVerifySettings,
+    strategy: str | None = None,
+) -> WriteVerifySettings:
+    """Return the settings of a run: the chip map's, replaced by those in a text and the name of a strategy.
+
+    `kind` and the errors are those of `read_settings`.
+    """
+    named = {} if strategy is None else {"strategy": strategy}
+    return _checked(kind(**dict(on_chip)), read_settings(text, kind) | named)
 
 
 def settings_text(settings: WriteVerifySettings) -> str:
-    """Format all settings as `read_settings` parses them, in SI units."""
-    return ", ".join(f"{name}={_text(value)}" for name, value in settings)
+    """Format all settings as `read_settings` parses them, in SI units; empty tables are left out."""
+    return ", ".join(f"{name}={_text(value)}" for name, value in settings if value != ())
 
 
-def _value(name: str, text: str) -> Any:
-    fields = WriteVerifySettings.model_fields
+def _value(name: str, text: str, kind: type[WriteVerifySettings]) -> Any:
+    fields = kind.model_fields
     if name not in fields:
         near = difflib.get_close_matches(name, fields, 1)
         meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(fields)}"
         raise InputError(f"write_verify has no setting {name!r}; {meant}")
     field = fields[name]
+    if isinstance(field.default, str):
+        return text
     extra = field.json_schema_extra
     unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
     several = isinstance(field.default, tuple)
@@ -74,7 +87,7 @@ def _value(name: str, text: str) -> Any:
 
 def _checked(base: WriteVerifySettings, changed: dict[str, Any]) -> WriteVerifySettings:
     try:
-        return WriteVerifySettings(**{**dict(base), **changed})
+        return type(base)(**{**dict(base), **changed})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
@@ -85,4 +98,6 @@ def _checked(base: WriteVerifySettings, changed: dict[str, Any]) -> WriteVerifyS
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     return RANGE.join(f"{one!r}" for one in value) if isinstance(value, tuple) else f"{value!r}"

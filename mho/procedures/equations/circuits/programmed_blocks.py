@@ -10,7 +10,7 @@ from mho.chip_maps.levels import Levels
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench
 from mho.procedures.cells.programming.programmer import PULSES, PULSES_PER_CELL, Block, BlockMaps, Programmer
-from mho.procedures.cells.programming.write_verify import largest_pulses
+from mho.procedures.cells.programming.strategies.known_strategies import find_strategy
 from mho.procedures.stream import Stream
 from mho.runs import Figure, Map, Table
 from mho.runs.standard_figures import programming_figures
@@ -49,10 +49,12 @@ def check_limits(bench: Bench, settings: WriteVerifySettings, vector_volts: floa
     ------
     LimitError
         For the first that the bench file does not allow.
+    InputError
+        When there is no strategy of the name in the settings.
     """
     bench.check_read()
     bench.limits.check_voltage("vector", vector_volts)
-    for pulse in largest_pulses(settings):
+    for pulse in find_strategy(settings.strategy).largest_pulses(settings):
         bench.check_pulse(pulse)
 
 

@@ -42,6 +42,8 @@ class MultiplyCircuit:
     precision : {"double", "single"}
         Single is twice as fast for large blocks; it rounds by a millionth of the full output, far below
         any converter's step.
+    readout : float
+        Standard deviation of further noise of each reading, as a current at the amplifier's input, A.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class MultiplyCircuit:
         dac: Converter | None = None,
         adc: Converter | None = None,
         precision: Literal["double", "single"] = "double",
+        readout: float = 0.0,
     ) -> None:
         for name, value, unit in (("resistance", resistance, "ohm"), ("bandwidth", bandwidth, "Hz")):
             if not value > 0.0:
@@ -71,7 +74,8 @@ class MultiplyCircuit:
         self._offset = offset.astype(real)
         amplifier = closed * noise_gain * bank.preset.noise
         thermal = scale**2 * thermal_density(load + 1.0 / resistance)
-        self._floor = (bandwidth * (amplifier**2 + thermal)).astype(np.float32)
+        further = (resistance * readout) ** 2
+        self._floor = (bandwidth * (amplifier**2 + thermal) + further).astype(np.float32)
         self.dac, self.adc = dac, adc
 
     def outputs(self, volts: Floats, rng: np.random.Generator) -> Floats:

@@ -1,0 +1,114 @@
+"""Programming cells in groups that are verified together: every cell of the group gets its pulse, then all are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.levels import Levels
+from mho.chip_maps.placement import Placement
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.instruments import ArrayBench, Bench, Cell, Pulse
+from mho.instruments.arrays import CellPositions
+from mho.procedures.cells.programming.strategy import SET, Outcome, Pulses, Strategy
+from mho.procedures.cells.programming.verify.group_reads import Group, GroupReads
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+Take = Callable[[Numbers, Numbers, Pulses | None, Floats, int], None]
+"""Told of each verify: rows and columns of the cells on the array, the pulses before, conductances (S), readings."""
+
+
+class GroupProgramming:
+    """Programs the groups of a block, one after the other.
+
+    Parameters
+    ----------
+    bench : Bench
+    reader : GroupReads
+    levels : Levels
+    settings : WriteVerifySettings
+    strategy : type of Strategy
+    memory : object
+        What the strategy has learnt in this run.
+    take : callable
+        See `Take`.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        reader: GroupReads,
+        levels: Levels,
+        settings: WriteVerifySettings,
+        strategy: type[Strategy],
+        memory: Any,
+        take: Take,
+    ) -> None:
+        self._bench, self._reader, self._levels, self._settings = bench, reader, levels, settings
+        self._strategy, self._memory, self._take = strategy, memory, take
+
+    def read(self, placement: Placement, group: Group, pulses: Pulses | None = None) -> Floats:
+        """Return the conductances of a group's cells, S, in its order, after these pulses."""
+        rows, columns = placement.rows[group.rows], placement.columns[group.columns]
+        read, readings = self._reader.read(placement.array, rows, columns)
+        self._take(*_cells(rows, columns), pulses, read, readings)
+        return read
+
+    def program(self, placement: Placement, digits: Numbers, group: Group) -> tuple[Floats, Numbers, Numbers]:
+        """Pulse and read a group's cells until each is in its window or given up; the digits are the block's.
+
+        Returns last reads (S), numbers of pulses, and outcomes, in the group's order.
+        """
+        wanted = digits[np.ix_(group.rows, group.columns)].ravel()
+        windows = self._levels.nominal[wanted], self._levels.low[wanted], self._levels.high[wanted]
+        state = self._strategy.towards(*windows, self._settings, self._memory)
+        which, count = np.arange(len(wanted)), len(wanted)
+        pulses, outcome = np.zeros(count, np.int64), np.full(count, Outcome.IN_WINDOW, np.int64)
+        read = self.read(placement, group)
+        achieved = read.copy()
+        while True:
+            outside = ~state.done(read)
+            lost = np.where(outside, state.outcome(read), Outcome.IN_WINDOW)
+            going = np.flatnonzero(outside & (lost == Outcome.IN_WINDOW))
+            outcome[which] = lost
+            ended = np.setdiff1d(np.arange(len(which)), going)
+            state.of(ended).conclude(read[ended])
+            if not going.size:
+                return achieved, pulses, outcome
+            which, read, state = which[going], read[going], state.of(going)
+            decided = state.next_pulses(read)
+            remaining = _some(group, which)
+            rows, columns = placement.rows[remaining.rows], placement.columns[remaining.columns]
+            self._pulse(placement.array, *_cells(rows, columns), decided)
+            if self._settings.verify_delay:
+                self._bench.wait_until(self._bench.now() + self._settings.verify_delay)
+            read = achieved[which] = self.read(placement, remaining, decided)
+            pulses[which] += 1
+
+    def _pulse(self, array: str, rows: Numbers, columns: Numbers, pulses: Pulses) -> None:
+        if isinstance(self._bench, ArrayBench):
+            with self._bench.visit([CellPositions(array, rows, columns)]) as visit:
+                which = np.arange(len(rows))
+                visit.pulse(which, pulses.kind == SET, pulses.voltage, pulses.width, pulses.gate)
+            return
+        each = (rows, columns, *pulses)
+        for row, column, kind, voltage, width, gate in zip(*(one.tolist() for one in each), strict=True):
+            pulse = Pulse("set" if kind == SET else "reset", voltage, width, gate)
+            self._bench.pulse(Cell(array, row, column), pulse)
+
+
+def _cells(rows: Numbers, columns: Numbers) -> tuple[Numbers, Numbers]:
+    """Return row and column of each cell of a group of these lines."""
+    return np.repeat(rows, len(columns)), np.tile(columns, len(rows))
+
+
+def _some(group: Group, which: Numbers) -> Group:
+    """Return some cells of a group, which has one row or one column, as a group."""
+    if len(group.rows) == 1:
+        return Group(group.rows, group.columns[which])
+    return Group(group.rows[which], group.columns)

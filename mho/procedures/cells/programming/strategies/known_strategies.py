@@ -1,0 +1,75 @@
+"""The known strategies: mho's own, those of installed packages, and a user's own by ``module:Class`` or a file."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import InputError
+from mho.procedures.catalogue import nearest
+from mho.procedures.cells.programming.settings_text import settings_in_use
+from mho.procedures.cells.programming.strategies.fppv import Fppv
+from mho.procedures.cells.programming.strategies.ispp import Ispp
+from mho.procedures.cells.programming.strategies.model import Model
+from mho.procedures.cells.programming.strategy import Strategy
+from mho.procedures.cells.programming.write_verify import WriteVerify
+from mho.procedures.own_code import import_own
+
+ENTRY_POINTS = "mho.strategies"
+"""Entry-point group of a package's strategies: ``halving = "my_lab.programming:Halving"``."""
+
+STRATEGIES: dict[str, type[Strategy]] = {"asap": WriteVerify, "fppv": Fppv, "ispp": Ispp, "model": Model}
+
+
+def installed_strategies() -> dict[str, str]:
+    """Return the strategies of installed packages (entry points): ``module:Class`` by name in lower case."""
+    return {point.name.lower(): point.value.replace(" ", "") for point in entry_points(group=ENTRY_POINTS)}
+
+
+def find_strategy(name: str) -> type[Strategy]:
+    """Return the strategy called `name`, ``module:Class`` or ``path/file.py:Class``.
+
+    Raises
+    ------
+    InputError
+        When there is none, with the nearest name, or the reason why it cannot be loaded.
+    """
+    if ":" in name:
+        return import_own(name, Strategy, "strategy")
+    if name.lower() in STRATEGIES:
+        return STRATEGIES[name.lower()]
+    installed = installed_strategies()
+    if name.lower() in installed:
+        return import_own(installed[name.lower()], Strategy, "strategy")
+    raise InputError(
+        f"there is no strategy {name!r}; {nearest(name, STRATEGIES | installed)}; one of your own is "
+        "module:Class or path/file.py:Class"
+    )
+
+
+def chosen_strategy(
+    on_chip: WriteVerifySettings, text: str | None, name: str | None = None
+) -> tuple[WriteVerifySettings, type[Strategy]]:
+    """Return the settings and the strategy of a run.
+
+    Parameters
+    ----------
+    on_chip : WriteVerifySettings
+        The chip map's.
+    text : str, optional
+        Settings of the run's own, which go before the chip map's.
+    name : str, optional
+        Of the strategy, as for `find_strategy`; where left out, that of the settings.
+
+    Raises
+    ------
+    InputError
+        As `find_strategy` and `read_settings`.
+    """
+    if name is None:
+        settings = settings_in_use(on_chip, text)
+        strategy = find_strategy(settings.strategy)
+        return settings_in_use(on_chip, text, strategy.settings_type), strategy
+    strategy = find_strategy(name)
+    short = strategy.__name__ if ":" in name else name.lower()
+    return settings_in_use(on_chip, text, strategy.settings_type, short), strategy

@@ -1,0 +1,239 @@
+"""What a programming strategy is: the pulses that follow from verify reads, for one cell in numbers or many in arrays.
+
+A strategy knows nothing of instruments. Its object is the state of cells on their way to their targets; the programmer
+reads, asks `done` and `given_up`, and gives the pulses of `next_pulses`, until no cell is left.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.instruments import Pulse
+
+Values = Any  # a number for one cell, an array for many
+
+SET, RESET = 1, 2  # kinds of pulses; 0 means none yet
+
+
+class Outcome(IntEnum):
+    """How the programming of a cell ended: in its window, or why it was given up."""
+
+    IN_WINDOW = 0
+    UNFORMED = 1
+    STUCK_LOW = 2
+    STUCK_HIGH = 3
+    OUT_OF_PULSES = 4
+    LEFT_WINDOW = 5
+
+    @property
+    def words(self) -> str:
+        """The outcome in words."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Outcome.IN_WINDOW: "in its window",
+    Outcome.UNFORMED: "unformed: no forming pulse made it conduct",
+    Outcome.STUCK_LOW: "stuck low: SET pulses do not raise it",
+    Outcome.STUCK_HIGH: "stuck high: RESET pulses do not lower it",
+    Outcome.OUT_OF_PULSES: "out of pulses: it passes its window without landing there",
+    Outcome.LEFT_WINDOW: "left its window after it was verified there",
+}
+
+
+class Pulses(NamedTuple):
+    """Decided pulses as numbers: kind (`SET` or `RESET`), V, s, and V on the word line, as `Pulse` has them."""
+
+    kind: Values
+    voltage: Values
+    width: Values
+    gate: Values
+
+
+def where(condition: Values, yes: Values, no: Values) -> Values:
+    """Return `yes` where the condition holds, else `no`: as `numpy.where` for arrays, a plain choice for one cell."""
+    return np.where(condition, yes, no) if isinstance(condition, np.ndarray) else (yes if condition else no)
+
+
+def clip(values: Values, low: float, high: float) -> Values:
+    """Return values within `low` and `high`."""
+    if isinstance(values, np.ndarray):
+        return np.minimum(np.maximum(values, low), high)
+    return min(max(values, low), high)
+
+
+def take(table: tuple[float, ...], index: Values) -> Values:
+    """Return the entries of a table, the last one beyond its end."""
+    if isinstance(index, np.ndarray):
+        return np.take(table, index, mode="clip")
+    return table[min(index, len(table) - 1)]
+
+
+@dataclass
+class Strategy:
+    """The state of cells on their way to `target`; a strategy of one's own derives from it and says `decide`.
+
+    What `decide` keeps from pulse to pulse it assigns to attributes: numbers for one cell, arrays for many. Written with
+    `where` and `clip` and operators on numbers (``&``, ``|``, comparisons; not ``~``, ``not``, ``and``, ``or``), the same
+    lines decide for both.
+
+    Attributes
+    ----------
+    target, low, high : float or array
+        Level and the window to aim for, S.
+    settings : WriteVerifySettings
+        Of `settings_type`.
+    memory : object
+        What `new_memory` made: common to all cells of a run, None unless a strategy learns.
+    pulses : int or array
+        Pulses decided so far.
+    """
+
+    settings_type: ClassVar[type[WriteVerifySettings]] = WriteVerifySettings
+    """A strategy with settings of its own derives them from `WriteVerifySettings`."""
+    pilot: ClassVar[int] = 0
+    """Number of cells that go first where many are programmed at once, so that a strategy learns by them."""
+    where = staticmethod(where)
+    clip = staticmethod(clip)
+
+    target: Values
+    low: Values
+    high: Values
+    settings: WriteVerifySettings = field(default_factory=WriteVerifySettings)
+    memory: Any = None
+    pulses: Values = 0
+    _forming: Values = 0
+    _in_a_row: Values = 0  # pulses of the last kind
+    _last: Values = 0
+
+    @classmethod
+    def towards(
+        cls, target: Values, low: Values, high: Values, settings: WriteVerifySettings, memory: Any = None
+    ) -> Self:
+        """Create the state with the inner part of the verify window `low` to `high` (S) around `target` as the aim."""
+        margin = (1.0 - settings.inner) * (high - target)
+        return cls(target, where(low > 0.0, low + margin, low), high - margin, settings, memory)
+
+    @classmethod
+    def new_memory(cls, settings: WriteVerifySettings) -> Any:
+        """Return what the cells of a run have in common; nothing unless a strategy learns."""
+        return None
+
+    @classmethod
+    def largest_pulses(cls, settings: WriteVerifySettings) -> tuple[Pulse, ...]:
+        """Return the largest pulse of each kind, which a bench's limits must allow before any is sent."""
+        s = settings
+        return (
+            Pulse("set", s.set_voltage, s.width, s.gate_range[1]),
+            Pulse("set", max(s.forming_voltages), s.forming_width, max(s.gate_range[1], s.forming_gate)),
+            Pulse("reset", max(s.reset_full, s.reset_fine[1]), s.width, s.reset_gate),
+        )
+
+    # --- what a strategy of one's own says ---
+
+    def decide(self, read: Values) -> Pulses:
+        """Return the next pulse of each formed cell from its last verify read (S), outside its window."""
+        raise NotImplementedError
+
+    def outcome(self, read: Values) -> Values:
+        """Return why a cell with the verify read `read` (S), outside its window, is given up: an `Outcome`, 0 to go on."""
+        s = self.settings
+        unformed = self._must_form(read) & (self._forming >= len(s.forming_voltages))
+        stuck = where(self._last == SET, Outcome.STUCK_LOW, Outcome.STUCK_HIGH)
+        spent = where(self.pulses >= s.max_pulses, Outcome.OUT_OF_PULSES, 0)
+        return where(unformed, Outcome.UNFORMED, where(self._in_a_row >= s.futile, stuck, spent))
+
+    def conclude(self, read: Values) -> None:
+        """Take the last verify read (S) of cells that are in their window or given up; a strategy learns by it, too."""
+
+    # --- pulses to return ---
+
+    def raised(self, gate: Values) -> Pulses:
+        """Return SET pulses with these voltages on the word line, V: one for all cells, or one for each."""
+        s, one = self.settings, self._one
+        return Pulses(SET * one, s.set_voltage * one, s.width * one, gate * one)
+
+    def lowered(self, voltage: Values) -> Pulses:
+        """Return RESET pulses with these voltages on the source line, V: one for all cells, or one for each."""
+        s, one = self.settings, self._one
+        return Pulses(RESET * one, voltage * one, s.width * one, s.reset_gate * one)
+
+    @property
+    def _one(self) -> Values:
+        """Ones of the cells' shape."""
+        return where(self.target == self.target, 1, 1)
+
+    @staticmethod
+    def either(condition: Values, yes: Pulses, no: Pulses) -> Pulses:
+        """Return the pulses `yes` where the condition holds, else `no`."""
+        return Pulses(*(where(condition, one, other) for one, other in zip(yes, no, strict=True)))
+
+    # --- what the programmer asks ---
+
+    def of(self, cells: NDArray[np.int64]) -> Self:
+        """Return the state of some of the cells, by number."""
+        some = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                setattr(some, name, value[cells])
+        return some
+
+    def alone(self, cell: int) -> Self:
+        """Return the state of one of the cells, in plain numbers."""
+        one = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                setattr(one, name, value[cell].item())
+        return one
+
+    def done(self, conductance: Values) -> Values:
+        """Return whether the verify read (S) lies in the window."""
+        return (self.low <= conductance) & (conductance <= self.high)
+
+    def given_up(self, conductance: Values) -> Values:
+        """Return whether a cell with the verify read `conductance` (S) is given up."""
+        return self.outcome(conductance) > 0
+
+    def next_pulse(self, conductance: float) -> Pulse:
+        """Decide one cell's next pulse from its last verify read (S); only while neither `done` nor `given_up`."""
+        kind, voltage, width, gate = self.next_pulses(conductance)
+        return Pulse("set" if kind == SET else "reset", voltage, width, gate)
+
+    def next_pulses(self, conductance: Values) -> Pulses:
+        """Decide the next pulse of each cell from its last verify read (S); a cell that has not conducted yet is formed."""
+        form = self._must_form(conductance)
+        every = form.all() if isinstance(form, np.ndarray) else form
+        some = form.any() if isinstance(form, np.ndarray) else form
+        pulses = self._formed() if every else self._decided(conductance, form, some)
+        if some and not every:
+            pulses = self.either(form, self._formed(), pulses)
+        self._forming = self._forming + form
+        self._in_a_row = where(pulses.kind == self._last, self._in_a_row + 1, 1)
+        self._last = pulses.kind
+        self.pulses = self.pulses + 1
+        return pulses
+
+    def _must_form(self, conductance: Values) -> Values:
+        """Return whether a cell has not conducted yet: it is virgin, or its forming pulse was too weak."""
+        return (self.pulses == self._forming) & (conductance < self.settings.formed_above)
+
+    def _formed(self) -> Pulses:
+        s, one = self.settings, self._one
+        voltage = take(s.forming_voltages, self._forming * one)
+        return Pulses(SET * one, voltage, s.forming_width * one, s.forming_gate * one)
+
+    def _decided(self, conductance: Values, form: Values, some: Values) -> Pulses:
+        """Return what `decide` says; of cells that are formed meanwhile it keeps nothing."""
+        before = dict(vars(self)) if some else {}
+        pulses = self.decide(conductance)
+        for name, value in vars(self).items():
+            if some and value is not before.get(name, value) and name != "memory":
+                setattr(self, name, where(form, before[name], value))
+        return pulses

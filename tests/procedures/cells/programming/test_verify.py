@@ -1,0 +1,183 @@
+"""Verify by rows and by Hadamard patterns: what they tell of cells, with which noise, and how programming uses them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from mho import Cell, Program, Pulse, open_bench, run
+from mho.chip_maps.chip import load_chip_map, parse_chip_map
+from mho.chip_maps.placement import Placement
+from mho.chip_maps.write_verify_settings import WriteVerifySettings
+from mho.errors import InputError, LimitError
+from mho.instruments.arrays import ArrayBench
+from mho.instruments.bench_file import BenchSource, load_bench_file
+from mho.instruments.opening import open_simulated
+from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.verify.group_reads import GroupReads
+from mho.procedures.cells.programming.verify.patterns import conductances, reading_patterns
+from mho.procedures.cells.programming.verify.read_noise import noise_warning, read_noise
+from mho.procedures.stream import NullStream
+from mho.runs import RunFile
+
+LEVELS = load_chip_map("reference").level_scale()
+DIGITS = np.random.default_rng(3).integers(0, 8, (16, 3))
+FORM = Pulse("set", 4.3, 1e-6, 1.6)
+
+
+@given(cells=st.integers(1, 40), reads=st.integers(1, 100))
+def test_patterns_are_orthogonal_and_as_many_as_asked_for(cells, reads):
+    patterns = reading_patterns(cells, reads)
+    assert max(cells, reads) <= len(patterns) < 2 * max(cells, reads) + cells
+    assert_array_equal(patterns.T @ patterns, len(patterns) * np.eye(cells))
+
+
+@pytest.mark.parametrize("cells", [2, 4, 8, 16, 32])
+def test_what_all_readings_have_in_common_cancels_or_is_small_for_every_cell(cells):
+    assert_array_equal(reading_patterns(cells, 2 * cells).sum(axis=0), 0.0)
+    assert np.abs(reading_patterns(cells, cells).sum(axis=0)).max() <= np.sqrt(2.0 * cells)
+
+
+@given(cells=st.integers(1, 20), seed=st.integers(0, 9))
+def test_without_noise_the_cells_come_back(cells, seed):
+    rng = np.random.default_rng(seed)
+    wanted = rng.uniform(0.0, 35e-6, (cells, 2))
+    patterns = reading_patterns(cells, 5)
+    assert_allclose(conductances(0.2 * patterns @ wanted + 1e-6 * 0.0, patterns, 0.2), wanted, atol=1e-18)
+
+
+def test_the_variance_of_the_readout_is_divided_by_the_number_of_readings():
+    rng, cells, sigma = np.random.default_rng(1), 16, 0.7e-6
+    patterns = reading_patterns(cells, 32)
+    noise = sigma * rng.standard_normal((32, 4000))
+    spread = conductances(noise, patterns, 0.2).std(axis=1)
+    assert_allclose(spread, sigma / 0.2 / np.sqrt(32), rtol=0.06)
+
+
+def test_no_cell_and_no_reading_are_refused():
+    with pytest.raises(ValueError, match="give at least 1 of each"):
+        reading_patterns(0, 4)
+    with pytest.raises(InputError, match="there are row and hadamard"):
+        GroupReads(None, "cell", 1)
+
+
+def noisy(amperes: float, bench: str = "arrays") -> BenchSource:
+    """A bench with a noisy readout."""
+    source = load_bench_file(bench)
+    assert source.bench.simulation is not None
+    changed = source.bench.simulation.model_copy(update={"readout_noise": amperes})
+    return source.model_copy(update={"bench": source.bench.model_copy(update={"simulation": changed})})
+
+
+@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("method", ["row", "hadamard"])
+def test_groups_read_what_the_source_measure_unit_reads(bench, method):
+    rows, columns = (np.arange(8), np.array([3])) if method == "hadamard" else (np.array([2]), np.arange(8))
+    with open_bench(bench, preset="ideal", seed=1) as opened:
+        cells = [Cell("multiply", int(r), int(c)) for r in rows for c in columns]
+        for cell in cells[::2]:  # the others are virgin
+            opened.pulse(cell, FORM)
+        alone = [opened.read(cell) for cell in cells]
+        together, readings = GroupReads(opened, method, 4).read("multiply", rows, columns)
+    assert_allclose(together, alone, rtol=0.01, atol=0.15e-6)
+    assert readings == (8 if method == "hadamard" else 4 * 8)
+
+
+@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+def test_the_noise_of_the_readout_is_that_of_the_bench_file(bench):
+    def reads(amperes: float) -> tuple[np.ndarray, np.ndarray]:
+        with open_simulated(noisy(amperes, bench), "ideal", 1) as opened:
+            opened.pulse(Cell("multiply", 0, 0), FORM)
+            alone = np.array([opened.read(Cell("multiply", 0, 0)) for _ in range(60)])
+            reader = GroupReads(opened, "hadamard", 16)
+            together = [reader.read("multiply", np.arange(16), np.arange(1))[0] for _ in range(15)]
+            return alone, np.array(together)
+
+    alone, together = reads(0.7e-6)
+    assert alone.std() == pytest.approx(3.5e-6, rel=0.3)
+    # Over 16, and that of the reading at 0 V, which is subtracted, over 16 again.
+    assert together.std(axis=0).mean() == pytest.approx(3.5e-6 * np.sqrt(2.0 / 16), rel=0.3)
+    quiet, _ = reads(0.0)
+    assert quiet.std() < 0.05e-6
+
+
+@pytest.mark.parametrize("bench", ["simulated", "arrays"])
+@pytest.mark.parametrize("verify", ["verify=row", "verify=hadamard, verify_reads=16", "verify_reads=3"])
+def test_cells_are_programmed_by_every_verify(bench, verify, tmp_path):
+    program = Program(digits=DIGITS, write_verify=verify, passes=4)
+    result = run(program, bench, preset="pku", seed=2, output=tmp_path / "a.h5")
+    assert result.failed == 0
+    with RunFile(result.path) as file:
+        pulses = file.table("pulses")
+        assert (pulses["kind"] > 0).sum() == result.summary["pulses"] == result.pulses.sum()
+        assert np.all(np.diff(pulses["time"][pulses["row"] == 0]) >= 0.0) or "row" in verify
+        last = {
+            (r, c): g for r, c, g in zip(pulses["row"], pulses["column"], pulses["conductance"], strict=True)
+        }
+    assert_array_equal([[last[r, c] for c in range(3)] for r in range(16)], result.achieved)
+    if verify == "verify_reads=3":
+        assert result.summary["reads"] == 3 * len(pulses["row"])
+
+
+def test_a_read_voltage_beyond_the_limits_of_the_vector_is_refused_before_a_pulse(tmp_path):
+    path = tmp_path / "bench.toml"
+    text = load_bench_file("arrays").text
+    path.write_text(text.replace("voltage = 1.0 ", "voltage = 0.1 "), "utf-8")
+    with pytest.raises(LimitError, match="vector"):
+        run(Program(digits=[[3]], write_verify="verify=hadamard"), str(path), output=tmp_path / "a.h5")
+    assert not (tmp_path / "a.h5").exists()
+
+
+def share_in_window(settings: WriteVerifySettings) -> tuple[float, float]:
+    """The share of cells that are in their window, and reads a cell, at a noise of the readout of 10 % of the top level."""
+    shares, reads = [], []
+    for seed in range(2):
+        with ArrayBench(noisy(0.7e-6), preset="pku", seed=seed) as bench:
+            chip = parse_chip_map(bench.chip_text)
+            digits = np.random.default_rng(seed).integers(1, 8, (32, 4))
+            block = Block(Placement("multiply", np.arange(32), np.arange(4)), digits)
+            names = [array.name for array in chip.arrays]
+            programmer = Programmer(bench, NullStream(), chip.level_scale(), names, settings, passes=0)
+            programmer.program([block])
+            _, index = bench.simulated.chip.at("multiply", np.arange(32), np.arange(4))
+            true = bench.simulated.chip.population.conductance(index)
+            shares.append(chip.level_scale().inside(true, digits).mean())
+            reads.append(programmer.reads / digits.size)
+    return float(np.mean(shares)), float(np.mean(reads))
+
+
+def test_hadamard_verify_takes_a_fifth_of_the_reads_for_the_same_share():
+    averaged, many = share_in_window(WriteVerifySettings(verify_reads=64))
+    patterns, few = share_in_window(WriteVerifySettings(verify="hadamard", verify_reads=64))
+    assert patterns > averaged - 0.09  # two standard deviations of a difference of so few cells
+    assert few < many / 5
+
+
+def test_a_window_below_the_read_noise_is_warned_of_with_the_number():
+    rng = np.random.default_rng(1)
+    digits = rng.integers(0, 8, (20, 20))
+    first = LEVELS.nominal[digits]
+    assert read_noise(first, first + 2e-6 * rng.standard_normal(first.shape)) == pytest.approx(2e-6, rel=0.15)
+    assert read_noise(first[:3, :3], first[:3, :3]) is None
+    warning = noise_warning([first], [first + 2e-6 * rng.standard_normal(first.shape)], [digits], LEVELS, 0.8)
+    assert "(robust sd), and the windows aimed for are +-0.96 uS" in warning
+    assert (
+        noise_warning([first], [first + 0.5e-6 * rng.standard_normal(first.shape)], [digits], LEVELS, 0.8)
+        == ""
+    )
+
+
+def test_the_run_says_that_its_window_is_below_the_noise(tmp_path):
+    path = tmp_path / "bench.toml"
+    text = load_bench_file("arrays").text
+    path.write_text(text.replace('preset = "pku"', 'preset = "pku"\nreadout_noise = 0.7e-6'), "utf-8")
+    digits = np.random.default_rng(1).integers(1, 8, (8, 8))
+    result = run(
+        Program(digits=digits, write_verify="max_pulses=20"), str(path), seed=1, output=tmp_path / "a.h5"
+    )
+    with RunFile(result.path) as file:
+        warnings = [entry.message for entry in file.log() if entry.level == "WARNING"]
+    assert any("a verify read is less sure than its window" in one for one in warnings)
