@@ -7,6 +7,9 @@
 
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
+from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.programming.strategies.known_strategies import find_strategy, known_strategies
 from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.cells.reading.read import Read, Reads
 from mho.procedures.cells.switching.sweep import Sweep, Sweeps
@@ -30,6 +33,7 @@ from mho.procedures.parameters import (
 )
 
 __all__ = [
+    "Block",
     "BooleanParameter",
     "DrawnSolve",
     "EnergyModel",
@@ -46,6 +50,7 @@ __all__ = [
     "Products",
     "Program",
     "Programmed",
+    "Programmer",
     "Read",
     "Reads",
     "Solution",
@@ -56,5 +61,10 @@ __all__ = [
     "Sweeps",
     "Tried",
     "draw_solves",
+    "find_strategy",
+    "known_strategies",
+    "read_settings",
+    "settings_in_use",
+    "settings_text",
     "wall_time",
 ]
