@@ -45,6 +45,7 @@ def main() -> None:
     from pictures_chip import grab_chip_panel
     from pictures_circuit import draw_settling
     from pictures_experiments import plot_experiments
+    from pictures_optimise import draw_policy
     from pictures_panels import grab_panels
     from pictures_slices import draw_slices
     from pictures_window import grab_main_window
@@ -56,6 +57,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     draw_settling(PICTURES)
     draw_slices(PICTURES)
+    draw_policy(PICTURES)
     os.chdir(ROOT)  # the run names its matrix as the README does
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))
