@@ -29,7 +29,10 @@ def optimise(
     ],
     bench: Bench = "arrays",
     preset: Preset = None,
-    success: Annotated[float, typer.Option(help="share of the cells that must end in their windows")] = 0.99,
+    success: Annotated[float, typer.Option(help="share of the cells that must be in their windows")] = 0.99,
+    after: Annotated[
+        float, typer.Option(help="judge the success so many seconds after programming, by what cells hold")
+    ] = 0.0,
     cost: Annotated[
         str, typer.Option(help="what to minimise: both (pulses and reads), pulses, reads, time")
     ] = "both",
@@ -72,7 +75,7 @@ def optimise(
         policy = find(
             strategy, bench=bench, preset=preset, success=success, cost=cost, seed=seed, evaluations=budget,
             seconds=SECONDS_A_MINUTE * minutes, chips=chips, cells=cells, search=search, write_verify=write_verify,
-            vary=_varied(vary), array=array, passes=passes, progress=searching.show,
+            vary=_varied(vary), array=array, passes=passes, after=after, progress=searching.show,
         )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(policy_as_json(policy)))

@@ -101,10 +101,10 @@ def _quantities(policy: Policy) -> Table:
         table.add_row(words, *(form.format(one) for one in means), *shares, style=style)
     before = np.mean([one.success for one in policy.before])
     after = policy.success()
-    table.add_row(
-        "success", f"{before:.2%}", f"{after.mean:.2%}", "", f"{after.low:.2%}", f"{after.high:.2%}",
-        style=None if policy.reached else "bold red",
-    )  # fmt: skip
+    words = f"success, {policy.twin.after:g} s after programming" if policy.twin.after else "success"
+    style = None if policy.reached else "bold red"
+    shares = (f"{one:.2%}" for one in (after.low, after.high))
+    table.add_row(words, f"{before:.2%}", f"{after.mean:.2%}", "", *shares, style=style)
     held = (f"{np.mean([one.held for one in some]):.2%}" for some in (policy.before, policy.after))
     table.add_row("in their windows an hour later", *held)
     return table

@@ -37,6 +37,7 @@ RUNGS = ((64, (0,)), (256, (1,)), (256, (1, 2, 3, 4)))  # cells of a chip, and w
 KEPT = (4, 2)  # of a batch, that reach the next rung
 FINALISTS, CHOOSING = 4, 8  # settings, and chips on which one of them is chosen
 SHORT = 30.0  # by so much of itself a cost grows for each unit that the success is short
+LATEST = 3.2e8  # s, ten years
 FEWEST_CHIPS = 5  # for an interval
 
 
@@ -140,6 +141,7 @@ def optimise(
     vary: Mapping[str, tuple[float, float] | None] | None = None,
     array: str | None = None,
     passes: int = 2,
+    after: float = 0.0,
     progress: Progress = quietly,
 ) -> Policy:
     """Find the settings of a strategy that take the least at a required success, on the twin of a chip.
@@ -150,10 +152,10 @@ def optimise(
     ----------
     strategy : str
         As for `mho run program --strategy`, or ``all``: the strategy is then found, too.
-    bench, preset, array, passes
+    bench, preset, array, passes, after
         As of `Twin`.
     success : float
-        Share of the cells that must end in their windows.
+        Share of the cells that must be in their windows.
     cost : str
         Of `COSTS`.
     evaluations : int
@@ -180,7 +182,9 @@ def optimise(
     _check(success, cost, evaluations, seconds, chips, cells, search)
     names = list(known_strategies()) if strategy.lower() == ALL else [strategy]
     found = {name: find_strategy(name) for name in names}
-    twin = Twin(bench, preset, seed, array, passes)
+    if not 0.0 <= after <= LATEST:
+        raise InputError(f"success is judged {after:g} s after programming; give 0 to {LATEST:g} s")
+    twin = Twin(bench, preset, seed, array, passes, after)
     present = _present(twin, None if strategy.lower() == ALL else strategy, write_verify)
     present_name = present.strategy if strategy.lower() == ALL else strategy
     twin.check(find_strategy(present_name), present)
@@ -195,15 +199,20 @@ def optimise(
         tried += one.trials
     best = _finalists(tried)
     chosen = _chosen(twin, best, found, success, cost, cells, progress)
-    kind = found[chosen.strategy]
-    after, before = [], []
+    kinds = found[chosen.strategy], find_strategy(present_name)
+    pairs = []
     for number in range(chips):
-        after.append(twin.program(kind, chosen.settings, VALIDATED, number, cells, each=True))
-        before.append(twin.program(find_strategy(present_name), present, VALIDATED, number, cells, each=True))
+        pairs.append(
+            [
+                twin.program(kind, one, VALIDATED, number, cells, each=True)
+                for kind, one in zip(kinds, (chosen.settings, present), strict=True)
+            ]
+        )
         progress("comparing with the present settings", number + 1, chips, "")
+    policy, old = zip(*pairs, strict=True)
     return Policy(
-        chosen.strategy, present_name, chosen.settings, present, cost, success, twin,
-        tuple(after), tuple(before), tuple(tried), ended, tuple(searched),
+        chosen.strategy, present_name, chosen.settings, present, cost, success, twin, policy, old, tuple(tried),
+        ended, tuple(searched),
     )  # fmt: skip
 
 

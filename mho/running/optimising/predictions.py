@@ -215,10 +215,13 @@ def _check_same(
     wanted = read_settings(source, kind)
     for name, value in wanted.items():
         if used.get(name, ()) != value:
-            raise InputError(
-                f"{run} was programmed with {name} = {used.get(name)}, {source} says {value}: the prediction is not of "
-                "this run"
+            long = isinstance(value, tuple) and len(value) > 2
+            differs = (
+                f"another {name} than in {source}"
+                if long
+                else f"{name} = {used.get(name)}, {source} says {value}"
             )
+            raise InputError(f"{run} was programmed with {differs}: the prediction is not of this run")
     passes = int(file.parameters["passes"].value or 0)
     if passes != prediction.passes:
         raise InputError(

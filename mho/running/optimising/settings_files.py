@@ -26,8 +26,14 @@ def check_writable(path: Path, force: bool = False) -> None:
         raise InputError(f"--to {path} is there already; replace it with --force, or name another file")
     if not path.parent.is_dir():
         raise InputError(f"--to {path}: there is no folder {path.parent}; make it first")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InputError(f"--to {path} cannot be written; name a place that you may write to")
+    partial = _partial(path)
+    try:
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        raise InputError(
+            f"--to {path} cannot be written ({error.strerror}); name a place that you may write to"
+        ) from None
 
 
 def write_settings(policy: Policy, path: Path, force: bool = False) -> None:
@@ -41,12 +47,16 @@ def write_settings(policy: Policy, path: Path, force: bool = False) -> None:
     check_writable(path, force)
     if not policy.reached:
         raise InputError(f"{path} was not written: the settings do not reach a success of {policy.wanted:g}")
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    partial = _partial(path)
     try:
         partial.write_text(settings_file_text(policy), "utf-8")
         partial.replace(path)  # whole or not at all
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{os.getpid()}.part")
 
 
 def settings_file_text(policy: Policy) -> str:
@@ -76,6 +86,7 @@ def facts(policy: Policy) -> dict[str, Any]:
         "seed": twin.seed,
         "cost": policy.cost,
         "wanted_success": policy.wanted,
+        "after": twin.after,
         "cells": len(policy.after[0].digits),
         **{f"{name}_saved": _ends(policy.saved(name)) for name in ("pulses", "reads", "time")},
         **prediction.plain(),

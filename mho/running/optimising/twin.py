@@ -39,23 +39,26 @@ class Programming:
     ----------
     digits, pulses, reads, inside : (cells,) arrays
         Digit of each cell, its pulses and reads, and whether it ended in its window.
+    lasting : (cells,) array
+        Whether it is there at the time at which success is judged.
     seconds : float
         Time on the bench's clock, a cell.
     held : float
-        Share of the cells whose conductance is in its window an hour later.
+        Share of the cells whose conductance is in its window an hour later, or when success is judged, if that is later.
     """
 
     digits: Numbers
     pulses: Numbers
     reads: Floats
     inside: NDArray[np.bool_]
+    lasting: NDArray[np.bool_]
     seconds: float
     held: float
 
     @property
     def success(self) -> float:
-        """Share of the cells that ended in their windows."""
-        return float(self.inside.mean())
+        """Share of the cells that are in their windows when success is judged."""
+        return float(self.lasting.mean())
 
     def cost(self, kind: str) -> float:
         """Return what a cell took: ``pulses``, ``reads``, ``both`` together, or ``time`` (s)."""
@@ -78,6 +81,8 @@ class Twin:
         The first one that multiplies, unless given.
     passes : int
         Of touching up, as of `Program`.
+    after : float
+        Time after programming at which success is judged, s: by what cells hold then, or at 0 by their last verify reads.
 
     Raises
     ------
@@ -88,13 +93,19 @@ class Twin:
     """
 
     def __init__(
-        self, bench: str, preset: str | None, seed: int, array: str | None = None, passes: int = 2
+        self,
+        bench: str,
+        preset: str | None,
+        seed: int,
+        array: str | None = None,
+        passes: int = 2,
+        after: float = 0.0,
     ) -> None:
         self.source = as_arrays(load_bench_file(bench), preset)
         simulation = self.source.bench.simulation
         assert simulation is not None  # `as_arrays` gives one
         self.draws = PosteriorDraws(simulation.preset)
-        self.preset, self.seed, self.passes = simulation.preset, seed, passes
+        self.preset, self.seed, self.passes, self.after = simulation.preset, seed, passes, after
         self._check_law(bench)
         self.chip = parse_chip_map(self.source.chip_text, f"chip map {self.source.bench.chip}")
         self.levels = self.chip.level_scale()
@@ -156,21 +167,30 @@ class Twin:
                 bench, stream, self.levels, arrays, settings, self.passes, recorded=counted, strategy=strategy
             )
             programmer.program([block])
-            seconds = bench.now() / digits.size
-            bench.wait_until(bench.now() + HOUR)
-            held = self._held(bench, block)
+            done = bench.now()
+            lasting = self._held(bench, block, done + self.after) if self.after else None
+            held = float(self._held(bench, block, done + max(HOUR, self.after)).mean())
         if isinstance(stream, _Reads):
             reads = settings.verify_reads * stream.counts.ravel().astype(float)
         else:
             reads = np.full(digits.size, programmer.reads / digits.size)
         inside = self.levels.inside(block.achieved, digits).ravel()
-        return Programming(digits.ravel(), block.pulses.ravel(), reads, inside, seconds, held)
+        return Programming(
+            digits.ravel(),
+            block.pulses.ravel(),
+            reads,
+            inside,
+            inside if lasting is None else lasting,
+            done / digits.size,
+            held,
+        )
 
-    def _held(self, bench: ArrayBench, block: Block) -> float:
-        """Return the share of a block's cells whose conductance, without a read's noise, is in its window."""
+    def _held(self, bench: ArrayBench, block: Block, time: float) -> NDArray[np.bool_]:
+        """Return which of a block's cells have a conductance, without a read's noise, in their windows at a time, s."""
+        bench.wait_until(time)
         place = block.placement
         cells, index = bench.arrays.chip.at(place.array, place.rows, place.columns)
-        return float(self.levels.inside(cells.conductance(index), block.digits).mean())
+        return np.asarray(self.levels.inside(cells.conductance(index), block.digits)).ravel()
 
     def response(self, settings: WriteVerifySettings) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Measure the response: median conductance (S) of formed cells after a RESET and one SET, against the gate (V)."""

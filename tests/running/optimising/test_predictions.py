@@ -18,7 +18,7 @@ def chip(rng: np.random.Generator, cells: int = 400, digits: np.ndarray | None =
     which = rng.integers(0, 3, cells) if digits is None else digits
     pulses = rng.normal(MEANS[which] + AMONG * rng.standard_normal(), 2.0)
     inside = rng.random(len(which)) < 0.98
-    return Programming(which, pulses, pulses + 2.0, inside, 0.1, 1.0)
+    return Programming(which, pulses, pulses + 2.0, inside, inside, 0.1, 1.0)
 
 
 def predicted(rng: np.random.Generator) -> Prediction:
@@ -45,7 +45,8 @@ def test_the_mean_follows_the_digits_of_the_run():
 def test_chips_that_are_alike_have_no_spread_of_their_own():
     rng = np.random.default_rng(3)
     alike = [
-        Programming(w := rng.integers(0, 3, 400), MEANS[w], MEANS[w], w >= 0, 0.1, 1.0) for _ in range(5)
+        Programming(w := rng.integers(0, 3, 400), MEANS[w], MEANS[w], w >= 0, w >= 0, 0.1, 1.0)
+        for _ in range(5)
     ]
     made = Prediction.of(alike, 3, 2)
     assert made.pulses_chip_sd == 0.0
