@@ -48,6 +48,7 @@ def main() -> None:
     from pictures_experiments import plot_experiments, plot_strategies
     from pictures_levels import draw_levels, plot_refresh
     from pictures_lifetimes import plot_lifetimes
+    from pictures_optimise import draw_policy
     from pictures_panels import grab_panels
     from pictures_slices import draw_slices
     from pictures_window import grab_main_window
@@ -59,6 +60,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     draw_settling(PICTURES)
     draw_slices(PICTURES)
+    draw_policy(PICTURES)
     os.chdir(ROOT)  # the run names its matrix as the README does
     with tempfile.TemporaryDirectory() as folder:
         run = solve(Path(folder))

@@ -24,6 +24,13 @@ def procedures() -> list[tuple[str, str]]:
     return [(name, (kind.__doc__ or "").partition("\n")[0]) for name, kind in known_procedures().items()]
 
 
+def strategies() -> list[str]:
+    """Return the programming strategies there are."""
+    from mho.procedures import known_strategies
+
+    return ["all", *known_strategies()]
+
+
 def export_forms() -> tuple[str, ...]:
     """Return the forms in which a run can be exported."""
     from mho.analysis.exports import FORMS

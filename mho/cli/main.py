@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from mho.cli import experiments, forecast, many_runs, run_files
+from mho.cli import optimise as optimising
 from mho.cli.display.sentences import complain
 from mho.cli.exit_codes import ABORTED, REFUSED
 from mho.cli.lazy_verbs import LazyVerbs
@@ -81,6 +82,7 @@ def _offer(
 
 _offer(EXPERIMENTS, experiments.solve, cls=experiments.SolveCommand)
 _offer(EXPERIMENTS, forecast.forecast, cls=forecast.ForecastCommand)
+_offer(EXPERIMENTS, optimising.optimise)
 _offer(EXPERIMENTS, experiments.run, cls=experiments.RunCommand)
 _offer(EXPERIMENTS, experiments.resume)
 _offer(EXPERIMENTS, experiments.rehearse, cls=ProcedureCommand)

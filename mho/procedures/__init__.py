@@ -7,7 +7,10 @@
 
 from mho.procedures.base import Procedure
 from mho.procedures.cells.programming.program import Program, Programmed
+from mho.procedures.cells.programming.programmer import Block, Programmer
 from mho.procedures.cells.programming.refresh import Refresh, Refreshed
+from mho.procedures.cells.programming.settings_text import read_settings, settings_in_use, settings_text
+from mho.procedures.cells.programming.strategies.known_strategies import find_strategy, known_strategies
 from mho.procedures.cells.programming.strategy import Strategy
 from mho.procedures.cells.reading.array_map import Map, Mapped
 from mho.procedures.cells.reading.contact import Contact, Contacts
@@ -44,6 +47,7 @@ Sweep = IV
 
 __all__ = [
     "IV",
+    "Block",
     "BooleanParameter",
     "Contact",
     "Contacts",
@@ -72,6 +76,7 @@ __all__ = [
     "Products",
     "Program",
     "Programmed",
+    "Programmer",
     "Read",
     "Reads",
     "Refresh",
@@ -90,5 +95,10 @@ __all__ = [
     "Switching",
     "Tried",
     "draw_solves",
+    "find_strategy",
+    "known_strategies",
+    "read_settings",
+    "settings_in_use",
+    "settings_text",
     "wall_time",
 ]

@@ -1,15 +1,24 @@
-"""Write-verify settings as one text, ``max_pulses=50, width=200ns, gate_range=0.85..2.4``: in forms, plans, run files."""
+"""Write-verify settings as one text, ``max_pulses=50, width=200ns, gate_range=0.85..2.4``: in forms, plans, run files.
+
+In place of the text, the name of a TOML file (``settings.toml``) stands for its section ``[write_verify]``.
+"""
 
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.errors import InputError
+from mho.input_files import check_ordinary
 from mho.procedures.quantities import parse_quantity
+from mho.toml import load_toml
+
+SUFFIX, SECTION = ".toml", "write_verify"
+"""Of a file of settings, which may have other sections; a chip map is one, too."""
 
 RANGE = ".."
 """Separator between the numbers of a setting with several."""
@@ -22,15 +31,17 @@ def read_settings(text: str | None, kind: type[WriteVerifySettings] = WriteVerif
     ----------
     text : str or None
         ``name=value`` separated by commas; numbers with a unit or in SI units, several separated by ``..``. None and ""
-        contain no settings.
+        contain no settings. Or a TOML file with a section ``[write_verify]``.
     kind : type
         The settings' type, of a strategy with settings of its own.
 
     Raises
     ------
     InputError
-        For an unknown or repeated setting, and a value that is no such number or out of range.
+        For an unknown or repeated setting, a value that is no such number or out of range, and a file that cannot be read.
     """
+    if text is not None and text.strip().endswith(SUFFIX) and "=" not in text:
+        return _of_file(text.strip(), kind)
     found: dict[str, Any] = {}
     for part in (text or "").split(","):
         if not part.strip():
@@ -66,13 +77,35 @@ def settings_text(settings: WriteVerifySettings) -> str:
     return ", ".join(f"{name}={_text(value)}" for name, value in settings if value != ())
 
 
-def _value(name: str, text: str, kind: type[WriteVerifySettings]) -> Any:
+def _of_file(path: str, kind: type[WriteVerifySettings]) -> dict[str, Any]:
+    """Return the settings in a file's section, checked."""
+    try:
+        check_ordinary(Path(path))
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"cannot read write-verify settings {path} ({reason})") from None
+    section = load_toml(text, path, InputError).get(SECTION)
+    if not isinstance(section, dict):
+        raise InputError(f"{path} has no section [{SECTION}]; put the settings there, as in a chip map")
+    for name in section:
+        _check_known(name, kind)
+    found = {name: tuple(one) if isinstance(one, list) else one for name, one in section.items()}
+    _checked(kind(), found)
+    return found
+
+
+def _check_known(name: str, kind: type[WriteVerifySettings]) -> None:
     fields = kind.model_fields
     if name not in fields:
         near = difflib.get_close_matches(name, fields, 1)
         meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(fields)}"
         raise InputError(f"write_verify has no setting {name!r}; {meant}")
-    field = fields[name]
+
+
+def _value(name: str, text: str, kind: type[WriteVerifySettings]) -> Any:
+    _check_known(name, kind)
+    field = kind.model_fields[name]
     if isinstance(field.default, str):
         return text
     extra = field.json_schema_extra

@@ -33,6 +33,11 @@ def installed_strategies() -> dict[str, str]:
     return {point.name.lower(): point.value.replace(" ", "") for point in entry_points(group=ENTRY_POINTS)}
 
 
+def known_strategies() -> list[str]:
+    """Return the names of mho's own strategies and of those of installed packages."""
+    return sorted(STRATEGIES | installed_strategies())
+
+
 def find_strategy(name: str) -> type[Strategy]:
     """Return the strategy called `name`, ``module:Class`` or ``path/file.py:Class``.
 

@@ -1,0 +1,104 @@
+"""The policy that `mho optimise` finds on the fitted preset, beside the strategies as they are, and beside both searches.
+
+The policy is found on chips of its own. It and the peers then program the same digits on the same 20 chips, which the
+search has not seen: success, pulses and reads of each, and the share saved of the best peer's with its interval (paired
+bootstrap over chips). The peers are as `python -m benchmarks strategies` has them: with the response measured, and the ramp
+of the measured chips.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks._solves import threads
+from benchmarks.registry import Figure, installed
+from benchmarks.strategies import ALIKE, CASES, LESS, PEERS, _settings
+from mho.procedures import find_strategy
+from mho.running.optimising import Policy, optimise
+from mho.running.optimising.gains import Estimate, mean_of, saving
+from mho.running.optimising.twin import VALIDATED, Programming
+
+PRESETS = ("stanford", "stanford35")
+STRATEGY, SUCCESS = "model", 0.99
+CHIPS, CELLS, BUDGET = 20, 400, 100
+SEARCHES = {"evolution": None, "bayesian": "optuna"}  # and the package that each needs
+
+
+def run(repeat: int) -> list[Figure]:
+    """Find a policy for each preset, and hold it to the peers; with more than one repeat by both searches."""
+    figures = []
+    for preset in PRESETS:
+        for search, package in SEARCHES.items():
+            if search == "evolution" or (repeat > 1 and package and installed(package)):
+                figures.append(_figure(preset, search))
+    return figures
+
+
+def _figure(preset: str, search: str) -> Figure:
+    bench, _ = CASES[preset]
+    policy = optimise(
+        STRATEGY, bench=bench, success=SUCCESS, evaluations=BUDGET, seconds=None, chips=CHIPS, cells=CELLS,
+        search=search,
+    )  # fmt: skip
+    peers = {name: _as_it_is(policy, name, preset) for name in PEERS}
+    found = mean_of([chip.success for chip in policy.after]).mean
+    success = {name: float(np.mean([chip.success for chip in some])) for name, some in peers.items()}
+    alike = [name for name in PEERS if success[name] >= found - ALIKE] or list(PEERS)
+    best = min(alike, key=lambda name: _mean(peers[name], "both"))
+    saved = {cost: _saved(peers[best], policy, cost) for cost in ("pulses", "reads", "both")}
+    value, peer = _mean(policy.after, "both"), _mean(peers[best], "both")
+    return Figure(
+        f"{preset}, {STRATEGY} by {search}: pulses and reads a cell",
+        value,
+        "1",
+        best,
+        peer,
+        target=f"<= {LESS:g} of the best peer's pulses and reads at equal success",
+        met=bool(saved["pulses"].mean >= 1.0 - LESS and saved["reads"].mean >= 1.0 - LESS),
+        detail={
+            **{f"{cost} saved of {best}'s, %": _in_words(one, 100.0) for cost, one in saved.items()},
+            **{
+                f"{cost} saved of {STRATEGY}'s as it is, %": _in_words(policy.saved(cost), 100.0)
+                for cost in saved
+            },
+            "found": _row(policy.after),
+            f"{STRATEGY} as it is": _row(policy.before),
+            **{name: _row(some) for name, some in peers.items()},
+            "settings": {k: v for k, v in policy.settings if v != dict(policy.present).get(k)},
+            "chips": len(policy.after),
+        },
+        threads=threads(),
+    )
+
+
+def _as_it_is(policy: Policy, name: str, preset: str) -> list[Programming]:
+    """Program the chips of a policy with a strategy as the other benchmark has it."""
+    settings = _settings(preset, policy.twin.source, policy.twin.preset)
+    settings = settings.model_copy(update={"strategy": name})
+    kind = find_strategy(name)
+    return [
+        policy.twin.program(kind, settings, VALIDATED, number, CELLS, each=True) for number in range(CHIPS)
+    ]
+
+
+def _saved(peer: list[Programming], policy: Policy, cost: str) -> Estimate:
+    before, after = ([one.cost(cost) for one in some] for some in (peer, policy.after))
+    return saving(before, after, policy.twin.seed)
+
+
+def _mean(chips: Any, cost: str) -> float:
+    return float(np.mean([one.cost(cost) for one in chips]))
+
+
+def _row(chips: Any) -> str:
+    success = mean_of([one.success for one in chips])
+    return (
+        f"pulses {_mean(chips, 'pulses'):.2f}, reads {_mean(chips, 'reads'):.2f}, success "
+        f"{_in_words(success, 100.0)} %, an hour later {100 * np.mean([one.held for one in chips]):.1f} %"
+    )
+
+
+def _in_words(one: Estimate, scale: float) -> str:
+    return f"{scale * one.mean:.2f} ({scale * one.low:.2f} to {scale * one.high:.2f})"

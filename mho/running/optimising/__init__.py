@@ -1,0 +1,46 @@
+"""Programming policies found on the twin of a chip: settings, their gain, and what they are predicted to take.
+
+- `policies`: the search, and the comparison with the present settings; `searches`: which settings are tried next;
+- `search_space`: which settings are searched, and between which bounds;
+- `twin`, `posterior_draws`: the chips on which they are tried;
+- `gains`: means and savings with intervals; `predictions`, `settings_files`: what is written, and held to a run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mho.running.optimising.gains import Estimate
+    from mho.running.optimising.policies import COSTS, Policy, Trial, optimise
+    from mho.running.optimising.predictions import Compared, Prediction, compare
+    from mho.running.optimising.searches import SEARCHES
+    from mho.running.optimising.settings_files import check_writable, facts, write_settings
+else:
+    from mho.lazy_names import lazy_names
+
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".gains": ("Estimate",),
+            ".policies": ("COSTS", "Policy", "Trial", "optimise"),
+            ".predictions": ("Compared", "Prediction", "compare"),
+            ".searches": ("SEARCHES",),
+            ".settings_files": ("check_writable", "facts", "write_settings"),
+        },
+    )
+
+__all__ = [
+    "COSTS",
+    "SEARCHES",
+    "Compared",
+    "Estimate",
+    "Policy",
+    "Prediction",
+    "Trial",
+    "check_writable",
+    "compare",
+    "facts",
+    "optimise",
+    "write_settings",
+]

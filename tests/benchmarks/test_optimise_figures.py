@@ -1,0 +1,24 @@
+"""The benchmark of optimised policies: peers on the policy's own chips, the best at equal success, intervals in words."""
+
+from __future__ import annotations
+
+from benchmarks import optimise
+
+
+def test_a_policy_is_held_to_the_best_peer_at_equal_success(monkeypatch):
+    for name, value in {
+        "PRESETS": ("stanford",),
+        "BUDGET": 2,
+        "CHIPS": 5,
+        "CELLS": 64,
+        "SUCCESS": 0.9,
+    }.items():
+        monkeypatch.setattr(optimise, name, value)
+    (figure,) = optimise.run(1)
+    assert figure.name.startswith("stanford, model by evolution")
+    assert figure.peer_name in ("ispp", "fppv", "asap")
+    assert figure.value < figure.peer_value
+    assert figure.met
+    for key in ("found", "model as it is", "ispp", "fppv", "asap", "settings"):
+        assert key in figure.detail
+    assert "(" in figure.detail[f"both saved of {figure.peer_name}'s, %"]
