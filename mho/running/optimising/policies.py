@@ -188,14 +188,17 @@ def optimise(
     present = _present(twin, None if strategy.lower() == ALL else strategy, write_verify)
     present_name = present.strategy if strategy.lower() == ALL else strategy
     twin.check(find_strategy(present_name), present)
-    tried, ended, searched, until = [], "budget", [], _deadline(seconds)
+    tried, ended, searched, last = [], "budget", [], _deadline(seconds)
     shares = [len(part) for part in np.array_split(np.arange(evaluations), len(found))]
-    for (name, kind), share in zip(found.items(), shares, strict=True):
-        if not share or ended != "budget":
-            continue
+    for number, ((name, kind), share) in enumerate(zip(found.items(), shares, strict=True)):
+        if not share or ended == "interrupted":
+            break
+        now = time.monotonic()
+        until = now + (last - now) / (len(found) - number)  # the time that is left is shared, too
         one = _StrategySearch(twin, name, kind, _named(present, name, kind), (success, cost), vary)
         searched += [dim for dim in one.searched if dim not in searched]
-        ended = one.run(search, share, until, partial(progress, f"searching {name}"))
+        how = one.run(search, share, until, partial(progress, f"searching {name}"))
+        ended = ended if how == "budget" else how
         tried += one.trials
     best = _finalists(tried)
     chosen = _chosen(twin, best, found, success, cost, cells, progress)
