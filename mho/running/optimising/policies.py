@@ -116,7 +116,8 @@ class Policy:
 
     def success(self) -> Estimate:
         """Return the mean success of the settings found, 95 %."""
-        return mean_of([one.success for one in self.after])
+        found = mean_of([one.success for one in self.after])
+        return Estimate(max(found.low, 0.0), found.mean, min(found.high, 1.0))
 
     def saved(self, cost: str) -> Estimate:
         """Return the share of a cost that the settings found save of the present ones', 95 % (paired bootstrap)."""
