@@ -116,7 +116,8 @@ class Policy:
 
     def success(self) -> Estimate:
         """Return the mean success of the settings found, 95 %."""
-        return mean_of([one.success for one in self.after])
+        found = mean_of([one.success for one in self.after])
+        return Estimate(max(found.low, 0.0), found.mean, min(found.high, 1.0))
 
     def saved(self, cost: str) -> Estimate:
         """Return the share of a cost that the settings found save of the present ones', 95 % (paired bootstrap)."""
@@ -188,14 +189,17 @@ def optimise(
     present = _present(twin, None if strategy.lower() == ALL else strategy, write_verify)
     present_name = present.strategy if strategy.lower() == ALL else strategy
     twin.check(find_strategy(present_name), present)
-    tried, ended, searched, until = [], "budget", [], _deadline(seconds)
+    tried, ended, searched, last = [], "budget", [], _deadline(seconds)
     shares = [len(part) for part in np.array_split(np.arange(evaluations), len(found))]
-    for (name, kind), share in zip(found.items(), shares, strict=True):
-        if not share or ended != "budget":
-            continue
+    for number, ((name, kind), share) in enumerate(zip(found.items(), shares, strict=True)):
+        if not share or ended == "interrupted":
+            break
+        now = time.monotonic()
+        until = now + (last - now) / (len(found) - number)  # the time that is left is shared, too
         one = _StrategySearch(twin, name, kind, _named(present, name, kind), (success, cost), vary)
         searched += [dim for dim in one.searched if dim not in searched]
-        ended = one.run(search, share, until, partial(progress, f"searching {name}"))
+        how = one.run(search, share, until, partial(progress, f"searching {name}"))
+        ended = ended if how == "budget" else how
         tried += one.trials
     best = _finalists(tried)
     chosen = _chosen(twin, best, found, success, cost, cells, progress)

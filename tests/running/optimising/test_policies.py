@@ -105,6 +105,14 @@ def test_the_time_ends_a_search(monkeypatch):
     assert len({one.evaluation for one in found.trials}) < 10
 
 
+def test_strategies_share_the_time(monkeypatch):
+    times = iter(range(10_000))
+    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(times)))
+    found = optimise("all", evaluations=400, success=0.9, **SMALL | {"seconds": 40.0})
+    assert found.ended == "time"
+    assert {one.strategy for one in found.trials} >= {"asap", "ispp", "fppv", "model"}
+
+
 def test_a_short_success_costs_more_than_its_error():
     assert objective(10.0, 0.99, 0.99, 1024) == 10.0
     assert objective(10.0, 0.985, 0.99, 64) == 10.0  # within the error of so few cells
