@@ -22,7 +22,9 @@ gate_step = 0.05      # V
 """
 
 
-@pytest.mark.parametrize("name", packaged_chip_maps())
+@pytest.mark.parametrize(
+    "name", [name for name in packaged_chip_maps() if "[write_verify]" not in read_chip_text(name)]
+)
 def test_a_map_without_settings_gets_a_section_and_is_the_same_otherwise(name):
     text = read_chip_text(name)
     changed = with_write_verify(text, VALUES, "from a run\nof two lines")

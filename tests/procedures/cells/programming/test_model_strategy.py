@@ -129,8 +129,27 @@ def test_it_takes_no_more_pulses_than_write_verify(preset):
                 settings = WriteVerifySettings(strategy=strategy)
                 programmer = Programmer(bench, NullStream(), chip.level_scale(), names, settings)
                 programmer.program([block])
-                assert programmer.failed([block]) <= (0 if preset == "pku" else 2)
+                assert programmer.failed([block]) <= (0 if preset == "pku" else 4)  # of 400, some relax away
                 taken.append(block.pulses.mean())
         return float(np.mean(taken))
 
     assert pulses("model") < 1.02 * pulses("asap")
+
+
+@pytest.mark.parametrize(("name", "levels"), [("stanford-arrays", 4), ("stanford35-arrays", 8)])
+def test_it_programs_cells_that_switch_at_thresholds_with_the_settings_of_their_chip(name, levels):
+    def outcome(strategy: str) -> tuple[float, float]:
+        with open_bench(name, seed=3) as bench:
+            chip = parse_chip_map(bench.chip_text)
+            digits = np.random.default_rng(3).integers(0, levels, (20, 20))
+            block = Block(Placement("multiply", np.arange(20), np.arange(20)), digits)
+            settings = chip.write_verify.model_copy(update={"strategy": strategy})
+            arrays = [array.name for array in chip.arrays]
+            programmer = Programmer(bench, NullStream(), chip.level_scale(), arrays, settings)
+            programmer.program([block])
+            return block.pulses.mean(), programmer.failed([block]) / block.digits.size
+
+    pulses, failed = outcome("model")
+    assert failed <= 0.03
+    for other in ("ispp", "fppv"):
+        assert pulses < 0.8 * outcome(other)[0]

@@ -47,7 +47,7 @@ class Device:
 
 
 @pytest.mark.parametrize("digit", range(8))
-@pytest.mark.parametrize("preset", list(CELL_PRESETS))
+@pytest.mark.parametrize("preset", [one.name for one in CELL_PRESETS.values() if one.law == "gradual"])
 def test_every_level_is_reached_by_cells_of_every_preset(preset, digit):
     quiet = replace(CELL_PRESETS[preset], stuck_on=0.0, stuck_off=0.0)
     device = Device(quiet, 60)
