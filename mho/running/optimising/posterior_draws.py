@@ -4,7 +4,8 @@
     parameters = ["gate_threshold", "gate_spread"]
     mean = [1.55, 0.032]                         # the parameters' own values where left out
     covariance = [[1e-4, 0.0], [0.0, 4e-6]]      # or, instead,
-    intervals = [[1.53, 1.57], [0.029, 0.037]]   # 95 %, and
+    interval_low = [1.53, 0.029]                 # 95 %, and
+    interval_high = [1.57, 0.037]
     correlation = [[1.0, 0.3], [0.3, 1.0]]       # where left out, none
 
 Draws are normal; of an interval that is wider on one side, that side is. A draw beyond a parameter's bounds is drawn again.
@@ -90,11 +91,12 @@ class PosteriorDraws:
             deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
             scale = np.where(deviation > 0.0, deviation, 1.0)
             return deviation, deviation, self._rooted(covariance / np.outer(scale, scale), "covariance")
-        if "intervals" not in section:
+        if not {"interval_low", "interval_high"} <= set(section):
             raise BenchError(
-                f"{_named(self._source)}: posterior: give `covariance`, or `intervals` with or without `correlation`"
+                f"{_named(self._source)}: posterior: give `covariance`, or `interval_low` and `interval_high` with or "
+                "without `correlation`"
             )
-        low, high = self._array(section, "intervals", (count, 2)).T
+        low, high = (self._array(section, name, (count,)) for name in ("interval_low", "interval_high"))
         if not np.all((low <= self._mean) & (self._mean <= high)):
             worst = self.names[int(np.argmin((low <= self._mean) & (self._mean <= high)))]
             raise BenchError(

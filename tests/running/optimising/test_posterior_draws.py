@@ -28,7 +28,11 @@ def test_a_covariance_gives_spread_and_correlation():
 
 
 def test_intervals_may_be_lopsided_and_the_mean_is_the_parameters_own():
-    found = drawn("intervals = { gate_threshold = [1.58, 1.66], gate_spread = [0.03, 0.04] }\n", 200)
+    found = drawn(
+        "interval_low = { gate_threshold = 1.58, gate_spread = 0.03 }\n"
+        "interval_high = { gate_threshold = 1.66, gate_spread = 0.04 }\n",
+        200,
+    )
     inside = (found[:, 0] > 1.58) & (found[:, 0] < 1.66)
     assert inside.mean() == pytest.approx(0.95, abs=0.04)
     assert np.median(found[:, 0]) == pytest.approx(1.6, abs=0.006)
@@ -54,7 +58,7 @@ def test_without_a_posterior_every_draw_is_the_preset():
         (NAMES, "covariance"),
         (NAMES + "covariance = [[1.0, 0.5], [0.1, 1.0]]\n", "not symmetric"),
         (NAMES + "covariance = [[1.0, 2.0], [2.0, 1.0]]\n", "negative eigenvalue"),
-        (NAMES + "intervals = [[1.7, 1.8], [0.0, 1.0]]\n", "interval of gate_threshold"),
+        (NAMES + "interval_low = [1.7, 0.0]\ninterval_high = [1.8, 1.0]\n", "interval of gate_threshold"),
         ("mean = [1.5]\n", "parameters"),
     ],
 )
