@@ -32,7 +32,16 @@ FOUND: dict[str, tuple[Callable[[Any], Any], float]] = {
     "form": (lambda formed: formed.voltage, 1e-9),
     "contact": (lambda contacts: contacts.conductance, 0.5e-9),
     "response": (lambda responses: responses.conductance, 0.5e-6),
+    "switching": (lambda switched: switched.conductance, 0.5e-6),
+    "endurance": (lambda endured: endured.conductance, 0.5e-6),
+    "disturb": (lambda disturbed: disturbed.conductance, 0.5e-6),
+    "retention": (lambda retained: retained.conductance, 0.5e-6),
+    "noise": (lambda noises: noises.series, 0.5e-6),
+    "map": (lambda mapped: mapped.conductance, 0.5e-6),
+    "refresh": (lambda refreshed: refreshed.after, 0.5e-6),
 }
+OF_RESISTORS = {"read", "iv", "response", "switching", "endurance", "disturb", "retention", "noise", "map"}
+"""What is compared on cells that no pulse changes."""
 # What acts on a cell and may have been carried out, and the question after it whether the board is still in its mode: it is
 # not repeated.
 ACTING = {"fire", "sweep", "standing_mode"}
@@ -57,7 +66,7 @@ def carry_out(name: str, bench_name: str, folder: Path, fault: Fault) -> tuple[A
             before.append(fault.seen)
 
     with open_bench(bench_name, seed=1) as bench:
-        if name in ("read", "iv", "response"):
+        if name in OF_RESISTORS:
             cells = bench.laboratory.chip.cells["multiply"]
             for row, column in np.ndindex(2, 2):
                 cells.fix((row, column), (10 + 3 * row + column) * 1e-6)

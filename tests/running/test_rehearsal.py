@@ -314,7 +314,7 @@ def test_a_procedure_is_made_of_words():
         (["solve", MATRIX, "--encoding", "x"], "encoding is 'x'; it must be one of auto, bias, differential"),
         (["solve", MATRIX, "--nonsense"], "No such option: --nonsense"),
         (["solve", MATRIX, "nonsense"], "mho verb solve has no argument 'nonsense'; there are --bits, "),
-        (["dance"], "there is no procedure 'dance'; there are "),
+        (["xyzzy"], "there is no procedure 'xyzzy'; there are "),
     ],
 )
 def test_wrong_words_are_refused(words, told):
