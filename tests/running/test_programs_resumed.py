@@ -147,6 +147,21 @@ def test_a_killed_refresh_goes_on(digits, tmp_path):
     assert rerun("2.h5", output="3.h5").equal
 
 
+def test_a_refresh_that_was_killed_before_its_first_read_waits_for_it(digits, tmp_path):
+    run(Program(digits="digits.npy", passes=0), preset="relaxing", seed=5, output="0.h5")
+    body = """
+import mho.procedures.cells.programming.programmer as programmer
+from mho.procedures import Refresh
+programmer.Programmer.reread = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
+run(Refresh(of='0.h5', wait=86400.0), 'simulated', seed=5, output='1.h5', after='0.h5')
+"""
+    killed(tmp_path, body)
+    result = resume("1.h5", output="2.h5")
+    whole = run(Refresh(of="0.h5", wait=86400.0), "simulated", seed=5, after="0.h5", output="whole.h5")
+    np.testing.assert_array_equal(result.before, whole.before)
+    assert result.summary["virtual_seconds"] > 86400.0
+
+
 # --- real instruments: served twins, known by their sockets, whose chip outlives whoever programs it ---
 
 

@@ -233,8 +233,9 @@ class Refresh(Procedure):
                 stream.earlier, plan.chip, at, plan.cells.digits, plan.levels, plan.settings
             )
         begin(programmer, block, bench, stream, earlier)
-        if earlier is None:
-            bench.wait_until(bench.now() + float(self.wait))
+        if earlier is None or not earlier.reads:  # an attempt without a read may have waited for a part of it
+            waited = 0.0 if earlier is None else earlier.elapsed
+            bench.wait_until(bench.now() + max(float(self.wait) - waited, 0.0))
         unread = np.ones(block.digits.shape, bool) if earlier is None else earlier.cells.untouched
         programmer.reread([block], [unread])
         before = (
