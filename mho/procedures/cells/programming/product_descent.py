@@ -2,8 +2,8 @@
 
 With vectors x of orthogonal random signs and the errors e of their products, the gradient of the mean of e^2 with respect
 to the conductance of a cell is proportional to the mean of x e: the cell's own deviation, as the products see it, wires,
-amplifiers and converters included. The cells with the largest ones get a pulse, decided by the fine steps of write-verify;
-then the products are made again (Buechel et al., IEEE JETCAS 13, 1052 (2023), who pulse phase-change cells by the gradient
+amplifiers and converters included. The cells with the largest ones get a pulse, decided by the run's strategy; then the
+products are made again (Buechel et al., IEEE JETCAS 13, 1052 (2023), who pulse phase-change cells by the gradient
 times a learning rate; orthogonal vectors keep cells out of each other's gradients).
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +21,17 @@ from mho.chip_maps.placement import Placement
 from mho.chip_maps.write_verify_settings import WriteVerifySettings
 from mho.instruments import Bench
 from mho.procedures.cells.programming.group_programming import Take, cells_of, give_pulses
-from mho.procedures.cells.programming.strategy import Pulses
+from mho.procedures.cells.programming.strategy import Pulses, Strategy
 from mho.procedures.cells.programming.verify.patterns import conductances, reading_patterns
-from mho.procedures.cells.programming.write_verify import WriteVerify
 
 Floats = NDArray[np.float64]
 Digits = NDArray[np.int64]
 
 SHARE = 0.01  # of a tile's cells that get a pulse after each batch: with more, many are left half-way
-RESERVE = 0.03  # pulses a cell that are kept for the last
-PATIENCE = 30  # batches without a smaller error, after which a descent ends
+RESERVE = 2  # pulses that are kept for each cell outside its window
+PATIENCE = 100  # batches without a smaller error, after which only cells outside their windows get pulses; twice, the end
+STILL = 0.1  # of its deviation: a pulse that changed a cell by less did not move it
+STUCK = 10  # pulses in a row that did not move a cell, after which it gets no more
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,10 @@ class ProductDescent:
     levels : Levels
     settings : WriteVerifySettings
         With `gdp_reads` and `gdp_tolerance`.
+    strategy : type of Strategy
+        Decides the pulses, cell by cell.
+    memory : object
+        What the cells of the run have in common, see `Strategy.new_memory`.
     rng : numpy.random.Generator
         Draws the signs of the vectors.
     take : callable
@@ -81,14 +87,15 @@ class ProductDescent:
         bench: Bench,
         levels: Levels,
         settings: WriteVerifySettings,
+        strategy: type[Strategy],
+        memory: Any,
         rng: np.random.Generator,
         take: Take,
         check: Callable[[], None],
     ) -> None:
         self._bench, self._levels, self._settings, self._rng = bench, levels, settings, rng
         self._take, self._check = take, check
-        # A gradient says how far a cell is off; there is no number of pulses after which one is lost.
-        self._fine = settings.model_copy(update={"inner": 1.0, "futile": 1_000_000, "max_pulses": 1_000_000})
+        self._strategy, self._memory = strategy, memory
 
     def run(self, placement: Placement, digits: Digits, most: int) -> Descent:
         """Descend on one tile with at most so many pulses."""
@@ -99,25 +106,33 @@ class ProductDescent:
         # A cell of digit 0 may be anything that reads as one.
         low = np.where(zero, -np.inf, wanted.ravel() - reach)
         high = np.where(zero, self._levels.high[0], wanted.ravel() + reach)
-        state = WriteVerify(wanted.ravel(), low, high, self._fine)
-        pulses, used, since = np.zeros(digits.size, np.int64), 0, 0
+        state = self._strategy.descending(wanted.ravel(), low, high, self._settings, self._memory)
+        pulses, used, since, closing = np.zeros(digits.size, np.int64), 0, 0, False
         errors: list[float] = []
+        batch = max(1, round(SHARE * digits.size))
         rows, columns = cells_of(placement.rows, placement.columns)
         given: tuple[Digits, Pulses] | None = None
+        still, before = np.zeros(digits.size, np.int64), wanted.ravel()
         while True:
             achieved, error = self._products(placement, wanted)
             if given is not None:
                 which, decided = given
-                self._take(rows[which], columns[which], decided, achieved.ravel()[which], 0)
+                after = achieved.ravel()[which]
+                self._take(rows[which], columns[which], decided, after, 0)
+                moved = np.abs(after - before[which]) > STILL * np.abs(before[which] - wanted.ravel()[which])
+                still[which] = np.where(moved, 0, still[which] + 1)
             since = 0 if not errors or error < min(errors) else since + 1
             errors.append(error)
             read = achieved.ravel()
+            off = np.where(zero, read - high, np.abs(read - wanted.ravel()) - reach)
+            off[still >= STUCK] = 0.0
+            outside = off > np.where(zero, 0.0, max(window - reach, 0.0))
             # The last pulses are for cells outside their windows, so that none is left half-way after a RESET.
-            edge = reach if most - used > RESERVE * digits.size else max(window, reach)
-            beside = np.where(zero, read - high, np.abs(read - wanted.ravel()) - edge)
-            off = np.maximum(beside, 0.0)
-            count = min(max(1, round(SHARE * digits.size)), int(np.count_nonzero(off)), most - used)
-            if count < 1 or since >= PATIENCE:
+            away = int(np.count_nonzero(outside)) + batch  # as this batch may leave behind
+            closing = closing or since >= PATIENCE or most - used <= RESERVE * away
+            off = np.where(outside, off, 0.0) if closing else np.maximum(off, 0.0)
+            count = min(batch, int(np.count_nonzero(off)), most - used)
+            if count < 1 or since >= 2 * PATIENCE:
                 return Descent(errors[0], errors[-1], achieved, pulses.reshape(shape))
             self._check()
             which = np.sort(np.argsort(-off, kind="stable")[:count])
@@ -127,7 +142,7 @@ class ProductDescent:
             give_pulses(self._bench, placement.array, rows[which], columns[which], decided, self._take)
             pulses[which] += 1
             used += count
-            given = which, decided
+            given, before = (which, decided), read
 
     def _products(self, placement: Placement, wanted: Floats) -> tuple[Floats, float]:
         """Return the conductances that a batch of products tells, S, and the products' relative error."""

@@ -335,6 +335,8 @@ class Programmer:
                 self._bench,
                 self._levels,
                 self._settings,
+                self._strategy,
+                self._memory,
                 signs,
                 self._taking(block.placement.array),
                 self._stream.check,

@@ -124,6 +124,15 @@ class Strategy:
         return cls(target, where(low > 0.0, low + margin, low), high - margin, settings, memory)
 
     @classmethod
+    def descending(
+        cls, target: Values, low: Values, high: Values, settings: WriteVerifySettings, memory: Any = None
+    ) -> Self:
+        """Create the state of cells of a descent of products: all of `low` to `high` (S) is the aim, and none is formed."""
+        state = cls.towards(target, low, high, settings.model_copy(update={"inner": 1.0}), memory)
+        state.pulses = where(state.target == state.target, 1, 1)  # they were formed before, or cannot be
+        return state
+
+    @classmethod
     def new_memory(cls, settings: WriteVerifySettings) -> Any:
         """Return what the cells of a run have in common; nothing unless a strategy learns."""
         return None

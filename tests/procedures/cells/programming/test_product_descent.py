@@ -13,6 +13,7 @@ from mho.instruments.arrays import ArrayBench
 from mho.instruments.bench_file import load_bench_file
 from mho.procedures.cells.programming.product_descent import ProductDescent, tiles_of
 from mho.procedures.cells.programming.programmer import Block, Programmer
+from mho.procedures.cells.programming.strategies.gdp import Gdp
 from mho.procedures.stream import NullStream
 from mho.runs import RunFile
 
@@ -63,6 +64,8 @@ def test_a_descent_ends_within_its_pulses_and_leaves_cells_that_are_right_alone(
             bench,
             levels,
             WriteVerifySettings(gdp_tolerance=0.5),
+            Gdp,
+            None,
             np.random.default_rng(1),
             lambda rows, columns, pulses, read, readings: taken.append(readings),
             lambda: None,

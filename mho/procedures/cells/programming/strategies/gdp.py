@@ -28,6 +28,15 @@ class Gdp(Model):
         """Create the state with `gdp_window` of the verify window as the aim, in place of `inner`."""
         return super().towards(target, low, high, wide_settings(settings), memory)
 
+    @classmethod
+    def descending(
+        cls, target: Values, low: Values, high: Values, settings: WriteVerifySettings, memory: Any = None
+    ) -> Self:
+        """Create the state as `Strategy.descending`; cells are lowered gently, since all of them count all the time."""
+        state = super().descending(target, low, high, settings.model_copy(update={"gdp_window": 1.0}), memory)
+        state.gently = True
+        return state
+
 
 def wide_settings(settings: WriteVerifySettings) -> WriteVerifySettings:
     """Return settings that aim for the windows of `gdp_window`, which may be wider than the verify windows."""

@@ -47,6 +47,8 @@ class Model(Strategy):
 
     Attributes
     ----------
+    gently : bool
+        Whether fine RESETs are given even where full ones would take fewer pulses: a cell is then never far off.
     level : int or array
         Number of the cell's level in the population.
     offset, doubt : float or array
@@ -55,6 +57,7 @@ class Model(Strategy):
 
     pilot: ClassVar[int] = 64
 
+    gently: bool = False
     level: Values = 0
     offset: Values = nan
     doubt: Values = nan
@@ -90,7 +93,7 @@ class Model(Strategy):
             where(self._reset == self._reset, self._reset + moved, known.reset[level]), s.reset_fine
         )
         able = over & (self.low > 0.0) & (read * HALFWAY < self.target)
-        fine = able & known.lowers_finely(level, able)
+        fine = able & (self.gently | known.lowers_finely(level, able))
         pulses = self.either(
             over, self.lowered(where(fine, reset, s.reset_full)), self.raised(clip_to(gate, s.gate_range))
         )
