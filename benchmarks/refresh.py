@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from benchmarks.registry import Figure
+from benchmarks.strategies import CASES
 from mho.instruments import Bench, open_bench
 from mho.instruments.simulated import CELL_PRESETS
 from mho.procedures import Program, Read, Refresh
@@ -47,9 +48,11 @@ def run(repeat: int) -> list[Figure]:
 
 def shares(preset: str, passes: int, seed: int, side: int = SIDE) -> Mapping[str, float]:
     """Return the share of cells in their windows, by time since they were programmed, and since they were refreshed."""
-    digits = np.random.default_rng(seed).integers(0, 8, (side, side))
     found: dict[str, float] = {}
-    with open_bench("arrays", preset=preset, seed=seed) as bench:
+    name, _ = CASES.get(preset, ("arrays", preset))
+    with open_bench(name, preset=preset, seed=seed) as bench:
+        count = len(chip_of(bench).level_scale().nominal)
+        digits = np.random.default_rng(seed).integers(0, count, (side, side))
         evaluate(Program(digits=digits, passes=passes), bench, seed=seed)
         found |= _followed(bench, digits, "")
         refreshed = evaluate(Refresh(digits=digits, passes=passes), bench, seed=seed)
