@@ -17,13 +17,13 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.bootstrap import with_intervals
+from mho.procedures.cells.extraction.switching_statistics import distribution, window
 from mho.procedures.cells.switching.full_pulses import (
     FullPulses,
     prepared_pulses,
     pulse_parameters,
     unformed_message,
 )
-from mho.procedures.cells.switching.switching_statistics import distribution, window
 from mho.procedures.parameters import IntegerParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, Table

@@ -22,10 +22,10 @@ from mho.instruments import Bench, Cell, Pulse
 from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
+from mho.procedures.cells.extraction.stress_counts import by_level, counts_to_leave
 from mho.procedures.cells.levels_of_cells import UNKNOWN, in_windows, nearest_levels, unformed_reads
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.full_pulses import FullPulses, prepared_pulses, pulse_parameters
-from mho.procedures.cells.switching.stress_counts import by_level, counts_to_leave
 from mho.procedures.parameters import IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, Table

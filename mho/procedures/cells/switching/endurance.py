@@ -22,6 +22,7 @@ from mho.instruments.bench_file import BenchSource
 from mho.procedures.base import Estimate, Procedure
 from mho.procedures.cell_range import CellRange
 from mho.procedures.cells.bootstrap import told
+from mho.procedures.cells.extraction.lifetimes import GOOD, REASONS, STUCK_LRS, fit_weibull, judge
 from mho.procedures.cells.log_spacing import log_counts
 from mho.procedures.cells.switching.cycling import conducts
 from mho.procedures.cells.switching.full_pulses import (
@@ -30,7 +31,6 @@ from mho.procedures.cells.switching.full_pulses import (
     pulse_parameters,
     unformed_message,
 )
-from mho.procedures.cells.switching.lifetimes import GOOD, REASONS, STUCK_LRS, fit_weibull, judge
 from mho.procedures.parameters import FloatParameter, IntegerParameter, ListParameter, Parameter
 from mho.procedures.stream import Stream
 from mho.runs import Column, Figure, Layout, Map, ReferenceLine, Table
@@ -59,7 +59,7 @@ class Endured:
         Cycles up to which the window was good, and those at which it was not: infinite where it never failed. NaN of cells
         that are not formed.
     reason : (rows, columns) array
-        Index into `mho.procedures.cells.switching.lifetimes.REASONS`; -1 of cells that are not formed.
+        Index into `mho.procedures.cells.extraction.lifetimes.REASONS`; -1 of cells that are not formed.
     summary : dict
         Summary in the run file and of ``--json``.
     path : Path
