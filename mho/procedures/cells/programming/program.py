@@ -126,7 +126,10 @@ class Program(Procedure):
                 f"place is auto, which finds the lines by itself; leave out row {self.row} and column {self.column}"
             )
         digits = load_digits(self.digits)
-        for what, start, count in (("row", self.row, digits.shape[0]), ("column", self.column, digits.shape[1])):
+        for what, start, count in (
+            ("row", self.row, digits.shape[0]),
+            ("column", self.column, digits.shape[1]),
+        ):
             given = getattr(self, f"{what}s")
             if given is None:
                 continue
