@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from mho.analysis.characterisation.extracted import Extracted, Number, extracted
 from mho.analysis.characterisation.folder import Folder, PlannedStep, RunFacts, read_folder
@@ -20,6 +21,7 @@ from mho.runs import RunFile
 REPORT = "report.html"
 PICTURE, DOTS = (6.0, 4.0), 110  # inches, per inch
 MOST_FIGURES = 12  # of a run
+HANDY = {"S/V": (1e6, "µS/V")}
 NEWEST = 1 << 20  # rows of a table in a figure
 
 _PAGE = """\
@@ -162,7 +164,7 @@ def _headlines(found: Folder) -> Iterator[str]:
             continue
         for what, one in headline(run.procedure, extracted(run.result, run.units or {})):
             link = f'<a href="#{html(run.path.stem)}">{html(run.path.name)}</a>'
-            rows.append([html(what), *_cells(one), html(str(run.result.get("cells", ""))), link])
+            rows.append([html(what), *_value(one), html(_cells_behind(run.result, one)), link])
     if rows:
         yield "<h2>Device parameters</h2>"
         yield _table(("parameter", "value", "95 % interval", "unit", "cells", "run"), rows, numbers=(1, 2, 4))
@@ -181,7 +183,7 @@ def _run(run: RunFacts) -> Iterator[str]:
         yield f'<p class="bad">{html(warning)}</p>'
     found = extracted(run.result or {}, run.units or {})
     if found:
-        rows = [[html(_words(one.name)), *_cells(one)] for one in found]
+        rows = [[html(_words(one.name)), *_value(one)] for one in found]
         yield _table(("parameter", "value", "95 % interval", "unit"), rows, numbers=(1, 2))
     yield f'<div class="figures">{"".join(_figures(run.path))}</div>'
 
@@ -202,16 +204,25 @@ def _figures(path: Path) -> Iterator[str]:
                 sheet.savefig(buffer, format="png", metadata={"Software": None})
                 data = base64.b64encode(buffer.getvalue()).decode("ascii")
                 picture = f'<img alt="{html(figure.heading)}" src="data:image/png;base64,{data}">'
-            yield f"<figure><figcaption>{html(figure.heading)}</figcaption>{picture}</figure>"
+            # Curves have their title within the picture, maps the name of their map.
+            caption = f"<figcaption>{html(figure.heading)}</figcaption>" if figure.drawn_kind == "map" else ""
+            yield f"<figure>{caption}{picture}</figure>"
 
 
-def _cells(one: Extracted) -> list[str]:
+def _value(one: Extracted) -> list[str]:
     """Return value, interval and unit of a parameter, in units of a handy size."""
-    factor, unit = handy_unit(one.unit)
+    factor, unit = HANDY.get(one.unit) or handy_unit(one.unit)
     known = one.low is not None or one.high is not None
     interval = f"{_number(one.low, factor)} to {_number(one.high, factor)}" if known else ""
     value = one.value if isinstance(one.value, str) else _number(one.value, factor)
     return [html(value), html(interval), html(unit)]
+
+
+def _cells_behind(result: Mapping[str, Any], one: Extracted) -> str:
+    """Return how many cells a result says that a parameter is of: those of its own part, or all."""
+    part = result.get(one.name.partition(".")[0])
+    own = part.get("cells") if isinstance(part, Mapping) else None
+    return str(result.get("cells", "") if own is None else own)
 
 
 def _number(value: Number | None, factor: float) -> str:

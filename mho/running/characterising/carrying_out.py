@@ -30,6 +30,7 @@ from mho.procedures.origin import bench_key
 from mho.procedures.stream import Control, Observer
 from mho.running.characterising.broken_lines import without_broken
 from mho.running.characterising.plan_files import PLAN
+from mho.running.characterising.protocol import joined
 from mho.running.continuing import going_on_from
 from mho.running.execution import run
 from mho.running.openers import Opening, named
@@ -224,7 +225,7 @@ class Characterisation:
         left_out = _in_words(wanted, cells, told)
         if not cells.count:
             return None, left_out
-        values |= {"rows": lines_text(cells.rows), "columns": lines_text(cells.columns)}
+        values |= {"rows": joined(cells.rows), "columns": joined(cells.columns)}
         if "digits" in values:
             values["digits"] = load_digits(values["digits"])[: len(rows), : len(columns)]
         return values, left_out

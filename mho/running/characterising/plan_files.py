@@ -121,7 +121,7 @@ def plan_protocol(wanted: Wanted) -> Planned:
         else f"{cells.count} cells, one line of each stretch, seed {seed}"
     )
     title = f"characterise {array.name} of {chip.name}"
-    text = _toml(title, f"Cells: {how}.", wanted, seed, kept, left_out)
+    text = _toml(title, f"Sample: {how}.", wanted, seed, kept, left_out)
     return Planned(text, digits, cells, tuple(left_out.items()))
 
 

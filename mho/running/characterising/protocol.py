@@ -111,8 +111,13 @@ def protocol(
     )  # fmt: skip
 
 
+def joined(lines: Digits) -> str:
+    """Return line numbers without blanks, so that titles tell rows from columns: ``[3,70, 2,100]``."""
+    return lines_text(lines).replace(" ", "")
+
+
 def _lines(array: ArrayMap, rows: Digits, columns: Digits) -> dict[str, Any]:
-    return {"array": array.name, "rows": lines_text(rows), "columns": lines_text(columns)}
+    return {"array": array.name, "rows": joined(rows), "columns": joined(columns)}
 
 
 def _sweep(chip: ChipMap, source: BenchSource, cycles: int) -> dict[str, Any]:

@@ -164,7 +164,7 @@ class Contact(Procedure):
             )
         if virgin >= plan.current_range:
             raise InputError(
-                f"current_range is {plan.current_range:g} A, and a virgin cell, of up to {VIRGIN_SHARE * formed_above:g} S, "
+                f"current_range is {plan.current_range:g} A, and a virgin cell (up to {VIRGIN_SHARE * formed_above:g} S) "
                 f"may take {virgin:g} A at {weak:g} V: choose a larger range, or a lower weak_voltage"
             )
         return plan

@@ -62,6 +62,12 @@ class Switched:
             for state in ("lrs", "hrs")
             for name in ("median", "median_low", "median_high")
         },
+        **{
+            f"{state}.{name}_deviation{end}": "decades"
+            for state in ("lrs", "hrs")
+            for name in ("cycle", "device", "robust")
+            for end in ("", "_low", "_high")
+        },
         "virtual_seconds": "s",
     }
 
